@@ -1,0 +1,1 @@
+"""What differs between environments: settings and rate-limit policies. Does no work."""

@@ -1,0 +1,60 @@
+"""What the lifespan opened, handed to routes and parts by type.
+
+`Upstream[Orders]` in a signature is the open `Orders` client; `Resource[Limiter]` the limiter.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+T = TypeVar("T")
+
+
+class Resources:
+    """Open resources by their type."""
+
+    def __init__(self) -> None:
+        self._by_type: dict[type, object] = {}
+
+    def put(self, kind: type[T], resource: T) -> None:
+        """Offer `resource` to everything that asks for `kind`."""
+        self._by_type[kind] = resource
+
+    def get(self, kind: type[T]) -> T:
+        """The open resource of that type.
+
+        Raises:
+            LookupError: the lifespan opened none.
+        """
+        try:
+            return self._by_type[kind]  # type: ignore[return-value]
+        except KeyError:
+            raise LookupError(f"nothing of type {kind.__name__} is open") from None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The dependency behind `Resource[...]`: equal for equal types, so it can be overridden."""
+
+    kind: type[Any]
+
+    async def __call__(self, connection: HTTPConnection) -> Any:  # noqa: ANN401
+        """Look the resource up in the app that serves the connection."""
+        return connection.app.state.resources.get(self.kind)
+
+
+if TYPE_CHECKING:
+    Resource = Annotated[T, "opened by the lifespan"]
+    Upstream = Annotated[T, "opened by the lifespan"]
+else:
+
+    class Resource:
+        """`Resource[Limiter]`: what the lifespan opened under that type."""
+
+        def __class_getitem__(cls, kind: type[T]) -> Any:  # noqa: ANN401
+            return Annotated[kind, Depends(Opened(kind))]
+
+    class Upstream(Resource):
+        """`Upstream[Orders]`: the open client of that service."""

@@ -1,0 +1,1 @@
+"""What is seen of a request from outside: its id, its log line, its timings."""
