@@ -1,0 +1,88 @@
+"""What a customer bought, when, and how far each order has come."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gateway.demo.moments import DAY, NOW
+from gateway.demo.people import person
+from gateway.demo.seeds import Draw
+from gateway.demo.shop import PRODUCTS, Product
+
+_SHOP_OPENED = NOW.timestamp() - 7 * 365 * DAY
+_CARRIERS = {"DHL": "JD", "UPS": "1Z", "GLS": "GL", "DPD": "05"}
+_PAID = frozenset({"processing", "shipped", "delivered", "returned"})
+_SENT = frozenset({"shipped", "delivered", "returned"})
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """So many of one product."""
+
+    product: Product
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order, `age` seconds old. Whether it is paid and has a parcel follows from its status."""
+
+    age: int
+    status: str
+    lines: tuple[Line, ...]
+    carrier: str | None
+    tracking: str | None
+
+    @property
+    def number(self) -> int:
+        """Grows with time, as the numbers of a shop do; no two orders of a customer share one."""
+        return int(NOW.timestamp() - _SHOP_OPENED) - self.age + 1_000_000_000
+
+    @property
+    def paid(self) -> bool:
+        """Whether the money has come."""
+        return self.status in _PAID
+
+    @property
+    def cents(self) -> int:
+        """The sum of the lines."""
+        return sum(line.product.cents * line.quantity for line in self.lines)
+
+
+@lru_cache(maxsize=1024)
+def orders_of(user: int) -> tuple[Order, ...]:
+    """Every order of that user, newest first: one of these days, the rest spread over the years."""
+    draw = Draw("history", user)
+    newest, count = draw.below(12 * DAY), draw.between(8, 60)
+    gap = (person(user).member_for - 12 * DAY) // count
+    ages = [newest] + [12 * DAY + gap * turn + draw.below(gap) for turn in range(count - 1)]
+    return tuple(_order(draw, age) for age in ages)
+
+
+def _order(draw: Draw, age: int) -> Order:
+    status = _status(draw, age)
+    products = draw.several(tuple(PRODUCTS.values()), draw.pick((1, 1, 1, 2, 2, 3)))
+    carrier = draw.pick(tuple(_CARRIERS)) if status in _SENT else None
+    return Order(
+        age=age,
+        status=status,
+        lines=tuple(Line(product, _quantity(draw, product)) for product in products),
+        carrier=carrier,
+        tracking=f"{_CARRIERS[carrier]}{draw.below(10**12):012}" if carrier else None,
+    )
+
+
+def _quantity(draw: Draw, product: Product) -> int:
+    """Nobody buys three espresso machines."""
+    return draw.pick((1, 1, 1, 2, 3)) if product.cents < 3_000 else 1
+
+
+def _status(draw: Draw, age: int) -> str:
+    if draw.chance(4):
+        return "cancelled"
+    if age < DAY // 2:
+        return "pending"
+    if age < 2 * DAY:
+        return "processing"
+    if age < 6 * DAY:
+        return "shipped"
+    return "returned" if draw.chance(4) else "delivered"
