@@ -1,0 +1,25 @@
+"""The notifications service: what somebody has not read yet."""
+
+from clients.answer import Answer, Timestamp
+from clients.service import ServiceClient
+
+
+class Notification(Answer):
+    """One notification."""
+
+    id: int
+    type: str
+    title: str
+    body: str
+    read: bool
+    at: Timestamp
+
+
+class Notifications(ServiceClient, name="notifications"):
+    """The notifications service."""
+
+    async def unread(self, user_id: int) -> list[Notification]:
+        """What the user has not read yet."""
+        return await self.get(
+            "/notifications/unread", params={"user_id": user_id}, into=list[Notification]
+        )

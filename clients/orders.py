@@ -1,0 +1,38 @@
+"""The orders service: what somebody bought."""
+
+from clients.answer import Answer, Timestamp
+from clients.service import ServiceClient
+
+
+class OrderItem(Answer):
+    """One line of an order; `price` is for one piece."""
+
+    sku: str
+    name: str
+    quantity: int
+    price: float
+
+
+class Order(Answer):
+    """One order."""
+
+    id: int
+    user_id: int
+    status: str
+    total: float
+    currency: str
+    items: list[OrderItem]
+    created_at: Timestamp
+    tracking: str | None = None
+    carrier: str | None = None
+    paid: bool
+
+
+class Orders(ServiceClient, name="orders"):
+    """The orders service."""
+
+    async def recent(self, user_id: int, *, limit: int = 10) -> list[Order]:
+        """The user's last orders, newest first."""
+        return await self.get(
+            "/orders", params={"user_id": user_id, "limit": limit}, into=list[Order]
+        )

@@ -1,0 +1,29 @@
+"""The recommendations service: what somebody may like."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from clients.answer import Answer
+from clients.service import ServiceClient
+
+
+class Recommendation(Answer):
+    """A product somebody may like, with how sure the service is, from 0 to 1."""
+
+    sku: str
+    name: str
+    price: float
+    score: Annotated[float, Field(ge=0, le=1)]
+    image: str
+    reason: str
+
+
+class Recommendations(ServiceClient, name="recommendations"):
+    """The recommendations service."""
+
+    async def for_user(self, user_id: int) -> list[Recommendation]:
+        """What the user may like, surest first."""
+        return await self.get(
+            "/recommendations/{user_id}", user_id=user_id, into=list[Recommendation]
+        )

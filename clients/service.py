@@ -1,0 +1,198 @@
+"""The base of every typed client: from a path template to a value of a type, or an error."""
+
+import asyncio
+import re
+from contextlib import suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from types import TracebackType
+from typing import ClassVar, Final, Literal, Self, TypeVar
+
+import httpx
+
+from clients.call import Call
+from clients.deadline import remaining
+from clients.decoding import NotDecodable, decode, read_body
+from clients.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
+from clients.status import refusal
+from clients.verbs import Verbs
+
+T = TypeVar("T")
+Client = TypeVar("Client", bound="ServiceClient")
+
+NoContent: Final = type(None)
+"""`into=NoContent`: a success is all that is asked for, whatever body comes with it."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": "lockgate",
+}
+_REFUSAL_BYTES = 16_384
+_registry: dict[str, type["ServiceClient"]] = {}
+
+
+def service_clients() -> dict[str, type["ServiceClient"]]:
+    """Every client class by the name of its service."""
+    return dict(_registry)
+
+
+def open_client(  # noqa: PLR0913 - one keyword per setting of a service
+    cls: type[Client],
+    *,
+    url: str,
+    timeout: float,
+    connect_timeout: float,
+    max_body_bytes: int,
+    max_connections: int,
+    idle_seconds: float,
+    transport: Literal["lockgate", "httpx"],
+) -> Client:
+    """A client as the settings of its service describe it; use it with `async with`.
+
+    Raises:
+        ValueError: `url` is not the address of a service.
+    """
+    return cls(
+        url,
+        timeout=timeout,
+        connect_timeout=connect_timeout,
+        max_body_bytes=max_body_bytes,
+        transport=_transport(transport, max_connections, idle_seconds),
+    )
+
+
+class ServiceClient(Verbs):
+    """A downstream service as typed methods.
+
+    A subclass names its service, `class Orders(ServiceClient, name="orders")`, and its methods
+    call `get`, `post` and so on (`clients/verbs.py`). `timeout` is seconds for a whole call; a
+    deadline set around it (`clients/deadline.py`) can only shorten it. Nothing is retried,
+    redirected, kept in cookies or taken from the environment.
+    """
+
+    name: ClassVar[str]
+
+    def __init_subclass__(cls, *, name: str | None = None) -> None:
+        """Register the class under its service's name; without one it is its parent's variant.
+
+        Raises:
+            TypeError: the name is missing, taken or not a lower-case identifier.
+        """
+        super().__init_subclass__()
+        if name is None and hasattr(cls, "name"):
+            return
+        if name is None or not _NAME.fullmatch(name):
+            raise TypeError(f"{cls.__name__}: name={name!r} is not a lower-case identifier")
+        if name in _registry:
+            raise TypeError(f"{cls.__name__}: {_registry[name].__name__} is called {name!r} too")
+        cls.name = name
+        _registry[name] = cls
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float = 1.0,
+        connect_timeout: float = 0.5,
+        max_body_bytes: int = 2_097_152,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        """Talk to the service at `base_url`, in at most so many seconds and bytes a call.
+
+        Raises:
+            ValueError: `base_url` is more, or less, than scheme, host, port and path.
+        """
+        self._base_url = _base(base_url)
+        self._timeout = timeout
+        self._max_body_bytes = max_body_bytes
+        self._http = httpx.AsyncClient(
+            headers=_HEADERS,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            timeout=httpx.Timeout(None, connect=connect_timeout),
+            transport=transport or _transport("httpx", max_connections=100, idle_seconds=30),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        """The client itself; leaving closes it."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close every connection."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection; the client cannot be used again."""
+        await self._http.aclose()
+
+    async def call(self, call: Call, *, into: type[T]) -> T:
+        """Make a call: a success that is an `into`, or an error.
+
+        Raises:
+            UpstreamTimeout: no answer in time.
+            UpstreamUnavailable: not reached, broken off, 5xx or 429.
+            UpstreamRefused: 3xx or 4xx.
+            UpstreamInvalid: a success that is no `into`.
+            ValueError: the call cannot be written as a request.
+        """
+        request = call.request(self._http, self._base_url)
+        seconds = self._seconds(call)
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._exchange(call, request, into)
+        except (TimeoutError, httpx.TimeoutException) as exc:
+            detail = f"{type(exc).__name__}, {seconds:.3g} s given"
+            raise UpstreamTimeout(self.name, call.operation, detail) from exc
+        except httpx.RequestError as exc:
+            raise UpstreamUnavailable(self.name, call.operation, type(exc).__name__) from exc
+        except NotDecodable as exc:
+            raise UpstreamInvalid(self.name, call.operation, str(exc)) from exc
+
+    def _seconds(self, call: Call) -> float:
+        """What the call may take: its own time or what is left of the work it belongs to."""
+        own = self._timeout if call.timeout is None else call.timeout
+        left = remaining()
+        if left == 0:
+            raise UpstreamTimeout(self.name, call.operation, "no time was left")
+        return own if left is None else min(own, left)
+
+    async def _exchange(self, call: Call, request: httpx.Request, into: type[T]) -> T:
+        response = await self._http.send(request, stream=True)
+        try:
+            error = refusal(self.name, call.operation, response)
+            if error is not None:
+                # A short answer read to its end leaves a connection that can be used again.
+                with suppress(NotDecodable, httpx.RequestError):
+                    await read_body(response, at_most=_REFUSAL_BYTES)
+                raise error
+            body = await read_body(response, at_most=self._max_body_bytes)
+        finally:
+            await response.aclose()
+        return decode(into, response.headers.get("content-type", ""), body)
+
+
+def _base(text: str) -> str:
+    """The URL to put paths behind, without a slash at its end."""
+    url = httpx.URL(text)
+    extra = url.query or url.fragment or url.userinfo
+    if url.scheme not in {"http", "https"} or not url.host or extra:
+        raise ValueError("a service is at scheme, host, port and path, and nothing else")
+    return str(url).rstrip("/")
+
+
+def _transport(
+    kind: Literal["lockgate", "httpx"], max_connections: int, idle_seconds: float
+) -> httpx.AsyncBaseTransport:
+    limits = httpx.Limits(
+        max_connections=max_connections,
+        max_keepalive_connections=max_connections,
+        keepalive_expiry=idle_seconds,
+    )
+    return httpx.AsyncHTTPTransport(trust_env=False, limits=limits, retries=0)

@@ -1,0 +1,141 @@
+"""Every method of every client: what it asks for, and what it makes of the answer."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+import respx
+from pydantic import BaseModel
+from pydantic_core import from_json, to_json
+
+from clients.catalog import SKUS_PER_CALL, Catalog
+from clients.errors import UpstreamInvalid
+from clients.notifications import Notifications
+from clients.orders import Orders
+from clients.recommendations import Recommendations
+from clients.service import ServiceClient
+from clients.users import User, Users
+from tests.clients.answers import NOTIFICATION, ORDER, PRODUCT, RECOMMENDATION, USER
+
+URL = "http://service.test"
+
+CALLS: list[tuple[type[ServiceClient], Callable[[Any], Awaitable[object]], str, object]] = [
+    (Users, lambda users: users.get(7), "/users/7", USER),
+    (Orders, lambda orders: orders.recent(7), "/orders?user_id=7&limit=10", [ORDER]),
+    (Orders, lambda orders: orders.recent(7, limit=3), "/orders?user_id=7&limit=3", [ORDER]),
+    (
+        Notifications,
+        lambda notifications: notifications.unread(7),
+        "/notifications/unread?user_id=7",
+        [NOTIFICATION],
+    ),
+    (
+        Recommendations,
+        lambda recommendations: recommendations.for_user(7),
+        "/recommendations/7",
+        [RECOMMENDATION],
+    ),
+    (
+        Catalog,
+        lambda catalog: catalog.products(["A-1", "B 2", "A-1"]),
+        "/products?sku=A-1&sku=B+2",
+        [PRODUCT],
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "ask", "target", "answer"), CALLS)
+async def test_a_method_asks_its_service_and_keeps_every_value_as_it_came(
+    kind: type[ServiceClient],
+    ask: Callable[[Any], Awaitable[object]],
+    target: str,
+    answer: object,
+) -> None:
+    with respx.mock(using="httpx", assert_all_called=True) as mock:
+        route = mock.get(URL + target).respond(json=answer)
+        async with kind(URL) as client:
+            value = await ask(client)
+        assert route.calls.last.request.url.raw_path.decode() == target
+    assert from_json(to_json(value)) == answer
+
+
+async def test_unknown_fields_are_dropped_at_every_level() -> None:
+    grown = {**USER, "password_hash": "x", "address": {**USER["address"], "door": "9"}}  # type: ignore[dict-item]
+    with respx.mock(using="httpx") as mock:
+        mock.get(f"{URL}/users/7").respond(json=grown)
+        async with Users(URL) as users:
+            user = await users.get(7)
+    assert user.model_dump() == USER
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "mistake"),
+    [
+        ("id", "7", ".id int_type"),
+        ("loyalty_points", 1.5, "loyalty_points int_"),
+        ("is_active", "yes", "is_active bool_type"),
+        ("created_at", "yesterday", "created_at string_pattern_mismatch"),
+        ("created_at", "2024-02-29T08:15:00", "created_at string_pattern_mismatch"),
+        ("email", None, "email string_type"),
+        ("address", {"city": "London"}, "address.country missing"),
+    ],
+)
+async def test_a_value_of_another_type_is_not_bent_to_fit(
+    field: str, value: object, mistake: str
+) -> None:
+    with respx.mock(using="httpx") as mock:
+        mock.get(f"{URL}/users/7").respond(json={**USER, field: value})
+        async with Users(URL) as users:
+            with pytest.raises(UpstreamInvalid, match=mistake.lstrip(".")):
+                await users.get(7)
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.1])
+async def test_a_score_is_between_zero_and_one(score: float) -> None:
+    with respx.mock(using="httpx") as mock:
+        mock.get(f"{URL}/recommendations/7").respond(json=[{**RECOMMENDATION, "score": score}])
+        async with Recommendations(URL) as recommendations:
+            with pytest.raises(UpstreamInvalid):
+                await recommendations.for_user(7)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+async def test_money_is_a_number_that_json_has(number: str) -> None:
+    body = to_json([{**PRODUCT, "price": 20.25}]).replace(b"20.25", number.encode())
+    with respx.mock(using="httpx") as mock:
+        mock.get(f"{URL}/products").respond(
+            content=body, headers={"content-type": "application/json"}
+        )
+        async with Catalog(URL) as catalog:
+            with pytest.raises(UpstreamInvalid):
+                await catalog.products(["A-1"])
+
+
+async def test_no_products_asked_for_is_no_call() -> None:
+    with respx.mock(using="httpx") as mock:
+        async with Catalog(URL) as catalog:
+            assert await catalog.products([]) == []
+        assert len(mock.calls) == 0
+
+
+async def test_many_products_are_asked_for_in_bounded_calls() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        skus = request.url.params.get_list("sku")
+        assert len(skus) <= SKUS_PER_CALL
+        return httpx.Response(200, json=[{**PRODUCT, "sku": sku} for sku in skus])
+
+    wanted = [f"S-{number}" for number in range(2 * SKUS_PER_CALL + 1)]
+    with respx.mock(using="httpx") as mock:
+        mock.get(f"{URL}/products").mock(side_effect=answer)
+        async with Catalog(URL) as catalog:
+            products = await catalog.products(wanted)
+        assert len(mock.calls) == 3
+    assert [product.sku for product in products] == wanted
+
+
+def test_models_are_frozen() -> None:
+    user = User.model_validate(USER)
+    assert isinstance(user, BaseModel)
+    with pytest.raises(ValueError, match="frozen"):
+        user.email = "eve@example.com"  # type: ignore[misc]
