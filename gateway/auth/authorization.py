@@ -1,0 +1,117 @@
+"""The dependencies behind a guard: who is calling, may they, and is it theirs."""
+
+from dataclasses import dataclass
+from hmac import compare_digest
+
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
+
+from gateway.auth.bearer import token_of
+from gateway.auth.principal import ANY, Principal
+from gateway.auth.verifier import TokenVerifier
+from gateway.errors import Forbidden, Unauthenticated
+from gateway.exchange import Exchange
+
+_PRINCIPAL = "lockgate.principal"
+_REQUIRED = "lockgate.required_scopes"
+_LOGGED = 64
+
+
+async def authenticate(connection: HTTPConnection) -> Principal:
+    """Say who is calling; the token is verified once per request, however often one asks.
+
+    Raises:
+        Unauthenticated: no token, or one that is not valid.
+        IdentityUnavailable: the token's key cannot be asked for now.
+    """
+    known: Principal | None = connection.scope.get(_PRINCIPAL)
+    if known is not None:
+        return known
+    facts = Exchange.of(connection.scope).facts
+    try:
+        verifier = connection.app.state.resources.get(TokenVerifier)
+        principal: Principal = await verifier.verify(token_of(connection))
+    except Unauthenticated as refusal:
+        facts["reason"] = refusal.reason
+        raise
+    facts["caller"] = _printable(principal.subject)
+    connection.scope[_PRINCIPAL] = principal
+    return principal
+
+
+class Authorize(SecurityBase):
+    """The dependency behind `requires`, and what OpenAPI says about it."""
+
+    def __init__(self) -> None:
+        self.model = HTTPBearer(bearerFormat="JWT")
+        self.scheme_name = "bearer"
+
+    async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Principal:
+        """Let the caller pass who has every scope, or its `:any` form.
+
+        Raises:
+            Unauthenticated: no token, or one that is not valid.
+            IdentityUnavailable: the token's key cannot be asked for now.
+            Forbidden: a scope is missing.
+        """
+        principal = await authenticate(connection)
+        if not all(principal.may(scope) for scope in required.scopes):
+            raise _forbidden(connection.scope, "missing_scope", required.scopes)
+        connection.scope[_REQUIRED] = (*_required(connection.scope), *required.scopes)
+        return principal
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The dependency behind `owner`."""
+
+    path_param: str
+
+    async def __call__(self, connection: HTTPConnection) -> None:
+        """Let the owner pass, and who may act for anyone.
+
+        Raises:
+            Unauthenticated: no token, or one that is not valid.
+            IdentityUnavailable: the token's key cannot be asked for now.
+            Forbidden: the path names somebody else.
+        """
+        principal = await authenticate(connection)
+        scopes = _required(connection.scope)
+        if any(principal.may_for_anyone(scope) for scope in scopes):
+            return
+        if not _is_same(principal.user_id, connection.path_params.get(self.path_param)):
+            raise _forbidden(connection.scope, "not_the_owner", [scope + ANY for scope in scopes])
+
+
+@dataclass(frozen=True)
+class Public:
+    """The dependency behind `public`: it lets everybody pass, and says why."""
+
+    why: str
+
+    async def __call__(self) -> None:
+        """Let everybody pass."""
+
+
+def _required(scope: Scope) -> tuple[str, ...]:
+    required: tuple[str, ...] = scope.get(_REQUIRED, ())
+    return required
+
+
+def _forbidden(scope: Scope, reason: str, scopes: list[str]) -> Forbidden:
+    Exchange.of(scope).facts["reason"] = reason
+    return Forbidden(scopes=scopes)
+
+
+def _is_same(user_id: str | None, named: object) -> bool:
+    """Compare as written: "07" is not "7", and a converted path parameter is nobody's."""
+    if user_id is None or not isinstance(named, str):
+        return False
+    return compare_digest(user_id.encode(), named.encode("utf-8", "surrogatepass"))
+
+
+def _printable(subject: str) -> str:
+    return "".join(char for char in subject if char.isprintable())[:_LOGGED]

@@ -1,0 +1,149 @@
+"""Signing keys and tokens, made with `cryptography` alone so that nothing checks itself."""
+
+import json
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from config.settings import ALGORITHMS
+
+ISSUER = "https://id.example.test"
+AUDIENCE = "gateway"
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | Ed25519PrivateKey
+
+_HASHES = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
+_CURVES = {
+    "ES256": ("P-256", ec.SECP256R1()),
+    "ES384": ("P-384", ec.SECP384R1()),
+    "ES512": ("P-521", ec.SECP521R1()),
+}
+
+
+@dataclass(frozen=True)
+class SigningKey:
+    """A private key with the name and algorithm under which it signs."""
+
+    kid: str
+    alg: str
+    private: PrivateKey
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature as JWS has it."""
+        if isinstance(self.private, Ed25519PrivateKey):
+            return self.private.sign(data)
+        digest = _HASHES[self.alg[2:]]
+        if isinstance(self.private, ec.EllipticCurvePrivateKey):
+            size = (self.private.key_size + 7) // 8
+            numbers = decode_dss_signature(self.private.sign(data, ec.ECDSA(digest)))
+            return b"".join(number.to_bytes(size) for number in numbers)
+        if self.alg.startswith("PS"):
+            pss = padding.PSS(padding.MGF1(digest), digest.digest_size)
+            return self.private.sign(data, pss, digest)
+        return self.private.sign(data, padding.PKCS1v15(), digest)
+
+    def jwk(self, **changes: Any) -> dict[str, Any]:
+        """The public key as a JWK; a change to None takes a member away."""
+        members = {"kid": self.kid, "alg": self.alg, "use": "sig", **_public(self.private)}
+        return {name: value for name, value in {**members, **changes}.items() if value is not None}
+
+
+def _public(key: PrivateKey) -> dict[str, str]:
+    if isinstance(key, Ed25519PrivateKey):
+        return {"kty": "OKP", "crv": "Ed25519", "x": b64(key.public_key().public_bytes_raw())}
+    if isinstance(key, rsa.RSAPrivateKey):
+        public = key.public_key().public_numbers()
+        return {"kty": "RSA", "n": b64(_octets(public.n)), "e": b64(_octets(public.e))}
+    point, size = key.public_key().public_numbers(), (key.key_size + 7) // 8
+    crv = next(name for name, curve in _CURVES.values() if curve.name == key.curve.name)
+    return {
+        "kty": "EC",
+        "crv": crv,
+        "x": b64(point.x.to_bytes(size)),
+        "y": b64(point.y.to_bytes(size)),
+    }
+
+
+def _octets(number: int) -> bytes:
+    return number.to_bytes((number.bit_length() + 7) // 8)
+
+
+@cache
+def private_key(alg: str, name: str = "ours", bits: int = 2048) -> PrivateKey:
+    """One private key per kind and name; RSA keys are dear, and made once."""
+    if alg == "EdDSA":
+        return Ed25519PrivateKey.generate()
+    if alg.startswith("ES"):
+        return ec.generate_private_key(_CURVES[alg][1])
+    return _rsa(name, bits)
+
+
+@cache
+def _rsa(name: str, bits: int) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(65_537, bits)
+
+
+def signing_key(alg: str, kid: str = "", name: str = "ours") -> SigningKey:
+    """The key of that algorithm, under its algorithm's name if no other is given."""
+    return SigningKey(kid or alg.lower(), alg, private_key(alg, name))
+
+
+def all_keys() -> dict[str, SigningKey]:
+    """A key for every algorithm there is."""
+    return {alg: signing_key(alg) for alg in ALGORITHMS}
+
+
+def jwk_set(*jwks: Mapping[str, Any]) -> bytes:
+    """A JWK Set document."""
+    return json.dumps({"keys": jwks}).encode()
+
+
+def good_claims(**changes: Any) -> dict[str, Any]:
+    """Claims that are taken; a change to `...` takes one away."""
+    now = time.time()
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "u1",
+        "exp": int(now) + 300,
+        "iat": int(now) - 1,
+        "scope": "dashboard:read",
+        **changes,
+    }
+    return {name: value for name, value in claims.items() if value is not ...}
+
+
+def mint(
+    claims: Mapping[str, Any] | bytes | None = None,
+    header: Mapping[str, Any] | bytes | None = None,
+    *,
+    key: SigningKey | None = None,
+    signature: bytes | None = None,
+) -> str:
+    """A token; bytes stand for themselves, a mapping is laid over what is usual."""
+    key = key or signing_key("RS256")
+    if not isinstance(header, bytes):
+        members = {"alg": key.alg, "kid": key.kid, "typ": "JWT", **(header or {})}
+        header = compact({name: value for name, value in members.items() if value is not ...})
+    payload = claims if isinstance(claims, bytes) else compact(good_claims(**(claims or {})))
+    signing_input = f"{b64(header)}.{b64(payload)}"
+    signed = key.sign(signing_input.encode()) if signature is None else signature
+    return f"{signing_input}.{b64(signed)}"
+
+
+def compact(value: object) -> bytes:
+    """JSON without white space."""
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def b64(data: bytes) -> str:
+    """Base64url without padding."""
+    return urlsafe_b64encode(data).decode().rstrip("=")

@@ -1,0 +1,63 @@
+"""Tokens that are to be taken, whatever the cause one might find to refuse them."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from config.settings import ALGORITHMS
+from tests.gateway.auth.conftest import bearer
+from tests.gateway.auth.minting import mint, signing_key
+
+
+@pytest.mark.parametrize("alg", ALGORITHMS)
+async def test_every_algorithm_there_is(client: httpx.AsyncClient, alg: str) -> None:
+    answer = await client.get("/me", headers=bearer(mint(key=signing_key(alg))))
+    assert (answer.status_code, answer.json()) == (200, {"subject": "u1"})
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"typ": ...},
+        {"typ": "at+jwt"},
+        {"typ": "AT+JWT"},
+        {"typ": "application/at+jwt"},
+        {"typ": "application/JWT"},
+        {"x5t": "c2hhMQ"},
+        {"jku": "https://id.example.test/keys"},
+    ],
+    ids=str,
+)
+async def test_headers_that_mean_no_harm(client: httpx.AsyncClient, header: dict[str, Any]) -> None:
+    answer = await client.get("/me", headers=bearer(mint(header=header)))
+    assert answer.status_code == 200
+
+
+async def test_the_newer_name_of_eddsa(client: httpx.AsyncClient) -> None:
+    token = mint(header={"alg": "Ed25519"}, key=signing_key("EdDSA"))
+    assert (await client.get("/me", headers=bearer(token))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": ["gateway"]},
+        {"aud": ["other", "gateway"]},
+        {"exp": 4_000_000_000.5},
+        {"iat": ...},
+        {"nbf": 0},
+        {"scope": ["dashboard:read", "x"]},
+        {"scope": ..., "scp": ["dashboard:read"]},
+        {"scope": ..., "scp": "dashboard:read"},
+        {"scope": "dashboard:read:any"},
+        {"sub": "ünïcode"},
+        {"realm": {"roles": [[{"deep": [1, 2.5, None, True]}]] * 20}},
+        {"name": 'quoted "[{[{[{" \\ text' * 9},
+        {"emoji": "\U0001f600"},
+    ],
+    ids=str,
+)
+async def test_claims_that_are_right(client: httpx.AsyncClient, claims: dict[str, Any]) -> None:
+    answer = await client.get("/me", headers=bearer(mint(claims)))
+    assert answer.status_code == 200
