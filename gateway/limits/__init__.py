@@ -1,0 +1,1 @@
+"""How often may they: rate limits, counted in Redis or in this process."""

@@ -1,0 +1,45 @@
+"""What one key has spent, as a limiter in this process keeps it; times in microseconds.
+
+`count.lua` keeps the same accounts in Redis; both decide alike, and a test holds them to it.
+"""
+
+from typing import NamedTuple, Protocol, Self
+
+from config.rate import RateLimit
+
+MICROSECONDS = 1_000_000
+
+
+class Terms(NamedTuple):
+    """A policy in the numbers one counts with; `burst` is 0 where there is none."""
+
+    quota: int
+    window: int
+    burst: int
+
+    @classmethod
+    def of(cls, policy: RateLimit) -> Self:
+        """The numbers of `policy`."""
+        return cls(policy.rate.quota, policy.rate.window * MICROSECONDS, policy.burst or 0)
+
+
+class Account(Protocol):
+    """One key's spending. `now` may run back; the account then stays at its newest time.
+
+    From `idle_at` on it is as good as a new one.
+    """
+
+    newest: int
+    idle_at: int
+
+    def wait(self, now: int, terms: Terms, cost: int) -> int:
+        """How long until `cost` fits: 0 if it does, a whole window if it never will."""
+
+    def charge(self, now: int, terms: Terms, cost: int) -> None:
+        """Write `cost` down, whether it fits or not."""
+
+    def remaining(self, now: int, terms: Terms) -> int:
+        """What could still be spent at once."""
+
+    def reset(self, now: int, terms: Terms) -> int:
+        """How long until some of it comes back."""

@@ -1,0 +1,74 @@
+"""What a route says about how often: `limited(DASHBOARDS)`, after `requires(...)`."""
+
+from dataclasses import dataclass
+
+from fastapi import Depends
+from fastapi.params import Depends as Dependency
+from starlette.requests import HTTPConnection
+
+from config.rate import RateLimit
+from gateway.auth.guard import authenticate
+from gateway.errors import QuotaExceeded
+from gateway.limits.addresses import client_address, counted_as
+from gateway.limits.fields import rate_limit_fields
+from gateway.limits.keys import caller_partition, key
+from gateway.limits.limiter import Charge, Limiter, Verdict
+from gateway.telemetry.exchange import Exchange
+
+
+@dataclass(frozen=True)
+class Limited:
+    """The dependency behind `limited`."""
+
+    policies: tuple[RateLimit, ...]
+
+    async def __call__(self, connection: HTTPConnection) -> None:
+        """Charge the request to every policy at once, or refuse it at no cost.
+
+        Raises:
+            Unauthenticated: a policy counts callers, and there is no valid token.
+            IdentityUnavailable: the token's key cannot be asked for now.
+            QuotaExceeded: over a limit.
+            CountersUnavailable: it cannot be counted, and a policy says `deny`.
+        """
+        charges = [Charge(p, key(p, await _partition(p, connection))) for p in self.policies]
+        limiter: Limiter = connection.app.state.resources.get(Limiter)
+        verdict = await limiter.check(charges)
+        _report(verdict, Exchange.of(connection.scope))
+        if not verdict.admitted:
+            raise QuotaExceeded(verdict.refused_by, verdict.retry_after)
+
+
+def limited(*policies: RateLimit) -> Dependency:
+    """No more than these policies allow; with several, all are charged or none.
+
+    Policies that count users, services or tenants need a caller, so they come after
+    `requires(...)`; those per address also work on a `public(...)` route.
+
+    Raises:
+        ValueError: no policy is named, or one is named twice.
+    """
+    names = [policy.name for policy in policies]
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"limited: name one or more policies, each once; got {names}")
+    dependency: Dependency = Depends(Limited(policies))
+    return dependency
+
+
+async def _partition(policy: RateLimit, connection: HTTPConnection) -> str:
+    if policy.per == "address":
+        trusted = connection.app.state.settings.server.trusted_proxies
+        return f"address:{counted_as(client_address(connection, trusted))}"
+    return caller_partition(policy, await authenticate(connection))
+
+
+def _report(verdict: Verdict, exchange: Exchange) -> None:
+    exchange.headers += rate_limit_fields(verdict)
+    if verdict.degraded:
+        exchange.headers.append(("Lockgate-Limits", verdict.degraded))
+        exchange.facts["limits"] = verdict.degraded
+    if verdict.refused_by:
+        exchange.facts["refused_by"] = ",".join(verdict.refused_by)
+    over = [s.policy.name for s in verdict.standings if s.policy.shadow and s.retry_after]
+    if over:
+        exchange.facts["shadow_refused_by"] = ",".join(over)

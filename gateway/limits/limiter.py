@@ -1,0 +1,78 @@
+"""What every limiter does: weigh the charges of one request and give one verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from config.rate import RateLimit
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What one request costs under one policy, and on whose account (`key`).
+
+    Raises:
+        ValueError: the cost is negative, which would give quota back.
+    """
+
+    policy: RateLimit
+    key: str
+    cost: int = 1
+
+    def __post_init__(self) -> None:
+        if self.cost < 0:
+            raise ValueError(f"policy {self.policy.name}: a cost of {self.cost} is negative")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an account stands after the verdict; times in seconds.
+
+    `reset` is when some quota comes back, `retry_after` when the same charge will fit
+    (0: it fitted). A shadow policy with a `retry_after` would have refused.
+    """
+
+    policy: RateLimit
+    remaining: int
+    reset: float
+    retry_after: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether the request may go on, and why not.
+
+    `degraded` names how it was decided without Redis ("local" or "allow"), if it was.
+    A policy that nobody could count has no standing.
+    """
+
+    admitted: bool
+    standings: tuple[Standing, ...] = ()
+    refused_by: tuple[str, ...] = ()
+    degraded: str | None = None
+
+    @property
+    def retry_after(self) -> float:
+        """Seconds until the refused request would be admitted; 0 if it was."""
+        return max((s.retry_after for s in self.standings if not s.policy.shadow), default=0)
+
+
+class Limiter:
+    """Counts requests: all policies of one are charged together, or none."""
+
+    async def check(self, charges: Sequence[Charge]) -> Verdict:
+        """Admit and charge the request, or refuse it at no cost.
+
+        Raises:
+            CountersUnavailable: it cannot be counted, and a policy says `deny`.
+        """
+        raise NotImplementedError
+
+    def health(self) -> dict[str, str | int]:
+        """How the counting is going, for `/readyz` and metrics."""
+        return {}
+
+
+def verdict(standings: Sequence[Standing], degraded: str | None = None) -> Verdict:
+    """Refuse if any policy that is not a shadow says that the charge does not fit."""
+    refused = tuple(s.policy.name for s in standings if s.retry_after and not s.policy.shadow)
+    return Verdict(not refused, tuple(standings), refused, degraded)

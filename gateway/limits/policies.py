@@ -1,0 +1,68 @@
+"""The policies in force: as declared, with the rates that the settings or an operator give them."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+from config.rate import Rate, RateLimit
+from gateway.limits.limiter import Charge, Limiter, Verdict
+
+
+class UnknownPolicy(ValueError):
+    """A rate is given to a policy that nobody declared."""
+
+
+def effective(
+    policies: Mapping[str, RateLimit], overrides: Mapping[str, Rate]
+) -> dict[str, RateLimit]:
+    """Every policy, those named in `overrides` with the rate given there.
+
+    Raises:
+        UnknownPolicy: a name that is not declared; the message names the nearest one.
+    """
+    for name in overrides:
+        if name not in policies:
+            raise UnknownPolicy(f"limits.{name}: there is no such policy; {_hint(name, policies)}")
+    return {
+        name: with_rate(policy, overrides.get(name, policy.rate))
+        for name, policy in policies.items()
+    }
+
+
+def with_rate(policy: RateLimit, rate: Rate) -> RateLimit:
+    """The same policy with another rate."""
+    return RateLimit(
+        policy.name,
+        rate,
+        per=policy.per,
+        without_redis=policy.without_redis,
+        burst=policy.burst,
+        shadow=policy.shadow,
+    )
+
+
+class InForce(Limiter):
+    """Checks each charge under what is in force for its policy, whatever the route declared.
+
+    `policies` may be replaced at any time: the next check sees the new ones.
+    """
+
+    def __init__(self, limiter: Limiter, policies: Mapping[str, RateLimit]) -> None:
+        self._limiter = limiter
+        self.policies = policies
+
+    async def check(self, charges: Sequence[Charge]) -> Verdict:
+        """Admit and charge the request, or refuse it at no cost."""
+        return await self._limiter.check([self._in_force(charge) for charge in charges])
+
+    def health(self) -> dict[str, str | int]:
+        """What the limiter underneath says."""
+        return self._limiter.health()
+
+    def _in_force(self, charge: Charge) -> Charge:
+        policy = self.policies.get(charge.policy.name, charge.policy)
+        return charge if policy is charge.policy else Charge(policy, charge.key, charge.cost)
+
+
+def _hint(name: str, policies: Mapping[str, RateLimit]) -> str:
+    near = get_close_matches(name, policies, n=1)
+    return f"did you mean {near[0]}?" if near else f"declared are {', '.join(sorted(policies))}"

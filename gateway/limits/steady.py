@@ -1,0 +1,54 @@
+"""A steady rate with bursts: GCRA (ITU-T I.371), reckoned in whole numbers as a leaky bucket."""
+
+from gateway.limits.account import Terms
+
+
+class SteadyAccount:
+    """How full the bucket of one key is.
+
+    One request is `window` units and `quota` units drain each microsecond, so that no
+    emission interval is ever rounded.
+    """
+
+    __slots__ = ("_level", "_window", "idle_at", "newest")
+
+    def __init__(self) -> None:
+        self.newest = 0
+        self.idle_at = 0
+        self._level = 0
+        self._window = 1
+
+    def wait(self, now: int, terms: Terms, cost: int) -> int:
+        """How long until `cost` fits: 0 if it does, a whole window if it never will."""
+        excess = self._at(now, terms) + (cost - terms.burst) * terms.window
+        if excess <= 0:
+            return 0
+        return terms.window if cost > terms.burst else _ceil(excess, terms.quota)
+
+    def charge(self, now: int, terms: Terms, cost: int) -> None:
+        """Write `cost` down, whether it fits or not."""
+        self._level = self._at(now, terms) + cost * terms.window
+        self._window = terms.window
+        self.newest = max(now, self.newest)
+        self.idle_at = self.newest + _ceil(self._level, terms.quota)
+
+    def remaining(self, now: int, terms: Terms) -> int:
+        """What could still be spent at once."""
+        return max(0, terms.burst - _ceil(self._at(now, terms), terms.window))
+
+    def reset(self, now: int, terms: Terms) -> int:
+        """How long until one more could come."""
+        level = self._at(now, terms)
+        used = min(_ceil(level, terms.window), terms.burst)
+        return _ceil(level - (used - 1) * terms.window, terms.quota) if level else 0
+
+    def _at(self, now: int, terms: Terms) -> int:
+        """The level at `now`; a changed window keeps the number of requests, not the time."""
+        level = self._level
+        if self._window != terms.window:
+            level = level * terms.window // self._window
+        return max(0, level - max(0, now - self.newest) * terms.quota)
+
+
+def _ceil(amount: int, divisor: int) -> int:
+    return -(-amount // divisor)
