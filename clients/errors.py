@@ -7,7 +7,9 @@ UpstreamError
 └── UpstreamInvalid        it answered, but not with what its type says
 """
 
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+Reason = Literal["timeout", "unavailable", "refused", "invalid"]
 
 
 class UpstreamError(Exception):
@@ -16,7 +18,7 @@ class UpstreamError(Exception):
     `detail` is for the log: it names what was wrong, never what the body held.
     """
 
-    reason: ClassVar[str]
+    reason: ClassVar[Reason]
 
     def __init__(
         self,

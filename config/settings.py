@@ -20,7 +20,7 @@ from pydantic import (
     RedisDsn,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.rate import Rate
 
@@ -173,3 +173,15 @@ class Settings(BaseSettings):
     upstreams: Annotated[dict[str, Service], BeforeValidator(_upstreams)] = {}
     demo: Demo = Demo()
     log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what is given in code, which is what the file said."""
+        return env_settings, init_settings

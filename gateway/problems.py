@@ -18,7 +18,7 @@ from clients.errors import (
     UpstreamUnavailable,
 )
 from gateway.errors import OUR_PROBLEMS, GatewayError, retry_after
-from gateway.telemetry.exchange import Exchange
+from gateway.exchange import Exchange
 
 UPSTREAM_STATUS: dict[type[UpstreamError], int] = {
     UpstreamTimeout: 504,
@@ -71,6 +71,20 @@ def problem(  # noqa: PLR0913 - one keyword per member of RFC 9457
     return Problem(json.dumps(document), status_code=status, headers=headers)
 
 
+def problem_of(error: GatewayError, exchange: Exchange) -> Problem:
+    """Write an error of the tree, and tell the log line of it."""
+    exchange.facts["error"] = error.title
+    return problem(
+        exchange.request_id,
+        status=error.status,
+        type=error.type,
+        title=error.title,
+        detail=error.detail,
+        headers=error.headers(),
+        members=error.members(),
+    )
+
+
 def internal_error(request_id: str) -> Problem:
     """The answer to a failure nobody foresaw: it leaks nothing but the request id."""
     return problem(
@@ -84,17 +98,7 @@ def internal_error(request_id: str) -> Problem:
 
 async def _gateway_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)  # noqa: S101 - registered for no other
-    exchange = Exchange.of(request.scope)
-    exchange.facts["error"] = error.title
-    return problem(
-        exchange.request_id,
-        status=error.status,
-        type=error.type,
-        title=error.title,
-        detail=error.detail,
-        headers=error.headers(),
-        members=error.members(),
-    )
+    return problem_of(error, Exchange.of(request.scope))
 
 
 async def _upstream_error(request: Request, error: Exception) -> Response:

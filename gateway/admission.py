@@ -1,0 +1,36 @@
+"""Bounds how much runs at once: what is too much is refused early, and told when to return."""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.errors import Overloaded
+from gateway.exchange import Exchange
+from gateway.problems import problem_of
+
+RETRY_AFTER = 1.0
+
+
+class Admission:
+    """Pure ASGI middleware: at most so many requests at once, the rest are answered 503.
+
+    Probes of health pass: an orchestrator must not take an overloaded process for a dead one.
+    """
+
+    def __init__(self, app: ASGIApp, at_once: int) -> None:
+        self.app = app
+        self.at_once = at_once
+        self.running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; anything but HTTP passes through."""
+        if scope["type"] != "http" or scope["path"] in {"/healthz", "/readyz"}:
+            await self.app(scope, receive, send)
+            return
+        if self.running >= self.at_once:
+            refusal = problem_of(Overloaded(RETRY_AFTER), Exchange.of(scope))
+            await refusal(scope, receive, send)
+            return
+        self.running += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self.running -= 1

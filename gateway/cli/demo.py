@@ -1,0 +1,76 @@
+"""`lockgate demo`: the five demo services and the gateway in one go, with a token to paste."""
+
+import argparse
+import logging
+from typing import Any
+
+from config.loading import load_settings
+from config.settings import Issuer, Settings
+from gateway.app import create_app
+from gateway.cli.verb import Verbs, add_config_option, add_verb, run_on_loop, told_to_stop
+from gateway.demo.identity import AUDIENCE, ISSUER, JWKS_PATH, DevelopmentIssuer
+from gateway.demo.serving import ANY_PORTS, PORTS, serve_demo
+from gateway.serving import serving
+from gateway.telemetry.log import logging_to_stderr
+
+SCOPES = ("dashboard:read", "storefront:read")
+USER = "42"
+
+log = logging.getLogger("lockgate")
+
+
+def add_to(verbs: "Verbs[argparse.ArgumentParser]") -> None:
+    """Add the verb."""
+    parser = add_verb(
+        verbs,
+        "demo",
+        run,
+        purpose="Start the demo: five services, an identity provider and the gateway.",
+        example="lockgate demo --any-ports",
+    )
+    add_config_option(parser)
+    parser.add_argument("--any-ports", action="store_true", help="take whatever ports are free")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve the demo until it is told to stop."""
+    settings = load_settings(options.config)
+    with logging_to_stderr(settings.log.model_copy(update={"format": "text"})):
+        run_on_loop(_demo(settings, any_ports=options.any_ports))
+    return 0
+
+
+async def _demo(settings: Settings, *, any_ports: bool) -> None:
+    issuer = DevelopmentIssuer()
+    ports = ANY_PORTS if any_ports else PORTS
+    latency_ms = settings.demo.latency_ms
+    async with serve_demo(latency_ms=latency_ms, ports=ports, issuer=issuer) as urls:
+        settings = demo_settings(settings, urls, any_port=any_ports)
+        async with serving(create_app(settings), settings.server) as url:
+            print(_welcome(url, urls, issuer), flush=True)
+            await told_to_stop()
+
+
+def demo_settings(settings: Settings, urls: dict[str, str], *, any_port: bool) -> Settings:
+    """The settings with the demo's services and identity provider in the place of real ones."""
+    server = settings.server.model_dump() | {"host": "127.0.0.1"}
+    if any_port:
+        server["port"] = 0
+    given: dict[str, Any] = settings.model_dump() | {"server": server}
+    for name, service in given["upstreams"].items():
+        service["url"] = urls.get(name, service["url"])
+    given["issuers"] = [
+        Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_url=urls["identity"] + JWKS_PATH)
+    ]
+    return Settings.model_validate(given)
+
+
+def _welcome(url: str, urls: dict[str, str], issuer: DevelopmentIssuer) -> str:
+    token = issuer.token(USER, scopes=SCOPES)
+    services = "\n".join(f"  {name:16} {at}" for name, at in urls.items())
+    return (
+        f"The demo services (PUT /_dial on each makes it slow, hang, fail ...):\n{services}\n\n"
+        f"Lockgate is up on {url}, its API is described at {url}/docs. Paste this:\n\n"
+        f"curl -s -i -H 'Authorization: Bearer {token}' {url}/dashboard/{USER}\n\n"
+        "Ctrl-C stops all of it."
+    )

@@ -1,0 +1,72 @@
+"""What a composite is: a pydantic model whose fields say how they are loaded.
+
+A field without a default must load, or the request fails with that service's error; one with a
+default falls back to it, and `degraded` says so.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from clients.errors import Reason as UpstreamReason
+from gateway.compose.part import BoundPart, Part
+
+DEFAULT_BUDGET = 2.0
+
+Reason = UpstreamReason | Literal["error"]
+
+
+class Degraded(BaseModel):
+    """A part that is not what it should be, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    part: str
+    reason: Reason
+
+
+class Composite(BaseModel):
+    """One response from many services.
+
+    `class Dashboard(Composite, budget=1.5)`: seconds for all parts together.
+
+    Raises:
+        TypeError: at import, when a field has no part or the part does not fit it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    parts: ClassVar[tuple[BoundPart, ...]] = ()
+    budget: ClassVar[float] = DEFAULT_BUDGET
+
+    if TYPE_CHECKING:
+        degraded: list[Degraded]
+
+    def __init_subclass__(cls, **_options: Any) -> None:  # noqa: ANN401 - pydantic reads them below
+        """Give the class its last field, so that `degraded` ends every answer."""
+        super().__init_subclass__()
+        cls.__annotations__["degraded"] = list[Degraded]
+        cls.degraded = []
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        budget: float = DEFAULT_BUDGET,
+        **options: Any,  # noqa: ANN401 - pydantic's signature
+    ) -> None:
+        """Settle at import what every request will need."""
+        super().__pydantic_init_subclass__(**options)
+        cls.budget = budget
+        fields = {name: field for name, field in cls.model_fields.items() if name != "degraded"}
+        for name, field in fields.items():
+            if sum(isinstance(entry, Part) for entry in field.metadata) != 1:
+                raise TypeError(f"{cls.__name__}.{name}: say how it loads: Annotated[..., Part(f)]")
+        cls.parts = tuple(
+            BoundPart.bind(name, field, _declared(field.metadata), budget)
+            for name, field in fields.items()
+        )
+
+
+def _declared(metadata: list[Any]) -> Part:
+    return next(entry for entry in metadata if isinstance(entry, Part))

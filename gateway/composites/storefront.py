@@ -1,0 +1,67 @@
+"""GET /storefront/{user_id}: what a user may like, as it is for sale right now."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict
+
+from clients.catalog import Catalog
+from clients.recommendations import Recommendations
+from clients.users import User, Users
+from config.limits import STOREFRONTS
+from gateway.auth.guard import owner, requires
+from gateway.compose import Composed, Composite, Part
+from gateway.limits.guard import limited
+from gateway.resources import Upstream
+
+router = APIRouter(tags=["composites"])
+
+UserId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The user who looks at the shop")]
+
+
+class Offer(BaseModel):
+    """A product for this user: why it is shown, and what the catalog says of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sku: str
+    name: str
+    price: float
+    currency: str
+    image: str
+    in_stock: bool
+    score: float
+    reason: str
+
+
+async def fetch_offers(
+    user_id: UserId, recommendations: Upstream[Recommendations], catalog: Upstream[Catalog]
+) -> list[Offer]:
+    """Ask what the user may like, then the catalog for those products; drop what is gone."""
+    liked = await recommendations.for_user(user_id)
+    products = {product.sku: product for product in await catalog.products([r.sku for r in liked])}
+    return [
+        Offer(**products[r.sku].model_dump(), score=r.score, reason=r.reason)
+        for r in liked
+        if r.sku in products
+    ]
+
+
+async def fetch_customer(user_id: UserId, users: Upstream[Users]) -> User:
+    return await users.get(user_id)
+
+
+class Storefront(Composite, budget=2.0):
+    """The shop as one user sees it. Without offers there is none; the greeting may be missing."""
+
+    offers: Annotated[list[Offer], Part(fetch_offers)]
+    customer: Annotated[User | None, Part(fetch_customer, timeout=0.8)] = None
+
+
+@router.get(
+    "/storefront/{user_id}",
+    dependencies=[requires("storefront:read"), owner("user_id"), limited(STOREFRONTS)],
+)
+async def get_storefront(view: Composed[Storefront]) -> Storefront:
+    """What a user may like, with today's prices and stock from the catalog."""
+    return view

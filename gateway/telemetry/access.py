@@ -1,0 +1,98 @@
+"""The outermost layer: a request id, the headers that gathered on the way, one log line.
+
+It is also where a failure nobody foresaw becomes a 500 that says nothing but the request id.
+"""
+
+import logging
+import re
+from secrets import token_hex
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from clients.forwarded import forwarding
+from gateway.exchange import Exchange
+from gateway.problems import internal_error
+from gateway.telemetry.log import event
+
+log = logging.getLogger("lockgate.access")
+
+REQUEST_ID = b"x-request-id"
+
+_GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+
+class AccessLog:
+    """Pure ASGI middleware; `app` is what it wraps."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; anything but HTTP passes through."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = Exchange.of(scope)
+        exchange.request_id = _request_id(scope)
+        answer = _Answer(exchange, send)
+        begun = perf_counter()
+        try:
+            with forwarding({"X-Request-Id": exchange.request_id}):
+                await self.app(scope, receive, answer.send)
+        except Exception:
+            log.exception("request.failed", extra={"facts": {"id": exchange.request_id}})
+            if answer.status:
+                raise  # half an answer is out: the server must break the connection
+            await internal_error(exchange.request_id)(scope, receive, answer.send)
+        finally:
+            _log_line(scope, exchange, answer, perf_counter() - begun)
+
+
+class _Answer:
+    """Watches an answer leave, and gives its head the headers that gathered on the way."""
+
+    def __init__(self, exchange: Exchange, send: Send) -> None:
+        self.status = 0
+        self.length = 0
+        self._exchange = exchange
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message = {**message, "headers": [*message.get("headers", ()), *self._headers()]}
+        elif message["type"] == "http.response.body":
+            self.length += len(message.get("body", b""))
+        await self._send(message)
+
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        exchange = self._exchange
+        headers = [(REQUEST_ID, exchange.request_id.encode())]
+        headers += [(name.lower().encode(), value.encode()) for name, value in exchange.headers]
+        if exchange.timings:
+            timings = ", ".join(f"{name};dur={s * 1000:.1f}" for name, s in exchange.timings)
+            headers.append((b"server-timing", timings.encode()))
+        return headers
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's own id if it is a plain one, else a new one."""
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID and _GIVEN_ID.fullmatch(value):
+            return str(value, "ascii")
+    return token_hex(16)
+
+
+def _log_line(scope: Scope, exchange: Exchange, answer: _Answer, seconds: float) -> None:
+    event(
+        log,
+        "request",
+        id=exchange.request_id,
+        method=scope["method"],
+        path=scope["path"],
+        status=answer.status or exchange.facts.pop("status", 0),
+        bytes=answer.length,
+        ms=round(seconds * 1000, 1),
+        **exchange.facts,
+    )
