@@ -7,7 +7,7 @@ GET    /_seen      requests started, finished, aborted by the client, in flight
 GET    /healthz    200
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
@@ -16,37 +16,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.demo.call import Call, ClientLeft
+from gateway.demo.call import Call
 from gateway.demo.faults import Dial, Fault, Healthy
+from gateway.demo.seen import Seen
 from gateway.demo.service import answer, json_bytes, problem
 
 _DIAL: TypeAdapter[Fault] = TypeAdapter(Dial)
 _OWN_PATHS = frozenset({"/_dial", "/_seen", "/healthz"})
-
-
-@dataclass(slots=True)
-class Seen:
-    """What became of the requests to a service, those of its dials aside.
-
-    One that the service itself broke off, as a fault has it, is finished.
-    """
-
-    started: int = 0
-    finished: int = 0
-    aborted: int = 0
-    in_flight: int = 0
-
-    async def watch(self, fault: Fault, call: Call) -> None:
-        """Play the fault and count how it ends."""
-        self.started += 1
-        self.in_flight += 1
-        try:
-            await fault.play(call)
-            self.finished += 1
-        except ClientLeft:
-            self.aborted += 1
-        finally:
-            self.in_flight -= 1
 
 
 class Dialled:
@@ -74,7 +50,8 @@ class Dialled:
             await self._own(scope, receive, send)
             return
         call = Call(self._app, scope, receive, send, self._latency)
-        await self._seen.watch(self._next_fault(scope), call)
+        with self._seen.request():
+            await self._next_fault(scope).play(call)
 
     @property
     def _latency(self) -> float:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from starlette.types import ASGIApp
 from uvicorn.config import Config
@@ -46,7 +46,10 @@ async def serve_demo(
 
     Raises:
         PortUnavailable: one of the ports cannot be had; nothing is left listening.
+        ValueError: `ports` names a service that the demo does not have.
     """
+    if unknown := set(ports or {}) - set(PORTS):
+        raise ValueError(f"the demo has no service called {', '.join(sorted(unknown))}")
     services = demo_services(latency_ms)
     if issuer:
         services["identity"] = Dialled(issuer.app(), latency_ms=0)
@@ -69,7 +72,8 @@ async def _listening(name: str, app: ASGIApp, host: str, port: int) -> AsyncIter
     finally:
         server.close()
         await _end(state)
-        await server.wait_closed()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(server.wait_closed(), _SHUTDOWN_SECONDS)
 
 
 async def _bind(
@@ -94,6 +98,7 @@ async def _end(state: ServerState) -> None:
     """Cut every connection, which ends its request; what does not end by itself is cancelled."""
     for connection in list(state.connections):
         connection.transport.abort()
+    await asyncio.sleep(0)  # the turn in which connections learn that they are lost
     if not state.tasks:
         return
     _, unfinished = await asyncio.wait(set(state.tasks), timeout=_SHUTDOWN_SECONDS)

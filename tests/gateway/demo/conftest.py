@@ -1,0 +1,22 @@
+"""The demo on free ports, without latency, and a client to ask it with."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from gateway.demo.serving import ANY_PORTS, serve_demo
+
+
+@pytest.fixture
+async def demo() -> AsyncIterator[dict[str, str]]:
+    """Base URLs by service name."""
+    async with serve_demo(latency_ms=0, ports=ANY_PORTS) as urls:
+        yield urls
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    """A client that no proxy setting leads astray."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        yield client

@@ -1,0 +1,34 @@
+"""Notifications are unread, newest first, and speak of what happened."""
+
+import asyncio
+from datetime import datetime
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.demo.service import LARGEST_ID
+from tests.gateway.demo.inside import ask
+
+
+@given(st.integers(1, LARGEST_ID))
+@settings(max_examples=40, deadline=None)
+def test_notifications_are_unread_and_newest_first(user_id: int) -> None:
+    path = f"/notifications/unread?user_id={user_id}"
+    unread = asyncio.run(ask("notifications", path)).json()
+    times = [datetime.fromisoformat(notification["at"]) for notification in unread]
+
+    assert not any(notification["read"] for notification in unread)
+    assert times == sorted(times, reverse=True)
+    assert not any("{" in notification["body"] for notification in unread)
+
+
+@given(st.integers(1, LARGEST_ID))
+@settings(max_examples=40, deadline=None)
+def test_the_first_notification_is_about_the_newest_order(user_id: int) -> None:
+    path = f"/notifications/unread?user_id={user_id}"
+    about = asyncio.run(ask("notifications", path)).json()[0]
+    [order] = asyncio.run(ask("orders", f"/orders?user_id={user_id}&limit=1")).json()
+
+    assert about["type"] == "order"
+    assert str(order["id"]) in about["body"]
+    assert about["at"] >= order["created_at"]
