@@ -122,7 +122,8 @@ class Provider:
     def _miss(self, exc: Exception) -> None:
         is_foreseen = isinstance(exc, KeysUnavailable)
         self._failed = str(exc) if is_foreseen else type(exc).__name__
-        event(_log, "keys.unavailable", logging.WARNING, issuer=self.issuer, why=self._failed)
+        facts = {"issuer": self.issuer, "why": self._failed}
+        _log.warning("keys.unavailable", extra={"facts": facts})
         if not is_foreseen:
             _log.error("keys.unforeseen", exc_info=exc)
 

@@ -26,6 +26,7 @@ async def test_every_algorithm_there_is(client: httpx.AsyncClient, alg: str) -> 
         {"typ": "application/JWT"},
         {"x5t": "c2hhMQ"},
         {"jku": "https://id.example.test/keys"},
+        {"x": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]},
     ],
     ids=str,
 )

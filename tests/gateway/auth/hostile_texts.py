@@ -1,0 +1,85 @@
+"""Hostile tokens: texts that are not quite a compact JWS, however good what they would say."""
+
+from base64 import b64encode
+from collections.abc import Callable
+
+from tests.gateway.auth.minting import b64, compact, good_claims, mint, signing_key
+
+DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+def _cut(change: Callable[[str, str, str], str]) -> Callable[[], str]:
+    """A good token taken apart and put together otherwise."""
+    return lambda: change(*mint().split("."))
+
+
+def _stray_bits(segment: int) -> Callable[[], str]:
+    """The same bytes under another text: the unused bits of a last character are set."""
+
+    def token() -> str:
+        for padding in range(9):
+            key = signing_key("RS256")
+            claims, header = {"x": "x" * padding}, {"x": "x" * padding}
+            signature = key.sign(b"") + b"." if segment == 2 else None
+            parts = mint(claims, header, signature=signature).split(".")
+            if len(parts[segment]) % 4:
+                last = DIGITS.index(parts[segment][-1])
+                parts[segment] = parts[segment][:-1] + DIGITS[last + 1]
+                return ".".join(parts)
+        raise AssertionError("no segment with unused bits")
+
+    return token
+
+
+def _standard_alphabet() -> str:
+    """Base64 with + and / instead of - and _."""
+    key = signing_key("RS256")
+    header = b64(compact({"alg": "RS256", "kid": key.kid}))
+    payload = b64encode(compact(good_claims(x="???>>>" * 3, y=" ???>>>" * 3))).decode().rstrip("=")
+    assert {"+", "/"} <= set(payload)
+    return f"{header}.{payload}.{b64(key.sign(f'{header}.{payload}'.encode()))}"
+
+
+TOKENS: dict[str, Callable[[], str]] = {
+    "one segment": _cut(lambda h, _p, _s: h),
+    "two segments": _cut(lambda h, p, _s: f"{h}.{p}"),
+    "four segments": _cut(lambda h, p, s: f"{h}.{p}.{s}.{s}"),
+    "five segments, as a JWE has": _cut(lambda h, p, s: f"{h}.{p}.{s}.{p}.{s}"),
+    "a dot before": _cut(lambda h, p, s: f".{h}.{p}.{s}"),
+    "a dot after": _cut(lambda h, p, s: f"{h}.{p}.{s}."),
+    "only dots": lambda: "..",
+    "a thousand dots": lambda: "." * 1_000,
+    "no header": _cut(lambda _h, p, s: f".{p}.{s}"),
+    "no payload": _cut(lambda h, _p, s: f"{h}..{s}"),
+    "no signature": _cut(lambda h, p, _s: f"{h}.{p}."),
+    "padded header": _cut(lambda h, p, s: f"{h}=.{p}.{s}"),
+    "padded payload": _cut(lambda h, p, s: f"{h}.{p}==.{s}"),
+    "padded signature": _cut(lambda h, p, s: f"{h}.{p}.{s}=="),
+    "space in the header": _cut(lambda h, p, s: f"{h[:5]} {h[5:]}.{p}.{s}"),
+    "space in the payload": _cut(lambda h, p, s: f"{h}.{p[:5]} {p[5:]}.{s}"),
+    "space in the signature": _cut(lambda h, p, s: f"{h}.{p}.{s[:5]} {s[5:]}"),
+    "newline in the signature": _cut(lambda h, p, s: f"{h}.{p}.{s[:5]}\n{s[5:]}"),
+    "newline at the end": _cut(lambda h, p, s: f"{h}.{p}.{s}\n"),
+    "tab in the signature": _cut(lambda h, p, s: f"{h}.{p}.{s}\t"),
+    "NUL in the signature": _cut(lambda h, p, s: f"{h}.{p}.{s}\0"),
+    "junk in the signature": _cut(lambda h, p, s: f"{h}.{p}.{s[:9]}!*${s[9:]}"),
+    "percent-encoded": _cut(lambda h, p, s: f"{h}%2E{p}%2E{s}"),
+    "quoted": _cut(lambda h, p, s: f'"{h}.{p}.{s}"'),
+    "two tokens, a comma between": _cut(lambda h, p, s: f"{h}.{p}.{s}, {h}.{p}.{s}"),
+    "letters of another alphabet": _cut(lambda h, p, s: f"{h}.{p}.{s[:-1]}é"),
+    "full-width letters": _cut(lambda h, p, s: f"{h}.{p}.{s[:-1]}Ａ"),  # noqa: RUF001
+    "Arabic digits": _cut(lambda h, p, s: f"{h}.{p}.{s[:-1]}٣"),
+    "plus and slash": _standard_alphabet,
+    "stray bits after the header": _stray_bits(0),
+    "stray bits after the payload": _stray_bits(1),
+    "stray bits after the signature": _stray_bits(2),
+    "a length no base64 has": _cut(lambda h, p, s: f"{h}.{p}.{s}{'A' * (5 - len(s) % 4)}"),
+    "empty": lambda: "",
+    "a word": lambda: "token",
+    "a megabyte of one letter": lambda: "A" * 1_000_000,
+    "a megabyte of payload": lambda: mint({"x": "x" * 1_000_000}),
+    "a megabyte of signature": lambda: mint(signature=b"x" * 1_000_000),
+    "a byte too large": lambda: mint({"x": "x" * 8_192}),
+    "JSON serialization": lambda: compact({"payload": "e30", "signatures": []}).decode(),
+    "a user name and password": lambda: "dTE6cGFzc3dvcmQ=",
+}
