@@ -23,19 +23,18 @@ def effective(
         if name not in policies:
             raise UnknownPolicy(f"limits.{name}: there is no such policy; {_hint(name, policies)}")
     return {
-        name: with_rate(policy, overrides.get(name, policy.rate))
-        for name, policy in policies.items()
+        name: amended(policy, overrides.get(name, policy.rate)) for name, policy in policies.items()
     }
 
 
-def with_rate(policy: RateLimit, rate: Rate) -> RateLimit:
-    """The same policy with another rate."""
+def amended(policy: RateLimit, rate: Rate, burst: int | None = None) -> RateLimit:
+    """The same policy with another rate, and another burst if one is given."""
     return RateLimit(
         policy.name,
         rate,
         per=policy.per,
         without_redis=policy.without_redis,
-        burst=policy.burst,
+        burst=burst or policy.burst,
         shadow=policy.shadow,
     )
 

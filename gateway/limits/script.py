@@ -15,7 +15,16 @@ SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
 
 def evalsha(charges: Sequence[Charge], now: int = 0) -> bytes:
     """The command, packed; `now` in microseconds replaces the server's clock, for tests."""
-    words: list[bytes | str | int] = [b"EVALSHA", SHA, len(charges)]
+    return _pack(b"EVALSHA", SHA, charges, now)
+
+
+def evaluate(charges: Sequence[Charge], now: int = 0) -> bytes:
+    """The same with the script in it, for a server that does not know it (yet, or any more)."""
+    return _pack(b"EVAL", SCRIPT, charges, now)
+
+
+def _pack(command: bytes, script: bytes, charges: Sequence[Charge], now: int) -> bytes:
+    words: list[bytes | str | int] = [command, script, len(charges)]
     words += [charge.key for charge in charges]
     words.append(now)
     for charge in charges:

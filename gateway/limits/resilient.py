@@ -1,0 +1,82 @@
+"""Counts in Redis while it answers, and does what each policy declares while it does not."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
+
+from config.rate import Rate, RateLimit
+from gateway.errors import CountersUnavailable
+from gateway.limits.limiter import Charge, Limiter, Standing, Verdict
+from gateway.limits.link import CountersFailed
+from gateway.limits.memory import MemoryLimiter
+from gateway.limits.policies import amended
+
+RETRY_AFTER_SECONDS = 1.0
+
+
+class ResilientLimiter(Limiter):
+    """A limiter on Redis that outlives it.
+
+    Without Redis a `deny` policy refuses everything, a `local` one grants this process its
+    share, ceil(quota / processes), and an `allow` one is not counted. What Redis admits is
+    written down locally too, so that losing it hands nobody a fresh quota.
+    """
+
+    def __init__(self, shared: Limiter, local: MemoryLimiter, processes: int = 1) -> None:
+        self._shared = shared
+        self._local = local
+        self._processes = processes
+        self._degraded = 0
+
+    async def check(self, charges: Sequence[Charge]) -> Verdict:
+        """Admit and charge the request, or refuse it at no cost.
+
+        Raises:
+            CountersUnavailable: it cannot be counted, and a policy says `deny`.
+        """
+        try:
+            verdict = await self._shared.check(charges)
+        except CountersFailed as failure:
+            self._degraded += 1
+            return self._without_redis(charges, failure)
+        if verdict.admitted:
+            self._local.record(self._shares(charges))
+        return verdict
+
+    def health(self) -> dict[str, str | int]:
+        """What the limiter on Redis says, and how many checks went without it."""
+        shared = self._shared.health()
+        status = "ok" if shared.get("redis") == "up" else "degraded"
+        return {"status": status, **shared, "degraded_checks": self._degraded}
+
+    def _without_redis(self, charges: Sequence[Charge], failure: CountersFailed) -> Verdict:
+        if any(c.policy.without_redis == "deny" and not c.policy.shadow for c in charges):
+            raise CountersUnavailable(RETRY_AFTER_SECONDS) from failure
+        local = [charge for charge in charges if charge.policy.without_redis == "local"]
+        if not local:
+            return Verdict(admitted=True, degraded="allow")
+        verdict = self._local.decide(self._shares(local))
+        return replace(
+            verdict,
+            degraded="local",
+            standings=tuple(
+                Standing(charge.policy, s.remaining, s.reset, s.retry_after)
+                for charge, s in zip(local, verdict.standings, strict=True)
+            ),
+        )
+
+    def _shares(self, charges: Sequence[Charge]) -> list[Charge]:
+        return [
+            Charge(share(charge.policy, self._processes), charge.key, charge.cost)
+            for charge in charges
+            if charge.policy.without_redis == "local"
+        ]
+
+
+def share(policy: RateLimit, processes: int) -> RateLimit:
+    """What one of so many processes may grant on its own."""
+    if processes == 1:
+        return policy
+    rate = Rate(ceil(policy.rate.quota / processes), policy.rate.window)
+    burst = ceil(policy.burst / processes) if policy.burst else None
+    return amended(policy, rate, burst)

@@ -1,0 +1,113 @@
+"""The limiter on Redis, and the one task that keeps a link to it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from config.rate import RateLimit
+from gateway.limits.limiter import Charge, Limiter, Verdict
+from gateway.limits.link import CountersFailed, Link
+
+CONNECT_SECONDS = 0.5
+PROBE = Charge(RateLimit("probe", "1000000/second", burst=1_000_000), "lockgate:{probe}~")
+
+log = logging.getLogger("lockgate.limits")
+
+
+class SharedLimiter(Limiter):
+    """Counts in Redis, for all processes together.
+
+    `timeout` bounds one check, `retry` is how long after a failure Redis is tried again; both
+    in seconds. In between every check fails at once.
+    """
+
+    def __init__(self, url: str, *, timeout: float, retry: float) -> None:
+        self._timeout = timeout
+        self._retry = retry
+        self._link: Link | None = None
+        self._down_because = ""
+        self._falls = 0
+        self._tried = asyncio.Event()
+        # No time-out of redis-py's own on reads and writes: `Link` has a stricter one, which
+        # knows when our loop was busy. No retry either: a debit sent twice counts twice.
+        self._pool = ConnectionPool.from_url(
+            url,
+            max_connections=1,
+            protocol=2,
+            socket_connect_timeout=CONNECT_SECONDS,
+            socket_timeout=None,
+            socket_keepalive=True,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    async def check(self, charges: Sequence[Charge]) -> Verdict:
+        """Admit and charge the request, or refuse it at no cost.
+
+        Raises:
+            CountersFailed: Redis gave no verdict in time, or is known to be away.
+        """
+        if self._link is None:
+            raise CountersFailed(self._down_because or "not connected")
+        return await self._link.check(charges)
+
+    def health(self) -> dict[str, str | int]:
+        """Whether Redis counts, and if not, why."""
+        if self._link is not None:
+            return {"redis": "up", "falls": self._falls}
+        return {"redis": "down", "falls": self._falls, "reason": self._down_because}
+
+    async def tried(self) -> None:
+        """Wait until Redis has been tried once, whatever came of it."""
+        await self._tried.wait()
+
+    async def run(self) -> None:
+        """Keep a link to Redis until cancelled; never more than one try per `retry`."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            try:
+                async with self._connected() as link, asyncio.TaskGroup() as tasks:
+                    running = tasks.create_task(link.run())
+                    await link.check([PROBE])
+                    self._rise(link)
+                    await running
+            except* (RedisError, OSError, TimeoutError, CountersFailed) as failures:
+                self._fall(_first(failures))
+            self._tried.set()
+            await asyncio.sleep(began + self._retry - clock())
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Link]:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        try:
+            yield Link(connection, self._timeout)
+        finally:
+            self._link = None
+            await connection.disconnect(nowait=True)
+            await self._pool.release(connection)
+
+    def _rise(self, link: Link) -> None:
+        self._link, self._down_because = link, ""
+        self._tried.set()
+        log.info("limits.redis_up")
+
+    def _fall(self, failure: BaseException) -> None:
+        reason = f"{type(failure).__name__}: {failure}".removesuffix(": ")[:200]
+        if not self._down_because:
+            self._falls += 1
+            log.warning("limits.redis_down reason=%r", reason)
+        self._down_because = reason
+
+
+def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    failure: BaseException = failures
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
