@@ -1,17 +1,17 @@
 """What a customer bought, when, and how far each order has come."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 from gateway.demo.moments import DAY, NOW
 from gateway.demo.people import person
 from gateway.demo.seeds import Draw
-from gateway.demo.shop import PRODUCTS, Product
+from gateway.demo.shop import RANGE, Product
 
 _SHOP_OPENED = NOW.timestamp() - 7 * 365 * DAY
 _CARRIERS = {"DHL": "JD", "UPS": "1Z", "GLS": "GL", "DPD": "05"}
 _PAID = frozenset({"processing", "shipped", "delivered", "returned"})
 _SENT = frozenset({"shipped", "delivered", "returned"})
+_RECENT = 12 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +48,18 @@ class Order:
         return sum(line.product.cents * line.quantity for line in self.lines)
 
 
-@lru_cache(maxsize=1024)
-def orders_of(user: int) -> tuple[Order, ...]:
-    """Every order of that user, newest first: one of these days, the rest spread over the years."""
-    draw = Draw("history", user)
-    newest, count = draw.below(12 * DAY), draw.between(8, 60)
-    gap = (person(user).member_for - 12 * DAY) // count
-    ages = [newest] + [12 * DAY + gap * turn + draw.below(gap) for turn in range(count - 1)]
-    return tuple(_order(draw, age) for age in ages)
+def orders_of(user: int, limit: int) -> list[Order]:
+    """The last orders of that user, newest first: one of these days, the rest over the years."""
+    count = Draw("history", user).between(8, 60)
+    gap = (person(user).member_for - _RECENT) // (count - 1)
+    return [_order(user, turn, gap) for turn in range(min(limit, count))]
 
 
-def _order(draw: Draw, age: int) -> Order:
+def _order(user: int, turn: int, gap: int) -> Order:
+    draw = Draw("order", user, turn)
+    age = _RECENT + gap * (turn - 1) + draw.below(gap) if turn else draw.below(_RECENT)
     status = _status(draw, age)
-    products = draw.several(tuple(PRODUCTS.values()), draw.pick((1, 1, 1, 2, 2, 3)))
+    products = draw.several(RANGE, draw.pick((1, 1, 1, 2, 2, 3)))
     carrier = draw.pick(tuple(_CARRIERS)) if status in _SENT else None
     return Order(
         age=age,

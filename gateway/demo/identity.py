@@ -17,13 +17,17 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from gateway.demo.service import problem
+
 ISSUER = "https://identity.demo.invalid"
 AUDIENCE = "lockgate-demo"
 
 DISCOVERY_PATH = "/.well-known/openid-configuration"
 JWKS_PATH = "/.well-known/jwks.json"
+TOKEN_PATH = "/token"  # noqa: S105 - a path
 
 _ALGORITHM = "RS256"
+_LIFETIME_SECONDS = 3_600
 
 
 class DevelopmentIssuer:
@@ -58,7 +62,7 @@ class DevelopmentIssuer:
         *,
         scopes: Sequence[str] = (),
         audience: str = AUDIENCE,
-        lifetime_seconds: float = 3_600,
+        lifetime_seconds: float = _LIFETIME_SECONDS,
         claims: Mapping[str, object] | None = None,
     ) -> str:
         """A token for `subject`; `claims` are added, and win over those set here."""
@@ -86,9 +90,13 @@ class DevelopmentIssuer:
         }
 
     def app(self) -> ASGIApp:
-        """The provider on the wire: its discovery document and its keys."""
+        """The provider on the wire: its discovery document, its keys, and tokens for the asking."""
         return Starlette(
-            routes=[Route(JWKS_PATH, self._publish), Route(DISCOVERY_PATH, self._discover)]
+            routes=[
+                Route(DISCOVERY_PATH, self._discover),
+                Route(JWKS_PATH, self._publish),
+                Route(TOKEN_PATH, self._issue, methods=["POST"]),
+            ]
         )
 
     async def _publish(self, _: Request) -> Response:
@@ -105,6 +113,19 @@ class DevelopmentIssuer:
                 "subject_types_supported": ["public"],
             }
         )
+
+    async def _issue(self, request: Request) -> Response:
+        """`POST /token?sub=7&scope=a b`: whoever can reach the demo may have any token of it."""
+        subject, scope = (request.query_params.get(name, "") for name in ("sub", "scope"))
+        if not subject:
+            return problem(422, "sub is missing: whose token is it to be?")
+        issued = {
+            "access_token": self.token(subject, scopes=scope.split()),
+            "token_type": "Bearer",
+            "expires_in": _LIFETIME_SECONDS,
+            "scope": scope,
+        }
+        return JSONResponse(issued, headers={"Cache-Control": "no-store"})
 
 
 def _new_key() -> Key:

@@ -10,7 +10,7 @@ from gateway.demo.history import Order, orders_of
 from gateway.demo.moments import DAY, HOUR, ago
 from gateway.demo.seeds import Draw
 from gateway.demo.service import answer, json_bytes, service, user_id
-from gateway.demo.shop import PRODUCTS
+from gateway.demo.shop import RANGE
 
 _OF_ORDERS = {
     "pending": ("Waiting for your payment", "Order {number} leaves as soon as it is paid."),
@@ -43,10 +43,10 @@ async def _list(request: Request) -> Response:
 def _unread(user: int) -> bytes:
     draw = Draw("notifications", user)
     age = draw.between(HOUR, DAY)
-    unread = [_about_order(draw, orders_of(user)[0], age)]
+    unread = [_about_order(draw, orders_of(user, 1)[0], age)]
     for kind, title, body in draw.several(_OF_THE_SHOP, draw.below(4)):
         age += draw.between(HOUR, 4 * DAY)
-        text = body.format(product=draw.pick(tuple(PRODUCTS.values())).name)
+        text = body.format(product=draw.pick(RANGE).name)
         unread.append(_document(draw, kind, title, text, age))
     return json_bytes(unread)
 

@@ -35,7 +35,7 @@ def _limit(text: str) -> int:
 
 @lru_cache(maxsize=4096)
 def _newest(user: int, limit: int) -> bytes:
-    return json_bytes([_document(user, order) for order in orders_of(user)[:limit]])
+    return json_bytes([_document(user, order) for order in orders_of(user, limit)])
 
 
 def _document(user: int, order: Order) -> dict[str, object]:

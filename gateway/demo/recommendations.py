@@ -10,7 +10,7 @@ from gateway.demo.history import orders_of
 from gateway.demo.people import person
 from gateway.demo.seeds import Draw
 from gateway.demo.service import answer, json_bytes, service, user_id
-from gateway.demo.shop import PRODUCTS, Product
+from gateway.demo.shop import RANGE, Product
 
 
 def recommendations() -> ASGIApp:
@@ -25,8 +25,8 @@ async def _list(request: Request) -> Response:
 @lru_cache(maxsize=4096)
 def _best(user: int) -> bytes:
     draw = Draw("recommendations", user)
-    bought = [line.product for line in orders_of(user)[0].lines]
-    others = [product for product in PRODUCTS.values() if product not in bought]
+    bought = [line.product for line in orders_of(user, 1)[0].lines]
+    others = [product for product in RANGE if product not in bought]
     reasons = (
         f"Because you bought {draw.pick(bought).name}",
         f"Popular in {person(user).city}",

@@ -31,7 +31,7 @@ class Product:
         return Draw("stock", self.sku).chance(90)
 
 
-_RANGE = """
+_ARTICLES = """
 BEA-1001  1290  Ethiopia Yirgacheffe, 250 g
 BEA-1002  1150  Colombia Huila, 250 g
 BEA-1003  1390  Kenya Nyeri AA, 250 g
@@ -86,6 +86,5 @@ def _product(line: str) -> Product:
     return Product(sku, name, int(cents))
 
 
-PRODUCTS: dict[str, Product] = {
-    product.sku: product for product in map(_product, _RANGE.strip().splitlines())
-}
+RANGE = tuple(map(_product, _ARTICLES.strip().splitlines()))
+PRODUCTS = {product.sku: product for product in RANGE}

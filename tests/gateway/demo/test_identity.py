@@ -4,7 +4,14 @@ import httpx
 import pytest
 from jose import JWTError, jwt
 
-from gateway.demo.identity import AUDIENCE, DISCOVERY_PATH, ISSUER, JWKS_PATH, DevelopmentIssuer
+from gateway.demo.identity import (
+    AUDIENCE,
+    DISCOVERY_PATH,
+    ISSUER,
+    JWKS_PATH,
+    TOKEN_PATH,
+    DevelopmentIssuer,
+)
 from gateway.demo.serving import ANY_PORTS, serve_demo
 
 NOW = 2_000_000_000
@@ -98,6 +105,23 @@ async def test_the_provider_is_discovered_over_http(
     assert discovery["issuer"] == ISSUER
     assert discovery["jwks_uri"] == demo["identity"] + JWKS_PATH
     assert keys == issuer.jwks()
+
+
+async def test_the_provider_gives_tokens_for_the_asking(
+    issuer: DevelopmentIssuer, http: httpx.AsyncClient
+) -> None:
+    async with serve_demo(latency_ms=0, ports=ANY_PORTS, issuer=issuer) as demo:
+        url = demo["identity"] + TOKEN_PATH
+        given = await http.post(url, params={"sub": "7", "scope": "a b"})
+        refused = await http.post(url, params={"scope": "a"})
+        read = await http.get(url, params={"sub": "7"})
+
+    claims = verified(given.json()["access_token"], issuer)
+    assert (claims["sub"], claims["scope"]) == ("7", "a b")
+    assert given.json()["expires_in"] == 3_600
+    assert given.headers["cache-control"] == "no-store"
+    assert (refused.status_code, read.status_code) == (422, 405)
+    assert "sub" in refused.json()["detail"]
 
 
 async def test_the_provider_has_dials_too(
