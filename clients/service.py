@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
-from typing import ClassVar, Final, Literal, Self, TypeVar
+from typing import ClassVar, Final, Self, TypeVar
 
 import httpx
 
@@ -14,10 +14,10 @@ from clients.deadline import remaining
 from clients.decoding import NotDecodable, decode, read_body
 from clients.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from clients.status import refusal
+from clients.transport import Transport
 from clients.verbs import Verbs
 
 T = TypeVar("T")
-Client = TypeVar("Client", bound="ServiceClient")
 
 NoContent: Final = type(None)
 """`into=NoContent`: a success is all that is asked for, whatever body comes with it."""
@@ -35,31 +35,6 @@ _registry: dict[str, type["ServiceClient"]] = {}
 def service_clients() -> dict[str, type["ServiceClient"]]:
     """Every client class by the name of its service."""
     return dict(_registry)
-
-
-def open_client(  # noqa: PLR0913 - one keyword per setting of a service
-    cls: type[Client],
-    *,
-    url: str,
-    timeout: float,
-    connect_timeout: float,
-    max_body_bytes: int,
-    max_connections: int,
-    idle_seconds: float,
-    transport: Literal["lockgate", "httpx"],
-) -> Client:
-    """A client as the settings of its service describe it; use it with `async with`.
-
-    Raises:
-        ValueError: `url` is not the address of a service.
-    """
-    return cls(
-        url,
-        timeout=timeout,
-        connect_timeout=connect_timeout,
-        max_body_bytes=max_body_bytes,
-        transport=_transport(transport, max_connections, idle_seconds),
-    )
 
 
 class ServiceClient(Verbs):
@@ -110,7 +85,7 @@ class ServiceClient(Verbs):
             headers=_HEADERS,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx.Timeout(None, connect=connect_timeout),
-            transport=transport or _transport("httpx", max_connections=100, idle_seconds=30),
+            transport=transport or Transport(),
             follow_redirects=False,
             trust_env=False,
         )
@@ -185,14 +160,3 @@ def _base(text: str) -> str:
     if url.scheme not in {"http", "https"} or not url.host or extra:
         raise ValueError("a service is at scheme, host, port and path, and nothing else")
     return str(url).rstrip("/")
-
-
-def _transport(
-    kind: Literal["lockgate", "httpx"], max_connections: int, idle_seconds: float
-) -> httpx.AsyncBaseTransport:
-    limits = httpx.Limits(
-        max_connections=max_connections,
-        max_keepalive_connections=max_connections,
-        keepalive_expiry=idle_seconds,
-    )
-    return httpx.AsyncHTTPTransport(trust_env=False, limits=limits, retries=0)

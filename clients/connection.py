@@ -1,0 +1,194 @@
+"""One HTTP/1.1 connection: a request out, a response in, then perhaps another."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import cast
+
+import httpx
+
+from clients.message import Message
+from clients.response_parser import Head, Malformed, ResponseParser
+
+HIGH_WATER = 65_536
+
+
+class Connection(asyncio.Protocol):
+    """A socket and the exchange going on over it; its errors are httpx's own.
+
+    `on_closed` is called once, when the socket is gone, and `closed` is done then.
+    """
+
+    def __init__(self, on_closed: Callable[["Connection"], None]) -> None:
+        self._on_closed = on_closed
+        self._loop = asyncio.get_running_loop()
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+        self._parser = ResponseParser()
+        self._waiter: asyncio.Future[None] | None = None
+        self._error: httpx.TransportError | None = None
+        self._writable = self._reading = True
+        self._exchanges = 0
+        self._answered = self._unsent = False
+
+    @property
+    def open(self) -> bool:
+        """Neither side has ended it, as far as is known here."""
+        return self._error is None and not self._transport.is_closing()
+
+    @property
+    def complete(self) -> bool:
+        """All of the response has come."""
+        return self._parser.complete
+
+    @property
+    def reusable(self) -> bool:
+        """Both messages went over it whole, nothing else did, and it stays open."""
+        return (
+            self.complete
+            and self._parser.keeps_alive
+            and self._reading
+            and not self._unsent
+            and self._transport.get_write_buffer_size() == 0
+            and self.open
+        )
+
+    @property
+    def stale(self) -> bool:
+        """It had served before, and ended without one byte of an answer to this request."""
+        return self._exchanges > 1 and not self._answered and self._error is not None
+
+    async def exchange(
+        self, message: Message, *, write_timeout: float | None, read_timeout: float | None
+    ) -> Head:
+        """Send a request and wait for the head of its response.
+
+        Raises:
+            httpx.TransportError: what went wrong; the connection is then of no more use.
+        """
+        self._exchanges += 1
+        self._answered = False
+        self._raise_lost()
+        self._parser.begin(bodiless=message.bodiless)
+        await self._send(message, write_timeout)
+        while self._parser.head is None:
+            self._raise_lost()
+            await self._wait(read_timeout, httpx.ReadTimeout)
+        return self._parser.head
+
+    async def receive(self, read_timeout: float | None) -> bytes | None:
+        """What has come of the body, waiting for some if need be; None at its end.
+
+        Raises:
+            httpx.TransportError: it broke off.
+        """
+        while not self._parser.pieces:
+            if self._parser.complete:
+                return None
+            self._raise_lost()
+            await self._wait(read_timeout, httpx.ReadTimeout)
+        return self.take()
+
+    def take(self) -> bytes:
+        """What has come of the body since it was taken last."""
+        taken = self._parser.take()
+        if not self._reading:
+            self._reading = True
+            self._transport.resume_reading()
+        return taken
+
+    def abort(self) -> None:
+        """Close the socket at once, whatever is going on."""
+        if self._error is None:
+            self._error = httpx.ReadError("closed on this side")
+        self._transport.abort()
+
+    async def _send(self, message: Message, seconds: float | None) -> None:
+        if isinstance(message.body, bytes):
+            self._transport.write(message.head + message.body)
+            await self._flush(seconds)
+            return
+        self._unsent = True
+        self._transport.write(message.head)
+        async with aclosing(message.body) as pieces:
+            async for piece in pieces:
+                if self._answered or not self.open:
+                    return
+                self._transport.write(piece)
+                await self._flush(seconds)
+        self._unsent = False
+
+    async def _flush(self, seconds: float | None) -> None:
+        """Wait until more may be written, or nobody wants it any longer."""
+        while not (self._writable or self._answered) and self.open:
+            await self._wait(seconds, httpx.WriteTimeout)
+
+    async def _wait(self, seconds: float | None, error: type[httpx.TimeoutException]) -> None:
+        """Wait until something happens on the socket."""
+        waiter = self._waiter = self._loop.create_future()
+        timer = None if seconds is None else self._loop.call_later(seconds, _expire, waiter, error)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _raise_lost(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _end(self, exc: Exception | None) -> None:
+        """The socket ended; if the server closed it, an answer may be whole by that."""
+        if self._error is None and exc is None:
+            self._parser.end()
+            self._error = httpx.RemoteProtocolError("the server closed the connection")
+        elif self._error is None:
+            self._error = httpx.ReadError(type(exc).__name__)
+        self._parser.close()
+        self._wake()
+
+    # What follows is called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self._parser.complete:
+            self.abort()
+            return
+        self._answered = True
+        try:
+            self._parser.feed(data)
+        except Malformed as exc:
+            self._error = httpx.RemoteProtocolError(str(exc))
+            self.abort()
+        if self._reading and self._parser.buffered > HIGH_WATER:
+            self._reading = False
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> None:
+        # Aborted, not closed: a server that has stopped reading would keep a flush waiting.
+        self._end(None)
+        self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(exc)
+        self.closed.set_result(None)
+        self._on_closed(self)
+
+    def pause_writing(self) -> None:
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        self._writable = True
+        self._wake()
+
+
+def _expire(waiter: asyncio.Future[None], error: type[httpx.TimeoutException]) -> None:
+    if not waiter.done():
+        waiter.set_exception(error(""))

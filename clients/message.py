@@ -1,0 +1,82 @@
+"""A request as bytes (RFC 9112, 3): its head at once, its body whole or piece by piece."""
+
+import re
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Self, cast
+
+import httpx
+
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
+# RFC 9110, 9.2.2
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What goes over the wire. `bodiless`: its answer has no body. `replayable`: sending it twice
+    does what sending it once does."""
+
+    head: bytes
+    body: bytes | AsyncGenerator[bytes, None]
+    bodiless: bool
+    replayable: bool
+
+    @classmethod
+    async def of(cls, request: httpx.Request) -> Self:
+        """Write `request` down.
+
+        Raises:
+            httpx.LocalProtocolError: it cannot be written without saying something else.
+        """
+        head = _head(request)
+        whole = isinstance(request.stream, httpx.ByteStream)
+        return cls(
+            head,
+            await request.aread() if whole else _pieces(request),
+            bodiless=request.method == "HEAD",
+            replayable=whole and request.method in _IDEMPOTENT,
+        )
+
+
+def _head(request: httpx.Request) -> bytes:
+    method, target = request.method.encode(), request.url.raw_path
+    if not _TOKEN.fullmatch(method) or method == b"CONNECT" or not _TARGET.fullmatch(target):
+        raise httpx.LocalProtocolError("no such method, or not a target")
+    lines = [b"%b %b HTTP/1.1\r\n" % (method, target)]
+    for name, value in request.headers.raw:
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise httpx.LocalProtocolError("a header field is not one")
+        lines.append(b"%b: %b\r\n" % (name, value))
+    lines.append(b"\r\n")
+    return b"".join(lines)
+
+
+def _pieces(request: httpx.Request) -> AsyncGenerator[bytes, None]:
+    stream = cast("httpx.AsyncByteStream", request.stream)
+    length = request.headers.get("content-length")
+    if "transfer-encoding" not in request.headers and length is not None and length.isdecimal():
+        return _measured(stream, int(length))
+    if request.headers.get("transfer-encoding") != "chunked" or length is not None:
+        raise httpx.LocalProtocolError("the length of the body is ambiguous")
+    return _chunked(stream)
+
+
+async def _measured(stream: httpx.AsyncByteStream, length: int) -> AsyncGenerator[bytes, None]:
+    async for piece in stream:
+        length -= len(piece)
+        if length < 0:
+            break
+        yield piece
+    if length:
+        raise httpx.LocalProtocolError("the body is not as long as its Content-Length says")
+
+
+async def _chunked(stream: httpx.AsyncByteStream) -> AsyncGenerator[bytes, None]:
+    async for piece in stream:
+        if piece:
+            yield b"%x\r\n%b\r\n" % (len(piece), piece)
+    yield b"0\r\n\r\n"

@@ -1,0 +1,149 @@
+"""httpx's transport for HTTP/1.1, made for many short calls to few services."""
+
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+import httpx
+
+from clients.connection import Connection
+from clients.message import Message
+from clients.origin import Origin
+from clients.pool import Pool
+from clients.response_parser import Head
+
+_MANY_ORIGINS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds for each kind of wait; None waits as long as it takes."""
+
+    connect: float | None = None
+    read: float | None = None
+    write: float | None = None
+    pool: float | None = None
+
+    @classmethod
+    def of(cls, request: httpx.Request) -> Self:
+        """What httpx put into the request's extensions."""
+        return cls(**request.extensions.get("timeout", {}))
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """Keep-alive connections, at most `max_connections` to an origin.
+
+    Its errors are httpx's own. A connection is used again only after a whole exchange; a
+    request that can safely be sent twice is, once, if a kept connection turns out to be closed.
+    No HTTP/2, no proxies, no upgrades. `tls` None verifies against the system's roots.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_connections: int = 256,
+        idle_seconds: float = 30.0,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._max_connections = max_connections
+        self._idle_seconds = idle_seconds
+        self._tls = tls
+        self._pools: dict[Origin, Pool] = {}
+        self._closed = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; the response comes as soon as its head is there."""
+        try:
+            return await _send(self._pool(Origin.of(request.url)), request)
+        except httpx.TransportError as exc:
+            exc.request = request
+            raise
+
+    async def aclose(self) -> None:
+        """Close every connection at once."""
+        self._closed = True
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    def _pool(self, origin: Origin) -> Pool:
+        if self._closed:
+            raise RuntimeError("the transport is closed")
+        pool = self._pools.get(origin)
+        if pool is None:
+            self._forget_unused()
+            pool = self._pools[origin] = Pool(
+                partial(origin.connect, tls=self._tls),
+                max_connections=self._max_connections,
+                idle_seconds=self._idle_seconds,
+            )
+        return pool
+
+    def _forget_unused(self) -> None:
+        if len(self._pools) >= _MANY_ORIGINS:
+            self._pools = {at: pool for at, pool in self._pools.items() if not pool.unused}
+
+
+class _Body(httpx.AsyncByteStream):
+    """A body still on its way; its connection goes back when it ends or is no longer wanted."""
+
+    def __init__(self, pool: Pool, connection: Connection, request: httpx.Request) -> None:
+        self._pool = pool
+        self._connection: Connection | None = connection
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        seconds = Timeouts.of(self._request).read
+        try:
+            while self._connection and (piece := await self._connection.receive(seconds)):
+                yield piece
+        except httpx.TransportError as exc:
+            exc.request = self._request
+            raise
+        finally:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Give the connection back; a body not read to its end closes it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.release(connection)
+
+
+async def _send(pool: Pool, request: httpx.Request) -> httpx.Response:
+    message, timeouts, fresh = await Message.of(request), Timeouts.of(request), False
+    while True:
+        connection = await pool.acquire(
+            fresh=fresh, pool_timeout=timeouts.pool, connect_timeout=timeouts.connect
+        )
+        try:
+            head = await connection.exchange(
+                message, write_timeout=timeouts.write, read_timeout=timeouts.read
+            )
+        except httpx.TransportError:
+            pool.release(connection)
+            if fresh or not (connection.stale and message.replayable):
+                raise
+            fresh = True
+        except BaseException:
+            pool.release(connection)
+            raise
+        else:
+            return _response(pool, connection, head, request)
+
+
+def _response(
+    pool: Pool, connection: Connection, head: Head, request: httpx.Request
+) -> httpx.Response:
+    stream: httpx.AsyncByteStream = _Body(pool, connection, request)
+    if connection.complete:
+        # All of it is here already, so that the connection need not wait to be read from.
+        stream = httpx.ByteStream(connection.take())
+        pool.release(connection)
+    return httpx.Response(
+        head.status,
+        headers=head.fields,
+        stream=stream,
+        extensions={"http_version": b"HTTP/" + head.version.encode()},
+    )
