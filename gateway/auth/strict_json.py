@@ -23,7 +23,7 @@ def parse_object(raw: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, JsonVal
     text = raw.decode("utf-8")
     # Counting is cheap and never too low, so nearly every document skips the exact measure.
     # The parser recurses; only shallow text may reach it.
-    if text.count("[") + text.count("{") > max_depth and _depth(text) > max_depth:
+    if text.count("[") + text.count("{") > max_depth and _is_deeper(text, max_depth):
         raise ValueError("nested too deep")
     value = _DECODER.decode(text)
     if not isinstance(value, dict):
@@ -33,16 +33,16 @@ def parse_object(raw: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, JsonVal
     return value
 
 
-def _depth(text: str) -> int:
-    deepest = depth = 0
+def _is_deeper(text: str, limit: int) -> bool:
+    depth = 0
     for token in _STRING_OR_BRACKET.finditer(text):
-        bracket = token[0]
-        if bracket in "[{":
+        if token[0] in "[{":
             depth += 1
-            deepest = max(deepest, depth)
-        elif bracket in "]}":
+            if depth > limit:
+                return True
+        elif token[0] in "]}":
             depth -= 1
-    return deepest
+    return False
 
 
 def _refuse_lone_surrogates(value: JsonValue) -> None:
