@@ -134,10 +134,12 @@ class Provider:
             event(_log, "keys.changed", issuer=self.issuer, keys=len(keys.ids))
 
     async def _refresh(self) -> None:
+        """Fetch when the keys have grown old, and after a failure as soon as is permitted."""
+        soon, late = self._tokens.keys_cooldown_seconds, self._tokens.keys_refresh_seconds
         while True:
-            soon, late = self._tokens.keys_cooldown_seconds, self._tokens.keys_refresh_seconds
-            await self._clock.sleep(min(soon, late) if self._failed else late)
-            await self._next_fetch()
+            await self._clock.sleep(min(soon, late))
+            if self._failed or self._clock.monotonic() - self._begun_at >= late:
+                await self._next_fetch()
 
     def _rest(self) -> float:
         """Seconds until the next fetch may begin."""

@@ -202,9 +202,10 @@ async def test_it_recovers_by_itself(provider: Provider, source: Source, ask: As
     assert provider.health() == "stale"
     source.failing = None
     source.ids.add("new")
-    await source.clock.advance(300)
+    await source.clock.advance(5)
     assert provider.health() == "ok"
     assert await ask("new")
+    assert len(source.fetched_at) == 3
 
 
 async def test_a_failed_start_is_tried_again_after_the_cooldown(

@@ -1,0 +1,105 @@
+"""Whatever text arrives, the verifier says yes, no, or not now; and yes only to what was signed."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from config.settings import Issuer, Tokens
+from gateway.auth.verifier import TokenVerifier, open_verifier
+from gateway.errors import Unauthenticated
+from tests.gateway.auth.minting import AUDIENCE, ISSUER, all_keys, compact, jwk_set, mint
+
+SKEW = 5
+SEGMENT = st.text("ABCabcxyz019-_=+/ .\n\0é\ud800", max_size=30)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+class Fuzzed:
+    """A verifier that outlives the examples, and the one thing one asks of it."""
+
+    def __init__(self, runner: asyncio.Runner, verifier: TokenVerifier) -> None:
+        self.runner = runner
+        self.verifier = verifier
+
+    def passes(self, token: str) -> bool:
+        """Whether the token is taken; anything but a refusal is raised."""
+        try:
+            self.runner.run(self.verifier.verify(token))
+        except Unauthenticated:
+            return False
+        return True
+
+
+@pytest.fixture(scope="module")
+def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
+    path = tmp_path_factory.mktemp("keys") / "jwks.json"
+    path.write_bytes(jwk_set(*(key.jwk() for key in all_keys().values())))
+    issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=path)
+    opening = open_verifier([issuer], Tokens(keys_cooldown_seconds=0.001))
+    with asyncio.Runner() as runner:
+        yield Fuzzed(runner, runner.run(opening.__aenter__()))
+        runner.run(opening.__aexit__(None, None, None))
+
+
+@settings(max_examples=150, deadline=None)
+@given(token=st.text(max_size=60) | st.lists(SEGMENT, max_size=5).map(".".join))
+def test_any_text(fuzzed: Fuzzed, token: str) -> None:
+    assert not fuzzed.passes(token)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    key=st.sampled_from(list(all_keys().values())),
+    where=st.floats(0, 1, exclude_max=True),
+    what=st.text(max_size=2),
+    cut=st.integers(0, 3),
+)
+def test_a_good_token_with_one_thing_changed(
+    fuzzed: Fuzzed, key: Any, where: float, what: str, cut: int
+) -> None:
+    token = mint(key=key)
+    at = int(where * len(token))
+    changed = token[:at] + what + token[at + cut :]
+    assert fuzzed.passes(changed) == (changed == token)
+
+
+@settings(max_examples=150, deadline=None)
+@given(name=st.sampled_from(["alg", "kid", "typ", "crit", "cty", "x"]), value=JSON)
+def test_any_header(fuzzed: Fuzzed, name: str, value: object) -> None:
+    assert fuzzed.passes(mint(header={name: value})) in {False, name == "x"}
+
+
+@settings(max_examples=150, deadline=None)
+@given(name=st.sampled_from(["iss", "aud", "sub", "exp", "nbf", "iat", "scope"]), value=JSON)
+def test_any_claim(fuzzed: Fuzzed, name: str, value: object) -> None:
+    fuzzed.passes(mint({name: value}))
+
+
+@settings(max_examples=150, deadline=None)
+@given(header=st.binary(max_size=60), payload=JSON.map(compact))
+def test_any_bytes_well_signed(fuzzed: Fuzzed, header: bytes, payload: bytes) -> None:
+    assert not fuzzed.passes(mint(payload, header or b"{}"))
+    assert not fuzzed.passes(mint(payload))
+
+
+@settings(max_examples=100, deadline=None)
+@given(offset=st.floats(-10_000, 10_000))
+def test_expiry_to_the_moment(fuzzed: Fuzzed, offset: float) -> None:
+    expires_at = time.time() + offset
+    before = time.time()
+    passed = fuzzed.passes(mint({"exp": expires_at, "iat": ...}))
+    if passed:
+        assert before < expires_at + SKEW
+    else:
+        assert time.time() >= expires_at + SKEW

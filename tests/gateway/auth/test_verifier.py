@@ -1,0 +1,157 @@
+"""The verifier as a whole: what it opens and closes, and what time does to a token."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from config.settings import Issuer, Tokens
+from gateway.auth.verifier import open_verifier
+from gateway.errors import Unauthenticated
+from tests.gateway.auth.manual_clock import ManualClock, settle
+from tests.gateway.auth.minting import AUDIENCE, ISSUER, jwk_set, mint, signing_key
+
+# RFC 7515, appendix A.5: an unsecured JWS.
+UNSECURED = (
+    "eyJhbGciOiJub25lIn0"
+    ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ."
+)
+
+
+@pytest.fixture
+def issuer(jwks_file: Path) -> Issuer:
+    return Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=jwks_file)
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(float(int(time.time())))
+
+
+async def test_everything_it_reads_from_a_token(jwks_file: Path, clock: ManualClock) -> None:
+    issuer = Issuer(
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        jwks_file=jwks_file,
+        user_claim="uid",
+        service_claim="azp",
+        tenant_claim="org",
+        scope_claim="permissions",
+    )
+    claims = {"uid": "7", "azp": "web", "org": "acme", "permissions": ["a", "b"], "exp": 4e9}
+    async with open_verifier([issuer], Tokens(), clock=clock) as verifier:
+        caller = await verifier.verify(mint(claims))
+        assert (caller.issuer, caller.subject) == (ISSUER, "u1")
+        assert caller.scopes == frozenset({"a", "b"})
+        assert (caller.user_id, caller.service, caller.tenant) == ("7", "web", "acme")
+        assert caller.expires_at == 4e9
+        bare = await verifier.verify(mint({"scope": ...}))
+        assert (bare.user_id, bare.service, bare.tenant) == (None, None, None)
+        assert bare.scopes == frozenset()
+
+
+@pytest.mark.parametrize("cache_seconds", [0, 60])
+async def test_a_token_ends_when_it_says(
+    issuer: Issuer, clock: ManualClock, cache_seconds: float
+) -> None:
+    token = mint({"exp": clock.time + 30, "iat": ...})
+    tokens = Tokens(cache_seconds=cache_seconds)
+    async with open_verifier([issuer], tokens, clock=clock) as verifier:
+        for seconds in (0, 29, 5.75):  # the skew of five seconds is not yet over
+            await clock.advance(seconds)
+            assert await verifier.verify(token)
+        await clock.advance(0.25)
+        with pytest.raises(Unauthenticated, match="expired"):
+            await verifier.verify(token)
+
+
+@pytest.mark.parametrize("claim", ["nbf", "iat"])
+async def test_a_token_begins_when_it_says(issuer: Issuer, clock: ManualClock, claim: str) -> None:
+    token = mint({claim: clock.time + 10})
+    async with open_verifier([issuer], Tokens(), clock=clock) as verifier:
+        await clock.advance(4.75)
+        with pytest.raises(Unauthenticated, match=r"not_yet_valid|issued_in_the_future"):
+            await verifier.verify(token)
+        await clock.advance(0.25)
+        assert await verifier.verify(token)
+
+
+async def test_a_token_that_expires_while_it_waits_for_its_key(
+    issuer: Issuer, clock: ManualClock, jwks_file: Path
+) -> None:
+    tokens = Tokens(keys_cooldown_seconds=60)
+    new = signing_key("ES256", "new")
+    token = mint({"exp": clock.time + 30}, key=new)
+    async with open_verifier([issuer], tokens, clock=clock) as verifier:
+        waiting = asyncio.create_task(verifier.verify(token))
+        await settle()
+        assert not waiting.done()
+        await asyncio.to_thread(jwks_file.write_bytes, jwk_set(new.jwk()))
+        await clock.advance(60)
+        with pytest.raises(Unauthenticated, match="expired"):
+            await waiting
+
+
+async def test_the_second_time_costs_no_signature(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = mint()
+    async with open_verifier([issuer], Tokens()) as verifier:
+        first = await verifier.verify(token)
+        monkeypatch.setattr("gateway.auth.signatures.verifies", lambda *_: False)
+        assert await verifier.verify(token) is first
+        with pytest.raises(Unauthenticated):
+            await verifier.verify(mint({"jti": "another"}))
+
+
+async def test_issuers_do_not_share_keys(jwks_file: Path, tmp_path: Path) -> None:
+    other_file = tmp_path / "other.json"
+    other_file.write_bytes(jwk_set(signing_key("RS256", name="stranger").jwk()))
+    issuers = [
+        Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=jwks_file),
+        Issuer(issuer="https://other.test", audience=AUDIENCE, jwks_file=other_file),
+    ]
+    async with open_verifier(issuers, Tokens()) as verifier:
+        assert verifier.health() == {ISSUER: "ok", "https://other.test": "ok"}
+        assert await verifier.verify(mint())
+        with pytest.raises(Unauthenticated, match="bad_signature"):
+            await verifier.verify(mint({"iss": "https://other.test"}))
+
+
+async def test_the_unsecured_example_of_the_rfc_is_refused(issuer: Issuer) -> None:
+    async with open_verifier([issuer], Tokens()) as verifier:
+        with pytest.raises(Unauthenticated):
+            await verifier.verify(UNSECURED)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"[]", b'{"keys":[]}'])
+async def test_a_broken_file_is_named_at_start(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "broken.json"
+    if content is not None:
+        path.write_bytes(content)
+    issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=path)
+    with pytest.raises(ValueError, match=f"jwks_file {path}: "):
+        async with open_verifier([issuer], Tokens()):
+            pass
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_an_issuer_named_twice_is_refused_at_start(issuer: Issuer) -> None:
+    with pytest.raises(ValueError, match="twice"):
+        async with open_verifier([issuer, issuer], Tokens()):
+            pass
+
+
+async def test_it_leaves_nothing_behind(issuer: Issuer) -> None:
+    async with open_verifier([issuer], Tokens()) as verifier:
+        assert await verifier.verify(mint())
+        assert len(asyncio.all_tasks()) == 2
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_without_issuers_nobody_passes() -> None:
+    async with open_verifier([], Tokens()) as verifier:
+        assert verifier.health() == {}
+        with pytest.raises(Unauthenticated, match="unknown_issuer"):
+            await verifier.verify(mint())
