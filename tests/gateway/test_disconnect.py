@@ -111,7 +111,8 @@ async def test_a_cancellation_that_is_not_the_clients_goes_on_up() -> None:
     scope = {"type": "http", "method": "GET", "path": "/slow", "headers": [], "query_string": b""}
 
     async def receive() -> dict[str, object]:
-        return await asyncio.get_running_loop().create_future()
+        never: asyncio.Future[dict[str, object]] = asyncio.get_running_loop().create_future()
+        return await never
 
     async def send(_: object) -> None: ...
 

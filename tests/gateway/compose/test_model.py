@@ -85,4 +85,4 @@ def test_a_function_that_cannot_be_a_part_is_refused(fetch: object, said: str) -
     with pytest.raises(TypeError, match=said):
 
         class Page(Composite):
-            number: Annotated[int, Part(fetch)]  # type: ignore[arg-type]
+            number: Annotated[int, Part(fetch)]

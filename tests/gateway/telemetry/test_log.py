@@ -2,6 +2,7 @@
 
 import json
 import logging
+from logging.handlers import QueueListener
 
 import pytest
 
@@ -53,8 +54,8 @@ def test_a_full_queue_costs_lines_and_says_how_many(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(log_module, "QUEUE_LENGTH", 1)
-    monkeypatch.setattr(log_module.QueueListener, "start", lambda self: None)
-    monkeypatch.setattr(log_module.QueueListener, "stop", lambda self: None)
+    monkeypatch.setattr(QueueListener, "start", lambda self: None)
+    monkeypatch.setattr(QueueListener, "stop", lambda self: None)
     with logging_to_stderr(Log()):
         for _ in range(3):
             event(logger, "request")
