@@ -13,7 +13,7 @@ from gateway.compose.part import BoundPart, Part
 
 DEFAULT_BUDGET = 2.0
 
-Reason = UpstreamReason | Literal["error"]
+Reason = Literal[UpstreamReason, "error"]
 
 
 class Degraded(BaseModel):

@@ -1,0 +1,46 @@
+"""Health says what is so: alive, ready, degraded, or not able to verify anybody."""
+
+import httpx
+
+from config.settings import Issuer, Settings
+from gateway.app import create_app
+from gateway.testing import lockgate
+
+
+async def test_a_process_that_answers_is_alive() -> None:
+    async with lockgate() as gateway:
+        answer = await gateway.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+async def test_a_gateway_with_all_it_needs_is_ready() -> None:
+    async with lockgate() as gateway:
+        answer = await gateway.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "ok"
+    assert list(answer.json()["issuers"].values()) == ["ok"]
+
+
+async def test_a_gateway_without_its_redis_is_degraded_and_still_serves() -> None:
+    lost = Settings.model_validate({"redis_url": "redis://127.0.0.1:1/0"})
+    async with lockgate(lost) as gateway:
+        ready = await gateway.get("/readyz")
+        page = await gateway.get("/dashboard/42", user="42", scopes=["dashboard:read"])
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert page.status_code == 200
+    assert page.headers["lockgate-limits"] == "local"
+
+
+async def test_a_gateway_that_can_verify_nobody_is_not_ready() -> None:
+    gone = Issuer.model_validate(
+        {"issuer": "x", "audience": "y", "jwks_url": "http://127.0.0.1:1/jwks"}
+    )
+    app = create_app(Settings(issuers=(gone,)))
+    wire = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=wire, base_url="http://x") as http,
+    ):
+        answer = await http.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "unavailable"

@@ -1,0 +1,102 @@
+"""Every route, as nobody, as somebody else and as one who may not."""
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.routing import RouteContext, iter_route_contexts
+
+from config.settings import Settings
+from gateway.app import create_app
+from gateway.auth.access import Requires, access_of
+from gateway.testing import lockgate
+
+USER = "42"
+
+
+def guarded() -> Iterator[tuple[RouteContext, Requires]]:
+    for route in iter_route_contexts(create_app(Settings()).routes):
+        access = access_of(route.dependant)
+        if isinstance(access, Requires):
+            yield route, access
+
+
+GUARDED = list(guarded())
+
+
+def named(value: object) -> str | None:
+    return str(value.path) if isinstance(value, RouteContext) else None
+
+
+def path_for(route: RouteContext, user: str = USER) -> str:
+    return str(route.path).replace("{user_id}", user)
+
+
+def test_there_are_guarded_routes_to_look_at() -> None:
+    assert len(GUARDED) >= 2
+
+
+@pytest.mark.parametrize(("route", "access"), GUARDED, ids=named)
+async def test_nobody_gets_in_without_a_token(route: RouteContext, access: Requires) -> None:
+    async with lockgate() as gateway:
+        answer = await gateway.get(path_for(route))
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == 'Bearer realm="lockgate"'
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(("route", "access"), GUARDED, ids=named)
+async def test_nobody_gets_in_without_the_scope(route: RouteContext, access: Requires) -> None:
+    async with lockgate() as gateway:
+        answer = await gateway.get(path_for(route), user=USER, scopes=["something:else"])
+        calls = sum(len(gateway.service(name).requests) for name in ("users", "orders"))
+    assert answer.status_code == 403
+    assert answer.json()["required-scopes"] == list(access.scopes)
+    assert calls == 0
+
+
+@pytest.mark.parametrize(("route", "access"), GUARDED, ids=named)
+async def test_a_valid_token_does_not_open_somebody_elses_data(
+    route: RouteContext, access: Requires
+) -> None:
+    assert access.owner
+    async with lockgate() as gateway:
+        theirs = await gateway.get(path_for(route, "43"), user=USER, scopes=access.scopes)
+        anyone = [scope + ":any" for scope in access.scopes]
+        allowed = await gateway.get(path_for(route, "43"), user=USER, scopes=anyone)
+    assert theirs.status_code == 403
+    assert allowed.status_code == 200
+
+
+@pytest.mark.parametrize(("route", "access"), GUARDED, ids=named)
+async def test_the_owner_with_the_scope_gets_it(route: RouteContext, access: Requires) -> None:
+    async with lockgate() as gateway:
+        answer = await gateway.get(path_for(route), user=USER, scopes=access.scopes)
+    assert answer.status_code == 200
+    assert answer.json()["degraded"] == []
+    assert "ratelimit" in answer.headers
+
+
+@pytest.mark.parametrize("user", ["042", "+42", "4_2", "%D9%A4%D9%A2", "42%20", "42%00", "..%2F42"])
+async def test_an_id_written_otherwise_is_somebody_else(user: str) -> None:
+    async with lockgate() as gateway:
+        answer = await gateway.get(f"/dashboard/{user}", user=USER, scopes=["dashboard:read"])
+    assert answer.status_code in {403, 404}
+
+
+@pytest.mark.parametrize("path", ["/dashboard/abc", "/dashboard/0", "/dashboard/42?limit=51"])
+async def test_an_input_out_of_bounds_is_told_as_a_problem(path: str) -> None:
+    async with lockgate() as gateway:
+        answer = await gateway.get(path, user=USER, scopes=["dashboard:read:any"])
+    assert answer.status_code == 422
+    problem = answer.json()
+    assert problem["type"] == "urn:lockgate:problem:invalid-request"
+    assert problem["errors"][0]["field"] in {"user_id", "limit"}
+
+
+@pytest.mark.parametrize(("method", "status"), [("POST", 405), ("DELETE", 405)])
+async def test_a_method_that_is_not_there_is_told_as_a_problem(method: str, status: int) -> None:
+    async with lockgate() as gateway:
+        answer = await gateway.http.request(method, "/dashboard/42")
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["allow"] == "GET"
