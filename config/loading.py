@@ -31,7 +31,7 @@ class Mistake:
         return f"{self.path}: {self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
-class SettingsMistaken(Exception):
+class SettingsMistaken(ValueError):
     """The settings cannot be used; `mistakes` says why, all at once."""
 
     def __init__(self, mistakes: list[Mistake]) -> None:

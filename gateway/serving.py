@@ -33,20 +33,25 @@ async def serving(app: FastAPI, server: Server) -> AsyncIterator[str]:
     Raises:
         AddressUnavailable: host and port cannot be listened on.
     """
-    listener = _listen(server.host, server.port)
-    async with app.router.lifespan_context(app):
-        running = _Uvicorn(_config(app, server))
-        running.config.load()
-        running.lifespan = running.config.lifespan_class(running.config)
-        await running.startup(sockets=[listener])
-        ticking = asyncio.create_task(running.main_loop())
-        try:
+    with _listen(server.host, server.port) as listener:
+        async with app.router.lifespan_context(app), _running(app, server, listener):
             host, port = listener.getsockname()[:2]
             yield f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
-        finally:
-            running.should_exit = True
-            await ticking
-            await running.shutdown(sockets=[listener])
+
+
+@asynccontextmanager
+async def _running(app: FastAPI, server: Server, listener: socket.socket) -> AsyncIterator[None]:
+    running = _Uvicorn(_config(app, server))
+    running.config.load()
+    running.lifespan = running.config.lifespan_class(running.config)
+    await running.startup(sockets=[listener])
+    ticking = asyncio.create_task(running.main_loop())
+    try:
+        yield
+    finally:
+        running.should_exit = True
+        await ticking
+        await running.shutdown(sockets=[listener])
 
 
 def _config(app: FastAPI, server: Server) -> uvicorn.Config:

@@ -13,7 +13,7 @@ from gateway.limits.addresses import client_address, counted_as
 from gateway.limits.fields import rate_limit_fields
 from gateway.limits.keys import caller_partition, key
 from gateway.limits.limiter import Charge, Limiter, Verdict
-from gateway.telemetry.exchange import Exchange
+from gateway.exchange import Exchange
 
 
 @dataclass(frozen=True)
