@@ -9,11 +9,11 @@ from starlette.requests import HTTPConnection
 from config.rate import RateLimit
 from gateway.auth.guard import authenticate
 from gateway.errors import QuotaExceeded
+from gateway.exchange import Exchange
 from gateway.limits.addresses import client_address, counted_as
 from gateway.limits.fields import rate_limit_fields
 from gateway.limits.keys import caller_partition, key
 from gateway.limits.limiter import Charge, Limiter, Verdict
-from gateway.exchange import Exchange
 
 
 @dataclass(frozen=True)

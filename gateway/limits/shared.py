@@ -69,7 +69,10 @@ class SharedLimiter(Limiter):
     async def run(self) -> None:
         """Keep a link to Redis until cancelled; never more than one try per `retry`."""
         clock = asyncio.get_running_loop().time
-        while True:
+        task = asyncio.current_task()
+        # A group whose member fails while it is being cancelled raises only the failure, so
+        # that being cancelled has to be asked for.
+        while task is not None and not task.cancelling():
             began = clock()
             try:
                 async with self._connected() as link, asyncio.TaskGroup() as tasks:

@@ -25,7 +25,7 @@ class SetClock:
 
 
 def charge(
-    quota: int, window: int = 60, *, name: str = "dashboards", cost: int = 1, **policy: Any
+    quota: int, window: int = 60, *, name: str = "account", cost: int = 1, **policy: Any
 ) -> Charge:
     """A charge under a policy of its own; its key is the policy's name."""
     return Charge(RateLimit(name, Rate(quota, window), **policy), f"lockgate:{{t}}:{name}", cost)

@@ -1,0 +1,59 @@
+"""A TCP proxy in front of Redis that can be slow, or swallow everything."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Proxy:
+    """Passes bytes on after `delay` seconds; None swallows them."""
+
+    def __init__(self, target: int) -> None:
+        self.delay: float | None = 0.0
+        self.port = 0
+        self._target = target
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        """Where it stands in for Redis."""
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Proxy"]:
+        """Listen until the block ends."""
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._target)
+            try:
+                async with asyncio.TaskGroup() as both:
+                    both.create_task(self._pump(reader, up_writer))
+                    both.create_task(self._pump(up_reader, writer))
+            finally:
+                up_writer.close()
+        except* (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+            self._tasks.discard(task)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65_536):
+            if self.delay is not None:
+                await asyncio.sleep(self.delay)
+                writer.write(piece)
+                await writer.drain()
+        raise ConnectionResetError
