@@ -79,10 +79,17 @@ class Scripted:
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass  # the client has left, or the test has ended: most scripts end so
         finally:
-            self._tasks.discard(task)
             writer.close()
             with suppress(ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
+            self._tasks.discard(task)
+
+    async def over(self) -> None:
+        """Wait until every script has ended and this side could see it."""
+        while self._tasks:
+            await asyncio.sleep(0)
+        for _ in range(5):
+            await asyncio.sleep(0)
 
     async def stop(self) -> None:
         """End the scripts that still run."""

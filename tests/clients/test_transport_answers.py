@@ -181,6 +181,7 @@ async def test_bytes_on_an_idle_connection_end_it(transport: Transport) -> None:
 
     async with scripted(script) as server:
         assert await ask(transport, server.url) == (200, b"hello")
+        await server.over()
         assert await ask(transport, server.url) == (200, b"hello")
         assert server.connections == 2
 

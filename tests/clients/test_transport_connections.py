@@ -42,7 +42,7 @@ async def test_a_connection_closed_while_idle_is_noticed(transport: Transport) -
     async with scripted(closing(HELLO)) as server:
         for _ in range(3):
             assert await ask(transport, server.url, "POST") == b"hello"
-            await asyncio.sleep(0.01)
+            await server.over()
         assert server.connections == 3
 
 
