@@ -110,7 +110,8 @@ def _is_same(user_id: str | None, named: object) -> bool:
     """Compare as written: "07" is not "7", and a converted path parameter is nobody's."""
     if user_id is None or not isinstance(named, str):
         return False
-    return compare_digest(user_id.encode(), named.encode("utf-8", "surrogatepass"))
+    ours, theirs = (text.encode("utf-8", "surrogatepass") for text in (user_id, named))
+    return compare_digest(ours, theirs)
 
 
 def _printable(subject: str) -> str:

@@ -1,17 +1,15 @@
 """What a token must say to be believed (RFC 7519, section 4; RFC 9068, section 2.2)."""
 
-import re
 from collections.abc import Mapping
 
 from pydantic import JsonValue
 
 from config.settings import Issuer
-from gateway.auth.principal import Principal
+from gateway.auth.principal import SCOPE, Principal
 from gateway.errors import Unauthenticated
 
 MAX_NAME = 255
 _END_OF_TIME = 253_402_300_800  # the year 10000; beyond it, dates stop being dates
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
 Claims = Mapping[str, JsonValue]
 
@@ -90,7 +88,7 @@ def _scopes(claims: Claims, claim: str) -> frozenset[str]:
     scopes = [scope for scope in value.split(" ") if scope] if isinstance(value, str) else value
     if not isinstance(scopes, list):
         raise Unauthenticated("invalid_scope")
-    names = frozenset(s for s in scopes if isinstance(s, str) and _SCOPE.fullmatch(s))
+    names = frozenset(s for s in scopes if isinstance(s, str) and SCOPE.fullmatch(s))
     if not all(isinstance(scope, str) and scope in names for scope in scopes):
         raise Unauthenticated("invalid_scope")
     return names

@@ -1,6 +1,5 @@
 """What a route says about access: `requires(...)`, perhaps `owner(...)`, or else `public(...)`."""
 
-import re
 from typing import Annotated
 
 from fastapi import Depends, Security
@@ -8,7 +7,7 @@ from fastapi.params import Depends as Dependency
 
 from gateway.auth.access import Requires, access_of
 from gateway.auth.authorization import Authorize, Owner, Public, authenticate
-from gateway.auth.principal import Principal
+from gateway.auth.principal import SCOPE, Principal
 
 __all__ = [
     "Caller",
@@ -22,8 +21,6 @@ __all__ = [
     "requires",
 ]
 
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
-
 Caller = Annotated[Principal, Depends(authenticate)]
 
 authorize = Authorize()
@@ -36,7 +33,7 @@ def requires(*scopes: str) -> Dependency:
         ValueError: not a scope (RFC 6749, section 3.3).
     """
     for scope in scopes:
-        if not _SCOPE.fullmatch(scope):
+        if not SCOPE.fullmatch(scope):
             raise ValueError(f"requires: {scope!r} is not a scope; use one word, as orders:read")
     dependency: Dependency = Security(authorize, scopes=scopes)
     return dependency

@@ -1,6 +1,8 @@
 """Fetching a provider's keys: from a file, from its JWK Set, or by way of OIDC discovery."""
 
 import asyncio
+import ssl
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -22,9 +24,16 @@ def open_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(
         follow_redirects=False,
         trust_env=False,
+        verify=_tls(),
         timeout=None,  # noqa: S113 - each fetch has one deadline over all of it
         headers={"Accept": "application/json", "Accept-Encoding": "identity"},
     )
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Reading the certificates takes longer than all else at start: once is enough."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 async def fetch(client: httpx.AsyncClient, issuer: Issuer, timeout: float) -> KeySet:  # noqa: ASYNC109 - the deadline of the whole, discovery included
@@ -56,7 +65,10 @@ def _keys_url(document: bytes, issuer: str) -> str:
     metadata = strict_json.parse_object(document)
     if metadata.get("issuer") != issuer:
         raise ValueError("the discovery document is of another issuer")
-    return str(_KEY_URL.validate_python(metadata.get("jwks_uri")))
+    try:
+        return str(_KEY_URL.validate_python(metadata.get("jwks_uri")))
+    except ValueError as exc:
+        raise ValueError("jwks_uri is no URL that keys may come from") from exc
 
 
 async def _get(client: httpx.AsyncClient, url: str) -> bytes:

@@ -1,8 +1,10 @@
 """Who a verified token says is calling."""
 
+import re
 from dataclasses import dataclass
 
 ANY = ":any"
+SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
 
 @dataclass(frozen=True, slots=True)

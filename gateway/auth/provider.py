@@ -121,7 +121,7 @@ class Provider:
 
     def _miss(self, exc: Exception) -> None:
         is_foreseen = isinstance(exc, KeysUnavailable)
-        self._failed = str(exc) if is_foreseen else type(exc).__name__
+        self._failed = (str(exc) if is_foreseen else "") or type(exc).__name__
         facts = {"issuer": self.issuer, "why": self._failed}
         _log.warning("keys.unavailable", extra={"facts": facts})
         if not is_foreseen:

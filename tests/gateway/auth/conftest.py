@@ -40,7 +40,9 @@ async def gateway() -> AsyncIterator[Gateway]:
 
     def make(verifier: TokenVerifier) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(guarded_app(verifier))
-        clients.append(httpx.AsyncClient(transport=transport, base_url="http://gateway"))
+        clients.append(
+            httpx.AsyncClient(transport=transport, base_url="http://gateway", trust_env=False)
+        )
         return clients[-1]
 
     yield make

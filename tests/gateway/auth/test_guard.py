@@ -62,7 +62,9 @@ def recorded(known: Known) -> Recorded:
 @pytest.fixture
 async def client(recorded: Recorded) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(recorded)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://gateway", trust_env=False
+    ) as client:
         yield client
 
 
@@ -182,7 +184,9 @@ async def test_everybody_may_call_what_is_public(known: Known) -> None:
     app = FastAPI(dependencies=[public("a test")])
     app.add_api_route("/", lambda: "hello")
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://gateway", trust_env=False
+    ) as client:
         assert (await client.get("/", headers=bearer("bad"))).json() == "hello"
     assert known.asked == 0
 
@@ -198,7 +202,9 @@ async def test_scopes_of_router_and_route_add_up(known: Known, scopes: tuple[str
     app.state.resources = Resources()
     app.state.resources.put(TokenVerifier, known)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://gateway", trust_env=False
+    ) as client:
         expected = {"u1-b": 403, "u1-a": 403, "u1-a+b": 200, "u2-a+b": 403, "u2-a_any+b": 200}
         for token, status in expected.items():
             assert (await client.get("/u1", headers=bearer(token))).status_code == status
@@ -285,5 +291,7 @@ async def test_a_converted_path_parameter_is_nobody_s(known: Known) -> None:
     guards = [requires("a"), owner("user_id")]
     app.add_api_route("/{user_id:int}", lambda user_id: user_id, dependencies=guards)
     transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://gateway", trust_env=False
+    ) as client:
         assert (await client.get("/7", headers=bearer("7-a"))).status_code == 403

@@ -51,7 +51,9 @@ async def client(jwks_file: Path) -> AsyncIterator[httpx.AsyncClient]:
     async with (
         open_verifier([issuer], Tokens(keys_cooldown_seconds=0.001)) as verifier,
         httpx.AsyncClient(
-            transport=httpx.ASGITransport(guarded_app(verifier)), base_url="http://gateway"
+            transport=httpx.ASGITransport(guarded_app(verifier)),
+            base_url="http://gateway",
+            trust_env=False,
         ) as client,
     ):
         yield client
