@@ -105,7 +105,7 @@ class SharedLimiter(Limiter):
         reason = f"{type(failure).__name__}: {failure}".removesuffix(": ")[:200]
         if not self._down_because:
             self._falls += 1
-            log.warning("limits.redis_down reason=%r", reason)
+            log.warning("limits.redis_down", extra={"facts": {"reason": reason}})
         self._down_because = reason
 
 
