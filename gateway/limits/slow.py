@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from email.utils import formatdate
 from math import ceil
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import slowapi
 from limits import RateLimitItem
@@ -28,9 +28,15 @@ from gateway.limits.slow_rules import Rule
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 Text = str | Callable[..., str]
-Decorator = Callable[[Endpoint], Endpoint]
 
 _INIT = inspect.signature(slowapi.Limiter)
+
+
+class Decorator(Protocol):
+    """What `limit` returns: the endpoint comes back with its own type."""
+
+    def __call__(self, endpoint: Endpoint, /) -> Endpoint:
+        """Limit the endpoint."""
 
 
 class Shown(NamedTuple):
@@ -85,7 +91,7 @@ class Limiter(slowapi.Limiter):
         exempt_when: Callable[..., bool] | None = None,
         cost: int | Callable[..., int] = 1,
         override_defaults: bool = True,
-    ) -> Decorator[Endpoint]:
+    ) -> Decorator:
         """Limit one endpoint, as slowapi's `limit` does; a wrong text is an error at once."""
         key_func = key_func or self._key_func
         group = LimitGroup(
@@ -103,7 +109,7 @@ class Limiter(slowapi.Limiter):
         exempt_when: Callable[..., bool] | None = None,
         cost: int | Callable[..., int] = 1,
         override_defaults: bool = True,
-    ) -> Decorator[Endpoint]:
+    ) -> Decorator:
         """Limit endpoints together, as slowapi's `shared_limit` does."""
         key_func = key_func or self._key_func
         group = LimitGroup(
@@ -120,9 +126,7 @@ class Limiter(slowapi.Limiter):
         else:
             self.logger.warning("This storage type does not support being reset")
 
-    def _decorator(
-        self, group: LimitGroup, limit_value: Text, scope: Text | None
-    ) -> Decorator[Endpoint]:
+    def _decorator(self, group: LimitGroup, limit_value: Text, scope: Text | None) -> Decorator:
         if not callable(limit_value):
             list(group)  # a wrong text raises here, not at the first request
 
@@ -209,7 +213,10 @@ class Limiter(slowapi.Limiter):
         return response
 
     def _check_request_limit(self, *_: object, **__: object) -> None:
-        raise RuntimeError("slowapi's middlewares block the loop and break streams: take them out")
+        # The middlewares that call this bury what is raised under an error of their own.
+        text = "slowapi's middlewares block the loop and break streams: take them out"
+        self.logger.error(text)
+        raise RuntimeError(text)
 
 
 def _tightest(due: Sequence[tuple[Limit, Charge]], verdict: Verdict) -> tuple[Limit, Standing]:
