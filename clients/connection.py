@@ -157,7 +157,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._parser.complete:
+        if self._parser.complete or self._error is not None:
             self.abort()
             return
         self._answered = True
@@ -178,7 +178,8 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end(exc)
-        self.closed.set_result(None)
+        if not self.closed.done():
+            self.closed.set_result(None)
         self._on_closed(self)
 
     def pause_writing(self) -> None:

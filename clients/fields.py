@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 _CONNECTION_FIELDS = frozenset(
     {
@@ -22,11 +22,11 @@ _CONNECTION_FIELDS = frozenset(
 
 
 def checked(headers: Mapping[str, str]) -> dict[str, str]:
-    """A copy of `headers`, lower-case.
+    """A copy of `headers`, names in lower case.
 
     Raises:
-        ValueError: a name or value is not one (RFC 9110, 5.1 and 5.5), such as one with a line
-            break in it, or the field belongs to the connection (RFC 9110, 7.6.1).
+        ValueError: a name or value is not one in ASCII (RFC 9110, 5.1 and 5.5), such as one with
+            a line break in it, or the field belongs to the connection (RFC 9110, 7.6.1).
     """
     return {_name(name): _value(name, value) for name, value in headers.items()}
 
@@ -41,4 +41,4 @@ def _name(name: str) -> str:
 def _value(name: str, value: str) -> str:
     if not _VALUE.fullmatch(value):
         raise ValueError(f"header {name!r} has a value that is not a field value")
-    return value
+    return value.strip()

@@ -11,14 +11,21 @@ _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 
+_NUMBER = re.compile(r"[0-9]{1,18}")
+_LAST_CHUNK = b"0\r\n\r\n"
+_OTHER_LENGTH = "the body is not as long as its Content-Length says"
+
 # RFC 9110, 9.2.2
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What goes over the wire. `bodiless`: its answer has no body. `replayable`: sending it twice
-    does what sending it once does."""
+    """What goes over the wire.
+
+    `bodiless`: its answer has no body. `replayable`: it can be sent a second time, and that
+    does no more than the first did.
+    """
 
     head: bytes
     body: bytes | AsyncGenerator[bytes, None]
@@ -36,7 +43,7 @@ class Message:
         whole = isinstance(request.stream, httpx.ByteStream)
         return cls(
             head,
-            await request.aread() if whole else _pieces(request),
+            _framed(request, await request.aread()) if whole else _pieces(request),
             bodiless=request.method == "HEAD",
             replayable=whole and request.method in _IDEMPOTENT,
         )
@@ -55,14 +62,29 @@ def _head(request: httpx.Request) -> bytes:
     return b"".join(lines)
 
 
+def _length(request: httpx.Request) -> int | None:
+    """What the head says of the body's length; None for chunks (RFC 9112, 6)."""
+    length, coding = map(request.headers.get, ("content-length", "transfer-encoding"))
+    if coding is None and (length is None or _NUMBER.fullmatch(length)):
+        return int(length or 0)
+    if coding != "chunked" or length is not None:
+        raise httpx.LocalProtocolError("the length of the body is ambiguous")
+    return None
+
+
+def _framed(request: httpx.Request, body: bytes) -> bytes:
+    length = _length(request)
+    if length is None:
+        return _chunk(body) + _LAST_CHUNK
+    if length != len(body):
+        raise httpx.LocalProtocolError(_OTHER_LENGTH)
+    return body
+
+
 def _pieces(request: httpx.Request) -> AsyncGenerator[bytes, None]:
     stream = cast("httpx.AsyncByteStream", request.stream)
-    length = request.headers.get("content-length")
-    if "transfer-encoding" not in request.headers and length is not None and length.isdecimal():
-        return _measured(stream, int(length))
-    if request.headers.get("transfer-encoding") != "chunked" or length is not None:
-        raise httpx.LocalProtocolError("the length of the body is ambiguous")
-    return _chunked(stream)
+    length = _length(request)
+    return _chunked(stream) if length is None else _measured(stream, length)
 
 
 async def _measured(stream: httpx.AsyncByteStream, length: int) -> AsyncGenerator[bytes, None]:
@@ -72,11 +94,15 @@ async def _measured(stream: httpx.AsyncByteStream, length: int) -> AsyncGenerato
             break
         yield piece
     if length:
-        raise httpx.LocalProtocolError("the body is not as long as its Content-Length says")
+        raise httpx.LocalProtocolError(_OTHER_LENGTH)
 
 
 async def _chunked(stream: httpx.AsyncByteStream) -> AsyncGenerator[bytes, None]:
     async for piece in stream:
-        if piece:
-            yield b"%x\r\n%b\r\n" % (len(piece), piece)
-    yield b"0\r\n\r\n"
+        yield _chunk(piece)
+    yield _LAST_CHUNK
+
+
+def _chunk(piece: bytes) -> bytes:
+    # An empty one would end the body.
+    return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""

@@ -8,6 +8,8 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 MAX_HEAD_BYTES = 65_536
 MAX_FIELDS = 128
 
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+
 Fields = list[tuple[bytes, bytes]]
 
 
@@ -120,17 +122,18 @@ class ResponseParser:
 
     def _frame(self, head: Head) -> None:
         """Settle where the body ends, and if the connection outlives it (RFC 9112, 6.3 and 9.3)."""
-        framing = [(name, value) for name, value in head.fields if name.lower() in _FRAMING]
-        lengths = [value for name, value in framing if name.lower() == b"content-length"]
-        codings = [value.lower() for name, value in framing if name.lower() == b"transfer-encoding"]
-        options = b",".join(value for name, value in framing if name.lower() == b"connection")
+        framing: dict[bytes, list[bytes]] = {name: [] for name in _FRAMING}
+        for name, value in head.fields:
+            if (lowered := name.lower()) in framing:
+                framing[lowered].append(value.lower())
+        lengths, codings = framing[b"content-length"], framing[b"transfer-encoding"]
+        options = {option.strip() for option in b",".join(framing[b"connection"]).split(b",")}
         if len(lengths) + len(codings) > 1 or codings not in ([], [b"chunked"]):
             raise Malformed("its length is ambiguous")
         if head.version != "1.1" and (head.version != "1.0" or codings):
             raise Malformed(f"HTTP/{head.version} has no such framing")
         self._until_close = not (self._bodiless or lengths or codings)
-        asked = {option.strip().lower() for option in options.split(b",")}
-        alive = b"close" not in asked and (head.version == "1.1" or b"keep-alive" in asked)
+        alive = b"close" not in options and (head.version == "1.1" or b"keep-alive" in options)
         self.keeps_alive = alive and not self._until_close
         self.complete = self._bodiless
 
@@ -145,6 +148,3 @@ class ResponseParser:
     def on_message_complete(self) -> None:
         if self.head is not None:
             self.complete = True
-
-
-_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})

@@ -42,7 +42,7 @@ class ServiceClient(Verbs):
 
     A subclass names its service, `class Orders(ServiceClient, name="orders")`, and its methods
     call `get`, `post` and so on (`clients/verbs.py`). `timeout` is seconds for a whole call; a
-    deadline set around it (`clients/deadline.py`) can only shorten it. Nothing is retried,
+    deadline set around it (`clients/deadline.py`) can only shorten it. Nothing is retried here,
     redirected, kept in cookies or taken from the environment.
     """
 
@@ -86,6 +86,7 @@ class ServiceClient(Verbs):
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=httpx.Timeout(None, connect=connect_timeout),
             transport=transport or Transport(),
+            event_hooks={"response": [_stay]},
             follow_redirects=False,
             trust_env=False,
         )
@@ -153,9 +154,17 @@ class ServiceClient(Verbs):
         return decode(into, response.headers.get("content-type", ""), body)
 
 
+async def _stay(response: httpx.Response) -> None:
+    """Forget where a redirect points: httpx would prepare to go there, or fail trying."""
+    response.headers.pop("location", None)
+
+
 def _base(text: str) -> str:
     """The URL to put paths behind, without a slash at its end."""
-    url = httpx.URL(text)
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL as exc:
+        raise ValueError("a service is at a URL") from exc
     extra = url.query or url.fragment or url.userinfo
     if url.scheme not in {"http", "https"} or not url.host or extra:
         raise ValueError("a service is at scheme, host, port and path, and nothing else")

@@ -86,8 +86,7 @@ class Scripted:
 
     async def over(self) -> None:
         """Wait until every script has ended and this side could see it."""
-        while self._tasks:
-            await asyncio.sleep(0)
+        await asyncio.gather(*self._tasks)
         for _ in range(5):
             await asyncio.sleep(0)
 

@@ -125,6 +125,43 @@ async def test_only_so_many_idle_ones_are_closed_as_are_due(
         monkeypatch.undo()
 
 
+async def test_after_any_disorder_every_place_is_there_again(nothing_left: None) -> None:
+    served = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal served
+        while True:
+            await peer.request()
+            served += 1
+            if served % 7 == 0:
+                return peer.reset()
+            if served % 11 == 0:
+                return peer.send(HELLO[:-1])
+            await peer.drip([HELLO[:30], HELLO[30:]])
+
+    async def ask(transport: Transport, url: str) -> bytes:
+        request = httpx.Request("POST", url)
+        return await (await transport.handle_async_request(request)).aread()
+
+    async with scripted(script) as server, Transport(max_connections=3) as transport:
+        calls = [asyncio.create_task(ask(transport, server.url)) for _ in range(300)]
+        for call in calls[::3]:
+            await asyncio.sleep(0)
+            call.cancel()
+        outcomes = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 20)
+        kinds = {type(outcome) for outcome in outcomes}
+        assert kinds >= {bytes, asyncio.CancelledError}
+        assert kinds <= {
+            bytes,
+            asyncio.CancelledError,
+            httpx.ReadError,
+            httpx.RemoteProtocolError,
+        }
+        (pool,) = transport._pools.values()
+        assert pool._permits == len(pool._idle) == len(pool._all) <= 3
+        assert not pool._line
+
+
 async def test_origins_nobody_uses_are_forgotten(nothing_left: None) -> None:
     async def script(peer: Peer) -> None:
         await peer.gone()

@@ -102,6 +102,7 @@ async def test_one_body_is_enough(shop: Shop) -> None:
         {"": "d"},
         {"X-A": "\x00"},
         {"X-A": "\u2028"},
+        {"X-A": "\xe9"},
         {"Host": "evil.test"},
         {"Transfer-Encoding": "chunked"},
         {"Content-Length": "0"},
@@ -153,6 +154,15 @@ async def test_a_status_becomes_an_error(
         await shop.item("A")
     assert (caught.value.service, caught.value.operation) == ("orders", "GET /items/{sku}")
     assert caught.value.status == status
+
+
+@pytest.mark.parametrize("location", ["http://[", "ftp://a", "//", "http://a:b", "\x7f", " "])
+async def test_where_a_redirect_points_does_not_matter(
+    mock: respx.MockRouter, shop: Shop, location: str
+) -> None:
+    mock.get("/items/A").respond(302, headers={"location": location})
+    with pytest.raises(UpstreamRefused, match="status 302"):
+        await shop.item("A")
 
 
 @pytest.mark.parametrize(
@@ -296,6 +306,7 @@ async def test_cookies_are_not_kept(mock: respx.MockRouter, shop: Shop) -> None:
         "http://u:p@shop.test",
         "http://a/?b",
         "http://a#b",
+        "http://a:b",
     ],
 )
 def test_an_address_is_only_an_address(url: str) -> None:

@@ -85,6 +85,29 @@ async def test_a_body_of_another_length_than_it_says_ends_the_connection(
         await transport.aclose()
 
 
+@pytest.mark.parametrize("length", ["3", "9", "5, 5", "5\t", "+5", "\u0665"])
+async def test_bytes_of_another_length_than_they_say_are_not_sent(
+    transport: Transport, length: str
+) -> None:
+    request = httpx.Request("POST", "http://127.0.0.1:1", content=b"hello")
+    request.headers = httpx.Headers([(b"Content-Length", length.encode())])
+    with pytest.raises(httpx.LocalProtocolError):
+        await transport.handle_async_request(request)
+
+
+@pytest.mark.parametrize(("content", "body"), [(b"hello", b"5\r\nhello\r\n0"), (b"", b"0")])
+async def test_bytes_that_are_to_go_in_chunks_do(
+    transport: Transport, content: bytes, body: bytes
+) -> None:
+    recording = Recording()
+    async with scripted(recording) as server:
+        request = httpx.Request("PUT", server.url, content=content)
+        request.headers = httpx.Headers({"Host": "a", "Transfer-Encoding": "chunked"})
+        await (await transport.handle_async_request(request)).aread()
+        await transport.aclose()
+    assert recording.requests[0].endswith(b"\r\n\r\n" + body + b"\r\n\r\n")
+
+
 @pytest.mark.parametrize(
     "headers",
     [
