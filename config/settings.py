@@ -132,7 +132,7 @@ class Service(Section):
     """A downstream service: where it is and what a call to it may cost."""
 
     url: HttpUrl
-    timeout: PositiveFloat = 1.0
+    timeout: PositiveFloat = 2.0
     connect_timeout: PositiveFloat = 0.5
     max_body_bytes: PositiveInt = 2_097_152
     max_connections: PositiveInt = 256

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from config.loading import SettingsMistaken
 from gateway.cli import check, demo, serve, token
+from gateway.demo.serving import PortUnavailable
 from gateway.serving import AddressUnavailable
 
 VERBS = (serve, demo, check, token)
@@ -20,9 +21,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for mistake in error.mistakes:
             print(f"lockgate: {mistake}", file=sys.stderr)
         return 2
-    except AddressUnavailable as error:
+    except (AddressUnavailable, PortUnavailable) as error:
         print(f"lockgate: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # before there was anything to stop
+        return 130
     return status
 
 

@@ -1,22 +1,20 @@
 """`lockgate demo`: the five demo services and the gateway in one go, with a token to paste."""
 
 import argparse
-import logging
 from typing import Any
 
 from config.loading import load_settings
 from config.settings import Issuer, Settings
 from gateway.app import create_app
 from gateway.cli.verb import Verbs, add_config_option, add_verb, run_on_loop, told_to_stop
-from gateway.demo.identity import AUDIENCE, ISSUER, JWKS_PATH, DevelopmentIssuer
-from gateway.demo.serving import ANY_PORTS, PORTS, serve_demo
+from gateway.demo.apart import Apart, demo_apart
+from gateway.demo.identity import AUDIENCE, ISSUER, JWKS_PATH
+from gateway.demo.serving import ANY_PORTS, PORTS
 from gateway.serving import serving
 from gateway.telemetry.log import logging_to_stderr
 
 SCOPES = ("dashboard:read", "storefront:read")
 USER = "42"
-
-log = logging.getLogger("lockgate")
 
 
 def add_to(verbs: "Verbs[argparse.ArgumentParser]") -> None:
@@ -41,13 +39,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _demo(settings: Settings, *, any_ports: bool) -> None:
-    issuer = DevelopmentIssuer()
-    ports = ANY_PORTS if any_ports else PORTS
-    latency_ms = settings.demo.latency_ms
-    async with serve_demo(latency_ms=latency_ms, ports=ports, issuer=issuer) as urls:
-        settings = demo_settings(settings, urls, any_port=any_ports)
+    async with demo_apart(
+        latency_ms=settings.demo.latency_ms,
+        ports=ANY_PORTS if any_ports else PORTS,
+        user=USER,
+        scopes=SCOPES,
+    ) as demo:
+        settings = demo_settings(settings, demo.urls, any_port=any_ports)
         async with serving(create_app(settings), settings.server) as url:
-            print(_welcome(url, urls, issuer), flush=True)
+            print(_welcome(url, demo), flush=True)
             await told_to_stop()
 
 
@@ -65,12 +65,11 @@ def demo_settings(settings: Settings, urls: dict[str, str], *, any_port: bool) -
     return Settings.model_validate(given)
 
 
-def _welcome(url: str, urls: dict[str, str], issuer: DevelopmentIssuer) -> str:
-    token = issuer.token(USER, scopes=SCOPES)
-    services = "\n".join(f"  {name:16} {at}" for name, at in urls.items())
+def _welcome(url: str, demo: Apart) -> str:
+    services = "\n".join(f"  {name:16} {at}" for name, at in demo.urls.items())
     return (
         f"The demo services (PUT /_dial on each makes it slow, hang, fail ...):\n{services}\n\n"
         f"Lockgate is up on {url}, its API is described at {url}/docs. Paste this:\n\n"
-        f"curl -s -i -H 'Authorization: Bearer {token}' {url}/dashboard/{USER}\n\n"
+        f"curl -s -i -H 'Authorization: Bearer {demo.token}' {url}/dashboard/{USER}\n\n"
         "Ctrl-C stops all of it."
     )

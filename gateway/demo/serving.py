@@ -26,9 +26,16 @@ class PortUnavailable(Exception):
     """A demo service cannot listen where it should."""
 
     def __init__(self, service: str, host: str, port: int, why: str) -> None:
-        super().__init__(f"the demo service {service!r} cannot listen on {host}:{port}: {why}")
+        super().__init__(service, host, port, why)  # the arguments, so that it can be pickled
         self.service = service
+        self.host = host
         self.port = port
+        self.why = why
+
+    def __str__(self) -> str:
+        """One line: which service, where, and why not."""
+        where = f"{self.host}:{self.port}"
+        return f"the demo service {self.service!r} cannot listen on {where}: {self.why}"
 
 
 @asynccontextmanager

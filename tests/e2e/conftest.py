@@ -1,0 +1,111 @@
+"""The whole product as its users run it: processes, sockets, signals."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running `lockgate demo`."""
+
+    process: subprocess.Popen[str]
+    said: str
+
+    @property
+    def curl(self) -> str:
+        """The line to paste."""
+        return self._find(r"^(curl .*)$")
+
+    @property
+    def url(self) -> str:
+        """Where the gateway is."""
+        return self._find(r"Lockgate is up on (\S+),")
+
+    @property
+    def token(self) -> str:
+        """The token of user 42."""
+        return self._find(r"Bearer (\S+)'")
+
+    def service(self, name: str) -> str:
+        """Where a demo service is."""
+        return self._find(rf"^  {name} +(\S+)$")
+
+    def _find(self, pattern: str) -> str:
+        found = re.search(pattern, self.said, re.MULTILINE)
+        assert found, self.said
+        return found[1]
+
+    def dial(self, name: str, **fault: object) -> None:
+        """Turn a service's dial."""
+        httpx.put(f"{self.service(name)}/_dial", json=fault, trust_env=False).raise_for_status()
+
+    def seen(self, name: str) -> dict[str, int]:
+        """What became of the requests to a service."""
+        counts: dict[str, int] = httpx.get(f"{self.service(name)}/_seen", trust_env=False).json()
+        return counts
+
+    def wait_until_seen(self, name: str, **counts: int) -> None:
+        """Wait until a service has counted just that."""
+        ends_at = time.monotonic() + 10
+        while not counts.items() <= self.seen(name).items():
+            assert time.monotonic() < ends_at, f"{name}: {self.seen(name)}, not {counts}"
+            time.sleep(0.01)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+
+@pytest.fixture
+def demo() -> Iterator[Demo]:
+    """The demo, its services without latency."""
+    yield from running_demo({"LOCKGATE_DEMO__LATENCY_MS": "0"})
+
+
+@pytest.fixture
+def demo_as_delivered() -> Iterator[Demo]:
+    """The demo as `make run` starts it, but on free ports."""
+    yield from running_demo({})
+
+
+def running_demo(variables: dict[str, str]) -> Iterator[Demo]:
+    """Start the demo, wait until it has said where it is, and stop it at the end."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("LOCKGATE_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gateway.cli", "demo", "--any-ports"],
+        cwd=ROOT,
+        env=environment | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with process:
+        assert process.stdout
+        try:
+            yield Demo(process, _read_welcome(process.stdout))
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def _read_welcome(output: IO[str]) -> str:
+    said = ""
+    for line in output:
+        said += line
+        if "Ctrl-C" in line:
+            return said
+    raise AssertionError(f"the demo ended: {said}")

@@ -1,0 +1,40 @@
+"""One service that never answers: everybody else's page arrives, and nothing is left behind."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Demo, running_demo
+from tests.e2e.load import ask_at_once
+
+CLIENTS = 200
+ESTABLISHED = "01"
+
+
+@pytest.fixture
+def unlimited_demo() -> Iterator[Demo]:
+    yield from running_demo(
+        {"LOCKGATE_DEMO__LATENCY_MS": "0", "LOCKGATE_LIMITS__DASHBOARDS": "100000/second"}
+    )
+
+
+def connections_to(url: str) -> int:
+    """Established connections of this machine to that loopback port, from the kernel's table."""
+    port = f"{int(url.rsplit(':', 1)[1]):04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[2].endswith(f":{port}") and row[3] == ESTABLISHED for row in rows)
+
+
+def test_everybody_gets_a_page_without_the_part_that_hangs(unlimited_demo: Demo) -> None:
+    demo = unlimited_demo
+    demo.dial("orders", fault="hang")
+    answers = asyncio.run(ask_at_once(CLIENTS, demo.url, "/dashboard/42", demo.token))
+    assert Counter(answer.status for answer in answers) == {200: CLIENTS}
+    degraded = Counter(str(answer.body["degraded"]) for answer in answers)
+    assert degraded == {"[{'part': 'orders', 'reason': 'timeout'}]": CLIENTS}
+    demo.wait_until_seen("orders", started=CLIENTS, aborted=CLIENTS, in_flight=0)
+    assert connections_to(demo.service("orders")) == 0
+    print(f"{CLIENTS} clients: slowest {max(answer.seconds for answer in answers):.2f} s")
