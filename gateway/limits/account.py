@@ -38,8 +38,5 @@ class Account(Protocol):
     def charge(self, now: int, terms: Terms, cost: int) -> None:
         """Write `cost` down, whether it fits or not."""
 
-    def remaining(self, now: int, terms: Terms) -> int:
-        """What could still be spent at once."""
-
-    def reset(self, now: int, terms: Terms) -> int:
-        """How long until some of it comes back."""
+    def left(self, now: int, terms: Terms) -> tuple[int, int]:
+        """What could be spent at once, and how long until more comes back; after `wait`."""

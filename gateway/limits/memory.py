@@ -2,12 +2,14 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.limits.account import MICROSECONDS, Account, Terms
-from gateway.limits.limiter import Charge, Limiter, Standing, Verdict, verdict
+from gateway.limits.limiter import Charge, Limiter, Standing, Verdict
 from gateway.limits.steady import SteadyAccount
 from gateway.limits.window import WindowAccount
+
+Entry = tuple[Charge, Account, Terms]
 
 
 def monotonic() -> int:
@@ -37,30 +39,25 @@ class MemoryLimiter(Limiter):
         """`check` without the await: nothing here waits."""
         now = self._clock()
         self._sweep(now)
-        found = list(self._accounts(charges))
-        waits = [account.wait(now, terms, cost) for account, terms, cost in found]
-        admitted = not any(
-            wait and not charge.policy.shadow for wait, charge in zip(waits, charges, strict=True)
-        )
-        if admitted:
-            _debit(found, now)
-        return verdict(
-            [
-                Standing(
-                    charge.policy,
-                    account.remaining(now, terms),
-                    account.reset(now, terms) / MICROSECONDS,
-                    wait / MICROSECONDS,
-                )
-                for charge, (account, terms, _), wait in zip(charges, found, waits, strict=True)
-            ]
-        )
+        entries = [self._entry(charge) for charge in charges]
+        waits = [account.wait(now, terms, charge.cost) for charge, account, terms in entries]
+        refused = [
+            charge.policy.name
+            for charge, wait in zip(charges, waits, strict=True)
+            if wait and not charge.policy.shadow
+        ]
+        if not refused:
+            _debit(entries, now)
+        standings = [
+            _standing(entry, now, wait) for entry, wait in zip(entries, waits, strict=True)
+        ]
+        return Verdict(not refused, tuple(standings), tuple(refused))
 
     def record(self, charges: Sequence[Charge]) -> None:
         """Write down what was admitted elsewhere, whether it fits here or not."""
         now = self._clock()
         self._sweep(now)
-        _debit(self._accounts(charges), now)
+        _debit([self._entry(charge) for charge in charges], now)
 
     def clear(self) -> None:
         """Forget every account."""
@@ -71,10 +68,9 @@ class MemoryLimiter(Limiter):
         """How many keys are held."""
         return {"status": "ok", "counters": "embedded", "keys": self._held}
 
-    def _accounts(self, charges: Sequence[Charge]) -> Iterator[tuple[Account, Terms, int]]:
-        for charge in charges:
-            terms = Terms.of(charge.policy)
-            yield self._account(charge.key, terms), terms, charge.cost
+    def _entry(self, charge: Charge) -> Entry:
+        terms = Terms.of(charge.policy)
+        return charge, self._account(charge.key, terms), terms
 
     def _account(self, key: str, terms: Terms) -> Account:
         accounts = self._by_window.get(terms.window)
@@ -105,13 +101,11 @@ class MemoryLimiter(Limiter):
 
     def _sweep(self, now: int) -> None:
         """Drop accounts with nothing left in them, at most two per window each time."""
-        for window, accounts in list(self._by_window.items()):
+        for accounts in self._by_window.values():
             for _ in range(2):
                 if accounts and _oldest(accounts).idle_at <= now:
                     accounts.popitem(last=False)
                     self._held -= 1
-            if not accounts:
-                del self._by_window[window]
 
 
 def _oldest(accounts: OrderedDict[str, Account]) -> Account:
@@ -122,7 +116,13 @@ def _last_charged(accounts: OrderedDict[str, Account]) -> int:
     return _oldest(accounts).newest
 
 
-def _debit(entries: Iterable[tuple[Account, Terms, int]], now: int) -> None:
-    for account, terms, cost in entries:
-        if cost:
-            account.charge(now, terms, cost)
+def _debit(entries: Sequence[Entry], now: int) -> None:
+    for charge, account, terms in entries:
+        if charge.cost:
+            account.charge(now, terms, charge.cost)
+
+
+def _standing(entry: Entry, now: int, wait: int) -> Standing:
+    charge, account, terms = entry
+    remaining, reset = account.left(now, terms)
+    return Standing(charge.policy, remaining, reset / MICROSECONDS, wait / MICROSECONDS)

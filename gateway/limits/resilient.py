@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import ceil
 
 from config.rate import Rate, RateLimit
@@ -66,17 +67,15 @@ class ResilientLimiter(Limiter):
         )
 
     def _shares(self, charges: Sequence[Charge]) -> list[Charge]:
-        return [
-            Charge(share(charge.policy, self._processes), charge.key, charge.cost)
-            for charge in charges
-            if charge.policy.without_redis == "local"
-        ]
+        local = [charge for charge in charges if charge.policy.without_redis == "local"]
+        if self._processes == 1:
+            return local
+        return [Charge(share(c.policy, self._processes), c.key, c.cost) for c in local]
 
 
+@lru_cache(maxsize=1_024)
 def share(policy: RateLimit, processes: int) -> RateLimit:
     """What one of so many processes may grant on its own."""
-    if processes == 1:
-        return policy
     rate = Rate(ceil(policy.rate.quota / processes), policy.rate.window)
     burst = ceil(policy.burst / processes) if policy.burst else None
     return amended(policy, rate, burst)

@@ -32,15 +32,14 @@ class SteadyAccount:
         self.newest = max(now, self.newest)
         self.idle_at = self.newest + _ceil(self._level, terms.quota)
 
-    def remaining(self, now: int, terms: Terms) -> int:
-        """What could still be spent at once."""
-        return max(0, terms.burst - _ceil(self._at(now, terms), terms.window))
-
-    def reset(self, now: int, terms: Terms) -> int:
-        """How long until one more could come."""
+    def left(self, now: int, terms: Terms) -> tuple[int, int]:
+        """What could be spent at once, and how long until one more could come."""
         level = self._at(now, terms)
-        used = min(_ceil(level, terms.window), terms.burst)
-        return _ceil(level - (used - 1) * terms.window, terms.quota) if level else 0
+        if not level:
+            return terms.burst, 0
+        used = _ceil(level, terms.window)
+        above = level - (min(used, terms.burst) - 1) * terms.window
+        return max(0, terms.burst - used), _ceil(above, terms.quota)
 
     def _at(self, now: int, terms: Terms) -> int:
         """The level at `now`; a changed window keeps the number of requests, not the time."""

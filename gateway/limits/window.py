@@ -49,15 +49,12 @@ class WindowAccount:
         self.idle_at = now + terms.window
         self._total += cost
 
-    def remaining(self, now: int, terms: Terms) -> int:
-        """What could still be spent at once."""
-        self._expire(now, terms.window)
-        return max(0, terms.quota - self._total)
-
-    def reset(self, now: int, terms: Terms) -> int:
-        """How long until the oldest bucket leaves."""
-        now = self._expire(now, terms.window)
-        return self._buckets[0][0] + terms.window - now if self._buckets else 0
+    def left(self, now: int, terms: Terms) -> tuple[int, int]:
+        """What could be spent at once, and how long until the oldest bucket leaves."""
+        if not self._buckets:
+            return terms.quota, 0
+        reset = self._buckets[0][0] + terms.window - max(now, self.newest)
+        return max(0, terms.quota - self._total), reset
 
     def _expire(self, now: int, window: int) -> int:
         now = max(now, self.newest)
@@ -68,5 +65,7 @@ class WindowAccount:
 
     def _joins(self, now: int, terms: Terms) -> bool:
         # A shadow policy is charged beyond its quota: the log must stay small there too.
-        exact = terms.quota <= BUCKETS and len(self._buckets) < BUCKETS
-        return not exact and bool(self._buckets) and now < self._first + terms.window // BUCKETS
+        held = len(self._buckets)
+        if not held or (terms.quota <= BUCKETS and held < BUCKETS):
+            return False
+        return now < self._first + terms.window // BUCKETS
