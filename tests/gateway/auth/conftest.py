@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from config.settings import Issuer, Tokens
 from gateway import problems
@@ -39,10 +40,7 @@ async def gateway() -> AsyncIterator[Gateway]:
     clients: list[httpx.AsyncClient] = []
 
     def make(verifier: TokenVerifier) -> httpx.AsyncClient:
-        transport = httpx.ASGITransport(guarded_app(verifier))
-        clients.append(
-            httpx.AsyncClient(transport=transport, base_url="http://gateway", trust_env=False)
-        )
+        clients.append(client_of(guarded_app(verifier)))
         return clients[-1]
 
     yield make
@@ -72,6 +70,12 @@ def guarded_app(verifier: TokenVerifier) -> FastAPI:
         return {"user_id": user_id}
 
     return app
+
+
+def client_of(app: ASGIApp) -> httpx.AsyncClient:
+    """A client that talks to the app without a socket."""
+    transport = httpx.ASGITransport(app)
+    return httpx.AsyncClient(transport=transport, base_url="http://gateway", trust_env=False)
 
 
 def bearer(token: str) -> dict[str, str]:

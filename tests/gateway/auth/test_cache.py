@@ -83,6 +83,13 @@ def test_no_seconds_means_no_cache() -> None:
     assert len(cache) == 0
 
 
+def test_a_clock_put_back_lengthens_no_life() -> None:
+    cache = VerifiedTokens(MOST, SECONDS)
+    cache.put("token", principal("a", 2_000), 1_000, 1)
+    assert cache.get("token", 999, lambda _: 1) is None
+    assert cache.get("token", 1_000, lambda _: 1) is None
+
+
 def test_no_token_is_kept() -> None:
     cache = VerifiedTokens(MOST, SECONDS)
     cache.put("secret", replace(principal("a", 2_000)), 1_000, 1)

@@ -15,7 +15,7 @@ from gateway.auth.verifier import TokenVerifier
 from gateway.errors import IdentityUnavailable, Unauthenticated
 from gateway.exchange import Exchange
 from gateway.resources import Resources
-from tests.gateway.auth.conftest import bearer, guarded_app
+from tests.gateway.auth.conftest import bearer, client_of, guarded_app
 
 
 class Known(TokenVerifier):
@@ -61,10 +61,7 @@ def recorded(known: Known) -> Recorded:
 
 @pytest.fixture
 async def client(recorded: Recorded) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(recorded)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://gateway", trust_env=False
-    ) as client:
+    async with client_of(recorded) as client:
         yield client
 
 
@@ -183,10 +180,7 @@ async def test_the_log_learns_who_called_and_no_more(
 async def test_everybody_may_call_what_is_public(known: Known) -> None:
     app = FastAPI(dependencies=[public("a test")])
     app.add_api_route("/", lambda: "hello")
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://gateway", trust_env=False
-    ) as client:
+    async with client_of(app) as client:
         assert (await client.get("/", headers=bearer("bad"))).json() == "hello"
     assert known.asked == 0
 
@@ -201,10 +195,7 @@ async def test_scopes_of_router_and_route_add_up(known: Known, scopes: tuple[str
     app.include_router(router)
     app.state.resources = Resources()
     app.state.resources.put(TokenVerifier, known)
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://gateway", trust_env=False
-    ) as client:
+    async with client_of(app) as client:
         expected = {"u1-b": 403, "u1-a": 403, "u1-a+b": 200, "u2-a+b": 403, "u2-a_any+b": 200}
         for token, status in expected.items():
             assert (await client.get("/u1", headers=bearer(token))).status_code == status
@@ -290,8 +281,5 @@ async def test_a_converted_path_parameter_is_nobody_s(known: Known) -> None:
     app.state.resources.put(TokenVerifier, known)
     guards = [requires("a"), owner("user_id")]
     app.add_api_route("/{user_id:int}", lambda user_id: user_id, dependencies=guards)
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(
-        transport=transport, base_url="http://gateway", trust_env=False
-    ) as client:
+    async with client_of(app) as client:
         assert (await client.get("/7", headers=bearer("7-a"))).status_code == 403

@@ -11,7 +11,7 @@ from config.settings import Issuer, Tokens
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.errors import Unauthenticated
 from tests.gateway.auth import hostile_claims, hostile_headers, hostile_signatures, hostile_texts
-from tests.gateway.auth.conftest import guarded_app
+from tests.gateway.auth.conftest import client_of, guarded_app
 from tests.gateway.auth.minting import AUDIENCE, ISSUER, all_keys, jwk_set, mint
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -50,11 +50,7 @@ async def client(jwks_file: Path) -> AsyncIterator[httpx.AsyncClient]:
     issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=jwks_file)
     async with (
         open_verifier([issuer], Tokens(keys_cooldown_seconds=0.001)) as verifier,
-        httpx.AsyncClient(
-            transport=httpx.ASGITransport(guarded_app(verifier)),
-            base_url="http://gateway",
-            trust_env=False,
-        ) as client,
+        client_of(guarded_app(verifier)) as client,
     ):
         yield client
 

@@ -195,6 +195,30 @@ async def test_after_a_failed_fetch_one_is_told_at_once_how_long_to_wait(
     assert len(source.fetched_at) == 2
 
 
+async def test_a_failure_without_words_is_a_failure(source: Source, ask: Ask) -> None:
+    source.failing = KeysUnavailable()
+    for _ in range(2):
+        with pytest.raises(IdentityUnavailable):
+            await ask("new")
+    assert len(source.fetched_at) == 2
+
+
+async def test_who_comes_while_a_failed_fetch_is_tried_again_waits_for_it(
+    source: Source, ask: Ask, clock: ManualClock
+) -> None:
+    source.failing = KeysUnavailable("down")
+    with pytest.raises(IdentityUnavailable):
+        await ask("new")
+    source.failing = None
+    source.ids.add("new")
+    source.gate.clear()
+    await clock.advance(5)
+    asked = ask("new")
+    await settle()
+    source.gate.set()
+    assert await asked
+
+
 async def test_it_recovers_by_itself(provider: Provider, source: Source, ask: Ask) -> None:
     source.failing = KeysUnavailable("down")
     with pytest.raises(IdentityUnavailable):
