@@ -3,8 +3,6 @@
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,31 +10,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
+from config.mistakes import Mistake, SettingsMistaken, nearest
 from config.settings import Settings
 
 PREFIX = "LOCKGATE_"
 FILE_VARIABLE = "LOCKGATE_CONFIG"
-
-
-@dataclass(frozen=True, slots=True)
-class Mistake:
-    """One thing wrong with the settings: where, what, and what would be right."""
-
-    path: str
-    message: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        """One line, as `lockgate check` prints it."""
-        return f"{self.path}: {self.message}" + (f" ({self.hint})" if self.hint else "")
-
-
-class SettingsMistaken(ValueError):
-    """The settings cannot be used; `mistakes` says why, all at once."""
-
-    def __init__(self, mistakes: list[Mistake]) -> None:
-        super().__init__("\n".join(map(str, mistakes)))
-        self.mistakes = mistakes
 
 
 def load_settings(file: Path | None = None) -> Settings:
@@ -58,13 +36,6 @@ def load_settings(file: Path | None = None) -> Settings:
     if unknown:
         raise SettingsMistaken(unknown)
     return settings
-
-
-def nearest(name: str, known: Iterator[str] | list[str] | Mapping[str, object]) -> str:
-    """A hint at the known name most like `name`, or the list of all."""
-    names = sorted(known)
-    close = get_close_matches(name.lower(), names, n=1)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -6,11 +6,11 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import httpx
-from clients.opening import open_client
 
 import clients
+from clients.opening import open_client
 from clients.service import ServiceClient, service_clients
-from config.loading import Mistake, SettingsMistaken, nearest
+from config.mistakes import Mistake, SettingsMistaken, nearest
 from config.settings import Service
 from gateway.resources import Resources
 

@@ -7,6 +7,7 @@ from functools import partial
 
 from pydantic import JsonValue
 
+from config.mistakes import Mistake, SettingsMistaken
 from config.settings import Issuer, Tokens
 from gateway.auth import claims, jwks, jws, signatures
 from gateway.auth.cache import VerifiedTokens
@@ -98,7 +99,7 @@ async def open_verifier(
     A provider that does not answer is not fatal: its tokens meet 503 until it does.
 
     Raises:
-        ValueError: an issuer is named twice, or a `jwks_file` holds no keys.
+        SettingsMistaken: an issuer is named twice, or a `jwks_file` holds no keys.
     """
     clock = clock or Clock()
     async with AsyncExitStack() as stack:
@@ -106,7 +107,7 @@ async def open_verifier(
         providers: dict[str, tuple[Issuer, Provider]] = {}
         for issuer in issuers:
             if issuer.issuer in providers:
-                raise ValueError(f"issuers: {issuer.issuer} is named twice")
+                raise SettingsMistaken([Mistake("issuers", f"{issuer.issuer} is named twice")])
             fetch = partial(jwks.fetch, client, issuer, tokens.keys_timeout_seconds)
             provider = Provider(issuer.issuer, fetch, tokens, clock)
             stack.push_async_callback(provider.close)
@@ -118,4 +119,5 @@ async def open_verifier(
 async def _start(issuer: Issuer, provider: Provider) -> None:
     why = await provider.start()
     if why and issuer.jwks_file is not None:
-        raise ValueError(f"issuers: {issuer.issuer}: jwks_file {issuer.jwks_file}: {why}")
+        where = f"issuers, {issuer.issuer}: jwks_file"
+        raise SettingsMistaken([Mistake(where, f"{issuer.jwks_file}: {why}")])

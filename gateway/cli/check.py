@@ -5,11 +5,12 @@ import json
 from pathlib import Path
 
 from config.limits import policies
-from config.loading import Mistake, SettingsMistaken, load_settings
+from config.loading import load_settings
+from config.mistakes import Mistake, SettingsMistaken
 from config.settings import Settings
 from gateway import upstreams
 from gateway.cli.verb import Verbs, add_config_option, add_verb
-from gateway.limits.opening import effective
+from gateway.limits.policies import effective
 
 
 def add_to(verbs: "Verbs[argparse.ArgumentParser]") -> None:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from config.loading import SettingsMistaken
+from config.mistakes import SettingsMistaken
 from gateway.cli import check, demo, serve, token
 from gateway.demo.serving import PortUnavailable
 from gateway.serving import AddressUnavailable

@@ -40,7 +40,7 @@ class Composite(BaseModel):
     budget: ClassVar[float] = DEFAULT_BUDGET
 
     if TYPE_CHECKING:
-        degraded: list[Degraded] = []  # noqa: RUF012 - a field
+        degraded: list[Degraded] = []
 
     def __init_subclass__(cls, **_options: Any) -> None:  # noqa: ANN401 - pydantic reads them below
         """Give the class its last field, so that `degraded` ends every answer."""

@@ -12,8 +12,6 @@ from gateway.limits.policies import InForce, effective
 from gateway.limits.resilient import ResilientLimiter
 from gateway.limits.shared import SharedLimiter
 
-__all__ = ["effective", "open_limiter"]
-
 
 @asynccontextmanager
 async def open_limiter(settings: Settings) -> AsyncIterator[Limiter]:
@@ -22,7 +20,7 @@ async def open_limiter(settings: Settings) -> AsyncIterator[Limiter]:
     A Redis that is down does not keep the gateway from starting.
 
     Raises:
-        UnknownPolicy: the settings give a rate to a policy that nobody declared.
+        SettingsMistaken: the settings give a rate to a policy that nobody declared.
     """
     in_force = effective(policies(), settings.limits)
     local = MemoryLimiter(settings.counters.local_keys)

@@ -1,14 +1,10 @@
 """The policies in force: as declared, with the rates that the settings or an operator give them."""
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 
+from config.mistakes import Mistake, SettingsMistaken, nearest
 from config.rate import Rate, RateLimit
 from gateway.limits.limiter import Charge, Limiter, Verdict
-
-
-class UnknownPolicy(ValueError):
-    """A rate is given to a policy that nobody declared."""
 
 
 def effective(
@@ -17,11 +13,15 @@ def effective(
     """Every policy, those named in `overrides` with the rate given there.
 
     Raises:
-        UnknownPolicy: a name that is not declared; the message names the nearest one.
+        SettingsMistaken: a name that is not declared; it names the nearest one.
     """
-    for name in overrides:
-        if name not in policies:
-            raise UnknownPolicy(f"limits.{name}: there is no such policy; {_hint(name, policies)}")
+    if unknown := sorted(overrides.keys() - policies):
+        raise SettingsMistaken(
+            [
+                Mistake(f"limits.{n}", "there is no such policy", nearest(n, policies))
+                for n in unknown
+            ]
+        )
     return {
         name: amended(policy, overrides.get(name, policy.rate)) for name, policy in policies.items()
     }
@@ -60,8 +60,3 @@ class InForce(Limiter):
     def _in_force(self, charge: Charge) -> Charge:
         policy = self.policies.get(charge.policy.name, charge.policy)
         return charge if policy is charge.policy else Charge(policy, charge.key, charge.cost)
-
-
-def _hint(name: str, policies: Mapping[str, RateLimit]) -> str:
-    near = get_close_matches(name, policies, n=1)
-    return f"did you mean {near[0]}?" if near else f"declared are {', '.join(sorted(policies))}"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from config.loading import SettingsMistaken, load_settings
+from config.loading import load_settings
+from config.mistakes import SettingsMistaken
 from config.rate import Rate
 from config.settings import Settings
 

@@ -131,7 +131,7 @@ async def test_a_broken_file_is_named_at_start(tmp_path: Path, content: bytes | 
     if content is not None:
         path.write_bytes(content)
     issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=path)
-    with pytest.raises(ValueError, match=f"jwks_file {path}: "):
+    with pytest.raises(ValueError, match=f"jwks_file: {path}: "):
         async with open_verifier([issuer], Tokens()):
             pass
     assert asyncio.all_tasks() == {asyncio.current_task()}

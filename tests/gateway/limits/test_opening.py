@@ -4,11 +4,11 @@ import pytest
 from pydantic import RedisDsn
 
 from config.limits import DASHBOARDS
+from config.mistakes import SettingsMistaken
 from config.rate import Rate
 from config.settings import Settings
 from gateway.limits.limiter import Charge
 from gateway.limits.opening import open_limiter
-from gateway.limits.policies import UnknownPolicy
 
 
 async def test_without_a_url_it_counts_in_this_process() -> None:
@@ -28,6 +28,6 @@ async def test_the_settings_have_the_last_word_on_a_rate() -> None:
 async def test_a_wrong_name_is_refused_before_redis_is_tried() -> None:
     url = RedisDsn("redis://127.0.0.1:1/0")
     settings = Settings(redis_url=url, limits={"dashbord": Rate(2, 60)})
-    with pytest.raises(UnknownPolicy, match="did you mean dashboards"):
+    with pytest.raises(SettingsMistaken, match="did you mean dashboards"):
         async with open_limiter(settings):
             pass

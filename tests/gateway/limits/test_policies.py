@@ -2,9 +2,10 @@
 
 import pytest
 
+from config.mistakes import SettingsMistaken
 from config.rate import Rate, RateLimit
 from gateway.limits.memory import MemoryLimiter
-from gateway.limits.policies import InForce, UnknownPolicy, effective
+from gateway.limits.policies import InForce, effective
 from tests.gateway.limits.setting import SetClock, charge
 
 DECLARED = {
@@ -22,9 +23,9 @@ def test_a_number_from_the_settings_replaces_the_rate_and_nothing_else() -> None
 
 
 def test_an_unknown_name_is_an_error_that_names_the_nearest() -> None:
-    with pytest.raises(UnknownPolicy, match=r"limits\.dashbords: .* did you mean dashboards\?"):
+    with pytest.raises(SettingsMistaken, match=r"limits\.dashbords: .*did you mean dashboards\?"):
         effective(DECLARED, {"dashbords": Rate(1, 1)})
-    with pytest.raises(UnknownPolicy, match="declared are chat, dashboards"):
+    with pytest.raises(SettingsMistaken, match="known here: chat, dashboards"):
         effective(DECLARED, {"zzz": Rate(1, 1)})
 
 
