@@ -1,0 +1,35 @@
+# The gateway in two stages: the first builds it, the second runs it and has no tools to build.
+# `make lock` sets what is installed, hashes included.
+
+FROM python:3.13-slim AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1
+WORKDIR /build
+RUN python -m venv --without-pip /opt/lockgate
+COPY requirements.lock requirements-dev.lock ./
+RUN pip --python /opt/lockgate/bin/python install --require-hashes --requirement requirements.lock
+# Of the development lock only what builds a wheel, with the same hashes.
+RUN awk '/^[a-z]/ { keep = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/ } keep' \
+        requirements-dev.lock > build.lock \
+ && pip install --require-hashes --requirement build.lock
+COPY pyproject.toml README.md ./
+COPY clients clients
+COPY config config
+COPY gateway gateway
+RUN hatchling build -t wheel \
+ && pip --python /opt/lockgate/bin/python install --no-deps --no-index dist/*.whl
+
+FROM python:3.13-slim
+ENV PATH=/opt/lockgate/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+RUN groupadd --gid 10001 lockgate \
+ && useradd --uid 10001 --gid lockgate --no-create-home --shell /usr/sbin/nologin lockgate
+COPY --from=build /opt/lockgate /opt/lockgate
+USER 10001:10001
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+    CMD ["python", "-c", "import os; from http.client import HTTPConnection as C; c = C('127.0.0.1', int(os.environ.get('LOCKGATE_SERVER__PORT', 8000)), timeout=2); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
+ENTRYPOINT ["lockgate"]
+CMD ["serve"]
