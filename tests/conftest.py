@@ -3,7 +3,12 @@
 import socket
 from typing import Any
 
+import hypothesis
 import pytest
+
+# A shared or busy machine is no reason to fail: what takes time is measured elsewhere.
+hypothesis.settings.register_profile("suite", deadline=None)
+hypothesis.settings.load_profile("suite")
 
 pytest_plugins = ["tests.redis_server"]
 
