@@ -57,10 +57,11 @@ class SharedLimiter(Limiter):
         return await self._link.check(charges)
 
     def health(self) -> dict[str, str | int]:
-        """Whether Redis counts, and if not, why."""
+        """Whether Redis counts, and if not, the kind of failure: where it is, is for the log."""
         if self._link is not None:
             return {"redis": "up", "falls": self._falls}
-        return {"redis": "down", "falls": self._falls, "reason": self._down_because}
+        kind, _, _ = self._down_because.partition(":")
+        return {"redis": "down", "falls": self._falls, "reason": kind}
 
     async def tried(self) -> None:
         """Wait until Redis has been tried once, whatever came of it."""

@@ -1,28 +1,32 @@
 """The ceiling on a check: it ends a wait for Redis, never a wait for ourselves."""
 
 import asyncio
+import math
 import socket
 import time
+from collections.abc import Callable
 
+import pytest
 import uvloop
 
+from gateway.limits import deadline
 from gateway.limits.deadline import Deadline
 
 
-async def _answered(delay: float, ceiling: float, busy: float) -> bool:
-    """Whether an answer that a peer gives after `delay` wins, though we are busy meanwhile."""
+async def _answered(answers: bool, ceiling: float, busy: float) -> bool:
+    """Whether an answer that a peer gives wins, though we are busy meanwhile."""
     loop = asyncio.get_running_loop()
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours)
     scope = asyncio.timeout(None)
     try:
         async with scope:
-            deadline = Deadline(ceiling, lambda: scope.reschedule(loop.time()))
-            if delay == 0:
+            ceiling_on_it = Deadline(ceiling, lambda: scope.reschedule(loop.time()))
+            if answers:
                 theirs.send(b"answer")
             loop.call_soon(time.sleep, busy)
             await reader.readexactly(6)
-            deadline.cancel()
+            ceiling_on_it.cancel()
     except TimeoutError:
         return False
     else:
@@ -33,14 +37,31 @@ async def _answered(delay: float, ceiling: float, busy: float) -> bool:
         theirs.close()
 
 
-def test_a_reply_that_has_arrived_wins_over_a_busy_loop() -> None:
-    for run in (asyncio.run, uvloop.run):
-        assert run(_answered(delay=0, ceiling=0.005, busy=0.1))
+LOOPS = (asyncio.run, uvloop.run)
 
 
-def test_a_peer_that_is_silent_is_given_up() -> None:
-    for run in (asyncio.run, uvloop.run):
-        assert not run(_answered(delay=1, ceiling=0.005, busy=0))
+@pytest.mark.parametrize("run", LOOPS)
+def test_a_reply_that_has_arrived_wins_over_a_busy_loop(run: Callable[..., bool]) -> None:
+    assert run(_answered(answers=True, ceiling=0.005, busy=0.1))
+
+
+@pytest.mark.parametrize("run", LOOPS)
+def test_the_last_polls_alone_are_enough_for_it(
+    run: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadline, "LATE", math.inf)  # no timer counts as late
+    assert run(_answered(answers=True, ceiling=0.005, busy=0.1))
+
+
+@pytest.mark.parametrize("run", LOOPS)
+def test_so_is_the_longer_wait(run: Callable[..., bool], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "ROUNDS", 0)
+    assert run(_answered(answers=True, ceiling=0.05, busy=0.2))
+
+
+@pytest.mark.parametrize("run", LOOPS)
+def test_a_peer_that_is_silent_is_given_up(run: Callable[..., bool]) -> None:
+    assert not run(_answered(answers=False, ceiling=0.005, busy=0))
 
 
 def test_a_busy_loop_prolongs_the_wait_only_once() -> None:
