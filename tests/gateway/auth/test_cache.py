@@ -74,7 +74,7 @@ class CacheAgainstModel(RuleBasedStateMachine):
 
 
 TestCache = CacheAgainstModel.TestCase
-TestCache.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestCache.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 
 
 def test_no_seconds_means_no_cache() -> None:

@@ -52,13 +52,13 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fuzzed]:
         runner.run(opening.__aexit__(None, None, None))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(token=st.text(max_size=60) | st.lists(SEGMENT, max_size=5).map(".".join))
 def test_any_text(fuzzed: Fuzzed, token: str) -> None:
     assert not fuzzed.passes(token)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(
     key=st.sampled_from(list(all_keys().values())),
     where=st.floats(0, 1, exclude_max=True),
@@ -74,19 +74,19 @@ def test_a_good_token_with_one_thing_changed(
     assert fuzzed.passes(changed) == (changed == token)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(name=st.sampled_from(["alg", "kid", "typ", "crit", "cty", "x"]), value=JSON)
 def test_any_header(fuzzed: Fuzzed, name: str, value: object) -> None:
     assert fuzzed.passes(mint(header={name: value})) in {False, name == "x"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(name=st.sampled_from(["iss", "aud", "sub", "exp", "nbf", "iat", "scope"]), value=JSON)
 def test_any_claim(fuzzed: Fuzzed, name: str, value: object) -> None:
     fuzzed.passes(mint({name: value}))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(header=st.binary(max_size=60), payload=JSON.map(compact))
 def test_any_bytes_well_signed(fuzzed: Fuzzed, header: bytes, payload: bytes) -> None:
     assert not fuzzed.passes(mint(payload, header or b"{}"))

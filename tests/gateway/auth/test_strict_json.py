@@ -22,7 +22,7 @@ VALUE = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(TEXT, VALUE, max_size=3), st.booleans())
 def test_it_reads_what_json_writes(members: dict[str, Any], ascii_only: bool) -> None:
     text = json.dumps(members, ensure_ascii=ascii_only)
@@ -36,7 +36,7 @@ def _depth_of(value: object) -> int:
     return 1 + max(map(_depth_of, value), default=0) if isinstance(value, list) else 0
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(TEXT, VALUE, max_size=3), st.integers(1, 5))
 @example({'"[[[[': "]]]]\\"}, 1)
 def test_depth_is_measured_exactly(members: dict[str, Any], limit: int) -> None:
@@ -48,7 +48,7 @@ def test_depth_is_measured_exactly(members: dict[str, Any], limit: int) -> None:
             strict_json.parse_object(text, max_depth=limit)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=40) | st.text('{}[]":,\\u0dD8e1-+.NaItrue \n', max_size=40))
 def test_whatever_it_is_given_it_reads_or_refuses(raw: bytes | str) -> None:
     try:
