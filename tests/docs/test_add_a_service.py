@@ -1,0 +1,75 @@
+"""docs/how-to/add-a-service-and-a-composite.md, followed to the letter in a copy."""
+
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.docs import workshop
+from tests.docs.blocks import blocks, files, matches
+from tests.docs.project import ROOT
+
+PAGE = ROOT / "docs" / "how-to" / "add-a-service-and-a-composite.md"
+VARIABLE = "LOCKGATE_UPSTREAMS__REVIEWS__URL"
+REVIEWS = [{"author": "Ada", "stars": 5, "text": "Keeps.", "internal": "dropped"}]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The product with the files of the page, and no other change."""
+    folder = tmp_path_factory.mktemp("product")
+    workshop.copy_to(folder, files(PAGE))
+    return folder
+
+
+def ask(demo: workshop.Demo, sku: str) -> httpx.Response:
+    bearer = {"Authorization": f"Bearer {demo.token}"}
+    return httpx.get(f"{demo.url}/products/{sku}", headers=bearer, trust_env=False)
+
+
+def test_two_files_make_a_service_and_a_composite(copy: Path) -> None:
+    written = [name for name in files(PAGE) if not name.startswith("tests/")]
+    assert written == ["clients/reviews.py", "gateway/composites/product_page.py"]
+    (shown,) = [block.text for block in blocks(PAGE) if block.language == "json"]
+    with ExitStack() as stack:
+        url = stack.enter_context(workshop.json_service(REVIEWS))
+        with workshop.demo(copy, **{VARIABLE: url, "LOCKGATE_DEMO__LATENCY_MS": "0"}) as demo:
+            page = ask(demo, "ACC-6008")
+            missing = ask(demo, "ACC-0000")
+            anonymous = httpx.get(f"{demo.url}/products/ACC-6008", trust_env=False)
+            stack.close()
+            without = ask(demo, "ACC-6008")
+    assert page.status_code == 200
+    assert page.json()["product"]["sku"] == "ACC-6008"
+    assert page.json()["reviews"] == [{"author": "Ada", "stars": 5, "text": "Keeps."}]
+    assert page.json()["degraded"] == []
+    assert '"storefronts"' in page.headers["ratelimit"]
+    assert missing.status_code == 404
+    assert anonymous.status_code == 401
+    assert matches(shown, without.text)
+
+
+def test_without_its_address_the_gateway_says_which_variable_is_missing(copy: Path) -> None:
+    done = workshop.run(copy, "-m", "gateway.cli", "check")
+    assert done.returncode == 2
+    assert VARIABLE in done.stdout
+    (export,) = [b.text for b in blocks(PAGE) if b.section == "The address"]
+    assert export.startswith(f"export {VARIABLE}=")
+
+
+def test_the_test_on_the_page_passes(copy: Path) -> None:
+    done = workshop.run(copy, "-m", "pytest", "-q", "tests", **{VARIABLE: "http://127.0.0.1:9106"})
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_the_files_of_the_page_keep_the_rules_of_the_house(copy: Path) -> None:
+    ruff = [sys.executable, "-m", "ruff"]
+    for verb in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
+        done = subprocess.run(
+            [*ruff, *verb, *files(PAGE)], cwd=copy, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout

@@ -1,0 +1,109 @@
+"""A copy of the product in which a page's files are written and tried."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+from tests.docs.project import ROOT, bare_environment
+
+PACKAGES = ("clients", "config", "gateway")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running `lockgate demo`: what it said on starting."""
+
+    said: str
+
+    @property
+    def url(self) -> str:
+        """Where the gateway is."""
+        return self._said(r"Lockgate is up on (\S+),")
+
+    @property
+    def token(self) -> str:
+        """The token of user 42."""
+        return self._said(r"Bearer (\S+)'")
+
+    def service(self, name: str) -> str:
+        """Where a demo service is."""
+        return self._said(rf"(?m)^  {name} +(\S+)$")
+
+    def _said(self, pattern: str) -> str:
+        found = re.search(pattern, self.said)
+        assert found, f"{pattern} is not in {self.said}"
+        return found[1]
+
+
+def copy_to(folder: Path, files: Mapping[str, str]) -> None:
+    """Copy the packages, and write `files` among them."""
+    for package in PACKAGES:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, folder / package, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`python` with those arguments in a copy, on the copy's own packages."""
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, check=False, timeout=50,
+        env=bare_environment(PYTHONPATH=str(folder), **variables), capture_output=True, text=True,
+    )  # fmt: skip
+
+
+@contextmanager
+def demo(folder: Path = ROOT, **variables: str) -> Iterator[Demo]:
+    """Run the demo from that folder on free ports, until the block ends."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "gateway.cli", "demo", "--any-ports"], cwd=folder, text=True,
+        env=bare_environment(PYTHONPATH=str(folder), **variables), stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout
+            said = ""
+            while "Ctrl-C" not in said:
+                line = process.stdout.readline()
+                assert line, f"the demo ended: {said}"
+                said += line
+            yield Demo(said)
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def json_service(document: object) -> Iterator[str]:
+    """A service on a real socket that answers every GET with that JSON; gives its base URL."""
+
+    class Service(BaseHTTPRequestHandler):
+        body: ClassVar[bytes] = json.dumps(document).encode()
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(self.body)))
+            self.end_headers()
+            self.wfile.write(self.body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            serving.join()
