@@ -109,7 +109,7 @@ class ResponseParser:
         if self.complete:
             return
         status = self._parser.get_status_code()
-        if status < 100 or status == 101:
+        if status < 100:
             raise Malformed(f"status {status}")
         if status < 200:
             self._fields = []

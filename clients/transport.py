@@ -123,9 +123,9 @@ async def _send(pool: Pool, request: httpx.Request) -> httpx.Response:
             )
         except httpx.TransportError:
             pool.release(connection)
-            if fresh or not (connection.stale and message.replayable):
+            if not (connection.stale and message.replayable):
                 raise
-            fresh = True
+            fresh = True  # and such a one is never stale: there is no third time
         except BaseException:
             pool.release(connection)
             raise

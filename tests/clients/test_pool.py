@@ -35,13 +35,20 @@ async def lend(pool: Pool, *, fresh: bool = False) -> Connection:
     return connection
 
 
-async def test_a_turn_lost_in_the_moment_it_came_goes_to_the_next(nothing_left: None) -> None:
+@pytest.mark.parametrize("served_first", [True, False])
+async def test_a_turn_lost_in_the_moment_it_came_goes_to_the_next(
+    nothing_left: None, served_first: bool
+) -> None:
     async with pooled() as (pool, server):
         first = await lend(pool)
         unlucky, next_one = (asyncio.create_task(lend(pool)) for _ in range(2))
         await asyncio.sleep(0)
-        pool.release(first)
-        unlucky.cancel()
+        if served_first:
+            pool.release(first)
+            unlucky.cancel()
+        else:
+            unlucky.cancel()
+            pool.release(first)
         assert await next_one is first
         assert unlucky.cancelled()
         pool.release(first)
@@ -122,6 +129,7 @@ async def test_only_so_many_idle_ones_are_closed_as_are_due(
         sweeps.pop()()
         assert [connection.open for connection in lent] == [False, False]
         assert not sweeps
+        assert pool.unused
         monkeypatch.undo()
 
 

@@ -1,5 +1,7 @@
 """Answers on a real socket: whole ones are read, broken ones refused, by httpx's errors."""
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -130,6 +132,7 @@ AMBIGUOUS = {
     "twice chunked": CHUNKED[:-2] + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "chunks in 1.0": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "another protocol": b"HTTP/1.1 101 Go\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+    "another protocol, unnamed": b"HTTP/1.1 101 Go\r\n\r\n" + HELLO,
     "folded field": OK + b"X: a\r\n b\r\nContent-Length: 0\r\n\r\n",
     "bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
     "chunks with bare line feeds": CHUNKED + b"5\nhello\n0\n\n",
@@ -174,13 +177,18 @@ async def test_bytes_after_the_answer_end_the_connection(
 
 
 async def test_bytes_on_an_idle_connection_end_it(transport: Transport) -> None:
+    idle = asyncio.Event()
+
     async def script(peer: Peer) -> None:
         await peer.request()
-        await peer.drip([HELLO, b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"])
+        peer.send(HELLO)
+        await idle.wait()
+        peer.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
         await peer.gone()
 
     async with scripted(script) as server:
         assert await ask(transport, server.url) == (200, b"hello")
+        idle.set()
         await server.over()
         assert await ask(transport, server.url) == (200, b"hello")
         assert server.connections == 2

@@ -219,11 +219,24 @@ async def test_an_answer_that_comes_before_the_request_is_through_counts(
         await peer.gone()
 
     async with scripted(script) as server:
-        for content in (_endless(), b"a" * 30_000_000):
+        for content in (b"a" * 30_000_000, _endless()):
             request = httpx.Request("POST", server.url, content=content)
             response = await transport.handle_async_request(request)
             assert response.status_code == 413
         assert server.connections == 2
+
+
+async def test_a_server_that_leaves_without_reading_is_noticed(transport: Transport) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        peer.writer.write_eof()
+        await asyncio.Event().wait()
+
+    async with scripted(script) as server:
+        request = httpx.Request("POST", server.url, content=b"a" * 30_000_000)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await asyncio.wait_for(transport.handle_async_request(request), 5)
 
 
 async def _endless() -> AsyncIterator[bytes]:
