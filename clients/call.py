@@ -10,6 +10,12 @@ from clients.fields import checked
 from clients.forwarded import forwarded
 from clients.path import fill
 
+_HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "identity",
+    "user-agent": "lockgate",
+}
+
 Param = str | int | float | bool | None
 Params = Mapping[str, Param | Sequence[Param]]
 
@@ -36,19 +42,20 @@ class Call:
         """What errors and metrics call it: the method and the template, no value in it."""
         return f"{self.method} {self.path}"
 
-    def request(self, client: httpx.AsyncClient, base_url: str) -> httpx.Request:
-        """The request to send with `client`, forwarded headers included.
+    def request(self, base_url: str, connect_timeout: float) -> httpx.Request:
+        """The request to send, forwarded headers included.
 
         Raises:
             ValueError: path, headers or bodies cannot be sent as they are.
         """
         content, described = self._body()
-        return client.build_request(
+        return httpx.Request(
             self.method,
             base_url + fill(self.path, self.segments),
             params=_given(self.params),
-            headers={**forwarded(), **described, **checked(self.headers or {})},
+            headers={**_HEADERS, **forwarded(), **described, **checked(self.headers or {})},
             content=content,
+            extensions={"timeout": {"connect": connect_timeout}},
         )
 
     def _body(self) -> tuple[bytes | None, dict[str, str]]:

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from contextlib import suppress
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import ClassVar, Final, Self, TypeVar
 
@@ -23,11 +22,6 @@ NoContent: Final = type(None)
 """`into=NoContent`: a success is all that is asked for, whatever body comes with it."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_HEADERS = {
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-    "User-Agent": "lockgate",
-}
 _REFUSAL_BYTES = 16_384
 _registry: dict[str, type["ServiceClient"]] = {}
 
@@ -81,15 +75,8 @@ class ServiceClient(Verbs):
         self._base_url = _base(base_url)
         self._timeout = timeout
         self._max_body_bytes = max_body_bytes
-        self._http = httpx.AsyncClient(
-            headers=_HEADERS,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            timeout=httpx.Timeout(None, connect=connect_timeout),
-            transport=transport or Transport(),
-            event_hooks={"response": [_stay]},
-            follow_redirects=False,
-            trust_env=False,
-        )
+        self._connect_timeout = connect_timeout
+        self._transport = transport or Transport()
 
     async def __aenter__(self) -> Self:
         """The client itself; leaving closes it."""
@@ -106,7 +93,7 @@ class ServiceClient(Verbs):
 
     async def aclose(self) -> None:
         """Close every connection; the client cannot be used again."""
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def call(self, call: Call, *, into: type[T]) -> T:
         """Make a call: a success that is an `into`, or an error.
@@ -118,7 +105,7 @@ class ServiceClient(Verbs):
             UpstreamInvalid: a success that is no `into`.
             ValueError: the call cannot be written as a request.
         """
-        request = call.request(self._http, self._base_url)
+        request = call.request(self._base_url, self._connect_timeout)
         seconds = self._seconds(call)
         try:
             async with asyncio.timeout(seconds):
@@ -140,7 +127,7 @@ class ServiceClient(Verbs):
         return own if left is None else min(own, left)
 
     async def _exchange(self, call: Call, request: httpx.Request, into: type[T]) -> T:
-        response = await self._http.send(request, stream=True)
+        response = await self._transport.handle_async_request(request)
         try:
             error = refusal(self.name, call.operation, response)
             if error is not None:
@@ -152,11 +139,6 @@ class ServiceClient(Verbs):
         finally:
             await response.aclose()
         return decode(into, response.headers.get("content-type", ""), body)
-
-
-async def _stay(response: httpx.Response) -> None:
-    """Forget where a redirect points: httpx would prepare to go there, or fail trying."""
-    response.headers.pop("location", None)
 
 
 def _base(text: str) -> str:

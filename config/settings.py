@@ -133,7 +133,7 @@ class Service(Section):
 
     url: HttpUrl
     timeout: PositiveFloat = 2.0
-    connect_timeout: PositiveFloat = 0.5
+    connect_timeout: PositiveFloat = 1.0
     max_body_bytes: PositiveInt = 2_097_152
     max_connections: PositiveInt = 256
     idle_seconds: PositiveFloat = 30

@@ -21,6 +21,9 @@ ANY_PORTS: Mapping[str, int] = dict.fromkeys(PORTS, 0)
 _KEEP_ALIVE_SECONDS = 120
 _SHUTDOWN_SECONDS = 2
 
+# The usual 100 drops the connections of a burst, which then come a whole second later.
+_BACKLOG = 2_048
+
 
 class PortUnavailable(Exception):
     """A demo service cannot listen where it should."""
@@ -96,7 +99,9 @@ async def _bind(
         return DemoProtocol(config, state, app_state={})
 
     try:
-        return await asyncio.get_running_loop().create_server(protocol, host, port)
+        return await asyncio.get_running_loop().create_server(
+            protocol, host, port, backlog=_BACKLOG
+        )
     except OSError as exc:
         raise PortUnavailable(name, host, port, exc.strerror or str(exc)) from exc
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import tests.clients.mocking  # noqa: F401 - registers it with respx
 from clients.transport import Transport
 
 _DESCRIPTORS = Path("/proc/self/fd")

@@ -26,7 +26,7 @@ JSON = {"content-type": "application/json"}
 
 @pytest.fixture
 def mock() -> Iterator[respx.MockRouter]:
-    with respx.mock(using="httpx", assert_all_called=True, base_url=URL) as router:
+    with respx.mock(using="transport", assert_all_called=True, base_url=URL) as router:
         yield router
 
 
@@ -46,7 +46,6 @@ async def test_a_request_as_it_leaves(mock: respx.MockRouter, shop: Shop) -> Non
         "host": "shop.test",
         "accept": "application/json",
         "accept-encoding": "identity",
-        "connection": "keep-alive",
         "user-agent": "lockgate",
         "x-request-id": "r1",
         "traceparent": "00-1-2-01",
@@ -269,7 +268,7 @@ async def test_a_deadline_around_it_shortens_it() -> None:
 
 
 async def test_without_time_left_no_call_is_made(shop: Shop) -> None:
-    with respx.mock(using="httpx") as mock:
+    with respx.mock(using="transport") as mock:
         with deadline(0), pytest.raises(UpstreamTimeout, match="no time was left"):
             await shop.item("A")
         assert len(mock.calls) == 0

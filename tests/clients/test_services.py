@@ -52,7 +52,7 @@ async def test_a_method_asks_its_service_and_keeps_every_value_as_it_came(
     target: str,
     answer: object,
 ) -> None:
-    with respx.mock(using="httpx", assert_all_called=True) as mock:
+    with respx.mock(using="transport", assert_all_called=True) as mock:
         route = mock.get(URL + target).respond(json=answer)
         async with kind(URL) as client:
             value = await ask(client)
@@ -62,7 +62,7 @@ async def test_a_method_asks_its_service_and_keeps_every_value_as_it_came(
 
 async def test_unknown_fields_are_dropped_at_every_level() -> None:
     grown = {**USER, "password_hash": "x", "address": {**USER["address"], "door": "9"}}  # type: ignore[dict-item]
-    with respx.mock(using="httpx") as mock:
+    with respx.mock(using="transport") as mock:
         mock.get(f"{URL}/users/7").respond(json=grown)
         async with Users(URL) as users:
             user = await users.get(7)
@@ -84,7 +84,7 @@ async def test_unknown_fields_are_dropped_at_every_level() -> None:
 async def test_a_value_of_another_type_is_not_bent_to_fit(
     field: str, value: object, mistake: str
 ) -> None:
-    with respx.mock(using="httpx") as mock:
+    with respx.mock(using="transport") as mock:
         mock.get(f"{URL}/users/7").respond(json={**USER, field: value})
         async with Users(URL) as users:
             with pytest.raises(UpstreamInvalid, match=mistake.lstrip(".")):
@@ -93,7 +93,7 @@ async def test_a_value_of_another_type_is_not_bent_to_fit(
 
 @pytest.mark.parametrize("score", [-0.1, 1.1])
 async def test_a_score_is_between_zero_and_one(score: float) -> None:
-    with respx.mock(using="httpx") as mock:
+    with respx.mock(using="transport") as mock:
         mock.get(f"{URL}/recommendations/7").respond(json=[{**RECOMMENDATION, "score": score}])
         async with Recommendations(URL) as recommendations:
             with pytest.raises(UpstreamInvalid):
@@ -103,7 +103,7 @@ async def test_a_score_is_between_zero_and_one(score: float) -> None:
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
 async def test_money_is_a_number_that_json_has(number: str) -> None:
     body = to_json([{**PRODUCT, "price": 20.25}]).replace(b"20.25", number.encode())
-    with respx.mock(using="httpx") as mock:
+    with respx.mock(using="transport") as mock:
         mock.get(f"{URL}/products").respond(
             content=body, headers={"content-type": "application/json"}
         )
@@ -113,7 +113,7 @@ async def test_money_is_a_number_that_json_has(number: str) -> None:
 
 
 async def test_no_products_asked_for_is_no_call() -> None:
-    with respx.mock(using="httpx") as mock:
+    with respx.mock(using="transport") as mock:
         async with Catalog(URL) as catalog:
             assert await catalog.products([]) == []
         assert len(mock.calls) == 0
@@ -126,7 +126,7 @@ async def test_many_products_are_asked_for_in_bounded_calls() -> None:
         return httpx.Response(200, json=[{**PRODUCT, "sku": sku} for sku in skus])
 
     wanted = [f"S-{number}" for number in range(2 * SKUS_PER_CALL + 1)]
-    with respx.mock(using="httpx") as mock:
+    with respx.mock(using="transport") as mock:
         mock.get(f"{URL}/products").mock(side_effect=answer)
         async with Catalog(URL) as catalog:
             products = await catalog.products(wanted)
