@@ -13,7 +13,7 @@ from pathlib import Path
 
 from config.settings import SERVICE_PORTS
 from gateway.demo.identity import AUDIENCE, DISCOVERY_PATH, ISSUER
-from tests.e2e.conftest import ROOT, Demo
+from tests.running_demo import ROOT, Demo
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import shlex
 
 import httpx
 
-from tests.e2e.conftest import Demo
+from tests.running_demo import Demo
 
 FIELDS = ["profile", "orders", "notifications", "recommendations", "degraded"]
 PARTS = ["users", "orders", "notifications", "recommendations"]

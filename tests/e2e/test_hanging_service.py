@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Demo, running_demo
 from tests.e2e.load import ask_at_once
+from tests.running_demo import Demo, running
 
 CLIENTS = 200
 ESTABLISHED = "01"
@@ -16,7 +16,7 @@ ESTABLISHED = "01"
 
 @pytest.fixture
 def unlimited_demo() -> Iterator[Demo]:
-    yield from running_demo(
+    yield from running(
         {"LOCKGATE_DEMO__LATENCY_MS": "0", "LOCKGATE_LIMITS__DASHBOARDS": "100000/second"}
     )
 

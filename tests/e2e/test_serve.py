@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.conftest import Demo
 from tests.e2e.served import served
 from tests.redis_server import RedisServer
+from tests.running_demo import Demo
 
 pytestmark = pytest.mark.redis
 

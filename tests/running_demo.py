@@ -14,7 +14,7 @@ from typing import IO
 import httpx
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -73,16 +73,16 @@ class Demo:
 @pytest.fixture
 def demo() -> Iterator[Demo]:
     """The demo, its services without latency."""
-    yield from running_demo({"LOCKGATE_DEMO__LATENCY_MS": "0"})
+    yield from running({"LOCKGATE_DEMO__LATENCY_MS": "0"})
 
 
 @pytest.fixture
 def demo_as_delivered() -> Iterator[Demo]:
     """The demo as `make run` starts it, but on free ports."""
-    yield from running_demo({})
+    yield from running({})
 
 
-def running_demo(variables: dict[str, str]) -> Iterator[Demo]:
+def running(variables: dict[str, str]) -> Iterator[Demo]:
     """Start the demo, wait until it has said where it is, and stop it at the end."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LOCKGATE_")}
     process = subprocess.Popen(
