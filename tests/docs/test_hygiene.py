@@ -14,8 +14,12 @@ TEXT = (
 # Put together, so that this file does not name what it looks for.
 MACHINE = [f"/{folder}/" for folder in ("work", "home", "root", "Users", "tmp")]
 REGISTRY = [
-    ".".join(name) for name in (("pypi", "org"), ("npmjs", "com"), ("proxy", "golang", "org"))
-] + ["-".join(("index", "url")), "files." + "pythonhosted"]
+    first + second
+    for first, second in (
+        ("pypi", ".org"), ("files.python", "hosted"), ("index", "-url"), ("npmjs", ".com"),
+        ("proxy.golang", ".org"),
+    )
+]  # fmt: skip
 UNWANTED = re.compile("|".join(re.escape(word) for word in MACHINE + REGISTRY))
 
 

@@ -15,6 +15,8 @@ from tests.redis_server import RedisServer
 
 PAGE = ROOT / "docs" / "tutorial.md"
 BLOCKS = blocks(PAGE)
+README = blocks(ROOT / "README.md")
+LINE_OF_THE_README = next(b.text for b in README if b.text.startswith("curl"))
 
 
 def test_the_first_half_is_as_the_page_says() -> None:
@@ -22,7 +24,9 @@ def test_the_first_half_is_as_the_page_says() -> None:
     welcome = next(block.text for block in BLOCKS if block.language == "text")
     with workshop.demo() as demo:
         session = Session(demo)
-        assert matches(welcome, session.with_usual_ports(demo.said))
+        said = session.with_usual_ports(demo.said)
+        assert matches(welcome, said)
+        assert matches(f"…{LINE_OF_THE_README}…", said)
         for step in steps(BLOCKS, *sections):
             session.follow(step)
 
@@ -65,3 +69,8 @@ def test_the_verb_that_starts_the_demo_is_there() -> None:
         ["make", "--dry-run", "run"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert "lockgate demo" in shown
+
+
+def test_the_readme_shows_the_answer_of_the_tutorial() -> None:
+    answers = [[b.text for b in page if b.language == "http"] for page in (README, BLOCKS)]
+    assert answers[0] == answers[1][:1]
