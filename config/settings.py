@@ -108,6 +108,19 @@ class Issuer(Section):
         return self
 
 
+def _one_space_of_user_ids(issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
+    """Two providers may give one id to two people, and `owner` would take them for one."""
+    naming_users = [issuer for issuer in issuers if issuer.user_claim]
+    if len(naming_users) > 1:
+        for issuer in naming_users:
+            if "user_claim" not in issuer.model_fields_set:
+                raise ValueError(
+                    f"several issuers name users, so {issuer.issuer} must say its user_claim: "
+                    'the claim that holds an id of your users, or "" if its tokens name none'
+                )
+    return issuers
+
+
 class Tokens(Section):
     """How tokens and the keys behind them are handled."""
 
@@ -166,7 +179,7 @@ class Settings(BaseSettings):
 
     redis_url: RedisDsn | None = None
     server: Server = Server()
-    issuers: tuple[Issuer, ...] = ()
+    issuers: Annotated[tuple[Issuer, ...], AfterValidator(_one_space_of_user_ids)] = ()
     tokens: Tokens = Tokens()
     counters: Counters = Counters()
     limits: dict[str, RateText] = {}

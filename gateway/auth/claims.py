@@ -72,7 +72,7 @@ def _check_audience(claims: Claims, audience: str) -> None:
 
 
 def _name(claims: Claims, claim: str) -> str | None:
-    return _required_name(claims, claim) if claim in claims else None
+    return _required_name(claims, claim) if claim and claim in claims else None
 
 
 def _required_name(claims: Claims, claim: str) -> str:

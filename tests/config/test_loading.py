@@ -77,6 +77,14 @@ def test_the_file_can_be_named_by_the_environment(
             ["issuers.0", "exactly one of jwks_url, discovery_url and jwks_file"],
         ),
         (
+            (
+                '[[issuers]]\nissuer = "a"\naudience = "x"\njwks_file = "k"\n'
+                '[[issuers]]\nissuer = "b"\naudience = "x"\njwks_file = "k"\nuser_claim = ""\n'
+                '[[issuers]]\nissuer = "c"\naudience = "x"\njwks_file = "k"\nuser_claim = "uid"\n'
+            ),
+            ["issuers [LOCKGATE_ISSUERS]", "a must say its user_claim"],
+        ),
+        (
             '[[issuers]]\nissuer = "a"\naudience = "b"\njwks_url = "http://idp.example/keys"\n',
             ["issuers.0.jwks_url", "https", "loopback"],
         ),

@@ -155,3 +155,10 @@ async def test_without_issuers_nobody_passes() -> None:
         assert verifier.health() == {}
         with pytest.raises(Unauthenticated, match="unknown_issuer"):
             await verifier.verify(mint())
+
+
+async def test_an_issuer_without_users_names_none(issuer: Issuer) -> None:
+    nameless = issuer.model_copy(update={"user_claim": ""})
+    async with open_verifier([nameless], Tokens()) as verifier:
+        principal = await verifier.verify(mint({"": "42"}))
+    assert principal.user_id is None
