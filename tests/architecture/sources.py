@@ -30,6 +30,20 @@ def imported(file: Path) -> set[str]:
     return names
 
 
+def named(file: Path) -> set[str]:
+    """Every name that a file uses or imports, alone and with what it is taken from."""
+    names: set[str] = set()
+    for node in ast.walk(tree(file)):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            names |= {node.attr, ast.unparse(node)}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.name for alias in node.names}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
 def shown(file: Path) -> str:
     """The file's path as one writes it."""
     return file.relative_to(ROOT).as_posix()

@@ -1,10 +1,8 @@
 """The shape of the house: small files, short functions, telling names, told modules."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.architecture.sources import PACKAGES, python_files, shown, tree
 
@@ -26,29 +24,42 @@ def body_lines(function: Function) -> int:
     return (function.end_lineno or 0) - function.lineno + 1 - docstring
 
 
-@pytest.mark.parametrize("file", python_files(*PACKAGES), ids=shown)
-def test_a_source_file_is_small_and_says_what_it_is_for(file: Path) -> None:
-    assert len(file.read_text().splitlines()) <= LONGEST_FILE
-    docstring = ast.get_docstring(tree(file)) or ""
-    assert docstring, "a module opens with what it is for"
-    long = [f.name for f in functions(file) if body_lines(f) > LONGEST_FUNCTION]
-    assert not long
-    assert file.stem not in SAYS_NOTHING
+def culprits(files: Iterable[Path], rule: Callable[[Path], object]) -> dict[str, object]:
+    """What breaks the rule, by the file it is in."""
+    return {shown(file): found for file in files if (found := rule(file))}
 
 
-@pytest.mark.parametrize("file", python_files("tests"), ids=shown)
-def test_a_test_file_is_not_long(file: Path) -> None:
-    assert len(file.read_text().splitlines()) <= LONGEST_TEST_FILE
+SOURCES = python_files(*PACKAGES)
 
 
-@pytest.mark.parametrize("file", python_files(*PACKAGES), ids=shown)
-def test_what_is_public_has_a_docstring(file: Path) -> None:
-    public = [
-        node.name
-        for node in tree(file).body
-        if isinstance(node, ast.ClassDef | Function)
-        and not node.name.startswith("_")
-        and not ast.get_docstring(node)
-        and "composites" not in file.parts  # a part's name and types say all there is
-    ]
-    assert not public
+def test_files_are_small() -> None:
+    def lines_beyond(limit: int) -> Callable[[Path], int]:
+        return lambda file: max(0, len(file.read_text().splitlines()) - limit)
+
+    assert not culprits(SOURCES, lines_beyond(LONGEST_FILE))
+    assert not culprits(python_files("tests"), lines_beyond(LONGEST_TEST_FILE))
+
+
+def test_functions_are_short() -> None:
+    assert not culprits(
+        SOURCES, lambda file: [f.name for f in functions(file) if body_lines(f) > LONGEST_FUNCTION]
+    )
+
+
+def test_a_file_has_a_telling_name_and_opens_with_what_it_is_for() -> None:
+    assert not culprits(SOURCES, lambda file: file.stem in SAYS_NOTHING)
+    assert not culprits(SOURCES, lambda file: not ast.get_docstring(tree(file)))
+
+
+def test_what_is_public_has_a_docstring() -> None:
+    def silent(file: Path) -> list[str]:
+        return [
+            node.name
+            for node in tree(file).body
+            if isinstance(node, ast.ClassDef | Function)
+            and not node.name.startswith("_")
+            and not ast.get_docstring(node)
+            and "composites" not in file.parts  # a part's name and types say all there is
+        ]
+
+    assert not culprits(SOURCES, silent)
