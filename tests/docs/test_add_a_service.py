@@ -60,10 +60,14 @@ def test_without_its_address_the_gateway_says_which_variable_is_missing(copy: Pa
     assert export.startswith(f"export {VARIABLE}=")
 
 
-def test_the_test_on_the_page_passes(copy: Path) -> None:
-    done = workshop.run(copy, "-m", "pytest", "-q", "tests", **{VARIABLE: "http://127.0.0.1:9106"})
+def test_the_tests_on_this_page_and_on_the_test_kits_pass(tmp_path: Path) -> None:
+    written = files(PAGE) | files(PAGE.with_name("test-a-composite.md"))
+    workshop.copy_to(tmp_path, written)
+    done = workshop.run(
+        tmp_path, "-m", "pytest", "-q", "tests", **{VARIABLE: "http://127.0.0.1:9106"}
+    )
     assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
+    assert "7 passed" in done.stdout
 
 
 def test_the_files_of_the_page_keep_the_rules_of_the_house(copy: Path) -> None:

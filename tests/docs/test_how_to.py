@@ -3,7 +3,6 @@
 import json
 import re
 import tomllib
-from pathlib import Path
 
 import httpx
 import pytest
@@ -11,6 +10,7 @@ from fastapi import FastAPI, Request
 from slowapi.util import get_remote_address
 
 from config.loading import load_settings
+from config.mistakes import SettingsMistaken
 from config.rate import RateLimit
 from gateway import problems
 from gateway.cli import check
@@ -18,8 +18,7 @@ from gateway.cli.command import main
 from gateway.limits.guard import Limited, limited
 from gateway.limits.slow import Limiter
 from gateway.testing import Script
-from tests.docs import workshop
-from tests.docs.blocks import blocks, files, matches
+from tests.docs.blocks import blocks, matches
 from tests.docs.project import ROOT
 
 HOW_TO = ROOT / "docs" / "how-to"
@@ -79,6 +78,18 @@ def test_both_ways_to_name_an_issuer_are_the_same(
     assert matches(texts(page, "text")[0], capsys.readouterr().out)
 
 
+def test_several_issuers_must_say_their_user_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    (toml,) = texts("connect-an-identity-provider.md", "toml")
+    first = tomllib.loads(toml)["issuers"][0]
+    second = first | {"issuer": "https://partners.example.com"}
+    monkeypatch.setenv("LOCKGATE_ISSUERS", json.dumps([first, second]))
+    with pytest.raises(SettingsMistaken, match="user_claim"):
+        load_settings()
+    said = [first | {"user_claim": "sub"}, second | {"user_claim": ""}]
+    monkeypatch.setenv("LOCKGATE_ISSUERS", json.dumps(said))
+    assert len(load_settings().issuers) == 2
+
+
 def test_the_environment_of_production_is_one_that_serves(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -100,13 +111,6 @@ def test_numbers_said_in_production_are_the_defaults() -> None:
     assert f"`server.shutdown_seconds` ({settings.server.shutdown_seconds})" in text
     assert re.search(r"useradd --uid 10001\b", (ROOT / "Dockerfile").read_text())
     assert "as user 10001" in text
-
-
-def test_the_tests_of_the_page_pass(tmp_path: Path) -> None:
-    workshop.copy_to(tmp_path, files(HOW_TO / "test-a-composite.md"))
-    done = workshop.run(tmp_path, "-m", "pytest", "-q", "tests")
-    assert done.returncode == 0, done.stdout
-    assert "6 passed" in done.stdout
 
 
 def test_every_word_of_a_script_is_on_the_page() -> None:

@@ -47,8 +47,7 @@ class Demo:
 def copy_to(folder: Path, files: Mapping[str, str]) -> None:
     """Copy the packages, and write `files` among them."""
     for package in PACKAGES:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / package, folder / package, ignore=ignored)
+        shutil.copytree(ROOT / package, folder / package)
     shutil.copy(ROOT / "pyproject.toml", folder)
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
