@@ -18,7 +18,7 @@ MEMBERS = ("type", "title", "status", "detail", "instance")
 HEADERS = ("www-authenticate", "retry-after")
 
 INTRODUCTION = """
-Whatever goes wrong is answered as `application/problem+json` (RFC 9457) with `type`, `title`,
+An error is answered as `application/problem+json` (RFC 9457) with `type`, `title`,
 `status`, `detail` and `instance`, which is the request id of `X-Request-Id` and of the log line.
 A program decides by `type` and `status`; the words of `title` and `detail` may change. What
 follows are the answers themselves.

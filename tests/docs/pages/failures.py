@@ -99,8 +99,7 @@ OTHERS = (
     ),
     Failure(
         HTTPException(404),
-        "There is no such path (404), no such method on it (405), or the body is longer than "
-        "`server.max_body_bytes` (413).",
+        "There is no such path (404), or no such method on it (405).",
         "Mend the request.",
     ),
     Failure(
