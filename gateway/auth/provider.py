@@ -5,8 +5,8 @@ Until then the token waits: strangers who use up the cool-down cannot have it re
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
+from logging import ERROR, WARNING, getLogger
 
 from jose.backends.base import Key
 
@@ -19,7 +19,7 @@ from gateway.telemetry.log import event
 
 MAX_WAITING = 256
 
-_log = logging.getLogger(__name__)
+log = getLogger("lockgate.auth")
 
 
 class Provider:
@@ -122,16 +122,14 @@ class Provider:
     def _miss(self, exc: Exception) -> None:
         is_foreseen = isinstance(exc, KeysUnavailable)
         self._failed = (str(exc) if is_foreseen else "") or type(exc).__name__
-        facts = {"issuer": self.issuer, "why": self._failed}
-        _log.warning("keys.unavailable", extra={"facts": facts})
-        if not is_foreseen:
-            _log.error("keys.unforeseen", exc_info=exc)
+        level, failure = (WARNING, None) if is_foreseen else (ERROR, exc)
+        event(log, "keys.missed", level, failure, issuer=self.issuer, why=self._failed)
 
     def _take(self, keys: KeySet) -> None:
         if keys != self._keys:
             self._keys = keys
             self.version += 1
-            event(_log, "keys.changed", issuer=self.issuer, keys=len(keys.ids))
+            event(log, "keys.changed", issuer=self.issuer, keys=len(keys.ids))
 
     async def _refresh(self) -> None:
         """Fetch when the keys have grown old, and after a failure as soon as is permitted."""

@@ -1,7 +1,7 @@
 """`lockgate serve`: the gateway, as production runs it."""
 
 import argparse
-import logging
+from logging import getLogger
 
 from config.loading import load_settings
 from config.settings import Settings
@@ -11,7 +11,7 @@ from gateway.cli.verb import Verbs, add_config_option, add_verb, run_on_loop, to
 from gateway.serving import serving
 from gateway.telemetry.log import event, logging_to_stderr
 
-log = logging.getLogger("lockgate")
+log = getLogger("lockgate")
 
 
 def add_to(verbs: "Verbs[argparse.ArgumentParser]") -> None:

@@ -1,9 +1,9 @@
 """Loads the parts of a composite at once, under one budget, and says what is missing."""
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from logging import ERROR, WARNING, getLogger
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -11,8 +11,9 @@ from clients.deadline import deadline
 from clients.errors import UpstreamError, UpstreamTimeout
 from gateway.compose.model import Composite, Degraded, Reason
 from gateway.compose.part import BoundPart
+from gateway.telemetry.log import event
 
-log = logging.getLogger("lockgate.compose")
+log = getLogger("lockgate.compose")
 
 C = TypeVar("C", bound=Composite)
 
@@ -68,12 +69,12 @@ async def _load(part: BoundPart, inputs: Inputs) -> Loaded:
     except UpstreamError as error:
         if part.required:
             raise
-        log.warning("part.degraded", extra={"facts": {"part": part.name, "error": str(error)}})
+        event(log, "part.degraded", WARNING, part=part.name, error=str(error))
         reason = error.reason
-    except Exception:
+    except Exception as error:
         if part.required:
             raise
-        log.exception("part.failed", extra={"facts": {"part": part.name}})
+        event(log, "part.failed", ERROR, error, part=part.name)
         reason = "error"
     return Loaded(None, reason, perf_counter() - begun)
 

@@ -1,9 +1,9 @@
 """The limiter on Redis, and the one task that keeps a link to it."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from logging import WARNING, getLogger
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
@@ -13,11 +13,12 @@ from redis.exceptions import RedisError
 from config.rate import RateLimit
 from gateway.limits.limiter import Charge, Limiter, Verdict
 from gateway.limits.link import CountersFailed, Link
+from gateway.telemetry.log import event
 
 CONNECT_SECONDS = 0.5
 PROBE = Charge(RateLimit("probe", "1000000/second", burst=1_000_000), "lockgate:{probe}~")
 
-log = logging.getLogger("lockgate.limits")
+log = getLogger("lockgate.limits")
 
 
 class SharedLimiter(Limiter):
@@ -100,13 +101,13 @@ class SharedLimiter(Limiter):
     def _rise(self, link: Link) -> None:
         self._link, self._down_because = link, ""
         self._tried.set()
-        log.info("limits.redis_up")
+        event(log, "redis.found")
 
     def _fall(self, failure: BaseException) -> None:
         reason = f"{type(failure).__name__}: {failure}".removesuffix(": ")[:200]
         if not self._down_because:
             self._falls += 1
-            log.warning("limits.redis_down", extra={"facts": {"reason": reason}})
+            event(log, "redis.lost", WARNING, why=reason)
         self._down_because = reason
 
 

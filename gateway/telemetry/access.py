@@ -3,8 +3,8 @@
 It is also where a failure nobody foresaw becomes a 500 that says nothing but the request id.
 """
 
-import logging
 import re
+from logging import ERROR, getLogger
 from secrets import token_hex
 from time import perf_counter
 
@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clients.forwarded import forwarding
 from gateway.exchange import Exchange
 from gateway.problems import internal_error
-from gateway.telemetry.log import event
+from gateway.telemetry.log import Fact, event
 
-log = logging.getLogger("lockgate.access")
+log = getLogger("lockgate.access")
 
 REQUEST_ID = b"x-request-id"
 
@@ -40,8 +40,8 @@ class AccessLog:
         try:
             with forwarding({"X-Request-Id": exchange.request_id}):
                 await self.app(scope, receive, answer.send)
-        except Exception:
-            log.exception("request.failed", extra={"facts": {"id": exchange.request_id}})
+        except Exception as error:
+            event(log, "request.failed", ERROR, error, id=exchange.request_id)
             if answer.status:
                 raise  # half an answer is out: the server must break the connection
             await internal_error(exchange.request_id)(scope, receive, answer.send)
@@ -85,14 +85,12 @@ def _request_id(scope: Scope) -> str:
 
 
 def _log_line(scope: Scope, exchange: Exchange, answer: _Answer, seconds: float) -> None:
-    event(
-        log,
-        "request",
-        id=exchange.request_id,
-        method=scope["method"],
-        path=scope["path"],
-        status=answer.status or exchange.facts.pop("status", 0),
-        bytes=answer.length,
-        ms=round(seconds * 1000, 1),
-        **exchange.facts,
-    )
+    line: dict[str, Fact] = {
+        "id": exchange.request_id,
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": answer.status,
+        "bytes": answer.length,
+        "ms": round(seconds * 1000, 1),
+    }
+    event(log, "request.ended", **line | exchange.facts)

@@ -16,10 +16,19 @@ QUEUE_LENGTH = 10_000
 Fact = str | int | float
 
 
-def event(logger: logging.Logger, name: str, **facts: Fact) -> None:
-    """Log one event with its facts, such as `gateway.started url=http://127.0.0.1:8000`."""
-    if logger.isEnabledFor(logging.INFO):
-        logger.info(name, extra={"facts": facts})
+def event(
+    logger: logging.Logger,
+    name: str,
+    level: int = logging.INFO,
+    failure: BaseException | None = None,
+    /,
+    **facts: Fact,
+) -> None:
+    """Log one event, a noun and a verb, with its facts: `gateway.started url=http://...`.
+
+    The trace of `failure` is written out with it.
+    """
+    logger.log(level, name, exc_info=failure, extra={"facts": facts})
 
 
 @contextmanager
@@ -72,7 +81,7 @@ class _Json(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             "logger": record.name,
-            **getattr(record, "facts", {}),
+            **_facts(record),
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -145,9 +145,7 @@ async def test_every_fault_is_the_same_fault(
             await eventually(lambda: passes(limiter))
         assert limiter.health()["status"] == "ok"
     events = [record.message for record in caplog.records]
-    assert events == ["limits.redis_up", "limits.redis_down"] * (len(events) // 2) + [
-        "limits.redis_up"
-    ]
+    assert events == ["redis.found", "redis.lost"] * (len(events) // 2) + ["redis.found"]
 
 
 async def passes(limiter: Limiter) -> bool:

@@ -30,6 +30,10 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
     async def broken() -> None:
         raise RuntimeError("the password is hunter2")
 
+    @app.get("/left")
+    async def left(request: Request) -> None:
+        Exchange.of(request.scope).facts["status"] = 499
+
     @app.get("/half")
     async def half() -> StreamingResponse:
         async def chunks() -> AsyncIterator[bytes]:
@@ -44,7 +48,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 
 def facts(caplog: pytest.LogCaptureFixture) -> dict[str, object]:
-    (record,) = [record for record in caplog.records if record.message == "request"]
+    (record,) = [record for record in caplog.records if record.message == "request.ended"]
     found: dict[str, object] = record.facts  # type: ignore[attr-defined]
     return found
 
@@ -101,6 +105,14 @@ async def test_an_unforeseen_failure_says_nothing_but_the_request_id(
     assert answer.json()["instance"] == answer.headers["x-request-id"]
     assert "hunter2" not in answer.text
     assert "hunter2" in caplog.text  # the log has the trace
+
+
+async def test_a_client_that_left_in_mid_answer_is_logged_as_gone(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "lockgate.access")
+    await http.get("/left")
+    assert facts(caplog)["status"] == 499
 
 
 async def test_a_failure_in_mid_answer_breaks_the_connection(http: httpx.AsyncClient) -> None:

@@ -39,14 +39,16 @@ def test_a_failure_carries_its_trace(capsys: pytest.CaptureFixture[str]) -> None
     with logging_to_stderr(Log(format="json")):
         try:
             _ = 1 / 0
-        except ZeroDivisionError:
-            logger.exception("request.failed")
-    assert "ZeroDivisionError" in json.loads(capsys.readouterr().err)["exception"]
+        except ZeroDivisionError as error:
+            event(logger, "request.failed", logging.ERROR, error, id="1")
+    said = json.loads(capsys.readouterr().err)
+    assert (said["level"], said["id"]) == ("error", "1")
+    assert "ZeroDivisionError" in said["exception"]
 
 
 def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
     with logging_to_stderr(Log(level="warning")):
-        event(logger, "request")
+        event(logger, "request.ended")
     assert capsys.readouterr().err == ""
 
 
@@ -58,5 +60,5 @@ def test_a_full_queue_costs_lines_and_says_how_many(
     monkeypatch.setattr(QueueListener, "stop", lambda self: None)
     with logging_to_stderr(Log()):
         for _ in range(3):
-            event(logger, "request")
+            event(logger, "request.ended")
     assert "2 log lines were dropped" in capsys.readouterr().err
