@@ -13,7 +13,7 @@ from gateway.cli.verb import Verbs, add_config_option, add_verb
 from gateway.limits.policies import effective
 
 
-def add_to(verbs: "Verbs[argparse.ArgumentParser]") -> None:
+def add_to(verbs: Verbs) -> None:
     """Add the verb."""
     parser = add_verb(
         verbs,

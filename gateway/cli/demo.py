@@ -17,7 +17,7 @@ SCOPES = ("dashboard:read", "storefront:read")
 USER = "42"
 
 
-def add_to(verbs: "Verbs[argparse.ArgumentParser]") -> None:
+def add_to(verbs: Verbs) -> None:
     """Add the verb."""
     parser = add_verb(
         verbs,

@@ -14,7 +14,7 @@ from gateway.telemetry.log import event, logging_to_stderr
 log = getLogger("lockgate")
 
 
-def add_to(verbs: "Verbs[argparse.ArgumentParser]") -> None:
+def add_to(verbs: Verbs) -> None:
     """Add the verb."""
     parser = add_verb(
         verbs,

@@ -12,7 +12,7 @@ from gateway.demo.identity import TOKEN_PATH
 from gateway.demo.serving import PORTS
 
 
-def add_to(verbs: "Verbs[argparse.ArgumentParser]") -> None:
+def add_to(verbs: Verbs) -> None:
     """Add the verb."""
     parser = add_verb(
         verbs,

@@ -36,9 +36,9 @@ async def compose(model: type[C], inputs: Inputs, timings: list[tuple[str, float
         UpstreamError: a required part could not be loaded; the others are cancelled.
     """
     loaded = await _at_once(model.parts, inputs)
-    timings += [(part.name, end.seconds) for part, end in zip(model.parts, loaded, strict=True)]
     values: dict[str, Any] = {"degraded": []}
     for part, end in zip(model.parts, loaded, strict=True):
+        timings.append((part.name, end.seconds))
         if end.reason is None:
             values[part.name] = end.value
         else:

@@ -7,6 +7,7 @@ default falls back to it, and `degraded` says so.
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
 from clients.errors import Reason as UpstreamReason
 from gateway.compose.part import BoundPart, Part
@@ -58,15 +59,15 @@ class Composite(BaseModel):
         """Settle at import what every request will need."""
         super().__pydantic_init_subclass__(**options)
         cls.budget = budget
-        fields = {name: field for name, field in cls.model_fields.items() if name != "degraded"}
-        for name, field in fields.items():
-            if sum(isinstance(entry, Part) for entry in field.metadata) != 1:
-                raise TypeError(f"{cls.__name__}.{name}: say how it loads: Annotated[..., Part(f)]")
         cls.parts = tuple(
-            BoundPart.bind(name, field, _declared(field.metadata), budget)
-            for name, field in fields.items()
+            BoundPart.bind(name, field, _declared(f"{cls.__name__}.{name}", field), budget)
+            for name, field in cls.model_fields.items()
+            if name != "degraded"
         )
 
 
-def _declared(metadata: list[Any]) -> Part:
-    return next(entry for entry in metadata if isinstance(entry, Part))
+def _declared(place: str, field: FieldInfo) -> Part:
+    declared = [entry for entry in field.metadata if isinstance(entry, Part)]
+    if len(declared) != 1:
+        raise TypeError(f"{place}: say how it loads: Annotated[..., Part(f)]")
+    return declared[0]
