@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from config.rate import RateLimit
 
@@ -50,6 +51,12 @@ class Verdict:
     refused_by: tuple[str, ...] = ()
     degraded: str | None = None
 
+    @classmethod
+    def of(cls, standings: Sequence[Standing], degraded: str | None = None) -> Self:
+        """Refuse if any policy that is not a shadow says that the charge does not fit."""
+        refused = tuple(s.policy.name for s in standings if s.retry_after and not s.policy.shadow)
+        return cls(not refused, tuple(standings), refused, degraded)
+
     @property
     def retry_after(self) -> float:
         """Seconds until the refused request would be admitted; 0 if it was."""
@@ -70,9 +77,3 @@ class Limiter:
     def health(self) -> dict[str, str | int]:
         """How the counting is going, for `/readyz` and metrics."""
         return {}
-
-
-def verdict(standings: Sequence[Standing], degraded: str | None = None) -> Verdict:
-    """Refuse if any policy that is not a shadow says that the charge does not fit."""
-    refused = tuple(s.policy.name for s in standings if s.retry_after and not s.policy.shadow)
-    return Verdict(not refused, tuple(standings), refused, degraded)

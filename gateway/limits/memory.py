@@ -41,17 +41,10 @@ class MemoryLimiter(Limiter):
         self._sweep(now)
         entries = [self._entry(charge) for charge in charges]
         waits = [account.wait(now, terms, charge.cost) for charge, account, terms in entries]
-        refused = [
-            charge.policy.name
-            for charge, wait in zip(charges, waits, strict=True)
-            if wait and not charge.policy.shadow
-        ]
-        if not refused:
+        timed = list(zip(entries, waits, strict=True))
+        if all(charge.policy.shadow or not wait for (charge, _, _), wait in timed):
             _debit(entries, now)
-        standings = [
-            _standing(entry, now, wait) for entry, wait in zip(entries, waits, strict=True)
-        ]
-        return Verdict(not refused, tuple(standings), tuple(refused))
+        return Verdict.of([_standing(entry, now, wait) for entry, wait in timed])
 
     def record(self, charges: Sequence[Charge]) -> None:
         """Write down what was admitted elsewhere, whether it fits here or not."""

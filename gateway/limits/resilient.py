@@ -7,7 +7,7 @@ from math import ceil
 
 from config.rate import Rate, RateLimit
 from gateway.errors import CountersUnavailable
-from gateway.limits.limiter import Charge, Limiter, Standing, Verdict
+from gateway.limits.limiter import Charge, Limiter, Verdict
 from gateway.limits.link import CountersFailed
 from gateway.limits.memory import MemoryLimiter
 from gateway.limits.policies import amended
@@ -56,15 +56,10 @@ class ResilientLimiter(Limiter):
         local = [charge for charge in charges if charge.policy.without_redis == "local"]
         if not local:
             return Verdict(admitted=True, degraded="allow")
-        verdict = self._local.decide(self._shares(local))
-        return replace(
-            verdict,
-            degraded="local",
-            standings=tuple(
-                Standing(charge.policy, s.remaining, s.reset, s.retry_after)
-                for charge, s in zip(local, verdict.standings, strict=True)
-            ),
-        )
+        shares = self._local.decide(self._shares(local)).standings
+        # What the caller is told is the policy, not this process's share of it.
+        told = [replace(s, policy=c.policy) for c, s in zip(local, shares, strict=True)]
+        return Verdict.of(told, degraded="local")
 
     def _shares(self, charges: Sequence[Charge]) -> list[Charge]:
         local = [charge for charge in charges if charge.policy.without_redis == "local"]

@@ -7,7 +7,7 @@ from importlib import resources
 from hiredis import pack_command
 
 from gateway.limits.account import MICROSECONDS, Terms
-from gateway.limits.limiter import Charge, Standing, Verdict, verdict
+from gateway.limits.limiter import Charge, Standing, Verdict
 
 SCRIPT = resources.files(__package__).joinpath("count.lua").read_bytes()
 SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
@@ -36,7 +36,7 @@ def _pack(command: bytes, script: bytes, charges: Sequence[Charge], now: int) ->
 
 def read(charges: Sequence[Charge], answer: list[int]) -> Verdict:
     """What the script's answer says."""
-    return verdict(
+    return Verdict.of(
         [
             Standing(
                 charge.policy,

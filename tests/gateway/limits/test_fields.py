@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from config.rate import Rate, RateLimit
 from gateway.errors import retry_after
 from gateway.limits.fields import rate_limit_fields
-from gateway.limits.limiter import Standing, Verdict, verdict
+from gateway.limits.limiter import Standing, Verdict
 from tests.gateway.limits.structured import parse
 
 DASHBOARDS = RateLimit("dashboards", "120/minute")
@@ -16,7 +16,7 @@ SHADOW = RateLimit("shadow", "1/second", shadow=True)
 
 
 def test_one_policy() -> None:
-    fields = rate_limit_fields(verdict([Standing(DASHBOARDS, 119, 59.2)]))
+    fields = rate_limit_fields(Verdict.of([Standing(DASHBOARDS, 119, 59.2)]))
     assert fields == [
         ("RateLimit-Policy", '"dashboards";q=120;w=60'),
         ("RateLimit", '"dashboards";r=119;t=60'),
@@ -26,7 +26,9 @@ def test_one_policy() -> None:
 def test_several_policies_and_never_a_shadow() -> None:
     fields = dict(
         rate_limit_fields(
-            verdict([Standing(DASHBOARDS, 1, 2), Standing(SHADOW, 0, 1, 1), Standing(CHAT, 3, 4)])
+            Verdict.of(
+                [Standing(DASHBOARDS, 1, 2), Standing(SHADOW, 0, 1, 1), Standing(CHAT, 3, 4)]
+            )
         )
     )
     assert parse(fields["RateLimit-Policy"]) == [
@@ -61,7 +63,7 @@ standings = st.lists(
 def test_they_are_structured_fields_and_never_contradict_retry_after(
     stands: list[Standing],
 ) -> None:
-    decided = verdict(stands)
+    decided = Verdict.of(stands)
     fields = dict(rate_limit_fields(decided))
     assert len(parse(fields["RateLimit-Policy"])) == len(stands)
     for _, parameters in parse(fields["RateLimit"]):
