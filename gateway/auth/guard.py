@@ -5,25 +5,12 @@ from typing import Annotated
 from fastapi import Depends, Security
 from fastapi.params import Depends as Dependency
 
-from gateway.auth.access import Requires, access_of
 from gateway.auth.authorization import Authorize, Owner, Public, authenticate
 from gateway.auth.principal import SCOPE, Principal
 
-__all__ = [
-    "Caller",
-    "Public",
-    "Requires",
-    "access_of",
-    "authenticate",
-    "authorize",
-    "owner",
-    "public",
-    "requires",
-]
-
 Caller = Annotated[Principal, Depends(authenticate)]
 
-authorize = Authorize()
+_AUTHORIZE = Authorize()
 
 
 def requires(*scopes: str) -> Dependency:
@@ -35,7 +22,7 @@ def requires(*scopes: str) -> Dependency:
     for scope in scopes:
         if not SCOPE.fullmatch(scope):
             raise ValueError(f"requires: {scope!r} is not a scope; use one word, as orders:read")
-    dependency: Dependency = Security(authorize, scopes=scopes)
+    dependency: Dependency = Security(_AUTHORIZE, scopes=scopes)
     return dependency
 
 

@@ -1,6 +1,7 @@
 """From the text of a token to the one who is calling: every check, in order."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -19,9 +20,10 @@ from gateway.auth.provider import Provider
 from gateway.errors import Unauthenticated
 
 
-class TokenVerifier:
+class TokenVerifier(ABC):
     """The seam between the gateway and whatever verifies its tokens."""
 
+    @abstractmethod
     async def verify(self, token: str) -> Principal:
         """Say who the token belongs to.
 
@@ -29,11 +31,10 @@ class TokenVerifier:
             Unauthenticated: the token is not valid.
             IdentityUnavailable: its key is not known, and cannot be asked for now.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def health(self) -> dict[str, str]:
         """Each issuer's keys: "ok", "stale" or "no keys"."""
-        raise NotImplementedError
 
 
 class JwtVerifier(TokenVerifier):

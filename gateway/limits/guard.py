@@ -7,7 +7,7 @@ from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
 from config.rate import RateLimit
-from gateway.auth.guard import authenticate
+from gateway.auth.authorization import authenticate
 from gateway.errors import QuotaExceeded
 from gateway.exchange import Exchange
 from gateway.limits.addresses import client_address, counted_as

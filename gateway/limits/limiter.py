@@ -1,5 +1,6 @@
 """What every limiter does: weigh the charges of one request and give one verdict."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -63,17 +64,17 @@ class Verdict:
         return max((s.retry_after for s in self.standings if not s.policy.shadow), default=0)
 
 
-class Limiter:
+class Limiter(ABC):
     """Counts requests: all policies of one are charged together, or none."""
 
+    @abstractmethod
     async def check(self, charges: Sequence[Charge]) -> Verdict:
         """Admit and charge the request, or refuse it at no cost.
 
         Raises:
             CountersUnavailable: it cannot be counted, and a policy says `deny`.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def health(self) -> dict[str, str | int]:
         """How the counting is going, for `/readyz` and metrics."""
-        return {}

@@ -38,6 +38,10 @@ class Verifier(TokenVerifier):
             raise Unauthenticated("invalid")
         return Principal("issuer", token, frozenset({"read"}), token, None, "acme", 0)
 
+    def health(self) -> dict[str, str]:
+        """No issuer."""
+        return {}
+
 
 @dataclass
 class Answering(Limiter):
@@ -50,6 +54,10 @@ class Answering(Limiter):
         if isinstance(self.verdict, CountersUnavailable):
             raise self.verdict
         return self.verdict
+
+    def health(self) -> dict[str, str | int]:
+        """Well."""
+        return {"status": "ok"}
 
 
 def gateway(limiter: Limiter | None = None) -> FastAPI:
