@@ -6,6 +6,7 @@ from config.settings import Settings
 from gateway import composites, documentation, health, problems
 from gateway.admission import Admission
 from gateway.audit import refuse_unguarded
+from gateway.body_limit import BodyLimit
 from gateway.disconnect import CancelOnDisconnect
 from gateway.lifespan import lifespan
 from gateway.resources import Resources
@@ -25,7 +26,6 @@ def create_app(settings: Settings, *, transports: Transports | None = None) -> F
         title="Lockgate",
         description="One request, one screen: an API gateway and backend for frontends.",
         lifespan=lifespan(settings, transports or {}),
-        max_body_size=settings.server.max_body_bytes,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -34,6 +34,7 @@ def create_app(settings: Settings, *, transports: Transports | None = None) -> F
     app.state.resources = Resources()
 
     # The last one added is the first that a request meets.
+    app.add_middleware(BodyLimit, at_most=settings.server.max_body_bytes)
     app.add_middleware(Admission, at_once=settings.server.max_in_flight)
     app.add_middleware(CancelOnDisconnect)
     app.add_middleware(AccessLog)

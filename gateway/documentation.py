@@ -22,6 +22,7 @@ router = APIRouter(include_in_schema=False, dependencies=[public("documentation"
 MEANING = {
     401: "No valid access token",
     403: "The token does not allow this",
+    413: "The body is too long",
     422: "The request is not valid",
     429: "Over a rate limit",
     500: "The gateway failed",
@@ -96,6 +97,8 @@ def _statuses(operation: dict[str, Any], dependant: Dependant) -> set[int]:
     statuses = {500, 503}
     if operation.get("parameters") or operation.get("requestBody"):
         statuses.add(422)
+    if operation.get("requestBody"):
+        statuses.add(413)
     if isinstance(access_of(dependant), Requires):
         statuses |= {401, 403}
     calls = [inner.call for inner in dependant.dependencies]

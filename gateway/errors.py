@@ -3,6 +3,7 @@
     GatewayError
     ├── Unauthenticated         401   no token, or one that is not valid
     ├── Forbidden               403   a valid token that may not do this
+    ├── ContentTooLarge         413   the body is longer than is read
     ├── QuotaExceeded           429   over a rate limit
     ├── IdentityUnavailable     503   the identity provider cannot be asked for a key
     ├── CountersUnavailable     503   Redis cannot count, and the policy says `deny`
@@ -78,6 +79,15 @@ class Forbidden(GatewayError):
     def members(self) -> dict[str, object]:
         """The scopes that would do."""
         return {"required-scopes": list(self.scopes)}
+
+
+class ContentTooLarge(GatewayError):
+    """The body is longer than `server.max_body_bytes` (RFC 9110, 15.5.14)."""
+
+    status = 413
+    type = OUR_PROBLEMS + "content-too-large"
+    title = "Content too large"
+    detail = "The body of the request is longer than is taken here."
 
 
 class QuotaExceeded(GatewayError):

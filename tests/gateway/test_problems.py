@@ -14,6 +14,7 @@ from clients.errors import (
 )
 from gateway import problems
 from gateway.errors import (
+    ContentTooLarge,
     CountersUnavailable,
     Forbidden,
     GatewayError,
@@ -49,6 +50,7 @@ async def answer_to(error: Exception) -> httpx.Response:
     [
         (Unauthenticated("expired"), 401, "www-authenticate", {}),
         (Forbidden(scopes=["a", "b"]), 403, "www-authenticate", {"required-scopes": ["a", "b"]}),
+        (ContentTooLarge(), 413, None, {}),
         (QuotaExceeded(["chat"], 3.2), 429, "retry-after", {"violated-policies": ["chat"]}),
         (IdentityUnavailable(2), 503, "retry-after", {}),
         (CountersUnavailable(0.1), 503, "retry-after", {}),

@@ -14,6 +14,7 @@ from clients.errors import (
     UpstreamUnavailable,
 )
 from gateway.errors import (
+    ContentTooLarge,
     CountersUnavailable,
     Forbidden,
     GatewayError,
@@ -43,6 +44,11 @@ REFUSALS = (
         Forbidden(scopes=["dashboard:read"]),
         "The token is valid, but a scope is missing or the data are somebody else's.",
         "Ask for a token with one of `required-scopes`; the same request will fail again.",
+    ),
+    Failure(
+        ContentTooLarge(),
+        "The body is longer than `server.max_body_bytes`.",
+        "Send less.",
     ),
     Failure(
         QuotaExceeded(["dashboards"], 17.2),
