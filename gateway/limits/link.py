@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse, NoScriptError, ResponseError
 
-from gateway.limits.deadline import Deadline
 from gateway.limits.limiter import Charge, Verdict
+from gateway.limits.reply_timeout import ReplyTimeout
 from gateway.limits.script import evalsha, evaluate, read
 
 MAX_WAITING = 10_000
@@ -22,17 +22,17 @@ class CountersFailed(Exception):
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """A check on its way. The last of a batch holds the deadline of all of it."""
+    """A check on its way. The last of a batch holds the time-out of all of it."""
 
     charges: Sequence[Charge]
     command: bytes
     verdict: "asyncio.Future[Verdict]"
-    deadline: Deadline | None = None
+    timeout: ReplyTimeout | None = None
 
     def fail(self, reason: str) -> None:
         """Send the caller on without a verdict, unless there is one or nobody waits."""
-        if self.deadline is not None:
-            self.deadline.cancel()
+        if self.timeout is not None:
+            self.timeout.cancel()
         if not self.verdict.done():
             self.verdict.set_exception(CountersFailed(reason))
 
@@ -94,7 +94,7 @@ class Link:
             batch = [waiting for waiting in self._queued if not waiting.verdict.done()]
             self._queued.clear()
             if batch:
-                batch[-1].deadline = Deadline(self._timeout, self._expire)
+                batch[-1].timeout = ReplyTimeout(self._timeout, self._expire)
                 self._sent.extend(batch)
                 await self._connection.send_packed_command(
                     [b"".join(waiting.command for waiting in batch)], check_health=False
@@ -106,8 +106,8 @@ class Link:
             if not self._sent:
                 raise InvalidResponse("an answer to nothing")
             waiting = self._sent.popleft()
-            if waiting.deadline is not None:
-                waiting.deadline.cancel()
+            if waiting.timeout is not None:
+                waiting.timeout.cancel()
             if waiting.verdict.done():
                 continue
             if isinstance(answer, list):

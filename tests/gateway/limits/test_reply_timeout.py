@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
-from gateway.limits import deadline
-from gateway.limits.deadline import Deadline
+from gateway.limits import reply_timeout
+from gateway.limits.reply_timeout import ReplyTimeout
 
 
 async def _answered(answers: bool, ceiling: float, busy: float) -> bool:
@@ -31,7 +31,7 @@ async def _answered(answers: bool, ceiling: float, busy: float) -> bool:
 
     reading = asyncio.create_task(read())
     await asyncio.sleep(0)
-    Deadline(ceiling, lambda: events.put_nowait("expired"))
+    ReplyTimeout(ceiling, lambda: events.put_nowait("expired"))
     loop.call_soon(be_busy)
     first = await events.get()
     reading.cancel()
@@ -53,7 +53,7 @@ def test_a_reply_that_has_arrived_wins_over_a_busy_loop(run: Callable[..., bool]
 def test_the_last_polls_alone_are_enough_for_it(
     run: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadline, "LATE", math.inf)  # no timer counts as late
+    monkeypatch.setattr(reply_timeout, "LATE_SECONDS", math.inf)  # no timer counts as late
     assert run(_answered(answers=True, ceiling=0.005, busy=0.1))
 
 
@@ -61,7 +61,7 @@ def test_the_last_polls_alone_are_enough_for_it(
 def test_the_longer_wait_alone_is_enough_for_it(
     run: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadline, "ROUNDS", 0)
+    monkeypatch.setattr(reply_timeout, "ROUNDS", 0)
     assert run(_answered(answers=True, ceiling=0.05, busy=0.2))
 
 
@@ -74,7 +74,7 @@ def test_a_busy_loop_prolongs_the_wait_only_once() -> None:
     async def expire() -> float:
         loop = asyncio.get_running_loop()
         expired = asyncio.Event()
-        Deadline(0.005, expired.set)
+        ReplyTimeout(0.005, expired.set)
         began = loop.time()
         while not expired.is_set():  # every round of the loop is late
             time.sleep(0.01)  # noqa: ASYNC251 - the point: our own code blocks the loop
@@ -84,8 +84,8 @@ def test_a_busy_loop_prolongs_the_wait_only_once() -> None:
     assert asyncio.run(expire()) < 5
 
 
-async def test_a_cancelled_deadline_does_nothing() -> None:
+async def test_a_cancelled_one_does_nothing() -> None:
     expired = asyncio.Event()
-    Deadline(0.001, expired.set).cancel()
+    ReplyTimeout(0.001, expired.set).cancel()
     await asyncio.sleep(0.02)
     assert not expired.is_set()

@@ -7,10 +7,10 @@ from collections.abc import Callable
 # A reply that the kernel already holds needs a poll of the loop, and a few rounds to travel
 # from the transport to whoever waits. On uvloop timers even run before the poll.
 ROUNDS = 8
-LATE = 0.001
+LATE_SECONDS = 0.001
 
 
-class Deadline:
+class ReplyTimeout:
     """Calls `expire` when the peer takes longer than `seconds`, unless cancelled before.
 
     A timer that fires late says that the loop did not look at its sockets meanwhile: the wait
@@ -38,7 +38,7 @@ class Deadline:
 
     def _fire(self) -> None:
         late = time.monotonic() - self._due
-        if late > LATE and not self._prolonged:
+        if late > LATE_SECONDS and not self._prolonged:
             self._prolonged = True
             self._arm(min(late, self._seconds))
         else:
