@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from gateway.auth.bearer import token_of
 from gateway.auth.principal import ANY, Principal
+from gateway.auth.spelling import is_canonical
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors import Forbidden, Unauthenticated
 from gateway.exchange import Exchange
@@ -82,8 +83,15 @@ class Owner:
         scopes = _required(connection.scope)
         if any(principal.may_for_anyone(scope) for scope in scopes):
             return
-        if not _is_same(principal.user_id, connection.path_params.get(self.path_param)):
+        if not self._is_named(principal.user_id, connection):
             raise _forbidden(connection.scope, "not_the_owner", [scope + ANY for scope in scopes])
+
+    def _is_named(self, user_id: str | None, connection: HTTPConnection) -> bool:
+        """Compare as written, and as read: a converted path parameter is nobody's."""
+        named = connection.path_params.get(self.path_param)
+        if user_id is None or not isinstance(named, str) or not _is_same(user_id, named):
+            return False
+        return is_canonical(self.path_param, named, connection.scope["route"].dependant)
 
 
 @dataclass(frozen=True)
@@ -106,10 +114,8 @@ def _forbidden(scope: Scope, reason: str, scopes: list[str]) -> Forbidden:
     return Forbidden(scopes=scopes)
 
 
-def _is_same(user_id: str | None, named: object) -> bool:
-    """Compare as written: "07" is not "7", and a converted path parameter is nobody's."""
-    if user_id is None or not isinstance(named, str):
-        return False
+def _is_same(user_id: str, named: str) -> bool:
+    """Compare as written: "07" is not "7"."""
     ours, theirs = (text.encode("utf-8", "surrogatepass") for text in (user_id, named))
     return compare_digest(ours, theirs)
 

@@ -1,6 +1,7 @@
 """Every route, as nobody, as somebody else and as one who may not."""
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from fastapi.routing import RouteContext, iter_route_contexts
@@ -51,6 +52,20 @@ async def test_nobody_gets_in_without_the_scope(route: RouteContext, access: Req
         calls = sum(len(gateway.service(name).requests) for name in ("users", "orders"))
     assert answer.status_code == 403
     assert answer.json()["required-scopes"] == list(access.scopes)
+    assert calls == 0
+
+
+@pytest.mark.parametrize("user", ["042", "+42", "4_2", "42.0", " 42"])
+@pytest.mark.parametrize(("route", "access"), GUARDED, ids=named)
+async def test_who_is_called_almost_like_somebody_does_not_open_their_data(
+    route: RouteContext, access: Requires, user: str
+) -> None:
+    async with lockgate() as gateway:
+        answer = await gateway.get(
+            path_for(route, quote(user)), user=user, scopes=list(access.scopes)
+        )
+        calls = sum(len(gateway.service(name).requests) for name in ("users", "orders"))
+    assert answer.status_code == 403
     assert calls == 0
 
 
