@@ -35,7 +35,7 @@ def create_app(settings: Settings, *, transports: Transports | None = None) -> F
 
     # The last one added is the first that a request meets.
     app.add_middleware(BodyLimit, at_most=settings.server.max_body_bytes)
-    app.add_middleware(Admission, at_once=settings.server.max_in_flight)
+    app.add_middleware(Admission, at_once=settings.server.max_in_flight, spared=health.PATHS)
     app.add_middleware(CancelOnDisconnect)
     app.add_middleware(AccessLog)
     problems.install(app)

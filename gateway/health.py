@@ -10,6 +10,8 @@ from gateway.auth.verifier import TokenVerifier
 from gateway.limits.limiter import Limiter
 from gateway.resources import Resource
 
+ALIVE, READY = PATHS = ("/healthz", "/readyz")
+
 router = APIRouter(tags=["health"], dependencies=[public("asked by the orchestrator")])
 
 
@@ -31,13 +33,13 @@ class Ready(BaseModel):
     limits: dict[str, str | int]
 
 
-@router.get("/healthz")
+@router.get(ALIVE)
 async def get_health() -> Alive:
     """Answer, which is all that is asked."""
     return Alive()
 
 
-@router.get("/readyz", responses={503: {"model": Ready}})
+@router.get(READY, responses={503: {"model": Ready}})
 async def get_readiness(
     verifier: Resource[TokenVerifier], limiter: Resource[Limiter], response: Response
 ) -> Ready:

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from gateway import health
 from gateway.admission import Admission
 
 
@@ -17,7 +18,7 @@ def gate() -> asyncio.Event:
 @pytest.fixture
 def http(gate: asyncio.Event) -> httpx.AsyncClient:
     app = FastAPI()
-    app.add_middleware(Admission, at_once=2)
+    app.add_middleware(Admission, at_once=2, spared=health.PATHS)
 
     @app.get("/work")
     async def work() -> str:
@@ -25,7 +26,7 @@ def http(gate: asyncio.Event) -> httpx.AsyncClient:
         return "done"
 
     @app.get("/healthz")
-    async def health() -> str:
+    async def alive() -> str:
         return "ok"
 
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x")
