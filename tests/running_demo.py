@@ -6,15 +6,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import httpx
 import pytest
 
+from config.settings import SERVICE_PORTS
+
 ROOT = Path(__file__).parents[1]
+
+
+def ask(method: str, url: str, **options: Any) -> httpx.Response:
+    """One request over plain HTTP, as httpx makes it; reading certificates would take longer."""
+    return httpx.request(method, url, trust_env=False, verify=False, **options)
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,7 @@ class Demo:
 
     process: subprocess.Popen[str]
     said: str
+    before: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def curl(self) -> str:
@@ -50,12 +58,21 @@ class Demo:
 
     def dial(self, name: str, **fault: object) -> None:
         """Turn a service's dial."""
-        httpx.put(f"{self.service(name)}/_dial", json=fault, trust_env=False).raise_for_status()
+        ask("PUT", f"{self.service(name)}/_dial", json=fault).raise_for_status()
+
+    def at_rest(self) -> "Demo":
+        """The same with every dial turned back and every count begun anew."""
+        for name in SERVICE_PORTS:
+            ask("DELETE", f"{self.service(name)}/_dial").raise_for_status()
+            self.wait_until_seen(name, in_flight=0)
+        counted = replace(self, before={})
+        return replace(self, before={name: counted.seen(name) for name in SERVICE_PORTS})
 
     def seen(self, name: str) -> dict[str, int]:
         """What became of the requests to a service."""
-        counts: dict[str, int] = httpx.get(f"{self.service(name)}/_seen", trust_env=False).json()
-        return counts
+        counts = ask("GET", f"{self.service(name)}/_seen").json()
+        before = self.before.get(name, {})
+        return {what: count - before.get(what, 0) for what, count in counts.items()}
 
     def wait_until_seen(self, name: str, **counts: int) -> None:
         """Wait until a service has counted just that."""
@@ -70,9 +87,20 @@ class Demo:
         return self.process.wait(20)
 
 
+@pytest.fixture(scope="session")
+def _shared_demo() -> Iterator[Demo]:
+    yield from running({"LOCKGATE_DEMO__LATENCY_MS": "0"})
+
+
 @pytest.fixture
-def demo() -> Iterator[Demo]:
-    """The demo, its services without latency."""
+def demo(_shared_demo: Demo) -> Demo:
+    """The demo of this test run, without latency. Do not stop it: ask for `own_demo` instead."""
+    return _shared_demo.at_rest()
+
+
+@pytest.fixture
+def own_demo() -> Iterator[Demo]:
+    """A demo for this test alone."""
     yield from running({"LOCKGATE_DEMO__LATENCY_MS": "0"})
 
 

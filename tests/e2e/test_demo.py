@@ -5,7 +5,7 @@ import shlex
 
 import httpx
 
-from tests.running_demo import Demo
+from tests.running_demo import Demo, ask
 
 FIELDS = ["profile", "orders", "notifications", "recommendations", "degraded"]
 PARTS = ["users", "orders", "notifications", "recommendations"]
@@ -16,7 +16,7 @@ def paste(demo: Demo) -> httpx.Response:
     command, *_, header, url = shlex.split(demo.curl)
     assert command == "curl"
     name, _, value = header.partition(": ")
-    return httpx.get(url, headers={name: value}, trust_env=False)
+    return ask("GET", url, headers={name: value})
 
 
 def test_the_pasted_line_brings_a_whole_dashboard(demo_as_delivered: Demo) -> None:
@@ -62,18 +62,18 @@ def test_a_client_that_leaves_takes_its_calls_with_it(demo: Demo) -> None:
         demo.wait_until_seen(name, aborted=1, in_flight=0)
 
 
-def test_a_stop_lets_a_running_request_finish(demo: Demo) -> None:
-    demo.dial("orders", fault="slow", ms=600)
+def test_a_stop_lets_a_running_request_finish(own_demo: Demo) -> None:
+    own_demo.dial("orders", fault="slow", ms=600)
 
     async def stop_in_the_middle() -> httpx.Response:
-        bearer = {"Authorization": f"Bearer {demo.token}"}
-        async with httpx.AsyncClient(trust_env=False, timeout=20) as http:
-            asking = asyncio.create_task(http.get(f"{demo.url}/dashboard/42", headers=bearer))
-            await asyncio.to_thread(demo.wait_until_seen, "orders", in_flight=1)
-            demo.process.terminate()
+        bearer = {"Authorization": f"Bearer {own_demo.token}"}
+        async with httpx.AsyncClient(trust_env=False, verify=False, timeout=20) as http:
+            asking = asyncio.create_task(http.get(f"{own_demo.url}/dashboard/42", headers=bearer))
+            await asyncio.to_thread(own_demo.wait_until_seen, "orders", in_flight=1)
+            own_demo.process.terminate()
             return await asking
 
     answer = asyncio.run(stop_in_the_middle())
     assert answer.status_code == 200
     assert answer.json()["degraded"] == []
-    assert demo.process.wait(20) == 0
+    assert own_demo.process.wait(20) == 0

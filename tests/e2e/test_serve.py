@@ -8,14 +8,13 @@ import pytest
 
 from tests.e2e.served import served
 from tests.redis_server import RedisServer
-from tests.running_demo import Demo
+from tests.running_demo import Demo, ask
 
 pytestmark = pytest.mark.redis
 
 
-def ask(url: str, demo: Demo, path: str = "/dashboard/42") -> httpx.Response:
-    bearer = {"Authorization": f"Bearer {demo.token}"}
-    return httpx.get(url + path, headers=bearer, trust_env=False)
+def ask_as(token: str, url: str, path: str = "/dashboard/42") -> httpx.Response:
+    return ask("GET", url + path, headers={"Authorization": f"Bearer {token}"})
 
 
 def test_two_processes_share_one_quota(
@@ -27,7 +26,7 @@ def test_two_processes_share_one_quota(
         served(demo, tmp_path / "b", **shared) as b,
     ):
         urls = [a.url, b.url]
-        answers = [ask(urls[n % 2], demo) for n in range(8)]
+        answers = [ask_as(demo.token, urls[n % 2]) for n in range(8)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 3
     refused = answers[-1]
     assert refused.json()["type"].endswith("#quota-exceeded")
@@ -43,30 +42,26 @@ def test_a_lost_redis_is_told_and_found_again(
 ) -> None:
     with served(demo, tmp_path / "log", LOCKGATE_REDIS_URL=own_redis.url) as gateway:
         url = gateway.url
-        assert "lockgate-limits" not in ask(url, demo).headers
+        assert "lockgate-limits" not in ask_as(demo.token, url).headers
         own_redis.kill()
-        lost = ask(url, demo)
+        lost = ask_as(demo.token, url)
         assert lost.status_code == 200
         assert lost.headers["lockgate-limits"] == "local"
-        assert ask(url, demo, "/readyz").json()["status"] == "degraded"
+        assert ask_as(demo.token, url, "/readyz").json()["status"] == "degraded"
         own_redis.start()
         ends_at = time.monotonic() + 10
-        while "lockgate-limits" in ask(url, demo).headers:
+        while "lockgate-limits" in ask_as(demo.token, url).headers:
             assert time.monotonic() < ends_at, "Redis is back, and nobody noticed"
             time.sleep(0.05)
-        assert ask(url, demo, "/readyz").json()["status"] == "ok"
+        assert ask_as(demo.token, url, "/readyz").json()["status"] == "ok"
         assert gateway.stop() == 0
 
 
 def test_the_log_has_one_line_a_request_and_never_the_token(demo: Demo, tmp_path: Path) -> None:
     with served(demo, tmp_path / "log") as gateway:
-        ask(gateway.url, demo)
-        ask(gateway.url, demo, "/dashboard/43")
-        httpx.get(
-            gateway.url + "/dashboard/42",
-            headers={"Authorization": f"Bearer {demo.token}x"},
-            trust_env=False,
-        )
+        ask_as(demo.token, gateway.url)
+        ask_as(demo.token, gateway.url, "/dashboard/43")
+        ask_as(demo.token + "x", gateway.url)
         assert gateway.stop() == 0
         requests = [event for event in gateway.events() if event["event"] == "request.ended"]
         log = gateway.log.read_text()
