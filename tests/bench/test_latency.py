@@ -1,0 +1,49 @@
+"""How long a dashboard takes: by itself, and for 200 clients while one service hangs."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.composites.dashboard import Dashboard
+from tests.e2e.load import Answered, ask, ask_at_once
+from tests.running_demo import Demo, running
+
+SLOWEST_SERVICE, ALONE_WITHIN = 0.200, 0.300
+CLIENTS, ROUNDS = 200, 5
+
+pytestmark = pytest.mark.bench
+
+
+@pytest.fixture
+def unlimited_demo() -> Iterator[Demo]:
+    yield from running(
+        {"LOCKGATE_DEMO__LATENCY_MS": "0", "LOCKGATE_LIMITS__DASHBOARDS": "100000/second"}
+    )
+
+
+async def one_after_the_other(count: int, demo: Demo) -> list[Answered]:
+    return [await ask(demo.url, "/dashboard/42", demo.token) for _ in range(count)]
+
+
+def test_a_dashboard_takes_what_its_slowest_service_takes(demo_as_delivered: Demo) -> None:
+    answers = asyncio.run(one_after_the_other(20, demo_as_delivered))
+    seconds = sorted(answer.seconds for answer in answers)
+    print(f"\nfour services of 200 ms: median {seconds[10]:.3f} s, slowest {seconds[-1]:.3f} s")
+    assert seconds[0] >= SLOWEST_SERVICE
+    assert seconds[-1] < ALONE_WITHIN
+
+
+def test_a_hanging_service_costs_nobody_more_than_the_budget(unlimited_demo: Demo) -> None:
+    demo = unlimited_demo
+    demo.dial("orders", fault="hang")
+    for _ in range(ROUNDS):
+        answers = asyncio.run(ask_at_once(CLIENTS, demo.url, "/dashboard/42", demo.token))
+        slowest = max(answer.seconds for answer in answers)
+        print(
+            f"\n{CLIENTS} clients, orders hanging, budget {Dashboard.budget} s: slowest "
+            f"{slowest:.2f} s, {dict(Counter(answer.status for answer in answers))}"
+        )
+        assert slowest <= Dashboard.budget * 1.1
+        demo.wait_until_seen("orders", in_flight=0)
