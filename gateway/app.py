@@ -29,6 +29,7 @@ def create_app(settings: Settings, *, transports: Transports | None = None) -> F
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # it would send callers wherever their Host header says
     )
     app.state.settings = settings
     app.state.resources = Resources()

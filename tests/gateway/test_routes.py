@@ -115,3 +115,12 @@ async def test_a_method_that_is_not_there_is_told_as_a_problem(method: str, stat
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize("path", ["/dashboard/42/", "/dashboard/42%2F", "/docs/", "/healthz/"])
+async def test_a_slash_too_many_is_not_redirected_to_a_host_of_the_callers(path: str) -> None:
+    async with lockgate() as gateway:
+        answer = await gateway.http.get(path, headers={"Host": "elsewhere.example"})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "elsewhere" not in str(answer.headers)
