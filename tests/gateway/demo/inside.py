@@ -4,6 +4,8 @@ import httpx
 
 from gateway.demo.services import demo_services
 
+SERVICES = demo_services(latency_ms=0)
+
 PATHS = {
     "users": "/users/{}",
     "orders": "/orders?user_id={}",
@@ -14,7 +16,7 @@ PATHS = {
 
 async def ask(service: str, path: str) -> httpx.Response:
     """What `service` answers to GET `path`."""
-    transport = httpx.ASGITransport(demo_services(latency_ms=0)[service])
+    transport = httpx.ASGITransport(SERVICES[service])
     async with httpx.AsyncClient(transport=transport, base_url="http://demo") as http:
         return await http.get(path)
 

@@ -148,7 +148,7 @@ def test_the_wire_faults_are_the_same_on_the_loop_of_the_demo() -> None:
     async def observe() -> None:
         async with (
             serve_demo(latency_ms=0, ports=ANY_PORTS) as demo,
-            httpx.AsyncClient(trust_env=False) as http,
+            httpx.AsyncClient(trust_env=False, verify=False) as http,
         ):
             await test_truncated_ends_short_of_its_length(demo["users"], http)
             await turn(http, demo["orders"], fault="reset")
