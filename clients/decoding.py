@@ -9,6 +9,9 @@ from typing import Any, TypeVar, cast
 import httpx
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic_core import SchemaValidator
+
+from clients.failing_fast import failing_fast
 
 T = TypeVar("T")
 
@@ -66,7 +69,9 @@ def decode(into: type[T], content_type: str, body: bytes) -> T:
 
 @lru_cache(maxsize=256)
 def _adapter(into: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(cast("type[Any]", into))
+    adapter = TypeAdapter(cast("type[Any]", into))
+    adapter.validator = SchemaValidator(failing_fast(adapter.core_schema))
+    return adapter
 
 
 @lru_cache(maxsize=256)

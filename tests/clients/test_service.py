@@ -219,12 +219,13 @@ async def test_nonsense_is_named_never_quoted(
         error = error.__cause__ or error.__context__
 
 
-async def test_a_long_list_of_mistakes_is_cut(mock: respx.MockRouter, shop: Shop) -> None:
+async def test_the_first_wrong_item_of_a_list_says_enough(
+    mock: respx.MockRouter, shop: Shop
+) -> None:
     mock.get("/items").respond(json=[{"sku": 1}] * 50)
     with pytest.raises(UpstreamInvalid) as caught:
         await shop.search()
-    shown = ", ".join(f"[{index}].sku string_type" for index in range(3))
-    assert caught.value.detail == f"50 wrong: {shown}"
+    assert caught.value.detail == "1 wrong: [0].sku string_type"
 
 
 @pytest.mark.parametrize(
