@@ -19,6 +19,8 @@ log = getLogger("lockgate.access")
 
 REQUEST_ID = b"x-request-id"
 
+LOGGED_PATH = 256  # characters; the log keeps thousands of lines for a slow reader
+
 _GIVEN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 
@@ -88,7 +90,7 @@ def _log_line(scope: Scope, exchange: Exchange, answer: _Answer, seconds: float)
     line: dict[str, Fact] = {
         "id": exchange.request_id,
         "method": scope["method"],
-        "path": scope["path"],
+        "path": scope["path"][:LOGGED_PATH],
         "status": answer.status,
         "bytes": answer.length,
         "ms": round(seconds * 1000, 1),

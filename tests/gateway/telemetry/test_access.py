@@ -96,6 +96,14 @@ async def test_a_request_leaves_one_log_line(
     }
 
 
+async def test_a_long_path_is_cut_in_the_log(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    await http.get("/" + "a" * 50_000)
+    assert facts(caplog)["path"] == "/" + "a" * 255
+
+
 async def test_an_unforeseen_failure_says_nothing_but_the_request_id(
     http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
