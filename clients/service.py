@@ -62,8 +62,8 @@ class ServiceClient(Verbs):
         self,
         base_url: str,
         *,
-        timeout: float = 1.0,
-        connect_timeout: float = 0.5,
+        timeout: float = 2.0,
+        connect_timeout: float = 1.0,
         max_body_bytes: int = 2_097_152,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:

@@ -10,28 +10,22 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from clients.errors import (
-    UpstreamError,
-    UpstreamInvalid,
-    UpstreamRefused,
-    UpstreamTimeout,
-    UpstreamUnavailable,
-)
+from clients.errors import Reason, UpstreamError
 from gateway.errors import OUR_PROBLEMS, GatewayError, retry_after
 from gateway.exchange import Exchange
 
-UPSTREAM_STATUS: dict[type[UpstreamError], int] = {
-    UpstreamTimeout: 504,
-    UpstreamUnavailable: 503,
-    UpstreamRefused: 502,
-    UpstreamInvalid: 502,
+UPSTREAM_STATUS: dict[Reason, int] = {
+    "timeout": 504,
+    "unavailable": 503,
+    "refused": 502,
+    "invalid": 502,
 }
 
-UPSTREAM_DETAIL: dict[type[UpstreamError], str] = {
-    UpstreamTimeout: "The {service} service did not answer in time.",
-    UpstreamUnavailable: "The {service} service is unavailable.",
-    UpstreamRefused: "The {service} service refused the request.",
-    UpstreamInvalid: "The {service} service gave an answer that makes no sense.",
+UPSTREAM_DETAIL: dict[Reason, str] = {
+    "timeout": "The {service} service did not answer in time.",
+    "unavailable": "The {service} service is unavailable.",
+    "refused": "The {service} service refused the request.",
+    "invalid": "The {service} service gave an answer that makes no sense.",
 }
 
 
@@ -105,13 +99,13 @@ async def _upstream_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, UpstreamError)  # noqa: S101 - registered for no other
     exchange = Exchange.of(request.scope)
     exchange.facts["error"] = str(error)
-    status = UPSTREAM_STATUS[type(error)]
+    status = UPSTREAM_STATUS[error.reason]
     return problem(
         exchange.request_id,
         status=status,
         type=f"{OUR_PROBLEMS}upstream-{error.reason}",
         title=f"Upstream {error.reason}",
-        detail=UPSTREAM_DETAIL[type(error)].format(service=error.service),
+        detail=UPSTREAM_DETAIL[error.reason].format(service=error.service),
         headers=retry_after(error.retry_after or 1) if status == 503 else None,
         members={"service": error.service},
     )

@@ -17,7 +17,7 @@ from gateway.auth.keys import KeySet
 from gateway.errors import IdentityUnavailable, Unauthenticated
 from gateway.telemetry.log import event
 
-MAX_WAITING = 256
+MAX_WAITING = 64  # of the places of server.max_in_flight, the most that unknown keys may hold
 
 log = getLogger("lockgate.auth")
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from logging import ERROR, WARNING, getLogger
+from logging import ERROR, getLogger
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from clients.deadline import deadline
 from clients.errors import UpstreamError, UpstreamTimeout
 from gateway.compose.model import Composite, Degraded, Reason
 from gateway.compose.part import BoundPart
+from gateway.exchange import Exchange
 from gateway.telemetry.log import event
 
 log = getLogger("lockgate.compose")
@@ -22,28 +23,47 @@ Inputs = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """How one part ended: its value, or the reason that it has none; and how long it took."""
+    """How one part ended: its value, or the failure that left it without; and how long it took."""
 
     value: Any
-    reason: Reason | None
+    failure: Exception | None
     seconds: float
 
 
-async def compose(model: type[C], inputs: Inputs, timings: list[tuple[str, float]]) -> C:
-    """Load every part of `model` and build it; `timings` receives (part, seconds) pairs.
+async def compose(model: type[C], inputs: Inputs, exchange: Exchange) -> C:
+    """Load every part of `model` and build it; the exchange is told of timings and what is missing.
 
     Raises:
         UpstreamError: a required part could not be loaded; the others are cancelled.
     """
     loaded = await _at_once(model.parts, inputs)
-    values: dict[str, Any] = {"degraded": []}
+    values: dict[str, Any] = {}
+    failures: dict[str, Exception] = {}
     for part, end in zip(model.parts, loaded, strict=True):
-        timings.append((part.name, end.seconds))
-        if end.reason is None:
+        exchange.timings.append((part.name, end.seconds))
+        if end.failure is None:
             values[part.name] = end.value
         else:
-            values["degraded"].append(Degraded(part=part.name, reason=end.reason))
-    return model(**values)
+            failures[part.name] = end.failure
+    _report(failures, exchange)
+    degraded = [Degraded(part=name, reason=_reason(error)) for name, error in failures.items()]
+    return model(**values, degraded=degraded)
+
+
+def _reason(failure: Exception) -> Reason:
+    return failure.reason if isinstance(failure, UpstreamError) else "error"
+
+
+def _report(failures: Mapping[str, Exception], exchange: Exchange) -> None:
+    """What is missing stands on the request's own line; a bug gets one more, with its trace."""
+    if failures:
+        told = (
+            f"{name}: {failure or type(failure).__name__}" for name, failure in failures.items()
+        )
+        exchange.facts["degraded"] = "; ".join(told)
+    for name, failure in failures.items():
+        if not isinstance(failure, UpstreamError):
+            event(log, "part.failed", ERROR, failure, id=exchange.request_id, part=name)
 
 
 async def _at_once(parts: Sequence[BoundPart], inputs: Inputs) -> list[Loaded]:
@@ -63,20 +83,14 @@ async def _at_once(parts: Sequence[BoundPart], inputs: Inputs) -> list[Loaded]:
 async def _load(part: BoundPart, inputs: Inputs) -> Loaded:
     """Run one part to its end on its own clock; only a required part raises."""
     begun = perf_counter()
-    reason: Reason
+    value, failure = None, None
     try:
-        return Loaded(await _fetch(part, inputs), None, perf_counter() - begun)
-    except UpstreamError as error:
-        if part.required:
-            raise
-        event(log, "part.degraded", WARNING, part=part.name, error=str(error))
-        reason = error.reason
+        value = await _fetch(part, inputs)
     except Exception as error:
         if part.required:
             raise
-        event(log, "part.failed", ERROR, error, part=part.name)
-        reason = "error"
-    return Loaded(None, reason, perf_counter() - begun)
+        failure = error
+    return Loaded(value, failure, perf_counter() - begun)
 
 
 async def _fetch(part: BoundPart, inputs: Inputs) -> Any:  # noqa: ANN401 - the field says the type

@@ -33,8 +33,7 @@ class Composing:
     async def __call__(self, **inputs: Any) -> Composite:  # noqa: ANN401 - see the signature
         """Load the composite with the inputs that FastAPI has bound."""
         connection: HTTPConnection = inputs.pop(CONNECTION)
-        timings = Exchange.of(connection.scope).timings
-        return await compose(self.model, inputs, timings)
+        return await compose(self.model, inputs, Exchange.of(connection.scope))
 
 
 def _signature(model: type[Composite]) -> inspect.Signature:

@@ -76,8 +76,8 @@ async def test_an_error_is_written_as_a_problem(
 
 
 def test_no_error_is_left_out_of_the_table() -> None:
-    known = set(problems.UPSTREAM_STATUS)
-    assert known == set(UpstreamError.__subclasses__())
+    reasons = {kind.reason for kind in UpstreamError.__subclasses__()}
+    assert set(problems.UPSTREAM_STATUS) == set(problems.UPSTREAM_DETAIL) == reasons
     assert all(error.status >= 400 for error in _leaves(GatewayError))
 
 

@@ -9,6 +9,7 @@ from clients.deadline import remaining
 from clients.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from gateway.compose import Composite, Part
 from gateway.compose.engine import compose
+from gateway.exchange import Exchange
 from gateway.testing import run_in_virtual_time
 
 stopped: list[str] = []
@@ -77,13 +78,13 @@ class Timed:
     def __init__(self, model: type[Composite], **inputs: float) -> None:
         self.error: Exception | None = None
         self.page: Composite | None = None
-        self.timings: list[tuple[str, float]] = []
+        self.exchange = Exchange()
         self.seconds = run_in_virtual_time(self._run(model, inputs))
 
     async def _run(self, model: type[Composite], inputs: dict[str, float]) -> float:
         begun = asyncio.get_running_loop().time()
         try:
-            self.page = await compose(model, inputs, self.timings)
+            self.page = await compose(model, inputs, self.exchange)
         except Exception as error:  # noqa: BLE001 - the test looks at it
             self.error = error
         assert len(asyncio.all_tasks()) == 1
@@ -94,7 +95,7 @@ def test_parts_load_at_once() -> None:
     went = Timed(Page, first=0.3, second=0.5)
     assert went.page == Page(first="first", second="second")
     assert went.seconds == pytest.approx(0.5)
-    assert [name for name, _ in went.timings] == ["first", "second"]
+    assert [name for name, _ in went.exchange.timings] == ["first", "second"]
 
 
 def test_an_optional_part_out_of_time_falls_back() -> None:
@@ -107,6 +108,7 @@ def test_an_optional_part_out_of_time_falls_back() -> None:
     }
     assert went.seconds == pytest.approx(1)
     assert stopped == ["second"]
+    assert went.exchange.facts == {"degraded": "second: second second: timeout (over 1 s)"}
 
 
 def test_a_required_part_out_of_time_fails_at_the_budget() -> None:
@@ -131,7 +133,7 @@ def test_a_bug_in_an_optional_part_costs_that_part_only(caplog: pytest.LogCaptur
 
 def test_a_cancelled_composition_leaves_nothing_running() -> None:
     async def leave_early() -> None:
-        work = asyncio.create_task(compose(Page, {"first": 9, "second": 9}, []))
+        work = asyncio.create_task(compose(Page, {"first": 9, "second": 9}, Exchange()))
         await asyncio.sleep(0.2)
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
