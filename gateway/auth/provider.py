@@ -17,16 +17,25 @@ from gateway.auth.keys import KeySet
 from gateway.errors import IdentityUnavailable, Unauthenticated
 from gateway.telemetry.log import event
 
-MAX_WAITING = 64  # of the places of server.max_in_flight, the most that unknown keys may hold
+MAX_WAITING = 256
 
 log = getLogger("lockgate.auth")
 
 
 class Provider:
-    """The keys of one issuer; at most one fetch begins in `keys_cooldown_seconds`."""
+    """The keys of one issuer; at most one fetch begins in `keys_cooldown_seconds`.
+
+    Whoever waits for a key takes one of `places`; several providers may share them.
+    """
 
     def __init__(
-        self, issuer: str, fetch: Callable[[], Awaitable[KeySet]], tokens: Tokens, clock: Clock
+        self,
+        issuer: str,
+        fetch: Callable[[], Awaitable[KeySet]],
+        tokens: Tokens,
+        clock: Clock,
+        *,
+        places: asyncio.Semaphore | None = None,
     ) -> None:
         self.issuer = issuer
         self.version = 0
@@ -39,7 +48,7 @@ class Provider:
         self._begun_at = float("-inf")
         self._in_flight = False
         self._failed = ""
-        self._waiting = 0
+        self._places = places or asyncio.Semaphore(MAX_WAITING)
         self._round: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
 
@@ -78,13 +87,10 @@ class Provider:
         return key
 
     async def _look_for(self, key_id: str) -> None:
-        if self._waiting >= MAX_WAITING:
+        if self._places.locked():
             raise IdentityUnavailable(self._rest())
-        self._waiting += 1
-        try:
+        async with self._places:
             await self._wait_for(key_id)
-        finally:
-            self._waiting -= 1
 
     async def _wait_for(self, key_id: str) -> None:
         begun_before = self._begun

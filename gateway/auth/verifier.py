@@ -16,7 +16,7 @@ from gateway.auth.clock import Clock
 from gateway.auth.jws import Jws
 from gateway.auth.keys import canonical
 from gateway.auth.principal import Principal
-from gateway.auth.provider import Provider
+from gateway.auth.provider import MAX_WAITING, Provider
 from gateway.errors import Unauthenticated
 
 
@@ -105,12 +105,13 @@ async def open_verifier(
     clock = clock or Clock()
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(jwks.open_client())
+        places = asyncio.Semaphore(MAX_WAITING)
         providers: dict[str, tuple[Issuer, Provider]] = {}
         for issuer in issuers:
             if issuer.issuer in providers:
                 raise SettingsMistaken([Mistake("issuers", f"{issuer.issuer} is named twice")])
             fetch = partial(jwks.fetch, client, issuer, tokens.keys_timeout_seconds)
-            provider = Provider(issuer.issuer, fetch, tokens, clock)
+            provider = Provider(issuer.issuer, fetch, tokens, clock, places=places)
             stack.push_async_callback(provider.close)
             providers[issuer.issuer] = issuer, provider
         await asyncio.gather(*(_start(issuer, it) for issuer, it in providers.values()))
