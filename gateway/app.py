@@ -4,10 +4,10 @@ from fastapi import FastAPI
 
 from config.settings import Settings
 from gateway import composites, documentation, health, problems
-from gateway.admission import Admission
 from gateway.audit import refuse_unguarded
-from gateway.body_limit import BodyLimit
-from gateway.disconnect import CancelOnDisconnect
+from gateway.edge.admission import Admission
+from gateway.edge.body_limit import BodyLimit
+from gateway.edge.disconnect import CancelOnDisconnect
 from gateway.lifespan import lifespan
 from gateway.resources import Resources
 from gateway.telemetry.access import AccessLog

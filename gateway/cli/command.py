@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from config.mistakes import SettingsMistaken
 from gateway.cli import check, demo, serve, token
 from gateway.demo.serving import PortUnavailable
-from gateway.serving import AddressUnavailable
+from gateway.edge.serving import AddressUnavailable
 
 VERBS = (serve, demo, check, token)
 

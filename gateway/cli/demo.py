@@ -10,7 +10,7 @@ from gateway.cli.verb import Verbs, add_config_option, add_verb, run_on_loop, to
 from gateway.demo.apart import Apart, demo_apart
 from gateway.demo.identity import AUDIENCE, ISSUER, JWKS_PATH
 from gateway.demo.serving import ANY_PORTS, PORTS
-from gateway.serving import serving
+from gateway.edge.serving import serving
 from gateway.telemetry.log import logging_to_stderr
 
 SCOPES = ("dashboard:read", "storefront:read")

@@ -8,7 +8,7 @@ from config.settings import Settings
 from gateway.app import create_app
 from gateway.cli.check import refuse_mistakes
 from gateway.cli.verb import Verbs, add_config_option, add_verb, run_on_loop, told_to_stop
-from gateway.serving import serving
+from gateway.edge.serving import serving
 from gateway.telemetry.log import event, logging_to_stderr
 
 log = getLogger("lockgate")

@@ -15,7 +15,7 @@ from zipfile import ZipFile
 
 from config.settings import Server
 from gateway.cli.command import parser
-from gateway.serving import serving
+from gateway.edge.serving import serving
 from tests.docs.pages.defaults import default_app
 from tests.docs.project import ROOT, bare_environment
 

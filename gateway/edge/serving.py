@@ -9,7 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from config.settings import Server
-from gateway.http1 import BoundedHttp
+from gateway.edge.http1 import BoundedHttp
 
 BACKLOG = 2_048
 

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
 from gateway import problems
-from gateway.body_limit import BodyLimit
+from gateway.edge.body_limit import BodyLimit
 from gateway.telemetry.access import AccessLog
 
 AT_MOST = 1_000

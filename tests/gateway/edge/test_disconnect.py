@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
 
 from config.settings import Server
-from gateway.disconnect import CancelOnDisconnect
-from gateway.serving import serving
+from gateway.edge.disconnect import CancelOnDisconnect
+from gateway.edge.serving import serving
 
 
 class Witness:

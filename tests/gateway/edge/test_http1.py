@@ -10,9 +10,9 @@ from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 
 from config.settings import Server
-from gateway import http1
-from gateway.disconnect import CancelOnDisconnect
-from gateway.serving import serving
+from gateway.edge import http1
+from gateway.edge.disconnect import CancelOnDisconnect
+from gateway.edge.serving import serving
 
 PATIENCE = 10
 LARGE = 4_000_000

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from gateway import health
-from gateway.admission import Admission
+from gateway.edge.admission import Admission
 
 
 @pytest.fixture
