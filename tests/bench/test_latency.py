@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.composites.dashboard import Dashboard
-from tests.e2e.load import Answered, ask, ask_at_once
+from tests.e2e.load import Answered, ask, ask_at_once, connections_to
 from tests.running_demo import Demo, running
 
 SLOWEST_SERVICE, ALONE_WITHIN = 0.200, 0.300
@@ -47,3 +47,4 @@ def test_a_hanging_service_costs_nobody_more_than_the_budget(unlimited_demo: Dem
         )
         assert slowest <= Dashboard.budget * 1.1
         demo.wait_until_seen("orders", in_flight=0)
+        assert connections_to(demo.service("orders")) == 0

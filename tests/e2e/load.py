@@ -3,8 +3,11 @@
 import asyncio
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+ESTABLISHED = "01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +39,10 @@ async def ask(url: str, path: str, token: str) -> Answered:
 async def ask_at_once(count: int, url: str, path: str, token: str) -> list[Answered]:
     """`count` clients, each with one request, all at the same time."""
     return await asyncio.gather(*(ask(url, path, token) for _ in range(count)))
+
+
+def connections_to(url: str) -> int:
+    """Established connections of this machine to that loopback port, from the kernel's table."""
+    port = f"{int(url.rsplit(':', 1)[1]):04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[2].endswith(f":{port}") and row[3] == ESTABLISHED for row in rows)

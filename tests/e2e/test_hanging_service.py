@@ -3,15 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.load import ask_at_once
+from tests.e2e.load import ask_at_once, connections_to
 from tests.running_demo import Demo, running
 
 CLIENTS = 50  # as many as a slow machine serves within the time-outs of a dashboard
-ESTABLISHED = "01"
 
 
 @pytest.fixture
@@ -19,13 +17,6 @@ def unlimited_demo() -> Iterator[Demo]:
     yield from running(
         {"LOCKGATE_DEMO__LATENCY_MS": "0", "LOCKGATE_LIMITS__DASHBOARDS": "100000/second"}
     )
-
-
-def connections_to(url: str) -> int:
-    """Established connections of this machine to that loopback port, from the kernel's table."""
-    port = f"{int(url.rsplit(':', 1)[1]):04X}"
-    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return sum(row[2].endswith(f":{port}") and row[3] == ESTABLISHED for row in rows)
 
 
 def test_everybody_gets_a_page_without_the_part_that_hangs(unlimited_demo: Demo) -> None:
