@@ -37,7 +37,8 @@ class CancelOnDisconnect:
 
 
 def _is_bodyless(scope: Scope) -> bool:
-    return not any(
+    """Whether no body is to be read; one that comes with a GET means nothing (RFC 9110, 9.3.1)."""
+    return scope["method"] in {"GET", "HEAD"} or not any(
         (name == b"content-length" and value != b"0") or name == b"transfer-encoding"
         for name, value in scope["headers"]
     )

@@ -77,6 +77,8 @@ async def connected(
     "request_text",
     [
         "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nfour",
+        "GET /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n",
         "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nfour",
         "POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
         "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n",
