@@ -1,5 +1,6 @@
 """GET /docs and GET /openapi.json: every route, with all that can go wrong on it."""
 
+import json
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import RouteContext, iter_route_contexts
 from pydantic import BaseModel, Field
-from starlette.responses import HTMLResponse, JSONResponse
+from starlette.responses import HTMLResponse, Response
 
 from gateway.auth.access import Requires, access_of
 from gateway.auth.guard import public
@@ -43,9 +44,13 @@ class ProblemDocument(BaseModel):
 
 
 @router.get("/openapi.json")
-async def get_openapi_document(request: Request) -> JSONResponse:
+async def get_openapi_document(request: Request) -> Response:
     """The OpenAPI document."""
-    return JSONResponse(request.app.openapi())
+    state = request.app.state
+    # Written out once: anybody may ask for it, as often as they like.
+    if not hasattr(state, "openapi_json"):
+        state.openapi_json = json.dumps(request.app.openapi(), ensure_ascii=False).encode()
+    return Response(state.openapi_json, media_type="application/json")
 
 
 @router.get("/docs")
