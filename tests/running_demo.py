@@ -110,13 +110,14 @@ def demo_as_delivered() -> Iterator[Demo]:
     yield from running({})
 
 
-def running(variables: dict[str, str]) -> Iterator[Demo]:
-    """Start the demo, wait until it has said where it is, and stop it at the end."""
+def running(variables: Mapping[str, str], folder: Path = ROOT) -> Iterator[Demo]:
+    """Start the demo of that folder, wait until it has said where it is, and stop it at the end."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LOCKGATE_")}
+    environment["PYTHONPATH"] = str(folder)
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway.cli", "demo", "--any-ports"],
-        cwd=ROOT,
-        env=environment | variables,
+        cwd=folder,
+        env={**environment, **variables},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,

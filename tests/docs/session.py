@@ -13,7 +13,7 @@ from itertools import pairwise
 from gateway.demo.serving import PORTS
 from tests.docs.blocks import Block, matches
 from tests.docs.project import ROOT, bare_environment
-from tests.docs.workshop import Demo
+from tests.running_demo import Demo
 
 GATEWAY = "http://127.0.0.1:8000"
 OUTPUTS = {"text", "json", "http"}

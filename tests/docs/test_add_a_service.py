@@ -11,6 +11,7 @@ import pytest
 from tests.docs import workshop
 from tests.docs.blocks import blocks, files, matches
 from tests.docs.project import ROOT
+from tests.running_demo import Demo
 
 PAGE = ROOT / "docs" / "how-to" / "add-a-service-and-a-composite.md"
 VARIABLE = "LOCKGATE_UPSTREAMS__REVIEWS__URL"
@@ -25,7 +26,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def ask(demo: workshop.Demo, sku: str) -> httpx.Response:
+def ask(demo: Demo, sku: str) -> httpx.Response:
     bearer = {"Authorization": f"Bearer {demo.token}"}
     return httpx.get(f"{demo.url}/products/{sku}", headers=bearer, trust_env=False)
 

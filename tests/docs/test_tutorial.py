@@ -12,6 +12,7 @@ from tests.docs.blocks import blocks, files, matches
 from tests.docs.project import ROOT
 from tests.docs.session import STARTS, Session, steps
 from tests.redis_server import RedisServer
+from tests.running_demo import Demo
 
 PAGE = ROOT / "docs" / "tutorial.md"
 BLOCKS = blocks(PAGE)
@@ -47,7 +48,7 @@ def test_the_second_half_is_as_the_page_says(own_redis: RedisServer, tmp_path: P
         _wait_until_ready(demo)
 
 
-def _wait_until_ready(demo: workshop.Demo) -> None:
+def _wait_until_ready(demo: Demo) -> None:
     patience = time.monotonic() + 20
     while httpx.get(f"{demo.url}/readyz", trust_env=False).json()["status"] != "ok":
         assert time.monotonic() < patience

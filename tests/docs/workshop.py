@@ -1,47 +1,20 @@
 """A copy of the product in which a page's files are written and tried."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
 from tests.docs.project import ROOT, bare_environment
+from tests.running_demo import Demo, running
 
 PACKAGES = ("clients", "config", "gateway")
-
-
-@dataclass(frozen=True)
-class Demo:
-    """A running `lockgate demo`: what it said on starting."""
-
-    said: str
-
-    @property
-    def url(self) -> str:
-        """Where the gateway is."""
-        return self._said(r"Lockgate is up on (\S+),")
-
-    @property
-    def token(self) -> str:
-        """The token of user 42."""
-        return self._said(r"Bearer (\S+)'")
-
-    def service(self, name: str) -> str:
-        """Where a demo service is."""
-        return self._said(rf"(?m)^  {name} +(\S+)$")
-
-    def _said(self, pattern: str) -> str:
-        found = re.search(pattern, self.said)
-        assert found, f"{pattern} is not in {self.said}"
-        return found[1]
 
 
 def copy_to(folder: Path, files: Mapping[str, str]) -> None:
@@ -65,21 +38,7 @@ def run(folder: Path, *arguments: str, **variables: str) -> subprocess.Completed
 @contextmanager
 def demo(folder: Path = ROOT, **variables: str) -> Iterator[Demo]:
     """Run the demo from that folder on free ports, until the block ends."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "gateway.cli", "demo", "--any-ports"], cwd=folder, text=True,
-        env=bare_environment(PYTHONPATH=str(folder), **variables), stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as process:  # fmt: skip
-        try:
-            assert process.stdout
-            said = ""
-            while "Ctrl-C" not in said:
-                line = process.stdout.readline()
-                assert line, f"the demo ended: {said}"
-                said += line
-            yield Demo(said)
-        finally:
-            process.terminate()
+    yield from running(variables, folder)
 
 
 @contextmanager
