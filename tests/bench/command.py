@@ -1,0 +1,78 @@
+"""`python -m tests.bench`: measure Lockgate beside its peers, and write docs/benchmarks.md."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench import page, pinning, results
+from tests.bench.contenders import CONTENDERS
+from tests.bench.place import RESULTS
+from tests.bench.plan import Plan, say
+from tests.bench.provenance import provenance
+from tests.bench.sections import SECTIONS
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the sections asked for; 0, whatever they find."""
+    options = parser().parse_args(words)
+    plan = _plan(options)
+    chosen = options.only or [name for name, section in SECTIONS.items() if section.by_default]
+    os.sched_setaffinity(0, pinning.REST)
+    found = {}
+    if not options.page:
+        source = provenance(_command(options))
+        found = {name: source | {"found": SECTIONS[name].run(plan)} for name in chosen}
+    for name, section in found.items():
+        for bar in SECTIONS[name].bars(section["found"]):
+            say(str(bar))
+    if options.json:
+        results.write(options.json, found)
+    if plan.whole:
+        kept = results.read(RESULTS) | found
+        results.write(RESULTS, kept)
+        page.write(results.read(RESULTS))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    found = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description="Measure Lockgate beside its peers. A whole run writes docs/benchmarks.md; "
+        "one of some contenders, or a quick one, only prints.",
+        epilog="example: python -m tests.bench --only cpu --contenders lockgate,node",
+    )
+    sections = "; ".join(f"{name}: {section.purpose}" for name, section in SECTIONS.items())
+    add = found.add_argument
+    add("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=sections)
+    add("--contenders", type=_names, metavar="NAMES", help=f"of {', '.join(CONTENDERS)}")
+    add("--rounds", type=int, default=3, help="rounds of cpu and rate (3)")
+    add("--seconds", type=float, default=5.0, help="how long each of them measures (5)")
+    add("--minutes", type=float, default=30.0, help="how long soak runs (30)")
+    add("--quick", action="store_true", help="short windows: to see that it works")
+    add("--json", type=Path, metavar="FILE", help="write what this run found there too")
+    add("--page", action="store_true", help="measure nothing, write the page anew")
+    return found
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := set(names) - set(CONTENDERS):
+        raise argparse.ArgumentTypeError(f"nobody is called {', '.join(sorted(unknown))}")
+    return names
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    return Plan(
+        contenders=options.contenders or tuple(CONTENDERS),
+        rounds=options.rounds,
+        seconds=min(options.seconds, 2.0) if options.quick else options.seconds,
+        minutes=options.minutes,
+        quick=options.quick,
+    )
+
+
+def _command(options: argparse.Namespace) -> str:
+    only = f" --only {' '.join(options.only)}" if options.only else ""
+    return f"python -m tests.bench{only}"

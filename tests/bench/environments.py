@@ -1,0 +1,41 @@
+"""The peers' dependencies: each its own environment, filled from its lock file on first use."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.bench.place import HERE, built
+
+PEERS = HERE / "peers"
+
+
+def python_environment(peer: str) -> Path:
+    """The folder with the executables of a Python peer; hashes are checked."""
+    lock, folder = PEERS / peer / "requirements.lock", built("environments", peer)
+    if _is_new(folder / ".installed", lock):
+        print(f"installing {peer}'s dependencies from {lock.name} ...", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        subprocess.run(
+            [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq",
+             "--disable-pip-version-check", "--require-hashes", "--requirement", str(lock)],
+            check=True,
+        )  # fmt: skip
+        (folder / ".installed").write_bytes(lock.read_bytes())
+    return folder / "bin"
+
+
+def node_environment(peer: str) -> Path:
+    """A folder with the sources of a Node peer and its dependencies, as the lock file has them."""
+    source, folder = PEERS / peer, built("environments", peer)
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    lock = source / "package-lock.json"
+    if _is_new(folder / ".installed", lock):
+        print(f"installing {peer}'s dependencies from {lock.name} ...", flush=True)
+        subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True)
+        (folder / ".installed").write_bytes(lock.read_bytes())
+    return folder
+
+
+def _is_new(stamp: Path, lock: Path) -> bool:
+    return not stamp.exists() or stamp.read_bytes() != lock.read_bytes()

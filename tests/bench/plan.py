@@ -1,0 +1,31 @@
+"""How much is measured: what the command line leaves open to a section."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.bench.contenders import CONTENDERS, Contender
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who takes part, how often and for how long; `whole` results may go into the docs."""
+
+    contenders: Sequence[str] = tuple(CONTENDERS)
+    rounds: int = 3
+    seconds: float = 5.0
+    minutes: float = 30.0
+    quick: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether nobody is left out and nothing is shortened."""
+        return not self.quick and set(self.contenders) == set(CONTENDERS) and self.rounds >= 3
+
+    def of(self, names: Sequence[str]) -> list[Contender]:
+        """Those of these that take part, in this order."""
+        return [CONTENDERS[name] for name in names if name in self.contenders]
+
+
+def say(text: str) -> None:
+    """Tell whoever waits what is happening."""
+    print(text, flush=True)

@@ -1,0 +1,28 @@
+"""The results file: every section as it was last measured whole, with where that came from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+Results = dict[str, Any]
+
+
+def read(path: Path) -> Results:
+    """What is there; nothing if nothing is."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def write(path: Path, results: Results) -> None:
+    """Write it, figures rounded to what they are worth: four digits."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(_rounded(results), indent=1) + "\n", encoding="utf-8")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
+    return value

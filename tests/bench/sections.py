@@ -1,0 +1,27 @@
+"""The sections of the benchmark by name: to add one, add its file and its line here."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.bench import bars, cpu, story
+from tests.bench.bars import Bar
+from tests.bench.plan import Plan
+
+Found = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """What it measures in a few words, how, and what it is held to."""
+
+    purpose: str
+    run: Callable[[Plan], Found]
+    bars: Callable[[Mapping[str, Any]], Iterator[Bar]] = lambda _: iter(())
+    by_default: bool = True
+
+
+SECTIONS: Mapping[str, Section] = {
+    "cpu": Section("CPU of a dashboard, beside the peers", cpu.run, bars.cpu),
+    "story": Section("one user and fifty, services of 200 ms", story.run, bars.story),
+}
