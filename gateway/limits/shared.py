@@ -71,30 +71,31 @@ class SharedLimiter(Limiter):
     async def run(self) -> None:
         """Keep a link to Redis until cancelled; never more than one try per `retry`."""
         clock = asyncio.get_running_loop().time
-        task = asyncio.current_task()
-        # A group whose member fails while it is being cancelled raises only the failure, so
-        # that being cancelled has to be asked for.
-        while task is not None and not task.cancelling():
+        while True:
             began = clock()
             try:
-                async with self._connected() as link, asyncio.TaskGroup() as tasks:
-                    running = tasks.create_task(link.run())
+                async with self._linked() as link:
                     await link.check([PROBE])
                     self._rise(link)
-                    await running
-            except* (RedisError, OSError, TimeoutError, CountersFailed) as failures:
-                self._fall(_first(failures))
+                    await link.over()
+            except CountersFailed as unanswered:
+                self._fall(unanswered.__cause__ or unanswered)
+            except (RedisError, OSError, TimeoutError) as failure:
+                self._fall(failure)
             self._tried.set()
             await asyncio.sleep(began + self._retry - clock())
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Link]:
+    async def _linked(self) -> AsyncIterator[Link]:
         async with asyncio.timeout(CONNECT_SECONDS):
             connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        link = Link(self._timeout)
         try:
-            yield Link(connection, self._timeout)
+            await link.open(connection)
+            yield link
         finally:
             self._link = None
+            link.close()
             await connection.disconnect(nowait=True)
             await self._pool.release(connection)
 
@@ -109,10 +110,3 @@ class SharedLimiter(Limiter):
             self._falls += 1
             event(log, "redis.lost", WARNING, why=reason)
         self._down_because = reason
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    failure: BaseException = failures
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    return failure
