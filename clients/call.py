@@ -1,27 +1,22 @@
 """One call as a client method writes it, and the request it becomes."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
 
-import httpx
 from pydantic_core import to_json
 
 from clients.fields import checked
-from clients.forwarded import forwarded
+from clients.forwarded import sent
 from clients.path import fill
+from clients.query import Params, query
+from clients.request import Request
 
-_HEADERS = {
-    "accept": "application/json",
-    "accept-encoding": "identity",
-    "user-agent": "lockgate",
-}
-
-Param = str | int | float | bool | None
-Params = Mapping[str, Param | Sequence[Param]]
+_METHOD = re.compile(r"(?!CONNECT$)[A-Z]+(-[A-Z]+)*")
+_LONGEST_TARGET = 65_536
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """Method, path template and the values in it, and what else a request has.
 
     A parameter that is None is left out, a list is repeated. `json` is anything pydantic can
@@ -42,30 +37,27 @@ class Call:
         """What errors and metrics call it: the method and the template, no value in it."""
         return f"{self.method} {self.path}"
 
-    def request(self, base_url: str, connect_timeout: float) -> httpx.Request:
+    def request(self) -> Request:
         """The request to send, forwarded headers included.
 
         Raises:
-            ValueError: path, headers or bodies cannot be sent as they are.
+            ValueError: method, path, headers or bodies cannot be sent as they are.
         """
-        content, described = self._body()
-        return httpx.Request(
-            self.method,
-            base_url + fill(self.path, self.segments),
-            params=_given(self.params),
-            headers={**_HEADERS, **forwarded(), **described, **checked(self.headers or {})},
-            content=content,
-            extensions={"timeout": {"connect": connect_timeout}},
-        )
+        method = self.method
+        if method != "GET" and not _METHOD.fullmatch(method):
+            raise ValueError(f"{self.operation}: no such method")
+        target = fill(self.path, self.segments) + query(self.params)
+        if len(target) > _LONGEST_TARGET:
+            raise ValueError(f"{self.operation}: its values are too long")
+        if self.headers is None and self.json is None and self.content is None:
+            return Request(method, target, sent().lines)
+        body, described = self._body()
+        own = {**described, **checked(self.headers or {})}
+        return Request(method, target, sent().with_own(own), body)
 
-    def _body(self) -> tuple[bytes | None, dict[str, str]]:
+    def _body(self) -> tuple[bytes, dict[str, str]]:
         if self.json is None:
-            return self.content, {}
+            return self.content or b"", {}
         if self.content is not None:
             raise ValueError(f"{self.operation}: json and content exclude each other")
         return to_json(self.json), {"content-type": "application/json"}
-
-
-def _given(params: Params | None) -> dict[str, Param | Sequence[Param]] | None:
-    """The parameters that have a value; None where there are none, for httpx tells {} from None."""
-    return {name: value for name, value in (params or {}).items() if value is not None} or None

@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection: a request out, a response in, then perhaps another."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import cast
 
@@ -9,8 +9,12 @@ import httpx
 
 from clients.message import Message
 from clients.response_parser import Head, Malformed, ResponseParser
+from clients.waits import Waits, expire
 
 HIGH_WATER = 65_536
+
+Bound = Callable[[Head], int]
+"""How many bytes of the body behind a head are wanted."""
 
 
 class Connection(asyncio.Protocol):
@@ -27,6 +31,7 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._error: httpx.TransportError | None = None
         self._writable = self._reading = True
+        self._bound: Bound | None = None
         self._exchanges = 0
         self._answered = self._unsent = False
 
@@ -57,23 +62,34 @@ class Connection(asyncio.Protocol):
         """It had served before, and ended without one byte of an answer to this request."""
         return self._exchanges > 1 and not self._answered and self._error is not None
 
-    async def exchange(
-        self, message: Message, *, write_timeout: float | None, read_timeout: float | None
-    ) -> Head:
+    @property
+    def cut(self) -> httpx.TransportError | None:
+        """What ended it before all of the response had come."""
+        return None if self._parser.complete else self._error
+
+    async def exchange(self, message: Message, waits: Waits, bound: Bound | None = None) -> Head:
         """Send a request and wait for the head of its response.
+
+        With a `bound`, wait for all of it: until its end, or `cut`, or more than is wanted.
 
         Raises:
             httpx.TransportError: what went wrong; the connection is then of no more use.
         """
         self._exchanges += 1
         self._answered = False
+        self._bound = bound
         self._raise_lost()
         self._parser.begin(bodiless=message.bodiless)
-        await self._send(message, write_timeout)
-        while self._parser.head is None:
+        if isinstance(message.body, bytes):
+            self._transport.write(message.head + message.body)
+        else:
+            await self._stream(message.head, message.body, waits)
+        if bound is None:
+            await self._flush(waits)
+        while not self._arrived:
             self._raise_lost()
-            await self._wait(read_timeout, httpx.ReadTimeout)
-        return self._parser.head
+            await self._wait(waits.read, httpx.ReadTimeout)
+        return cast("Head", self._parser.head)
 
     async def receive(self, read_timeout: float | None) -> bytes | None:
         """What has come of the body, waiting for some if need be; None at its end.
@@ -102,30 +118,36 @@ class Connection(asyncio.Protocol):
             self._error = httpx.ReadError("closed on this side")
         self._transport.abort()
 
-    async def _send(self, message: Message, seconds: float | None) -> None:
-        if isinstance(message.body, bytes):
-            self._transport.write(message.head + message.body)
-            await self._flush(seconds)
-            return
+    async def _stream(self, head: bytes, body: AsyncGenerator[bytes, None], waits: Waits) -> None:
         self._unsent = True
-        self._transport.write(message.head)
-        async with aclosing(message.body) as pieces:
+        self._transport.write(head)
+        async with aclosing(body) as pieces:
             async for piece in pieces:
                 if self._answered or not self.open:
                     return
                 self._transport.write(piece)
-                await self._flush(seconds)
+                await self._flush(waits)
         self._unsent = False
 
-    async def _flush(self, seconds: float | None) -> None:
+    async def _flush(self, waits: Waits) -> None:
         """Wait until more may be written, or nobody wants it any longer."""
         while not (self._writable or self._answered) and self.open:
-            await self._wait(seconds, httpx.WriteTimeout)
+            await self._wait(waits.write, httpx.WriteTimeout)
+
+    @property
+    def _arrived(self) -> bool:
+        """What `exchange` waits for is here, as far as it will ever be."""
+        head = self._parser.head
+        if head is None:
+            return False
+        if self._bound is None or self._parser.complete or self._error is not None:
+            return True
+        return self._parser.buffered > self._bound(head)
 
     async def _wait(self, seconds: float | None, error: type[httpx.TimeoutException]) -> None:
         """Wait until something happens on the socket."""
         waiter = self._waiter = self._loop.create_future()
-        timer = None if seconds is None else self._loop.call_later(seconds, _expire, waiter, error)
+        timer = None if seconds is None else self._loop.call_later(seconds, expire, waiter, error)
         try:
             await waiter
         finally:
@@ -138,7 +160,10 @@ class Connection(asyncio.Protocol):
             raise self._error
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        """Something happened; who waits for all of the response is not woken for parts of it."""
+        if self._waiter is None or self._waiter.done():
+            return
+        if self._bound is None or self._error is not None or self._arrived:
             self._waiter.set_result(None)
 
     def _end(self, exc: Exception | None) -> None:
@@ -166,7 +191,7 @@ class Connection(asyncio.Protocol):
         except Malformed as exc:
             self._error = httpx.RemoteProtocolError(str(exc))
             self.abort()
-        if self._reading and self._parser.buffered > HIGH_WATER:
+        if self._bound is None and self._reading and self._parser.buffered > HIGH_WATER:
             self._reading = False
             self._transport.pause_reading()
         self._wake()
@@ -188,8 +213,3 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writable = True
         self._wake()
-
-
-def _expire(waiter: asyncio.Future[None], error: type[httpx.TimeoutException]) -> None:
-    if not waiter.done():
-        waiter.set_exception(error(""))

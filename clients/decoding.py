@@ -6,7 +6,6 @@ from functools import lru_cache
 from types import NoneType
 from typing import Any, TypeVar, cast
 
-import httpx
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import SchemaValidator
@@ -23,25 +22,6 @@ class NotDecodable(Exception):
     """The body is not what was asked for. The text says where and how, never what it held."""
 
 
-async def read_body(response: httpx.Response, *, at_most: int) -> bytes:
-    """The whole body as it was sent.
-
-    Raises:
-        NotDecodable: it is larger than `at_most` bytes, or compressed although nobody asked.
-        httpx.TransportError: it broke off.
-    """
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        raise NotDecodable("the body is compressed")
-    # The stream itself: unlike `aiter_raw` it also gives what a mock has read already.
-    stream = cast("httpx.AsyncByteStream", response.stream)
-    body = bytearray()
-    async for piece in stream:
-        body += piece
-        if len(body) > at_most:
-            raise NotDecodable(f"the body is larger than {at_most} bytes")
-    return bytes(body)
-
-
 def decode(into: type[T], content_type: str, body: bytes) -> T:
     """The JSON `body` as an `into`; for NoneType, the body is not looked at.
 
@@ -52,11 +32,11 @@ def decode(into: type[T], content_type: str, body: bytes) -> T:
         return cast("T", None)
     if not body:
         raise NotDecodable("the body is empty")
-    if not _JSON.fullmatch(content_type.strip()):
+    if content_type != "application/json" and not _JSON.fullmatch(content_type.strip()):
         raise NotDecodable("the content type is not JSON")
     kind = cast("Hashable", into)
     try:
-        value: T = _adapter(kind).validate_json(body)
+        value: T = _validator(kind).validate_json(body)
     except ValidationError as exc:
         mistakes = exc.errors(include_url=False, include_context=False, include_input=False)
     else:
@@ -69,9 +49,12 @@ def decode(into: type[T], content_type: str, body: bytes) -> T:
 
 @lru_cache(maxsize=256)
 def _adapter(into: Hashable) -> TypeAdapter[Any]:
-    adapter = TypeAdapter(cast("type[Any]", into))
-    adapter.validator = SchemaValidator(failing_fast(adapter.core_schema))
-    return adapter
+    return TypeAdapter(cast("type[Any]", into))
+
+
+@lru_cache(maxsize=256)
+def _validator(into: Hashable) -> SchemaValidator:
+    return SchemaValidator(failing_fast(_adapter(into).core_schema))
 
 
 @lru_cache(maxsize=256)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")
@@ -31,6 +32,12 @@ def checked(headers: Mapping[str, str]) -> dict[str, str]:
     return {_name(name): _value(name, value) for name, value in headers.items()}
 
 
+def lines(fields: Mapping[str, str]) -> str:
+    """Checked fields as they stand in a message (RFC 9112, 5)."""
+    return "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+
+
+@lru_cache(maxsize=256)
 def _name(name: str) -> str:
     lowered = name.lower()
     if not _NAME.fullmatch(name) or lowered in _CONNECTION_FIELDS:

@@ -1,30 +1,74 @@
 """Headers of the incoming request that every call made for it sends along: its id, its trace."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from types import MappingProxyType
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
+from types import MappingProxyType, TracebackType
+from typing import Final, NamedTuple
 
-from clients.fields import checked
+from clients.fields import checked, lines
 
-_NONE: Mapping[str, str] = MappingProxyType({})
-_forwarded: ContextVar[Mapping[str, str]] = ContextVar("forwarded", default=_NONE)
+_EVERY_CALL: Mapping[str, str] = MappingProxyType(
+    {
+        "accept": "application/json",
+        "accept-encoding": "identity",
+        "user-agent": "lockgate",
+    }
+)
 
 
-@contextmanager
-def forwarding(headers: Mapping[str, str]) -> Iterator[None]:
+class Sent(NamedTuple):
+    """What every call made here sends: the forwarded fields, and all of them as `lines`."""
+
+    forwarded: Mapping[str, str]
+    lines: str
+
+    def with_own(self, own: Mapping[str, str]) -> str:
+        """The lines with a call's own fields put over them."""
+        return lines({**_EVERY_CALL, **self.forwarded, **own})
+
+
+_NONE: Final = Sent(MappingProxyType({}), lines(_EVERY_CALL))
+_sent: ContextVar[Sent] = ContextVar("sent", default=_NONE)
+
+
+def forwarding(headers: Mapping[str, str]) -> AbstractContextManager[None]:
     """Send `headers` with every call made inside, on top of what an outer block sends.
 
     Raises:
         ValueError: one of them is not a header a caller may set.
     """
-    token = _forwarded.set(MappingProxyType({**_forwarded.get(), **checked(headers)}))
-    try:
-        yield
-    finally:
-        _forwarded.reset(token)
+    return _Forwarding(checked(headers))
 
 
 def forwarded() -> Mapping[str, str]:
     """What is sent along here, names in lower case."""
-    return _forwarded.get()
+    return _sent.get().forwarded
+
+
+def sent() -> Sent:
+    """What is sent here, forwarded or not."""
+    return _sent.get()
+
+
+class _Forwarding(AbstractContextManager[None]):
+    # Entered once a request: a generator would cost as much again as all that is done here.
+    __slots__ = ("_headers", "_token")
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        self._headers = headers
+
+    def __enter__(self) -> None:
+        outer = _sent.get()
+        fields = {**outer.forwarded, **self._headers}
+        self._token: Token[Sent] = _sent.set(
+            Sent(MappingProxyType(fields), lines({**_EVERY_CALL, **fields}))
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _sent.reset(self._token)

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from typing import Self, cast
+from typing import NamedTuple, Self, cast
 
 import httpx
 
@@ -16,11 +15,10 @@ _LAST_CHUNK = b"0\r\n\r\n"
 _OTHER_LENGTH = "the body is not as long as its Content-Length says"
 
 # RFC 9110, 9.2.2
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What goes over the wire.
 
     `bodiless`: its answer has no body. `replayable`: it can be sent a second time, and that
@@ -45,7 +43,7 @@ class Message:
             head,
             _framed(request, await request.aread()) if whole else _pieces(request),
             bodiless=request.method == "HEAD",
-            replayable=whole and request.method in _IDEMPOTENT,
+            replayable=whole and request.method in IDEMPOTENT,
         )
 
 

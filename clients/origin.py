@@ -3,9 +3,8 @@
 import asyncio
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from typing import Self
+from typing import NamedTuple, Self
 
 import httpx
 
@@ -14,8 +13,7 @@ from clients.connection import Connection
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Scheme, host and port (RFC 9110, 4.3.1)."""
 
     scheme: str

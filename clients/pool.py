@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 
 from clients.connection import Connection
+from clients.waits import expire
 
 Connect = Callable[[Callable[[Connection], None], float | None], Awaitable[Connection]]
 
@@ -21,6 +22,7 @@ class Pool:
     """
 
     def __init__(self, connect: Connect, *, max_connections: int, idle_seconds: float) -> None:
+        self._loop = asyncio.get_running_loop()
         self._connect = connect
         self._max_connections = max_connections
         self._idle_seconds = idle_seconds
@@ -35,6 +37,15 @@ class Pool:
     def unused(self) -> bool:
         """No connection, and nobody who wants one."""
         return self._permits == 0
+
+    def idle(self) -> Connection | None:
+        """A connection of one's own until `release` that there is no wait for, if there is one."""
+        while self._idle:
+            connection = self._idle.popitem()[0]
+            if connection.open:
+                return connection
+            self.release(connection)
+        return None
 
     async def acquire(
         self, *, fresh: bool, pool_timeout: float | None, connect_timeout: float | None
@@ -65,7 +76,8 @@ class Pool:
         if self._sweep is not None:
             self._sweep.cancel()
         for turn in self._line:
-            _refuse(turn, httpx.ConnectError(_CLOSED))
+            if not turn.done():
+                turn.set_exception(httpx.ConnectError(_CLOSED))
         connections = list(self._all)
         for connection in connections:
             connection.abort()
@@ -81,10 +93,12 @@ class Pool:
         return await self._queue(seconds)
 
     async def _queue(self, seconds: float | None) -> Connection | None:
-        loop = asyncio.get_running_loop()
-        turn: asyncio.Future[Connection | None] = loop.create_future()
-        late = httpx.PoolTimeout("no connection became free in time")
-        timer = None if seconds is None else loop.call_later(seconds, _refuse, turn, late)
+        turn: asyncio.Future[Connection | None] = self._loop.create_future()
+        timer = (
+            None
+            if seconds is None
+            else self._loop.call_later(seconds, expire, turn, httpx.PoolTimeout)
+        )
         self._line[turn] = None
         try:
             return await turn
@@ -121,7 +135,7 @@ class Pool:
         if connection is None:
             self._permits -= 1
             return
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         self._idle[connection] = now + self._idle_seconds
         if self._sweep is None:
             self._sweep_at(now + self._idle_seconds)
@@ -133,12 +147,12 @@ class Pool:
             self._permits -= 1
 
     def _sweep_at(self, when: float) -> None:
-        self._sweep = asyncio.get_running_loop().call_at(when, self._expire_idle)
+        self._sweep = self._loop.call_at(when, self._expire_idle)
 
     def _expire_idle(self) -> None:
         """Close what has been idle too long, oldest first, and look again when the next is due."""
         self._sweep = None
-        now = asyncio.get_running_loop().time()
+        now = self._loop.time()
         while self._idle:
             connection, due = next(iter(self._idle.items()))
             if due > now:
@@ -147,8 +161,3 @@ class Pool:
             self._idle.popitem(last=False)
             self._permits -= 1
             connection.abort()
-
-
-def _refuse(turn: asyncio.Future[Connection | None], error: httpx.TransportError) -> None:
-    if not turn.done():
-        turn.set_exception(error)

@@ -1,17 +1,19 @@
 """The base of every typed client: from a path template to a value of a type, or an error."""
 
-import asyncio
 import re
-from contextlib import suppress
 from types import TracebackType
 from typing import ClassVar, Final, Self, TypeVar
 
 import httpx
 
+from clients.address import Address
 from clients.call import Call
+from clients.channel import Bounds
 from clients.deadline import remaining
-from clients.decoding import NotDecodable, decode, read_body
+from clients.decoding import NotDecodable, decode
 from clients.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
+from clients.pooled_channel import channel_over
+from clients.reply import Reply
 from clients.status import refusal
 from clients.transport import Transport
 from clients.verbs import Verbs
@@ -22,7 +24,6 @@ NoContent: Final = type(None)
 """`into=NoContent`: a success is all that is asked for, whatever body comes with it."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_REFUSAL_BYTES = 16_384
 _registry: dict[str, type["ServiceClient"]] = {}
 
 
@@ -72,11 +73,12 @@ class ServiceClient(Verbs):
         Raises:
             ValueError: `base_url` is more, or less, than scheme, host, port and path.
         """
-        self._base_url = _base(base_url)
         self._timeout = timeout
         self._max_body_bytes = max_body_bytes
-        self._connect_timeout = connect_timeout
         self._transport = transport or Transport()
+        self._channel = channel_over(
+            self._transport, Address.of(base_url), Bounds(connect_timeout, max_body_bytes)
+        )
 
     async def __aenter__(self) -> Self:
         """The client itself; leaving closes it."""
@@ -105,11 +107,9 @@ class ServiceClient(Verbs):
             UpstreamInvalid: a success that is no `into`.
             ValueError: the call cannot be written as a request.
         """
-        request = call.request(self._base_url, self._connect_timeout)
-        seconds = self._seconds(call)
+        request, seconds = call.request(), self._seconds(call)
         try:
-            async with asyncio.timeout(seconds):
-                return await self._exchange(call, request, into)
+            return self._value(call, await self._channel.fetch(request, seconds), into)
         except (TimeoutError, httpx.TimeoutException) as exc:
             detail = f"{type(exc).__name__}, {seconds:.3g} s given"
             raise UpstreamTimeout(self.name, call.operation, detail) from exc
@@ -126,28 +126,13 @@ class ServiceClient(Verbs):
             raise UpstreamTimeout(self.name, call.operation, "no time was left")
         return own if left is None else min(own, left)
 
-    async def _exchange(self, call: Call, request: httpx.Request, into: type[T]) -> T:
-        response = await self._transport.handle_async_request(request)
-        try:
-            error = refusal(self.name, call.operation, response)
-            if error is not None:
-                # A short answer read to its end leaves a connection that can be used again.
-                with suppress(NotDecodable, httpx.RequestError):
-                    await read_body(response, at_most=_REFUSAL_BYTES)
-                raise error
-            body = await read_body(response, at_most=self._max_body_bytes)
-        finally:
-            await response.aclose()
-        return decode(into, response.headers.get("content-type", ""), body)
-
-
-def _base(text: str) -> str:
-    """The URL to put paths behind, without a slash at its end."""
-    try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL as exc:
-        raise ValueError("a service is at a URL") from exc
-    extra = url.query or url.fragment or url.userinfo
-    if url.scheme not in {"http", "https"} or not url.host or extra:
-        raise ValueError("a service is at scheme, host, port and path, and nothing else")
-    return str(url).rstrip("/")
+    def _value(self, call: Call, reply: Reply, into: type[T]) -> T:
+        if not reply.success:
+            raise refusal(self.name, call.operation, reply)
+        if reply.compressed:
+            raise NotDecodable("the body is compressed")
+        if len(reply.body) > self._max_body_bytes:
+            raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")
+        if reply.cut is not None:
+            raise reply.cut
+        return decode(into, reply.content_type, reply.body)

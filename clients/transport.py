@@ -2,9 +2,7 @@
 
 import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from functools import partial
-from typing import Self
 
 import httpx
 
@@ -13,23 +11,10 @@ from clients.message import Message
 from clients.origin import Origin
 from clients.pool import Pool
 from clients.response_parser import Head
+from clients.sending import send
+from clients.waits import Timeouts
 
 _MANY_ORIGINS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Seconds for each kind of wait; None waits as long as it takes."""
-
-    connect: float | None = None
-    read: float | None = None
-    write: float | None = None
-    pool: float | None = None
-
-    @classmethod
-    def of(cls, request: httpx.Request) -> Self:
-        """What httpx put into the request's extensions."""
-        return cls(**request.extensions.get("timeout", {}))
 
 
 class Transport(httpx.AsyncBaseTransport):
@@ -56,7 +41,7 @@ class Transport(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; the response comes as soon as its head is there."""
         try:
-            return await _send(self._pool(Origin.of(request.url)), request)
+            return await _exchanged(self.pool(Origin.of(request.url)), request)
         except httpx.TransportError as exc:
             exc.request = request
             raise
@@ -67,7 +52,12 @@ class Transport(httpx.AsyncBaseTransport):
         for pool in self._pools.values():
             await pool.aclose()
 
-    def _pool(self, origin: Origin) -> Pool:
+    def pool(self, origin: Origin) -> Pool:
+        """The connections to `origin`.
+
+        Raises:
+            RuntimeError: the transport is closed.
+        """
         if self._closed:
             raise RuntimeError("the transport is closed")
         pool = self._pools.get(origin)
@@ -111,26 +101,9 @@ class _Body(httpx.AsyncByteStream):
             self._pool.release(connection)
 
 
-async def _send(pool: Pool, request: httpx.Request) -> httpx.Response:
-    message, timeouts, fresh = await Message.of(request), Timeouts.of(request), False
-    while True:
-        connection = await pool.acquire(
-            fresh=fresh, pool_timeout=timeouts.pool, connect_timeout=timeouts.connect
-        )
-        try:
-            head = await connection.exchange(
-                message, write_timeout=timeouts.write, read_timeout=timeouts.read
-            )
-        except httpx.TransportError:
-            pool.release(connection)
-            if not (connection.stale and message.replayable):
-                raise
-            fresh = True  # and such a one is never stale: there is no third time
-        except BaseException:
-            pool.release(connection)
-            raise
-        else:
-            return _response(pool, connection, head, request)
+async def _exchanged(pool: Pool, request: httpx.Request) -> httpx.Response:
+    connection, head = await send(pool, await Message.of(request), Timeouts.of(request))
+    return _response(pool, connection, head, request)
 
 
 def _response(

@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Mapping
 from typing import TypeVar
 
-from clients.call import Call, Params
+from clients.call import Call
+from clients.query import Params
 
 T = TypeVar("T")
 

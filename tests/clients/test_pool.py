@@ -14,6 +14,7 @@ from clients.message import Message
 from clients.origin import Origin
 from clients.pool import Pool
 from clients.transport import Transport
+from clients.waits import Timeouts
 from tests.clients.scripted import HELLO, Peer, Scripted, answering, scripted
 
 
@@ -30,7 +31,7 @@ async def lend(pool: Pool, *, fresh: bool = False) -> Connection:
     """A connection that has served once, as all but the first call get it."""
     connection = await pool.acquire(fresh=fresh, pool_timeout=5, connect_timeout=5)
     request = httpx.Request("GET", "http://service.test/")
-    await connection.exchange(await Message.of(request), write_timeout=5, read_timeout=5)
+    await connection.exchange(await Message.of(request), Timeouts(read=5, write=5))
     assert connection.take() == b"hello"
     return connection
 

@@ -1,0 +1,66 @@
+"""The way from a typed client's request to a reply, over any of httpx's transports."""
+
+import asyncio
+from typing import NamedTuple, cast
+
+import httpx
+
+from clients.address import Address
+from clients.reply import Reply
+from clients.request import Request
+
+
+class Bounds(NamedTuple):
+    """What a service may take: seconds to be connected to, and bytes of a body."""
+
+    connect_timeout: float
+    max_body_bytes: int
+
+
+class Channel:
+    """Carries requests to one service; it neither judges replies nor knows their types."""
+
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport, address: Address, bounds: Bounds
+    ) -> None:
+        self._transport = transport
+        self._address = address
+        self._bounds = bounds
+
+    async def fetch(self, request: Request, seconds: float) -> Reply:
+        """Send a request and read its answer, all of it within so many seconds.
+
+        Raises:
+            TimeoutError, httpx.TimeoutException: it took longer.
+            httpx.RequestError: no answer came.
+        """
+        async with asyncio.timeout(seconds):
+            response = await self._transport.handle_async_request(self._written(request))
+            try:
+                return await self._read(response)
+            finally:
+                await response.aclose()
+
+    def _written(self, request: Request) -> httpx.Request:
+        return httpx.Request(
+            request.method,
+            self._address.url + request.target,
+            headers=request.fields,
+            content=request.body,
+            extensions={"timeout": {"connect": self._bounds.connect_timeout}},
+        )
+
+    async def _read(self, response: httpx.Response) -> Reply:
+        status, fields = response.status_code, response.headers.raw
+        wanted = Reply.of(status, fields).wanted(self._bounds.max_body_bytes)
+        # The stream itself: unlike `aiter_raw` it also gives what a mock has read already.
+        stream = cast("httpx.AsyncByteStream", response.stream)
+        body = bytearray()
+        try:
+            async for piece in stream:
+                body += piece
+                if len(body) > wanted:
+                    break
+        except httpx.RequestError as exc:
+            return Reply.of(status, fields, bytes(body), exc)
+        return Reply.of(status, fields, bytes(body))
