@@ -5,9 +5,9 @@ from fastapi import FastAPI
 from config.settings import Settings
 from gateway import composites, documentation, health, problems
 from gateway.audit import refuse_unguarded
+from gateway.dispatch.dispatcher import Dispatcher
 from gateway.edge.admission import Admission
 from gateway.edge.body_limit import BodyLimit
-from gateway.edge.disconnect import CancelOnDisconnect
 from gateway.lifespan import lifespan
 from gateway.resources import Resources
 from gateway.telemetry.access import AccessLog
@@ -35,9 +35,9 @@ def create_app(settings: Settings, *, transports: Transports | None = None) -> F
     app.state.resources = Resources()
 
     # The last one added is the first that a request meets.
+    app.add_middleware(Dispatcher, gateway=app)
     app.add_middleware(BodyLimit, at_most=settings.server.max_body_bytes)
     app.add_middleware(Admission, at_once=settings.server.max_in_flight, spared=health.PATHS)
-    app.add_middleware(CancelOnDisconnect)
     app.add_middleware(AccessLog)
     problems.install(app)
 

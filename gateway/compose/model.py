@@ -4,6 +4,7 @@ A field without a default must load, or the request fails with that service's er
 default falls back to it, and `degraded` says so.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -39,6 +40,8 @@ class Composite(BaseModel):
 
     parts: ClassVar[tuple[BoundPart, ...]] = ()
     budget: ClassVar[float] = DEFAULT_BUDGET
+    clocks: ClassVar[Mapping[float, Sequence[int]]] = {}
+    """Which parts, by their place in `parts`, have how many seconds."""
 
     if TYPE_CHECKING:
         degraded: list[Degraded] = []
@@ -64,6 +67,14 @@ class Composite(BaseModel):
             for name, field in cls.model_fields.items()
             if name != "degraded"
         )
+        cls.clocks = _clocks(cls.parts)
+
+
+def _clocks(parts: Sequence[BoundPart]) -> dict[float, list[int]]:
+    clocks: dict[float, list[int]] = {}
+    for index, part in enumerate(parts):
+        clocks.setdefault(part.timeout, []).append(index)
+    return clocks
 
 
 def _declared(place: str, field: FieldInfo) -> Part:

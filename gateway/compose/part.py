@@ -34,6 +34,7 @@ class BoundPart:
     timeout: float
     required: bool
     service: str
+    input_names: tuple[str, ...]
 
     @classmethod
     def bind(cls, name: str, field: FieldInfo, part: Part, budget: float) -> "BoundPart":
@@ -55,7 +56,9 @@ class BoundPart:
         if not 0 < timeout <= budget:
             raise TypeError(f"part {name}: its timeout of {timeout} s is not within the {budget} s")
         inputs = tuple(_inputs(name, part.fetch, hints))
-        return cls(name, part.fetch, inputs, timeout, field.is_required(), _service(name, inputs))
+        names = tuple(parameter.name for parameter in inputs)
+        required, service = field.is_required(), _service(name, inputs)
+        return cls(name, part.fetch, inputs, timeout, required, service, names)
 
 
 def _fits(returned: object, held: object) -> bool:

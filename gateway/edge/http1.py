@@ -1,9 +1,19 @@
-"""HTTP/1.1 on the public port: uvicorn's, with an end to what one connection may take up."""
+"""HTTP/1.1 on the public port, for uvicorn, with an end to what one connection may take up."""
 
 import asyncio
+from collections import deque
+from typing import Any, cast
+from urllib.parse import unquote
 
-from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
+from starlette.types import Scope
+from uvicorn import Config
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
+from uvicorn.server import ServerState
+
+from gateway.edge.cycle import Cycle
+from gateway.edge.wire import Wire
+from gateway.exchange import Exchange
 
 MAX_HEAD_BYTES = 65_536
 MAX_FIELDS = 128
@@ -12,118 +22,214 @@ MAX_PIPELINED = 16
 LOOK_SECONDS = 15.0
 LEAST_BYTES = 1_024
 
+CLIENT_CLOSED_REQUEST = 499  # nginx's number for the log; nobody is there to receive it
+
+_BAD_REQUEST = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: 28\r\nconnection: close\r\n\r\nInvalid HTTP request received."
+)
+
 
 class TooMuch(Exception):
     """More than a request may bring, or than may wait on one connection."""
 
 
-class BoundedHttp(HttpToolsProtocol):
+class Http1(asyncio.Protocol):
     """A connection that ends when its client asks for too much, or keeps others waiting.
 
     Every `LOOK_SECONDS` it is looked at. A client whose turn it is has to finish a request or
     send `LEAST_BYTES`, and one that is being answered has to read; else, at the second look in
-    a row, the connection is gone, and with it what it held.
+    a row, the connection is gone, and with it what it held. A client that leaves before its
+    answer is whole cancels what runs for it.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._answering: RequestResponseCycle | None = None
-        self._arriving = self._in_head = False
-        self._framing_bytes = self._head_bytes = self._fields = 0
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._app = config.loaded_app
+        self._root_path = config.root_path
+        self._server = server_state
+        self._app_state = app_state
+        self._loop = _loop or asyncio.get_running_loop()
+        self._parser = HttpRequestParser(self)
+        self._running: Cycle | None = None
+        self._arriving: Cycle | None = None
+        self._line: deque[Cycle] = deque()
+        self._url = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._field_count = self._head_bytes = self._framing_bytes = 0
+        self._is_arriving = self._in_head = False
         self._arrived = self._unsent = self._idle_looks = 0
         self._moved = True
-        self._next_look = self.loop.call_later(LOOK_SECONDS, self._look)
+
+    # What follows is called by the event loop, and by uvicorn when it stops.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        socket = cast("asyncio.Transport", transport)
+        self._wire = Wire(socket)
+        self._from = {
+            "server": get_local_addr(socket),
+            "client": get_remote_addr(socket),
+            "scheme": "https" if is_ssl(socket) else "http",
+        }
+        self._server.connections.add(cast("Any", self))
+        self._next_look = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._next_look.cancel()
-        super().connection_lost(exc)
-        # Of several requests in the pipeline uvicorn tells only the last.
-        if self._answering is not None and not self._answering.response_complete:
-            self._answering.disconnected = True
-            self._answering.message_event.set()
+        self._server.connections.discard(cast("Any", self))
+        self._line.clear()
+        self._wire.drain()
+        if self._running is not None and not self._running.is_answered:
+            Exchange.of(self._running.scope).facts["status"] = CLIENT_CLOSED_REQUEST
+            self._running.leave()
 
     def data_received(self, data: bytes) -> None:
         self._arrived += len(data)
         self._framing_bytes += len(data)
-        super().data_received(data)
-        if self._framing_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response("The head of the request is too large.")
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            self._close_after_this_one()
+        except HttpParserError:
+            self._refuse()
+        else:
+            if self._framing_bytes > MAX_HEAD_BYTES:
+                self._refuse()
+
+    def pause_writing(self) -> None:
+        self._wire.fill()
 
     def resume_writing(self) -> None:
         self._moved = True
-        super().resume_writing()
+        self._wire.drain()
 
-    def send_400_response(self, msg: str) -> None:
-        """Refuse, unless another request is being answered: its client would take it for that."""
+    def shutdown(self) -> None:
+        """Close the connection once what runs on it is answered."""
         if self._is_answering():
-            self.transport.close()
+            self._close_after_this_one()
         else:
-            super().send_400_response(msg)
+            self._wire.close()
 
     # What follows is called by httptools.
 
     def on_message_begin(self) -> None:
-        self._arriving = self._in_head = True
-        self._head_bytes = self._fields = 0
-        super().on_message_begin()
+        self._is_arriving = self._in_head = True
+        self._head_bytes = self._field_count = 0
+        self._url, self._fields = b"", []
 
     def on_url(self, url: bytes) -> None:
+        self._url += url
         self._measure(len(url))
-        super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._fields += 1
+        self._field_count += 1
         self._measure(len(name) + len(value))
         # A trailer is no header (RFC 9110, 6.5.1): no proxy has looked for a forged one there.
         if self._in_head:
-            super().on_header(name, value)
+            self._fields.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._framing_bytes = 0
-        if len(self.pipeline) >= MAX_PIPELINED:
+        if len(self._line) >= MAX_PIPELINED:
             raise TooMuch
-        super().on_headers_complete()
+        cycle = self._arriving = Cycle(self._scope(), self._wire, self._server, self._on_answered)
+        cycle.keeps_alive = self._parser.should_keep_alive()
+        cycle.expects_continue = any(
+            name == b"expect" and value.lower() == b"100-continue" for name, value in self._fields
+        )
+        if self._is_answering():
+            self._line.append(cycle)
+        else:
+            self._start(cycle)
 
     def on_body(self, body: bytes) -> None:
         self._framing_bytes = 0
-        super().on_body(body)
+        if self._arriving is not None:
+            self._arriving.feed(body)
 
     def on_message_complete(self) -> None:
-        self._arriving = False
+        self._is_arriving = False
         self._framing_bytes = 0
         self._moved = True
-        super().on_message_complete()
+        if self._arriving is not None:
+            self._arriving.end()
 
     def _measure(self, size: int) -> None:
         self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES or self._fields > MAX_FIELDS:
+        if self._head_bytes > MAX_HEAD_BYTES or self._field_count > MAX_FIELDS:
             raise TooMuch
 
-    # Who keeps whom waiting.
+    def _scope(self) -> Scope:
+        url = parse_url(self._url)
+        path = url.path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": self._parser.get_http_version(),
+            "method": self._parser.get_method().decode("ascii"),
+            "path": self._root_path + (unquote(path) if "%" in path else path),
+            "raw_path": self._root_path.encode("ascii") + url.path,
+            "query_string": url.query or b"",
+            "root_path": self._root_path,
+            "headers": self._fields,
+            "state": self._app_state.copy(),
+            **self._from,
+        }
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._answering = cycle
-        super()._start_asgi_task(cycle, app)
+    # Whose turn it is.
+
+    def _start(self, cycle: Cycle) -> None:
+        self._running = cycle
+        task = cycle.start(self._app, self._loop)
+        self._server.tasks.add(task)
+        task.add_done_callback(self._server.tasks.discard)
 
     def _is_answering(self) -> bool:
-        return self._answering is not None and not self._answering.response_complete
+        return self._running is not None and not self._running.is_answered
+
+    def _on_answered(self) -> None:
+        self._server.total_requests += 1
+        self._moved = True
+        if self._wire.is_closing:
+            return
+        self._wire.resume_reading()
+        if self._line:
+            self._start(self._line.popleft())
+
+    def _refuse(self) -> None:
+        """Refuse, unless another request is being answered: its client would take it for that."""
+        if not self._is_answering() and not self._wire.is_closing:
+            self._wire.write(_BAD_REQUEST)
+        self._wire.close()
+
+    def _close_after_this_one(self) -> None:
+        """Answer what runs and take nothing more: what follows is not HTTP/1.1, or not wanted."""
+        if self._running is not None:
+            self._running.keeps_alive = False
+
+    # Who keeps whom waiting.
 
     def _look(self) -> None:
         is_idle = not self._moved and (self._is_unheard() or self._is_unread())
         self._idle_looks = self._idle_looks + 1 if is_idle else 0
         if self._idle_looks > 1:
-            self.transport.abort()
+            self._wire.abort()
             return
-        self._unsent = self.transport.get_write_buffer_size()
+        self._unsent = self._wire.unsent
         self._arrived, self._moved = 0, False
-        self._next_look = self.loop.call_later(LOOK_SECONDS, self._look)
+        self._next_look = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def _is_unheard(self) -> bool:
-        """The client has the word, and says next to nothing."""
-        is_its_turn = (self._arriving or not self._is_answering()) and not self.flow.read_paused
-        return is_its_turn and self._arrived < LEAST_BYTES
+        """The client has the word, has taken all there was for it, and says next to nothing."""
+        is_its_turn = self._is_arriving or not (self._is_answering() or self._wire.unsent)
+        return is_its_turn and self._wire.is_reading and self._arrived < LEAST_BYTES
 
     def _is_unread(self) -> bool:
         """Of what is to be sent, nothing could be since the last look."""
-        return 0 < self._unsent <= self.transport.get_write_buffer_size()
+        return 0 < self._unsent <= self._wire.unsent

@@ -9,7 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from config.settings import Server
-from gateway.edge.http1 import BoundedHttp
+from gateway.edge.http1 import Http1
 
 BACKLOG = 2_048
 
@@ -58,7 +58,7 @@ async def _running(app: FastAPI, server: Server, listener: socket.socket) -> Asy
 def _config(app: FastAPI, server: Server) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=BoundedHttp,
+        http=Http1,
         ws="none",
         lifespan="off",  # entered above, so that what goes wrong in it is raised there
         log_config=None,

@@ -9,7 +9,6 @@ from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
 
 from config.settings import Server
-from gateway.edge.disconnect import CancelOnDisconnect
 from gateway.edge.serving import serving
 
 
@@ -34,7 +33,6 @@ class Witness:
 
 def app_with(witness: Witness) -> FastAPI:
     app = FastAPI()
-    app.add_middleware(CancelOnDisconnect)
 
     @app.get("/slow")
     async def slow() -> None:
@@ -105,22 +103,3 @@ async def test_a_client_that_stays_gets_its_answer_and_the_connection_lives() ->
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200")
             assert await reader.readexactly(len(str(len(body)))) == str(len(body)).encode()
-
-
-async def test_a_cancellation_that_is_not_the_clients_goes_on_up() -> None:
-    witness = Witness()
-    middleware = CancelOnDisconnect(app_with(witness))
-    scope = {"type": "http", "method": "GET", "path": "/slow", "headers": [], "query_string": b""}
-
-    async def receive() -> dict[str, object]:
-        never: asyncio.Future[dict[str, object]] = asyncio.get_running_loop().create_future()
-        return await never
-
-    async def send(_: object) -> None: ...
-
-    work = asyncio.create_task(middleware(scope, receive, send))
-    await witness.begun.wait()
-    work.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await work
-    assert len(asyncio.all_tasks()) == 1

@@ -1,0 +1,123 @@
+"""The parts of one composite on their way: started together, each on its own clock."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from clients.deadline import deadline
+from clients.errors import UpstreamTimeout
+from gateway.compose.part import BoundPart
+
+Inputs = Mapping[str, Any]
+
+# An answer that the kernel already holds needs a poll of the loop, and a few rounds to travel
+# from the transport to whoever waits. On uvloop timers even run before the poll.
+ROUNDS = 8
+
+
+class End(NamedTuple):
+    """How one part ended: its value, or the failure that left it without; and how long it took."""
+
+    value: Any
+    failure: Exception | None
+    seconds: float
+
+
+class Loading:
+    """One run of all parts; nothing of it is left when `ends` returns or raises."""
+
+    def __init__(self, parts: Sequence[BoundPart], inputs: Inputs) -> None:
+        self._parts = parts
+        self._inputs = inputs
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._missing = len(parts)
+        self._ends: list[End | None] = [None] * len(parts)
+        self._expired: set[int] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._timers: dict[float, asyncio.Handle] = {}
+
+    async def ends(self, clocks: Mapping[float, Sequence[int]]) -> list[End]:
+        """Run the parts together; `clocks` has those for each time-out, in seconds.
+
+        Raises:
+            UpstreamError, Exception: what a required part raised; the others are cancelled.
+        """
+        begun = perf_counter()
+        try:
+            for seconds, indices in clocks.items():
+                self._start(seconds, indices, begun)
+            if self._missing:
+                await self._ended
+        finally:
+            for timer in self._timers.values():
+                timer.cancel()
+            if self._missing:
+                await self._stop()
+        return [end for end in self._ends if end is not None]
+
+    def _start(self, seconds: float, indices: Sequence[int], begun: float) -> None:
+        """Start the parts that have so many seconds, and their clock."""
+        create_task = self._loop.create_task
+        with deadline(seconds):
+            for index in indices:
+                self._tasks[index] = create_task(self._load(index, begun))
+        expire = partial(self._expire, seconds, indices, ROUNDS)
+        self._timers[seconds] = self._loop.call_later(seconds, expire)
+
+    async def _load(self, index: int, begun: float) -> None:
+        """Run one part to its end; only a required part that fails ends the whole."""
+        part, value = self._parts[index], None
+        failure: Exception | None = None
+        try:
+            inputs = self._inputs
+            value = await part.fetch(**{name: inputs[name] for name in part.input_names})
+        except asyncio.CancelledError:
+            failure = self._timeout(index)
+            if failure is None:
+                self._fail(asyncio.CancelledError())
+                raise
+        except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
+            failure = error
+        if failure is not None and part.required:
+            self._fail(failure)
+            return
+        self._ends[index] = End(value, failure, perf_counter() - begun)
+        self._missing -= 1
+        if not self._missing and not self._ended.done():
+            self._ended.set_result(None)
+
+    def _timeout(self, index: int) -> UpstreamTimeout | None:
+        """What a part that was cancelled failed of, if it was by its own clock alone."""
+        if index not in self._expired or self._tasks[index].uncancel():
+            return None
+        part = self._parts[index]
+        return UpstreamTimeout(part.service, part.name, f"over {part.timeout} s")
+
+    def _fail(self, failure: BaseException) -> None:
+        if not self._ended.done():
+            self._ended.set_exception(failure)
+
+    def _expire(self, seconds: float, indices: Sequence[int], rounds: int) -> None:
+        """Cancel the parts that are out of time, once what has arrived had its chance."""
+        if rounds:
+            expire = partial(self._expire, seconds, indices, rounds - 1)
+            self._timers[seconds] = self._loop.call_soon(expire)
+            return
+        for index in indices:
+            if self._ends[index] is None:
+                self._expired.add(index)
+                self._tasks[index].cancel()
+
+    async def _stop(self) -> None:
+        """Cancel what still runs, and wait for its end."""
+        running = [task for task in self._tasks.values() if not task.done()]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
+        # Read, so that asyncio does not report failures that had no more to say.
+        for future in (self._ended, *self._tasks.values()):
+            future.done() and (future.cancelled() or future.exception())

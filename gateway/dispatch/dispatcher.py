@@ -1,0 +1,66 @@
+"""Takes a request that fits a settled route straight through it, and leaves the rest to FastAPI.
+
+FastAPI walks the declarations of a route for every request. What they come to is the same each
+time, so that here it is worked out once. Whatever is unusual (an invalid parameter, overridden
+dependencies, no such path) has had no effect yet when it goes on to FastAPI, which answers it.
+"""
+
+from fastapi import FastAPI
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.dispatch.inputs import Invalid, Values, query_of
+from gateway.dispatch.route import Settled
+from gateway.dispatch.table import Table
+
+
+class Dispatcher:
+    """Pure ASGI middleware, the innermost; `app` is FastAPI's own way."""
+
+    def __init__(self, app: ASGIApp, *, gateway: FastAPI) -> None:
+        self.app = app
+        self._gateway = gateway
+        self._table = Table(gateway.routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection; anything but HTTP passes through."""
+        found = self._find(scope)
+        if found is None:
+            await self.app(scope, receive, send)
+            return
+        settled, values = found
+        request = Request(scope, receive, send)
+        try:
+            response = await settled.answer(request, values)
+        except Exception as error:  # noqa: BLE001 - as FastAPI does, and with its own means
+            await self._failed(error, scope, receive, send)
+        else:
+            await response(scope, receive, send)
+
+    def _find(self, scope: Scope) -> tuple[Settled, Values] | None:
+        """The settled route that a request fits, and what it says; the scope then names it."""
+        if scope["type"] != "http" or scope["root_path"] or self._gateway.dependency_overrides:
+            return None
+        found = self._table.find(scope)
+        if found is None:
+            return None
+        settled, path = found
+        query = query_of(scope["query_string"])
+        try:
+            values = {read: read.value(path, query) for read in settled.inputs}
+        except Invalid:
+            return None
+        scope["path_params"] = path
+        scope["route"] = settled.route
+        scope["endpoint"] = settled.route.endpoint
+        return settled, values
+
+    async def _failed(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the app's own exception handlers answer."""
+
+        async def failing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+            raise error
+
+        handlers = self._gateway.exception_handlers
+        await ExceptionMiddleware(failing, handlers)(scope, receive, send)

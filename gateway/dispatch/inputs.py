@@ -1,0 +1,78 @@
+"""The parameters of a route in its path and its query, read as FastAPI reads them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from fastapi._compat import ModelField, field_annotation_is_scalar
+from fastapi.dependencies.models import Dependant
+from pydantic import Json
+
+Texts = Mapping[str, str]
+Values = dict["Input", Any]
+
+_MISSING: Final = object()
+
+
+class Unsettled(Exception):
+    """FastAPI has to work this route out for each request anew; the text says why."""
+
+
+class Invalid(Exception):
+    """A parameter is missing, or is not what it has to be; FastAPI can say what is wrong."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Input:
+    """One parameter: the name it is passed on by, and the one it has in the path or the query."""
+
+    name: str
+    alias: str
+    in_path: bool
+    field: ModelField
+
+    def value(self, path: Texts, query: Texts) -> Any:  # noqa: ANN401 - the field says the type
+        """What the request says, validated; the default if it says nothing.
+
+        Raises:
+            Invalid: it says something wrong, or nothing where there is no default.
+        """
+        text = (path if self.in_path else query).get(self.alias, _MISSING)
+        if text is _MISSING:
+            if self.field.field_info.is_required():
+                raise Invalid
+            return self.field.get_default()
+        value, errors = self.field.validate(text, {})
+        if errors:
+            raise Invalid
+        return value
+
+
+def inputs_of(dependant: Dependant) -> tuple[Input, ...]:
+    """What a dependant itself reads from the path and the query.
+
+    Raises:
+        Unsettled: one of them is more than one text under one name.
+    """
+    inputs = [*_inputs(dependant.path_params, in_path=True)]
+    inputs += _inputs(dependant.query_params, in_path=False)
+    return tuple(inputs)
+
+
+def query_of(query_string: bytes) -> Texts:
+    """The parameters of a query; of several with one name the last counts."""
+    if not query_string:
+        return {}
+    return dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+
+
+def _inputs(fields: list[ModelField], *, in_path: bool) -> Iterator[Input]:
+    for field in fields:
+        info = field.field_info
+        is_text = field_annotation_is_scalar(info.annotation) and Json not in map(
+            type, info.metadata
+        )
+        if not is_text or info.validate_default or info.validation_alias not in {None, field.alias}:
+            raise Unsettled(f"{field.name} is more than one text under one name")
+        yield Input(field.name, field.alias, in_path, field)

@@ -1,0 +1,178 @@
+"""One request and its answer, as an ASGI app sees them (ASGI 3.0, HTTP message format)."""
+
+import asyncio
+from collections.abc import Callable
+from logging import getLogger
+
+from starlette.types import ASGIApp, Message, Scope
+from uvicorn.server import ServerState
+
+from gateway.edge.head import Fields, Head, head_of
+from gateway.edge.wire import Wire
+
+HIGH_WATER = 65_536
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_FAILED = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+log = getLogger("lockgate.edge")
+
+
+class Cycle:
+    """What has come of a request, and what has left of its answer.
+
+    `on_answered` is called once, when the last of the answer is written.
+    """
+
+    def __init__(
+        self, scope: Scope, wire: Wire, server: ServerState, on_answered: Callable[[], None]
+    ) -> None:
+        self.scope = scope
+        self.keeps_alive = True
+        self.expects_continue = False
+        self.is_answered = self.is_gone = False
+        self._wire = wire
+        self._server = server
+        self._on_answered = on_answered
+        self._task: asyncio.Task[None] | None = None
+        # A body that comes with these means nothing (RFC 9110, 9.3.1): it is read and dropped.
+        self._has_body = scope["method"] not in {"GET", "HEAD"}
+        self._body = bytearray()
+        self._is_whole = not self._has_body
+        self._news: asyncio.Future[None] | None = None
+        self._is_read = False
+        self._head: Head | None = None
+        self._unsent_head = b""
+        self._left = 0
+
+    # What the connection says.
+
+    def start(self, app: ASGIApp, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        """Run the app; who leaves before the answer is whole cancels it."""
+        self._task = loop.create_task(self._run(app))
+        return self._task
+
+    def feed(self, piece: bytes) -> None:
+        """Some more of the body."""
+        if self._has_body and not self.is_answered:
+            self._body += piece
+            if len(self._body) > HIGH_WATER:
+                self._wire.pause_reading()
+            self._tell()
+
+    def end(self) -> None:
+        """The request is whole."""
+        self._is_whole = True
+        self._tell()
+
+    def leave(self) -> None:
+        """The client is gone."""
+        self.is_gone = True
+        self._tell()
+        if self._task is not None and not self.is_answered:
+            self._task.cancel()
+
+    async def _run(self, app: ASGIApp) -> None:
+        try:
+            await app(self.scope, self.receive, self.send)
+        except asyncio.CancelledError:
+            if not self.is_gone:
+                raise
+        except Exception:
+            log.exception("the app failed")
+        if not self.is_answered and not self.is_gone:
+            self._break_off()
+
+    def _break_off(self) -> None:
+        """The app ended without an answer, or with half of one."""
+        if self._head is None:
+            self._wire.write(_FAILED)
+        self.is_answered = True
+        self._wire.close()
+
+    def _tell(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    # What the app says.
+
+    async def receive(self) -> Message:
+        """The next piece of the body; after the last one, the news that nobody listens any more."""
+        if self.expects_continue:
+            self.expects_continue = False
+            if self._head is None and not self.is_gone:
+                self._wire.write(_CONTINUE)
+        while not (self._body or (self._is_whole and not self._is_read)):
+            if self.is_gone or self.is_answered:
+                return {"type": "http.disconnect"}
+            self._wire.resume_reading()
+            self._news = asyncio.get_running_loop().create_future()
+            await self._news
+        piece, self._body = bytes(self._body), bytearray()
+        self._is_read = self._is_whole
+        return {"type": "http.request", "body": piece, "more_body": not self._is_whole}
+
+    async def send(self, message: Message) -> None:
+        """Pass a part of the answer on; waits while the client has much to take.
+
+        Raises:
+            OSError: the client has gone.
+            RuntimeError: the message has no place here.
+        """
+        if self._wire.is_full and not self.is_gone:
+            await self._wire.drained()
+        if self.is_gone:
+            await asyncio.sleep(0)  # the task has been cancelled, and learns it here
+            raise OSError("the client has gone")
+        kind = message["type"]
+        if kind == "http.response.start" and self._head is None:
+            self._begin(message["status"], message.get("headers", ()))
+        elif kind == "http.response.body" and self._head is not None and not self.is_answered:
+            self._continue(message.get("body", b""), more=message.get("more_body", False))
+        else:
+            raise RuntimeError(f"{kind} has no place here")
+
+    def _begin(self, status: int, fields: Fields) -> None:
+        """Keep the head back for the first of the body, which mostly comes at once."""
+        head = self._head = head_of(
+            status,
+            [*self._server.default_headers, *fields],
+            to_head=self.scope["method"] == "HEAD",
+            keeps_alive=self.keeps_alive,
+        )
+        self.keeps_alive = not head.closes
+        self._left = head.length or 0
+        self._unsent_head = head.data
+        asyncio.get_running_loop().call_soon(self._send_head)
+
+    def _send_head(self) -> None:
+        if self._unsent_head and not self.is_gone:
+            self._wire.write(self._unsent_head)
+            self._unsent_head = b""
+
+    def _continue(self, body: bytes, *, more: bool) -> None:
+        data = self._unsent_head + self._framed(body, more=more)
+        self._unsent_head = b""
+        if data:
+            self._wire.write(data)
+        if not more:
+            self._finish()
+
+    def _framed(self, body: bytes, *, more: bool) -> bytes:
+        assert self._head is not None  # noqa: S101 - send has looked
+        if self._head.bodiless:
+            return b""
+        if self._head.length is not None:
+            self._left -= len(body)
+            if self._left < 0 or (self._left and not more):
+                raise RuntimeError("the body is not as long as its Content-Length says")
+            return body
+        chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+        return chunk if more else chunk + b"0\r\n\r\n"
+
+    def _finish(self) -> None:
+        self.is_answered = True
+        self._tell()
+        if not self.keeps_alive:
+            self._wire.close()
+        self._on_answered()

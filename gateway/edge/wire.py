@@ -1,0 +1,72 @@
+"""The sending side of one connection, with its back-pressure."""
+
+import asyncio
+
+
+class Wire:
+    """Writes to a transport; who has much to send waits until the client has taken some."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._reading = True
+        self._resumed: asyncio.Future[None] | None = None
+
+    @property
+    def is_closing(self) -> bool:
+        """Nothing more can be said on it."""
+        return self._transport.is_closing()
+
+    @property
+    def is_full(self) -> bool:
+        """The client has much to take yet."""
+        return self._resumed is not None
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the client has not taken."""
+        return self._transport.get_write_buffer_size()
+
+    def write(self, data: bytes) -> None:
+        """Send, as soon as the client takes it."""
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """End the connection when everything written has left."""
+        self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._transport.abort()
+
+    def pause_reading(self) -> None:
+        """Leave what the client sends in the kernel."""
+        if self._reading:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if not self._reading:
+            self._reading = True
+            self._transport.resume_reading()
+
+    @property
+    def is_reading(self) -> bool:
+        """What the client sends is read."""
+        return self._reading
+
+    def fill(self) -> None:
+        """The transport has too much to send."""
+        if self._resumed is None:
+            self._resumed = asyncio.get_running_loop().create_future()
+
+    def drain(self) -> None:
+        """The transport has little to send, or nobody to send it to."""
+        resumed, self._resumed = self._resumed, None
+        if resumed is not None and not resumed.done():
+            resumed.set_result(None)
+
+    async def drained(self) -> None:
+        """Wait until there is room."""
+        while self._resumed is not None:
+            await asyncio.shield(self._resumed)
