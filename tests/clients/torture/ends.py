@@ -16,7 +16,7 @@ from tests.clients.torture.case import (
 from tests.clients.torture.chunks import CHUNKED
 from tests.clients.torture.host import settled
 
-_SHORT = Asked(patience=0.03)
+_SHORT = Asked(patience=0.01)
 _CHUNK_BY_CHUNK = CHUNKED + b"2\r\nhe\r\n3\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n"
 _PLACES = {
     "before the status line": b"",

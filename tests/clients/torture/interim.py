@@ -56,5 +56,5 @@ INTERIM: tuple[Case, ...] = (
     case("half of one", _interim(103)[:-4], REFUSED, then=close),
     case("one and no answer", _interim(103), REFUSED, then=close),
     case("one and a reset", _interim(103), BROKEN, then=reset),
-    case("one and silence", _interim(103), LATE, asked=Asked(patience=0.03)),
+    case("one and silence", _interim(103), LATE, asked=Asked(patience=0.01)),
 )

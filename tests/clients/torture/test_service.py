@@ -46,7 +46,7 @@ CHOSEN = [case for case in CASES.values() if put_by_get(case)]
 
 
 async def _raised(case: Case) -> type[UpstreamError] | None:
-    timeout = 0.03 if case.ours == LATE else 5.0
+    timeout = 0.02 if case.ours == LATE else 5.0
     async with (
         scripted(Host(case)) as server,
         Tortured(server.url, timeout=timeout, transport=Transport()) as client,
