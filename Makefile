@@ -42,8 +42,8 @@ fix: $(STAMP) ## Format, and mend what the linter can
 docs: $(STAMP) ## Write docs/reference anew from the code
 	@$(BIN)/python -m tests.docs.reference
 
-bench: $(STAMP) ## Measure (ratios in one run; never part of the tests)
-	@$(BIN)/python -m pytest -m bench -s --timeout 600
+bench: $(STAMP) ## Measure Lockgate beside its peers, and write docs/benchmarks.md
+	@$(BIN)/python -m tests.bench
 
 lock: ## Resolve the newest stable versions into the lock files
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet uv
@@ -52,4 +52,4 @@ lock: ## Resolve the newest stable versions into the lock files
 	@rm -rf $(VENV)-lock
 
 clean: ## Remove .venv and every cache
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .bench_cache

@@ -56,3 +56,9 @@ def story(found: Mapping[str, Any]) -> Iterator[Bar]:
         yield Bar("one client, Lockgate, p50 ms", lockgate["alone"]["p50"], 210)
         yield Bar("50 clients at once, Lockgate, p50 ms", lockgate["together"]["p50"], 215)
         yield Bar("50 clients at once, Lockgate, p99 ms", lockgate["together"]["p99"], 300)
+
+
+def soak(found: Mapping[str, Any]) -> Iterator[Bar]:
+    """What it holds after the warm-up."""
+    yield Bar("memory, MB per 10 minutes", found["slope_mb_per_10_minutes"], 1)
+    yield Bar("requests of the soak not answered 200", found["errors"], 0)

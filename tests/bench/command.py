@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.bench import page, pinning, results
 from tests.bench.contenders import CONTENDERS
+from tests.bench.load import LoadFailed
 from tests.bench.place import RESULTS
 from tests.bench.plan import Plan, say
 from tests.bench.provenance import provenance
@@ -14,25 +15,34 @@ from tests.bench.sections import SECTIONS
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the sections asked for; 0, whatever they find."""
+    """Run the sections asked for; 1 if one of them could not be measured, whatever they find."""
     options = parser().parse_args(words)
     plan = _plan(options)
     chosen = options.only or [name for name, section in SECTIONS.items() if section.by_default]
     os.sched_setaffinity(0, pinning.REST)
-    found = {}
-    if not options.page:
-        source = provenance(_command(options))
-        found = {name: source | {"found": SECTIONS[name].run(plan)} for name in chosen}
-    for name, section in found.items():
-        for bar in SECTIONS[name].bars(section["found"]):
-            say(str(bar))
-    if options.json:
-        results.write(options.json, found)
-    if plan.whole:
-        kept = results.read(RESULTS) | found
-        results.write(RESULTS, kept)
+    if options.page:
         page.write(results.read(RESULTS))
-    return 0
+        return 0
+    failed = [name for name in chosen if not _measured(name, plan, options)]
+    return int(bool(failed))
+
+
+def _measured(name: str, plan: Plan, options: argparse.Namespace) -> bool:
+    """Run one section and keep at once what it finds; whether it could be measured."""
+    section, source = SECTIONS[name], provenance(_command(options))
+    try:
+        found = section.run(plan)
+    except LoadFailed as failure:
+        say(f"{name}: not measured. {failure}")
+        return False
+    for bar in section.bars(found):
+        say(f"  {bar}")
+    measured = {name: source | {"found": found}}
+    if options.json:
+        results.add(options.json, measured)
+    if plan.whole:
+        page.write(results.add(RESULTS, measured))
+    return True
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     add("--seconds", type=float, default=5.0, help="how long each of them measures (5)")
     add("--minutes", type=float, default=30.0, help="how long soak runs (30)")
     add("--quick", action="store_true", help="short windows: to see that it works")
-    add("--json", type=Path, metavar="FILE", help="write what this run found there too")
+    add("--json", type=Path, metavar="FILE", help="keep what this run finds there too")
     add("--page", action="store_true", help="measure nothing, write the page anew")
     return found
 

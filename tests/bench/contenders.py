@@ -99,7 +99,7 @@ def _lockgate(surroundings: Surroundings, port: int) -> Command:
 
 def _usual(surroundings: Surroundings, port: int) -> Command:
     words = [
-        str(python_environment("usual") / "uvicorn"), "app:app", "--host", "127.0.0.1",
+        str(python_environment("usual")), "-m", "uvicorn", "app:app", "--host", "127.0.0.1",
         "--port", str(port), "--loop", "uvloop", "--http", "httptools",
     ]  # fmt: skip
     return Command(words, surroundings.environment(), PEERS / "usual")
@@ -107,7 +107,7 @@ def _usual(surroundings: Surroundings, port: int) -> Command:
 
 def _django(surroundings: Surroundings, port: int) -> Command:
     words = [
-        str(python_environment("django") / "gunicorn"), "wsgi", "--bind", f"127.0.0.1:{port}",
+        str(python_environment("django")), "-m", "gunicorn", "wsgi", "--bind", f"127.0.0.1:{port}",
         "--workers", str(GUNICORN_WORKERS), "--access-logfile", "-",
     ]  # fmt: skip
     return Command(words, surroundings.environment(), PEERS / "django")

@@ -11,18 +11,19 @@ PEERS = HERE / "peers"
 
 
 def python_environment(peer: str) -> Path:
-    """The folder with the executables of a Python peer; hashes are checked."""
+    """The Python of a peer, with all that it needs; hashes are checked."""
     lock, folder = PEERS / peer / "requirements.lock", built("environments", peer)
+    python = folder / "bin" / "python"
     if _is_new(folder / ".installed", lock):
         print(f"installing {peer}'s dependencies from {lock.name} ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         subprocess.run(
-            [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq",
+            [str(python), "-m", "pip", "install", "-qq",
              "--disable-pip-version-check", "--require-hashes", "--requirement", str(lock)],
             check=True,
         )  # fmt: skip
         (folder / ".installed").write_bytes(lock.read_bytes())
-    return folder / "bin"
+    return python
 
 
 def node_environment(peer: str) -> Path:

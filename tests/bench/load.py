@@ -47,12 +47,27 @@ class Measured:
     first: Latency | None = None
 
 
+class LoadFailed(Exception):
+    """What was measured did not answer as it should, so that its figures mean nothing."""
+
+
 Edge = Callable[[], None]
 """Called when the measured window opens, and again when it closes."""
 
 
 def nothing() -> None:
     """An edge at which nothing is read."""
+
+
+def all_answered(measured: Measured, who: str) -> Measured:
+    """The same, if every answer was a 200.
+
+    Raises:
+        LoadFailed: there was another, or none at all.
+    """
+    if measured.errors or not measured.requests:
+        raise LoadFailed(f"{who}: {dict(measured.statuses) or 'nothing answered'}")
+    return measured
 
 
 def closed(
@@ -95,7 +110,7 @@ def _run(
                 if said in {"measuring\n", "measured\n"}:
                     edge()
             if process.wait(seconds + _GRACE_SECONDS):
-                raise RuntimeError(f"the load on port {target.port} ended early")
+                raise LoadFailed(f"the load on port {target.port} ended early")
         finally:
             process.kill()
     return _measured(json.loads(said))

@@ -12,7 +12,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 
 def built(*names: str) -> Path:
     """A path in the folder for what is built or installed here; git does not see it."""
-    top = ROOT / ".bench"
+    top = ROOT / ".bench_cache"
     if not top.is_dir():
         top.mkdir()
         (top / ".gitignore").write_text("*\n")

@@ -19,7 +19,8 @@ class Plan:
     @property
     def whole(self) -> bool:
         """Whether nobody is left out and nothing is shortened."""
-        return not self.quick and set(self.contenders) == set(CONTENDERS) and self.rounds >= 3
+        everybody = set(self.contenders) == set(CONTENDERS)
+        return everybody and not self.quick and self.rounds >= 3 and self.minutes >= 30
 
     def of(self, names: Sequence[str]) -> list[Contender]:
         """Those of these that take part, in this order."""

@@ -9,13 +9,16 @@ Results = dict[str, Any]
 
 def read(path: Path) -> Results:
     """What is there; nothing if nothing is."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    found: Results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return found
 
 
-def write(path: Path, results: Results) -> None:
-    """Write it, figures rounded to what they are worth: four digits."""
+def add(path: Path, measured: Results) -> Results:
+    """Lay sections over those that are there, figures rounded to the four digits they are worth."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_rounded(results), indent=1) + "\n", encoding="utf-8")
+    kept: Results = read(path) | _rounded(measured)
+    path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    return kept
 
 
 def _rounded(value: Any) -> Any:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tests.bench.contenders import Running, serving
-from tests.bench.load import Measured, bursts
+from tests.bench.load import Measured, all_answered, bursts
 from tests.bench.plan import Plan, say
 from tests.bench.stage import Stage, stage
 
@@ -32,8 +32,7 @@ def _tell(running: Running, around: Stage, plan: Plan) -> dict[str, Any]:
     alone = bursts(target, clients=1, rounds=3 if plan.quick else ALONE_ROUNDS)
     together = bursts(target, clients=CLIENTS, rounds=rounds)
     for measured in (alone, together):
-        if measured.errors:
-            raise RuntimeError(f"{name} failed: {measured.statuses}")
+        all_answered(measured, name)
     say(f"  {name:11} one client {_shown(alone)}; {CLIENTS} at once {_shown(together)}")
     return {"rounds": rounds, "alone": asdict(alone.latency), "together": _with_first(together)}
 

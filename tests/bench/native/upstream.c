@@ -99,7 +99,7 @@ static void hang_up(int fd)
     close(fd);
 }
 
-/* Answers are small and few are in flight on a connection, so that a full buffer means a stuck reader. */
+/* Answers are small and few are in flight on a connection: a full buffer means a stuck reader. */
 static void answer(int fd)
 {
     Service *service = &services[connections[fd]->service];
