@@ -1,6 +1,7 @@
 """The composition root: what Lockgate is made of, in the order in which a request meets it."""
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from config.settings import Settings
 from gateway import composites, documentation, health, problems
@@ -14,7 +15,28 @@ from gateway.telemetry.access import AccessLog
 from gateway.upstreams import Transports
 
 
-def create_app(settings: Settings, *, transports: Transports | None = None) -> FastAPI:
+class Gateway(FastAPI):
+    """FastAPI behind the gateway's own layers, which a request meets in the order of `layers`."""
+
+    def layers(self, within: ASGIApp) -> ASGIApp:
+        """What is around FastAPI, the innermost first."""
+        server = self.state.settings.server
+        within = Dispatcher(within, gateway=self)
+        for kind, arguments, keywords in reversed(self.user_middleware):
+            within = kind(within, *arguments, **keywords)
+        within = BodyLimit(within, at_most=server.max_body_bytes)
+        within = Admission(within, at_once=server.max_in_flight, spared=health.PATHS)
+        return AccessLog(within)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Put the layers around FastAPI's own stack, which only unsettled requests see."""
+        added, self.user_middleware = self.user_middleware, []
+        fastapi = super().build_middleware_stack()
+        self.user_middleware = added
+        return self.layers(fastapi)
+
+
+def create_app(settings: Settings, *, transports: Transports | None = None) -> Gateway:
     """Build the public gateway.
 
     `transports` stand in for the network, by the name of the service: the seam for tests.
@@ -22,7 +44,7 @@ def create_app(settings: Settings, *, transports: Transports | None = None) -> F
     Raises:
         UnguardedRoute: a route says nothing about who may call it.
     """
-    app = FastAPI(
+    app = Gateway(
         title="Lockgate",
         description="One request, one screen: an API gateway and backend for frontends.",
         lifespan=lifespan(settings, transports or {}),
@@ -34,11 +56,6 @@ def create_app(settings: Settings, *, transports: Transports | None = None) -> F
     app.state.settings = settings
     app.state.resources = Resources()
 
-    # The last one added is the first that a request meets.
-    app.add_middleware(Dispatcher, gateway=app)
-    app.add_middleware(BodyLimit, at_most=settings.server.max_body_bytes)
-    app.add_middleware(Admission, at_once=settings.server.max_in_flight, spared=health.PATHS)
-    app.add_middleware(AccessLog)
     problems.install(app)
 
     app.include_router(health.router)

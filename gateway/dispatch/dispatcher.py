@@ -8,6 +8,7 @@ dependencies, no such path) has had no effect yet when it goes on to FastAPI, wh
 from fastapi import FastAPI
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.dispatch.inputs import Invalid, Values, query_of
@@ -32,11 +33,16 @@ class Dispatcher:
         settled, values = found
         request = Request(scope, receive, send)
         try:
-            response = await settled.answer(request, values)
+            result = await settled.result(request, values)
         except Exception as error:  # noqa: BLE001 - as FastAPI does, and with its own means
             await self._failed(error, scope, receive, send)
-        else:
-            await response(scope, receive, send)
+            return
+        if isinstance(result, Response):
+            await result(scope, receive, send)
+            return
+        headers = [(b"content-length", b"%d" % len(result)), (b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": settled.status, "headers": headers})
+        await send({"type": "http.response.body", "body": result})
 
     def _find(self, scope: Scope) -> tuple[Settled, Values] | None:
         """The settled route that a request fits, and what it says; the scope then names it."""

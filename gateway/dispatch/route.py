@@ -20,6 +20,7 @@ class Settled:
     route: RouteContext
     steps: Sequence[Step]
     inputs: Sequence[Input]
+    status: int
 
     @classmethod
     def of(cls, route: RouteContext) -> "Settled":
@@ -33,22 +34,24 @@ class Settled:
         if not _answers_plainly(route):
             raise Unsettled("its answer is not simply a model as JSON")
         steps = steps_of(route.dependant)
-        return cls(route, steps, [read for step in steps for read in step.inputs])
+        inputs = [read for step in steps for read in step.inputs]
+        return cls(route, steps, inputs, route.status_code or 200)
 
-    async def answer(self, request: Request, values: Values) -> Response:
-        """Take the steps; raises whatever one of them raises."""
+    async def result(self, request: Request, values: Values) -> Response | bytes:
+        """Take the steps: what the endpoint gives, as JSON if it is no response already.
+
+        Raises whatever one of the steps raises.
+        """
         results: list[Any] = []
         for step in self.steps:
             results.append(await step.call(**step.arguments(request, values, results)))
-        return await self._response(results[-1])
-
-    async def _response(self, content: object) -> Response:
+        content = results[-1]
         if isinstance(content, Response):
             return content
-        body = await serialize_response(
+        body: bytes = await serialize_response(
             field=self.route.response_field, response_content=content, dump_json=True
         )
-        return Response(body, self.route.status_code or 200, media_type="application/json")
+        return body
 
 
 def _answers_plainly(route: RouteContext) -> bool:

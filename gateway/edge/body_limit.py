@@ -8,6 +8,8 @@ from gateway.errors import ContentTooLarge
 from gateway.exchange import Exchange
 from gateway.problems import problem_of
 
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+
 
 class BodyLimit:
     """Pure ASGI middleware: a body of more than `at_most` bytes is answered 413."""
@@ -18,7 +20,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; anything but HTTP passes through."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not _announces_body(scope):
             await self.app(scope, receive, send)
             return
         body = _Body(receive, send, self.at_most)
@@ -56,6 +58,14 @@ class _Body:
             return
         self.answered = True
         await self._send(message)
+
+
+def _announces_body(scope: Scope) -> bool:
+    """Whether one follows the head (RFC 9112, 6)."""
+    for name, _ in scope["headers"]:  # noqa: SIM110 - a generator costs more than the search
+        if name in _FRAMING:
+            return True
+    return False
 
 
 def _declared_length(scope: Scope) -> int:

@@ -5,7 +5,7 @@ It is also where a failure nobody foresaw becomes a 500 that says nothing but th
 
 import re
 from logging import ERROR, getLogger
-from secrets import token_hex
+from random import getrandbits
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clients.forwarded import forwarding
 from gateway.exchange import Exchange
 from gateway.problems import internal_error
-from gateway.telemetry.log import Fact, event
+from gateway.telemetry.formats import Fact
+from gateway.telemetry.log import event
 
 log = getLogger("lockgate.access")
 
@@ -83,7 +84,7 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == REQUEST_ID and _GIVEN_ID.fullmatch(value):
             return str(value, "ascii")
-    return token_hex(16)
+    return f"{getrandbits(128):032x}"
 
 
 def _log_line(scope: Scope, exchange: Exchange, answer: _Answer, seconds: float) -> None:

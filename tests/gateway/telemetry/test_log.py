@@ -1,13 +1,16 @@
 """The log: one event a line, as JSON or as text, never in the way of a request."""
 
+import io
 import json
 import logging
-from logging.handlers import QueueListener
+import sys
+import threading
+import time
 
 import pytest
 
 from config.settings import Log
-from gateway.telemetry import log as log_module
+from gateway.telemetry import writer
 from gateway.telemetry.log import event, logging_to_stderr
 
 logger = logging.getLogger("lockgate.test")
@@ -52,13 +55,36 @@ def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == ""
 
 
-def test_a_full_queue_costs_lines_and_says_how_many(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(log_module, "QUEUE_LENGTH", 1)
-    monkeypatch.setattr(QueueListener, "start", lambda self: None)
-    monkeypatch.setattr(QueueListener, "stop", lambda self: None)
+class Stuck(io.StringIO):
+    """A reader of the log that takes nothing until it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.go.wait(10)
+        return super().write(text)
+
+
+def test_a_stuck_reader_costs_lines_and_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = Stuck()
+    monkeypatch.setattr(sys, "stderr", reader)
+    monkeypatch.setattr(writer, "MOST_WAITING", 2)
     with logging_to_stderr(Log()):
-        for _ in range(3):
+        for _ in range(30):
             event(logger, "request.ended")
-    assert "2 log lines were dropped" in capsys.readouterr().err
+        reader.go.set()
+    *lines, last = reader.getvalue().splitlines()
+    assert last == f"{30 - len(lines)} log lines were dropped"
+    assert 2 <= len(lines) <= 4
+
+
+def test_lines_are_written_while_the_log_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    ends_at = time.monotonic() + 10
+    with logging_to_stderr(Log()):
+        event(logger, "request.ended")
+        while not (said := capsys.readouterr().err):
+            assert time.monotonic() < ends_at
+            time.sleep(0.01)
+    assert json.loads(said)["event"] == "request.ended"
