@@ -13,6 +13,7 @@ from clients.query import Params, query
 from clients.request import Request
 
 _METHOD = re.compile(r"(?!CONNECT$)[A-Z]+(-[A-Z]+)*")
+_MEANS_A_BODY = frozenset({"POST", "PUT", "PATCH"})
 _LONGEST_TARGET = 65_536
 
 
@@ -49,15 +50,26 @@ class Call(NamedTuple):
         target = fill(self.path, self.segments) + query(self.params)
         if len(target) > _LONGEST_TARGET:
             raise ValueError(f"{self.operation}: its values are too long")
-        if self.headers is None and self.json is None and self.content is None:
+        if (
+            method not in _MEANS_A_BODY
+            and self.headers is None
+            and self.content is None
+            and self.json is None
+        ):
             return Request(method, target, sent().lines)
-        body, described = self._body()
-        own = {**described, **checked(self.headers or {})}
-        return Request(method, target, sent().with_own(own), body)
+        body = self._body()
+        return Request(method, target, sent().with_own(self._described(body)), body)
 
-    def _body(self) -> tuple[bytes, dict[str, str]]:
+    def _body(self) -> bytes:
         if self.json is None:
-            return self.content or b"", {}
+            return self.content or b""
         if self.content is not None:
             raise ValueError(f"{self.operation}: json and content exclude each other")
-        return to_json(self.json), {"content-type": "application/json"}
+        return to_json(self.json)
+
+    def _described(self, body: bytes) -> dict[str, str]:
+        """The call's own fields, and those its body needs (RFC 9110, 8.6)."""
+        own = {} if self.json is None else {"content-type": "application/json"}
+        if body or self.method in _MEANS_A_BODY:
+            own["content-length"] = str(len(body))
+        return own | checked(self.headers or {})

@@ -8,6 +8,7 @@ import httpx
 from clients.address import Address
 from clients.reply import Reply
 from clients.request import Request
+from clients.response_parser import noted
 
 
 class Bounds(NamedTuple):
@@ -51,8 +52,8 @@ class Channel:
         )
 
     async def _read(self, response: httpx.Response) -> Reply:
-        status, fields = response.status_code, response.headers.raw
-        wanted = Reply.of(status, fields).wanted(self._bounds.max_body_bytes)
+        status, fields = response.status_code, noted(response.headers.raw)
+        wanted = Reply(status, fields).wanted(self._bounds.max_body_bytes)
         # The stream itself: unlike `aiter_raw` it also gives what a mock has read already.
         stream = cast("httpx.AsyncByteStream", response.stream)
         body = bytearray()
@@ -62,5 +63,5 @@ class Channel:
                 if len(body) > wanted:
                     break
         except httpx.RequestError as exc:
-            return Reply.of(status, fields, bytes(body), exc)
-        return Reply.of(status, fields, bytes(body))
+            return Reply(status, fields, bytes(body), exc)
+        return Reply(status, fields, bytes(body))

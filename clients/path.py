@@ -39,9 +39,7 @@ def _names(template: str) -> frozenset[str]:
 
 
 def _quoted(template: str, value: str | int) -> str:
-    if type(value) is int:
-        return str(value)
-    quoted = quote(str(value), safe="")
-    if not quoted:
+    text = str(value)
+    if not text:
         raise ValueError(f"{template}: a value is empty")
-    return quoted
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")

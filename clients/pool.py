@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 
 from clients.connection import Connection
-from clients.waits import expire
+from clients.waits import Until, expire
 
 Connect = Callable[[Callable[[Connection], None], float | None], Awaitable[Connection]]
 
@@ -46,6 +46,10 @@ class Pool:
                 return connection
             self.release(connection)
         return None
+
+    def until(self, seconds: float, connect_timeout: float) -> Until:
+        """So many seconds from now, whatever they are spent on."""
+        return Until(self._loop, seconds, connect_timeout)
 
     async def acquire(
         self, *, fresh: bool, pool_timeout: float | None, connect_timeout: float | None

@@ -10,7 +10,6 @@ from clients.request import Request
 from clients.response_parser import Head
 from clients.sending import send
 from clients.transport import Transport
-from clients.waits import Until
 
 
 class PooledChannel(Channel):
@@ -24,19 +23,19 @@ class PooledChannel(Channel):
     async def fetch(self, request: Request, seconds: float) -> Reply:
         """Send a request and read its answer, all of it within so many seconds."""
         pool = self._pool(self._address.origin)
-        waits = Until(seconds, self._bounds.connect_timeout)
+        waits = pool.until(seconds, self._bounds.connect_timeout)
         connection, head = await send(pool, self._message(request), waits, bound=self._bound)
         body, cut = connection.take(), connection.cut
         pool.release(connection)
-        return Reply.of(head.status, head.fields, body, cut)
+        return Reply(head.status, head.noted, body, cut)
 
     def _message(self, request: Request) -> Message:
         method, target, lines, body = request
-        head = f"{method} {self._address.path}{target} {self._start}{request.length}{lines}\r\n"
+        head = f"{method} {self._address.path}{target} {self._start}{lines}\r\n"
         return Message(head.encode("ascii"), body, method == "HEAD", method in IDEMPOTENT)
 
     def _bound(self, head: Head) -> int:
-        return Reply.of(head.status, head.fields).wanted(self._bounds.max_body_bytes)
+        return Reply(head.status, head.noted).wanted(self._bounds.max_body_bytes)
 
 
 def channel_over(transport: httpx.AsyncBaseTransport, address: Address, bounds: Bounds) -> Channel:

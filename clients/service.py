@@ -135,4 +135,4 @@ class ServiceClient(Verbs):
             raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")
         if reply.cut is not None:
             raise reply.cut
-        return decode(into, reply.content_type, reply.body)
+        return decode(into, reply.text(b"content-type"), reply.body)

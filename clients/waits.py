@@ -51,9 +51,9 @@ class Until:
 
     __slots__ = ("_connect", "_ends_at", "_loop")
 
-    def __init__(self, seconds: float, connect: float) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._ends_at = self._loop.time() + seconds
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, connect: float) -> None:
+        self._loop = loop
+        self._ends_at = loop.time() + seconds
         self._connect = connect
 
     @property
