@@ -3,9 +3,10 @@
 `count.lua` keeps the same accounts in Redis; both decide alike, and a test holds them to it.
 """
 
-from typing import NamedTuple, Protocol, Self
+from typing import NamedTuple, Protocol
 
 from config.rate import RateLimit
+from gateway.limits.per_policy import per_policy
 
 MICROSECONDS = 1_000_000
 
@@ -17,10 +18,11 @@ class Terms(NamedTuple):
     window: int
     burst: int
 
-    @classmethod
-    def of(cls, policy: RateLimit) -> Self:
-        """The numbers of `policy`."""
-        return cls(policy.rate.quota, policy.rate.window * MICROSECONDS, policy.burst or 0)
+
+@per_policy
+def terms_of(policy: RateLimit) -> Terms:
+    """The numbers of `policy`."""
+    return Terms(policy.rate.quota, policy.rate.window * MICROSECONDS, policy.burst or 0)
 
 
 class Account(Protocol):

@@ -3,10 +3,11 @@
 Both are structured-field lists of strings (RFC 9651). A policy's name needs no escaping.
 """
 
-from collections.abc import Sequence
 from math import ceil
 
+from config.rate import RateLimit
 from gateway.limits.limiter import Standing, Verdict
+from gateway.limits.per_policy import per_policy
 
 Fields = list[tuple[str, str]]
 
@@ -16,25 +17,23 @@ def rate_limit_fields(verdict: Verdict) -> Fields:
 
     On a refusal no `t` may be later than `Retry-After`: such a `t` is left out.
     """
-    shown = [standing for standing in verdict.standings if not standing.policy.shadow]
-    if not shown:
-        return []
     latest = None if verdict.admitted else max(1, ceil(verdict.retry_after))
-    return [
-        ("RateLimit-Policy", ", ".join(map(_policy, shown))),
-        ("RateLimit", ", ".join(_limits(shown, latest))),
-    ]
+    policies, limits = [], []
+    for standing in verdict.standings:
+        if not standing.policy.shadow:
+            policies.append(_policy(standing.policy))
+            limits.append(_limit(standing, latest))
+    if not limits:
+        return []
+    return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(limits))]
 
 
-def _policy(standing: Standing) -> str:
-    policy = standing.policy
+@per_policy
+def _policy(policy: RateLimit) -> str:
     return f'"{policy.name}";q={policy.rate.quota};w={policy.rate.window}'
 
 
-def _limits(standings: Sequence[Standing], latest: int | None) -> list[str]:
-    texts = []
-    for standing in standings:
-        reset = ceil(standing.reset)
-        until = "" if latest is not None and reset > latest else f";t={reset}"
-        texts.append(f'"{standing.policy.name}";r={standing.remaining}{until}')
-    return texts
+def _limit(standing: Standing, latest: int | None) -> str:
+    reset = ceil(standing.reset)
+    until = "" if latest is not None and reset > latest else f";t={reset}"
+    return f'"{standing.policy.name}";r={standing.remaining}{until}'

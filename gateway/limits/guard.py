@@ -31,7 +31,13 @@ class Limited:
             QuotaExceeded: over a limit.
             CountersUnavailable: it cannot be counted, and a policy says `deny`.
         """
-        charges = [Charge(p, key(p, await _partition(p, connection))) for p in self.policies]
+        charges = []
+        for policy in self.policies:
+            if policy.per == "address":
+                partition = _address_partition(connection)
+            else:
+                partition = caller_partition(policy, await authenticate(connection))
+            charges.append(Charge(policy, key(policy, partition)))
         limiter: Limiter = connection.app.state.resources.get(Limiter)
         verdict = await limiter.check(charges)
         _report(verdict, Exchange.of(connection.scope))
@@ -55,11 +61,9 @@ def limited(*policies: RateLimit) -> Dependency:
     return dependency
 
 
-async def _partition(policy: RateLimit, connection: HTTPConnection) -> str:
-    if policy.per == "address":
-        trusted = connection.app.state.settings.server.trusted_proxies
-        return f"address:{counted_as(client_address(connection, trusted))}"
-    return caller_partition(policy, await authenticate(connection))
+def _address_partition(connection: HTTPConnection) -> str:
+    trusted = connection.app.state.settings.server.trusted_proxies
+    return f"address:{counted_as(client_address(connection, trusted))}"
 
 
 def _report(verdict: Verdict, exchange: Exchange) -> None:
@@ -69,6 +73,6 @@ def _report(verdict: Verdict, exchange: Exchange) -> None:
         exchange.facts["limits"] = verdict.degraded
     if verdict.refused_by:
         exchange.facts["refused_by"] = ",".join(verdict.refused_by)
-    over = [s.policy.name for s in verdict.standings if s.policy.shadow and s.retry_after]
+    over = [s.policy.name for s in verdict.standings if s.retry_after and s.policy.shadow]
     if over:
         exchange.facts["shadow_refused_by"] = ",".join(over)

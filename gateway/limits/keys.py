@@ -3,12 +3,14 @@
 `lockgate:{user:9f2c...}:dashboards` - the part in braces is the Redis Cluster hash tag.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from config.rate import RateLimit
 from gateway.auth.principal import Principal
 
 _DIGEST_BYTES = 16
+_CALLERS = 8_192
 
 
 def key(policy: RateLimit, partition: str) -> str:
@@ -29,7 +31,12 @@ def caller_partition(policy: RateLimit, principal: Principal) -> str:
         kind, value = "service", principal.service
     elif policy.per == "tenant" and principal.tenant:
         kind, value = "tenant", principal.tenant
-    return f"{kind}:{digest(principal.issuer, value)}"
+    return _partition(kind, principal.issuer, value)
+
+
+@lru_cache(maxsize=_CALLERS)
+def _partition(kind: str, issuer: str, value: str) -> str:
+    return f"{kind}:{digest(issuer, value)}"
 
 
 def digest(*values: str) -> str:

@@ -4,12 +4,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from gateway.limits.account import MICROSECONDS, Account, Terms
+from gateway.limits.account import MICROSECONDS, Account, Terms, terms_of
 from gateway.limits.limiter import Charge, Limiter, Standing, Verdict
 from gateway.limits.steady import SteadyAccount
 from gateway.limits.window import WindowAccount
 
-Entry = tuple[Charge, Account, Terms]
+Entry = tuple[Charge, Account, Terms, int]
 
 
 def monotonic() -> int:
@@ -28,6 +28,7 @@ class MemoryLimiter(Limiter):
         self._capacity = keys
         self._clock = clock
         self._held = 0
+        self._sweep_at = 0  # no account that a sweep would look at is idle earlier
         # Accounts by their window, each least recently used first: the idle are at the front.
         self._by_window: dict[int, OrderedDict[str, Account]] = {}
 
@@ -37,20 +38,29 @@ class MemoryLimiter(Limiter):
 
     def decide(self, charges: Sequence[Charge]) -> Verdict:
         """`check` without the await: nothing here waits."""
-        now = self._clock()
-        self._sweep(now)
-        entries = [self._entry(charge) for charge in charges]
-        waits = [account.wait(now, terms, charge.cost) for charge, account, terms in entries]
-        timed = list(zip(entries, waits, strict=True))
-        if all(charge.policy.shadow or not wait for (charge, _, _), wait in timed):
-            _debit(entries, now)
-        return Verdict.of([_standing(entry, now, wait) for entry, wait in timed])
+        now = self._swept()
+        entries, admitted = [], True
+        for charge in charges:
+            terms = terms_of(charge.policy)
+            account = self._account(charge.key, terms)
+            wait = account.wait(now, terms, charge.cost)
+            if wait and not charge.policy.shadow:
+                admitted = False
+            entries.append((charge, account, terms, wait))
+        if admitted:
+            for charge, account, terms, _ in entries:
+                if charge.cost:
+                    account.charge(now, terms, charge.cost)
+        return Verdict.of([_standing(entry, now) for entry in entries])
 
     def record(self, charges: Sequence[Charge]) -> None:
         """Write down what was admitted elsewhere, whether it fits here or not."""
-        now = self._clock()
-        self._sweep(now)
-        _debit([self._entry(charge) for charge in charges], now)
+        now = self._swept()
+        for charge in charges:
+            terms = terms_of(charge.policy)
+            account = self._account(charge.key, terms)
+            if charge.cost:
+                account.charge(now, terms, charge.cost)
 
     def clear(self) -> None:
         """Forget every account."""
@@ -61,27 +71,23 @@ class MemoryLimiter(Limiter):
         """How many keys are held."""
         return {"status": "ok", "counters": "embedded", "keys": self._held}
 
-    def _entry(self, charge: Charge) -> Entry:
-        terms = Terms.of(charge.policy)
-        return charge, self._account(charge.key, terms), terms
-
     def _account(self, key: str, terms: Terms) -> Account:
         accounts = self._by_window.get(terms.window)
-        if accounts is None:
-            accounts = self._by_window[terms.window] = OrderedDict()
-        account = accounts.get(key)
         kind = SteadyAccount if terms.burst else WindowAccount
-        if isinstance(account, kind):
+        account = accounts.get(key) if accounts else None
+        if accounts and type(account) is kind:
             accounts.move_to_end(key)
             return account
         account = self._moved(key)
-        if not isinstance(account, kind):
-            account = kind()
+        return self._hold(key, account if isinstance(account, kind) else kind(), terms.window)
+
+    def _hold(self, key: str, account: Account, window: int) -> Account:
         if self._held >= self._capacity:
             min(filter(None, self._by_window.values()), key=_last_charged).popitem(last=False)
             self._held -= 1
-        accounts[key] = account
+        self._by_window.setdefault(window, OrderedDict())[key] = account
         self._held += 1
+        self._sweep_at = 0
         return account
 
     def _moved(self, key: str) -> Account | None:
@@ -92,6 +98,13 @@ class MemoryLimiter(Limiter):
                 return accounts.pop(key)
         return None
 
+    def _swept(self) -> int:
+        """The time, with the idle gone that one can find at once."""
+        now = self._clock()
+        if now >= self._sweep_at:
+            self._sweep(now)
+        return now
+
     def _sweep(self, now: int) -> None:
         """Drop accounts with nothing left in them, at most two per window each time."""
         for accounts in self._by_window.values():
@@ -99,6 +112,8 @@ class MemoryLimiter(Limiter):
                 if accounts and _oldest(accounts).idle_at <= now:
                     accounts.popitem(last=False)
                     self._held -= 1
+        used = filter(None, self._by_window.values())
+        self._sweep_at = min((_oldest(accounts).idle_at for accounts in used), default=0)
 
 
 def _oldest(accounts: OrderedDict[str, Account]) -> Account:
@@ -109,13 +124,7 @@ def _last_charged(accounts: OrderedDict[str, Account]) -> int:
     return _oldest(accounts).newest
 
 
-def _debit(entries: Sequence[Entry], now: int) -> None:
-    for charge, account, terms in entries:
-        if charge.cost:
-            account.charge(now, terms, charge.cost)
-
-
-def _standing(entry: Entry, now: int, wait: int) -> Standing:
-    charge, account, terms = entry
+def _standing(entry: Entry, now: int) -> Standing:
+    charge, account, terms, wait = entry
     remaining, reset = account.left(now, terms)
     return Standing(charge.policy, remaining, reset / MICROSECONDS, wait / MICROSECONDS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import partial
 from math import ceil
 
 from config.rate import Rate, RateLimit
@@ -10,6 +10,7 @@ from gateway.errors import CountersUnavailable
 from gateway.limits.limiter import Charge, Limiter, Verdict
 from gateway.limits.link import CountersFailed
 from gateway.limits.memory import MemoryLimiter
+from gateway.limits.per_policy import per_policy
 from gateway.limits.policies import amended
 
 RETRY_AFTER_SECONDS = 1.0
@@ -27,6 +28,7 @@ class ResilientLimiter(Limiter):
         self._shared = shared
         self._local = local
         self._processes = processes
+        self._share = per_policy(partial(share, processes=processes))
         self._degraded = 0
 
     async def check(self, charges: Sequence[Charge]) -> Verdict:
@@ -65,10 +67,9 @@ class ResilientLimiter(Limiter):
         local = [charge for charge in charges if charge.policy.without_redis == "local"]
         if self._processes == 1:
             return local
-        return [Charge(share(c.policy, self._processes), c.key, c.cost) for c in local]
+        return [Charge(self._share(c.policy), c.key, c.cost) for c in local]
 
 
-@lru_cache(maxsize=1_024)
 def share(policy: RateLimit, processes: int) -> RateLimit:
     """What one of so many processes may grant on its own."""
     rate = Rate(ceil(policy.rate.quota / processes), policy.rate.window)

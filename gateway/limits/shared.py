@@ -47,15 +47,15 @@ class SharedLimiter(Limiter):
             retry=Retry(NoBackoff(), 0),
         )
 
-    async def check(self, charges: Sequence[Charge]) -> Verdict:
+    def check(self, charges: Sequence[Charge]) -> "asyncio.Future[Verdict]":
         """Admit and charge the request, or refuse it at no cost.
 
         Raises:
-            CountersFailed: Redis gave no verdict in time, or is known to be away.
+            CountersFailed: Redis is known to be away, or (when awaited) gave no verdict in time.
         """
         if self._link is None:
             raise CountersFailed(self._down_because or "not connected")
-        return await self._link.check(charges)
+        return self._link.check(charges)
 
     def health(self) -> dict[str, str | int]:
         """Whether Redis counts, and if not, the kind of failure: where it is, is for the log."""

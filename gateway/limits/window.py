@@ -39,9 +39,13 @@ class WindowAccount:
     def charge(self, now: int, terms: Terms, cost: int) -> None:
         """Write `cost` down, whether it fits or not."""
         now = self._expire(now, terms.window)
-        if self._joins(now, terms):
-            self._buckets[-1][0] = now
-            self._buckets[-1][1] += cost
+        # A shadow policy is charged beyond its quota: the log must stay small there too.
+        held = len(self._buckets)
+        is_exact = terms.quota <= BUCKETS and held < BUCKETS
+        if held and not is_exact and now < self._first + terms.window // BUCKETS:
+            newest = self._buckets[-1]
+            newest[0] = now
+            newest[1] += cost
         else:
             self._first = now
             self._buckets.append([now, cost])
@@ -62,10 +66,3 @@ class WindowAccount:
         while buckets and buckets[0][0] + window <= now:
             self._total -= buckets.popleft()[1]
         return now
-
-    def _joins(self, now: int, terms: Terms) -> bool:
-        # A shadow policy is charged beyond its quota: the log must stay small there too.
-        held = len(self._buckets)
-        if not held or (terms.quota <= BUCKETS and held < BUCKETS):
-            return False
-        return now < self._first + terms.window // BUCKETS
