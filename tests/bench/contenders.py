@@ -70,7 +70,7 @@ class Running:
 def serving(
     contender: Contender, surroundings: Surroundings, *, log: Path | None = None
 ) -> Iterator[Running]:
-    """Run it on its own core for the length of the block, until when it has warmed up itself."""
+    """Run it on its own core for the length of the block, once it takes connections."""
     port = free_port()
     command = contender.start(surroundings, port)
     log = log or built("logs", f"{contender.name}.log")
@@ -108,7 +108,7 @@ def _usual(surroundings: Surroundings, port: int) -> Command:
 def _django(surroundings: Surroundings, port: int) -> Command:
     words = [
         str(python_environment("django")), "-m", "gunicorn", "wsgi", "--bind", f"127.0.0.1:{port}",
-        "--workers", str(GUNICORN_WORKERS), "--access-logfile", "-",
+        "--workers", str(GUNICORN_WORKERS), "--access-logfile", "-", "--no-control-socket",
     ]  # fmt: skip
     return Command(words, surroundings.environment(), PEERS / "django")
 

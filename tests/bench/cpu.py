@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from tests.bench.contenders import CONTENDERS, Running, serving
-from tests.bench.load import all_answered, closed
+from tests.bench.load import all_answered, closed, warm_up
 from tests.bench.plan import Plan, say
 from tests.bench.process_tree import memory
 from tests.bench.stage import Stage, stage
@@ -31,6 +31,8 @@ def run(plan: Plan) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with stage(delay_ms=0) as around, ExitStack() as stack:
         running = [stack.enter_context(serving(c, around.surroundings)) for c in contenders]
+        for one in running:
+            warm_up(around.target(one), clients=CONNECTIONS)
         for number in range(plan.rounds):
             for one in running:
                 measured = _measure(one, around, plan, first=number == 0)

@@ -94,6 +94,11 @@ def bursts(target: Target, *, clients: int, rounds: int, edge: Edge = nothing) -
     return _run("burst", target, options, 31.0 * (rounds + 1), edge)
 
 
+def warm_up(target: Target, *, clients: int) -> Measured:
+    """Let it import, connect and compile what it only does when asked; `first` is when it did."""
+    return all_answered(bursts(target, clients=clients, rounds=1), "the warm-up")
+
+
 def _run(
     mode: str, target: Target, options: Mapping[str, float], seconds: float, edge: Edge
 ) -> Measured:

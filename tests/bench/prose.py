@@ -68,9 +68,9 @@ dashboards that Lockgate could do in a second, flat out.
 STORY = """
 ## One user, and fifty at once
 
-Services of {delay_ms} ms each. First one user alone, then {clients} who ask in the same moment, on
-connections that are open; the first round is told apart, for that is when a gateway opens its own
-connections to the services.
+Services of {delay_ms} ms each. One user alone, then {clients} who ask in the same moment, on
+connections that are open, again and again. Before that, just started, {clients} at once: a gateway
+still has to open its own connections to the services, and a worker of Django to import its views.
 """
 
 CALLS = """

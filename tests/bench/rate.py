@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from tests.bench.contenders import Running, serving
-from tests.bench.load import at_rate, closed
+from tests.bench.load import at_rate, closed, warm_up
 from tests.bench.plan import Plan, say
 from tests.bench.stage import Stage, stage
 
@@ -40,6 +40,7 @@ def capacities(running: list[Running], around: Stage) -> dict[str, float]:
     """How many a second each can do flat out."""
     found = {}
     for one in running:
+        warm_up(around.target(one), clients=CONNECTIONS)
         measured = closed(around.target(one), connections=CONNECTIONS, warmup=3, seconds=4)
         found[one.contender.name] = measured.throughput
         say(f"  {one.contender.name:11} can do {measured.throughput:.0f}/s")

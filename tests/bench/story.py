@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tests.bench.contenders import Running, serving
-from tests.bench.load import Measured, all_answered, bursts
+from tests.bench.load import Measured, all_answered, bursts, warm_up
 from tests.bench.plan import Plan, say
 from tests.bench.stage import Stage, stage
 
@@ -29,17 +29,14 @@ def run(plan: Plan) -> dict[str, Any]:
 def _tell(running: Running, around: Stage, plan: Plan) -> dict[str, Any]:
     name, target = running.contender.name, around.target(running)
     rounds = 3 if plan.quick else TOGETHER_ROUNDS.get(name, MOST_ROUNDS)
+    cold = warm_up(target, clients=CLIENTS)
     alone = bursts(target, clients=1, rounds=3 if plan.quick else ALONE_ROUNDS)
     together = bursts(target, clients=CLIENTS, rounds=rounds)
     for measured in (alone, together):
         all_answered(measured, name)
     say(f"  {name:11} one client {_shown(alone)}; {CLIENTS} at once {_shown(together)}")
-    return {"rounds": rounds, "alone": asdict(alone.latency), "together": _with_first(together)}
-
-
-def _with_first(measured: Measured) -> dict[str, Any]:
-    assert measured.first
-    return asdict(measured.latency) | {"first": asdict(measured.first)}
+    figures = {"alone": alone.latency, "together": together.latency, "cold": cold.first}
+    return {name: asdict(latency) for name, latency in figures.items() if latency}
 
 
 def _shown(measured: Measured) -> str:

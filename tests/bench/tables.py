@@ -39,12 +39,15 @@ def cpu(found: Found) -> str:
 
 
 def bystanders(found: Found) -> str:
-    """That neither the services nor Redis held anybody up."""
+    """That neither the services nor Redis held anybody up, and how quiet the machine was."""
     rounds = [one for contender in found["contenders"].values() for one in contender["rounds"]]
     services, redis = (max(one[f"{who}_core"] for one in rounds) for who in ("upstream", "redis"))
+    had = [one["core"] for one in rounds]
     return (
-        f"The services used {services:.0%} of their core at most, Redis {redis:.0%}. Memory is "
-        "what the processes hold after the run, pages that they share counted once (PSS)."
+        f"The services used {services:.0%} of their core at most, Redis {redis:.0%}. Who was measured "
+        f"had {min(had):.0%} to {max(had):.0%} of its own core; what lacks to 100% others on the "
+        "machine took. Memory is what the processes hold after the run, pages that they share "
+        "counted once (PSS)."
     )
 
 
@@ -74,7 +77,7 @@ def story(found: Found) -> str:
     """Everybody alone and together."""
     head = (
         "", "alone, p50 ms", "alone, slowest ms", "together, p50 ms", "together, p99 ms",
-        "first round, p99 ms",
+        "just started, p99 ms",
     )  # fmt: skip
     rows = []
     for name, one in found["contenders"].items():
@@ -82,7 +85,7 @@ def story(found: Found) -> str:
         rows.append(
             [TITLES[name]]
             + [number(one) for one in (alone["p50"], alone["max"], together["p50"])]
-            + [number(together["p99"]), number(together["first"]["p99"])]
+            + [number(together["p99"]), number(one["cold"]["p99"])]
         )
     return table(head, rows)
 

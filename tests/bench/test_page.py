@@ -26,7 +26,7 @@ def contender(*cpu_ms: float) -> dict[str, Any]:
     rounds = [
         {
             "cpu_ms": ms, "throughput": 900 / ms, "p50": 10 * ms, "p99": 20 * ms,
-            "upstream_core": 0.07, "redis_core": 0.09,
+            "core": 0.98, "upstream_core": 0.07, "redis_core": 0.09,
         }
         for ms in cpu_ms
     ]  # fmt: skip
@@ -49,6 +49,7 @@ def test_the_page_tells_figures_ratios_and_where_they_come_from() -> None:
     assert "| Lockgate | 0.5 (0.4 to 0.9) | 1x | 1,800 | 5 | 10 | 70 |" in text
     assert "| usual | 40 (36 to 72) | 80x |" in text
     assert "The services used 7% of their core at most, Redis 9%." in text
+    assert "had 98% to 98% of its own core" in text
     assert "`abc1234`" in text
     assert "2 cores of A CPU, A system, Linux 6.1" in text
     assert "Python 3.11.7" in text

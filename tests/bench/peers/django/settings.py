@@ -15,6 +15,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "urls"
 WSGI_APPLICATION = "wsgi.application"
+TIME_ZONE = "UTC"
 USE_TZ = True
 
 CACHES = {
