@@ -44,10 +44,10 @@ def bystanders(found: Found) -> str:
     services, redis = (max(one[f"{who}_core"] for one in rounds) for who in ("upstream", "redis"))
     had = [one["core"] for one in rounds]
     return (
-        f"The services used {services:.0%} of their core at most, Redis {redis:.0%}. Who was measured "
-        f"had {min(had):.0%} to {max(had):.0%} of its own core; what lacks to 100% others on the "
-        "machine took. Memory is what the processes hold after the run, pages that they share "
-        "counted once (PSS)."
+        f"The services used {services:.0%} of their core at most, Redis {redis:.0%}. Who was "
+        f"measured had {min(had):.0%} to {max(had):.0%} of its own core; what lacks to 100% others "
+        "on the machine took. Memory is what the processes hold after the run, pages that they "
+        "share counted once (PSS)."
     )
 
 
