@@ -33,7 +33,7 @@ class Connection(asyncio.Protocol):
         self._writable = self._reading = True
         self._bound: Bound | None = None
         self._exchanges = 0
-        self._answered = self._unsent = False
+        self._answered = self._unsent = self._queued = False
 
     @property
     def open(self) -> bool:
@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
             and self._parser.keeps_alive
             and self._reading
             and not self._unsent
+            and not self._queued
             and self._transport.get_write_buffer_size() == 0
             and self.open
         )
@@ -67,28 +68,37 @@ class Connection(asyncio.Protocol):
         """What ended it before all of the response had come."""
         return None if self._parser.complete else self._error
 
-    async def exchange(self, message: Message, waits: Waits, bound: Bound | None = None) -> Head:
+    async def exchange(self, message: Message, waits: Waits) -> Head:
         """Send a request and wait for the head of its response.
-
-        With a `bound`, wait for all of it: until its end, or `cut`, or more than is wanted.
 
         Raises:
             httpx.TransportError: what went wrong; the connection is then of no more use.
         """
-        self._exchanges += 1
-        self._answered = False
-        self._bound = bound
-        self._raise_lost()
-        self._parser.begin(bodiless=message.bodiless)
+        self._begin(message, None)
         if isinstance(message.body, bytes):
             self._transport.write(message.head + message.body)
         else:
             await self._stream(message.head, message.body, waits)
-        if bound is None:
-            await self._flush(waits)
-        while not self._arrived:
+        await self._flush(waits)
+        while self._parser.head is None:
             self._raise_lost()
             await self._wait(waits.read, httpx.ReadTimeout)
+        return self._parser.head
+
+    async def exchange_whole(self, message: Message, waits: Waits, bound: Bound) -> Head:
+        """Send a request with a body of bytes, and wait for all of its response.
+
+        That is its end, what it was `cut` by, or more of its body than `bound` says of its head.
+
+        Raises:
+            httpx.TransportError: what went wrong before the head had come.
+        """
+        self._begin(message, bound)
+        self._queued = True
+        self._loop.call_soon(self._write_queued, message.head + cast("bytes", message.body))
+        await self._wait(waits.read, httpx.ReadTimeout)
+        if self._parser.head is None:
+            self._raise_lost()
         return cast("Head", self._parser.head)
 
     async def receive(self, read_timeout: float | None) -> bytes | None:
@@ -118,6 +128,20 @@ class Connection(asyncio.Protocol):
             self._error = httpx.ReadError("closed on this side")
         self._transport.abort()
 
+    def _begin(self, message: Message, bound: Bound | None) -> None:
+        self._exchanges += 1
+        self._answered = False
+        self._bound = bound
+        self._raise_lost()
+        self._parser.begin(bodiless=message.bodiless)
+
+    def _write_queued(self, data: bytes) -> None:
+        # All requests of one turn of the loop go out together at its end: a server woken by the
+        # first finds the others there, and to wake it is most of what a small write costs.
+        self._queued = False
+        if self.open:
+            self._transport.write(data)
+
     async def _stream(self, head: bytes, body: AsyncGenerator[bytes, None], waits: Waits) -> None:
         self._unsent = True
         self._transport.write(head)
@@ -133,16 +157,6 @@ class Connection(asyncio.Protocol):
         """Wait until more may be written, or nobody wants it any longer."""
         while not (self._writable or self._answered) and self.open:
             await self._wait(waits.write, httpx.WriteTimeout)
-
-    @property
-    def _arrived(self) -> bool:
-        """What `exchange` waits for is here, as far as it will ever be."""
-        head = self._parser.head
-        if head is None:
-            return False
-        if self._bound is None or self._parser.complete or self._error is not None:
-            return True
-        return self._parser.buffered > self._bound(head)
 
     async def _wait(self, seconds: float | None, error: type[httpx.TimeoutException]) -> None:
         """Wait until something happens on the socket."""
@@ -161,10 +175,17 @@ class Connection(asyncio.Protocol):
 
     def _wake(self) -> None:
         """Something happened; who waits for all of the response is not woken for parts of it."""
-        if self._waiter is None or self._waiter.done():
+        waiter = self._waiter
+        if waiter is None or waiter.done():
             return
-        if self._bound is None or self._error is not None or self._arrived:
-            self._waiter.set_result(None)
+        if self._bound is None or self._parser.complete or self._error is not None or self._beyond:
+            waiter.set_result(None)
+
+    @property
+    def _beyond(self) -> bool:
+        """More of the body has come than is wanted."""
+        head, bound = self._parser.head, self._bound
+        return bound is not None and head is not None and self._parser.buffered > bound(head)
 
     def _end(self, exc: Exception | None) -> None:
         """The socket ended; if the server closed it, an answer may be whole by that."""
@@ -182,7 +203,7 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._parser.complete or self._error is not None:
+        if self._parser.complete or self._error is not None or self._queued:
             self.abort()
             return
         self._answered = True

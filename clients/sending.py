@@ -28,7 +28,9 @@ async def send(
                 fresh=fresh, pool_timeout=waits.pool, connect_timeout=waits.connect
             )
         try:
-            return connection, await connection.exchange(message, waits, bound)
+            if bound is None:
+                return connection, await connection.exchange(message, waits)
+            return connection, await connection.exchange_whole(message, waits, bound)
         except httpx.TransportError:
             pool.release(connection)
             if not (connection.stale and message.replayable):
