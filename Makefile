@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 CODE := clients config gateway tests
+SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test check fix docs bench clean
+.PHONY: help install lock run test check fix docs bench fuzz clean
 
 help: ## List the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  \033[1m%-9s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,10 @@ docs: $(STAMP) ## Write docs/reference anew from the code
 
 bench: $(STAMP) ## Measure Lockgate beside its peers, and write docs/benchmarks.md
 	@$(BIN)/python -m tests.bench
+
+fuzz: $(STAMP) ## Fuzz what reads the services' answers, SECONDS=300 in all
+	@$(BIN)/python -m tests.fuzz.run parser $$(($(SECONDS) * 3 / 4))
+	@$(BIN)/python -m tests.fuzz.run exchanges $$(($(SECONDS) / 4))
 
 lock: ## Resolve the newest stable versions into the lock files
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet uv

@@ -30,7 +30,8 @@ KNOWN = (
     Known(
         "the body of an undefined interim answer (104 to 199) becomes the answer's",
         re.compile(
-            rb"1(?:0[4-9]|[1-9][0-9])(?: [^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*(?:content-length|transfer-encoding):",
+            rb"1(?:0[4-9]|[1-9][0-9])(?: [^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*"
+            rb"(?:content-length|transfer-encoding):",
             re.IGNORECASE,
         ),
         b"HTTP/1.1 199 Hints\r\nContent-Length: 4\r\n\r\nevil" + _EMPTY,
