@@ -2,8 +2,12 @@
 
 import argparse
 import os
+import signal
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from tests.bench import page, pinning, results
 from tests.bench.contenders import CONTENDERS
@@ -20,11 +24,17 @@ def main(words: Sequence[str] | None = None) -> int:
     plan = _plan(options)
     chosen = options.only or [name for name, section in SECTIONS.items() if section.by_default]
     os.sched_setaffinity(0, pinning.REST)
+    signal.signal(signal.SIGTERM, _stop)
     if options.page:
         page.write(results.read(RESULTS))
         return 0
     failed = [name for name in chosen if not _measured(name, plan, options)]
     return int(bool(failed))
+
+
+def _stop(number: int, _: FrameType | None) -> NoReturn:
+    """Unwind, so that everything that was started is ended."""
+    sys.exit(128 + number)
 
 
 def _measured(name: str, plan: Plan, options: argparse.Namespace) -> bool:
@@ -57,8 +67,8 @@ def parser() -> argparse.ArgumentParser:
     add = found.add_argument
     add("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=sections)
     add("--contenders", type=_names, metavar="NAMES", help=f"of {', '.join(CONTENDERS)}")
-    add("--rounds", type=int, default=3, help="rounds of cpu and rate (3)")
-    add("--seconds", type=float, default=5.0, help="how long each of them measures (5)")
+    add("--rounds", type=int, default=3, help="rounds of cpu (3)")
+    add("--seconds", type=float, default=5.0, help="how long one measurement takes (5)")
     add("--minutes", type=float, default=30.0, help="how long soak runs (30)")
     add("--quick", action="store_true", help="short windows: to see that it works")
     add("--json", type=Path, metavar="FILE", help="keep what this run finds there too")
