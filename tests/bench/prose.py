@@ -41,9 +41,9 @@ How fair that is:
   them for one user (`tests/bench/native/upstream.c`); how much of its core it used is told below.
 - CPU time is what the kernel's scheduler counted for a process and all its children, in
   nanoseconds, from the opening of the measured window to its end.
-- The load is a program in C as well (`tests/bench/native/load.c`), over keep-alive connections. A
-  request that is not answered 200 ends the measurement, but for the constant rate, where it is
-  counted.
+- The load is a program in C as well (`tests/bench/native/load.c`), over connections that are kept
+  where the server keeps them (gunicorn's sync workers do not). A request that is not answered 200
+  ends the measurement, but for the constant rate, where it is counted.
 - What is not about peers is measured elsewhere: `.venv/bin/python -m pytest -m bench -s` looks at
   limits that stay exact over several processes, and at a service that hangs.
 - Percentiles are exact: every latency is kept, and the nearest rank taken.
