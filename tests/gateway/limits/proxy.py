@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ssl import SSLContext
 
 
 class Proxy:
@@ -20,9 +21,9 @@ class Proxy:
         return f"redis://127.0.0.1:{self.port}/0"
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator["Proxy"]:
-        """Listen until the block ends."""
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+    async def open(self, tls: SSLContext | None = None) -> AsyncIterator["Proxy"]:
+        """Listen until the block ends, with TLS if there is a context for it."""
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self

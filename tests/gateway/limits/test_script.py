@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import redis
+from hiredis import pack_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.exceptions import NoScriptError, ResponseError
@@ -12,7 +13,7 @@ from redis.exceptions import NoScriptError, ResponseError
 from gateway.limits.account import MICROSECONDS
 from gateway.limits.limiter import Charge, Verdict
 from gateway.limits.memory import MemoryLimiter
-from gateway.limits.script import evalsha, evaluate, read
+from gateway.limits.script import SHA, evalsha, evaluate, read
 from tests.gateway.limits.setting import START, SetClock, charge
 from tests.redis_server import RedisServer
 
@@ -78,6 +79,22 @@ def test_both_limiters_decide_alike(
         clock.now += pause
         charges = [replace(kind, cost=cost) for kind, cost in pairs]
         assert run(charges, clock.now) == memory.decide(charges)
+
+
+@given(
+    pairs=wanted, now=st.sampled_from([0, START]), keys=st.lists(st.text(max_size=9), min_size=9)
+)
+def test_the_command_is_what_hiredis_would_pack(
+    pairs: list[tuple[Charge, int]], now: int, keys: list[str]
+) -> None:
+    charges = [
+        replace(pair[0], cost=pair[1], key=key) for pair, key in zip(pairs, keys, strict=False)
+    ]
+    words: list[bytes | str | int] = [b"EVALSHA", SHA, len(charges), *(c.key for c in charges), now]
+    for one in charges:
+        policy, micros = one.policy, one.policy.rate.window * MICROSECONDS
+        words += [policy.rate.quota, micros, one.cost, policy.burst or 0, int(policy.shadow)]
+    assert evalsha(charges, now) == pack_command(tuple(words))  # type: ignore[arg-type]
 
 
 def test_they_decide_alike_when_rates_change_and_time_runs_back(run: Run) -> None:
