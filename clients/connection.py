@@ -53,7 +53,6 @@ class Connection(asyncio.Protocol):
             and self._parser.keeps_alive
             and self._reading
             and not self._unsent
-            and not self._queued
             and self._transport.get_write_buffer_size() == 0
             and self.open
         )

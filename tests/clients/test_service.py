@@ -18,6 +18,7 @@ from clients.errors import (
 from clients.forwarded import forwarding
 from clients.orders import Orders
 from clients.service import NoContent, ServiceClient, service_clients
+from tests.clients.routed import routed_on_a_socket
 from tests.clients.shop import Item, Shop
 
 URL = "http://shop.test/v1"
@@ -26,8 +27,23 @@ JSON = {"content-type": "application/json"}
 
 @pytest.fixture
 def mock() -> Iterator[respx.MockRouter]:
+    """Routes in the transport's place."""
     with respx.mock(using="transport", assert_all_called=True, base_url=URL) as router:
         yield router
+
+
+@pytest.fixture(params=["mocked", "on a socket"])
+async def routes(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[respx.Router]:
+    """Routes for both ways of a typed client: any transport, and the short one over ours."""
+    if request.param == "mocked":
+        yield request.getfixturevalue("mock")
+        return
+    router = respx.Router(assert_all_called=True, base_url=URL)
+    async with routed_on_a_socket(router, URL, monkeypatch):
+        yield router
+    router.assert_all_called()
 
 
 @pytest.fixture
@@ -36,8 +52,8 @@ async def shop() -> AsyncIterator[Shop]:
         yield client
 
 
-async def test_a_request_as_it_leaves(mock: respx.MockRouter, shop: Shop) -> None:
-    route = mock.get("/items/a%2Fb").respond(json={"sku": "a/b"})
+async def test_a_request_as_it_leaves(routes: respx.Router, shop: Shop) -> None:
+    route = routes.get("/items/a%2Fb").respond(json={"sku": "a/b"})
     with forwarding({"X-Request-Id": "r1", "traceparent": "00-1-2-01"}):
         await shop.item("a/b", headers={"If-None-Match": '"1"'})
     request = route.calls.last.request
@@ -63,16 +79,16 @@ async def test_a_request_as_it_leaves(mock: respx.MockRouter, shop: Shop) -> Non
     ],
 )
 async def test_parameters(
-    mock: respx.MockRouter, shop: Shop, params: dict[str, object], query: bytes
+    routes: respx.Router, shop: Shop, params: dict[str, object], query: bytes
 ) -> None:
-    route = mock.get("/items").respond(json=[])
+    route = routes.get("/items").respond(json=[])
     assert await shop.search(**params) == []
     assert route.calls.last.request.url.query == query
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
-async def test_a_model_is_a_body(mock: respx.MockRouter, shop: Shop, method: str) -> None:
-    route = mock.request(method, "/items").respond(json={"sku": "A"})
+async def test_a_model_is_a_body(routes: respx.Router, shop: Shop, method: str) -> None:
+    route = routes.request(method, "/items").respond(json={"sku": "A"})
     verb = {"POST": shop.post, "PUT": shop.put, "PATCH": shop.patch}[method]
     assert await verb("/items", json=Item(sku="A"), into=Item) == Item(sku="A")
     request = route.calls.last.request
@@ -80,8 +96,8 @@ async def test_a_model_is_a_body(mock: respx.MockRouter, shop: Shop, method: str
     assert request.headers["content-type"] == "application/json"
 
 
-async def test_bytes_are_a_body(mock: respx.MockRouter, shop: Shop) -> None:
-    route = mock.post("/items").respond(204)
+async def test_bytes_are_a_body(routes: respx.Router, shop: Shop) -> None:
+    route = routes.post("/items").respond(204)
     await shop.post("/items", content=b"a,b", headers={"Content-Type": "text/csv"}, into=NoContent)
     assert route.calls.last.request.content == b"a,b"
     assert route.calls.last.request.headers["content-type"] == "text/csv"
@@ -118,23 +134,21 @@ async def test_headers_that_would_change_the_message_are_refused(
 
 
 @pytest.mark.parametrize("status", [200, 201, 206])
-async def test_success(mock: respx.MockRouter, shop: Shop, status: int) -> None:
-    mock.get("/items/A").respond(status, json={"sku": "A"})
+async def test_success(routes: respx.Router, shop: Shop, status: int) -> None:
+    routes.get("/items/A").respond(status, json={"sku": "A"})
     assert await shop.item("A") == Item(sku="A")
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "application/ld+json"])
-async def test_json_by_its_other_names(
-    mock: respx.MockRouter, shop: Shop, content_type: str
-) -> None:
-    mock.get("/items/A").respond(content=b'{"sku":"A"}', headers={"content-type": content_type})
+async def test_json_by_its_other_names(routes: respx.Router, shop: Shop, content_type: str) -> None:
+    routes.get("/items/A").respond(content=b'{"sku":"A"}', headers={"content-type": content_type})
     assert await shop.item("A") == Item(sku="A")
 
 
-async def test_nothing_asked_for_nothing_read(mock: respx.MockRouter, shop: Shop) -> None:
-    mock.delete("/items/A").respond(204)
+async def test_nothing_asked_for_nothing_read(routes: respx.Router, shop: Shop) -> None:
+    routes.delete("/items/A").respond(204)
     await shop.remove("A")
-    mock.delete("/items/B").respond(200, text="gone")
+    routes.delete("/items/B").respond(200, text="gone")
     await shop.remove("B")
 
 
@@ -146,9 +160,9 @@ async def test_nothing_asked_for_nothing_read(mock: respx.MockRouter, shop: Shop
     ],
 )
 async def test_a_status_becomes_an_error(
-    mock: respx.MockRouter, shop: Shop, status: int, error: type[UpstreamError]
+    routes: respx.Router, shop: Shop, status: int, error: type[UpstreamError]
 ) -> None:
-    mock.get("/items/A").respond(status, headers={"location": "http://evil.test/"})
+    routes.get("/items/A").respond(status, headers={"location": "http://evil.test/"})
     with pytest.raises(error) as caught:
         await shop.item("A")
     assert (caught.value.service, caught.value.operation) == ("orders", "GET /items/{sku}")
@@ -179,9 +193,9 @@ async def test_where_a_redirect_points_does_not_matter(
     ],
 )
 async def test_how_long_to_wait(
-    mock: respx.MockRouter, shop: Shop, text: str, seconds: float | None
+    routes: respx.Router, shop: Shop, text: str, seconds: float | None
 ) -> None:
-    mock.get("/items/A").respond(503, headers=[(b"Retry-After", text.encode())])
+    routes.get("/items/A").respond(503, headers=[(b"Retry-After", text.encode())])
     with pytest.raises(UpstreamUnavailable) as caught:
         await shop.item("A")
     assert caught.value.retry_after == seconds
@@ -206,10 +220,10 @@ async def test_how_long_to_wait(
     ],
 )
 async def test_nonsense_is_named_never_quoted(
-    mock: respx.MockRouter, shop: Shop, body: bytes, headers: dict[str, str], detail: str
+    routes: respx.Router, shop: Shop, body: bytes, headers: dict[str, str], detail: str
 ) -> None:
     stream = httpx.ByteStream(body)
-    mock.get("/items/A").mock(return_value=httpx.Response(200, headers=headers, stream=stream))
+    routes.get("/items/A").mock(return_value=httpx.Response(200, headers=headers, stream=stream))
     with pytest.raises(UpstreamInvalid) as caught:
         await shop.item("A")
     assert caught.value.detail == detail
@@ -219,10 +233,8 @@ async def test_nonsense_is_named_never_quoted(
         error = error.__cause__ or error.__context__
 
 
-async def test_the_first_wrong_item_of_a_list_says_enough(
-    mock: respx.MockRouter, shop: Shop
-) -> None:
-    mock.get("/items").respond(json=[{"sku": 1}] * 50)
+async def test_the_first_wrong_item_of_a_list_says_enough(routes: respx.Router, shop: Shop) -> None:
+    routes.get("/items").respond(json=[{"sku": 1}] * 50)
     with pytest.raises(UpstreamInvalid) as caught:
         await shop.search()
     assert caught.value.detail == "1 wrong: [0].sku string_type"
@@ -290,8 +302,8 @@ async def test_being_cancelled_is_not_a_timeout() -> None:
             await call
 
 
-async def test_cookies_are_not_kept(mock: respx.MockRouter, shop: Shop) -> None:
-    route = mock.get("/items/A").respond(json={"sku": "A"}, headers={"set-cookie": "a=b; Path=/"})
+async def test_cookies_are_not_kept(routes: respx.Router, shop: Shop) -> None:
+    route = routes.get("/items/A").respond(json={"sku": "A"}, headers={"set-cookie": "a=b; Path=/"})
     await shop.item("A")
     await shop.item("A")
     assert "cookie" not in route.calls.last.request.headers

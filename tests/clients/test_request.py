@@ -1,0 +1,104 @@
+"""A request is the same over every channel, and it is the one that httpx would send."""
+
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic_core import to_json
+
+from clients.address import Address
+from clients.call import Call
+from clients.channel import Bounds, Channel
+from clients.forwarded import forwarded, forwarding
+from clients.message import Message
+from clients.path import fill
+from clients.pooled_channel import PooledChannel
+from clients.transport import Transport
+
+URLS = [
+    "http://service.test",
+    "http://service.test:80/v1/",
+    "https://service.test:8443/a%20b/ü",
+    "http://[::1]:8000/x",
+    "http://bücher.test/a/../b",
+]
+DEFAULTS = {
+    "accept": "application/json",
+    "accept-encoding": "identity",
+    "user-agent": "lockgate",
+}
+HEADERS = st.dictionaries(
+    st.sampled_from(["x-a", "x-b", "accept", "user-agent", "content-type"]),
+    st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=8),
+    max_size=3,
+)
+BODIES: list[dict[str, Any]] = [{}, {"json": {"a": 1}}, {"json": []}, {"content": b"a\r\n"}]
+CALLS = st.builds(
+    lambda method, segment, params, headers, body: Call(
+        method, "/items/{id}/x", {"id": segment}, params, headers, **body
+    ),
+    st.sampled_from(["GET", "DELETE", "HEAD", "POST", "PUT", "PATCH", "OPTIONS"]),
+    st.sampled_from(["a", "a/b", "a b", "%2e", "é", "?#"]) | st.integers(),
+    st.none() | st.dictionaries(st.sampled_from("ab "), st.sampled_from(["c d", "+", 1, True])),
+    st.none() | HEADERS,
+    st.sampled_from(BODIES),
+)
+
+Lines = tuple[bytes, set[bytes], bytes]
+
+
+def split(message: Message) -> Lines:
+    """Start line, header lines (their order says nothing, nor the case of a name) and body."""
+    assert isinstance(message.body, bytes)
+    start, *lines = message.head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    fields = [line.split(b": ", 1) for line in lines]
+    assert len({name.lower() for name, _ in fields}) == len(fields)
+    return start, {b"%b: %b" % (name.lower(), value) for name, value in fields}, message.body
+
+
+async def by_httpx(url: str, call: Call, outer: dict[str, str]) -> Lines:
+    """What httpx makes of the call on its own."""
+    described = {} if call.json is None else {"content-type": "application/json"}
+    request = httpx.Request(
+        call.method,
+        url.rstrip("/") + fill(call.path, call.segments),
+        params=call.params or None,
+        headers={**DEFAULTS, **outer, **described, **(call.headers or {})},
+        content=call.content if call.json is None else to_json(call.json),
+    )
+    return split(await Message.of(request))
+
+
+@settings(deadline=None, max_examples=250)
+@given(url=st.sampled_from(URLS), call=CALLS, outer=HEADERS)
+async def test_both_channels_send_what_httpx_would(
+    url: str, call: Call, outer: dict[str, str]
+) -> None:
+    with forwarding(outer):
+        request = call.request()
+    service = (Transport(), Address.of(url), Bounds(connect_timeout=1, max_body_bytes=1))
+    expected = await by_httpx(url, call, outer)
+    assert split(PooledChannel(*service)._message(request)) == expected
+    assert split(await Message.of(Channel(*service)._written(request))) == expected
+
+
+def test_what_is_forwarded_inside_adds_to_what_is_outside() -> None:
+    with forwarding({"X-A": "1", "X-B": "1"}):
+        with forwarding({"x-b": "2"}):
+            assert forwarded() == {"x-a": "1", "x-b": "2"}
+            assert Call("GET", "/", {}).request().lines.endswith("x-a: 1\r\nx-b: 2\r\n")
+        assert forwarded() == {"x-a": "1", "x-b": "1"}
+    assert not forwarded()
+
+
+@pytest.mark.parametrize("method", ["", "G T", "GET /x HTTP/1.1\r\nX:", "CONNECT", "get", "GET\n"])
+def test_a_method_that_is_none_is_refused(method: str) -> None:
+    with pytest.raises(ValueError, match="no such method"):
+        Call(method, "/", {}).request()
+
+
+def test_a_target_has_an_end() -> None:
+    with pytest.raises(ValueError, match="too long"):
+        Call("GET", "/{id}", {"id": "a" * 70_000}).request()
