@@ -3,11 +3,10 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NoReturn
 
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import InvalidResponse, NoScriptError, ResponseError
+from redis.exceptions import InvalidResponse, NoScriptError
 
 from gateway.limits.limiter import Charge, Verdict
 from gateway.limits.reply_timeout import ReplyTimeout
@@ -16,28 +15,11 @@ from gateway.limits.wire import Answer, Wire
 
 MAX_WAITING = 10_000
 
+Check = tuple[Sequence[Charge], bytes, "asyncio.Future[Verdict]"]  # with the command it is sent as
+
 
 class CountersFailed(Exception):
     """Redis gave no verdict; whether it debited is not known."""
-
-
-@dataclass(slots=True, eq=False)
-class Waiting:
-    """A check on its way. The last of a batch holds the time-out of all of it."""
-
-    charges: Sequence[Charge]
-    command: bytes
-    verdict: "asyncio.Future[Verdict]"
-    timeout: ReplyTimeout | None = None
-
-    def fail(self, failure: Exception) -> None:
-        """Send the caller on without a verdict, unless there is one or nobody waits."""
-        if self.timeout is not None:
-            self.timeout.cancel()
-        if not self.verdict.done():
-            failed = CountersFailed(str(failure))
-            failed.__cause__ = failure
-            self.verdict.set_exception(failed)
 
 
 class Link:
@@ -51,8 +33,10 @@ class Link:
         self._now = now
         self._loop = asyncio.get_running_loop()
         self._wire = Wire(self._receive, self._flush, self._end)
-        self._queued: list[Waiting] = []
-        self._sent: deque[Waiting] = deque()
+        self._queued: list[Check] = []
+        self._sent: deque[Check] = deque()
+        # The one time-out of each batch, with the verdict that ends it: its last one.
+        self._timeouts: deque[tuple[asyncio.Future[Verdict], ReplyTimeout]] = deque()
         self._failure: Exception | None = None
         self._over: asyncio.Future[Exception] = self._loop.create_future()
 
@@ -75,7 +59,7 @@ class Link:
         if len(self._queued) + len(self._sent) >= MAX_WAITING:
             raise CountersFailed("too many checks are waiting")
         verdict: asyncio.Future[Verdict] = self._loop.create_future()
-        self._enqueue(Waiting(charges, evalsha(charges, self._now), verdict))
+        self._enqueue((charges, evalsha(charges, self._now), verdict))
         return verdict
 
     async def over(self) -> NoReturn:
@@ -91,50 +75,49 @@ class Link:
         """End the link: nobody is left waiting."""
         self._end(ConnectionAbortedError("the connection to Redis ended"))
 
-    def _enqueue(self, waiting: Waiting) -> None:
+    def _enqueue(self, check: Check) -> None:
         if not self._queued:
             self._loop.call_soon(self._flush)
-        self._queued.append(waiting)
+        self._queued.append(check)
 
     def _flush(self) -> None:
         """Send what this tick brought; while the wire is paused, `resume` calls again."""
         if self._wire.paused:
             return
-        batch = [waiting for waiting in self._queued if not waiting.verdict.done()]
+        batch = [check for check in self._queued if not check[2].done()]
         self._queued.clear()
         if batch:
-            batch[-1].timeout = ReplyTimeout(self._timeout, self._expire)
+            self._timeouts.append((batch[-1][2], ReplyTimeout(self._timeout, self._expire)))
             self._sent.extend(batch)
-            self._wire.write(b"".join([waiting.command for waiting in batch]))
+            self._wire.write(b"".join([command for _, command, _ in batch]))
 
     def _receive(self, answer: Answer) -> None:
         if not self._sent:
             self._end(InvalidResponse("an answer to nothing"))
             return
-        waiting = self._sent.popleft()
-        if waiting.timeout is not None:
-            waiting.timeout.cancel()
-        if isinstance(answer, list):
-            self._settle(waiting, answer)
-        elif isinstance(answer, NoScriptError):
-            command = evaluate(waiting.charges, self._now)
-            self._enqueue(Waiting(waiting.charges, command, waiting.verdict))
-        elif isinstance(answer, ResponseError) and "WRONGTYPE" in str(answer):
-            waiting.fail(answer)  # of one key; every other error is one for everybody
-        else:
-            waiting.fail(_unusable(answer))
-            self._end(_unusable(answer))
+        charges, _, verdict = self._sent.popleft()
+        if verdict is self._timeouts[0][0]:
+            self._timeouts.popleft()[1].cancel()
+        if not isinstance(answer, list):
+            self._fail(charges, verdict, answer)
+        elif not verdict.done():
+            try:
+                verdict.set_result(read(charges, answer))
+            except (TypeError, ValueError) as nonsense:
+                self._fail(charges, verdict, InvalidResponse(str(nonsense)))
 
-    def _settle(self, waiting: Waiting, answer: list[int]) -> None:
-        if waiting.verdict.done():
+    def _fail(
+        self, charges: Sequence[Charge], verdict: "asyncio.Future[Verdict]", answer: object
+    ) -> None:
+        """Take an answer that is no verdict: of one check alone, or of the whole link."""
+        if isinstance(answer, NoScriptError):
+            self._enqueue((charges, evaluate(charges, self._now), verdict))
             return
-        try:
-            verdict = read(waiting.charges, answer)
-        except (TypeError, ValueError) as nonsense:
-            waiting.fail(nonsense)
-            self._end(InvalidResponse(f"not what the script answers: {nonsense}"))
-        else:
-            waiting.verdict.set_result(verdict)
+        nonsense = InvalidResponse("neither numbers nor an error")
+        failure = answer if isinstance(answer, Exception) else nonsense
+        _send_on(verdict, failure)
+        if "WRONGTYPE" not in str(failure):  # which concerns one key
+            self._end(failure)
 
     def _expire(self) -> None:
         self._end(TimeoutError("Redis took too long"))
@@ -144,11 +127,18 @@ class Link:
             self._failure = failure
             self._over.set_result(failure)
             self._wire.abort()
-        for waiting in (*self._sent, *self._queued):
-            waiting.fail(self._failure)
+        for _, timeout in self._timeouts:
+            timeout.cancel()
+        for _, _, verdict in (*self._sent, *self._queued):
+            _send_on(verdict, self._failure)
+        self._timeouts.clear()
         self._sent.clear()
         self._queued.clear()
 
 
-def _unusable(answer: Answer) -> Exception:
-    return answer if isinstance(answer, Exception) else InvalidResponse("not an answer to this")
+def _send_on(verdict: "asyncio.Future[Verdict]", failure: Exception) -> None:
+    """Let the caller go on without a verdict, unless there is one or nobody waits."""
+    if not verdict.done():
+        failed = CountersFailed(str(failure))
+        failed.__cause__ = failure
+        verdict.set_exception(failed)

@@ -150,11 +150,14 @@ async def _overfill(server: RedisServer) -> list[int]:
     await limiter.tried()
     account = replace(charge(9_000), key="lockgate:{t}:" + "x" * 2_000)
     server.pause()
-    checks = []
+    checks, buffered = [], []
     for _ in range(3):
         checks += [asyncio.ensure_future(limiter.check([account])) for _ in range(3_000)]
         await asyncio.sleep(0.01)
+        assert limiter._link is not None
+        buffered.append(limiter._link._wire._transport.get_write_buffer_size())  # type: ignore[union-attr]
     server.resume()
+    assert 0 < buffered[2] <= buffered[1] <= buffered[0]  # only the first tick was written
     verdicts = await asyncio.gather(*checks)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
