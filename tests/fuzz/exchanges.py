@@ -37,7 +37,9 @@ class Exchanges:
         await self._stack.aclose()
 
     async def put(self, pieces: list[bytes], *, bodiless: bool) -> None:
-        """Answer a call with `pieces`, then make another.
+        """Answer a call with `pieces`, at least one, then make another.
+
+        With none a kept connection would be a stale one, and the request sent again.
 
         Raises:
             Broken: what came of either is not what the reference says.

@@ -58,6 +58,13 @@ KNOWN = (
         _OK + b"Transfer-Encoding: chunked\r\n\r\n1;=b\r\na\r\n0\r\n\r\n",
     ),
     Known(
+        "`Connection` or `Transfer-Encoding` in a trailer has the next answer refused",
+        re.compile(
+            rb"\r\n0+[^\r\n]*\r\n(?:[^\r\n]+\r\n)*(?:connection|transfer-encoding):", re.IGNORECASE
+        ),
+        _OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\nConnection: close\r\n\r\n",
+    ),
+    Known(
         "RTSP and ICE are taken for HTTP",
         re.compile(rb"(?:RTSP|ICE)/"),
         _EMPTY.replace(b"HTTP", b"RTSP"),

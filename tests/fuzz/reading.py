@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from clients.response_parser import MAX_FIELDS, MAX_HEAD_BYTES, Malformed, ResponseParser
 from tests.fuzz.reference import Reading
 
+_NEXT = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext"
+
 
 def parsed(pieces: Iterable[bytes], *, bodiless: bool) -> Reading:
     """Feed `pieces`, none of them empty, as a connection does; then the server closes it.
@@ -25,13 +27,13 @@ def parsed(pieces: Iterable[bytes], *, bodiless: bool) -> Reading:
             reading.body += parser.take()
     except Malformed:
         reading.state = "none"
-    else:
-        _end(parser, reading, stray)
     if parser.head is not None:
         head = parser.head
         reading.status, reading.version, reading.fields = head.status, head.version, head.fields
         assert len(head.fields) <= MAX_FIELDS
         assert sum(len(name) + len(value) for name, value in head.fields) <= MAX_HEAD_BYTES
+    if reading.state != "none":
+        _end(parser, reading, stray)
     return reading
 
 
@@ -48,3 +50,17 @@ def _end(parser: ResponseParser, reading: Reading, stray: bool) -> None:
         parser.end()
     reading.state = "whole" if parser.complete else "part"
     reading.keeps_alive = alive
+    if alive:
+        _next(parser)
+
+
+def _next(parser: ResponseParser) -> None:
+    """What is kept reads the next response as if it were the first."""
+    parser.begin(bodiless=False)
+    try:
+        parser.feed(_NEXT)
+    except Malformed as exc:
+        raise AssertionError(f"the next response is refused: {exc}") from exc
+    assert parser.complete
+    assert parser.keeps_alive
+    assert parser.take() == b"next"

@@ -35,7 +35,7 @@ def exchanges() -> Callable[[bytes], None]:
 
     def exchange(data: bytes) -> None:
         cuts, bodiless, answer = _input(data)
-        if not known(answer, bodiless=bodiless):
+        if answer and not known(answer, bodiless=bodiless):
             runner.run(opened.put(cut(answer, cuts), bodiless=bodiless))
 
     return exchange

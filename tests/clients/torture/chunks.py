@@ -1,12 +1,14 @@
 """Bodies in chunks: sizes, extensions, trailers, and what is wrong with them."""
 
 from tests.clients.scripted import OK
-from tests.clients.torture.case import LATE, REFUSED, Asked, Case, case, whole
+from tests.clients.torture.case import LATE, REFUSED, Asked, Case, case, last, whole
 
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 _END = b"\r\nhello\r\n0\r\n\r\n"
 _MEGABYTE = 1 << 20
 _GRAMMAR = "the grammar has no such size line; what one reader forgives, another reads differently"
+_TRAILER = "a trailer must not say it (RFC 9110, 6.5.1); who does may mean it"
+_REFUSED_TRAILER = "the body is whole by then, and nothing is read by what a trailer says"
 _NEVER = "so much never comes: httpx waits for it"
 
 
@@ -64,6 +66,22 @@ CHUNKS: tuple[Case, ...] = (
         "a trailer that names chunks",
         CHUNKED + b"5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n",
         whole(),
+    ),
+    case(
+        "a trailer that closes",
+        CHUNKED + b"5\r\nhello\r\n0\r\nConnection: close\r\n\r\n",
+        last(),
+        whole(),
+        _TRAILER,
+        bug="llhttp remembers it: the next answer over the connection is refused",
+    ),
+    case(
+        "a trailer that names another coding",
+        CHUNKED + b"5\r\nhello\r\n0\r\nTransfer-Encoding: x\r\n\r\n",
+        last(),
+        REFUSED,
+        _REFUSED_TRAILER,
+        bug="llhttp remembers it: the next answer over the connection is refused",
     ),
     case("a trailer without a colon", CHUNKED + b"5\r\nhello\r\n0\r\nX\r\n\r\n", REFUSED),
     case(
