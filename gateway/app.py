@@ -51,6 +51,7 @@ def create_app(settings: Settings, *, transports: Transports | None = None) -> G
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # looked up per request
         redirect_slashes=False,  # it would send callers wherever their Host header says
     )
     app.state.settings = settings

@@ -21,6 +21,12 @@ _REQUIRED = "lockgate.required_scopes"
 _LOGGED = 64
 
 
+def authenticated(connection: HTTPConnection) -> Principal | None:
+    """Who is calling, if that has been found out for this request."""
+    known: Principal | None = connection.scope.get(_PRINCIPAL)
+    return known
+
+
 async def authenticate(connection: HTTPConnection) -> Principal:
     """Say who is calling; the token is verified once per request, however often one asks.
 
@@ -28,7 +34,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         Unauthenticated: no token, or one that is not valid.
         IdentityUnavailable: the token's key cannot be asked for now.
     """
-    known: Principal | None = connection.scope.get(_PRINCIPAL)
+    known = authenticated(connection)
     if known is not None:
         return known
     facts = Exchange.of(connection.scope).facts
@@ -59,8 +65,9 @@ class Authorize(SecurityBase):
             Forbidden: a scope is missing.
         """
         principal = await authenticate(connection)
-        if not all(principal.may(scope) for scope in required.scopes):
-            raise _forbidden(connection.scope, "missing_scope", required.scopes)
+        for scope in required.scopes:
+            if not principal.may(scope):
+                raise _forbidden(connection.scope, "missing_scope", required.scopes)
         connection.scope[_REQUIRED] = (*_required(connection.scope), *required.scopes)
         return principal
 
@@ -79,10 +86,11 @@ class Owner:
             IdentityUnavailable: the token's key cannot be asked for now.
             Forbidden: the path names somebody else.
         """
-        principal = await authenticate(connection)
+        principal = authenticated(connection) or await authenticate(connection)
         scopes = _required(connection.scope)
-        if any(principal.may_for_anyone(scope) for scope in scopes):
-            return
+        for scope in scopes:
+            if principal.may_for_anyone(scope):
+                return
         if not self._is_named(principal.user_id, connection):
             raise _forbidden(connection.scope, "not_the_owner", [scope + ANY for scope in scopes])
 
@@ -116,9 +124,11 @@ def _forbidden(scope: Scope, reason: str, scopes: list[str]) -> Forbidden:
 
 def _is_same(user_id: str, named: str) -> bool:
     """Compare as written: "07" is not "7"."""
-    ours, theirs = (text.encode("utf-8", "surrogatepass") for text in (user_id, named))
+    ours, theirs = user_id.encode("utf-8", "surrogatepass"), named.encode("utf-8", "surrogatepass")
     return compare_digest(ours, theirs)
 
 
 def _printable(subject: str) -> str:
-    return "".join(char for char in subject if char.isprintable())[:_LOGGED]
+    if not subject.isprintable():
+        subject = "".join(char for char in subject if char.isprintable())
+    return subject[:_LOGGED]

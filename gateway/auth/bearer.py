@@ -15,12 +15,12 @@ def token_of(connection: HTTPConnection) -> str:
     Raises:
         Unauthenticated: it carries none, more than one, or something that is not one.
     """
-    headers = connection.headers.getlist("authorization")
+    headers = [value for name, value in connection.scope["headers"] if name == b"authorization"]
     if not headers:
         raise Unauthenticated("no_token", token_sent=False)
     if len(headers) > 1:
         raise Unauthenticated("two_authorizations")
-    scheme, _, credentials = headers[0].partition(" ")
+    scheme, _, credentials = headers[0].decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("other_scheme", token_sent=False)
     token = credentials.strip(" ")

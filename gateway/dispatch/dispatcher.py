@@ -59,7 +59,7 @@ class Dispatcher:
             return None
         scope["path_params"] = path
         scope["route"] = settled.route
-        scope["endpoint"] = settled.route.endpoint
+        scope["endpoint"] = settled.endpoint
         return settled, values
 
     async def _failed(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:

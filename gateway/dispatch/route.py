@@ -6,11 +6,13 @@ from typing import Any
 
 from fastapi.datastructures import DefaultPlaceholder
 from fastapi.routing import APIRoute, RouteContext, serialize_response
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.dispatch.inputs import Input, Unsettled, Values
-from gateway.dispatch.steps import Step, steps_of
+from gateway.dispatch.steps import Call, Lookup, Step, steps_of
+from gateway.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +20,11 @@ class Settled:
     """A route whose every request takes the same steps."""
 
     route: RouteContext
+    endpoint: object
     steps: Sequence[Step]
     inputs: Sequence[Input]
     status: int
+    model: type[BaseModel] | None
 
     @classmethod
     def of(cls, route: RouteContext) -> "Settled":
@@ -34,24 +38,38 @@ class Settled:
         if not _answers_plainly(route):
             raise Unsettled("its answer is not simply a model as JSON")
         steps = steps_of(route.dependant)
-        inputs = [read for step in steps for read in step.inputs]
-        return cls(route, steps, inputs, route.status_code or 200)
+        inputs = [read for step in steps if isinstance(step, Call) for read in step.inputs]
+        return cls(route, route.endpoint, steps, inputs, route.status_code or 200, _model(route))
 
     async def result(self, request: Request, values: Values) -> Response | bytes:
         """Take the steps: what the endpoint gives, as JSON if it is no response already.
 
         Raises whatever one of the steps raises.
         """
+        opened: Resources = request.app.state.resources
         results: list[Any] = []
         for step in self.steps:
-            results.append(await step.call(**step.arguments(request, values, results)))
+            if isinstance(step, Lookup):
+                results.append(opened.get(step.kind))
+            else:
+                results.append(await step.call(**step.arguments(request, values, results)))
         content = results[-1]
         if isinstance(content, Response):
             return content
-        body: bytes = await serialize_response(
-            field=self.route.response_field, response_content=content, dump_json=True
-        )
+        if self.model is not None and type(content) is self.model:
+            # Built and so validated in this process; what FastAPI would do comes to the same.
+            body: bytes = self.model.__pydantic_serializer__.to_json(content, by_alias=True)
+        else:
+            body = await serialize_response(
+                field=self.route.response_field, response_content=content, dump_json=True
+            )
         return body
+
+
+def _model(route: RouteContext) -> type[BaseModel] | None:
+    """The model that the answer is, if it is just that."""
+    held = route.response_field.field_info.annotation
+    return held if isinstance(held, type) and issubclass(held, BaseModel) else None
 
 
 def _answers_plainly(route: RouteContext) -> bool:

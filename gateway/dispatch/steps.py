@@ -10,10 +10,18 @@ from fastapi.security import SecurityScopes
 from starlette.requests import Request
 
 from gateway.dispatch.inputs import Input, Unsettled, Values, inputs_of
+from gateway.resources import Opened
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Lookup:
+    """A step that only asks for something that is open."""
+
+    kind: type[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
     """One call: what it is given that never changes, from the request, and from earlier steps."""
 
     call: Callable[..., Awaitable[Any]]
@@ -24,14 +32,17 @@ class Step:
 
     def arguments(self, request: Request, values: Values, results: list[Any]) -> dict[str, Any]:
         """The keywords to call it with."""
-        arguments = dict(self.settled)
-        for name in self.requests:
-            arguments[name] = request
+        arguments: dict[str, Any] = dict.fromkeys(self.requests, request)
+        if self.settled:
+            arguments.update(self.settled)
         for read in self.inputs:
             arguments[read.name] = values[read]
         for name, index in self.results:
             arguments[name] = results[index]
         return arguments
+
+
+Step = Lookup | Call
 
 
 def steps_of(dependant: Dependant) -> tuple[Step, ...]:
@@ -57,11 +68,14 @@ def _lay_out(dependant: Dependant, steps: list[Step], known: dict[Any, int]) -> 
             known.setdefault(key, index)
         if inner.name is not None:
             results.append((inner.name, index))
+    if isinstance(dependant.call, Opened):
+        steps.append(Lookup(dependant.call.kind))
+        return len(steps) - 1
     for reason in _obstacles(dependant):
         raise Unsettled(f"{dependant.call}: {reason}")
     names = (dependant.http_connection_param_name, dependant.request_param_name)
     steps.append(
-        Step(
+        Call(
             call=dependant.call,  # type: ignore[arg-type]  # a coroutine function, as seen above
             settled=_settled(dependant),
             requests=tuple(name for name in names if name is not None),

@@ -60,6 +60,7 @@ class Http1(asyncio.Protocol):
         self._arriving: Cycle | None = None
         self._line: deque[Cycle] = deque()
         self._url = b""
+        self._expects_continue = False
         self._fields: list[tuple[bytes, bytes]] = []
         self._field_count = self._head_bytes = self._framing_bytes = 0
         self._is_arriving = self._in_head = False
@@ -120,7 +121,7 @@ class Http1(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._is_arriving = self._in_head = True
         self._head_bytes = self._field_count = 0
-        self._url, self._fields = b"", []
+        self._url, self._fields, self._expects_continue = b"", [], False
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -131,7 +132,10 @@ class Http1(asyncio.Protocol):
         self._measure(len(name) + len(value))
         # A trailer is no header (RFC 9110, 6.5.1): no proxy has looked for a forged one there.
         if self._in_head:
-            self._fields.append((name.lower(), value))
+            name = name.lower()
+            self._fields.append((name, value))
+            if name == b"expect" and value.lower() == b"100-continue":
+                self._expects_continue = True
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -140,9 +144,7 @@ class Http1(asyncio.Protocol):
             raise TooMuch
         cycle = self._arriving = Cycle(self._scope(), self._wire, self._server, self._on_answered)
         cycle.keeps_alive = self._parser.should_keep_alive()
-        cycle.expects_continue = any(
-            name == b"expect" and value.lower() == b"100-continue" for name, value in self._fields
-        )
+        cycle.expects_continue = self._expects_continue
         if self._is_answering():
             self._line.append(cycle)
         else:

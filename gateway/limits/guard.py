@@ -7,7 +7,7 @@ from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
 from config.rate import RateLimit
-from gateway.auth.authorization import authenticate
+from gateway.auth.authorization import authenticate, authenticated
 from gateway.errors import QuotaExceeded
 from gateway.exchange import Exchange
 from gateway.limits.addresses import client_address, counted_as
@@ -36,7 +36,9 @@ class Limited:
             if policy.per == "address":
                 partition = _address_partition(connection)
             else:
-                partition = caller_partition(policy, await authenticate(connection))
+                partition = caller_partition(
+                    policy, authenticated(connection) or await authenticate(connection)
+                )
             charges.append(Charge(policy, key(policy, partition)))
         limiter: Limiter = connection.app.state.resources.get(Limiter)
         verdict = await limiter.check(charges)

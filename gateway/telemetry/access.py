@@ -64,7 +64,7 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message = {**message, "headers": [*message.get("headers", ()), *self._headers()]}
+            message["headers"] = [*message.get("headers", ()), *self._headers()]
         elif message["type"] == "http.response.body":
             self.length += len(message.get("body", b""))
         await self._send(message)
@@ -95,5 +95,6 @@ def _log_line(scope: Scope, exchange: Exchange, answer: _Answer, seconds: float)
         "status": answer.status,
         "bytes": answer.length,
         "ms": round(seconds * 1000, 1),
+        **exchange.facts,
     }
-    event(log, "request.ended", **line | exchange.facts)
+    event(log, "request.ended", **line)
