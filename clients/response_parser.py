@@ -184,5 +184,5 @@ def _keeps_alive(head: Head) -> bool:
     connection = head.noted.get(b"connection")
     if connection is None:
         return head.version == "1.1"
-    options = {option.strip() for option in connection.lower().split(b",")}
+    options = [option.strip() for option in connection.lower().split(b",")]
     return b"close" not in options and (head.version == "1.1" or b"keep-alive" in options)

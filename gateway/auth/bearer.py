@@ -15,7 +15,8 @@ def token_of(connection: HTTPConnection) -> str:
     Raises:
         Unauthenticated: it carries none, more than one, or something that is not one.
     """
-    headers = [value for name, value in connection.scope["headers"] if name == b"authorization"]
+    sent: list[tuple[bytes, bytes]] = connection.scope["headers"]
+    headers = [value for name, value in sent if name == b"authorization"]
     if not headers:
         raise Unauthenticated("no_token", token_sent=False)
     if len(headers) > 1:
