@@ -28,6 +28,7 @@ async def test_ours(nothing_unheard: None, credentials: Credentials, section: st
     assert seen == {case.name: Seen(case.ours, case.sendings) for case in cases}
 
 
+@pytest.mark.asyncio(loop_factories=["asyncio"])
 @pytest.mark.parametrize("case", BUGS)
 async def test_what_ours_does_wrong(
     nothing_unheard: None, credentials: Credentials, case: Case
