@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from types import MappingProxyType, TracebackType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from clients.fields import checked, lines
 
@@ -22,6 +22,13 @@ class Sent(NamedTuple):
 
     forwarded: Mapping[str, str]
     lines: str
+
+    def forwarding(self, more: Mapping[str, str]) -> Self:
+        """The same with more fields forwarded, over those of the same names."""
+        fields = MappingProxyType({**self.forwarded, **more})
+        if more.keys().isdisjoint(self.forwarded) and more.keys().isdisjoint(_EVERY_CALL):
+            return type(self)(fields, self.lines + lines(more))
+        return type(self)(fields, lines({**_EVERY_CALL, **fields}))
 
     def with_own(self, own: Mapping[str, str]) -> str:
         """The lines with a call's own fields put over them."""
@@ -59,11 +66,7 @@ class _Forwarding(AbstractContextManager[None]):
         self._headers = headers
 
     def __enter__(self) -> None:
-        outer = _sent.get()
-        fields = {**outer.forwarded, **self._headers}
-        self._token: Token[Sent] = _sent.set(
-            Sent(MappingProxyType(fields), lines({**_EVERY_CALL, **fields}))
-        )
+        self._token: Token[Sent] = _sent.set(_sent.get().forwarding(self._headers))
 
     def __exit__(
         self,
