@@ -7,7 +7,9 @@ from typing import cast
 
 import httpx
 
+from clients.glance import glance
 from clients.message import Message
+from clients.reply import Reply
 from clients.response_parser import Head, Malformed, ResponseParser
 from clients.waits import Waits, expire
 
@@ -32,8 +34,9 @@ class Connection(asyncio.Protocol):
         self._error: httpx.TransportError | None = None
         self._writable = self._reading = True
         self._bound: Bound | None = None
+        self._reply: Reply | None = None
         self._exchanges = 0
-        self._answered = self._unsent = self._queued = False
+        self._answered = self._unsent = self._queued = self._bodiless = False
 
     @property
     def open(self) -> bool:
@@ -43,29 +46,24 @@ class Connection(asyncio.Protocol):
     @property
     def complete(self) -> bool:
         """All of the response has come."""
-        return self._parser.complete
+        return self._reply is not None or (self._answered and self._parser.complete)
 
     @property
     def reusable(self) -> bool:
         """Both messages went over it whole, nothing else did, and it stays open."""
         return (
-            self.complete
-            and self._parser.keeps_alive
+            (self._reply is not None or (self.complete and self._parser.keeps_alive))
             and self._reading
             and not self._unsent
+            and self._error is None
             and self._transport.get_write_buffer_size() == 0
-            and self.open
+            and not self._transport.is_closing()
         )
 
     @property
     def stale(self) -> bool:
         """It had served before, and ended without one byte of an answer to this request."""
         return self._exchanges > 1 and not self._answered and self._error is not None
-
-    @property
-    def cut(self) -> httpx.TransportError | None:
-        """What ended it before all of the response had come."""
-        return None if self._parser.complete else self._error
 
     async def exchange(self, message: Message, waits: Waits) -> Head:
         """Send a request and wait for the head of its response.
@@ -74,6 +72,7 @@ class Connection(asyncio.Protocol):
             httpx.TransportError: what went wrong; the connection is then of no more use.
         """
         self._begin(message, None)
+        self._parser.begin(bodiless=message.bodiless)
         if isinstance(message.body, bytes):
             self._transport.write(message.head + message.body)
         else:
@@ -84,21 +83,26 @@ class Connection(asyncio.Protocol):
             await self._wait(waits.read, httpx.ReadTimeout)
         return self._parser.head
 
-    async def exchange_whole(self, message: Message, waits: Waits, bound: Bound) -> Head:
+    async def ask(self, message: Message, waits: Waits, bound: Bound) -> Reply:
         """Send a request with a body of bytes, and wait for all of its response.
 
-        That is its end, what it was `cut` by, or more of its body than `bound` says of its head.
+        That is its end, what cut it off, or more of its body than `bound` says of its head.
 
         Raises:
             httpx.TransportError: what went wrong before the head had come.
         """
         self._begin(message, bound)
         self._queued = True
-        self._loop.call_soon(self._write_queued, message.head + cast("bytes", message.body))
+        assert isinstance(message.body, bytes)  # noqa: S101 - no typed call streams
+        self._loop.call_soon(self._write_queued, message.head + message.body)
         await self._wait(waits.read, httpx.ReadTimeout)
-        if self._parser.head is None:
-            self._raise_lost()
-        return cast("Head", self._parser.head)
+        if self._reply is not None:
+            return self._reply
+        head = self._parser.head
+        if head is None:
+            raise self._error or httpx.ReadError("no answer")
+        cut = None if self._parser.complete else self._error
+        return Reply(head.status, head.noted, self.take(), cut)
 
     async def receive(self, read_timeout: float | None) -> bytes | None:
         """What has come of the body, waiting for some if need be; None at its end.
@@ -131,14 +135,15 @@ class Connection(asyncio.Protocol):
         self._exchanges += 1
         self._answered = False
         self._bound = bound
+        self._bodiless = message.bodiless
+        self._reply = None
         self._raise_lost()
-        self._parser.begin(bodiless=message.bodiless)
 
     def _write_queued(self, data: bytes) -> None:
         # All requests of one turn of the loop go out together at its end: a server woken by the
         # first finds the others there, and to wake it is most of what a small write costs.
         self._queued = False
-        if self.open:
+        if self._error is None:
             self._transport.write(data)
 
     async def _stream(self, head: bytes, body: AsyncGenerator[bytes, None], waits: Waits) -> None:
@@ -177,7 +182,7 @@ class Connection(asyncio.Protocol):
         waiter = self._waiter
         if waiter is None or waiter.done():
             return
-        if self._bound is None or self._parser.complete or self._error is not None or self._beyond:
+        if self._bound is None or self.complete or self._error is not None or self._beyond:
             waiter.set_result(None)
 
     @property
@@ -202,7 +207,20 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._parser.complete or self._error is not None or self._queued:
+        if self._reply is not None or self._error is not None or self._queued:
+            self.abort()
+        elif self._bound is None or self._answered:
+            self._feed(data)
+        elif not self._bodiless and (seen := glance(data)):
+            self._answered = True
+            self._reply = Reply(seen.status, seen.noted, data[seen.head_bytes :])
+            self._wake()
+        else:
+            self._parser.begin(bodiless=self._bodiless)
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        if self._parser.complete:
             self.abort()
             return
         self._answered = True

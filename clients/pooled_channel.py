@@ -24,10 +24,12 @@ class PooledChannel(Channel):
         """Send a request and read its answer, all of it within so many seconds."""
         pool = self._pool(self._address.origin)
         waits = pool.until(seconds, self._bounds.connect_timeout)
-        connection, head = await send(pool, self._message(request), waits, bound=self._bound)
-        body, cut = connection.take(), connection.cut
+        message, bound = self._message(request), self._bound
+        connection, reply = await send(
+            pool, message, waits, lambda it: it.ask(message, waits, bound)
+        )
         pool.release(connection)
-        return Reply(head.status, head.noted, body, cut)
+        return reply
 
     def _message(self, request: Request) -> Message:
         method, target, lines, body = request

@@ -1,5 +1,6 @@
 """HTTP/1.1 responses out of bytes (RFC 9112), one after the other, each within bounds."""
 
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -19,6 +20,11 @@ _NOTED = frozenset(
         b"transfer-encoding",
     }
 )
+
+_FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+_EMPTY_LINE = b"\r\n\r\n"
+_LAST_LINES = re.compile(rb"[^\r\n]\r\n\r\n")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -52,28 +58,34 @@ class ResponseParser:
     `pieces` holds the body that nobody has taken yet, `buffered` its size. `complete` is true
     when nothing more is to come, as it is before the first `begin`; `keeps_alive` then says
     whether another response may follow on the connection.
+
+    llhttp, under httptools, reads heads and chunks, and every response has one of its own. It
+    forgives what is before, between and behind them, so where a head ends is found here, and
+    a body with a length, or with the connection for its end, never comes to it.
     """
 
     def __init__(self) -> None:
         self._parser: HttpResponseParser | None = None
         self.complete = True
-        self.keeps_alive = self._until_close = self._bodiless = False
+        self.keeps_alive = self._until_close = self._chunked = self._bodiless = False
         self.head: Head | None = None
         self.pieces: deque[bytes] = deque()
         self.buffered = 0
         self._fields: Fields = []
-        self._field_count = self._framing_bytes = 0
+        self._field_count = self._framing_bytes = self._left = 0
+        self._tail = b""
 
     def begin(self, *, bodiless: bool) -> None:
         """Wait for a response; `bodiless` if it answers a HEAD (RFC 9112, 6.3)."""
-        self._parser = self._parser or HttpResponseParser(self)
+        self._parser = None
         self._bodiless = bodiless
         self.head = None
-        self.complete = self.keeps_alive = self._until_close = False
+        self.complete = self.keeps_alive = self._until_close = self._chunked = False
         self.pieces.clear()
         self.buffered = 0
         self._fields = []
         self._field_count = self._framing_bytes = 0
+        self._tail = b""
 
     def feed(self, data: bytes) -> None:
         """Take bytes as they came.
@@ -81,28 +93,60 @@ class ResponseParser:
         Raises:
             Malformed: they are not, or no longer, a response.
         """
-        room = MAX_HEAD_BYTES - self._framing_bytes
-        if self.head is None and len(data) > room:
-            self._feed(data[:room])
-            if self.head is None:
-                raise Malformed("the head is too large")
-            data = data[room:]
-        self._feed(data)
-        # A parser that was not brought to the end of its message, or past it, is of no more use.
-        if self.complete and (self._bodiless or not self.keeps_alive):
-            self.close()
+        while data and self.head is None:
+            data = self._feed_head(data)
+        if data:
+            self._feed_body(data)
+        if self.complete:
+            self._parser = None
 
-    def _feed(self, data: bytes) -> None:
-        assert self._parser is not None  # noqa: S101 - fed only between begin and complete
+    def _feed_head(self, data: bytes) -> bytes:
+        """Take what belongs to the head at hand, an interim one or the last; the rest is left."""
+        # llhttp would skip empty lines, and take RTSP and ICE for HTTP.
+        if not self._tail and data[:1] != b"H":
+            raise Malformed("it starts with no status line")
+        seen = self._tail + data
+        found = seen.find(_EMPTY_LINE)
+        end = len(data) if found < 0 else found + len(_EMPTY_LINE) - len(self._tail)
+        self._tail = seen[-3:] if found < 0 else b""
+        self._framing_bytes += end
+        if self._framing_bytes > MAX_HEAD_BYTES:
+            raise Malformed("the head is too large")
+        self._parse(data[:end])
+        return data[end:]
+
+    def _feed_body(self, data: bytes) -> None:
+        if self.complete:
+            self.keeps_alive = False
+        elif self._chunked:
+            self._feed_chunks(data)
+        elif self._until_close:
+            self.on_body(data)
+        else:
+            self.on_body(data[: self._left])
+            self._left -= len(data)
+            self.complete = self._left <= 0
+            self.keeps_alive &= self._left >= 0
+
+    def _feed_chunks(self, data: bytes) -> None:
         self._framing_bytes += len(data)
+        self._parse(data)
+        self._tail = (self._tail + data[-5:])[-5:]
+        if self.complete:
+            # Nothing in llhttp tells of empty lines that it skips behind the last.
+            self.keeps_alive &= _LAST_LINES.fullmatch(self._tail) is not None
+        elif self._framing_bytes > MAX_HEAD_BYTES:
+            raise Malformed("too much between two bytes of the body, or before the first")
+
+    def _parse(self, data: bytes) -> None:
+        if self._parser is None:
+            self._parser = HttpResponseParser(self)
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as exc:
             if not self.complete:
                 raise Malformed(str(exc.__context__ or exc)) from exc
             self.keeps_alive = False
-        if self._framing_bytes > MAX_HEAD_BYTES and not self.complete:
-            raise Malformed("too much between two bytes of the body, or before the first")
 
     def end(self) -> None:
         """The server closed the connection: a response of unknown length is whole by that."""
@@ -121,24 +165,27 @@ class ResponseParser:
 
     # What follows is called by httptools.
 
-    def on_message_begin(self) -> None:
-        if self.complete:
-            self.keeps_alive = False
+    def on_status(self, reason: bytes) -> None:
+        if _CONTROL.search(reason):
+            raise Malformed("a control character in the reason phrase")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._fields.append((name, value.rstrip(b" \t")))
+        stripped = value.rstrip(b" \t")
+        # llhttp takes such a `chunked` for another coding.
+        if len(stripped) < len(value) and name.lower() == b"transfer-encoding":
+            raise Malformed("white space behind its coding")
+        self._fields.append((name, stripped))
 
     def on_headers_complete(self) -> None:
-        assert self._parser is not None  # noqa: S101 - it is calling
         if self.complete:
-            return
-        status = self._parser.get_status_code()
+            raise Malformed("another response")
+        assert self._parser is not None  # noqa: S101 - it is calling
         fields = self._counted_fields()
+        status, version = self._parser.get_status_code(), self._parser.get_http_version()
+        head = Head(status, version, fields, noted(fields))
         if status < 200:
-            if status < 100:
-                raise Malformed(f"status {status}")
+            _check_interim(head)
             return
-        head = Head(status, self._parser.get_http_version(), fields, noted(fields))
         self._framing_bytes = 0
         self._bodiless = self._bodiless or status in {204, 304}
         self._frame(head)
@@ -158,26 +205,39 @@ class ResponseParser:
         coding = head.noted.get(b"transfer-encoding")
         if coding is not None and (length is not None or coding.lower() != b"chunked"):
             raise Malformed("its length is ambiguous")
-        if length is not None and b"," in length:
-            raise Malformed("it has two lengths")
+        if length is not None and not length.isdigit():
+            raise Malformed("its length is no number, or it has two")
         if head.version != "1.1" and (head.version != "1.0" or coding is not None):
             raise Malformed(f"HTTP/{head.version} has no such framing")
+        self._chunked = coding is not None
+        self._left = int(length or 0)
         self._until_close = length is None and coding is None and not self._bodiless
         self.keeps_alive = not self._until_close and _keeps_alive(head)
-        self.complete = self._bodiless
+        self.complete = self._bodiless or (length is not None and self._left == 0)
 
     def on_body(self, piece: bytes) -> None:
-        if self.complete:
-            self.keeps_alive = False
-            return
         self._framing_bytes = 0
         self.pieces.append(piece)
         self.buffered += len(piece)
 
     def on_message_complete(self) -> None:
-        if self.head is not None:
-            self._counted_fields()
-            self.complete = True
+        if self.head is None or self.complete:
+            return
+        trailer = self._counted_fields()
+        # It says nothing of where anything ends (RFC 9110, 6.5.1); who does may mean it.
+        if trailer and not _FRAMING.isdisjoint(noted(trailer)):
+            self.keeps_alive = False
+        self.complete = True
+
+
+def _check_interim(head: Head) -> None:
+    """Refuse an interim response that is the last one, or says that it has a body."""
+    if head.status < 100 or head.status == 101:
+        raise Malformed(f"status {head.status}")
+    if b"content-length" in head.noted or b"transfer-encoding" in head.noted:
+        raise Malformed("an interim response with a body")
+    if not _keeps_alive(head):
+        raise Malformed("an interim response that is the last")
 
 
 def _keeps_alive(head: Head) -> bool:

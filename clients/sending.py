@@ -1,21 +1,24 @@
 """A message on its way over one of a pool's connections."""
 
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
 import httpx
 
-from clients.connection import Bound, Connection
+from clients.connection import Connection
 from clients.message import Message
 from clients.pool import Pool
-from clients.response_parser import Head
 from clients.waits import Waits
+
+T = TypeVar("T")
 
 
 async def send(
-    pool: Pool, message: Message, waits: Waits, *, bound: Bound | None = None
-) -> tuple[Connection, Head]:
+    pool: Pool, message: Message, waits: Waits, exchange: Callable[[Connection], Awaitable[T]]
+) -> tuple[Connection, T]:
     """Exchange a message; the connection is the caller's to read from and to release.
 
-    With a `bound` the body has been read too, as far as that goes. What can safely be sent twice
-    is, once, if a kept connection turns out to be closed.
+    What can safely be sent twice is, once, if a kept connection turns out to be closed.
 
     Raises:
         httpx.TransportError: no answer came; the connection has been released.
@@ -28,12 +31,11 @@ async def send(
                 fresh=fresh, pool_timeout=waits.pool, connect_timeout=waits.connect
             )
         try:
-            if bound is None:
-                return connection, await connection.exchange(message, waits)
-            return connection, await connection.exchange_whole(message, waits, bound)
+            return connection, await exchange(connection)
         except httpx.TransportError:
+            stale = connection.stale  # asked now, for who releases it may close it
             pool.release(connection)
-            if not (connection.stale and message.replayable):
+            if not (stale and message.replayable):
                 raise
             fresh = True  # and such a one is never stale: there is no third time
         except BaseException:

@@ -102,7 +102,8 @@ class _Body(httpx.AsyncByteStream):
 
 
 async def _exchanged(pool: Pool, request: httpx.Request) -> httpx.Response:
-    connection, head = await send(pool, await Message.of(request), Timeouts.of(request))
+    message, waits = await Message.of(request), Timeouts.of(request)
+    connection, head = await send(pool, message, waits, lambda it: it.exchange(message, waits))
     return _response(pool, connection, head, request)
 
 

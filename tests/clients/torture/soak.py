@@ -10,7 +10,7 @@ import httpx
 
 from clients.answer import Answer
 from clients.errors import UpstreamError
-from clients.service import ServiceClient
+from clients.orders import Orders
 from clients.transport import Transport
 from tests.clients.scripted import HELLO, OK, Peer
 
@@ -36,7 +36,7 @@ class Thing(Answer):
     id: int
 
 
-class Soaked(ServiceClient, name="soaked"):
+class Soaked(Orders):
     """The service as a typed client sees it."""
 
     async def thing(self, path: str) -> Thing:

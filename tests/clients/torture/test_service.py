@@ -11,7 +11,8 @@ from clients.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from clients.service import NoContent, ServiceClient
+from clients.orders import Orders
+from clients.service import NoContent
 from clients.transport import Transport
 from tests.clients.scripted import HELLO, OK, Peer, scripted
 from tests.clients.torture.case import LATE, Case
@@ -20,7 +21,7 @@ from tests.clients.torture.host import Host
 from tests.clients.torture.table import CASES
 
 
-class Tortured(ServiceClient, name="tortured"):
+class Tortured(Orders):
     """A service that answers as a case says."""
 
     async def ask(self) -> None:
