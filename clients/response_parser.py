@@ -23,7 +23,7 @@ _NOTED = frozenset(
 
 _FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 _EMPTY_LINE = b"\r\n\r\n"
-_LAST_LINES = re.compile(rb"[^\r\n]\r\n\r\n")
+_MOST_DIGITS = 20
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 Fields = list[tuple[bytes, bytes]]
@@ -126,15 +126,16 @@ class ResponseParser:
             self.on_body(data[: self._left])
             self._left -= len(data)
             self.complete = self._left <= 0
-            self.keeps_alive &= self._left >= 0
+            self.keeps_alive = self.keeps_alive and self._left >= 0
 
     def _feed_chunks(self, data: bytes) -> None:
         self._framing_bytes += len(data)
         self._parse(data)
         self._tail = (self._tail + data[-5:])[-5:]
         if self.complete:
-            # Nothing in llhttp tells of empty lines that it skips behind the last.
-            self.keeps_alive &= _LAST_LINES.fullmatch(self._tail) is not None
+            # llhttp does not tell of line ends that it skips behind the last, empty line.
+            ends = self._tail[1:] == _EMPTY_LINE and self._tail[0] not in b"\r\n"
+            self.keeps_alive = self.keeps_alive and ends
         elif self._framing_bytes > MAX_HEAD_BYTES:
             raise Malformed("too much between two bytes of the body, or before the first")
 
@@ -166,14 +167,14 @@ class ResponseParser:
     # What follows is called by httptools.
 
     def on_status(self, reason: bytes) -> None:
-        if _CONTROL.search(reason):
+        if not reason.isalpha() and _CONTROL.search(reason):
             raise Malformed("a control character in the reason phrase")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         stripped = value.rstrip(b" \t")
         # llhttp takes such a `chunked` for another coding.
-        if len(stripped) < len(value) and name.lower() == b"transfer-encoding":
-            raise Malformed("white space behind its coding")
+        if stripped != value and b"\t" in value and name.lower() == b"transfer-encoding":
+            raise Malformed("a tab behind its coding")
         self._fields.append((name, stripped))
 
     def on_headers_complete(self) -> None:
@@ -205,7 +206,7 @@ class ResponseParser:
         coding = head.noted.get(b"transfer-encoding")
         if coding is not None and (length is not None or coding.lower() != b"chunked"):
             raise Malformed("its length is ambiguous")
-        if length is not None and not length.isdigit():
+        if length is not None and not (length.isdigit() and len(length) <= _MOST_DIGITS):
             raise Malformed("its length is no number, or it has two")
         if head.version != "1.1" and (head.version != "1.0" or coding is not None):
             raise Malformed(f"HTTP/{head.version} has no such framing")

@@ -11,10 +11,11 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _TEXT = rb"[\t\x20-\x7e\x80-\xff]*"
 _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
 _FIELD = re.compile(b"(" + _TOKEN + b"):(" + _TEXT + b")")
+_NOT_IN_TRAILERS = (b"connection", b"content-length", b"transfer-encoding")
 _LENGTH = re.compile(rb"[0-9]+")
-_CHUNK = re.compile(
-    rb"([0-9A-Fa-f]+)(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + b"|" + _QUOTED + rb"))?)*"
-)
+# An extension may lack its name, if it has a value: nobody looks at either.
+_EXTENSION = b";(?:" + _TOKEN + b"|(?==))(?:=(?:" + _TOKEN + b"|" + _QUOTED + b"))?"
+_CHUNK = re.compile(rb"([0-9A-Fa-f]+)(?:" + _EXTENSION + b")*")
 
 
 # RFC 9112, 4, and the space before an absent reason phrase left out, as many servers do.
@@ -65,10 +66,10 @@ def _read(data: bytes, reading: Reading, bodiless: bool) -> bytes:
     status = 100
     while status < 200:
         version, status, fields, data = _head(data)
-        if status == 101:
+        lengths = _named(b"content-length", fields)
+        codings = [value.lower() for value in _named(b"transfer-encoding", fields)]
+        if status < 200 and (status == 101 or lengths or codings or not _alive(version, fields)):
             raise Refused
-    lengths = [value for name, value in fields if name.lower() == b"content-length"]
-    codings = [value.lower() for name, value in fields if name.lower() == b"transfer-encoding"]
     _check(version, lengths, codings)
     reading.status, reading.version, reading.fields = status, version, fields
     alive = _alive(version, fields)
@@ -99,9 +100,13 @@ def _check(version: str, lengths: list[bytes], codings: list[bytes]) -> None:
         raise Refused
 
 
+def _named(name: bytes, fields: list[tuple[bytes, bytes]]) -> list[bytes]:
+    return [value for written, value in fields if written.lower() == name]
+
+
 def _alive(version: str, fields: list[tuple[bytes, bytes]]) -> bool:
     """If the connection outlives the message (RFC 9112, 9.3)."""
-    said = b",".join(value for name, value in fields if name.lower() == b"connection")
+    said = b",".join(_named(b"connection", fields))
     options = {option.strip(b" \t").lower() for option in said.split(b",")}
     return b"close" not in options and (version == "1.1" or b"keep-alive" in options)
 
@@ -137,7 +142,10 @@ def _chunks(data: bytes, reading: Reading) -> bytes:
         if size >= 1 << 64:
             raise Refused
         if size == 0:
-            return _fields(data)[1]
+            trailer, data = _fields(data)
+            # It is none of a trailer's business (RFC 9110, 6.5.1), so what follows is in doubt.
+            reading.keeps_alive &= not any(_named(name, trailer) for name in _NOT_IN_TRAILERS)
+            return data
         reading.body += data[:size]
         if len(data) < size + 2:
             raise Short

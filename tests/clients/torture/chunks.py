@@ -42,14 +42,8 @@ CHUNKS: tuple[Case, ...] = (
     case("a tab after a size", _size(b"5\t"), REFUSED, whole(), _GRAMMAR),
     case("white space before a size", _size(b" 5"), REFUSED),
     case("an extension without a name", _size(b"5;"), REFUSED, whole(), _GRAMMAR),
-    case(
-        "an extension with a value and no name",
-        _size(b"5;=b"),
-        REFUSED,
-        whole(),
-        _GRAMMAR,
-        bug="llhttp lets the name be empty if a value follows",
-    ),
+    # The grammar has none such, but every reader sees the same size, and skips the rest.
+    case("an extension with a value and no name", _size(b"5;=b"), whole()),
     case("an extension with an open quote", _size(b'5;a="b'), REFUSED, whole(), _GRAMMAR),
     case("a bare LF in an extension", _size(b"5;a\nb"), REFUSED),
     case("a bare CR in an extension", _size(b"5;a\rb"), REFUSED, whole(), _GRAMMAR),
@@ -65,7 +59,9 @@ CHUNKS: tuple[Case, ...] = (
     case(
         "a trailer that names chunks",
         CHUNKED + b"5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        last(),
         whole(),
+        _TRAILER,
     ),
     case(
         "a trailer that closes",
@@ -73,7 +69,6 @@ CHUNKS: tuple[Case, ...] = (
         last(),
         whole(),
         _TRAILER,
-        bug="llhttp remembers it: the next answer over the connection is refused",
     ),
     case(
         "a trailer that names another coding",
@@ -81,7 +76,6 @@ CHUNKS: tuple[Case, ...] = (
         last(),
         REFUSED,
         _REFUSED_TRAILER,
-        bug="llhttp remembers it: the next answer over the connection is refused",
     ),
     case("a trailer without a colon", CHUNKED + b"5\r\nhello\r\n0\r\nX\r\n\r\n", REFUSED),
     case(
