@@ -22,6 +22,7 @@ _NOTED = frozenset(
 )
 
 _FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+_FIRST_BYTE = ord("H")
 _EMPTY_LINE = b"\r\n\r\n"
 _MOST_DIGITS = 20
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
@@ -93,27 +94,36 @@ class ResponseParser:
         Raises:
             Malformed: they are not, or no longer, a response.
         """
-        while data and self.head is None:
-            data = self._feed_head(data)
-        if data:
-            self._feed_body(data)
+        start = 0
+        while self.head is None and start < len(data):
+            start = self._feed_head(data, start)
+        if start < len(data):
+            self._feed_body(data[start:])
         if self.complete:
             self._parser = None
 
-    def _feed_head(self, data: bytes) -> bytes:
-        """Take what belongs to the head at hand, an interim one or the last; the rest is left."""
+    def _feed_head(self, data: bytes, start: int) -> int:
+        """Take what belongs to the head at hand, an interim one or the last; say where it ends."""
         # llhttp would skip empty lines, and take RTSP and ICE for HTTP.
-        if not self._tail and data[:1] != b"H":
+        if not self._tail and data[start] != _FIRST_BYTE:
             raise Malformed("it starts with no status line")
-        seen = self._tail + data
-        found = seen.find(_EMPTY_LINE)
-        end = len(data) if found < 0 else found + len(_EMPTY_LINE) - len(self._tail)
-        self._tail = seen[-3:] if found < 0 else b""
-        self._framing_bytes += end
+        end = self._head_end(data, start)
+        self._framing_bytes += end - start
         if self._framing_bytes > MAX_HEAD_BYTES:
             raise Malformed("the head is too large")
-        self._parse(data[:end])
-        return data[end:]
+        self._parse(data[start:end])
+        return end
+
+    def _head_end(self, data: bytes, start: int) -> int:
+        """Behind the first empty line, begun perhaps in an earlier segment; or all of `data`."""
+        tail, size = self._tail, len(_EMPTY_LINE)
+        self._tail = b""
+        if tail and (found := (tail + data[: size - 1]).find(_EMPTY_LINE)) >= 0:
+            return found + size - len(tail)
+        if (found := data.find(_EMPTY_LINE, start)) >= 0:
+            return found + size
+        self._tail = (tail + data[max(start, len(data) - size + 1) :])[1 - size :]
+        return len(data)
 
     def _feed_body(self, data: bytes) -> None:
         if self.complete:

@@ -3,6 +3,8 @@
 import re
 from itertools import pairwise
 
+from clients.glance import glance
+from clients.response_parser import noted
 from tests.fuzz.reading import parsed
 from tests.fuzz.reference import Reading, read
 from tests.fuzz.rival import rival
@@ -10,6 +12,9 @@ from tests.fuzz.rival import rival
 # h11 bounds a number by 20 digits, we by its value; and it reads a coding in a trailer, where
 # RFC 9110 (6.5.1) allows none and nobody acts on it.
 _TOLD_APART = re.compile(rb"[0-9A-Fa-f]{21}|(?is:transfer-encoding:.*transfer-encoding:)")
+
+# No reply tells of these, so a glance does not.
+_UNTOLD = {b"connection", b"content-length", b"transfer-encoding"}
 
 
 class Broken(AssertionError):
@@ -26,6 +31,8 @@ def check(data: bytes, cuts: list[int], *, bodiless: bool) -> None:
     for pieces in (cut(data, cuts), [data[i : i + 1] for i in range(len(data))]):
         _same(whole, parsed(pieces, bodiless=bodiless))
     _believed(whole, read(data, bodiless=bodiless))
+    if not bodiless:
+        _glanced(whole, data)
     _seconded(whole, rival(data, bodiless=bodiless), data)
 
 
@@ -57,6 +64,17 @@ def _believed(ours: Reading, expected: Reading) -> None:
         raise Broken(f"{ours}, but {expected}")
     if ours.state == "part" and expected.state == "whole":
         raise Broken(f"ours waits for more than {expected}")
+
+
+def _glanced(ours: Reading, data: bytes) -> None:
+    """What is taken at one glance, the parser takes too, and as the same."""
+    seen = glance(data)
+    if seen is None:
+        return
+    told = {name: value for name, value in noted(ours.fields).items() if name not in _UNTOLD}
+    expected = (ours.status, told, ours.body, ours.state, ours.keeps_alive)
+    if (seen.status, seen.noted, data[seen.head_bytes :], "whole", True) != expected:
+        raise Broken(f"{seen} at one glance, but {ours}")
 
 
 def _seconded(ours: Reading, theirs: Reading, data: bytes) -> None:

@@ -27,6 +27,7 @@ WORDS = (
     "HTTP/1.1 204 No Content",
     "HTTP/1.1 304 Not Modified",
     "Content-Length: ",
+    "Content-Type: text/plain",
     "Transfer-Encoding: ",
     "Transfer-Encoding: chunked",
     "Connection: close",
