@@ -31,7 +31,7 @@ def answers(draw: st.DrawFn) -> bytes:
     return answer
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(answers(), CUTS, st.booleans())
 def test_what_ours_believes_others_believe_however_it_is_cut(
     answer: bytes, cuts: list[int], bodiless: bool

@@ -33,18 +33,18 @@ async def _quiet(service: Service) -> None:
 
 
 @pytest.mark.asyncio(loop_factories=["uvloop"])
-async def test_a_thousand_mixed_calls_leave_nothing(nothing_unheard: None) -> None:
+async def test_five_hundred_mixed_calls_leave_nothing(nothing_unheard: None) -> None:
     service = Service()
     async with scripted(service) as server:
         async with Transport(max_connections=32) as transport:
             soak = Soak(server.url, transport, seed=1)
-            await soak.calls(1_000)
+            await soak.calls(500)
         await _quiet(service)
         await server.over()
-        assert service.opened == service.closed > 100
+        assert service.opened == service.closed > 50
     kinds = {"UpstreamInvalid", "UpstreamTimeout", "UpstreamUnavailable", "ok"}
     assert set(soak.outcomes) == kinds
-    assert soak.outcomes.total() == 1_000
+    assert soak.outcomes.total() == 500
 
 
 @pytest.mark.bench

@@ -23,6 +23,7 @@ def _cut_at_every_byte(answer: bytes) -> list[list[bytes]]:
     return [*cuts, [answer[place : place + 1] for place in range(len(answer))]]
 
 
+@pytest.mark.asyncio(loop_factories=["uvloop"])
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_every_cut(nothing_unheard: None, name: str) -> None:
     cuts = iter(_cut_at_every_byte(ANSWERS[name]))
