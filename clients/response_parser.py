@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+from httptools import HttpParserError, HttpResponseParser
 
 MAX_HEAD_BYTES = 65_536
 MAX_FIELDS = 128
@@ -78,7 +78,6 @@ class ResponseParser:
 
     def begin(self, *, bodiless: bool) -> None:
         """Wait for a response; `bodiless` if it answers a HEAD (RFC 9112, 6.3)."""
-        self._parser = None
         self._bodiless = bodiless
         self.head = None
         self.complete = self.keeps_alive = self._until_close = self._chunked = False
@@ -154,7 +153,7 @@ class ResponseParser:
             self._parser = HttpResponseParser(self)
         try:
             self._parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade) as exc:
+        except HttpParserError as exc:
             if not self.complete:
                 raise Malformed(str(exc.__context__ or exc)) from exc
             self.keeps_alive = False
@@ -224,7 +223,7 @@ class ResponseParser:
         self._left = int(length or 0)
         self._until_close = length is None and coding is None and not self._bodiless
         self.keeps_alive = not self._until_close and _keeps_alive(head)
-        self.complete = self._bodiless or (length is not None and self._left == 0)
+        self.complete = self._bodiless
 
     def on_body(self, piece: bytes) -> None:
         self._framing_bytes = 0
@@ -232,7 +231,7 @@ class ResponseParser:
         self.buffered += len(piece)
 
     def on_message_complete(self) -> None:
-        if self.head is None or self.complete:
+        if self.head is None:
             return
         trailer = self._counted_fields()
         # It says nothing of where anything ends (RFC 9110, 6.5.1); who does may mean it.
@@ -242,13 +241,11 @@ class ResponseParser:
 
 
 def _check_interim(head: Head) -> None:
-    """Refuse an interim response that is the last one, or says that it has a body."""
+    """Refuse an interim response that is none, ends HTTP, or says that it has a body."""
     if head.status < 100 or head.status == 101:
         raise Malformed(f"status {head.status}")
     if b"content-length" in head.noted or b"transfer-encoding" in head.noted:
         raise Malformed("an interim response with a body")
-    if not _keeps_alive(head):
-        raise Malformed("an interim response that is the last")
 
 
 def _keeps_alive(head: Head) -> bool:

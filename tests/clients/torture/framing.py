@@ -122,7 +122,7 @@ FRAMING: tuple[Case, ...] = (
         asked=Asked(patience=0.05),
     ),
     case("a length of 30 digits", _length(b"9" * 30), REFUSED),
-    case("a length with 5,000 zeros before it", _length(b"0" * 5_000 + b"5"), REFUSED),
+    case("a length with 30 zeros before it", _length(b"0" * 30 + b"5"), REFUSED),
     case(
         "`gzip, chunked`",
         OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",

@@ -3,6 +3,8 @@
 from tests.clients.scripted import HELLO
 from tests.clients.torture.case import BROKEN, LATE, REFUSED, Asked, Case, case, close, reset, whole
 
+_FRAMED = "it must not say that it has a body (RFC 9110, 8.6), and some readers wait for one"
+
 
 def _interim(status: int, *fields: bytes) -> bytes:
     return b"HTTP/1.1 %d Wait\r\n" % status + b"".join(f + b"\r\n" for f in fields) + b"\r\n"
@@ -31,7 +33,14 @@ INTERIM: tuple[Case, ...] = (
         _interim(100, b"Content-Length: 5") + HELLO,
         REFUSED,
         whole(),
-        "it must not say one (RFC 9110, 8.6), and some readers wait for so many bytes",
+        _FRAMED,
+    ),
+    case(
+        "100 that names chunks, and the answer",
+        _interim(100, b"Transfer-Encoding: chunked") + HELLO,
+        REFUSED,
+        whole(),
+        _FRAMED,
     ),
     case("100 with a body", _interim(100, b"Content-Length: 5") + b"hello" + HELLO, REFUSED),
     case(
