@@ -7,6 +7,7 @@ from config.loading import load_settings
 from config.settings import Settings
 from gateway.app import create_app
 from gateway.cli.check import refuse_mistakes
+from gateway.cli.heap import settle_heap
 from gateway.cli.verb import Verbs, add_config_option, add_verb, run_on_loop, told_to_stop
 from gateway.edge.serving import serving
 from gateway.telemetry.log import event, logging_to_stderr
@@ -37,6 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _serve(settings: Settings) -> None:
     async with serving(create_app(settings), settings.server) as url:
+        settle_heap()
         event(log, "gateway.started", url=url)
         await told_to_stop()
         event(log, "gateway.stopping")

@@ -69,7 +69,10 @@ class Settled:
 def _model(route: RouteContext) -> type[BaseModel] | None:
     """The model that the answer is, if it is just that."""
     held = route.response_field.field_info.annotation
-    return held if isinstance(held, type) and issubclass(held, BaseModel) else None
+    if not isinstance(held, type) or not issubclass(held, BaseModel):
+        return None
+    # One that is to be validated again, although it is one already, FastAPI validates again.
+    return held if held.model_config.get("revalidate_instances", "never") == "never" else None
 
 
 def _answers_plainly(route: RouteContext) -> bool:

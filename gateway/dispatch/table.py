@@ -26,12 +26,12 @@ class Table:
     """Every route of an app in order, up to the first whose path cannot be read here."""
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
-        self._rows = list(_rows(iter_route_contexts(routes)))
+        self.rows = list(_rows(iter_route_contexts(routes)))
 
     def find(self, scope: Scope) -> tuple[Settled, dict[str, str]] | None:
         """The route for a request and what its path says; None leaves it to FastAPI."""
         method, path = scope["method"], scope["path"]
-        for row in self._rows:
+        for row in self.rows:
             if method in row.methods and (match := row.path.match(path)):
                 return None if row.settled is None else (row.settled, match.groupdict())
         return None

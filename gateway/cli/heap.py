@@ -1,0 +1,18 @@
+"""The garbage collector's settings for a process that serves for a long time."""
+
+import gc
+
+_YOUNG = 10_000
+_MIDDLE = 20
+_OLD = 50
+
+
+def settle_heap() -> None:
+    """Look no more at what the start has built, and less often at what requests leave.
+
+    Requests leave no cycles, so that nearly all a collection finds is still alive: with
+    CPython's own thresholds one in ten instructions went there.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, _MIDDLE, _OLD)

@@ -1,0 +1,179 @@
+"""An app with a route of every kind, and what its dependencies were called with."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request, Security
+from fastapi.security import SecurityScopes
+from pydantic import BaseModel, Field, computed_field
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from gateway.resources import Resource, Resources
+
+
+class Shelf:
+    """Something that the lifespan would open."""
+
+    size = 7
+
+
+class Thing(BaseModel):
+    """An answer with everything that can make a difference on the wire."""
+
+    number: int
+    text: str | None = None
+    ratio: float = 0.5
+    inner: list["Thing"] = []
+    renamed: int = Field(default=3, serialization_alias="re-named")
+
+    @computed_field
+    def double(self) -> int:
+        """Twice the number."""
+        return 2 * self.number
+
+
+class Refused(Exception):
+    """An error the app has a handler for."""
+
+
+Number = Annotated[int, Query(ge=1, le=5)]
+calls: list[object] = []
+
+
+async def count(request: HTTPConnection) -> int:
+    """Called once a request, however many ask."""
+    calls.append("count")
+    return len(request.scope["path"])
+
+
+async def scoped(scopes: SecurityScopes, counted: Annotated[int, Depends(count)]) -> str:
+    """What scopes it was asked with."""
+    calls.append(("scoped", tuple(scopes.scopes), counted))
+    return "+".join(scopes.scopes)
+
+
+async def refuse(refused: bool = False) -> None:
+    """Raises if asked to."""
+    calls.append(("refuse", refused))
+    if refused:
+        raise Refused
+
+
+async def opened_and_closed() -> AsyncIterator[int]:
+    """A dependency that FastAPI has to close."""
+    yield 1
+
+
+def blocking() -> int:
+    """A dependency that FastAPI gives to a thread."""
+    return 2
+
+
+router = APIRouter(prefix="/things", dependencies=[Depends(refuse)])
+
+
+@router.get("/first/me")
+async def get_first_me() -> Thing:
+    return Thing(number=-1)
+
+
+@router.get("/first/{number}", dependencies=[Security(scoped, scopes=["a", "b"])])
+async def get_first(
+    *,
+    number: int,
+    counted: Annotated[int, Depends(count)],
+    said: Annotated[str, Security(scoped, scopes=["c"])],
+    shelf: Resource[Shelf],
+    text: str | None = None,
+    n: Number = 2,
+    alias: Annotated[float, Query(alias="an-alias")] = 1.5,
+) -> Thing:
+    calls.append(("first", number, counted, said, text, n, alias))
+    return Thing(number=number + shelf.size, text=text, ratio=alias, inner=[Thing(number=n)])
+
+
+@router.get("/created", status_code=201)
+async def get_created(request: Request, name: str) -> Thing:
+    return Thing(number=len(request.url.path), text=name, ratio=float("inf"))
+
+
+@router.get("/dict", response_model=Thing)
+async def get_dict(number: str) -> dict[str, object]:
+    return {"number": number, "surplus": 1}
+
+
+@router.get("/list")
+async def get_list(n: Number) -> list[Thing]:
+    return [Thing(number=it) for it in range(n)]
+
+
+@router.get("/response", response_model=Thing)
+async def get_response(plain: bool = True) -> Response:
+    return PlainTextResponse("plain") if plain else JSONResponse({}, 418, {"x-kind": "tea"})
+
+
+@router.get("/error")
+async def get_error(status: int) -> Thing:
+    raise HTTPException(status, "said so", {"x-error": "1"})
+
+
+@router.get("/many")
+async def get_many(n: Annotated[list[int], Query()]) -> Thing:
+    return Thing(number=sum(n))
+
+
+@router.get("/header")
+async def get_header(x_number: Annotated[int, Header()] = 4) -> Thing:
+    return Thing(number=x_number)
+
+
+@router.get("/closing")
+async def get_closing(one: Annotated[int, Depends(opened_and_closed)]) -> Thing:
+    return Thing(number=one)
+
+
+@router.get("/thread")
+async def get_thread(two: Annotated[int, Depends(blocking)]) -> Thing:
+    return Thing(number=two)
+
+
+@router.get("/rest/{rest:path}")
+async def get_rest(rest: str) -> Thing:
+    return Thing(number=0, text=rest)
+
+
+@router.get("/excluded", response_model_exclude_none=True)
+async def get_excluded() -> Thing:
+    return Thing(number=0)
+
+
+@router.post("/first/{number}")
+async def post_first(number: int) -> Thing:
+    return Thing(number=-number)
+
+
+async def tell_refused(_: Request, __: Exception) -> Response:
+    """The app's own handler."""
+    return PlainTextResponse("refused", 409)
+
+
+def shopfront() -> FastAPI:
+    """The app, without a dispatcher."""
+    app = FastAPI()
+    app.state.resources = Resources()
+    app.state.resources.put(Shelf, Shelf())
+    app.add_exception_handler(Refused, tell_refused)
+    app.include_router(router)
+    return app
+
+
+SETTLED = {
+    "/things/first/me",
+    "/things/first/{number}",
+    "/things/created",
+    "/things/dict",
+    "/things/list",
+    "/things/response",
+    "/things/error",
+}
