@@ -46,7 +46,11 @@ STATUS_LINES: tuple[Case, ...] = (
     case("a status of four digits", _status(b"HTTP/1.1 1000 OK"), REFUSED),
     case("status 000", _status(b"HTTP/1.1 000 OK"), REFUSED),
     case("status 099", _status(b"HTTP/1.1 099 OK"), REFUSED),
-    case("status 099 before an answer", b"HTTP/1.1 099 OK\r\n\r\n" + HELLO, REFUSED),
+    case(
+        "status 099 before an answer",
+        b"HTTP/1.1 099 OK\r\n\r\n" + OK + b"Content-Length: 0\r\n\r\n",
+        REFUSED,
+    ),
     case("status 600", _status(b"HTTP/1.1 600 OK"), whole(status=600)),
     case("status 999", _status(b"HTTP/1.1 999 OK"), whole(status=999)),
     case("a status in hexadecimal", _status(b"HTTP/1.1 0xc8 OK"), REFUSED),
