@@ -83,10 +83,11 @@ class Connection(asyncio.Protocol):
             await self._wait(waits.read, httpx.ReadTimeout)
         return self._parser.head
 
-    async def ask(self, message: Message, waits: Waits, bound: Bound) -> Reply:
+    async def ask(self, message: Message, ends_at: float, bound: Bound) -> Reply:
         """Send a request with a body of bytes, and wait for all of its response.
 
-        That is its end, what cut it off, or more of its body than `bound` says of its head.
+        That is its end, what cut it off, or more of its body than `bound` says of its head, but
+        no later than `ends_at` on the loop's clock.
 
         Raises:
             httpx.TransportError: what went wrong before the head had come.
@@ -95,7 +96,13 @@ class Connection(asyncio.Protocol):
         self._queued = True
         assert isinstance(message.body, bytes)  # noqa: S101 - no typed call streams
         self._loop.call_soon(self._write_queued, message.head + message.body)
-        await self._wait(waits.read, httpx.ReadTimeout)
+        waiter = self._waiter = self._loop.create_future()
+        timer = self._loop.call_at(ends_at, expire, waiter, httpx.ReadTimeout)
+        try:
+            await waiter
+        finally:
+            self._waiter = None
+            timer.cancel()
         if self._reply is not None:
             return self._reply
         head = self._parser.head
@@ -214,7 +221,8 @@ class Connection(asyncio.Protocol):
         elif not self._bodiless and (seen := glance(data)):
             self._answered = True
             self._reply = Reply(seen.status, seen.noted, data[seen.head_bytes :])
-            self._wake()
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_result(None)
         else:
             self._parser.begin(bodiless=self._bodiless)
             self._feed(data)

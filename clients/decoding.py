@@ -14,7 +14,7 @@ from clients.failing_fast import failing_fast
 
 T = TypeVar("T")
 
-_JSON = re.compile(r"application/(?:[\w.-]+\+)?json *(?:;.*)?", re.IGNORECASE)
+_JSON = re.compile(rb"application/(?:[\w.-]+\+)?json *(?:;.*)?", re.IGNORECASE)
 _SHOWN = 3
 
 
@@ -22,7 +22,7 @@ class NotDecodable(Exception):
     """The body is not what was asked for. The text says where and how, never what it held."""
 
 
-def decode(into: type[T], content_type: str, body: bytes) -> T:
+def decode(into: type[T], content_type: bytes, body: bytes) -> T:
     """The JSON `body` as an `into`; for NoneType, the body is not looked at.
 
     Raises:
@@ -32,7 +32,7 @@ def decode(into: type[T], content_type: str, body: bytes) -> T:
         return cast("T", None)
     if not body:
         raise NotDecodable("the body is empty")
-    if content_type != "application/json" and not _JSON.fullmatch(content_type.strip()):
+    if content_type != b"application/json" and not _JSON.fullmatch(content_type.strip()):
         raise NotDecodable("the content type is not JSON")
     kind = cast("Hashable", into)
     try:

@@ -21,7 +21,10 @@ def fill(template: str, values: Mapping[str, str | int]) -> str:
     if names != values.keys():
         raise ValueError(f"{template}: its values are {sorted(names)}, not {sorted(values)}")
     # A template that was found to be a path is a format string with nothing but names in it.
-    path = template.format_map({name: _quoted(template, value) for name, value in values.items()})
+    path = template
+    if values:
+        quoted = {name: _quoted(template, value) for name, value in values.items()}
+        path = template.format_map(quoted)
     if "/." in path and not _DOTS.isdisjoint(path.split("/")):
         raise ValueError(f"{template}: a segment is '.' or '..'")
     return path

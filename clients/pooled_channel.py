@@ -26,7 +26,7 @@ class PooledChannel(Channel):
         waits = pool.until(seconds, self._bounds.connect_timeout)
         message, bound = self._message(request), self._bound
         connection, reply = await send(
-            pool, message, waits, lambda it: it.ask(message, waits, bound)
+            pool, message, waits, lambda it: it.ask(message, waits.ends_at, bound)
         )
         pool.release(connection)
         return reply

@@ -28,7 +28,8 @@ class Reply(NamedTuple):
     @property
     def compressed(self) -> bool:
         """Its body is not what it stands for, although nobody asked for that."""
-        return self.noted.get(b"content-encoding", b"identity").lower() != b"identity"
+        coding = self.noted.get(b"content-encoding")
+        return coding is not None and coding.lower() != b"identity"
 
     def text(self, name: bytes) -> str:
         """One of the fields; "" if it is not there."""

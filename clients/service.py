@@ -107,7 +107,13 @@ class ServiceClient(Verbs):
             UpstreamInvalid: a success that is no `into`.
             ValueError: the call cannot be written as a request.
         """
-        request, seconds = call.request(), self._seconds(call)
+        request = call.request()
+        seconds = self._timeout if call.timeout is None else call.timeout
+        left = remaining()
+        if left is not None and left < seconds:
+            if not left:
+                raise UpstreamTimeout(self.name, call.operation, "no time was left")
+            seconds = left
         try:
             return self._value(call, await self._channel.fetch(request, seconds), into)
         except (TimeoutError, httpx.TimeoutException) as exc:
@@ -118,14 +124,6 @@ class ServiceClient(Verbs):
         except NotDecodable as exc:
             raise UpstreamInvalid(self.name, call.operation, str(exc)) from exc
 
-    def _seconds(self, call: Call) -> float:
-        """What the call may take: its own time or what is left of the work it belongs to."""
-        own = self._timeout if call.timeout is None else call.timeout
-        left = remaining()
-        if left == 0:
-            raise UpstreamTimeout(self.name, call.operation, "no time was left")
-        return own if left is None else min(own, left)
-
     def _value(self, call: Call, reply: Reply, into: type[T]) -> T:
         if not reply.success:
             raise refusal(self.name, call.operation, reply)
@@ -135,4 +133,4 @@ class ServiceClient(Verbs):
             raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")
         if reply.cut is not None:
             raise reply.cut
-        return decode(into, reply.text(b"content-type"), reply.body)
+        return decode(into, reply.noted.get(b"content-type", b""), reply.body)

@@ -49,17 +49,17 @@ class Timeouts:
 class Until:
     """What is left until one moment on the loop's clock, whatever it is spent on."""
 
-    __slots__ = ("_connect", "_ends_at", "_loop")
+    __slots__ = ("_connect", "_loop", "ends_at")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, connect: float) -> None:
         self._loop = loop
-        self._ends_at = loop.time() + seconds
+        self.ends_at = loop.time() + seconds
         self._connect = connect
 
     @property
     def pool(self) -> float:
         """All that is left."""
-        return max(0.0, self._ends_at - self._loop.time())
+        return max(0.0, self.ends_at - self._loop.time())
 
     @property
     def connect(self) -> float:

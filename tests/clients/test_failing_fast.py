@@ -37,11 +37,11 @@ class Sale(Answer):
 def test_a_list_of_mistakes_costs_as_much_as_one(begin: str, wrong: str, end: str) -> None:
     into = list[Line] if begin == "[" else list[Sale]
     with pytest.raises(NotDecodable) as one:
-        decode(into, "application/json", f"{begin}{wrong}{end}".encode())
+        decode(into, b"application/json", f"{begin}{wrong}{end}".encode())
     body = f"{begin}{','.join([wrong] * MANY)}{end}".encode()
     tracemalloc.start()
     with pytest.raises(NotDecodable) as many:
-        decode(into, "application/json", body)
+        decode(into, b"application/json", body)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert str(many.value) == str(one.value)
@@ -52,4 +52,4 @@ def test_a_default_that_looks_like_a_schema_stays_itself() -> None:
     class Odd(Answer):
         kind: dict[str, str] = Field({"type": "list"})
 
-    assert decode(Odd, "application/json", b"{}").kind == {"type": "list"}
+    assert decode(Odd, b"application/json", b"{}").kind == {"type": "list"}
