@@ -144,7 +144,8 @@ class Connection(asyncio.Protocol):
         self._bound = bound
         self._bodiless = message.bodiless
         self._reply = None
-        self._raise_lost()
+        if self._error is not None:
+            raise self._error
 
     def _write_queued(self, data: bytes) -> None:
         # All requests of one turn of the loop go out together at its end: a server woken by the
@@ -198,13 +199,9 @@ class Connection(asyncio.Protocol):
         head, bound = self._parser.head, self._bound
         return bound is not None and head is not None and self._parser.buffered > bound(head)
 
-    def _end(self, exc: Exception | None) -> None:
-        """The socket ended; if the server closed it, an answer may be whole by that."""
-        if self._error is None and exc is None:
-            self._parser.end()
-            self._error = httpx.RemoteProtocolError("the server closed the connection")
-        elif self._error is None:
-            self._error = httpx.ReadError(type(exc).__name__)
+    def _end(self, error: httpx.TransportError) -> None:
+        """The socket has ended, for this reason if there was none before."""
+        self._error = self._error or error
         self._parser.close()
         self._wake()
 
@@ -243,12 +240,18 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def eof_received(self) -> None:
+        # An answer may be whole by that. Over TLS it comes only when the server has said so: a
+        # connection that anybody could have cut ends without it (RFC 9112, 9.8).
+        self._parser.end()
+        self._end(httpx.RemoteProtocolError("the server closed the connection"))
         # Aborted, not closed: a server that has stopped reading would keep a flush waiting.
-        self._end(None)
         self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end(exc)
+        if exc is None:
+            self._end(httpx.RemoteProtocolError("the connection was cut"))
+        else:
+            self._end(httpx.ReadError(type(exc).__name__))
         if not self.closed.done():
             self.closed.set_result(None)
         self._on_closed(self)

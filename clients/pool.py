@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import httpx
 
 from clients.connection import Connection
-from clients.waits import Until, expire
+from clients.waits import expire
 
 Connect = Callable[[Callable[[Connection], None], float | None], Awaitable[Connection]]
 
@@ -22,7 +22,7 @@ class Pool:
     """
 
     def __init__(self, connect: Connect, *, max_connections: int, idle_seconds: float) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._connect = connect
         self._max_connections = max_connections
         self._idle_seconds = idle_seconds
@@ -46,10 +46,6 @@ class Pool:
                 return connection
             self.release(connection)
         return None
-
-    def until(self, seconds: float, connect_timeout: float) -> Until:
-        """So many seconds from now, whatever they are spent on."""
-        return Until(self._loop, seconds, connect_timeout)
 
     async def acquire(
         self, *, fresh: bool, pool_timeout: float | None, connect_timeout: float | None
@@ -97,11 +93,11 @@ class Pool:
         return await self._queue(seconds)
 
     async def _queue(self, seconds: float | None) -> Connection | None:
-        turn: asyncio.Future[Connection | None] = self._loop.create_future()
+        turn: asyncio.Future[Connection | None] = self.loop.create_future()
         timer = (
             None
             if seconds is None
-            else self._loop.call_later(seconds, expire, turn, httpx.PoolTimeout)
+            else self.loop.call_later(seconds, expire, turn, httpx.PoolTimeout)
         )
         self._line[turn] = None
         try:
@@ -139,7 +135,7 @@ class Pool:
         if connection is None:
             self._permits -= 1
             return
-        now = self._loop.time()
+        now = self.loop.time()
         self._idle[connection] = now + self._idle_seconds
         if self._sweep is None:
             self._sweep_at(now + self._idle_seconds)
@@ -151,12 +147,12 @@ class Pool:
             self._permits -= 1
 
     def _sweep_at(self, when: float) -> None:
-        self._sweep = self._loop.call_at(when, self._expire_idle)
+        self._sweep = self.loop.call_at(when, self._expire_idle)
 
     def _expire_idle(self) -> None:
         """Close what has been idle too long, oldest first, and look again when the next is due."""
         self._sweep = None
-        now = self._loop.time()
+        now = self.loop.time()
         while self._idle:
             connection, due = next(iter(self._idle.items()))
             if due > now:

@@ -4,12 +4,14 @@ import httpx
 
 from clients.address import Address
 from clients.channel import Bounds, Channel
+from clients.connection import Connection
 from clients.message import IDEMPOTENT, Message
 from clients.reply import Reply
 from clients.request import Request
 from clients.response_parser import Head
 from clients.sending import send
 from clients.transport import Transport
+from clients.waits import Until
 
 
 class PooledChannel(Channel):
@@ -23,10 +25,10 @@ class PooledChannel(Channel):
     async def fetch(self, request: Request, seconds: float) -> Reply:
         """Send a request and read its answer, all of it within so many seconds."""
         pool = self._pool(self._address.origin)
-        waits = pool.until(seconds, self._bounds.connect_timeout)
-        message, bound = self._message(request), self._bound
+        message = self._message(request)
+        waits = Until(pool.loop, seconds, self._bounds.connect_timeout)
         connection, reply = await send(
-            pool, message, waits, lambda it: it.ask(message, waits.ends_at, bound)
+            pool, message, waits, Connection.ask, message, waits.ends_at, self._bound
         )
         pool.release(connection)
         return reply

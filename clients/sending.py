@@ -1,7 +1,7 @@
 """A message on its way over one of a pool's connections."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 import httpx
 
@@ -10,15 +10,23 @@ from clients.message import Message
 from clients.pool import Pool
 from clients.waits import Waits
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
 async def send(
-    pool: Pool, message: Message, waits: Waits, exchange: Callable[[Connection], Awaitable[T]]
+    pool: Pool,
+    message: Message,
+    waits: Waits,
+    exchange: Callable[Concatenate[Connection, P], Awaitable[T]],
+    /,
+    *arguments: P.args,
+    **keywords: P.kwargs,
 ) -> tuple[Connection, T]:
     """Exchange a message; the connection is the caller's to read from and to release.
 
-    What can safely be sent twice is, once, if a kept connection turns out to be closed.
+    `exchange` is called with the connection and what follows, again if need be: what can safely
+    be sent twice is, once, if a kept connection turns out to be closed.
 
     Raises:
         httpx.TransportError: no answer came; the connection has been released.
@@ -31,7 +39,7 @@ async def send(
                 fresh=fresh, pool_timeout=waits.pool, connect_timeout=waits.connect
             )
         try:
-            return connection, await exchange(connection)
+            return connection, await exchange(connection, *arguments, **keywords)
         except httpx.TransportError:
             stale = connection.stale  # asked now, for who releases it may close it
             pool.release(connection)

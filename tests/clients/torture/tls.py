@@ -27,7 +27,10 @@ _HTTPS = Asked(scheme="https")
 _UNTIL_CLOSE = OK + b"\r\nhello"
 _ENDED = "httpx sends the next request over a connection whose end it has read"
 _CUT = "a close that TLS does not announce may be an attacker's who cut it (RFC 9112, 9.8)"
-_UNTOLD = "a close that TLS did not announce ends a body of unknown length as if it had"
+_UNTOLD = (
+    "asyncio's own loop does not tell this close from one that TLS announced, and the body is "
+    "taken for whole; uvloop, on which the gateway runs, does"
+)
 _RAW = Outcome(ssl.SSLError)
 _BARE = "httpx lets an error of the ssl module through, which nobody who calls it expects"
 
