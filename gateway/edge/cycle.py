@@ -13,7 +13,6 @@ from gateway.edge.wire import Wire
 HIGH_WATER = 65_536
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_FAILED = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 log = getLogger("lockgate.edge")
 
@@ -38,12 +37,16 @@ class Cycle:
         # A body that comes with these means nothing (RFC 9110, 9.3.1): it is read and dropped.
         self._has_body = scope["method"] not in {"GET", "HEAD"}
         self._body = bytearray()
-        self._is_whole = not self._has_body
-        self._news: asyncio.Future[None] | None = None
-        self._is_read = False
+        self._is_whole = self._is_read = False
+        self._news: asyncio.Event | None = None
         self._head: Head | None = None
         self._unsent_head = b""
         self._left = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes of the body that the app has not taken yet."""
+        return len(self._body)
 
     # What the connection says.
 
@@ -54,6 +57,7 @@ class Cycle:
 
     def feed(self, piece: bytes) -> None:
         """Some more of the body."""
+        self.expects_continue = False
         if self._has_body and not self.is_answered:
             self._body += piece
             if len(self._body) > HIGH_WATER:
@@ -62,6 +66,7 @@ class Cycle:
 
     def end(self) -> None:
         """The request is whole."""
+        self.expects_continue = False
         self._is_whole = True
         self._tell()
 
@@ -80,37 +85,52 @@ class Cycle:
                 raise
         except Exception:
             log.exception("the app failed")
-        if not self.is_answered and not self.is_gone:
-            self._break_off()
+        finally:
+            if not self.is_answered and not self.is_gone:
+                self._break_off()
 
     def _break_off(self) -> None:
         """The app ended without an answer, or with half of one."""
-        if self._head is None:
-            self._wire.write(_FAILED)
+        if not self._wire.is_closing and (self._head is None or self._unsent_head):
+            length = (b"content-length", b"0")
+            failed = head_of(500, [*self._server.default_headers, length], keeps_alive=False)
+            self._wire.write(failed.data)
+        self._unsent_head = b""
         self.is_answered = True
-        self._wire.close()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._is_whole:
+            self._wire.close()
+        else:
+            self._wire.end()
 
     def _tell(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
+        if self._news is not None:
+            self._news.set()
 
     # What the app says.
 
     async def receive(self) -> Message:
         """The next piece of the body; after the last one, the news that nobody listens any more."""
-        if self.expects_continue:
+        if self.expects_continue and self._head is None and not self._wire.is_closing:
             self.expects_continue = False
-            if self._head is None and not self.is_gone:
-                self._wire.write(_CONTINUE)
-        while not (self._body or (self._is_whole and not self._is_read)):
-            if self.is_gone or self.is_answered:
-                return {"type": "http.disconnect"}
-            self._wire.resume_reading()
-            self._news = asyncio.get_running_loop().create_future()
-            await self._news
-        piece, self._body = bytes(self._body), bytearray()
-        self._is_read = self._is_whole
-        return {"type": "http.request", "body": piece, "more_body": not self._is_whole}
+            self._wire.write(_CONTINUE)
+        while not (self.is_gone or self.is_answered):
+            is_all_here = self._is_whole or not self._has_body
+            if self._body or (is_all_here and not self._is_read):
+                self._is_read = is_all_here
+                piece, self._body = bytes(self._body), bytearray()
+                return {"type": "http.request", "body": piece, "more_body": not is_all_here}
+            await self._hear_more()
+        return {"type": "http.disconnect"}
+
+    async def _hear_more(self) -> None:
+        self._wire.resume_reading()
+        if self._news is None:
+            self._news = asyncio.Event()
+        self._news.clear()
+        await self._news.wait()
 
     async def send(self, message: Message) -> None:
         """Pass a part of the answer on; waits while the client has much to take.
@@ -121,8 +141,8 @@ class Cycle:
         """
         if self._wire.is_full and not self.is_gone:
             await self._wire.drained()
-        if self.is_gone:
-            await asyncio.sleep(0)  # the task has been cancelled, and learns it here
+        if self.is_gone or (self._wire.is_closing and not self.is_answered):
+            await asyncio.sleep(0)  # a task that has been cancelled learns it here
             raise OSError("the client has gone")
         kind = message["type"]
         if kind == "http.response.start" and self._head is None:
@@ -138,7 +158,9 @@ class Cycle:
             status,
             [*self._server.default_headers, *fields],
             to_head=self.scope["method"] == "HEAD",
-            keeps_alive=self.keeps_alive,
+            # Who still waits to be asked for a body may send it, or not: no telling what follows.
+            keeps_alive=self.keeps_alive and not self.expects_continue,
+            chunks=self.scope["http_version"] != "1.0",
         )
         self.keeps_alive = not head.closes
         self._left = head.length or 0
@@ -146,7 +168,7 @@ class Cycle:
         asyncio.get_running_loop().call_soon(self._send_head)
 
     def _send_head(self) -> None:
-        if self._unsent_head and not self.is_gone:
+        if self._unsent_head and not self._wire.is_closing:
             self._wire.write(self._unsent_head)
             self._unsent_head = b""
 
@@ -167,12 +189,15 @@ class Cycle:
             if self._left < 0 or (self._left and not more):
                 raise RuntimeError("the body is not as long as its Content-Length says")
             return body
+        if not self._head.chunked:
+            return body
         chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
         return chunk if more else chunk + b"0\r\n\r\n"
 
     def _finish(self) -> None:
         self.is_answered = True
+        self._body.clear()
         self._tell()
         if not self.keeps_alive:
-            self._wire.close()
+            self._hang_up()
         self._on_answered()

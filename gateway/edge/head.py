@@ -10,6 +10,12 @@ Fields = Iterable[tuple[bytes, bytes]]
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _NO_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _BODILESS = frozenset({204, 304})
+_LONGEST = 19  # digits, so that what a length says fits in 64 bits
+_REFUSAL = b"Invalid HTTP request received."
+_REFUSAL_FIELDS = (
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"content-length", b"%d" % len(_REFUSAL)),
+)
 
 # Names come from code, not from callers, so that there are few of them.
 _MANY_NAMES = 1_024
@@ -22,43 +28,73 @@ class NotSendable(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A head ready to be sent; `length` None means chunks, `bodiless` that no body follows."""
+    """A head ready to be sent, and what is to follow it.
+
+    Of a body that is neither `bodiless` nor `chunked` and has no `length`, the end is that of
+    the connection.
+    """
 
     data: bytes
     length: int | None
+    chunked: bool
     bodiless: bool
     closes: bool
 
 
-def head_of(status: int, fields: Fields, *, to_head: bool, keeps_alive: bool) -> Head:
-    """Write a head down, with the framing that the body needs.
+def head_of(
+    status: int, fields: Fields, *, to_head: bool = False, keeps_alive: bool, chunks: bool = True
+) -> Head:
+    """Write a head down, with the framing that the body needs; that is not for the app to say.
+
+    `chunks` says whether the client knows them; one that speaks HTTP/1.0 does not.
 
     Raises:
-        NotSendable: a name or a value that is not one (RFC 9110, 5.1 and 5.5).
+        NotSendable: a status that is not final, a field that is not one (RFC 9110, 5.1 and 5.5),
+            or not one length (RFC 9110, 8.6).
     """
-    lines, values = [_status_line(status)], []
-    length: int | None = None
-    chunked = closes = False
-    for given, value in fields:
-        name = _names.get(given) or _checked(given)
-        if name == b"content-length":
-            length = int(value)
-        elif name == b"transfer-encoding":
-            chunked = value.lower() == b"chunked"
-        elif name == b"connection":
-            closes = closes or b"close" in value.lower()
-        lines.append(b"%b: %b\r\n" % (name, value))
-        values.append(value)
-    if _NO_VALUE.search(b"\t".join(values)):
-        raise NotSendable("a header value with a control character")
+    lines, length, closes = _written(status, fields)
     bodiless = to_head or status in _BODILESS
+    chunked = chunks and length is None and not bodiless
+    keeps_alive = keeps_alive and (chunked or bodiless or length is not None)
+    if chunked:
+        lines.append(b"transfer-encoding: chunked\r\n")
     if not (keeps_alive or closes):
         lines.append(b"connection: close\r\n")
-    if not bodiless and length is None and not chunked:
-        lines.append(b"transfer-encoding: chunked\r\n")
     lines.append(b"\r\n")
-    closes = closes or not keeps_alive
-    return Head(b"".join(lines), None if chunked else length, bodiless, closes)
+    return Head(b"".join(lines), length, chunked, bodiless, closes or not keeps_alive)
+
+
+def bad_request(fields: Fields) -> bytes:
+    """The whole of the last answer to who does not speak HTTP/1.1."""
+    return head_of(400, [*fields, *_REFUSAL_FIELDS], keeps_alive=False).data + _REFUSAL
+
+
+def _written(status: int, fields: Fields) -> tuple[list[bytes], int | None, bool]:
+    """The lines, the length they tell, and whether they announce the end of the connection."""
+    lines, values = [_status_line(status)], []
+    length: int | None = None
+    closes = False
+    for given, value in fields:
+        name = _names.get(given) or _checked(given)
+        values.append(value)
+        if name == b"content-length":
+            length = _length(value, length)
+            if status == 204:
+                continue
+        elif name == b"connection":
+            closes = closes or b"close" in value.lower()
+        elif name == b"transfer-encoding":
+            continue
+        lines.append(b"%b: %b\r\n" % (name, value))
+    if _NO_VALUE.search(b"\t".join(values)):
+        raise NotSendable("a header value with a control character")
+    return lines, length, closes
+
+
+def _length(value: bytes, before: int | None) -> int:
+    if before is not None or not value.isdigit() or len(value) > _LONGEST:
+        raise NotSendable("a Content-Length that is not one number")
+    return int(value)
 
 
 def _checked(given: bytes) -> bytes:
@@ -70,10 +106,17 @@ def _checked(given: bytes) -> bytes:
 
 
 def _status_line(status: int) -> bytes:
-    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return _STATUS_LINES.get(status) or _unnamed(status)
+
+
+def _unnamed(status: int) -> bytes:
+    if not 200 <= status <= 999:
+        raise NotSendable("a status that is not final")
+    return b"HTTP/1.1 %d \r\n" % status
 
 
 _STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode())
     for status in HTTPStatus
+    if status >= 200
 }

@@ -5,13 +5,15 @@ from collections import deque
 from typing import Any, cast
 from urllib.parse import unquote
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, parse_url
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.types import Scope
 from uvicorn import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
-from gateway.edge.cycle import Cycle
+from gateway.edge.cycle import HIGH_WATER, Cycle
+from gateway.edge.head import bad_request
+from gateway.edge.target import Malformed, check_host, plain_head, target_of
 from gateway.edge.wire import Wire
 from gateway.exchange import Exchange
 
@@ -24,10 +26,8 @@ LEAST_BYTES = 1_024
 
 CLIENT_CLOSED_REQUEST = 499  # nginx's number for the log; nobody is there to receive it
 
-_BAD_REQUEST = (
-    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    b"content-length: 28\r\nconnection: close\r\n\r\nInvalid HTTP request received."
-)
+_VERSIONS_WITH_HOSTS = frozenset({("1.0", 0), ("1.0", 1), ("1.1", 1)})
+_NOTED = frozenset({b"host", b"expect", b"transfer-encoding"})
 
 
 class TooMuch(Exception):
@@ -60,10 +60,9 @@ class Http1(asyncio.Protocol):
         self._arriving: Cycle | None = None
         self._line: deque[Cycle] = deque()
         self._url = b""
-        self._expects_continue = False
         self._fields: list[tuple[bytes, bytes]] = []
-        self._field_count = self._head_bytes = self._framing_bytes = 0
-        self._is_arriving = self._in_head = False
+        self._hosts = self._field_count = self._head_bytes = self._framing_bytes = 0
+        self._expects_continue = self._is_arriving = self._in_head = self._is_deaf = False
         self._arrived = self._unsent = self._idle_looks = 0
         self._moved = True
 
@@ -88,16 +87,21 @@ class Http1(asyncio.Protocol):
         if self._running is not None and not self._running.is_answered:
             Exchange.of(self._running.scope).facts["status"] = CLIENT_CLOSED_REQUEST
             self._running.leave()
+        # What refers to itself would stay until the garbage is collected.
+        self._running = self._arriving = None
+        del self._parser
 
     def data_received(self, data: bytes) -> None:
+        if self._is_deaf or self._wire.is_closing:
+            return
         self._arrived += len(data)
         self._framing_bytes += len(data)
         try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade:
-            self._close_after_this_one()
+            while data:
+                data = self._parse(data)
         except HttpParserError:
-            self._refuse()
+            if not self._is_deaf:
+                self._refuse()
         else:
             if self._framing_bytes > MAX_HEAD_BYTES:
                 self._refuse()
@@ -111,16 +115,24 @@ class Http1(asyncio.Protocol):
 
     def shutdown(self) -> None:
         """Close the connection once what runs on it is answered."""
-        if self._is_answering():
-            self._close_after_this_one()
+        self._wire.is_patient = False
+        if self._running is not None and not self._running.is_answered:
+            self._running.keeps_alive = False
         else:
             self._wire.close()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        self._wire.abort()
 
     # What follows is called by httptools.
 
     def on_message_begin(self) -> None:
+        if self._is_deaf:
+            raise TooMuch
         self._is_arriving = self._in_head = True
-        self._head_bytes = self._field_count = 0
+        self._arriving = None
+        self._hosts = self._head_bytes = self._field_count = 0
         self._url, self._fields, self._expects_continue = b"", [], False
 
     def on_url(self, url: bytes) -> None:
@@ -132,19 +144,23 @@ class Http1(asyncio.Protocol):
         self._measure(len(name) + len(value))
         # A trailer is no header (RFC 9110, 6.5.1): no proxy has looked for a forged one there.
         if self._in_head:
-            name = name.lower()
+            name, value = name.lower(), value.rstrip()
             self._fields.append((name, value))
-            if name == b"expect" and value.lower() == b"100-continue":
-                self._expects_continue = True
+            if name in _NOTED:
+                self._note(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
         self._framing_bytes = 0
+        if self._parser.should_upgrade():
+            return
         if len(self._line) >= MAX_PIPELINED:
             raise TooMuch
-        cycle = self._arriving = Cycle(self._scope(), self._wire, self._server, self._on_answered)
-        cycle.keeps_alive = self._parser.should_keep_alive()
-        cycle.expects_continue = self._expects_continue
+        scope = self._scope()
+        self._in_head = False
+        cycle = self._arriving = Cycle(scope, self._wire, self._server, self._on_answered)
+        is_current = scope["http_version"] == "1.1"
+        cycle.keeps_alive = is_current and self._parser.should_keep_alive()
+        cycle.expects_continue = is_current and self._expects_continue
         if self._is_answering():
             self._line.append(cycle)
         else:
@@ -154,6 +170,8 @@ class Http1(asyncio.Protocol):
         self._framing_bytes = 0
         if self._arriving is not None:
             self._arriving.feed(body)
+            if self._line:
+                self._look_along_the_line()
 
     def on_message_complete(self) -> None:
         self._is_arriving = False
@@ -161,6 +179,16 @@ class Http1(asyncio.Protocol):
         self._moved = True
         if self._arriving is not None:
             self._arriving.end()
+            self._is_deaf = not self._arriving.keeps_alive
+
+    def _note(self, name: bytes, value: bytes) -> None:
+        if name == b"host":
+            self._hosts += 1
+            check_host(value)
+        elif name == b"expect":
+            self._expects_continue = value.lower() == b"100-continue"
+        elif value.lower() != b"chunked":
+            raise Malformed
 
     def _measure(self, size: int) -> None:
         self._head_bytes += size
@@ -168,21 +196,43 @@ class Http1(asyncio.Protocol):
             raise TooMuch
 
     def _scope(self) -> Scope:
-        url = parse_url(self._url)
-        path = url.path.decode("ascii")
+        version, method = self._parser.get_http_version(), self._parser.get_method()
+        if (version, self._hosts) not in _VERSIONS_WITH_HOSTS:
+            raise Malformed
+        raw_path, query, authority = target_of(self._url, method)
+        if authority:  # it counts for more than Host (RFC 9112, 3.2.2)
+            self._fields[:] = [field for field in self._fields if field[0] != b"host"]
+            self._fields.append((b"host", authority))
+        path = raw_path.decode("ascii")
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": self._parser.get_http_version(),
-            "method": self._parser.get_method().decode("ascii"),
+            "http_version": version,
+            "method": method.decode("ascii"),
             "path": self._root_path + (unquote(path) if "%" in path else path),
-            "raw_path": self._root_path.encode("ascii") + url.path,
-            "query_string": url.query or b"",
+            "raw_path": self._root_path.encode("ascii") + raw_path,
+            "query_string": query,
             "root_path": self._root_path,
             "headers": self._fields,
             "state": self._app_state.copy(),
             **self._from,
         }
+
+    def _parse(self, data: bytes) -> bytes:
+        """Take it in; gives back what is to be taken in once more."""
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            return self._without_upgrade() + data[upgrade.args[0] :]
+        return b""
+
+    def _without_upgrade(self) -> bytes:
+        """The head, so that the parser does not take the body for another protocol's."""
+        method, version = self._parser.get_method(), self._parser.get_http_version()
+        if method == b"CONNECT":
+            raise HttpParserError
+        self._parser = HttpRequestParser(self)
+        return plain_head(b"%b %b HTTP/%b" % (method, self._url, version.encode()), self._fields)
 
     # Whose turn it is.
 
@@ -200,20 +250,26 @@ class Http1(asyncio.Protocol):
         self._moved = True
         if self._wire.is_closing:
             return
-        self._wire.resume_reading()
         if self._line:
             self._start(self._line.popleft())
+            self._look_along_the_line()
+        if self._running is not None and self._running.held <= HIGH_WATER:
+            self._wire.resume_reading()
+
+    def _look_along_the_line(self) -> None:
+        """Let all the bodies in it take up no more than the one of what runs."""
+        self._wire.is_crowded = sum(cycle.held for cycle in self._line) > HIGH_WATER
+        if self._wire.is_crowded:
+            self._wire.pause_reading()
 
     def _refuse(self) -> None:
-        """Refuse, unless another request is being answered: its client would take it for that."""
-        if not self._is_answering() and not self._wire.is_closing:
-            self._wire.write(_BAD_REQUEST)
-        self._wire.close()
-
-    def _close_after_this_one(self) -> None:
-        """Answer what runs and take nothing more: what follows is not HTTP/1.1, or not wanted."""
-        if self._running is not None:
-            self._running.keeps_alive = False
+        """Refuse, unless a client would take it for the answer to another request."""
+        if self._is_answering():
+            self._wire.close()
+            return
+        if self._in_head or not self._is_arriving:
+            self._wire.write(bad_request(self._server.default_headers))
+        self._wire.end()
 
     # Who keeps whom waiting.
 
@@ -229,6 +285,8 @@ class Http1(asyncio.Protocol):
 
     def _is_unheard(self) -> bool:
         """The client has the word, has taken all there was for it, and says next to nothing."""
+        if self._wire.is_ended:
+            return not self._wire.unsent
         is_its_turn = self._is_arriving or not (self._is_answering() or self._wire.unsent)
         return is_its_turn and self._wire.is_reading and self._arrived < LEAST_BYTES
 

@@ -4,9 +4,14 @@ import asyncio
 
 
 class Wire:
-    """Writes to a transport; who has much to send waits until the client has taken some."""
+    """Writes to a transport; who has much to send waits until the client has taken some.
+
+    While it `is_crowded`, nothing is read; nobody is left waiting on one that is not `is_patient`.
+    """
 
     def __init__(self, transport: asyncio.Transport) -> None:
+        self.is_crowded = self.is_ended = False
+        self.is_patient = True
         self._transport = transport
         self._reading = True
         self._resumed: asyncio.Future[None] | None = None
@@ -14,7 +19,7 @@ class Wire:
     @property
     def is_closing(self) -> bool:
         """Nothing more can be said on it."""
-        return self._transport.is_closing()
+        return self.is_ended or self._transport.is_closing()
 
     @property
     def is_full(self) -> bool:
@@ -34,6 +39,21 @@ class Wire:
         """End the connection when everything written has left."""
         self._transport.close()
 
+    def end(self) -> None:
+        """End what we send, and leave the client the time to read it before it closes.
+
+        To close while it still sends would reset the connection, and what it has not read of
+        the answer would be lost to it (RFC 9112, 9.6).
+        """
+        if self._transport.is_closing():
+            return
+        if not (self.is_patient and self._transport.can_write_eof()):
+            self._transport.close()
+            return
+        self.is_ended, self.is_crowded = True, False
+        self.resume_reading()
+        self._transport.write_eof()
+
     def abort(self) -> None:
         """End the connection at once."""
         self._transport.abort()
@@ -46,7 +66,7 @@ class Wire:
 
     def resume_reading(self) -> None:
         """Read on."""
-        if not self._reading:
+        if not (self._reading or self.is_crowded):
             self._reading = True
             self._transport.resume_reading()
 
