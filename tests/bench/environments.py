@@ -14,7 +14,9 @@ def python_environment(peer: str) -> Path:
     """The Python of a peer, with all that it needs; hashes are checked."""
     lock, folder = PEERS / peer / "requirements.lock", built("environments", peer)
     python = folder / "bin" / "python"
-    if _is_new(folder / ".installed", lock):
+    # Another interpreter, another environment: all Python contenders run on the same build.
+    stamp = lock.read_bytes() + f"# {sys.base_prefix} {sys.version}\n".encode()
+    if _is_new(folder / ".installed", stamp):
         print(f"installing {peer}'s dependencies from {lock.name} ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         subprocess.run(
@@ -22,7 +24,7 @@ def python_environment(peer: str) -> Path:
              "--disable-pip-version-check", "--require-hashes", "--requirement", str(lock)],
             check=True,
         )  # fmt: skip
-        (folder / ".installed").write_bytes(lock.read_bytes())
+        (folder / ".installed").write_bytes(stamp)
     return python
 
 
@@ -31,12 +33,12 @@ def node_environment(peer: str) -> Path:
     source, folder = PEERS / peer, built("environments", peer)
     shutil.copytree(source, folder, dirs_exist_ok=True)
     lock = source / "package-lock.json"
-    if _is_new(folder / ".installed", lock):
+    if _is_new(folder / ".installed", lock.read_bytes()):
         print(f"installing {peer}'s dependencies from {lock.name} ...", flush=True)
         subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True)
         (folder / ".installed").write_bytes(lock.read_bytes())
     return folder
 
 
-def _is_new(stamp: Path, lock: Path) -> bool:
-    return not stamp.exists() or stamp.read_bytes() != lock.read_bytes()
+def _is_new(stamp: Path, wanted: bytes) -> bool:
+    return not stamp.exists() or stamp.read_bytes() != wanted
