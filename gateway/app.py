@@ -1,7 +1,7 @@
 """The composition root: what Lockgate is made of, in the order in which a request meets it."""
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from config.settings import Settings
 from gateway import composites, documentation, health, problems
@@ -17,6 +17,14 @@ from gateway.upstreams import Transports
 
 class Gateway(FastAPI):
     """FastAPI behind the gateway's own layers, which a request meets in the order of `layers`."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] == "http" and self.middleware_stack is not None:
+            scope["app"] = self
+            await self.middleware_stack(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
     def layers(self, within: ASGIApp) -> ASGIApp:
         """What is around FastAPI, the innermost first."""

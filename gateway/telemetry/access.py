@@ -74,7 +74,7 @@ class _Answer:
         headers = [(REQUEST_ID, exchange.request_id.encode())]
         headers += [(name.lower().encode(), value.encode()) for name, value in exchange.headers]
         if exchange.timings:
-            timings = ", ".join(f"{name};dur={s * 1000:.1f}" for name, s in exchange.timings)
+            timings = ", ".join([f"{name};dur={s * 1000:.1f}" for name, s in exchange.timings])
             headers.append((b"server-timing", timings.encode()))
         return headers
 
