@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from logging import getLogger
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Scope
 from uvicorn.server import ServerState
 
@@ -83,8 +84,10 @@ class Cycle:
         except asyncio.CancelledError:
             if not self.is_gone:
                 raise
-        except Exception:
-            log.exception("the app failed")
+        except Exception as error:
+            is_no_news = isinstance(error, OSError | ClientDisconnect) and self._is_cut_off()
+            if not is_no_news:
+                log.exception("the app failed")
         finally:
             if not self.is_answered and not self.is_gone:
                 self._break_off()
@@ -104,6 +107,9 @@ class Cycle:
             self._wire.close()
         else:
             self._wire.end()
+
+    def _is_cut_off(self) -> bool:
+        return self.is_gone or (self._wire.is_closing and not self.is_answered)
 
     def _tell(self) -> None:
         if self._news is not None:
@@ -141,7 +147,7 @@ class Cycle:
         """
         if self._wire.is_full and not self.is_gone:
             await self._wire.drained()
-        if self.is_gone or (self._wire.is_closing and not self.is_answered):
+        if self._is_cut_off():
             await asyncio.sleep(0)  # a task that has been cancelled learns it here
             raise OSError("the client has gone")
         kind = message["type"]

@@ -43,6 +43,7 @@ class Client(asyncio.Transport):
     async def leave(self) -> None:
         self.close()
         await settle()
+        del self.protocol  # as the transports of a loop do
 
     async def take(self) -> None:
         """Read all there is, from now on."""
