@@ -34,10 +34,8 @@ How fair that is:
 - Each is written as its documentation shows (`tests/bench/peers`), with the settings it comes
   with. httpx's pool too: a larger one than its 100 connections made the usual way slower, and
   some of its calls time out.
-- All that is Python runs on the interpreter that runs the benchmark. One built without
-  profile-guided optimisation, as pyenv does unless told otherwise, needs about half as much time
-  again; Debian's and that of the official images are built with it. Another one is taken by
-  `make bench PYTHON=/usr/bin/python3 VENV=.venv-bench`.
+- All that is Python runs on the interpreter that runs the benchmark; another one is taken by
+  `make bench PYTHON=python3.13 VENV=.venv-bench`.
 - Everybody writes its usual access log, to a file: Lockgate one line of JSON for each request,
   fastify two, uvicorn and gunicorn one of text.
 - All requests carry one token and are of one user, which suits every cache of a token alike.
