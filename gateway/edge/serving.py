@@ -4,14 +4,17 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.server import ServerState
 
 from config.settings import Server
 from gateway.edge.http1 import Http1
 
 BACKLOG = 2_048
+LAST_SECONDS = 1.0
 
 
 class AddressUnavailable(Exception):
@@ -53,6 +56,16 @@ async def _running(app: FastAPI, server: Server, listener: socket.socket) -> Asy
         running.should_exit = True
         await ticking
         await running.shutdown(sockets=[listener])
+        await _cut_off(running.server_state)
+
+
+async def _cut_off(left: ServerState) -> None:
+    """See what was cancelled to its end, and leave the clients that have not left."""
+    if left.tasks:
+        await asyncio.wait(left.tasks.copy(), timeout=LAST_SECONDS)
+    for connection in left.connections.copy():
+        cast("Http1", connection).abort()
+    await asyncio.sleep(0)
 
 
 def _config(app: FastAPI, server: Server) -> uvicorn.Config:

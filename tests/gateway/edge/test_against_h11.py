@@ -18,7 +18,7 @@ class Asked:
     """A request, as an app is to see it."""
 
     method: str
-    target: bytes
+    target: tuple[bytes, bytes]
     fields: list[tuple[bytes, bytes]]
     body: bytes
 
@@ -62,7 +62,8 @@ def _as_seen(request: h11.Request, content: bytes) -> Asked:
     method = request.method.decode()
     is_dropped = method in {"GET", "HEAD"}
     fields = same(list(request.headers))
-    return Asked(method, request.target, fields, b"" if is_dropped else content)
+    path, _, query = request.target.partition(b"?")
+    return Asked(method, (path, query), fields, b"" if is_dropped else content)
 
 
 async def _by_us(pieces: list[bytes]) -> tuple[list[Asked], bytes]:
@@ -73,7 +74,7 @@ async def _by_us(pieces: list[bytes]) -> tuple[list[Asked], bytes]:
     return [
         Asked(
             scope["method"],
-            scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b""),
+            (scope["raw_path"], scope["query_string"]),
             same(scope["headers"]),
             content,
         )

@@ -8,8 +8,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
 
-from config.settings import Server
-from gateway.edge.serving import serving
+from tests.gateway.edge.listening import listening
 
 
 class Witness:
@@ -62,8 +61,8 @@ def app_with(witness: Witness) -> FastAPI:
 async def connected(
     app: FastAPI,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    async with serving(app, Server(host="127.0.0.1", port=0)) as url:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
+    async with listening(app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             yield reader, writer
         finally:

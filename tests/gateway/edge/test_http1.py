@@ -9,9 +9,8 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 
-from config.settings import Server
 from gateway.edge import http1
-from gateway.edge.serving import serving
+from tests.gateway.edge.listening import listening
 
 PATIENCE = 10
 LARGE = 4_000_000
@@ -111,8 +110,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def connected() -> AsyncIterator[Client]:
     seen = Seen()
-    async with serving(app_with(seen), Server(host="127.0.0.1", port=0)) as url:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rsplit(":", 1)[1]))
+    async with listening(app_with(seen)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             yield Client(seen, reader, writer)
         finally:
