@@ -59,7 +59,7 @@ class Http1(asyncio.Protocol):
         self._running: Cycle | None = None
         self._arriving: Cycle | None = None
         self._line: deque[Cycle] = deque()
-        self._url = b""
+        self._url = self._host = b""
         self._fields: list[tuple[bytes, bytes]] = []
         self._hosts = self._field_count = self._head_bytes = self._framing_bytes = 0
         self._expects_continue = self._is_arriving = self._in_head = self._is_deaf = False
@@ -81,6 +81,7 @@ class Http1(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._next_look.cancel()
+        self._wire.is_closing = True
         self._server.connections.discard(cast("Any", self))
         self._line.clear()
         self._wire.drain()
@@ -105,6 +106,9 @@ class Http1(asyncio.Protocol):
         else:
             if self._framing_bytes > MAX_HEAD_BYTES:
                 self._refuse()
+
+    def eof_received(self) -> None:
+        self._wire.close()
 
     def pause_writing(self) -> None:
         self._wire.fill()
@@ -137,11 +141,15 @@ class Http1(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._measure(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise TooMuch
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._field_count += 1
-        self._measure(len(name) + len(value))
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES or self._field_count > MAX_FIELDS:
+            raise TooMuch
         # A trailer is no header (RFC 9110, 6.5.1): no proxy has looked for a forged one there.
         if self._in_head:
             name, value = name.lower(), value.rstrip()
@@ -184,16 +192,13 @@ class Http1(asyncio.Protocol):
     def _note(self, name: bytes, value: bytes) -> None:
         if name == b"host":
             self._hosts += 1
-            check_host(value)
+            if value != self._host:
+                check_host(value)
+                self._host = value
         elif name == b"expect":
             self._expects_continue = value.lower() == b"100-continue"
         elif value.lower() != b"chunked":
             raise Malformed
-
-    def _measure(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD_BYTES or self._field_count > MAX_FIELDS:
-            raise TooMuch
 
     def _scope(self) -> Scope:
         version, method = self._parser.get_http_version(), self._parser.get_method()

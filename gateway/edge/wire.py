@@ -6,20 +6,16 @@ import asyncio
 class Wire:
     """Writes to a transport; who has much to send waits until the client has taken some.
 
-    While it `is_crowded`, nothing is read; nobody is left waiting on one that is not `is_patient`.
+    While it `is_crowded`, nothing is read; when it `is_closing`, nothing more can be said on it.
+    Nobody is left waiting on one that is not `is_patient`.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
-        self.is_crowded = self.is_ended = False
+        self.is_crowded = self.is_closing = self.is_ended = False
         self.is_patient = True
         self._transport = transport
         self._reading = True
         self._resumed: asyncio.Future[None] | None = None
-
-    @property
-    def is_closing(self) -> bool:
-        """Nothing more can be said on it."""
-        return self.is_ended or self._transport.is_closing()
 
     @property
     def is_full(self) -> bool:
@@ -37,6 +33,7 @@ class Wire:
 
     def close(self) -> None:
         """End the connection when everything written has left."""
+        self.is_closing = True
         self._transport.close()
 
     def end(self) -> None:
@@ -45,17 +42,18 @@ class Wire:
         To close while it still sends would reset the connection, and what it has not read of
         the answer would be lost to it (RFC 9112, 9.6).
         """
-        if self._transport.is_closing():
+        if self.is_closing:
             return
         if not (self.is_patient and self._transport.can_write_eof()):
-            self._transport.close()
+            self.close()
             return
-        self.is_ended, self.is_crowded = True, False
+        self.is_closing, self.is_ended, self.is_crowded = True, True, False
         self.resume_reading()
         self._transport.write_eof()
 
     def abort(self) -> None:
         """End the connection at once."""
+        self.is_closing = True
         self._transport.abort()
 
     def pause_reading(self) -> None:

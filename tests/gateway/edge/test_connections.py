@@ -21,7 +21,6 @@ PATIENCE = 10
 
 @pytest.fixture
 def uncollected() -> Iterator[None]:
-    gc.collect()
     gc.disable()
     yield
     gc.enable()
