@@ -16,7 +16,7 @@ from gateway.upstreams import Transports
 
 
 class Gateway(FastAPI):
-    """FastAPI behind the gateway's own layers, which a request meets in the order of `layers`."""
+    """FastAPI behind the gateway's own layers."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -27,7 +27,7 @@ class Gateway(FastAPI):
             await super().__call__(scope, receive, send)
 
     def layers(self, within: ASGIApp) -> ASGIApp:
-        """What is around FastAPI, the innermost first."""
+        """What is around FastAPI, the innermost first: a request meets the last one at the start."""
         server = self.state.settings.server
         within = Dispatcher(within, gateway=self)
         for kind, arguments, keywords in reversed(self.user_middleware):
