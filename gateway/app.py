@@ -27,7 +27,7 @@ class Gateway(FastAPI):
             await super().__call__(scope, receive, send)
 
     def layers(self, within: ASGIApp) -> ASGIApp:
-        """What is around FastAPI, the innermost first: a request meets the last one at the start."""
+        """What is around FastAPI, the innermost first: a request meets the last one first."""
         server = self.state.settings.server
         within = Dispatcher(within, gateway=self)
         for kind, arguments, keywords in reversed(self.user_middleware):
