@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from pydantic_core import to_json
 
@@ -10,14 +10,14 @@ from clients.fields import checked
 from clients.forwarded import sent
 from clients.path import fill
 from clients.query import Params, query
-from clients.request import Request
 
 _METHOD = re.compile(r"(?!CONNECT$)[A-Z]+(-[A-Z]+)*")
 _MEANS_A_BODY = frozenset({"POST", "PUT", "PATCH"})
 _LONGEST_TARGET = 65_536
 
 
-class Call(NamedTuple):
+@dataclass(slots=True)
+class Call:
     """Method, path template and the values in it, and what else a request has.
 
     A parameter that is None is left out, a list is repeated. `json` is anything pydantic can
@@ -38,8 +38,8 @@ class Call(NamedTuple):
         """What errors and metrics call it: the method and the template, no value in it."""
         return f"{self.method} {self.path}"
 
-    def request(self) -> Request:
-        """The request to send, forwarded headers included.
+    def written(self) -> tuple[str, str, bytes]:
+        """The target below the service's base path, header lines without Host, and the body.
 
         Raises:
             ValueError: method, path, headers or bodies cannot be sent as they are.
@@ -47,7 +47,9 @@ class Call(NamedTuple):
         method = self.method
         if method != "GET" and not _METHOD.fullmatch(method):
             raise ValueError(f"{self.operation}: no such method")
-        target = fill(self.path, self.segments) + query(self.params)
+        target = fill(self.path, self.segments)
+        if self.params:
+            target += query(self.params)
         if len(target) > _LONGEST_TARGET:
             raise ValueError(f"{self.operation}: its values are too long")
         if (
@@ -56,9 +58,9 @@ class Call(NamedTuple):
             and self.content is None
             and self.json is None
         ):
-            return Request(method, target, sent().lines)
+            return target, sent().lines, b""
         body = self._body()
-        return Request(method, target, sent().with_own(self._described(body)), body)
+        return target, sent().with_own(self._described(body)), body
 
     def _body(self) -> bytes:
         if self.json is None:

@@ -6,8 +6,8 @@ from typing import NamedTuple, cast
 import httpx
 
 from clients.address import Address
+from clients.call import Call
 from clients.reply import Reply
-from clients.request import Request
 from clients.response_parser import noted
 
 
@@ -28,26 +28,28 @@ class Channel:
         self._address = address
         self._bounds = bounds
 
-    async def fetch(self, request: Request, seconds: float) -> Reply:
+    async def fetch(self, call: Call, seconds: float) -> Reply:
         """Send a request and read its answer, all of it within so many seconds.
 
         Raises:
+            ValueError: the call cannot be written as a request.
             TimeoutError, httpx.TimeoutException: it took longer.
             httpx.RequestError: no answer came.
         """
         async with asyncio.timeout(seconds):
-            response = await self._transport.handle_async_request(self._written(request))
+            response = await self._transport.handle_async_request(self._request(call))
             try:
                 return await self._read(response)
             finally:
                 await response.aclose()
 
-    def _written(self, request: Request) -> httpx.Request:
+    def _request(self, call: Call) -> httpx.Request:
+        target, lines, body = call.written()
         return httpx.Request(
-            request.method,
-            self._address.url + request.target,
-            headers=request.fields,
-            content=request.body,
+            call.method,
+            self._address.url + target,
+            headers=[_field(line) for line in lines.splitlines()],
+            content=body,
             extensions={"timeout": {"connect": self._bounds.connect_timeout}},
         )
 
@@ -65,3 +67,8 @@ class Channel:
         except httpx.RequestError as exc:
             return Reply(status, fields, bytes(body), exc)
         return Reply(status, fields, bytes(body))
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(": ")
+    return name, value

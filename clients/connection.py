@@ -7,6 +7,7 @@ from typing import cast
 
 import httpx
 
+from clients.alarm import Alarm
 from clients.glance import glance
 from clients.message import Message
 from clients.reply import Reply
@@ -33,10 +34,12 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._error: httpx.TransportError | None = None
         self._writable = self._reading = True
+        self._asked: asyncio.Future[Reply] | None = None
         self._bound: Bound | None = None
-        self._reply: Reply | None = None
+        self._alarm = Alarm(self._loop, self._expire)
         self._exchanges = 0
-        self._answered = self._unsent = self._queued = self._bodiless = False
+        self._answered = self._glanced = False
+        self._unsent = self._queued = self._bodiless = False
 
     @property
     def open(self) -> bool:
@@ -46,13 +49,13 @@ class Connection(asyncio.Protocol):
     @property
     def complete(self) -> bool:
         """All of the response has come."""
-        return self._reply is not None or (self._answered and self._parser.complete)
+        return self._glanced or (self._answered and self._parser.complete)
 
     @property
     def reusable(self) -> bool:
         """Both messages went over it whole, nothing else did, and it stays open."""
         return (
-            (self._reply is not None or (self.complete and self._parser.keeps_alive))
+            (self._glanced or (self.complete and self._parser.keeps_alive))
             and self._reading
             and not self._unsent
             and self._error is None
@@ -71,7 +74,7 @@ class Connection(asyncio.Protocol):
         Raises:
             httpx.TransportError: what went wrong; the connection is then of no more use.
         """
-        self._begin(message, None)
+        self._begin(bodiless=message.bodiless)
         self._parser.begin(bodiless=message.bodiless)
         if isinstance(message.body, bytes):
             self._transport.write(message.head + message.body)
@@ -83,8 +86,10 @@ class Connection(asyncio.Protocol):
             await self._wait(waits.read, httpx.ReadTimeout)
         return self._parser.head
 
-    async def ask(self, message: Message, ends_at: float, bound: Bound) -> Reply:
-        """Send a request with a body of bytes, and wait for all of its response.
+    def ask(
+        self, data: bytes, bodiless: bool, ends_at: float, bound: Bound
+    ) -> asyncio.Future[Reply]:
+        """Send a whole request, and wait for all of its response.
 
         That is its end, what cut it off, or more of its body than `bound` says of its head, but
         no later than `ends_at` on the loop's clock.
@@ -92,24 +97,13 @@ class Connection(asyncio.Protocol):
         Raises:
             httpx.TransportError: what went wrong before the head had come.
         """
-        self._begin(message, bound)
+        self._begin(bodiless=bodiless)
+        self._bound = bound
         self._queued = True
-        assert isinstance(message.body, bytes)  # noqa: S101 - no typed call streams
-        self._loop.call_soon(self._write_queued, message.head + message.body)
-        waiter = self._waiter = self._loop.create_future()
-        timer = self._loop.call_at(ends_at, expire, waiter, httpx.ReadTimeout)
-        try:
-            await waiter
-        finally:
-            self._waiter = None
-            timer.cancel()
-        if self._reply is not None:
-            return self._reply
-        head = self._parser.head
-        if head is None:
-            raise self._error or httpx.ReadError("no answer")
-        cut = None if self._parser.complete else self._error
-        return Reply(head.status, head.noted, self.take(), cut)
+        self._loop.call_soon(self._write_queued, data)
+        self._alarm.set(ends_at)
+        asked = self._asked = self._loop.create_future()
+        return asked
 
     async def receive(self, read_timeout: float | None) -> bytes | None:
         """What has come of the body, waiting for some if need be; None at its end.
@@ -138,12 +132,11 @@ class Connection(asyncio.Protocol):
             self._error = httpx.ReadError("closed on this side")
         self._transport.abort()
 
-    def _begin(self, message: Message, bound: Bound | None) -> None:
+    def _begin(self, *, bodiless: bool) -> None:
         self._exchanges += 1
-        self._answered = False
-        self._bound = bound
-        self._bodiless = message.bodiless
-        self._reply = None
+        self._answered = self._glanced = False
+        self._bodiless = bodiless
+        self._asked = None
         if self._error is not None:
             raise self._error
 
@@ -186,18 +179,34 @@ class Connection(asyncio.Protocol):
             raise self._error
 
     def _wake(self) -> None:
-        """Something happened; who waits for all of the response is not woken for parts of it."""
-        waiter = self._waiter
-        if waiter is None or waiter.done():
-            return
-        if self._bound is None or self.complete or self._error is not None or self._beyond:
-            waiter.set_result(None)
+        """Something happened: tell who waits, for anything or for all of the response."""
+        if self._asked is not None:
+            self._reply_in_parts(self._asked)
+        elif self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
-    @property
-    def _beyond(self) -> bool:
-        """More of the body has come than is wanted."""
-        head, bound = self._parser.head, self._bound
-        return bound is not None and head is not None and self._parser.buffered > bound(head)
+    def _reply_in_parts(self, asked: asyncio.Future[Reply]) -> None:
+        """Answer who asked, once what has come of the response is as much as is wanted."""
+        parser, head = self._parser, self._parser.head
+        if asked.done() or self._bound is None:
+            return
+        if head is None:
+            if self._error is not None:
+                self._settle(asked).set_exception(self._error)
+        elif parser.complete:
+            self._settle(asked).set_result(Reply(head.status, head.noted, self.take()))
+        elif self._error is not None or parser.buffered > self._bound(head):
+            reply = Reply(head.status, head.noted, self.take(), self._error)
+            self._settle(asked).set_result(reply)
+
+    def _settle(self, asked: asyncio.Future[Reply]) -> asyncio.Future[Reply]:
+        self._asked = None
+        self._alarm.clear()
+        return asked
+
+    def _expire(self) -> None:
+        if self._asked is not None:
+            expire(self._asked, httpx.ReadTimeout)
 
     def _end(self, error: httpx.TransportError) -> None:
         """The socket has ended, for this reason if there was none before."""
@@ -211,15 +220,15 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._reply is not None or self._error is not None or self._queued:
+        asked = self._asked
+        if self._glanced or self._error is not None or self._queued:
             self.abort()
-        elif self._bound is None or self._answered:
+        elif asked is None or self._answered:
             self._feed(data)
-        elif not self._bodiless and (seen := glance(data)):
-            self._answered = True
-            self._reply = Reply(seen.status, seen.noted, data[seen.head_bytes :])
-            if self._waiter is not None and not self._waiter.done():
-                self._waiter.set_result(None)
+        elif not self._bodiless and (reply := glance(data)):
+            self._answered = self._glanced = True
+            if not asked.done():
+                self._settle(asked).set_result(reply)
         else:
             self._parser.begin(bodiless=self._bodiless)
             self._feed(data)
@@ -234,7 +243,7 @@ class Connection(asyncio.Protocol):
         except Malformed as exc:
             self._error = httpx.RemoteProtocolError(str(exc))
             self.abort()
-        if self._bound is None and self._reading and self._parser.buffered > HIGH_WATER:
+        if self._asked is None and self._reading and self._parser.buffered > HIGH_WATER:
             self._reading = False
             self._transport.pause_reading()
         self._wake()
@@ -252,6 +261,7 @@ class Connection(asyncio.Protocol):
             self._end(httpx.RemoteProtocolError("the connection was cut"))
         else:
             self._end(httpx.ReadError(type(exc).__name__))
+        self._alarm.stop()
         if not self.closed.done():
             self.closed.set_result(None)
         self._on_closed(self)

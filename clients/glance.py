@@ -1,60 +1,92 @@
 """Reads at one glance what most answers are: whole in one piece, with one length, nothing special.
 
-What it takes it reads as the parser would; everything else it leaves to the parser.
+What it takes it reads as the parser would; everything else it leaves to the parser. A service
+says most lines of its heads again and again, so that a line is read only when it is new.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Final
+
+from clients.reply import Reply
 
 _LONGEST_HEAD = 8_192
 _MOST_LINES = 64
 
 # Possessive throughout, so that no text takes longer than it is long. A field that says more of
-# the message or its connection than is read here fits none of the lines.
-_HEAD: Final = re.compile(
+# the message or its connection than is read here is none of these lines.
+_LINE: Final = re.compile(
     rb"""
-    HTTP/1\.1[ ] (?!204|304)([2-5][0-9][0-9]) [ ][\t\x20-\x7e\x80-\xff]*+ \r\n
-    (?:
-        (?i:content-length): [ \t]*+ ([0-9]{1,9}+) [ \t]*+ \r\n
-      | (?i:content-type): [ \t]*+ ([\x21-\x7e]++ (?:[ ][\x21-\x7e]++)*+) [ \t]*+ \r\n
-      | (?i:connection): [ \t]*+ (?i:keep-alive) [ \t]*+ \r\n
-      | (?! (?i: connection | content-encoding | content-length | content-type | proxy-connection
-               | retry-after | trailer | transfer-encoding | upgrade ) : )
-        [!#$%&'*+\-.^_`|~0-9A-Za-z]++ : [\t\x20-\x7e\x80-\xff]*+ \r\n
-    )++
-    \r\n
+    (?i:content-length): [ \t]*+ (?P<length>[0-9]{1,9}+) [ \t]*+
+  | (?i:content-type): [ \t]*+ (?P<type>[\x21-\x7e]++ (?:[ ][\x21-\x7e]++)*+) [ \t]*+
+  | (?i:connection): [ \t]*+ (?i:keep-alive) [ \t]*+
+  | (?! (?i: connection | content-encoding | content-length | content-type | proxy-connection
+           | retry-after | trailer | transfer-encoding | upgrade ) : )
+    [!#$%&'*+\-.^_`|~0-9A-Za-z]++ : [\t\x20-\x7e\x80-\xff]*+
     """,
     re.VERBOSE,
 )
+_STATUS_LINE = re.compile(rb"HTTP/1\.1 (?!204|304)([2-5][0-9][0-9]) [\t\x20-\x7e\x80-\xff]*+")
+
+Noted = dict[bytes, bytes]  # never changed, for it is shared
+
+_NOTHING: Final[Noted] = {}
+_PLAIN: Final = "plain"
+_SPECIAL: Final = "special"
+
+_MANY_LINES = 1_024
+_LONG_LINE = 256
+_told: dict[bytes, int | Noted | str] = {}
 
 
-class Glance(NamedTuple):
-    """A whole answer: its status, the fields that matter, and how long its head is."""
-
-    status: int
-    noted: Mapping[bytes, bytes]
-    head_bytes: int
-
-
-_NOTHING: Final[Mapping[bytes, bytes]] = {}
-
-
-def glance(data: bytes) -> Glance | None:
+def glance(data: bytes) -> Reply | None:
     """The answer that `data` is, to a request that was no HEAD; None if it is not plainly one."""
-    match = _HEAD.match(data, 0, _LONGEST_HEAD)
+    end = data.find(b"\r\n\r\n", 0, _LONGEST_HEAD)
+    if end < 0:
+        return None
+    first, *lines = data[:end].split(b"\r\n")
+    status = _status(first)
+    if status is None or len(lines) > _MOST_LINES:
+        return None
+    length, noted = -1, _NOTHING
+    for line in lines:
+        told = _told.get(line)
+        if told is None:
+            told = _tell(line)
+        if told is _PLAIN:
+            continue
+        if isinstance(told, int) and length < 0:
+            length = told
+        elif isinstance(told, dict) and noted is _NOTHING:
+            noted = told
+        else:
+            return None
+    body = data[end + 4 :]
+    return Reply(status, noted, body) if length == len(body) else None
+
+
+@lru_cache(maxsize=256)
+def _status(line: bytes) -> int | None:
+    match = _STATUS_LINE.fullmatch(line)
+    return int(match[1]) if match else None
+
+
+def _tell(line: bytes) -> int | Noted | str:
+    """What a line tells: the length, something to note, nothing that matters, or too much."""
+    told = _read(line)
+    if len(line) <= _LONG_LINE:
+        if len(_told) >= _MANY_LINES:
+            _told.clear()
+        _told[line] = told
+    return told
+
+
+def _read(line: bytes) -> int | Noted | str:
+    match = _LINE.fullmatch(line)
     if match is None:
-        return None
-    status, length, content_type = match.groups()
-    end = match.end()
-    if length is None or int(length) != len(data) - end:
-        return None
-    lowered = data[:end].lower()
-    if (
-        lowered.count(b"\ncontent-length:") > 1
-        or lowered.count(b"\ncontent-type:") > 1
-        or lowered.count(b"\n") > _MOST_LINES
-    ):
-        return None
-    noted = _NOTHING if content_type is None else {b"content-type": content_type}
-    return Glance(int(status), noted, end)
+        return _SPECIAL
+    if match["length"] is not None:
+        return int(match["length"])
+    if match["type"] is not None:
+        return {b"content-type": match["type"]}
+    return _PLAIN

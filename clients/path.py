@@ -42,6 +42,8 @@ def _names(template: str) -> frozenset[str]:
 
 
 def _quoted(template: str, value: str | int) -> str:
+    if type(value) is int:
+        return str(value)
     text = str(value)
     if not text:
         raise ValueError(f"{template}: a value is empty")

@@ -3,11 +3,11 @@
 import httpx
 
 from clients.address import Address
+from clients.call import Call
 from clients.channel import Bounds, Channel
 from clients.connection import Connection
-from clients.message import IDEMPOTENT, Message
+from clients.message import IDEMPOTENT
 from clients.reply import Reply
-from clients.request import Request
 from clients.response_parser import Head
 from clients.sending import send
 from clients.transport import Transport
@@ -20,23 +20,30 @@ class PooledChannel(Channel):
     def __init__(self, transport: Transport, address: Address, bounds: Bounds) -> None:
         super().__init__(transport, address, bounds)
         self._pool = transport.pool
-        self._start = f"HTTP/1.1\r\nHost: {address.host}\r\n"
+        self._middle = f" HTTP/1.1\r\nHost: {address.host}\r\n"
 
-    async def fetch(self, request: Request, seconds: float) -> Reply:
+    async def fetch(self, call: Call, seconds: float) -> Reply:
         """Send a request and read its answer, all of it within so many seconds."""
+        method, data = call.method, self._data(call)
         pool = self._pool(self._address.origin)
-        message = self._message(request)
         waits = Until(pool.loop, seconds, self._bounds.connect_timeout)
         connection, reply = await send(
-            pool, message, waits, Connection.ask, message, waits.ends_at, self._bound
+            pool,
+            waits,
+            method in IDEMPOTENT,
+            Connection.ask,
+            data,
+            method == "HEAD",
+            waits.ends_at,
+            self._bound,
         )
         pool.release(connection)
         return reply
 
-    def _message(self, request: Request) -> Message:
-        method, target, lines, body = request
-        head = f"{method} {self._address.path}{target} {self._start}{lines}\r\n"
-        return Message(head.encode("ascii"), body, method == "HEAD", method in IDEMPOTENT)
+    def _data(self, call: Call) -> bytes:
+        target, lines, body = call.written()
+        head = f"{call.method} {self._address.path}{target}{self._middle}{lines}\r\n"
+        return head.encode("ascii") + body
 
     def _bound(self, head: Head) -> int:
         return Reply(head.status, head.noted).wanted(self._bounds.max_body_bytes)

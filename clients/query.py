@@ -25,8 +25,10 @@ def query(params: Params | None) -> str:
         if value is None:
             continue
         given = True
+        if type(value) is int:
+            pairs.append(f"{_name(name)}={value}")
         # As in httpx, what else is a sequence, a range say, is one value.
-        if isinstance(value, _REPEATED):
+        elif isinstance(value, _REPEATED):
             pairs += [f"{_name(name)}={_quoted(item)}" for item in value]
         else:
             pairs.append(f"{_name(name)}={_quoted(value)}")

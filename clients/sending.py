@@ -6,7 +6,6 @@ from typing import Concatenate, ParamSpec, TypeVar
 import httpx
 
 from clients.connection import Connection
-from clients.message import Message
 from clients.pool import Pool
 from clients.waits import Waits
 
@@ -16,8 +15,8 @@ T = TypeVar("T")
 
 async def send(
     pool: Pool,
-    message: Message,
     waits: Waits,
+    replayable: bool,
     exchange: Callable[Concatenate[Connection, P], Awaitable[T]],
     /,
     *arguments: P.args,
@@ -25,8 +24,9 @@ async def send(
 ) -> tuple[Connection, T]:
     """Exchange a message; the connection is the caller's to read from and to release.
 
-    `exchange` is called with the connection and what follows, again if need be: what can safely
-    be sent twice is, once, if a kept connection turns out to be closed.
+    `exchange` is called with the connection and what follows, again if need be: what is
+    `replayable`, and so can safely be sent twice, is, once, if a kept connection turns out to be
+    closed.
 
     Raises:
         httpx.TransportError: no answer came; the connection has been released.
@@ -43,7 +43,7 @@ async def send(
         except httpx.TransportError:
             stale = connection.stale  # asked now, for who releases it may close it
             pool.release(connection)
-            if not (stale and message.replayable):
+            if not (stale and replayable):
                 raise
             fresh = True  # and such a one is never stale: there is no third time
         except BaseException:

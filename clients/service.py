@@ -107,7 +107,6 @@ class ServiceClient(Verbs):
             UpstreamInvalid: a success that is no `into`.
             ValueError: the call cannot be written as a request.
         """
-        request = call.request()
         seconds = self._timeout if call.timeout is None else call.timeout
         left = remaining()
         if left is not None and left < seconds:
@@ -115,7 +114,7 @@ class ServiceClient(Verbs):
                 raise UpstreamTimeout(self.name, call.operation, "no time was left")
             seconds = left
         try:
-            return self._value(call, await self._channel.fetch(request, seconds), into)
+            return self._value(call, await self._channel.fetch(call, seconds), into)
         except (TimeoutError, httpx.TimeoutException) as exc:
             detail = f"{type(exc).__name__}, {seconds:.3g} s given"
             raise UpstreamTimeout(self.name, call.operation, detail) from exc

@@ -103,7 +103,9 @@ class _Body(httpx.AsyncByteStream):
 
 async def _exchanged(pool: Pool, request: httpx.Request) -> httpx.Response:
     message, waits = await Message.of(request), Timeouts.of(request)
-    connection, head = await send(pool, message, waits, Connection.exchange, message, waits)
+    connection, head = await send(
+        pool, waits, message.replayable, Connection.exchange, message, waits
+    )
     return _response(pool, connection, head, request)
 
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from clients.glance import _told as known_lines
 from clients.glance import glance
 from clients.response_parser import Malformed, ResponseParser
 
@@ -47,7 +48,7 @@ def check(data: bytes) -> None:
     assert parser.head.noted.items() >= seen.noted.items()
     # What the glance leaves out is what it has looked at itself.
     assert parser.head.noted.keys() <= {b"content-type", b"content-length", b"connection"}
-    assert parser.take() == data[seen.head_bytes :]
+    assert parser.take() == seen.body
 
 
 @settings(deadline=None, max_examples=600)
@@ -102,3 +103,12 @@ def test_everything_else_is_left_to_the_parser(data: bytes) -> None:
 def test_the_flaws_tried_above_are_flaws_to_the_parser_too() -> None:
     with pytest.raises(Malformed):
         parsed(PLAIN.replace(b"Content-Type", b"Content-Length: 5\r\nContent-Type"))
+
+
+def test_lines_seen_before_are_kept_within_bounds() -> None:
+    for number in range(3_000):
+        told = glance(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Id: %d\r\n\r\n" % number))
+        assert told is not None
+    assert len(known_lines) <= 1_024
+    assert glance(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Id: %b\r\n\r\n" % (b"1" * 4_000))) is not None
+    assert max(map(len, known_lines)) <= 256
