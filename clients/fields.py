@@ -46,6 +46,7 @@ def _name(name: str) -> str:
 
 
 def _value(name: str, value: str) -> str:
-    if not _VALUE.fullmatch(value):
+    # The first two answer at a glance for all but a tab, which is printable to nobody.
+    if not (value.isascii() and value.isprintable()) and not _VALUE.fullmatch(value):
         raise ValueError(f"header {name!r} has a value that is not a field value")
     return value.strip()

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
+from dataclasses import dataclass
 from types import MappingProxyType, TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
 from clients.fields import checked, lines
 
@@ -15,18 +16,23 @@ _EVERY_CALL: Mapping[str, str] = MappingProxyType(
         "user-agent": "lockgate",
     }
 )
+_OURS = frozenset(_EVERY_CALL)
 
 
-class Sent(NamedTuple):
-    """What every call made here sends: the forwarded fields, and all of them as `lines`."""
+@dataclass(slots=True)
+class Sent:
+    """What every call made here sends: the forwarded fields, and all of them as `lines`.
 
-    forwarded: Mapping[str, str]
+    Nobody changes it.
+    """
+
+    forwarded: dict[str, str]
     lines: str
 
     def forwarding(self, more: Mapping[str, str]) -> Self:
         """The same with more fields forwarded, over those of the same names."""
-        fields = MappingProxyType({**self.forwarded, **more})
-        if more.keys().isdisjoint(self.forwarded) and more.keys().isdisjoint(_EVERY_CALL):
+        fields = {**self.forwarded, **more}
+        if len(fields) == len(self.forwarded) + len(more) and _OURS.isdisjoint(more):
             return type(self)(fields, self.lines + lines(more))
         return type(self)(fields, lines({**_EVERY_CALL, **fields}))
 
@@ -35,7 +41,7 @@ class Sent(NamedTuple):
         return lines({**_EVERY_CALL, **self.forwarded, **own})
 
 
-_NONE: Final = Sent(MappingProxyType({}), lines(_EVERY_CALL))
+_NONE: Final = Sent({}, lines(_EVERY_CALL))
 _sent: ContextVar[Sent] = ContextVar("sent", default=_NONE)
 
 
@@ -50,7 +56,7 @@ def forwarding(headers: Mapping[str, str]) -> AbstractContextManager[None]:
 
 def forwarded() -> Mapping[str, str]:
     """What is sent along here, names in lower case."""
-    return _sent.get().forwarded
+    return MappingProxyType(_sent.get().forwarded)
 
 
 def sent() -> Sent:

@@ -8,7 +8,8 @@ from http import HTTPStatus
 Fields = Iterable[tuple[bytes, bytes]]
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_NO_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_END = (b"", b"")
 _BODILESS = frozenset({204, 304})
 _LONGEST = 19  # digits, so that what a length says fits in 64 bits
 _REFUSAL = b"Invalid HTTP request received."
@@ -19,16 +20,22 @@ _REFUSAL_FIELDS = (
 
 # Names come from code, not from callers, so that there are few of them.
 _MANY_NAMES = 1_024
-_names: dict[bytes, bytes] = {}
+_starts: dict[bytes, bytes] = {}
+"""Of a line, by the name that it was given."""
+
+_LENGTH = b"content-length: "
+_CONNECTION = b"connection: "
+_CODING = b"transfer-encoding: "
+_FRAMING = frozenset({_LENGTH, _CONNECTION, _CODING})
 
 
 class NotSendable(ValueError):
     """A field of the answer would say something else on the wire."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # frozen, it would take three times as long to make
 class Head:
-    """A head ready to be sent, and what is to follow it.
+    """A head ready to be sent, and what is to follow it; nobody changes it.
 
     Of a body that is neither `bodiless` nor `chunked` and has no `length`, the end is that of
     the connection.
@@ -57,11 +64,11 @@ def head_of(
     chunked = chunks and length is None and not bodiless
     keeps_alive = keeps_alive and (chunked or bodiless or length is not None)
     if chunked:
-        lines.append(b"transfer-encoding: chunked\r\n")
+        lines.append(b"transfer-encoding: chunked")
     if not (keeps_alive or closes):
-        lines.append(b"connection: close\r\n")
-    lines.append(b"\r\n")
-    return Head(b"".join(lines), length, chunked, bodiless, closes or not keeps_alive)
+        lines.append(b"connection: close")
+    lines += _END
+    return Head(b"\r\n".join(lines), length, chunked, bodiless, closes or not keeps_alive)
 
 
 def bad_request(fields: Fields) -> bytes:
@@ -71,24 +78,30 @@ def bad_request(fields: Fields) -> bytes:
 
 def _written(status: int, fields: Fields) -> tuple[list[bytes], int | None, bool]:
     """The lines, the length they tell, and whether they announce the end of the connection."""
-    lines, values = [_status_line(status)], []
+    lines = [_STATUS_LINES.get(status) or _unnamed(status)]
     length: int | None = None
     closes = False
-    for given, value in fields:
-        name = _names.get(given) or _checked(given)
-        values.append(value)
-        if name == b"content-length":
-            length = _length(value, length)
-            if status == 204:
+    for name, value in fields:
+        start = _starts.get(name) or _start(name)
+        if start in _FRAMING:
+            if start == _CODING:
                 continue
-        elif name == b"connection":
-            closes = closes or b"close" in value.lower()
-        elif name == b"transfer-encoding":
-            continue
-        lines.append(b"%b: %b\r\n" % (name, value))
-    if _NO_VALUE.search(b"\t".join(values)):
-        raise NotSendable("a header value with a control character")
+            if start == _CONNECTION:
+                closes = closes or b"close" in value.lower()
+            else:
+                length = _length(value, length)
+                if status == 204:
+                    continue
+        lines.append(start + value)
+    _check(lines)
     return lines, length, closes
+
+
+def _check(lines: list[bytes]) -> None:
+    # Most lines are printable throughout, and `str` knows that at a glance.
+    text = b"".join(lines)
+    if not text.decode("latin-1").isprintable() and _CONTROL.search(text):
+        raise NotSendable("a header value with a control character")
 
 
 def _length(value: bytes, before: int | None) -> int:
@@ -97,26 +110,23 @@ def _length(value: bytes, before: int | None) -> int:
     return int(value)
 
 
-def _checked(given: bytes) -> bytes:
-    if not _TOKEN.fullmatch(given):
+def _start(name: bytes) -> bytes:
+    if not _TOKEN.fullmatch(name):
         raise NotSendable("a header name that is not one")
-    if len(_names) < _MANY_NAMES:
-        _names[given] = given.lower()
-    return given.lower()
-
-
-def _status_line(status: int) -> bytes:
-    return _STATUS_LINES.get(status) or _unnamed(status)
+    start = name.lower() + b": "
+    if len(_starts) < _MANY_NAMES:
+        _starts[name] = start
+    return start
 
 
 def _unnamed(status: int) -> bytes:
     if not 200 <= status <= 999:
         raise NotSendable("a status that is not final")
-    return b"HTTP/1.1 %d \r\n" % status
+    return b"HTTP/1.1 %d " % status
 
 
 _STATUS_LINES = {
-    status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode())
+    status.value: b"HTTP/1.1 %d %b" % (status.value, status.phrase.encode())
     for status in HTTPStatus
     if status >= 200
 }

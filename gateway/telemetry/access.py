@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from clients.forwarded import forwarding
 from gateway.exchange import Exchange
 from gateway.problems import internal_error
-from gateway.telemetry.formats import Fact
+from gateway.telemetry.event import Fact
 from gateway.telemetry.log import event
 
 log = getLogger("lockgate.access")

@@ -2,12 +2,13 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from pydantic_core import to_json
 
-Fact = str | int | float
+from gateway.telemetry.event import Event, Fact
 
 
 class JsonFormat(logging.Formatter):
@@ -15,13 +16,15 @@ class JsonFormat(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The event, its time in UTC, and its facts."""
+        second = int(record.created)
         line: dict[str, object] = {
-            "at": f"{_second(int(record.created))}.{int(record.created % 1 * 1_000):03}+00:00",
+            "at": f"{_second(second)}.{int(record.msecs):03}+00:00",
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             "logger": record.name,
-            **_facts(record),
         }
+        if isinstance(record, Event):
+            line.update(record.facts)
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return str(to_json(line, fallback=str), "utf-8")
@@ -43,9 +46,8 @@ def _second(since_epoch: int) -> str:
     return datetime.fromtimestamp(since_epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _facts(record: logging.LogRecord) -> dict[str, Fact]:
-    facts: dict[str, Fact] = getattr(record, "facts", {})
-    return facts
+def _facts(record: logging.LogRecord) -> Mapping[str, Fact]:
+    return record.facts if isinstance(record, Event) else {}
 
 
 def _bare(fact: Fact) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from config.settings import Log
-from gateway.telemetry.formats import Fact, JsonFormat, TextFormat
+from gateway.telemetry.event import Event, Fact
+from gateway.telemetry.formats import JsonFormat, TextFormat
 from gateway.telemetry.writer import Writer
 
 
@@ -23,12 +24,7 @@ def event(
     The trace of `failure` is written out with it.
     """
     if logger.isEnabledFor(level):
-        trace = (type(failure), failure, failure.__traceback__) if failure else None
-        # Made here, so that nobody looks for the line of code that called: the event says it.
-        record = logger.makeRecord(
-            logger.name, level, "", 0, name, (), trace, extra={"facts": facts}
-        )
-        logger.handle(record)
+        logger.handle(Event(logger.name, level, name, failure, facts))
 
 
 @contextmanager
@@ -39,8 +35,6 @@ def logging_to_stderr(settings: Log) -> Iterator[None]:
     root = logging.getLogger()
     root.setLevel(settings.level.upper())
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs the address of every call
-    # Nothing shows them, and finding them out costs more than the line.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root.addHandler(writer)
     writer.start()
     try:

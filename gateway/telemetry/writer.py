@@ -24,6 +24,10 @@ class Writer(logging.Handler):
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
+    def createLock(self) -> None:  # noqa: N802 - the library's name
+        """Have none: the deque is safe to append to from any thread."""
+        self.lock = None
+
     def start(self) -> None:
         """Write from now on."""
         self._thread.start()
