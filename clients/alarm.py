@@ -10,7 +10,8 @@ class Alarm:
 
     A timer of the event loop's for each call would be made, ordered among thousands and taken
     out again, and only to be of no use. This one has a single timer, which when it fires early
-    is put off to the moment that counts by then.
+    is put off to the moment that counts by then. It cannot be called off: whoever hears it looks
+    whether there is anything to wait for.
     """
 
     __slots__ = ("_at", "_fires_at", "_loop", "_ring", "_timer")
@@ -26,10 +27,6 @@ class Alarm:
         self._at = at
         if at < self._fires_at:
             self._fire_at(at)
-
-    def clear(self) -> None:
-        """Do not ring."""
-        self._at = inf
 
     def stop(self) -> None:
         """Never ring again, and hold nothing that holds this."""

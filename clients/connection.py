@@ -187,22 +187,16 @@ class Connection(asyncio.Protocol):
 
     def _reply_in_parts(self, asked: asyncio.Future[Reply]) -> None:
         """Answer who asked, once what has come of the response is as much as is wanted."""
-        parser, head = self._parser, self._parser.head
+        parser, head, error = self._parser, self._parser.head, self._error
         if asked.done() or self._bound is None:
             return
         if head is None:
-            if self._error is not None:
-                self._settle(asked).set_exception(self._error)
-        elif parser.complete:
-            self._settle(asked).set_result(Reply(head.status, head.noted, self.take()))
-        elif self._error is not None or parser.buffered > self._bound(head):
-            reply = Reply(head.status, head.noted, self.take(), self._error)
-            self._settle(asked).set_result(reply)
-
-    def _settle(self, asked: asyncio.Future[Reply]) -> asyncio.Future[Reply]:
-        self._asked = None
-        self._alarm.clear()
-        return asked
+            if error is not None:
+                asked.set_exception(error)
+        elif parser.complete or error is not None or parser.buffered > self._bound(head):
+            self._asked = None
+            cut = None if parser.complete else error
+            asked.set_result(Reply(head.status, head.noted, self.take(), cut))
 
     def _expire(self) -> None:
         if self._asked is not None:
@@ -228,7 +222,8 @@ class Connection(asyncio.Protocol):
         elif not self._bodiless and (reply := glance(data)):
             self._answered = self._glanced = True
             if not asked.done():
-                self._settle(asked).set_result(reply)
+                self._asked = None
+                asked.set_result(reply)
         else:
             self._parser.begin(bodiless=self._bodiless)
             self._feed(data)

@@ -1,11 +1,21 @@
 """How much time is left: set once for a piece of work, read by every call under it."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from types import TracebackType
+from typing import NamedTuple
 
-_ends_at: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+class _End(NamedTuple):
+    """A moment, and the clock that tells it: to ask for the running loop costs a system call."""
+
+    at: float
+    clock: Callable[[], float]
+
+
+_end: ContextVar[_End | None] = ContextVar("deadline", default=None)
 
 
 def deadline(seconds: float) -> AbstractContextManager[None]:
@@ -18,10 +28,11 @@ def deadline(seconds: float) -> AbstractContextManager[None]:
 
 def remaining() -> float | None:
     """Seconds left, never below zero; None where no deadline is set."""
-    ends_at = _ends_at.get()
-    if ends_at is None:
+    end = _end.get()
+    if end is None:
         return None
-    return max(0.0, ends_at - asyncio.get_running_loop().time())
+    left = end.at - end.clock()
+    return left if left > 0 else 0.0
 
 
 class _Deadline(AbstractContextManager[None]):
@@ -32,10 +43,10 @@ class _Deadline(AbstractContextManager[None]):
         self._seconds = seconds
 
     def __enter__(self) -> None:
-        ends_at = asyncio.get_running_loop().time() + self._seconds
-        outer = _ends_at.get()
-        self._token: Token[float | None] = _ends_at.set(
-            ends_at if outer is None else min(outer, ends_at)
+        clock = asyncio.get_running_loop().time
+        end, outer = _End(clock() + self._seconds, clock), _end.get()
+        self._token: Token[_End | None] = _end.set(
+            end if outer is None or end.at < outer.at else outer
         )
 
     def __exit__(
@@ -44,4 +55,4 @@ class _Deadline(AbstractContextManager[None]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _ends_at.reset(self._token)
+        _end.reset(self._token)

@@ -124,7 +124,7 @@ class ServiceClient(Verbs):
             raise UpstreamInvalid(self.name, call.operation, str(exc)) from exc
 
     def _value(self, call: Call, reply: Reply, into: type[T]) -> T:
-        if not reply.success:
+        if not 200 <= reply.status < 300:
             raise refusal(self.name, call.operation, reply)
         if reply.compressed:
             raise NotDecodable("the body is compressed")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from logging import ERROR, getLogger
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from clients.errors import UpstreamError
 from gateway.compose.loading import Inputs, Loading
@@ -21,19 +21,19 @@ async def compose(model: type[C], inputs: Inputs, exchange: Exchange) -> C:
     Raises:
         UpstreamError: a required part could not be loaded; the others are cancelled.
     """
-    ends = await Loading(model.parts, inputs).ends(model.clocks)
-    values: dict[str, Any] = {}
-    failures: dict[str, Exception] = {}
-    for part, (value, failure, seconds) in zip(model.parts, ends, strict=True):
-        exchange.timings.append((part.name, seconds))
-        if failure is None:
-            values[part.name] = value
-        else:
-            failures[part.name] = failure
-    if failures:
-        _report(failures, exchange)
-    degraded = [Degraded(part=name, reason=_reason(error)) for name, error in failures.items()]
-    return model(**values, degraded=degraded)
+    loading = Loading(model.parts, inputs)
+    await loading.run(model.clocks)
+    seconds, failures = loading.seconds, loading.failures
+    exchange.timings += [(part.name, seconds[part.name]) for part in model.parts]
+    if not failures:
+        return model(**loading.values, degraded=[])
+    _report(failures, exchange)
+    degraded = [
+        Degraded(part=part.name, reason=_reason(failures[part.name]))
+        for part in model.parts
+        if part.name in failures
+    ]
+    return model(**loading.values, degraded=degraded)
 
 
 def _reason(failure: Exception) -> Reason:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from clients.deadline import deadline
 from clients.errors import UpstreamTimeout
@@ -17,16 +17,12 @@ Inputs = Mapping[str, Any]
 ROUNDS = 8
 
 
-class End(NamedTuple):
-    """How one part ended: its value, or the failure that left it without; and how long it took."""
-
-    value: Any
-    failure: Exception | None
-    seconds: float
-
-
 class Loading:
-    """One run of all parts; nothing of it is left when `ends` returns or raises."""
+    """One run of all parts; nothing of it is left when `run` returns or raises.
+
+    Then `values` holds what has been loaded, `failures` what each other part failed of, and
+    `seconds` how long each took.
+    """
 
     def __init__(self, parts: Sequence[BoundPart], inputs: Inputs) -> None:
         self._parts = parts
@@ -34,12 +30,14 @@ class Loading:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
         self._missing = len(parts)
-        self._ends: list[End | None] = [None] * len(parts)
+        self.values: dict[str, Any] = {}
+        self.failures: dict[str, Exception] = {}
+        self.seconds: dict[str, float] = {}
         self._expired: set[int] = set()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._timers: dict[float, asyncio.Handle] = {}
 
-    async def ends(self, clocks: Mapping[float, Sequence[int]]) -> list[End]:
+    async def run(self, clocks: Mapping[float, Sequence[int]]) -> None:
         """Run the parts together; `clocks` has those for each time-out, in seconds.
 
         Raises:
@@ -56,7 +54,6 @@ class Loading:
                 timer.cancel()
             if self._missing:
                 await self._stop()
-        return [end for end in self._ends if end is not None]
 
     def _start(self, seconds: float, indices: Sequence[int], begun: float) -> None:
         """Start the parts that have so many seconds, and their clock."""
@@ -69,11 +66,11 @@ class Loading:
 
     async def _load(self, index: int, begun: float) -> None:
         """Run one part to its end; only a required part that fails ends the whole."""
-        part, value = self._parts[index], None
+        part, inputs = self._parts[index], self._inputs
         failure: Exception | None = None
         try:
-            inputs = self._inputs
             value = await part.fetch(**{name: inputs[name] for name in part.input_names})
+            self.values[part.name] = value
         except asyncio.CancelledError:
             failure = self._timeout(index)
             if failure is None:
@@ -81,10 +78,12 @@ class Loading:
                 raise
         except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
             failure = error
-        if failure is not None and part.required:
-            self._fail(failure)
-            return
-        self._ends[index] = End(value, failure, perf_counter() - begun)
+        if failure is not None:
+            if part.required:
+                self._fail(failure)
+                return
+            self.failures[part.name] = failure
+        self.seconds[part.name] = perf_counter() - begun
         self._missing -= 1
         if not self._missing and not self._ended.done():
             self._ended.set_result(None)
@@ -107,7 +106,7 @@ class Loading:
             self._timers[seconds] = self._loop.call_soon(expire)
             return
         for index in indices:
-            if self._ends[index] is None:
+            if self._parts[index].name not in self.seconds:
                 self._expired.add(index)
                 self._tasks[index].cancel()
 

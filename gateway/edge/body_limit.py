@@ -1,5 +1,6 @@
 """Bounds the body of a request, whether it says its length beforehand or not."""
 
+from collections.abc import Awaitable
 from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -18,11 +19,13 @@ class BodyLimit:
         self.app = app
         self.at_most = at_most
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection; anything but HTTP passes through."""
         if scope["type"] != "http" or not _announces_body(scope):
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
+        return self._counted(scope, receive, send)
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = _Body(receive, send, self.at_most)
         if _declared_length(scope) <= self.at_most:
             with suppress(ContentTooLarge):

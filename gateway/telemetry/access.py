@@ -4,6 +4,7 @@ It is also where a failure nobody foresaw becomes a 500 that says nothing but th
 """
 
 import re
+from collections.abc import Awaitable
 from logging import ERROR, getLogger
 from random import getrandbits
 from time import perf_counter
@@ -61,13 +62,13 @@ class _Answer:
         self._exchange = exchange
         self._send = send
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), *self._headers()]
         elif message["type"] == "http.response.body":
             self.length += len(message.get("body", b""))
-        await self._send(message)
+        return self._send(message)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         exchange = self._exchange

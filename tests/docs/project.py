@@ -8,15 +8,20 @@ from config.loading import PREFIX
 
 ROOT = Path(__file__).parents[2]
 
-_NOT_OURS = {".git", ".venv", "__pycache__", "dist"}
+_NOT_OURS = {".git", "__pycache__", "dist"}
+_ENVIRONMENT = ".venv"
 _TOOLS = "cache", ".hypothesis"
 
 
 def files(*suffixes: str) -> Iterator[Path]:
     """Every file of the project, or those that end so; what tools leave behind is not of it."""
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = [f for f in folders if f not in _NOT_OURS and not f.endswith(_TOOLS)]
+        folders[:] = [folder for folder in folders if _is_ours(folder)]
         yield from (Path(folder, name) for name in sorted(names) if name.endswith(suffixes or ""))
+
+
+def _is_ours(folder: str) -> bool:
+    return not (folder in _NOT_OURS or folder.startswith(_ENVIRONMENT) or folder.endswith(_TOOLS))
 
 
 def pages() -> list[Path]:
