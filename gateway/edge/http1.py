@@ -13,6 +13,7 @@ from uvicorn.server import ServerState
 
 from gateway.edge.cycle import HIGH_WATER, Cycle
 from gateway.edge.head import bad_request
+from gateway.edge.patience import Patience
 from gateway.edge.target import Malformed, check_host, plain_head, target_of
 from gateway.edge.wire import Wire
 from gateway.exchange import Exchange
@@ -20,9 +21,6 @@ from gateway.exchange import Exchange
 MAX_HEAD_BYTES = 65_536
 MAX_FIELDS = 128
 MAX_PIPELINED = 16
-
-LOOK_SECONDS = 15.0
-LEAST_BYTES = 1_024
 
 CLIENT_CLOSED_REQUEST = 499  # nginx's number for the log; nobody is there to receive it
 
@@ -37,10 +35,8 @@ class TooMuch(Exception):
 class Http1(asyncio.Protocol):
     """A connection that ends when its client asks for too much, or keeps others waiting.
 
-    Every `LOOK_SECONDS` it is looked at. A client whose turn it is has to finish a request or
-    send `LEAST_BYTES`, and one that is being answered has to read; else, at the second look in
-    a row, the connection is gone, and with it what it held. A client that leaves before its
-    answer is whole cancels what runs for it.
+    How long it may do that, `Patience` knows; then the connection is gone, and with it what it
+    held. A client that leaves before its answer is whole cancels what runs for it.
     """
 
     def __init__(
@@ -63,8 +59,6 @@ class Http1(asyncio.Protocol):
         self._fields: list[tuple[bytes, bytes]] = []
         self._hosts = self._field_count = self._head_bytes = self._framing_bytes = 0
         self._expects_continue = self._is_arriving = self._in_head = self._is_deaf = False
-        self._arrived = self._unsent = self._idle_looks = 0
-        self._moved = True
 
     # What follows is called by the event loop, and by uvicorn when it stops.
 
@@ -77,10 +71,10 @@ class Http1(asyncio.Protocol):
             "scheme": "https" if is_ssl(socket) else "http",
         }
         self._server.connections.add(cast("Any", self))
-        self._next_look = self._loop.call_later(LOOK_SECONDS, self._look)
+        self._patience = Patience(self._loop, self._wire, self._is_clients_turn)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._next_look.cancel()
+        self._patience.end()
         self._wire.is_closing = True
         self._server.connections.discard(cast("Any", self))
         self._line.clear()
@@ -95,7 +89,7 @@ class Http1(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf or self._wire.is_closing:
             return
-        self._arrived += len(data)
+        self._patience.arrived += len(data)
         self._framing_bytes += len(data)
         try:
             while data:
@@ -114,7 +108,7 @@ class Http1(asyncio.Protocol):
         self._wire.fill()
 
     def resume_writing(self) -> None:
-        self._moved = True
+        self._patience.moved = True
         self._wire.drain()
 
     def shutdown(self) -> None:
@@ -184,7 +178,7 @@ class Http1(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._is_arriving = False
         self._framing_bytes = 0
-        self._moved = True
+        self._patience.moved = True
         if self._arriving is not None:
             self._arriving.end()
             self._is_deaf = not self._arriving.keeps_alive
@@ -250,9 +244,12 @@ class Http1(asyncio.Protocol):
     def _is_answering(self) -> bool:
         return self._running is not None and not self._running.is_answered
 
+    def _is_clients_turn(self) -> bool:
+        return self._is_arriving or not (self._is_answering() or self._wire.unsent)
+
     def _on_answered(self) -> None:
         self._server.total_requests += 1
-        self._moved = True
+        self._patience.moved = True
         if self._wire.is_closing:
             return
         if self._line:
@@ -275,26 +272,3 @@ class Http1(asyncio.Protocol):
         if self._in_head or not self._is_arriving:
             self._wire.write(bad_request(self._server.default_headers))
         self._wire.end()
-
-    # Who keeps whom waiting.
-
-    def _look(self) -> None:
-        is_idle = not self._moved and (self._is_unheard() or self._is_unread())
-        self._idle_looks = self._idle_looks + 1 if is_idle else 0
-        if self._idle_looks > 1:
-            self._wire.abort()
-            return
-        self._unsent = self._wire.unsent
-        self._arrived, self._moved = 0, False
-        self._next_look = self._loop.call_later(LOOK_SECONDS, self._look)
-
-    def _is_unheard(self) -> bool:
-        """The client has the word, has taken all there was for it, and says next to nothing."""
-        if self._wire.is_ended:
-            return not self._wire.unsent
-        is_its_turn = self._is_arriving or not (self._is_answering() or self._wire.unsent)
-        return is_its_turn and self._wire.is_reading and self._arrived < LEAST_BYTES
-
-    def _is_unread(self) -> bool:
-        """Of what is to be sent, nothing could be since the last look."""
-        return 0 < self._unsent <= self._wire.unsent

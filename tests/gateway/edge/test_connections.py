@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from gateway.edge import http1
+from gateway.edge import patience
 from gateway.exchange import Exchange
 from tests.gateway.edge.in_memory import Client, Echo, answering, body, settle, start
 
@@ -151,7 +151,7 @@ async def test_a_request_that_the_server_gives_up_is_told() -> None:
 async def test_who_neither_closes_nor_reads_after_the_end_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(http1, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "LOOK_SECONDS", 0.01)
     gone = asyncio.Event()
     client = Client(Echo())
     monkeypatch.setattr(client, "abort", gone.set)

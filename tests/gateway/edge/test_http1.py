@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 
-from gateway.edge import http1
+from gateway.edge import http1, patience
 from tests.gateway.edge.listening import listening
 
 PATIENCE = 10
@@ -104,7 +104,7 @@ async def client() -> AsyncIterator[Client]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http1, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(patience, "LOOK_SECONDS", 0.05)
 
 
 @asynccontextmanager
