@@ -74,7 +74,8 @@ def _status(line: bytes) -> int | None:
 def _tell(line: bytes) -> int | Noted | str:
     """What a line tells: the length, something to note, nothing that matters, or too much."""
     told = _read(line)
-    if len(line) <= _LONG_LINE:
+    # A cookie is somebody's secret, and one of a kind: not to be kept.
+    if len(line) <= _LONG_LINE and not line.lower().startswith(b"set-cookie"):
         if len(_told) >= _MANY_LINES:
             _told.clear()
         _told[line] = told

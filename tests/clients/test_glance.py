@@ -112,3 +112,9 @@ def test_lines_seen_before_are_kept_within_bounds() -> None:
     assert len(known_lines) <= 1_024
     assert glance(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Id: %b\r\n\r\n" % (b"1" * 4_000))) is not None
     assert max(map(len, known_lines)) <= 256
+
+
+def test_a_cookie_is_not_kept() -> None:
+    cookie = b"Set-Cookie: session=secret"
+    assert glance(PLAIN.replace(b"\r\n\r\n", b"\r\n" + cookie + b"\r\n\r\n")) is not None
+    assert cookie not in known_lines
