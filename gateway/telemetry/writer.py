@@ -24,9 +24,12 @@ class Writer(logging.Handler):
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
-    def createLock(self) -> None:  # noqa: N802 - the library's name
-        """Have none: the deque is safe to append to from any thread."""
-        self.lock = None
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Filter and take a record, with no lock: any thread may append to a deque."""
+        passed = self.filter(record) if self.filters else record
+        if passed:
+            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
+        return bool(passed)
 
     def start(self) -> None:
         """Write from now on."""
