@@ -10,6 +10,7 @@ import httpx
 from clients.alarm import Alarm
 from clients.glance import glance
 from clients.message import Message
+from clients.outbox import Outbox
 from clients.reply import Reply
 from clients.response_parser import Head, Malformed, ResponseParser
 from clients.waits import Waits, expire
@@ -26,8 +27,9 @@ class Connection(asyncio.Protocol):
     `on_closed` is called once, when the socket is gone, and `closed` is done then.
     """
 
-    def __init__(self, on_closed: Callable[["Connection"], None]) -> None:
+    def __init__(self, on_closed: Callable[["Connection"], None], outbox: Outbox) -> None:
         self._on_closed = on_closed
+        self._outbox = outbox
         self._loop = asyncio.get_running_loop()
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self._parser = ResponseParser()
@@ -100,7 +102,7 @@ class Connection(asyncio.Protocol):
         self._begin(bodiless=bodiless)
         self._bound = bound
         self._queued = True
-        self._loop.call_soon(self._write_queued, data)
+        self._outbox.put(self._write_queued, data)
         self._alarm.set(ends_at)
         asked = self._asked = self._loop.create_future()
         return asked
@@ -141,8 +143,6 @@ class Connection(asyncio.Protocol):
             raise self._error
 
     def _write_queued(self, data: bytes) -> None:
-        # All requests of one turn of the loop go out together at its end: a server woken by the
-        # first finds the others there, and to wake it is most of what a small write costs.
         self._queued = False
         if self._error is None:
             self._transport.write(data)

@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 import httpx
 
 from clients.connection import Connection
+from clients.outbox import Outbox
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -34,6 +35,7 @@ class Origin(NamedTuple):
     async def connect(
         self,
         on_closed: Callable[[Connection], None],
+        outbox: Outbox,
         seconds: float | None,
         *,
         tls: ssl.SSLContext | None,
@@ -49,7 +51,7 @@ class Origin(NamedTuple):
             async with asyncio.timeout(seconds):
                 context = await self._context(tls)
                 _, connection = await loop.create_connection(
-                    lambda: Connection(on_closed), self.host, self.port, ssl=context
+                    lambda: Connection(on_closed, outbox), self.host, self.port, ssl=context
                 )
         except TimeoutError as exc:
             raise httpx.ConnectTimeout("not connected in time") from exc

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 import httpx
 
 from clients.connection import Connection
-from clients.waits import expire
+from clients.outbox import Outbox
+from clients.waits import OpeningWaits, expire
 
-Connect = Callable[[Callable[[Connection], None], float | None], Awaitable[Connection]]
+Connect = Callable[[Callable[[Connection], None], Outbox, float | None], Awaitable[Connection]]
 
 _CLOSED = "the transport is closed"
 
@@ -24,6 +25,7 @@ class Pool:
     def __init__(self, connect: Connect, *, max_connections: int, idle_seconds: float) -> None:
         self.loop = asyncio.get_running_loop()
         self._connect = connect
+        self._outbox = Outbox(self.loop)
         self._max_connections = max_connections
         self._idle_seconds = idle_seconds
         self._permits = 0
@@ -47,20 +49,18 @@ class Pool:
             self.release(connection)
         return None
 
-    async def acquire(
-        self, *, fresh: bool, pool_timeout: float | None, connect_timeout: float | None
-    ) -> Connection:
+    async def acquire(self, waits: OpeningWaits, *, fresh: bool) -> Connection:
         """A connection of one's own until `release`: an idle one, or, if `fresh`, a new one.
 
         Raises:
-            httpx.PoolTimeout: none became free within `pool_timeout` seconds.
+            httpx.PoolTimeout: none became free in time.
             httpx.ConnectError: none could be opened (ConnectTimeout: not in time).
         """
-        connection = await self._take(pool_timeout)
+        connection = await self._take(waits.pool)
         if connection is not None and (fresh or not connection.open):
             connection.abort()
             connection = None
-        return connection or await self._open(connect_timeout)
+        return connection or await self._open(waits.connect)
 
     def release(self, connection: Connection) -> None:
         """Give a connection back: for the next call if that is safe, else it is closed."""
@@ -114,7 +114,7 @@ class Pool:
 
     async def _open(self, seconds: float | None) -> Connection:
         try:
-            connection = await self._connect(self._lost, seconds)
+            connection = await self._connect(self._lost, self._outbox, seconds)
         except BaseException:
             self._pass_on(None)
             raise

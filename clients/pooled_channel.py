@@ -7,9 +7,10 @@ from clients.call import Call
 from clients.channel import Bounds, Channel
 from clients.connection import Connection
 from clients.message import IDEMPOTENT
+from clients.pool import Pool
 from clients.reply import Reply
 from clients.response_parser import Head
-from clients.sending import send
+from clients.sending import may_send_again
 from clients.transport import Transport
 from clients.waits import Until
 
@@ -24,21 +25,27 @@ class PooledChannel(Channel):
 
     async def fetch(self, call: Call, seconds: float) -> Reply:
         """Send a request and read its answer, all of it within so many seconds."""
-        method, data = call.method, self._data(call)
+        data, bodiless = self._data(call), call.method == "HEAD"
         pool = self._pool(self._address.origin)
-        waits = Until(pool.loop, seconds, self._bounds.connect_timeout)
-        connection, reply = await send(
-            pool,
-            waits,
-            method in IDEMPOTENT,
-            Connection.ask,
-            data,
-            method == "HEAD",
-            waits.ends_at,
-            self._bound,
-        )
-        pool.release(connection)
-        return reply
+        ends_at = pool.loop.time() + seconds
+        connection = pool.idle()
+        while True:
+            if connection is None:
+                connection = await self._acquired(pool, ends_at, fresh=False)
+            try:
+                reply = await connection.ask(data, bodiless, ends_at, self._bound)
+            except BaseException as error:
+                replayable = call.method in IDEMPOTENT
+                if not may_send_again(pool, connection, error, replayable=replayable):
+                    raise
+            else:
+                pool.release(connection)
+                return reply
+            connection = await self._acquired(pool, ends_at, fresh=True)
+
+    async def _acquired(self, pool: Pool, ends_at: float, *, fresh: bool) -> Connection:
+        waits = Until(pool.loop, ends_at, self._bounds.connect_timeout)
+        return await pool.acquire(waits, fresh=fresh)
 
     def _data(self, call: Call) -> bytes:
         target, lines, body = call.written()

@@ -11,7 +11,7 @@ from clients.message import Message
 from clients.origin import Origin
 from clients.pool import Pool
 from clients.response_parser import Head
-from clients.sending import send
+from clients.sending import may_send_again
 from clients.waits import Timeouts
 
 _MANY_ORIGINS = 64
@@ -103,10 +103,16 @@ class _Body(httpx.AsyncByteStream):
 
 async def _exchanged(pool: Pool, request: httpx.Request) -> httpx.Response:
     message, waits = await Message.of(request), Timeouts.of(request)
-    connection, head = await send(
-        pool, waits, message.replayable, Connection.exchange, message, waits
-    )
-    return _response(pool, connection, head, request)
+    connection = pool.idle() or await pool.acquire(waits, fresh=False)
+    while True:
+        try:
+            head = await connection.exchange(message, waits)
+        except BaseException as error:
+            if not may_send_again(pool, connection, error, replayable=message.replayable):
+                raise
+        else:
+            return _response(pool, connection, head, request)
+        connection = await pool.acquire(waits, fresh=True)
 
 
 def _response(

@@ -11,8 +11,8 @@ T = TypeVar("T")
 GRACE_SECONDS = 0.001
 
 
-class Waits(Protocol):
-    """Seconds for each kind of wait that begins now; None waits as long as it takes."""
+class OpeningWaits(Protocol):
+    """Seconds for each kind of wait for a connection that begins now; None waits for ever."""
 
     @property
     def pool(self) -> float | None:
@@ -22,13 +22,17 @@ class Waits(Protocol):
     def connect(self) -> float | None:
         """For a connection to be opened, handshake included."""
 
+
+class Waits(OpeningWaits, Protocol):
+    """And for each kind of wait on a connection."""
+
     @property
     def write(self) -> float | None:
         """For the server to read on."""
 
     @property
     def read(self) -> float | None:
-        """For what is read next: the head, a piece of the body, or all of it."""
+        """For what is read next: the head, or a piece of the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +51,24 @@ class Timeouts:
 
 
 class Until:
-    """What is left until one moment on the loop's clock, whatever it is spent on."""
+    """What is left for a connection until one moment on the loop's clock."""
 
-    __slots__ = ("_connect", "_loop", "ends_at")
+    __slots__ = ("_connect", "_ends_at", "_loop")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float, connect: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, ends_at: float, connect: float) -> None:
         self._loop = loop
-        self.ends_at = loop.time() + seconds
+        self._ends_at = ends_at
         self._connect = connect
 
     @property
     def pool(self) -> float:
         """All that is left."""
-        return max(0.0, self.ends_at - self._loop.time())
+        return max(0.0, self._ends_at - self._loop.time())
 
     @property
     def connect(self) -> float:
         """All that is left, but no more than a connection may take."""
         return min(self._connect, self.pool)
-
-    write = read = pool
 
 
 def expire(waiter: asyncio.Future[T], error: type[httpx.TimeoutException]) -> None:

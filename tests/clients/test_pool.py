@@ -29,7 +29,7 @@ async def pooled(**options: float) -> AsyncIterator[tuple[Pool, Scripted]]:
 
 async def lend(pool: Pool, *, fresh: bool = False) -> Connection:
     """A connection that has served once, as all but the first call get it."""
-    connection = await pool.acquire(fresh=fresh, pool_timeout=5, connect_timeout=5)
+    connection = await pool.acquire(Timeouts(pool=5, connect=5), fresh=fresh)
     request = httpx.Request("GET", "http://service.test/")
     await connection.exchange(await Message.of(request), Timeouts(read=5, write=5))
     assert connection.take() == b"hello"
