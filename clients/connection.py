@@ -37,11 +37,13 @@ class Connection(asyncio.Protocol):
         self._error: httpx.TransportError | None = None
         self._writable = self._reading = True
         self._asked: asyncio.Future[Reply] | None = None
+        # The same, from when the request has left until the first byte of its answer.
+        self._due: asyncio.Future[Reply] | None = None
         self._bound: Bound | None = None
         self._alarm = Alarm(self._loop, self._expire)
         self._exchanges = 0
         self._answered = self._glanced = False
-        self._unsent = self._queued = self._bodiless = False
+        self._unsent = self._bodiless = False
 
     @property
     def open(self) -> bool:
@@ -101,8 +103,7 @@ class Connection(asyncio.Protocol):
         """
         self._begin(bodiless=bodiless)
         self._bound = bound
-        self._queued = True
-        self._outbox.put(self._write_queued, data)
+        self._outbox.put(self._write, data)
         self._alarm.set(ends_at)
         asked = self._asked = self._loop.create_future()
         return asked
@@ -130,6 +131,7 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close the socket at once, whatever is going on."""
+        self._due = None
         if self._error is None:
             self._error = httpx.ReadError("closed on this side")
         self._transport.abort()
@@ -142,9 +144,9 @@ class Connection(asyncio.Protocol):
         if self._error is not None:
             raise self._error
 
-    def _write_queued(self, data: bytes) -> None:
-        self._queued = False
+    def _write(self, data: bytes) -> None:
         if self._error is None:
+            self._due = self._asked
             self._transport.write(data)
 
     async def _stream(self, head: bytes, body: AsyncGenerator[bytes, None], waits: Waits) -> None:
@@ -214,18 +216,24 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        asked = self._asked
-        if self._glanced or self._error is not None or self._queued:
-            self.abort()
-        elif asked is None or self._answered:
-            self._feed(data)
+        due, self._due = self._due, None
+        if due is None:
+            self._continue(data)
         elif not self._bodiless and (reply := glance(data)):
             self._answered = self._glanced = True
-            if not asked.done():
-                self._asked = None
-                asked.set_result(reply)
+            self._asked = None
+            if not due.done():
+                due.set_result(reply)
         else:
             self._parser.begin(bodiless=self._bodiless)
+            self._feed(data)
+
+    def _continue(self, data: bytes) -> None:
+        """Take what is not the beginning of an answer to `ask`."""
+        too_early = self._asked is not None and not self._answered
+        if self._glanced or too_early or self._error is not None:
+            self.abort()
+        else:
             self._feed(data)
 
     def _feed(self, data: bytes) -> None:

@@ -31,12 +31,15 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.1 (?!204|304)([2-5][0-9][0-9]) [\t\x20-\x7e
 Noted = dict[bytes, bytes]  # never changed, for it is shared
 
 _NOTHING: Final[Noted] = {}
-_PLAIN: Final = "plain"
 _SPECIAL: Final = "special"
 
 _MANY_LINES = 1_024
 _LONG_LINE = 256
+_plain: set[bytes] = set()
+"""Lines seen before that say nothing that matters; most lines of most heads."""
+
 _told: dict[bytes, int | Noted | str] = {}
+"""What the others said: the length, something to note, or too much."""
 
 
 def glance(data: bytes) -> Reply | None:
@@ -45,21 +48,20 @@ def glance(data: bytes) -> Reply | None:
     if end < 0:
         return None
     first, *lines = data[:end].split(b"\r\n")
-    status = _status(first)
-    if status is None or len(lines) > _MOST_LINES:
+    status, fields = _status(first), set(lines)
+    # A line that comes twice is not plain: it may be a second length.
+    if status is None or not len(fields) == len(lines) <= _MOST_LINES:
         return None
     length, noted = -1, _NOTHING
-    for line in lines:
+    for line in fields - _plain:
         told = _told.get(line)
         if told is None:
             told = _tell(line)
-        if told is _PLAIN:
-            continue
-        if isinstance(told, int) and length < 0:
+        if type(told) is int and length < 0:
             length = told
-        elif isinstance(told, dict) and noted is _NOTHING:
+        elif type(told) is dict and noted is _NOTHING:
             noted = told
-        else:
+        elif told is not None:
             return None
     body = data[end + 4 :]
     return Reply(status, noted, body) if length == len(body) else None
@@ -71,18 +73,22 @@ def _status(line: bytes) -> int | None:
     return int(match[1]) if match else None
 
 
-def _tell(line: bytes) -> int | Noted | str:
-    """What a line tells: the length, something to note, nothing that matters, or too much."""
+def _tell(line: bytes) -> int | Noted | str | None:
+    """What a line tells: the length, something to note, too much, or nothing that matters."""
     told = _read(line)
     # A cookie is somebody's secret, and one of a kind: not to be kept.
     if len(line) <= _LONG_LINE and not line.lower().startswith(b"set-cookie"):
-        if len(_told) >= _MANY_LINES:
+        if len(_told) + len(_plain) >= _MANY_LINES:
             _told.clear()
-        _told[line] = told
+            _plain.clear()
+        if told is None:
+            _plain.add(line)
+        else:
+            _told[line] = told
     return told
 
 
-def _read(line: bytes) -> int | Noted | str:
+def _read(line: bytes) -> int | Noted | str | None:
     match = _LINE.fullmatch(line)
     if match is None:
         return _SPECIAL
@@ -90,4 +96,4 @@ def _read(line: bytes) -> int | Noted | str:
         return int(match["length"])
     if match["type"] is not None:
         return {b"content-type": match["type"]}
-    return _PLAIN
+    return None

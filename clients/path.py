@@ -17,14 +17,24 @@ def fill(template: str, values: Mapping[str, str | int]) -> str:
         ValueError: the template is not a path, its placeholders and the values differ, or a
             segment would come out empty, "." or "..".
     """
+    if not values:
+        return _constant(template)
     names = _names(template)
     if names != values.keys():
         raise ValueError(f"{template}: its values are {sorted(names)}, not {sorted(values)}")
     # A template that was found to be a path is a format string with nothing but names in it.
-    path = template
-    if values:
-        quoted = {name: _quoted(template, value) for name, value in values.items()}
-        path = template.format_map(quoted)
+    quoted = {name: _quoted(template, value) for name, value in values.items()}
+    return _without_dots(template, template.format_map(quoted))
+
+
+@lru_cache(maxsize=512)
+def _constant(template: str) -> str:
+    if names := _names(template):
+        raise ValueError(f"{template}: its values are {sorted(names)}, not []")
+    return _without_dots(template, template)
+
+
+def _without_dots(template: str, path: str) -> str:
     if "/." in path and not _DOTS.isdisjoint(path.split("/")):
         raise ValueError(f"{template}: a segment is '.' or '..'")
     return path

@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
@@ -12,15 +12,23 @@ from starlette.requests import HTTPConnection
 T = TypeVar("T")
 
 
+class ByType(dict[type, Any]):
+    """Open resources by their type; one that is not open is a LookupError that says so."""
+
+    def __missing__(self, kind: type) -> NoReturn:
+        """Say what is missing."""
+        raise LookupError(f"nothing of type {kind.__name__} is open")
+
+
 class Resources:
-    """Open resources by their type."""
+    """Open resources; `by_type` is for who looks many up for each request."""
 
     def __init__(self) -> None:
-        self._by_type: dict[type, object] = {}
+        self.by_type = ByType()
 
     def put(self, kind: type[T], resource: T) -> None:
         """Offer `resource` to everything that asks for `kind`."""
-        self._by_type[kind] = resource
+        self.by_type[kind] = resource
 
     def get(self, kind: type[T]) -> T:
         """The open resource of that type.
@@ -28,10 +36,8 @@ class Resources:
         Raises:
             LookupError: the lifespan opened none.
         """
-        try:
-            return self._by_type[kind]  # type: ignore[return-value]
-        except KeyError:
-            raise LookupError(f"nothing of type {kind.__name__} is open") from None
+        found: T = self.by_type[kind]
+        return found
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ class Dispatcher:
     def __init__(self, app: ASGIApp, *, gateway: FastAPI) -> None:
         self.app = app
         self._gateway = gateway
+        self._opened = gateway.state.resources.by_type
         self._table = Table(gateway.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -33,7 +34,7 @@ class Dispatcher:
         settled, values = found
         request = Request(scope, receive, send)
         try:
-            result = await settled.result(request, values)
+            result = await settled.result(request, self._opened, values)
         except Exception as error:  # noqa: BLE001 - as FastAPI does, and with its own means
             await self._failed(error, scope, receive, send)
             return

@@ -1,18 +1,19 @@
 """The parameters of a route in its path and its query, read as FastAPI reads them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
 from fastapi._compat import ModelField, field_annotation_is_scalar
 from fastapi.dependencies.models import Dependant
-from pydantic import Json
+from pydantic import Json, ValidationError
+
+_IMMUTABLE = frozenset({bool, bytes, float, int, str, type(None)})
 
 Texts = Mapping[str, str]
 Values = dict["Input", Any]
-
-_MISSING: Final = object()
 
 
 class Unsettled(Exception):
@@ -30,7 +31,8 @@ class Input:
     name: str
     alias: str
     in_path: bool
-    field: ModelField
+    validate: Callable[[str], Any]
+    default: Callable[[], Any]
 
     def value(self, path: Texts, query: Texts) -> Any:  # noqa: ANN401 - the field says the type
         """What the request says, validated; the default if it says nothing.
@@ -38,15 +40,13 @@ class Input:
         Raises:
             Invalid: it says something wrong, or nothing where there is no default.
         """
-        text = (path if self.in_path else query).get(self.alias, _MISSING)
-        if text is _MISSING:
-            if self.field.field_info.is_required():
-                raise Invalid
-            return self.field.get_default()
-        value, errors = self.field.validate(text, {})
-        if errors:
-            raise Invalid
-        return value
+        text = (path if self.in_path else query).get(self.alias)
+        if text is None:
+            return self.default()
+        try:
+            return self.validate(text)
+        except ValidationError:
+            raise Invalid from None
 
 
 def inputs_of(dependant: Dependant) -> tuple[Input, ...]:
@@ -75,4 +75,19 @@ def _inputs(fields: list[ModelField], *, in_path: bool) -> Iterator[Input]:
         )
         if not is_text or info.validate_default or info.validation_alias not in {None, field.alias}:
             raise Unsettled(f"{field.name} is more than one text under one name")
-        yield Input(field.name, field.alias, in_path, field)
+        # FastAPI's own validator of the field, without the steps in which it gathers errors.
+        validator = field._type_adapter.validator.validate_python  # noqa: SLF001
+        validate = partial(validator, from_attributes=True)
+        yield Input(field.name, field.alias, in_path, validate, _default(field))
+
+
+def _default(field: ModelField) -> Callable[[], Any]:
+    if field.field_info.is_required():
+        return _required
+    if type(default := field.get_default()) in _IMMUTABLE and not field.field_info.default_factory:
+        return lambda: default
+    return field.get_default
+
+
+def _required() -> NoReturn:
+    raise Invalid

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.dispatch.inputs import Input, Unsettled, Values
-from gateway.dispatch.steps import Call, Lookup, Step, steps_of
-from gateway.resources import Resources
+from gateway.dispatch.steps import Step, steps_of
+from gateway.resources import ByType
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +38,26 @@ class Settled:
         if not _answers_plainly(route):
             raise Unsettled("its answer is not simply a model as JSON")
         steps = steps_of(route.dependant)
-        inputs = [read for step in steps if isinstance(step, Call) for read in step.inputs]
+        inputs = [read for step in steps for _, read in step.inputs]
         return cls(route, route.endpoint, steps, inputs, route.status_code or 200, _model(route))
 
-    async def result(self, request: Request, values: Values) -> Response | bytes:
+    async def result(self, request: Request, opened: ByType, values: Values) -> Response | bytes:
         """Take the steps: what the endpoint gives, as JSON if it is no response already.
 
         Raises whatever one of the steps raises.
         """
-        opened: Resources = request.app.state.resources
         results: list[Any] = []
         for step in self.steps:
-            if isinstance(step, Lookup):
-                results.append(opened.get(step.kind))
-            else:
-                results.append(await step.call(**step.arguments(request, values, results)))
+            arguments = step.settled.copy()
+            for name in step.requests:
+                arguments[name] = request
+            for name, kind in step.opened:
+                arguments[name] = opened[kind]
+            for name, read in step.inputs:
+                arguments[name] = values[read]
+            for name, index in step.results:
+                arguments[name] = results[index]
+            results.append(await step.call(**arguments))
         content = results[-1]
         if isinstance(content, Response):
             return content

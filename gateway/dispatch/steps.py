@@ -1,48 +1,31 @@
 """What a route depends on, laid out as a list of calls in the order in which FastAPI makes them."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from typing import Any
 
 from fastapi.dependencies.models import Dependant, _get_cache_key, _get_oauth_scopes
 from fastapi.security import SecurityScopes
-from starlette.requests import Request
 
-from gateway.dispatch.inputs import Input, Unsettled, Values, inputs_of
+from gateway.dispatch.inputs import Input, Unsettled, inputs_of
 from gateway.resources import Opened
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
-    """A step that only asks for something that is open."""
+class Step:
+    """One call, and what each of its keywords is given.
 
-    kind: type[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call: what it is given that never changes, from the request, and from earlier steps."""
+    That is what never changes, the request itself, what is open of a type, what the request
+    says, and what an earlier step, by its place in the list, came to.
+    """
 
     call: Callable[..., Awaitable[Any]]
-    settled: Mapping[str, object]
+    settled: dict[str, object]
     requests: tuple[str, ...]
-    inputs: tuple[Input, ...]
+    opened: tuple[tuple[str, type], ...]
+    inputs: tuple[tuple[str, Input], ...]
     results: tuple[tuple[str, int], ...]
-
-    def arguments(self, request: Request, values: Values, results: list[Any]) -> dict[str, Any]:
-        """The keywords to call it with."""
-        arguments: dict[str, Any] = dict.fromkeys(self.requests, request)
-        if self.settled:
-            arguments.update(self.settled)
-        for read in self.inputs:
-            arguments[read.name] = values[read]
-        for name, index in self.results:
-            arguments[name] = results[index]
-        return arguments
-
-
-Step = Lookup | Call
 
 
 def steps_of(dependant: Dependant) -> tuple[Step, ...]:
@@ -59,8 +42,11 @@ def steps_of(dependant: Dependant) -> tuple[Step, ...]:
 
 def _lay_out(dependant: Dependant, steps: list[Step], known: dict[Any, int]) -> int:
     """Append the calls a dependant needs and then its own; gives the place of its result."""
-    results = []
+    results, opened = [], []
     for inner in dependant.dependencies:
+        if isinstance(inner.call, Opened):
+            opened.append((inner.name, inner.call.kind))
+            continue
         key = _get_cache_key(dependant=inner)
         index = known.get(key) if inner.use_cache else None
         if index is None:
@@ -68,18 +54,16 @@ def _lay_out(dependant: Dependant, steps: list[Step], known: dict[Any, int]) -> 
             known.setdefault(key, index)
         if inner.name is not None:
             results.append((inner.name, index))
-    if isinstance(dependant.call, Opened):
-        steps.append(Lookup(dependant.call.kind))
-        return len(steps) - 1
     for reason in _obstacles(dependant):
         raise Unsettled(f"{dependant.call}: {reason}")
     names = (dependant.http_connection_param_name, dependant.request_param_name)
     steps.append(
-        Call(
+        Step(
             call=dependant.call,  # type: ignore[arg-type]  # a coroutine function, as seen above
             settled=_settled(dependant),
             requests=tuple(name for name in names if name is not None),
-            inputs=inputs_of(dependant),
+            opened=tuple((name, kind) for name, kind in opened if name is not None),
+            inputs=tuple((read.name, read) for read in inputs_of(dependant)),
             results=tuple(results),
         )
     )
