@@ -18,12 +18,14 @@ class _End(NamedTuple):
 _end: ContextVar[_End | None] = ContextVar("deadline", default=None)
 
 
-def deadline(seconds: float) -> AbstractContextManager[None]:
+def deadline(
+    seconds: float, clock: Callable[[], float] | None = None
+) -> AbstractContextManager[None]:
     """Give everything inside so many seconds from now; an earlier deadline outside stays in force.
 
-    Tasks started inside inherit it. Measured on the running loop's clock.
+    Tasks started inside inherit it. `clock` is that of the running loop, for who has it at hand.
     """
-    return _Deadline(seconds)
+    return _Deadline(seconds, clock or asyncio.get_running_loop().time)
 
 
 def remaining() -> float | None:
@@ -37,14 +39,14 @@ def remaining() -> float | None:
 
 class _Deadline(AbstractContextManager[None]):
     # Entered once a part of an answer: a generator would cost more than what is done here.
-    __slots__ = ("_seconds", "_token")
+    __slots__ = ("_clock", "_seconds", "_token")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
         self._seconds = seconds
+        self._clock = clock
 
     def __enter__(self) -> None:
-        clock = asyncio.get_running_loop().time
-        end, outer = _End(clock() + self._seconds, clock), _end.get()
+        end, outer = _End(self._clock() + self._seconds, self._clock), _end.get()
         self._token: Token[_End | None] = _end.set(
             end if outer is None or end.at < outer.at else outer
         )

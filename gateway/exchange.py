@@ -10,14 +10,15 @@ _KEY = "lockgate.exchange"
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and its answer: the id, headers the answer will carry, facts for the log line.
+    """One request and its answer: the id, header fields to come, facts for the log line.
 
-    `timings` are (name, seconds) pairs and leave as `Server-Timing`. `facts` must never hold
-    a token, a body or anything else a caller may want kept quiet.
+    The names of `headers` are in lower case; `timings` are (name, seconds) pairs and leave as
+    `Server-Timing`. `facts` must never hold a token, a body or anything else a caller may want
+    kept quiet.
     """
 
     request_id: str = ""
-    headers: list[tuple[str, str]] = field(default_factory=list)
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     facts: dict[str, str | int | float] = field(default_factory=dict)
     timings: list[tuple[str, float]] = field(default_factory=list)
 

@@ -1,12 +1,12 @@
 """The access token of a request: its one `Authorization: Bearer` header (RFC 6750, 2.1)."""
 
-import re
+from string import ascii_letters, digits
 
 from starlette.requests import HTTPConnection
 
 from gateway.errors import Unauthenticated
 
-_B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+_B64TOKEN = f"{ascii_letters}{digits}-._~+/".encode()
 
 
 def token_of(connection: HTTPConnection) -> str:
@@ -21,10 +21,12 @@ def token_of(connection: HTTPConnection) -> str:
         raise Unauthenticated("no_token", token_sent=False)
     if len(headers) > 1:
         raise Unauthenticated("two_authorizations")
-    scheme, _, credentials = headers[0].decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer":
+    scheme, _, credentials = headers[0].partition(b" ")
+    if scheme.lower() != b"bearer":
         raise Unauthenticated("other_scheme", token_sent=False)
-    token = credentials.strip(" ")
-    if not _B64TOKEN.fullmatch(token):
+    token = credentials.strip(b" ")
+    # To take out what may be there and see if anything is left costs half of what a pattern does.
+    bare = token.rstrip(b"=")
+    if not bare or bare.translate(None, _B64TOKEN):
         raise Unauthenticated("malformed")
-    return token
+    return token.decode("ascii")

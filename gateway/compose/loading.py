@@ -58,9 +58,10 @@ class Loading:
     def _start(self, seconds: float, indices: Sequence[int], begun: float) -> None:
         """Start the parts that have so many seconds, and their clock."""
         create_task = self._loop.create_task
-        with deadline(seconds):
+        with deadline(seconds, self._loop.time):
             for index in indices:
-                self._tasks[index] = create_task(self._load(index, begun))
+                name = self._parts[index].name
+                self._tasks[index] = create_task(self._load(index, begun), name=name)
         expire = partial(self._expire, seconds, indices, ROUNDS)
         self._timers[seconds] = self._loop.call_later(seconds, expire)
 

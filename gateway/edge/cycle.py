@@ -51,10 +51,11 @@ class Cycle:
 
     # What the connection says.
 
-    def start(self, app: ASGIApp, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+    def start(self, app: ASGIApp, loop: asyncio.AbstractEventLoop) -> None:
         """Run the app; who leaves before the answer is whole cancels it."""
-        self._task = loop.create_task(self._run(app))
-        return self._task
+        self._loop = loop
+        self._task = loop.create_task(self._run(app), name="request")
+        self._server.tasks.add(self._task)
 
     def feed(self, piece: bytes) -> None:
         """Some more of the body."""
@@ -76,6 +77,8 @@ class Cycle:
         self.is_gone = True
         self._tell()
         if self._task is not None and not self.is_answered:
+            # One that has not begun yet never comes to its own end.
+            self._task.add_done_callback(self._server.tasks.discard)
             self._task.cancel()
 
     async def _run(self, app: ASGIApp) -> None:
@@ -91,6 +94,8 @@ class Cycle:
         finally:
             if not self.is_answered and not self.is_gone:
                 self._break_off()
+            if self._task is not None:
+                self._server.tasks.discard(self._task)
 
     def _break_off(self) -> None:
         """The app ended without an answer, or with half of one."""
@@ -171,7 +176,7 @@ class Cycle:
         self.keeps_alive = not head.closes
         self._left = head.length or 0
         self._unsent_head = head.data
-        asyncio.get_running_loop().call_soon(self._send_head)
+        self._loop.call_soon(self._send_head)
 
     def _send_head(self) -> None:
         if self._unsent_head and not self._wire.is_closing:

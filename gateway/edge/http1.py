@@ -237,9 +237,7 @@ class Http1(asyncio.Protocol):
 
     def _start(self, cycle: Cycle) -> None:
         self._running = cycle
-        task = cycle.start(self._app, self._loop)
-        self._server.tasks.add(task)
-        task.add_done_callback(self._server.tasks.discard)
+        cycle.start(self._app, self._loop)
 
     def _is_answering(self) -> bool:
         return self._running is not None and not self._running.is_answered

@@ -9,7 +9,7 @@ from config.rate import RateLimit
 from gateway.limits.limiter import Standing, Verdict
 from gateway.limits.per_policy import per_policy
 
-Fields = list[tuple[str, str]]
+Fields = list[tuple[bytes, bytes]]
 
 
 def rate_limit_fields(verdict: Verdict) -> Fields:
@@ -25,15 +25,15 @@ def rate_limit_fields(verdict: Verdict) -> Fields:
             limits.append(_limit(standing, latest))
     if not limits:
         return []
-    return [("RateLimit-Policy", ", ".join(policies)), ("RateLimit", ", ".join(limits))]
+    return [(b"ratelimit-policy", b", ".join(policies)), (b"ratelimit", b", ".join(limits))]
 
 
 @per_policy
-def _policy(policy: RateLimit) -> str:
-    return f'"{policy.name}";q={policy.rate.quota};w={policy.rate.window}'
+def _policy(policy: RateLimit) -> bytes:
+    return f'"{policy.name}";q={policy.rate.quota};w={policy.rate.window}'.encode()
 
 
-def _limit(standing: Standing, latest: int | None) -> str:
+def _limit(standing: Standing, latest: int | None) -> bytes:
     reset = ceil(standing.reset)
     until = "" if latest is not None and reset > latest else f";t={reset}"
-    return f'"{standing.policy.name}";r={standing.remaining}{until}'
+    return f'"{standing.policy.name}";r={standing.remaining}{until}'.encode()

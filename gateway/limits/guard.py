@@ -71,7 +71,7 @@ def _address_partition(connection: HTTPConnection) -> str:
 def _report(verdict: Verdict, exchange: Exchange) -> None:
     exchange.headers += rate_limit_fields(verdict)
     if verdict.degraded:
-        exchange.headers.append(("Lockgate-Limits", verdict.degraded))
+        exchange.headers.append((b"lockgate-limits", verdict.degraded.encode()))
         exchange.facts["limits"] = verdict.degraded
     if verdict.refused_by:
         exchange.facts["refused_by"] = ",".join(verdict.refused_by)

@@ -72,8 +72,7 @@ class _Answer:
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         exchange = self._exchange
-        headers = [(REQUEST_ID, exchange.request_id.encode())]
-        headers += [(name.lower().encode(), value.encode()) for name, value in exchange.headers]
+        headers = [(REQUEST_ID, exchange.request_id.encode()), *exchange.headers]
         if exchange.timings:
             timings = ", ".join([f"{name};dur={s * 1000:.1f}" for name, s in exchange.timings])
             headers.append((b"server-timing", timings.encode()))

@@ -21,7 +21,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
     @app.get("/fine")
     async def fine(request: Request) -> dict[str, str]:
         exchange = Exchange.of(request.scope)
-        exchange.headers.append(("RateLimit", '"x";r=1;t=1'))
+        exchange.headers.append((b"ratelimit", b'"x";r=1;t=1'))
         exchange.timings += [("profile", 0.0123), ("orders", 0.2)]
         exchange.facts["caller"] = "42"
         return dict(forwarded())
