@@ -189,9 +189,11 @@ class Connection(asyncio.Protocol):
 
     def _reply_in_parts(self, asked: asyncio.Future[Reply]) -> None:
         """Answer who asked, once what has come of the response is as much as is wanted."""
-        parser, head, error = self._parser, self._parser.head, self._error
+        parser, error = self._parser, self._error
         if asked.done() or self._bound is None:
             return
+        # Until the first byte has come, what the parser holds is the answer before.
+        head = parser.head if self._answered else None
         if head is None:
             if error is not None:
                 asked.set_exception(error)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -85,6 +85,51 @@ async def test_a_refusal_that_breaks_off_is_still_that_refusal(nothing_left: Non
         with pytest.raises(UpstreamUnavailable, match="status 503") as caught:
             await client.item("A")
         assert caught.value.retry_after == 7
+
+
+class Halting:
+    """A server whose first answer comes in two segments, and which then does as it is told."""
+
+    def __init__(self, then: Callable[[Peer], Awaitable[None]]) -> None:
+        self.then = then
+
+    async def __call__(self, peer: Peer) -> None:
+        await peer.request()
+        peer.send(ITEM[:-5])
+        await asyncio.sleep(0.01)
+        peer.send(ITEM[-5:])
+        await self.then(peer)
+
+
+async def test_an_answer_before_is_never_taken_for_one_that_broke_off(nothing_left: None) -> None:
+    async def then(peer: Peer) -> None:
+        await peer.request()
+        peer.reset()
+
+    async with shop(Halting(then)) as (client, server):
+        assert await client.item("A") == Item(sku="A")
+        with pytest.raises(UpstreamUnavailable):
+            await client.post("/items", into=NoContent)
+        assert server.connections == 1
+
+
+async def test_an_answer_before_is_never_taken_for_one_still_to_come(nothing_left: None) -> None:
+    answered = False
+
+    async def then(peer: Peer) -> None:
+        nonlocal answered
+        await peer.request()
+        await asyncio.sleep(0.05)
+        answered = True
+        peer.send(ITEM)
+        await peer.gone()
+
+    async with shop(Halting(then)) as (client, server):
+        assert await client.item("A") == Item(sku="A")
+        # Large enough for the kernel to take it in pieces, so that writing pauses and resumes.
+        await client.post("/items", content=b"a" * 20_000_000, into=NoContent)
+        assert answered
+        assert server.connections == 1
 
 
 class Leaving:

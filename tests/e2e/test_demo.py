@@ -40,7 +40,7 @@ def test_a_turned_dial_shows_in_the_answer(demo: Demo) -> None:
     ]
     demo.dial("users", fault="reset")
     answer = paste(demo)
-    assert answer.status_code == 503
+    assert answer.status_code == 503, answer.text
     assert answer.json()["service"] == "users"
 
 
