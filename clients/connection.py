@@ -103,9 +103,9 @@ class Connection(asyncio.Protocol):
         """
         self._begin(bodiless=bodiless)
         self._bound = bound
-        self._outbox.put(self._write, data)
         self._alarm.set(ends_at)
         asked = self._asked = self._loop.create_future()
+        self._outbox.put(self._write, data)
         return asked
 
     async def receive(self, read_timeout: float | None) -> bytes | None:

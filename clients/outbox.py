@@ -1,16 +1,18 @@
-"""What the connections to one service have to send in one turn of the loop, sent at its end."""
+"""What the connections to one service have to send in one turn of the loop, sent together."""
 
 import asyncio
 from collections.abc import Callable
+
+MOST_WAITING = 8
 
 Write = Callable[[bytes], None]
 
 
 class Outbox:
-    """Sends all requests of one turn together.
+    """Sends the requests of one turn at its end, or as soon as `MOST_WAITING` are there.
 
     A server woken by the first then finds the others there, and to wake it is most of what a
-    small write costs.
+    small write costs. More of them would make the first wait for no gain.
     """
 
     __slots__ = ("_loop", "_waiting")
@@ -20,10 +22,12 @@ class Outbox:
         self._waiting: list[tuple[Write, bytes]] = []
 
     def put(self, write: Write, data: bytes) -> None:
-        """Call `write` with the data when the loop's turn ends; it must not raise."""
+        """Call `write` with the data, by the end of the loop's turn; it must not raise."""
         if not self._waiting:
             self._loop.call_soon(self._send)
         self._waiting.append((write, data))
+        if len(self._waiting) >= MOST_WAITING:
+            self._send()
 
     def _send(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -1,8 +1,8 @@
-"""Requests of one turn of the loop leave together, at its end, in the order they came in."""
+"""Requests of one turn of the loop leave together, in the order they came in, and none waits long."""
 
 import asyncio
 
-from clients.outbox import Outbox
+from clients.outbox import MOST_WAITING, Outbox
 
 
 async def test_what_one_turn_brings_leaves_at_its_end_in_order() -> None:
@@ -28,3 +28,13 @@ async def test_what_is_put_while_it_sends_leaves_one_turn_later() -> None:
     assert sent == [b"first", b"second"]
     await asyncio.sleep(0)
     assert sent == [b"first", b"second", b"later"]
+
+
+async def test_many_do_not_wait_for_the_end_of_the_turn() -> None:
+    outbox, sent = Outbox(asyncio.get_running_loop()), list[bytes]()
+    letters = [b"%d" % number for number in range(2 * MOST_WAITING + 3)]
+    for letter in letters:
+        outbox.put(sent.append, letter)
+    assert sent == letters[: 2 * MOST_WAITING]
+    await asyncio.sleep(0)
+    assert sent == letters
