@@ -16,18 +16,16 @@ class JsonFormat(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The event, its time in UTC, and its facts."""
-        second = int(record.created)
-        line: dict[str, object] = {
-            "at": f"{_second(second)}.{int(record.msecs):03}+00:00",
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-            "logger": record.name,
-        }
+        facts: Mapping[str, object] = _facts(record)
         if isinstance(record, Event):
-            line.update(record.facts)
+            what = _event(record.levelname, str(record.msg), record.name)
+        else:
+            what = _described(record.levelname, record.getMessage(), record.name)
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return str(to_json(line, fallback=str), "utf-8")
+            facts = {**facts, "exception": self.formatException(record.exc_info)}
+        at = f"{_second(int(record.created))}.{int(record.msecs):03}+00:00"
+        told = str(to_json(facts, fallback=str), "utf-8")[1:] if facts else "}"
+        return f'{{"at":"{at}",{what}{"," if facts else ""}{told}'
 
 
 class TextFormat(logging.Formatter):
@@ -39,6 +37,16 @@ class TextFormat(logging.Formatter):
         facts = " ".join(f"{name}={_bare(fact)}" for name, fact in _facts(record).items())
         line = f"{at} {record.levelname.lower():7} {record.getMessage()} {facts}".rstrip()
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _described(level: str, event: str, logger: str) -> str:
+    """Members of a line: what happened, and where."""
+    members = {"level": level.lower(), "event": event, "logger": logger}
+    return str(to_json(members), "utf-8")[1:-1]
+
+
+_event = lru_cache(maxsize=256)(_described)
+"""The same for events, whose names are few: each is written once."""
 
 
 @lru_cache(maxsize=2)

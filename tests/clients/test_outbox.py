@@ -1,4 +1,4 @@
-"""Requests of one turn of the loop leave together, in the order they came in, and none waits long."""
+"""Requests of one turn of the loop leave together and in order, and none waits long."""
 
 import asyncio
 
