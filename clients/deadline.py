@@ -5,22 +5,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import NamedTuple
+
+Clock = Callable[[], float]
+
+# A moment, and the clock that tells it: to ask for the running loop costs a system call.
+_end: ContextVar[tuple[float, Clock] | None] = ContextVar("deadline", default=None)
 
 
-class _End(NamedTuple):
-    """A moment, and the clock that tells it: to ask for the running loop costs a system call."""
-
-    at: float
-    clock: Callable[[], float]
-
-
-_end: ContextVar[_End | None] = ContextVar("deadline", default=None)
-
-
-def deadline(
-    seconds: float, clock: Callable[[], float] | None = None
-) -> AbstractContextManager[None]:
+def deadline(seconds: float, clock: Clock | None = None) -> AbstractContextManager[None]:
     """Give everything inside so many seconds from now; an earlier deadline outside stays in force.
 
     Tasks started inside inherit it. `clock` is that of the running loop, for who has it at hand.
@@ -33,7 +25,8 @@ def remaining() -> float | None:
     end = _end.get()
     if end is None:
         return None
-    left = end.at - end.clock()
+    at, clock = end
+    left = at - clock()
     return left if left > 0 else 0.0
 
 
@@ -41,14 +34,14 @@ class _Deadline(AbstractContextManager[None]):
     # Entered once a part of an answer: a generator would cost more than what is done here.
     __slots__ = ("_clock", "_seconds", "_token")
 
-    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(self, seconds: float, clock: Clock) -> None:
         self._seconds = seconds
         self._clock = clock
 
     def __enter__(self) -> None:
-        end, outer = _End(self._clock() + self._seconds, self._clock), _end.get()
-        self._token: Token[_End | None] = _end.set(
-            end if outer is None or end.at < outer.at else outer
+        at, outer = self._clock() + self._seconds, _end.get()
+        self._token: Token[tuple[float, Clock] | None] = _end.set(
+            (at, self._clock) if outer is None or at < outer[0] else outer
         )
 
     def __exit__(

@@ -1,9 +1,15 @@
 """Whether a path parameter is written the one way in which its value is written back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
+from pydantic import ValidationError
+
+from gateway.dispatch.inputs import validator_of
+
+Reading = Callable[[str], Any]
 
 
 def is_canonical(name: str, text: str, dependant: Dependant) -> bool:
@@ -12,22 +18,26 @@ def is_canonical(name: str, text: str, dependant: Dependant) -> bool:
     "042", "+42" and "4_2" are all read as 42: three more users, if their names were theirs to
     choose, would own what is 42's. A text that cannot be read is left to be refused as such.
     """
-    for field in _readings(name, dependant):
-        value, errors = field.validate(text, {}, loc=("path", name))
-        if not errors and str(value) != text:
+    for read in _readings(name, dependant):
+        try:
+            value = read(text)
+        except ValidationError:
+            continue
+        if str(value) != text:
             return False
     return True
 
 
 # A route's own dependant lives as long as the app: one entry for each, not one for each request.
-_known: dict[tuple[int, str], tuple[Dependant, Sequence[ModelField]]] = {}
+_known: dict[tuple[int, str], tuple[Dependant, Sequence[Reading]]] = {}
 
 
-def _readings(name: str, dependant: Dependant) -> Sequence[ModelField]:
-    """The fields that `_fields` finds, looked for once."""
+def _readings(name: str, dependant: Dependant) -> Sequence[Reading]:
+    """How the fields that `_fields` finds read a text, looked for once."""
     known = _known.get((id(dependant), name))
     if known is None or known[0] is not dependant:
-        known = _known[id(dependant), name] = dependant, tuple(_fields(name, dependant))
+        readings = tuple(map(validator_of, _fields(name, dependant)))
+        known = _known[id(dependant), name] = dependant, readings
     return known[1]
 
 

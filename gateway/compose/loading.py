@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -62,8 +61,8 @@ class Loading:
             for index in indices:
                 name = self._parts[index].name
                 self._tasks[index] = create_task(self._load(index, begun), name=name)
-        expire = partial(self._expire, seconds, indices, ROUNDS)
-        self._timers[seconds] = self._loop.call_later(seconds, expire)
+        later = self._loop.call_later(seconds, self._expire, seconds, indices, ROUNDS)
+        self._timers[seconds] = later
 
     async def _load(self, index: int, begun: float) -> None:
         """Run one part to its end; only a required part that fails ends the whole."""
@@ -103,8 +102,8 @@ class Loading:
     def _expire(self, seconds: float, indices: Sequence[int], rounds: int) -> None:
         """Cancel the parts that are out of time, once what has arrived had its chance."""
         if rounds:
-            expire = partial(self._expire, seconds, indices, rounds - 1)
-            self._timers[seconds] = self._loop.call_soon(expire)
+            soon = self._loop.call_soon(self._expire, seconds, indices, rounds - 1)
+            self._timers[seconds] = soon
             return
         for index in indices:
             if self._parts[index].name not in self.seconds:

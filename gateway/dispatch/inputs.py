@@ -60,6 +60,14 @@ def inputs_of(dependant: Dependant) -> tuple[Input, ...]:
     return tuple(inputs)
 
 
+def validator_of(field: ModelField) -> Callable[[str], Any]:
+    """FastAPI's own validator of a field, without the steps in which it gathers errors.
+
+    It raises pydantic's ValidationError.
+    """
+    return partial(field._type_adapter.validator.validate_python, from_attributes=True)  # noqa: SLF001
+
+
 def query_of(query_string: bytes) -> Texts:
     """The parameters of a query; of several with one name the last counts."""
     if not query_string:
@@ -75,10 +83,7 @@ def _inputs(fields: list[ModelField], *, in_path: bool) -> Iterator[Input]:
         )
         if not is_text or info.validate_default or info.validation_alias not in {None, field.alias}:
             raise Unsettled(f"{field.name} is more than one text under one name")
-        # FastAPI's own validator of the field, without the steps in which it gathers errors.
-        validator = field._type_adapter.validator.validate_python  # noqa: SLF001
-        validate = partial(validator, from_attributes=True)
-        yield Input(field.name, field.alias, in_path, validate, _default(field))
+        yield Input(field.name, field.alias, in_path, validator_of(field), _default(field))
 
 
 def _default(field: ModelField) -> Callable[[], Any]:

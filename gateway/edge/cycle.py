@@ -1,7 +1,7 @@
 """One request and its answer, as an ASGI app sees them (ASGI 3.0, HTTP message format)."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Generator
 from logging import getLogger
 
 from starlette.requests import ClientDisconnect
@@ -16,6 +16,16 @@ HIGH_WATER = 65_536
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 log = getLogger("lockgate.edge")
+
+
+class _Sent:
+    """What to await where there is nothing to wait for: a coroutine for each message costs more."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return iter(())  # type: ignore[return-value]  # nobody sends anything into it
+
+
+_SENT = _Sent()
 
 
 class Cycle:
@@ -143,18 +153,27 @@ class Cycle:
         self._news.clear()
         await self._news.wait()
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass a part of the answer on; waits while the client has much to take.
 
         Raises:
             OSError: the client has gone.
             RuntimeError: the message has no place here.
         """
+        if self._wire.is_full or self._is_cut_off():
+            return self._send_when_it_can(message)
+        self._take(message)
+        return _SENT
+
+    async def _send_when_it_can(self, message: Message) -> None:
         if self._wire.is_full and not self.is_gone:
             await self._wire.drained()
         if self._is_cut_off():
             await asyncio.sleep(0)  # a task that has been cancelled learns it here
             raise OSError("the client has gone")
+        self._take(message)
+
+    def _take(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.start" and self._head is None:
             self._begin(message["status"], message.get("headers", ()))
