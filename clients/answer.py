@@ -1,14 +1,9 @@
-"""What the services' answers are made of: a strict base for their models, and the time they use."""
+"""What the services' answers are made of: a strict base for their types, and the time they use."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, dataclass_transform
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    GetCoreSchemaHandler,
-    StringConstraints,
-    WithJsonSchema,
-)
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, StringConstraints, WithJsonSchema
+from pydantic.dataclasses import dataclass
 from pydantic_core import CoreSchema
 
 from clients.failing_fast import failing_fast
@@ -26,10 +21,21 @@ Timestamp = Annotated[
 """A date and time with an offset (RFC 3339, 5.6), checked for its form and passed on as it came."""
 
 
-class Answer(BaseModel):
-    """Part of a service's answer: frozen, no type bent to fit, unknown fields dropped."""
+_CONFIG = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
+class Answer:
+    """Part of a service's answer: frozen, no type bent to fit, unknown fields dropped.
+
+    What derives from it is a pydantic dataclass: a model would note for each object which of its
+    fields had been set, at the price of a set for each.
+    """
+
+    def __init_subclass__(cls) -> None:
+        """Make the class, as it stands, a dataclass of pydantic's."""
+        super().__init_subclass__()
+        dataclass(cls, config=_CONFIG, frozen=True, kw_only=True)
 
     @classmethod
     def __get_pydantic_core_schema__(

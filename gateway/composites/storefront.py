@@ -1,5 +1,6 @@
 """GET /storefront/{user_id}: what a user may like, as it is for sale right now."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -41,7 +42,7 @@ async def fetch_offers(
     liked = await recommendations.for_user(user_id)
     products = {product.sku: product for product in await catalog.products([r.sku for r in liked])}
     return [
-        Offer(**products[r.sku].model_dump(), score=r.score, reason=r.reason)
+        Offer(**asdict(products[r.sku]), score=r.score, reason=r.reason)
         for r in liked
         if r.sku in products
     ]

@@ -211,7 +211,7 @@ async def test_how_long_to_wait(
         (b'{"sku":"\xff"}', JSON, "1 wrong: body json_invalid"),
         (b"[" * 900, JSON, "1 wrong: body json_invalid"),
         (b'{"sku":"A"} trailing', JSON, "1 wrong: body json_invalid"),
-        (b"[]", JSON, "1 wrong: body model_type"),
+        (b"[]", JSON, "1 wrong: body dataclass_type"),
         (b'{"sku":1}', JSON, "1 wrong: sku string_type"),
         (b'{"sku":"A","stock":{"s3cret":"s3cret"}}', JSON, "1 wrong: stock.? int_type"),
         (b" " * 1_001, JSON, "the body is larger than 1000 bytes"),

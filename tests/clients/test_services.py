@@ -1,15 +1,16 @@
 """Every method of every client: what it asks for, and what it makes of the answer."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import FrozenInstanceError, asdict
 from typing import Any
 
 import httpx
 import pytest
 import respx
-from pydantic import BaseModel
 from pydantic_core import from_json, to_json
 
 from clients.catalog import SKUS_PER_CALL, Catalog
+from clients.decoding import decode
 from clients.errors import UpstreamInvalid
 from clients.notifications import Notifications
 from clients.orders import Orders
@@ -66,7 +67,7 @@ async def test_unknown_fields_are_dropped_at_every_level() -> None:
         mock.get(f"{URL}/users/7").respond(json=grown)
         async with Users(URL) as users:
             user = await users.get(7)
-    assert user.model_dump() == USER
+    assert asdict(user) == USER
 
 
 @pytest.mark.parametrize(
@@ -134,8 +135,7 @@ async def test_many_products_are_asked_for_in_bounded_calls() -> None:
     assert [product.sku for product in products] == wanted
 
 
-def test_models_are_frozen() -> None:
-    user = User.model_validate(USER)
-    assert isinstance(user, BaseModel)
-    with pytest.raises(ValueError, match="frozen"):
+def test_answers_are_frozen() -> None:
+    user = decode(User, b"application/json", to_json(USER))
+    with pytest.raises(FrozenInstanceError):
         user.email = "eve@example.com"  # type: ignore[misc]
