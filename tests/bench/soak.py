@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.contenders import CONTENDERS, Running, serving
-from tests.bench.load import at_rate
+from tests.bench.load import MOST_CONNECTIONS, at_rate, closed
 from tests.bench.plan import Plan, say
 from tests.bench.process_tree import cpu_seconds, memory, open_files
 from tests.bench.rate import capacities
@@ -25,6 +25,8 @@ def run(plan: Plan) -> dict[str, Any]:
         serving(CONTENDERS["lockgate"], around.surroundings, log=Path("/dev/null")) as running,
     ):
         rate = capacities([running], around)["lockgate"] * SHARE
+        # As many at once as there can be: a stall of the machine would bring them all later.
+        closed(around.target(running), connections=MOST_CONNECTIONS, warmup=0, seconds=10)
         observer = _Observer(running, rate)
         with observer:
             measured = at_rate(
