@@ -67,8 +67,8 @@ def parser() -> argparse.ArgumentParser:
     add = found.add_argument
     add("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=sections)
     add("--contenders", type=_names, metavar="NAMES", help=f"of {', '.join(CONTENDERS)}")
-    add("--rounds", type=int, default=3, help="rounds of cpu (3)")
-    add("--seconds", type=float, default=5.0, help="how long one measurement takes (5)")
+    add("--rounds", type=int, default=10, help="rounds of cpu (10)")
+    add("--seconds", type=float, default=5.0, help="how long one measurement takes at most (5)")
     add("--minutes", type=float, default=30.0, help="how long soak runs (30)")
     add("--quick", action="store_true", help="short windows: to see that it works")
     add("--json", type=Path, metavar="FILE", help="keep what this run finds there too")

@@ -13,7 +13,10 @@ from tests.bench.process_tree import memory
 from tests.bench.stage import Stage, stage
 
 CONNECTIONS = 64
-WARMUP_SECONDS, FIRST_WARMUP_SECONDS = 1.5, 4.0
+WARMUP_SECONDS, FIRST_WARMUP_SECONDS = 1.0, 8.0
+
+# What disturbs a machine comes and goes within seconds: many short turns meet it alike.
+LONGEST_TURN_SECONDS = 2.0
 
 # It serves so few in a second that short windows would count too few, and only those in a hurry.
 SLOW = {"usual": 2.0}
@@ -22,7 +25,7 @@ SLOW = {"usual": 2.0}
 def run(plan: Plan) -> dict[str, Any]:
     """Measure every contender in every round."""
     contenders = plan.of(tuple(CONTENDERS))
-    each = plan.seconds + WARMUP_SECONDS
+    each = _turn(plan) + WARMUP_SECONDS
     about = sum(
         SLOW.get(contender.name, 1) * (plan.rounds * each + FIRST_WARMUP_SECONDS)
         for contender in contenders
@@ -51,7 +54,7 @@ def _measure(one: Running, around: Stage, plan: Plan, *, first: bool) -> dict[st
         around.target(one),
         connections=CONNECTIONS,
         warmup=slow * (FIRST_WARMUP_SECONDS if first else WARMUP_SECONDS),
-        seconds=slow * plan.seconds,
+        seconds=slow * _turn(plan),
         edge=meter,
     )
     all_answered(measured, name)
@@ -65,6 +68,10 @@ def _measure(one: Running, around: Stage, plan: Plan, *, first: bool) -> dict[st
         "upstream_core": meter.share("upstream"),
         "redis_core": meter.share("redis"),
     }
+
+
+def _turn(plan: Plan) -> float:
+    return min(plan.seconds, LONGEST_TURN_SECONDS)
 
 
 def _say(one: Running, found: dict[str, Any]) -> None:

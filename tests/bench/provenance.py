@@ -52,7 +52,8 @@ def _machine() -> dict[str, str]:
 
 def _versions() -> dict[str, dict[str, str]]:
     ours = {name: importlib.metadata.version(name) for name in OURS}
-    found = {"lockgate": {"Python": platform.python_version(), **ours}}
+    python = f"{platform.python_version()} ({platform.python_compiler()})"
+    found = {"lockgate": {"Python": python, **ours}}
     for peer, names in PEER_PACKAGES.items():
         found[peer] = {name: _locked(peer, name) for name in names}
     packages = json.loads((PEERS / "node" / "package-lock.json").read_text())["packages"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 
 from tests.clients.scripted import HELLO, Peer
@@ -13,11 +14,12 @@ class Host:
 
     `requests` counts those that came since the case began, `kept` is true once its
     connection was used again; `played` and `ended` tell when the case, and that connection, are
-    over.
+    over. A warm connection has answered before, in so many segments.
     """
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, *, before: Sequence[bytes] = (HELLO,)) -> None:
         self.case = case
+        self._before = before
         self._began = False
         self.requests = 0
         self.kept = False
@@ -45,7 +47,9 @@ class Host:
         if self.case.asked.warm:
             await peer.request()
             self.requests = 0
-            peer.send(HELLO)
+            for segment in self._before:
+                peer.send(segment)
+                await settled()
         with suppress(ConnectionError):
             await self.case.does(peer)
 

@@ -1,6 +1,7 @@
 """A typed client tells each hostile answer by its own errors, and within its own time."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -28,6 +29,10 @@ class Tortured(Orders):
         """Whatever comes, if it is a success."""
         await self.get("/", into=NoContent)
 
+    async def ask_once(self) -> None:
+        """The same in a way that is never sent again."""
+        await self.post("/", into=NoContent)
+
 
 def expected(case: Case) -> type[UpstreamError] | None:
     """What the client must raise."""
@@ -49,11 +54,15 @@ CHOSEN = [case for case in CASES.values() if put_by_get(case)]
 async def _raised(case: Case) -> type[UpstreamError] | None:
     timeout = 0.02 if case.ours == LATE else 5.0
     async with (
-        scripted(Host(case)) as server,
+        scripted(Host(case, before=(HELLO[:-2], HELLO[-2:]))) as server,
         Tortured(server.url, timeout=timeout, transport=Transport()) as client,
     ):
         try:
-            await client.ask()
+            if case.asked.warm:
+                await client.get("/", into=NoContent, timeout=5.0)
+                await client.ask_once()
+            else:
+                await client.ask()
         except UpstreamError as exc:
             return type(exc)
         finally:
@@ -65,6 +74,13 @@ async def _raised(case: Case) -> type[UpstreamError] | None:
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 async def test_every_answer_to_a_get(nothing_unheard: None) -> None:
     seen = {case.name: await _raised(case) for case in CHOSEN}
+    assert seen == {case.name: expected(case) for case in CHOSEN}
+
+
+@pytest.mark.asyncio(loop_factories=["asyncio"])
+async def test_every_answer_after_one_that_came_in_two_segments(nothing_unheard: None) -> None:
+    warm = [replace(case, asked=replace(case.asked, warm=True)) for case in CHOSEN]
+    seen = {case.name: await _raised(case) for case in warm}
     assert seen == {case.name: expected(case) for case in CHOSEN}
 
 
