@@ -12,7 +12,7 @@ def failing_fast(schema: T) -> T:
     """A copy of a schema of pydantic's in which no series is read on after a wrong item.
 
     pydantic writes every mistake down, a few hundred bytes each, however many there are; a
-    schema of another model inside is not reached, so that each model has to do this itself.
+    schema of another class inside is not reached, so that each class has to do this itself.
     """
     if isinstance(schema, list | tuple):
         return type(schema)(map(failing_fast, schema))

@@ -31,10 +31,11 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.1 (?!204|304)([2-5][0-9][0-9]) [\t\x20-\x7e
 Noted = dict[bytes, bytes]  # never changed, for it is shared
 
 _NOTHING: Final[Noted] = {}
-_SPECIAL: Final = "special"
+_SPECIAL: Final = "special"  # what more it may say, the parser has to read
 
 _MANY_LINES = 1_024
 _LONG_LINE = 256
+
 _plain: set[bytes] = set()
 """Lines seen before that say nothing that matters; most lines of most heads."""
 

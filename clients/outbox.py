@@ -1,4 +1,4 @@
-"""What the connections to one service have to send in one turn of the loop, sent together."""
+"""What the connections to one origin have to send in one turn of the loop, sent together."""
 
 import asyncio
 from collections.abc import Callable

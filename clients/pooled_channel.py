@@ -9,8 +9,8 @@ from clients.connection import Connection
 from clients.message import IDEMPOTENT
 from clients.pool import Pool
 from clients.reply import Reply
+from clients.resending import may_send_again
 from clients.response_parser import Head
-from clients.sending import may_send_again
 from clients.transport import Transport
 from clients.waits import Until
 
@@ -28,15 +28,15 @@ class PooledChannel(Channel):
         data, bodiless = self._data(call), call.method == "HEAD"
         pool = self._pool(self._address.origin)
         ends_at = pool.loop.time() + seconds
-        connection = pool.idle()
+        connection = pool.idle() or await self._acquired(pool, ends_at, fresh=False)
         while True:
-            if connection is None:
-                connection = await self._acquired(pool, ends_at, fresh=False)
             try:
                 reply = await connection.ask(data, bodiless, ends_at, self._bound)
             except BaseException as error:
-                replayable = call.method in IDEMPOTENT
-                if not may_send_again(pool, connection, error, replayable=replayable):
+                again = may_send_again(connection, error, replayable=call.method in IDEMPOTENT)
+                pool.release(connection)
+                del connection  # which holds the error, and what has come of the answer
+                if not again:
                     raise
             else:
                 pool.release(connection)

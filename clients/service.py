@@ -126,7 +126,7 @@ class ServiceClient(Verbs):
     def _value(self, call: Call, reply: Reply, into: type[T]) -> T:
         if not 200 <= reply.status < 300:
             raise refusal(self.name, call.operation, reply)
-        if b"content-encoding" in reply.noted and reply.compressed:
+        if reply.compressed:
             raise NotDecodable("the body is compressed")
         if len(reply.body) > self._max_body_bytes:
             raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")

@@ -10,8 +10,8 @@ from clients.connection import Connection
 from clients.message import Message
 from clients.origin import Origin
 from clients.pool import Pool
+from clients.resending import may_send_again
 from clients.response_parser import Head
-from clients.sending import may_send_again
 from clients.waits import Timeouts
 
 _MANY_ORIGINS = 64
@@ -108,7 +108,10 @@ async def _exchanged(pool: Pool, request: httpx.Request) -> httpx.Response:
         try:
             head = await connection.exchange(message, waits)
         except BaseException as error:
-            if not may_send_again(pool, connection, error, replayable=message.replayable):
+            again = may_send_again(connection, error, replayable=message.replayable)
+            pool.release(connection)
+            del connection  # which holds the error, and what has come of the answer
+            if not again:
                 raise
         else:
             return _response(pool, connection, head, request)

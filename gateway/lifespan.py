@@ -23,8 +23,8 @@ def lifespan(settings: Settings, transports: Transports) -> Lifespan:
         resources: Resources = app.state.resources
         async with AsyncExitStack() as stack:
             verifier = open_verifier(settings.issuers, settings.tokens)
-            resources.put(TokenVerifier, await stack.enter_async_context(verifier))
-            resources.put(Limiter, await stack.enter_async_context(open_limiter(settings)))
+            resources[TokenVerifier] = await stack.enter_async_context(verifier)
+            resources[Limiter] = await stack.enter_async_context(open_limiter(settings))
             await stack.enter_async_context(
                 open_upstreams(settings.upstreams, resources, transports)
             )

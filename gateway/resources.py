@@ -12,32 +12,12 @@ from starlette.requests import HTTPConnection
 T = TypeVar("T")
 
 
-class ByType(dict[type, Any]):
-    """Open resources by their type; one that is not open is a LookupError that says so."""
+class Resources(dict[type, Any]):
+    """What is open, by its type; `resources[Limiter]` is a LookupError where there is none."""
 
     def __missing__(self, kind: type) -> NoReturn:
         """Say what is missing."""
         raise LookupError(f"nothing of type {kind.__name__} is open")
-
-
-class Resources:
-    """Open resources; `by_type` is for who looks many up for each request."""
-
-    def __init__(self) -> None:
-        self.by_type = ByType()
-
-    def put(self, kind: type[T], resource: T) -> None:
-        """Offer `resource` to everything that asks for `kind`."""
-        self.by_type[kind] = resource
-
-    def get(self, kind: type[T]) -> T:
-        """The open resource of that type.
-
-        Raises:
-            LookupError: the lifespan opened none.
-        """
-        found: T = self.by_type[kind]
-        return found
 
 
 @dataclass(frozen=True)
@@ -48,7 +28,7 @@ class Opened:
 
     async def __call__(self, connection: HTTPConnection) -> Any:  # noqa: ANN401
         """Look the resource up in the app that serves the connection."""
-        return connection.app.state.resources.get(self.kind)
+        return connection.app.state.resources[self.kind]
 
 
 if TYPE_CHECKING:

@@ -58,7 +58,7 @@ async def open_upstreams(
     async with AsyncExitStack() as stack:
         for name, kind in known_services().items():
             client = _client(kind, upstreams[name], transports.get(name))
-            resources.put(kind, await stack.enter_async_context(client))
+            resources[kind] = await stack.enter_async_context(client)
         yield
 
 

@@ -39,7 +39,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         return known
     facts = Exchange.of(connection.scope).facts
     try:
-        verifier = connection.app.state.resources.get(TokenVerifier)
+        verifier = connection.app.state.resources[TokenVerifier]
         principal: Principal = await verifier.verify(token_of(connection))
     except Unauthenticated as refusal:
         facts["reason"] = refusal.reason

@@ -6,7 +6,7 @@ from starlette.requests import HTTPConnection
 
 from gateway.errors import Unauthenticated
 
-_B64TOKEN = f"{ascii_letters}{digits}-._~+/".encode()
+_B64TOKEN_CHARACTERS = f"{ascii_letters}{digits}-._~+/".encode()
 
 
 def token_of(connection: HTTPConnection) -> str:
@@ -27,6 +27,6 @@ def token_of(connection: HTTPConnection) -> str:
     token = credentials.strip(b" ")
     # To take out what may be there and see if anything is left costs half of what a pattern does.
     bare = token.rstrip(b"=")
-    if not bare or bare.translate(None, _B64TOKEN):
+    if not bare or bare.translate(None, _B64TOKEN_CHARACTERS):
         raise Unauthenticated("malformed")
     return token.decode("ascii")

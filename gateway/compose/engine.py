@@ -33,6 +33,7 @@ async def compose(model: type[C], inputs: Inputs, exchange: Exchange) -> C:
         for part in model.parts
         if part.name in failures
     ]
+    failures.clear()  # their traces hold the loading: did it hold them, all would stay for long
     return model(**loading.values, degraded=degraded)
 
 

@@ -48,11 +48,17 @@ class Loading:
                 self._start(seconds, indices, begun)
             if self._missing:
                 await self._ended
+        except BaseException:
+            self.failures.clear()
+            raise
         finally:
             for timer in self._timers.values():
                 timer.cancel()
             if self._missing:
                 await self._stop()
+            # The trace of a failure holds this: did this hold it, both would stay for long.
+            self._tasks.clear()
+            del self._ended
 
     def _start(self, seconds: float, indices: Sequence[int], begun: float) -> None:
         """Start the parts that have so many seconds, and their clock."""
@@ -67,26 +73,28 @@ class Loading:
     async def _load(self, index: int, begun: float) -> None:
         """Run one part to its end; only a required part that fails ends the whole."""
         part, inputs = self._parts[index], self._inputs
-        failure: Exception | None = None
         try:
             value = await part.fetch(**{name: inputs[name] for name in part.input_names})
             self.values[part.name] = value
         except asyncio.CancelledError:
-            failure = self._timeout(index)
-            if failure is None:
+            timeout = self._timeout(index)
+            if timeout is None:
                 self._fail(asyncio.CancelledError())
                 raise
+            self._miss(part, timeout)
         except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
-            failure = error
-        if failure is not None:
-            if part.required:
-                self._fail(failure)
-                return
-            self.failures[part.name] = failure
+            self._miss(part, error)
         self.seconds[part.name] = perf_counter() - begun
         self._missing -= 1
         if not self._missing and not self._ended.done():
             self._ended.set_result(None)
+
+    def _miss(self, part: BoundPart, failure: Exception) -> None:
+        """Go on without a part, or let it fail the whole."""
+        if part.required:
+            self._fail(failure)
+        else:
+            self.failures[part.name] = failure
 
     def _timeout(self, index: int) -> UpstreamTimeout | None:
         """What a part that was cancelled failed of, if it was by its own clock alone."""

@@ -22,7 +22,7 @@ class Dispatcher:
     def __init__(self, app: ASGIApp, *, gateway: FastAPI) -> None:
         self.app = app
         self._gateway = gateway
-        self._opened = gateway.state.resources.by_type
+        self._opened = gateway.state.resources
         self._table = Table(gateway.routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,4 +70,7 @@ class Dispatcher:
             raise error
 
         handlers = self._gateway.exception_handlers
-        await ExceptionMiddleware(failing, handlers)(scope, receive, send)
+        try:
+            await ExceptionMiddleware(failing, handlers)(scope, receive, send)
+        finally:
+            del error  # its trace holds `failing`: did that hold it, both would stay for long

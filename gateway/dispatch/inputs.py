@@ -3,14 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import parse_qsl
 
 from fastapi._compat import ModelField, field_annotation_is_scalar
 from fastapi.dependencies.models import Dependant
 from pydantic import Json, ValidationError
 
+# What needs no copy for each request, as FastAPI makes of every other default.
 _IMMUTABLE = frozenset({bool, bytes, float, int, str, type(None)})
+
+T = TypeVar("T")
 
 Texts = Mapping[str, str]
 Values = dict["Input", Any]
@@ -89,9 +92,13 @@ def _inputs(fields: list[ModelField], *, in_path: bool) -> Iterator[Input]:
 def _default(field: ModelField) -> Callable[[], Any]:
     if field.field_info.is_required():
         return _required
-    if type(default := field.get_default()) in _IMMUTABLE and not field.field_info.default_factory:
-        return lambda: default
+    if field.field_info.default_factory is None and type(field.get_default()) in _IMMUTABLE:
+        return partial(_same, field.get_default())
     return field.get_default
+
+
+def _same(value: T) -> T:
+    return value
 
 
 def _required() -> NoReturn:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from gateway.dispatch.inputs import Input, Unsettled, Values
 from gateway.dispatch.steps import Step, steps_of
-from gateway.resources import ByType
+from gateway.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Settled:
         inputs = [read for step in steps for _, read in step.inputs]
         return cls(route, route.endpoint, steps, inputs, route.status_code or 200, _model(route))
 
-    async def result(self, request: Request, opened: ByType, values: Values) -> Response | bytes:
+    async def result(self, request: Request, opened: Resources, values: Values) -> Response | bytes:
         """Take the steps: what the endpoint gives, as JSON if it is no response already.
 
         Raises whatever one of the steps raises.

@@ -1,4 +1,7 @@
-"""What a route depends on, laid out as a list of calls in the order in which FastAPI makes them."""
+"""What a route depends on, laid out as a list of calls in the order in which FastAPI makes them.
+
+What the lifespan opened takes no call of its own: it is looked up for the call that asks for it.
+"""
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -45,6 +48,8 @@ def _lay_out(dependant: Dependant, steps: list[Step], known: dict[Any, int]) -> 
     results, opened = [], []
     for inner in dependant.dependencies:
         if isinstance(inner.call, Opened):
+            if inner.name is None:
+                raise Unsettled("something open is asked for, but given to nobody")
             opened.append((inner.name, inner.call.kind))
             continue
         key = _get_cache_key(dependant=inner)
@@ -62,7 +67,7 @@ def _lay_out(dependant: Dependant, steps: list[Step], known: dict[Any, int]) -> 
             call=dependant.call,  # type: ignore[arg-type]  # a coroutine function, as seen above
             settled=_settled(dependant),
             requests=tuple(name for name in names if name is not None),
-            opened=tuple((name, kind) for name, kind in opened if name is not None),
+            opened=tuple(opened),
             inputs=tuple((read.name, read) for read in inputs_of(dependant)),
             results=tuple(results),
         )

@@ -12,14 +12,12 @@ from starlette.types import Scope
 from gateway.dispatch.inputs import Unsettled
 from gateway.dispatch.route import Settled
 
-_ANY = "{"  # no path holds it as its first segment: rows that any first segment may fit
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One route of the app, settled or not; `segment` is the first of its path, if it is fixed."""
+    """One route of the app, settled or not; `segment` is its first, None where any fits."""
 
-    segment: str
+    segment: str | None
     path: Pattern[str]
     methods: frozenset[str]
     settled: Settled | None
@@ -33,15 +31,17 @@ class Table:
 
     def __init__(self, routes: Sequence[BaseRoute]) -> None:
         self.rows = list(_rows(iter_route_contexts(routes)))
+        self._others = [row for row in self.rows if row.segment is None]
         self._by_segment = {
-            segment: [row for row in self.rows if row.segment in {segment, _ANY}]
-            for segment in {row.segment for row in self.rows} | {_ANY}
+            segment: [row for row in self.rows if row.segment in {segment, None}]
+            for segment in {row.segment for row in self.rows if row.segment is not None}
         }
-        self._others = self._by_segment.pop(_ANY)
 
     def find(self, scope: Scope) -> tuple[Settled, dict[str, str]] | None:
         """The route for a request and what its path says; None leaves it to FastAPI."""
         method, path = scope["method"], scope["path"]
+        if "\n" in path:  # before a last one the patterns of paths end, too
+            return None
         for row in self._by_segment.get(path[1:].partition("/")[0], self._others):
             if method in row.methods and (match := row.path.match(path)):
                 return None if row.settled is None else (row.settled, match.groupdict())
@@ -52,8 +52,8 @@ def _rows(routes: Iterable[RouteContext]) -> Iterable[Row]:
     for route in routes:
         if not isinstance(getattr(route, "path_regex", None), Pattern) or not route.methods:
             return
-        segment = (route.path or "")[1:].partition("/")[0]
-        segment = _ANY if "{" in segment else segment
+        first = (route.path or "")[1:].partition("/")[0]
+        segment = None if "{" in first else first
         yield Row(segment, route.path_regex, frozenset(route.methods), _settled(route))
 
 

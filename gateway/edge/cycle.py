@@ -35,7 +35,12 @@ class Cycle:
     """
 
     def __init__(
-        self, scope: Scope, wire: Wire, server: ServerState, on_answered: Callable[[], None]
+        self,
+        scope: Scope,
+        wire: Wire,
+        server: ServerState,
+        loop: asyncio.AbstractEventLoop,
+        on_answered: Callable[[], None],
     ) -> None:
         self.scope = scope
         self.keeps_alive = True
@@ -43,6 +48,7 @@ class Cycle:
         self.is_answered = self.is_gone = False
         self._wire = wire
         self._server = server
+        self._loop = loop
         self._on_answered = on_answered
         self._task: asyncio.Task[None] | None = None
         # A body that comes with these means nothing (RFC 9110, 9.3.1): it is read and dropped.
@@ -61,10 +67,10 @@ class Cycle:
 
     # What the connection says.
 
-    def start(self, app: ASGIApp, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, app: ASGIApp) -> None:
         """Run the app; who leaves before the answer is whole cancels it."""
-        self._loop = loop
-        self._task = loop.create_task(self._run(app), name="request")
+        # With a name, which asyncio would otherwise make up for each.
+        self._task = self._loop.create_task(self._run(app), name="request")
         self._server.tasks.add(self._task)
 
     def feed(self, piece: bytes) -> None:
@@ -102,10 +108,10 @@ class Cycle:
             if not is_no_news:
                 log.exception("the app failed")
         finally:
-            if not self.is_answered and not self.is_gone:
-                self._break_off()
             if self._task is not None:
                 self._server.tasks.discard(self._task)
+            if not self.is_answered and not self.is_gone:
+                self._break_off()
 
     def _break_off(self) -> None:
         """The app ended without an answer, or with half of one."""
@@ -211,7 +217,7 @@ class Cycle:
             self._finish()
 
     def _framed(self, body: bytes, *, more: bool) -> bytes:
-        assert self._head is not None  # noqa: S101 - send has looked
+        assert self._head is not None  # noqa: S101 - _take has looked
         if self._head.bodiless:
             return b""
         if self._head.length is not None:

@@ -159,7 +159,9 @@ class Http1(asyncio.Protocol):
             raise TooMuch
         scope = self._scope()
         self._in_head = False
-        cycle = self._arriving = Cycle(scope, self._wire, self._server, self._on_answered)
+        cycle = self._arriving = Cycle(
+            scope, self._wire, self._server, self._loop, self._on_answered
+        )
         is_current = scope["http_version"] == "1.1"
         cycle.keeps_alive = is_current and self._parser.should_keep_alive()
         cycle.expects_continue = is_current and self._expects_continue
@@ -237,7 +239,7 @@ class Http1(asyncio.Protocol):
 
     def _start(self, cycle: Cycle) -> None:
         self._running = cycle
-        cycle.start(self._app, self._loop)
+        cycle.start(self._app)
 
     def _is_answering(self) -> bool:
         return self._running is not None and not self._running.is_answered

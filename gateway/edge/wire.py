@@ -49,7 +49,10 @@ class Wire:
             return
         self.is_closing, self.is_ended, self.is_crowded = True, True, False
         self.resume_reading()
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:  # asyncio's own: the client has just gone
+            self.abort()
 
     def abort(self) -> None:
         """End the connection at once."""

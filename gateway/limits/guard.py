@@ -40,7 +40,7 @@ class Limited:
                     policy, authenticated(connection) or await authenticate(connection)
                 )
             charges.append(Charge(policy, key(policy, partition)))
-        limiter: Limiter = connection.app.state.resources.get(Limiter)
+        limiter: Limiter = connection.app.state.resources[Limiter]
         verdict = await limiter.check(charges)
         _report(verdict, Exchange.of(connection.scope))
         if not verdict.admitted:

@@ -192,7 +192,7 @@ class Limiter(slowapi.Limiter):
         if self.engine is not None:
             return self.engine
         resources = getattr(request.app.state, "resources", None)
-        return self._own_engine if resources is None else resources.get(Engine)
+        return self._own_engine if resources is None else resources[Engine]
 
     def _inject_headers(self, response: Any, current_limit: Any) -> Any:  # noqa: ANN401 - slowapi's
         """Write the headers; `Retry-After` on refusals only. slowapi's handler calls this."""

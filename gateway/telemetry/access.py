@@ -94,7 +94,7 @@ def _log_line(scope: Scope, exchange: Exchange, answer: _Answer, seconds: float)
         "path": scope["path"][:LOGGED_PATH],
         "status": answer.status,
         "bytes": answer.length,
-        "ms": int(seconds * 10_000) / 10,  # `round` to a digit takes ten times as long
+        "ms": int(seconds * 10_000 + 0.5) / 10,  # `round` to a digit takes ten times as long
         **exchange.facts,
     }
     event(log, "request.ended", **line)

@@ -16,16 +16,14 @@ class JsonFormat(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """The event, its time in UTC, and its facts."""
-        facts: Mapping[str, object] = _facts(record)
-        if isinstance(record, Event):
-            what = _event(record.levelname, str(record.msg), record.name)
-        else:
-            what = _described(record.levelname, record.getMessage(), record.name)
-        if record.exc_info:
-            facts = {**facts, "exception": self.formatException(record.exc_info)}
         at = f"{_second(int(record.created))}.{int(record.msecs):03}+00:00"
-        told = str(to_json(facts, fallback=str), "utf-8")[1:] if facts else "}"
-        return f'{{"at":"{at}",{what}{"," if facts else ""}{told}'
+        described = _described_once if isinstance(record, Event) else _described
+        members = [f'"at":"{at}"', described(record.levelname, record.getMessage(), record.name)]
+        if facts := _facts(record):
+            members.append(_members(facts))
+        if record.exc_info:
+            members.append(_members({"exception": self.formatException(record.exc_info)}))
+        return f"{{{','.join(members)}}}"
 
 
 class TextFormat(logging.Formatter):
@@ -40,13 +38,16 @@ class TextFormat(logging.Formatter):
 
 
 def _described(level: str, event: str, logger: str) -> str:
-    """Members of a line: what happened, and where."""
-    members = {"level": level.lower(), "event": event, "logger": logger}
-    return str(to_json(members), "utf-8")[1:-1]
+    """What happened and where, as members of a line."""
+    return _members({"level": level.lower(), "event": event, "logger": logger})
 
 
-_event = lru_cache(maxsize=256)(_described)
-"""The same for events, whose names are few: each is written once."""
+# The names of events are few, so that each is written but once.
+_described_once = lru_cache(maxsize=256)(_described)
+
+
+def _members(of: Mapping[str, object]) -> str:
+    return str(to_json(of, fallback=str), "utf-8")[1:-1]
 
 
 @lru_cache(maxsize=2)

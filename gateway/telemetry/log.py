@@ -21,7 +21,8 @@ def event(
 ) -> None:
     """Log one event, a noun and a verb, with its facts: `gateway.started url=http://...`.
 
-    The trace of `failure` is written out with it.
+    The trace of `failure` is written out with it. No fact is called `at`, `level`, `event`,
+    `logger` or `exception`: a line has these already.
     """
     if logger.isEnabledFor(level):
         logger.handle(Event(logger.name, level, name, failure, facts))

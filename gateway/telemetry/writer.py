@@ -25,11 +25,9 @@ class Writer(logging.Handler):
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Filter and take a record, with no lock: any thread may append to a deque."""
-        passed = self.filter(record) if self.filters else record
-        if passed:
-            self.emit(passed if isinstance(passed, logging.LogRecord) else record)
-        return bool(passed)
+        """Take a record without the library's lock, since any thread may append to a deque."""
+        self.emit(record)
+        return True
 
     def start(self) -> None:
         """Write from now on."""

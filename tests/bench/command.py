@@ -13,7 +13,7 @@ from tests.bench import page, pinning, results
 from tests.bench.contenders import CONTENDERS
 from tests.bench.load import LoadFailed
 from tests.bench.place import RESULTS
-from tests.bench.plan import Plan, say
+from tests.bench.plan import ROUNDS, Plan, say
 from tests.bench.provenance import provenance
 from tests.bench.sections import SECTIONS
 
@@ -67,8 +67,9 @@ def parser() -> argparse.ArgumentParser:
     add = found.add_argument
     add("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=sections)
     add("--contenders", type=_names, metavar="NAMES", help=f"of {', '.join(CONTENDERS)}")
-    add("--rounds", type=int, default=10, help="rounds of cpu (10)")
-    add("--seconds", type=float, default=5.0, help="how long one measurement takes at most (5)")
+    add("--rounds", type=int, default=ROUNDS, help=f"rounds of cpu ({ROUNDS})")
+    add("--seconds", type=float, default=5.0, help="how long one measurement takes (5; a turn of "
+        "cpu no more than 2, and twice that for the usual way)")  # fmt: skip
     add("--minutes", type=float, default=30.0, help="how long soak runs (30)")
     add("--quick", action="store_true", help="short windows: to see that it works")
     add("--json", type=Path, metavar="FILE", help="keep what this run finds there too")
@@ -86,7 +87,7 @@ def _names(text: str) -> list[str]:
 def _plan(options: argparse.Namespace) -> Plan:
     return Plan(
         contenders=options.contenders or tuple(CONTENDERS),
-        rounds=options.rounds,
+        rounds=min(options.rounds, 2) if options.quick else options.rounds,
         seconds=min(options.seconds, 2.0) if options.quick else options.seconds,
         minutes=options.minutes,
         quick=options.quick,

@@ -53,7 +53,7 @@ def count(rounds: int) -> tuple[int, Counter[str]]:
         all_answered(bursts(target, clients=CLIENTS, rounds=WARM_UP_ROUNDS), "the warm-up")
         with _counting(pid):
             measured = all_answered(bursts(target, clients=CLIENTS, rounds=rounds), "lockgate")
-    first_round = CLIENTS
+    first_round = CLIENTS  # which `bursts` tells apart, but valgrind does not
     lines = (line for file in folder.glob("callgrind.*") for line in file.open())
     return measured.requests + first_round, by_library(lines)
 

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from tests.bench.contenders import CONTENDERS, Contender
 
+ROUNDS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Who takes part, how often and for how long; `whole` results may go into the docs."""
 
     contenders: Sequence[str] = tuple(CONTENDERS)
-    rounds: int = 3
+    rounds: int = ROUNDS
     seconds: float = 5.0
     minutes: float = 30.0
     quick: bool = False
@@ -20,7 +22,7 @@ class Plan:
     def whole(self) -> bool:
         """Whether nobody is left out and nothing is shortened."""
         everybody = set(self.contenders) == set(CONTENDERS)
-        return everybody and not self.quick and self.rounds >= 3 and self.minutes >= 30
+        return everybody and not self.quick and self.rounds >= ROUNDS and self.minutes >= 30
 
     def of(self, names: Sequence[str]) -> list[Contender]:
         """Those of these that take part, in this order."""

@@ -80,7 +80,7 @@ CALLS = """
 ## More at once
 
 Does a call get dearer, the more of them there are? CPU time of one `GET` of 0.3 kB on a kept
-connection: through a typed client (`Users.get`, from the path to the model), through the same
+connection: through a typed client (`Users.get`, from the path to the user), through the same
 transport as any user of httpx may have it (raw: an `httpx.Request` in, an `httpx.Response` out),
 and through the typed client on httpx's own transport, as far as that is bearable. Inside one
 process, on uvloop; the median of three passes.
@@ -98,11 +98,11 @@ divided by the parts; `lockgate serve`, {connections} clients.
 SOAK = """
 ## Half an hour
 
-{minutes:g} minutes at {rate:.0f} dashboards a second, which is {share:.0%} of what it can do:
-{requests:,} requests, {errors} of them not answered 200, p50 {p50} ms, p99 {p99} ms. After a
-warm-up of {warmup:g} minutes its resident memory changes by {slope:+.2f} MB in ten minutes (least
-squares); {files} file descriptors were open at most, and a dashboard took {first} ms of CPU in the
-minute after the warm-up and {last} ms in the last one.
+First 512 clients at once, for ten seconds; then {minutes:g} minutes at {rate:.0f} dashboards a
+second, which is {share:.0%} of what it can do: {requests:,} requests, {errors} of them not answered
+200, p50 {p50} ms, p99 {p99} ms. After a warm-up of {warmup:g} minutes its resident memory changes
+by {slope:+.2f} MB in ten minutes (least squares); {files} file descriptors were open at most, and a
+dashboard took {first} ms of CPU in the minute after the warm-up and {last} ms in the last one.
 
 ![Memory over time](benchmarks/soak.svg)
 """

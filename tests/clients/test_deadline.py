@@ -39,6 +39,13 @@ async def test_an_inner_one_can_only_shorten(clock: _Clock) -> None:
         assert remaining() == 1.5
 
 
+def test_who_has_a_clock_at_hand_needs_no_loop() -> None:
+    now = 5.0
+    with deadline(2, lambda: now):
+        now += 0.5
+        assert remaining() == 1.5
+
+
 async def test_tasks_started_inside_inherit_it() -> None:
     async def look() -> float | None:
         return remaining()

@@ -1,6 +1,7 @@
 """The short way on real sockets: what only it does, and what it must not."""
 
 import asyncio
+import gc
 import socket
 import threading
 import time
@@ -11,8 +12,8 @@ import httpx
 import pytest
 import uvloop
 
-from clients.connection import HIGH_WATER
-from clients.errors import UpstreamInvalid, UpstreamUnavailable
+from clients.connection import HIGH_WATER, Connection
+from clients.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from clients.service import NoContent
 from clients.transport import Transport
 from tests.clients.scripted import OK, Peer, Script, Scripted, answering, scripted
@@ -130,6 +131,25 @@ async def test_an_answer_before_is_never_taken_for_one_still_to_come(nothing_lef
         await client.post("/items", content=b"a" * 20_000_000, into=NoContent)
         assert answered
         assert server.connections == 1
+
+
+async def test_a_call_that_failed_leaves_nothing_for_the_collector(nothing_left: None) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        peer.send(JSON + b"Content-Length: 100000\r\n\r\n" + b"a" * 50_000)
+        await peer.gone()
+
+    gc.collect()
+    gc.disable()
+    try:
+        async with shop(script, timeout=0.05) as (client, _):
+            with pytest.raises(UpstreamTimeout):
+                await client.item("A")
+            await asyncio.sleep(0.01)
+            held = [it for it in gc.get_objects() if isinstance(it, Connection)]
+    finally:
+        gc.enable()
+    assert held == []
 
 
 class Leaving:

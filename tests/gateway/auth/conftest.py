@@ -59,7 +59,7 @@ def guarded_app(verifier: TokenVerifier) -> FastAPI:
     app = FastAPI()
     problems.install(app)
     app.state.resources = Resources()
-    app.state.resources.put(TokenVerifier, verifier)
+    app.state.resources[TokenVerifier] = verifier
 
     @app.get("/me", dependencies=[requires("dashboard:read")])
     async def get_me(caller: Caller) -> dict[str, str]:

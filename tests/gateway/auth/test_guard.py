@@ -200,7 +200,7 @@ async def test_scopes_of_router_and_route_add_up(known: Known, scopes: tuple[str
     problems.install(app)
     app.include_router(router)
     app.state.resources = Resources()
-    app.state.resources.put(TokenVerifier, known)
+    app.state.resources[TokenVerifier] = known
     async with client_of(app) as client:
         expected = {"u1-b": 403, "u1-a": 403, "u1-a+b": 200, "u2-a+b": 403, "u2-a_any+b": 200}
         for token, status in expected.items():
@@ -284,7 +284,7 @@ async def test_a_converted_path_parameter_is_nobody_s(known: Known) -> None:
     app = FastAPI()
     problems.install(app)
     app.state.resources = Resources()
-    app.state.resources.put(TokenVerifier, known)
+    app.state.resources[TokenVerifier] = known
     guards = [requires("a"), owner("user_id")]
     app.add_api_route("/{user_id:int}", lambda user_id: user_id, dependencies=guards)
     async with client_of(app) as client:

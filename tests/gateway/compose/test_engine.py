@@ -1,6 +1,9 @@
 """Parts load at once, under one budget, and stop together."""
 
 import asyncio
+import gc
+import logging
+from contextlib import suppress
 from typing import Annotated
 
 import pytest
@@ -9,6 +12,7 @@ from clients.deadline import remaining
 from clients.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from gateway.compose import Composite, Part
 from gateway.compose.engine import compose
+from gateway.compose.loading import Loading
 from gateway.exchange import Exchange
 from gateway.testing import run_in_virtual_time
 
@@ -47,6 +51,12 @@ async def fetch_unavailable(first: float) -> str:
     raise UpstreamUnavailable("orders", "GET /orders")
 
 
+async def fetch_name(first: float) -> str:
+    await asyncio.sleep(first)
+    task = asyncio.current_task()
+    return task.get_name() if task else ""
+
+
 async def fetch_invalid(second: float) -> str:
     await take(second, "invalid")
     raise UpstreamInvalid("users", "GET /users")
@@ -70,6 +80,11 @@ class Buggy(Composite):
 class Hopeless(Composite):
     first: Annotated[str, Part(fetch_unavailable)]
     second: Annotated[str, Part(fetch_invalid)]
+
+
+class Named(Composite):
+    first: Annotated[str, Part(fetch_name)]
+    second: Annotated[str, Part(fetch_second)] = "fallback"
 
 
 class Timed:
@@ -96,6 +111,31 @@ def test_parts_load_at_once() -> None:
     assert went.page == Page(first="first", second="second")
     assert went.seconds == pytest.approx(0.5)
     assert [name for name, _ in went.exchange.timings] == ["first", "second"]
+
+
+async def let_fail(model: type[Composite]) -> None:
+    with suppress(Exception):
+        await compose(model, {"first": 0.1, "second": 1.5}, Exchange())
+
+
+@pytest.mark.parametrize("model", [Page, Buggy, Fragile, Hopeless])
+def test_nothing_is_left_for_the_collector_whatever_fails(model: type[Composite]) -> None:
+    logging.disable()  # pytest keeps what is logged, and that the trace
+    gc.collect()
+    gc.disable()
+    try:
+        run_in_virtual_time(let_fail(model))
+        held = [it for it in gc.get_objects() if isinstance(it, Loading)]
+    finally:
+        gc.enable()
+        logging.disable(logging.NOTSET)
+    assert held == []
+
+
+def test_the_task_of_a_part_has_its_name() -> None:
+    went = Timed(Named, first=0.1, second=0.1)
+    assert went.page is not None
+    assert went.page.model_dump()["first"] == "first"
 
 
 def test_an_optional_part_out_of_time_falls_back() -> None:

@@ -9,13 +9,17 @@ from pydantic import BaseModel, Field, computed_field
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from gateway.resources import Resource, Resources
+from gateway.resources import Opened, Resource, Resources
 
 
 class Shelf:
     """Something that the lifespan would open."""
 
     size = 7
+
+
+class Nothing:
+    """What nobody opened."""
 
 
 class Thing(BaseModel):
@@ -148,9 +152,44 @@ async def get_excluded() -> Thing:
     return Thing(number=0)
 
 
+@router.get("/shelved", dependencies=[Depends(Opened(Shelf))])
+async def get_shelved() -> Thing:
+    return Thing(number=0)
+
+
+@router.get("/unopened")
+async def get_unopened(nothing: Resource[Nothing]) -> Thing:
+    return Thing(number=0)
+
+
 @router.post("/first/{number}")
 async def post_first(number: int) -> Thing:
     return Thing(number=-number)
+
+
+outer = APIRouter()
+
+
+@outer.get("/")
+async def get_root(
+    *, texts: str = "none", n: Annotated[int, Query(default_factory=lambda: 3)]
+) -> Thing:
+    return Thing(number=n, text=texts)
+
+
+@outer.get("/{kind}/of/{number}")
+async def get_any(kind: str, number: int) -> Thing:
+    return Thing(number=number, text=kind)
+
+
+@outer.get("/things/of/{number}")
+async def get_hidden(number: int) -> Thing:
+    return Thing(number=-number)
+
+
+@outer.get("/others/of/{number}/more")
+async def get_more(number: int) -> Thing:
+    return Thing(number=number + 1)
 
 
 async def tell_refused(_: Request, __: Exception) -> Response:
@@ -162,9 +201,10 @@ def shopfront() -> FastAPI:
     """The app, without a dispatcher."""
     app = FastAPI()
     app.state.resources = Resources()
-    app.state.resources.put(Shelf, Shelf())
+    app.state.resources[Shelf] = Shelf()
     app.add_exception_handler(Refused, tell_refused)
     app.include_router(router)
+    app.include_router(outer)
     return app
 
 
@@ -176,4 +216,9 @@ SETTLED = {
     "/things/list",
     "/things/response",
     "/things/error",
+    "/things/unopened",
+    "/",
+    "/{kind}/of/{number}",
+    "/things/of/{number}",
+    "/others/of/{number}/more",
 }

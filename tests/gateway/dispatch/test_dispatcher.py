@@ -1,6 +1,7 @@
 """A request that goes straight through its route is answered just as FastAPI answers it."""
 
 import asyncio
+import gc
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -89,6 +90,13 @@ def apps() -> tuple[Served, FastAPI]:
         "/things/response?plain=0",
         "/things/error?status=404",
         "/things/error?status=204",
+        "/",
+        "/?n=1&texts=x",
+        "/%7B/of/3",
+        "/things/of/3",
+        "/others/of/3",
+        "/others/of/3/more",
+        "/thingsof/of/-3?n=1",
     ],
 )
 def test_a_settled_route_answers_as_fastapi_does(target: str, apps: tuple[Served, FastAPI]) -> None:
@@ -117,6 +125,13 @@ def test_a_settled_route_answers_as_fastapi_does(target: str, apps: tuple[Served
         ("HEAD", "/things/first/35"),
         ("DELETE", "/things/first/35"),
         ("GET", "/things/nowhere"),
+        ("GET", "/things/shelved"),
+        ("GET", "//of/3"),
+        ("GET", "/things/of/x"),
+        ("GET", "/others/of/x/more"),
+        ("GET", "/nowhere/more"),
+        ("GET", "/%7B"),
+        ("GET", "/a%2Fb/of/3"),
     ],
 )
 def test_what_fits_no_settled_route_is_left_to_fastapi(
@@ -126,6 +141,23 @@ def test_what_fits_no_settled_route_is_left_to_fastapi(
     before = served.behind.reached
     assert ask(served, method, target) == ask(plain, method, target)
     assert served.behind.reached == before + 1
+
+
+def test_what_nobody_opened_is_a_failure_and_named(apps: tuple[Served, FastAPI]) -> None:
+    assert [ask(app, "GET", "/things/unopened").status for app in apps] == [500, 500]
+    with pytest.raises(LookupError, match="nothing of type Nothing is open"):
+        apps[1].state.resources[shop.Nothing]
+
+
+def test_a_refusal_leaves_nothing_for_the_collector(apps: tuple[Served, FastAPI]) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        assert ask(apps[0], "GET", "/things/first/35?refused=true").status == 409
+        held = [it for it in gc.get_objects() if isinstance(it, shop.Refused)]
+    finally:
+        gc.enable()
+    assert held == []
 
 
 PATHS = st.sampled_from(

@@ -48,6 +48,46 @@ async def test_who_leaves_is_cancelled_once_and_logged_as_such() -> None:
     assert not client.server.tasks
 
 
+async def test_who_leaves_before_anything_has_begun_leaves_no_task() -> None:
+    begun = False
+
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        nonlocal begun
+        begun = True
+
+    client = Client(app)
+    client.protocol.data_received(GET)
+    [task] = client.server.tasks
+    assert task.get_name() == "request"
+    client.protocol.connection_lost(None)
+    await settle()
+    assert task.cancelled()
+    assert not begun
+    assert not client.server.tasks
+
+
+async def test_half_an_answer_to_who_has_just_gone_leaves_no_task(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send(start(200, (b"content-length", b"9")))
+        await send(body(b"half", more=True))
+        raise RuntimeError("broken")
+
+    class Reset(Client):
+        def can_write_eof(self) -> bool:
+            return True
+
+        def write_eof(self) -> None:
+            raise OSError(107, "not connected")
+
+    client = Reset(app)
+    await client.say(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
+    assert client.is_closed
+    assert not client.server.tasks
+    caplog.clear()
+
+
 async def test_who_leaves_after_its_answer_cancels_nothing() -> None:
     go, ended = asyncio.Event(), asyncio.Event()
 

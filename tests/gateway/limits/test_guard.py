@@ -65,8 +65,8 @@ def gateway(limiter: Limiter | None = None) -> FastAPI:
     app = FastAPI()
     app.state.settings = Settings(server=Server(trusted_proxies=("10.0.0.0/8",)))
     app.state.resources = Resources()
-    app.state.resources.put(TokenVerifier, Verifier())
-    app.state.resources.put(Limiter, limiter or MemoryLimiter(clock=SetClock()))
+    app.state.resources[TokenVerifier] = Verifier()
+    app.state.resources[Limiter] = limiter or MemoryLimiter(clock=SetClock())
     app.add_middleware(AccessLog)
     problems.install(app)
 

@@ -242,7 +242,7 @@ async def test_the_engine_is_the_apps_where_none_is_given() -> None:
     app = application(slow)
     engine = MemoryLimiter(clock=SetClock())
     app.state.resources = Resources()
-    app.state.resources.put(Engine, engine)
+    app.state.resources[Engine] = engine
 
     @app.get("/")
     @slow.limit("5/minute")

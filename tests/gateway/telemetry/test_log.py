@@ -49,6 +49,34 @@ def test_a_failure_carries_its_trace(capsys: pytest.CaptureFixture[str]) -> None
     assert "ZeroDivisionError" in said["exception"]
 
 
+def test_what_others_log_is_written_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with logging_to_stderr(Log(format="json")):
+        try:
+            _ = 1 / 0
+        except ZeroDivisionError:
+            logger.exception('%s said "%s"', "it", "no")
+    said = json.loads(capsys.readouterr().err)
+    assert (said["level"], said["event"]) == ("error", 'it said "no"')
+    assert "ZeroDivisionError" in said["exception"]
+
+
+def test_many_threads_may_log_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    def log_many(thread: int) -> None:
+        for number in range(200):
+            event(logger, "number.said", thread=thread, number=number)
+
+    with logging_to_stderr(Log(format="json")):
+        threads = [threading.Thread(target=log_many, args=(thread,)) for thread in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    said = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    for thread_number in range(4):
+        numbers = [one["number"] for one in said if one["thread"] == thread_number]
+        assert numbers == list(range(200))
+
+
 def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
     with logging_to_stderr(Log(level="warning")):
         event(logger, "request.ended")
