@@ -66,11 +66,11 @@ class Dispatcher:
     async def _failed(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         """Have the app's own exception handlers answer."""
 
+        raised = [error]
+
         async def failing(_scope: Scope, _receive: Receive, _send: Send) -> None:
-            raise error
+            # Taken out: the trace will hold this, and did this hold the error, both would stay.
+            raise raised.pop()
 
         handlers = self._gateway.exception_handlers
-        try:
-            await ExceptionMiddleware(failing, handlers)(scope, receive, send)
-        finally:
-            del error  # its trace holds `failing`: did that hold it, both would stay for long
+        await ExceptionMiddleware(failing, handlers)(scope, receive, send)
