@@ -22,7 +22,15 @@ async def compose(model: type[C], inputs: Inputs, exchange: Exchange) -> C:
         UpstreamError: a required part could not be loaded; the others are cancelled.
     """
     loading = Loading(model.parts, inputs)
-    await loading.run(model.clocks)
+    try:
+        await loading.run(model.clocks)
+        return _built(model, loading, exchange)
+    finally:
+        # Their traces hold the loading: did it hold them, all would stay for long.
+        loading.failures.clear()
+
+
+def _built(model: type[C], loading: Loading, exchange: Exchange) -> C:
     seconds, failures = loading.seconds, loading.failures
     exchange.timings += [(part.name, seconds[part.name]) for part in model.parts]
     if not failures:
@@ -33,7 +41,6 @@ async def compose(model: type[C], inputs: Inputs, exchange: Exchange) -> C:
         for part in model.parts
         if part.name in failures
     ]
-    failures.clear()  # their traces hold the loading: did it hold them, all would stay for long
     return model(**loading.values, degraded=degraded)
 
 

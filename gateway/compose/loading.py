@@ -48,9 +48,6 @@ class Loading:
                 self._start(seconds, indices, begun)
             if self._missing:
                 await self._ended
-        except BaseException:
-            self.failures.clear()
-            raise
         finally:
             for timer in self._timers.values():
                 timer.cancel()

@@ -18,6 +18,7 @@ from clients.service import NoContent
 from clients.transport import Transport
 from tests.clients.scripted import OK, Peer, Script, Scripted, answering, scripted
 from tests.clients.shop import Item, Shop
+from tests.clients.torture.host import settled
 
 JSON = OK + b"Content-Type: application/json\r\n"
 ITEM = JSON + b'Content-Length: 11\r\n\r\n{"sku":"A"}'
@@ -97,7 +98,7 @@ class Halting:
     async def __call__(self, peer: Peer) -> None:
         await peer.request()
         peer.send(ITEM[:-5])
-        await asyncio.sleep(0.01)
+        await settled()
         peer.send(ITEM[-5:])
         await self.then(peer)
 
@@ -145,7 +146,7 @@ async def test_a_call_that_failed_leaves_nothing_for_the_collector(nothing_left:
         async with shop(script, timeout=0.05) as (client, _):
             with pytest.raises(UpstreamTimeout):
                 await client.item("A")
-            await asyncio.sleep(0.01)
+            await settled()
             held = [it for it in gc.get_objects() if isinstance(it, Connection)]
     finally:
         gc.enable()

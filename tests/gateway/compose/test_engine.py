@@ -57,6 +57,13 @@ async def fetch_name(first: float) -> str:
     return task.get_name() if task else ""
 
 
+async def fetch_that_fails_of_a_cancellation(second: float) -> str:
+    try:
+        return await take(second, "stubborn")
+    except asyncio.CancelledError:
+        raise ZeroDivisionError from None
+
+
 async def fetch_invalid(second: float) -> str:
     await take(second, "invalid")
     raise UpstreamInvalid("users", "GET /users")
@@ -113,12 +120,17 @@ def test_parts_load_at_once() -> None:
     assert [name for name, _ in went.exchange.timings] == ["first", "second"]
 
 
+class Stubborn(Composite, budget=2):
+    first: Annotated[str, Part(fetch_unavailable)]
+    second: Annotated[str, Part(fetch_that_fails_of_a_cancellation)] = "fallback"
+
+
 async def let_fail(model: type[Composite]) -> None:
     with suppress(Exception):
         await compose(model, {"first": 0.1, "second": 1.5}, Exchange())
 
 
-@pytest.mark.parametrize("model", [Page, Buggy, Fragile, Hopeless])
+@pytest.mark.parametrize("model", [Page, Buggy, Fragile, Hopeless, Stubborn])
 def test_nothing_is_left_for_the_collector_whatever_fails(model: type[Composite]) -> None:
     logging.disable()  # pytest keeps what is logged, and that the trace
     gc.collect()
