@@ -1,14 +1,19 @@
 """The way from a typed client's request to a reply, over any of httpx's transports."""
 
 import asyncio
+from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import httpx
 
 from clients.address import Address
+from clients.asked import Asked, Outcome
 from clients.call import Call
 from clients.reply import Reply
 from clients.response_parser import noted
+
+Told = Callable[[Outcome, bool], None]
+"""Hears what came, and whether the request may be sent again."""
 
 
 class Bounds(NamedTuple):
@@ -28,8 +33,20 @@ class Channel:
         self._address = address
         self._bounds = bounds
 
-    async def fetch(self, call: Call, seconds: float) -> Reply:
+    def begin(self, call: Call, seconds: float, told: Told) -> Asked | None:
+        """Send a request, if that needs no wait, and tell what came, within so many seconds.
+
+        None says that nothing was sent: it is for `fetch` to do.
+
+        Raises:
+            ValueError: the call cannot be written as a request.
+        """
+        return None  # over a transport of somebody else's one can never tell
+
+    async def fetch(self, call: Call, seconds: float, *, fresh: bool) -> Reply:
         """Send a request and read its answer, all of it within so many seconds.
+
+        `fresh` asks for a connection that has served nothing before.
 
         Raises:
             ValueError: the call cannot be written as a request.

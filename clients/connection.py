@@ -13,12 +13,15 @@ from clients.message import Message
 from clients.outbox import Outbox
 from clients.reply import Reply
 from clients.response_parser import Head, Malformed, ResponseParser
-from clients.waits import Waits, expire
+from clients.waits import GRACE_SECONDS, Waits, expire
 
 HIGH_WATER = 65_536
 
 Bound = Callable[[Head], int]
 """How many bytes of the body behind a head are wanted."""
+
+Landed = Callable[[Reply | httpx.TransportError], None]
+"""Told once what came: the response, or what went wrong before its head had come."""
 
 
 class Connection(asyncio.Protocol):
@@ -36,9 +39,9 @@ class Connection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None
         self._error: httpx.TransportError | None = None
         self._writable = self._reading = True
-        self._asked: asyncio.Future[Reply] | None = None
+        self._asked: Landed | None = None
         # The same, from when the request has left until the first byte of its answer.
-        self._due: asyncio.Future[Reply] | None = None
+        self._due: Landed | None = None
         self._bound: Bound | None = None
         self._alarm = Alarm(self._loop, self._expire)
         self._exchanges = 0
@@ -91,22 +94,21 @@ class Connection(asyncio.Protocol):
         return self._parser.head
 
     def ask(
-        self, data: bytes, bodiless: bool, ends_at: float, bound: Bound
-    ) -> asyncio.Future[Reply]:
-        """Send a whole request, and wait for all of its response.
+        self, data: bytes, bodiless: bool, ends_at: float, bound: Bound, landed: Landed
+    ) -> None:
+        """Send a whole request, and tell `landed` later when all of its response is there.
 
         That is its end, what cut it off, or more of its body than `bound` says of its head, but
         no later than `ends_at` on the loop's clock.
 
         Raises:
-            httpx.TransportError: what went wrong before the head had come.
+            httpx.TransportError: the connection has ended.
         """
         self._begin(bodiless=bodiless)
         self._bound = bound
         self._alarm.set(ends_at)
-        asked = self._asked = self._loop.create_future()
+        self._asked = landed
         self._outbox.put(self._write, data)
-        return asked
 
     async def receive(self, read_timeout: float | None) -> bytes | None:
         """What has come of the body, waiting for some if need be; None at its end.
@@ -183,28 +185,37 @@ class Connection(asyncio.Protocol):
     def _wake(self) -> None:
         """Something happened: tell who waits, for anything or for all of the response."""
         if self._asked is not None:
-            self._reply_in_parts(self._asked)
+            self._reply_in_parts()
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _reply_in_parts(self, asked: asyncio.Future[Reply]) -> None:
-        """Answer who asked, once what has come of the response is as much as is wanted."""
+    def _reply_in_parts(self) -> None:
+        """Tell who asked, once what has come of the response is as much as is wanted."""
         parser, error = self._parser, self._error
-        if asked.done() or self._bound is None:
+        if self._bound is None:
             return
         # Until the first byte has come, what the parser holds is the answer before.
         head = parser.head if self._answered else None
         if head is None:
             if error is not None:
-                asked.set_exception(error)
+                self._land(error)
         elif parser.complete or error is not None or parser.buffered > self._bound(head):
-            self._asked = None
             cut = None if parser.complete else error
-            asked.set_result(Reply(head.status, head.noted, self.take(), cut))
+            self._land(Reply(head.status, head.noted, self.take(), cut))
+
+    def _land(self, outcome: Reply | httpx.TransportError) -> None:
+        landed, self._asked, self._due = self._asked, None, None
+        if landed is not None:
+            landed(outcome)
 
     def _expire(self) -> None:
+        """Give up, but for what the loop may have had no time to read (see `waits.expire`)."""
         if self._asked is not None:
-            expire(self._asked, httpx.ReadTimeout)
+            self._loop.call_later(GRACE_SECONDS, self._give_up, self._exchanges)
+
+    def _give_up(self, exchange: int) -> None:
+        if exchange == self._exchanges:
+            self._land(httpx.ReadTimeout("not in time"))
 
     def _end(self, error: httpx.TransportError) -> None:
         """The socket has ended, for this reason if there was none before."""
@@ -224,8 +235,7 @@ class Connection(asyncio.Protocol):
         elif not self._bodiless and (reply := glance(data)):
             self._answered = self._glanced = True
             self._asked = None
-            if not due.done():
-                due.set_result(reply)
+            due(reply)
         else:
             self._parser.begin(bodiless=self._bodiless)
             self._feed(data)

@@ -1,6 +1,7 @@
 """The notifications service: what somebody has not read yet."""
 
 from clients.answer import Answer, Timestamp
+from clients.pending import PendingCall
 from clients.service import ServiceClient
 
 
@@ -18,8 +19,8 @@ class Notification(Answer):
 class Notifications(ServiceClient, name="notifications"):
     """The notifications service."""
 
-    async def unread(self, user_id: int) -> list[Notification]:
+    def unread(self, user_id: int) -> PendingCall[list[Notification]]:
         """What the user has not read yet."""
-        return await self.get(
+        return self.get(
             "/notifications/unread", params={"user_id": user_id}, into=list[Notification]
         )

@@ -1,6 +1,7 @@
 """The orders service: what somebody bought."""
 
 from clients.answer import Answer, Timestamp
+from clients.pending import PendingCall
 from clients.service import ServiceClient
 
 
@@ -31,8 +32,6 @@ class Order(Answer):
 class Orders(ServiceClient, name="orders"):
     """The orders service."""
 
-    async def recent(self, user_id: int, *, limit: int = 10) -> list[Order]:
+    def recent(self, user_id: int, *, limit: int = 10) -> PendingCall[list[Order]]:
         """The user's last orders, newest first."""
-        return await self.get(
-            "/orders", params={"user_id": user_id, "limit": limit}, into=list[Order]
-        )
+        return self.get("/orders", params={"user_id": user_id, "limit": limit}, into=list[Order])

@@ -1,10 +1,14 @@
 """The short way over our own transport: bytes out, bytes in, and no object of httpx's between."""
 
+import asyncio
+from functools import partial
+
 import httpx
 
 from clients.address import Address
+from clients.asked import Asked, Outcome
 from clients.call import Call
-from clients.channel import Bounds, Channel
+from clients.channel import Bounds, Channel, Told
 from clients.connection import Connection
 from clients.message import IDEMPOTENT
 from clients.pool import Pool
@@ -23,15 +27,30 @@ class PooledChannel(Channel):
         self._pool = transport.pool
         self._middle = f" HTTP/1.1\r\nHost: {address.host}\r\n"
 
-    async def fetch(self, call: Call, seconds: float) -> Reply:
+    def begin(self, call: Call, seconds: float, told: Told) -> Asked | None:
+        """Send a request, if there is an idle connection."""
+        data, method = self._data(call), call.method
+        pool = self._pool(self._address.origin)
+        connection = pool.idle()
+        if connection is None:
+            return None
+        asked = Asked(pool, connection, told, replayable=method in IDEMPOTENT)
+        ends_at = pool.loop.time() + seconds
+        connection.ask(data, method == "HEAD", ends_at, self._bound, asked.land)
+        return asked
+
+    async def fetch(self, call: Call, seconds: float, *, fresh: bool) -> Reply:
         """Send a request and read its answer, all of it within so many seconds."""
         data, bodiless = self._data(call), call.method == "HEAD"
         pool = self._pool(self._address.origin)
         ends_at = pool.loop.time() + seconds
-        connection = pool.idle() or await self._acquired(pool, ends_at, fresh=False)
+        idle = None if fresh else pool.idle()
+        connection = idle or await self._acquired(pool, ends_at, fresh=fresh)
         while True:
             try:
-                reply = await connection.ask(data, bodiless, ends_at, self._bound)
+                answer: asyncio.Future[Reply] = pool.loop.create_future()
+                connection.ask(data, bodiless, ends_at, self._bound, partial(_settle, answer))
+                reply = await answer
             except BaseException as error:
                 again = may_send_again(connection, error, replayable=call.method in IDEMPOTENT)
                 pool.release(connection)
@@ -54,6 +73,16 @@ class PooledChannel(Channel):
 
     def _bound(self, head: Head) -> int:
         return Reply(head.status, head.noted).wanted(self._bounds.max_body_bytes)
+
+
+def _settle(answer: asyncio.Future[Reply], outcome: Outcome) -> None:
+    """Wake who waits, if anybody still does."""
+    if answer.done():
+        return
+    if isinstance(outcome, Reply):
+        answer.set_result(outcome)
+    else:
+        answer.set_exception(outcome)
 
 
 def channel_over(transport: httpx.AsyncBaseTransport, address: Address, bounds: Bounds) -> Channel:

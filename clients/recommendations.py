@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from clients.answer import Answer
+from clients.pending import PendingCall
 from clients.service import ServiceClient
 
 
@@ -22,8 +23,6 @@ class Recommendation(Answer):
 class Recommendations(ServiceClient, name="recommendations"):
     """The recommendations service."""
 
-    async def for_user(self, user_id: int) -> list[Recommendation]:
+    def for_user(self, user_id: int) -> PendingCall[list[Recommendation]]:
         """What the user may like, surest first."""
-        return await self.get(
-            "/recommendations/{user_id}", user_id=user_id, into=list[Recommendation]
-        )
+        return self.get("/recommendations/{user_id}", user_id=user_id, into=list[Recommendation])

@@ -8,13 +8,10 @@ import httpx
 
 from clients.address import Address
 from clients.call import Call
+from clients.caller import Caller
 from clients.channel import Bounds
-from clients.deadline import remaining
-from clients.decoding import NotDecodable, decode
-from clients.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
+from clients.pending import PendingCall
 from clients.pooled_channel import channel_over
-from clients.reply import Reply
-from clients.status import refusal
 from clients.transport import Transport
 from clients.verbs import Verbs
 
@@ -73,12 +70,11 @@ class ServiceClient(Verbs):
         Raises:
             ValueError: `base_url` is more, or less, than scheme, host, port and path.
         """
-        self._timeout = timeout
-        self._max_body_bytes = max_body_bytes
         self._transport = transport or Transport()
-        self._channel = channel_over(
+        channel = channel_over(
             self._transport, Address.of(base_url), Bounds(connect_timeout, max_body_bytes)
         )
+        self._caller = Caller(self.name, channel, timeout, max_body_bytes)
 
     async def __aenter__(self) -> Self:
         """The client itself; leaving closes it."""
@@ -97,39 +93,14 @@ class ServiceClient(Verbs):
         """Close every connection; the client cannot be used again."""
         await self._transport.aclose()
 
-    async def call(self, call: Call, *, into: type[T]) -> T:
-        """Make a call: a success that is an `into`, or an error.
+    def call(self, call: Call, *, into: type[T]) -> PendingCall[T]:
+        """A call, made once it is awaited: a success that is an `into`, or an error.
 
-        Raises:
+        Awaiting it raises:
             UpstreamTimeout: no answer in time.
             UpstreamUnavailable: not reached, broken off, 5xx or 429.
             UpstreamRefused: 3xx or 4xx.
             UpstreamInvalid: a success that is no `into`.
             ValueError: the call cannot be written as a request.
         """
-        seconds = self._timeout if call.timeout is None else call.timeout
-        left = remaining()
-        if left is not None and left < seconds:
-            if not left:
-                raise UpstreamTimeout(self.name, call.operation, "no time was left")
-            seconds = left
-        try:
-            return self._value(call, await self._channel.fetch(call, seconds), into)
-        except (TimeoutError, httpx.TimeoutException) as exc:
-            detail = f"{type(exc).__name__}, {seconds:.3g} s given"
-            raise UpstreamTimeout(self.name, call.operation, detail) from exc
-        except httpx.RequestError as exc:
-            raise UpstreamUnavailable(self.name, call.operation, type(exc).__name__) from exc
-        except NotDecodable as exc:
-            raise UpstreamInvalid(self.name, call.operation, str(exc)) from exc
-
-    def _value(self, call: Call, reply: Reply, into: type[T]) -> T:
-        if not 200 <= reply.status < 300:
-            raise refusal(self.name, call.operation, reply)
-        if reply.compressed:
-            raise NotDecodable("the body is compressed")
-        if len(reply.body) > self._max_body_bytes:
-            raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")
-        if reply.cut is not None:
-            raise reply.cut
-        return decode(into, reply.noted.get(b"content-type", b""), reply.body)
+        return PendingCall(self._caller, call, into)

@@ -1,6 +1,7 @@
 """The users service: who somebody is."""
 
 from clients.answer import Answer, Timestamp
+from clients.pending import PendingCall
 from clients.service import ServiceClient
 
 
@@ -31,6 +32,6 @@ class Users(ServiceClient, name="users"):
     """The users service."""
 
     # To its users "get" is what one does with a user; the HTTP word stays reachable as super().
-    async def get(self, user_id: int) -> User:  # type: ignore[override]
+    def get(self, user_id: int) -> PendingCall[User]:  # type: ignore[override]
         """The user of that id."""
-        return await super().get("/users/{user_id}", user_id=user_id, into=User)
+        return super().get("/users/{user_id}", user_id=user_id, into=User)

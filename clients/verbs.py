@@ -1,10 +1,11 @@
 """The HTTP methods as a typed client writes them: a path template, its values, what comes back."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from typing import TypeVar
 
 from clients.call import Call
+from clients.pending import PendingCall
 from clients.query import Params
 
 T = TypeVar("T")
@@ -13,12 +14,12 @@ T = TypeVar("T")
 class Verbs(ABC):
     """`await self.get("/users/{user_id}", user_id=7, into=User)`, and its siblings.
 
-    All raise what `call` raises. They are plain functions, so that a call costs one coroutine.
+    All raise what `call` raises. They are plain functions: what they give is not awaited yet.
     """
 
     @abstractmethod
-    def call(self, call: Call, *, into: type[T]) -> Awaitable[T]:
-        """Make a call and bring back an `into`."""
+    def call(self, call: Call, *, into: type[T]) -> PendingCall[T]:
+        """A call that brings back an `into`."""
 
     def get(
         self,
@@ -29,7 +30,7 @@ class Verbs(ABC):
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         **segments: str | int,
-    ) -> Awaitable[T]:
+    ) -> PendingCall[T]:
         """Read it."""
         call = Call("GET", path, segments, params, headers, timeout=timeout)
         return self.call(call, into=into)
@@ -43,7 +44,7 @@ class Verbs(ABC):
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         **segments: str | int,
-    ) -> Awaitable[T]:
+    ) -> PendingCall[T]:
         """Remove it."""
         call = Call("DELETE", path, segments, params, headers, timeout=timeout)
         return self.call(call, into=into)
@@ -59,7 +60,7 @@ class Verbs(ABC):
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         **segments: str | int,
-    ) -> Awaitable[T]:
+    ) -> PendingCall[T]:
         """Have it processed."""
         call = Call("POST", path, segments, params, headers, json, content, timeout)
         return self.call(call, into=into)
@@ -75,7 +76,7 @@ class Verbs(ABC):
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         **segments: str | int,
-    ) -> Awaitable[T]:
+    ) -> PendingCall[T]:
         """Replace it."""
         call = Call("PUT", path, segments, params, headers, json, content, timeout)
         return self.call(call, into=into)
@@ -91,7 +92,7 @@ class Verbs(ABC):
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         **segments: str | int,
-    ) -> Awaitable[T]:
+    ) -> PendingCall[T]:
         """Change a part of it."""
         call = Call("PATCH", path, segments, params, headers, json, content, timeout)
         return self.call(call, into=into)

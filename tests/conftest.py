@@ -10,7 +10,7 @@ import pytest
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
-pytest_plugins = ["tests.redis_server", "tests.running_demo"]
+pytest_plugins = ["tests.leftovers", "tests.redis_server", "tests.running_demo"]
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

@@ -1,12 +1,15 @@
-"""The parts of one composite on their way: started together, each on its own clock."""
+"""The parts of one composite on their way: started together, each within its own time."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextvars import copy_context
+from functools import partial
 from time import perf_counter
 from typing import Any
 
-from clients.deadline import deadline
+from clients.deadline import deadline, remaining
 from clients.errors import UpstreamTimeout
+from clients.pending import PendingCall
 from gateway.compose.part import BoundPart
 
 Inputs = Mapping[str, Any]
@@ -15,12 +18,19 @@ Inputs = Mapping[str, Any]
 # from the transport to whoever waits. On uvloop timers even run before the poll.
 ROUNDS = 8
 
+# To read one holds everybody up; a few small ones do so for no longer than one large one.
+SMALL_BYTES = 65_536
+
 
 class Loading:
     """One run of all parts; nothing of it is left when `run` returns or raises.
 
     Then `values` holds what has been loaded, `failures` what each other part failed of, and
     `seconds` how long each took.
+
+    A part that is one call takes no task: its request is sent, and its answer awaited with those
+    of the others. What others may do without is read when all is there, so that it is used while
+    it is still in the processor's cache.
     """
 
     def __init__(self, parts: Sequence[BoundPart], inputs: Inputs) -> None:
@@ -32,9 +42,13 @@ class Loading:
         self.values: dict[str, Any] = {}
         self.failures: dict[str, Exception] = {}
         self.seconds: dict[str, float] = {}
+        self._begun = perf_counter()
+        self._calls: dict[int, PendingCall[Any]] = {}
+        self._landed: list[tuple[BoundPart, PendingCall[Any]]] = []
         self._expired: set[int] = set()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._timers: dict[float, asyncio.Handle] = {}
+        self._context = copy_context()  # answers land outside of it
 
     async def run(self, clocks: Mapping[float, Sequence[int]]) -> None:
         """Run the parts together; `clocks` has those for each time-out, in seconds.
@@ -42,12 +56,13 @@ class Loading:
         Raises:
             UpstreamError, Exception: what a required part raised; the others are cancelled.
         """
-        begun = perf_counter()
         try:
             for seconds, indices in clocks.items():
-                self._start(seconds, indices, begun)
-            if self._missing:
+                self._start(seconds, indices)
+            if self._parts:
                 await self._ended
+            for part, call in self._landed:
+                self._read(part, call)
         finally:
             for timer in self._timers.values():
                 timer.cancel()
@@ -57,22 +72,70 @@ class Loading:
             self._tasks.clear()
             del self._ended
 
-    def _start(self, seconds: float, indices: Sequence[int], begun: float) -> None:
-        """Start the parts that have so many seconds, and their clock."""
-        create_task = self._loop.create_task
+    def _start(self, seconds: float, indices: Sequence[int]) -> None:
+        """Start the parts that have so many seconds, and a clock for those that may ignore them."""
+        slow = []
         with deadline(seconds, self._loop.time):
+            left = remaining() or 0.0
             for index in indices:
-                name = self._parts[index].name
-                self._tasks[index] = create_task(self._load(index, begun), name=name)
-        later = self._loop.call_later(seconds, self._expire, seconds, indices, ROUNDS)
-        self._timers[seconds] = later
+                if self._parts[index].is_one_call:
+                    self._begin(index, left)
+                else:
+                    self._await(index, None)
+                    slow.append(index)
+        if slow:
+            later = self._loop.call_later(seconds, self._expire, seconds, slow, ROUNDS)
+            self._timers[seconds] = later
 
-    async def _load(self, index: int, begun: float) -> None:
-        """Run one part to its end; only a required part that fails ends the whole."""
-        part, inputs = self._parts[index], self._inputs
+    def _begin(self, index: int, seconds: float) -> None:
+        """Send the request of a part that is one call, or have a task wait until that can be."""
+        part = self._parts[index]
         try:
-            value = await part.fetch(**{name: inputs[name] for name in part.input_names})
-            self.values[part.name] = value
+            call: PendingCall[Any] = part.called(self._inputs)  # type: ignore[assignment]
+            self._calls[index] = call
+            has_begun = call.begin(seconds, partial(self._land, index))
+        except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
+            self._calls.pop(index, None)
+            self._miss(part, error)
+            self._end(part)
+            return
+        if not has_begun:
+            self._await(index, self._calls.pop(index))
+
+    def _land(self, index: int) -> None:
+        """The answer to a call is there, or there will be none."""
+        call, part = self._calls.pop(index), self._parts[index]
+        if call.must_be_awaited:
+            self._context.run(self._await_again, index, call)
+            return
+        if part.required or call.size > SMALL_BYTES:
+            self._read(part, call)
+        else:
+            self._landed.append((part, call))
+        self._end(part)
+
+    def _await(self, index: int, call: PendingCall[Any] | None) -> None:
+        """Have a task run a part."""
+        name = self._parts[index].name
+        self._tasks[index] = self._loop.create_task(self._load(index, call), name=name)
+
+    def _await_again(self, index: int, call: PendingCall[Any]) -> None:
+        """Have a task send a request once more, in the time that its part has left."""
+        left = self._parts[index].timeout - (perf_counter() - self._begun)
+        with deadline(left, self._loop.time):
+            self._await(index, call)
+
+    def _read(self, part: BoundPart, call: PendingCall[Any]) -> None:
+        try:
+            self.values[part.name] = call.result()
+        except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
+            self._miss(part, error)
+
+    async def _load(self, index: int, call: PendingCall[Any] | None) -> None:
+        """Run one part to its end; only a required part that fails ends the whole."""
+        part = self._parts[index]
+        try:
+            self.values[part.name] = await (call or part.called(self._inputs))
         except asyncio.CancelledError:
             timeout = self._timeout(index)
             if timeout is None:
@@ -81,7 +144,11 @@ class Loading:
             self._miss(part, timeout)
         except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
             self._miss(part, error)
-        self.seconds[part.name] = perf_counter() - begun
+        self._end(part)
+
+    def _end(self, part: BoundPart) -> None:
+        """One part less to wait for."""
+        self.seconds[part.name] = perf_counter() - self._begun
         self._missing -= 1
         if not self._missing and not self._ended.done():
             self._ended.set_result(None)
@@ -117,6 +184,9 @@ class Loading:
 
     async def _stop(self) -> None:
         """Cancel what still runs, and wait for its end."""
+        for call in self._calls.values():
+            call.abandon()
+        self._calls.clear()
         running = [task for task in self._tasks.values() if not task.done()]
         for task in running:
             task.cancel()

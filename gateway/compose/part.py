@@ -1,13 +1,14 @@
 """One part of a composite: the function that loads it, and what may be asked of it."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic.fields import FieldInfo
 
+from clients.pending import PendingCall
 from clients.service import ServiceClient
 
 Fetch = Callable[..., Awaitable[Any]]
@@ -35,6 +36,7 @@ class BoundPart:
     required: bool
     service: str
     input_names: tuple[str, ...]
+    is_one_call: bool
 
     @classmethod
     def bind(cls, name: str, field: FieldInfo, part: Part, budget: float) -> "BoundPart":
@@ -44,12 +46,19 @@ class BoundPart:
             TypeError: the function is not a coroutine function, does not return what the field
                 holds, takes an input without a type, or has more time than the composite.
         """
-        if not inspect.iscoroutinefunction(part.fetch):
-            raise TypeError(f"part {name}: {part.fetch!r} is not an async function")
+        is_one_call = not inspect.iscoroutinefunction(part.fetch)
         hints = get_type_hints(part.fetch, include_extras=True)
-        if not _fits(hints.get("return"), field.annotation):
+        returned = hints.get("return")
+        if is_one_call:
+            if get_origin(returned) is not PendingCall:
+                raise TypeError(
+                    f"part {name}: {part.fetch!r} is not an async function, "
+                    "nor one that returns a PendingCall[...]"
+                )
+            (returned,) = get_args(returned)
+        if not _fits(returned, field.annotation):
             raise TypeError(
-                f"part {name}: {part.fetch.__name__} returns {_shown(hints.get('return'))}, "
+                f"part {name}: {part.fetch.__name__} returns {_shown(returned)}, "
                 f"but the field holds {_shown(field.annotation)}"
             )
         timeout = budget if part.timeout is None else part.timeout
@@ -58,7 +67,11 @@ class BoundPart:
         inputs = tuple(_inputs(name, part.fetch, hints))
         names = tuple(parameter.name for parameter in inputs)
         required, service = field.is_required(), _service(name, inputs)
-        return cls(name, part.fetch, inputs, timeout, required, service, names)
+        return cls(name, part.fetch, inputs, timeout, required, service, names, is_one_call)
+
+    def called(self, inputs: Mapping[str, Any]) -> Awaitable[Any]:
+        """What loads the part with these inputs: a PendingCall where it `is_one_call`."""
+        return self.fetch(**{name: inputs[name] for name in self.input_names})
 
 
 def _fits(returned: object, held: object) -> bool:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query
 
 from clients.notifications import Notification, Notifications
 from clients.orders import Order, Orders
+from clients.pending import PendingCall
 from clients.recommendations import Recommendation, Recommendations
 from clients.users import User, Users
 from config.limits import DASHBOARDS
@@ -20,26 +21,26 @@ UserId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The user whose das
 OrderCount = Annotated[int, Query(ge=1, le=50, description="How many orders at most")]
 
 
-async def fetch_profile(user_id: UserId, users: Upstream[Users]) -> User:
-    return await users.get(user_id)
+def fetch_profile(user_id: UserId, users: Upstream[Users]) -> PendingCall[User]:
+    return users.get(user_id)
 
 
-async def fetch_orders(
+def fetch_orders(
     user_id: UserId, orders: Upstream[Orders], limit: OrderCount = 10
-) -> list[Order]:
-    return await orders.recent(user_id, limit=limit)
+) -> PendingCall[list[Order]]:
+    return orders.recent(user_id, limit=limit)
 
 
-async def fetch_notifications(
+def fetch_notifications(
     user_id: UserId, notifications: Upstream[Notifications]
-) -> list[Notification]:
-    return await notifications.unread(user_id)
+) -> PendingCall[list[Notification]]:
+    return notifications.unread(user_id)
 
 
-async def fetch_recommendations(
+def fetch_recommendations(
     user_id: UserId, recommendations: Upstream[Recommendations]
-) -> list[Recommendation]:
-    return await recommendations.for_user(user_id)
+) -> PendingCall[list[Recommendation]]:
+    return recommendations.for_user(user_id)
 
 
 class Dashboard(Composite, budget=1.5):

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict
 
 from clients.catalog import Catalog
+from clients.pending import PendingCall
 from clients.recommendations import Recommendations
 from clients.users import User, Users
 from config.limits import STOREFRONTS
@@ -48,8 +49,8 @@ async def fetch_offers(
     ]
 
 
-async def fetch_customer(user_id: UserId, users: Upstream[Users]) -> User:
-    return await users.get(user_id)
+def fetch_customer(user_id: UserId, users: Upstream[Users]) -> PendingCall[User]:
+    return users.get(user_id)
 
 
 class Storefront(Composite, budget=2.0):

@@ -18,6 +18,7 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
+from clients.pending import PendingCall
 from clients.users import User, Users
 from gateway.auth.guard import public
 from gateway.compose import Composed, Composite, Part
@@ -26,8 +27,8 @@ from gateway.resources import Upstream
 router = APIRouter()
 
 
-async def fetch(users: Upstream[Users]) -> User:
-    return await users.get(42)
+def fetch(users: Upstream[Users]) -> PendingCall[User]:
+    return users.get(42)
 
 
 class Parts(Composite, budget=30):

@@ -1,0 +1,84 @@
+"""Makes the calls of one client: within their time, from a request to a value or an error."""
+
+from typing import TypeVar
+
+import httpx
+
+from clients.asked import Asked
+from clients.call import Call
+from clients.channel import Channel, Told
+from clients.deadline import remaining
+from clients.decoding import NotDecodable, decode
+from clients.errors import UpstreamError, UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
+from clients.reply import Reply
+from clients.status import refusal
+
+T = TypeVar("T")
+
+FAILURES = (TimeoutError, httpx.RequestError, NotDecodable)
+
+
+class Caller:
+    """`service` is what errors call it; `timeout` is in seconds, for a call that says none."""
+
+    def __init__(self, service: str, channel: Channel, timeout: float, max_body_bytes: int) -> None:
+        self._service = service
+        self._channel = channel
+        self._timeout = timeout
+        self._max_body_bytes = max_body_bytes
+
+    async def make(self, call: Call, into: type[T], *, fresh: bool) -> T:
+        """Make a call, over a connection that is `fresh` if need be.
+
+        Raises:
+            UpstreamError: no answer, or none that is an `into`.
+            ValueError: the call cannot be written as a request.
+        """
+        seconds = self.seconds(call, remaining())
+        if not seconds:
+            raise UpstreamTimeout(self._service, call.operation, "no time was left")
+        try:
+            return self.value(call, await self._channel.fetch(call, seconds, fresh=fresh), into)
+        except FAILURES as exc:
+            raise self.failure(call, exc, seconds) from exc
+
+    def begin(self, call: Call, seconds: float, told: Told) -> Asked | None:
+        """Send the request, if that needs no wait, and tell what came, within so many seconds.
+
+        Raises:
+            ValueError: the call cannot be written as a request.
+        """
+        return self._channel.begin(call, seconds, told) if seconds else None
+
+    def seconds(self, call: Call, left: float | None) -> float:
+        """How long a call may take where so many seconds are left."""
+        seconds = self._timeout if call.timeout is None else call.timeout
+        return seconds if left is None or left > seconds else left
+
+    def value(self, call: Call, reply: Reply, into: type[T]) -> T:
+        """What a reply says.
+
+        Raises:
+            UpstreamError: it is a refusal.
+            httpx.RequestError, NotDecodable: it was cut off, or is no `into`; see `failure`.
+        """
+        if not 200 <= reply.status < 300:
+            raise refusal(self._service, call.operation, reply)
+        if reply.compressed:
+            raise NotDecodable("the body is compressed")
+        if len(reply.body) > self._max_body_bytes:
+            raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")
+        if reply.cut is not None:
+            # Anew: its own trace would hold the reply, and the reply holds it.
+            raise type(reply.cut)(str(reply.cut))
+        return decode(into, reply.noted.get(b"content-type", b""), reply.body)
+
+    def failure(self, call: Call, exc: Exception, seconds: float) -> UpstreamError:
+        """One of the `FAILURES` of a call that had so many seconds, as who called tells it."""
+        kind = type(exc).__name__
+        if isinstance(exc, NotDecodable):
+            return UpstreamInvalid(self._service, call.operation, str(exc))
+        if isinstance(exc, TimeoutError | httpx.TimeoutException):
+            detail = f"{kind}, {seconds:.3g} s given"
+            return UpstreamTimeout(self._service, call.operation, detail)
+        return UpstreamUnavailable(self._service, call.operation, kind)

@@ -1,0 +1,114 @@
+"""A call of a typed client, on its way to be made."""
+
+import warnings
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, TypeVar
+
+from clients.asked import Asked, Outcome
+from clients.call import Call
+from clients.caller import FAILURES, Caller
+from clients.reply import Reply
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class PendingCall(Coroutine[Any, Any, T_co]):
+    """A call that is made by `await`, or as a task, as any coroutine is.
+
+    Who waits for several at once can do without a task for each: `begin` them, and read the
+    `result` of each when it has landed; or `abandon` it.
+    """
+
+    __slots__ = (
+        "_asked", "_call", "_caller", "_into", "_is_used", "_landed", "_making", "_outcome",
+        "_seconds", "must_be_awaited",
+    )  # fmt: skip
+
+    def __init__(self, caller: Caller, call: Call, into: type[T_co]) -> None:
+        self._caller = caller
+        self._call = call
+        self._into = into
+        self._is_used = self.must_be_awaited = False
+
+    def __del__(self) -> None:
+        """Tell of one that nobody wanted, as Python does of a coroutine."""
+        if not self._is_used:
+            told = f"the call {self._call.operation} was never awaited"
+            warnings.warn(told, RuntimeWarning, stacklevel=2, source=self)
+
+    def begin(self, seconds: float, landed: Callable[[], None]) -> bool:
+        """Send the request, if that needs no wait; `landed` is told when there is a result.
+
+        That is within so many seconds. False says that nothing was sent, and the call is to be
+        awaited. So it is if it `must_be_awaited` when it has landed: the connection turned out to
+        be closed, and a fresh one is needed to send the request again.
+
+        Raises:
+            ValueError: the call cannot be written as a request.
+        """
+        self._is_used = True
+        self._landed: Callable[[], None] | None = landed
+        self._seconds = self._caller.seconds(self._call, seconds)
+        self._asked: Asked | None = self._caller.begin(self._call, self._seconds, self._land)
+        return self._asked is not None
+
+    def _land(self, outcome: Outcome, must_be_awaited: bool) -> None:
+        self._asked, self._outcome, self.must_be_awaited = None, outcome, must_be_awaited
+        # Not kept: it may hold who holds this, and what refers to itself stays for the collector.
+        landed, self._landed = self._landed, None
+        if landed is not None:
+            landed()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the answer that has landed."""
+        return len(self._outcome.body) if isinstance(self._outcome, Reply) else 0
+
+    def result(self) -> T_co:
+        """What the answer that has landed says.
+
+        Raises:
+            UpstreamError: what went wrong.
+        """
+        outcome = self._outcome
+        if not isinstance(outcome, Reply):
+            # Not raised itself: its trace would hold this, and this holds it.
+            raise self._caller.failure(self._call, outcome, self._seconds) from outcome
+        try:
+            return self._caller.value(self._call, outcome, self._into)
+        except FAILURES as exc:
+            raise self._caller.failure(self._call, exc, self._seconds) from exc
+
+    def abandon(self) -> None:
+        """Let go of what has begun and not landed."""
+        asked, self._asked, self._landed = self._asked, None, None
+        if asked is not None:
+            asked.abandon()
+
+    # What follows is a coroutine's.
+
+    def __await__(self) -> Generator[Any, Any, T_co]:
+        """Make the call."""
+        return self._coroutine().__await__()
+
+    def send(self, value: Any) -> Any:  # noqa: ANN401
+        """Go on with the call."""
+        return self._coroutine().send(value)
+
+    def throw(self, *error: Any) -> Any:  # noqa: ANN401
+        """Let the call end with an error."""
+        return self._coroutine().throw(*error)
+
+    def close(self) -> None:
+        """Make the call no further, or not at all."""
+        self._coroutine().close()
+
+    def _coroutine(self) -> Coroutine[Any, Any, T_co]:
+        self._is_used = True
+        try:
+            return self._making
+        except AttributeError:
+            self._making: Coroutine[Any, Any, T_co] = self._caller.make(
+                self._call, self._into, fresh=self.must_be_awaited
+            )
+            return self._making

@@ -1,0 +1,49 @@
+"""A call that has not been made yet is all that a coroutine is."""
+
+import asyncio
+import gc
+
+import pytest
+
+from tests.clients.scripted import OK, answering, scripted
+from tests.clients.shop import Item, Shop
+
+ITEM = OK + b"Content-Type: application/json\r\nContent-Length: 11\r\n\r\n" + b'{"sku":"A"}'
+
+
+async def test_it_can_be_awaited_gathered_and_be_a_task(nothing_left: None) -> None:
+    async with scripted(answering(ITEM, ITEM, ITEM)) as server, Shop(server.url) as shop:
+        assert await shop.get("/", into=Item) == Item(sku="A")
+        (gathered,) = await asyncio.gather(shop.get("/", into=Item))
+        assert gathered == Item(sku="A")
+        assert await asyncio.create_task(shop.get("/", into=Item)) == Item(sku="A")
+
+
+async def test_it_is_not_made_twice(nothing_left: None) -> None:
+    async with scripted(answering(ITEM)) as server, Shop(server.url) as shop:
+        call = shop.get("/", into=Item)
+        await call
+        with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
+            await call
+
+
+async def test_a_cancelled_task_ends_its_call(nothing_left: None) -> None:
+    async with scripted(answering()) as server, Shop(server.url) as shop:
+        task = asyncio.create_task(shop.get("/", into=Item))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+async def test_one_that_nobody_awaits_is_told_of() -> None:
+    async with Shop("http://shop.invalid") as shop:
+        with pytest.warns(RuntimeWarning, match=r"the call GET /items/\{sku\} was never awaited"):
+            shop.get("/items/{sku}", sku="A", into=Item)
+
+
+async def test_one_that_was_closed_is_not_told_of(recwarn: pytest.WarningsRecorder) -> None:
+    async with Shop("http://shop.invalid") as shop:
+        shop.get("/", into=Item).close()
+        gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []

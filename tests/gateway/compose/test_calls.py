@@ -1,0 +1,239 @@
+"""A part that is one call takes no task, and is in all else as one that does; on real sockets."""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import pytest
+
+from clients.deadline import deadline
+from clients.errors import UpstreamError, UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
+from clients.forwarded import forwarding
+from clients.pending import PendingCall
+from clients.transport import Transport
+from gateway.compose import Composite, Part
+from gateway.compose.engine import compose
+from gateway.compose.loading import SMALL_BYTES, Loading
+from gateway.exchange import Exchange
+from tests.clients.scripted import OK, Peer, Script, Scripted, scripted
+from tests.clients.shop import Item, Shop
+
+tasks_seen: list[int] = []
+
+
+def fetch_one(shop: Shop) -> PendingCall[Item]:
+    return shop.get("/one", into=Item)
+
+
+def fetch_other(shop: Shop) -> PendingCall[Item]:
+    return shop.get("/other", into=Item)
+
+
+def fetch_nowhere(shop: Shop) -> PendingCall[Item]:
+    return shop.get("/{nowhere}", into=Item)
+
+
+class Page(Composite, budget=2):
+    one: Annotated[Item, Part(fetch_one)]
+    other: Annotated[Item | None, Part(fetch_other, timeout=0.2)] = None
+
+
+class Both(Composite, budget=2):
+    one: Annotated[Item, Part(fetch_one)]
+    other: Annotated[Item, Part(fetch_other)]
+
+
+class Unwritable(Composite, budget=2):
+    one: Annotated[Item, Part(fetch_one)]
+    nowhere: Annotated[Item | None, Part(fetch_nowhere)] = None
+
+
+def answer(body: bytes) -> bytes:
+    head = OK + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
+def item(sku: str) -> bytes:
+    return answer(b'{"sku":"%b"}' % sku.encode())
+
+
+class Services:
+    """Answers `/one` and `/other` as it is told; `None` is no answer at all."""
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+        self.says: dict[str, bytes | None] = {"/one": item("1"), "/other": item("2")}
+        self.hangs_up_on = ""
+        self._news = asyncio.Event()
+
+    async def asked(self, times: int) -> None:
+        """Wait until so many requests have come."""
+        while len(self.requests) < times:
+            self._news.clear()
+            await self._news.wait()
+
+    async def script(self, peer: Peer) -> None:
+        try:
+            while True:
+                request = await peer.request()
+                self.requests.append(request)
+                self._news.set()
+                tasks_seen.append(len([t for t in asyncio.all_tasks() if t.get_name() == "one"]))
+                path = request.split(b" ")[1].decode()
+                if path == self.hangs_up_on:
+                    self.hangs_up_on = ""
+                    return
+                said = self.says[path]
+                if said is None:
+                    await peer.gone()
+                    return
+                peer.send(said)
+                if len(said) > 20 and not said.endswith((b"}", b"\r\n\r\n")):
+                    return  # half an answer, and the end
+        except asyncio.IncompleteReadError:
+            return
+
+
+@asynccontextmanager
+async def page() -> AsyncIterator[tuple[Shop, Services, Scripted]]:
+    """A shop with two connections that have served before, so that no call waits for one."""
+    services = Services()
+    script: Script = services.script
+    async with (
+        scripted(script) as server,
+        Shop(server.url, transport=Transport(max_connections=2), timeout=5) as shop,
+    ):
+        await compose(Both, {"shop": shop}, Exchange())
+        services.requests.clear()
+        tasks_seen.clear()
+        yield shop, services, server
+
+
+async def test_calls_need_no_task_once_there_are_connections(nothing_left: None) -> None:
+    async with page() as (shop, services, server):
+        exchange = Exchange()
+        built = await compose(Page, {"shop": shop}, exchange)
+        assert built == Page(one=Item(sku="1"), other=Item(sku="2"))
+        assert tasks_seen == [0, 0]
+        assert server.connections == 2
+        assert [name for name, _ in exchange.timings] == ["one", "other"]
+        assert len(services.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (answer(b'{"sku":7}'), "invalid"),
+        (b"HTTP/1.1 500 X\r\nContent-Length: 0\r\n\r\n", "unavailable"),
+        (b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n", "refused"),
+        (b"HTTP/1.1 2", "timeout"),
+        (item("2")[:-1], "unavailable"),
+        (None, "timeout"),
+    ],
+)
+async def test_an_optional_call_that_fails_costs_that_part_only(
+    nothing_left: None, said: bytes | None, reason: str
+) -> None:
+    async with page() as (shop, services, _):
+        services.says["/other"] = said
+        exchange = Exchange()
+        built = await compose(Page, {"shop": shop}, exchange)
+        assert built.one == Item(sku="1")
+        assert built.other is None
+        assert [missing.reason for missing in built.degraded] == [reason]
+        assert ("0.2 s given" in str(exchange.facts["degraded"])) == (reason == "timeout")
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (answer(b"{}"), UpstreamInvalid),
+        (b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n", UpstreamUnavailable),
+    ],
+)
+async def test_a_required_call_that_fails_ends_the_others_at_once(
+    nothing_left: None, said: bytes, error: type[UpstreamError]
+) -> None:
+    async with page() as (shop, services, server):
+        services.says |= {"/one": said, "/other": None}
+        with pytest.raises(error):
+            await asyncio.wait_for(compose(Both, {"shop": shop}, Exchange()), 1.5)
+        services.says |= {"/one": item("1"), "/other": item("2")}
+        await compose(Both, {"shop": shop}, Exchange())
+        assert server.connections == 3  # what the hanging call had was closed
+
+
+async def test_a_cancelled_composition_abandons_its_calls(nothing_left: None) -> None:
+    async with page() as (shop, services, server):
+        services.says |= {"/one": None, "/other": None}
+        running = asyncio.create_task(compose(Both, {"shop": shop}, Exchange()))
+        await services.asked(2)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        services.says |= {"/one": item("1"), "/other": item("2")}
+        await compose(Both, {"shop": shop}, Exchange())
+        assert server.connections == 4
+
+
+async def test_a_call_whose_connection_was_closed_is_made_again_as_it_was(
+    nothing_left: None,
+) -> None:
+    async with page() as (shop, services, server):
+        services.hangs_up_on = "/one"
+        with forwarding({"x-request-id": "of-this-request"}):
+            built = await compose(Both, {"shop": shop}, Exchange())
+        assert built == Both(one=Item(sku="1"), other=Item(sku="2"))
+        again = [request for request in services.requests if b"GET /one " in request]
+        assert len(again) == 2
+        assert all(b"x-request-id: of-this-request" in request for request in again)
+        assert server.connections == 3
+
+
+async def test_a_call_made_again_has_what_is_left_of_its_time(nothing_left: None) -> None:
+    async with page() as (shop, services, _):
+        services.hangs_up_on, services.says["/other"] = "/other", None
+        built = await asyncio.wait_for(compose(Page, {"shop": shop}, Exchange()), 1.5)
+        assert [missing.reason for missing in built.degraded] == ["timeout"]
+        assert len(services.requests) == 3
+
+
+async def test_no_time_left_is_a_time_out(nothing_left: None) -> None:
+    async with page() as (shop, services, _):
+        with deadline(0), pytest.raises(UpstreamTimeout, match="no time was left"):
+            await compose(Both, {"shop": shop}, Exchange())
+        assert services.requests == []
+
+
+async def test_a_call_that_cannot_be_written_fails_its_part(nothing_left: None) -> None:
+    async with page() as (shop, _, server):
+        built = await compose(Unwritable, {"shop": shop}, Exchange())
+        assert [(missing.part, missing.reason) for missing in built.degraded] == [
+            ("nowhere", "error")
+        ]
+        await compose(Both, {"shop": shop}, Exchange())
+        assert server.connections == 2
+
+
+async def test_a_large_answer_is_read_when_it_comes(nothing_left: None) -> None:
+    async with page() as (shop, services, _):
+        sku = "A" * SMALL_BYTES
+        services.says["/other"] = item(sku)
+        built = await compose(Page, {"shop": shop}, Exchange())
+        assert built.other == Item(sku=sku)
+
+
+@pytest.mark.parametrize("other", [item("2"), answer(b"{}"), item("2")[:-1], None])
+async def test_nothing_is_left_for_the_collector(nothing_left: None, other: bytes | None) -> None:
+    async with page() as (shop, services, _):
+        services.says["/other"] = other
+        gc.collect()
+        gc.disable()
+        try:
+            await compose(Page, {"shop": shop}, Exchange())
+            held = [it for it in gc.get_objects() if isinstance(it, Loading | PendingCall)]
+        finally:
+            gc.enable()
+        assert held == []
