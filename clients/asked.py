@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 
-import httpx
-
-from clients.connection import Connection
+from clients.connection import Connection, Outcome
 from clients.pool import Pool
 from clients.reply import Reply
 from clients.resending import may_send_again
 
-Outcome = Reply | httpx.TransportError
+Told = Callable[[Outcome, bool], None]
+"""Hears what came, and whether the request may be sent again."""
 
 
 class Asked:
@@ -24,13 +23,13 @@ class Asked:
         self,
         pool: Pool,
         connection: Connection,
-        told: Callable[[Outcome, bool], None],
+        told: Told,
         *,
         replayable: bool,
     ) -> None:
         self._pool = pool
         self._connection = connection
-        self._told: Callable[[Outcome, bool], None] | None = told
+        self._told: Told | None = told
         self._replayable = replayable
 
     def land(self, outcome: Outcome) -> None:

@@ -4,9 +4,9 @@ from typing import TypeVar
 
 import httpx
 
-from clients.asked import Asked
+from clients.asked import Asked, Told
 from clients.call import Call
-from clients.channel import Channel, Told
+from clients.channel import Channel
 from clients.deadline import remaining
 from clients.decoding import NotDecodable, decode
 from clients.errors import UpstreamError, UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable

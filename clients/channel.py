@@ -1,19 +1,15 @@
 """The way from a typed client's request to a reply, over any of httpx's transports."""
 
 import asyncio
-from collections.abc import Callable
 from typing import NamedTuple, cast
 
 import httpx
 
 from clients.address import Address
-from clients.asked import Asked, Outcome
+from clients.asked import Asked, Told
 from clients.call import Call
 from clients.reply import Reply
 from clients.response_parser import noted
-
-Told = Callable[[Outcome, bool], None]
-"""Hears what came, and whether the request may be sent again."""
 
 
 class Bounds(NamedTuple):

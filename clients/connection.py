@@ -20,8 +20,11 @@ HIGH_WATER = 65_536
 Bound = Callable[[Head], int]
 """How many bytes of the body behind a head are wanted."""
 
-Landed = Callable[[Reply | httpx.TransportError], None]
-"""Told once what came: the response, or what went wrong before its head had come."""
+Outcome = Reply | httpx.TransportError
+"""What came: the response, or what went wrong before its head had come."""
+
+Landed = Callable[[Outcome], None]
+"""Told once of the outcome."""
 
 
 class Connection(asyncio.Protocol):
@@ -203,7 +206,7 @@ class Connection(asyncio.Protocol):
             cut = None if parser.complete else error
             self._land(Reply(head.status, head.noted, self.take(), cut))
 
-    def _land(self, outcome: Reply | httpx.TransportError) -> None:
+    def _land(self, outcome: Outcome) -> None:
         landed, self._asked, self._due = self._asked, None, None
         if landed is not None:
             landed(outcome)

@@ -4,9 +4,10 @@ import warnings
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeVar
 
-from clients.asked import Asked, Outcome
+from clients.asked import Asked
 from clients.call import Call
 from clients.caller import FAILURES, Caller
+from clients.connection import Outcome
 from clients.reply import Reply
 
 T_co = TypeVar("T_co", covariant=True)

@@ -6,10 +6,10 @@ from functools import partial
 import httpx
 
 from clients.address import Address
-from clients.asked import Asked, Outcome
+from clients.asked import Asked, Told
 from clients.call import Call
-from clients.channel import Bounds, Channel, Told
-from clients.connection import Connection
+from clients.channel import Bounds, Channel
+from clients.connection import Connection, Outcome
 from clients.message import IDEMPOTENT
 from clients.pool import Pool
 from clients.reply import Reply
@@ -47,14 +47,14 @@ class PooledChannel(Channel):
         idle = None if fresh else pool.idle()
         connection = idle or await self._acquired(pool, ends_at, fresh=fresh)
         while True:
+            answer: asyncio.Future[Reply] = pool.loop.create_future()
             try:
-                answer: asyncio.Future[Reply] = pool.loop.create_future()
                 connection.ask(data, bodiless, ends_at, self._bound, partial(_settle, answer))
                 reply = await answer
             except BaseException as error:
                 again = may_send_again(connection, error, replayable=call.method in IDEMPOTENT)
                 pool.release(connection)
-                del connection  # which holds the error, and what has come of the answer
+                del connection, answer  # which hold the error, and what has come of the answer
                 if not again:
                     raise
             else:
