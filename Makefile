@@ -57,4 +57,4 @@ lock: ## Resolve the newest stable versions into the lock files
 	@rm -rf $(VENV)-lock
 
 clean: ## Remove .venv and every cache
-	@rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .bench_cache
+	@rm -rf $(VENV) $(VENV)-* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .bench_cache .fuzz_findings

@@ -7,6 +7,7 @@ import httpx
 import pytest
 import respx
 
+from clients.catalog import Catalog
 from clients.deadline import deadline
 from clients.errors import (
     UpstreamError,
@@ -16,8 +17,11 @@ from clients.errors import (
     UpstreamUnavailable,
 )
 from clients.forwarded import forwarding
+from clients.notifications import Notifications
 from clients.orders import Orders
+from clients.recommendations import Recommendations
 from clients.service import NoContent, ServiceClient, service_clients
+from clients.users import Users
 from tests.clients.routed import routed_on_a_socket
 from tests.clients.shop import Item, Shop
 
@@ -327,11 +331,13 @@ def test_an_address_is_only_an_address(url: str) -> None:
 
 
 def test_every_client_is_known_by_its_name() -> None:
-    assert service_clients()["orders"] is Orders
+    known = service_clients()
+    ours: list[type[ServiceClient]] = [Users, Orders, Notifications, Recommendations, Catalog]
+    assert [client.name for client in ours] == [
+        "users", "orders", "notifications", "recommendations", "catalog"
+    ]  # fmt: skip
+    assert all(known[client.name] is client for client in ours)
     assert Shop.name == "orders"
-    assert {"users", "orders", "notifications", "recommendations", "catalog"} <= set(
-        service_clients()
-    )
 
 
 @pytest.mark.parametrize("name", [None, "", "Orders", "or-ders", "1st", "orders"])

@@ -45,6 +45,13 @@ def _input(data: bytes) -> tuple[list[int], bool, bytes]:
     return [8 * place for place in head[1:]], head[:1] == b"H", answer
 
 
+def _findings() -> Path:
+    """Where an input that breaks something is kept; libFuzzer prints its name."""
+    folder = Path(".fuzz_findings")
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def main(kind: str, seconds: int) -> None:
     """Fuzz one of the two for so many seconds."""
     with TemporaryDirectory() as folder:
@@ -56,7 +63,7 @@ def main(kind: str, seconds: int) -> None:
                 (corpus / f"{number}{method.decode()}").write_bytes(start + seed)
         words.write_text("".join(f'"{word}"\n' for word in WORDS))
         options = [f"-max_total_time={seconds}", "-max_len=4096", f"-dict={words}"]
-        options += [f"-artifact_prefix={folder}/", "-print_final_stats=1"]
+        options += [f"-artifact_prefix={_findings()}/", "-print_final_stats=1"]
         target = parser if kind == "parser" else exchanges()
         atheris.Setup([sys.argv[0], *options, str(corpus)], target)
         atheris.Fuzz()
