@@ -4,7 +4,6 @@ from typing import TypeVar
 
 import httpx
 
-from clients.asked import Asked, Told
 from clients.call import Call
 from clients.channel import Channel
 from clients.deadline import remaining
@@ -22,8 +21,8 @@ class Caller:
     """`service` is what errors call it; `timeout` is in seconds, for a call that says none."""
 
     def __init__(self, service: str, channel: Channel, timeout: float, max_body_bytes: int) -> None:
+        self.channel = channel
         self._service = service
-        self._channel = channel
         self._timeout = timeout
         self._max_body_bytes = max_body_bytes
 
@@ -38,17 +37,9 @@ class Caller:
         if not seconds:
             raise UpstreamTimeout(self._service, call.operation, "no time was left")
         try:
-            return self.value(call, await self._channel.fetch(call, seconds, fresh=fresh), into)
+            return self.value(call, await self.channel.fetch(call, seconds, fresh=fresh), into)
         except FAILURES as exc:
             raise self.failure(call, exc, seconds) from exc
-
-    def begin(self, call: Call, seconds: float, told: Told) -> Asked | None:
-        """Send the request, if that needs no wait, and tell what came, within so many seconds.
-
-        Raises:
-            ValueError: the call cannot be written as a request.
-        """
-        return self._channel.begin(call, seconds, told) if seconds else None
 
     def seconds(self, call: Call, left: float | None) -> float:
         """How long a call may take where so many seconds are left."""

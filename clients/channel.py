@@ -6,8 +6,8 @@ from typing import NamedTuple, cast
 import httpx
 
 from clients.address import Address
-from clients.asked import Asked, Told
 from clients.call import Call
+from clients.connection import Connection, Landed
 from clients.reply import Reply
 from clients.response_parser import noted
 
@@ -29,10 +29,11 @@ class Channel:
         self._address = address
         self._bounds = bounds
 
-    def begin(self, call: Call, seconds: float, told: Told) -> Asked | None:
-        """Send a request, if that needs no wait, and tell what came, within so many seconds.
+    def begin(self, call: Call, ends_at: float, landed: Landed) -> Connection | None:
+        """Send a request, if that needs no wait, and tell what came, by then on the loop's clock.
 
-        None says that nothing was sent: it is for `fetch` to do.
+        What comes back is to be abandoned if nobody wants the answer any longer. None says that
+        nothing was sent: it is for `fetch` to do.
 
         Raises:
             ValueError: the call cannot be written as a request.

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import cast
+from typing import Protocol, cast
 
 import httpx
 
@@ -17,24 +17,31 @@ from clients.waits import GRACE_SECONDS, Waits, expire
 
 HIGH_WATER = 65_536
 
-Bound = Callable[[Head], int]
-"""How many bytes of the body behind a head are wanted."""
-
 Outcome = Reply | httpx.TransportError
 """What came: the response, or what went wrong before its head had come."""
 
-Landed = Callable[[Outcome], None]
-"""Told once of the outcome."""
+Landed = Callable[[Outcome, bool], None]
+"""Hears once of the outcome, and whether the connection was stale."""
+
+
+class Home(Protocol):
+    """Where a connection belongs."""
+
+    def release(self, connection: "Connection") -> None:
+        """Take it back from who had it."""
+
+    def lost(self, connection: "Connection") -> None:
+        """Hear, once, that its socket is gone."""
 
 
 class Connection(asyncio.Protocol):
     """A socket and the exchange going on over it; its errors are httpx's own.
 
-    `on_closed` is called once, when the socket is gone, and `closed` is done then.
+    `closed` is done when the socket is gone.
     """
 
-    def __init__(self, on_closed: Callable[["Connection"], None], outbox: Outbox) -> None:
-        self._on_closed = on_closed
+    def __init__(self, home: Home, outbox: Outbox) -> None:
+        self._home = home
         self._outbox = outbox
         self._loop = asyncio.get_running_loop()
         self.closed: asyncio.Future[None] = self._loop.create_future()
@@ -45,7 +52,7 @@ class Connection(asyncio.Protocol):
         self._asked: Landed | None = None
         # The same, from when the request has left until the first byte of its answer.
         self._due: Landed | None = None
-        self._bound: Bound | None = None
+        self._most = 0
         self._alarm = Alarm(self._loop, self._expire)
         self._exchanges = 0
         self._answered = self._glanced = False
@@ -64,14 +71,13 @@ class Connection(asyncio.Protocol):
     @property
     def reusable(self) -> bool:
         """Both messages went over it whole, nothing else did, and it stays open."""
-        return (
-            (self._glanced or (self.complete and self._parser.keeps_alive))
-            and self._reading
-            and not self._unsent
-            and self._error is None
-            and self._transport.get_write_buffer_size() == 0
-            and not self._transport.is_closing()
-        )
+        transport = self._transport
+        if self._error is not None or transport.is_closing() or transport.get_write_buffer_size():
+            return False
+        if self._glanced:
+            return True
+        is_whole = self.complete and self._reading and not self._unsent
+        return is_whole and self._parser.keeps_alive
 
     @property
     def stale(self) -> bool:
@@ -84,7 +90,7 @@ class Connection(asyncio.Protocol):
         Raises:
             httpx.TransportError: what went wrong; the connection is then of no more use.
         """
-        self._begin(bodiless=message.bodiless)
+        self._begin(message.bodiless, None)
         self._parser.begin(bodiless=message.bodiless)
         if isinstance(message.body, bytes):
             self._transport.write(message.head + message.body)
@@ -96,22 +102,25 @@ class Connection(asyncio.Protocol):
             await self._wait(waits.read, httpx.ReadTimeout)
         return self._parser.head
 
-    def ask(
-        self, data: bytes, bodiless: bool, ends_at: float, bound: Bound, landed: Landed
-    ) -> None:
-        """Send a whole request, and tell `landed` later when all of its response is there.
+    def ask(self, data: bytes, bodiless: bool, ends_at: float, most: int, landed: Landed) -> None:
+        """Send a whole request, go home when all of its response is there, and tell `landed` then.
 
-        That is its end, what cut it off, or more of its body than `bound` says of its head, but
-        no later than `ends_at` on the loop's clock.
+        That is its end, what cut it off, or more of a body than `most` bytes, but no later than
+        `ends_at` on the loop's clock.
 
         Raises:
             httpx.TransportError: the connection has ended.
         """
-        self._begin(bodiless=bodiless)
-        self._bound = bound
+        self._begin(bodiless, landed)
+        self._most = most
         self._alarm.set(ends_at)
-        self._asked = landed
         self._outbox.put(self._write, data)
+
+    def abandon(self) -> None:
+        """Go home, since nobody wants what was asked any longer."""
+        if self._asked is not None:
+            self._asked = self._due = None
+            self._home.release(self)
 
     async def receive(self, read_timeout: float | None) -> bytes | None:
         """What has come of the body, waiting for some if need be; None at its end.
@@ -141,11 +150,11 @@ class Connection(asyncio.Protocol):
             self._error = httpx.ReadError("closed on this side")
         self._transport.abort()
 
-    def _begin(self, *, bodiless: bool) -> None:
+    def _begin(self, bodiless: bool, landed: Landed | None) -> None:
         self._exchanges += 1
         self._answered = self._glanced = False
         self._bodiless = bodiless
-        self._asked = None
+        self._asked = landed
         if self._error is not None:
             raise self._error
 
@@ -195,21 +204,25 @@ class Connection(asyncio.Protocol):
     def _reply_in_parts(self) -> None:
         """Tell who asked, once what has come of the response is as much as is wanted."""
         parser, error = self._parser, self._error
-        if self._bound is None:
-            return
         # Until the first byte has come, what the parser holds is the answer before.
         head = parser.head if self._answered else None
         if head is None:
             if error is not None:
                 self._land(error)
-        elif parser.complete or error is not None or parser.buffered > self._bound(head):
+        elif parser.complete or error is not None or parser.buffered > self._wanted(head):
             cut = None if parser.complete else error
             self._land(Reply(head.status, head.noted, self.take(), cut))
 
+    def _wanted(self, head: Head) -> int:
+        return Reply(head.status, head.noted).wanted(self._most)
+
     def _land(self, outcome: Outcome) -> None:
-        landed, self._asked, self._due = self._asked, None, None
+        landed = self._asked
+        self._asked = self._due = None
         if landed is not None:
-            landed(outcome)
+            stale = self.stale  # at home it may be closed, and seem so
+            self._home.release(self)
+            landed(outcome, stale)
 
     def _expire(self) -> None:
         """Give up, but for what the loop may have had no time to read (see `waits.expire`)."""
@@ -238,7 +251,8 @@ class Connection(asyncio.Protocol):
         elif not self._bodiless and (reply := glance(data)):
             self._answered = self._glanced = True
             self._asked = None
-            due(reply)
+            self._home.release(self)
+            due(reply, False)
         else:
             self._parser.begin(bodiless=self._bodiless)
             self._feed(data)
@@ -282,7 +296,7 @@ class Connection(asyncio.Protocol):
         self._alarm.stop()
         if not self.closed.done():
             self.closed.set_result(None)
-        self._on_closed(self)
+        self._home.lost(self)
 
     def pause_writing(self) -> None:
         self._writable = False

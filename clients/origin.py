@@ -2,13 +2,12 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple, Self
 
 import httpx
 
-from clients.connection import Connection
+from clients.connection import Connection, Home
 from clients.outbox import Outbox
 
 _PORTS = {"http": 80, "https": 443}
@@ -34,7 +33,7 @@ class Origin(NamedTuple):
 
     async def connect(
         self,
-        on_closed: Callable[[Connection], None],
+        home: Home,
         outbox: Outbox,
         seconds: float | None,
         *,
@@ -51,7 +50,7 @@ class Origin(NamedTuple):
             async with asyncio.timeout(seconds):
                 context = await self._context(tls)
                 _, connection = await loop.create_connection(
-                    lambda: Connection(on_closed, outbox), self.host, self.port, ssl=context
+                    lambda: Connection(home, outbox), self.host, self.port, ssl=context
                 )
         except TimeoutError as exc:
             raise httpx.ConnectTimeout("not connected in time") from exc

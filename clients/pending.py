@@ -4,10 +4,10 @@ import warnings
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeVar
 
-from clients.asked import Asked
 from clients.call import Call
 from clients.caller import FAILURES, Caller
-from clients.connection import Outcome
+from clients.connection import Connection, Outcome
+from clients.message import IDEMPOTENT
 from clients.reply import Reply
 
 T_co = TypeVar("T_co", covariant=True)
@@ -21,7 +21,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
     """
 
     __slots__ = (
-        "_asked", "_call", "_caller", "_into", "_is_used", "_landed", "_making", "_outcome",
+        "_call", "_caller", "_connection", "_into", "_is_used", "_landed", "_making", "_outcome",
         "_seconds", "must_be_awaited",
     )  # fmt: skip
 
@@ -37,28 +37,34 @@ class PendingCall(Coroutine[Any, Any, T_co]):
             told = f"the call {self._call.operation} was never awaited"
             warnings.warn(told, RuntimeWarning, stacklevel=2, source=self)
 
-    def begin(self, seconds: float, landed: Callable[[], None]) -> bool:
+    def begin(
+        self, now: float, seconds: float, landed: Callable[["PendingCall[Any]"], None]
+    ) -> bool:
         """Send the request, if that needs no wait; `landed` is told when there is a result.
 
-        That is within so many seconds. False says that nothing was sent, and the call is to be
-        awaited. So it is if it `must_be_awaited` when it has landed: the connection turned out to
-        be closed, and a fresh one is needed to send the request again.
+        That is within so many seconds from `now` on the loop's clock. False says that nothing was
+        sent, and the call is to be awaited. So it is if it `must_be_awaited` when it has landed:
+        the connection turned out to be closed, and a fresh one is needed to send the request again.
 
         Raises:
             ValueError: the call cannot be written as a request.
         """
         self._is_used = True
-        self._landed: Callable[[], None] | None = landed
-        self._seconds = self._caller.seconds(self._call, seconds)
-        self._asked: Asked | None = self._caller.begin(self._call, self._seconds, self._land)
-        return self._asked is not None
+        caller, call = self._caller, self._call
+        self._landed = landed
+        self._seconds = seconds = caller.seconds(call, seconds)
+        self._connection: Connection | None = (
+            caller.channel.begin(call, now + seconds, self._land) if seconds else None
+        )
+        return self._connection is not None
 
-    def _land(self, outcome: Outcome, must_be_awaited: bool) -> None:
-        self._asked, self._outcome, self.must_be_awaited = None, outcome, must_be_awaited
+    def _land(self, outcome: Outcome, stale: bool) -> None:
+        landed = self._landed
         # Not kept: it may hold who holds this, and what refers to itself stays for the collector.
-        landed, self._landed = self._landed, None
-        if landed is not None:
-            landed()
+        del self._landed
+        self._connection, self._outcome = None, outcome
+        self.must_be_awaited = stale and self._call.method in IDEMPOTENT
+        landed(self)
 
     @property
     def size(self) -> int:
@@ -82,9 +88,10 @@ class PendingCall(Coroutine[Any, Any, T_co]):
 
     def abandon(self) -> None:
         """Let go of what has begun and not landed."""
-        asked, self._asked, self._landed = self._asked, None, None
-        if asked is not None:
-            asked.abandon()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            del self._landed
+            connection.abandon()
 
     # What follows is a coroutine's.
 

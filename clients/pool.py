@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
-from clients.connection import Connection
+from clients.connection import Connection, Home
 from clients.outbox import Outbox
 from clients.waits import OpeningWaits, expire
 
-Connect = Callable[[Callable[[Connection], None], Outbox, float | None], Awaitable[Connection]]
+Connect = Callable[[Home, Outbox, float | None], Awaitable[Connection]]
 
 _CLOSED = "the transport is closed"
 
@@ -30,7 +30,7 @@ class Pool:
         self._idle_seconds = idle_seconds
         self._permits = 0
         self._all: set[Connection] = set()
-        self._idle: OrderedDict[Connection, float] = OrderedDict()
+        self._idle: dict[Connection, float] = {}
         self._line: OrderedDict[asyncio.Future[Connection | None], None] = OrderedDict()
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
@@ -69,6 +69,12 @@ class Pool:
             self._pass_on(None)
         else:
             self._pass_on(connection)
+
+    def lost(self, connection: Connection) -> None:
+        """A connection is gone; if nobody was using it, so is its place."""
+        self._all.discard(connection)
+        if self._idle.pop(connection, None) is not None:
+            self._permits -= 1
 
     async def aclose(self) -> None:
         """Close every connection at once; whoever waits or reads gets an error."""
@@ -114,7 +120,7 @@ class Pool:
 
     async def _open(self, seconds: float | None) -> Connection:
         try:
-            connection = await self._connect(self._lost, self._outbox, seconds)
+            connection = await self._connect(self, self._outbox, seconds)
         except BaseException:
             self._pass_on(None)
             raise
@@ -140,12 +146,6 @@ class Pool:
         if self._sweep is None:
             self._sweep_at(now + self._idle_seconds)
 
-    def _lost(self, connection: Connection) -> None:
-        """A connection is gone; if nobody was using it, so is its place."""
-        self._all.discard(connection)
-        if self._idle.pop(connection, None) is not None:
-            self._permits -= 1
-
     def _sweep_at(self, when: float) -> None:
         self._sweep = self.loop.call_at(when, self._expire_idle)
 
@@ -158,6 +158,6 @@ class Pool:
             if due > now:
                 self._sweep_at(due)
                 return
-            self._idle.popitem(last=False)
+            del self._idle[connection]
             self._permits -= 1
             connection.abort()

@@ -6,15 +6,12 @@ from functools import partial
 import httpx
 
 from clients.address import Address
-from clients.asked import Asked, Told
 from clients.call import Call
 from clients.channel import Bounds, Channel
-from clients.connection import Connection, Outcome
+from clients.connection import Connection, Landed, Outcome
 from clients.message import IDEMPOTENT
 from clients.pool import Pool
 from clients.reply import Reply
-from clients.resending import may_send_again
-from clients.response_parser import Head
 from clients.transport import Transport
 from clients.waits import Until
 
@@ -24,42 +21,43 @@ class PooledChannel(Channel):
 
     def __init__(self, transport: Transport, address: Address, bounds: Bounds) -> None:
         super().__init__(transport, address, bounds)
-        self._pool = transport.pool
+        self._pool_of = transport.pool
+        # The one used last: the transport may make another, but keeps none with connections out.
+        self._pool: Pool | None = None
+        self._most = bounds.max_body_bytes
         self._middle = f" HTTP/1.1\r\nHost: {address.host}\r\n"
 
-    def begin(self, call: Call, seconds: float, told: Told) -> Asked | None:
+    def begin(self, call: Call, ends_at: float, landed: Landed) -> Connection | None:
         """Send a request, if there is an idle connection."""
-        data, method = self._data(call), call.method
-        pool = self._pool(self._address.origin)
-        connection = pool.idle()
-        if connection is None:
-            return None
-        asked = Asked(pool, connection, told, replayable=method in IDEMPOTENT)
-        ends_at = pool.loop.time() + seconds
-        connection.ask(data, method == "HEAD", ends_at, self._bound, asked.land)
-        return asked
+        data = self._data(call)
+        connection = None if self._pool is None else self._pool.idle()
+        if connection is not None:
+            connection.ask(data, call.method == "HEAD", ends_at, self._most, landed)
+        return connection
 
     async def fetch(self, call: Call, seconds: float, *, fresh: bool) -> Reply:
         """Send a request and read its answer, all of it within so many seconds."""
         data, bodiless = self._data(call), call.method == "HEAD"
-        pool = self._pool(self._address.origin)
+        pool = self._pool = self._pool_of(self._address.origin)
         ends_at = pool.loop.time() + seconds
         idle = None if fresh else pool.idle()
         connection = idle or await self._acquired(pool, ends_at, fresh=fresh)
         while True:
-            answer: asyncio.Future[Reply] = pool.loop.create_future()
+            answer: asyncio.Future[tuple[Outcome, bool]] = pool.loop.create_future()
             try:
-                connection.ask(data, bodiless, ends_at, self._bound, partial(_settle, answer))
-                reply = await answer
-            except BaseException as error:
-                again = may_send_again(connection, error, replayable=call.method in IDEMPOTENT)
-                pool.release(connection)
-                del connection, answer  # which hold the error, and what has come of the answer
-                if not again:
-                    raise
-            else:
-                pool.release(connection)
-                return reply
+                connection.ask(data, bodiless, ends_at, self._most, partial(_settle, answer))
+                outcome, stale = await answer
+            except BaseException:
+                connection.abandon()
+                raise
+            if isinstance(outcome, Reply):
+                return outcome
+            # Sent once more at most: a fresh connection is never stale.
+            if not (stale and call.method in IDEMPOTENT):
+                try:
+                    raise outcome
+                finally:
+                    del connection, answer, outcome  # which its trace would hold, and they it
             connection = await self._acquired(pool, ends_at, fresh=True)
 
     async def _acquired(self, pool: Pool, ends_at: float, *, fresh: bool) -> Connection:
@@ -71,18 +69,11 @@ class PooledChannel(Channel):
         head = f"{call.method} {self._address.path}{target}{self._middle}{lines}\r\n"
         return head.encode("ascii") + body
 
-    def _bound(self, head: Head) -> int:
-        return Reply(head.status, head.noted).wanted(self._bounds.max_body_bytes)
 
-
-def _settle(answer: asyncio.Future[Reply], outcome: Outcome) -> None:
+def _settle(answer: asyncio.Future[tuple[Outcome, bool]], outcome: Outcome, stale: bool) -> None:
     """Wake who waits, if anybody still does."""
-    if answer.done():
-        return
-    if isinstance(outcome, Reply):
-        answer.set_result(outcome)
-    else:
-        answer.set_exception(outcome)
+    if not answer.done():
+        answer.set_result((outcome, stale))
 
 
 def channel_over(transport: httpx.AsyncBaseTransport, address: Address, bounds: Bounds) -> Channel:

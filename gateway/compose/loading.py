@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextvars import copy_context
-from functools import partial
 from time import perf_counter
 from typing import Any
 
 from clients.deadline import deadline, remaining
 from clients.errors import UpstreamTimeout
 from clients.pending import PendingCall
+from gateway.compose.clock import Clock
 from gateway.compose.part import BoundPart
 
 Inputs = Mapping[str, Any]
@@ -34,7 +34,6 @@ class Loading:
     """
 
     def __init__(self, parts: Sequence[BoundPart], inputs: Inputs) -> None:
-        self._parts = parts
         self._inputs = inputs
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] = self._loop.create_future()
@@ -43,23 +42,24 @@ class Loading:
         self.failures: dict[str, Exception] = {}
         self.seconds: dict[str, float] = {}
         self._begun = perf_counter()
-        self._calls: dict[int, PendingCall[Any]] = {}
+        self._calls: dict[PendingCall[Any], BoundPart] = {}
         self._landed: list[tuple[BoundPart, PendingCall[Any]]] = []
-        self._expired: set[int] = set()
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks: dict[BoundPart, asyncio.Task[None]] = {}
+        self._expired: set[BoundPart] = set()
         self._timers: dict[float, asyncio.Handle] = {}
         self._context = copy_context()  # answers land outside of it
 
-    async def run(self, clocks: Mapping[float, Sequence[int]]) -> None:
-        """Run the parts together; `clocks` has those for each time-out, in seconds.
+    async def run(self, clocks: Sequence[Clock]) -> None:
+        """Run the parts together, each within the time of its clock.
 
         Raises:
             UpstreamError, Exception: what a required part raised; the others are cancelled.
         """
         try:
-            for seconds, indices in clocks.items():
-                self._start(seconds, indices)
-            if self._parts:
+            now, left = self._loop.time(), remaining()
+            for clock in clocks:
+                self._start(clock, now, left)
+            if clocks:
                 await self._ended
             for part, call in self._landed:
                 self._read(part, call)
@@ -72,41 +72,44 @@ class Loading:
             self._tasks.clear()
             del self._ended
 
-    def _start(self, seconds: float, indices: Sequence[int]) -> None:
-        """Start the parts that have so many seconds, and a clock for those that may ignore them."""
-        slow = []
-        with deadline(seconds, self._loop.time):
-            left = remaining() or 0.0
-            for index in indices:
-                if self._parts[index].is_one_call:
-                    self._begin(index, left)
-                else:
-                    self._await(index, None)
-                    slow.append(index)
-        if slow:
-            later = self._loop.call_later(seconds, self._expire, seconds, slow, ROUNDS)
+    def _start(self, clock: Clock, now: float, left: float | None) -> None:
+        """Start the parts of a clock, of all whose time so much is left."""
+        seconds = clock.seconds
+        within = seconds if left is None or left > seconds else left
+        unsent = []
+        for part in clock.calls:
+            call = self._begin(part, now, within)
+            if call is not None:
+                unsent.append((part, call))
+        if unsent or clock.coroutines:
+            with deadline(seconds, self._loop.time):
+                for part in clock.coroutines:
+                    self._await(part, None)
+                for part, call in unsent:
+                    self._await(part, call)
+        if clock.coroutines:  # which may ignore the deadline
+            later = self._loop.call_later(seconds, self._expire, clock, ROUNDS)
             self._timers[seconds] = later
 
-    def _begin(self, index: int, seconds: float) -> None:
-        """Send the request of a part that is one call, or have a task wait until that can be."""
-        part = self._parts[index]
+    def _begin(self, part: BoundPart, now: float, seconds: float) -> PendingCall[Any] | None:
+        """Send the request of a part that is one call; what cannot be sent yet comes back."""
         try:
             call: PendingCall[Any] = part.called(self._inputs)  # type: ignore[assignment]
-            self._calls[index] = call
-            has_begun = call.begin(seconds, partial(self._land, index))
+            has_begun = call.begin(now, seconds, self._land)
         except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
-            self._calls.pop(index, None)
             self._miss(part, error)
             self._end(part)
-            return
+            return None
         if not has_begun:
-            self._await(index, self._calls.pop(index))
+            return call
+        self._calls[call] = part
+        return None
 
-    def _land(self, index: int) -> None:
+    def _land(self, call: PendingCall[Any]) -> None:
         """The answer to a call is there, or there will be none."""
-        call, part = self._calls.pop(index), self._parts[index]
+        part = self._calls.pop(call)
         if call.must_be_awaited:
-            self._context.run(self._await_again, index, call)
+            self._context.run(self._await_again, part, call)
             return
         if part.required or call.size > SMALL_BYTES:
             self._read(part, call)
@@ -114,16 +117,15 @@ class Loading:
             self._landed.append((part, call))
         self._end(part)
 
-    def _await(self, index: int, call: PendingCall[Any] | None) -> None:
+    def _await(self, part: BoundPart, call: PendingCall[Any] | None) -> None:
         """Have a task run a part."""
-        name = self._parts[index].name
-        self._tasks[index] = self._loop.create_task(self._load(index, call), name=name)
+        self._tasks[part] = self._loop.create_task(self._load(part, call), name=part.name)
 
-    def _await_again(self, index: int, call: PendingCall[Any]) -> None:
+    def _await_again(self, part: BoundPart, call: PendingCall[Any]) -> None:
         """Have a task send a request once more, in the time that its part has left."""
-        left = self._parts[index].timeout - (perf_counter() - self._begun)
+        left = part.timeout - (perf_counter() - self._begun)
         with deadline(left, self._loop.time):
-            self._await(index, call)
+            self._await(part, call)
 
     def _read(self, part: BoundPart, call: PendingCall[Any]) -> None:
         try:
@@ -131,13 +133,12 @@ class Loading:
         except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
             self._miss(part, error)
 
-    async def _load(self, index: int, call: PendingCall[Any] | None) -> None:
+    async def _load(self, part: BoundPart, call: PendingCall[Any] | None) -> None:
         """Run one part to its end; only a required part that fails ends the whole."""
-        part = self._parts[index]
         try:
             self.values[part.name] = await (call or part.called(self._inputs))
         except asyncio.CancelledError:
-            timeout = self._timeout(index)
+            timeout = self._timeout(part)
             if timeout is None:
                 self._fail(asyncio.CancelledError())
                 raise
@@ -160,31 +161,30 @@ class Loading:
         else:
             self.failures[part.name] = failure
 
-    def _timeout(self, index: int) -> UpstreamTimeout | None:
+    def _timeout(self, part: BoundPart) -> UpstreamTimeout | None:
         """What a part that was cancelled failed of, if it was by its own clock alone."""
-        if index not in self._expired or self._tasks[index].uncancel():
+        if part not in self._expired or self._tasks[part].uncancel():
             return None
-        part = self._parts[index]
         return UpstreamTimeout(part.service, part.name, f"over {part.timeout} s")
 
     def _fail(self, failure: BaseException) -> None:
         if not self._ended.done():
             self._ended.set_exception(failure)
 
-    def _expire(self, seconds: float, indices: Sequence[int], rounds: int) -> None:
+    def _expire(self, clock: Clock, rounds: int) -> None:
         """Cancel the parts that are out of time, once what has arrived had its chance."""
         if rounds:
-            soon = self._loop.call_soon(self._expire, seconds, indices, rounds - 1)
-            self._timers[seconds] = soon
+            soon = self._loop.call_soon(self._expire, clock, rounds - 1)
+            self._timers[clock.seconds] = soon
             return
-        for index in indices:
-            if self._parts[index].name not in self.seconds:
-                self._expired.add(index)
-                self._tasks[index].cancel()
+        for part in clock.coroutines:
+            if part.name not in self.seconds:
+                self._expired.add(part)
+                self._tasks[part].cancel()
 
     async def _stop(self) -> None:
         """Cancel what still runs, and wait for its end."""
-        for call in self._calls.values():
+        for call in self._calls:
             call.abandon()
         self._calls.clear()
         running = [task for task in self._tasks.values() if not task.done()]

@@ -4,13 +4,13 @@ A field without a default must load, or the request fails with that service's er
 default falls back to it, and `degraded` says so.
 """
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
 from clients.errors import Reason as UpstreamReason
+from gateway.compose.clock import Clock, clocks_of
 from gateway.compose.part import BoundPart, Part
 
 DEFAULT_BUDGET = 2.0
@@ -40,8 +40,7 @@ class Composite(BaseModel):
 
     parts: ClassVar[tuple[BoundPart, ...]] = ()
     budget: ClassVar[float] = DEFAULT_BUDGET
-    clocks: ClassVar[Mapping[float, Sequence[int]]] = {}
-    """Which parts, by their place in `parts`, have how many seconds."""
+    clocks: ClassVar[tuple[Clock, ...]] = ()
 
     if TYPE_CHECKING:
         degraded: list[Degraded] = []
@@ -67,14 +66,7 @@ class Composite(BaseModel):
             for name, field in cls.model_fields.items()
             if name != "degraded"
         )
-        cls.clocks = _clocks(cls.parts)
-
-
-def _clocks(parts: Sequence[BoundPart]) -> dict[float, list[int]]:
-    clocks: dict[float, list[int]] = {}
-    for index, part in enumerate(parts):
-        clocks.setdefault(part.timeout, []).append(index)
-    return clocks
+        cls.clocks = clocks_of(cls.parts)
 
 
 def _declared(place: str, field: FieldInfo) -> Part:

@@ -25,7 +25,7 @@ class Part:
     timeout: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BoundPart:
     """A part in its place in a composite; all of it is settled when the class is made."""
 

@@ -1,0 +1,29 @@
+"""Which parts of a composite have how much time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.compose.part import BoundPart
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The parts that have so many seconds: those that are one call, and those that are more."""
+
+    seconds: float
+    calls: tuple[BoundPart, ...]
+    coroutines: tuple[BoundPart, ...]
+
+
+def clocks_of(parts: Sequence[BoundPart]) -> tuple[Clock, ...]:
+    """One clock for each time-out."""
+    return tuple(
+        Clock(
+            seconds,
+            calls=tuple(part for part in parts if part.timeout == seconds and part.is_one_call),
+            coroutines=tuple(
+                part for part in parts if part.timeout == seconds and not part.is_one_call
+            ),
+        )
+        for seconds in dict.fromkeys(part.timeout for part in parts)
+    )
