@@ -13,8 +13,10 @@ _QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])
 _FIELD = re.compile(b"(" + _TOKEN + b"):(" + _TEXT + b")")
 _NOT_IN_TRAILERS = (b"connection", b"content-length", b"transfer-encoding")
 _LENGTH = re.compile(rb"[0-9]+")
-# An extension may lack its name, if it has a value: nobody looks at either.
-_EXTENSION = b";(?:" + _TOKEN + b"|(?==))(?:=(?:" + _TOKEN + b"|" + _QUOTED + b"))?"
+# An extension may lack its name or its value, and a quotation follow a word, as nobody looks at
+# any of them; but something has to follow the last semicolon.
+_VALUE = b"(?:" + _TOKEN + b")?(?:" + _QUOTED + b")?"
+_EXTENSION = rb";(?!\Z)(?:" + _TOKEN + b")?(?:=" + _VALUE + b")?"
 _CHUNK = re.compile(rb"([0-9A-Fa-f]+)(?:" + _EXTENSION + b")*")
 
 

@@ -39,6 +39,8 @@ WORDS = (
     r"0\x0d\x0a\x0d\x0a",
     r"5\x0d\x0ahello\x0d\x0a",
     r";a=\"b\"",
+    ";a=",
+    r"b\";\"",
     "ffffffffffffffff",
     "18446744073709551616",
 )

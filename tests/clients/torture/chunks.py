@@ -42,8 +42,12 @@ CHUNKS: tuple[Case, ...] = (
     case("a tab after a size", _size(b"5\t"), REFUSED, whole(), _GRAMMAR),
     case("white space before a size", _size(b" 5"), REFUSED),
     case("an extension without a name", _size(b"5;"), REFUSED, whole(), _GRAMMAR),
-    # The grammar has none such, but every reader sees the same size, and skips the rest.
+    # The grammar has none of these, but every reader sees the same size, and skips the rest.
     case("an extension with a value and no name", _size(b"5;=b"), whole()),
+    case("an extension with a name and no value", _size(b"5;a="), whole()),
+    case("an extension that is nothing but a sign", _size(b"5;="), whole()),
+    case("an extension that is not there", _size(b"5;;a"), whole()),
+    case("an extension that is a word and a quotation", _size(b'5;a=b";"'), whole()),
     case("an extension with an open quote", _size(b'5;a="b'), REFUSED, whole(), _GRAMMAR),
     case("a bare LF in an extension", _size(b"5;a\nb"), REFUSED),
     case("a bare CR in an extension", _size(b"5;a\rb"), REFUSED, whole(), _GRAMMAR),
