@@ -8,9 +8,10 @@ from pydantic_core import CoreSchema
 
 from clients.failing_fast import failing_fast
 
-_DATE = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-_CLOCK = r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,9})?"
-_OFFSET = r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)"
+# With [0-9], since to pydantic's patterns \d is a digit of any script.
+_DATE = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)([.][0-9]{1,9})?"
+_OFFSET = "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 
 # Kept as text: read into a datetime it would not leave as it came (".120Z" becomes ".120000Z").
 Timestamp = Annotated[

@@ -53,16 +53,17 @@ class Caller:
             UpstreamError: it is a refusal.
             httpx.RequestError, NotDecodable: it was cut off, or is no `into`; see `failure`.
         """
-        if not 200 <= reply.status < 300:
+        status, noted, body, cut = reply
+        if not 200 <= status < 300:
             raise refusal(self._service, call.operation, reply)
         if reply.compressed:
             raise NotDecodable("the body is compressed")
-        if len(reply.body) > self._max_body_bytes:
+        if len(body) > self._max_body_bytes:
             raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")
-        if reply.cut is not None:
+        if cut is not None:
             # Anew: its own trace would hold the reply, and the reply holds it.
-            raise type(reply.cut)(str(reply.cut))
-        return decode(into, reply.noted.get(b"content-type", b""), reply.body)
+            raise type(cut)(str(cut))
+        return decode(into, noted.get(b"content-type", b""), body)
 
     def failure(self, call: Call, exc: Exception, seconds: float) -> UpstreamError:
         """One of the `FAILURES` of a call that had so many seconds, as who called tells it."""

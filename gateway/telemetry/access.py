@@ -84,7 +84,7 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == REQUEST_ID and _GIVEN_ID.fullmatch(value):
             return str(value, "ascii")
-    return f"{getrandbits(128):032x}"
+    return getrandbits(128).to_bytes(16).hex()
 
 
 def _log_line(scope: Scope, exchange: Exchange, answer: _Answer, seconds: float) -> None:

@@ -17,13 +17,15 @@ class JsonFormat(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The event, its time in UTC, and its facts."""
         at = f"{_second(int(record.created))}.{int(record.msecs):03}+00:00"
-        described = _described_once if isinstance(record, Event) else _described
-        members = [f'"at":"{at}"', described(record.levelname, record.getMessage(), record.name)]
-        if facts := _facts(record):
-            members.append(_members(facts))
+        if isinstance(record, Event):
+            said = _described_once(record.levelname, record.msg, record.name)
+            if record.facts:
+                said = f"{said},{_members(record.facts)}"
+        else:
+            said = _described(record.levelname, record.getMessage(), record.name)
         if record.exc_info:
-            members.append(_members({"exception": self.formatException(record.exc_info)}))
-        return f"{{{','.join(members)}}}"
+            said = f"{said},{_members({'exception': self.formatException(record.exc_info)})}"
+        return f'{{"at":"{at}",{said}}}'
 
 
 class TextFormat(logging.Formatter):

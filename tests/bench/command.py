@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     add("--contenders", type=_names, metavar="NAMES", help=f"of {', '.join(CONTENDERS)}")
     add("--rounds", type=int, default=ROUNDS, help=f"rounds of cpu ({ROUNDS})")
     add("--seconds", type=float, default=5.0, help="how long one measurement takes (5; a turn of "
-        "cpu no more than 2, and twice that for the usual way)")  # fmt: skip
+        "cpu no more than 2, and five times that for the usual way)")  # fmt: skip
     add("--minutes", type=float, default=30.0, help="how long soak runs (30)")
     add("--quick", action="store_true", help="short windows: to see that it works")
     add("--json", type=Path, metavar="FILE", help="keep what this run finds there too")

@@ -18,16 +18,15 @@ WARMUP_SECONDS, FIRST_WARMUP_SECONDS = 1.0, 8.0
 # What disturbs a machine comes and goes within seconds: many short turns meet it alike.
 LONGEST_TURN_SECONDS = 2.0
 
-# It serves so few in a second that short windows would count too few, and only those in a hurry.
-SLOW = {"usual": 2.0}
+# It answers in waves of some 1.6 seconds, of which a short turn would count one too many or too few.
+LONGER_TURNS = {"usual": 5}
 
 
 def run(plan: Plan) -> dict[str, Any]:
     """Measure every contender in every round."""
     contenders = plan.of(tuple(CONTENDERS))
-    each = _turn(plan) + WARMUP_SECONDS
     about = sum(
-        SLOW.get(contender.name, 1) * (plan.rounds * each + FIRST_WARMUP_SECONDS)
+        plan.rounds * (_turn(plan, contender.name) + WARMUP_SECONDS) + FIRST_WARMUP_SECONDS
         for contender in contenders
     )
     say(f"cpu: {len(contenders)} contenders, {plan.rounds} rounds, about {about:.0f} s")
@@ -49,12 +48,11 @@ def run(plan: Plan) -> dict[str, Any]:
 
 def _measure(one: Running, around: Stage, plan: Plan, *, first: bool) -> dict[str, Any]:
     name, meter = one.contender.name, around.meter(one)
-    slow = SLOW.get(name, 1.0)
     measured = closed(
         around.target(one),
         connections=CONNECTIONS,
-        warmup=slow * (FIRST_WARMUP_SECONDS if first else WARMUP_SECONDS),
-        seconds=slow * _turn(plan),
+        warmup=FIRST_WARMUP_SECONDS if first else WARMUP_SECONDS,
+        seconds=_turn(plan, name),
         edge=meter,
     )
     all_answered(measured, name)
@@ -70,8 +68,8 @@ def _measure(one: Running, around: Stage, plan: Plan, *, first: bool) -> dict[st
     }
 
 
-def _turn(plan: Plan) -> float:
-    return min(plan.seconds, LONGEST_TURN_SECONDS)
+def _turn(plan: Plan, name: str) -> float:
+    return LONGER_TURNS.get(name, 1) * min(plan.seconds, LONGEST_TURN_SECONDS)
 
 
 def _say(one: Running, found: dict[str, Any]) -> None:
