@@ -18,7 +18,7 @@ WARMUP_SECONDS, FIRST_WARMUP_SECONDS = 1.0, 8.0
 # What disturbs a machine comes and goes within seconds: many short turns meet it alike.
 LONGEST_TURN_SECONDS = 2.0
 
-# It answers in waves of some 1.6 seconds, of which a short turn would count one too many or too few.
+# It answers in waves of some 1.6 seconds: of those a short turn counts one too many or too few.
 LONGER_TURNS = {"usual": 5}
 
 
