@@ -48,13 +48,14 @@ def glance(data: bytes) -> Reply | None:
     end = data.find(b"\r\n\r\n", 0, _LONGEST_HEAD)
     if end < 0:
         return None
-    first, *lines = data[:end].split(b"\r\n")
-    status, fields = _status(first), set(lines)
-    # A line that comes twice is not plain: it may be a second length.
-    if status is None or not len(fields) == len(lines) <= _MOST_LINES:
+    lines = data[:end].split(b"\r\n")
+    status = _status(lines[0])
+    if status is None or len(lines) > _MOST_LINES:
         return None
     length, noted = -1, _NOTHING
-    for line in fields - _plain:
+    for line in lines[1:]:
+        if line in _plain:
+            continue
         told = _told.get(line)
         if told is None:
             told = _tell(line)
@@ -62,7 +63,7 @@ def glance(data: bytes) -> Reply | None:
             length = told
         elif type(told) is dict and noted is _NOTHING:
             noted = told
-        elif told is not None:
+        elif told is not None:  # a second length, though it be the same, is for the parser
             return None
     body = data[end + 4 :]
     return Reply(status, noted, body) if length == len(body) else None

@@ -23,7 +23,10 @@ def fill(template: str, values: Mapping[str, str | int]) -> str:
     if names != values.keys():
         raise ValueError(f"{template}: its values are {sorted(names)}, not {sorted(values)}")
     # A template that was found to be a path is a format string with nothing but names in it.
-    quoted = {name: _quoted(template, value) for name, value in values.items()}
+    quoted = {
+        name: value if type(value) is int else _quoted(template, value)
+        for name, value in values.items()
+    }
     return _without_dots(template, template.format_map(quoted))
 
 
@@ -52,8 +55,6 @@ def _names(template: str) -> frozenset[str]:
 
 
 def _quoted(template: str, value: str | int) -> str:
-    if type(value) is int:
-        return str(value)
     text = str(value)
     if not text:
         raise ValueError(f"{template}: a value is empty")
