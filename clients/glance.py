@@ -31,16 +31,14 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.1 (?!204|304)([2-5][0-9][0-9]) [\t\x20-\x7e
 Noted = dict[bytes, bytes]  # never changed, for it is shared
 
 _NOTHING: Final[Noted] = {}
+_PLAIN: Final = "plain"  # it says nothing that matters, as most lines of most heads
 _SPECIAL: Final = "special"  # what more it may say, the parser has to read
 
 _MANY_LINES = 1_024
 _LONG_LINE = 256
 
-_plain: set[bytes] = set()
-"""Lines seen before that say nothing that matters; most lines of most heads."""
-
 _told: dict[bytes, int | Noted | str] = {}
-"""What the others said: the length, something to note, or too much."""
+"""What lines seen before said: the length, something to note, nothing that matters, or too much."""
 
 
 def glance(data: bytes) -> Reply | None:
@@ -54,16 +52,14 @@ def glance(data: bytes) -> Reply | None:
         return None
     length, noted = -1, _NOTHING
     for line in lines[1:]:
-        if line in _plain:
+        told = _told.get(line) or _tell(line)
+        if told is _PLAIN:
             continue
-        told = _told.get(line)
-        if told is None:
-            told = _tell(line)
         if type(told) is int and length < 0:
             length = told
         elif type(told) is dict and noted is _NOTHING:
             noted = told
-        elif told is not None:  # a second length, though it be the same, is for the parser
+        else:  # a second length, though it be the same, is for the parser
             return None
     body = data[end + 4 :]
     return Reply(status, noted, body) if length == len(body) else None
@@ -75,22 +71,18 @@ def _status(line: bytes) -> int | None:
     return int(match[1]) if match else None
 
 
-def _tell(line: bytes) -> int | Noted | str | None:
-    """What a line tells: the length, something to note, too much, or nothing that matters."""
+def _tell(line: bytes) -> int | Noted | str:
+    """What a line tells; kept for the next time."""
     told = _read(line)
     # A cookie is somebody's secret, and one of a kind: not to be kept.
     if len(line) <= _LONG_LINE and not line.lower().startswith(b"set-cookie"):
-        if len(_told) + len(_plain) >= _MANY_LINES:
+        if len(_told) >= _MANY_LINES:
             _told.clear()
-            _plain.clear()
-        if told is None:
-            _plain.add(line)
-        else:
-            _told[line] = told
+        _told[line] = told
     return told
 
 
-def _read(line: bytes) -> int | Noted | str | None:
+def _read(line: bytes) -> int | Noted | str:
     match = _LINE.fullmatch(line)
     if match is None:
         return _SPECIAL
@@ -98,4 +90,4 @@ def _read(line: bytes) -> int | Noted | str | None:
         return int(match["length"])
     if match["type"] is not None:
         return {b"content-type": match["type"]}
-    return None
+    return _PLAIN

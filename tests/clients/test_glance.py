@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clients.glance import _plain, _told, glance
+from clients.glance import _told, glance
 from clients.response_parser import Malformed, ResponseParser
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\nhello"
@@ -108,12 +108,12 @@ def test_lines_seen_before_are_kept_within_bounds() -> None:
     for number in range(3_000):
         told = glance(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Id: %d\r\n\r\n" % number))
         assert told is not None
-    assert len(_plain | _told.keys()) <= 1_024
+    assert len(_told) <= 1_024
     assert glance(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Id: %b\r\n\r\n" % (b"1" * 4_000))) is not None
-    assert max(map(len, _plain | _told.keys())) <= 256
+    assert max(map(len, _told)) <= 256
 
 
 def test_a_cookie_is_not_kept() -> None:
     cookie = b"Set-Cookie: session=secret"
     assert glance(PLAIN.replace(b"\r\n\r\n", b"\r\n" + cookie + b"\r\n\r\n")) is not None
-    assert cookie not in _plain | _told.keys()
+    assert cookie not in _told
