@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
         Raises:
             httpx.TransportError: what went wrong; the connection is then of no more use.
         """
-        self._begin(message.bodiless, None)
+        self._begin(message.bodiless)
         self._parser.begin(bodiless=message.bodiless)
         if isinstance(message.body, bytes):
             self._transport.write(message.head + message.body)
@@ -116,9 +116,9 @@ class Connection(asyncio.Protocol):
         self._alarm.set(ends_at)
         self._outbox.put(self._write, data)
 
-    def abandon(self) -> None:
-        """Go home, since nobody wants what was asked any longer."""
-        if self._asked is not None:
+    def abandon(self, landed: Landed) -> None:
+        """Go home, if it is still `landed` who waits: somebody else may be asking by now."""
+        if self._asked == landed:
             self._asked = self._due = None
             self._home.release(self)
 
@@ -150,7 +150,7 @@ class Connection(asyncio.Protocol):
             self._error = httpx.ReadError("closed on this side")
         self._transport.abort()
 
-    def _begin(self, bodiless: bool, landed: Landed | None) -> None:
+    def _begin(self, bodiless: bool, landed: Landed | None = None) -> None:
         self._exchanges += 1
         self._answered = self._glanced = False
         self._bodiless = bodiless

@@ -59,9 +59,8 @@ def forwarded() -> Mapping[str, str]:
     return MappingProxyType(_sent.get().forwarded)
 
 
-def sent() -> Sent:
-    """What is sent here, forwarded or not."""
-    return _sent.get()
+sent = _sent.get
+"""What is sent here, forwarded or not."""
 
 
 class _Forwarding(AbstractContextManager[None]):

@@ -91,7 +91,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         connection, self._connection = self._connection, None
         if connection is not None:
             del self._landed
-            connection.abandon()
+            connection.abandon(self._land)
 
     # What follows is a coroutine's.
 

@@ -22,7 +22,7 @@ class PooledChannel(Channel):
     def __init__(self, transport: Transport, address: Address, bounds: Bounds) -> None:
         super().__init__(transport, address, bounds)
         self._pool_of = transport.pool
-        # The one used last: the transport may make another, but keeps none with connections out.
+        # That of the last `fetch`. The transport forgets only empty ones: nothing is idle in those.
         self._pool: Pool | None = None
         self._most = bounds.max_body_bytes
         self._middle = f" HTTP/1.1\r\nHost: {address.host}\r\n"
@@ -44,11 +44,12 @@ class PooledChannel(Channel):
         connection = idle or await self._acquired(pool, ends_at, fresh=fresh)
         while True:
             answer: asyncio.Future[tuple[Outcome, bool]] = pool.loop.create_future()
+            landed = partial(_settle, answer)
             try:
-                connection.ask(data, bodiless, ends_at, self._most, partial(_settle, answer))
+                connection.ask(data, bodiless, ends_at, self._most, landed)
                 outcome, stale = await answer
             except BaseException:
-                connection.abandon()
+                connection.abandon(landed)
                 raise
             if isinstance(outcome, Reply):
                 return outcome
@@ -57,7 +58,8 @@ class PooledChannel(Channel):
                 try:
                     raise outcome
                 finally:
-                    del connection, answer, outcome  # which its trace would hold, and they it
+                    # Its trace would hold them, and they it.
+                    del connection, answer, landed, outcome
             connection = await self._acquired(pool, ends_at, fresh=True)
 
     async def _acquired(self, pool: Pool, ends_at: float, *, fresh: bool) -> Connection:

@@ -5,6 +5,7 @@ import gc
 
 import pytest
 
+from clients.transport import Transport
 from tests.clients.scripted import OK, answering, scripted
 from tests.clients.shop import Item, Shop
 
@@ -34,6 +35,27 @@ async def test_a_cancelled_task_ends_its_call(nothing_left: None) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+async def test_who_is_cancelled_with_an_answer_leaves_the_next_call_alone(
+    nothing_left: None,
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with (
+        scripted(answering(ITEM, ITEM)) as server,
+        Shop(server.url, transport=Transport(max_connections=1)) as shop,
+    ):
+        first = asyncio.create_task(shop.get("/", into=Item))
+        second, landed = shop.get("/", into=Item), loop.create_future()
+        # As soon as the answer of the first is there, and before its task has looked at it.
+        while not second.begin(loop.time(), 5.0, landed.set_result):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait([first])
+        assert first.cancelled()
+        async with asyncio.timeout(5):
+            await landed
+        assert second.result() == Item(sku="A")
 
 
 async def test_one_that_nobody_awaits_is_told_of() -> None:
