@@ -7,8 +7,8 @@ import httpx
 
 from clients.address import Address
 from clients.call import Call
-from clients.connection import Connection, Landed
-from clients.reply import Reply
+from clients.connection import Connection
+from clients.reply import Landed, Reply
 from clients.response_parser import noted
 
 

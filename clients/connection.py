@@ -1,27 +1,22 @@
 """One HTTP/1.1 connection: a request out, a response in, then perhaps another."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Protocol, cast
 
 import httpx
 
 from clients.alarm import Alarm
+from clients.bell import Bell
 from clients.glance import glance
-from clients.message import Message
+from clients.message import IDEMPOTENT, Message
 from clients.outbox import Outbox
-from clients.reply import Reply
+from clients.reply import Landed, Reply
 from clients.response_parser import Head, Malformed, ResponseParser
-from clients.waits import GRACE_SECONDS, Waits, expire
+from clients.waits import GRACE_SECONDS, Waits
 
 HIGH_WATER = 65_536
-
-Outcome = Reply | httpx.TransportError
-"""What came: the response, or what went wrong before its head had come."""
-
-Landed = Callable[[Outcome, bool], None]
-"""Hears once of the outcome, and whether the connection was stale."""
 
 
 class Home(Protocol):
@@ -37,7 +32,8 @@ class Home(Protocol):
 class Connection(asyncio.Protocol):
     """A socket and the exchange going on over it; its errors are httpx's own.
 
-    `closed` is done when the socket is gone.
+    After `exchange` its user releases it; after `ask` it goes home by itself, and nobody else may
+    send it there. `closed` is done when the socket is gone.
     """
 
     def __init__(self, home: Home, outbox: Outbox) -> None:
@@ -46,17 +42,17 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self._parser = ResponseParser()
-        self._waiter: asyncio.Future[None] | None = None
+        self._bell = Bell(self._loop)
         self._error: httpx.TransportError | None = None
         self._writable = self._reading = True
-        self._asked: Landed | None = None
+        self._asker: Landed | None = None
         # The same, from when the request has left until the first byte of its answer.
         self._due: Landed | None = None
         self._most = 0
         self._alarm = Alarm(self._loop, self._expire)
         self._exchanges = 0
-        self._answered = self._glanced = False
-        self._unsent = self._bodiless = False
+        self._answered = self._glanced = self._closed_here = False
+        self._unsent = self._bodiless = self._replayable = False
 
     @property
     def open(self) -> bool:
@@ -80,9 +76,17 @@ class Connection(asyncio.Protocol):
         return is_whole and self._parser.keeps_alive
 
     @property
-    def stale(self) -> bool:
-        """It had served before, and ended without one byte of an answer to this request."""
-        return self._exchanges > 1 and not self._answered and self._error is not None
+    def may_ask_again(self) -> bool:
+        """Whether its request may be sent once more, over a fresh connection.
+
+        It may if that is safe to do, and this one had served before and turns out to be closed by
+        the server (RFC 9110, 9.2.2). A fresh one never does: there is no third time.
+        """
+        return (
+            self._replayable
+            and self._exchanges > 1
+            and not (self._answered or self._error is None or self._closed_here)
+        )
 
     async def exchange(self, message: Message, waits: Waits) -> Head:
         """Send a request and wait for the head of its response.
@@ -90,7 +94,7 @@ class Connection(asyncio.Protocol):
         Raises:
             httpx.TransportError: what went wrong; the connection is then of no more use.
         """
-        self._begin(message.bodiless)
+        self._begin(message.bodiless, message.replayable)
         self._parser.begin(bodiless=message.bodiless)
         if isinstance(message.body, bytes):
             self._transport.write(message.head + message.body)
@@ -99,27 +103,26 @@ class Connection(asyncio.Protocol):
         await self._flush(waits)
         while self._parser.head is None:
             self._raise_lost()
-            await self._wait(waits.read, httpx.ReadTimeout)
+            await self._bell.heard(waits.read, httpx.ReadTimeout)
         return self._parser.head
 
-    def ask(self, data: bytes, bodiless: bool, ends_at: float, most: int, landed: Landed) -> None:
+    def ask(self, data: bytes, method: str, ends_at: float, most: int, landed: Landed) -> None:
         """Send a whole request, go home when all of its response is there, and tell `landed` then.
 
-        That is its end, what cut it off, or more of a body than `most` bytes, but no later than
-        `ends_at` on the loop's clock.
+        That is its end, what cut it off, or more of a body than `most` bytes; `ends_at` the latest.
 
         Raises:
-            httpx.TransportError: the connection has ended.
+            httpx.TransportError: the connection has ended; it is then to be abandoned.
         """
-        self._begin(bodiless, landed)
+        self._begin(method == "HEAD", method in IDEMPOTENT, landed)
         self._most = most
         self._alarm.set(ends_at)
         self._outbox.put(self._write, data)
 
     def abandon(self, landed: Landed) -> None:
         """Go home, if it is still `landed` who waits: somebody else may be asking by now."""
-        if self._asked == landed:
-            self._asked = self._due = None
+        if self._asker == landed:
+            self._asker = self._due = None
             self._home.release(self)
 
     async def receive(self, read_timeout: float | None) -> bytes | None:
@@ -132,7 +135,7 @@ class Connection(asyncio.Protocol):
             if self._parser.complete:
                 return None
             self._raise_lost()
-            await self._wait(read_timeout, httpx.ReadTimeout)
+            await self._bell.heard(read_timeout, httpx.ReadTimeout)
         return self.take()
 
     def take(self) -> bytes:
@@ -148,19 +151,19 @@ class Connection(asyncio.Protocol):
         self._due = None
         if self._error is None:
             self._error = httpx.ReadError("closed on this side")
+            self._closed_here = True
         self._transport.abort()
 
-    def _begin(self, bodiless: bool, landed: Landed | None = None) -> None:
+    def _begin(self, bodiless: bool, replayable: bool, asker: Landed | None = None) -> None:
         self._exchanges += 1
         self._answered = self._glanced = False
-        self._bodiless = bodiless
-        self._asked = landed
-        if self._error is not None:
-            raise self._error
+        self._bodiless, self._replayable = bodiless, replayable
+        self._asker = asker
+        self._raise_lost()
 
     def _write(self, data: bytes) -> None:
         if self._error is None:
-            self._due = self._asked
+            self._due = self._asker
             self._transport.write(data)
 
     async def _stream(self, head: bytes, body: AsyncGenerator[bytes, None], waits: Waits) -> None:
@@ -177,29 +180,19 @@ class Connection(asyncio.Protocol):
     async def _flush(self, waits: Waits) -> None:
         """Wait until more may be written, or nobody wants it any longer."""
         while not (self._writable or self._answered) and self.open:
-            await self._wait(waits.write, httpx.WriteTimeout)
-
-    async def _wait(self, seconds: float | None, error: type[httpx.TimeoutException]) -> None:
-        """Wait until something happens on the socket."""
-        waiter = self._waiter = self._loop.create_future()
-        timer = None if seconds is None else self._loop.call_later(seconds, expire, waiter, error)
-        try:
-            await waiter
-        finally:
-            self._waiter = None
-            if timer is not None:
-                timer.cancel()
+            await self._bell.heard(waits.write, httpx.WriteTimeout)
 
     def _raise_lost(self) -> None:
         if self._error is not None:
-            raise self._error
+            # Anew: its trace would hold this connection, which holds it.
+            raise type(self._error)(str(self._error))
 
     def _wake(self) -> None:
         """Something happened: tell who waits, for anything or for all of the response."""
-        if self._asked is not None:
+        if self._asker is not None:
             self._reply_in_parts()
-        elif self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        else:
+            self._bell.ring()
 
     def _reply_in_parts(self) -> None:
         """Tell who asked, once what has come of the response is as much as is wanted."""
@@ -209,24 +202,22 @@ class Connection(asyncio.Protocol):
         if head is None:
             if error is not None:
                 self._land(error)
-        elif parser.complete or error is not None or parser.buffered > self._wanted(head):
-            cut = None if parser.complete else error
-            self._land(Reply(head.status, head.noted, self.take(), cut))
+            return
+        reply = Reply(head.status, head.noted, cut=None if parser.complete else error)
+        if parser.complete or error is not None or parser.buffered > reply.wanted(self._most):
+            self._land(reply._replace(body=self.take()))
 
-    def _wanted(self, head: Head) -> int:
-        return Reply(head.status, head.noted).wanted(self._most)
-
-    def _land(self, outcome: Outcome) -> None:
-        landed = self._asked
-        self._asked = self._due = None
+    def _land(self, outcome: Reply | httpx.TransportError) -> None:
+        landed = self._asker
+        self._asker = self._due = None
         if landed is not None:
-            stale = self.stale  # at home it may be closed, and seem so
+            may_ask_again = self.may_ask_again
             self._home.release(self)
-            landed(outcome, stale)
+            landed(outcome, may_ask_again)
 
     def _expire(self) -> None:
         """Give up, but for what the loop may have had no time to read (see `waits.expire`)."""
-        if self._asked is not None:
+        if self._asker is not None:
             self._loop.call_later(GRACE_SECONDS, self._give_up, self._exchanges)
 
     def _give_up(self, exchange: int) -> None:
@@ -249,8 +240,9 @@ class Connection(asyncio.Protocol):
         if due is None:
             self._continue(data)
         elif not self._bodiless and (reply := glance(data)):
+            # As `_land` does, in fewer steps: most answers come this way.
             self._answered = self._glanced = True
-            self._asked = None
+            self._asker = None
             self._home.release(self)
             due(reply, False)
         else:
@@ -259,8 +251,9 @@ class Connection(asyncio.Protocol):
 
     def _continue(self, data: bytes) -> None:
         """Take what is not the beginning of an answer to `ask`."""
-        too_early = self._asked is not None and not self._answered
+        too_early = self._asker is not None and not self._answered
         if self._glanced or too_early or self._error is not None:
+            self._error = self._error or httpx.RemoteProtocolError("an answer to nothing")
             self.abort()
         else:
             self._feed(data)
@@ -275,7 +268,7 @@ class Connection(asyncio.Protocol):
         except Malformed as exc:
             self._error = httpx.RemoteProtocolError(str(exc))
             self.abort()
-        if self._asked is None and self._reading and self._parser.buffered > HIGH_WATER:
+        if self._asker is None and self._reading and self._parser.buffered > HIGH_WATER:
             self._reading = False
             self._transport.pause_reading()
         self._wake()
@@ -289,14 +282,14 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is None:
-            self._end(httpx.RemoteProtocolError("the connection was cut"))
-        else:
-            self._end(httpx.ReadError(type(exc).__name__))
         self._alarm.stop()
         if not self.closed.done():
             self.closed.set_result(None)
         self._home.lost(self)
+        if exc is None:
+            self._end(httpx.RemoteProtocolError("the connection was cut"))
+        else:
+            self._end(httpx.ReadError(type(exc).__name__))
 
     def pause_writing(self) -> None:
         self._writable = False

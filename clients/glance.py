@@ -52,7 +52,7 @@ def glance(data: bytes) -> Reply | None:
         return None
     length, noted = -1, _NOTHING
     for line in lines[1:]:
-        told = _told.get(line) or _tell(line)
+        told = _told[line] if line in _told else _tell(line)
         if told is _PLAIN:
             continue
         if type(told) is int and length < 0:

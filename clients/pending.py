@@ -6,9 +6,8 @@ from typing import Any, TypeVar
 
 from clients.call import Call
 from clients.caller import FAILURES, Caller
-from clients.connection import Connection, Outcome
-from clients.message import IDEMPOTENT
-from clients.reply import Reply
+from clients.connection import Connection
+from clients.reply import Outcome, Reply
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -21,15 +20,18 @@ class PendingCall(Coroutine[Any, Any, T_co]):
     """
 
     __slots__ = (
-        "_call", "_caller", "_connection", "_into", "_is_used", "_landed", "_making", "_outcome",
-        "_seconds", "must_be_awaited",
+        "_call", "_caller", "_connection", "_into", "_is_begun", "_is_used", "_landed", "_making",
+        "_outcome", "_seconds", "ends_at", "must_be_awaited",
     )  # fmt: skip
 
     def __init__(self, caller: Caller, call: Call, into: type[T_co]) -> None:
         self._caller = caller
         self._call = call
         self._into = into
-        self._is_used = self.must_be_awaited = False
+        self._is_used = self._is_begun = self.must_be_awaited = False
+        self._connection: Connection | None = None
+        self._outcome: Outcome | None = None
+        self._making: Coroutine[Any, Any, T_co] | None = None
 
     def __del__(self) -> None:
         """Tell of one that nobody wanted, as Python does of a coroutine."""
@@ -42,28 +44,33 @@ class PendingCall(Coroutine[Any, Any, T_co]):
     ) -> bool:
         """Send the request, if that needs no wait; `landed` is told when there is a result.
 
-        That is within so many seconds from `now` on the loop's clock. False says that nothing was
-        sent, and the call is to be awaited. So it is if it `must_be_awaited` when it has landed:
-        the connection turned out to be closed, and a fresh one is needed to send the request again.
+        That is within so many seconds from `now` on the loop's clock, and before `ends_at`. False
+        says that nothing was sent, and the call is to be awaited. So it is if it `must_be_awaited`
+        when it has landed: the connection turned out to be closed, and a fresh one is needed to
+        send the request again.
 
         Raises:
             ValueError: the call cannot be written as a request.
+            RuntimeError: it has been made already.
         """
+        if self._is_begun or self._making is not None:
+            raise RuntimeError(f"the call {self._call.operation} has been made already")
         self._is_used = True
         caller, call = self._caller, self._call
-        self._landed = landed
         self._seconds = seconds = caller.seconds(call, seconds)
-        self._connection: Connection | None = (
-            caller.channel.begin(call, now + seconds, self._land) if seconds else None
-        )
-        return self._connection is not None
+        self.ends_at = ends_at = now + seconds
+        if seconds:
+            self._landed = landed
+            self._connection = caller.channel.begin(call, ends_at, self._land)
+            self._is_begun = self._connection is not None
+        return self._is_begun
 
-    def _land(self, outcome: Outcome, stale: bool) -> None:
+    def _land(self, outcome: Outcome, may_ask_again: bool) -> None:
         landed = self._landed
         # Not kept: it may hold who holds this, and what refers to itself stays for the collector.
         del self._landed
         self._connection, self._outcome = None, outcome
-        self.must_be_awaited = stale and self._call.method in IDEMPOTENT
+        self.must_be_awaited = may_ask_again
         landed(self)
 
     @property
@@ -76,8 +83,11 @@ class PendingCall(Coroutine[Any, Any, T_co]):
 
         Raises:
             UpstreamError: what went wrong.
+            RuntimeError: it has not landed.
         """
         outcome = self._outcome
+        if outcome is None:
+            raise RuntimeError(f"the call {self._call.operation} has not landed")
         if not isinstance(outcome, Reply):
             # Not raised itself: its trace would hold this, and this holds it.
             raise self._caller.failure(self._call, outcome, self._seconds) from outcome
@@ -109,14 +119,14 @@ class PendingCall(Coroutine[Any, Any, T_co]):
 
     def close(self) -> None:
         """Make the call no further, or not at all."""
-        self._coroutine().close()
+        self.abandon()
+        if not self._is_begun:
+            self._coroutine().close()
 
     def _coroutine(self) -> Coroutine[Any, Any, T_co]:
         self._is_used = True
-        try:
-            return self._making
-        except AttributeError:
-            self._making: Coroutine[Any, Any, T_co] = self._caller.make(
-                self._call, self._into, fresh=self.must_be_awaited
-            )
-            return self._making
+        if self._is_begun and not self.must_be_awaited:
+            raise RuntimeError(f"the call {self._call.operation} has been made already")
+        if self._making is None:
+            self._making = self._caller.make(self._call, self._into, fresh=self.must_be_awaited)
+        return self._making

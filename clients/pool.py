@@ -41,7 +41,7 @@ class Pool:
         return self._permits == 0
 
     def idle(self) -> Connection | None:
-        """A connection of one's own until `release` that there is no wait for, if there is one."""
+        """A connection of one's own until it is released that there is no wait for, if any."""
         while self._idle:
             connection = self._idle.popitem()[0]
             if connection.open:
@@ -50,7 +50,7 @@ class Pool:
         return None
 
     async def acquire(self, waits: OpeningWaits, *, fresh: bool) -> Connection:
-        """A connection of one's own until `release`: an idle one, or, if `fresh`, a new one.
+        """A connection of one's own until it is released: an idle one, or, if `fresh`, a new one.
 
         Raises:
             httpx.PoolTimeout: none became free in time.
@@ -111,14 +111,24 @@ class Pool:
         except asyncio.CancelledError:
             # Cancelled in the very moment it was served: the next in line must not lose it.
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._pass_on(turn.result())
+                self._give_back(turn.result())
             raise
         finally:
             self._line.pop(turn, None)
             if timer is not None:
                 timer.cancel()
+            del turn  # the trace of its error would hold it
+
+    def _give_back(self, connection: Connection | None) -> None:
+        if connection is None:
+            self._pass_on(None)
+        else:
+            self.release(connection)
 
     async def _open(self, seconds: float | None) -> Connection:
+        if self._closed:
+            self._pass_on(None)
+            raise httpx.ConnectError(_CLOSED)
         try:
             connection = await self._connect(self, self._outbox, seconds)
         except BaseException:

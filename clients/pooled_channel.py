@@ -8,10 +8,9 @@ import httpx
 from clients.address import Address
 from clients.call import Call
 from clients.channel import Bounds, Channel
-from clients.connection import Connection, Landed, Outcome
-from clients.message import IDEMPOTENT
+from clients.connection import Connection
 from clients.pool import Pool
-from clients.reply import Reply
+from clients.reply import Landed, Outcome, Reply
 from clients.transport import Transport
 from clients.waits import Until
 
@@ -32,34 +31,36 @@ class PooledChannel(Channel):
         data = self._data(call)
         connection = None if self._pool is None else self._pool.idle()
         if connection is not None:
-            connection.ask(data, call.method == "HEAD", ends_at, self._most, landed)
+            connection.ask(data, call.method, ends_at, self._most, landed)
         return connection
 
     async def fetch(self, call: Call, seconds: float, *, fresh: bool) -> Reply:
         """Send a request and read its answer, all of it within so many seconds."""
-        data, bodiless = self._data(call), call.method == "HEAD"
+        data = self._data(call)
         pool = self._pool = self._pool_of(self._address.origin)
         ends_at = pool.loop.time() + seconds
-        idle = None if fresh else pool.idle()
-        connection = idle or await self._acquired(pool, ends_at, fresh=fresh)
+        connection = None if fresh else pool.idle()
+        if connection is None:
+            connection = await self._acquired(pool, ends_at, fresh=fresh)
         while True:
             answer: asyncio.Future[tuple[Outcome, bool]] = pool.loop.create_future()
             landed = partial(_settle, answer)
             try:
-                connection.ask(data, bodiless, ends_at, self._most, landed)
-                outcome, stale = await answer
+                connection.ask(data, call.method, ends_at, self._most, landed)
+                outcome, may_ask_again = await answer
             except BaseException:
                 connection.abandon(landed)
                 raise
             if isinstance(outcome, Reply):
                 return outcome
-            # Sent once more at most: a fresh connection is never stale.
-            if not (stale and call.method in IDEMPOTENT):
+            if not may_ask_again:
                 try:
                     raise outcome
                 finally:
                     # Its trace would hold them, and they it.
                     del connection, answer, landed, outcome
+            # It went home and was the last there, perhaps, and the transport forgot the pool.
+            pool = self._pool = self._pool_of(self._address.origin)
             connection = await self._acquired(pool, ends_at, fresh=True)
 
     async def _acquired(self, pool: Pool, ends_at: float, *, fresh: bool) -> Connection:
@@ -72,10 +73,10 @@ class PooledChannel(Channel):
         return head.encode("ascii") + body
 
 
-def _settle(answer: asyncio.Future[tuple[Outcome, bool]], outcome: Outcome, stale: bool) -> None:
+def _settle(answer: asyncio.Future[tuple[Outcome, bool]], outcome: Outcome, again: bool) -> None:
     """Wake who waits, if anybody still does."""
     if not answer.done():
-        answer.set_result((outcome, stale))
+        answer.set_result((outcome, again))
 
 
 def channel_over(transport: httpx.AsyncBaseTransport, address: Address, bounds: Bounds) -> Channel:

@@ -1,6 +1,6 @@
 """What a typed client needs to know of an answer, read whole."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import httpx
@@ -43,3 +43,10 @@ class Reply(NamedTuple):
         if not self.success:
             return _REFUSAL_BYTES
         return 0 if self.compressed else max_body_bytes
+
+
+Outcome = Reply | httpx.TransportError
+"""What came of a request: the response, or why there is none."""
+
+Landed = Callable[[Outcome, bool], None]
+"""Hears once of an outcome, and whether the request may be sent again."""

@@ -10,7 +10,6 @@ from clients.connection import Connection
 from clients.message import Message
 from clients.origin import Origin
 from clients.pool import Pool
-from clients.resending import may_send_again
 from clients.response_parser import Head
 from clients.waits import Timeouts
 
@@ -108,7 +107,7 @@ async def _exchanged(pool: Pool, request: httpx.Request) -> httpx.Response:
         try:
             head = await connection.exchange(message, waits)
         except BaseException as error:
-            again = may_send_again(connection, error, replayable=message.replayable)
+            again = isinstance(error, httpx.TransportError) and connection.may_ask_again
             pool.release(connection)
             del connection  # which holds the error, and what has come of the answer
             if not again:

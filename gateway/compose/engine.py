@@ -23,7 +23,7 @@ async def compose(model: type[C], inputs: Inputs, exchange: Exchange) -> C:
     """
     loading = Loading(model.parts, inputs)
     try:
-        await loading.run(model.clocks)
+        await loading.run(model.allotments)
         return _built(model, loading, exchange)
     finally:
         # Their traces hold the loading: did it hold them, all would stay for long.

@@ -9,7 +9,7 @@ from typing import Any
 from clients.deadline import deadline, remaining
 from clients.errors import UpstreamTimeout
 from clients.pending import PendingCall
-from gateway.compose.clock import Clock
+from gateway.compose.allotment import Allotment
 from gateway.compose.part import BoundPart
 
 Inputs = Mapping[str, Any]
@@ -43,25 +43,25 @@ class Loading:
         self.seconds: dict[str, float] = {}
         self._begun = perf_counter()
         self._calls: dict[PendingCall[Any], BoundPart] = {}
-        self._landed: list[tuple[BoundPart, PendingCall[Any]]] = []
+        self._unread: list[tuple[BoundPart, PendingCall[Any]]] = []
         self._tasks: dict[BoundPart, asyncio.Task[None]] = {}
         self._expired: set[BoundPart] = set()
         self._timers: dict[float, asyncio.Handle] = {}
         self._context = copy_context()  # answers land outside of it
 
-    async def run(self, clocks: Sequence[Clock]) -> None:
-        """Run the parts together, each within the time of its clock.
+    async def run(self, allotments: Sequence[Allotment]) -> None:
+        """Run the parts together, each within the time of its allotment.
 
         Raises:
             UpstreamError, Exception: what a required part raised; the others are cancelled.
         """
         try:
             now, left = self._loop.time(), remaining()
-            for clock in clocks:
-                self._start(clock, now, left)
-            if clocks:
+            for allotment in allotments:
+                self._start(allotment, now, left)
+            if allotments:
                 await self._ended
-            for part, call in self._landed:
+            for part, call in self._unread:
                 self._read(part, call)
         finally:
             for timer in self._timers.values():
@@ -72,23 +72,23 @@ class Loading:
             self._tasks.clear()
             del self._ended
 
-    def _start(self, clock: Clock, now: float, left: float | None) -> None:
-        """Start the parts of a clock, of all whose time so much is left."""
-        seconds = clock.seconds
+    def _start(self, allotment: Allotment, now: float, left: float | None) -> None:
+        """Start the parts that have the same time; of that of all, so much is `left`."""
+        seconds = allotment.seconds
         within = seconds if left is None or left > seconds else left
         unsent = []
-        for part in clock.calls:
+        for part in allotment.calls:
             call = self._begin(part, now, within)
             if call is not None:
                 unsent.append((part, call))
-        if unsent or clock.coroutines:
+        if unsent or allotment.coroutines:
             with deadline(seconds, self._loop.time):
-                for part in clock.coroutines:
+                for part in allotment.coroutines:
                     self._await(part, None)
                 for part, call in unsent:
                     self._await(part, call)
-        if clock.coroutines:  # which may ignore the deadline
-            later = self._loop.call_later(seconds, self._expire, clock, ROUNDS)
+        if allotment.coroutines:  # which may ignore the deadline
+            later = self._loop.call_later(seconds, self._expire, allotment, ROUNDS)
             self._timers[seconds] = later
 
     def _begin(self, part: BoundPart, now: float, seconds: float) -> PendingCall[Any] | None:
@@ -114,7 +114,7 @@ class Loading:
         if part.required or call.size > SMALL_BYTES:
             self._read(part, call)
         else:
-            self._landed.append((part, call))
+            self._unread.append((part, call))
         self._end(part)
 
     def _await(self, part: BoundPart, call: PendingCall[Any] | None) -> None:
@@ -122,9 +122,8 @@ class Loading:
         self._tasks[part] = self._loop.create_task(self._load(part, call), name=part.name)
 
     def _await_again(self, part: BoundPart, call: PendingCall[Any]) -> None:
-        """Have a task send a request once more, in the time that its part has left."""
-        left = part.timeout - (perf_counter() - self._begun)
-        with deadline(left, self._loop.time):
+        """Have a task send a request once more, in the time that it has left."""
+        with deadline(call.ends_at - self._loop.time(), self._loop.time):
             self._await(part, call)
 
     def _read(self, part: BoundPart, call: PendingCall[Any]) -> None:
@@ -162,7 +161,7 @@ class Loading:
             self.failures[part.name] = failure
 
     def _timeout(self, part: BoundPart) -> UpstreamTimeout | None:
-        """What a part that was cancelled failed of, if it was by its own clock alone."""
+        """What a part that was cancelled failed of, if it was by its own time-out alone."""
         if part not in self._expired or self._tasks[part].uncancel():
             return None
         return UpstreamTimeout(part.service, part.name, f"over {part.timeout} s")
@@ -171,13 +170,13 @@ class Loading:
         if not self._ended.done():
             self._ended.set_exception(failure)
 
-    def _expire(self, clock: Clock, rounds: int) -> None:
+    def _expire(self, allotment: Allotment, rounds: int) -> None:
         """Cancel the parts that are out of time, once what has arrived had its chance."""
         if rounds:
-            soon = self._loop.call_soon(self._expire, clock, rounds - 1)
-            self._timers[clock.seconds] = soon
+            soon = self._loop.call_soon(self._expire, allotment, rounds - 1)
+            self._timers[allotment.seconds] = soon
             return
-        for part in clock.coroutines:
+        for part in allotment.coroutines:
             if part.name not in self.seconds:
                 self._expired.add(part)
                 self._tasks[part].cancel()

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
 from clients.errors import Reason as UpstreamReason
-from gateway.compose.clock import Clock, clocks_of
+from gateway.compose.allotment import Allotment, allotments_of
 from gateway.compose.part import BoundPart, Part
 
 DEFAULT_BUDGET = 2.0
@@ -40,7 +40,7 @@ class Composite(BaseModel):
 
     parts: ClassVar[tuple[BoundPart, ...]] = ()
     budget: ClassVar[float] = DEFAULT_BUDGET
-    clocks: ClassVar[tuple[Clock, ...]] = ()
+    allotments: ClassVar[tuple[Allotment, ...]] = ()
 
     if TYPE_CHECKING:
         degraded: list[Degraded] = []
@@ -66,7 +66,7 @@ class Composite(BaseModel):
             for name, field in cls.model_fields.items()
             if name != "degraded"
         )
-        cls.clocks = clocks_of(cls.parts)
+        cls.allotments = allotments_of(cls.parts)
 
 
 def _declared(place: str, field: FieldInfo) -> Part:

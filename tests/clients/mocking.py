@@ -21,11 +21,13 @@ class TransportMocker(AbstractRequestMocker):
         "clients.pooled_channel.PooledChannel",
         "httpx.AsyncHTTPTransport",
     ]
-    target_methods: ClassVar[list[str]] = ["handle_async_request", "fetch"]
+    target_methods: ClassVar[list[str]] = ["handle_async_request", "fetch", "begin"]
 
     @classmethod
     def mock(cls, spec: Callable[..., Any]) -> Callable[..., Any]:
         """What stands in for a method; the short way past the transports is closed."""
+        if spec.__name__ == "begin":
+            return Channel.begin
         if spec.__name__ == "fetch":
             return Channel.fetch
         stand_in: Callable[..., Any] = super().mock(spec)  # type: ignore[no-untyped-call]

@@ -28,6 +28,35 @@ async def test_it_is_not_made_twice(nothing_left: None) -> None:
             await call
 
 
+async def test_what_has_begun_is_not_made_again(nothing_left: None) -> None:
+    loop = asyncio.get_running_loop()
+    async with scripted(answering(ITEM, ITEM)) as server, Shop(server.url) as shop:
+        await shop.get("/", into=Item)
+        call, landed = shop.get("/", into=Item), loop.create_future()
+        assert call.begin(loop.time(), 5.0, landed.set_result)
+        with pytest.raises(RuntimeError, match="has not landed"):
+            call.result()
+        with pytest.raises(RuntimeError, match="has been made already"):
+            call.begin(loop.time(), 5.0, landed.set_result)
+        with pytest.raises(RuntimeError, match="has been made already"):
+            await call
+        async with asyncio.timeout(5):
+            await landed
+        with pytest.raises(RuntimeError, match="has been made already"):
+            await call
+        assert call.result() == Item(sku="A")
+
+
+async def test_closing_one_that_has_begun_abandons_it(nothing_left: None) -> None:
+    loop = asyncio.get_running_loop()
+    async with scripted(answering(ITEM)) as server, Shop(server.url) as shop:
+        await shop.get("/", into=Item)
+        call, landed = shop.get("/", into=Item), loop.create_future()
+        assert call.begin(loop.time(), 5.0, landed.set_result)
+        call.close()
+    assert not landed.done()
+
+
 async def test_a_cancelled_task_ends_its_call(nothing_left: None) -> None:
     async with scripted(answering()) as server, Shop(server.url) as shop:
         task = asyncio.create_task(shop.get("/", into=Item))

@@ -153,6 +153,40 @@ async def test_a_call_that_failed_leaves_nothing_for_the_collector(nothing_left:
     assert held == []
 
 
+async def test_one_that_failed_on_a_kept_connection_leaves_nothing_either(
+    nothing_left: None,
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with shop(answering(ITEM, b"HTTP/0.9\r\n\r\n")) as (client, _):
+            await client.item("A")
+            with pytest.raises(UpstreamUnavailable):
+                await client.item("A")
+            await settled()
+            kinds = Connection | httpx.RemoteProtocolError
+            held = [it for it in gc.get_objects() if isinstance(it, kinds)]
+    finally:
+        gc.enable()
+    assert held == []
+
+
+async def test_one_that_waited_in_vain_leaves_nothing_either(nothing_left: None) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with shop(answering()) as (client, _):
+            calls = [client.item("A", timeout=seconds) for seconds in (0.2, 0.2, 0.02)]
+            outcomes = await asyncio.gather(*calls, return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes] == [UpstreamTimeout] * 3
+            del calls, outcomes
+            await settled()
+            held = [it for it in gc.get_objects() if isinstance(it, httpx.PoolTimeout)]
+    finally:
+        gc.enable()
+    assert held == []
+
+
 class Leaving:
     """A server that leaves at the sight of the second request, and answers all others."""
 

@@ -35,6 +35,10 @@ After every one of them the next call on the same transport succeeds, and no soc
 unheard error is left. Where the two differ, the last column says why; ours refuses whatever another
 reader on the way could read differently. A byte may come alone: an answer cut anywhere is the same
 answer.
+
+One thing nobody can tell. What a service sends after an answer is refused as soon as it is read;
+read only when the next request has been written, it is taken for the answer to that, and HTTP/1.1
+has no sign by which it could be known.
 """
 
 

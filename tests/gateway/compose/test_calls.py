@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -31,6 +32,19 @@ def fetch_other(shop: Shop) -> PendingCall[Item]:
     return shop.get("/other", into=Item)
 
 
+def fetch_posted(shop: Shop) -> PendingCall[Item]:
+    return shop.post("/one", json={}, into=Item)
+
+
+def fetch_hurried(shop: Shop) -> PendingCall[Item]:
+    return shop.get("/one", timeout=0.4, into=Item)
+
+
+def fetch_given(shop: Shop, call: object) -> PendingCall[Item]:
+    assert isinstance(call, PendingCall)
+    return call
+
+
 def fetch_nowhere(shop: Shop) -> PendingCall[Item]:
     return shop.get("/{nowhere}", into=Item)
 
@@ -43,6 +57,19 @@ class Page(Composite, budget=2):
 class Both(Composite, budget=2):
     one: Annotated[Item, Part(fetch_one)]
     other: Annotated[Item, Part(fetch_other)]
+
+
+class Posted(Composite, budget=2):
+    one: Annotated[Item | None, Part(fetch_posted)] = None
+
+
+class Hurried(Composite, budget=5):
+    one: Annotated[Item | None, Part(fetch_hurried)] = None
+
+
+class Twice(Composite, budget=2):
+    one: Annotated[Item, Part(fetch_given)]
+    other: Annotated[Item | None, Part(fetch_given)] = None
 
 
 class Unwritable(Composite, budget=2):
@@ -65,7 +92,7 @@ class Services:
     def __init__(self) -> None:
         self.requests: list[bytes] = []
         self.says: dict[str, bytes | None] = {"/one": item("1"), "/other": item("2")}
-        self.hangs_up_on = ""
+        self.hangs_up_on, self.hangs_up_after = "", 0.0
         self._news = asyncio.Event()
 
     async def asked(self, times: int) -> None:
@@ -84,6 +111,7 @@ class Services:
                 path = request.split(b" ")[1].decode()
                 if path == self.hangs_up_on:
                     self.hangs_up_on = ""
+                    await asyncio.sleep(self.hangs_up_after)
                     return
                 said = self.says[path]
                 if said is None:
@@ -198,6 +226,46 @@ async def test_a_call_made_again_has_what_is_left_of_its_time(nothing_left: None
         built = await asyncio.wait_for(compose(Page, {"shop": shop}, Exchange()), 1.5)
         assert [missing.reason for missing in built.degraded] == ["timeout"]
         assert len(services.requests) == 3
+
+
+async def test_a_call_made_again_keeps_the_time_of_its_client(nothing_left: None) -> None:
+    async with page() as (shop, services, _):
+        services.hangs_up_on, services.hangs_up_after = "/one", 0.3
+        services.says["/one"] = None
+        exchange = Exchange()
+        built = await compose(Hurried, {"shop": shop}, exchange)
+        assert [missing.reason for missing in built.degraded] == ["timeout"]
+        assert len(services.requests) == 2
+        given = re.search(r"([0-9.e-]+) s given", str(exchange.facts["degraded"]))
+        assert given
+        assert float(given[1]) <= 0.101  # of 0.4, when at least 0.3 had gone
+
+
+async def test_what_may_not_be_sent_twice_is_not(nothing_left: None) -> None:
+    async with page() as (shop, services, _):
+        services.hangs_up_on = "/one"
+        built = await compose(Posted, {"shop": shop}, Exchange())
+        assert [missing.reason for missing in built.degraded] == ["unavailable"]
+        assert len(services.requests) == 1
+
+
+async def test_a_client_that_closes_ends_its_calls(nothing_left: None) -> None:
+    async with page() as (shop, services, server):
+        services.says |= {"/one": None, "/other": None}
+        running = asyncio.create_task(compose(Both, {"shop": shop}, Exchange()))
+        await services.asked(2)
+        await shop.aclose()
+        with pytest.raises(UpstreamUnavailable):
+            await running
+        assert server.connections == 2
+
+
+async def test_two_parts_may_not_give_the_same_call(nothing_left: None) -> None:
+    async with page() as (shop, _, _server):
+        inputs = {"shop": shop, "call": shop.get("/one", into=Item)}
+        built = await asyncio.wait_for(compose(Twice, inputs, Exchange()), 1.5)
+        assert built.one == Item(sku="1")
+        assert [(m.part, m.reason) for m in built.degraded] == [("other", "error")]
 
 
 async def test_no_time_left_is_a_time_out(nothing_left: None) -> None:

@@ -7,7 +7,7 @@ from gateway.compose.part import BoundPart
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class Allotment:
     """The parts that have so many seconds: those that are one call, and those that are more."""
 
     seconds: float
@@ -15,10 +15,10 @@ class Clock:
     coroutines: tuple[BoundPart, ...]
 
 
-def clocks_of(parts: Sequence[BoundPart]) -> tuple[Clock, ...]:
-    """One clock for each time-out."""
+def allotments_of(parts: Sequence[BoundPart]) -> tuple[Allotment, ...]:
+    """One for each time-out."""
     return tuple(
-        Clock(
+        Allotment(
             seconds,
             calls=tuple(part for part in parts if part.timeout == seconds and part.is_one_call),
             coroutines=tuple(
