@@ -120,7 +120,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
     def close(self) -> None:
         """Make the call no further, or not at all."""
         self.abandon()
-        if not self._is_begun:
+        if self.must_be_awaited or not self._is_begun:
             self._coroutine().close()
 
     def _coroutine(self) -> Coroutine[Any, Any, T_co]:
