@@ -56,7 +56,7 @@ class Caller:
         status, noted, body, cut = reply
         if not 200 <= status < 300:
             raise refusal(self._service, call.operation, reply)
-        if b"content-encoding" in noted and reply.compressed:
+        if reply.compressed:
             raise NotDecodable("the body is compressed")
         if len(body) > self._max_body_bytes:
             raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")
