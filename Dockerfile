@@ -18,6 +18,10 @@ COPY config config
 COPY gateway gateway
 RUN hatchling build -t wheel \
  && pip --python /opt/lockgate/bin/python install --no-deps --no-index dist/*.whl
+# The shop of this repository stands in for a company's own package.
+RUN cd /opt/lockgate/lib/python3.*/site-packages \
+ && cp -r /build/clients /build/config . \
+ && cp -r /build/gateway/composites gateway/
 
 FROM python:3.13-slim
 ENV PATH=/opt/lockgate/bin:$PATH \

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-from clients.answer import Answer
-from clients.service import ServiceClient
+from gateway.upstream import ResponseModel, ServiceClient
 
 SKUS_PER_CALL = 100
 
 
-class Product(Answer):
+class Product(ResponseModel):
     """One product."""
 
     sku: str

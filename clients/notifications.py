@@ -1,11 +1,9 @@
 """The notifications service: what somebody has not read yet."""
 
-from clients.answer import Answer, Timestamp
-from clients.pending import PendingCall
-from clients.service import ServiceClient
+from gateway.upstream import PendingCall, ResponseModel, ServiceClient, Timestamp
 
 
-class Notification(Answer):
+class Notification(ResponseModel):
     """One notification."""
 
     id: int

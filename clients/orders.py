@@ -1,11 +1,9 @@
 """The orders service: what somebody bought."""
 
-from clients.answer import Answer, Timestamp
-from clients.pending import PendingCall
-from clients.service import ServiceClient
+from gateway.upstream import PendingCall, ResponseModel, ServiceClient, Timestamp
 
 
-class OrderItem(Answer):
+class OrderItem(ResponseModel):
     """One line of an order; `price` is for one piece."""
 
     sku: str
@@ -14,7 +12,7 @@ class OrderItem(Answer):
     price: float
 
 
-class Order(Answer):
+class Order(ResponseModel):
     """One order."""
 
     id: int

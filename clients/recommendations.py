@@ -4,12 +4,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from clients.answer import Answer
-from clients.pending import PendingCall
-from clients.service import ServiceClient
+from gateway.upstream import PendingCall, ResponseModel, ServiceClient
 
 
-class Recommendation(Answer):
+class Recommendation(ResponseModel):
     """A product somebody may like, with how sure the service is, from 0 to 1."""
 
     sku: str

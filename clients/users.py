@@ -1,11 +1,9 @@
 """The users service: who somebody is."""
 
-from clients.answer import Answer, Timestamp
-from clients.pending import PendingCall
-from clients.service import ServiceClient
+from gateway.upstream import PendingCall, ResponseModel, ServiceClient, Timestamp
 
 
-class Address(Answer):
+class Address(ResponseModel):
     """Where a user lives."""
 
     city: str
@@ -13,7 +11,7 @@ class Address(Answer):
     postcode: str
 
 
-class User(Answer):
+class User(ResponseModel):
     """One user."""
 
     id: int

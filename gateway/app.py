@@ -3,16 +3,18 @@
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from config.settings import Settings
-from gateway import composites, documentation, health, problems
-from gateway.audit import refuse_unguarded
-from gateway.dispatch.dispatcher import Dispatcher
-from gateway.edge.admission import Admission
-from gateway.edge.body_limit import BodyLimit
+from gateway import health, openapi
+from gateway.application import Application, load_application
+from gateway.errors import problem_json
 from gateway.lifespan import lifespan
+from gateway.middleware.access_log import AccessLog
+from gateway.middleware.body_limit import BodyLimit
+from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.resources import Resources
-from gateway.telemetry.access import AccessLog
-from gateway.upstreams import Transports
+from gateway.route_audit import refuse_unguarded
+from gateway.routing.dispatcher import Dispatcher
+from gateway.services import Transports
+from gateway.settings.schema import Settings
 
 
 class Gateway(FastAPI):
@@ -33,7 +35,7 @@ class Gateway(FastAPI):
         for kind, arguments, keywords in reversed(self.user_middleware):
             within = kind(within, *arguments, **keywords)
         within = BodyLimit(within, at_most=server.max_body_bytes)
-        within = Admission(within, at_once=server.max_in_flight, spared=health.PATHS)
+        within = ConcurrencyLimit(within, at_once=server.max_in_flight, spared=health.PATHS)
         return AccessLog(within)
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -44,18 +46,26 @@ class Gateway(FastAPI):
         return self.layers(fastapi)
 
 
-def create_app(settings: Settings, *, transports: Transports | None = None) -> Gateway:
+def create_app(
+    settings: Settings,
+    *,
+    application: Application | None = None,
+    transports: Transports | None = None,
+) -> Gateway:
     """Build the public gateway.
 
-    `transports` stand in for the network, by the name of the service: the seam for tests.
+    `application` is what the company declares; left out, it is loaded from the package that
+    `app.package` names. `transports` stand in for the network, by the name of the service.
 
     Raises:
+        InvalidSettings: there is no such package.
         UnguardedRoute: a route says nothing about who may call it.
     """
+    application = application or load_application(settings.app.package)
     app = Gateway(
         title="Lockgate",
         description="One request, one screen: an API gateway and backend for frontends.",
-        lifespan=lifespan(settings, transports or {}),
+        lifespan=lifespan(settings, application, transports or {}),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -65,13 +75,13 @@ def create_app(settings: Settings, *, transports: Transports | None = None) -> G
     app.state.settings = settings
     app.state.resources = Resources()
 
-    problems.install(app)
+    problem_json.install(app)
 
     app.include_router(health.router)
-    app.include_router(documentation.router)
-    for router in composites.routers():
+    app.include_router(openapi.router)
+    for router in application.routers:
         app.include_router(router)
 
     refuse_unguarded(app)
-    documentation.document_problems(app)
+    openapi.document_problems(app)
     return app

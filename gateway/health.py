@@ -5,9 +5,9 @@ from typing import Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from gateway.auth.guard import public
+from gateway.auth.dependencies import public
 from gateway.auth.verifier import TokenVerifier
-from gateway.limits.limiter import Limiter
+from gateway.ratelimit.limiter import RateLimiter
 from gateway.resources import Resource
 
 ALIVE, READY = PATHS = ("/healthz", "/readyz")
@@ -41,7 +41,7 @@ async def get_health() -> Alive:
 
 @router.get(READY, responses={503: {"model": Ready}})
 async def get_readiness(
-    verifier: Resource[TokenVerifier], limiter: Resource[Limiter], response: Response
+    verifier: Resource[TokenVerifier], limiter: Resource[RateLimiter], response: Response
 ) -> Ready:
     """Say how the identity providers and the counters are."""
     issuers, limits = verifier.health(), limiter.health()

@@ -1,33 +1,39 @@
-"""Opens what requests need (keys, counters, clients) and closes it in reverse."""
+"""Opens what requests need (keys, rate limiter, clients) and closes it in reverse."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
-from config.settings import Settings
+from gateway.application import Application
 from gateway.auth.verifier import TokenVerifier, open_verifier
-from gateway.limits.limiter import Limiter
-from gateway.limits.opening import open_limiter
+from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.open_limiter import open_limiter
 from gateway.resources import Resources
-from gateway.upstreams import Transports, open_upstreams
+from gateway.services import Transports, find_upstream_errors, find_used_services, open_clients
+from gateway.settings.errors import InvalidSettings
+from gateway.settings.schema import Settings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def lifespan(settings: Settings, transports: Transports) -> Lifespan:
-    """The lifespan of an app with these settings; everything that opens is closed in it."""
+def lifespan(settings: Settings, application: Application, transports: Transports) -> Lifespan:
+    """The lifespan of an app with these settings; everything that it opens it closes."""
 
     @asynccontextmanager
-    async def opened(app: FastAPI) -> AsyncIterator[None]:
+    async def open_resources(app: FastAPI) -> AsyncIterator[None]:
         resources: Resources = app.state.resources
+        upstreams, clients = settings.upstreams, application.clients
+        used = find_used_services(app.routes)
+        without_transport = {name: at for name, at in used.items() if name not in transports}
+        if errors := find_upstream_errors(upstreams, clients, without_transport):
+            raise InvalidSettings(errors)
         async with AsyncExitStack() as stack:
             verifier = open_verifier(settings.issuers, settings.tokens)
             resources[TokenVerifier] = await stack.enter_async_context(verifier)
-            resources[Limiter] = await stack.enter_async_context(open_limiter(settings))
-            await stack.enter_async_context(
-                open_upstreams(settings.upstreams, resources, transports)
-            )
+            limiter = open_limiter(settings, application.policies)
+            resources[RateLimiter] = await stack.enter_async_context(limiter)
+            await stack.enter_async_context(open_clients(upstreams, clients, transports, resources))
             yield
 
-    return opened
+    return open_resources

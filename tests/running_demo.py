@@ -14,7 +14,7 @@ from typing import IO, Any
 import httpx
 import pytest
 
-from config.settings import SERVICE_PORTS
+from gateway.demo.serve_demo import SERVICE_PORTS
 
 ROOT = Path(__file__).parents[1]
 

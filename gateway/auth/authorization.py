@@ -10,18 +10,18 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from gateway.auth.bearer import token_of
+from gateway.auth.ownership import is_canonical
 from gateway.auth.principal import ANY, Principal
-from gateway.auth.spelling import is_canonical
 from gateway.auth.verifier import TokenVerifier
-from gateway.errors import Forbidden, Unauthenticated
-from gateway.exchange import Exchange
+from gateway.errors.tree import Forbidden, Unauthenticated
+from gateway.request_context import RequestContext
 
 _PRINCIPAL = "lockgate.principal"
 _REQUIRED = "lockgate.required_scopes"
 _LOGGED = 64
 
 
-def authenticated(connection: HTTPConnection) -> Principal | None:
+def authenticated_principal(connection: HTTPConnection) -> Principal | None:
     """Who is calling, if that has been found out for this request."""
     known: Principal | None = connection.scope.get(_PRINCIPAL)
     return known
@@ -34,10 +34,10 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         Unauthenticated: no token, or one that is not valid.
         IdentityUnavailable: the token's key cannot be asked for now.
     """
-    known = authenticated(connection)
+    known = authenticated_principal(connection)
     if known is not None:
         return known
-    facts = Exchange.of(connection.scope).facts
+    facts = RequestContext.of(connection.scope).facts
     try:
         verifier = connection.app.state.resources[TokenVerifier]
         principal: Principal = await verifier.verify(token_of(connection))
@@ -86,7 +86,7 @@ class Owner:
             IdentityUnavailable: the token's key cannot be asked for now.
             Forbidden: the path names somebody else.
         """
-        principal = authenticated(connection) or await authenticate(connection)
+        principal = authenticated_principal(connection) or await authenticate(connection)
         scopes = _required(connection.scope)
         for scope in scopes:
             if principal.may_for_anyone(scope):
@@ -118,7 +118,7 @@ def _required(scope: Scope) -> tuple[str, ...]:
 
 
 def _forbidden(scope: Scope, reason: str, scopes: list[str]) -> Forbidden:
-    Exchange.of(scope).facts["reason"] = reason
+    RequestContext.of(scope).facts["reason"] = reason
     return Forbidden(scopes=scopes)
 
 

@@ -4,7 +4,7 @@ from string import ascii_letters, digits
 
 from starlette.requests import HTTPConnection
 
-from gateway.errors import Unauthenticated
+from gateway.errors.tree import Unauthenticated
 
 _B64TOKEN_CHARACTERS = f"{ascii_letters}{digits}-._~+/".encode()
 

@@ -8,16 +8,17 @@ from functools import partial
 
 from pydantic import JsonValue
 
-from config.mistakes import Mistake, SettingsMistaken
-from config.settings import Issuer, Tokens
-from gateway.auth import claims, jwks, jws, signatures
-from gateway.auth.cache import VerifiedTokens
 from gateway.auth.clock import Clock
-from gateway.auth.jws import Jws
-from gateway.auth.keys import canonical
+from gateway.auth.jwks import fetch
+from gateway.auth.jwks.key_provider import MAX_WAITING, KeyProvider
+from gateway.auth.jwks.key_set import canonical
+from gateway.auth.jwt import claims, jws, signatures
+from gateway.auth.jwt.jws import Jws
+from gateway.auth.jwt.token_cache import TokenCache
 from gateway.auth.principal import Principal
-from gateway.auth.provider import MAX_WAITING, Provider
-from gateway.errors import Unauthenticated
+from gateway.errors.tree import Unauthenticated
+from gateway.settings.errors import ConfigError, InvalidSettings
+from gateway.settings.schema import Issuer, Tokens
 
 
 class TokenVerifier(ABC):
@@ -41,12 +42,12 @@ class JwtVerifier(TokenVerifier):
     """Verifies JWTs of the issuers in the settings (RFC 8725 has the reasons)."""
 
     def __init__(
-        self, issuers: Mapping[str, tuple[Issuer, Provider]], tokens: Tokens, clock: Clock
+        self, issuers: Mapping[str, tuple[Issuer, KeyProvider]], tokens: Tokens, clock: Clock
     ) -> None:
         self._issuers = issuers
         self._max_bytes = tokens.max_bytes
         self._clock = clock
-        self._verified = VerifiedTokens(tokens.cache_entries, tokens.cache_seconds)
+        self._verified = TokenCache(tokens.cache_entries, tokens.cache_seconds)
 
     async def verify(self, token: str) -> Principal:
         """Say who the token belongs to; what needs no key is checked before one is sought."""
@@ -80,7 +81,7 @@ class JwtVerifier(TokenVerifier):
             raise Unauthenticated("algorithm_not_allowed")
         return claims.read(signed.payload, issuer, self._clock.now())
 
-    def _issuer(self, payload: Mapping[str, JsonValue]) -> tuple[Issuer, Provider]:
+    def _issuer(self, payload: Mapping[str, JsonValue]) -> tuple[Issuer, KeyProvider]:
         name = payload.get("iss")
         found = self._issuers.get(name) if isinstance(name, str) else None
         if found is None:
@@ -104,22 +105,22 @@ async def open_verifier(
     """
     clock = clock or Clock()
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(jwks.open_client())
+        client = await stack.enter_async_context(fetch.open_client())
         places = asyncio.Semaphore(MAX_WAITING)
-        providers: dict[str, tuple[Issuer, Provider]] = {}
+        providers: dict[str, tuple[Issuer, KeyProvider]] = {}
         for issuer in issuers:
             if issuer.issuer in providers:
-                raise SettingsMistaken([Mistake("issuers", f"{issuer.issuer} is named twice")])
-            fetch = partial(jwks.fetch, client, issuer, tokens.keys_timeout_seconds)
-            provider = Provider(issuer.issuer, fetch, tokens, clock, places=places)
+                raise InvalidSettings([ConfigError("issuers", f"{issuer.issuer} is named twice")])
+            fetch_keys = partial(fetch.fetch, client, issuer, tokens.keys_timeout_seconds)
+            provider = KeyProvider(issuer.issuer, fetch_keys, tokens, clock, places=places)
             stack.push_async_callback(provider.close)
             providers[issuer.issuer] = issuer, provider
         await asyncio.gather(*(_start(issuer, it) for issuer, it in providers.values()))
         yield JwtVerifier(providers, tokens, clock)
 
 
-async def _start(issuer: Issuer, provider: Provider) -> None:
+async def _start(issuer: Issuer, provider: KeyProvider) -> None:
     why = await provider.start()
     if why and issuer.jwks_file is not None:
         where = f"issuers, {issuer.issuer}: jwks_file"
-        raise SettingsMistaken([Mistake(where, f"{issuer.jwks_file}: {why}")])
+        raise InvalidSettings([ConfigError(where, f"{issuer.jwks_file}: {why}")])

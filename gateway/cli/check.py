@@ -4,18 +4,19 @@ import argparse
 import json
 from pathlib import Path
 
-from config.limits import policies
-from config.loading import load_settings
-from config.mistakes import Mistake, SettingsMistaken
-from config.settings import Settings
-from gateway import upstreams
-from gateway.cli.verb import Verbs, add_config_option, add_verb
-from gateway.limits.policies import effective
+from gateway.app import create_app
+from gateway.application import Application, load_application
+from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.ratelimit.policies import apply_rates
+from gateway.services import find_upstream_errors, find_used_services
+from gateway.settings.errors import ConfigError, InvalidSettings
+from gateway.settings.loader import load_settings
+from gateway.settings.schema import Settings
 
 
-def add_to(verbs: Verbs) -> None:
+def add_to(verbs: Subcommands) -> None:
     """Add the verb."""
-    parser = add_verb(
+    parser = add_subcommand(
         verbs,
         "check",
         run,
@@ -27,62 +28,72 @@ def add_to(verbs: Verbs) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print every mistake, or that there is none; 2 if there is one."""
-    found = _found(options.config)
+    """Print every error, or that there is none; 2 if there is one."""
+    found = _find(options.config)
     if options.json:
-        print(json.dumps([_as_json(mistake) for mistake in found]))
+        print(json.dumps([_as_json(error) for error in found]))
     else:
-        for mistake in found:
-            print(mistake)
+        for error in found:
+            print(error)
         if not found:
             print("The settings and policies are fine.")
     return 2 if found else 0
 
 
-def refuse_mistakes(settings: Settings) -> None:
+def require_valid(settings: Settings) -> None:
     """Stop where the settings cannot serve.
 
     Raises:
-        SettingsMistaken: with all that is wrong.
+        InvalidSettings: with all that is wrong.
     """
-    if found := mistakes(settings):
-        raise SettingsMistaken(found)
+    if found := find_errors(settings):
+        raise InvalidSettings(found)
 
 
-def mistakes(settings: Settings) -> list[Mistake]:
-    """What is wrong with settings that are well formed but do not fit the product."""
-    return [*_issuers(settings), *upstreams.mistakes(settings.upstreams), *_limits(settings)]
+def find_errors(settings: Settings) -> list[ConfigError]:
+    """What is wrong with settings that are well formed but cannot serve."""
+    try:
+        application = load_application(settings.app.package)
+    except InvalidSettings as error:
+        return [*_find_issuer_errors(settings), *error.errors]
+    routes = create_app(settings, application=application).routes
+    used = find_used_services(routes)
+    return [
+        *_find_issuer_errors(settings),
+        *find_upstream_errors(settings.upstreams, application.clients, used),
+        *_find_limit_errors(settings, application),
+    ]
 
 
-def _issuers(settings: Settings) -> list[Mistake]:
+def _find_issuer_errors(settings: Settings) -> list[ConfigError]:
     if not settings.issuers:
         hint = (
             'set LOCKGATE_ISSUERS, such as [{"issuer": "https://login.example.com", '
             '"audience": "lockgate", "discovery_url": '
             '"https://login.example.com/.well-known/openid-configuration"}]'
         )
-        return [Mistake("issuers", "no identity provider, so no token could be verified", hint)]
+        return [ConfigError("issuers", "no identity provider, so no token could be verified", hint)]
     return [
-        Mistake(f"issuers.{index}.jwks_file", f"there is no file {issuer.jwks_file}")
+        ConfigError(f"issuers.{index}.jwks_file", f"there is no file {issuer.jwks_file}")
         for index, issuer in enumerate(settings.issuers)
         if issuer.jwks_file and not issuer.jwks_file.is_file()
     ]
 
 
-def _limits(settings: Settings) -> list[Mistake]:
+def _find_limit_errors(settings: Settings, application: Application) -> list[ConfigError]:
     try:
-        effective(policies(), settings.limits)
-    except SettingsMistaken as error:
-        return error.mistakes
+        apply_rates(application.policies, settings.limits)
+    except InvalidSettings as error:
+        return error.errors
     return []
 
 
-def _found(config: Path | None) -> list[Mistake]:
+def _find(config: Path | None) -> list[ConfigError]:
     try:
-        return mistakes(load_settings(config))
-    except SettingsMistaken as error:
-        return error.mistakes
+        return find_errors(load_settings(config))
+    except InvalidSettings as error:
+        return error.errors
 
 
-def _as_json(mistake: Mistake) -> dict[str, str]:
-    return {"path": mistake.path, "message": mistake.message, "hint": mistake.hint}
+def _as_json(error: ConfigError) -> dict[str, str]:
+    return {"path": error.path, "message": error.message, "hint": error.hint}

@@ -3,23 +3,29 @@
 import argparse
 from typing import Any
 
-from config.loading import load_settings
-from config.settings import Issuer, Settings
 from gateway.app import create_app
-from gateway.cli.verb import Verbs, add_config_option, add_verb, run_on_loop, told_to_stop
-from gateway.demo.apart import Apart, demo_apart
+from gateway.cli.subcommand import (
+    Subcommands,
+    add_config_option,
+    add_subcommand,
+    run_on_loop,
+    wait_for_shutdown,
+)
+from gateway.demo.child_process import DemoProcess, run_demo_process
 from gateway.demo.identity import AUDIENCE, ISSUER, JWKS_PATH
-from gateway.demo.serving import ANY_PORTS, PORTS
-from gateway.edge.serving import serving
+from gateway.demo.serve_demo import ANY_PORTS, PORTS
+from gateway.server.lifecycle import serve
+from gateway.settings.loader import load_settings
+from gateway.settings.schema import Issuer, Settings
 from gateway.telemetry.log import logging_to_stderr
 
 SCOPES = ("dashboard:read", "storefront:read")
 USER = "42"
 
 
-def add_to(verbs: Verbs) -> None:
+def add_to(verbs: Subcommands) -> None:
     """Add the verb."""
-    parser = add_verb(
+    parser = add_subcommand(
         verbs,
         "demo",
         run,
@@ -39,16 +45,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _demo(settings: Settings, *, any_ports: bool) -> None:
-    async with demo_apart(
+    async with run_demo_process(
         latency_ms=settings.demo.latency_ms,
         ports=ANY_PORTS if any_ports else PORTS,
         user=USER,
         scopes=SCOPES,
     ) as demo:
         settings = demo_settings(settings, demo.urls, any_port=any_ports)
-        async with serving(create_app(settings), settings.server) as url:
+        async with serve(create_app(settings), settings.server) as url:
             print(_welcome(url, demo), flush=True)
-            await told_to_stop()
+            await wait_for_shutdown()
 
 
 def demo_settings(settings: Settings, urls: dict[str, str], *, any_port: bool) -> Settings:
@@ -65,7 +71,7 @@ def demo_settings(settings: Settings, urls: dict[str, str], *, any_port: bool) -
     return Settings.model_validate(given)
 
 
-def _welcome(url: str, demo: Apart) -> str:
+def _welcome(url: str, demo: DemoProcess) -> str:
     services = "\n".join(f"  {name:16} {at}" for name, at in demo.urls.items())
     return (
         f"The demo services (PUT /_dial on each makes it slow, hang, fail ...):\n{services}\n\n"

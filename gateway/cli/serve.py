@@ -3,21 +3,27 @@
 import argparse
 from logging import getLogger
 
-from config.loading import load_settings
-from config.settings import Settings
 from gateway.app import create_app
-from gateway.cli.check import refuse_mistakes
-from gateway.cli.heap import settle_heap
-from gateway.cli.verb import Verbs, add_config_option, add_verb, run_on_loop, told_to_stop
-from gateway.edge.serving import serving
+from gateway.cli.check import require_valid
+from gateway.cli.gc_tuning import tune_gc
+from gateway.cli.subcommand import (
+    Subcommands,
+    add_config_option,
+    add_subcommand,
+    run_on_loop,
+    wait_for_shutdown,
+)
+from gateway.server.lifecycle import serve
+from gateway.settings.loader import load_settings
+from gateway.settings.schema import Settings
 from gateway.telemetry.log import event, logging_to_stderr
 
 log = getLogger("lockgate")
 
 
-def add_to(verbs: Verbs) -> None:
+def add_to(verbs: Subcommands) -> None:
     """Add the verb."""
-    parser = add_verb(
+    parser = add_subcommand(
         verbs,
         "serve",
         run,
@@ -30,15 +36,15 @@ def add_to(verbs: Verbs) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check the settings, then serve."""
     settings = load_settings(options.config)
-    refuse_mistakes(settings)
+    require_valid(settings)
     with logging_to_stderr(settings.log):
         run_on_loop(_serve(settings))
     return 0
 
 
 async def _serve(settings: Settings) -> None:
-    async with serving(create_app(settings), settings.server) as url:
-        settle_heap()
+    async with serve(create_app(settings), settings.server) as url:
+        tune_gc()
         event(log, "gateway.started", url=url)
-        await told_to_stop()
+        await wait_for_shutdown()
         event(log, "gateway.stopping")

@@ -7,14 +7,14 @@ from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlencode
 
 from gateway.cli.demo import SCOPES, USER
-from gateway.cli.verb import Verbs, add_verb
+from gateway.cli.subcommand import Subcommands, add_subcommand
 from gateway.demo.identity import TOKEN_PATH
-from gateway.demo.serving import PORTS
+from gateway.demo.serve_demo import PORTS
 
 
-def add_to(verbs: Verbs) -> None:
+def add_to(verbs: Subcommands) -> None:
     """Add the verb."""
-    parser = add_verb(
+    parser = add_subcommand(
         verbs,
         "token",
         run,

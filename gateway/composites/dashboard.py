@@ -6,14 +6,14 @@ from fastapi import APIRouter, Path, Query
 
 from clients.notifications import Notification, Notifications
 from clients.orders import Order, Orders
-from clients.pending import PendingCall
 from clients.recommendations import Recommendation, Recommendations
 from clients.users import User, Users
 from config.limits import DASHBOARDS
-from gateway.auth.guard import owner, requires
-from gateway.compose import Composed, Composite, Part
-from gateway.limits.guard import limited
+from gateway.aggregation import Composed, Composite, Part
+from gateway.auth import owner, requires
+from gateway.ratelimit import limited
 from gateway.resources import Upstream
+from gateway.upstream import PendingCall
 
 router = APIRouter(tags=["composites"])
 

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict
 
 from clients.catalog import Catalog
-from clients.pending import PendingCall
 from clients.recommendations import Recommendations
 from clients.users import User, Users
 from config.limits import STOREFRONTS
-from gateway.auth.guard import owner, requires
-from gateway.compose import Composed, Composite, Part
-from gateway.limits.guard import limited
+from gateway.aggregation import Composed, Composite, Part
+from gateway.auth import owner, requires
+from gateway.ratelimit import limited
 from gateway.resources import Upstream
+from gateway.upstream import PendingCall
 
 router = APIRouter(tags=["composites"])
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from gateway.demo.service import answer, json_bytes, service
-from gateway.demo.shop import CURRENCY, PRODUCTS, Product
+from gateway.demo.shop import CURRENCY, PRODUCTS, ShopProduct
 
 _MOST = 100
 
@@ -25,7 +25,7 @@ async def _list(request: Request) -> Response:
     return answer(json_bytes([_document(product) for product in found]))
 
 
-def _document(product: Product) -> dict[str, object]:
+def _document(product: ShopProduct) -> dict[str, object]:
     return {
         "sku": product.sku,
         "name": product.name,

@@ -16,16 +16,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.demo.call import Call
+from gateway.demo.fault_call import FaultCall
 from gateway.demo.faults import Dial, Fault, Healthy
-from gateway.demo.seen import Seen
+from gateway.demo.request_counts import RequestCounts
 from gateway.demo.service import answer, json_bytes, problem
 
 _DIAL: TypeAdapter[Fault] = TypeAdapter(Dial)
 _OWN_PATHS = frozenset({"/_dial", "/_seen", "/healthz"})
 
 
-class Dialled:
+class ServiceWithDials:
     """`app` behind its dials; `latency_ms` is how long it takes to answer unless told otherwise."""
 
     def __init__(self, app: ASGIApp, latency_ms: float) -> None:
@@ -33,7 +33,7 @@ class Dialled:
         self._latency_ms = latency_ms
         self._dial: Fault = Healthy()
         self._left: int | None = None
-        self._seen = Seen()
+        self._seen = RequestCounts()
         self._own = Starlette(
             routes=[
                 Route("/_dial", self._read),
@@ -49,7 +49,7 @@ class Dialled:
         if scope["path"] in _OWN_PATHS:
             await self._own(scope, receive, send)
             return
-        call = Call(self._app, scope, receive, send, self._latency)
+        call = FaultCall(self._app, scope, receive, send, self._latency)
         with self._seen.request():
             await self._next_fault(scope).play(call)
 

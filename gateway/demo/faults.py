@@ -8,7 +8,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.types import Scope
 
-from gateway.demo.call import Call
+from gateway.demo.fault_call import FaultCall
 from gateway.demo.service import problem
 
 Milliseconds = Annotated[float, Field(ge=0, le=600_000)]
@@ -41,7 +41,7 @@ class Fault(BaseModel):
     latency_ms: Milliseconds | None = None
 
     @abstractmethod
-    async def play(self, call: Call) -> None:
+    async def play(self, call: FaultCall) -> None:
         """Treat a request as the fault has it."""
 
 
@@ -50,7 +50,7 @@ class Healthy(Fault):
 
     fault: Literal["none"] = "none"
 
-    async def play(self, call: Call) -> None:
+    async def play(self, call: FaultCall) -> None:
         """Answer."""
         await call.pause(call.latency)
         await call.answer()
@@ -62,7 +62,7 @@ class Slow(Fault):
     fault: Literal["slow"]
     ms: Milliseconds = 1_000
 
-    async def play(self, call: Call) -> None:
+    async def play(self, call: FaultCall) -> None:
         """Answer late."""
         await call.pause(self.ms / 1_000)
         await call.answer()
@@ -73,7 +73,7 @@ class Hang(Fault):
 
     fault: Literal["hang"]
 
-    async def play(self, call: Call) -> None:
+    async def play(self, call: FaultCall) -> None:
         """Wait for the client to leave."""
         await call.pause(None)
 
@@ -85,7 +85,7 @@ class Status(Fault):
     code: Annotated[int, Field(ge=400, le=599)] = 503
     retry_after: Annotated[int, Field(ge=0)] | None = None
 
-    async def play(self, call: Call) -> None:
+    async def play(self, call: FaultCall) -> None:
         """Answer with the status."""
         await call.pause(call.latency)
         headers = None if self.retry_after is None else {"Retry-After": str(self.retry_after)}
@@ -93,7 +93,7 @@ class Status(Fault):
         await failure(call.scope, call.receive, call.send)
 
 
-class Malformed(Fault):
+class MalformedBody(Fault):
     """The answer is 200 and nonsense: JSON that fits no type of the five, or no JSON at all."""
 
     fault: Literal["malformed"]
@@ -104,7 +104,7 @@ class Malformed(Fault):
         "text": (b"<html><body>It works!</body></html>", "text/html"),
     }
 
-    async def play(self, call: Call) -> None:
+    async def play(self, call: FaultCall) -> None:
         """Answer nonsense."""
         await call.pause(call.latency)
         body, media_type = self.BODIES[self.variant]
@@ -116,7 +116,7 @@ class Truncated(Fault):
 
     fault: Literal["truncated"]
 
-    async def play(self, call: Call) -> None:
+    async def play(self, call: FaultCall) -> None:
         """Send half, then close."""
         await call.pause(call.latency)
         start, body = await call.rehearse()
@@ -131,7 +131,7 @@ class Reset(Fault):
 
     fault: Literal["reset"]
 
-    async def play(self, call: Call) -> None:
+    async def play(self, call: FaultCall) -> None:
         """Reset."""
         await call.pause(call.latency)
         await call.reset()
@@ -143,7 +143,7 @@ class Drip(Fault):
     fault: Literal["drip"]
     every_ms: Milliseconds = 1_000
 
-    async def play(self, call: Call) -> None:
+    async def play(self, call: FaultCall) -> None:
         """Send a byte, wait, and so on."""
         await call.pause(call.latency)
         start, body = await call.rehearse()
@@ -155,6 +155,6 @@ class Drip(Fault):
 
 
 Dial = Annotated[
-    Healthy | Slow | Hang | Status | Malformed | Truncated | Reset | Drip,
+    Healthy | Slow | Hang | Status | MalformedBody | Truncated | Reset | Drip,
     Field(discriminator="fault"),
 ]

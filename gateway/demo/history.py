@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from gateway.demo.moments import DAY, NOW
 from gateway.demo.people import person
-from gateway.demo.seeds import Draw
-from gateway.demo.shop import RANGE, Product
+from gateway.demo.random_draws import Draw
+from gateway.demo.shop import RANGE, ShopProduct
+from gateway.demo.timestamps import DAY, NOW
 
 _SHOP_OPENED = NOW.timestamp() - 7 * 365 * DAY
 _CARRIERS = {"DHL": "JD", "UPS": "1Z", "GLS": "GL", "DPD": "05"}
@@ -18,12 +18,12 @@ _RECENT = 12 * DAY
 class Line:
     """So many of one product."""
 
-    product: Product
+    product: ShopProduct
     quantity: int
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PlacedOrder:
     """One order, `age` seconds old. Whether it is paid and has a parcel follows from its status."""
 
     age: int
@@ -48,20 +48,20 @@ class Order:
         return sum(line.product.cents * line.quantity for line in self.lines)
 
 
-def orders_of(user: int, limit: int) -> list[Order]:
+def orders_of(user: int, limit: int) -> list[PlacedOrder]:
     """The last orders of that user, newest first: one of these days, the rest over the years."""
     count = Draw("history", user).between(8, 60)
     gap = (person(user).member_for - _RECENT) // (count - 1)
     return [_order(user, turn, gap) for turn in range(min(limit, count))]
 
 
-def _order(user: int, turn: int, gap: int) -> Order:
+def _order(user: int, turn: int, gap: int) -> PlacedOrder:
     draw = Draw("order", user, turn)
     age = _RECENT + gap * (turn - 1) + draw.below(gap) if turn else draw.below(_RECENT)
     status = _status(draw, age)
     products = draw.several(RANGE, draw.pick((1, 1, 1, 2, 2, 3)))
     carrier = draw.pick(tuple(_CARRIERS)) if status in _SENT else None
-    return Order(
+    return PlacedOrder(
         age=age,
         status=status,
         lines=tuple(Line(product, _quantity(draw, product)) for product in products),
@@ -70,7 +70,7 @@ def _order(user: int, turn: int, gap: int) -> Order:
     )
 
 
-def _quantity(draw: Draw, product: Product) -> int:
+def _quantity(draw: Draw, product: ShopProduct) -> int:
     """Nobody buys three espresso machines."""
     return draw.pick((1, 1, 1, 2, 3)) if product.cents < 3_000 else 1
 

@@ -6,19 +6,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway.demo.history import Order, orders_of
-from gateway.demo.moments import DAY, HOUR, ago
-from gateway.demo.seeds import Draw
+from gateway.demo.history import PlacedOrder, orders_of
+from gateway.demo.random_draws import Draw
 from gateway.demo.service import answer, json_bytes, service, user_id
 from gateway.demo.shop import RANGE
+from gateway.demo.timestamps import DAY, HOUR, ago
 
 _OF_ORDERS = {
-    "pending": ("Waiting for your payment", "Order {number} leaves as soon as it is paid."),
-    "processing": ("We are packing", "Order {number} is being packed."),
+    "pending": ("Waiting for your payment", "PlacedOrder {number} leaves as soon as it is paid."),
+    "processing": ("We are packing", "PlacedOrder {number} is being packed."),
     "shipped": ("On its way", "{carrier} has your order {number}: {tracking}."),
-    "delivered": ("Delivered", "Order {number} has arrived. How was it?"),
+    "delivered": ("Delivered", "PlacedOrder {number} has arrived. How was it?"),
     "returned": ("Refund sent", "The money for order {number} is on its way back."),
-    "cancelled": ("Cancelled", "Order {number} was cancelled; nothing was charged."),
+    "cancelled": ("Cancelled", "PlacedOrder {number} was cancelled; nothing was charged."),
 }
 _OF_THE_SHOP = (
     ("offer", "Ten percent off", "{product} costs ten percent less this week."),
@@ -51,7 +51,7 @@ def _unread(user: int) -> bytes:
     return json_bytes(unread)
 
 
-def _about_order(draw: Draw, order: Order, age: int) -> dict[str, object]:
+def _about_order(draw: Draw, order: PlacedOrder, age: int) -> dict[str, object]:
     title, body = _OF_ORDERS[order.status]
     text = body.format(number=order.number, carrier=order.carrier, tracking=order.tracking)
     return _document(draw, "order", title, text, min(age, order.age))

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway.demo.history import Line, Order, orders_of
-from gateway.demo.moments import ago
+from gateway.demo.history import Line, PlacedOrder, orders_of
 from gateway.demo.service import answer, json_bytes, service, user_id
 from gateway.demo.shop import CURRENCY
+from gateway.demo.timestamps import ago
 
 _MOST = 50
 _LIMIT = re.compile(r"[0-9]{1,3}")
@@ -38,7 +38,7 @@ def _newest(user: int, limit: int) -> bytes:
     return json_bytes([_document(user, order) for order in orders_of(user, limit)])
 
 
-def _document(user: int, order: Order) -> dict[str, object]:
+def _document(user: int, order: PlacedOrder) -> dict[str, object]:
     return {
         "id": order.number,
         "user_id": user,

@@ -4,9 +4,9 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.demo.moments import DAY, YEAR
 from gateway.demo.places import COUNTRIES, Country, postcode
-from gateway.demo.seeds import Draw
+from gateway.demo.random_draws import Draw
+from gateway.demo.timestamps import DAY, YEAR
 
 # Letters that have no plain one inside them, unlike é or ü.
 _SPELLED_OUT = str.maketrans({"ß": "ss", "ł": "l", "Ł": "L", "ø": "o", "Ø": "O"})

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.demo.seeds import Draw
+from gateway.demo.random_draws import Draw
 
 # Left out of postcodes where letters are used: those that Britain and the Netherlands leave out.
 _POSTCODE_LETTERS = "ABDEFGHJLNPQRTUWXYZ"

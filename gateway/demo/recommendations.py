@@ -8,9 +8,9 @@ from starlette.types import ASGIApp
 
 from gateway.demo.history import orders_of
 from gateway.demo.people import person
-from gateway.demo.seeds import Draw
+from gateway.demo.random_draws import Draw
 from gateway.demo.service import answer, json_bytes, service, user_id
-from gateway.demo.shop import RANGE, Product
+from gateway.demo.shop import RANGE, ShopProduct
 
 
 def recommendations() -> ASGIApp:
@@ -39,7 +39,7 @@ def _best(user: int) -> bytes:
     return json_bytes(best)
 
 
-def _document(product: Product, score: float, reason: str) -> dict[str, object]:
+def _document(product: ShopProduct, score: float, reason: str) -> dict[str, object]:
     return {
         "sku": product.sku,
         "name": product.name,

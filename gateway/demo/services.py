@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp
 
 from gateway.demo.catalog import catalog
-from gateway.demo.dials import Dialled
+from gateway.demo.dials import ServiceWithDials
 from gateway.demo.notifications import notifications
 from gateway.demo.orders import orders
 from gateway.demo.recommendations import recommendations
@@ -19,4 +19,4 @@ def demo_services(latency_ms: float) -> dict[str, ASGIApp]:
         "recommendations": recommendations(),
         "catalog": catalog(),
     }
-    return {name: Dialled(app, latency_ms) for name, app in services.items()}
+    return {name: ServiceWithDials(app, latency_ms) for name, app in services.items()}

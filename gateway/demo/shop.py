@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from gateway.demo.seeds import Draw
+from gateway.demo.random_draws import Draw
 
 CURRENCY = "EUR"
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class ShopProduct:
     """One article; the price is in cents, so that sums are exact."""
 
     sku: str
@@ -81,9 +81,9 @@ ACC-6011  1450  Water filter cartridge
 """
 
 
-def _product(line: str) -> Product:
+def _product(line: str) -> ShopProduct:
     sku, cents, name = line.split(maxsplit=2)
-    return Product(sku, name, int(cents))
+    return ShopProduct(sku, name, int(cents))
 
 
 RANGE = tuple(map(_product, _ARTICLES.strip().splitlines()))

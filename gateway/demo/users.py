@@ -6,10 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway.demo.moments import ago
 from gateway.demo.people import person
-from gateway.demo.seeds import Draw
+from gateway.demo.random_draws import Draw
 from gateway.demo.service import answer, json_bytes, service, user_id
+from gateway.demo.timestamps import ago
 
 # Most pay nothing, few pay for everything.
 _PLANS = ("free",) * 6 + ("plus",) * 3 + ("pro",)

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from config.settings import Log
+from gateway.settings.schema import Log
 from gateway.telemetry.event import Event, Fact
-from gateway.telemetry.formats import JsonFormat, TextFormat
-from gateway.telemetry.writer import Writer
+from gateway.telemetry.log_format import JsonFormat, TextFormat
+from gateway.telemetry.log_writer import Writer
 
 
 def event(

@@ -11,8 +11,8 @@ Everything is real but the network: tokens are signed and verified, limits count
 audited. A service that no script speaks for answers as its demo twin does.
 """
 
-from gateway.testing.gateway import Gateway, lockgate
-from gateway.testing.script import Script
+from gateway.testing.gateway import TestGateway, lockgate
+from gateway.testing.scripted_service import ScriptedService
 from gateway.testing.virtual_time import run_in_virtual_time
 
-__all__ = ["Gateway", "Script", "lockgate", "run_in_virtual_time"]
+__all__ = ["ScriptedService", "TestGateway", "lockgate", "run_in_virtual_time"]

@@ -10,25 +10,28 @@ from tempfile import TemporaryDirectory
 import httpx
 from fastapi import FastAPI
 
-from config.settings import Issuer, Settings
 from gateway.app import create_app
+from gateway.application import load_application
 from gateway.demo.identity import AUDIENCE, ISSUER, DevelopmentIssuer
 from gateway.demo.services import demo_services
-from gateway.testing.script import Script
-from gateway.upstreams import known_services
+from gateway.settings.loader import load_settings
+from gateway.settings.schema import Issuer, Settings
+from gateway.testing.scripted_service import ScriptedService
 
 
-class Gateway:
+class TestGateway:
     """A gateway under test. `app` is the application, `http` an httpx client on it."""
 
+    __test__ = False  # no test class, whatever pytest makes of its name
+
     def __init__(
-        self, app: FastAPI, http: httpx.AsyncClient, scripts: Mapping[str, Script]
+        self, app: FastAPI, http: httpx.AsyncClient, scripts: Mapping[str, ScriptedService]
     ) -> None:
         self.app = app
         self.http = http
         self._scripts = scripts
 
-    def service(self, name: str) -> Script:
+    def service(self, name: str) -> ScriptedService:
         """The script of a downstream service."""
         return self._scripts[name]
 
@@ -45,23 +48,26 @@ class Gateway:
 
 
 @asynccontextmanager
-async def lockgate(settings: Settings | None = None) -> AsyncIterator[Gateway]:
+async def lockgate(settings: Settings | None = None) -> AsyncIterator[TestGateway]:
     """A running gateway with its own identity provider and five scripted services."""
-    settings = settings or Settings()
+    settings = settings or load_settings()
+    application = load_application(settings.app.package)
     demo = demo_services(latency_ms=0)
     absent = httpx.MockTransport(lambda request: httpx.Response(404))
     scripts = {
-        name: Script(httpx.ASGITransport(demo[name]) if name in demo else absent)
-        for name in known_services()
+        name: ScriptedService(httpx.ASGITransport(demo[name]) if name in demo else absent)
+        for name in application.clients
     }
     with TemporaryDirectory() as folder:
-        app = create_app(_trusting(settings, Path(folder)), transports=scripts)
+        app = create_app(
+            _trusting(settings, Path(folder)), application=application, transports=scripts
+        )
         wire = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=wire, base_url="http://lockgate.test") as http,
         ):
-            yield Gateway(app, http, scripts)
+            yield TestGateway(app, http, scripts)
 
 
 def _trusting(settings: Settings, folder: Path) -> Settings:

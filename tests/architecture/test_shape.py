@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.architecture.sources import PACKAGES, python_files, shown, tree
 
-LONGEST_FILE, LONGEST_TEST_FILE, LONGEST_FUNCTION = 300, 400, 40
+LONGEST_FILE, LONGEST_TEST_FILE, LONGEST_FUNCTION = 400, 400, 40
 SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "handler"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -12,9 +12,9 @@ from collections.abc import Awaitable, Callable
 import httpx
 import uvloop
 
-from clients.opening import open_client
-from clients.transport import Transport
 from clients.users import Users
+from gateway.transport.transport import Transport
+from gateway.upstream.open_client import open_client
 from tests.bench.upstream import PATHS, USER
 
 Call = Callable[[], Awaitable[object]]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from gateway import composites
-from gateway.cli.command import main
+from gateway.cli.main import main
 from tests.bench.place import built
 
 COUNTS = (1, 2, 4, 8, 16)
@@ -18,10 +18,10 @@ from typing import Annotated
 
 from fastapi import APIRouter
 
-from clients.pending import PendingCall
+from gateway.upstream.pending import PendingCall
 from clients.users import User, Users
-from gateway.auth.guard import public
-from gateway.compose import Composed, Composite, Part
+from gateway.auth.dependencies import public
+from gateway.aggregation import Composed, Composite, Part
 from gateway.resources import Upstream
 
 router = APIRouter()

@@ -10,14 +10,14 @@ import respx
 from pydantic_core import from_json, to_json
 
 from clients.catalog import SKUS_PER_CALL, Catalog
-from clients.decoding import decode
-from clients.errors import UpstreamInvalid
 from clients.notifications import Notifications
 from clients.orders import Orders
 from clients.recommendations import Recommendations
-from clients.service import ServiceClient
 from clients.users import User, Users
-from tests.clients.answers import NOTIFICATION, ORDER, PRODUCT, RECOMMENDATION, USER
+from gateway.upstream.client import ServiceClient
+from gateway.upstream.decoding import decode
+from gateway.upstream.errors import UpstreamInvalid
+from tests.clients.responses import NOTIFICATION, ORDER, PRODUCT, RECOMMENDATION, USER
 
 URL = "http://service.test"
 

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from config.loading import PREFIX
+from gateway.settings.loader import PREFIX
 
 ROOT = Path(__file__).parents[2]
 

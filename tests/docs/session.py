@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from gateway.demo.serving import PORTS
+from gateway.demo.serve_demo import PORTS
 from tests.docs.blocks import Block, matches
 from tests.docs.project import ROOT, bare_environment
 from tests.running_demo import Demo

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import yaml
 
-from config.loading import load_settings
-from gateway.cli.check import mistakes
-from gateway.cli.command import parser
+from gateway.cli.check import find_errors
+from gateway.cli.main import parser
 from gateway.demo.identity import AUDIENCE, ISSUER, JWKS_PATH
-from gateway.demo.serving import PORTS
+from gateway.demo.serve_demo import PORTS
+from gateway.settings.loader import load_settings
 from tests.docs.project import ROOT
 from tests.redis_server import RedisServer
 
@@ -35,7 +35,7 @@ def test_every_variable_is_a_setting_that_can_serve(
         monkeypatch.setenv(variable, value)
     settings = load_settings()
     if SERVICES[name]["command"] == ["serve"]:
-        assert mistakes(settings) == []
+        assert find_errors(settings) == []
         assert str(settings.redis_url) == "redis://redis:6379/0"
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import ALGORITHMS
+from gateway.settings.schema import ALGORITHMS
 from tests.architecture.sources import PACKAGES, python_files, tree
 from tests.docs.project import ROOT, shown
 

@@ -13,9 +13,9 @@ from importlib.metadata import requires
 from pathlib import Path
 from zipfile import ZipFile
 
-from config.settings import Server
-from gateway.cli.command import parser
-from gateway.edge.serving import serving
+from gateway.cli.main import parser
+from gateway.server.lifecycle import serve
+from gateway.settings.schema import Server
 from tests.docs.pages.defaults import default_app
 from tests.docs.project import ROOT, bare_environment
 
@@ -103,7 +103,7 @@ def _closure(package: str) -> set[str]:
     return found
 
 
-def test_the_wheel_brings_the_script_the_template_and_the_command(tmp_path: Path) -> None:
+def test_the_wheel_holds_the_framework_alone(tmp_path: Path) -> None:
     for name in copied():
         (tmp_path / name).symlink_to(ROOT / name)
     subprocess.run(
@@ -114,8 +114,10 @@ def test_the_wheel_brings_the_script_the_template_and_the_command(tmp_path: Path
     with ZipFile(wheel) as archive:
         names = archive.namelist()
         (entry,) = [name for name in names if name.endswith("entry_points.txt")]
-        assert "lockgate = gateway.cli.command:main" in archive.read(entry).decode()
-    assert {"gateway/limits/count.lua", "config/lockgate.toml"} <= set(names)
+        assert "lockgate = gateway.cli.main:main" in archive.read(entry).decode()
+    assert "gateway/ratelimit/redis/count.lua" in names
+    assert {name.partition("/")[0] for name in names} == {"gateway", entry.partition("/")[0]}
+    assert not [name for name in names if name.startswith("gateway/composites")]
 
 
 def test_it_runs_as_nobody_in_particular_and_brings_no_tools() -> None:
@@ -140,7 +142,7 @@ async def test_the_health_check_tells_a_living_gateway_from_a_dead_one() -> None
     (check,) = given(RUN, "HEALTHCHECK")
     interpreter, option, program = json.loads(check.partition("CMD ")[2])
     assert (interpreter, option) == ("python", "-c")
-    async with serving(default_app(), Server(host="127.0.0.1", port=0)) as url:
+    async with serve(default_app(), Server(host="127.0.0.1", port=0)) as url:
         port = url.rpartition(":")[2]
         assert await _status_of(program, port) == 0
     assert await _status_of(program, port) != 0

@@ -9,15 +9,15 @@ import pytest
 from fastapi import FastAPI, Request
 from slowapi.util import get_remote_address
 
-from config.loading import load_settings
-from config.mistakes import SettingsMistaken
-from config.rate import RateLimit
-from gateway import problems
 from gateway.cli import check
-from gateway.cli.command import main
-from gateway.limits.guard import Limited, limited
-from gateway.limits.slow import Limiter
-from gateway.testing import Script
+from gateway.cli.main import main
+from gateway.errors import problem_json
+from gateway.ratelimit.compat.slowapi import Limiter
+from gateway.ratelimit.dependency import Limited, limited
+from gateway.ratelimit.policy import RateLimit
+from gateway.settings.errors import InvalidSettings
+from gateway.settings.loader import load_settings
+from gateway.testing import ScriptedService
 from tests.docs.blocks import blocks, matches
 from tests.docs.project import ROOT
 
@@ -83,7 +83,7 @@ def test_several_issuers_must_say_their_user_claim(monkeypatch: pytest.MonkeyPat
     first = tomllib.loads(toml)["issuers"][0]
     second = first | {"issuer": "https://partners.example.com"}
     monkeypatch.setenv("LOCKGATE_ISSUERS", json.dumps([first, second]))
-    with pytest.raises(SettingsMistaken, match="user_claim"):
+    with pytest.raises(InvalidSettings, match="user_claim"):
         load_settings()
     said = [first | {"user_claim": "sub"}, second | {"user_claim": ""}]
     monkeypatch.setenv("LOCKGATE_ISSUERS", json.dumps(said))
@@ -98,7 +98,7 @@ def test_the_environment_of_production_is_one_that_serves(
         name, _, value = line.partition("=")
         monkeypatch.setenv(name, value)
     settings = load_settings()
-    assert check.mistakes(settings) == []
+    assert check.find_errors(settings) == []
     assert settings.counters.processes == 4
     assert all("internal" in str(upstream.url) for upstream in settings.upstreams.values())
 
@@ -115,7 +115,9 @@ def test_numbers_said_in_production_are_the_defaults() -> None:
 
 def test_every_word_of_a_script_is_on_the_page() -> None:
     text = (HOW_TO / "test-a-composite.md").read_text()
-    words = [name for name, value in vars(Script).items() if callable(value) and name[0] != "_"]
+    words = [
+        name for name, value in vars(ScriptedService).items() if callable(value) and name[0] != "_"
+    ]
     for word in set(words) - {"handle_async_request"}:
         assert f"| `{word}(" in text
 
@@ -134,7 +136,7 @@ async def test_slowapis_decorators_limit() -> None:
 async def test_without_slowapis_handler_a_refusal_is_a_problem_document() -> None:
     limiter = Limiter(get_remote_address)
     app = FastAPI()
-    problems.install(app)
+    problem_json.install(app)
 
     @app.get("/")
     @limiter.limit("1/minute")

@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-from gateway.cli.command import VERBS
+from gateway.cli.main import VERBS
 from tests.docs.blocks import blocks
 from tests.docs.project import ROOT
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from config.limits import policies
-from config.settings import Section, Settings
-from gateway.errors import GatewayError, Unauthenticated
+from gateway.application import load_application
+from gateway.errors.tree import GatewayError, Unauthenticated
+from gateway.settings.schema import Section, Settings
 from gateway.testing import lockgate
 from tests.docs import reference
 from tests.docs.pages import failures
@@ -85,7 +85,7 @@ def test_the_errors_page_has_every_type() -> None:
 
 def test_the_limits_page_has_every_policy_and_every_word() -> None:
     text = (reference.FOLDER / "limits.md").read_text()
-    for policy in policies().values():
+    for policy in load_application(None).policies.values():
         assert f"| `{policy.name}` | `{policy.rate}` |" in text
     for word in ("rate", "per", "without_redis", "burst", "shadow"):
         assert f"- **{word}**:" in text

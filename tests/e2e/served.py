@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.settings import SERVICE_PORTS
 from gateway.demo.identity import AUDIENCE, DISCOVERY_PATH, ISSUER
+from gateway.demo.serve_demo import SERVICE_PORTS
 from tests.running_demo import ROOT, Demo
 
 

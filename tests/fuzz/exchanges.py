@@ -6,13 +6,13 @@ from typing import Self
 
 import httpx
 
-from clients.transport import Transport
-from tests.clients.scripted import HELLO, Peer, Scripted, scripted
-from tests.clients.torture.case import Asked
-from tests.clients.torture.host import settled
-from tests.clients.torture.trial import ask
+from gateway.transport.transport import Transport
 from tests.fuzz.invariants import Broken
 from tests.fuzz.reference import Reading, read
+from tests.gateway.transport.scripted_server import HELLO, Peer, Scripted, scripted
+from tests.torture.case import Asked
+from tests.torture.host import settled
+from tests.torture.trial import ask
 
 
 class Exchanges:

@@ -2,7 +2,12 @@
 
 from collections.abc import Iterable
 
-from clients.response_parser import MAX_FIELDS, MAX_HEAD_BYTES, Malformed, ResponseParser
+from gateway.transport.response_parser import (
+    MAX_FIELDS,
+    MAX_HEAD_BYTES,
+    MalformedResponse,
+    ResponseParser,
+)
 from tests.fuzz.reference import Reading
 
 _NEXT = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext"
@@ -25,7 +30,7 @@ def parsed(pieces: Iterable[bytes], *, bodiless: bool) -> Reading:
                 break
             _feed(parser, piece)
             reading.body += parser.take()
-    except Malformed:
+    except MalformedResponse:
         reading.state = "none"
     if parser.head is not None:
         head = parser.head
@@ -59,7 +64,7 @@ def _next(parser: ResponseParser) -> None:
     parser.begin(bodiless=False)
     try:
         parser.feed(_NEXT)
-    except Malformed as exc:
+    except MalformedResponse as exc:
         raise AssertionError(f"the next response is refused: {exc}") from exc
     assert parser.complete
     assert parser.keeps_alive

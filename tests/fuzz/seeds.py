@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.clients.torture.table import CASES
+from tests.torture.table import CASES
 
 _LONGEST = 2_000
 

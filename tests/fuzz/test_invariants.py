@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clients.response_parser import MAX_HEAD_BYTES, Malformed, ResponseParser
+from gateway.transport.response_parser import MAX_HEAD_BYTES, MalformedResponse, ResponseParser
 from tests.fuzz.exchanges import Exchanges
 from tests.fuzz.invariants import check, cut
 from tests.fuzz.reference import read
@@ -86,7 +86,7 @@ def test_what_is_no_body_ends_soon_however_it_comes(
     parser.feed(start) if start else None
     piece = (forever * size)[: max(size, len(forever))]
     pieces = 2 * MAX_HEAD_BYTES // len(piece) + 2
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedResponse):
         _feed_all(parser, [piece] * pieces)
     assert parser.buffered == 0
 

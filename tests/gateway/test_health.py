@@ -2,8 +2,9 @@
 
 import httpx
 
-from config.settings import Issuer, Settings
 from gateway.app import create_app
+from gateway.settings.loader import load_settings
+from gateway.settings.schema import Issuer, Settings
 from gateway.testing import lockgate
 
 
@@ -35,7 +36,7 @@ async def test_a_gateway_that_can_verify_nobody_is_not_ready() -> None:
     gone = Issuer.model_validate(
         {"issuer": "x", "audience": "y", "jwks_url": "http://127.0.0.1:1/jwks"}
     )
-    app = create_app(Settings(issuers=(gone,)))
+    app = create_app(load_settings().model_copy(update={"issuers": (gone,)}))
     wire = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

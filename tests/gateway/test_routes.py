@@ -6,9 +6,9 @@ from urllib.parse import quote
 import pytest
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from config.settings import Settings
 from gateway.app import create_app
-from gateway.auth.access import Requires, access_of
+from gateway.auth.route_access import Requires, access_of
+from gateway.settings.schema import Settings
 from gateway.testing import lockgate
 
 USER = "42"

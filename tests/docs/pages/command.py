@@ -7,7 +7,7 @@ to the next.
 import argparse
 from collections.abc import Iterator
 
-from gateway.cli.command import parser
+from gateway.cli.main import parser
 from tests.docs.pages.markdown import code, page, table
 
 INTRODUCTION = """

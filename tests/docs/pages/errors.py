@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import httpx
 from fastapi import FastAPI
 
-from gateway.problems import install
-from gateway.telemetry.access import AccessLog
+from gateway.errors.problem_json import install
+from gateway.middleware.access_log import AccessLog
 from tests.docs.pages.failures import Failure, failures
 from tests.docs.pages.markdown import code, page, table
 

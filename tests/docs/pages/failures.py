@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from clients.errors import (
-    UpstreamError,
-    UpstreamInvalid,
-    UpstreamRefused,
-    UpstreamTimeout,
-    UpstreamUnavailable,
-)
-from gateway.errors import (
+from gateway.errors.tree import (
     ContentTooLarge,
-    CountersUnavailable,
     Forbidden,
     GatewayError,
     IdentityUnavailable,
     Overloaded,
     QuotaExceeded,
+    RateLimiterUnavailable,
     Unauthenticated,
+)
+from gateway.upstream.errors import (
+    UpstreamError,
+    UpstreamInvalid,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnavailable,
 )
 
 
@@ -61,7 +61,7 @@ REFUSALS = (
         "Keep the token and try again after `Retry-After`.",
     ),
     Failure(
-        CountersUnavailable(1),
+        RateLimiterUnavailable(1),
         "Redis cannot count, and the policy says `deny` for that case.",
         "Try again after `Retry-After`.",
     ),

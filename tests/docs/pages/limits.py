@@ -1,7 +1,8 @@
 """limits.md: the rate-limit policies, and what each word of one means."""
 
-from config.limits import policies
-from config.rate import UNITS, RateLimit
+from gateway.application import load_application
+from gateway.ratelimit.policy import RateLimit
+from gateway.settings.rate import UNITS
 from tests.docs.pages.markdown import code, page, table
 
 HEAD = ("Policy", "Rate", "Per", "Without Redis", "Burst", "Shadow")
@@ -34,7 +35,12 @@ WORDS = f"""
 
 def limits() -> str:
     """The page."""
-    return page("Limits", INTRODUCTION, table(HEAD, map(_row, policies().values())), WORDS)
+    return page(
+        "Limits",
+        INTRODUCTION,
+        table(HEAD, map(_row, load_application(None).policies.values())),
+        WORDS,
+    )
 
 
 def _row(policy: RateLimit) -> list[str]:

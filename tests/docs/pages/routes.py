@@ -5,8 +5,8 @@ from typing import Any
 
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from gateway.auth.access import Requires, access_of
-from gateway.limits.guard import Limited
+from gateway.auth.route_access import Requires, access_of
+from gateway.ratelimit.dependency import Limited
 from tests.docs.pages.defaults import default_app
 from tests.docs.pages.markdown import code, page, table
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from config.loading import PREFIX
-from config.settings import Settings
+from gateway.settings.loader import PREFIX
+from gateway.settings.schema import Settings
 from tests.docs.pages.comments import Comments, comments
 from tests.docs.pages.defaults import default_settings
 from tests.docs.pages.markdown import code, page, table

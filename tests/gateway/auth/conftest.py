@@ -8,11 +8,11 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from config.settings import Issuer, Tokens
-from gateway import problems
-from gateway.auth.guard import Caller, owner, requires
+from gateway.auth.dependencies import Caller, owner, requires
 from gateway.auth.verifier import TokenVerifier, open_verifier
+from gateway.errors import problem_json
 from gateway.resources import Resources
+from gateway.settings.schema import Issuer, Tokens
 from tests.gateway.auth.minting import AUDIENCE, ISSUER, all_keys, jwk_set
 
 Gateway = Callable[[TokenVerifier], httpx.AsyncClient]
@@ -57,7 +57,7 @@ def client(gateway: Gateway, verifier: TokenVerifier) -> httpx.AsyncClient:
 def guarded_app(verifier: TokenVerifier) -> FastAPI:
     """An app that asks for a scope on one route, and for ownership too on the other."""
     app = FastAPI()
-    problems.install(app)
+    problem_json.install(app)
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = verifier
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from config.settings import ALGORITHMS
+from gateway.settings.schema import ALGORITHMS
 from tests.gateway.auth.minting import SigningKey, b64, mint, private_key, signing_key
 
 Token = Callable[[], str]

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from config.settings import ALGORITHMS
+from gateway.settings.schema import ALGORITHMS
 
 ISSUER = "https://id.example.test"
 AUDIENCE = "gateway"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config.settings import Issuer, Tokens
 from gateway.auth.verifier import TokenVerifier, open_verifier
-from gateway.errors import Unauthenticated
+from gateway.errors.tree import Unauthenticated
+from gateway.settings.schema import Issuer, Tokens
 from tests.gateway.auth.minting import AUDIENCE, ISSUER, all_keys, compact, jwk_set, mint
 
 SKEW = 5

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from config.settings import ALGORITHMS
+from gateway.settings.schema import ALGORITHMS
 from tests.gateway.auth.conftest import bearer
 from tests.gateway.auth.minting import mint, signing_key
 

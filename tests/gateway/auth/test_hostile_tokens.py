@@ -7,9 +7,9 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from config.settings import Issuer, Tokens
 from gateway.auth.verifier import TokenVerifier, open_verifier
-from gateway.errors import Unauthenticated
+from gateway.errors.tree import Unauthenticated
+from gateway.settings.schema import Issuer, Tokens
 from tests.gateway.auth import hostile_claims, hostile_headers, hostile_signatures, hostile_texts
 from tests.gateway.auth.conftest import client_of, guarded_app
 from tests.gateway.auth.minting import AUDIENCE, ISSUER, all_keys, jwk_set, mint

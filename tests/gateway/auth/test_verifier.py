@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Issuer, Tokens
 from gateway.auth.verifier import open_verifier
-from gateway.errors import Unauthenticated
+from gateway.errors.tree import Unauthenticated
+from gateway.settings.schema import Issuer, Tokens
 from tests.gateway.auth.manual_clock import ManualClock, settle
 from tests.gateway.auth.minting import AUDIENCE, ISSUER, jwk_set, mint, signing_key
 
@@ -99,7 +99,7 @@ async def test_the_second_time_costs_no_signature(
     token = mint()
     async with open_verifier([issuer], Tokens()) as verifier:
         first = await verifier.verify(token)
-        monkeypatch.setattr("gateway.auth.signatures.verifies", lambda *_: False)
+        monkeypatch.setattr("gateway.auth.jwt.signatures.verifies", lambda *_: False)
         assert await verifier.verify(token) is first
         with pytest.raises(Unauthenticated):
             await verifier.verify(mint({"jti": "another"}))

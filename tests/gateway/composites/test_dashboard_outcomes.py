@@ -9,19 +9,19 @@ from itertools import permutations, product
 
 import pytest
 
-from config.rate import Rate
-from config.settings import Settings
-from gateway.testing import Gateway, Script, lockgate, run_in_virtual_time
+from gateway.settings.rate import Rate
+from gateway.settings.schema import Settings
+from gateway.testing import ScriptedService, TestGateway, lockgate, run_in_virtual_time
 
 SERVICES = ("users", "orders", "notifications", "recommendations")
 PARTS = ("profile", "orders", "notifications", "recommendations")
 
-OUTCOMES: dict[str, Callable[[Script], None]] = {
-    "ok": Script.behaves,
+OUTCOMES: dict[str, Callable[[ScriptedService], None]] = {
+    "ok": ScriptedService.behaves,
     "slow": lambda script: script.behaves(after=5),
     "failed": lambda script: script.fails(500),
     "malformed": lambda script: script.answers({"id": "not what its type says"}),
-    "connection lost": Script.loses_connection,
+    "connection lost": ScriptedService.loses_connection,
 }
 
 # The profile must load: its outcome decides the status, and the problem where it is not ok.
@@ -45,7 +45,7 @@ OPTIONAL: dict[str, str | None] = {
 PLENTY = Settings(limits={"dashboards": Rate(100_000, 1)})
 
 
-async def dashboard(gateway: Gateway, outcomes: tuple[str, ...]) -> tuple[int, object]:
+async def dashboard(gateway: TestGateway, outcomes: tuple[str, ...]) -> tuple[int, object]:
     """Play the outcomes; the answer's status and body, without what differs between requests."""
     for service, outcome in zip(SERVICES, outcomes, strict=True):
         OUTCOMES[outcome](gateway.service(service))

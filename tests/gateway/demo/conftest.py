@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from gateway.demo.serving import ANY_PORTS, serve_demo
+from gateway.demo.serve_demo import ANY_PORTS, serve_demo
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import httpx
 import pytest
 import uvloop
 
-from gateway.demo.serving import ANY_PORTS, serve_demo
+from gateway.demo.serve_demo import ANY_PORTS, serve_demo
 from tests.gateway.demo.raw import asking, header, seen
 
 PROFILE = "/users/7"

@@ -12,7 +12,7 @@ from gateway.demo.identity import (
     TOKEN_PATH,
     DevelopmentIssuer,
 )
-from gateway.demo.serving import ANY_PORTS, serve_demo
+from gateway.demo.serve_demo import ANY_PORTS, serve_demo
 
 NOW = 2_000_000_000
 

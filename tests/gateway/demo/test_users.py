@@ -3,7 +3,7 @@
 import re
 
 from gateway.demo.places import COUNTRIES, postcode
-from gateway.demo.seeds import Draw
+from gateway.demo.random_draws import Draw
 from tests.gateway.demo.inside import ask
 
 PATTERNS = {

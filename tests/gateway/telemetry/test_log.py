@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from config.settings import Log
-from gateway.telemetry import writer
+from gateway.settings.schema import Log
+from gateway.telemetry import log_writer
 from gateway.telemetry.log import event, logging_to_stderr
 
 logger = logging.getLogger("lockgate.test")
@@ -98,7 +98,7 @@ class Stuck(io.StringIO):
 def test_a_stuck_reader_costs_lines_and_says_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Stuck()
     monkeypatch.setattr(sys, "stderr", reader)
-    monkeypatch.setattr(writer, "MOST_WAITING", 2)
+    monkeypatch.setattr(log_writer, "MOST_WAITING", 2)
     with logging_to_stderr(Log()):
         for _ in range(30):
             event(logger, "request.ended")

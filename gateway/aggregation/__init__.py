@@ -1,0 +1,7 @@
+"""One response from many services: declared as a model, loaded at once, honest when partial."""
+
+from gateway.aggregation.dependency import Composed
+from gateway.aggregation.model import Composite, Degraded
+from gateway.aggregation.part import Part
+
+__all__ = ["Composed", "Composite", "Degraded", "Part"]

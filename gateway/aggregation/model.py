@@ -1,0 +1,76 @@
+"""What a composite is: a pydantic model whose fields say how they are loaded.
+
+A field without a default must load, or the request fails with that service's error; one with a
+default falls back to it, and `degraded` says so.
+"""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
+
+from gateway.aggregation.part import BoundPart, Part
+from gateway.aggregation.timeout_groups import TimeoutGroup, group_by_timeout
+from gateway.upstream.errors import UpstreamReason
+
+DEFAULT_BUDGET = 2.0
+
+DegradedReason = Literal[UpstreamReason, "error"]
+
+
+class Degraded(BaseModel):
+    """A part that is not what it should be, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    part: str
+    reason: DegradedReason
+
+
+class Composite(BaseModel):
+    """One response from many services.
+
+    `class Dashboard(Composite, budget=1.5)`: seconds for all parts together.
+
+    Raises:
+        TypeError: at import, when a field has no part or the part does not fit it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    parts: ClassVar[tuple[BoundPart, ...]] = ()
+    budget: ClassVar[float] = DEFAULT_BUDGET
+    allotments: ClassVar[tuple[TimeoutGroup, ...]] = ()
+
+    if TYPE_CHECKING:
+        degraded: list[Degraded] = []
+
+    def __init_subclass__(cls, **_options: Any) -> None:  # noqa: ANN401 - pydantic reads them below
+        """Give the class its last field, so that `degraded` ends every answer."""
+        super().__init_subclass__()
+        cls.__annotations__["degraded"] = list[Degraded]
+        cls.degraded = []
+
+    @classmethod
+    def __pydantic_init_subclass__(
+        cls,
+        *,
+        budget: float = DEFAULT_BUDGET,
+        **options: Any,  # noqa: ANN401 - pydantic's signature
+    ) -> None:
+        """Settle at import what every request will need."""
+        super().__pydantic_init_subclass__(**options)
+        cls.budget = budget
+        cls.parts = tuple(
+            BoundPart.bind(name, field, _declared(f"{cls.__name__}.{name}", field), budget)
+            for name, field in cls.model_fields.items()
+            if name != "degraded"
+        )
+        cls.allotments = group_by_timeout(cls.parts)
+
+
+def _declared(place: str, field: FieldInfo) -> Part:
+    declared = [entry for entry in field.metadata if isinstance(entry, Part)]
+    if len(declared) != 1:
+        raise TypeError(f"{place}: say how it loads: Annotated[..., Part(f)]")
+    return declared[0]

@@ -1,0 +1,108 @@
+"""One part of a composite: the function that loads it, and what may be asked of it."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from pydantic.fields import FieldInfo
+
+from gateway.upstream.client import ServiceClient
+from gateway.upstream.pending import PendingCall
+
+Fetch = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Says in a composite's field which function loads it, and for how long it may try.
+
+    `timeout` is in seconds; left out, the part has the whole budget of the composite.
+    """
+
+    fetch: Fetch
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoundPart:
+    """A part in its place in a composite; all of it is settled when the class is made."""
+
+    name: str
+    fetch: Fetch
+    inputs: tuple[inspect.Parameter, ...]
+    timeout: float
+    required: bool
+    service: str
+    input_names: tuple[str, ...]
+    is_one_call: bool
+
+    @classmethod
+    def bind(cls, name: str, field: FieldInfo, part: Part, budget: float) -> "BoundPart":
+        """Check a declared part against its field.
+
+        Raises:
+            TypeError: the function is not a coroutine function, does not return what the field
+                holds, takes an input without a type, or has more time than the composite.
+        """
+        is_one_call = not inspect.iscoroutinefunction(part.fetch)
+        hints = get_type_hints(part.fetch, include_extras=True)
+        returned = hints.get("return")
+        if is_one_call:
+            if get_origin(returned) is not PendingCall:
+                raise TypeError(
+                    f"part {name}: {part.fetch!r} is not an async function, "
+                    "nor one that returns a PendingCall[...]"
+                )
+            (returned,) = get_args(returned)
+        if not _fits(returned, field.annotation):
+            raise TypeError(
+                f"part {name}: {part.fetch.__name__} returns {_shown(returned)}, "
+                f"but the field holds {_shown(field.annotation)}"
+            )
+        timeout = budget if part.timeout is None else part.timeout
+        if not 0 < timeout <= budget:
+            raise TypeError(f"part {name}: its timeout of {timeout} s is not within the {budget} s")
+        inputs = tuple(_inputs(name, part.fetch, hints))
+        names = tuple(parameter.name for parameter in inputs)
+        required, service = field.is_required(), _service(name, inputs)
+        return cls(name, part.fetch, inputs, timeout, required, service, names, is_one_call)
+
+    def called(self, inputs: Mapping[str, Any]) -> Awaitable[Any]:
+        """What loads the part with these inputs: a PendingCall where it `is_one_call`."""
+        return self.fetch(**{name: inputs[name] for name in self.input_names})
+
+
+def _fits(returned: object, held: object) -> bool:
+    """Whether the field holds just that type, or it among others: a `User` fits `User | None`."""
+    return returned == held or (
+        get_origin(held) in (Union, UnionType) and returned in get_args(held)
+    )
+
+
+def _inputs(name: str, fetch: Fetch, hints: dict[str, Any]) -> list[inspect.Parameter]:
+    """The function's parameters as keywords, with their types resolved."""
+    inputs = []
+    for parameter in inspect.signature(fetch).parameters.values():
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"part {name}: {fetch.__name__} may not take {parameter}")
+        if parameter.kind is parameter.POSITIONAL_ONLY or parameter.name not in hints:
+            raise TypeError(f"part {name}: {fetch.__name__} needs a type for {parameter.name}")
+        inputs.append(
+            parameter.replace(annotation=hints[parameter.name], kind=parameter.KEYWORD_ONLY)
+        )
+    return inputs
+
+
+def _service(name: str, inputs: tuple[inspect.Parameter, ...]) -> str:
+    """The service to name when the part as a whole runs out of time: its first client's."""
+    for parameter in inputs:
+        kind = getattr(parameter.annotation, "__origin__", None)
+        if isinstance(kind, type) and issubclass(kind, ServiceClient):
+            return kind.name
+    return name
+
+
+def _shown(annotation: object) -> str:
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

@@ -1,0 +1,1 @@
+"""JSON Web Key Sets: fetching, reading and refreshing the keys of identity providers."""

@@ -1,0 +1,1 @@
+"""JSON Web Tokens: parsing, claims, signatures and the cache of verified tokens."""

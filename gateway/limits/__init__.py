@@ -1,1 +1,0 @@
-"""How often may they: rate limits, counted in Redis or in this process."""

@@ -1,0 +1,1 @@
+"""ASGI middleware, one concern each; `gateway/app.py` lists them in order."""

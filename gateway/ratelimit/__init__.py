@@ -1,0 +1,6 @@
+"""Rate limits, counted in Redis or in this process."""
+
+from gateway.ratelimit.dependency import limited
+from gateway.ratelimit.policy import RateLimit
+
+__all__ = ["RateLimit", "limited"]

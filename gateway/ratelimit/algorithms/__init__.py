@@ -1,0 +1,1 @@
+"""The algorithms that decide whether a request fits its limit."""

@@ -1,0 +1,1 @@
+"""Rate limits for code written for other libraries."""

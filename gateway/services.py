@@ -1,0 +1,95 @@
+"""The downstream services of a gateway: an open client for each, and what its routes ask for."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import httpx
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
+
+from gateway.resources import Opened, Resources
+from gateway.settings.errors import ConfigError, nearest
+from gateway.settings.schema import Service
+from gateway.upstream.client import ServiceClient
+from gateway.upstream.open_client import open_client
+
+Clients = Mapping[str, type[ServiceClient]]
+Transports = Mapping[str, httpx.AsyncBaseTransport]
+Upstreams = Mapping[str, Service]
+
+
+def find_upstream_errors(
+    upstreams: Upstreams, clients: Clients, used: Mapping[str, str]
+) -> list[ConfigError]:
+    """Addresses of services that have no client, and services in use that have no address.
+
+    `used` says for each service in use which route asks for it; see `find_used_services`.
+    """
+    unknown = [
+        ConfigError(f"upstreams.{name}", "there is no such service", nearest(name, clients))
+        for name in sorted(upstreams.keys() - clients)
+    ]
+    unaddressed = [
+        ConfigError(
+            f"upstreams.{name}.url",
+            f"the service has no address, and {used[name]} calls it",
+            f"set LOCKGATE_UPSTREAMS__{name.upper()}__URL",
+        )
+        for name in sorted(used.keys() - upstreams)
+    ]
+    return unknown + unaddressed
+
+
+def find_used_services(routes: Sequence[BaseRoute]) -> dict[str, str]:
+    """The services that routes ask for with `Upstream[...]`, each with the first such route."""
+    used: dict[str, str] = {}
+    for route in iter_route_contexts(routes):
+        if (dependant := getattr(route, "dependant", None)) is not None:
+            for kind in _opened(dependant):
+                if issubclass(kind, ServiceClient):
+                    used.setdefault(kind.name, f"{route.path}")
+    return used
+
+
+@asynccontextmanager
+async def open_clients(
+    upstreams: Upstreams, clients: Clients, transports: Transports, resources: Resources
+) -> AsyncIterator[None]:
+    """Open the client of every service that has an address, into `resources`.
+
+    A transport in `transports` takes the place of the network for the service of that name,
+    which then needs no address. A client without either stays closed.
+    """
+    async with AsyncExitStack() as stack:
+        for name, kind in clients.items():
+            service = upstreams.get(name)
+            if service is None and name in transports:
+                service = Service(url=f"http://{name}.invalid")
+            if service is not None:
+                client = _client(kind, service, transports.get(name))
+                resources[kind] = await stack.enter_async_context(client)
+        yield
+
+
+def _opened(dependant: Dependant) -> Iterator[type]:
+    """The types that a route asks the lifespan for, in all that it depends on."""
+    for inner in dependant.dependencies:
+        if isinstance(inner.call, Opened):
+            yield inner.call.kind
+        yield from _opened(inner)
+
+
+def _client(
+    kind: type[ServiceClient], service: Service, transport: httpx.AsyncBaseTransport | None
+) -> ServiceClient:
+    return open_client(
+        kind,
+        url=str(service.url),
+        timeout=service.timeout,
+        connect_timeout=service.connect_timeout,
+        max_body_bytes=service.max_body_bytes,
+        max_connections=service.max_connections,
+        idle_seconds=service.idle_seconds,
+        transport=transport or service.transport,
+    )

@@ -1,0 +1,1 @@
+"""The settings: their schema, their loader and their errors."""

@@ -1,0 +1,139 @@
+"""Which keys of a set may verify what."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.auth.jwks import key_set
+from gateway.auth.jwks.key_set import MAX_KEYS
+from gateway.auth.jwt import base64url, signatures
+from gateway.settings.schema import ALGORITHMS
+from tests.gateway.auth.minting import all_keys, b64, jwk_set, signing_key
+
+# RFC 7515, appendix A.3, and RFC 8037, appendix A.4: published keys, messages and signatures.
+PUBLISHED = {
+    "ES256": (
+        {
+            "kty": "EC",
+            "crv": "P-256",
+            "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+            "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
+        },
+        (
+            "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxl"
+            "LmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSA"
+            "pmWQxfKTUJqPP3-Kg6NU1Q"
+        ),
+    ),
+    "EdDSA": (
+        {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},
+        (
+            "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvM"
+            "g3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("alg", PUBLISHED)
+def test_the_published_examples_verify(alg: str) -> None:
+    jwk, token = PUBLISHED[alg]
+    key = key_set.read(jwk_set({**jwk, "kid": "published"}), ALGORITHMS).find("published", alg)
+    signing_input, _, signature = token.rpartition(".")
+    assert key is not None
+    assert signatures.verifies(key, signing_input.encode(), base64url.decode(signature))
+    assert not signatures.verifies(key, signing_input.encode() + b"x", base64url.decode(signature))
+
+
+def able(jwk: dict[str, Any], allowed: tuple[str, ...] = ALGORITHMS) -> set[str]:
+    """The algorithms the key is taken for."""
+    try:
+        found = key_set.read(jwk_set(jwk), allowed)
+    except ValueError:
+        return set()
+    return {alg for _, alg in found.by_use}
+
+
+def test_a_key_that_names_its_algorithm_does_that_one() -> None:
+    for alg, key in all_keys().items():
+        assert able(key.jwk()) == {alg}
+
+
+def test_a_key_that_names_none_does_what_its_type_can_and_the_issuer_may() -> None:
+    nameless = signing_key("RS256").jwk(alg=None)
+    assert able(nameless) == {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+    assert able(nameless, ("ES256", "PS384")) == {"PS384"}
+    assert able(signing_key("ES384").jwk(alg=None)) == {"ES384"}
+    assert able(signing_key("EdDSA").jwk(alg=None)) == {"EdDSA"}
+    assert able(signing_key("EdDSA").jwk(alg="Ed25519")) == {"EdDSA"}
+
+
+@pytest.mark.parametrize(
+    ("alg", "wrong"),
+    [
+        ("RS256", {"use": "enc"}), ("RS256", {"use": ""}), ("RS256", {"use": ["sig"]}),
+        ("RS256", {"key_ops": ["sign"]}), ("RS256", {"key_ops": "verify"}),
+        ("RS256", {"kid": None}),
+        ("RS256", {"kid": ""}), ("RS256", {"kid": 1}), ("RS256", {"kid": "k" * 257}),
+        ("RS256", {"kty": "EC"}), ("RS256", {"kty": ["RSA"]}), ("RS256", {"kty": None}),
+        ("RS256", {"e": "AQ"}), ("RS256", {"e": "Aw"}), ("RS256", {"e": "AQAA"}),
+        ("RS256", {"e": ""}),
+        ("RS256", {"e": "_____wE"}), ("RS256", {"n": "AQAB"}), ("RS256", {"n": 65537}),
+        ("RS256", {"n": "_" * 1_400}), ("RS256", {"n": "not base64"}), ("RS256", {"alg": "none"}),
+        ("RS256", {"alg": "HS256"}), ("RS256", {"alg": "ES256"}), ("RS256", {"alg": 1}),
+        ("RS256", {"d": "AQAB"}), ("ES256", {"d": "AQAB"}), ("EdDSA", {"d": "AQAB"}),
+        ("ES256", {"crv": "P-384"}), ("ES256", {"crv": "P-192"}), ("ES256", {"crv": 256}),
+        ("ES256", {"crv": "Ed25519"}), ("ES256", {"y": None}), ("ES256", {"x": "AA"}),
+        ("ES256", {"kty": "OKP"}), ("EdDSA", {"kty": "EC"}), ("EdDSA", {"crv": "Ed448"}),
+        ("EdDSA", {"crv": "X25519"}), ("EdDSA", {"x": "AA"}), ("EdDSA", {"x": ""}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_unfit_keys_are_passed_over(alg: str, wrong: dict[str, Any]) -> None:
+    jwk = signing_key(alg).jwk(**wrong)
+    good = signing_key("ES512", "good").jwk()
+    assert able(jwk) == set()
+    assert key_set.read(jwk_set(jwk, good), ALGORITHMS).ids == {"good"}
+
+
+@pytest.mark.parametrize("point", sorted(key_set._SMALL_ORDER))
+@pytest.mark.parametrize("sign", [0, 0x80])
+def test_points_of_small_order_are_no_keys(point: bytes, sign: int) -> None:
+    octets = point[:31] + bytes([point[31] | sign])
+    assert able(signing_key("EdDSA").jwk(x=b64(octets))) == set()
+
+
+def test_of_two_keys_with_one_name_neither_is_used() -> None:
+    twice = [signing_key("RS256", "a").jwk(), signing_key("ES256", "a").jwk()]
+    found = key_set.read(jwk_set(*twice, signing_key("ES256", "b").jwk()), ALGORITHMS)
+    assert found.ids == {"b"}
+
+
+def test_a_namesake_for_encryption_takes_nothing_away() -> None:
+    pair = [signing_key("RS256", "a").jwk(), signing_key("RS256", "a").jwk(use="enc")]
+    assert key_set.read(jwk_set(*pair), ALGORITHMS).ids == {"a"}
+
+
+def test_sets_are_equal_when_their_keys_are() -> None:
+    one, other = signing_key("RS256").jwk(), signing_key("ES256").jwk()
+    first = key_set.read(jwk_set(one, other), ALGORITHMS)
+    assert first == key_set.read(jwk_set({**other, "x5t": "x"}, {"kty": "?"}, one), ALGORITHMS)
+    assert first != key_set.read(jwk_set(one), ALGORITHMS)
+    stranger = signing_key("RS256", name="stranger").jwk()
+    assert first != key_set.read(jwk_set(stranger, other), ALGORITHMS)
+
+
+def test_as_many_keys_as_are_allowed_and_no_more() -> None:
+    def many(count: int) -> bytes:
+        return jwk_set(*[signing_key("ES256", str(number)).jwk() for number in range(count)])
+
+    assert len(key_set.read(many(MAX_KEYS), ALGORITHMS).ids) == MAX_KEYS
+    with pytest.raises(ValueError, match="more than"):
+        key_set.read(many(MAX_KEYS + 1), ALGORITHMS)
+
+
+@pytest.mark.parametrize("document", [[], {}, {"keys": {}}, {"keys": []}, {"keys": [1, []]}])
+def test_what_is_no_key_set(document: object) -> None:
+    with pytest.raises(ValueError, match="no"):
+        key_set.read(json.dumps(document).encode(), ALGORITHMS)

@@ -1,0 +1,31 @@
+"""Both transports."""
+
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import pytest
+
+import tests.gateway.upstream.respx_mocking  # noqa: F401 - registers it with respx
+from gateway.transport.transport import Transport
+
+Open = Callable[[], httpx.AsyncBaseTransport]
+
+
+@pytest.fixture
+async def transport(nothing_left: None) -> AsyncIterator[Transport]:
+    """Our transport."""
+    async with Transport() as opened:
+        yield opened
+
+
+@pytest.fixture(params=["lockgate", "httpx"])
+async def either(
+    request: pytest.FixtureRequest, nothing_left: None
+) -> AsyncIterator[httpx.AsyncBaseTransport]:
+    """Our transport, and httpx's."""
+    if request.param == "lockgate":
+        opened: httpx.AsyncBaseTransport = Transport()
+    else:
+        opened = httpx.AsyncHTTPTransport(trust_env=False, verify=False)
+    async with opened:
+        yield opened

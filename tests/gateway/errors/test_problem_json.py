@@ -1,0 +1,99 @@
+"""Everything that goes wrong is a problem document with the same members."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+
+from gateway.errors import problem_json
+from gateway.errors.tree import (
+    ContentTooLarge,
+    Forbidden,
+    GatewayError,
+    IdentityUnavailable,
+    Overloaded,
+    QuotaExceeded,
+    RateLimiterUnavailable,
+    Unauthenticated,
+)
+from gateway.request_context import RequestContext
+from gateway.upstream.errors import (
+    UpstreamError,
+    UpstreamInvalid,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+
+MEMBERS = {"type", "title", "status", "detail", "instance"}
+
+
+async def answer_to(error: Exception) -> httpx.Response:
+    app = FastAPI()
+    problem_json.install(app)
+
+    @app.get("/")
+    async def fail() -> None:
+        raise error
+
+    async def with_id(scope: dict[str, object], receive: object, send: object) -> None:
+        RequestContext.of(scope).request_id = "the-request-id"
+        await app(scope, receive, send)  # type: ignore[arg-type]
+
+    wire = httpx.ASGITransport(with_id)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=wire, base_url="http://x") as http:
+        return await http.get("/")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "header", "extra"),
+    [
+        (Unauthenticated("expired"), 401, "www-authenticate", {}),
+        (Forbidden(scopes=["a", "b"]), 403, "www-authenticate", {"required-scopes": ["a", "b"]}),
+        (ContentTooLarge(), 413, None, {}),
+        (QuotaExceeded(["chat"], 3.2), 429, "retry-after", {"violated-policies": ["chat"]}),
+        (IdentityUnavailable(2), 503, "retry-after", {}),
+        (RateLimiterUnavailable(0.1), 503, "retry-after", {}),
+        (Overloaded(1), 503, "retry-after", {}),
+        (UpstreamTimeout("orders", "GET /"), 504, None, {"service": "orders"}),
+        (UpstreamUnavailable("orders", "GET /"), 503, "retry-after", {"service": "orders"}),
+        (UpstreamRefused("orders", "GET /", status=404), 502, None, {"service": "orders"}),
+        (UpstreamInvalid("orders", "GET /"), 502, None, {"service": "orders"}),
+        (HTTPException(418, "a teapot"), 418, None, {}),
+    ],
+)
+async def test_an_error_is_written_as_a_problem(
+    error: Exception, status: int, header: str | None, extra: dict[str, object]
+) -> None:
+    answer = await answer_to(error)
+    problem = answer.json()
+    assert answer.status_code == problem["status"] == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem.keys() == MEMBERS | extra.keys()
+    assert extra.items() <= problem.items()
+    assert problem["instance"] == "the-request-id"
+    assert header is None or header in answer.headers
+
+
+def test_no_error_is_left_out_of_the_table() -> None:
+    reasons = {kind.reason for kind in UpstreamError.__subclasses__()}
+    assert set(problem_json.UPSTREAM_STATUS) == set(problem_json.UPSTREAM_DETAIL) == reasons
+    assert all(error.status >= 400 for error in _leaves(GatewayError))
+
+
+async def test_the_wait_is_rounded_up_and_never_zero() -> None:
+    assert (await answer_to(QuotaExceeded(["x"], 3.2))).headers["retry-after"] == "4"
+    assert (await answer_to(QuotaExceeded(["x"], 0.0))).headers["retry-after"] == "1"
+
+
+async def test_an_invalid_token_and_none_at_all_differ_in_the_challenge_only() -> None:
+    none = await answer_to(Unauthenticated("missing", token_sent=False))
+    bad = await answer_to(Unauthenticated("bad_signature"))
+    assert none.headers["www-authenticate"] == 'Bearer realm="lockgate"'
+    assert bad.headers["www-authenticate"] == 'Bearer realm="lockgate", error="invalid_token"'
+    assert none.json() == bad.json()
+
+
+def _leaves(kind: type[GatewayError]) -> list[type[GatewayError]]:
+    below = kind.__subclasses__()
+    return [leaf for child in below for leaf in _leaves(child)] if below else [kind]

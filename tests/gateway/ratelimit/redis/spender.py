@@ -1,0 +1,27 @@
+"""A process that spends one shared quota as fast as it can: `python -m ... URL CHECKS`."""
+
+import asyncio
+import sys
+
+from gateway.ratelimit.redis.redis_limiter import RedisLimiter
+from tests.gateway.ratelimit.charges import charge
+
+QUOTA = 1_000
+
+
+async def spend(url: str, checks: int) -> int:
+    """How many of so many checks at once were admitted."""
+    limiter = RedisLimiter(url, timeout=10, retry=1)
+    running = asyncio.create_task(limiter.run())
+    await limiter.tried()
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    await asyncio.to_thread(sys.stdin.readline)
+    verdicts = await asyncio.gather(*(limiter.check([charge(QUOTA)]) for _ in range(checks)))
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    return sum(verdict.admitted for verdict in verdicts)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(f"{asyncio.run(spend(sys.argv[1], int(sys.argv[2])))}\n")

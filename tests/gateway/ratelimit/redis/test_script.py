@@ -1,0 +1,146 @@
+"""`count.lua` on a real Redis: it decides as the limiter in this process does."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+import redis
+from hiredis import pack_command
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.exceptions import NoScriptError, ResponseError
+
+from gateway.ratelimit.algorithms.limit_state import MICROSECONDS
+from gateway.ratelimit.limiter import Charge, Verdict
+from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.redis.script import SHA, evalsha, evaluate, read
+from tests.gateway.ratelimit.charges import START, SetClock, charge
+from tests.redis_server import RedisServer
+
+pytestmark = pytest.mark.redis
+
+Run = Callable[..., Verdict]
+
+KINDS = (
+    charge(3, 10, name="exact"),
+    charge(60, 10, name="edge"),
+    charge(100, 10, name="bucketed"),
+    charge(7, 10, name="steady", burst=4),
+    charge(5, 10, name="shadow", shadow=True),
+)
+
+pauses = st.sampled_from([0, 0, 1, 40_000, 166_665, 166_666, 166_667, 900_000, 9_999_999, 10**7])
+wanted = st.lists(
+    st.tuples(st.sampled_from(KINDS), st.sampled_from([0, 1, 1, 1, 2, 30])),
+    min_size=1,
+    max_size=len(KINDS),
+    unique_by=lambda pair: pair[0].key,
+)
+
+
+@pytest.fixture
+def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
+    """A plain client, to look at what the script left behind."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        yield client
+
+
+@pytest.fixture
+def run(client: redis.Redis) -> Iterator[Run]:
+    """Runs the script with the very bytes that the gateway sends."""
+    connection = client.connection_pool.get_connection()
+
+    def answer(command: bytes) -> list[int]:
+        connection.send_packed_command([command])  # type: ignore[no-untyped-call]
+        numbers: list[int] = connection.read_response()
+        return numbers
+
+    def decide(charges: Sequence[Charge], now: int = START) -> Verdict:
+        try:
+            return read(charges, answer(evalsha(charges, now)))
+        except NoScriptError:
+            return read(charges, answer(evaluate(charges, now)))
+
+    yield decide
+    client.connection_pool.release(connection)
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(schedule=st.lists(st.tuples(pauses, wanted), min_size=1, max_size=30))
+def test_both_limiters_decide_alike(
+    run: Run, client: redis.Redis, schedule: list[tuple[int, list[tuple[Charge, int]]]]
+) -> None:
+    client.flushdb()
+    clock = SetClock()
+    memory = MemoryLimiter(clock=clock)
+    for pause, pairs in schedule:
+        clock.now += pause
+        charges = [replace(kind, cost=cost) for kind, cost in pairs]
+        assert run(charges, clock.now) == memory.decide(charges)
+
+
+@given(
+    pairs=wanted, now=st.sampled_from([0, START]), keys=st.lists(st.text(max_size=9), min_size=9)
+)
+def test_the_command_is_what_hiredis_would_pack(
+    pairs: list[tuple[Charge, int]], now: int, keys: list[str]
+) -> None:
+    charges = [
+        replace(pair[0], cost=pair[1], key=key) for pair, key in zip(pairs, keys, strict=False)
+    ]
+    words: list[bytes | str | int] = [b"EVALSHA", SHA, len(charges), *(c.key for c in charges), now]
+    for one in charges:
+        policy, micros = one.policy, one.policy.rate.window * MICROSECONDS
+        words += [policy.rate.quota, micros, one.cost, policy.burst or 0, int(policy.shadow)]
+    assert evalsha(charges, now) == pack_command(tuple(words))  # type: ignore[arg-type]
+
+
+def test_they_decide_alike_when_rates_change_and_time_runs_back(run: Run) -> None:
+    clock = SetClock()
+    memory = MemoryLimiter(clock=clock)
+    rates = [(100, 60), (30, 60), (200, 60), (200, 3_600), (2, 60), (90, 60)]
+    for step in range(300):
+        clock.pass_(0.3 if step % 7 else -0.5)
+        quota, window = rates[step // 10 % len(rates)]
+        charges = [charge(quota, window, name="a"), charge(quota, window, name="b", burst=50)]
+        assert run(charges, clock.now) == memory.decide(charges), step
+
+
+def test_the_clock_is_the_servers(run: Run, client: redis.Redis) -> None:
+    run([charge(5)], 0)
+    seconds, micros = client.time()
+    first = int(client.hget(charge(5).key, "f") or 0)
+    assert 0 <= seconds * MICROSECONDS + micros - first < 60 * MICROSECONDS
+
+
+def test_a_refused_request_changes_nothing(run: Run, client: redis.Redis) -> None:
+    strict, loose = charge(1, name="strict"), charge(5, name="loose")
+    run([strict, loose])
+    before = [client.hgetall(one.key) for one in (strict, loose)]
+    assert run([strict, loose]).refused_by == ("strict",)
+    assert [client.hgetall(one.key) for one in (strict, loose)] == before
+
+
+def test_idle_keys_vanish(run: Run, client: redis.Redis) -> None:
+    run([charge(5, 60), charge(60, 60, name="steady", burst=30, cost=20)])
+    assert 59_000 < int(client.pttl(charge(5).key)) <= 60_000
+    assert 19_000 < int(client.pttl("lockgate:{t}:steady")) <= 20_000
+
+
+def test_a_busy_key_stays_a_small_listpack(run: Run, client: redis.Redis) -> None:
+    busy = charge(100_000, 60)
+    for step in range(1_000):
+        run([busy], START + step * 100_000)
+    assert int(client.hlen(busy.key)) <= 68
+    assert client.object("encoding", busy.key) == b"listpack"
+    assert int(client.memory_usage(busy.key) or 0) < 4_096
+
+
+def test_a_key_of_another_type_is_an_error_and_no_admission(run: Run, client: redis.Redis) -> None:
+    client.set(charge(5, name="taken").key, "a string")
+    first = charge(5, name="first")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        run([first, charge(5, name="taken")])
+    assert not client.exists(first.key)

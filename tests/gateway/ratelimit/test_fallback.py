@@ -1,0 +1,254 @@
+"""Redis fails under load: nobody waits, each policy does what it declares, and it recovers."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from pydantic import RedisDsn
+
+from gateway.errors.tree import RateLimiterUnavailable
+from gateway.ratelimit.limiter import RateLimiter, Verdict
+from gateway.ratelimit.open_limiter import open_limiter
+from gateway.settings.schema import Counters, Settings
+from tests.gateway.ratelimit.charges import charge
+from tests.gateway.ratelimit.redis.slow_proxy import Proxy
+from tests.redis_server import RedisServer
+
+pytestmark = pytest.mark.redis
+
+HANG = 5.0
+LOCAL = charge(1_000_000, name="local")
+DENY = charge(1_000_000, name="deny", without_redis="deny")
+ALLOW = charge(1_000_000, name="allow", without_redis="allow")
+
+Break = Callable[[RedisServer, Proxy], None]
+
+
+def settings(url: str, processes: int = 1) -> Settings:
+    """Settings that try again often, so that the tests are short."""
+    counters = Counters(retry_ms=50, processes=processes)
+    return Settings(redis_url=RedisDsn(url), counters=counters)
+
+
+async def eventually(ask: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until `ask` says yes."""
+    async with asyncio.timeout(HANG):
+        while not await ask():  # noqa: ASYNC110 - the world has no event to wait for
+            await asyncio.sleep(0.01)
+
+
+async def is_degraded(limiter: RateLimiter) -> bool:
+    """Whether a check goes without Redis."""
+    return (await limiter.check([LOCAL])).degraded is not None
+
+
+async def is_sound(limiter: RateLimiter) -> bool:
+    """Whether a check goes through Redis."""
+    return not await is_degraded(limiter)
+
+
+@asynccontextmanager
+async def load(limiter: RateLimiter) -> AsyncIterator[Counter[str]]:
+    """Twenty callers who never stop; what came of each policy's checks."""
+    seen: Counter[str] = Counter()
+
+    async def call() -> None:
+        while True:
+            for one in (LOCAL, DENY, ALLOW):
+                try:
+                    async with asyncio.timeout(HANG):
+                        verdict = await limiter.check([one])
+                    seen[f"{one.policy.name} {verdict.degraded}"] += 1
+                except RateLimiterUnavailable:
+                    seen[f"{one.policy.name} refused"] += 1
+            await asyncio.sleep(0.005)
+
+    callers = [asyncio.create_task(call()) for _ in range(20)]
+    try:
+        yield seen
+    finally:
+        done = [task.done() for task in callers]
+        for task in callers:
+            task.cancel()
+        await asyncio.gather(*callers, return_exceptions=True)
+        assert not any(done), "a check hung or failed"
+
+
+def freeze(server: RedisServer, _: Proxy) -> None:
+    """SIGSTOP."""
+    server.pause()
+
+
+def kill(server: RedisServer, _: Proxy) -> None:
+    """SIGKILL, and started again to mend it."""
+    server.kill()
+
+
+def hold(server: RedisServer, _: Proxy) -> None:
+    """CLIENT PAUSE: it reads and does not answer; ends by itself, as UNPAUSE would wait too."""
+    server.command("CLIENT", "PAUSE", "1000")
+
+
+def slow(_: RedisServer, proxy: Proxy) -> None:
+    """It answers, after 100 ms."""
+    proxy.delay = 0.1
+
+
+def swallow(_: RedisServer, proxy: Proxy) -> None:
+    """A black hole."""
+    proxy.delay = None
+
+
+def fill(server: RedisServer, _: Proxy) -> None:
+    """OOM on every write."""
+    server.command("CONFIG", "SET", "maxmemory", "1")
+
+
+def demote(server: RedisServer, _: Proxy) -> None:
+    """READONLY on every write."""
+    server.command("REPLICAOF", "127.0.0.1", "1")
+
+
+def mend(server: RedisServer, proxy: Proxy, broken: Break) -> None:
+    """Undo any of these."""
+    proxy.delay = 0.0
+    if broken is freeze:
+        server.resume()
+    if broken is kill:
+        server.start()
+    if broken is fill:
+        server.command("CONFIG", "SET", "maxmemory", "0")
+    if broken is demote:
+        server.command("REPLICAOF", "NO", "ONE")
+
+
+@pytest.mark.parametrize("breaking", [freeze, kill, hold, slow, swallow, fill, demote])
+async def test_every_fault_is_the_same_fault(
+    own_redis: RedisServer, breaking: Break, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "lockgate.limits")
+    async with (
+        Proxy(own_redis.port).open() as proxy,
+        open_limiter(settings(proxy.url), {}) as limiter,
+    ):
+        await eventually(lambda: is_sound(limiter))
+        async with load(limiter) as seen:
+            breaking(own_redis, proxy)
+            await eventually(lambda: is_degraded(limiter))
+            seen.clear()
+            await asyncio.sleep(0.2)
+            assert {"local local", "deny refused", "allow allow"} <= set(seen)
+            assert limiter.health()["status"] == "degraded"
+            mend(own_redis, proxy, breaking)
+            await eventually(lambda: is_sound(limiter))
+            await eventually(lambda: passes(limiter))
+        assert limiter.health()["status"] == "ok"
+    events = [record.message for record in caplog.records]
+    assert events == ["redis.found", "redis.lost"] * (len(events) // 2) + ["redis.found"]
+
+
+async def passes(limiter: RateLimiter) -> bool:
+    """Whether a `deny` policy lets one through again."""
+    try:
+        return (await limiter.check([DENY])).degraded is None
+    except RateLimiterUnavailable:
+        return False
+
+
+async def spend(limiter: RateLimiter, times: int, quota: int = 10) -> list[Verdict]:
+    """Verdicts on so many requests, one after the other."""
+    return [await limiter.check([charge(quota)]) for _ in range(times)]
+
+
+async def test_losing_redis_hands_out_no_fresh_quota(own_redis: RedisServer) -> None:
+    async with open_limiter(settings(own_redis.url), {}) as limiter:
+        await eventually(lambda: is_sound(limiter))
+        assert all(verdict.admitted for verdict in await spend(limiter, 8))
+        own_redis.kill()
+        await eventually(lambda: is_degraded(limiter))
+        verdicts = await spend(limiter, 5)
+        assert [v.admitted for v in verdicts] == [True, True, False, False, False]
+        assert {v.degraded for v in verdicts} == {"local"}
+        assert verdicts[0].standings[0].policy.rate.quota == 10
+
+
+async def test_each_process_grants_its_share_rounded_up(own_redis: RedisServer) -> None:
+    own_redis.kill()
+    async with open_limiter(settings(own_redis.url, processes=4), {}) as limiter:
+        assert sum(verdict.admitted for verdict in await spend(limiter, 10)) == 3
+
+
+async def test_of_several_policies_deny_wins_and_then_the_local_refusal(
+    own_redis: RedisServer,
+) -> None:
+    own_redis.kill()
+    once = charge(1, name="once")
+    async with open_limiter(settings(own_redis.url), {}) as limiter:
+        with pytest.raises(RateLimiterUnavailable):
+            await limiter.check([once, ALLOW, DENY])
+        assert (await limiter.check([once, ALLOW])).admitted
+        refused = await limiter.check([ALLOW, once])
+        assert (refused.admitted, refused.refused_by) == (False, ("once",))
+        watched = charge(1, name="watched", without_redis="deny", shadow=True)
+        assert (await limiter.check([watched])).degraded == "allow"
+
+
+async def test_the_gateway_starts_without_redis_and_finds_it_later(own_redis: RedisServer) -> None:
+    own_redis.kill()
+    async with open_limiter(settings(own_redis.url), {}) as limiter:
+        assert await is_degraded(limiter)
+        health = limiter.health()
+        assert health == {
+            "status": "degraded",
+            "redis": "down",
+            "falls": 1,
+            "reason": "ConnectionError",
+            "degraded_checks": 1,
+        }
+        own_redis.start()
+        await eventually(lambda: is_sound(limiter))
+
+
+async def test_nothing_is_left_running(own_redis: RedisServer) -> None:
+    before = asyncio.all_tasks()
+    async with open_limiter(settings(own_redis.url), {}) as limiter:
+        await limiter.check([LOCAL])
+    assert asyncio.all_tasks() == before
+
+
+@pytest.mark.bench
+@pytest.mark.parametrize("breaking", [freeze, kill, slow, swallow])
+async def test_the_worst_check_and_the_recovery(own_redis: RedisServer, breaking: Break) -> None:
+    worst = 0.0
+
+    async def call(limiter: RateLimiter) -> None:
+        nonlocal worst
+        while True:
+            began = time.perf_counter()
+            await limiter.check([LOCAL])
+            worst = max(worst, time.perf_counter() - began)
+            await asyncio.sleep(0.002)
+
+    async with Proxy(own_redis.port).open() as proxy:
+        counters = Settings(redis_url=RedisDsn(proxy.url))
+        async with open_limiter(counters, {}) as limiter, asyncio.TaskGroup() as callers:
+            tasks = [callers.create_task(call(limiter)) for _ in range(50)]
+            await asyncio.sleep(1)
+            before, worst = worst, 0.0
+            breaking(own_redis, proxy)
+            await asyncio.sleep(2)
+            during = worst
+            mend(own_redis, proxy, breaking)
+            began = time.perf_counter()
+            await eventually(lambda: is_sound(limiter))
+            recovery = time.perf_counter() - began
+            for task in tasks:
+                task.cancel()
+    print(
+        f"\n{breaking.__name__}: worst check {1e3 * before:.1f} ms before, "
+        f"{1e3 * during:.1f} ms during; recovered after {1e3 * recovery:.0f} ms"
+    )

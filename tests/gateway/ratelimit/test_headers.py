@@ -1,0 +1,82 @@
+"""The rate-limit headers, read back by a strict parser."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors.tree import retry_after
+from gateway.ratelimit.headers import rate_limit_fields
+from gateway.ratelimit.limiter import Standing, Verdict
+from gateway.ratelimit.policy import RateLimit
+from gateway.settings.rate import Rate
+from tests.gateway.ratelimit.structured_fields import parse
+
+DASHBOARDS = RateLimit("dashboards", "120/minute")
+CHAT = RateLimit("chat", "10/day")
+SHADOW = RateLimit("shadow", "1/second", shadow=True)
+
+
+def test_one_policy() -> None:
+    fields = rate_limit_fields(Verdict.of([Standing(DASHBOARDS, 119, 59.2)]))
+    assert fields == [
+        (b"ratelimit-policy", b'"dashboards";q=120;w=60'),
+        (b"ratelimit", b'"dashboards";r=119;t=60'),
+    ]
+
+
+def test_several_policies_and_never_a_shadow() -> None:
+    fields = dict(
+        rate_limit_fields(
+            Verdict.of(
+                [Standing(DASHBOARDS, 1, 2), Standing(SHADOW, 0, 1, 1), Standing(CHAT, 3, 4)]
+            )
+        )
+    )
+    assert parse(fields[b"ratelimit-policy"].decode()) == [
+        ("dashboards", {"q": 120, "w": 60}),
+        ("chat", {"q": 10, "w": 86_400}),
+    ]
+    assert [name for name, _ in parse(fields[b"ratelimit"].decode())] == ["dashboards", "chat"]
+
+
+def test_where_nothing_was_counted_nothing_is_said() -> None:
+    assert rate_limit_fields(Verdict(admitted=True, degraded="allow")) == []
+
+
+standings = st.lists(
+    st.builds(
+        Standing,
+        st.builds(
+            RateLimit,
+            st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True),
+            st.builds(Rate, st.integers(1, 10**9), st.integers(1, 10**7)),
+        ),
+        st.integers(0, 10**9),
+        st.floats(0, 10**7),
+        st.sampled_from([0.0, 0.2, 1.0, 30.5, 86_400.0]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(standings)
+def test_they_are_structured_fields_and_never_contradict_retry_after(
+    stands: list[Standing],
+) -> None:
+    decided = Verdict.of(stands)
+    fields = dict(rate_limit_fields(decided))
+    assert len(parse(fields[b"ratelimit-policy"].decode())) == len(stands)
+    for _, parameters in parse(fields[b"ratelimit"].decode()):
+        assert parameters["r"] >= 0
+        if not decided.admitted:
+            wait = int(retry_after(decided.retry_after)["Retry-After"])
+            assert parameters.get("t", 0) <= wait
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "a;q=1", '"a";q', '"a";q=1.5', '"a";q=1,', '"a"; q=1', "'a';q=1", '"a";Q=1']
+)
+def test_the_parser_of_these_tests_is_strict(wrong: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any
+        parse(wrong)

@@ -1,0 +1,35 @@
+"""Opening the limiter: embedded without a URL; a wrong name is refused before anything starts."""
+
+import pytest
+from pydantic import RedisDsn
+
+from config.limits import DASHBOARDS
+from gateway.ratelimit.limiter import Charge
+from gateway.ratelimit.open_limiter import open_limiter
+from gateway.settings.errors import InvalidSettings
+from gateway.settings.rate import Rate
+from gateway.settings.schema import Settings
+
+POLICIES = {"dashboards": DASHBOARDS}
+
+
+async def test_without_a_url_it_counts_in_this_process() -> None:
+    async with open_limiter(Settings(redis_url=None), POLICIES) as limiter:
+        verdict = await limiter.check([Charge(DASHBOARDS, "k")])
+        assert (verdict.admitted, verdict.standings[0].remaining) == (True, 119)
+        assert limiter.health() == {"status": "ok", "counters": "embedded", "keys": 1}
+
+
+async def test_the_settings_have_the_last_word_on_a_rate() -> None:
+    settings = Settings(redis_url=None, limits={"dashboards": Rate(2, 60)})
+    async with open_limiter(settings, POLICIES) as limiter:
+        admitted = [(await limiter.check([Charge(DASHBOARDS, "k")])).admitted for _ in range(3)]
+    assert admitted == [True, True, False]
+
+
+async def test_a_wrong_name_is_refused_before_redis_is_tried() -> None:
+    url = RedisDsn("redis://127.0.0.1:1/0")
+    settings = Settings(redis_url=url, limits={"dashbord": Rate(2, 60)})
+    with pytest.raises(InvalidSettings, match="did you mean dashboards"):
+        async with open_limiter(settings, POLICIES):
+            pass

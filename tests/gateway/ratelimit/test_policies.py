@@ -1,0 +1,42 @@
+"""Which policies are in force: as declared, unless the settings say another number."""
+
+import pytest
+
+from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.policies import PolicyOverrides, apply_rates
+from gateway.ratelimit.policy import RateLimit
+from gateway.settings.errors import InvalidSettings
+from gateway.settings.rate import Rate
+from tests.gateway.ratelimit.charges import SetClock, charge
+
+DECLARED = {
+    "dashboards": RateLimit("dashboards", "120/minute", without_redis="deny", burst=7),
+    "chat": RateLimit("chat", "10/minute", per="tenant", shadow=True),
+}
+
+
+def test_a_number_from_the_settings_replaces_the_rate_and_nothing_else() -> None:
+    changed = apply_rates(DECLARED, {"dashboards": Rate.parse("240/minute")})
+    assert changed["dashboards"] == RateLimit(
+        "dashboards", "240/minute", without_redis="deny", burst=7
+    )
+    assert changed["chat"] == DECLARED["chat"]
+
+
+def test_an_unknown_name_is_an_error_that_names_the_nearest() -> None:
+    with pytest.raises(InvalidSettings, match=r"limits\.dashbords: .*did you mean dashboards\?"):
+        apply_rates(DECLARED, {"dashbords": Rate(1, 1)})
+    with pytest.raises(InvalidSettings, match="known here: chat, dashboards"):
+        apply_rates(DECLARED, {"zzz": Rate(1, 1)})
+
+
+async def test_a_number_changed_while_running_acts_on_the_next_check() -> None:
+    limiter = PolicyOverrides(MemoryLimiter(clock=SetClock()), {})
+    declared = charge(2)
+    name = declared.policy.name
+    assert [(await limiter.check([declared])).admitted for _ in range(3)] == [True, True, False]
+    limiter.policies = {name: RateLimit(name, "5/minute")}
+    verdict = await limiter.check([declared])
+    assert (verdict.admitted, verdict.standings[0].remaining) == (True, 2)
+    limiter.policies = {name: RateLimit(name, "1/minute")}
+    assert not (await limiter.check([declared])).admitted

@@ -1,0 +1,34 @@
+"""The public protocol on a socket, without the server around it."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.server import ServerState
+
+from gateway.server.protocol import HttpProtocol
+
+
+@asynccontextmanager
+async def listening(
+    app: ASGIApp, state: ServerState | None = None, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """Serve `app` for the length of the block; gives the port."""
+    config = uvicorn.Config(app, http=HttpProtocol, lifespan="off", log_config=None)
+    config.load()
+    known = state or ServerState()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: HttpProtocol(config, known, {}), "127.0.0.1", 0, ssl=tls
+    )
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for connection in list(known.connections):
+            assert isinstance(connection, HttpProtocol)
+            connection.abort()
+        await asyncio.sleep(0.01)

@@ -1,0 +1,168 @@
+"""Whatever comes, in whatever pieces: an app sees what h11 would have it see, and no more."""
+
+import asyncio
+from dataclasses import dataclass
+from itertools import pairwise
+
+import h11
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.gateway.server.in_memory import Client, Echo
+
+AWKWARD = b"\r\n \t\0:;,/?#%*0159aAfF\x7f\x80\xff\x0b"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, as an app is to see it."""
+
+    method: str
+    target: tuple[bytes, bytes]
+    fields: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def same(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Without what is ignored, or is only written in another way."""
+    return [
+        (name, value.lower() if name == b"transfer-encoding" else value)
+        for name, value in fields
+        if name != b"upgrade"
+    ]
+
+
+def by_h11(data: bytes) -> list[Asked]:
+    """What h11 takes these bytes for, if each request is answered at once."""
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+    connection.receive_data(data)
+    asked: list[Asked] = []
+    request, content = None, b""
+    try:
+        while True:
+            event = connection.next_event()
+            if isinstance(event, h11.Request):
+                request, content = event, b""
+            elif isinstance(event, h11.Data):
+                content += bytes(event.data)
+            elif isinstance(event, h11.EndOfMessage) and request is not None:
+                asked.append(_as_seen(request, content))
+                connection.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
+                connection.send(h11.EndOfMessage())
+                if connection.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
+                    return asked
+                connection.start_next_cycle()
+            else:
+                return asked
+    except h11.RemoteProtocolError:
+        return asked
+
+
+def _as_seen(request: h11.Request, content: bytes) -> Asked:
+    method = request.method.decode()
+    is_dropped = method in {"GET", "HEAD"}
+    fields = same(list(request.headers))
+    path, _, query = request.target.partition(b"?")
+    return Asked(method, (path, query), fields, b"" if is_dropped else content)
+
+
+async def _by_us(pieces: list[bytes]) -> tuple[list[Asked], bytes]:
+    app = Echo()
+    client = Client(app)
+    answer = await client.say(*pieces)
+    await client.leave()
+    return [
+        Asked(
+            scope["method"],
+            (scope["raw_path"], scope["query_string"]),
+            same(scope["headers"]),
+            content,
+        )
+        for scope, content in app.seen
+    ], answer
+
+
+def by_us(pieces: list[bytes]) -> tuple[list[Asked], bytes]:
+    return asyncio.run(_by_us(pieces))
+
+
+tokens = st.text("abcXYZ019-_!", min_size=1, max_size=8).map(str.encode)
+values = st.text('abc XYZ09,;="()\t\xe4', max_size=12).map(lambda text: text.encode("latin-1"))
+contents = st.lists(st.binary(min_size=1, max_size=20), max_size=4)
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> bytes:
+    method = draw(st.sampled_from([b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"DELETE"]))
+    target = b"/" + draw(st.sampled_from([b"", b"a", b"a%20b", b"?x=y", b"a?b?c", b"/e"]))
+    fields = [b"Host: x", *(b"x-%b:%b" % (draw(tokens), draw(values)) for _ in range(draw(counts)))]
+    wish = [b"Connection: Upgrade", b"Upgrade: h2c"]
+    fields += draw(st.sampled_from([[], [], [], [b"Connection: close"], wish]))
+    framing, content = _framed(draw, draw(contents))
+    fields += framing
+    head = b"%b %b HTTP/1.%b" % (method, target, draw(st.sampled_from([b"1", b"1", b"1", b"0"])))
+    return b"\r\n".join([head, *draw(st.permutations(fields)), b"", content])
+
+
+counts = st.integers(0, 3)
+
+
+def _framed(draw: st.DrawFn, parts: list[bytes]) -> tuple[list[bytes], bytes]:
+    kind = draw(st.sampled_from(["none", "length", "chunks"]))
+    if kind == "none":
+        return [], b""
+    if kind == "length":
+        whole = b"".join(parts)
+        return [b"Content-Length: %d" % len(whole)], whole
+    extension = draw(st.sampled_from([b"", b";a", b';a="b"', b";a=b"]))
+    trailer = draw(st.sampled_from([b"", b"", b"x-t: u\r\n"]))
+    chunks = [b"%x%b\r\n%b\r\n" % (len(part), extension, part) for part in parts]
+    return [b"Transfer-Encoding: chunked"], b"".join([*chunks, b"0\r\n", trailer, b"\r\n"])
+
+
+@st.composite
+def cut(draw: st.DrawFn, data: bytes) -> list[bytes]:
+    where = sorted(draw(st.lists(st.integers(0, len(data)), max_size=8)))
+    return [data[begin:end] for begin, end in pairwise([0, *where, len(data)]) if begin < end]
+
+
+sequences = st.lists(requests(), min_size=1, max_size=5).map(b"".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), sequences)
+def test_requests_in_any_pieces_are_seen_as_they_were_sent(
+    data: st.DataObject, sent: bytes
+) -> None:
+    seen, answer = by_us(data.draw(cut(sent)))
+    assert seen == by_h11(sent)
+    assert answer.count(b"HTTP/1.1 200 OK") == len(seen)
+    assert b"HTTP/1.1 400" not in answer
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.data(), sequences, st.lists(st.tuples(st.integers(0, 600), st.integers(0, 2)), max_size=3)
+)
+def test_requests_with_faults_are_never_seen_as_others(
+    data: st.DataObject, sent: bytes, faults: list[tuple[int, int]]
+) -> None:
+    for where, how in faults:
+        at = where % (len(sent) + 1)
+        put = bytes([data.draw(st.sampled_from(AWKWARD))]) if how else b""
+        sent = sent[:at] + put + sent[at + (how != 1) :]
+    seen, answer = by_us(data.draw(cut(sent)))
+    reference = by_h11(sent)
+    least = min(len(seen), len(reference))
+    assert seen[:least] == reference[:least]
+    assert answer.count(b"HTTP/1.1 400") <= 1
+    assert b"HTTP/1.1 500" not in answer
+
+
+@example(b"\0")
+@settings(max_examples=100, deadline=None)
+@given(st.binary(min_size=1, max_size=60))
+def test_rubbish_is_refused_once_or_awaits_its_end(rubbish: bytes) -> None:
+    seen, answer = by_us([rubbish, b"\r\n\r\n"])
+    assert seen == []
+    assert answer.count(b"HTTP/1.1") == answer.count(b"HTTP/1.1 400") <= 1

@@ -1,0 +1,240 @@
+"""How connections end: by the client, by the app, by the server; and that nothing stays of them."""
+
+import asyncio
+import gc
+import logging
+import weakref
+from collections.abc import Iterator
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from gateway.request_context import RequestContext
+from gateway.server import idle_timeout
+from tests.gateway.server.in_memory import Client, Echo, answering, body, settle, start
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n"
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+PATIENCE = 10
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    gc.disable()
+    yield
+    gc.enable()
+
+
+async def test_who_leaves_is_cancelled_once_and_logged_as_such() -> None:
+    scopes: list[Scope] = []
+    cancellations = 0
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        nonlocal cancellations
+        scopes.append(scope)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancellations += 1
+            await asyncio.sleep(0)
+            raise
+
+    client = Client(app)
+    await client.say(GET * 3)
+    await client.leave()
+    assert cancellations == len(scopes) == 1
+    assert RequestContext.of(scopes[0]).facts == {"status": 499}
+    assert not client.server.tasks
+
+
+async def test_who_leaves_before_anything_has_begun_leaves_no_task() -> None:
+    begun = False
+
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        nonlocal begun
+        begun = True
+
+    client = Client(app)
+    client.protocol.data_received(GET)
+    [task] = client.server.tasks
+    assert task.get_name() == "request"
+    client.protocol.connection_lost(None)
+    await settle()
+    assert task.cancelled()
+    assert not begun
+    assert not client.server.tasks
+
+
+async def test_half_an_answer_to_who_has_just_gone_leaves_no_task(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send(start(200, (b"content-length", b"9")))
+        await send(body(b"half", more=True))
+        raise RuntimeError("broken")
+
+    class Reset(Client):
+        def can_write_eof(self) -> bool:
+            return True
+
+        def write_eof(self) -> None:
+            raise OSError(107, "not connected")
+
+    client = Reset(app)
+    await client.say(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
+    assert client.is_closed
+    assert not client.server.tasks
+    caplog.clear()
+
+
+async def test_who_leaves_after_its_answer_cancels_nothing() -> None:
+    go, ended = asyncio.Event(), asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await answering(start(200, (b"content-length", b"2")), body(b"ok"))(scope, receive, send)
+        await go.wait()
+        ended.set()
+
+    client = Client(app)
+    assert await client.say(GET) == ANSWER
+    await client.leave()
+    go.set()
+    await settle()
+    assert ended.is_set()
+    assert not client.server.tasks
+
+
+async def test_an_app_that_goes_on_regardless_learns_it_when_it_sends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            assert await receive() == {"type": "http.disconnect"}
+        await send(start())
+
+    client = Client(app)
+    await client.say(GET)
+    with caplog.at_level(logging.INFO):
+        await client.leave()
+    assert not client.answer
+    assert not client.server.tasks
+    assert not caplog.records
+
+
+async def test_an_app_that_fails_because_the_client_left_is_still_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise ValueError("in the cleaning up")
+
+    client = Client(app)
+    await client.say(GET)
+    await client.leave()
+    assert [record.message for record in caplog.records] == ["the app failed"]
+
+
+async def test_shutdown_closes_what_is_idle_at_once() -> None:
+    for said in (b"", GET, GET[:-2], GET + GET[:9]):
+        client = Client(Echo())
+        await client.say(said)
+        client.protocol.shutdown()
+        await settle()
+        assert client.is_closed
+        assert not client.server.connections
+
+
+async def test_shutdown_lets_what_runs_be_answered_and_nothing_after_it() -> None:
+    app = Echo()
+    app.go.clear()
+    client = Client(app)
+    await client.say(GET * 3)
+    client.protocol.shutdown()
+    assert not client.is_closed
+    app.go.set()
+    answer = await client.say(GET)
+    assert answer.count(b"HTTP/1.1") == answer.count(b"connection: close") == 1
+    assert client.is_closed
+    assert app.begun == 1
+
+
+async def test_shutdown_waits_for_nobody_to_close_or_to_send() -> None:
+    app = Echo(reads=False)
+    app.go.clear()
+    sending, refused = Client(app), Client(app)
+    await sending.say(POST)
+    await refused.say(b"\x00")
+    for client in (sending, refused):
+        client.protocol.shutdown()
+    app.go.set()
+    await settle()
+    assert sending.is_closed
+    assert refused.is_closed
+
+
+async def test_a_request_that_the_server_gives_up_is_told() -> None:
+    app = Echo()
+    app.go.clear()
+    client = Client(app)
+    await client.say(GET)
+    [task] = client.server.tasks
+    task.cancel()
+    assert (await client.say(b"")).startswith(b"HTTP/1.1 500 ")
+    assert client.is_closed
+
+
+async def test_who_neither_closes_nor_reads_after_the_end_is_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(idle_timeout, "LOOK_SECONDS", 0.01)
+    gone = asyncio.Event()
+    client = Client(Echo())
+    monkeypatch.setattr(client, "abort", gone.set)
+    await client.say(b"\x00")
+    assert client.is_ended
+    sending = asyncio.create_task(_send_for_ever(client))
+    await asyncio.wait_for(gone.wait(), PATIENCE)
+    sending.cancel()
+    await client.leave()
+
+
+async def _send_for_ever(client: Client) -> None:
+    while True:
+        client.protocol.data_received(b"x" * 10_000)
+        await asyncio.sleep(0)
+
+
+@pytest.mark.usefixtures("uncollected")
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        GET,
+        GET * 3,
+        GET[:-2],
+        POST + b"x" * 100_000,
+        b"\x00",
+        GET[:-2] + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+        GET[:-2] + b"Connection: close\r\n\r\n" + GET,
+    ],
+)
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_nothing_stays_of_a_connection(said: bytes, is_answered: bool) -> None:
+    app = Echo()
+    if not is_answered:
+        app.go.clear()
+    client = Client(app)
+    server, protocol = client.server, weakref.ref(client.protocol)
+    await client.say(said)
+    await client.leave()
+    app.seen.clear()
+    del client
+    await settle()
+    assert not server.connections
+    assert not server.tasks
+    assert protocol() is None

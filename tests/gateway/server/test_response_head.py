@@ -1,0 +1,221 @@
+"""How an answer is framed (RFC 9112, 6), and what an app that breaks off leaves."""
+
+import asyncio
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from tests.gateway.server.in_memory import HIGH_WATER, Client, answering, body, start
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+OLD = b"GET / HTTP/1.0\r\n\r\n"
+HEAD = GET.replace(b"GET", b"HEAD")
+OK = b"HTTP/1.1 200 OK\r\n"
+LENGTH_2 = (b"Content-Length", b"2")
+CHUNKED = (b"Transfer-Encoding", b"chunked")
+CLOSE = b"connection: close\r\n"
+FAILED = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n" + CLOSE + b"\r\n"
+TE = b"transfer-encoding: chunked\r\n"
+CL = b"content-length: 2\r\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "messages", "answer"),
+    [
+        (GET, [start(200, LENGTH_2), body(b"ok")], OK + CL + b"\r\nok"),
+        (GET, [start(), body(b"ok")], OK + TE + b"\r\n2\r\nok\r\n0\r\n\r\n"),
+        (GET, [start(), body()], OK + TE + b"\r\n0\r\n\r\n"),
+        (
+            GET,
+            [start(), body(b"o", more=True), body(more=True), body(b"k", more=True), body()],
+            OK + TE + b"\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
+        ),
+        (GET, [start(200, CHUNKED), body(b"ok")], OK + TE + b"\r\n2\r\nok\r\n0\r\n\r\n"),
+        (GET, [start(200, CHUNKED, LENGTH_2), body(b"ok")], OK + CL + b"\r\nok"),
+        (GET, [start(200, LENGTH_2, CHUNKED), body(b"ok")], OK + CL + b"\r\nok"),
+        (HEAD, [start(200, LENGTH_2), body(b"ok")], OK + CL + b"\r\n"),
+        (HEAD, [start(), body(b"ok", more=True), body(b"ok")], OK + b"\r\n"),
+        (GET, [start(204, LENGTH_2), body(b"ok")], b"HTTP/1.1 204 No Content\r\n\r\n"),
+        (GET, [start(304, LENGTH_2), body(b"ok")], b"HTTP/1.1 304 Not Modified\r\n" + CL + b"\r\n"),
+        (GET, [start(299), body()], b"HTTP/1.1 299 \r\n" + TE + b"\r\n0\r\n\r\n"),
+    ],
+)
+async def test_the_body_is_framed_and_the_connection_lives(
+    asked: bytes, messages: list[dict[str, object]], answer: bytes
+) -> None:
+    client = Client(answering(*messages))
+    assert await client.say(asked) == answer
+    assert await client.say(asked) == answer * 2
+    assert not client.is_closed
+    await client.leave()
+
+
+@pytest.mark.parametrize("asked", [OLD, OLD[:-2] + b"Connection: keep-alive\r\n\r\n"])
+async def test_who_speaks_1_0_gets_no_chunks_and_the_end_of_the_connection(asked: bytes) -> None:
+    parts = body(b"o", more=True), body(b"k")
+    assert await Client(answering(start(), *parts)).say(asked) == OK + CLOSE + b"\r\nok"
+    client = Client(answering(start(200, LENGTH_2), *parts))
+    assert await client.say(asked) == OK + CL + CLOSE + b"\r\nok"
+    assert client.is_closed
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        (GET, (b"Connection", b"close")),
+        (GET, (b"Connection", b"x, Close")),
+        (GET[:-2] + b"Connection: close\r\n\r\n", (b"x", b"y")),
+    ],
+)
+async def test_close_from_either_side_closes(asked: bytes, field: tuple[bytes, bytes]) -> None:
+    client = Client(answering(start(200, LENGTH_2, field), body(b"ok")))
+    answer = await client.say(asked + GET)
+    assert answer.count(b"HTTP/1.1") == 1
+    assert answer.lower().count(b"close") == 1
+    assert client.is_closed
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        start(103),
+        start(101),
+        start(99),
+        start(1000),
+        start(200, LENGTH_2, LENGTH_2),
+        start(200, (b"content-length", b"+2")),
+        start(200, (b"content-length", b"1_0")),
+        start(200, (b"content-length", b"-1")),
+        start(200, (b"content-length", b"9" * 20)),
+        start(200, (b"x y", b"z")),
+        start(200, (b"", b"z")),
+        start(200, (b"x", b"y\r\nz: a")),
+        start(200, (b"x", b"\x00")),
+        start(200, LENGTH_2),
+        body(b"ok"),
+        {"type": "http.response.trailers"},
+    ],
+)
+async def test_what_cannot_be_sent_is_a_failure_before_a_byte_has_left(
+    wrong: dict[str, object],
+) -> None:
+    client = Client(answering(wrong, body(b"too much")))
+    assert await client.say(GET) == FAILED
+    assert client.is_closed
+
+
+@pytest.mark.parametrize(
+    ("parts", "answer"),
+    [
+        ([b"o"], FAILED),
+        ([b"ok!"], FAILED),
+        ([b"o", b""], OK + CL + b"\r\no"),
+        ([b"o", b"k!"], OK + CL + b"\r\no"),
+    ],
+)
+async def test_a_body_of_another_length_breaks_off_the_answer(
+    parts: list[bytes], answer: bytes
+) -> None:
+    pieces = [body(part, more=True) for part in parts[:-1]]
+    client = Client(answering(start(200, LENGTH_2), *pieces, body(parts[-1])))
+    assert await client.say(GET) == answer
+    assert client.is_closed
+
+
+async def failing_early(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise ValueError("early")
+
+
+async def failing_late(_scope: Scope, _receive: Receive, send: Send) -> None:
+    await send(start())
+    raise ValueError("late")
+
+
+async def ending(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    pass
+
+
+@pytest.mark.parametrize("app", [failing_early, failing_late, ending, answering(start())])
+async def test_an_app_that_fails_before_its_head_has_left_is_500(app: object) -> None:
+    client = Client(app)  # type: ignore[arg-type]
+    assert await client.say(GET) == FAILED
+    assert client.is_closed
+
+
+async def test_an_app_that_fails_in_the_body_leaves_it_unfinished() -> None:
+    client = Client(answering(start(), body(b"half", more=True)))
+    assert await client.say(GET) == OK + TE + b"\r\n4\r\nhalf\r\n"
+    assert client.is_closed
+
+
+async def test_the_head_leaves_when_the_body_is_long_in_coming() -> None:
+    go = asyncio.Event()
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send(start())
+        await go.wait()
+        await send(body(b"ok"))
+
+    client = Client(app)
+    assert await client.say(GET) == OK + TE + b"\r\n"
+    go.set()
+    assert await client.say(b"") == OK + TE + b"\r\n2\r\nok\r\n0\r\n\r\n"
+    await client.leave()
+
+
+async def test_what_is_said_after_the_end_is_refused_and_not_sent() -> None:
+    refused = []
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        for message in (start(200, LENGTH_2), start(), body(b"ok"), body(b"!"), start()):
+            try:
+                await send(message)
+            except RuntimeError:
+                refused.append(message["type"])
+
+    client = Client(app)
+    assert await client.say(GET) == OK + CL + b"\r\nok"
+    assert refused == ["http.response.start", "http.response.body", "http.response.start"]
+    await client.leave()
+
+
+async def test_who_does_not_read_holds_up_the_app_and_no_more() -> None:
+    piece, sent = b"x" * 10_000, 0
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        nonlocal sent
+        await send(start())
+        for _ in range(100):
+            await send(body(piece, more=True))
+            sent += 1
+        await send(body())
+
+    client = Client(app)
+    client.takes = False
+    await client.say(GET)
+    assert 0 < len(client.answer) < HIGH_WATER + 2 * len(piece)
+    assert sent < 10
+    await client.take()
+    assert sent == 100
+    assert client.answer.endswith(b"0\r\n\r\n")
+    await client.leave()
+
+
+async def test_who_leaves_without_reading_ends_the_app_that_waits() -> None:
+    ended = asyncio.Event()
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        try:
+            await send(start())
+            while True:
+                await send(body(b"x" * 10_000, more=True))
+        finally:
+            ended.set()
+
+    client = Client(app)
+    client.takes = False
+    await client.say(GET)
+    assert not ended.is_set()
+    await client.leave()
+    assert ended.is_set()
+    assert not client.server.tasks

@@ -1,0 +1,183 @@
+"""How connections end on real sockets, on either loop: what the client has of its answer then."""
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import uvloop
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
+
+from tests.gateway.server.in_memory import Echo, body, start
+from tests.gateway.server.listening import listening
+
+PATIENCE = 10
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+LONG = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3000000\r\n\r\n"
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, and no patience
+
+type_of_loop = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+Loop = Callable[[], asyncio.AbstractEventLoop]
+
+
+def run(loop: Loop, test: Awaitable[None]) -> None:
+    async def within() -> None:
+        await asyncio.wait_for(test, PATIENCE)
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(within())
+
+
+class Endless:
+    """An app that sends for ever, and knows when it no longer does."""
+
+    def __init__(self) -> None:
+        self.begun, self.ended = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        try:
+            await send(start())
+            while True:
+                await send(body(b"x" * 100_000, more=True))
+                self.begun.set()
+        finally:
+            self.ended.set()
+
+
+async def answer_to(app: ASGIApp, *said: bytes) -> bytes:
+    """All that comes back for these, until the connection ends without a reset."""
+    async with listening(app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for piece in said:
+            writer.write(piece)
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+
+async def nothing_left(state: ServerState) -> None:
+    for _ in range(1_000):
+        if not (state.connections or state.tasks):
+            return
+        await asyncio.sleep(0.005)
+    pytest.fail("a connection or a task is left")
+
+
+@type_of_loop
+def test_who_still_sends_a_body_gets_the_answer_whole(loop: Loop) -> None:
+    async def test() -> None:
+        answer = await answer_to(Echo(reads=False), LONG + b"x" * 3_000_000)
+        assert answer.endswith(b"\r\n\r\nok")
+
+    run(loop, test())
+
+
+@type_of_loop
+def test_who_still_sends_rubbish_gets_the_refusal_whole(loop: Loop) -> None:
+    async def test() -> None:
+        answer = await answer_to(Echo(), b"GET / HTTP/1.1\r\n", b"x: " + b"y" * 3_000_000)
+        assert answer.endswith(b"Invalid HTTP request received.")
+
+    run(loop, test())
+
+
+@type_of_loop
+def test_who_resets_ends_what_is_sent_to_it(loop: Loop) -> None:
+    async def test() -> None:
+        app, state = Endless(), ServerState()
+        async with listening(app, state) as port:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(GET)
+            await app.begun.wait()
+            own: socket.socket = writer.get_extra_info("socket")
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            writer.transport.abort()
+            await app.ended.wait()
+            await nothing_left(state)
+
+    run(loop, test())
+
+
+@type_of_loop
+def test_who_sends_no_more_has_left(loop: Loop) -> None:
+    async def test() -> None:
+        app, state = Echo(), ServerState()
+        app.go.clear()
+        async with listening(app, state) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(GET)
+            writer.write_eof()
+            assert await reader.read() == b""
+            await nothing_left(state)
+            writer.close()
+            await writer.wait_closed()
+        assert app.cancelled == app.begun == 1
+
+    run(loop, test())
+
+
+@type_of_loop
+def test_nothing_stays_of_many_that_come_and_go(loop: Loop) -> None:
+    async def test() -> None:
+        app, state = Echo(), ServerState()
+        app.go.clear()
+        async with listening(app, state) as port:
+            for said in [b"", GET, GET[:9], GET * 3, b"\0"] * 20:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(said)
+                await asyncio.sleep(0)
+                writer.close()
+                await writer.wait_closed()
+            await nothing_left(state)
+        assert app.cancelled == app.begun
+        assert app.seen == []
+
+    run(loop, test())
+
+
+@type_of_loop
+def test_over_tls_it_is_the_same(loop: Loop, tmp_path: Path) -> None:
+    async def test() -> None:
+        app = Echo()
+        ours, theirs = _contexts(tmp_path)
+        async with listening(app, tls=ours) as port:
+            for said in (GET * 2 + GET[:-2] + b"Connection: close\r\n\r\n", b"\0"):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=theirs)
+                writer.write(said)
+                answer = await reader.read()
+                assert answer.count(b"HTTP/1.1") == (1 if said == b"\0" else 3)
+                writer.close()
+                await writer.wait_closed()
+        assert {scope["scheme"] for scope, _ in app.seen} == {"https"}
+
+    run(loop, test())
+
+
+def _contexts(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    both = folder / "both.pem"
+    written = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    both.write_bytes(written + certificate.public_bytes(pem))
+    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ours.load_cert_chain(both)
+    theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    theirs.check_hostname, theirs.verify_mode = False, ssl.CERT_NONE
+    return ours, theirs

@@ -1,0 +1,89 @@
+"""An app with a route that says nothing about access does not start."""
+
+import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+
+from gateway.app import create_app
+from gateway.auth.dependencies import owner, public, requires
+from gateway.route_audit import UnguardedRoute, refuse_unguarded
+from gateway.settings.schema import Settings
+
+
+def app_with(*dependencies: object, prefix: str = "") -> FastAPI:
+    app = FastAPI(openapi_url=None)
+    router = APIRouter()
+
+    @router.get("/orders/{user_id}", dependencies=list(dependencies))  # type: ignore[arg-type]
+    async def get_orders(user_id: int) -> int:
+        return user_id
+
+    app.include_router(router, prefix=prefix)
+    return app
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+def test_a_route_without_a_guard_is_named(prefix: str) -> None:
+    with pytest.raises(UnguardedRoute, match=f"GET {prefix}/orders/.* say requires"):
+        refuse_unguarded(app_with(prefix=prefix))
+
+
+def test_a_route_on_the_app_itself_is_looked_at_too() -> None:
+    app = FastAPI(openapi_url=None)
+
+    @app.delete("/all")
+    async def delete_all() -> None: ...
+
+    with pytest.raises(UnguardedRoute, match="DELETE /all"):
+        refuse_unguarded(app)
+
+
+@pytest.mark.parametrize(
+    "dependencies",
+    [
+        [requires("orders:read")],
+        [requires("orders:read"), owner("user_id")],
+        [public("a catalog is no secret")],
+    ],
+)
+def test_a_route_that_says_who_may_passes(dependencies: list[object]) -> None:
+    refuse_unguarded(app_with(*dependencies))
+
+
+def test_owner_without_requires_is_not_enough() -> None:
+    with pytest.raises(UnguardedRoute, match=r"owner\(\.\.\.\)"):
+        refuse_unguarded(app_with(owner("user_id")))
+
+
+def test_public_and_requires_contradict_each_other() -> None:
+    with pytest.raises(UnguardedRoute, match=r"public\(\.\.\.\)"):
+        refuse_unguarded(app_with(requires("a"), public("why")))
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        Route("/raw", lambda request: PlainTextResponse("")),
+        Mount("/mounted", FastAPI()),
+    ],
+)
+def test_what_is_no_fastapi_route_is_refused(route: Route | Mount) -> None:
+    app = FastAPI(openapi_url=None)
+    app.router.routes.append(route)
+    with pytest.raises(UnguardedRoute, match="not a FastAPI route"):
+        refuse_unguarded(app)
+
+
+def test_the_gateways_own_routes_are_all_looked_at() -> None:
+    app = create_app(Settings())
+    paths = {route.path for route in iter_route_contexts(app.routes)}
+    assert paths == {
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+        "/docs",
+        "/dashboard/{user_id}",
+        "/storefront/{user_id}",
+    }

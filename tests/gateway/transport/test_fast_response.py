@@ -1,0 +1,125 @@
+"""Whatever is read at one glance, the parser reads the same."""
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from gateway.transport.fast_response import _line_cache, parse_simple_response
+from gateway.transport.response_parser import MalformedResponse, ResponseParser
+
+PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\nhello"
+
+STATUS_LINES = st.sampled_from(
+    [b"HTTP/1.1 200 OK", b"HTTP/1.1 404 ", b"HTTP/1.1 500", b"HTTP/1.1 204 No", b"HTTP/1.0 200 OK",
+     b"HTTP/1.1 304 Not", b"HTTP/1.1 100 Go", b"HTTP/1.1 200 \xe9\x80", b"http/1.1 200 OK"]
+)  # fmt: skip
+LINES = st.sampled_from(
+    [b"Content-Length: 5", b"content-length:5", b"Content-Length:\t5 ", b"Content-Length: 6",
+     b"Content-Length: +5", b"Content-Length: 5, 5", b"Content-Length: 05", b"Content-Length:",
+     b"Content-Type: application/json", b"CONTENT-TYPE: application/json; charset=utf-8 ",
+     b"Content-Type:", b"Content-Type: a\tb", b"Content-Encoding: gzip", b"Retry-After: 3",
+     b"Connection: keep-alive", b"Connection: close", b"connection: Keep-Alive", b"Connection:",
+     b"Transfer-Encoding: chunked", b"Transfer-Encoding:", b"Upgrade: h2c", b"Trailer: X",
+     b"Server: x", b"X-Empty:", b"X: \xff\xfe", b"X : y", b" X: y", b"X: a\x00b", b"X", b": x",
+     b"Proxy-Connection: close", b"Keep-Alive: timeout=5"]
+)  # fmt: skip
+BODIES = st.sampled_from(
+    [b"hello", b"", b"hell", b"hello!", b"\r\nhel", b"5\r\nhello\r\n0\r\n\r\n"]
+)
+
+
+def parsed(data: bytes) -> ResponseParser:
+    parser = ResponseParser()
+    parser.begin(bodiless=False)
+    parser.feed(data)
+    return parser
+
+
+def check(data: bytes) -> None:
+    seen = parse_simple_response(data)
+    if seen is None:
+        return
+    parser = parsed(data)
+    assert parser.complete
+    assert parser.keeps_alive
+    assert parser.head is not None
+    assert parser.head.status == seen.status
+    assert parser.head.selected.items() >= seen.selected.items()
+    # What the glance leaves out is what it has looked at itself.
+    assert parser.head.selected.keys() <= {b"content-type", b"content-length", b"connection"}
+    assert parser.take() == seen.body
+
+
+@settings(deadline=None, max_examples=600)
+@given(st.lists(LINES, max_size=4), STATUS_LINES, BODIES, st.sampled_from([b"\r\n", b"\n"]))
+@example([b"Content-Length: 5", b"Content-Length: 5"], b"HTTP/1.1 200 OK", b"hello", b"\r\n")
+def test_what_is_read_at_one_glance_is_read_alike(
+    lines: list[bytes], status: bytes, body: bytes, end: bytes
+) -> None:
+    check(end.join([status, *lines, b"", body]))
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.integers(0, len(PLAIN)), st.binary(max_size=3), st.integers(0, 3))
+def test_a_plain_answer_with_a_flaw_anywhere_is_read_alike(
+    at: int, instead: bytes, cut: int
+) -> None:
+    check(PLAIN[:at] + instead + PLAIN[at + cut :])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PLAIN,
+        PLAIN.replace(b"200 OK", b"503 Busy"),
+        PLAIN.replace(b"Content-Type", b"Connection: keep-alive\r\ncontent-type"),
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_most_answers_are_read_so(data: bytes) -> None:
+    assert parse_simple_response(data) is not None
+    check(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        PLAIN[:-1],
+        PLAIN + b"!",
+        PLAIN.replace(b"Content-Length: 5", b"Transfer-Encoding: chunked"),
+        PLAIN.replace(b"\r\nContent-Length", b"\r\nConnection: close\r\nContent-Length"),
+        PLAIN.replace(b"\r\nContent-Length", b"\r\nContent-Encoding: gzip\r\nContent-Length"),
+        PLAIN.replace(b"1.1", b"1.0"),
+        PLAIN.replace(b"200 OK", b"204 OK"),
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100 + b"Content-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * 9_000 + b"\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_everything_else_is_left_to_the_parser(data: bytes) -> None:
+    assert parse_simple_response(data) is None
+
+
+def test_the_flaws_tried_above_are_flaws_to_the_parser_too() -> None:
+    with pytest.raises(MalformedResponse):
+        parsed(PLAIN.replace(b"Content-Type", b"Content-Length: 5\r\nContent-Type"))
+
+
+def test_lines_seen_before_are_kept_within_bounds() -> None:
+    for number in range(3_000):
+        told = parse_simple_response(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Id: %d\r\n\r\n" % number))
+        assert told is not None
+    assert len(_line_cache) <= 1_024
+    assert (
+        parse_simple_response(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Id: %b\r\n\r\n" % (b"1" * 4_000)))
+        is not None
+    )
+    assert max(map(len, _line_cache)) <= 256
+
+
+def test_a_cookie_is_not_kept() -> None:
+    cookie = b"Set-Cookie: session=secret"
+    assert (
+        parse_simple_response(PLAIN.replace(b"\r\n\r\n", b"\r\n" + cookie + b"\r\n\r\n"))
+        is not None
+    )
+    assert cookie not in _line_cache

@@ -1,0 +1,188 @@
+"""The pool on its own: moments that a test through the transport cannot hit."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from unittest.mock import Mock
+
+import httpx
+import pytest
+
+from gateway.transport.connection import Connection
+from gateway.transport.origin import Origin
+from gateway.transport.pool import Pool
+from gateway.transport.request_writer import SerializedRequest
+from gateway.transport.timeouts import RequestTimeouts
+from gateway.transport.transport import Transport
+from tests.gateway.transport.scripted_server import HELLO, Peer, Scripted, answering, scripted
+
+
+@asynccontextmanager
+async def pooled(**options: float) -> AsyncIterator[tuple[Pool, Scripted]]:
+    async with scripted(answering(*[HELLO] * 9)) as server:
+        connect = partial(Origin.of(httpx.URL(server.url)).connect, tls=None)
+        pool = Pool(connect, **{"max_connections": 1, "idle_seconds": 30, **options})  # type: ignore[arg-type]
+        yield pool, server
+        await pool.aclose()
+
+
+async def lend(pool: Pool, *, fresh: bool = False) -> Connection:
+    """A connection that has served once, as all but the first call get it."""
+    connection = await pool.acquire(RequestTimeouts(pool=5, connect=5), fresh=fresh)
+    request = httpx.Request("GET", "http://service.test/")
+    await connection.exchange(await SerializedRequest.of(request), RequestTimeouts(read=5, write=5))
+    assert connection.take() == b"hello"
+    return connection
+
+
+@pytest.mark.parametrize("served_first", [True, False])
+async def test_a_turn_lost_in_the_moment_it_came_goes_to_the_next(
+    nothing_left: None, served_first: bool
+) -> None:
+    async with pooled() as (pool, server):
+        first = await lend(pool)
+        unlucky, next_one = (asyncio.create_task(lend(pool)) for _ in range(2))
+        await asyncio.sleep(0)
+        if served_first:
+            pool.release(first)
+            unlucky.cancel()
+        else:
+            unlucky.cancel()
+            pool.release(first)
+        assert await next_one is first
+        assert unlucky.cancelled()
+        pool.release(first)
+        assert server.connections == 1
+
+
+async def test_a_late_comer_does_not_overtake(nothing_left: None) -> None:
+    async with pooled() as (pool, _):
+        first = await lend(pool)
+        waiting = asyncio.create_task(lend(pool))
+        await asyncio.sleep(0)
+        pool.release(first)
+        late = asyncio.create_task(lend(pool))
+        assert await waiting is first
+        assert not late.done()
+        pool.release(first)
+        assert await late is first
+        pool.release(first)
+
+
+async def test_a_fresh_one_takes_the_place_of_an_idle_one(nothing_left: None) -> None:
+    async with pooled() as (pool, server):
+        first = await lend(pool)
+        pool.release(first)
+        second = await lend(pool, fresh=True)
+        assert second is not first
+        assert not first.open
+        assert server.connections == 2
+        pool.release(second)
+
+
+async def test_a_connection_that_ended_in_line_is_replaced(nothing_left: None) -> None:
+    async with pooled() as (pool, server):
+        first = await lend(pool)
+        waiting = asyncio.create_task(lend(pool))
+        await asyncio.sleep(0)
+        pool.release(first)
+        first.abort()
+        assert await waiting is not first
+        assert server.connections == 2
+        pool.release(waiting.result())
+
+
+async def test_the_last_used_is_used_first_so_that_the_others_can_expire(
+    nothing_left: None,
+) -> None:
+    async with pooled(max_connections=3) as (pool, server):
+        lent = [await lend(pool) for _ in range(3)]
+        for connection in lent:
+            pool.release(connection)
+        assert server.connections == 3
+        assert await lend(pool) is lent[-1]
+        pool.release(lent[-1])
+
+
+async def test_only_so_many_idle_ones_are_closed_as_are_due(
+    nothing_left: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = asyncio.get_running_loop()
+    sweeps: list[Callable[[], None]] = []
+    now = loop.time()
+
+    def scheduled(_: float, sweep: Callable[[], None]) -> Mock:
+        sweeps.append(sweep)
+        return Mock()
+
+    async with pooled(max_connections=2) as (pool, _):
+        lent = [await lend(pool) for _ in range(2)]
+        monkeypatch.setattr(loop, "time", lambda: now)
+        monkeypatch.setattr(loop, "call_at", scheduled)
+        pool.release(lent[0])
+        now += 10
+        pool.release(lent[1])
+        now += 21
+        sweeps.pop()()
+        assert [connection.open for connection in lent] == [False, True]
+        now += 10
+        sweeps.pop()()
+        assert [connection.open for connection in lent] == [False, False]
+        assert not sweeps
+        assert pool.unused
+        monkeypatch.undo()
+
+
+async def test_after_any_disorder_every_place_is_there_again(nothing_left: None) -> None:
+    served = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal served
+        while True:
+            await peer.request()
+            served += 1
+            if served % 7 == 0:
+                return peer.reset()
+            if served % 11 == 0:
+                return peer.send(HELLO[:-1])
+            await peer.drip([HELLO[:30], HELLO[30:]])
+
+    async def ask(transport: Transport, url: str) -> bytes:
+        request = httpx.Request("POST", url)
+        return await (await transport.handle_async_request(request)).aread()
+
+    async with scripted(script) as server, Transport(max_connections=3) as transport:
+        calls = [asyncio.create_task(ask(transport, server.url)) for _ in range(300)]
+        for call in calls[::3]:
+            await asyncio.sleep(0)
+            call.cancel()
+        outcomes = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 20)
+        kinds = {type(outcome) for outcome in outcomes}
+        assert kinds >= {bytes, asyncio.CancelledError}
+        assert kinds <= {
+            bytes,
+            asyncio.CancelledError,
+            httpx.ReadError,
+            httpx.RemoteProtocolError,
+        }
+        (pool,) = transport._pools.values()
+        assert pool._permits == len(pool._idle) == len(pool._all) <= 3
+        assert not pool._line
+
+
+async def test_origins_nobody_uses_are_forgotten(nothing_left: None) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.gone()
+
+    async with scripted(script) as server:
+        port = httpx.URL(server.url).port
+    timeout = {"connect": 0.2}
+    async with Transport() as transport:
+        for number in range(1, 201):
+            url = f"http://127.0.0.{number}:{port}"
+            with pytest.raises((httpx.ConnectError, httpx.ConnectTimeout)):
+                await transport.handle_async_request(
+                    httpx.Request("GET", url, extensions={"timeout": timeout})
+                )
+        assert len(transport._pools) <= 64

@@ -1,0 +1,50 @@
+"""The same routes behind either way of a typed client: in the transport's place, or on a socket."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+import respx
+
+from gateway.transport.connection import Connection
+from gateway.transport.origin import Origin
+from tests.gateway.transport.scripted_server import Peer, scripted
+
+
+@asynccontextmanager
+async def routed_on_a_socket(
+    router: respx.Router, url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    """A server at a port of its own where every connection leads, whatever its origin."""
+
+    async def script(peer: Peer) -> None:
+        while True:
+            response = await router.async_handler(_read(await peer.request(), url))
+            assert response is not None
+            peer.send(await _written(response))
+
+    async with scripted(script) as server:
+        there, connect = Origin.of(httpx.URL(server.url)), Origin.connect
+
+        async def connect_there(origin: Origin, *args: object, **options: object) -> Connection:
+            return await connect(there, *args, **options)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(Origin, "connect", connect_there)
+        yield
+
+
+def _read(message: bytes, url: str) -> httpx.Request:
+    head, _, body = message.partition(b"\r\n\r\n")
+    start, *lines = head.decode("ascii").split("\r\n")
+    method, target, _ = start.split(" ")
+    headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+    return httpx.Request(method, httpx.URL(url).join(target), headers=headers, content=body)
+
+
+async def _written(response: httpx.Response) -> bytes:
+    body = b"".join([piece async for piece in response.stream])  # type: ignore[union-attr]
+    lines = [b"%b: %b\r\n" % field for field in response.headers.raw]
+    if "content-length" not in response.headers and response.status_code not in {204, 304}:
+        lines.append(b"Content-Length: %d\r\n" % len(body))
+    return b"HTTP/1.1 %d X\r\n%b\r\n%b" % (response.status_code, b"".join(lines), body)

@@ -1,0 +1,109 @@
+"""A request is the same over every channel, and it is the one that httpx would send."""
+
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic_core import to_json
+
+from gateway.transport.request_writer import SerializedRequest
+from gateway.transport.transport import Transport
+from gateway.upstream.base_url import BaseUrl
+from gateway.upstream.call import Call
+from gateway.upstream.direct_sender import DirectSender
+from gateway.upstream.httpx_sender import Bounds, HttpxSender
+from gateway.upstream.propagation import propagate_headers, propagated_headers
+from gateway.upstream.url_template import expand
+
+URLS = [
+    "http://service.test",
+    "http://service.test:80/v1/",
+    "https://service.test:8443/a%20b/ü",
+    "http://[::1]:8000/x",
+    "http://bücher.test/a/../b",
+]
+DEFAULTS = {
+    "accept": "application/json",
+    "accept-encoding": "identity",
+    "user-agent": "lockgate",
+}
+HEADERS = st.dictionaries(
+    st.sampled_from(["x-a", "x-b", "accept", "user-agent", "content-type"]),
+    st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=8),
+    max_size=3,
+)
+BODIES: list[dict[str, Any]] = [{}, {"json": {"a": 1}}, {"json": []}, {"content": b"a\r\n"}]
+CALLS = st.builds(
+    lambda method, segment, params, headers, body: Call(
+        method, "/items/{id}/x", {"id": segment}, params, headers, **body
+    ),
+    st.sampled_from(["GET", "DELETE", "HEAD", "POST", "PUT", "PATCH", "OPTIONS"]),
+    st.sampled_from(["a", "a/b", "a b", "%2e", "é", "?#"]) | st.integers(),
+    st.none() | st.dictionaries(st.sampled_from("ab "), st.sampled_from(["c d", "+", 1, True])),
+    st.none() | HEADERS,
+    st.sampled_from(BODIES),
+)
+
+Lines = tuple[bytes, set[bytes], bytes]
+
+
+def split(data: bytes) -> Lines:
+    """Start line, header lines (their order says nothing, nor the case of a name) and body."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    start, *lines = head.split(b"\r\n")
+    fields = [line.split(b": ", 1) for line in lines]
+    assert len({name.lower() for name, _ in fields}) == len(fields)
+    return start, {b"%b: %b" % (name.lower(), value) for name, value in fields}, body
+
+
+async def written(request: httpx.Request) -> Lines:
+    message = await SerializedRequest.of(request)
+    assert isinstance(message.body, bytes)
+    return split(message.head + message.body)
+
+
+async def by_httpx(url: str, call: Call, outer: dict[str, str]) -> Lines:
+    """What httpx makes of the call on its own."""
+    described = {} if call.json is None else {"content-type": "application/json"}
+    request = httpx.Request(
+        call.method,
+        url.rstrip("/") + expand(call.path, call.segments),
+        params=call.params or None,
+        headers={**DEFAULTS, **outer, **described, **(call.headers or {})},
+        content=call.content if call.json is None else to_json(call.json),
+    )
+    return await written(request)
+
+
+@settings(deadline=None, max_examples=250)
+@given(url=st.sampled_from(URLS), call=CALLS, outer=HEADERS)
+async def test_both_channels_send_what_httpx_would(
+    url: str, call: Call, outer: dict[str, str]
+) -> None:
+    service = (Transport(), BaseUrl.of(url), Bounds(connect_timeout=1, max_body_bytes=1))
+    expected = await by_httpx(url, call, outer)
+    with propagate_headers(outer):
+        assert split(DirectSender(*service)._data(call)) == expected
+        assert await written(HttpxSender(*service)._request(call)) == expected
+
+
+def test_what_is_forwarded_inside_adds_to_what_is_outside() -> None:
+    with propagate_headers({"X-A": "1", "X-B": "1"}):
+        with propagate_headers({"x-b": "2"}):
+            assert propagated_headers() == {"x-a": "1", "x-b": "2"}
+            assert Call("GET", "/", {}).written()[1].endswith("x-a: 1\r\nx-b: 2\r\n")
+        assert propagated_headers() == {"x-a": "1", "x-b": "1"}
+    assert not propagated_headers()
+
+
+@pytest.mark.parametrize("method", ["", "G T", "GET /x HTTP/1.1\r\nX:", "CONNECT", "get", "GET\n"])
+def test_a_method_that_is_none_is_refused(method: str) -> None:
+    with pytest.raises(ValueError, match="no such method"):
+        Call(method, "/", {}).written()
+
+
+def test_a_target_has_an_end() -> None:
+    with pytest.raises(ValueError, match="too long"):
+        Call("GET", "/{id}", {"id": "a" * 70_000}).written()

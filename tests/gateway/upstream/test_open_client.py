@@ -1,0 +1,210 @@
+"""Clients as the settings open them, over real sockets, on either transport."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import pytest
+
+from gateway.upstream.deadline import deadline
+from gateway.upstream.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
+from gateway.upstream.open_client import open_client
+from tests.gateway.transport.scripted_server import (
+    OK,
+    Peer,
+    Script,
+    Scripted,
+    answering,
+    closing,
+    scripted,
+)
+from tests.gateway.upstream.example_client import Item, Shop
+
+Kind = Literal["lockgate", "httpx"]
+BODY = b'{"sku":"A"}'
+JSON = OK + b"Content-Type: application/json\r\n"
+ITEM = JSON + b"Content-Length: 11\r\n\r\n" + BODY
+
+pytestmark = [
+    pytest.mark.usefixtures("nothing_left"),
+    pytest.mark.parametrize("kind", ["lockgate", "httpx"]),
+]
+
+
+def open_shop(kind: Kind, url: str, *, seconds: float = 5, max_connections: int = 4) -> Shop:
+    return open_client(
+        Shop,
+        url=url,
+        timeout=seconds,
+        connect_timeout=1,
+        max_body_bytes=10_000,
+        max_connections=max_connections,
+        idle_seconds=30,
+        transport=kind,
+    )
+
+
+@asynccontextmanager
+async def shop(
+    kind: Kind, script: Script, *, seconds: float = 5, max_connections: int = 4
+) -> AsyncIterator[tuple[Shop, Scripted]]:
+    async with (
+        scripted(script) as server,
+        open_shop(kind, server.url, seconds=seconds, max_connections=max_connections) as client,
+    ):
+        yield client, server
+
+
+async def test_a_value_comes_back_and_the_connection_stays(kind: Kind) -> None:
+    async with shop(kind, answering(ITEM, ITEM)) as (client, server):
+        assert await client.item("A") == Item(sku="A")
+        assert await client.item("A") == Item(sku="A")
+        assert server.connections == 1
+
+
+async def test_a_refusal_leaves_the_connection_to_use_again(kind: Kind) -> None:
+    refusal = b"HTTP/1.1 503 Busy\r\nRetry-After: 2\r\nContent-Length: 4\r\n\r\nbusy"
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.drip([refusal[:60], refusal[60:]])
+        await peer.request()
+        peer.send(ITEM)
+        await peer.gone()
+
+    async with shop(kind, script) as (client, server):
+        with pytest.raises(UpstreamUnavailable) as caught:
+            await client.item("A")
+        assert caught.value.retry_after == 2
+        assert await client.item("A") == Item(sku="A")
+        assert server.connections == 1
+
+
+async def test_an_endless_refusal_is_not_read(kind: Kind) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        peer.send(b"HTTP/1.1 500 Oh\r\n\r\n")
+        while not peer.writer.transport.is_closing():
+            await peer.drip([b"a" * 10_000])
+
+    async with shop(kind, script) as (client, _):
+        with pytest.raises(UpstreamUnavailable) as caught:
+            await client.item("A")
+        assert caught.value.status == 500
+
+
+async def test_dripping_a_byte_at_a_time_wins_no_time(kind: Kind) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        for byte in ITEM * 100:
+            await peer.drip([bytes([byte])])
+            await asyncio.sleep(0.01)
+
+    async with shop(kind, script, seconds=0.1) as (client, _):
+        with pytest.raises(UpstreamTimeout):
+            await client.item("A")
+
+
+async def test_the_work_around_it_can_end_sooner(kind: Kind) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.gone()
+
+    async with shop(kind, script) as (client, _):
+        with deadline(0.05), pytest.raises(UpstreamTimeout):
+            await client.item("A")
+
+
+async def test_waiting_for_a_connection_counts(kind: Kind) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.gone()
+
+    async with shop(kind, script, seconds=0.05, max_connections=1) as (client, server):
+        outcomes = await asyncio.gather(
+            *(client.item("A") for _ in range(5)), return_exceptions=True
+        )
+        assert [type(outcome) for outcome in outcomes] == [UpstreamTimeout] * 5
+        assert server.connections <= 5
+
+
+async def test_cancelling_a_call_closes_its_socket(kind: Kind) -> None:
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        asked.set()
+        await peer.gone()
+        gone.set()
+
+    async with shop(kind, script) as (client, _):
+        call = asyncio.create_task(client.item("A"))
+        await asyncio.wait_for(asked.wait(), 5)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await asyncio.wait_for(gone.wait(), 5)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        JSON + b"Content-Length: 20000\r\n\r\n" + b" " * 20_000,
+        JSON + b"\r\n" + b" " * 20_000,
+        JSON + b"Transfer-Encoding: chunked\r\n\r\n4e20\r\n" + b" " * 20_000 + b"\r\n0\r\n\r\n",
+        JSON + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\x1f\x8b\x08",
+        OK + b"Content-Type: text/html\r\nContent-Length: 11\r\n\r\n" + BODY,
+    ],
+)
+async def test_what_cannot_be_taken_is_invalid(kind: Kind, answer: bytes) -> None:
+    async with shop(kind, closing(answer)) as (client, _):
+        with pytest.raises(UpstreamInvalid):
+            await client.item("A")
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", ITEM[:-1], OK])
+async def test_what_breaks_off_is_unavailable(kind: Kind, answer: bytes) -> None:
+    async with shop(kind, closing(answer)) as (client, _):
+        with pytest.raises(UpstreamUnavailable):
+            await client.item("A")
+
+
+async def test_a_reset_is_unavailable(kind: Kind) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.drip([ITEM[:-1]])
+        peer.reset()
+
+    async with shop(kind, script) as (client, _):
+        with pytest.raises(UpstreamUnavailable):
+            await client.item("A")
+
+
+async def test_nobody_listens(kind: Kind) -> None:
+    async with scripted(answering()) as server:
+        pass
+    async with open_shop(kind, server.url) as client:
+        with pytest.raises(UpstreamUnavailable, match="ConnectError"):
+            await client.item("A")
+
+
+async def test_environment_proxies_are_not_asked(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    async with shop(kind, answering(ITEM)) as (client, _):
+        assert await client.item("A") == Item(sku="A")
+
+
+async def test_redirects_are_not_followed_and_nothing_is_asked_twice(kind: Kind) -> None:
+    requests: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        while True:
+            requests.append(await peer.request())
+            peer.send(b"HTTP/1.1 307 Go\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")
+
+    async with shop(kind, script) as (client, _):
+        with pytest.raises(Exception, match="status 307"):
+            await client.item("A")
+    assert len(requests) == 1

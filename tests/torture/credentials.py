@@ -1,0 +1,54 @@
+"""How servers prove who they are, or fail to."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.gateway.transport.certificate_authority import Authority
+from tests.torture.case import Server
+
+
+class Credentials:
+    """An authority that the client trusts, and what servers show, from it or not."""
+
+    def __init__(self, folder: Path) -> None:
+        authority, unknown = Authority(folder), folder / "unknown"
+        unknown.mkdir()
+        self.trusting = authority.trusting()
+        self._serving: dict[Server, ssl.SSLContext | None] = {
+            "plain": None,
+            "proper": authority.serving("127.0.0.1"),
+            "other host": authority.serving("service.test"),
+            "expired": authority.serving("127.0.0.1", days=0),
+            "self-signed": _self_signed(folder / "self-signed.pem"),
+            "unknown authority": Authority(unknown).serving("127.0.0.1"),
+        }
+
+    def of(self, server: Server) -> ssl.SSLContext | None:
+        """What such a server shows; None if it speaks no TLS."""
+        return self._serving[server]
+
+
+def _self_signed(chain: Path) -> ssl.SSLContext:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(names, critical=False)
+        .sign(key, SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    chain.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    return context
