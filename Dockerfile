@@ -19,9 +19,8 @@ COPY gateway gateway
 RUN hatchling build -t wheel \
  && pip --python /opt/lockgate/bin/python install --no-deps --no-index dist/*.whl
 # The shop of this repository stands in for a company's own package.
-RUN cd /opt/lockgate/lib/python3.*/site-packages \
- && cp -r /build/clients /build/config . \
- && cp -r /build/gateway/composites gateway/
+RUN cp -r clients config /opt/lockgate/lib/python3.*/site-packages/ \
+ && cp -r gateway/composites /opt/lockgate/lib/python3.*/site-packages/gateway/
 
 FROM python:3.13-slim
 ENV PATH=/opt/lockgate/bin:$PATH \

@@ -1,0 +1,34 @@
+"""The grammar and the bounds of HTTP/1.1 messages that the server and the transport share.
+
+RFC 9110, sections 5 and 8.6; RFC 9112, sections 3, 5 and 6.
+"""
+
+import re
+from collections.abc import Iterable
+
+Fields = Iterable[tuple[bytes, bytes]]
+"""Header fields in their order: names and values as they stand in the message."""
+
+MAX_HEAD_BYTES = 65_536
+"""Bytes of a start line and its fields; also of framing between two pieces of a body."""
+
+MAX_FIELDS = 128
+"""Fields of a message, trailers included."""
+
+MAX_LENGTH_DIGITS = 19
+"""Digits of a Content-Length, so that it fits in 64 bits."""
+
+TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+"""A method or a field name (RFC 9110, 5.6.2)."""
+
+FIELD_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+"""A field value, obs-text included (RFC 9110, 5.5)."""
+
+CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""What a field value or a reason phrase must not contain."""
+
+REQUEST_TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
+"""A request target without white space or control characters (RFC 9112, 3.2)."""
+
+FRAMING_FIELDS = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+"""Fields that say where a message ends and whether its connection goes on."""
