@@ -32,8 +32,8 @@ class ConnectionOwner(Protocol):
 class Connection(asyncio.Protocol):
     """A socket and the exchange going on over it; its errors are httpx's own.
 
-    After `exchange` its user releases it; after `ask` it goes home by itself, and nobody else may
-    send it there. `closed` is done when the socket is gone.
+    After `exchange` the caller releases the connection. After `send_request` it releases itself,
+    and nothing else may release it. `closed` is done when the socket is gone.
     """
 
     def __init__(self, home: ConnectionOwner, outbox: WriteBatcher) -> None:
@@ -106,22 +106,25 @@ class Connection(asyncio.Protocol):
             await self._bell.heard(waits.read, httpx.ReadTimeout)
         return self._parser.head
 
-    def ask(self, data: bytes, method: str, ends_at: float, most: int, landed: OnComplete) -> None:
-        """Send a whole request, go home when all of its response is there, and tell `landed` then.
+    def send_request(
+        self, data: bytes, method: str, ends_at: float, max_body_bytes: int, callback: OnComplete
+    ) -> None:
+        """Send a whole request, go home when all of its response is there, and tell `callback`.
 
-        That is its end, what cut it off, or more of a body than `most` bytes; `ends_at` the latest.
+        That is its end, what cut it off, or more of a body than `max_body_bytes`; at the latest
+        at `ends_at` on the loop's clock.
 
         Raises:
             httpx.TransportError: the connection has ended; it is then to be abandoned.
         """
-        self._begin(method == "HEAD", method in IDEMPOTENT, landed)
-        self._most = most
+        self._begin(method == "HEAD", method in IDEMPOTENT, callback)
+        self._most = max_body_bytes
         self._alarm.set(ends_at)
         self._outbox.put(self._write, data)
 
-    def abandon(self, landed: OnComplete) -> None:
-        """Go home, if it is still `landed` who waits: somebody else may be asking by now."""
-        if self._asker == landed:
+    def abandon(self, callback: OnComplete) -> None:
+        """Go home, if it is still `callback` who waits: somebody else may be asking by now."""
+        if self._asker == callback:
             self._asker = self._due = None
             self._home.release(self)
 
@@ -252,7 +255,7 @@ class Connection(asyncio.Protocol):
             self._feed(data)
 
     def _continue(self, data: bytes) -> None:
-        """Take what is not the beginning of an answer to `ask`."""
+        """Take what is not the beginning of an answer to `send_request`."""
         too_early = self._asker is not None and not self._answered
         if self._glanced or too_early or self._error is not None:
             self._error = self._error or httpx.RemoteProtocolError("an answer to nothing")

@@ -40,8 +40,8 @@ class Pool:
         """No connection, and nobody who wants one."""
         return self._permits == 0
 
-    def idle(self) -> Connection | None:
-        """A connection of one's own until it is released that there is no wait for, if any."""
+    def acquire_nowait(self) -> Connection | None:
+        """Lend an idle connection until `release`; None if there is none."""
         while self._idle:
             connection = self._idle.popitem()[0]
             if connection.open:
@@ -49,15 +49,15 @@ class Pool:
             self.release(connection)
         return None
 
-    async def acquire(self, waits: ConnectTimeouts, *, fresh: bool) -> Connection:
-        """A connection of one's own until it is released: an idle one, or, if `fresh`, a new one.
+    async def acquire(self, waits: ConnectTimeouts, *, force_new: bool) -> Connection:
+        """Lend a connection until `release`: an idle one if there is one, a new one if `force_new`.
 
         Raises:
             httpx.PoolTimeout: none became free in time.
             httpx.ConnectError: none could be opened (ConnectTimeout: not in time).
         """
         connection = await self._take(waits.pool)
-        if connection is not None and (fresh or not connection.open):
+        if connection is not None and (force_new or not connection.open):
             connection.abort()
             connection = None
         return connection or await self._open(waits.connect)

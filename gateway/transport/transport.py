@@ -102,7 +102,7 @@ class _Body(httpx.AsyncByteStream):
 
 async def _exchanged(pool: Pool, request: httpx.Request) -> httpx.Response:
     message, waits = await SerializedRequest.of(request), RequestTimeouts.of(request)
-    connection = pool.idle() or await pool.acquire(waits, fresh=False)
+    connection = pool.acquire_nowait() or await pool.acquire(waits, force_new=False)
     while True:
         try:
             head = await connection.exchange(message, waits)
@@ -114,7 +114,7 @@ async def _exchanged(pool: Pool, request: httpx.Request) -> httpx.Response:
                 raise
         else:
             return _response(pool, connection, head, request)
-        connection = await pool.acquire(waits, fresh=True)
+        connection = await pool.acquire(waits, force_new=True)
 
 
 def _response(

@@ -29,9 +29,9 @@ class DirectSender(HttpxSender):
     def begin(self, call: Call, ends_at: float, landed: OnComplete) -> Connection | None:
         """Send a request, if there is an idle connection."""
         data = self._data(call)
-        connection = None if self._pool is None else self._pool.idle()
+        connection = None if self._pool is None else self._pool.acquire_nowait()
         if connection is not None:
-            connection.ask(data, call.method, ends_at, self._most, landed)
+            connection.send_request(data, call.method, ends_at, self._most, landed)
         return connection
 
     async def fetch(self, call: Call, seconds: float, *, fresh: bool) -> RawResponse:
@@ -39,14 +39,14 @@ class DirectSender(HttpxSender):
         data = self._data(call)
         pool = self._pool = self._pool_of(self._address.origin)
         ends_at = pool.loop.time() + seconds
-        connection = None if fresh else pool.idle()
+        connection = None if fresh else pool.acquire_nowait()
         if connection is None:
             connection = await self._acquired(pool, ends_at, fresh=fresh)
         while True:
             answer: asyncio.Future[tuple[Outcome, bool]] = pool.loop.create_future()
             landed = partial(_settle, answer)
             try:
-                connection.ask(data, call.method, ends_at, self._most, landed)
+                connection.send_request(data, call.method, ends_at, self._most, landed)
                 outcome, may_ask_again = await answer
             except BaseException:
                 connection.abandon(landed)
@@ -65,7 +65,7 @@ class DirectSender(HttpxSender):
 
     async def _acquired(self, pool: Pool, ends_at: float, *, fresh: bool) -> Connection:
         waits = DeadlineTimeouts(pool.loop, ends_at, self._bounds.connect_timeout)
-        return await pool.acquire(waits, fresh=fresh)
+        return await pool.acquire(waits, force_new=fresh)
 
     def _data(self, call: Call) -> bytes:
         target, lines, body = call.written()

@@ -27,9 +27,9 @@ async def pooled(**options: float) -> AsyncIterator[tuple[Pool, Scripted]]:
         await pool.aclose()
 
 
-async def lend(pool: Pool, *, fresh: bool = False) -> Connection:
+async def lend(pool: Pool, *, force_new: bool = False) -> Connection:
     """A connection that has served once, as all but the first call get it."""
-    connection = await pool.acquire(RequestTimeouts(pool=5, connect=5), fresh=fresh)
+    connection = await pool.acquire(RequestTimeouts(pool=5, connect=5), force_new=force_new)
     request = httpx.Request("GET", "http://service.test/")
     await connection.exchange(await SerializedRequest.of(request), RequestTimeouts(read=5, write=5))
     assert connection.take() == b"hello"
@@ -74,7 +74,7 @@ async def test_a_fresh_one_takes_the_place_of_an_idle_one(nothing_left: None) ->
     async with pooled() as (pool, server):
         first = await lend(pool)
         pool.release(first)
-        second = await lend(pool, fresh=True)
+        second = await lend(pool, force_new=True)
         assert second is not first
         assert not first.open
         assert server.connections == 2
