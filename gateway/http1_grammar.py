@@ -32,3 +32,18 @@ REQUEST_TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
 
 FRAMING_FIELDS = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 """Fields that say where a message ends and whether its connection goes on."""
+
+CONNECTION_FIELDS = frozenset(
+    {
+        "connection",
+        "content-length",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Hop-by-hop and framing fields, which only the codec sets (RFC 9110, 7.6.1)."""

@@ -1,25 +1,9 @@
-"""Which header fields a caller may send along: whole ones that leave the framing alone."""
+"""Header fields of calls: validated so that they cannot change the framing, and serialized."""
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_VALUE = re.compile(r"[\t\x20-\x7e]*")
-
-_CONNECTION_FIELDS = frozenset(
-    {
-        "connection",
-        "content-length",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
+from gateway.http1_grammar import CONNECTION_FIELDS, TOKEN
 
 
 def validate_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -29,24 +13,31 @@ def validate_headers(headers: Mapping[str, str]) -> dict[str, str]:
         ValueError: a name or value is not one in ASCII (RFC 9110, 5.1 and 5.5), such as one with
             a line break in it, or the field belongs to the connection (RFC 9110, 7.6.1).
     """
-    return {_name(name): _value(name, value) for name, value in headers.items()}
+    return {_validate_name(name): _validate_value(name, value) for name, value in headers.items()}
 
 
 def serialize_headers(fields: Mapping[str, str]) -> str:
-    """Checked fields as they stand in a message (RFC 9112, 5)."""
+    """Validated fields as lines of a message (RFC 9112, 5)."""
     return "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
 
 
+def is_field_value(value: str) -> bool:
+    """Whether `value` is a field value in ASCII: printable characters, spaces and tabs."""
+    # `isprintable` answers faster than a pattern. Only a tab is allowed and not printable.
+    return value.isascii() and (value.isprintable() or value.replace("\t", "").isprintable())
+
+
 @lru_cache(maxsize=256)
-def _name(name: str) -> str:
+def _validate_name(name: str) -> str:
     lowered = name.lower()
-    if not _NAME.fullmatch(name) or lowered in _CONNECTION_FIELDS:
-        raise ValueError(f"header {name!r} is not a caller's to set")
+    if not name.isascii() or not TOKEN.fullmatch(name.encode()):
+        raise ValueError(f"header {name!r}: not a valid field name")
+    if lowered in CONNECTION_FIELDS:
+        raise ValueError(f"header {name!r}: it belongs to the connection and cannot be set")
     return lowered
 
 
-def _value(name: str, value: str) -> str:
-    # The first two answer at a glance for all but a tab, which is printable to nobody.
-    if not (value.isascii() and value.isprintable()) and not _VALUE.fullmatch(value):
-        raise ValueError(f"header {name!r} has a value that is not a field value")
+def _validate_value(name: str, value: str) -> str:
+    if not is_field_value(value):
+        raise ValueError(f"header {name!r}: its value has characters that a field cannot have")
     return value.strip()

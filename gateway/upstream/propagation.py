@@ -1,6 +1,6 @@
-"""Headers of the incoming request that every call made for it sends along: its id, its trace."""
+"""Header propagation: what calls send along of the request that they are made for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
@@ -16,62 +16,86 @@ _EVERY_CALL: Mapping[str, str] = MappingProxyType(
         "user-agent": "lockgate",
     }
 )
-_OURS = frozenset(_EVERY_CALL)
+_EVERY_CALL_NAMES = frozenset(_EVERY_CALL)
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
 
 
 @dataclass(slots=True)
 class PropagatedHeaders:
-    """What every call made here sends: the forwarded fields, and all of them as `lines`.
+    """The header fields of every call made for one request.
 
-    Nobody changes it.
+    `fields` are propagated to every service; `lines` are those and the fields of every call,
+    serialized. `incoming` and `token` are the header fields and the verified access token of the
+    request, for services whose settings ask for them. Only `token` is set later.
     """
 
-    forwarded: dict[str, str]
+    fields: dict[str, str]
     lines: str
+    incoming: RawHeaders = ()
+    token: str | None = None
 
-    def with_more(self, more: Mapping[str, str]) -> Self:
-        """The same with more fields forwarded, over those of the same names."""
-        fields = {**self.forwarded, **more}
-        if len(fields) == len(self.forwarded) + len(more) and _OURS.isdisjoint(more):
-            return type(self)(fields, self.lines + serialize_headers(more))
-        return type(self)(fields, serialize_headers({**_EVERY_CALL, **fields}))
+    def add(self, fields: Mapping[str, str], incoming: RawHeaders) -> Self:
+        """The same with more fields, which override those of the same names."""
+        added = {**self.fields, **fields}
+        if len(added) == len(self.fields) + len(fields) and _EVERY_CALL_NAMES.isdisjoint(fields):
+            lines = self.lines + serialize_headers(fields)
+        else:
+            lines = serialize_headers({**_EVERY_CALL, **added})
+        return type(self)(added, lines, incoming or self.incoming, self.token)
 
-    def with_own(self, own: Mapping[str, str]) -> str:
-        """The lines with a call's own fields put over them."""
-        return serialize_headers({**_EVERY_CALL, **self.forwarded, **own})
+    def serialize_with(self, own: Mapping[str, str]) -> str:
+        """The lines, with a call's own fields in place of those of the same names."""
+        return serialize_headers({**_EVERY_CALL, **self.fields, **own})
 
 
 _NONE: Final = PropagatedHeaders({}, serialize_headers(_EVERY_CALL))
-_sent: ContextVar[PropagatedHeaders] = ContextVar("sent", default=_NONE)
+_current: ContextVar[PropagatedHeaders] = ContextVar("propagated_headers", default=_NONE)
+
+current_headers = _current.get
+"""The propagated headers of the request at hand."""
 
 
-def propagate_headers(headers: Mapping[str, str]) -> AbstractContextManager[None]:
-    """Send `headers` with every call made inside, on top of what an outer block sends.
+def propagate_headers(
+    headers: Mapping[str, str], incoming: RawHeaders = ()
+) -> AbstractContextManager[None]:
+    """Send `headers` with every call made inside the block, on top of those of an outer block.
+
+    `incoming` are all header fields of the request, names in lower case as ASGI has them.
 
     Raises:
-        ValueError: one of them is not a header a caller may set.
+        ValueError: one of `headers` is not a header that a caller may set.
     """
-    return _Forwarding(validate_headers(headers))
+    return _Propagation(validate_headers(headers), incoming)
 
 
 def propagated_headers() -> Mapping[str, str]:
-    """What is sent along here, names in lower case."""
-    return MappingProxyType(_sent.get().forwarded)
+    """The fields that are propagated here, names in lower case."""
+    return MappingProxyType(_current.get().fields)
 
 
-sent = _sent.get
-"""What is sent here, forwarded or not."""
+def set_caller_token(token: str) -> None:
+    """Remember the verified access token of the request at hand.
+
+    Only calls to services with `forward_token` send it.
+    """
+    current = _current.get()
+    if current is not _NONE:
+        current.token = token
 
 
-class _Forwarding(AbstractContextManager[None]):
-    # Entered once a request: a generator would cost as much again as all that is done here.
-    __slots__ = ("_headers", "_token")
+class _Propagation(AbstractContextManager[None]):
+    # Entered once per request: a generator would double the cost.
+    __slots__ = ("_headers", "_incoming", "_token")
 
-    def __init__(self, headers: dict[str, str]) -> None:
+    def __init__(self, headers: dict[str, str], incoming: RawHeaders) -> None:
         self._headers = headers
+        self._incoming = incoming
 
     def __enter__(self) -> None:
-        self._token: Token[PropagatedHeaders] = _sent.set(_sent.get().with_more(self._headers))
+        self._token: Token[PropagatedHeaders] = _current.set(
+            _current.get().add(self._headers, self._incoming)
+        )
 
     def __exit__(
         self,
@@ -79,4 +103,4 @@ class _Forwarding(AbstractContextManager[None]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _sent.reset(self._token)
+        _current.reset(self._token)
