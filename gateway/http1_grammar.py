@@ -9,6 +9,9 @@ from collections.abc import Iterable
 Fields = Iterable[tuple[bytes, bytes]]
 """Header fields in their order: names and values as they stand in the message."""
 
+FieldList = list[tuple[bytes, bytes]]
+"""Header fields as a parser collects them."""
+
 MAX_HEAD_BYTES = 65_536
 """Bytes of a start line and its fields; also of framing between two pieces of a body."""
 

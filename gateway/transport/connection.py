@@ -208,7 +208,8 @@ class Connection(asyncio.Protocol):
             if error is not None:
                 self._land(error)
             return
-        reply = RawResponse(head.status, head.selected, cut=None if parser.complete else error)
+        cut = None if parser.complete else error
+        reply = RawResponse(head.status, head.selected, cut=cut, head=head.fields)
         if parser.complete or error is not None or parser.buffered > reply.wanted(self._most):
             self._land(reply._replace(body=self.take()))
 

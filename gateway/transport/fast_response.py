@@ -46,7 +46,8 @@ def parse_simple_response(data: bytes) -> RawResponse | None:
     end = data.find(b"\r\n\r\n", 0, _LONGEST_HEAD)
     if end < 0:
         return None
-    lines = data[:end].split(b"\r\n")
+    head = data[:end]
+    lines = head.split(b"\r\n")
     status = _status(lines[0])
     if status is None or len(lines) > _MOST_LINES:
         return None
@@ -62,7 +63,7 @@ def parse_simple_response(data: bytes) -> RawResponse | None:
         else:  # a second length, though it be the same, is for the parser
             return None
     body = data[end + 4 :]
-    return RawResponse(status, selected, body) if length == len(body) else None
+    return RawResponse(status, selected, body, None, head) if length == len(body) else None
 
 
 @lru_cache(maxsize=256)

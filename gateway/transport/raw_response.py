@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import httpx
 
+from gateway.http1_grammar import FieldList
+
 _REFUSAL_BYTES = 16_384
 
 
@@ -12,13 +14,21 @@ class RawResponse(NamedTuple):
     """Status, the fields that matter, and the body.
 
     The body is as long as `wanted` at most, and the piece that went beyond; `cut` is what broke
-    it off.
+    it off. `head` is not parsed until `headers` is read: the bytes of the head without its last
+    empty line, or the fields where a parser has collected them.
     """
 
     status: int
     selected: Mapping[bytes, bytes]
     body: bytes = b""
     cut: httpx.RequestError | None = None
+    head: bytes | FieldList = b""
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """All header fields, parsed anew at each read."""
+        head = self.head
+        return httpx.Headers(_parse_fields(head) if isinstance(head, bytes) else head)
 
     @property
     def success(self) -> bool:
@@ -43,6 +53,15 @@ class RawResponse(NamedTuple):
         if not self.success:
             return _REFUSAL_BYTES
         return 0 if self.compressed else max_body_bytes
+
+
+def _parse_fields(head: bytes) -> FieldList:
+    """The fields of a head that `parse_simple_response` has accepted: no line is folded."""
+    fields = []
+    for line in head.split(b"\r\n")[1:]:
+        name, _, value = line.partition(b":")
+        fields.append((name, value.strip(b" \t")))
+    return fields
 
 
 Outcome = RawResponse | httpx.TransportError

@@ -2,10 +2,12 @@
 
 import re
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from httptools import HttpParserError, HttpResponseParser
+
+from gateway.http1_grammar import FieldList, Fields
 
 MAX_HEAD_BYTES = 65_536
 MAX_FIELDS = 128
@@ -27,8 +29,6 @@ _EMPTY_LINE = b"\r\n\r\n"
 _MOST_DIGITS = 20
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
-Fields = list[tuple[bytes, bytes]]
-
 
 class MalformedResponse(Exception):
     """The bytes are no response, or one whose end two readers could place differently."""
@@ -39,11 +39,11 @@ class ResponseHead(NamedTuple):
 
     status: int
     version: str
-    fields: Fields
+    fields: FieldList
     selected: Mapping[bytes, bytes]
 
 
-def select_headers(fields: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+def select_headers(fields: Fields) -> dict[bytes, bytes]:
     """The fields that matter, by lower-case name; what comes again is one list (RFC 9110, 5.3)."""
     found: dict[bytes, bytes] = {}
     for name, value in fields:
@@ -72,7 +72,7 @@ class ResponseParser:
         self.head: ResponseHead | None = None
         self.pieces: deque[bytes] = deque()
         self.buffered = 0
-        self._fields: Fields = []
+        self._fields: FieldList = []
         self._field_count = self._framing_bytes = self._left = 0
         self._tail = b""
 
@@ -201,7 +201,7 @@ class ResponseParser:
         self._frame(head)
         self.head = head
 
-    def _counted_fields(self) -> Fields:
+    def _counted_fields(self) -> FieldList:
         """The fields of this head, or trailer; those that come later are counted with them."""
         fields, self._fields = self._fields, []
         self._field_count += len(fields)

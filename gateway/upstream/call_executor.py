@@ -60,7 +60,7 @@ class CallExecutor:
             UpstreamError: it is a refusal.
             httpx.RequestError, NotDecodable: it was cut off, or is no `into`; see `failure`.
         """
-        status, selected, body, cut = reply
+        status, selected, body, cut, _ = reply
         if not 200 <= status < 300:
             raise refusal(self._service, call.operation, reply)
         if reply.compressed:

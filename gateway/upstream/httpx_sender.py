@@ -68,7 +68,8 @@ class HttpxSender:
         )
 
     async def _read(self, response: httpx.Response) -> RawResponse:
-        status, fields = response.status_code, select_headers(response.headers.raw)
+        status, head = response.status_code, response.headers.raw
+        fields = select_headers(head)
         wanted = RawResponse(status, fields).wanted(self._bounds.max_body_bytes)
         # The stream itself: unlike `aiter_raw` it also gives what a mock has read already.
         stream = cast("httpx.AsyncByteStream", response.stream)
@@ -79,8 +80,8 @@ class HttpxSender:
                 if len(body) > wanted:
                     break
         except httpx.RequestError as exc:
-            return RawResponse(status, fields, bytes(body), exc)
-        return RawResponse(status, fields, bytes(body))
+            return RawResponse(status, fields, bytes(body), exc, head)
+        return RawResponse(status, fields, bytes(body), head=head)
 
 
 def _field(line: str) -> tuple[str, str]:

@@ -77,6 +77,8 @@ def _glanced(ours: Reading, data: bytes) -> None:
     expected = (ours.status, told, ours.body, ours.state, ours.keeps_alive)
     if (seen.status, seen.selected, seen.body, "whole", True) != expected:
         raise Broken(f"{seen} at one glance, but {ours}")
+    if seen.headers.raw != ours.fields:
+        raise Broken(f"{seen.headers.raw} at one glance, but {ours.fields}")
 
 
 def _seconded(ours: Reading, theirs: Reading, data: bytes) -> None:

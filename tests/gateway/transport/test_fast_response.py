@@ -1,5 +1,6 @@
 """Whatever is read at one glance, the parser reads the same."""
 
+import httpx
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -21,7 +22,9 @@ LINES = st.sampled_from(
      b"Connection: keep-alive", b"Connection: close", b"connection: Keep-Alive", b"Connection:",
      b"Transfer-Encoding: chunked", b"Transfer-Encoding:", b"Upgrade: h2c", b"Trailer: X",
      b"Server: x", b"X-Empty:", b"X: \xff\xfe", b"X : y", b" X: y", b"X: a\x00b", b"X", b": x",
-     b"Proxy-Connection: close", b"Keep-Alive: timeout=5"]
+     b"Proxy-Connection: close", b"Keep-Alive: timeout=5", b"ETag:\"a:b\"",
+     b"X-Total-Count: \t 7 \t", b"Link: </items?page=2>; rel=\"next\"", b"Set-Cookie: a=1",
+     b"set-cookie: b=2", b"X: ::", b"X:\xa0y"]
 )  # fmt: skip
 BODIES = st.sampled_from(
     [b"hello", b"", b"hell", b"hello!", b"\r\nhel", b"5\r\nhello\r\n0\r\n\r\n"]
@@ -45,6 +48,7 @@ def check(data: bytes) -> None:
     assert parser.head is not None
     assert parser.head.status == seen.status
     assert parser.head.selected.items() >= seen.selected.items()
+    assert seen.headers.raw == httpx.Headers(parser.head.fields).raw
     # What the glance leaves out is what it has looked at itself.
     assert parser.head.selected.keys() <= {b"content-type", b"content-length", b"connection"}
     assert parser.take() == seen.body
@@ -97,6 +101,17 @@ def test_most_answers_are_read_so(data: bytes) -> None:
 )
 def test_everything_else_is_left_to_the_parser(data: bytes) -> None:
     assert parse_simple_response(data) is None
+
+
+def test_any_header_of_a_fast_response_can_be_read() -> None:
+    fields = b"\r\nLink: <a>\r\nlink:\t<b> \r\nX-Total-Count:70\r\nX-Empty:\r\n\r\n"
+    response = parse_simple_response(PLAIN.replace(b"\r\n\r\n", fields))
+    assert response is not None
+    headers = response.headers
+    assert headers["link"] == "<a>, <b>"
+    assert (headers["X-Total-Count"], headers["x-empty"]) == ("70", "")
+    assert headers["content-type"] == "application/json"
+    assert "HTTP/1.1 200 OK" not in headers
 
 
 def test_the_flaws_tried_above_are_flaws_to_the_parser_too() -> None:
