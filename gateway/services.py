@@ -67,7 +67,7 @@ async def open_clients(
             if service is None and name in transports:
                 service = Service(url=f"http://{name}.invalid")
             if service is not None:
-                client = _client(kind, service, transports.get(name))
+                client = open_client(kind, service, transports.get(name))
                 resources[kind] = await stack.enter_async_context(client)
         yield
 
@@ -78,18 +78,3 @@ def _opened(dependant: Dependant) -> Iterator[type]:
         if isinstance(inner.call, Opened):
             yield inner.call.kind
         yield from _opened(inner)
-
-
-def _client(
-    kind: type[ServiceClient], service: Service, transport: httpx.AsyncBaseTransport | None
-) -> ServiceClient:
-    return open_client(
-        kind,
-        url=str(service.url),
-        timeout=service.timeout,
-        connect_timeout=service.connect_timeout,
-        max_body_bytes=service.max_body_bytes,
-        max_connections=service.max_connections,
-        idle_seconds=service.idle_seconds,
-        transport=transport or service.transport,
-    )

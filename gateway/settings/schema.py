@@ -18,10 +18,12 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     RedisDsn,
+    SecretStr,
     model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.http1_grammar import CONNECTION_FIELDS, FIELD_VALUE, TOKEN
 from gateway.settings.rate import Rate
 
 Algorithm = Literal[
@@ -38,6 +40,30 @@ def _fit_for_keys(url: HttpUrl) -> HttpUrl:
 
 def _rate(value: object) -> object:
     return Rate.parse(value) if isinstance(value, str) else value
+
+
+def _check_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    """Names in lower case. A message never quotes a value, which may be a secret."""
+    for name, value in headers.items():
+        _check_header_name(name)
+        if not FIELD_VALUE.fullmatch(value.get_secret_value().encode()):
+            raise ValueError(f"the value of {name} has characters that a header cannot have")
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _check_forward_headers(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        _check_header_name(name)
+        if name.lower() == "authorization":
+            raise ValueError("authorization: set forward_token, which sends verified tokens only")
+    return tuple(name.lower() for name in names)
+
+
+def _check_header_name(name: str) -> None:
+    if not TOKEN.fullmatch(name.encode()):
+        raise ValueError(f"{name!r} is not a header name")
+    if name.lower() in CONNECTION_FIELDS | {"accept-encoding"}:
+        raise ValueError(f"{name} is set by the gateway itself")
 
 
 KeyUrl = Annotated[HttpUrl, AfterValidator(_fit_for_keys)]
@@ -124,6 +150,16 @@ class Counters(Section):
     local_keys: PositiveInt = 100_000
 
 
+class RetrySettings(Section):
+    """How calls to a service are repeated; one attempt means never."""
+
+    attempts: Annotated[int, Field(ge=1, le=10)] = 1
+    backoff_ms: Annotated[float, Field(gt=0, le=10_000)] = 25
+    max_backoff_ms: Annotated[float, Field(gt=0, le=60_000)] = 250
+    budget_percent: Annotated[float, Field(ge=0, le=100)] = 20
+    budget_minimum: Annotated[int, Field(ge=0, le=1_000)] = 3
+
+
 class Service(Section):
     """A downstream service: where it is and what a call to it may cost."""
 
@@ -134,6 +170,10 @@ class Service(Section):
     max_connections: PositiveInt = 256
     idle_seconds: PositiveFloat = 30
     transport: Literal["lockgate", "httpx"] = "lockgate"
+    headers: Annotated[dict[str, SecretStr], AfterValidator(_check_headers)] = {}
+    forward_headers: Annotated[tuple[str, ...], AfterValidator(_check_forward_headers)] = ()
+    forward_token: bool = False
+    retry: RetrySettings = RetrySettings()
 
 
 class Demo(Section):

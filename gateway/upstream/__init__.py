@@ -1,5 +1,7 @@
 """The framework of typed clients: everything that a file in `clients/` imports."""
 
+from gateway.upstream.call import Call
+from gateway.upstream.call_policy import CallPolicy
 from gateway.upstream.client import NoContent, ServiceClient
 from gateway.upstream.errors import (
     UpstreamError,
@@ -10,16 +12,22 @@ from gateway.upstream.errors import (
 )
 from gateway.upstream.model import ResponseModel, Timestamp
 from gateway.upstream.pending import PendingCall
+from gateway.upstream.response import UpstreamResponse
+from gateway.upstream.streaming import StreamedResponse
 
 __all__ = [
+    "Call",
+    "CallPolicy",
     "NoContent",
     "PendingCall",
     "ResponseModel",
     "ServiceClient",
+    "StreamedResponse",
     "Timestamp",
     "UpstreamError",
     "UpstreamInvalid",
     "UpstreamRefused",
+    "UpstreamResponse",
     "UpstreamTimeout",
     "UpstreamUnavailable",
 ]

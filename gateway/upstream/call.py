@@ -1,27 +1,32 @@
-"""One call as a client method writes it, and the request it becomes."""
+"""One call as a client method describes it, and its request as text."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pydantic_core import to_json
 
 from gateway.upstream.headers import validate_headers
-from gateway.upstream.propagation import sent
+from gateway.upstream.propagation import PropagatedHeaders, current_headers
 from gateway.upstream.query import Params, encode_query
+from gateway.upstream.service_headers import ServiceHeaders
 from gateway.upstream.url_template import expand
 
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""RFC 9110, 9.2.2: a repetition has the effect of the first request."""
+
 _METHOD = re.compile(r"(?!CONNECT$)[A-Z]+(-[A-Z]+)*")
-_MEANS_A_BODY = frozenset({"POST", "PUT", "PATCH"})
-_LONGEST_TARGET = 65_536
+_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_MAX_TARGET_LENGTH = 65_536
 
 
 @dataclass(slots=True)
 class Call:
-    """Method, path template and the values in it, and what else a request has.
+    """Method, path template with its values, and the other parts of a request.
 
-    A parameter that is None is left out, a list is repeated. `json` is anything pydantic can
-    write down, models included; None sends no body. `timeout` is in seconds, None the client's.
+    A parameter that is None is left out, a list is repeated. `json` is anything that pydantic
+    can serialize, models included; None sends no body. `timeout` is in seconds, None means the
+    client's.
     """
 
     method: str
@@ -32,17 +37,27 @@ class Call:
     json: object = None
     content: bytes | None = None
     timeout: float | None = None
+    # Those of the request that the call was first serialized for. It may be sent again where
+    # that request is no longer at hand: from a callback of a connection.
+    _propagated: PropagatedHeaders | None = field(default=None, init=False, repr=False)
 
     @property
     def operation(self) -> str:
-        """What errors and metrics call it: the method and the template, no value in it."""
+        """The name of the call in errors and metrics: the method and the template, no values."""
         return f"{self.method} {self.path}"
 
-    def written(self) -> tuple[str, str, bytes]:
-        """The target below the service's base path, header lines without Host, and the body.
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether the request may be sent more than once (RFC 9110, 9.2.2)."""
+        return self.method in IDEMPOTENT_METHODS
+
+    def serialize(self, service_headers: ServiceHeaders | None = None) -> tuple[str, str, bytes]:
+        """The target below the base path of the service, header lines without Host, and the body.
+
+        A call's own fields override those of the service, which override the propagated ones.
 
         Raises:
-            ValueError: method, path, headers or bodies cannot be sent as they are.
+            ValueError: the method, a path value, a header or the body cannot be sent.
         """
         method = self.method
         if method != "GET" and not _METHOD.fullmatch(method):
@@ -50,17 +65,27 @@ class Call:
         target = expand(self.path, self.segments)
         if self.params:
             target += encode_query(self.params)
-        if len(target) > _LONGEST_TARGET:
-            raise ValueError(f"{self.operation}: its values are too long")
+        if len(target) > _MAX_TARGET_LENGTH:
+            raise ValueError(
+                f"{self.operation}: the target is too long: {len(target)} characters, "
+                f"at most {_MAX_TARGET_LENGTH}"
+            )
+        propagated = self._propagated
+        if propagated is None:
+            propagated = self._propagated = current_headers()
         if (
-            method not in _MEANS_A_BODY
+            service_headers is None
+            and method not in _METHODS_WITH_BODY
             and self.headers is None
             and self.content is None
             and self.json is None
         ):
-            return target, sent().lines, b""
+            return target, propagated.lines, b""
         body = self._body()
-        return target, sent().with_own(self._described(body)), body
+        own = self._own_headers(body)
+        if service_headers is not None:
+            own = {**service_headers.select(propagated), **own}
+        return target, propagated.serialize_with(own), body
 
     def _body(self) -> bytes:
         if self.json is None:
@@ -69,9 +94,9 @@ class Call:
             raise ValueError(f"{self.operation}: json and content exclude each other")
         return to_json(self.json)
 
-    def _described(self, body: bytes) -> dict[str, str]:
-        """The call's own fields, and those its body needs (RFC 9110, 8.6)."""
+    def _own_headers(self, body: bytes) -> dict[str, str]:
+        """The call's own fields, and those that its body needs (RFC 9110, 8.6)."""
         own = {} if self.json is None else {"content-type": "application/json"}
-        if body or self.method in _MEANS_A_BODY:
+        if body or self.method in _METHODS_WITH_BODY:
             own["content-length"] = str(len(body))
         return own | validate_headers(self.headers or {})

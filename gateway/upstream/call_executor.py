@@ -1,83 +1,243 @@
-"""Makes the calls of one client: within their time, from a request to a value or an error."""
+"""The one place that every call to a downstream service passes through.
 
+Three ways lead in: `begin` for the calls of a composite, `fetch` for a call that is awaited, and
+`stream`. All three run the policies of the service, use the same sender, and give the same
+errors. A call to a service without policies pays nothing for the place where they would be.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from contextvars import Context
 from typing import TypeVar
 
-import httpx
-
+from gateway.transport.connection import Connection
 from gateway.transport.raw_response import RawResponse
 from gateway.upstream.call import Call
-from gateway.upstream.deadline import remaining
+from gateway.upstream.call_policy import CallPolicy, apply_policies
+from gateway.upstream.deadline import deadline, remaining
 from gateway.upstream.decoding import NotDecodable, decode
-from gateway.upstream.error_mapping import refusal
-from gateway.upstream.errors import (
-    UpstreamError,
-    UpstreamInvalid,
-    UpstreamTimeout,
-    UpstreamUnavailable,
-)
-from gateway.upstream.httpx_sender import HttpxSender
+from gateway.upstream.error_mapping import CALL_FAILURES, map_error, map_status
+from gateway.upstream.errors import UpstreamError, UpstreamTimeout
+from gateway.upstream.sender import HttpxSender
+from gateway.upstream.streaming import StreamedResponse
 
 T = TypeVar("T")
 
-FAILURES = (TimeoutError, httpx.RequestError, NotDecodable)
+InFlight = Connection | asyncio.Task[None]
+"""Where a call that has begun can be abandoned: its connection, or the task that makes it."""
+
+OnResult = Callable[[RawResponse | Exception, bool], None]
+"""Called once with the outcome of a call, and whether the connection turned out to be stale."""
 
 
 class CallExecutor:
-    """`service` is what errors call it; `timeout` is in seconds, for a call that says none."""
+    """Makes the calls of one client, each within its time.
+
+    `service` is the name of the service in errors. `timeout` is in seconds, for a call that sets
+    none. The first of `policies` is the outermost.
+    """
 
     def __init__(
-        self, service: str, channel: HttpxSender, timeout: float, max_body_bytes: int
+        self,
+        service: str,
+        sender: HttpxSender,
+        *,
+        timeout: float,
+        max_body_bytes: int,
+        policies: Sequence[CallPolicy] = (),
     ) -> None:
-        self.channel = channel
         self._service = service
+        self._sender = sender
         self._timeout = timeout
         self._max_body_bytes = max_body_bytes
+        self._policies = tuple(policies)
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def make(self, call: Call, into: type[T], *, fresh: bool) -> T:
-        """Make a call, over a connection that is `fresh` if need be.
+    # The calls of a composite: no task for a call that finds an idle connection.
+
+    def begin(self, call: Call, ends_at: float, on_complete: OnResult) -> InFlight:
+        """Begin a call. `on_complete` is called once, later, by `ends_at` at the latest.
+
+        `ends_at` is a time of the event loop's clock. Cases: without policies and with an idle
+        connection the request is sent here and now, and the connection itself calls
+        `on_complete`. Otherwise a task makes the call.
 
         Raises:
-            UpstreamError: no answer, or none that is an `into`.
-            ValueError: the call cannot be written as a request.
+            ValueError: the call cannot be serialized.
         """
-        seconds = self.seconds(call, remaining())
-        if not seconds:
-            raise UpstreamTimeout(self._service, call.operation, "no time was left")
-        try:
-            return self.value(call, await self.channel.fetch(call, seconds, fresh=fresh), into)
-        except FAILURES as exc:
-            raise self.failure(call, exc, seconds) from exc
+        if not self._policies:
+            connection = self._sender.try_begin(call, ends_at, on_complete)
+            if connection is not None:
+                return connection
+        return self.begin_task(call, ends_at, on_complete)
 
-    def seconds(self, call: Call, left: float | None) -> float:
-        """How long a call may take where so many seconds are left."""
+    def begin_task(
+        self, call: Call, ends_at: float, on_complete: OnResult, *, force_new: bool = False
+    ) -> asyncio.Task[None]:
+        """Have a task make the call, over a new connection if `force_new`.
+
+        The task gets an empty context. A call may be made again from a callback of a connection,
+        whose context is that of some other request.
+        """
+        task = asyncio.get_running_loop().create_task(
+            self._run(call, ends_at, on_complete, force_new=force_new),
+            name=call.operation,
+            context=Context(),
+        )
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _run(
+        self, call: Call, ends_at: float, on_complete: OnResult, *, force_new: bool
+    ) -> None:
+        outcome: RawResponse | Exception
+        try:
+            seconds = max(0.0, ends_at - asyncio.get_running_loop().time())
+            outcome = await self._execute(call, seconds, force_new=force_new)
+        except Exception as error:  # noqa: BLE001 - the caller of `on_complete` judges it
+            outcome = error
+        try:
+            on_complete(outcome, False)
+        finally:
+            del outcome  # its traceback holds this frame
+
+    # A call that is awaited.
+
+    async def fetch(self, call: Call, into: type[T]) -> T:
+        """Make a call and decode its response.
+
+        Raises:
+            UpstreamError: there is no response, or none that is an `into`.
+            ValueError: the call cannot be serialized.
+        """
+        seconds = self.limit_seconds(call, remaining())
+        try:
+            return self.decode_response(call, await self._execute(call, seconds), into)
+        except CALL_FAILURES as exc:
+            raise map_error(self._service, call.operation, exc, seconds) from exc
+
+    async def _execute(self, call: Call, seconds: float, *, force_new: bool = False) -> RawResponse:
+        """Send the request, under the policies of the service."""
+        if not seconds:
+            raise self.no_time_left(call)
+        if not self._policies:
+            return await self._sender.send(call, seconds, force_new=force_new)
+
+        async def attempt() -> RawResponse:
+            left = remaining() or 0.0
+            try:
+                response = await self._sender.send(call, left)
+                self._raise_for_status(call, response)
+                if response.error is not None:
+                    raise _copy(response.error)
+            except CALL_FAILURES as exc:
+                raise map_error(self._service, call.operation, exc, left) from exc
+            return response
+
+        async with asyncio.timeout(seconds):
+            with deadline(seconds):
+                return await apply_policies(self._policies, call, attempt)
+
+    # A stream.
+
+    @asynccontextmanager
+    async def stream(
+        self, call: Call, idle_timeout: float | None
+    ) -> AsyncIterator[StreamedResponse]:
+        """Open a response whose body is read inside the block.
+
+        The time-out of the call ends with the head of the response; each wait for a piece of the
+        body takes at most `idle_timeout` seconds (None: the time-out of the call). A deadline
+        around the block holds for the whole.
+
+        Raises:
+            UpstreamError: there is no response, or its status is no success.
+            ValueError: the call cannot be serialized.
+        """
+        left = remaining()
+        seconds = self.limit_seconds(call, left)
+        idle_timeout = self.limit_seconds(call, None) if idle_timeout is None else idle_timeout
+        response = await self._open_stream(call, seconds, idle_timeout)
+        try:
+            if left is not None:
+                response.set_deadline(asyncio.get_running_loop().time() + (remaining() or 0.0))
+            yield response
+        finally:
+            await response.aclose()
+
+    async def _open_stream(
+        self, call: Call, seconds: float, idle_timeout: float
+    ) -> StreamedResponse:
+        if not seconds:
+            raise self.no_time_left(call)
+
+        async def attempt() -> StreamedResponse:
+            left = remaining() or 0.0
+            try:
+                opened = await self._sender.open_stream(call, left, idle_timeout)
+            except CALL_FAILURES as exc:
+                raise map_error(self._service, call.operation, exc, left) from exc
+            response = StreamedResponse(self._service, call, opened, idle_timeout)
+            if not 200 <= response.status < 300:
+                await response.aclose()
+                retry_after = response.headers.get("retry-after", "")
+                raise map_status(self._service, call.operation, response.status, retry_after)
+            return response
+
+        try:
+            async with asyncio.timeout(seconds):
+                with deadline(seconds):
+                    return await apply_policies(self._policies, call, attempt)
+        except TimeoutError as exc:
+            raise map_error(self._service, call.operation, exc, seconds) from exc
+
+    # What the three ways share.
+
+    def limit_seconds(self, call: Call, left: float | None) -> float:
+        """The seconds that a call may take where `left` remain of a deadline."""
         seconds = self._timeout if call.timeout is None else call.timeout
         return seconds if left is None or left > seconds else left
 
-    def value(self, call: Call, reply: RawResponse, into: type[T]) -> T:
-        """What a reply says.
+    def no_time_left(self, call: Call) -> UpstreamTimeout:
+        """The error of a call for which no time is left."""
+        return UpstreamTimeout(self._service, call.operation, "no time was left")
+
+    def decode_response(self, call: Call, response: RawResponse, into: type[T]) -> T:
+        """Decode the body of a response.
 
         Raises:
-            UpstreamError: it is a refusal.
-            httpx.RequestError, NotDecodable: it was cut off, or is no `into`; see `failure`.
+            UpstreamError: the status is no success.
+            httpx.RequestError, NotDecodable: the body broke off, or is no `into`; `map_error`
+                maps them.
         """
-        status, selected, body, cut, _ = reply
-        if not 200 <= status < 300:
-            raise refusal(self._service, call.operation, reply)
-        if reply.compressed:
+        self._raise_for_status(call, response)
+        if response.is_compressed:
             raise NotDecodable("the body is compressed")
-        if len(body) > self._max_body_bytes:
+        if len(response.body) > self._max_body_bytes:
             raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")
-        if cut is not None:
-            # Anew: its own trace would hold the reply, and the reply holds it.
-            raise type(cut)(str(cut))
-        return decode(into, selected.get(b"content-type", b""), body)
+        if response.error is not None:
+            raise _copy(response.error)
+        return decode(into, response)
 
-    def failure(self, call: Call, exc: Exception, seconds: float) -> UpstreamError:
-        """One of the `FAILURES` of a call that had so many seconds, as who called tells it."""
-        kind = type(exc).__name__
-        if isinstance(exc, NotDecodable):
-            return UpstreamInvalid(self._service, call.operation, str(exc))
-        if isinstance(exc, TimeoutError | httpx.TimeoutException):
-            detail = f"{kind}, {seconds:.3g} s given"
-            return UpstreamTimeout(self._service, call.operation, detail)
-        return UpstreamUnavailable(self._service, call.operation, kind)
+    def map_error(self, call: Call, error: Exception, seconds: float) -> UpstreamError:
+        """The error for one of `CALL_FAILURES`, of a call that had `seconds`."""
+        return map_error(self._service, call.operation, error, seconds)
+
+    def _raise_for_status(self, call: Call, response: RawResponse) -> None:
+        if not 200 <= response.status < 300:
+            retry_after = response.header(b"retry-after")
+            raise map_status(self._service, call.operation, response.status, retry_after)
+
+    async def aclose(self) -> None:
+        """Cancel the calls that tasks are making, and wait for their end."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _copy(error: Exception) -> Exception:
+    """The same error without a traceback, which would hold the response that holds it."""
+    return type(error)(str(error))

@@ -1,60 +1,87 @@
-"""From bytes to types: the one place where an answer's body is believed or not."""
+"""From the bytes of a response to a value of a type: the one place where a body is validated."""
 
 import re
 from collections.abc import Hashable, Iterator
 from functools import lru_cache
 from types import NoneType
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import SchemaValidator
 
+from gateway.transport.raw_response import RawResponse
 from gateway.upstream.fail_fast import with_fail_fast
+from gateway.upstream.response import UpstreamResponse
 
 T = TypeVar("T")
 
 _JSON = re.compile(rb"application/(?:[\w.-]+\+)?json *(?:;.*)?", re.IGNORECASE)
-_SHOWN = 3
+_MAX_ERRORS_SHOWN = 3
 
 
 class NotDecodable(Exception):
-    """The body is not what was asked for. The text says where and how, never what it held."""
+    """The body is not of the type asked for. The text says where and how, never what it held."""
 
 
-def decode(into: type[T], content_type: bytes, body: bytes) -> T:
-    """The JSON `body` as an `into`; for NoneType, the body is not looked at.
+def decode(into: type[T], response: RawResponse) -> T:
+    """The JSON body of a response as an `into`.
+
+    `UpstreamResponse[X]` is the body as an X together with status and header fields. For
+    NoneType, the body is not looked at.
 
     Raises:
-        NotDecodable: it is empty, not JSON, or not of that type.
+        NotDecodable: the body is empty, not JSON, or not of that type.
     """
-    if into is NoneType:
-        return cast("T", None)
-    if not body:
+    body_type, validator, with_head = _decoder(cast("Any", into))
+    if validator is None:
+        value = None
+    else:
+        value = _validate(body_type, validator, response)
+    if with_head:
+        value = UpstreamResponse(response.status, response.headers, value)
+    return cast("T", value)
+
+
+def _validate(body_type: Any, validator: SchemaValidator, response: RawResponse) -> Any:  # noqa: ANN401
+    if not response.body:
         raise NotDecodable("the body is empty")
+    content_type = response.selected.get(b"content-type", b"")
     if content_type != b"application/json" and not _JSON.fullmatch(content_type.strip()):
         raise NotDecodable("the content type is not JSON")
-    kind: Any = into
     try:
-        value: T = _validator(kind).validate_json(body)
+        return validator.validate_json(response.body)
     except ValidationError as exc:
-        mistakes = exc.errors(include_url=False, include_context=False, include_input=False)
-    else:
-        return value
-    # Raised out here, so that the pydantic error, which quotes the body, is nobody's context.
-    fields = _field_names(kind)
-    shown = [f"{_place(mistake['loc'], fields)} {mistake['type']}" for mistake in mistakes[:_SHOWN]]
-    raise NotDecodable(f"{len(mistakes)} wrong: {', '.join(shown)}")
+        errors = exc.errors(include_url=False, include_context=False, include_input=False)
+    # Raised out here, so that the pydantic error, which quotes the body, is not its context.
+    fields = _field_names(body_type)
+    shown = [
+        f"{_place(error['loc'], fields)} {error['type']}" for error in errors[:_MAX_ERRORS_SHOWN]
+    ]
+    raise NotDecodable(f"{len(errors)} wrong: {', '.join(shown)}")
+
+
+class _Decoder(NamedTuple):
+    """How one type is decoded; there is no validator where the body is not looked at."""
+
+    body_type: Any
+    validator: SchemaValidator | None
+    with_head: bool
+
+
+@lru_cache(maxsize=256)
+def _decoder(into: Hashable) -> _Decoder:
+    with_head = get_origin(into) is UpstreamResponse
+    (body_type,) = get_args(into) if with_head else (into,)
+    if body_type in (None, NoneType):
+        return _Decoder(NoneType, None, with_head)
+    schema = with_fail_fast(_adapter(body_type).core_schema)
+    return _Decoder(body_type, SchemaValidator(schema), with_head)
 
 
 @lru_cache(maxsize=256)
 def _adapter(into: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(cast("type[Any]", into))
-
-
-@lru_cache(maxsize=256)
-def _validator(into: Hashable) -> SchemaValidator:
-    return SchemaValidator(with_fail_fast(_adapter(into).core_schema))
 
 
 @lru_cache(maxsize=256)

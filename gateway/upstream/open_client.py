@@ -1,50 +1,72 @@
-"""A typed client from what is set about its service."""
+"""A typed client as the settings of its service say."""
 
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import httpx
 
+from gateway.settings.schema import Service
 from gateway.transport.transport import Transport
+from gateway.upstream.call_policy import CallPolicy
 from gateway.upstream.client import ServiceClient
+from gateway.upstream.resilience.retry import Retry, RetryBudget
+from gateway.upstream.service_headers import ServiceHeaders
 
 Client = TypeVar("Client", bound=ServiceClient)
 
 
-def open_client(  # noqa: PLR0913 - one keyword per setting of a service
-    kind: type[Client],
-    *,
-    url: str,
-    timeout: float,
-    connect_timeout: float,
-    max_body_bytes: int,
-    max_connections: int,
-    idle_seconds: float,
-    transport: Literal["lockgate", "httpx"] | httpx.AsyncBaseTransport,
+def open_client(
+    kind: type[Client], service: Service, transport: httpx.AsyncBaseTransport | None = None
 ) -> Client:
-    """A client of that kind, to be used with `async with`; the units are the settings' own.
+    """A client of that kind, to be used with `async with`.
 
-    `transport` is ours, httpx's own (its HTTP/1.1, one pool), or one that is open already.
+    `transport` takes the place of the one that the settings name.
 
     Raises:
-        ValueError: `url` is not the address of a service.
+        ValueError: the URL is not scheme, host, port and path.
     """
-    if transport == "lockgate":
-        transport = Transport(max_connections=max_connections, idle_seconds=idle_seconds)
-    elif transport == "httpx":
-        transport = _of_httpx(max_connections, idle_seconds)
     return kind(
-        url,
-        timeout=timeout,
-        connect_timeout=connect_timeout,
-        max_body_bytes=max_body_bytes,
-        transport=transport,
+        str(service.url),
+        timeout=service.timeout,
+        connect_timeout=service.connect_timeout,
+        max_body_bytes=service.max_body_bytes,
+        transport=transport or _create_transport(service),
+        headers=_service_headers(service),
+        policies=_policies(service),
     )
 
 
-def _of_httpx(max_connections: int, idle_seconds: float) -> httpx.AsyncHTTPTransport:
+def _create_transport(service: Service) -> httpx.AsyncBaseTransport:
+    if service.transport == "lockgate":
+        return Transport(max_connections=service.max_connections, idle_seconds=service.idle_seconds)
     limits = httpx.Limits(
-        max_connections=max_connections,
-        max_keepalive_connections=max_connections,
-        keepalive_expiry=idle_seconds,
+        max_connections=service.max_connections,
+        max_keepalive_connections=service.max_connections,
+        keepalive_expiry=service.idle_seconds,
     )
     return httpx.AsyncHTTPTransport(trust_env=False, limits=limits, retries=0)
+
+
+def _service_headers(service: Service) -> ServiceHeaders | None:
+    if not (service.headers or service.forward_headers or service.forward_token):
+        return None
+    return ServiceHeaders(
+        fixed={name: value.get_secret_value() for name, value in service.headers.items()},
+        forward=service.forward_headers,
+        forward_token=service.forward_token,
+    )
+
+
+def _policies(service: Service) -> list[CallPolicy]:
+    """The policies that the settings declare, the outermost first."""
+    retry = service.retry
+    if retry.attempts == 1:
+        return []
+    budget = RetryBudget(share=retry.budget_percent / 100, minimum=retry.budget_minimum)
+    return [
+        Retry(
+            retry.attempts,
+            budget=budget,
+            backoff=retry.backoff_ms / 1_000,
+            max_backoff=retry.max_backoff_ms / 1_000,
+        )
+    ]

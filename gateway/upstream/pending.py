@@ -1,132 +1,173 @@
-"""A call of a typed client, on its way to be made."""
+"""A call of a typed client that has not been made yet."""
 
+import asyncio
 import warnings
 from collections.abc import Callable, Coroutine, Generator
+from enum import Enum
 from typing import Any, TypeVar
 
-from gateway.transport.connection import Connection
-from gateway.transport.raw_response import Outcome, RawResponse
+from gateway.transport.raw_response import RawResponse
 from gateway.upstream.call import Call
-from gateway.upstream.call_executor import FAILURES, CallExecutor
+from gateway.upstream.call_executor import CallExecutor, InFlight
+from gateway.upstream.error_mapping import CALL_FAILURES
 
 T_co = TypeVar("T_co", covariant=True)
+
+
+class CallState(Enum):
+    """How far a call has come; a call goes down this list and never up."""
+
+    NEW = "new"
+    IN_FLIGHT = "in flight"
+    COMPLETE = "complete"
+    AWAITED = "awaited"
+    ABANDONED = "abandoned"
 
 
 class PendingCall(Coroutine[Any, Any, T_co]):
     """A call that is made by `await`, or as a task, as any coroutine is.
 
-    Who waits for several at once can do without a task for each: `begin` them, and read the
-    `result` of each when it has landed; or `abandon` it.
+    A call is made once, in one of two ways. NEW -> AWAITED: `await` makes it. NEW -> IN_FLIGHT ->
+    COMPLETE: `begin` sends it, a callback says that it has an outcome, and `result` decodes that;
+    several calls can so be in flight without a task for each. `abandon` ends one in flight.
     """
 
     __slots__ = (
-        "_call", "_caller", "_connection", "_into", "_is_begun", "_is_used", "_landed", "_making",
-        "_outcome", "_seconds", "ends_at", "must_be_awaited",
+        "_call", "_coroutine", "_executor", "_in_flight", "_into", "_on_complete", "_outcome",
+        "_seconds", "_state", "ends_at",
     )  # fmt: skip
 
-    def __init__(self, caller: CallExecutor, call: Call, into: type[T_co]) -> None:
-        self._caller = caller
+    def __init__(self, executor: CallExecutor, call: Call, into: type[T_co]) -> None:
+        self._executor = executor
         self._call = call
         self._into = into
-        self._is_used = self._is_begun = self.must_be_awaited = False
-        self._connection: Connection | None = None
-        self._outcome: Outcome | None = None
-        self._making: Coroutine[Any, Any, T_co] | None = None
+        self._state = CallState.NEW
+        self._in_flight: InFlight | None = None
+        self._outcome: RawResponse | Exception | None = None
+        self._coroutine: Coroutine[Any, Any, T_co] | None = None
+
+    def __repr__(self) -> str:
+        """The operation and the state."""
+        return f"<PendingCall {self._call.operation} {self._state.value}>"
 
     def __del__(self) -> None:
-        """Tell of one that nobody wanted, as Python does of a coroutine."""
-        if not self._is_used:
-            told = f"the call {self._call.operation} was never awaited"
-            warnings.warn(told, RuntimeWarning, stacklevel=2, source=self)
+        """Warn of a call that nobody made, as Python does of a coroutine."""
+        if self._state is CallState.NEW:
+            message = f"the call {self._call.operation} was never awaited"
+            warnings.warn(message, RuntimeWarning, stacklevel=2, source=self)
 
     def begin(
-        self, now: float, seconds: float, landed: Callable[["PendingCall[Any]"], None]
-    ) -> bool:
-        """Send the request, if that needs no wait; `landed` is told when there is a result.
+        self, now: float, seconds: float, on_complete: Callable[["PendingCall[Any]"], None]
+    ) -> None:
+        """Begin the call; `on_complete` is called once, later, when it is COMPLETE.
 
-        That is within so many seconds from `now` on the loop's clock, and before `ends_at`. False
-        says that nothing was sent, and the call is to be awaited. So it is if it `must_be_awaited`
-        when it has landed: the connection turned out to be closed, and a fresh one is needed to
-        send the request again.
+        That is at most `seconds` after `now`, a time of the event loop's clock, and never later
+        than the time-out of the call allows: at `ends_at`.
 
         Raises:
-            ValueError: the call cannot be written as a request.
-            RuntimeError: it has been made already.
+            UpstreamTimeout: no time is left.
+            ValueError: the call cannot be serialized.
+            RuntimeError: the call has been made already.
         """
-        if self._is_begun or self._making is not None:
-            raise RuntimeError(f"the call {self._call.operation} has been made already")
-        self._is_used = True
-        caller, call = self._caller, self._call
-        self._seconds = seconds = caller.seconds(call, seconds)
+        if self._state is not CallState.NEW:
+            raise self._made_already()
+        self._state = CallState.IN_FLIGHT
+        executor, call = self._executor, self._call
+        self._seconds = seconds = executor.limit_seconds(call, seconds)
+        if not seconds:
+            raise executor.no_time_left(call)
         self.ends_at = ends_at = now + seconds
-        if seconds:
-            self._landed = landed
-            self._connection = caller.channel.begin(call, ends_at, self._land)
-            self._is_begun = self._connection is not None
-        return self._is_begun
+        self._on_complete = on_complete
+        self._in_flight = executor.begin(call, ends_at, self._complete)
 
-    def _land(self, outcome: Outcome, may_ask_again: bool) -> None:
-        landed = self._landed
-        # Not kept: it may hold who holds this, and what refers to itself stays for the collector.
-        del self._landed
-        self._connection, self._outcome = None, outcome
-        self.must_be_awaited = may_ask_again
-        landed(self)
+    def _complete(self, outcome: RawResponse | Exception, is_stale: bool) -> None:
+        if is_stale:
+            # The server had closed the kept connection: once more, over a new one.
+            self._in_flight = self._executor.begin_task(
+                self._call, self.ends_at, self._complete, force_new=True
+            )
+            return
+        on_complete = self._on_complete
+        # Not kept: it may hold an object that holds this call.
+        del self._on_complete
+        self._in_flight, self._outcome = None, outcome
+        self._state = CallState.COMPLETE
+        on_complete(self)
 
     @property
     def size(self) -> int:
-        """Bytes of the answer that has landed."""
+        """Bytes of the body of a complete call."""
         return len(self._outcome.body) if isinstance(self._outcome, RawResponse) else 0
 
     def result(self) -> T_co:
-        """What the answer that has landed says.
+        """Decode the response of a complete call.
 
         Raises:
-            UpstreamError: what went wrong.
-            RuntimeError: it has not landed.
+            UpstreamError: the call failed.
+            RuntimeError: it is not complete.
         """
         outcome = self._outcome
         if outcome is None:
-            raise RuntimeError(f"the call {self._call.operation} has not landed")
-        if not isinstance(outcome, RawResponse):
-            # Not raised itself: its trace would hold this, and this holds it.
-            raise self._caller.failure(self._call, outcome, self._seconds) from outcome
+            raise RuntimeError(f"the call {self._call.operation} is {self._state.value}")
+        if isinstance(outcome, RawResponse):
+            try:
+                return self._executor.decode_response(self._call, outcome, self._into)
+            except CALL_FAILURES as exc:
+                raise self._executor.map_error(self._call, exc, self._seconds) from exc
+        # No longer held here: its traceback will hold this call.
+        self._outcome = None
         try:
-            return self._caller.value(self._call, outcome, self._into)
-        except FAILURES as exc:
-            raise self._caller.failure(self._call, exc, self._seconds) from exc
+            if isinstance(outcome, CALL_FAILURES):
+                raise self._executor.map_error(self._call, outcome, self._seconds) from outcome
+            raise outcome
+        finally:
+            del outcome
 
-    def abandon(self) -> None:
-        """Let go of what has begun and not landed."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            del self._landed
-            connection.abandon(self._land)
+    def abandon(self) -> asyncio.Task[None] | None:
+        """End a call that is in flight.
 
-    # What follows is a coroutine's.
+        Returns the task that makes the call, if there is one: it is being cancelled.
+        """
+        in_flight, self._in_flight = self._in_flight, None
+        if in_flight is None:
+            return None
+        self._state = CallState.ABANDONED
+        del self._on_complete
+        if isinstance(in_flight, asyncio.Task):
+            in_flight.cancel()
+            return in_flight
+        in_flight.abandon(self._complete)
+        return None
+
+    # The methods of a coroutine.
 
     def __await__(self) -> Generator[Any, Any, T_co]:
         """Make the call."""
-        return self._coroutine().__await__()
+        return self._make().__await__()
 
     def send(self, value: Any) -> Any:  # noqa: ANN401
         """Go on with the call."""
-        return self._coroutine().send(value)
+        return self._make().send(value)
 
     def throw(self, *error: Any) -> Any:  # noqa: ANN401
         """Let the call end with an error."""
-        return self._coroutine().throw(*error)
+        return self._make().throw(*error)
 
     def close(self) -> None:
-        """Make the call no further, or not at all."""
+        """End the call, or do not make it at all."""
         self.abandon()
-        if self.must_be_awaited or not self._is_begun:
-            self._coroutine().close()
+        if self._coroutine is not None:
+            self._coroutine.close()
+        if self._state is CallState.NEW:
+            self._state = CallState.ABANDONED
 
-    def _coroutine(self) -> Coroutine[Any, Any, T_co]:
-        self._is_used = True
-        if self._is_begun and not self.must_be_awaited:
-            raise RuntimeError(f"the call {self._call.operation} has been made already")
-        if self._making is None:
-            self._making = self._caller.make(self._call, self._into, fresh=self.must_be_awaited)
-        return self._making
+    def _make(self) -> Coroutine[Any, Any, T_co]:
+        if self._coroutine is None:
+            if self._state is not CallState.NEW:
+                raise self._made_already()
+            self._state = CallState.AWAITED
+            self._coroutine = self._executor.fetch(self._call, self._into)
+        return self._coroutine
+
+    def _made_already(self) -> RuntimeError:
+        return RuntimeError(f"the call {self._call.operation} has been made already")

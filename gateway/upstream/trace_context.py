@@ -6,7 +6,9 @@ https://www.w3.org/TR/trace-context/, version 00.
 import re
 from random import getrandbits
 
-_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACEPARENT = re.compile(
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
 _REQUEST_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _MAX_TRACESTATE = 512
 
