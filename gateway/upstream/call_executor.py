@@ -63,7 +63,7 @@ class CallExecutor:
         status, selected, body, cut, _ = reply
         if not 200 <= status < 300:
             raise refusal(self._service, call.operation, reply)
-        if reply.compressed:
+        if reply.is_compressed:
             raise NotDecodable("the body is compressed")
         if len(body) > self._max_body_bytes:
             raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")

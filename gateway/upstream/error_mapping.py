@@ -14,7 +14,7 @@ def refusal(service: str, operation: str, reply: RawResponse) -> UpstreamError:
     status = reply.status
     detail = f"status {status}"
     if status == 429 or status >= 500:
-        wait = _wait(reply.text(b"retry-after"))
+        wait = _wait(reply.header(b"retry-after"))
         return UpstreamUnavailable(service, operation, detail, status=status, retry_after=wait)
     return UpstreamRefused(service, operation, detail, status=status)
 

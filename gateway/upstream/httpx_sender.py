@@ -70,7 +70,7 @@ class HttpxSender:
     async def _read(self, response: httpx.Response) -> RawResponse:
         status, head = response.status_code, response.headers.raw
         fields = select_headers(head)
-        wanted = RawResponse(status, fields).wanted(self._bounds.max_body_bytes)
+        wanted = RawResponse(status, fields).max_body_to_read(self._bounds.max_body_bytes)
         # The stream itself: unlike `aiter_raw` it also gives what a mock has read already.
         stream = cast("httpx.AsyncByteStream", response.stream)
         body = bytearray()
