@@ -209,8 +209,9 @@ class Connection(asyncio.Protocol):
                 self._land(error)
             return
         cut = None if parser.complete else error
-        reply = RawResponse(head.status, head.selected, cut=cut, head=head.fields)
-        if parser.complete or error is not None or parser.buffered > reply.wanted(self._most):
+        reply = RawResponse(head.status, head.selected, error=cut, head=head.fields)
+        is_enough = parser.buffered > reply.max_body_to_read(self._most)
+        if parser.complete or error is not None or is_enough:
             self._land(reply._replace(body=self.take()))
 
     def _land(self, outcome: RawResponse | httpx.TransportError) -> None:

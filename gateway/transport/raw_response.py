@@ -1,4 +1,4 @@
-"""What a typed client needs to know of an answer, read whole."""
+"""A response read whole, as the transport hands it to a typed client."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -7,56 +7,58 @@ import httpx
 
 from gateway.http1_grammar import FieldList
 
-_REFUSAL_BYTES = 16_384
+_MAX_ERROR_BODY_BYTES = 16_384
 
 
 class RawResponse(NamedTuple):
-    """Status, the fields that matter, and the body.
+    """Status, selected headers, and the body as bytes.
 
-    The body is as long as `wanted` at most, and the piece that went beyond; `cut` is what broke
-    it off. `head` is not parsed until `headers` is read: the bytes of the head without its last
-    empty line, or the fields where a parser has collected them.
+    The body ends at the first piece that goes beyond `max_body_to_read`. `error` says why the
+    body is shorter than the server announced; None if it is complete or was not read to its end.
+    `head` holds the bytes of the head without its last empty line (fast path), or the fields
+    that a parser has collected; nothing parses it before `headers` is read.
     """
 
     status: int
     selected: Mapping[bytes, bytes]
     body: bytes = b""
-    cut: httpx.RequestError | None = None
+    error: httpx.RequestError | None = None
     head: bytes | FieldList = b""
 
     @property
     def headers(self) -> httpx.Headers:
-        """All header fields, parsed anew at each read."""
+        """All header fields; every read parses `head` again."""
         head = self.head
         return httpx.Headers(_parse_fields(head) if isinstance(head, bytes) else head)
 
     @property
-    def success(self) -> bool:
-        """2xx."""
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
     @property
-    def compressed(self) -> bool:
-        """Its body is not what it stands for, although nobody asked for that."""
+    def is_compressed(self) -> bool:
+        """Whether the body has a content coding, although the request accepted none."""
         coding = self.selected.get(b"content-encoding")
         return coding is not None and coding.lower() != b"identity"
 
-    def text(self, name: bytes) -> str:
-        """One of the fields; "" if it is not there."""
+    def header(self, name: bytes) -> str:
+        """Return one of the selected headers by its lower-case name; "" if it is absent."""
         return self.selected.get(name, b"").decode("latin-1")
 
-    def wanted(self, max_body_bytes: int) -> int:
-        """How many bytes of the body are worth waiting for.
+    def max_body_to_read(self, max_body_bytes: int) -> int:
+        """Return how many bytes of the body are worth waiting for.
 
-        A short refusal read to its end leaves a connection that can be used again.
+        A short error body is read to its end, so that its connection can be used again. A
+        compressed body is of no use to the client.
         """
-        if not self.success:
-            return _REFUSAL_BYTES
-        return 0 if self.compressed else max_body_bytes
+        if not self.is_success:
+            return _MAX_ERROR_BODY_BYTES
+        return 0 if self.is_compressed else max_body_bytes
 
 
 def _parse_fields(head: bytes) -> FieldList:
-    """The fields of a head that `parse_simple_response` has accepted: no line is folded."""
+    """Parse a head that `parse_simple_response` has accepted: no line of it is folded."""
     fields = []
     for line in head.split(b"\r\n")[1:]:
         name, _, value = line.partition(b":")
@@ -65,7 +67,7 @@ def _parse_fields(head: bytes) -> FieldList:
 
 
 Outcome = RawResponse | httpx.TransportError
-"""What came of a request: the response, or why there is none."""
+"""How a request ended: with a response, or with the reason why there is none."""
 
 OnComplete = Callable[[Outcome, bool], None]
-"""Hears once of an outcome, and whether the request may be sent again."""
+"""Called once with the outcome of a request and whether the request may be sent again."""

@@ -31,7 +31,7 @@ class SerializedRequest(NamedTuple):
     replayable: bool
 
     @classmethod
-    async def of(cls, request: httpx.Request) -> Self:
+    async def serialize(cls, request: httpx.Request) -> Self:
         """Write `request` down.
 
         Raises:

@@ -45,7 +45,7 @@ class RequestTimeouts:
     pool: float | None = None
 
     @classmethod
-    def of(cls, request: httpx.Request) -> Self:
+    def from_request(cls, request: httpx.Request) -> Self:
         """What httpx put into the request's extensions."""
         return cls(**request.extensions.get("timeout", {}))
 

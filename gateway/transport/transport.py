@@ -83,7 +83,7 @@ class _Body(httpx.AsyncByteStream):
         self._request = request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        seconds = RequestTimeouts.of(self._request).read
+        seconds = RequestTimeouts.from_request(self._request).read
         try:
             while self._connection and (piece := await self._connection.receive(seconds)):
                 yield piece
@@ -101,7 +101,10 @@ class _Body(httpx.AsyncByteStream):
 
 
 async def _exchanged(pool: Pool, request: httpx.Request) -> httpx.Response:
-    message, waits = await SerializedRequest.of(request), RequestTimeouts.of(request)
+    message, waits = (
+        await SerializedRequest.serialize(request),
+        RequestTimeouts.from_request(request),
+    )
     connection = pool.acquire_nowait() or await pool.acquire(waits, force_new=False)
     while True:
         try:

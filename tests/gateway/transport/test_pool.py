@@ -31,7 +31,8 @@ async def lend(pool: Pool, *, force_new: bool = False) -> Connection:
     """A connection that has served once, as all but the first call get it."""
     connection = await pool.acquire(RequestTimeouts(pool=5, connect=5), force_new=force_new)
     request = httpx.Request("GET", "http://service.test/")
-    await connection.exchange(await SerializedRequest.of(request), RequestTimeouts(read=5, write=5))
+    message = await SerializedRequest.serialize(request)
+    await connection.exchange(message, RequestTimeouts(read=5, write=5))
     assert connection.take() == b"hello"
     return connection
 

@@ -59,7 +59,7 @@ def split(data: bytes) -> Lines:
 
 
 async def written(request: httpx.Request) -> Lines:
-    message = await SerializedRequest.of(request)
+    message = await SerializedRequest.serialize(request)
     assert isinstance(message.body, bytes)
     return split(message.head + message.body)
 
