@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from gateway.aggregation.compose import compose
+from gateway.aggregation.executor import compose
 from gateway.aggregation.model import Composite
 from gateway.request_context import RequestContext
 

@@ -1,196 +1,238 @@
-"""The parts of one composite on their way: started together, each within its own time."""
+"""Fan-out: loads the parts of a composite concurrently, under one budget, and builds it."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextvars import copy_context
+from logging import ERROR, getLogger
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
-from gateway.aggregation.part import BoundPart
-from gateway.aggregation.timeout_groups import TimeoutGroup
+from gateway.aggregation.model import Composite, Degraded, DegradedReason
+from gateway.aggregation.part import BoundPart, TimeoutGroup
+from gateway.event_loop import AfterPendingIo
+from gateway.request_context import RequestContext
+from gateway.telemetry.log import event
 from gateway.upstream.deadline import deadline, remaining
-from gateway.upstream.errors import UpstreamTimeout
+from gateway.upstream.errors import UpstreamError, UpstreamTimeout
 from gateway.upstream.pending import PendingCall
+
+log = getLogger("lockgate.aggregation")
+
+C = TypeVar("C", bound=Composite)
 
 Inputs = Mapping[str, Any]
 
-# An answer that the kernel already holds needs a poll of the loop, and a few rounds to travel
-# from the transport to whoever waits. On uvloop timers even run before the poll.
-ROUNDS = 8
+SMALL_BODY_BYTES = 65_536
+"""Bodies up to this size are decoded together at the end: a few take no longer than a large one."""
 
-# To read one holds everybody up; a few small ones do so for no longer than one large one.
-SMALL_BYTES = 65_536
+
+async def compose(model: type[C], inputs: Inputs, context: RequestContext) -> C:
+    """Load every part of `model` and build it; timings and missing parts go into `context`.
+
+    Raises:
+        UpstreamError: a required part could not be loaded; the others are cancelled.
+    """
+    executor = PartExecutor(model.parts, inputs)
+    try:
+        await executor.run(model.timeout_groups)
+        return _build(model, executor, context)
+    finally:
+        # The tracebacks of failures hold the executor: a cycle, if it held the failures.
+        executor.failures.clear()
 
 
 class PartExecutor:
-    """One run of all parts; nothing of it is left when `run` returns or raises.
+    """One run of all parts. When `run` returns or raises, nothing of it is left in flight.
 
-    Then `values` holds what has been loaded, `failures` what each other part failed of, and
-    `seconds` how long each took.
+    Then `values` holds what has been loaded, `failures` why the other parts failed, and
+    `seconds` how long each part took.
 
-    A part that is one call takes no task: its request is sent, and its answer awaited with those
-    of the others. What others may do without is read when all is there, so that it is used while
-    it is still in the processor's cache.
+    A part is run in one of two ways. A part that is one call (`BoundPart.is_one_call`) takes no
+    task: the call begins, and its callback says that it is complete. A part that is a coroutine
+    function gets a task and a timer. Invariants, whichever way:
+
+    - every part ends exactly once, in `_end`, which counts `_unfinished` down;
+    - `_finished` is done when the last part has ended, or when a required part has failed;
+    - `_stop` runs unless all parts have ended, and waits until every task has.
     """
 
     def __init__(self, parts: Sequence[BoundPart], inputs: Inputs) -> None:
         self._inputs = inputs
         self._loop = asyncio.get_running_loop()
-        self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._missing = len(parts)
+        self._finished: asyncio.Future[None] = self._loop.create_future()
+        self._unfinished = len(parts)
         self.values: dict[str, Any] = {}
         self.failures: dict[str, Exception] = {}
         self.seconds: dict[str, float] = {}
-        self._begun = perf_counter()
+        self._started_at = perf_counter()
         self._calls: dict[PendingCall[Any], BoundPart] = {}
-        self._unread: list[tuple[BoundPart, PendingCall[Any]]] = []
+        self._undecoded: list[tuple[BoundPart, PendingCall[Any]]] = []
         self._tasks: dict[BoundPart, asyncio.Task[None]] = {}
-        self._expired: set[BoundPart] = set()
-        self._timers: dict[float, asyncio.Handle] = {}
-        self._context = copy_context()  # answers land outside of it
+        self._timed_out: set[BoundPart] = set()
+        self._timers: list[asyncio.TimerHandle | AfterPendingIo[TimeoutGroup]] = []
 
-    async def run(self, allotments: Sequence[TimeoutGroup]) -> None:
-        """Run the parts together, each within the time of its allotment.
+    def __repr__(self) -> str:
+        """How many parts have been loaded, failed, and not finished."""
+        return (
+            f"<PartExecutor {len(self.values)} loaded, {len(self.failures)} failed, "
+            f"{self._unfinished} unfinished>"
+        )
+
+    async def run(self, groups: Sequence[TimeoutGroup]) -> None:
+        """Run the parts concurrently, each within the time-out of its group.
 
         Raises:
             UpstreamError, Exception: what a required part raised; the others are cancelled.
         """
         try:
             now, left = self._loop.time(), remaining()
-            for allotment in allotments:
-                self._start(allotment, now, left)
-            if allotments:
-                await self._ended
-            for part, call in self._unread:
-                self._read(part, call)
+            for group in groups:
+                self._start(group, now, left)
+            if groups:
+                await self._finished
+            for part, call in self._undecoded:
+                self._decode(part, call)
         finally:
-            for timer in self._timers.values():
+            for timer in self._timers:
                 timer.cancel()
-            if self._missing:
+            self._timers.clear()
+            if self._unfinished:
                 await self._stop()
-            # The trace of a failure holds this: did this hold it, both would stay for long.
+            # The traceback of a failure holds this executor: a cycle, if it held the failure.
             self._tasks.clear()
-            del self._ended
+            del self._finished
 
-    def _start(self, allotment: TimeoutGroup, now: float, left: float | None) -> None:
-        """Start the parts that have the same time; of that of all, so much is `left`."""
-        seconds = allotment.seconds
-        within = seconds if left is None or left > seconds else left
-        unsent = []
-        for part in allotment.calls:
-            call = self._begin(part, now, within)
-            if call is not None:
-                unsent.append((part, call))
-        if unsent or allotment.coroutines:
-            with deadline(seconds, self._loop.time):
-                for part in allotment.coroutines:
-                    self._await(part, None)
-                for part, call in unsent:
-                    self._await(part, call)
-        if allotment.coroutines:  # which may ignore the deadline
-            later = self._loop.call_later(seconds, self._expire, allotment, ROUNDS)
-            self._timers[seconds] = later
+    def _start(self, group: TimeoutGroup, now: float, left: float | None) -> None:
+        """Start the parts of a group; `left` are the seconds left for all parts, if limited."""
+        timeout = group.timeout
+        seconds = timeout if left is None or left > timeout else left
+        for part in group.calls:
+            self._begin_call(part, now, seconds)
+        if group.coroutines:
+            with deadline(timeout, self._loop.time):
+                for part in group.coroutines:
+                    self._tasks[part] = self._loop.create_task(self._load(part), name=part.name)
+            # A coroutine may ignore the deadline.
+            self._timers.append(self._loop.call_later(timeout, self._expire, group))
 
-    def _begin(self, part: BoundPart, now: float, seconds: float) -> PendingCall[Any] | None:
-        """Send the request of a part that is one call; what cannot be sent yet comes back."""
+    # A part that is one call.
+
+    def _begin_call(self, part: BoundPart, now: float, seconds: float) -> None:
         try:
-            call: PendingCall[Any] = part.called(self._inputs)  # type: ignore[assignment]
-            has_begun = call.begin(now, seconds, self._land)
+            call: PendingCall[Any] = part.call(self._inputs)  # type: ignore[assignment]
+            call.begin(now, seconds, self._complete)
         except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
-            self._miss(part, error)
+            self._fail(part, error)
             self._end(part)
-            return None
-        if not has_begun:
-            return call
-        self._calls[call] = part
-        return None
-
-    def _land(self, call: PendingCall[Any]) -> None:
-        """The answer to a call is there, or there will be none."""
-        part = self._calls.pop(call)
-        if call.must_be_awaited:
-            self._context.run(self._await_again, part, call)
-            return
-        if part.required or call.size > SMALL_BYTES:
-            self._read(part, call)
         else:
-            self._unread.append((part, call))
+            self._calls[call] = part
+
+    def _complete(self, call: PendingCall[Any]) -> None:
+        """The call has a response, or has failed.
+
+        The body of an optional part is decoded at the end, with those of the others: the objects
+        are then used while they are in the cache of the processor. That of a required part is
+        decoded at once, so that its failure ends the others, and so is a large one.
+        """
+        part = self._calls.pop(call)
+        if part.required or call.size > SMALL_BODY_BYTES:
+            self._decode(part, call)
+        else:
+            self._undecoded.append((part, call))
         self._end(part)
 
-    def _await(self, part: BoundPart, call: PendingCall[Any] | None) -> None:
-        """Have a task run a part."""
-        self._tasks[part] = self._loop.create_task(self._load(part, call), name=part.name)
-
-    def _await_again(self, part: BoundPart, call: PendingCall[Any]) -> None:
-        """Have a task send a request once more, in the time that it has left."""
-        with deadline(call.ends_at - self._loop.time(), self._loop.time):
-            self._await(part, call)
-
-    def _read(self, part: BoundPart, call: PendingCall[Any]) -> None:
+    def _decode(self, part: BoundPart, call: PendingCall[Any]) -> None:
         try:
             self.values[part.name] = call.result()
         except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
-            self._miss(part, error)
+            self._fail(part, error)
 
-    async def _load(self, part: BoundPart, call: PendingCall[Any] | None) -> None:
+    # A part that is a coroutine.
+
+    async def _load(self, part: BoundPart) -> None:
         """Run one part to its end; only a required part that fails ends the whole."""
         try:
-            self.values[part.name] = await (call or part.called(self._inputs))
+            self.values[part.name] = await part.call(self._inputs)
         except asyncio.CancelledError:
-            timeout = self._timeout(part)
+            timeout = self._timeout_error(part)
             if timeout is None:
-                self._fail(asyncio.CancelledError())
+                self._abort(asyncio.CancelledError())
                 raise
-            self._miss(part, timeout)
+            self._fail(part, timeout)
         except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
-            self._miss(part, error)
+            self._fail(part, error)
         self._end(part)
 
-    def _end(self, part: BoundPart) -> None:
-        """One part less to wait for."""
-        self.seconds[part.name] = perf_counter() - self._begun
-        self._missing -= 1
-        if not self._missing and not self._ended.done():
-            self._ended.set_result(None)
-
-    def _miss(self, part: BoundPart, failure: Exception) -> None:
-        """Go on without a part, or let it fail the whole."""
-        if part.required:
-            self._fail(failure)
-        else:
-            self.failures[part.name] = failure
-
-    def _timeout(self, part: BoundPart) -> UpstreamTimeout | None:
-        """What a part that was cancelled failed of, if it was by its own time-out alone."""
-        if part not in self._expired or self._tasks[part].uncancel():
+    def _timeout_error(self, part: BoundPart) -> UpstreamTimeout | None:
+        """The failure of a cancelled part, if its own time-out alone has cancelled it."""
+        if part not in self._timed_out or self._tasks[part].uncancel():
             return None
         return UpstreamTimeout(part.service, part.name, f"over {part.timeout} s")
 
-    def _fail(self, failure: BaseException) -> None:
-        if not self._ended.done():
-            self._ended.set_exception(failure)
+    def _expire(self, group: TimeoutGroup) -> None:
+        self._timers.append(AfterPendingIo(self._loop, self._cancel_overdue, group))
 
-    def _expire(self, allotment: TimeoutGroup, rounds: int) -> None:
-        """Cancel the parts that are out of time, once what has arrived had its chance."""
-        if rounds:
-            soon = self._loop.call_soon(self._expire, allotment, rounds - 1)
-            self._timers[allotment.seconds] = soon
-            return
-        for part in allotment.coroutines:
+    def _cancel_overdue(self, group: TimeoutGroup) -> None:
+        for part in group.coroutines:
             if part.name not in self.seconds:
-                self._expired.add(part)
+                self._timed_out.add(part)
                 self._tasks[part].cancel()
 
+    # Both ways.
+
+    def _end(self, part: BoundPart) -> None:
+        self.seconds[part.name] = perf_counter() - self._started_at
+        self._unfinished -= 1
+        if not self._unfinished and not self._finished.done():
+            self._finished.set_result(None)
+
+    def _fail(self, part: BoundPart, failure: Exception) -> None:
+        """Go on without an optional part; a required one ends the whole."""
+        if part.required:
+            self._abort(failure)
+        else:
+            self.failures[part.name] = failure
+
+    def _abort(self, failure: BaseException) -> None:
+        if not self._finished.done():
+            self._finished.set_exception(failure)
+
     async def _stop(self) -> None:
-        """Cancel what still runs, and wait for its end."""
-        for call in self._calls:
-            call.abandon()
-        self._calls.clear()
+        """Abandon what is still in flight, and wait until every task has ended."""
         running = [task for task in self._tasks.values() if not task.done()]
         for task in running:
             task.cancel()
+        abandoned = [call.abandon() for call in self._calls]
+        running += filter(None, abandoned)
+        self._calls.clear()
         if running:
             await asyncio.wait(running)
-        # Read, so that asyncio does not report failures that had no more to say.
-        for future in (self._ended, *self._tasks.values()):
+        # Retrieved, so that asyncio does not report exceptions that came too late to matter.
+        for future in (self._finished, *self._tasks.values()):
             future.done() and (future.cancelled() or future.exception())
+
+
+def _build(model: type[C], executor: PartExecutor, context: RequestContext) -> C:
+    seconds, failures = executor.seconds, executor.failures
+    context.timings += [(part.name, seconds[part.name]) for part in model.parts]
+    if not failures:
+        return model(**executor.values, degraded=[])
+    _report(failures, context)
+    degraded = [
+        Degraded(part=part.name, reason=_reason(failures[part.name]))
+        for part in model.parts
+        if part.name in failures
+    ]
+    return model(**executor.values, degraded=degraded)
+
+
+def _reason(failure: Exception) -> DegradedReason:
+    return failure.reason if isinstance(failure, UpstreamError) else "error"
+
+
+def _report(failures: Mapping[str, Exception], context: RequestContext) -> None:
+    """Name missing parts in the log line of the request; log a bug with its traceback as well."""
+    shown = (f"{name}: {failure or type(failure).__name__}" for name, failure in failures.items())
+    context.facts["degraded"] = "; ".join(shown)
+    for name, failure in failures.items():
+        if not isinstance(failure, UpstreamError):
+            event(log, "part.failed", ERROR, failure, id=context.request_id, part=name)

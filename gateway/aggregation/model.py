@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic.fields import FieldInfo
 
-from gateway.aggregation.part import BoundPart, Part
-from gateway.aggregation.timeout_groups import TimeoutGroup, group_by_timeout
+from gateway.aggregation.part import BoundPart, Part, TimeoutGroup, group_by_timeout
 from gateway.upstream.errors import UpstreamReason
 
 DEFAULT_BUDGET = 2.0
@@ -19,7 +18,7 @@ DegradedReason = Literal[UpstreamReason, "error"]
 
 
 class Degraded(BaseModel):
-    """A part that is not what it should be, and why."""
+    """A part that could not be loaded, and why."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -40,7 +39,7 @@ class Composite(BaseModel):
 
     parts: ClassVar[tuple[BoundPart, ...]] = ()
     budget: ClassVar[float] = DEFAULT_BUDGET
-    allotments: ClassVar[tuple[TimeoutGroup, ...]] = ()
+    timeout_groups: ClassVar[tuple[TimeoutGroup, ...]] = ()
 
     if TYPE_CHECKING:
         degraded: list[Degraded] = []
@@ -58,19 +57,19 @@ class Composite(BaseModel):
         budget: float = DEFAULT_BUDGET,
         **options: Any,  # noqa: ANN401 - pydantic's signature
     ) -> None:
-        """Settle at import what every request will need."""
+        """Compute at import what every request needs."""
         super().__pydantic_init_subclass__(**options)
         cls.budget = budget
         cls.parts = tuple(
-            BoundPart.bind(name, field, _declared(f"{cls.__name__}.{name}", field), budget)
+            BoundPart.bind(name, field, _declared_part(f"{cls.__name__}.{name}", field), budget)
             for name, field in cls.model_fields.items()
             if name != "degraded"
         )
-        cls.allotments = group_by_timeout(cls.parts)
+        cls.timeout_groups = group_by_timeout(cls.parts)
 
 
-def _declared(place: str, field: FieldInfo) -> Part:
+def _declared_part(place: str, field: FieldInfo) -> Part:
     declared = [entry for entry in field.metadata if isinstance(entry, Part)]
     if len(declared) != 1:
-        raise TypeError(f"{place}: say how it loads: Annotated[..., Part(f)]")
+        raise TypeError(f"{place}: it has no part; write Annotated[..., Part(function)]")
     return declared[0]

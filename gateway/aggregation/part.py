@@ -1,7 +1,7 @@
-"""One part of a composite: the function that loads it, and what may be asked of it."""
+"""The parts of a composite: the functions that load them, bound to its fields at import."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -16,9 +16,9 @@ Fetch = Callable[..., Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Says in a composite's field which function loads it, and for how long it may try.
+    """Names, in a field of a composite, the function that loads it.
 
-    `timeout` is in seconds; left out, the part has the whole budget of the composite.
+    `timeout` is in seconds; without it the part has the whole budget of the composite.
     """
 
     fetch: Fetch
@@ -27,7 +27,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundPart:
-    """A part in its place in a composite; all of it is settled when the class is made."""
+    """A part bound to its field; everything is computed once, when the class is created."""
 
     name: str
     fetch: Fetch
@@ -43,8 +43,9 @@ class BoundPart:
         """Check a declared part against its field.
 
         Raises:
-            TypeError: the function is not a coroutine function, does not return what the field
-                holds, takes an input without a type, or has more time than the composite.
+            TypeError: the function is neither a coroutine function nor one that returns a
+                PendingCall, its return type is not that of the field, an input has no type, or
+                its time-out exceeds the budget of the composite.
         """
         is_one_call = not inspect.iscoroutinefunction(part.fetch)
         hints = get_type_hints(part.fetch, include_extras=True)
@@ -69,13 +70,36 @@ class BoundPart:
         required, service = field.is_required(), _service(name, inputs)
         return cls(name, part.fetch, inputs, timeout, required, service, names, is_one_call)
 
-    def called(self, inputs: Mapping[str, Any]) -> Awaitable[Any]:
-        """What loads the part with these inputs: a PendingCall where it `is_one_call`."""
+    def call(self, inputs: Mapping[str, Any]) -> Awaitable[Any]:
+        """Call the function with its inputs: gives a PendingCall where it `is_one_call`."""
         return self.fetch(**{name: inputs[name] for name in self.input_names})
 
 
+@dataclass(frozen=True, slots=True)
+class TimeoutGroup:
+    """The parts that have the same time-out, in seconds: single calls, and coroutines."""
+
+    timeout: float
+    calls: tuple[BoundPart, ...]
+    coroutines: tuple[BoundPart, ...]
+
+
+def group_by_timeout(parts: Sequence[BoundPart]) -> tuple[TimeoutGroup, ...]:
+    """One group for each time-out."""
+    return tuple(
+        TimeoutGroup(
+            timeout,
+            calls=tuple(part for part in parts if part.timeout == timeout and part.is_one_call),
+            coroutines=tuple(
+                part for part in parts if part.timeout == timeout and not part.is_one_call
+            ),
+        )
+        for timeout in dict.fromkeys(part.timeout for part in parts)
+    )
+
+
 def _fits(returned: object, held: object) -> bool:
-    """Whether the field holds just that type, or it among others: a `User` fits `User | None`."""
+    """Whether the field has that type, or a union with it: a `User` fits `User | None`."""
     return returned == held or (
         get_origin(held) in (Union, UnionType) and returned in get_args(held)
     )
@@ -96,7 +120,7 @@ def _inputs(name: str, fetch: Fetch, hints: dict[str, Any]) -> list[inspect.Para
 
 
 def _service(name: str, inputs: tuple[inspect.Parameter, ...]) -> str:
-    """The service to name when the part as a whole runs out of time: its first client's."""
+    """The service to name when the whole part times out: that of its first client."""
     for parameter in inputs:
         kind = getattr(parameter.annotation, "__origin__", None)
         if isinstance(kind, type) and issubclass(kind, ServiceClient):

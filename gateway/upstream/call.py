@@ -37,8 +37,8 @@ class Call:
     json: object = None
     content: bytes | None = None
     timeout: float | None = None
-    # Those of the request that the call was first serialized for. It may be sent again where
-    # that request is no longer at hand: from a callback of a connection.
+    # Captured once: the call may be sent where its request is no longer at hand, in a task of
+    # its own or from a callback of a connection.
     _propagated: PropagatedHeaders | None = field(default=None, init=False, repr=False)
 
     @property
@@ -50,6 +50,13 @@ class Call:
     def is_idempotent(self) -> bool:
         """Whether the request may be sent more than once (RFC 9110, 9.2.2)."""
         return self.method in IDEMPOTENT_METHODS
+
+    def capture_headers(self) -> PropagatedHeaders:
+        """The propagated headers of the request at hand; from now on the call keeps to them."""
+        propagated = self._propagated
+        if propagated is None:
+            propagated = self._propagated = current_headers()
+        return propagated
 
     def serialize(self, service_headers: ServiceHeaders | None = None) -> tuple[str, str, bytes]:
         """The target below the base path of the service, header lines without Host, and the body.
@@ -70,9 +77,7 @@ class Call:
                 f"{self.operation}: the target is too long: {len(target)} characters, "
                 f"at most {_MAX_TARGET_LENGTH}"
             )
-        propagated = self._propagated
-        if propagated is None:
-            propagated = self._propagated = current_headers()
+        propagated = self.capture_headers()
         if (
             service_headers is None
             and method not in _METHODS_WITH_BODY

@@ -80,6 +80,7 @@ class CallExecutor:
         The task gets an empty context. A call may be made again from a callback of a connection,
         whose context is that of some other request.
         """
+        call.capture_headers()
         task = asyncio.get_running_loop().create_task(
             self._run(call, ends_at, on_complete, force_new=force_new),
             name=call.operation,
@@ -93,9 +94,12 @@ class CallExecutor:
         self, call: Call, ends_at: float, on_complete: OnResult, *, force_new: bool
     ) -> None:
         outcome: RawResponse | Exception
+        seconds = max(0.0, ends_at - asyncio.get_running_loop().time())
         try:
-            seconds = max(0.0, ends_at - asyncio.get_running_loop().time())
             outcome = await self._execute(call, seconds, force_new=force_new)
+        except CALL_FAILURES as error:
+            outcome = self.map_error(call, error, seconds)
+            outcome.__cause__ = error
         except Exception as error:  # noqa: BLE001 - the caller of `on_complete` judges it
             outcome = error
         try:

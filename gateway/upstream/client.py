@@ -105,7 +105,7 @@ class ServiceClient:
 
         Awaiting it raises:
             UpstreamTimeout: no response in time.
-            UpstreamUnavailable: the service could not be reached, broke off, or answered 5xx or 429.
+            UpstreamUnavailable: the service was not reached, broke off, or answered 5xx or 429.
             UpstreamRefused: the service answered 3xx or 4xx.
             UpstreamInvalid: the body of a success is no `into`.
             ValueError: the call cannot be serialized.

@@ -34,10 +34,7 @@ def decode(into: type[T], response: RawResponse) -> T:
         NotDecodable: the body is empty, not JSON, or not of that type.
     """
     body_type, validator, with_head = _decoder(cast("Any", into))
-    if validator is None:
-        value = None
-    else:
-        value = _validate(body_type, validator, response)
+    value = None if validator is None else _validate(body_type, validator, response)
     if with_head:
         value = UpstreamResponse(response.status, response.headers, value)
     return cast("T", value)
@@ -54,11 +51,9 @@ def _validate(body_type: Any, validator: SchemaValidator, response: RawResponse)
     except ValidationError as exc:
         errors = exc.errors(include_url=False, include_context=False, include_input=False)
     # Raised out here, so that the pydantic error, which quotes the body, is not its context.
-    fields = _field_names(body_type)
-    shown = [
-        f"{_place(error['loc'], fields)} {error['type']}" for error in errors[:_MAX_ERRORS_SHOWN]
-    ]
-    raise NotDecodable(f"{len(errors)} wrong: {', '.join(shown)}")
+    fields, shown = _field_names(body_type), errors[:_MAX_ERRORS_SHOWN]
+    places = [f"{_place(error['loc'], fields)} {error['type']}" for error in shown]
+    raise NotDecodable(f"{len(errors)} wrong: {', '.join(places)}")
 
 
 class _Decoder(NamedTuple):

@@ -101,7 +101,7 @@ class HttpxSender:
     async def _read(self, response: httpx.Response) -> RawResponse:
         status, fields = response.status_code, response.headers.raw
         raw = RawResponse(status, select_headers(fields), head=fields)
-        max_bytes = raw.wanted(self._bounds.max_body_bytes)
+        max_bytes = raw.max_body_to_read(self._bounds.max_body_bytes)
         # The stream itself: unlike `aiter_raw` it also gives what a mock has read already.
         stream = cast("httpx.AsyncByteStream", response.stream)
         body = bytearray()
@@ -111,7 +111,7 @@ class HttpxSender:
                 if len(body) > max_bytes:
                     break
         except httpx.RequestError as exc:
-            return raw._replace(body=bytes(body), cut=exc)
+            return raw._replace(body=bytes(body), error=exc)
         return raw._replace(body=bytes(body))
 
 

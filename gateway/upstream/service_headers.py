@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.upstream.headers import is_field_value
-from gateway.upstream.propagation import PropagatedHeaders
+from gateway.upstream.propagation import PropagatedHeaders, RawHeaders
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,7 @@ class ServiceHeaders:
         return {**fields, **self.fixed}
 
 
-def _forward(
-    names: tuple[str, ...], incoming: tuple[tuple[bytes, bytes], ...] | list[tuple[bytes, bytes]]
-) -> dict[str, str]:
+def _forward(names: tuple[str, ...], incoming: RawHeaders) -> dict[str, str]:
     """The incoming fields of these names; several of one name are one list (RFC 9110, 5.3).
 
     A value that is not printable ASCII is left out.

@@ -14,7 +14,6 @@ import uvloop
 
 from clients.users import Users
 from gateway.transport.transport import Transport
-from gateway.upstream.open_client import open_client
 from tests.bench.upstream import PATHS, USER
 
 Call = Callable[[], Awaitable[object]]
@@ -24,10 +23,7 @@ MOST_IN_FLIGHT = 512
 
 def typed(url: str, transport: httpx.AsyncBaseTransport) -> Call:
     """A client's method, as a part of a composite calls it."""
-    client = open_client(
-        Users, url=url, timeout=30, connect_timeout=5, max_body_bytes=65_536,
-        max_connections=MOST_IN_FLIGHT, idle_seconds=30, transport=transport,
-    )  # fmt: skip
+    client = Users(url, timeout=30, connect_timeout=5, max_body_bytes=65_536, transport=transport)
 
     async def call() -> object:
         return await client.get(int(USER))

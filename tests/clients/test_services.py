@@ -18,6 +18,7 @@ from gateway.upstream.client import ServiceClient
 from gateway.upstream.decoding import decode
 from gateway.upstream.errors import UpstreamInvalid
 from tests.clients.responses import NOTIFICATION, ORDER, PRODUCT, RECOMMENDATION, USER
+from tests.gateway.upstream.responses import json_response
 
 URL = "http://service.test"
 
@@ -137,6 +138,6 @@ async def test_many_products_are_asked_for_in_bounded_calls() -> None:
 
 
 def test_answers_are_frozen() -> None:
-    user = decode(User, b"application/json", to_json(USER))
+    user = decode(User, json_response(to_json(USER)))
     with pytest.raises(FrozenInstanceError):
         user.email = "eve@example.com"  # type: ignore[misc]

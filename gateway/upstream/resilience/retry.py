@@ -9,7 +9,7 @@ from random import uniform
 from gateway.upstream.call import Call
 from gateway.upstream.call_policy import Attempt, CallPolicy, R
 from gateway.upstream.deadline import remaining
-from gateway.upstream.errors import UpstreamError, UpstreamUnavailable
+from gateway.upstream.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
 
 BUDGET_WINDOW_SECONDS = 10
 _NOT_TRANSIENT = frozenset({501, 505, 506, 508, 510, 511})
@@ -69,7 +69,7 @@ class Retry(CallPolicy):
     A call is retried when all of this holds:
 
     - its method is idempotent (RFC 9110, 9.2.2): a POST or PATCH is never sent twice;
-    - the service could not be reached, broke off, or answered 429 or 5xx;
+    - the service could not be reached, was too slow, broke off, or answered 429 or 5xx;
     - fewer than `attempts` have been made, and the budget allows one more;
     - the pause before the next attempt ends before the deadline of the call.
 
@@ -114,4 +114,7 @@ class Retry(CallPolicy):
 
 def _is_transient(error: UpstreamError) -> bool:
     """Whether the same call may succeed a moment later."""
-    return isinstance(error, UpstreamUnavailable) and error.status not in _NOT_TRANSIENT
+    return (
+        isinstance(error, UpstreamUnavailable | UpstreamTimeout)
+        and error.status not in _NOT_TRANSIENT
+    )

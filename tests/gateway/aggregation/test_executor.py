@@ -10,8 +10,7 @@ from typing import Annotated
 import pytest
 
 from gateway.aggregation import Composite, Part
-from gateway.aggregation.compose import compose
-from gateway.aggregation.executor import SMALL_BYTES, PartExecutor
+from gateway.aggregation.executor import SMALL_BODY_BYTES, PartExecutor, compose
 from gateway.request_context import RequestContext
 from gateway.transport.transport import Transport
 from gateway.upstream.deadline import deadline
@@ -292,7 +291,7 @@ async def test_a_call_that_cannot_be_written_fails_its_part(nothing_left: None) 
 
 async def test_a_large_answer_is_read_when_it_comes(nothing_left: None) -> None:
     async with page() as (shop, services, _):
-        sku = "A" * SMALL_BYTES
+        sku = "A" * SMALL_BODY_BYTES
         services.says["/other"] = item(sku)
         built = await compose(Page, {"shop": shop}, RequestContext())
         assert built.other == Item(sku=sku)

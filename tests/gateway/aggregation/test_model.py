@@ -60,7 +60,7 @@ def test_a_part_that_returns_something_else_is_refused() -> None:
 
 
 def test_a_field_without_a_part_is_refused() -> None:
-    with pytest.raises(TypeError, match=r"Page\.number: say how it loads"):
+    with pytest.raises(TypeError, match=r"Page\.number: it has no part"):
 
         class Page(Composite):
             number: int = 0

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import httpx
 from respx.mocks import AbstractRequestMocker
 
-from gateway.upstream.httpx_sender import HttpxSender
+from gateway.upstream.sender import HttpxSender
 
 
 class TransportMocker(AbstractRequestMocker):
@@ -18,18 +18,18 @@ class TransportMocker(AbstractRequestMocker):
     name = "transport"
     targets: ClassVar[list[str]] = [
         "gateway.transport.transport.Transport",
-        "gateway.upstream.direct_sender.DirectSender",
+        "gateway.upstream.sender.DirectSender",
         "httpx.AsyncHTTPTransport",
     ]
-    target_methods: ClassVar[list[str]] = ["handle_async_request", "fetch", "begin"]
+    target_methods: ClassVar[list[str]] = ["handle_async_request", "send", "try_begin"]
 
     @classmethod
     def mock(cls, spec: Callable[..., Any]) -> Callable[..., Any]:
         """What stands in for a method; the short way past the transports is closed."""
-        if spec.__name__ == "begin":
-            return HttpxSender.begin
-        if spec.__name__ == "fetch":
-            return HttpxSender.fetch
+        if spec.__name__ == "try_begin":
+            return HttpxSender.try_begin
+        if spec.__name__ == "send":
+            return HttpxSender.send
         stand_in: Callable[..., Any] = super().mock(spec)  # type: ignore[no-untyped-call]
         return stand_in
 

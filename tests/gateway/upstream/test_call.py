@@ -12,9 +12,8 @@ from gateway.transport.request_writer import SerializedRequest
 from gateway.transport.transport import Transport
 from gateway.upstream.base_url import BaseUrl
 from gateway.upstream.call import Call
-from gateway.upstream.direct_sender import DirectSender
-from gateway.upstream.httpx_sender import Bounds, HttpxSender
 from gateway.upstream.propagation import propagate_headers, propagated_headers
+from gateway.upstream.sender import Bounds, DirectSender, HttpxSender
 from gateway.upstream.url_template import expand
 
 URLS = [
@@ -85,7 +84,7 @@ async def test_both_channels_send_what_httpx_would(
     service = (Transport(), BaseUrl.of(url), Bounds(connect_timeout=1, max_body_bytes=1))
     expected = await by_httpx(url, call, outer)
     with propagate_headers(outer):
-        assert split(DirectSender(*service)._data(call)) == expected
+        assert split(DirectSender(*service)._serialize(call)) == expected
         assert await written(HttpxSender(*service)._request(call)) == expected
 
 
@@ -93,7 +92,7 @@ def test_what_is_forwarded_inside_adds_to_what_is_outside() -> None:
     with propagate_headers({"X-A": "1", "X-B": "1"}):
         with propagate_headers({"x-b": "2"}):
             assert propagated_headers() == {"x-a": "1", "x-b": "2"}
-            assert Call("GET", "/", {}).written()[1].endswith("x-a: 1\r\nx-b: 2\r\n")
+            assert Call("GET", "/", {}).serialize()[1].endswith("x-a: 1\r\nx-b: 2\r\n")
         assert propagated_headers() == {"x-a": "1", "x-b": "1"}
     assert not propagated_headers()
 
@@ -101,9 +100,9 @@ def test_what_is_forwarded_inside_adds_to_what_is_outside() -> None:
 @pytest.mark.parametrize("method", ["", "G T", "GET /x HTTP/1.1\r\nX:", "CONNECT", "get", "GET\n"])
 def test_a_method_that_is_none_is_refused(method: str) -> None:
     with pytest.raises(ValueError, match="no such method"):
-        Call(method, "/", {}).written()
+        Call(method, "/", {}).serialize()
 
 
 def test_a_target_has_an_end() -> None:
     with pytest.raises(ValueError, match="too long"):
-        Call("GET", "/{id}", {"id": "a" * 70_000}).written()
+        Call("GET", "/{id}", {"id": "a" * 70_000}).serialize()

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from gateway.upstream.decoding import NotDecodable, decode
 from gateway.upstream.model import ResponseModel
+from tests.gateway.upstream.responses import json_response
 
 MANY = 20_000
 
@@ -37,11 +38,11 @@ class Sale(ResponseModel):
 def test_a_list_of_mistakes_costs_as_much_as_one(begin: str, wrong: str, end: str) -> None:
     into = list[Line] if begin == "[" else list[Sale]
     with pytest.raises(NotDecodable) as one:
-        decode(into, b"application/json", f"{begin}{wrong}{end}".encode())
+        decode(into, json_response(f"{begin}{wrong}{end}".encode()))
     body = f"{begin}{','.join([wrong] * MANY)}{end}".encode()
     tracemalloc.start()
     with pytest.raises(NotDecodable) as many:
-        decode(into, b"application/json", body)
+        decode(into, json_response(body))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert str(many.value) == str(one.value)
@@ -52,4 +53,4 @@ def test_a_default_that_looks_like_a_schema_stays_itself() -> None:
     class Odd(ResponseModel):
         kind: dict[str, str] = Field({"type": "list"})
 
-    assert decode(Odd, b"application/json", b"{}").kind == {"type": "list"}
+    assert decode(Odd, json_response(b"{}")).kind == {"type": "list"}

@@ -9,6 +9,7 @@ from pydantic_core import to_json
 
 from gateway.upstream.decoding import NotDecodable, decode
 from gateway.upstream.model import ResponseModel
+from tests.gateway.upstream.responses import json_response
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ class Page(ResponseModel, Generic[T]):
 
 
 def read(into: type[T], value: object) -> T:
-    return decode(into, b"application/json", to_json(value))
+    return decode(into, json_response(to_json(value)))
 
 
 def test_one_that_derives_from_another_has_its_fields_and_is_as_strict() -> None:

@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Literal
 
 import pytest
+from pydantic import HttpUrl
 
+from gateway.settings.schema import Service
 from gateway.upstream.deadline import deadline
 from gateway.upstream.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from gateway.upstream.open_client import open_client
@@ -33,9 +35,8 @@ pytestmark = [
 
 
 def open_shop(kind: Kind, url: str, *, seconds: float = 5, max_connections: int = 4) -> Shop:
-    return open_client(
-        Shop,
-        url=url,
+    service = Service(
+        url=HttpUrl(url),
         timeout=seconds,
         connect_timeout=1,
         max_body_bytes=10_000,
@@ -43,6 +44,7 @@ def open_shop(kind: Kind, url: str, *, seconds: float = 5, max_connections: int 
         idle_seconds=30,
         transport=kind,
     )
+    return open_client(Shop, service)
 
 
 @asynccontextmanager

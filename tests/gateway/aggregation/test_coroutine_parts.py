@@ -9,8 +9,7 @@ from typing import Annotated
 import pytest
 
 from gateway.aggregation import Composite, Part
-from gateway.aggregation.compose import compose
-from gateway.aggregation.executor import PartExecutor
+from gateway.aggregation.executor import PartExecutor, compose
 from gateway.request_context import RequestContext
 from gateway.testing import run_in_virtual_time
 from gateway.upstream.deadline import remaining

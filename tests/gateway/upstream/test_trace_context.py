@@ -1,0 +1,50 @@
+"""`traceparent` is passed on where it is valid, and begun where it is not."""
+
+import re
+
+import pytest
+
+from gateway.upstream.trace_context import trace_headers
+
+VALID = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+BEGUN = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00")
+REQUEST_ID = "0af7651916cd43dd8448eb211c80319c"
+
+
+def test_a_valid_trace_is_passed_on_as_it_came() -> None:
+    assert trace_headers(VALID, b"vendor=1", "r") == {
+        "traceparent": VALID.decode(),
+        "tracestate": "vendor=1",
+    }
+    assert trace_headers(VALID, None, "r") == {"traceparent": VALID.decode()}
+
+
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        None,
+        b"",
+        VALID.upper(),
+        b"ff" + VALID[2:],
+        b"00-" + b"0" * 32 + VALID[35:],
+        VALID[:36] + b"0" * 16 + b"-01",
+        VALID + b"\n",
+        VALID[:-1],
+        b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01, " + VALID,
+    ],
+)
+def test_another_trace_begins_where_it_is_not_valid(traceparent: bytes | None) -> None:
+    sent = trace_headers(traceparent, b"vendor=1", "not hexadecimal")
+    assert set(sent) == {"traceparent"}
+    assert BEGUN.fullmatch(sent["traceparent"])
+
+
+def test_a_trace_that_begins_here_has_the_id_of_the_request() -> None:
+    sent = trace_headers(None, None, REQUEST_ID)["traceparent"]
+    assert sent.startswith(f"00-{REQUEST_ID}-")
+    assert BEGUN.fullmatch(sent)
+
+
+@pytest.mark.parametrize("tracestate", [b"", b"\xff", b"a\r\nb", b"a" * 513])
+def test_a_state_that_cannot_be_sent_is_left_out(tracestate: bytes) -> None:
+    assert set(trace_headers(VALID, tracestate, "r")) == {"traceparent"}
