@@ -13,7 +13,7 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from pydantic import BaseModel, Field
 from starlette.responses import HTMLResponse, Response
 
-from gateway.aggregation.dependency import Composing
+from gateway.aggregation.dependency import LoadComposite
 from gateway.auth.dependencies import public
 from gateway.auth.route_access import Requires, access_of
 from gateway.ratelimit.dependency import Limited
@@ -109,6 +109,6 @@ def _statuses(operation: dict[str, Any], dependant: Dependant) -> set[int]:
     calls = [inner.call for inner in dependant.dependencies]
     if any(isinstance(call, Limited) for call in calls):
         statuses.add(429)
-    if any(isinstance(call, Composing) for call in calls):
+    if any(isinstance(call, LoadComposite) for call in calls):
         statuses |= {502, 504}
     return statuses

@@ -1,4 +1,4 @@
-"""One response from many services: declared as a model, loaded at once, honest when partial."""
+"""Aggregation: one response from many services, declared as a model and loaded by fan-out."""
 
 from gateway.aggregation.dependency import Composed
 from gateway.aggregation.model import Composite, Degraded

@@ -1,7 +1,7 @@
-"""`Composed[Dashboard]` in an endpoint's signature: the composite, loaded for this request.
+"""`Composed[Dashboard]` in the signature of an endpoint: the composite, loaded for this request.
 
-What the parts ask for (path, query, clients) becomes what the endpoint asks for, so that it is
-validated by FastAPI and stands in the OpenAPI document.
+The inputs of the parts (path, query, clients) become inputs of the endpoint, so that FastAPI
+validates and documents them.
 """
 
 import inspect
@@ -19,24 +19,24 @@ C = TypeVar("C", bound=Composite)
 CONNECTION = "connection"
 
 
-class Composing:
-    """The dependency that loads one composite; its signature is that of all its parts together.
+class LoadComposite:
+    """The dependency behind `Composed`; its signature is that of all parts together.
 
     Raises:
-        TypeError: two parts ask for an input of the same name in different ways.
+        TypeError: two parts declare an input of the same name differently.
     """
 
     def __init__(self, model: type[Composite]) -> None:
         self.model = model
-        self.__signature__ = _signature(model)
+        self.__signature__ = _merge_signatures(model)
 
     async def __call__(self, **inputs: Any) -> Composite:  # noqa: ANN401 - see the signature
-        """Load the composite with the inputs that FastAPI has bound."""
+        """Load the composite with the inputs that FastAPI has validated."""
         connection: HTTPConnection = inputs.pop(CONNECTION)
         return await compose(self.model, inputs, RequestContext.of(connection.scope))
 
 
-def _signature(model: type[Composite]) -> inspect.Signature:
+def _merge_signatures(model: type[Composite]) -> inspect.Signature:
     merged: dict[str, inspect.Parameter] = {
         CONNECTION: inspect.Parameter(
             CONNECTION, inspect.Parameter.KEYWORD_ONLY, annotation=HTTPConnection
@@ -47,8 +47,8 @@ def _signature(model: type[Composite]) -> inspect.Signature:
             known = merged.setdefault(parameter.name, parameter)
             if known != parameter:
                 raise TypeError(
-                    f"{model.__name__}.{part.name} asks for {parameter}, "
-                    f"but {known} was asked for before: one name, one input"
+                    f"{model.__name__}.{part.name} declares the input {parameter}, but another "
+                    f"part declares {known}: parts share an input, so it is declared alike"
                 )
     return inspect.Signature(list(merged.values()))
 
@@ -61,4 +61,4 @@ else:
         """`Composed[Dashboard]`: the composite, loaded for this request."""
 
         def __class_getitem__(cls, model: type[C]) -> Any:  # noqa: ANN401
-            return Annotated[model, Depends(Composing(model))]
+            return Annotated[model, Depends(LoadComposite(model))]

@@ -1,7 +1,7 @@
-"""What a composite is: a pydantic model whose fields say how they are loaded.
+"""Composites: pydantic models whose fields declare how they are loaded.
 
-A field without a default must load, or the request fails with that service's error; one with a
-default falls back to it, and `degraded` says so.
+A field without a default is required: if it cannot be loaded, the request fails with the error
+of its service. A field with a default falls back to it, and `degraded` names it.
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -29,10 +29,10 @@ class Degraded(BaseModel):
 class Composite(BaseModel):
     """One response from many services.
 
-    `class Dashboard(Composite, budget=1.5)`: seconds for all parts together.
+    `class Dashboard(Composite, budget=1.5)`: the budget is in seconds, for all parts together.
 
     Raises:
-        TypeError: at import, when a field has no part or the part does not fit it.
+        TypeError: at import, if a field has no part or the part does not fit the field.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,7 +45,7 @@ class Composite(BaseModel):
         degraded: list[Degraded] = []
 
     def __init_subclass__(cls, **_options: Any) -> None:  # noqa: ANN401 - pydantic reads them below
-        """Give the class its last field, so that `degraded` ends every answer."""
+        """Add the field `degraded` as the last one."""
         super().__init_subclass__()
         cls.__annotations__["degraded"] = list[Degraded]
         cls.degraded = []

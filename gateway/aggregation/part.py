@@ -49,25 +49,27 @@ class BoundPart:
         """
         is_one_call = not inspect.iscoroutinefunction(part.fetch)
         hints = get_type_hints(part.fetch, include_extras=True)
-        returned = hints.get("return")
+        return_type = hints.get("return")
         if is_one_call:
-            if get_origin(returned) is not PendingCall:
+            if get_origin(return_type) is not PendingCall:
                 raise TypeError(
                     f"part {name}: {part.fetch!r} is not an async function, "
                     "nor one that returns a PendingCall[...]"
                 )
-            (returned,) = get_args(returned)
-        if not _fits(returned, field.annotation):
+            (return_type,) = get_args(return_type)
+        if not _is_type_of(return_type, field.annotation):
             raise TypeError(
-                f"part {name}: {part.fetch.__name__} returns {_shown(returned)}, "
-                f"but the field holds {_shown(field.annotation)}"
+                f"part {name}: {part.fetch.__name__} returns {_type_name(return_type)}, "
+                f"but the field is {_type_name(field.annotation)}"
             )
         timeout = budget if part.timeout is None else part.timeout
         if not 0 < timeout <= budget:
-            raise TypeError(f"part {name}: its timeout of {timeout} s is not within the {budget} s")
-        inputs = tuple(_inputs(name, part.fetch, hints))
+            raise TypeError(
+                f"part {name}: its time-out of {timeout} s exceeds the budget of {budget} s, or is not positive"
+            )
+        inputs = tuple(_inspect_inputs(name, part.fetch, hints))
         names = tuple(parameter.name for parameter in inputs)
-        required, service = field.is_required(), _service(name, inputs)
+        required, service = field.is_required(), _first_service(name, inputs)
         return cls(name, part.fetch, inputs, timeout, required, service, names, is_one_call)
 
     def call(self, inputs: Mapping[str, Any]) -> Awaitable[Any]:
@@ -98,19 +100,19 @@ def group_by_timeout(parts: Sequence[BoundPart]) -> tuple[TimeoutGroup, ...]:
     )
 
 
-def _fits(returned: object, held: object) -> bool:
+def _is_type_of(return_type: object, field_type: object) -> bool:
     """Whether the field has that type, or a union with it: a `User` fits `User | None`."""
-    return returned == held or (
-        get_origin(held) in (Union, UnionType) and returned in get_args(held)
+    return return_type == field_type or (
+        get_origin(field_type) in (Union, UnionType) and return_type in get_args(field_type)
     )
 
 
-def _inputs(name: str, fetch: Fetch, hints: dict[str, Any]) -> list[inspect.Parameter]:
+def _inspect_inputs(name: str, fetch: Fetch, hints: dict[str, Any]) -> list[inspect.Parameter]:
     """The function's parameters as keywords, with their types resolved."""
     inputs = []
     for parameter in inspect.signature(fetch).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise TypeError(f"part {name}: {fetch.__name__} may not take {parameter}")
+            raise TypeError(f"part {name}: {fetch.__name__} takes {parameter}; name each input")
         if parameter.kind is parameter.POSITIONAL_ONLY or parameter.name not in hints:
             raise TypeError(f"part {name}: {fetch.__name__} needs a type for {parameter.name}")
         inputs.append(
@@ -119,7 +121,7 @@ def _inputs(name: str, fetch: Fetch, hints: dict[str, Any]) -> list[inspect.Para
     return inputs
 
 
-def _service(name: str, inputs: tuple[inspect.Parameter, ...]) -> str:
+def _first_service(name: str, inputs: tuple[inspect.Parameter, ...]) -> str:
     """The service to name when the whole part times out: that of its first client."""
     for parameter in inputs:
         kind = getattr(parameter.annotation, "__origin__", None)
@@ -128,5 +130,5 @@ def _service(name: str, inputs: tuple[inspect.Parameter, ...]) -> str:
     return name
 
 
-def _shown(annotation: object) -> str:
+def _type_name(annotation: object) -> str:
     return annotation.__name__ if isinstance(annotation, type) else str(annotation)

@@ -1,4 +1,4 @@
-"""Where a service is: an origin, and the path that all its paths stand below."""
+"""The base URL of a service: its origin, and the path that its paths are appended to."""
 
 from typing import NamedTuple, Self
 
@@ -8,7 +8,7 @@ from gateway.transport.origin import Origin
 
 
 class BaseUrl(NamedTuple):
-    """A service's URL, taken apart once; `host` is what the Host field says."""
+    """A base URL, parsed once; `host` is the value of the Host field."""
 
     origin: Origin
     host: str
@@ -17,17 +17,21 @@ class BaseUrl(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """The address written as `text`, without a slash at its end.
+        """Parse `text`; a slash at its end is dropped.
 
         Raises:
-            ValueError: it is more, or less, than scheme, host, port and path.
+            ValueError: it is not scheme, host, port and path, and nothing else.
         """
         try:
             url = httpx.URL(text)
         except httpx.InvalidURL as exc:
-            raise ValueError("a service is at a URL") from exc
+            raise ValueError(
+                "the address of a service is a URL such as http://orders.internal:8080"
+            ) from exc
         extra = url.query or url.fragment or url.userinfo
         if url.scheme not in {"http", "https"} or not url.host or extra:
-            raise ValueError("a service is at scheme, host, port and path, and nothing else")
+            raise ValueError(
+                "the address of a service has a scheme (http or https), host, port and path only"
+            )
         path = url.raw_path.decode("ascii").rstrip("/")
         return cls(Origin.of(url), url.netloc.decode("ascii"), path, str(url).rstrip("/"))

@@ -1,4 +1,4 @@
-"""How much time is left: set once for a piece of work, read by every call under it."""
+"""Deadlines: set once for a piece of work, and read by every call that is made for it."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,16 +6,16 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from types import TracebackType
 
-Clock = Callable[[], float]
+LoopClock = Callable[[], float]
 
-# A moment, and the clock that tells it: to ask for the running loop costs a system call.
-_end: ContextVar[tuple[float, Clock] | None] = ContextVar("deadline", default=None)
+# A time and the clock that it is a time of: looking up the running loop costs a system call.
+_end: ContextVar[tuple[float, LoopClock] | None] = ContextVar("deadline", default=None)
 
 
-def deadline(seconds: float, clock: Clock | None = None) -> AbstractContextManager[None]:
-    """Give everything inside so many seconds from now; an earlier deadline outside stays in force.
+def deadline(seconds: float, clock: LoopClock | None = None) -> AbstractContextManager[None]:
+    """Give everything inside the block `seconds` from now; an earlier deadline stays in force.
 
-    Tasks started inside inherit it. `clock` is that of the running loop, for who has it at hand.
+    Tasks started inside inherit it. `clock` is that of the running loop, if the caller has it.
     """
     return _Deadline(seconds, clock or asyncio.get_running_loop().time)
 
@@ -31,16 +31,16 @@ def remaining() -> float | None:
 
 
 class _Deadline(AbstractContextManager[None]):
-    # Entered once a part of an answer: a generator would cost more than what is done here.
+    # Entered once per part of a composite: a generator would cost more than the rest.
     __slots__ = ("_clock", "_seconds", "_token")
 
-    def __init__(self, seconds: float, clock: Clock) -> None:
+    def __init__(self, seconds: float, clock: LoopClock) -> None:
         self._seconds = seconds
         self._clock = clock
 
     def __enter__(self) -> None:
         at, outer = self._clock() + self._seconds, _end.get()
-        self._token: Token[tuple[float, Clock] | None] = _end.set(
+        self._token: Token[tuple[float, LoopClock] | None] = _end.set(
             (at, self._clock) if outer is None or at < outer[0] else outer
         )
 

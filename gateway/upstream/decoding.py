@@ -11,7 +11,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import SchemaValidator
 
 from gateway.transport.raw_response import RawResponse
-from gateway.upstream.fail_fast import with_fail_fast
+from gateway.upstream.pydantic_internals import with_fail_fast
 from gateway.upstream.response import UpstreamResponse
 
 T = TypeVar("T")

@@ -1,10 +1,10 @@
-"""What can go wrong with a downstream service, as the caller of it needs to tell apart.
+"""The errors of calls to downstream services.
 
 UpstreamError
-├── UpstreamTimeout        it did not answer in time
-├── UpstreamUnavailable    it could not be reached, broke off, or answered 5xx or 429
-├── UpstreamRefused        it answered 4xx (or a redirect): asking again will not help
-└── UpstreamInvalid        it answered, but not with what its type says
+├── UpstreamTimeout        the service did not respond in time
+├── UpstreamUnavailable    the service could not be reached, broke off, or answered 5xx or 429
+├── UpstreamRefused        the service answered 3xx or 4xx: the same call will fail again
+└── UpstreamInvalid        the response is not of the type that its client declares
 """
 
 from typing import ClassVar, Literal
@@ -13,9 +13,9 @@ UpstreamReason = Literal["timeout", "unavailable", "refused", "invalid"]
 
 
 class UpstreamError(Exception):
-    """A call to a downstream service that brought no usable answer.
+    """A call to a downstream service that gave no usable response.
 
-    `detail` is for the log: it names what was wrong, never what the body held.
+    `detail` is for the log. It never quotes the body.
     """
 
     reason: ClassVar[UpstreamReason]
@@ -44,24 +44,24 @@ class UpstreamError(Exception):
 
 
 class UpstreamTimeout(UpstreamError):
-    """The service did not answer in time."""
+    """The service did not respond in time."""
 
     reason = "timeout"
 
 
 class UpstreamUnavailable(UpstreamError):
-    """The service could not be reached, broke off its answer, or answered 5xx or 429."""
+    """The service could not be reached, broke off its response, or answered 5xx or 429."""
 
     reason = "unavailable"
 
 
 class UpstreamRefused(UpstreamError):
-    """The service answered 4xx or a redirect: the same call will fail again."""
+    """The service answered 3xx or 4xx: the same call will fail again."""
 
     reason = "refused"
 
 
 class UpstreamInvalid(UpstreamError):
-    """The service answered with something that is not what its type says."""
+    """The response is not of the type that its client declares."""
 
     reason = "invalid"

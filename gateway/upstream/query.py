@@ -1,4 +1,4 @@
-"""Query strings from parameters, as HTML forms write them."""
+"""Query strings from parameters, encoded as HTML forms are (application/x-www-form-urlencoded)."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -9,33 +9,33 @@ Params = Mapping[str, Param | Sequence[Param]]
 
 _REPEATED = (list, tuple)
 
-_name = lru_cache(maxsize=512)(quote_plus)
+_quote_name = lru_cache(maxsize=512)(quote_plus)
 
 
 def encode_query(params: Params | None) -> str:
-    """What stands behind the path, question mark included; "" where no parameter has a value.
+    """The query with its question mark; "" where no parameter has a value.
 
-    A parameter that is None is left out, a list is repeated, and None in one is empty.
+    A parameter that is None is left out. A list repeats the parameter; None in a list is empty.
     """
     if not params:
         return ""
     pairs: list[str] = []
-    given = False
+    has_value = False
     for name, value in params.items():
         if value is None:
             continue
-        given = True
+        has_value = True
         if type(value) is int:
-            pairs.append(f"{_name(name)}={value}")
-        # As in httpx, what else is a sequence, a range say, is one value.
+            pairs.append(f"{_quote_name(name)}={value}")
+        # As in httpx, any other sequence, such as a range, is one value.
         elif isinstance(value, _REPEATED):
-            pairs += [f"{_name(name)}={_quoted(item)}" for item in value]
+            pairs += [f"{_quote_name(name)}={_quote_value(item)}" for item in value]
         else:
-            pairs.append(f"{_name(name)}={_quoted(value)}")
-    return "?" + "&".join(pairs) if given else ""
+            pairs.append(f"{_quote_name(name)}={_quote_value(value)}")
+    return "?" + "&".join(pairs) if has_value else ""
 
 
-def _quoted(value: object) -> str:
+def _quote_value(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,4 +1,7 @@
-"""Request paths from templates such as `/users/{user_id}`: a value can never leave its segment."""
+"""Request paths from templates such as `/users/{user_id}`.
+
+Values are percent-quoted, so that a value cannot leave its segment (path traversal).
+"""
 
 import re
 from collections.abc import Mapping
@@ -11,33 +14,37 @@ _DOTS = frozenset({".", ".."})
 
 
 def expand(template: str, values: Mapping[str, str | int]) -> str:
-    """The path with every placeholder replaced by its value, percent-quoted whole (RFC 3986, 3.3).
+    """The path with every placeholder replaced by its percent-quoted value (RFC 3986, 3.3).
 
     Raises:
         ValueError: the template is not a path, its placeholders and the values differ, or a
-            segment would come out empty, "." or "..".
+            segment would be empty, "." or "..".
     """
     if not values:
-        return _constant(template)
+        return _expand_constant(template)
     names = _names(template)
     if names != values.keys():
-        raise ValueError(f"{template}: its values are {sorted(names)}, not {sorted(values)}")
-    # A template that was found to be a path is a format string with nothing but names in it.
+        raise ValueError(
+            f"{template}: its placeholders are {sorted(names)}, but the values are {sorted(values)}"
+        )
+    # `_names` has accepted the template: as a format string it has nothing but names in it.
     quoted = {
-        name: value if type(value) is int else _quoted(template, value)
+        name: value if type(value) is int else _quote_value(template, value)
         for name, value in values.items()
     }
-    return _without_dots(template, template.format_map(quoted))
+    return _refuse_dot_segments(template, template.format_map(quoted))
 
 
 @lru_cache(maxsize=512)
-def _constant(template: str) -> str:
+def _expand_constant(template: str) -> str:
     if names := _names(template):
-        raise ValueError(f"{template}: its values are {sorted(names)}, not []")
-    return _without_dots(template, template)
+        raise ValueError(
+            f"{template}: its placeholders are {sorted(names)}, but there are no values"
+        )
+    return _refuse_dot_segments(template, template)
 
 
-def _without_dots(template: str, path: str) -> str:
+def _refuse_dot_segments(template: str, path: str) -> str:
     if "/." in path and not _DOTS.isdisjoint(path.split("/")):
         raise ValueError(f"{template}: a segment is '.' or '..'")
     return path
@@ -48,13 +55,13 @@ def _names(template: str) -> frozenset[str]:
     start, *segments = template.split("/")
     literals = [_PLACEHOLDER.sub("", segment) for segment in segments]
     if start or not segments or not all(map(_LITERAL.fullmatch, literals)):
-        raise ValueError(f"{template!r} is not a path: write one such as /users/{{user_id}}")
+        raise ValueError(f"{template!r} is not a path; write one such as /users/{{user_id}}")
     if "" in segments and template != "/":
         raise ValueError(f"{template}: a segment is empty")
     return frozenset(_PLACEHOLDER.findall(template))
 
 
-def _quoted(template: str, value: str | int) -> str:
+def _quote_value(template: str, value: str | int) -> str:
     text = str(value)
     if not text:
         raise ValueError(f"{template}: a value is empty")

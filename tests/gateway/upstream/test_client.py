@@ -321,7 +321,7 @@ async def test_cookies_are_not_kept(routes: respx.Router, shop: Shop) -> None:
     ],
 )
 def test_an_address_is_only_an_address(url: str) -> None:
-    with pytest.raises(ValueError, match="a service is at"):
+    with pytest.raises(ValueError, match="the address of a service"):
         Shop(url)
 
 

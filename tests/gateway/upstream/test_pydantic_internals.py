@@ -3,10 +3,12 @@
 import tracemalloc
 
 import pytest
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator
 
 from gateway.upstream.decoding import NotDecodable, decode
 from gateway.upstream.model import ResponseModel
+from gateway.upstream.pydantic_internals import with_fail_fast
 from tests.gateway.upstream.responses import json_response
 
 MANY = 20_000
@@ -54,3 +56,29 @@ def test_a_default_that_looks_like_a_schema_stays_itself() -> None:
         kind: dict[str, str] = Field({"type": "list"})
 
     assert decode(Odd, json_response(b"{}")).kind == {"type": "list"}
+
+
+@pytest.mark.parametrize(
+    ("into", "kind"),
+    [
+        (list[int], "list"),
+        (set[int], "set"),
+        (frozenset[int], "frozenset"),
+        (tuple[int, ...], "tuple"),
+    ],
+)
+def test_a_core_schema_names_its_series_and_knows_fail_fast(into: type, kind: str) -> None:
+    # If pydantic renames one of these, wrong items are all collected: rewrite `with_fail_fast`.
+    schema = TypeAdapter(into).core_schema
+    assert isinstance(schema, dict)
+    assert schema["type"] == kind
+    stopping = SchemaValidator(with_fail_fast(schema))
+    with pytest.raises(ValidationError) as caught:
+        stopping.validate_python(into(["a", "b"]))
+    assert caught.value.error_count() == 1
+
+
+@pytest.mark.parametrize("key", ["default", "metadata", "serialization"])
+def test_values_that_are_no_schemas_are_left_alone(key: str) -> None:
+    value = {"type": "list"}
+    assert with_fail_fast({"type": "int", key: value}) == {"type": "int", key: value}
