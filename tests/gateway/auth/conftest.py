@@ -13,7 +13,7 @@ from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.errors import problem_json
 from gateway.resources import Resources
 from gateway.settings.schema import Issuer, Tokens
-from tests.gateway.auth.minting import AUDIENCE, ISSUER, all_keys, jwk_set
+from tests.gateway.auth.token_factory import AUDIENCE, ISSUER, encode_jwk_set, get_signing_keys
 
 Gateway = Callable[[TokenVerifier], httpx.AsyncClient]
 
@@ -22,7 +22,7 @@ Gateway = Callable[[TokenVerifier], httpx.AsyncClient]
 def jwks_file(tmp_path: Path) -> Path:
     """A file with a public key for every algorithm."""
     path = tmp_path / "jwks.json"
-    path.write_bytes(jwk_set(*(key.jwk() for key in all_keys().values())))
+    path.write_bytes(encode_jwk_set(*(key.jwk() for key in get_signing_keys().values())))
     return path
 
 

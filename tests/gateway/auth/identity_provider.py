@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tests.gateway.auth.minting import ISSUER, SigningKey, jwk_set
+from tests.gateway.auth.token_factory import ISSUER, SigningKey, encode_jwk_set
 
 Behaviour = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 
@@ -37,7 +37,7 @@ class IdentityProvider:
 
     async def well(self, path: str, writer: asyncio.StreamWriter) -> None:
         """Answer as one should."""
-        keys = jwk_set(*(key.jwk() for key in self.keys))
+        keys = encode_jwk_set(*(key.jwk() for key in self.keys))
         await answer(writer, keys if path == "/keys" else self.metadata())
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

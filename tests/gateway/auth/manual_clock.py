@@ -33,10 +33,10 @@ class ManualClock(Clock):
             if due <= self.time and not hour.done():
                 hour.set_result(None)
         self._sleepers = [(due, hour) for due, hour in self._sleepers if not hour.done()]
-        await settle()
+        await run_ready_tasks()
 
 
-async def settle() -> None:
+async def run_ready_tasks() -> None:
     """Let everything that can run without waiting for a socket do so."""
     for _ in range(20):
         await asyncio.sleep(0)

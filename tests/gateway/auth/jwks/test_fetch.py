@@ -9,14 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.auth.jwks import fetch
-from gateway.auth.jwks.fetch import KeysUnavailable
-from gateway.auth.jwks.key_set import MAX_BYTES, MAX_KEYS
+from gateway.auth.jwks.fetch import KeysUnavailable, fetch_key_set, open_client
+from gateway.auth.jwks.key_set import MAX_DOCUMENT_BYTES, MAX_KEYS
 from gateway.settings.schema import Issuer
 from tests.gateway.auth.identity_provider import Behaviour, IdentityProvider, answer
-from tests.gateway.auth.minting import AUDIENCE, ISSUER, jwk_set, signing_key
+from tests.gateway.auth.token_factory import AUDIENCE, ISSUER, encode_jwk_set, get_signing_key
 
-KEY = signing_key("ES256")
+KEY = get_signing_key("ES256")
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ async def idp() -> AsyncIterator[IdentityProvider]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with fetch.open_client() as client:
+    async with open_client() as client:
         yield client
 
 
@@ -38,21 +37,21 @@ def issuer(**source: Any) -> Issuer:
 
 
 async def test_from_a_jwks_url(idp: IdentityProvider, http: httpx.AsyncClient) -> None:
-    keys = await fetch.fetch(http, issuer(jwks_url=idp.jwks_url), 2)
+    keys = await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)
     assert keys.ids == {"es256"}
     assert idp.asked == ["/keys"]
 
 
 async def test_by_discovery(idp: IdentityProvider, http: httpx.AsyncClient) -> None:
-    keys = await fetch.fetch(http, issuer(discovery_url=idp.discovery_url), 2)
+    keys = await fetch_key_set(http, issuer(discovery_url=idp.discovery_url), 2)
     assert keys.ids == {"es256"}
     assert idp.asked == ["/.well-known/openid-configuration", "/keys"]
 
 
 async def test_from_a_file(tmp_path: Path, http: httpx.AsyncClient) -> None:
     path = tmp_path / "fetch.json"
-    path.write_bytes(jwk_set(KEY.jwk()))
-    assert (await fetch.fetch(http, issuer(jwks_file=path), 2)).ids == {"es256"}
+    path.write_bytes(encode_jwk_set(KEY.jwk()))
+    assert (await fetch_key_set(http, issuer(jwks_file=path), 2)).ids == {"es256"}
 
 
 @pytest.mark.parametrize(
@@ -78,11 +77,11 @@ async def test_a_discovery_document_that_leads_astray(
 
     idp.behave = astray
     with pytest.raises(KeysUnavailable):
-        await fetch.fetch(http, issuer(discovery_url=idp.discovery_url), 2)
+        await fetch_key_set(http, issuer(discovery_url=idp.discovery_url), 2)
     assert len(idp.asked) == 1
 
 
-GOOD = jwk_set(KEY.jwk())
+GOOD = encode_jwk_set(KEY.jwk())
 
 
 def _saying(body: bytes, status: str = "200 OK", *headers: str) -> Behaviour:
@@ -133,7 +132,7 @@ BAD: dict[str, Behaviour] = {
     "301": _saying(GOOD, "301 Moved Permanently", "Location: /elsewhere"),
     "302 to another host": _saying(GOOD, "302 Found", "Location: http://169.254.169.254/"),
     "307": _saying(GOOD, "307 Temporary Redirect", "Location: /keys"),
-    "a body too large": _saying(GOOD + b" " * MAX_BYTES),
+    "a body too large": _saying(GOOD + b" " * MAX_DOCUMENT_BYTES),
     "compressed": _saying(gzip.compress(GOOD), "200 OK", "Content-Encoding: gzip"),
     "a bomb": _saying(gzip.compress(b" " * 10_000_000), "200 OK", "Content-Encoding: gzip"),
     "empty": _saying(b""),
@@ -146,7 +145,9 @@ BAD: dict[str, Behaviour] = {
     "no keys": _saying(b'{"keys":[]}'),
     "keys of no use": _saying(b'{"keys":[1,null,"x",[],{},{"kid":"x"},{"kty":[]}]}'),
     "keys named twice": _saying(b'{"keys":[],"keys":[]}'),
-    "too many keys": _saying(jwk_set(*[KEY.jwk(kid=str(kid)) for kid in range(MAX_KEYS + 1)])),
+    "too many keys": _saying(
+        encode_jwk_set(*[KEY.jwk(kid=str(kid)) for kid in range(MAX_KEYS + 1)])
+    ),
     "nested": _saying(b'{"keys":' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
 }
 
@@ -163,13 +164,13 @@ async def test_a_provider_that_misbehaves(
     idp.behave = BAD[name]
     async with asyncio.timeout(10):
         with pytest.raises(KeysUnavailable):
-            await fetch.fetch(http, issuer(jwks_url=idp.jwks_url), 0.3)
+            await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 0.3)
     assert idp.asked == ["/keys"]
 
 
 async def test_nobody_listens(http: httpx.AsyncClient) -> None:
     with pytest.raises(KeysUnavailable, match="ConnectError"):
-        await fetch.fetch(http, issuer(jwks_url="http://127.0.0.1:1/keys"), 2)
+        await fetch_key_set(http, issuer(jwks_url="http://127.0.0.1:1/keys"), 2)
 
 
 async def test_the_environment_is_not_asked_for_a_proxy(
@@ -177,11 +178,13 @@ async def test_the_environment_is_not_asked_for_a_proxy(
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    async with fetch.open_client() as http:
-        assert await fetch.fetch(http, issuer(jwks_url=idp.jwks_url), 2)
+    async with open_client() as http:
+        assert await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{", b'{"keys":[]}', b" " * (MAX_BYTES + 1)])
+@pytest.mark.parametrize(
+    "content", [None, b"", b"{", b'{"keys":[]}', b" " * (MAX_DOCUMENT_BYTES + 1)]
+)
 async def test_a_file_that_holds_no_keys(
     tmp_path: Path, http: httpx.AsyncClient, content: bytes | None
 ) -> None:
@@ -189,4 +192,4 @@ async def test_a_file_that_holds_no_keys(
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(KeysUnavailable):
-        await fetch.fetch(http, issuer(jwks_file=path), 2)
+        await fetch_key_set(http, issuer(jwks_file=path), 2)

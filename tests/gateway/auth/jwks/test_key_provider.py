@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from gateway.auth.jwks import key_set
 from gateway.auth.jwks.fetch import KeysUnavailable
-from gateway.auth.jwks.key_provider import MAX_WAITING, KeyProvider
-from gateway.auth.jwks.key_set import KeySet
+from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider
+from gateway.auth.jwks.key_set import KeySet, parse_key_set
 from gateway.errors.tree import IdentityUnavailable, Unauthenticated
 from gateway.settings.schema import Tokens
-from tests.gateway.auth.manual_clock import ManualClock, settle
-from tests.gateway.auth.minting import ISSUER, jwk_set, signing_key
+from tests.gateway.auth.manual_clock import ManualClock, run_ready_tasks
+from tests.gateway.auth.token_factory import ISSUER, encode_jwk_set, get_signing_key
 
 TOKENS = Tokens(keys_refresh_seconds=300, keys_cooldown_seconds=5)
 
@@ -35,7 +34,9 @@ class Source:
         await self.gate.wait()
         if self.failing:
             raise self.failing
-        return key_set.read(jwk_set(*(signing_key("ES256", kid).jwk() for kid in ids)), ["ES256"])
+        return parse_key_set(
+            encode_jwk_set(*(get_signing_key("ES256", kid).jwk() for kid in ids)), ["ES256"]
+        )
 
 
 @pytest.fixture
@@ -64,18 +65,18 @@ Ask = Callable[[str], asyncio.Task[object]]
 @pytest.fixture
 def ask(provider: KeyProvider) -> Ask:
     """Begins to look for a key."""
-    return lambda kid: asyncio.create_task(provider.key(kid, "ES256"))
+    return lambda kid: asyncio.create_task(provider.get_key(kid, "ES256"))
 
 
 async def test_a_known_key_costs_no_fetch(provider: KeyProvider, source: Source) -> None:
     for _ in range(100):
-        await provider.key("old", "ES256")
+        await provider.get_key("old", "ES256")
     assert len(source.fetched_at) == 1
 
 
 async def test_a_new_key_is_fetched_at_once(provider: KeyProvider, source: Source) -> None:
     source.ids.add("new")
-    await provider.key("new", "ES256")
+    await provider.get_key("new", "ES256")
     assert len(source.fetched_at) == 2
 
 
@@ -83,7 +84,7 @@ async def test_many_who_ask_share_one_fetch(source: Source, ask: Ask) -> None:
     source.ids.add("new")
     source.gate.clear()
     asked = [ask("new") for _ in range(50)]
-    await settle()
+    await run_ready_tasks()
     source.gate.set()
     assert all(await asyncio.gather(*asked))
     assert len(source.fetched_at) == 2
@@ -107,14 +108,14 @@ async def test_a_fetch_begun_before_the_token_came_does_not_condemn_it(
 ) -> None:
     source.gate.clear()
     noise = ask("noise")
-    await settle()
+    await run_ready_tasks()
     source.ids.add("new")  # too late for the answer that is under way
     good = ask("new")
-    await settle()
+    await run_ready_tasks()
     source.gate.set()
     with pytest.raises(Unauthenticated):
         await noise
-    await settle()
+    await run_ready_tasks()
     assert not good.done()
     await clock.advance(5)
     assert await good
@@ -126,11 +127,11 @@ async def test_who_comes_while_the_first_keys_are_fetched_waits_for_no_more(
     provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
     source.gate.clear()
     starting = asyncio.create_task(provider.start())
-    await settle()
-    asked = asyncio.create_task(provider.key("old", "ES256"))
-    await settle()
+    await run_ready_tasks()
+    asked = asyncio.create_task(provider.get_key("old", "ES256"))
+    await run_ready_tasks()
     source.gate.set()
-    await settle()
+    await run_ready_tasks()
     assert asked.done()
     await starting
     await provider.close()
@@ -157,7 +158,7 @@ async def test_ten_thousand_unknown_keys_cost_one_fetch_per_cooldown(
     for burst in range(20):
         asked += [ask(f"noise {burst} {number}") for number in range(500)]
         await clock.advance(1)
-        assert sum(not one.done() for one in asked) <= MAX_WAITING
+        assert sum(not one.done() for one in asked) <= MAX_WAITERS
     await clock.advance(5)
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert {type(answer) for answer in answers} == {Unauthenticated, IdentityUnavailable}
@@ -170,8 +171,8 @@ async def test_beyond_the_bound_one_is_told_to_come_back(ask: Ask, clock: Manual
     with pytest.raises(Unauthenticated):
         await ask("noise")
     await clock.advance(2)
-    waiting = [ask(f"noise {number}") for number in range(MAX_WAITING)]
-    await settle()
+    waiting = [ask(f"noise {number}") for number in range(MAX_WAITERS)]
+    await run_ready_tasks()
     with pytest.raises(IdentityUnavailable) as refusal:
         await ask("one more")
     assert refusal.value.retry_after == 3
@@ -214,7 +215,7 @@ async def test_who_comes_while_a_failed_fetch_is_tried_again_waits_for_it(
     source.gate.clear()
     await clock.advance(5)
     asked = ask("new")
-    await settle()
+    await run_ready_tasks()
     source.gate.set()
     assert await asked
 
@@ -238,7 +239,7 @@ async def test_a_failed_start_is_tried_again_after_the_cooldown(
     provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
     source.failing = KeysUnavailable("down")
     assert await provider.start() == "down"
-    await settle()
+    await run_ready_tasks()
     assert provider.health() == "no keys"
     source.failing = None
     await clock.advance(5)
@@ -261,9 +262,9 @@ async def test_who_stops_waiting_stops_nobody_else(source: Source, ask: Ask) -> 
     source.ids.add("new")
     source.gate.clear()
     impatient, patient = ask("new"), ask("new")
-    await settle()
+    await run_ready_tasks()
     impatient.cancel()
-    await settle()
+    await run_ready_tasks()
     source.gate.set()
     assert await patient
     assert impatient.cancelled()
@@ -274,8 +275,8 @@ async def test_the_places_of_those_who_stop_waiting_are_free_again(ask: Ask) -> 
     with pytest.raises(Unauthenticated):
         await ask("noise")
     for _ in range(3):
-        waiting = [ask("noise") for _ in range(MAX_WAITING)]
-        await settle()
+        waiting = [ask("noise") for _ in range(MAX_WAITERS)]
+        await run_ready_tasks()
         assert not any(one.done() for one in waiting)
         for one in waiting:
             one.cancel()
@@ -287,7 +288,7 @@ async def test_keys_are_refreshed_in_the_background(
 ) -> None:
     source.ids = {"new"}
     await clock.advance(300)
-    assert await provider.key("new", "ES256")
+    assert await provider.get_key("new", "ES256")
     assert len(source.fetched_at) == 2
 
 
@@ -308,8 +309,8 @@ async def test_closing_ends_every_task_and_whoever_waits(
     before = asyncio.all_tasks()
     provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
     await provider.start()
-    waiting = asyncio.create_task(provider.key("new", "ES256"))
-    await settle()
+    waiting = asyncio.create_task(provider.get_key("new", "ES256"))
+    await run_ready_tasks()
     await provider.close()
     with pytest.raises(IdentityUnavailable):
         await waiting

@@ -11,9 +11,9 @@ from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.settings.schema import Issuer, Tokens
 from tests.gateway.auth.conftest import Gateway, bearer
 from tests.gateway.auth.identity_provider import IdentityProvider
-from tests.gateway.auth.minting import AUDIENCE, ISSUER, mint, signing_key
+from tests.gateway.auth.token_factory import AUDIENCE, ISSUER, get_signing_key, make_token
 
-OLD, NEW = signing_key("ES256", "old"), signing_key("EdDSA", "new")
+OLD, NEW = get_signing_key("ES256", "old"), get_signing_key("EdDSA", "new")
 COOLDOWN = 0.2
 
 
@@ -39,7 +39,7 @@ async def _statuses(client: httpx.AsyncClient, tokens: Sequence[str]) -> list[in
 
 
 def _noise(many: int) -> list[str]:
-    return [mint(header={"kid": f"noise {n}"}, key=NEW) for n in range(many)]
+    return [make_token(header={"kid": f"noise {n}"}, key=NEW) for n in range(many)]
 
 
 async def test_old_and_new_tokens_flow_while_strangers_make_noise(
@@ -50,7 +50,9 @@ async def test_old_and_new_tokens_flow_while_strangers_make_noise(
 
     async def flow(kids: int) -> None:
         keys = [OLD, NEW][:kids]
-        tokens = [mint({"jti": str(next(numbers))}, key=key) for key in keys for _ in range(10)]
+        tokens = [
+            make_token({"jti": str(next(numbers))}, key=key) for key in keys for _ in range(10)
+        ]
         served.extend(await _statuses(client, tokens))
 
     noise = asyncio.create_task(_statuses(client, _noise(100)))
@@ -77,14 +79,14 @@ async def test_junk_that_needs_no_key_costs_no_fetch(
     idp: IdentityProvider, client: httpx.AsyncClient
 ) -> None:
     junk = [
-        mint(header={"kid": "unknown", "alg": "HS256"}),
-        mint(header={"kid": "unknown", "typ": "JOSE"}),
-        mint(header={"kid": "unknown", "crit": []}),
-        mint({"iss": "https://elsewhere.test"}, {"kid": "unknown"}),
-        mint({"aud": "elsewhere"}, {"kid": "unknown"}),
-        mint({"exp": 1}, {"kid": "unknown"}),
-        mint({"sub": ...}, {"kid": "unknown"}),
-        mint({"scope": 1}, {"kid": "unknown"}),
+        make_token(header={"kid": "unknown", "alg": "HS256"}),
+        make_token(header={"kid": "unknown", "typ": "JOSE"}),
+        make_token(header={"kid": "unknown", "crit": []}),
+        make_token({"iss": "https://elsewhere.test"}, {"kid": "unknown"}),
+        make_token({"aud": "elsewhere"}, {"kid": "unknown"}),
+        make_token({"exp": 1}, {"kid": "unknown"}),
+        make_token({"sub": ...}, {"kid": "unknown"}),
+        make_token({"scope": 1}, {"kid": "unknown"}),
     ]
     assert await _statuses(client, junk) == [401] * len(junk)
     assert idp.asked == ["/keys"]
@@ -94,7 +96,7 @@ async def test_a_key_taken_back_is_forgotten_with_all_its_tokens(
     idp: IdentityProvider, client: httpx.AsyncClient
 ) -> None:
     idp.keys = [OLD, NEW]
-    old, new = mint(key=OLD), mint(key=NEW)
+    old, new = make_token(key=OLD), make_token(key=NEW)
     assert await _statuses(client, [old, new]) == [200, 200]
     idp.keys = [NEW]
     await _statuses(client, _noise(1))
@@ -113,16 +115,16 @@ async def test_the_provider_goes_and_comes_back(
             back.set()
 
     idp.behave = down
-    answer = await client.get("/me", headers=bearer(mint(key=NEW)))
+    answer = await client.get("/me", headers=bearer(make_token(key=NEW)))
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
     assert answer.json()["title"] == "Identity provider unavailable"
-    assert await _statuses(client, [mint(key=OLD)]) == [200]
+    assert await _statuses(client, [make_token(key=OLD)]) == [200]
     await back.wait()  # it is asked again without anybody's asking
     idp.keys, idp.behave = [OLD, NEW], well
     while verifier.health() != {ISSUER: "ok"}:  # noqa: ASYNC110 - as an orchestrator does
         await asyncio.sleep(COOLDOWN / 4)
-    assert await _statuses(client, [mint(key=NEW), mint(key=OLD)]) == [200, 200]
+    assert await _statuses(client, [make_token(key=NEW), make_token(key=OLD)]) == [200, 200]
     assert verifier.health() == {ISSUER: "ok"}
 
 
@@ -130,5 +132,5 @@ async def test_it_starts_without_its_provider(gateway: Gateway) -> None:
     issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_url="http://127.0.0.1:1/keys")
     async with open_verifier([issuer], Tokens()) as verifier:
         assert verifier.health() == {ISSUER: "no keys"}
-        answer = await gateway(verifier).get("/me", headers=bearer(mint(key=OLD)))
+        answer = await gateway(verifier).get("/me", headers=bearer(make_token(key=OLD)))
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from tests.gateway.auth.minting import compact, mint, signing_key
+from tests.gateway.auth.token_factory import encode_json, get_signing_key, make_token
 
 Token = Callable[[], str]
 
@@ -11,18 +11,18 @@ _NESTED = b'{"alg":"RS256","kid":"rs256","x":%s1%s}'
 
 
 def _header(header: dict[str, Any] | bytes) -> Token:
-    return lambda: mint(header=header)
+    return lambda: make_token(header=header)
 
 
 def _stranger(header: dict[str, Any]) -> Token:
     """Signed by a key of the attacker, which the header offers."""
-    key = signing_key("RS256", name="stranger")
-    return lambda: mint(header={**header}, key=key)
+    key = get_signing_key("RS256", name="stranger")
+    return lambda: make_token(header={**header}, key=key)
 
 
 def _offering_jwk() -> str:
-    key = signing_key("RS256", name="stranger")
-    return mint(header={"jwk": key.jwk()}, key=key)
+    key = get_signing_key("RS256", name="stranger")
+    return make_token(header={"jwk": key.jwk()}, key=key)
 
 
 def _nested(opening: bytes, closing: bytes, depth: int) -> Token:
@@ -87,7 +87,7 @@ TOKENS: dict[str, Token] = {
     "single quotes": _header(b"{'alg':'RS256','kid':'rs256'}"),
     "a comment": _header(b'{"alg":"RS256",/* */"kid":"rs256"}'),
     "a trailing comma": _header(b'{"alg":"RS256","kid":"rs256",}'),
-    "a byte order mark": _header(b"\xef\xbb\xbf" + compact({"alg": "RS256", "kid": "rs256"})),
+    "a byte order mark": _header(b"\xef\xbb\xbf" + encode_json({"alg": "RS256", "kid": "rs256"})),
     "not UTF-8": _header(b'{"alg":"RS256","kid":"rs256","x":"\xff"}'),
     "UTF-16": _header('{"alg":"RS256","kid":"rs256"}'.encode("utf-16")),
     "an overlong UTF-8 sequence": _header(b'{"alg":"RS256","kid":"rs256","x":"\xc0\xaf"}'),

@@ -10,19 +10,25 @@ import pytest_asyncio
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.errors.tree import Unauthenticated
 from gateway.settings.schema import Issuer, Tokens
-from tests.gateway.auth import hostile_claims, hostile_headers, hostile_signatures, hostile_texts
+from tests.gateway.auth import invalid_claims, invalid_headers, invalid_signatures, malformed_tokens
 from tests.gateway.auth.conftest import client_of, guarded_app
-from tests.gateway.auth.minting import AUDIENCE, ISSUER, all_keys, jwk_set, mint
+from tests.gateway.auth.token_factory import (
+    AUDIENCE,
+    ISSUER,
+    encode_jwk_set,
+    get_signing_keys,
+    make_token,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 HOSTILE: dict[str, Callable[[], str]] = {
     f"{kind}: {name}": token
     for kind, tokens in {
-        "text": hostile_texts.TOKENS,
-        "header": hostile_headers.TOKENS,
-        "claims": hostile_claims.TOKENS,
-        "signature": hostile_signatures.TOKENS,
+        "text": malformed_tokens.TOKENS,
+        "header": invalid_headers.TOKENS,
+        "claims": invalid_claims.TOKENS,
+        "signature": invalid_signatures.TOKENS,
     }.items()
     for name, token in tokens.items()
 }
@@ -39,8 +45,8 @@ REFUSAL = {
 def jwks_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Good keys among keys that must never be used."""
     path = tmp_path_factory.mktemp("keys") / "jwks.json"
-    good = [key.jwk() for key in all_keys().values()]
-    path.write_bytes(jwk_set(*hostile_signatures.UNFIT_JWKS, *good))
+    good = [key.jwk() for key in get_signing_keys().values()]
+    path.write_bytes(encode_jwk_set(*invalid_signatures.UNFIT_JWKS, *good))
     return path
 
 
@@ -73,8 +79,8 @@ async def test_a_hostile_token_is_refused(client: httpx.AsyncClient, name: str) 
 
 
 async def test_good_keys_among_bad_ones_still_serve(client: httpx.AsyncClient) -> None:
-    for key in all_keys().values():
-        headers = {"Authorization": f"Bearer {mint(key=key)}"}
+    for key in get_signing_keys().values():
+        headers = {"Authorization": f"Bearer {make_token(key=key)}"}
         assert (await client.get("/me", headers=headers)).status_code == 200
 
 
@@ -83,8 +89,8 @@ async def test_what_an_issuer_may_not_use_is_refused(jwks_file: Path) -> None:
         issuer=ISSUER, audience=AUDIENCE, jwks_file=jwks_file, algorithms=("ES256", "EdDSA")
     )
     async with open_verifier([issuer], Tokens(keys_cooldown_seconds=0.001)) as verifier:
-        for alg, key in all_keys().items():
-            passed = await _passes(verifier, mint(key=key))
+        for alg, key in get_signing_keys().items():
+            passed = await _passes(verifier, make_token(key=key))
             assert passed == (alg in issuer.algorithms)
 
 

@@ -3,14 +3,20 @@
 from base64 import b64encode
 from collections.abc import Callable
 
-from tests.gateway.auth.minting import b64, compact, good_claims, mint, signing_key
+from tests.gateway.auth.token_factory import (
+    encode_base64url,
+    encode_json,
+    get_signing_key,
+    make_claims,
+    make_token,
+)
 
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 def _cut(change: Callable[[str, str, str], str]) -> Callable[[], str]:
     """A good token taken apart and put together otherwise."""
-    return lambda: change(*mint().split("."))
+    return lambda: change(*make_token().split("."))
 
 
 def _stray_bits(segment: int) -> Callable[[], str]:
@@ -18,10 +24,10 @@ def _stray_bits(segment: int) -> Callable[[], str]:
 
     def token() -> str:
         for padding in range(9):
-            key = signing_key("RS256")
+            key = get_signing_key("RS256")
             claims, header = {"x": "x" * padding}, {"x": "x" * padding}
             signature = key.sign(b"") + b"." if segment == 2 else None
-            parts = mint(claims, header, signature=signature).split(".")
+            parts = make_token(claims, header, signature=signature).split(".")
             if len(parts[segment]) % 4:
                 last = DIGITS.index(parts[segment][-1])
                 parts[segment] = parts[segment][:-1] + DIGITS[last + 1]
@@ -33,11 +39,13 @@ def _stray_bits(segment: int) -> Callable[[], str]:
 
 def _standard_alphabet() -> str:
     """Base64 with + and / instead of - and _."""
-    key = signing_key("RS256")
-    header = b64(compact({"alg": "RS256", "kid": key.kid}))
-    payload = b64encode(compact(good_claims(x="???>>>" * 3, y=" ???>>>" * 3))).decode().rstrip("=")
+    key = get_signing_key("RS256")
+    header = encode_base64url(encode_json({"alg": "RS256", "kid": key.kid}))
+    payload = (
+        b64encode(encode_json(make_claims(x="???>>>" * 3, y=" ???>>>" * 3))).decode().rstrip("=")
+    )
     assert {"+", "/"} <= set(payload)
-    return f"{header}.{payload}.{b64(key.sign(f'{header}.{payload}'.encode()))}"
+    return f"{header}.{payload}.{encode_base64url(key.sign(f'{header}.{payload}'.encode()))}"
 
 
 TOKENS: dict[str, Callable[[], str]] = {
@@ -77,9 +85,9 @@ TOKENS: dict[str, Callable[[], str]] = {
     "empty": lambda: "",
     "a word": lambda: "token",
     "a megabyte of one letter": lambda: "A" * 1_000_000,
-    "a megabyte of payload": lambda: mint({"x": "x" * 1_000_000}),
-    "a megabyte of signature": lambda: mint(signature=b"x" * 1_000_000),
-    "a byte too large": lambda: mint({"x": "x" * 8_192}),
-    "JSON serialization": lambda: compact({"payload": "e30", "signatures": []}).decode(),
+    "a megabyte of payload": lambda: make_token({"x": "x" * 1_000_000}),
+    "a megabyte of signature": lambda: make_token(signature=b"x" * 1_000_000),
+    "a byte too large": lambda: make_token({"x": "x" * 8_192}),
+    "JSON serialization": lambda: encode_json({"payload": "e30", "signatures": []}).decode(),
     "a user name and password": lambda: "dTE6cGFzc3dvcmQ=",
 }

@@ -13,7 +13,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gateway.settings.schema import ALGORITHMS
-from tests.gateway.auth.minting import SigningKey, b64, mint, private_key, signing_key
+from tests.gateway.auth.token_factory import (
+    SigningKey,
+    encode_base64url,
+    get_private_key,
+    get_signing_key,
+    make_token,
+)
 
 Token = Callable[[], str]
 
@@ -26,15 +32,15 @@ def _hmac(secret: Callable[[], bytes], alg: str = "HS256", kid: str = "rs256") -
     """Signed with what everybody knows: our public key, taken for a shared secret."""
 
     def token() -> str:
-        unsigned = mint(header={"alg": alg, "kid": kid}, signature=b"").rstrip(".")
+        unsigned = make_token(header={"alg": alg, "kid": kid}, signature=b"").rstrip(".")
         mac = hmac.digest(secret(), unsigned.encode(), f"sha{alg[2:]}")
-        return f"{unsigned}.{b64(mac)}"
+        return f"{unsigned}.{encode_base64url(mac)}"
 
     return token
 
 
 def _public(alg: str, encoding: Encoding, form: PublicFormat) -> Callable[[], bytes]:
-    public: Any = private_key(alg).public_key()
+    public: Any = get_private_key(alg).public_key()
     return lambda: bytes(public.public_bytes(encoding, form))
 
 
@@ -57,8 +63,8 @@ SECRETS: dict[str, Callable[[], bytes]] = {
     "EC point": _public("ES256", Encoding.X962, PublicFormat.UncompressedPoint),
     "Ed25519 PEM": _public("EdDSA", Encoding.PEM, SPKI),
     "Ed25519 raw": _public("EdDSA", Encoding.Raw, PublicFormat.Raw),
-    "JWK JSON": lambda: json.dumps(signing_key("RS256").jwk()).encode(),
-    "modulus": signing_key("RS256").jwk()["n"].encode,
+    "JWK JSON": lambda: json.dumps(get_signing_key("RS256").jwk()).encode(),
+    "modulus": get_signing_key("RS256").jwk()["n"].encode,
     "base64 of DER": lambda: b64encode(_public("RS256", Encoding.DER, SPKI)()),
     "nothing": lambda: b"",
     "kid": lambda: b"rs256",
@@ -74,15 +80,15 @@ CONFUSED: dict[str, Token] = {
 
 def _of_another_key(alg: str) -> Token:
     rsa_or_not = "stranger" if alg[:2] in {"RS", "PS"} else f"stranger {alg}"
-    return lambda: mint(key=signing_key(alg, name=rsa_or_not))
+    return lambda: make_token(key=get_signing_key(alg, name=rsa_or_not))
 
 
 def _signing(alg: str, change: Callable[[bytes], bytes]) -> Token:
     """Good claims, and a signature that was changed before it was written down."""
 
     def token() -> str:
-        signed = mint(key=signing_key(alg)).rpartition(".")[0]
-        return f"{signed}.{b64(change(signing_key(alg).sign(signed.encode())))}"
+        signed = make_token(key=get_signing_key(alg)).rpartition(".")[0]
+        return f"{signed}.{encode_base64url(change(get_signing_key(alg).sign(signed.encode())))}"
 
     return token
 
@@ -108,7 +114,7 @@ FORGED: dict[str, Token] = {
 
 def _relabelled(alg: str, of: str) -> Token:
     """Signed as `alg` says, with a key that is published for another algorithm."""
-    return lambda: mint(key=SigningKey(of.lower(), alg, private_key(of)))
+    return lambda: make_token(key=SigningKey(of.lower(), alg, get_private_key(of)))
 
 
 MISMATCHED: dict[str, Token] = {
@@ -121,7 +127,9 @@ MISMATCHED: dict[str, Token] = {
 
 
 def _ecdsa(r: int, s: int) -> Token:
-    return lambda: mint(key=signing_key("ES256"), signature=r.to_bytes(32) + s.to_bytes(32))
+    return lambda: make_token(
+        key=get_signing_key("ES256"), signature=r.to_bytes(32) + s.to_bytes(32)
+    )
 
 
 def _der(raw: bytes) -> bytes:
@@ -143,21 +151,23 @@ MALFORMED: dict[str, Token] = {
     "ES256 r = s = n + 1": _ecdsa(P256_ORDER + 1, P256_ORDER + 1),
     "ES256 r = s = 2^256 - 1": _ecdsa(2**256 - 1, 2**256 - 1),
     "ES256 in DER": _signing("ES256", _der),
-    "EdDSA of the identity": lambda: mint(key=signing_key("EdDSA"), signature=IDENTITY + bytes(32)),
-    "EdDSA under a key of small order": lambda: mint(
-        key=signing_key("EdDSA", "small"), signature=IDENTITY + bytes(32)
+    "EdDSA of the identity": lambda: make_token(
+        key=get_signing_key("EdDSA"), signature=IDENTITY + bytes(32)
+    ),
+    "EdDSA under a key of small order": lambda: make_token(
+        key=get_signing_key("EdDSA", "small"), signature=IDENTITY + bytes(32)
     ),
     "EdDSA with S beyond the order": _signing("EdDSA", _plus_order),
-    "the hash itself": lambda: mint(signature=hashlib.sha256(b"").digest()),
-    "RS256 of zeros as long as the key": lambda: mint(signature=bytes(256)),
-    "RS256 of ones as long as the key": lambda: mint(signature=b"\xff" * 256),
+    "the hash itself": lambda: make_token(signature=hashlib.sha256(b"").digest()),
+    "RS256 of zeros as long as the key": lambda: make_token(signature=bytes(256)),
+    "RS256 of ones as long as the key": lambda: make_token(signature=b"\xff" * 256),
 }
 
 
 def _unfit() -> dict[str, tuple[SigningKey, dict[str, Any]]]:
     """Keys that are published, and yet not to be used: each with what is wrong with its JWK."""
-    ours = private_key("RS256")
-    weak, low = private_key("RS256", "weak", 1_024), rsa.generate_private_key(3, 2_048)
+    ours = get_private_key("RS256")
+    weak, low = get_private_key("RS256", "weak", 1_024), rsa.generate_private_key(3, 2_048)
     p384 = ec.generate_private_key(ec.SECP384R1())
     return {
         "for encryption": (SigningKey("enc", "RS256", ours), {"use": "enc"}),
@@ -171,13 +181,16 @@ def _unfit() -> dict[str, tuple[SigningKey, dict[str, Any]]]:
         "with its private half": (SigningKey("private", "RS256", ours), {"d": "AQ"}),
         "of a kind unknown": (SigningKey("kind", "RS256", ours), {"kty": "LWE"}),
         "of a curve unknown": (
-            SigningKey("curve", "ES256", private_key("ES256")),
+            SigningKey("curve", "ES256", get_private_key("ES256")),
             {"crv": "secp256k1"},
         ),
-        "off its curve": (SigningKey("off", "ES256", private_key("ES256")), {"x": b64(b"x" * 32)}),
+        "off its curve": (
+            SigningKey("off", "ES256", get_private_key("ES256")),
+            {"x": encode_base64url(b"x" * 32)},
+        ),
         "in sloppy base64": (
             SigningKey("sloppy", "RS256", ours),
-            {"n": signing_key("RS256").jwk()["n"] + "=="},
+            {"n": get_signing_key("RS256").jwk()["n"] + "=="},
         ),
         "without a modulus": (SigningKey("bare", "RS256", ours), {"n": None}),
         "whose name another has too": (SigningKey("twice", "RS256", ours), {}),
@@ -188,9 +201,15 @@ UNFIT = _unfit()
 
 UNFIT_JWKS: list[dict[str, Any]] = [
     *(key.jwk(**wrong) for key, wrong in UNFIT.values()),
-    signing_key("RS256", "twice", name="stranger").jwk(),
-    {"kty": "oct", "kid": "oct", "k": b64(b"published"), "alg": "HS256"},
-    {"kty": "OKP", "crv": "Ed25519", "kid": "small", "x": b64(IDENTITY), "alg": "EdDSA"},
+    get_signing_key("RS256", "twice", name="stranger").jwk(),
+    {"kty": "oct", "kid": "oct", "k": encode_base64url(b"published"), "alg": "HS256"},
+    {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "kid": "small",
+        "x": encode_base64url(IDENTITY),
+        "alg": "EdDSA",
+    },
 ]
 
 TOKENS: dict[str, Token] = {
@@ -198,5 +217,5 @@ TOKENS: dict[str, Token] = {
     **FORGED,
     **MISMATCHED,
     **MALFORMED,
-    **{f"a key {name}": partial(mint, key=key) for name, (key, _) in UNFIT.items()},
+    **{f"a key {name}": partial(make_token, key=key) for name, (key, _) in UNFIT.items()},
 }

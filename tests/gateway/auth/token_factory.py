@@ -58,17 +58,25 @@ class SigningKey:
 
 def _public(key: PrivateKey) -> dict[str, str]:
     if isinstance(key, Ed25519PrivateKey):
-        return {"kty": "OKP", "crv": "Ed25519", "x": b64(key.public_key().public_bytes_raw())}
+        return {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "x": encode_base64url(key.public_key().public_bytes_raw()),
+        }
     if isinstance(key, rsa.RSAPrivateKey):
         public = key.public_key().public_numbers()
-        return {"kty": "RSA", "n": b64(_octets(public.n)), "e": b64(_octets(public.e))}
+        return {
+            "kty": "RSA",
+            "n": encode_base64url(_octets(public.n)),
+            "e": encode_base64url(_octets(public.e)),
+        }
     point, size = key.public_key().public_numbers(), (key.key_size + 7) // 8
     crv = next(name for name, curve in _CURVES.values() if curve.name == key.curve.name)
     return {
         "kty": "EC",
         "crv": crv,
-        "x": b64(point.x.to_bytes(size)),
-        "y": b64(point.y.to_bytes(size)),
+        "x": encode_base64url(point.x.to_bytes(size)),
+        "y": encode_base64url(point.y.to_bytes(size)),
     }
 
 
@@ -77,7 +85,7 @@ def _octets(number: int) -> bytes:
 
 
 @cache
-def private_key(alg: str, name: str = "ours", bits: int = 2048) -> PrivateKey:
+def get_private_key(alg: str, name: str = "ours", bits: int = 2048) -> PrivateKey:
     """One private key per kind and name; RSA keys are dear, and made once."""
     if alg == "EdDSA":
         return Ed25519PrivateKey.generate()
@@ -91,22 +99,22 @@ def _rsa(name: str, bits: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65_537, bits)
 
 
-def signing_key(alg: str, kid: str = "", name: str = "ours") -> SigningKey:
+def get_signing_key(alg: str, kid: str = "", name: str = "ours") -> SigningKey:
     """The key of that algorithm, under its algorithm's name if no other is given."""
-    return SigningKey(kid or alg.lower(), alg, private_key(alg, name))
+    return SigningKey(kid or alg.lower(), alg, get_private_key(alg, name))
 
 
-def all_keys() -> dict[str, SigningKey]:
+def get_signing_keys() -> dict[str, SigningKey]:
     """A key for every algorithm there is."""
-    return {alg: signing_key(alg) for alg in ALGORITHMS}
+    return {alg: get_signing_key(alg) for alg in ALGORITHMS}
 
 
-def jwk_set(*jwks: Mapping[str, Any]) -> bytes:
+def encode_jwk_set(*jwks: Mapping[str, Any]) -> bytes:
     """A JWK Set document."""
     return json.dumps({"keys": jwks}).encode()
 
 
-def good_claims(**changes: Any) -> dict[str, Any]:
+def make_claims(**changes: Any) -> dict[str, Any]:
     """Claims that are taken; a change to `...` takes one away."""
     now = time.time()
     claims = {
@@ -121,7 +129,7 @@ def good_claims(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if value is not ...}
 
 
-def mint(
+def make_token(
     claims: Mapping[str, Any] | bytes | None = None,
     header: Mapping[str, Any] | bytes | None = None,
     *,
@@ -129,21 +137,21 @@ def mint(
     signature: bytes | None = None,
 ) -> str:
     """A token; bytes stand for themselves, a mapping is laid over what is usual."""
-    key = key or signing_key("RS256")
+    key = key or get_signing_key("RS256")
     if not isinstance(header, bytes):
         members = {"alg": key.alg, "kid": key.kid, "typ": "JWT", **(header or {})}
-        header = compact({name: value for name, value in members.items() if value is not ...})
-    payload = claims if isinstance(claims, bytes) else compact(good_claims(**(claims or {})))
-    signing_input = f"{b64(header)}.{b64(payload)}"
+        header = encode_json({name: value for name, value in members.items() if value is not ...})
+    payload = claims if isinstance(claims, bytes) else encode_json(make_claims(**(claims or {})))
+    signing_input = f"{encode_base64url(header)}.{encode_base64url(payload)}"
     signed = key.sign(signing_input.encode()) if signature is None else signature
-    return f"{signing_input}.{b64(signed)}"
+    return f"{signing_input}.{encode_base64url(signed)}"
 
 
-def compact(value: object) -> bytes:
+def encode_json(value: object) -> bytes:
     """JSON without white space."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def b64(data: bytes) -> str:
+def encode_base64url(data: bytes) -> str:
     """Base64url without padding."""
     return urlsafe_b64encode(data).decode().rstrip("=")

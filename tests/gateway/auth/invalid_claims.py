@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.gateway.auth.minting import compact, good_claims, mint
+from tests.gateway.auth.token_factory import encode_json, make_claims, make_token
 
 Token = Callable[[], str]
 
@@ -12,23 +12,23 @@ SKEW = 5
 
 
 def _claims(**changes: Any) -> Token:
-    return lambda: mint(changes)
+    return lambda: make_token(changes)
 
 
 def _at(claim: str, seconds: float) -> Token:
     """A date so many seconds from the moment the token is made."""
-    return lambda: mint({claim: time.time() + seconds})
+    return lambda: make_token({claim: time.time() + seconds})
 
 
 def _raw(claim: str, value: str) -> Token:
     """A value that Python would not write."""
-    members = compact(good_claims(**{claim: ...}))
-    return lambda: mint(members[:-1] + f',"{claim}":{value}}}'.encode())
+    members = encode_json(make_claims(**{claim: ...}))
+    return lambda: make_token(members[:-1] + f',"{claim}":{value}}}'.encode())
 
 
 def _repeated(claim: str, first: object) -> Token:
-    return lambda: mint(
-        b'{"%s":%s,' % (claim.encode(), compact(first)) + compact(good_claims())[1:]
+    return lambda: make_token(
+        b'{"%s":%s,' % (claim.encode(), encode_json(first)) + encode_json(make_claims())[1:]
     )
 
 
@@ -91,18 +91,18 @@ TOKENS: dict[str, Token] = {
     "sub named twice": _repeated("sub", "admin"),
     "aud named twice": _repeated("aud", "other"),
     "scope named twice": _repeated("scope", "admin"),
-    "a payload that is a list": lambda: mint(b"[1]"),
-    "a payload that is a string": lambda: mint(b'"u1"'),
-    "a payload that is null": lambda: mint(b"null"),
-    "a payload that is text": lambda: mint(b"Example of Ed25519 signing"),
-    "a payload of nothing": lambda: mint(b"{}"),
-    "a payload of spaces": lambda: mint(b"   "),
-    "a payload of zeros": lambda: mint(b"\0" * 64),
-    "a payload that is not UTF-8": lambda: mint(b'{"\xff":1}'),
-    "a payload cut off": lambda: mint(compact(good_claims())[:-1]),
-    "a token in a token": lambda: mint(mint().encode()),
+    "a payload that is a list": lambda: make_token(b"[1]"),
+    "a payload that is a string": lambda: make_token(b'"u1"'),
+    "a payload that is null": lambda: make_token(b"null"),
+    "a payload that is text": lambda: make_token(b"Example of Ed25519 signing"),
+    "a payload of nothing": lambda: make_token(b"{}"),
+    "a payload of spaces": lambda: make_token(b"   "),
+    "a payload of zeros": lambda: make_token(b"\0" * 64),
+    "a payload that is not UTF-8": lambda: make_token(b'{"\xff":1}'),
+    "a payload cut off": lambda: make_token(encode_json(make_claims())[:-1]),
+    "a token in a token": lambda: make_token(make_token().encode()),
     "payload: 33 deep": _nested("[", "]", 32),
     "payload: lists as deep as fit": _nested("[", "]", 2_400),
-    "payload: lists that never close": lambda: mint(b"[" * 5_000),
-    "payload: objects that never close": lambda: mint(b'{"a":' * 1_000),
+    "payload: lists that never close": lambda: make_token(b"[" * 5_000),
+    "payload: objects that never close": lambda: make_token(b'{"a":' * 1_000),
 }
