@@ -1,4 +1,4 @@
-"""Hostile tokens: texts that are not quite a compact JWS, however good what they would say."""
+"""Malformed tokens: texts that are almost, but not quite, a compact JWS with valid claims."""
 
 from base64 import b64encode
 from collections.abc import Callable
@@ -14,13 +14,13 @@ from tests.gateway.auth.token_factory import (
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
-def _cut(change: Callable[[str, str, str], str]) -> Callable[[], str]:
-    """A good token taken apart and put together otherwise."""
+def _from_segments(change: Callable[[str, str, str], str]) -> Callable[[], str]:
+    """Build a text from the three segments of a valid token."""
     return lambda: change(*make_token().split("."))
 
 
-def _stray_bits(segment: int) -> Callable[[], str]:
-    """The same bytes under another text: the unused bits of a last character are set."""
+def _with_unused_bits(segment: int) -> Callable[[], str]:
+    """Set the unused bits of the segment's last character: another text for the same bytes."""
 
     def token() -> str:
         for padding in range(9):
@@ -37,8 +37,8 @@ def _stray_bits(segment: int) -> Callable[[], str]:
     return token
 
 
-def _standard_alphabet() -> str:
-    """Base64 with + and / instead of - and _."""
+def _with_standard_alphabet() -> str:
+    """Encode the payload with + and / instead of - and _."""
     key = get_signing_key("RS256")
     header = encode_base64url(encode_json({"alg": "RS256", "kid": key.kid}))
     payload = (
@@ -49,45 +49,49 @@ def _standard_alphabet() -> str:
 
 
 TOKENS: dict[str, Callable[[], str]] = {
-    "one segment": _cut(lambda h, _p, _s: h),
-    "two segments": _cut(lambda h, p, _s: f"{h}.{p}"),
-    "four segments": _cut(lambda h, p, s: f"{h}.{p}.{s}.{s}"),
-    "five segments, as a JWE has": _cut(lambda h, p, s: f"{h}.{p}.{s}.{p}.{s}"),
-    "a dot before": _cut(lambda h, p, s: f".{h}.{p}.{s}"),
-    "a dot after": _cut(lambda h, p, s: f"{h}.{p}.{s}."),
+    "one segment": _from_segments(lambda h, _p, _s: h),
+    "two segments": _from_segments(lambda h, p, _s: f"{h}.{p}"),
+    "four segments": _from_segments(lambda h, p, s: f"{h}.{p}.{s}.{s}"),
+    "five segments, as a JWE has": _from_segments(lambda h, p, s: f"{h}.{p}.{s}.{p}.{s}"),
+    "a dot before": _from_segments(lambda h, p, s: f".{h}.{p}.{s}"),
+    "a dot after": _from_segments(lambda h, p, s: f"{h}.{p}.{s}."),
     "only dots": lambda: "..",
     "a thousand dots": lambda: "." * 1_000,
-    "no header": _cut(lambda _h, p, s: f".{p}.{s}"),
-    "no payload": _cut(lambda h, _p, s: f"{h}..{s}"),
-    "no signature": _cut(lambda h, p, _s: f"{h}.{p}."),
-    "padded header": _cut(lambda h, p, s: f"{h}=.{p}.{s}"),
-    "padded payload": _cut(lambda h, p, s: f"{h}.{p}==.{s}"),
-    "padded signature": _cut(lambda h, p, s: f"{h}.{p}.{s}=="),
-    "space in the header": _cut(lambda h, p, s: f"{h[:5]} {h[5:]}.{p}.{s}"),
-    "space in the payload": _cut(lambda h, p, s: f"{h}.{p[:5]} {p[5:]}.{s}"),
-    "space in the signature": _cut(lambda h, p, s: f"{h}.{p}.{s[:5]} {s[5:]}"),
-    "newline in the signature": _cut(lambda h, p, s: f"{h}.{p}.{s[:5]}\n{s[5:]}"),
-    "newline at the end": _cut(lambda h, p, s: f"{h}.{p}.{s}\n"),
-    "tab in the signature": _cut(lambda h, p, s: f"{h}.{p}.{s}\t"),
-    "NUL in the signature": _cut(lambda h, p, s: f"{h}.{p}.{s}\0"),
-    "junk in the signature": _cut(lambda h, p, s: f"{h}.{p}.{s[:9]}!*${s[9:]}"),
-    "percent-encoded": _cut(lambda h, p, s: f"{h}%2E{p}%2E{s}"),
-    "quoted": _cut(lambda h, p, s: f'"{h}.{p}.{s}"'),
-    "two tokens, a comma between": _cut(lambda h, p, s: f"{h}.{p}.{s}, {h}.{p}.{s}"),
-    "letters of another alphabet": _cut(lambda h, p, s: f"{h}.{p}.{s[:-1]}é"),
-    "full-width letters": _cut(lambda h, p, s: f"{h}.{p}.{s[:-1]}Ａ"),  # noqa: RUF001
-    "Arabic digits": _cut(lambda h, p, s: f"{h}.{p}.{s[:-1]}٣"),
-    "plus and slash": _standard_alphabet,
-    "stray bits after the header": _stray_bits(0),
-    "stray bits after the payload": _stray_bits(1),
-    "stray bits after the signature": _stray_bits(2),
-    "a length no base64 has": _cut(lambda h, p, s: f"{h}.{p}.{s}{'A' * (5 - len(s) % 4)}"),
+    "no header": _from_segments(lambda _h, p, s: f".{p}.{s}"),
+    "no payload": _from_segments(lambda h, _p, s: f"{h}..{s}"),
+    "no signature": _from_segments(lambda h, p, _s: f"{h}.{p}."),
+    "padded header": _from_segments(lambda h, p, s: f"{h}=.{p}.{s}"),
+    "padded payload": _from_segments(lambda h, p, s: f"{h}.{p}==.{s}"),
+    "padded signature": _from_segments(lambda h, p, s: f"{h}.{p}.{s}=="),
+    "space in the header": _from_segments(lambda h, p, s: f"{h[:5]} {h[5:]}.{p}.{s}"),
+    "space in the payload": _from_segments(lambda h, p, s: f"{h}.{p[:5]} {p[5:]}.{s}"),
+    "space in the signature": _from_segments(lambda h, p, s: f"{h}.{p}.{s[:5]} {s[5:]}"),
+    "newline in the signature": _from_segments(lambda h, p, s: f"{h}.{p}.{s[:5]}\n{s[5:]}"),
+    "newline at the end": _from_segments(lambda h, p, s: f"{h}.{p}.{s}\n"),
+    "tab in the signature": _from_segments(lambda h, p, s: f"{h}.{p}.{s}\t"),
+    "NUL in the signature": _from_segments(lambda h, p, s: f"{h}.{p}.{s}\0"),
+    "invalid characters in the signature": _from_segments(
+        lambda h, p, s: f"{h}.{p}.{s[:9]}!*${s[9:]}"
+    ),
+    "percent-encoded": _from_segments(lambda h, p, s: f"{h}%2E{p}%2E{s}"),
+    "quoted": _from_segments(lambda h, p, s: f'"{h}.{p}.{s}"'),
+    "two tokens, a comma between": _from_segments(lambda h, p, s: f"{h}.{p}.{s}, {h}.{p}.{s}"),
+    "accented letters": _from_segments(lambda h, p, s: f"{h}.{p}.{s[:-1]}é"),
+    "full-width letters": _from_segments(lambda h, p, s: f"{h}.{p}.{s[:-1]}Ａ"),  # noqa: RUF001
+    "Arabic digits": _from_segments(lambda h, p, s: f"{h}.{p}.{s[:-1]}٣"),
+    "plus and slash": _with_standard_alphabet,
+    "unused bits set in the header": _with_unused_bits(0),
+    "unused bits set in the payload": _with_unused_bits(1),
+    "unused bits set in the signature": _with_unused_bits(2),
+    "impossible base64 length": _from_segments(
+        lambda h, p, s: f"{h}.{p}.{s}{'A' * (5 - len(s) % 4)}"
+    ),
     "empty": lambda: "",
     "a word": lambda: "token",
     "a megabyte of one letter": lambda: "A" * 1_000_000,
     "a megabyte of payload": lambda: make_token({"x": "x" * 1_000_000}),
     "a megabyte of signature": lambda: make_token(signature=b"x" * 1_000_000),
-    "a byte too large": lambda: make_token({"x": "x" * 8_192}),
+    "longer than the limit": lambda: make_token({"x": "x" * 8_192}),
     "JSON serialization": lambda: encode_json({"payload": "e30", "signatures": []}).decode(),
     "a user name and password": lambda: "dTE6cGFzc3dvcmQ=",
 }

@@ -1,4 +1,4 @@
-"""No hostile token passes, and an attacker learns the same from each of them: nothing."""
+"""Every invalid token gets the same 401, so that an attacker learns nothing from it."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.gateway.auth.token_factory import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-HOSTILE: dict[str, Callable[[], str]] = {
+INVALID_TOKENS: dict[str, Callable[[], str]] = {
     f"{kind}: {name}": token
     for kind, tokens in {
         "text": malformed_tokens.TOKENS,
@@ -33,7 +33,7 @@ HOSTILE: dict[str, Callable[[], str]] = {
     for name, token in tokens.items()
 }
 
-REFUSAL = {
+PROBLEM = {
     "type": "urn:lockgate:problem:unauthenticated",
     "title": "Unauthenticated",
     "status": 401,
@@ -43,16 +43,16 @@ REFUSAL = {
 
 @pytest.fixture(scope="module")
 def jwks_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Good keys among keys that must never be used."""
+    """A JWKS file with usable keys among unusable ones."""
     path = tmp_path_factory.mktemp("keys") / "jwks.json"
-    good = [key.jwk() for key in get_signing_keys().values()]
-    path.write_bytes(encode_jwk_set(*invalid_signatures.UNFIT_JWKS, *good))
+    usable = [key.jwk() for key in get_signing_keys().values()]
+    path.write_bytes(encode_jwk_set(*invalid_signatures.UNUSABLE_JWKS, *usable))
     return path
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client(jwks_file: Path) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of an app that has those keys."""
+    """A client of an app whose verifier has those keys."""
     issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=jwks_file)
     async with (
         open_verifier([issuer], Tokens(keys_cooldown_seconds=0.001)) as verifier,
@@ -61,40 +61,40 @@ async def client(jwks_file: Path) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_the_table_is_long() -> None:
-    assert len(HOSTILE) > 250
+async def test_there_are_more_than_250_invalid_tokens() -> None:
+    assert len(INVALID_TOKENS) > 250
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-async def test_a_hostile_token_is_refused(client: httpx.AsyncClient, name: str) -> None:
-    header = b"Bearer " + HOSTILE[name]().encode("utf-8", "surrogatepass")
-    answer = await client.get("/me", headers=[(b"Authorization", header)])
-    assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == 'Bearer realm="lockgate", error="invalid_token"'
-    assert answer.headers["content-type"] == "application/problem+json"
-    document = answer.json()
+@pytest.mark.parametrize("name", INVALID_TOKENS)
+async def test_an_invalid_token_is_refused(client: httpx.AsyncClient, name: str) -> None:
+    header = b"Bearer " + INVALID_TOKENS[name]().encode("utf-8", "surrogatepass")
+    response = await client.get("/me", headers=[(b"Authorization", header)])
+    assert response.status_code == 401
+    assert response.headers["www-authenticate"] == 'Bearer realm="lockgate", error="invalid_token"'
+    assert response.headers["content-type"] == "application/problem+json"
+    document = response.json()
     assert "instance" in document
     del document["instance"]
-    assert document == REFUSAL
+    assert document == PROBLEM
 
 
-async def test_good_keys_among_bad_ones_still_serve(client: httpx.AsyncClient) -> None:
+async def test_usable_keys_among_unusable_ones_work(client: httpx.AsyncClient) -> None:
     for key in get_signing_keys().values():
         headers = {"Authorization": f"Bearer {make_token(key=key)}"}
         assert (await client.get("/me", headers=headers)).status_code == 200
 
 
-async def test_what_an_issuer_may_not_use_is_refused(jwks_file: Path) -> None:
+async def test_an_algorithm_that_the_issuer_may_not_use_is_refused(jwks_file: Path) -> None:
     issuer = Issuer(
         issuer=ISSUER, audience=AUDIENCE, jwks_file=jwks_file, algorithms=("ES256", "EdDSA")
     )
     async with open_verifier([issuer], Tokens(keys_cooldown_seconds=0.001)) as verifier:
         for alg, key in get_signing_keys().items():
-            passed = await _passes(verifier, make_token(key=key))
-            assert passed == (alg in issuer.algorithms)
+            accepted = await _is_accepted(verifier, make_token(key=key))
+            assert accepted == (alg in issuer.algorithms)
 
 
-async def _passes(verifier: TokenVerifier, token: str) -> bool:
+async def _is_accepted(verifier: TokenVerifier, token: str) -> bool:
     try:
         await verifier.verify(token)
     except Unauthenticated:

@@ -1,4 +1,4 @@
-"""The verifier as a whole: what it opens and closes, and what time does to a token."""
+"""The verifier as a whole: start and stop, claims, expiry, the token cache, several issuers."""
 
 import asyncio
 import time
@@ -35,7 +35,7 @@ def clock() -> ManualClock:
     return ManualClock(float(int(time.time())))
 
 
-async def test_everything_it_reads_from_a_token(jwks_file: Path, clock: ManualClock) -> None:
+async def test_the_principal_has_the_configured_claims(jwks_file: Path, clock: ManualClock) -> None:
     issuer = Issuer(
         issuer=ISSUER,
         audience=AUDIENCE,
@@ -47,24 +47,24 @@ async def test_everything_it_reads_from_a_token(jwks_file: Path, clock: ManualCl
     )
     claims = {"uid": "7", "azp": "web", "org": "acme", "permissions": ["a", "b"], "exp": 4e9}
     async with open_verifier([issuer], Tokens(), clock=clock) as verifier:
-        caller = await verifier.verify(make_token(claims))
-        assert (caller.issuer, caller.subject) == (ISSUER, "u1")
-        assert caller.scopes == frozenset({"a", "b"})
-        assert (caller.user_id, caller.service, caller.tenant) == ("7", "web", "acme")
-        assert caller.expires_at == 4e9
-        bare = await verifier.verify(make_token({"scope": ...}))
-        assert (bare.user_id, bare.service, bare.tenant) == (None, None, None)
-        assert bare.scopes == frozenset()
+        principal = await verifier.verify(make_token(claims))
+        assert (principal.issuer, principal.subject) == (ISSUER, "u1")
+        assert principal.scopes == frozenset({"a", "b"})
+        assert (principal.user_id, principal.service, principal.tenant) == ("7", "web", "acme")
+        assert principal.expires_at == 4e9
+        minimal = await verifier.verify(make_token({"scope": ...}))
+        assert (minimal.user_id, minimal.service, minimal.tenant) == (None, None, None)
+        assert minimal.scopes == frozenset()
 
 
 @pytest.mark.parametrize("cache_seconds", [0, 60])
-async def test_a_token_ends_when_it_says(
+async def test_a_token_expires_at_exp_plus_skew(
     issuer: Issuer, clock: ManualClock, cache_seconds: float
 ) -> None:
     token = make_token({"exp": clock.time + 30, "iat": ...})
     tokens = Tokens(cache_seconds=cache_seconds)
     async with open_verifier([issuer], tokens, clock=clock) as verifier:
-        for seconds in (0, 29, 5.75):  # the skew of five seconds is not yet over
+        for seconds in (0, 29, 5.75):  # `exp` is over, the skew of 5 s is not
             await clock.advance(seconds)
             assert await verifier.verify(token)
         await clock.advance(0.25)
@@ -73,7 +73,9 @@ async def test_a_token_ends_when_it_says(
 
 
 @pytest.mark.parametrize("claim", ["nbf", "iat"])
-async def test_a_token_begins_when_it_says(issuer: Issuer, clock: ManualClock, claim: str) -> None:
+async def test_a_token_is_valid_from_nbf_and_iat_minus_skew(
+    issuer: Issuer, clock: ManualClock, claim: str
+) -> None:
     token = make_token({claim: clock.time + 10})
     async with open_verifier([issuer], Tokens(), clock=clock) as verifier:
         await clock.advance(4.75)
@@ -99,7 +101,7 @@ async def test_a_token_that_expires_while_it_waits_for_its_key(
             await waiting
 
 
-async def test_the_second_time_costs_no_signature(
+async def test_a_cached_token_is_not_verified_again(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = make_token()
@@ -132,7 +134,9 @@ async def test_the_unsecured_example_of_the_rfc_is_refused(issuer: Issuer) -> No
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"keys":[]}'])
-async def test_a_broken_file_is_named_at_start(tmp_path: Path, content: bytes | None) -> None:
+async def test_a_jwks_file_without_keys_is_refused_at_start(
+    tmp_path: Path, content: bytes | None
+) -> None:
     path = tmp_path / "broken.json"
     if content is not None:
         path.write_bytes(content)
@@ -143,28 +147,28 @@ async def test_a_broken_file_is_named_at_start(tmp_path: Path, content: bytes | 
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_an_issuer_named_twice_is_refused_at_start(issuer: Issuer) -> None:
+async def test_an_issuer_listed_twice_is_refused_at_start(issuer: Issuer) -> None:
     with pytest.raises(ValueError, match="twice"):
         async with open_verifier([issuer, issuer], Tokens()):
             pass
 
 
-async def test_it_leaves_nothing_behind(issuer: Issuer) -> None:
+async def test_closing_ends_every_task(issuer: Issuer) -> None:
     async with open_verifier([issuer], Tokens()) as verifier:
         assert await verifier.verify(make_token())
         assert len(asyncio.all_tasks()) == 2
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_without_issuers_nobody_passes() -> None:
+async def test_without_issuers_every_token_is_refused() -> None:
     async with open_verifier([], Tokens()) as verifier:
         assert verifier.health() == {}
         with pytest.raises(Unauthenticated, match="unknown_issuer"):
             await verifier.verify(make_token())
 
 
-async def test_an_issuer_without_users_names_none(issuer: Issuer) -> None:
-    nameless = issuer.model_copy(update={"user_claim": ""})
-    async with open_verifier([nameless], Tokens()) as verifier:
+async def test_an_empty_user_claim_gives_no_user_id(issuer: Issuer) -> None:
+    without_users = issuer.model_copy(update={"user_claim": ""})
+    async with open_verifier([without_users], Tokens()) as verifier:
         principal = await verifier.verify(make_token({"": "42"}))
     assert principal.user_id is None

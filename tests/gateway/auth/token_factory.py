@@ -1,4 +1,4 @@
-"""Signing keys and tokens, made with `cryptography` alone so that nothing checks itself."""
+"""Signing keys and tokens for tests, made with `cryptography` alone and none of the tested code."""
 
 import json
 import time
@@ -30,14 +30,14 @@ _CURVES = {
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A private key with the name and algorithm under which it signs."""
+    """A private key with its key id and algorithm."""
 
     kid: str
     alg: str
     private: PrivateKey
 
     def sign(self, data: bytes) -> bytes:
-        """The signature as JWS has it."""
+        """Sign `data` in the format of JWS."""
         if isinstance(self.private, Ed25519PrivateKey):
             return self.private.sign(data)
         digest = _HASHES[self.alg[2:]]
@@ -51,12 +51,12 @@ class SigningKey:
         return self.private.sign(data, padding.PKCS1v15(), digest)
 
     def jwk(self, **changes: Any) -> dict[str, Any]:
-        """The public key as a JWK; a change to None takes a member away."""
-        members = {"kid": self.kid, "alg": self.alg, "use": "sig", **_public(self.private)}
+        """Return the public key as a JWK. A change to None removes a member."""
+        members = {"kid": self.kid, "alg": self.alg, "use": "sig", **_public_members(self.private)}
         return {name: value for name, value in {**members, **changes}.items() if value is not None}
 
 
-def _public(key: PrivateKey) -> dict[str, str]:
+def _public_members(key: PrivateKey) -> dict[str, str]:
     if isinstance(key, Ed25519PrivateKey):
         return {
             "kty": "OKP",
@@ -67,8 +67,8 @@ def _public(key: PrivateKey) -> dict[str, str]:
         public = key.public_key().public_numbers()
         return {
             "kty": "RSA",
-            "n": encode_base64url(_octets(public.n)),
-            "e": encode_base64url(_octets(public.e)),
+            "n": encode_base64url(_encode_integer(public.n)),
+            "e": encode_base64url(_encode_integer(public.e)),
         }
     point, size = key.public_key().public_numbers(), (key.key_size + 7) // 8
     crv = next(name for name, curve in _CURVES.values() if curve.name == key.curve.name)
@@ -80,42 +80,42 @@ def _public(key: PrivateKey) -> dict[str, str]:
     }
 
 
-def _octets(number: int) -> bytes:
+def _encode_integer(number: int) -> bytes:
     return number.to_bytes((number.bit_length() + 7) // 8)
 
 
 @cache
 def get_private_key(alg: str, name: str = "ours", bits: int = 2048) -> PrivateKey:
-    """One private key per kind and name; RSA keys are dear, and made once."""
+    """Return one private key per algorithm and name. RSA keys are slow to generate, so cached."""
     if alg == "EdDSA":
         return Ed25519PrivateKey.generate()
     if alg.startswith("ES"):
         return ec.generate_private_key(_CURVES[alg][1])
-    return _rsa(name, bits)
+    return _get_rsa_key(name, bits)
 
 
 @cache
-def _rsa(name: str, bits: int) -> rsa.RSAPrivateKey:
+def _get_rsa_key(name: str, bits: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65_537, bits)
 
 
 def get_signing_key(alg: str, kid: str = "", name: str = "ours") -> SigningKey:
-    """The key of that algorithm, under its algorithm's name if no other is given."""
+    """Return the key for that algorithm; its key id is the algorithm in lower case by default."""
     return SigningKey(kid or alg.lower(), alg, get_private_key(alg, name))
 
 
 def get_signing_keys() -> dict[str, SigningKey]:
-    """A key for every algorithm there is."""
+    """Return one key for every supported algorithm."""
     return {alg: get_signing_key(alg) for alg in ALGORITHMS}
 
 
 def encode_jwk_set(*jwks: Mapping[str, Any]) -> bytes:
-    """A JWK Set document."""
+    """Encode a JWK Set document."""
     return json.dumps({"keys": jwks}).encode()
 
 
 def make_claims(**changes: Any) -> dict[str, Any]:
-    """Claims that are taken; a change to `...` takes one away."""
+    """Make claims that the verifier accepts. A change to `...` removes a claim."""
     now = time.time()
     claims = {
         "iss": ISSUER,
@@ -136,22 +136,23 @@ def make_token(
     key: SigningKey | None = None,
     signature: bytes | None = None,
 ) -> str:
-    """A token; bytes stand for themselves, a mapping is laid over what is usual."""
+    """Make a token. Bytes are used as they are; a mapping is merged into the defaults."""
     key = key or get_signing_key("RS256")
     if not isinstance(header, bytes):
         members = {"alg": key.alg, "kid": key.kid, "typ": "JWT", **(header or {})}
         header = encode_json({name: value for name, value in members.items() if value is not ...})
     payload = claims if isinstance(claims, bytes) else encode_json(make_claims(**(claims or {})))
     signing_input = f"{encode_base64url(header)}.{encode_base64url(payload)}"
-    signed = key.sign(signing_input.encode()) if signature is None else signature
-    return f"{signing_input}.{encode_base64url(signed)}"
+    if signature is None:
+        signature = key.sign(signing_input.encode())
+    return f"{signing_input}.{encode_base64url(signature)}"
 
 
 def encode_json(value: object) -> bytes:
-    """JSON without white space."""
+    """Encode JSON without white space."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
 def encode_base64url(data: bytes) -> str:
-    """Base64url without padding."""
+    """Encode base64url without padding."""
     return urlsafe_b64encode(data).decode().rstrip("=")

@@ -1,6 +1,7 @@
 """When keys are fetched, who waits for it, and who is told to come back later."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -315,3 +316,35 @@ async def test_closing_ends_every_task_and_whoever_waits(
     with pytest.raises(IdentityUnavailable):
         await waiting
     assert asyncio.all_tasks() == before
+
+
+async def test_its_repr_shows_its_state(
+    provider: KeyProvider, source: Source, ask: Ask, clock: ManualClock
+) -> None:
+    assert repr(provider) == (
+        f"<KeyProvider {ISSUER!r} status='ok' keys=1 version=1 fetches_started=1 "
+        "is_fetching=False cooldown_left=0.000 last_error=''>"
+    )
+    source.failing = KeysUnavailable("down")
+    with pytest.raises(IdentityUnavailable):
+        await ask("new")
+    await clock.advance(2)
+    assert repr(provider) == (
+        f"<KeyProvider {ISSUER!r} status='stale' keys=1 version=1 fetches_started=2 "
+        "is_fetching=False cooldown_left=3.000 last_error='down'>"
+    )
+
+
+async def test_changed_keys_and_failed_fetches_are_logged(
+    source: Source, ask: Ask, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "lockgate.auth")
+    provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
+    await provider.start()
+    source.failing = KeysUnavailable("down")
+    await clock.advance(300)
+    await provider.close()
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "keys.changed"),
+        ("WARNING", "keys.fetch_failed"),
+    ]

@@ -1,4 +1,4 @@
-"""Which keys of a set may verify what."""
+"""Which keys of a JWK Set are used, and for which algorithms."""
 
 import json
 from typing import Any
@@ -54,31 +54,31 @@ def test_the_published_examples_verify(alg: str) -> None:
     )
 
 
-def able(jwk: dict[str, Any], allowed: tuple[str, ...] = ALGORITHMS) -> set[str]:
-    """The algorithms the key is taken for."""
+def usable_algorithms(jwk: dict[str, Any], allowed: tuple[str, ...] = ALGORITHMS) -> set[str]:
+    """Return the algorithms for which the key is used."""
     try:
-        found = parse_key_set(encode_jwk_set(jwk), allowed)
+        key_set = parse_key_set(encode_jwk_set(jwk), allowed)
     except ValueError:
         return set()
-    return {alg for _, alg in found.by_id_and_algorithm}
+    return {alg for _, alg in key_set.by_id_and_algorithm}
 
 
-def test_a_key_that_names_its_algorithm_does_that_one() -> None:
+def test_a_key_with_alg_verifies_that_algorithm_only() -> None:
     for alg, key in get_signing_keys().items():
-        assert able(key.jwk()) == {alg}
+        assert usable_algorithms(key.jwk()) == {alg}
 
 
-def test_a_key_that_names_none_does_what_its_type_can_and_the_issuer_may() -> None:
-    nameless = get_signing_key("RS256").jwk(alg=None)
-    assert able(nameless) == {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
-    assert able(nameless, ("ES256", "PS384")) == {"PS384"}
-    assert able(get_signing_key("ES384").jwk(alg=None)) == {"ES384"}
-    assert able(get_signing_key("EdDSA").jwk(alg=None)) == {"EdDSA"}
-    assert able(get_signing_key("EdDSA").jwk(alg="Ed25519")) == {"EdDSA"}
+def test_a_key_without_alg_verifies_what_its_type_and_its_issuer_permit() -> None:
+    without_alg = get_signing_key("RS256").jwk(alg=None)
+    assert usable_algorithms(without_alg) == {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+    assert usable_algorithms(without_alg, ("ES256", "PS384")) == {"PS384"}
+    assert usable_algorithms(get_signing_key("ES384").jwk(alg=None)) == {"ES384"}
+    assert usable_algorithms(get_signing_key("EdDSA").jwk(alg=None)) == {"EdDSA"}
+    assert usable_algorithms(get_signing_key("EdDSA").jwk(alg="Ed25519")) == {"EdDSA"}
 
 
 @pytest.mark.parametrize(
-    ("alg", "wrong"),
+    ("alg", "changes"),
     [
         ("RS256", {"use": "enc"}), ("RS256", {"use": ""}), ("RS256", {"use": ["sig"]}),
         ("RS256", {"key_ops": ["sign"]}), ("RS256", {"key_ops": "verify"}),
@@ -98,54 +98,56 @@ def test_a_key_that_names_none_does_what_its_type_can_and_the_issuer_may() -> No
     ],
     ids=str,
 )  # fmt: skip
-def test_unfit_keys_are_passed_over(alg: str, wrong: dict[str, Any]) -> None:
-    jwk = get_signing_key(alg).jwk(**wrong)
+def test_unusable_keys_are_skipped(alg: str, changes: dict[str, Any]) -> None:
+    jwk = get_signing_key(alg).jwk(**changes)
     good = get_signing_key("ES512", "good").jwk()
-    assert able(jwk) == set()
+    assert usable_algorithms(jwk) == set()
     assert parse_key_set(encode_jwk_set(jwk, good), ALGORITHMS).ids == {"good"}
 
 
 @pytest.mark.parametrize("point", sorted(_SMALL_ORDER_POINTS))
 @pytest.mark.parametrize("sign", [0, 0x80])
-def test_points_of_small_order_are_no_keys(point: bytes, sign: int) -> None:
+def test_points_of_small_order_are_refused(point: bytes, sign: int) -> None:
     octets = point[:31] + bytes([point[31] | sign])
-    assert able(get_signing_key("EdDSA").jwk(x=encode_base64url(octets))) == set()
+    assert usable_algorithms(get_signing_key("EdDSA").jwk(x=encode_base64url(octets))) == set()
 
 
-def test_of_two_keys_with_one_name_neither_is_used() -> None:
-    twice = [get_signing_key("RS256", "a").jwk(), get_signing_key("ES256", "a").jwk()]
-    found = parse_key_set(encode_jwk_set(*twice, get_signing_key("ES256", "b").jwk()), ALGORITHMS)
-    assert found.ids == {"b"}
+def test_keys_with_a_duplicate_id_are_not_used() -> None:
+    duplicates = [get_signing_key("RS256", "a").jwk(), get_signing_key("ES256", "a").jwk()]
+    key_set = parse_key_set(
+        encode_jwk_set(*duplicates, get_signing_key("ES256", "b").jwk()), ALGORITHMS
+    )
+    assert key_set.ids == {"b"}
 
 
-def test_a_namesake_for_encryption_takes_nothing_away() -> None:
+def test_an_encryption_key_with_the_same_id_is_no_duplicate() -> None:
     pair = [get_signing_key("RS256", "a").jwk(), get_signing_key("RS256", "a").jwk(use="enc")]
     assert parse_key_set(encode_jwk_set(*pair), ALGORITHMS).ids == {"a"}
 
 
-def test_sets_are_equal_when_their_keys_are() -> None:
+def test_sets_are_equal_if_their_keys_are() -> None:
     one, other = get_signing_key("RS256").jwk(), get_signing_key("ES256").jwk()
     first = parse_key_set(encode_jwk_set(one, other), ALGORITHMS)
     assert first == parse_key_set(
         encode_jwk_set({**other, "x5t": "x"}, {"kty": "?"}, one), ALGORITHMS
     )
     assert first != parse_key_set(encode_jwk_set(one), ALGORITHMS)
-    stranger = get_signing_key("RS256", name="stranger").jwk()
-    assert first != parse_key_set(encode_jwk_set(stranger, other), ALGORITHMS)
+    other_rsa_key = get_signing_key("RS256", name="stranger").jwk()
+    assert first != parse_key_set(encode_jwk_set(other_rsa_key, other), ALGORITHMS)
 
 
-def test_as_many_keys_as_are_allowed_and_no_more() -> None:
-    def many(count: int) -> bytes:
+def test_the_number_of_keys_is_bounded() -> None:
+    def encode_keys(count: int) -> bytes:
         return encode_jwk_set(
             *[get_signing_key("ES256", str(number)).jwk() for number in range(count)]
         )
 
-    assert len(parse_key_set(many(MAX_KEYS), ALGORITHMS).ids) == MAX_KEYS
+    assert len(parse_key_set(encode_keys(MAX_KEYS), ALGORITHMS).ids) == MAX_KEYS
     with pytest.raises(ValueError, match="more than"):
-        parse_key_set(many(MAX_KEYS + 1), ALGORITHMS)
+        parse_key_set(encode_keys(MAX_KEYS + 1), ALGORITHMS)
 
 
 @pytest.mark.parametrize("document", [[], {}, {"keys": {}}, {"keys": []}, {"keys": [1, []]}])
-def test_what_is_no_key_set(document: object) -> None:
+def test_documents_that_are_no_key_set(document: object) -> None:
     with pytest.raises(ValueError, match="no"):
         parse_key_set(json.dumps(document).encode(), ALGORITHMS)
