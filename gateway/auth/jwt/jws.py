@@ -12,8 +12,8 @@ MAX_KEY_ID_LENGTH = 256
 _ACCESS_TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
 
 # Each of these header parameters changes what the signed bytes mean. The gateway supports none
-# of them, and to ignore one would be to read something else than what was signed (RFC 7515,
-# section 4.1.11). `jwk`, `jku`, `x5c` and `x5u` only offer a key: they are ignored.
+# of them, and must refuse a token with one rather than misread it (RFC 7515, section 4.1.11).
+# `jwk`, `jku`, `x5c` and `x5u` only offer a key: they are ignored.
 _UNSUPPORTED_PARAMETERS = frozenset({"crit", "b64", "zip", "cty"})
 
 

@@ -64,7 +64,7 @@ TOKENS: dict[str, Token] = {
     "issuer in upper case": _with_claims(iss="HTTPS://ID.EXAMPLE.TEST"),
     "wrong audience": _with_claims(aud="other"),
     "wrong audiences": _with_claims(aud=["other", "another"]),
-    "audience with the right one as a prefix": _with_claims(aud="gateway2"),
+    "audience with the expected one as a prefix": _with_claims(aud="gateway2"),
     "audience as a list of letters": _with_claims(aud=list("gateway")),
     "scp of the wrong type": _with_claims(scope=..., scp={"dashboard:read": 1}),
     "expired long ago": _with_date("exp", -86_400),

@@ -115,7 +115,7 @@ async def test_a_cached_token_is_not_verified_again(
 
 async def test_issuers_do_not_share_keys(jwks_file: Path, tmp_path: Path) -> None:
     other_file = tmp_path / "other.json"
-    other_file.write_bytes(encode_jwk_set(get_signing_key("RS256", name="stranger").jwk()))
+    other_file.write_bytes(encode_jwk_set(get_signing_key("RS256", name="other").jwk()))
     issuers = [
         Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=jwks_file),
         Issuer(issuer="https://other.test", audience=AUDIENCE, jwks_file=other_file),

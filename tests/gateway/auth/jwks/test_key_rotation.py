@@ -45,7 +45,7 @@ async def _get_statuses(client: httpx.AsyncClient, tokens: Sequence[str]) -> lis
 
 
 def _make_tokens_with_unknown_kid(count: int) -> list[str]:
-    return [make_token(header={"kid": f"noise {n}"}, key=NEW) for n in range(count)]
+    return [make_token(header={"kid": f"unknown {n}"}, key=NEW) for n in range(count)]
 
 
 async def test_old_and_new_tokens_are_accepted_beside_unknown_key_ids(

@@ -100,9 +100,9 @@ def test_a_key_without_alg_verifies_what_its_type_and_its_issuer_permit() -> Non
 )  # fmt: skip
 def test_unusable_keys_are_skipped(alg: str, changes: dict[str, Any]) -> None:
     jwk = get_signing_key(alg).jwk(**changes)
-    good = get_signing_key("ES512", "good").jwk()
+    usable = get_signing_key("ES512", "usable").jwk()
     assert usable_algorithms(jwk) == set()
-    assert parse_key_set(encode_jwk_set(jwk, good), ALGORITHMS).ids == {"good"}
+    assert parse_key_set(encode_jwk_set(jwk, usable), ALGORITHMS).ids == {"usable"}
 
 
 @pytest.mark.parametrize("point", sorted(_SMALL_ORDER_POINTS))
@@ -126,14 +126,14 @@ def test_an_encryption_key_with_the_same_id_is_no_duplicate() -> None:
 
 
 def test_sets_are_equal_if_their_keys_are() -> None:
-    one, other = get_signing_key("RS256").jwk(), get_signing_key("ES256").jwk()
-    first = parse_key_set(encode_jwk_set(one, other), ALGORITHMS)
+    rsa_key, ec_key = get_signing_key("RS256").jwk(), get_signing_key("ES256").jwk()
+    first = parse_key_set(encode_jwk_set(rsa_key, ec_key), ALGORITHMS)
     assert first == parse_key_set(
-        encode_jwk_set({**other, "x5t": "x"}, {"kty": "?"}, one), ALGORITHMS
+        encode_jwk_set({**ec_key, "x5t": "x"}, {"kty": "?"}, rsa_key), ALGORITHMS
     )
-    assert first != parse_key_set(encode_jwk_set(one), ALGORITHMS)
-    other_rsa_key = get_signing_key("RS256", name="stranger").jwk()
-    assert first != parse_key_set(encode_jwk_set(other_rsa_key, other), ALGORITHMS)
+    assert first != parse_key_set(encode_jwk_set(rsa_key), ALGORITHMS)
+    other_rsa_key = get_signing_key("RS256", name="other").jwk()
+    assert first != parse_key_set(encode_jwk_set(other_rsa_key, ec_key), ALGORITHMS)
 
 
 def test_the_number_of_keys_is_bounded() -> None:
