@@ -9,7 +9,7 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from gateway.auth.bearer import token_of
+from gateway.auth.bearer import extract_bearer_token
 from gateway.auth.ownership import is_canonical
 from gateway.auth.principal import ANY, Principal
 from gateway.auth.verifier import TokenVerifier
@@ -40,7 +40,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
     facts = RequestContext.of(connection.scope).facts
     try:
         verifier = connection.app.state.resources[TokenVerifier]
-        principal: Principal = await verifier.verify(token_of(connection))
+        principal: Principal = await verifier.verify(extract_bearer_token(connection))
     except Unauthenticated as refusal:
         facts["reason"] = refusal.reason
         raise

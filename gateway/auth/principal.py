@@ -1,4 +1,4 @@
-"""Who a verified token says is calling."""
+"""The authenticated caller: subject, scopes and identifiers from a verified token."""
 
 import re
 from dataclasses import dataclass
@@ -9,9 +9,10 @@ SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller: whose token it is, what it may do, and until when.
+    """The caller as its verified token describes it.
 
-    `expires_at` is the token's `exp`, in seconds since the epoch.
+    `expires_at` is the `exp` claim, in seconds since the epoch. `user_id`, `service` and
+    `tenant` are None if the token does not have the claim.
     """
 
     issuer: str
@@ -23,9 +24,9 @@ class Principal:
     expires_at: float
 
     def may(self, scope: str) -> bool:
-        """Whether the token carries the scope, or its `:any` form, which is the wider one."""
+        """Whether the token has the scope, or its wider `:any` form."""
         return scope in self.scopes or self.may_for_anyone(scope)
 
     def may_for_anyone(self, scope: str) -> bool:
-        """Whether the token carries the `:any` form of the scope."""
+        """Whether the token has the `:any` form of the scope."""
         return scope + ANY in self.scopes

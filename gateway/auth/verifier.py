@@ -1,4 +1,4 @@
-"""From the text of a token to the one who is calling: every check, in order."""
+"""Verifies an access token: token cache, parsing, claims, key, signature, in that order."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -9,11 +9,11 @@ from functools import partial
 from pydantic import JsonValue
 
 from gateway.auth.clock import Clock
-from gateway.auth.jwks import fetch
-from gateway.auth.jwks.key_provider import MAX_WAITING, KeyProvider
-from gateway.auth.jwks.key_set import canonical
-from gateway.auth.jwt import claims, jws, signatures
-from gateway.auth.jwt.jws import Jws
+from gateway.auth.jwks.fetch import fetch_key_set, open_client
+from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider
+from gateway.auth.jwks.key_set import canonical_algorithm
+from gateway.auth.jwt import claims, signatures
+from gateway.auth.jwt.jws import Jws, parse_jws
 from gateway.auth.jwt.token_cache import TokenCache
 from gateway.auth.principal import Principal
 from gateway.errors.tree import Unauthenticated
@@ -22,24 +22,24 @@ from gateway.settings.schema import Issuer, Tokens
 
 
 class TokenVerifier(ABC):
-    """The seam between the gateway and whatever verifies its tokens."""
+    """The interface that the rest of the gateway uses, so that the engine can be replaced."""
 
     @abstractmethod
     async def verify(self, token: str) -> Principal:
-        """Say who the token belongs to.
+        """Verify a token and return its principal.
 
         Raises:
             Unauthenticated: the token is not valid.
-            IdentityUnavailable: its key is not known, and cannot be asked for now.
+            IdentityUnavailable: its key is not known and cannot be fetched now.
         """
 
     @abstractmethod
     def health(self) -> dict[str, str]:
-        """Each issuer's keys: "ok", "stale" or "no keys"."""
+        """The state of each issuer's keys: "ok", "stale" or "no keys"."""
 
 
 class JwtVerifier(TokenVerifier):
-    """Verifies JWTs of the issuers in the settings (RFC 8725 has the reasons)."""
+    """Verifies JWTs of the configured issuers, as RFC 8725 recommends."""
 
     def __init__(
         self, issuers: Mapping[str, tuple[Issuer, KeyProvider]], tokens: Tokens, clock: Clock
@@ -47,48 +47,50 @@ class JwtVerifier(TokenVerifier):
         self._issuers = issuers
         self._max_bytes = tokens.max_bytes
         self._clock = clock
-        self._verified = TokenCache(tokens.cache_entries, tokens.cache_seconds)
+        self._token_cache = TokenCache(tokens.cache_entries, tokens.cache_seconds)
 
     async def verify(self, token: str) -> Principal:
-        """Say who the token belongs to; what needs no key is checked before one is sought."""
+        """Verify a token and return its principal; a token in the cache is not verified again."""
         if len(token) > self._max_bytes:
             raise Unauthenticated("too_large")
         if not token.isascii():
             raise Unauthenticated("malformed")
-        known = self._verified.get(token, self._clock.now(), self._version)
-        return await self._verify(token) if known is None else known
+        cached = self._token_cache.get(token, self._clock.now(), self._get_key_version)
+        return await self._verify_uncached(token) if cached is None else cached
 
     def health(self) -> dict[str, str]:
-        """Each issuer's keys: "ok", "stale" or "no keys"."""
+        """The state of each issuer's keys: "ok", "stale" or "no keys"."""
         return {name: provider.health() for name, (_, provider) in self._issuers.items()}
 
-    async def _verify(self, token: str) -> Principal:
-        signed = jws.parse(token)
-        issuer, provider = self._issuer(signed.payload)
-        principal = self._read(signed, issuer)
-        key = await provider.key(signed.key_id, signed.algorithm)
-        version = provider.version
-        if not signatures.verifies(key, signed.signing_input, signed.signature):
+    async def _verify_uncached(self, token: str) -> Principal:
+        # All checks that need no key come first: only a token that passes them may wait for a
+        # fetch of its issuer's keys. Nothing is trusted until the signature has been verified.
+        jws = parse_jws(token)
+        issuer, provider = self._find_issuer(jws.payload)
+        principal = self._check_claims(jws, issuer)
+        key = await provider.get_key(jws.key_id, jws.algorithm)
+        key_version = provider.version
+        if not signatures.is_valid_signature(key, jws.signing_input, jws.signature):
             raise Unauthenticated("bad_signature")
-        # Waiting for the key takes time, and the token may not have had it.
+        # The token may have expired while it waited for the key.
         now = self._clock.now()
         claims.check_expiry(principal.expires_at, now, issuer.clock_skew_seconds)
-        self._verified.put(token, principal, now, version)
+        self._token_cache.put(token, principal, now, key_version)
         return principal
 
-    def _read(self, signed: Jws, issuer: Issuer) -> Principal:
-        if canonical(signed.algorithm) not in issuer.algorithms:
-            raise Unauthenticated("algorithm_not_allowed")
-        return claims.read(signed.payload, issuer, self._clock.now())
-
-    def _issuer(self, payload: Mapping[str, JsonValue]) -> tuple[Issuer, KeyProvider]:
+    def _find_issuer(self, payload: Mapping[str, JsonValue]) -> tuple[Issuer, KeyProvider]:
         name = payload.get("iss")
         found = self._issuers.get(name) if isinstance(name, str) else None
         if found is None:
             raise Unauthenticated("unknown_issuer")
         return found
 
-    def _version(self, issuer: str) -> int:
+    def _check_claims(self, jws: Jws, issuer: Issuer) -> Principal:
+        if canonical_algorithm(jws.algorithm) not in issuer.algorithms:
+            raise Unauthenticated("algorithm_not_allowed")
+        return claims.check_claims(jws.payload, issuer, self._clock.now())
+
+    def _get_key_version(self, issuer: str) -> int:
         return self._issuers[issuer][1].version
 
 
@@ -96,31 +98,33 @@ class JwtVerifier(TokenVerifier):
 async def open_verifier(
     issuers: Sequence[Issuer], tokens: Tokens, *, clock: Clock | None = None
 ) -> AsyncIterator[TokenVerifier]:
-    """Load every issuer's keys and keep them fresh until the end of the block.
+    """Fetch every issuer's keys, and refresh them until the end of the block.
 
-    A provider that does not answer is not fatal: its tokens meet 503 until it does.
+    An issuer that cannot be reached does not stop the start: until its keys have been fetched,
+    its tokens are answered with 503.
 
     Raises:
-        SettingsMistaken: an issuer is named twice, or a `jwks_file` holds no keys.
+        InvalidSettings: an issuer is listed twice, or a `jwks_file` has no usable keys.
     """
     clock = clock or Clock()
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(fetch.open_client())
-        places = asyncio.Semaphore(MAX_WAITING)
+        client = await stack.enter_async_context(open_client())
+        waiter_slots = asyncio.Semaphore(MAX_WAITERS)
         providers: dict[str, tuple[Issuer, KeyProvider]] = {}
         for issuer in issuers:
-            if issuer.issuer in providers:
-                raise InvalidSettings([ConfigError("issuers", f"{issuer.issuer} is named twice")])
-            fetch_keys = partial(fetch.fetch, client, issuer, tokens.keys_timeout_seconds)
-            provider = KeyProvider(issuer.issuer, fetch_keys, tokens, clock, places=places)
+            name = issuer.issuer
+            if name in providers:
+                raise InvalidSettings([ConfigError("issuers", f"{name} is listed twice")])
+            fetch = partial(fetch_key_set, client, issuer, tokens.keys_timeout_seconds)
+            provider = KeyProvider(name, fetch, tokens, clock, waiter_slots=waiter_slots)
             stack.push_async_callback(provider.close)
-            providers[issuer.issuer] = issuer, provider
-        await asyncio.gather(*(_start(issuer, it) for issuer, it in providers.values()))
+            providers[name] = issuer, provider
+        await asyncio.gather(*(_start_provider(*pair) for pair in providers.values()))
         yield JwtVerifier(providers, tokens, clock)
 
 
-async def _start(issuer: Issuer, provider: KeyProvider) -> None:
-    why = await provider.start()
-    if why and issuer.jwks_file is not None:
-        where = f"issuers, {issuer.issuer}: jwks_file"
-        raise InvalidSettings([ConfigError(where, f"{issuer.jwks_file}: {why}")])
+async def _start_provider(issuer: Issuer, provider: KeyProvider) -> None:
+    error = await provider.start()
+    if error and issuer.jwks_file is not None:
+        location = f"issuers, {issuer.issuer}: jwks_file"
+        raise InvalidSettings([ConfigError(location, f"{issuer.jwks_file}: {error}")])

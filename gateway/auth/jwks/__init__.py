@@ -1,1 +1,1 @@
-"""JSON Web Key Sets: fetching, reading and refreshing the keys of identity providers."""
+"""JSON Web Key Sets: fetching, parsing and refreshing the keys of issuers."""

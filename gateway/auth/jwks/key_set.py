@@ -1,4 +1,4 @@
-"""JWK Sets (RFC 7517): which keys of a provider may verify which algorithms."""
+"""Parses JWK Sets (RFC 7517): which keys of an issuer may verify which algorithms."""
 
 import hashlib
 import json
@@ -7,23 +7,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from jose.backends.base import Key
 from pydantic import JsonValue
 
 from gateway.auth.jwt import base64url, signatures, strict_json
-from gateway.auth.jwt.jws import MAX_KEY_ID
+from gateway.auth.jwt.jws import MAX_KEY_ID_LENGTH
+from gateway.auth.jwt.signatures import Key
 
-MAX_BYTES = 524_288
+MAX_DOCUMENT_BYTES = 524_288
 MAX_KEYS = 100
 
 _RSA_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
-_CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}
-_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_CURVE_ALGORITHMS = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}
+_PUBLIC_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
-# Points of order 1, 2, 4 and 8 without their sign bit: for such a key anybody can make a
-# signature, and verifying as RFC 8032 has it (section 5.1.7) does not notice.
-_SMALL_ORDER = frozenset(
+# Points of order 1, 2, 4 and 8, without their sign bit. Anybody can forge a signature for such a
+# key, and verification as RFC 8032 defines it (section 5.1.7) accepts the forgery.
+_SMALL_ORDER_POINTS = frozenset(
     bytes.fromhex(point)
     for point in (
         "00" * 32,
@@ -37,130 +37,148 @@ _SMALL_ORDER = frozenset(
 )
 
 
-def canonical(algorithm: str) -> str:
-    """One name per algorithm: "Ed25519" (RFC 9864) is "EdDSA" on the only curve in use here."""
+def canonical_algorithm(algorithm: str) -> str:
+    """Return one name per algorithm: "Ed25519" (RFC 9864) becomes "EdDSA".
+
+    The gateway supports no other curve for EdDSA, so the two names mean the same.
+    """
     return "EdDSA" if algorithm == "Ed25519" else algorithm
 
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """Keys ready for use. Two sets are equal when they hold the same keys."""
+    """Prepared keys, by key id and algorithm. Two sets are equal if their keys are."""
 
     fingerprint: str = ""
     ids: frozenset[str] = frozenset()
-    by_use: Mapping[tuple[str, str], Key] = field(
+    by_id_and_algorithm: Mapping[tuple[str, str], Key] = field(
         default_factory=lambda: MappingProxyType({}), compare=False
     )
 
     def find(self, key_id: str, algorithm: str) -> Key | None:
-        """The key of that id, if it may verify that algorithm."""
-        return self.by_use.get((key_id, canonical(algorithm)))
+        """Return the key with that id if it may verify that algorithm."""
+        return self.by_id_and_algorithm.get((key_id, canonical_algorithm(algorithm)))
 
 
-def read(document: bytes, allowed: Sequence[str]) -> KeySet:
-    """Read a JWK Set, passing over every key that is not fit to verify `allowed` algorithms.
+def parse_key_set(document: bytes, allowed: Sequence[str]) -> KeySet:
+    """Parse a JWK Set, and skip every key that cannot verify one of the `allowed` algorithms.
 
     Raises:
-        ValueError: not a JWK Set, too large a one, or without any usable key.
+        ValueError: the document is not a JWK Set, has more than `MAX_KEYS` keys, or has no
+            usable key.
     """
     entries = strict_json.parse_object(document).get("keys")
     if not isinstance(entries, list):
-        raise ValueError("not a JWK Set")  # noqa: TRY004 - one error for everything unreadable
+        # Not a TypeError: callers catch one error for all unreadable input.
+        raise ValueError("not a JWK Set: it has no list `keys`")  # noqa: TRY004
     if len(entries) > MAX_KEYS:
-        raise ValueError(f"more than {MAX_KEYS} keys")
-    fit = [entry for entry in entries if isinstance(entry, dict) and _is_for_verifying(entry)]
-    seen = Counter(entry["kid"] for entry in fit)
-    # Of two keys of one name, nobody can say which was meant: neither is used.
-    prepared = [use for entry in fit if seen[entry["kid"]] == 1 for use in _prepare(entry, allowed)]
+        raise ValueError(f"more than {MAX_KEYS} keys in the JWK Set: {len(entries)}")
+    candidates = [
+        entry for entry in entries if isinstance(entry, dict) and _is_verification_key(entry)
+    ]
+    id_counts = Counter(entry["kid"] for entry in candidates)
+    # A duplicate key id is ambiguous: neither of the two keys is used.
+    unique = [entry for entry in candidates if id_counts[entry["kid"]] == 1]
+    prepared = [key for entry in unique for key in _prepare_keys(entry, allowed)]
     if not prepared:
-        raise ValueError("no usable key")
-    return _key_set(prepared)
+        raise ValueError("no usable key in the JWK Set")
+    return _build_key_set(prepared)
 
 
 @dataclass(frozen=True, slots=True)
-class _Use:
+class _PreparedKey:
+    """A key for one algorithm; a JWK without `alg` gives several of them."""
+
     key_id: str
     algorithm: str
-    public: Mapping[str, str]
+    public_members: Mapping[str, str]
     key: Key
 
 
-def _key_set(uses: Sequence[_Use]) -> KeySet:
-    public = sorted((use.key_id, use.algorithm, sorted(use.public.items())) for use in uses)
+def _build_key_set(keys: Sequence[_PreparedKey]) -> KeySet:
+    content = sorted((k.key_id, k.algorithm, sorted(k.public_members.items())) for k in keys)
     return KeySet(
-        fingerprint=hashlib.sha256(json.dumps(public).encode()).hexdigest(),
-        ids=frozenset(use.key_id for use in uses),
-        by_use=MappingProxyType({(use.key_id, use.algorithm): use.key for use in uses}),
+        fingerprint=hashlib.sha256(json.dumps(content).encode()).hexdigest(),
+        ids=frozenset(k.key_id for k in keys),
+        by_id_and_algorithm=MappingProxyType({(k.key_id, k.algorithm): k.key for k in keys}),
     )
 
 
-def _is_for_verifying(entry: Mapping[str, JsonValue]) -> bool:
-    """Public, named, and not kept for something else (RFC 7517, sections 4.2 and 4.3)."""
+def _is_verification_key(entry: Mapping[str, JsonValue]) -> bool:
+    """Whether the JWK is public, has an id, and may verify signatures.
+
+    `use` and `key_ops` are optional (RFC 7517, sections 4.2 and 4.3).
+    """
     key_id, operations = entry.get("kid"), entry.get("key_ops", ["verify"])
     return (
         isinstance(key_id, str)
-        and 0 < len(key_id) <= MAX_KEY_ID
+        and 0 < len(key_id) <= MAX_KEY_ID_LENGTH
         and entry.get("use", "sig") == "sig"
         and isinstance(operations, list)
         and "verify" in operations
-        and _PRIVATE.isdisjoint(entry)
+        and _PRIVATE_MEMBERS.isdisjoint(entry)
     )
 
 
-def _prepare(entry: Mapping[str, JsonValue], allowed: Sequence[str]) -> Iterator[_Use]:
-    """The key once per algorithm it may verify; nothing if it is malformed or weak."""
+def _prepare_keys(entry: Mapping[str, JsonValue], allowed: Sequence[str]) -> Iterator[_PreparedKey]:
+    """Prepare the key once per algorithm it may verify; a malformed or weak key gives none."""
     try:
-        public = _public_members(entry)
-        for algorithm in _algorithms(entry, public, allowed):
-            key = signatures.prepare(public, algorithm)
-            yield _Use(str(entry["kid"]), algorithm, public, key)
+        public_members = _read_public_members(entry)
+        for algorithm in _select_algorithms(entry, public_members, allowed):
+            key = signatures.construct_key(public_members, algorithm)
+            yield _PreparedKey(str(entry["kid"]), algorithm, public_members, key)
     except ValueError:
         return
 
 
-def _public_members(entry: Mapping[str, JsonValue]) -> dict[str, str]:
+def _read_public_members(entry: Mapping[str, JsonValue]) -> dict[str, str]:
+    """Return the members that make the public key, after checks of its size and strength."""
     kty = entry.get("kty")
-    names = _MEMBERS.get(kty) if isinstance(kty, str) else None
+    names = _PUBLIC_MEMBERS.get(kty) if isinstance(kty, str) else None
     if names is None:
         raise ValueError("unknown kty")
-    public = {name: entry.get(name) for name in ("kty", *names)}
-    texts = {name: value for name, value in public.items() if isinstance(value, str)}
-    if texts.keys() != public.keys():
-        raise ValueError("a member is missing")
+    members = {name: entry.get(name) for name in ("kty", *names)}
+    texts = {name: value for name, value in members.items() if isinstance(value, str)}
+    if texts.keys() != members.keys():
+        raise ValueError("a member is missing or not a string")
     if kty == "RSA":
-        _check_rsa(texts)
+        _check_rsa_key(texts)
     if kty == "OKP":
-        _check_okp(texts)
+        _check_ed25519_point(texts)
     return texts
 
 
-def _check_rsa(public: Mapping[str, str]) -> None:
-    """At least 2048 bits (RFC 7518, section 3.3); at most what can be verified quickly."""
-    modulus, exponent = (int.from_bytes(base64url.decode(public[name])) for name in ("n", "e"))
+def _check_rsa_key(members: Mapping[str, str]) -> None:
+    """At least 2048 bits (RFC 7518, section 3.3), at most 8192 to bound the time to verify."""
+    modulus, exponent = (int.from_bytes(base64url.decode(members[name])) for name in ("n", "e"))
     if not 2_048 <= modulus.bit_length() <= 8_192:
-        raise ValueError("RSA modulus too short or too long")
+        raise ValueError("RSA modulus shorter than 2048 or longer than 8192 bits")
     if not 65_537 <= exponent < 2**32 or exponent % 2 == 0:
-        raise ValueError("RSA exponent out of range")
+        raise ValueError("RSA exponent even, below 65537, or longer than 32 bits")
 
 
-def _check_okp(public: Mapping[str, str]) -> None:
-    point = base64url.decode(public["x"])
-    if len(point) != 32 or point[:31] + bytes([point[31] & 0x7F]) in _SMALL_ORDER:
-        raise ValueError("not a point of full order")
+def _check_ed25519_point(members: Mapping[str, str]) -> None:
+    point = base64url.decode(members["x"])
+    if len(point) != 32 or point[:31] + bytes([point[31] & 0x7F]) in _SMALL_ORDER_POINTS:
+        raise ValueError("not an Ed25519 point of full order")
 
 
-def _algorithms(
-    entry: Mapping[str, JsonValue], public: Mapping[str, str], allowed: Sequence[str]
+def _select_algorithms(
+    entry: Mapping[str, JsonValue], members: Mapping[str, str], allowed: Sequence[str]
 ) -> list[str]:
-    """What the key's type can do, its own `alg` says, and the issuer is allowed."""
-    able: Sequence[str] = _RSA_ALGORITHMS if public["kty"] == "RSA" else _of_curve(public)
+    """The algorithms of the key's type that its own `alg` and the issuer's settings permit."""
+    supported: Sequence[str] = (
+        _RSA_ALGORITHMS if members["kty"] == "RSA" else _curve_algorithms(members)
+    )
     if "alg" in entry:
-        own = entry["alg"]
-        able = [name for name in able if isinstance(own, str) and name == canonical(own)]
-    return [name for name in able if name in allowed]
+        alg = entry["alg"]
+        declared = canonical_algorithm(alg) if isinstance(alg, str) else None
+        supported = [name for name in supported if name == declared]
+    return [name for name in supported if name in allowed]
 
 
-def _of_curve(public: Mapping[str, str]) -> list[str]:
-    algorithm = _CURVES.get(public["crv"])
-    fits = algorithm is not None and (algorithm == "EdDSA") == (public["kty"] == "OKP")
-    return [algorithm] if algorithm and fits else []
+def _curve_algorithms(members: Mapping[str, str]) -> list[str]:
+    algorithm = _CURVE_ALGORITHMS.get(members["crv"])
+    if algorithm is None or (algorithm == "EdDSA") != (members["kty"] == "OKP"):
+        return []
+    return [algorithm]

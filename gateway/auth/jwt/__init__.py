@@ -1,1 +1,1 @@
-"""JSON Web Tokens: parsing, claims, signatures and the cache of verified tokens."""
+"""JSON Web Tokens: strict parsing, claims, signatures and the cache of verified tokens."""

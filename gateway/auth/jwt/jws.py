@@ -1,4 +1,4 @@
-"""Compact JWS (RFC 7515, section 3.1), read strictly and without a key."""
+"""Strict parser for compact JWS (RFC 7515, section 3.1): takes a token apart without any key."""
 
 from dataclasses import dataclass
 
@@ -7,19 +7,19 @@ from pydantic import JsonValue
 from gateway.auth.jwt import base64url, strict_json
 from gateway.errors.tree import Unauthenticated
 
-MAX_KEY_ID = 256
+MAX_KEY_ID_LENGTH = 256
 
-_TYPES = frozenset({"jwt", "at+jwt"})
+_ACCESS_TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
 
-# Each of these changes what the signed bytes mean. Nobody here understands them, and to
-# pass over them would be to read something other than what was signed (RFC 7515, 4.1.11).
-# `jwk`, `jku`, `x5c` and `x5u` only offer a key, and are never followed.
-_REFUSED = frozenset({"crit", "b64", "zip", "cty"})
+# Each of these header parameters changes what the signed bytes mean. The gateway supports none
+# of them, and must refuse a token with one rather than misread it (RFC 7515, section 4.1.11).
+# `jwk`, `jku`, `x5c` and `x5u` only offer a key: they are ignored.
+_UNSUPPORTED_PARAMETERS = frozenset({"crit", "b64", "zip", "cty"})
 
 
 @dataclass(frozen=True, slots=True)
 class Jws:
-    """A token taken apart; nothing in it is to be believed yet."""
+    """A parsed token. Nothing in it is trusted until its signature has been verified."""
 
     algorithm: str
     key_id: str
@@ -28,11 +28,12 @@ class Jws:
     signature: bytes
 
 
-def parse(token: str) -> Jws:
-    """Take a token apart.
+def parse_jws(token: str) -> Jws:
+    """Parse a token. The signature is decoded, not verified.
 
     Raises:
-        Unauthenticated: it is not a compact JWS of the kind access tokens are.
+        Unauthenticated: the token is no compact JWS, or its header is not that of an access
+            token.
     """
     segments = token.split(".")
     if len(segments) != 3 or not all(segments):
@@ -42,24 +43,27 @@ def parse(token: str) -> Jws:
         signature = base64url.decode(segments[2])
     except ValueError:
         raise Unauthenticated("malformed") from None
-    algorithm, key_id = _read_header(header)
+    algorithm, key_id = _check_header(header)
     signing_input = token[: token.rindex(".")].encode("ascii")
     return Jws(algorithm, key_id, payload, signing_input, signature)
 
 
-def _read_header(header: dict[str, JsonValue]) -> tuple[str, str]:
-    if not _REFUSED.isdisjoint(header):
+def _check_header(header: dict[str, JsonValue]) -> tuple[str, str]:
+    """Check the protected header, and return its `alg` and `kid`."""
+    if not _UNSUPPORTED_PARAMETERS.isdisjoint(header):
         raise Unauthenticated("unsupported_header")
-    if "typ" in header and not _is_access_token(header["typ"]):
+    if "typ" in header and not _is_access_token_type(header["typ"]):
         raise Unauthenticated("wrong_type")
     algorithm, key_id = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str):
         raise Unauthenticated("invalid_alg")
-    if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID:
+    if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_LENGTH:
         raise Unauthenticated("invalid_kid")
     return algorithm, key_id
 
 
-def _is_access_token(typ: JsonValue) -> bool:
-    """Media types compare without case, and may drop `application/` (RFC 7515, 4.1.9)."""
-    return isinstance(typ, str) and typ.lower().removeprefix("application/") in _TYPES
+def _is_access_token_type(typ: JsonValue) -> bool:
+    """Compare without case; the prefix `application/` is optional (RFC 7515, section 4.1.9)."""
+    if not isinstance(typ, str):
+        return False
+    return typ.lower().removeprefix("application/") in _ACCESS_TOKEN_TYPES

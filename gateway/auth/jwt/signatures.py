@@ -1,6 +1,14 @@
-"""Signatures checked by python-jose, taught PS256 to PS512 and Ed25519 as well.
+"""Signature verification with prepared keys: RS*, PS*, ES* and EdDSA.
 
-Of python-jose only the prepared keys are used; its parsing of tokens is not.
+This is the only module of `gateway.auth` that imports python-jose, and it uses three names that
+python-jose does not document as its interface:
+
+- `jose.backends.base.Key`: the base class of a key, `Key(key, algorithm)` and `verify(msg, sig)`
+- `jose.jwk.register_key`: adds a key class for an algorithm; here for PS256 to PS512 and Ed25519
+- `jose.jwk.construct`: makes the key of a JWK for one algorithm
+
+`tests/gateway/auth/jwt/test_signatures.py` has a test for each name, which says what breaks when
+python-jose changes it. python-jose's own parsing of tokens (`jose.jwt`, `jose.jws`) is never used.
 """
 
 from collections.abc import Mapping
@@ -15,6 +23,8 @@ from jose.backends.base import Key
 
 from gateway.auth.jwt import base64url
 
+__all__ = ["Ed25519Key", "Key", "RsaPssKey", "construct_key", "is_valid_signature"]
+
 _PSS_HASHES = {"PS256": hashes.SHA256(), "PS384": hashes.SHA384(), "PS512": hashes.SHA512()}
 
 
@@ -28,7 +38,7 @@ class RsaPssKey(Key):
         self._padding = padding.PSS(padding.MGF1(self._hash), self._hash.digest_size)
 
     def verify(self, msg: bytes, sig: bytes) -> bool:
-        """Whether this key made the signature."""
+        """Whether `sig` is this key's signature of `msg`."""
         try:
             self._key.verify(sig, msg, self._padding, self._hash)
         except InvalidSignature:
@@ -43,7 +53,7 @@ class Ed25519Key(Key):
         self._key = Ed25519PublicKey.from_public_bytes(base64url.decode(key["x"]))
 
     def verify(self, msg: bytes, sig: bytes) -> bool:
-        """Whether this key made the signature."""
+        """Whether `sig` is this key's signature of `msg`."""
         try:
             self._key.verify(sig, msg)
         except InvalidSignature:
@@ -57,21 +67,21 @@ for _algorithm in ("EdDSA", "Ed25519"):
     jwk.register_key(_algorithm, Ed25519Key)
 
 
-def prepare(public_jwk: Mapping[str, Any], algorithm: str) -> Key:
-    """A key ready to verify one algorithm; to be done once per key, it is dear.
+def construct_key(public_jwk: Mapping[str, Any], algorithm: str) -> Key:
+    """Construct a key that verifies one algorithm. Costly: done once per key, not per token.
 
     Raises:
-        ValueError: the members make no key.
+        ValueError: the members of the JWK make no valid key for the algorithm.
     """
     try:
         return jwk.construct(dict(public_jwk), algorithm)
-    except Exception as exc:  # the engine raises whatever its back end happens to
+    except Exception as exc:  # python-jose lets the errors of its back end through
         raise ValueError("not a usable key") from exc
 
 
-def verifies(key: Key, signing_input: bytes, signature: bytes) -> bool:
-    """Whether the key made the signature; whatever goes wrong inside means no."""
+def is_valid_signature(key: Key, signing_input: bytes, signature: bytes) -> bool:
+    """Verify the signature. An error inside the engine counts as an invalid signature."""
     try:
         return key.verify(signing_input, signature)
-    except Exception:  # noqa: BLE001 - an engine that stumbles has not verified anything
+    except Exception:  # noqa: BLE001 - fail closed: an error has verified nothing
         return False

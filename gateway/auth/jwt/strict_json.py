@@ -1,4 +1,8 @@
-"""JSON from strangers: one meaning or none (RFC 8725, section 2.4; RFC 8259, section 4)."""
+"""Strict JSON parser for untrusted input (RFC 8725, section 2.4; RFC 8259, section 4).
+
+It refuses every document that two parsers could read differently: duplicate member names, numbers
+out of range, `NaN`, lone surrogates. It bounds the nesting depth and the length of integers.
+"""
 
 import json
 import math
@@ -7,75 +11,78 @@ import re
 from pydantic import JsonValue
 
 MAX_DEPTH = 32
-_MAX_INTEGER_DIGITS = 20
+_MAX_INTEGER_LENGTH = 20
 
-# Strings are taken whole and never given back, so a string without an end costs one pass.
+# The groups are atomic and possessive: no backtracking, so an unterminated string costs one pass.
 _STRING_OR_BRACKET = re.compile(r'"(?>[^"\\]+|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def parse_object(raw: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, JsonValue]:
-    """Read a JSON object.
+    """Parse a JSON object.
 
     Raises:
-        ValueError: not JSON, not an object, nested too deep, a member named twice, a number
-            that is not finite or longer than any claim needs, or a lone surrogate.
+        ValueError: the input is not JSON, not an object, or nested deeper than `max_depth`; it
+            has a duplicate member name, a number that is not finite, an integer of more than
+            20 characters, or a lone surrogate.
     """
     text = raw.decode("utf-8")
-    # Counting is cheap and never too low, so nearly every document skips the exact measure.
-    # The parser recurses; only shallow text may reach it.
-    if text.count("[") + text.count("{") > max_depth and _is_deeper(text, max_depth):
-        raise ValueError("nested too deep")
+    # `json` recurses, so only shallow text may reach it. The number of brackets is cheap to
+    # count and never less than the depth: nearly every document skips the exact measure.
+    if text.count("[") + text.count("{") > max_depth and _is_nested_deeper(text, max_depth):
+        raise ValueError(f"nested too deep: more than {max_depth} levels")
     value = _DECODER.decode(text)
     if not isinstance(value, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - one error for everything unreadable
+        # Not a TypeError: callers catch one error for all unreadable input.
+        raise ValueError("not a JSON object")  # noqa: TRY004
     if "\\u" in text:
-        _refuse_lone_surrogates(value)
+        _reject_lone_surrogates(value)
     return value
 
 
-def _is_deeper(text: str, limit: int) -> bool:
+def _is_nested_deeper(text: str, max_depth: int) -> bool:
     depth = 0
     for token in _STRING_OR_BRACKET.finditer(text):
         if token[0] in "[{":
             depth += 1
-            if depth > limit:
+            if depth > max_depth:
                 return True
         elif token[0] in "]}":
             depth -= 1
     return False
 
 
-def _refuse_lone_surrogates(value: JsonValue) -> None:
+def _reject_lone_surrogates(value: JsonValue) -> None:
+    """Encode the value as UTF-8, which raises a ValueError for a lone surrogate."""
     json.dumps(value, ensure_ascii=False).encode("utf-8")
 
 
-def _members(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
+def _build_object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise ValueError("a member is named twice")
+        raise ValueError("duplicate member name")
     return members
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > _MAX_INTEGER_DIGITS:
-        raise ValueError("integer too long")
+def _parse_integer(digits: str) -> int:
+    if len(digits) > _MAX_INTEGER_LENGTH:
+        raise ValueError(f"integer of more than {_MAX_INTEGER_LENGTH} characters")
     return int(digits)
 
 
-def _real(digits: str) -> float:
+def _parse_float(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
         raise ValueError("number out of range")
     return number
 
 
-def _constant(name: str) -> float:
+def _reject_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_members,
-    parse_int=_integer,
-    parse_float=_real,
-    parse_constant=_constant,
+    object_pairs_hook=_build_object,
+    parse_int=_parse_integer,
+    parse_float=_parse_float,
+    parse_constant=_reject_constant,
 )

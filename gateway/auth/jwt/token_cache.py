@@ -1,4 +1,4 @@
-"""Tokens already verified, so that the next request with one costs a hash."""
+"""Bounded LRU cache of verified tokens: a repeated token costs a hash instead of a signature."""
 
 import hashlib
 from collections import OrderedDict
@@ -11,50 +11,56 @@ from gateway.auth.principal import Principal
 @dataclass(frozen=True, slots=True)
 class _Entry:
     principal: Principal
-    version: int
-    since: float
-    until: float
+    key_version: int
+    cached_at: float
+    expires_at: float
 
 
 class TokenCache:
-    """A bounded cache, least recently used out first.
+    """Verified tokens, least recently used evicted first.
 
-    An entry lives until the token expires, its issuer's keys change, or `seconds` have
-    passed, whichever comes first. Keys are digests: no token is kept.
+    An entry is valid until the token expires, the keys of its issuer change, or `ttl_seconds`
+    have passed, whichever comes first. Entries are found by digest: no token is stored.
     """
 
-    def __init__(self, entries: int, seconds: float) -> None:
-        self._most = entries
-        self._seconds = seconds
+    def __init__(self, max_entries: int, ttl_seconds: float) -> None:
+        self._max_entries = max_entries
+        self._ttl_seconds = ttl_seconds
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
 
     def __len__(self) -> int:
-        """How many tokens are remembered."""
+        """The number of cached tokens."""
         return len(self._entries)
 
-    def get(self, token: str, now: float, version_of: Callable[[str], int]) -> Principal | None:
-        """Who the token belongs to; `version_of` an issuer is that of its keys today."""
+    def get(
+        self, token: str, now: float, get_key_version: Callable[[str], int]
+    ) -> Principal | None:
+        """Return the principal of a cached token, or None.
+
+        `now` is in seconds since the epoch. `get_key_version(issuer)` is the current version of
+        the issuer's keys.
+        """
         digest = _digest(token)
         entry = self._entries.get(digest)
         if entry is None:
             return None
-        # A clock put back must not make an entry live longer.
-        is_current = entry.since <= now < entry.until
-        if not is_current or entry.version != version_of(entry.principal.issuer):
+        # The lower bound is for a system clock that is set back: it must not prolong an entry.
+        is_current = entry.cached_at <= now < entry.expires_at
+        if not is_current or entry.key_version != get_key_version(entry.principal.issuer):
             del self._entries[digest]
             return None
         self._entries.move_to_end(digest)
         return entry.principal
 
-    def put(self, token: str, principal: Principal, now: float, version: int) -> None:
-        """Remember a token that was verified with that version of its issuer's keys."""
-        until = min(principal.expires_at, now + self._seconds)
-        if until <= now:
+    def put(self, token: str, principal: Principal, now: float, key_version: int) -> None:
+        """Cache a token that was verified with this version of its issuer's keys."""
+        expires_at = min(principal.expires_at, now + self._ttl_seconds)
+        if expires_at <= now:
             return
         digest = _digest(token)
-        self._entries[digest] = _Entry(principal, version, now, until)
+        self._entries[digest] = _Entry(principal, key_version, now, expires_at)
         self._entries.move_to_end(digest)
-        if len(self._entries) > self._most:
+        if len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
 
 

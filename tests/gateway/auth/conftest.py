@@ -1,4 +1,4 @@
-"""A gateway with one guarded route, the keys of an issuer behind it, and a client in front."""
+"""Fixtures: an app with two protected routes, a verifier with an issuer's keys, HTTP clients."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -13,30 +13,30 @@ from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.errors import problem_json
 from gateway.resources import Resources
 from gateway.settings.schema import Issuer, Tokens
-from tests.gateway.auth.minting import AUDIENCE, ISSUER, all_keys, jwk_set
+from tests.gateway.auth.token_factory import AUDIENCE, ISSUER, encode_jwk_set, get_signing_keys
 
-Gateway = Callable[[TokenVerifier], httpx.AsyncClient]
+ClientFactory = Callable[[TokenVerifier], httpx.AsyncClient]
 
 
 @pytest.fixture
 def jwks_file(tmp_path: Path) -> Path:
-    """A file with a public key for every algorithm."""
+    """A JWKS file with a public key for every algorithm."""
     path = tmp_path / "jwks.json"
-    path.write_bytes(jwk_set(*(key.jwk() for key in all_keys().values())))
+    path.write_bytes(encode_jwk_set(*(key.jwk() for key in get_signing_keys().values())))
     return path
 
 
 @pytest.fixture
 async def verifier(jwks_file: Path) -> AsyncIterator[TokenVerifier]:
-    """A verifier of tokens signed with those keys, with hardly any cool-down."""
+    """A verifier for tokens signed with those keys; its cool-down is 1 ms."""
     issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=jwks_file)
     async with open_verifier([issuer], Tokens(keys_cooldown_seconds=0.001)) as verifier:
         yield verifier
 
 
 @pytest.fixture
-async def gateway() -> AsyncIterator[Gateway]:
-    """Makes a client of an app that has `verifier` and two guarded routes."""
+async def make_client() -> AsyncIterator[ClientFactory]:
+    """Make clients of an app that uses the given verifier and has two protected routes."""
     clients: list[httpx.AsyncClient] = []
 
     def make(verifier: TokenVerifier) -> httpx.AsyncClient:
@@ -49,13 +49,13 @@ async def gateway() -> AsyncIterator[Gateway]:
 
 
 @pytest.fixture
-def client(gateway: Gateway, verifier: TokenVerifier) -> httpx.AsyncClient:
-    """A client of the app whose issuer's keys are in the file."""
-    return gateway(verifier)
+def client(make_client: ClientFactory, verifier: TokenVerifier) -> httpx.AsyncClient:
+    """A client of the app; the issuer's keys are in the file."""
+    return make_client(verifier)
 
 
 def guarded_app(verifier: TokenVerifier) -> FastAPI:
-    """An app that asks for a scope on one route, and for ownership too on the other."""
+    """Create an app with one route that requires a scope, and one that requires ownership too."""
     app = FastAPI()
     problem_json.install(app)
     app.state.resources = Resources()
@@ -73,11 +73,11 @@ def guarded_app(verifier: TokenVerifier) -> FastAPI:
 
 
 def client_of(app: ASGIApp) -> httpx.AsyncClient:
-    """A client that talks to the app without a socket."""
+    """Open a client that calls the app in process, without a socket."""
     transport = httpx.ASGITransport(app)
     return httpx.AsyncClient(transport=transport, base_url="http://gateway", trust_env=False)
 
 
 def bearer(token: str) -> dict[str, str]:
-    """The header that carries the token."""
+    """Build the `Authorization` header for the token."""
     return {"Authorization": f"Bearer {token}"}

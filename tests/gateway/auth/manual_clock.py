@@ -1,4 +1,4 @@
-"""A clock that stands still until it is moved."""
+"""A clock that a test advances by hand."""
 
 import asyncio
 
@@ -6,37 +6,37 @@ from gateway.auth.clock import Clock
 
 
 class ManualClock(Clock):
-    """Both clocks show the same time; sleepers wake when it is moved past their hour."""
+    """Wall clock and monotonic clock show the same time. `advance` wakes sleeping tasks."""
 
     def __init__(self, at: float) -> None:
         self.time = at
-        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+        self._sleeping: list[tuple[float, asyncio.Future[None]]] = []
 
     def now(self) -> float:
-        """The time it was set to."""
+        """Return the current time."""
         return self.time
 
     def monotonic(self) -> float:
-        """The time it was set to."""
+        """Return the current time."""
         return self.time
 
     async def sleep(self, seconds: float) -> None:
-        """Wait for the clock to be moved that far."""
-        hour: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._sleepers.append((self.time + seconds, hour))
-        await hour
+        """Wait until the clock has been advanced by `seconds`."""
+        wake_up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleeping.append((self.time + seconds, wake_up))
+        await wake_up
 
     async def advance(self, seconds: float) -> None:
-        """Move on, and let those who wake do what they can at once."""
+        """Advance the clock, and run every task that is ready then."""
         self.time += seconds
-        for due, hour in self._sleepers:
-            if due <= self.time and not hour.done():
-                hour.set_result(None)
-        self._sleepers = [(due, hour) for due, hour in self._sleepers if not hour.done()]
-        await settle()
+        for due, wake_up in self._sleeping:
+            if due <= self.time and not wake_up.done():
+                wake_up.set_result(None)
+        self._sleeping = [item for item in self._sleeping if not item[1].done()]
+        await run_ready_tasks()
 
 
-async def settle() -> None:
-    """Let everything that can run without waiting for a socket do so."""
+async def run_ready_tasks() -> None:
+    """Run every task that needs no socket until it waits or ends."""
     for _ in range(20):
         await asyncio.sleep(0)

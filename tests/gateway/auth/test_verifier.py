@@ -1,4 +1,4 @@
-"""The verifier as a whole: what it opens and closes, and what time does to a token."""
+"""The verifier as a whole: start and stop, claims, expiry, the token cache, several issuers."""
 
 import asyncio
 import time
@@ -9,8 +9,14 @@ import pytest
 from gateway.auth.verifier import open_verifier
 from gateway.errors.tree import Unauthenticated
 from gateway.settings.schema import Issuer, Tokens
-from tests.gateway.auth.manual_clock import ManualClock, settle
-from tests.gateway.auth.minting import AUDIENCE, ISSUER, jwk_set, mint, signing_key
+from tests.gateway.auth.manual_clock import ManualClock, run_ready_tasks
+from tests.gateway.auth.token_factory import (
+    AUDIENCE,
+    ISSUER,
+    encode_jwk_set,
+    get_signing_key,
+    make_token,
+)
 
 # RFC 7515, appendix A.5: an unsecured JWS.
 UNSECURED = (
@@ -29,7 +35,7 @@ def clock() -> ManualClock:
     return ManualClock(float(int(time.time())))
 
 
-async def test_everything_it_reads_from_a_token(jwks_file: Path, clock: ManualClock) -> None:
+async def test_the_principal_has_the_configured_claims(jwks_file: Path, clock: ManualClock) -> None:
     issuer = Issuer(
         issuer=ISSUER,
         audience=AUDIENCE,
@@ -41,24 +47,24 @@ async def test_everything_it_reads_from_a_token(jwks_file: Path, clock: ManualCl
     )
     claims = {"uid": "7", "azp": "web", "org": "acme", "permissions": ["a", "b"], "exp": 4e9}
     async with open_verifier([issuer], Tokens(), clock=clock) as verifier:
-        caller = await verifier.verify(mint(claims))
-        assert (caller.issuer, caller.subject) == (ISSUER, "u1")
-        assert caller.scopes == frozenset({"a", "b"})
-        assert (caller.user_id, caller.service, caller.tenant) == ("7", "web", "acme")
-        assert caller.expires_at == 4e9
-        bare = await verifier.verify(mint({"scope": ...}))
-        assert (bare.user_id, bare.service, bare.tenant) == (None, None, None)
-        assert bare.scopes == frozenset()
+        principal = await verifier.verify(make_token(claims))
+        assert (principal.issuer, principal.subject) == (ISSUER, "u1")
+        assert principal.scopes == frozenset({"a", "b"})
+        assert (principal.user_id, principal.service, principal.tenant) == ("7", "web", "acme")
+        assert principal.expires_at == 4e9
+        minimal = await verifier.verify(make_token({"scope": ...}))
+        assert (minimal.user_id, minimal.service, minimal.tenant) == (None, None, None)
+        assert minimal.scopes == frozenset()
 
 
 @pytest.mark.parametrize("cache_seconds", [0, 60])
-async def test_a_token_ends_when_it_says(
+async def test_a_token_expires_at_exp_plus_skew(
     issuer: Issuer, clock: ManualClock, cache_seconds: float
 ) -> None:
-    token = mint({"exp": clock.time + 30, "iat": ...})
+    token = make_token({"exp": clock.time + 30, "iat": ...})
     tokens = Tokens(cache_seconds=cache_seconds)
     async with open_verifier([issuer], tokens, clock=clock) as verifier:
-        for seconds in (0, 29, 5.75):  # the skew of five seconds is not yet over
+        for seconds in (0, 29, 5.75):  # `exp` is over, the skew of 5 s is not
             await clock.advance(seconds)
             assert await verifier.verify(token)
         await clock.advance(0.25)
@@ -67,8 +73,10 @@ async def test_a_token_ends_when_it_says(
 
 
 @pytest.mark.parametrize("claim", ["nbf", "iat"])
-async def test_a_token_begins_when_it_says(issuer: Issuer, clock: ManualClock, claim: str) -> None:
-    token = mint({claim: clock.time + 10})
+async def test_a_token_is_valid_from_nbf_and_iat_minus_skew(
+    issuer: Issuer, clock: ManualClock, claim: str
+) -> None:
+    token = make_token({claim: clock.time + 10})
     async with open_verifier([issuer], Tokens(), clock=clock) as verifier:
         await clock.advance(4.75)
         with pytest.raises(Unauthenticated, match=r"not_yet_valid|issued_in_the_future"):
@@ -81,42 +89,42 @@ async def test_a_token_that_expires_while_it_waits_for_its_key(
     issuer: Issuer, clock: ManualClock, jwks_file: Path
 ) -> None:
     tokens = Tokens(keys_cooldown_seconds=60)
-    new = signing_key("ES256", "new")
-    token = mint({"exp": clock.time + 30}, key=new)
+    new = get_signing_key("ES256", "new")
+    token = make_token({"exp": clock.time + 30}, key=new)
     async with open_verifier([issuer], tokens, clock=clock) as verifier:
         waiting = asyncio.create_task(verifier.verify(token))
-        await settle()
+        await run_ready_tasks()
         assert not waiting.done()
-        await asyncio.to_thread(jwks_file.write_bytes, jwk_set(new.jwk()))
+        await asyncio.to_thread(jwks_file.write_bytes, encode_jwk_set(new.jwk()))
         await clock.advance(60)
         with pytest.raises(Unauthenticated, match="expired"):
             await waiting
 
 
-async def test_the_second_time_costs_no_signature(
+async def test_a_cached_token_is_not_verified_again(
     issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = mint()
+    token = make_token()
     async with open_verifier([issuer], Tokens()) as verifier:
         first = await verifier.verify(token)
-        monkeypatch.setattr("gateway.auth.jwt.signatures.verifies", lambda *_: False)
+        monkeypatch.setattr("gateway.auth.jwt.signatures.is_valid_signature", lambda *_: False)
         assert await verifier.verify(token) is first
         with pytest.raises(Unauthenticated):
-            await verifier.verify(mint({"jti": "another"}))
+            await verifier.verify(make_token({"jti": "another"}))
 
 
 async def test_issuers_do_not_share_keys(jwks_file: Path, tmp_path: Path) -> None:
     other_file = tmp_path / "other.json"
-    other_file.write_bytes(jwk_set(signing_key("RS256", name="stranger").jwk()))
+    other_file.write_bytes(encode_jwk_set(get_signing_key("RS256", name="other").jwk()))
     issuers = [
         Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=jwks_file),
         Issuer(issuer="https://other.test", audience=AUDIENCE, jwks_file=other_file),
     ]
     async with open_verifier(issuers, Tokens()) as verifier:
         assert verifier.health() == {ISSUER: "ok", "https://other.test": "ok"}
-        assert await verifier.verify(mint())
+        assert await verifier.verify(make_token())
         with pytest.raises(Unauthenticated, match="bad_signature"):
-            await verifier.verify(mint({"iss": "https://other.test"}))
+            await verifier.verify(make_token({"iss": "https://other.test"}))
 
 
 async def test_the_unsecured_example_of_the_rfc_is_refused(issuer: Issuer) -> None:
@@ -126,7 +134,9 @@ async def test_the_unsecured_example_of_the_rfc_is_refused(issuer: Issuer) -> No
 
 
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"keys":[]}'])
-async def test_a_broken_file_is_named_at_start(tmp_path: Path, content: bytes | None) -> None:
+async def test_a_jwks_file_without_keys_is_refused_at_start(
+    tmp_path: Path, content: bytes | None
+) -> None:
     path = tmp_path / "broken.json"
     if content is not None:
         path.write_bytes(content)
@@ -137,28 +147,28 @@ async def test_a_broken_file_is_named_at_start(tmp_path: Path, content: bytes | 
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_an_issuer_named_twice_is_refused_at_start(issuer: Issuer) -> None:
+async def test_an_issuer_listed_twice_is_refused_at_start(issuer: Issuer) -> None:
     with pytest.raises(ValueError, match="twice"):
         async with open_verifier([issuer, issuer], Tokens()):
             pass
 
 
-async def test_it_leaves_nothing_behind(issuer: Issuer) -> None:
+async def test_closing_ends_every_task(issuer: Issuer) -> None:
     async with open_verifier([issuer], Tokens()) as verifier:
-        assert await verifier.verify(mint())
+        assert await verifier.verify(make_token())
         assert len(asyncio.all_tasks()) == 2
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_without_issuers_nobody_passes() -> None:
+async def test_without_issuers_every_token_is_refused() -> None:
     async with open_verifier([], Tokens()) as verifier:
         assert verifier.health() == {}
         with pytest.raises(Unauthenticated, match="unknown_issuer"):
-            await verifier.verify(mint())
+            await verifier.verify(make_token())
 
 
-async def test_an_issuer_without_users_names_none(issuer: Issuer) -> None:
-    nameless = issuer.model_copy(update={"user_claim": ""})
-    async with open_verifier([nameless], Tokens()) as verifier:
-        principal = await verifier.verify(mint({"": "42"}))
+async def test_an_empty_user_claim_gives_no_user_id(issuer: Issuer) -> None:
+    without_users = issuer.model_copy(update={"user_claim": ""})
+    async with open_verifier([without_users], Tokens()) as verifier:
+        principal = await verifier.verify(make_token({"": "42"}))
     assert principal.user_id is None

@@ -1,4 +1,4 @@
-"""Keys over a real socket, from providers that mean well and from those that do not."""
+"""Fetching key sets over a real socket, from providers that work and from faulty ones."""
 
 import asyncio
 import gzip
@@ -9,27 +9,26 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.auth.jwks import fetch
-from gateway.auth.jwks.fetch import KeysUnavailable
-from gateway.auth.jwks.key_set import MAX_BYTES, MAX_KEYS
+from gateway.auth.jwks.fetch import KeysUnavailable, fetch_key_set, open_client
+from gateway.auth.jwks.key_set import MAX_DOCUMENT_BYTES, MAX_KEYS
 from gateway.settings.schema import Issuer
-from tests.gateway.auth.identity_provider import Behaviour, IdentityProvider, answer
-from tests.gateway.auth.minting import AUDIENCE, ISSUER, jwk_set, signing_key
+from tests.gateway.auth.identity_provider import IdentityProvider, Responder, send_response
+from tests.gateway.auth.token_factory import AUDIENCE, ISSUER, encode_jwk_set, get_signing_key
 
-KEY = signing_key("ES256")
+KEY = get_signing_key("ES256")
 
 
 @pytest.fixture
 async def idp() -> AsyncIterator[IdentityProvider]:
     idp = IdentityProvider()
     idp.keys = [KEY]
-    async with idp.serving():
+    async with idp.serve():
         yield idp
 
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with fetch.open_client() as client:
+    async with open_client() as client:
         yield client
 
 
@@ -38,21 +37,21 @@ def issuer(**source: Any) -> Issuer:
 
 
 async def test_from_a_jwks_url(idp: IdentityProvider, http: httpx.AsyncClient) -> None:
-    keys = await fetch.fetch(http, issuer(jwks_url=idp.jwks_url), 2)
+    keys = await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)
     assert keys.ids == {"es256"}
-    assert idp.asked == ["/keys"]
+    assert idp.requested_paths == ["/keys"]
 
 
-async def test_by_discovery(idp: IdentityProvider, http: httpx.AsyncClient) -> None:
-    keys = await fetch.fetch(http, issuer(discovery_url=idp.discovery_url), 2)
+async def test_through_discovery(idp: IdentityProvider, http: httpx.AsyncClient) -> None:
+    keys = await fetch_key_set(http, issuer(discovery_url=idp.discovery_url), 2)
     assert keys.ids == {"es256"}
-    assert idp.asked == ["/.well-known/openid-configuration", "/keys"]
+    assert idp.requested_paths == ["/.well-known/openid-configuration", "/keys"]
 
 
 async def test_from_a_file(tmp_path: Path, http: httpx.AsyncClient) -> None:
     path = tmp_path / "fetch.json"
-    path.write_bytes(jwk_set(KEY.jwk()))
-    assert (await fetch.fetch(http, issuer(jwks_file=path), 2)).ids == {"es256"}
+    path.write_bytes(encode_jwk_set(KEY.jwk()))
+    assert (await fetch_key_set(http, issuer(jwks_file=path), 2)).ids == {"es256"}
 
 
 @pytest.mark.parametrize(
@@ -70,34 +69,34 @@ async def test_from_a_file(tmp_path: Path, http: httpx.AsyncClient) -> None:
     ],
     ids=str,
 )
-async def test_a_discovery_document_that_leads_astray(
+async def test_a_discovery_document_that_is_not_trusted(
     idp: IdentityProvider, http: httpx.AsyncClient, change: dict[str, Any]
 ) -> None:
-    async def astray(_path: str, writer: asyncio.StreamWriter) -> None:
-        await answer(writer, idp.metadata(**change))
+    async def respond(_path: str, writer: asyncio.StreamWriter) -> None:
+        await send_response(writer, idp.metadata(**change))
 
-    idp.behave = astray
+    idp.respond = respond
     with pytest.raises(KeysUnavailable):
-        await fetch.fetch(http, issuer(discovery_url=idp.discovery_url), 2)
-    assert len(idp.asked) == 1
+        await fetch_key_set(http, issuer(discovery_url=idp.discovery_url), 2)
+    assert len(idp.requested_paths) == 1
 
 
-GOOD = jwk_set(KEY.jwk())
+VALID = encode_jwk_set(KEY.jwk())
 
 
-def _saying(body: bytes, status: str = "200 OK", *headers: str) -> Behaviour:
-    async def behave(_path: str, writer: asyncio.StreamWriter) -> None:
-        await answer(writer, body, status, *headers)
+def _respond_with(body: bytes, status: str = "200 OK", *headers: str) -> Responder:
+    async def respond(_path: str, writer: asyncio.StreamWriter) -> None:
+        await send_response(writer, body, status, *headers)
 
-    return behave
+    return respond
 
 
-async def _hanging(_path: str, _writer: asyncio.StreamWriter) -> None:
+async def _hang(_path: str, _writer: asyncio.StreamWriter) -> None:
     await asyncio.Event().wait()
 
 
-async def _dripping(_path: str, writer: asyncio.StreamWriter) -> None:
-    """Never silent long enough for a read timeout, never done."""
+async def _drip(_path: str, writer: asyncio.StreamWriter) -> None:
+    """Send a byte every 20 ms: no read timeout ever expires, and the body never ends."""
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
     while True:
         writer.write(b" ")
@@ -105,88 +104,92 @@ async def _dripping(_path: str, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.02)
 
 
-async def _flooding(_path: str, writer: asyncio.StreamWriter) -> None:
-    """A body without an end."""
+async def _flood(_path: str, writer: asyncio.StreamWriter) -> None:
+    """Send a body without an end."""
     writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     while True:
         writer.write(b"10000\r\n" + b" " * 65_536 + b"\r\n")
         await writer.drain()
 
 
-async def _hanging_up(_path: str, writer: asyncio.StreamWriter) -> None:
+async def _close_early(_path: str, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{")
     await writer.drain()
 
 
-BAD: dict[str, Behaviour] = {
-    "hangs": _hanging,
-    "drips": _dripping,
-    "floods": _flooding,
-    "hangs up": _hanging_up,
-    "speaks no HTTP": lambda _path, writer: _raw(writer, b"SSH-2.0-OpenSSH_9.9\r\n\r\n"),
-    "says nothing": lambda _path, writer: _raw(writer, b""),
-    "sends endless headers": lambda _p, w: _raw(w, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000),
-    "500": _saying(GOOD, "500 Internal Server Error"),
-    "503": _saying(GOOD, "503 Service Unavailable"),
-    "404": _saying(GOOD, "404 Not Found"),
-    "204": _saying(b"", "204 No Content"),
-    "301": _saying(GOOD, "301 Moved Permanently", "Location: /elsewhere"),
-    "302 to another host": _saying(GOOD, "302 Found", "Location: http://169.254.169.254/"),
-    "307": _saying(GOOD, "307 Temporary Redirect", "Location: /keys"),
-    "a body too large": _saying(GOOD + b" " * MAX_BYTES),
-    "compressed": _saying(gzip.compress(GOOD), "200 OK", "Content-Encoding: gzip"),
-    "a bomb": _saying(gzip.compress(b" " * 10_000_000), "200 OK", "Content-Encoding: gzip"),
-    "empty": _saying(b""),
-    "HTML": _saying(b"<html>Sign in to the wireless network</html>"),
-    "not UTF-8": _saying(b'{"keys":["\xff"]}'),
-    "a list": _saying(b"[]"),
-    "no keys member": _saying(b"{}"),
-    "keys null": _saying(b'{"keys":null}'),
-    "keys an object": _saying(b'{"keys":{"kid":{}}}'),
-    "no keys": _saying(b'{"keys":[]}'),
-    "keys of no use": _saying(b'{"keys":[1,null,"x",[],{},{"kid":"x"},{"kty":[]}]}'),
-    "keys named twice": _saying(b'{"keys":[],"keys":[]}'),
-    "too many keys": _saying(jwk_set(*[KEY.jwk(kid=str(kid)) for kid in range(MAX_KEYS + 1)])),
-    "nested": _saying(b'{"keys":' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
+FAULTY: dict[str, Responder] = {
+    "hangs": _hang,
+    "drips": _drip,
+    "floods": _flood,
+    "closes early": _close_early,
+    "is no HTTP server": lambda _path, writer: _send_raw(writer, b"SSH-2.0-OpenSSH_9.9\r\n\r\n"),
+    "sends nothing": lambda _path, writer: _send_raw(writer, b""),
+    "sends endless headers": lambda _p, w: _send_raw(w, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000),
+    "500": _respond_with(VALID, "500 Internal Server Error"),
+    "503": _respond_with(VALID, "503 Service Unavailable"),
+    "404": _respond_with(VALID, "404 Not Found"),
+    "204": _respond_with(b"", "204 No Content"),
+    "301": _respond_with(VALID, "301 Moved Permanently", "Location: /elsewhere"),
+    "302 to another host": _respond_with(VALID, "302 Found", "Location: http://169.254.169.254/"),
+    "307": _respond_with(VALID, "307 Temporary Redirect", "Location: /keys"),
+    "a body too large": _respond_with(VALID + b" " * MAX_DOCUMENT_BYTES),
+    "compressed": _respond_with(gzip.compress(VALID), "200 OK", "Content-Encoding: gzip"),
+    "a compression bomb": _respond_with(
+        gzip.compress(b" " * 10_000_000), "200 OK", "Content-Encoding: gzip"
+    ),
+    "empty": _respond_with(b""),
+    "HTML": _respond_with(b"<html>Sign in to the wireless network</html>"),
+    "not UTF-8": _respond_with(b'{"keys":["\xff"]}'),
+    "a list": _respond_with(b"[]"),
+    "no keys member": _respond_with(b"{}"),
+    "keys null": _respond_with(b'{"keys":null}'),
+    "keys an object": _respond_with(b'{"keys":{"kid":{}}}'),
+    "no keys": _respond_with(b'{"keys":[]}'),
+    "unusable keys": _respond_with(b'{"keys":[1,null,"x",[],{},{"kid":"x"},{"kty":[]}]}'),
+    "keys twice": _respond_with(b'{"keys":[],"keys":[]}'),
+    "too many keys": _respond_with(
+        encode_jwk_set(*[KEY.jwk(kid=str(kid)) for kid in range(MAX_KEYS + 1)])
+    ),
+    "nested": _respond_with(b'{"keys":' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
 }
 
 
-async def _raw(writer: asyncio.StreamWriter, data: bytes) -> None:
+async def _send_raw(writer: asyncio.StreamWriter, data: bytes) -> None:
     writer.write(data)
     await writer.drain()
 
 
-@pytest.mark.parametrize("name", BAD)
-async def test_a_provider_that_misbehaves(
-    idp: IdentityProvider, http: httpx.AsyncClient, name: str
-) -> None:
-    idp.behave = BAD[name]
+@pytest.mark.parametrize("name", FAULTY)
+async def test_a_faulty_provider(idp: IdentityProvider, http: httpx.AsyncClient, name: str) -> None:
+    idp.respond = FAULTY[name]
     async with asyncio.timeout(10):
         with pytest.raises(KeysUnavailable):
-            await fetch.fetch(http, issuer(jwks_url=idp.jwks_url), 0.3)
-    assert idp.asked == ["/keys"]
+            await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 0.3)
+    assert idp.requested_paths == ["/keys"]
 
 
-async def test_nobody_listens(http: httpx.AsyncClient) -> None:
+async def test_a_refused_connection(http: httpx.AsyncClient) -> None:
     with pytest.raises(KeysUnavailable, match="ConnectError"):
-        await fetch.fetch(http, issuer(jwks_url="http://127.0.0.1:1/keys"), 2)
+        await fetch_key_set(http, issuer(jwks_url="http://127.0.0.1:1/keys"), 2)
 
 
-async def test_the_environment_is_not_asked_for_a_proxy(
+async def test_proxies_of_the_environment_are_ignored(
     idp: IdentityProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    async with fetch.open_client() as http:
-        assert await fetch.fetch(http, issuer(jwks_url=idp.jwks_url), 2)
+    async with open_client() as http:
+        assert await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"{", b'{"keys":[]}', b" " * (MAX_BYTES + 1)])
-async def test_a_file_that_holds_no_keys(
+@pytest.mark.parametrize(
+    "content", [None, b"", b"{", b'{"keys":[]}', b" " * (MAX_DOCUMENT_BYTES + 1)]
+)
+async def test_a_file_without_keys(
     tmp_path: Path, http: httpx.AsyncClient, content: bytes | None
 ) -> None:
     path = tmp_path / "fetch.json"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(KeysUnavailable):
-        await fetch.fetch(http, issuer(jwks_file=path), 2)
+        await fetch_key_set(http, issuer(jwks_file=path), 2)

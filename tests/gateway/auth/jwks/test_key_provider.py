@@ -1,41 +1,43 @@
-"""When keys are fetched, who waits for it, and who is told to come back later."""
+"""When keys are fetched, which tokens wait for a fetch, and which get a 401 or a 503."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from gateway.auth.jwks import key_set
 from gateway.auth.jwks.fetch import KeysUnavailable
-from gateway.auth.jwks.key_provider import MAX_WAITING, KeyProvider
-from gateway.auth.jwks.key_set import KeySet
+from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider
+from gateway.auth.jwks.key_set import KeySet, parse_key_set
 from gateway.errors.tree import IdentityUnavailable, Unauthenticated
 from gateway.settings.schema import Tokens
-from tests.gateway.auth.manual_clock import ManualClock, settle
-from tests.gateway.auth.minting import ISSUER, jwk_set, signing_key
+from tests.gateway.auth.manual_clock import ManualClock, run_ready_tasks
+from tests.gateway.auth.token_factory import ISSUER, encode_jwk_set, get_signing_key
 
 TOKENS = Tokens(keys_refresh_seconds=300, keys_cooldown_seconds=5)
 
 
-class Source:
-    """Keys published somewhere, with a gate that can hold an answer back."""
+class KeySource:
+    """Published keys, with a gate that can delay the response."""
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.ids = {"old"}
-        self.failing: Exception | None = None
+        self.error: Exception | None = None
         self.gate = asyncio.Event()
         self.gate.set()
         self.fetched_at: list[float] = []
 
     async def fetch(self) -> KeySet:
-        """What is published now, once the gate is open."""
+        """Return what is published now, once the gate is open."""
         self.fetched_at.append(self.clock.time)
         ids = sorted(self.ids)
         await self.gate.wait()
-        if self.failing:
-            raise self.failing
-        return key_set.read(jwk_set(*(signing_key("ES256", kid).jwk() for kid in ids)), ["ES256"])
+        if self.error:
+            raise self.error
+        return parse_key_set(
+            encode_jwk_set(*(get_signing_key("ES256", kid).jwk() for kid in ids)), ["ES256"]
+        )
 
 
 @pytest.fixture
@@ -44,13 +46,13 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def source(clock: ManualClock) -> Source:
-    return Source(clock)
+def source(clock: ManualClock) -> KeySource:
+    return KeySource(clock)
 
 
 @pytest.fixture
-async def provider(source: Source, clock: ManualClock) -> AsyncIterator[KeyProvider]:
-    """A provider that has the old key, and is out of its first cool-down."""
+async def provider(source: KeySource, clock: ManualClock) -> AsyncIterator[KeyProvider]:
+    """A provider that has the key "old"; its first cool-down is over."""
     provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
     await provider.start()
     await clock.advance(10)
@@ -58,90 +60,90 @@ async def provider(source: Source, clock: ManualClock) -> AsyncIterator[KeyProvi
     await provider.close()
 
 
-Ask = Callable[[str], asyncio.Task[object]]
+RequestKey = Callable[[str], asyncio.Task[object]]
 
 
 @pytest.fixture
-def ask(provider: KeyProvider) -> Ask:
-    """Begins to look for a key."""
-    return lambda kid: asyncio.create_task(provider.key(kid, "ES256"))
+def request_key(provider: KeyProvider) -> RequestKey:
+    """Start a task that asks for a key."""
+    return lambda kid: asyncio.create_task(provider.get_key(kid, "ES256"))
 
 
-async def test_a_known_key_costs_no_fetch(provider: KeyProvider, source: Source) -> None:
+async def test_a_known_key_costs_no_fetch(provider: KeyProvider, source: KeySource) -> None:
     for _ in range(100):
-        await provider.key("old", "ES256")
+        await provider.get_key("old", "ES256")
     assert len(source.fetched_at) == 1
 
 
-async def test_a_new_key_is_fetched_at_once(provider: KeyProvider, source: Source) -> None:
+async def test_a_new_key_is_fetched_at_once(provider: KeyProvider, source: KeySource) -> None:
     source.ids.add("new")
-    await provider.key("new", "ES256")
+    await provider.get_key("new", "ES256")
     assert len(source.fetched_at) == 2
 
 
-async def test_many_who_ask_share_one_fetch(source: Source, ask: Ask) -> None:
+async def test_tasks_that_wait_share_one_fetch(source: KeySource, request_key: RequestKey) -> None:
     source.ids.add("new")
     source.gate.clear()
-    asked = [ask("new") for _ in range(50)]
-    await settle()
+    requested = [request_key("new") for _ in range(50)]
+    await run_ready_tasks()
     source.gate.set()
-    assert all(await asyncio.gather(*asked))
+    assert all(await asyncio.gather(*requested))
     assert len(source.fetched_at) == 2
 
 
-async def test_a_key_published_in_the_cooldown_is_waited_for(
-    source: Source, ask: Ask, clock: ManualClock
+async def test_a_key_published_during_the_cooldown_is_found_by_the_next_fetch(
+    source: KeySource, request_key: RequestKey, clock: ManualClock
 ) -> None:
     with pytest.raises(Unauthenticated):
-        await ask("noise")
+        await request_key("unknown")
     source.ids.add("new")
-    good = ask("new")
+    valid = request_key("new")
     await clock.advance(4.9)
-    assert not good.done()
+    assert not valid.done()
     await clock.advance(0.2)
-    assert await good
+    assert await valid
 
 
-async def test_a_fetch_begun_before_the_token_came_does_not_condemn_it(
-    source: Source, ask: Ask, clock: ManualClock
+async def test_a_fetch_that_started_before_the_token_arrived_does_not_refuse_it(
+    source: KeySource, request_key: RequestKey, clock: ManualClock
 ) -> None:
     source.gate.clear()
-    noise = ask("noise")
-    await settle()
-    source.ids.add("new")  # too late for the answer that is under way
-    good = ask("new")
-    await settle()
+    unknown = request_key("unknown")
+    await run_ready_tasks()
+    source.ids.add("new")  # too late for the response in flight
+    valid = request_key("new")
+    await run_ready_tasks()
     source.gate.set()
     with pytest.raises(Unauthenticated):
-        await noise
-    await settle()
-    assert not good.done()
+        await unknown
+    await run_ready_tasks()
+    assert not valid.done()
     await clock.advance(5)
-    assert await good
+    assert await valid
 
 
-async def test_who_comes_while_the_first_keys_are_fetched_waits_for_no_more(
-    source: Source, clock: ManualClock
+async def test_a_token_that_arrives_during_the_first_fetch_waits_for_that_one_only(
+    source: KeySource, clock: ManualClock
 ) -> None:
     provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
     source.gate.clear()
     starting = asyncio.create_task(provider.start())
-    await settle()
-    asked = asyncio.create_task(provider.key("old", "ES256"))
-    await settle()
+    await run_ready_tasks()
+    requested = asyncio.create_task(provider.get_key("old", "ES256"))
+    await run_ready_tasks()
     source.gate.set()
-    await settle()
-    assert asked.done()
+    await run_ready_tasks()
+    assert requested.done()
     await starting
     await provider.close()
 
 
 async def test_an_unknown_key_is_refused_only_after_a_later_fetch(
-    source: Source, ask: Ask, clock: ManualClock
+    source: KeySource, request_key: RequestKey, clock: ManualClock
 ) -> None:
     with pytest.raises(Unauthenticated, match="unknown_key"):
-        await ask("noise")
-    second = ask("noise")
+        await request_key("unknown")
+    second = request_key("unknown")
     await clock.advance(4)
     assert not second.done()
     await clock.advance(1)
@@ -151,148 +153,159 @@ async def test_an_unknown_key_is_refused_only_after_a_later_fetch(
 
 
 async def test_ten_thousand_unknown_keys_cost_one_fetch_per_cooldown(
-    source: Source, ask: Ask, clock: ManualClock
+    source: KeySource, request_key: RequestKey, clock: ManualClock
 ) -> None:
-    asked: list[asyncio.Task[object]] = []
+    requested: list[asyncio.Task[object]] = []
     for burst in range(20):
-        asked += [ask(f"noise {burst} {number}") for number in range(500)]
+        requested += [request_key(f"unknown {burst} {number}") for number in range(500)]
         await clock.advance(1)
-        assert sum(not one.done() for one in asked) <= MAX_WAITING
+        assert sum(not task.done() for task in requested) <= MAX_WAITERS
     await clock.advance(5)
-    answers = await asyncio.gather(*asked, return_exceptions=True)
-    assert {type(answer) for answer in answers} == {Unauthenticated, IdentityUnavailable}
+    responses = await asyncio.gather(*requested, return_exceptions=True)
+    assert {type(response) for response in responses} == {Unauthenticated, IdentityUnavailable}
     gaps = [b - a for a, b in zip(source.fetched_at, source.fetched_at[1:], strict=False)]
     assert min(gaps) >= 5
     assert len(source.fetched_at) <= 1 + 1 + 25 // 5
 
 
-async def test_beyond_the_bound_one_is_told_to_come_back(ask: Ask, clock: ManualClock) -> None:
-    with pytest.raises(Unauthenticated):
-        await ask("noise")
-    await clock.advance(2)
-    waiting = [ask(f"noise {number}") for number in range(MAX_WAITING)]
-    await settle()
-    with pytest.raises(IdentityUnavailable) as refusal:
-        await ask("one more")
-    assert refusal.value.retry_after == 3
-    assert not any(one.done() for one in waiting)
-    await clock.advance(3)
-    answers = await asyncio.gather(*waiting, return_exceptions=True)
-    assert {type(answer) for answer in answers} == {Unauthenticated}
-
-
-async def test_after_a_failed_fetch_one_is_told_at_once_how_long_to_wait(
-    source: Source, ask: Ask, clock: ManualClock
+async def test_beyond_the_maximum_of_waiters_a_token_gets_a_503(
+    request_key: RequestKey, clock: ManualClock
 ) -> None:
-    source.failing = KeysUnavailable("down")
-    with pytest.raises(IdentityUnavailable):
-        await ask("new")
+    with pytest.raises(Unauthenticated):
+        await request_key("unknown")
     await clock.advance(2)
-    with pytest.raises(IdentityUnavailable) as refusal:
-        await ask("new")
-    assert refusal.value.retry_after == 3
-    assert await ask("old")
+    waiting = [request_key(f"unknown {number}") for number in range(MAX_WAITERS)]
+    await run_ready_tasks()
+    with pytest.raises(IdentityUnavailable) as raised:
+        await request_key("one more")
+    assert raised.value.retry_after == 3
+    assert not any(task.done() for task in waiting)
+    await clock.advance(3)
+    responses = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(response) for response in responses} == {Unauthenticated}
+
+
+async def test_after_a_failed_fetch_a_token_gets_a_503_with_the_rest_of_the_cooldown(
+    source: KeySource, request_key: RequestKey, clock: ManualClock
+) -> None:
+    source.error = KeysUnavailable("down")
+    with pytest.raises(IdentityUnavailable):
+        await request_key("new")
+    await clock.advance(2)
+    with pytest.raises(IdentityUnavailable) as raised:
+        await request_key("new")
+    assert raised.value.retry_after == 3
+    assert await request_key("old")
     assert len(source.fetched_at) == 2
 
 
-async def test_a_failure_without_words_is_a_failure(source: Source, ask: Ask) -> None:
-    source.failing = KeysUnavailable()
+async def test_an_error_without_a_message_is_a_failure(
+    source: KeySource, request_key: RequestKey
+) -> None:
+    source.error = KeysUnavailable()
     for _ in range(2):
         with pytest.raises(IdentityUnavailable):
-            await ask("new")
+            await request_key("new")
     assert len(source.fetched_at) == 2
 
 
-async def test_who_comes_while_a_failed_fetch_is_tried_again_waits_for_it(
-    source: Source, ask: Ask, clock: ManualClock
+async def test_a_token_that_arrives_during_a_retry_waits_for_it(
+    source: KeySource, request_key: RequestKey, clock: ManualClock
 ) -> None:
-    source.failing = KeysUnavailable("down")
+    source.error = KeysUnavailable("down")
     with pytest.raises(IdentityUnavailable):
-        await ask("new")
-    source.failing = None
+        await request_key("new")
+    source.error = None
     source.ids.add("new")
     source.gate.clear()
     await clock.advance(5)
-    asked = ask("new")
-    await settle()
+    requested = request_key("new")
+    await run_ready_tasks()
     source.gate.set()
-    assert await asked
+    assert await requested
 
 
-async def test_it_recovers_by_itself(provider: KeyProvider, source: Source, ask: Ask) -> None:
-    source.failing = KeysUnavailable("down")
+async def test_the_refresh_recovers_after_a_failure(
+    provider: KeyProvider, source: KeySource, request_key: RequestKey
+) -> None:
+    source.error = KeysUnavailable("down")
     with pytest.raises(IdentityUnavailable):
-        await ask("new")
+        await request_key("new")
     assert provider.health() == "stale"
-    source.failing = None
+    source.error = None
     source.ids.add("new")
     await source.clock.advance(5)
     assert provider.health() == "ok"
-    assert await ask("new")
+    assert await request_key("new")
     assert len(source.fetched_at) == 3
 
 
-async def test_a_failed_start_is_tried_again_after_the_cooldown(
-    source: Source, clock: ManualClock
+async def test_a_failed_start_is_retried_after_the_cooldown(
+    source: KeySource, clock: ManualClock
 ) -> None:
     provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
-    source.failing = KeysUnavailable("down")
+    source.error = KeysUnavailable("down")
     assert await provider.start() == "down"
-    await settle()
+    await run_ready_tasks()
     assert provider.health() == "no keys"
-    source.failing = None
+    source.error = None
     await clock.advance(5)
     assert provider.health() == "ok"
     await provider.close()
 
 
-async def test_what_nobody_foresaw_is_a_failed_fetch(
-    provider: KeyProvider, source: Source, ask: Ask, caplog: pytest.LogCaptureFixture
+async def test_an_unexpected_error_is_a_failed_fetch(
+    provider: KeyProvider,
+    source: KeySource,
+    request_key: RequestKey,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    source.failing = RuntimeError("a bug")
+    source.error = RuntimeError("a bug")
     with pytest.raises(IdentityUnavailable):
-        await ask("new")
+        await request_key("new")
     assert provider.health() == "stale"
-    assert await ask("old")
+    assert await request_key("old")
     assert "RuntimeError: a bug" in caplog.text
 
 
-async def test_who_stops_waiting_stops_nobody_else(source: Source, ask: Ask) -> None:
+async def test_cancelling_one_waiter_does_not_cancel_the_fetch(
+    source: KeySource, request_key: RequestKey
+) -> None:
     source.ids.add("new")
     source.gate.clear()
-    impatient, patient = ask("new"), ask("new")
-    await settle()
-    impatient.cancel()
-    await settle()
+    cancelled, waiting = request_key("new"), request_key("new")
+    await run_ready_tasks()
+    cancelled.cancel()
+    await run_ready_tasks()
     source.gate.set()
-    assert await patient
-    assert impatient.cancelled()
+    assert await waiting
+    assert cancelled.cancelled()
     assert len(source.fetched_at) == 2
 
 
-async def test_the_places_of_those_who_stop_waiting_are_free_again(ask: Ask) -> None:
+async def test_cancelled_waiters_release_their_slots(request_key: RequestKey) -> None:
     with pytest.raises(Unauthenticated):
-        await ask("noise")
+        await request_key("unknown")
     for _ in range(3):
-        waiting = [ask("noise") for _ in range(MAX_WAITING)]
-        await settle()
-        assert not any(one.done() for one in waiting)
-        for one in waiting:
-            one.cancel()
+        waiting = [request_key("unknown") for _ in range(MAX_WAITERS)]
+        await run_ready_tasks()
+        assert not any(task.done() for task in waiting)
+        for task in waiting:
+            task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
 
 
 async def test_keys_are_refreshed_in_the_background(
-    provider: KeyProvider, source: Source, clock: ManualClock
+    provider: KeyProvider, source: KeySource, clock: ManualClock
 ) -> None:
     source.ids = {"new"}
     await clock.advance(300)
-    assert await provider.key("new", "ES256")
+    assert await provider.get_key("new", "ES256")
     assert len(source.fetched_at) == 2
 
 
 async def test_the_version_changes_with_the_keys_and_not_with_the_fetch(
-    provider: KeyProvider, source: Source, clock: ManualClock
+    provider: KeyProvider, source: KeySource, clock: ManualClock
 ) -> None:
     assert provider.version == 1
     await clock.advance(300)
@@ -302,15 +315,48 @@ async def test_the_version_changes_with_the_keys_and_not_with_the_fetch(
     assert provider.version == 2
 
 
-async def test_closing_ends_every_task_and_whoever_waits(
-    source: Source, clock: ManualClock
+async def test_closing_ends_every_task_and_every_wait(
+    source: KeySource, clock: ManualClock
 ) -> None:
     before = asyncio.all_tasks()
     provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
     await provider.start()
-    waiting = asyncio.create_task(provider.key("new", "ES256"))
-    await settle()
+    waiting = asyncio.create_task(provider.get_key("new", "ES256"))
+    await run_ready_tasks()
     await provider.close()
     with pytest.raises(IdentityUnavailable):
         await waiting
     assert asyncio.all_tasks() == before
+
+
+async def test_its_repr_shows_its_state(
+    provider: KeyProvider, source: KeySource, request_key: RequestKey, clock: ManualClock
+) -> None:
+    assert repr(provider) == (
+        f"<KeyProvider {ISSUER!r} status='ok' keys=1 version=1 fetches_started=1 "
+        "is_fetching=False cooldown_left=0.000 last_error=''>"
+    )
+    source.error = KeysUnavailable("down")
+    with pytest.raises(IdentityUnavailable):
+        await request_key("new")
+    await clock.advance(2)
+    assert repr(provider) == (
+        f"<KeyProvider {ISSUER!r} status='stale' keys=1 version=1 fetches_started=2 "
+        "is_fetching=False cooldown_left=3.000 last_error='down'>"
+    )
+
+
+async def test_changed_keys_and_failed_fetches_are_logged(
+    source: KeySource, clock: ManualClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "lockgate.auth")
+    provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
+    await provider.start()
+    await run_ready_tasks()
+    source.error = KeysUnavailable("down")
+    await clock.advance(300)
+    await provider.close()
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("INFO", "keys.changed"),
+        ("WARNING", "keys.fetch_failed"),
+    ]

@@ -1,15 +1,19 @@
-"""Which keys of a set may verify what."""
+"""Which keys of a JWK Set are used, and for which algorithms."""
 
 import json
 from typing import Any
 
 import pytest
 
-from gateway.auth.jwks import key_set
-from gateway.auth.jwks.key_set import MAX_KEYS
+from gateway.auth.jwks.key_set import _SMALL_ORDER_POINTS, MAX_KEYS, parse_key_set
 from gateway.auth.jwt import base64url, signatures
 from gateway.settings.schema import ALGORITHMS
-from tests.gateway.auth.minting import all_keys, b64, jwk_set, signing_key
+from tests.gateway.auth.token_factory import (
+    encode_base64url,
+    encode_jwk_set,
+    get_signing_key,
+    get_signing_keys,
+)
 
 # RFC 7515, appendix A.3, and RFC 8037, appendix A.4: published keys, messages and signatures.
 PUBLISHED = {
@@ -39,38 +43,42 @@ PUBLISHED = {
 @pytest.mark.parametrize("alg", PUBLISHED)
 def test_the_published_examples_verify(alg: str) -> None:
     jwk, token = PUBLISHED[alg]
-    key = key_set.read(jwk_set({**jwk, "kid": "published"}), ALGORITHMS).find("published", alg)
+    key = parse_key_set(encode_jwk_set({**jwk, "kid": "published"}), ALGORITHMS).find(
+        "published", alg
+    )
     signing_input, _, signature = token.rpartition(".")
     assert key is not None
-    assert signatures.verifies(key, signing_input.encode(), base64url.decode(signature))
-    assert not signatures.verifies(key, signing_input.encode() + b"x", base64url.decode(signature))
+    assert signatures.is_valid_signature(key, signing_input.encode(), base64url.decode(signature))
+    assert not signatures.is_valid_signature(
+        key, signing_input.encode() + b"x", base64url.decode(signature)
+    )
 
 
-def able(jwk: dict[str, Any], allowed: tuple[str, ...] = ALGORITHMS) -> set[str]:
-    """The algorithms the key is taken for."""
+def usable_algorithms(jwk: dict[str, Any], allowed: tuple[str, ...] = ALGORITHMS) -> set[str]:
+    """Return the algorithms for which the key is used."""
     try:
-        found = key_set.read(jwk_set(jwk), allowed)
+        key_set = parse_key_set(encode_jwk_set(jwk), allowed)
     except ValueError:
         return set()
-    return {alg for _, alg in found.by_use}
+    return {alg for _, alg in key_set.by_id_and_algorithm}
 
 
-def test_a_key_that_names_its_algorithm_does_that_one() -> None:
-    for alg, key in all_keys().items():
-        assert able(key.jwk()) == {alg}
+def test_a_key_with_alg_verifies_that_algorithm_only() -> None:
+    for alg, key in get_signing_keys().items():
+        assert usable_algorithms(key.jwk()) == {alg}
 
 
-def test_a_key_that_names_none_does_what_its_type_can_and_the_issuer_may() -> None:
-    nameless = signing_key("RS256").jwk(alg=None)
-    assert able(nameless) == {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
-    assert able(nameless, ("ES256", "PS384")) == {"PS384"}
-    assert able(signing_key("ES384").jwk(alg=None)) == {"ES384"}
-    assert able(signing_key("EdDSA").jwk(alg=None)) == {"EdDSA"}
-    assert able(signing_key("EdDSA").jwk(alg="Ed25519")) == {"EdDSA"}
+def test_a_key_without_alg_verifies_what_its_type_and_its_issuer_permit() -> None:
+    without_alg = get_signing_key("RS256").jwk(alg=None)
+    assert usable_algorithms(without_alg) == {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
+    assert usable_algorithms(without_alg, ("ES256", "PS384")) == {"PS384"}
+    assert usable_algorithms(get_signing_key("ES384").jwk(alg=None)) == {"ES384"}
+    assert usable_algorithms(get_signing_key("EdDSA").jwk(alg=None)) == {"EdDSA"}
+    assert usable_algorithms(get_signing_key("EdDSA").jwk(alg="Ed25519")) == {"EdDSA"}
 
 
 @pytest.mark.parametrize(
-    ("alg", "wrong"),
+    ("alg", "changes"),
     [
         ("RS256", {"use": "enc"}), ("RS256", {"use": ""}), ("RS256", {"use": ["sig"]}),
         ("RS256", {"key_ops": ["sign"]}), ("RS256", {"key_ops": "verify"}),
@@ -90,50 +98,56 @@ def test_a_key_that_names_none_does_what_its_type_can_and_the_issuer_may() -> No
     ],
     ids=str,
 )  # fmt: skip
-def test_unfit_keys_are_passed_over(alg: str, wrong: dict[str, Any]) -> None:
-    jwk = signing_key(alg).jwk(**wrong)
-    good = signing_key("ES512", "good").jwk()
-    assert able(jwk) == set()
-    assert key_set.read(jwk_set(jwk, good), ALGORITHMS).ids == {"good"}
+def test_unusable_keys_are_skipped(alg: str, changes: dict[str, Any]) -> None:
+    jwk = get_signing_key(alg).jwk(**changes)
+    usable = get_signing_key("ES512", "usable").jwk()
+    assert usable_algorithms(jwk) == set()
+    assert parse_key_set(encode_jwk_set(jwk, usable), ALGORITHMS).ids == {"usable"}
 
 
-@pytest.mark.parametrize("point", sorted(key_set._SMALL_ORDER))
+@pytest.mark.parametrize("point", sorted(_SMALL_ORDER_POINTS))
 @pytest.mark.parametrize("sign", [0, 0x80])
-def test_points_of_small_order_are_no_keys(point: bytes, sign: int) -> None:
+def test_points_of_small_order_are_refused(point: bytes, sign: int) -> None:
     octets = point[:31] + bytes([point[31] | sign])
-    assert able(signing_key("EdDSA").jwk(x=b64(octets))) == set()
+    assert usable_algorithms(get_signing_key("EdDSA").jwk(x=encode_base64url(octets))) == set()
 
 
-def test_of_two_keys_with_one_name_neither_is_used() -> None:
-    twice = [signing_key("RS256", "a").jwk(), signing_key("ES256", "a").jwk()]
-    found = key_set.read(jwk_set(*twice, signing_key("ES256", "b").jwk()), ALGORITHMS)
-    assert found.ids == {"b"}
+def test_keys_with_a_duplicate_id_are_not_used() -> None:
+    duplicates = [get_signing_key("RS256", "a").jwk(), get_signing_key("ES256", "a").jwk()]
+    key_set = parse_key_set(
+        encode_jwk_set(*duplicates, get_signing_key("ES256", "b").jwk()), ALGORITHMS
+    )
+    assert key_set.ids == {"b"}
 
 
-def test_a_namesake_for_encryption_takes_nothing_away() -> None:
-    pair = [signing_key("RS256", "a").jwk(), signing_key("RS256", "a").jwk(use="enc")]
-    assert key_set.read(jwk_set(*pair), ALGORITHMS).ids == {"a"}
+def test_an_encryption_key_with_the_same_id_is_no_duplicate() -> None:
+    pair = [get_signing_key("RS256", "a").jwk(), get_signing_key("RS256", "a").jwk(use="enc")]
+    assert parse_key_set(encode_jwk_set(*pair), ALGORITHMS).ids == {"a"}
 
 
-def test_sets_are_equal_when_their_keys_are() -> None:
-    one, other = signing_key("RS256").jwk(), signing_key("ES256").jwk()
-    first = key_set.read(jwk_set(one, other), ALGORITHMS)
-    assert first == key_set.read(jwk_set({**other, "x5t": "x"}, {"kty": "?"}, one), ALGORITHMS)
-    assert first != key_set.read(jwk_set(one), ALGORITHMS)
-    stranger = signing_key("RS256", name="stranger").jwk()
-    assert first != key_set.read(jwk_set(stranger, other), ALGORITHMS)
+def test_sets_are_equal_if_their_keys_are() -> None:
+    rsa_key, ec_key = get_signing_key("RS256").jwk(), get_signing_key("ES256").jwk()
+    first = parse_key_set(encode_jwk_set(rsa_key, ec_key), ALGORITHMS)
+    assert first == parse_key_set(
+        encode_jwk_set({**ec_key, "x5t": "x"}, {"kty": "?"}, rsa_key), ALGORITHMS
+    )
+    assert first != parse_key_set(encode_jwk_set(rsa_key), ALGORITHMS)
+    other_rsa_key = get_signing_key("RS256", name="other").jwk()
+    assert first != parse_key_set(encode_jwk_set(other_rsa_key, ec_key), ALGORITHMS)
 
 
-def test_as_many_keys_as_are_allowed_and_no_more() -> None:
-    def many(count: int) -> bytes:
-        return jwk_set(*[signing_key("ES256", str(number)).jwk() for number in range(count)])
+def test_the_number_of_keys_is_bounded() -> None:
+    def encode_keys(count: int) -> bytes:
+        return encode_jwk_set(
+            *[get_signing_key("ES256", str(number)).jwk() for number in range(count)]
+        )
 
-    assert len(key_set.read(many(MAX_KEYS), ALGORITHMS).ids) == MAX_KEYS
+    assert len(parse_key_set(encode_keys(MAX_KEYS), ALGORITHMS).ids) == MAX_KEYS
     with pytest.raises(ValueError, match="more than"):
-        key_set.read(many(MAX_KEYS + 1), ALGORITHMS)
+        parse_key_set(encode_keys(MAX_KEYS + 1), ALGORITHMS)
 
 
 @pytest.mark.parametrize("document", [[], {}, {"keys": {}}, {"keys": []}, {"keys": [1, []]}])
-def test_what_is_no_key_set(document: object) -> None:
+def test_documents_that_are_no_key_set(document: object) -> None:
     with pytest.raises(ValueError, match="no"):
-        key_set.read(json.dumps(document).encode(), ALGORITHMS)
+        parse_key_set(json.dumps(document).encode(), ALGORITHMS)

@@ -1,4 +1,4 @@
-"""Base64url: one text per byte string."""
+"""Strict base64url: one text per byte string."""
 
 from base64 import urlsafe_b64encode
 
@@ -11,13 +11,13 @@ from gateway.auth.jwt import base64url
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=40))
-def test_it_reads_what_was_written(data: bytes) -> None:
+def test_it_decodes_what_was_encoded(data: bytes) -> None:
     assert base64url.decode(urlsafe_b64encode(data).decode().rstrip("=")) == data
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text("AQgw_-B9zZ=+/ \n.é", max_size=9))
-def test_no_other_text_means_the_same(text: str) -> None:
+def test_no_other_text_decodes_to_the_same_bytes(text: str) -> None:
     try:
         data = base64url.decode(text)
     except ValueError:
@@ -26,6 +26,6 @@ def test_no_other_text_means_the_same(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["A", "AB", "AAB", "AA==", "AA\n", "A A", "+A", "/A", "é"])
-def test_what_it_refuses(text: str) -> None:
+def test_texts_that_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="canonical"):
         base64url.decode(text)

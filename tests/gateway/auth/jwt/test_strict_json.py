@@ -1,4 +1,4 @@
-"""Strict JSON agrees with JSON on everything but what has two meanings or none."""
+"""Strict JSON: equal to `json` for every unambiguous document; ambiguous ones are refused."""
 
 import json
 import time
@@ -24,16 +24,16 @@ VALUE = st.recursive(
 
 @settings(max_examples=60, deadline=None)
 @given(st.dictionaries(TEXT, VALUE, max_size=3), st.booleans())
-def test_it_reads_what_json_writes(members: dict[str, Any], ascii_only: bool) -> None:
+def test_it_parses_what_json_dumps(members: dict[str, Any], ascii_only: bool) -> None:
     text = json.dumps(members, ensure_ascii=ascii_only)
     assert strict_json.parse_object(text.encode()) == members
 
 
-def _depth_of(value: object) -> int:
-    """The reference: as deep as the value itself."""
+def _measure_depth(value: object) -> int:
+    """Measure the depth of the parsed value, as the reference."""
     if isinstance(value, dict):
-        return 1 + max(map(_depth_of, value.values()), default=0)
-    return 1 + max(map(_depth_of, value), default=0) if isinstance(value, list) else 0
+        return 1 + max(map(_measure_depth, value.values()), default=0)
+    return 1 + max(map(_measure_depth, value), default=0) if isinstance(value, list) else 0
 
 
 @settings(max_examples=60, deadline=None)
@@ -41,7 +41,7 @@ def _depth_of(value: object) -> int:
 @example({'"[[[[': "]]]]\\"}, 1)
 def test_depth_is_measured_exactly(members: dict[str, Any], limit: int) -> None:
     text = json.dumps(members).encode()
-    if _depth_of(members) <= limit:
+    if _measure_depth(members) <= limit:
         assert strict_json.parse_object(text, max_depth=limit) == members
     else:
         with pytest.raises(ValueError, match="too deep"):
@@ -50,7 +50,7 @@ def test_depth_is_measured_exactly(members: dict[str, Any], limit: int) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=40) | st.text('{}[]":,\\u0dD8e1-+.NaItrue \n', max_size=40))
-def test_whatever_it_is_given_it_reads_or_refuses(raw: bytes | str) -> None:
+def test_any_input_is_parsed_or_refused(raw: bytes | str) -> None:
     try:
         value = strict_json.parse_object(raw if isinstance(raw, bytes) else raw.encode())
     except ValueError:
@@ -68,25 +68,25 @@ def test_whatever_it_is_given_it_reads_or_refuses(raw: bytes | str) -> None:
         '{"a":.5}', '{"a":0x1}', '{"a":"\t"}', "\ufeff{}",
     ],
 )  # fmt: skip
-def test_what_it_refuses(text: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - the kind is all a caller goes by
+def test_texts_that_are_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - callers use only the type
         strict_json.parse_object(text.encode("utf-8", "surrogatepass"))
 
 
 @pytest.mark.parametrize("text", ['{"a":"\\ud83d\\ude00"}', '{"a":"\\\\ud800"}', '{"a":1e308}'])
-def test_what_looks_suspect_and_is_not(text: str) -> None:
+def test_texts_that_only_look_ambiguous(text: str) -> None:
     assert strict_json.parse_object(text.encode()) == json.loads(text)
 
 
 @pytest.mark.parametrize("unit", [b"[", b'{"a":', b'"\\"', b"]", b"[]", b'"[', b"\\"])
-def test_large_nonsense_is_refused_in_little_time(unit: bytes) -> None:
+def test_large_invalid_input_is_refused_in_linear_time(unit: bytes) -> None:
     raw = b'{"a":' + b"[" * 40 + unit * 100_000
     started = time.process_time()
-    with pytest.raises(ValueError):  # noqa: PT011 - the kind is all a caller goes by
+    with pytest.raises(ValueError):  # noqa: PT011 - callers use only the type
         strict_json.parse_object(raw)
-    assert time.process_time() - started < 5  # what is quadratic takes minutes
+    assert time.process_time() - started < 5  # quadratic time would be minutes
 
 
-def test_numbers_keep_their_kind() -> None:
+def test_numbers_keep_their_type() -> None:
     read = strict_json.parse_object(b'{"i":1,"f":1.0,"e":1e3,"t":true}')
     assert [type(value) for value in read.values()] == [int, float, float, bool]

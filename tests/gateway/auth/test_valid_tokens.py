@@ -1,4 +1,4 @@
-"""Tokens that are to be taken, whatever the cause one might find to refuse them."""
+"""Unusual tokens that are valid all the same."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ import pytest
 
 from gateway.settings.schema import ALGORITHMS
 from tests.gateway.auth.conftest import bearer
-from tests.gateway.auth.minting import mint, signing_key
+from tests.gateway.auth.token_factory import get_signing_key, make_token
 
 
 @pytest.mark.parametrize("alg", ALGORITHMS)
-async def test_every_algorithm_there_is(client: httpx.AsyncClient, alg: str) -> None:
-    answer = await client.get("/me", headers=bearer(mint(key=signing_key(alg))))
-    assert (answer.status_code, answer.json()) == (200, {"subject": "u1"})
+async def test_every_algorithm(client: httpx.AsyncClient, alg: str) -> None:
+    response = await client.get("/me", headers=bearer(make_token(key=get_signing_key(alg))))
+    assert (response.status_code, response.json()) == (200, {"subject": "u1"})
 
 
 @pytest.mark.parametrize(
@@ -30,13 +30,13 @@ async def test_every_algorithm_there_is(client: httpx.AsyncClient, alg: str) -> 
     ],
     ids=str,
 )
-async def test_headers_that_mean_no_harm(client: httpx.AsyncClient, header: dict[str, Any]) -> None:
-    answer = await client.get("/me", headers=bearer(mint(header=header)))
-    assert answer.status_code == 200
+async def test_harmless_headers(client: httpx.AsyncClient, header: dict[str, Any]) -> None:
+    response = await client.get("/me", headers=bearer(make_token(header=header)))
+    assert response.status_code == 200
 
 
-async def test_the_newer_name_of_eddsa(client: httpx.AsyncClient) -> None:
-    token = mint(header={"alg": "Ed25519"}, key=signing_key("EdDSA"))
+async def test_ed25519_as_the_name_of_eddsa(client: httpx.AsyncClient) -> None:
+    token = make_token(header={"alg": "Ed25519"}, key=get_signing_key("EdDSA"))
     assert (await client.get("/me", headers=bearer(token))).status_code == 200
 
 
@@ -59,6 +59,6 @@ async def test_the_newer_name_of_eddsa(client: httpx.AsyncClient) -> None:
     ],
     ids=str,
 )
-async def test_claims_that_are_right(client: httpx.AsyncClient, claims: dict[str, Any]) -> None:
-    answer = await client.get("/me", headers=bearer(mint(claims)))
-    assert answer.status_code == 200
+async def test_valid_claims(client: httpx.AsyncClient, claims: dict[str, Any]) -> None:
+    response = await client.get("/me", headers=bearer(make_token(claims)))
+    assert response.status_code == 200

@@ -1,4 +1,4 @@
-"""Signing keys and tokens, made with `cryptography` alone so that nothing checks itself."""
+"""Signing keys and tokens for tests, made with `cryptography` alone and none of the tested code."""
 
 import json
 import time
@@ -30,14 +30,14 @@ _CURVES = {
 
 @dataclass(frozen=True)
 class SigningKey:
-    """A private key with the name and algorithm under which it signs."""
+    """A private key with its key id and algorithm."""
 
     kid: str
     alg: str
     private: PrivateKey
 
     def sign(self, data: bytes) -> bytes:
-        """The signature as JWS has it."""
+        """Sign `data` in the format of JWS."""
         if isinstance(self.private, Ed25519PrivateKey):
             return self.private.sign(data)
         digest = _HASHES[self.alg[2:]]
@@ -51,63 +51,71 @@ class SigningKey:
         return self.private.sign(data, padding.PKCS1v15(), digest)
 
     def jwk(self, **changes: Any) -> dict[str, Any]:
-        """The public key as a JWK; a change to None takes a member away."""
-        members = {"kid": self.kid, "alg": self.alg, "use": "sig", **_public(self.private)}
+        """Return the public key as a JWK. A change to None removes a member."""
+        members = {"kid": self.kid, "alg": self.alg, "use": "sig", **_public_members(self.private)}
         return {name: value for name, value in {**members, **changes}.items() if value is not None}
 
 
-def _public(key: PrivateKey) -> dict[str, str]:
+def _public_members(key: PrivateKey) -> dict[str, str]:
     if isinstance(key, Ed25519PrivateKey):
-        return {"kty": "OKP", "crv": "Ed25519", "x": b64(key.public_key().public_bytes_raw())}
+        return {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "x": encode_base64url(key.public_key().public_bytes_raw()),
+        }
     if isinstance(key, rsa.RSAPrivateKey):
         public = key.public_key().public_numbers()
-        return {"kty": "RSA", "n": b64(_octets(public.n)), "e": b64(_octets(public.e))}
+        return {
+            "kty": "RSA",
+            "n": encode_base64url(_encode_integer(public.n)),
+            "e": encode_base64url(_encode_integer(public.e)),
+        }
     point, size = key.public_key().public_numbers(), (key.key_size + 7) // 8
     crv = next(name for name, curve in _CURVES.values() if curve.name == key.curve.name)
     return {
         "kty": "EC",
         "crv": crv,
-        "x": b64(point.x.to_bytes(size)),
-        "y": b64(point.y.to_bytes(size)),
+        "x": encode_base64url(point.x.to_bytes(size)),
+        "y": encode_base64url(point.y.to_bytes(size)),
     }
 
 
-def _octets(number: int) -> bytes:
+def _encode_integer(number: int) -> bytes:
     return number.to_bytes((number.bit_length() + 7) // 8)
 
 
 @cache
-def private_key(alg: str, name: str = "ours", bits: int = 2048) -> PrivateKey:
-    """One private key per kind and name; RSA keys are dear, and made once."""
+def get_private_key(alg: str, name: str = "ours", bits: int = 2048) -> PrivateKey:
+    """Return one private key per algorithm and name. RSA keys are slow to generate, so cached."""
     if alg == "EdDSA":
         return Ed25519PrivateKey.generate()
     if alg.startswith("ES"):
         return ec.generate_private_key(_CURVES[alg][1])
-    return _rsa(name, bits)
+    return _get_rsa_key(name, bits)
 
 
 @cache
-def _rsa(name: str, bits: int) -> rsa.RSAPrivateKey:
+def _get_rsa_key(name: str, bits: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65_537, bits)
 
 
-def signing_key(alg: str, kid: str = "", name: str = "ours") -> SigningKey:
-    """The key of that algorithm, under its algorithm's name if no other is given."""
-    return SigningKey(kid or alg.lower(), alg, private_key(alg, name))
+def get_signing_key(alg: str, kid: str = "", name: str = "ours") -> SigningKey:
+    """Return the key for that algorithm; its key id is the algorithm in lower case by default."""
+    return SigningKey(kid or alg.lower(), alg, get_private_key(alg, name))
 
 
-def all_keys() -> dict[str, SigningKey]:
-    """A key for every algorithm there is."""
-    return {alg: signing_key(alg) for alg in ALGORITHMS}
+def get_signing_keys() -> dict[str, SigningKey]:
+    """Return one key for every supported algorithm."""
+    return {alg: get_signing_key(alg) for alg in ALGORITHMS}
 
 
-def jwk_set(*jwks: Mapping[str, Any]) -> bytes:
-    """A JWK Set document."""
+def encode_jwk_set(*jwks: Mapping[str, Any]) -> bytes:
+    """Encode a JWK Set document."""
     return json.dumps({"keys": jwks}).encode()
 
 
-def good_claims(**changes: Any) -> dict[str, Any]:
-    """Claims that are taken; a change to `...` takes one away."""
+def make_claims(**changes: Any) -> dict[str, Any]:
+    """Make claims that the verifier accepts. A change to `...` removes a claim."""
     now = time.time()
     claims = {
         "iss": ISSUER,
@@ -121,29 +129,30 @@ def good_claims(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if value is not ...}
 
 
-def mint(
+def make_token(
     claims: Mapping[str, Any] | bytes | None = None,
     header: Mapping[str, Any] | bytes | None = None,
     *,
     key: SigningKey | None = None,
     signature: bytes | None = None,
 ) -> str:
-    """A token; bytes stand for themselves, a mapping is laid over what is usual."""
-    key = key or signing_key("RS256")
+    """Make a token. Bytes are used as they are; a mapping is merged into the defaults."""
+    key = key or get_signing_key("RS256")
     if not isinstance(header, bytes):
         members = {"alg": key.alg, "kid": key.kid, "typ": "JWT", **(header or {})}
-        header = compact({name: value for name, value in members.items() if value is not ...})
-    payload = claims if isinstance(claims, bytes) else compact(good_claims(**(claims or {})))
-    signing_input = f"{b64(header)}.{b64(payload)}"
-    signed = key.sign(signing_input.encode()) if signature is None else signature
-    return f"{signing_input}.{b64(signed)}"
+        header = encode_json({name: value for name, value in members.items() if value is not ...})
+    payload = claims if isinstance(claims, bytes) else encode_json(make_claims(**(claims or {})))
+    signing_input = f"{encode_base64url(header)}.{encode_base64url(payload)}"
+    if signature is None:
+        signature = key.sign(signing_input.encode())
+    return f"{signing_input}.{encode_base64url(signature)}"
 
 
-def compact(value: object) -> bytes:
-    """JSON without white space."""
+def encode_json(value: object) -> bytes:
+    """Encode JSON without white space."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def b64(data: bytes) -> str:
-    """Base64url without padding."""
+def encode_base64url(data: bytes) -> str:
+    """Encode base64url without padding."""
     return urlsafe_b64encode(data).decode().rstrip("=")
