@@ -65,7 +65,8 @@ class BoundPart:
         timeout = budget if part.timeout is None else part.timeout
         if not 0 < timeout <= budget:
             raise TypeError(
-                f"part {name}: its time-out of {timeout} s exceeds the budget of {budget} s, or is not positive"
+                f"part {name}: its time-out of {timeout} s exceeds the budget of {budget} s, "
+                "or is not positive"
             )
         inputs = tuple(_inspect_inputs(name, part.fetch, hints))
         names = tuple(parameter.name for parameter in inputs)

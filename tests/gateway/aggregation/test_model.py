@@ -67,7 +67,7 @@ def test_a_field_without_a_part_is_refused() -> None:
 
 
 def test_a_part_with_more_time_than_the_whole_is_refused() -> None:
-    with pytest.raises(TypeError, match="part number: its time-out of 2 s exceeds the budget of 1 s"):
+    with pytest.raises(TypeError, match="its time-out of 2 s exceeds the budget of 1 s"):
 
         class Page(Composite, budget=1):
             number: Annotated[int, Part(fetch_number, timeout=2)]
