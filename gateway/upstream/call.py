@@ -37,9 +37,11 @@ class Call:
     json: object = None
     content: bytes | None = None
     timeout: float | None = None
-    # Captured once: the call may be sent where its request is no longer at hand, in a task of
+    # Captured here: the call may be sent where its request is no longer at hand, in a task of
     # its own or from a callback of a connection.
-    _propagated: PropagatedHeaders | None = field(default=None, init=False, repr=False)
+    propagated: PropagatedHeaders = field(
+        default_factory=current_headers, init=False, repr=False, compare=False
+    )
 
     @property
     def operation(self) -> str:
@@ -50,13 +52,6 @@ class Call:
     def is_idempotent(self) -> bool:
         """Whether the request may be sent more than once (RFC 9110, 9.2.2)."""
         return self.method in IDEMPOTENT_METHODS
-
-    def capture_headers(self) -> PropagatedHeaders:
-        """The propagated headers of the request at hand; from now on the call keeps to them."""
-        propagated = self._propagated
-        if propagated is None:
-            propagated = self._propagated = current_headers()
-        return propagated
 
     def serialize(self, service_headers: ServiceHeaders | None = None) -> tuple[str, str, bytes]:
         """The target below the base path of the service, header lines without Host, and the body.
@@ -77,7 +72,6 @@ class Call:
                 f"{self.operation}: the target is too long: {len(target)} characters, "
                 f"at most {_MAX_TARGET_LENGTH}"
             )
-        propagated = self.capture_headers()
         if (
             service_headers is None
             and method not in _METHODS_WITH_BODY
@@ -85,12 +79,12 @@ class Call:
             and self.content is None
             and self.json is None
         ):
-            return target, propagated.lines, b""
+            return target, self.propagated.lines, b""
         body = self._body()
         own = self._own_headers(body)
         if service_headers is not None:
-            own = {**service_headers.select(propagated), **own}
-        return target, propagated.serialize_with(own), body
+            own = {**service_headers.select(self.propagated), **own}
+        return target, self.propagated.serialize_with(own), body
 
     def _body(self) -> bytes:
         if self.json is None:

@@ -80,7 +80,6 @@ class CallExecutor:
         The task gets an empty context. A call may be made again from a callback of a connection,
         whose context is that of some other request.
         """
-        call.capture_headers()
         task = asyncio.get_running_loop().create_task(
             self._run(call, ends_at, on_complete, force_new=force_new),
             name=call.operation,
@@ -133,11 +132,12 @@ class CallExecutor:
             left = remaining() or 0.0
             try:
                 response = await self._sender.send(call, left)
-                self._raise_for_status(call, response)
-                if response.error is not None:
+                if response.error is not None and response.is_success:
                     raise _copy(response.error)
             except CALL_FAILURES as exc:
                 raise map_error(self._service, call.operation, exc, left) from exc
+            if not response.is_success:
+                raise self._map_status(call, response)
             return response
 
         async with asyncio.timeout(seconds):
@@ -216,23 +216,24 @@ class CallExecutor:
             httpx.RequestError, NotDecodable: the body broke off, or is no `into`; `map_error`
                 maps them.
         """
-        self._raise_for_status(call, response)
+        status, _, body, error, _ = response
+        if not 200 <= status < 300:
+            raise self._map_status(call, response)
         if response.is_compressed:
             raise NotDecodable("the body is compressed")
-        if len(response.body) > self._max_body_bytes:
+        if len(body) > self._max_body_bytes:
             raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")
-        if response.error is not None:
-            raise _copy(response.error)
+        if error is not None:
+            raise _copy(error)
         return decode(into, response)
 
     def map_error(self, call: Call, error: Exception, seconds: float) -> UpstreamError:
         """The error for one of `CALL_FAILURES`, of a call that had `seconds`."""
         return map_error(self._service, call.operation, error, seconds)
 
-    def _raise_for_status(self, call: Call, response: RawResponse) -> None:
-        if not 200 <= response.status < 300:
-            retry_after = response.header(b"retry-after")
-            raise map_status(self._service, call.operation, response.status, retry_after)
+    def _map_status(self, call: Call, response: RawResponse) -> UpstreamError:
+        retry_after = response.header(b"retry-after")
+        return map_status(self._service, call.operation, response.status, retry_after)
 
     async def aclose(self) -> None:
         """Cancel the calls that tasks are making, and wait for their end."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar, cast, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
-from pydantic_core import SchemaValidator
+from pydantic_core import ErrorDetails, SchemaValidator
 
 from gateway.transport.raw_response import RawResponse
 from gateway.upstream.pydantic_internals import with_fail_fast
@@ -34,26 +34,32 @@ def decode(into: type[T], response: RawResponse) -> T:
         NotDecodable: the body is empty, not JSON, or not of that type.
     """
     body_type, validator, with_head = _decoder(cast("Any", into))
-    value = None if validator is None else _validate(body_type, validator, response)
+    value: Any = None
+    if validator is not None:
+        body = response.body
+        if not body:
+            raise NotDecodable("the body is empty")
+        content_type = response.selected.get(b"content-type", b"")
+        if content_type != b"application/json" and not _JSON.fullmatch(content_type.strip()):
+            raise NotDecodable("the content type is not JSON")
+        errors: list[ErrorDetails] | None = None
+        try:
+            value = validator.validate_json(body)
+        except ValidationError as exc:
+            errors = exc.errors(include_url=False, include_context=False, include_input=False)
+        # Raised out here, so that the pydantic error, which quotes the body, is not its context.
+        if errors is not None:
+            raise NotDecodable(_describe(errors, body_type))
     if with_head:
         value = UpstreamResponse(response.status, response.headers, value)
     return cast("T", value)
 
 
-def _validate(body_type: Any, validator: SchemaValidator, response: RawResponse) -> Any:  # noqa: ANN401
-    if not response.body:
-        raise NotDecodable("the body is empty")
-    content_type = response.selected.get(b"content-type", b"")
-    if content_type != b"application/json" and not _JSON.fullmatch(content_type.strip()):
-        raise NotDecodable("the content type is not JSON")
-    try:
-        return validator.validate_json(response.body)
-    except ValidationError as exc:
-        errors = exc.errors(include_url=False, include_context=False, include_input=False)
-    # Raised out here, so that the pydantic error, which quotes the body, is not its context.
+def _describe(errors: list[ErrorDetails], body_type: Any) -> str:  # noqa: ANN401
+    """How many errors there are, and where the first ones are."""
     fields, shown = _field_names(body_type), errors[:_MAX_ERRORS_SHOWN]
     places = [f"{_place(error['loc'], fields)} {error['type']}" for error in shown]
-    raise NotDecodable(f"{len(errors)} wrong: {', '.join(places)}")
+    return f"{len(errors)} wrong: {', '.join(places)}"
 
 
 class _Decoder(NamedTuple):

@@ -24,6 +24,10 @@ class CallState(Enum):
     ABANDONED = "abandoned"
 
 
+# Reading a member off its class costs more on the hot path.
+_NEW, _IN_FLIGHT, _COMPLETE, _AWAITED, _ABANDONED = CallState
+
+
 class PendingCall(Coroutine[Any, Any, T_co]):
     """A call that is made by `await`, or as a task, as any coroutine is.
 
@@ -41,7 +45,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         self._executor = executor
         self._call = call
         self._into = into
-        self._state = CallState.NEW
+        self._state = _NEW
         self._in_flight: InFlight | None = None
         self._outcome: RawResponse | Exception | None = None
         self._coroutine: Coroutine[Any, Any, T_co] | None = None
@@ -52,7 +56,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
 
     def __del__(self) -> None:
         """Warn of a call that nobody made, as Python does of a coroutine."""
-        if self._state is CallState.NEW:
+        if self._state is _NEW:
             message = f"the call {self._call.operation} was never awaited"
             warnings.warn(message, RuntimeWarning, stacklevel=2, source=self)
 
@@ -69,9 +73,9 @@ class PendingCall(Coroutine[Any, Any, T_co]):
             ValueError: the call cannot be serialized.
             RuntimeError: the call has been made already.
         """
-        if self._state is not CallState.NEW:
+        if self._state is not _NEW:
             raise self._made_already()
-        self._state = CallState.IN_FLIGHT
+        self._state = _IN_FLIGHT
         executor, call = self._executor, self._call
         self._seconds = seconds = executor.limit_seconds(call, seconds)
         if not seconds:
@@ -91,7 +95,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         # Not kept: it may hold an object that holds this call.
         del self._on_complete
         self._in_flight, self._outcome = None, outcome
-        self._state = CallState.COMPLETE
+        self._state = _COMPLETE
         on_complete(self)
 
     @property
@@ -131,7 +135,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         in_flight, self._in_flight = self._in_flight, None
         if in_flight is None:
             return None
-        self._state = CallState.ABANDONED
+        self._state = _ABANDONED
         del self._on_complete
         if isinstance(in_flight, asyncio.Task):
             in_flight.cancel()
@@ -158,14 +162,14 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         self.abandon()
         if self._coroutine is not None:
             self._coroutine.close()
-        if self._state is CallState.NEW:
-            self._state = CallState.ABANDONED
+        if self._state is _NEW:
+            self._state = _ABANDONED
 
     def _make(self) -> Coroutine[Any, Any, T_co]:
         if self._coroutine is None:
-            if self._state is not CallState.NEW:
+            if self._state is not _NEW:
                 raise self._made_already()
-            self._state = CallState.AWAITED
+            self._state = _AWAITED
             self._coroutine = self._executor.fetch(self._call, self._into)
         return self._coroutine
 

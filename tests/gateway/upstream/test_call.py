@@ -1,5 +1,6 @@
 """A request is the same over every channel, and it is the one that httpx would send."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -84,6 +85,7 @@ async def test_both_channels_send_what_httpx_would(
     service = (Transport(), BaseUrl.of(url), Bounds(connect_timeout=1, max_body_bytes=1))
     expected = await by_httpx(url, call, outer)
     with propagate_headers(outer):
+        call = replace(call)  # made here, for this request
         assert split(DirectSender(*service)._serialize(call)) == expected
         assert await written(HttpxSender(*service)._request(call)) == expected
 
