@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from gateway.app import create_app
 from gateway.application import load_application
 from gateway.demo.identity import AUDIENCE, ISSUER, DevelopmentIssuer
-from gateway.demo.services import demo_services
+from gateway.demo.services import create_demo_services
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Issuer, Settings
 from gateway.testing.scripted_service import ScriptedService
@@ -37,7 +37,7 @@ class TestGateway:
 
     def token(self, user: str, scopes: Sequence[str], **claims: object) -> str:
         """A token this gateway takes."""
-        return _issuer().token(user, scopes=scopes, claims=claims)
+        return _issuer().issue_token(user, scopes=scopes, claims=claims)
 
     async def get(
         self, path: str, *, user: str | None = None, scopes: Sequence[str] = ()
@@ -52,7 +52,7 @@ async def lockgate(settings: Settings | None = None) -> AsyncIterator[TestGatewa
     """A running gateway with its own identity provider and five scripted services."""
     settings = settings or load_settings()
     application = load_application(settings.app.package)
-    demo = demo_services(latency_ms=0)
+    demo = create_demo_services(latency_ms=0)
     absent = httpx.MockTransport(lambda request: httpx.Response(404))
     scripts = {
         name: ScriptedService(httpx.ASGITransport(demo[name]) if name in demo else absent)
@@ -73,7 +73,7 @@ async def lockgate(settings: Settings | None = None) -> AsyncIterator[TestGatewa
 def _trusting(settings: Settings, folder: Path) -> Settings:
     """The settings with the kit's identity provider for their only one."""
     keys = folder / "jwks.json"
-    keys.write_text(json.dumps(_issuer().jwks()))
+    keys.write_text(json.dumps(_issuer().export_jwks()))
     issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=keys)
     return settings.model_copy(update={"issuers": (issuer,)})
 
