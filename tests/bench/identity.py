@@ -30,5 +30,7 @@ def new_identity() -> Identity:
     jwks, pem = built("identity", "jwks.json"), built("identity", "public.pem")
     jwks.write_text(json.dumps(provider.export_jwks()))
     pem.write_bytes(jwk.construct(provider.export_jwks()["keys"][0], "RS256").to_pem())
-    token = provider.issue_token(USER, scopes=["dashboard:read"], lifetime_seconds=_LIFETIME_SECONDS)
+    token = provider.issue_token(
+        USER, scopes=["dashboard:read"], lifetime_seconds=_LIFETIME_SECONDS
+    )
     return Identity(token, jwks, pem)
