@@ -99,6 +99,11 @@ def test_another_process_gives_the_same_bytes() -> None:
     assert other.stdout.decode().strip() == asyncio.run(digest())
 
 
+async def test_the_data_never_change() -> None:
+    """The documentation shows responses of the demo, so a change here makes it wrong."""
+    assert await digest() == "20d1b03405c01dd025ff80950b5e31cf"
+
+
 @pytest.mark.parametrize("service", PATHS)
 @pytest.mark.parametrize("invalid_id", ["0", "-1", "007", "1.5", "one", "%D9%A1", str(MAX_ID + 1)])
 async def test_an_invalid_user_id_is_not_found(service: str, invalid_id: str) -> None:
