@@ -1,1 +1,1 @@
-"""How to talk to the downstream services. Knows nothing of FastAPI, nor of the gateway."""
+"""The shop's typed clients, one file per downstream service."""

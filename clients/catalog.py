@@ -1,4 +1,4 @@
-"""The catalog service: what is for sale."""
+"""Client of the catalog service: products with prices and stock."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ SKUS_PER_CALL = 100
 
 
 class Product(ResponseModel):
-    """One product."""
+    """A product for sale."""
 
     sku: str
     name: str
@@ -19,16 +19,17 @@ class Product(ResponseModel):
 
 
 class Catalog(ServiceClient, name="catalog"):
-    """The catalog service."""
+    """Client of the catalog service."""
 
     async def products(self, skus: Sequence[str]) -> list[Product]:
-        """The products of these stock-keeping units; none asked for, no call made.
+        """The products with these SKUs (stock-keeping units).
 
-        Repeated ones are asked for once, and never more than `SKUS_PER_CALL` in one call.
+        Duplicates are removed, and each call has at most `SKUS_PER_CALL` SKUs. Without SKUs no
+        call is made.
         """
-        wanted = list(dict.fromkeys(skus))
-        found: list[Product] = []
-        for start in range(0, len(wanted), SKUS_PER_CALL):
-            batch = wanted[start : start + SKUS_PER_CALL]
-            found += await self.get("/products", params={"sku": batch}, into=list[Product])
-        return found
+        unique = list(dict.fromkeys(skus))
+        products: list[Product] = []
+        for start in range(0, len(unique), SKUS_PER_CALL):
+            batch = unique[start : start + SKUS_PER_CALL]
+            products += await self.get("/products", params={"sku": batch}, into=list[Product])
+        return products

@@ -1,10 +1,10 @@
-"""The notifications service: what somebody has not read yet."""
+"""Client of the notifications service: a user's unread notifications."""
 
 from gateway.upstream import PendingCall, ResponseModel, ServiceClient, Timestamp
 
 
 class Notification(ResponseModel):
-    """One notification."""
+    """A notification to a user."""
 
     id: int
     type: str
@@ -15,10 +15,10 @@ class Notification(ResponseModel):
 
 
 class Notifications(ServiceClient, name="notifications"):
-    """The notifications service."""
+    """Client of the notifications service."""
 
     def unread(self, user_id: int) -> PendingCall[list[Notification]]:
-        """What the user has not read yet."""
+        """The user's unread notifications."""
         return self.get(
             "/notifications/unread", params={"user_id": user_id}, into=list[Notification]
         )

@@ -1,10 +1,10 @@
-"""The orders service: what somebody bought."""
+"""Client of the orders service: a user's orders."""
 
 from gateway.upstream import PendingCall, ResponseModel, ServiceClient, Timestamp
 
 
 class OrderItem(ResponseModel):
-    """One line of an order; `price` is for one piece."""
+    """A line of an order. `price` is the price of one piece."""
 
     sku: str
     name: str
@@ -13,7 +13,7 @@ class OrderItem(ResponseModel):
 
 
 class Order(ResponseModel):
-    """One order."""
+    """An order with its items."""
 
     id: int
     user_id: int
@@ -28,8 +28,8 @@ class Order(ResponseModel):
 
 
 class Orders(ServiceClient, name="orders"):
-    """The orders service."""
+    """Client of the orders service."""
 
     def recent(self, user_id: int, *, limit: int = 10) -> PendingCall[list[Order]]:
-        """The user's last orders, newest first."""
+        """The user's `limit` newest orders, newest first."""
         return self.get("/orders", params={"user_id": user_id, "limit": limit}, into=list[Order])

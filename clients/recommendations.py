@@ -1,4 +1,4 @@
-"""The recommendations service: what somebody may like."""
+"""Client of the recommendations service: products to recommend to a user."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from gateway.upstream import PendingCall, ResponseModel, ServiceClient
 
 
 class Recommendation(ResponseModel):
-    """A product somebody may like, with how sure the service is, from 0 to 1."""
+    """A recommended product. `score` is the confidence of the service, from 0 to 1."""
 
     sku: str
     name: str
@@ -19,8 +19,8 @@ class Recommendation(ResponseModel):
 
 
 class Recommendations(ServiceClient, name="recommendations"):
-    """The recommendations service."""
+    """Client of the recommendations service."""
 
     def for_user(self, user_id: int) -> PendingCall[list[Recommendation]]:
-        """What the user may like, surest first."""
+        """The products recommended to the user, highest score first."""
         return self.get("/recommendations/{user_id}", user_id=user_id, into=list[Recommendation])

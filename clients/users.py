@@ -1,10 +1,10 @@
-"""The users service: who somebody is."""
+"""Client of the users service: profiles."""
 
 from gateway.upstream import PendingCall, ResponseModel, ServiceClient, Timestamp
 
 
 class Address(ResponseModel):
-    """Where a user lives."""
+    """The address of a user."""
 
     city: str
     country: str
@@ -12,7 +12,7 @@ class Address(ResponseModel):
 
 
 class User(ResponseModel):
-    """One user."""
+    """A user's profile."""
 
     id: int
     email: str
@@ -27,9 +27,9 @@ class User(ResponseModel):
 
 
 class Users(ServiceClient, name="users"):
-    """The users service."""
+    """Client of the users service."""
 
-    # To its users "get" is what one does with a user; the HTTP word stays reachable as super().
+    # `users.get(7)` reads best, so it hides the HTTP method, which is still super().get().
     def get(self, user_id: int) -> PendingCall[User]:  # type: ignore[override]
-        """The user of that id."""
+        """The user with this id."""
         return super().get("/users/{user_id}", user_id=user_id, into=User)

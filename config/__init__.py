@@ -1,1 +1,1 @@
-"""What differs between environments: settings and rate-limit policies. Does no work."""
+"""The shop's declarations: rate-limit policies, settings and deployment files."""

@@ -1,4 +1,4 @@
-"""Every rate-limit policy of the product, on one screen."""
+"""The shop's rate-limit policies."""
 
 from gateway.ratelimit import RateLimit
 

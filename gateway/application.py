@@ -1,4 +1,4 @@
-"""The company's package, imported: its clients, its policies and the routers of its composites."""
+"""Imports the company's package: its clients, rate-limit policies and composites."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from gateway.upstream.client import ServiceClient
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What a company declares. Clients and policies are held by their names."""
+    """The declarations of a company. Clients and policies are keyed by their names."""
 
     clients: Mapping[str, type[ServiceClient]]
     policies: Mapping[str, RateLimit]
@@ -24,35 +24,37 @@ class Application:
 
 
 def load_application(package: str | None) -> Application:
-    """Import the package that `app.package` names; None is the shop of a clone.
+    """Import the package that `app.package` names; None is the shop of this repository.
 
-    There is no registry to update: a client is found because its file is in `clients`, a
-    composite because its file is in `composites`, a policy because it is a name of `limits`.
+    Declarations are discovered automatically; there is no registry to update. Every module of
+    `clients` is searched for clients, every module of `composites` for its `router`, and
+    `limits` for policies.
 
     Raises:
         InvalidSettings: there is no such package.
-        TypeError: two clients or policies have one name, or a composite has no `router`.
+        TypeError: two clients or two policies have the same name, or a composite has no `router`.
     """
-    found = find_app_package(package)
+    names = find_app_package(package)
     return Application(
-        clients=_clients(found.clients),
-        policies=_policies(found.limits),
-        routers=[_router(module) for module in _modules(found.composites)],
+        clients=_load_clients(names.clients),
+        policies=_load_policies(names.limits),
+        routers=[_get_router(module) for module in _import_modules(names.composites)],
     )
 
 
-def _clients(package: str) -> dict[str, type[ServiceClient]]:
+def _load_clients(package: str) -> dict[str, type[ServiceClient]]:
     clients: dict[str, type[ServiceClient]] = {}
-    for module in _modules(package):
+    for module in _import_modules(package):
         for kind in vars(module).values():
-            if _is_client_of(module, kind):
+            if _is_client_defined_in(module, kind):
                 other = clients.setdefault(kind.name, kind)
                 if other is not kind:
-                    raise TypeError(f"{_place(kind)} and {_place(other)}: both are {kind.name!r}")
+                    names = f"{_qualified_name(kind)} and {_qualified_name(other)}"
+                    raise TypeError(f"{names} both have name={kind.name!r}; names must be unique")
     return clients
 
 
-def _is_client_of(module: ModuleType, kind: object) -> bool:
+def _is_client_defined_in(module: ModuleType, kind: object) -> bool:
     return (
         isinstance(kind, type)
         and issubclass(kind, ServiceClient)
@@ -60,30 +62,32 @@ def _is_client_of(module: ModuleType, kind: object) -> bool:
     )
 
 
-def _policies(module: str) -> dict[str, RateLimit]:
+def _load_policies(module: str) -> dict[str, RateLimit]:
     if find_spec(module) is None:
         return {}
     policies: dict[str, RateLimit] = {}
     for value in vars(import_module(module)).values():
         if isinstance(value, RateLimit) and policies.setdefault(value.name, value) != value:
-            raise TypeError(f"{module}: two policies are called {value.name!r}")
+            raise TypeError(
+                f"{module}: two policies are named {value.name!r}; names must be unique"
+            )
     return policies
 
 
-def _router(module: ModuleType) -> APIRouter:
+def _get_router(module: ModuleType) -> APIRouter:
     router = getattr(module, "router", None)
     if not isinstance(router, APIRouter):
         raise TypeError(f"{module.__name__} has no `router = APIRouter()`")
     return router
 
 
-def _modules(package: str) -> Iterator[ModuleType]:
-    """Import every module of a package, in the order of their names; none if it is not there."""
+def _import_modules(package: str) -> Iterator[ModuleType]:
+    """Import every module of a package in alphabetical order; none if there is no such package."""
     if find_spec(package) is None:
         return
     for name in sorted(module.name for module in iter_modules(import_module(package).__path__)):
         yield import_module(f"{package}.{name}")
 
 
-def _place(kind: type) -> str:
+def _qualified_name(kind: type) -> str:
     return f"{kind.__module__}.{kind.__name__}"

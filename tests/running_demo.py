@@ -1,4 +1,4 @@
-"""The whole product as its users run it: processes, sockets, signals."""
+"""Runs `lockgate demo` in a child process, and fixtures with a running demo."""
 
 import os
 import re
@@ -19,99 +19,99 @@ from gateway.demo.serve_demo import SERVICE_PORTS
 ROOT = Path(__file__).parents[1]
 
 
-def ask(method: str, url: str, **options: Any) -> httpx.Response:
-    """One request over plain HTTP, as httpx makes it; reading certificates would take longer."""
+def send_request(method: str, url: str, **options: Any) -> httpx.Response:
+    """Send a request with httpx. Without `verify` it loads no certificates, which is slow."""
     return httpx.request(method, url, trust_env=False, verify=False, **options)
 
 
 @dataclass(frozen=True)
 class Demo:
-    """A running `lockgate demo`."""
+    """A running `lockgate demo`: its process and its output."""
 
     process: subprocess.Popen[str]
-    said: str
-    before: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    output: str
+    baseline: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def curl(self) -> str:
-        """The line to paste."""
+        """The printed curl command."""
         return self._find(r"^(curl .*)$")
 
     @property
     def url(self) -> str:
-        """Where the gateway is."""
+        """The URL of the gateway."""
         return self._find(r"Lockgate is up on (\S+),")
 
     @property
     def token(self) -> str:
-        """The token of user 42."""
+        """The printed token, which is for user 42."""
         return self._find(r"Bearer (\S+)'")
 
     def service(self, name: str) -> str:
-        """Where a demo service is."""
+        """The URL of a demo service."""
         return self._find(rf"^  {name} +(\S+)$")
 
     def _find(self, pattern: str) -> str:
-        found = re.search(pattern, self.said, re.MULTILINE)
-        assert found, self.said
-        return found[1]
+        match = re.search(pattern, self.output, re.MULTILINE)
+        assert match, self.output
+        return match[1]
 
-    def dial(self, name: str, **fault: object) -> None:
-        """Turn a service's dial."""
-        ask("PUT", f"{self.service(name)}/_dial", json=fault).raise_for_status()
+    def set_dial(self, name: str, **fault: object) -> None:
+        """Set the dial of a service."""
+        send_request("PUT", f"{self.service(name)}/_dial", json=fault).raise_for_status()
 
-    def at_rest(self) -> "Demo":
-        """The same with every dial turned back and every count begun anew."""
+    def reset(self) -> "Demo":
+        """Reset every dial, wait until no request is in flight, and count from zero."""
         for name in SERVICE_PORTS:
-            ask("DELETE", f"{self.service(name)}/_dial").raise_for_status()
-            self.wait_until_seen(name, in_flight=0)
-        counted = replace(self, before={})
-        return replace(self, before={name: counted.seen(name) for name in SERVICE_PORTS})
+            send_request("DELETE", f"{self.service(name)}/_dial").raise_for_status()
+            self.wait_for_counts(name, in_flight=0)
+        total = replace(self, baseline={})
+        return replace(self, baseline={name: total.get_counts(name) for name in SERVICE_PORTS})
 
-    def seen(self, name: str) -> dict[str, int]:
-        """What became of the requests to a service."""
-        counts = ask("GET", f"{self.service(name)}/_seen").json()
-        before = self.before.get(name, {})
-        return {what: count - before.get(what, 0) for what, count in counts.items()}
+    def get_counts(self, name: str) -> dict[str, int]:
+        """The counts of requests to a service since the last reset."""
+        counts = send_request("GET", f"{self.service(name)}/_seen").json()
+        baseline = self.baseline.get(name, {})
+        return {key: count - baseline.get(key, 0) for key, count in counts.items()}
 
-    def wait_until_seen(self, name: str, **counts: int) -> None:
-        """Wait until a service has counted just that."""
-        ends_at = time.monotonic() + 10
-        while not counts.items() <= self.seen(name).items():
-            assert time.monotonic() < ends_at, f"{name}: {self.seen(name)}, not {counts}"
+    def wait_for_counts(self, name: str, **counts: int) -> None:
+        """Wait until a service has these counts."""
+        deadline = time.monotonic() + 10
+        while not counts.items() <= self.get_counts(name).items():
+            assert time.monotonic() < deadline, f"{name}: {self.get_counts(name)}, not {counts}"
             time.sleep(0.01)
 
     def stop(self) -> int:
-        """SIGTERM, and the exit status."""
+        """Send SIGTERM, wait, and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(20)
 
 
 @pytest.fixture(scope="session")
 def _shared_demo() -> Iterator[Demo]:
-    yield from running({"LOCKGATE_DEMO__LATENCY_MS": "0"})
+    yield from run_demo({"LOCKGATE_DEMO__LATENCY_MS": "0"})
 
 
 @pytest.fixture
 def demo(_shared_demo: Demo) -> Demo:
-    """The demo of this test run, without latency. Do not stop it: ask for `own_demo` instead."""
-    return _shared_demo.at_rest()
+    """The shared demo of this test run, without latency. A test that stops it uses `own_demo`."""
+    return _shared_demo.reset()
 
 
 @pytest.fixture
 def own_demo() -> Iterator[Demo]:
-    """A demo for this test alone."""
-    yield from running({"LOCKGATE_DEMO__LATENCY_MS": "0"})
+    """A demo for this test only, without latency."""
+    yield from run_demo({"LOCKGATE_DEMO__LATENCY_MS": "0"})
 
 
 @pytest.fixture
-def demo_as_delivered() -> Iterator[Demo]:
-    """The demo as `make run` starts it, but on free ports."""
-    yield from running({})
+def default_demo() -> Iterator[Demo]:
+    """The demo with the settings of `make run`, but on free ports."""
+    yield from run_demo({})
 
 
-def running(variables: Mapping[str, str], folder: Path = ROOT) -> Iterator[Demo]:
-    """Start the demo of that folder, wait until it has said where it is, and stop it at the end."""
+def run_demo(variables: Mapping[str, str], folder: Path = ROOT) -> Iterator[Demo]:
+    """Start the demo from `folder`, wait until it is ready, and kill it at the end."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LOCKGATE_")}
     environment["PYTHONPATH"] = str(folder)
     process = subprocess.Popen(
@@ -132,9 +132,9 @@ def running(variables: Mapping[str, str], folder: Path = ROOT) -> Iterator[Demo]
 
 
 def _read_welcome(output: IO[str]) -> str:
-    said = ""
+    text = ""
     for line in output:
-        said += line
+        text += line
         if "Ctrl-C" in line:
-            return said
-    raise AssertionError(f"the demo ended: {said}")
+            return text
+    raise AssertionError(f"the demo exited: {text}")

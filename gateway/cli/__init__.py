@@ -1,1 +1,1 @@
-"""The `lockgate` command: one verb, one file."""
+"""The `lockgate` command, one file per subcommand."""

@@ -1,4 +1,4 @@
-"""`python -m gateway.cli` is `lockgate`."""
+"""Makes `python -m gateway.cli` the same as `lockgate`."""
 
 import sys
 

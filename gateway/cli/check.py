@@ -1,4 +1,4 @@
-"""`lockgate check`: what is wrong with the settings and policies, said without starting."""
+"""`lockgate check`: validates the settings and policies without starting the gateway."""
 
 import argparse
 import json
@@ -14,44 +14,44 @@ from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
 
 
-def add_to(verbs: Subcommands) -> None:
-    """Add the verb."""
+def add_to(subcommands: Subcommands) -> None:
+    """Add the subcommand to the parser."""
     parser = add_subcommand(
-        verbs,
+        subcommands,
         "check",
         run,
-        purpose="Check the settings and policies without starting.",
+        purpose="Check the settings and policies without starting the gateway.",
         example="lockgate check --config lockgate.toml --json",
     )
     add_config_option(parser)
-    parser.add_argument("--json", action="store_true", help="print the mistakes as JSON")
+    parser.add_argument("--json", action="store_true", help="print the errors as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print every error, or that there is none; 2 if there is one."""
-    found = _find(options.config)
+    """Print every error, or one sentence if there is none. Returns 2 if there is an error."""
+    errors = _load_and_check(options.config)
     if options.json:
-        print(json.dumps([_as_json(error) for error in found]))
+        print(json.dumps([_to_json(error) for error in errors]))
     else:
-        for error in found:
+        for error in errors:
             print(error)
-        if not found:
+        if not errors:
             print("The settings and policies are fine.")
-    return 2 if found else 0
+    return 2 if errors else 0
 
 
 def require_valid(settings: Settings) -> None:
-    """Stop where the settings cannot serve.
+    """Raise the errors that `lockgate check` would print.
 
     Raises:
-        InvalidSettings: with all that is wrong.
+        InvalidSettings: there is an error.
     """
-    if found := find_errors(settings):
-        raise InvalidSettings(found)
+    if errors := find_errors(settings):
+        raise InvalidSettings(errors)
 
 
 def find_errors(settings: Settings) -> list[ConfigError]:
-    """What is wrong with settings that are well formed but cannot serve."""
+    """Find the errors in settings that are valid one by one but cannot serve together."""
     try:
         application = load_application(settings.app.package)
     except InvalidSettings as error:
@@ -72,7 +72,8 @@ def _find_issuer_errors(settings: Settings) -> list[ConfigError]:
             '"audience": "lockgate", "discovery_url": '
             '"https://login.example.com/.well-known/openid-configuration"}]'
         )
-        return [ConfigError("issuers", "no identity provider, so no token could be verified", hint)]
+        message = "no identity provider is set, so no token can be verified"
+        return [ConfigError("issuers", message, hint)]
     return [
         ConfigError(f"issuers.{index}.jwks_file", f"there is no file {issuer.jwks_file}")
         for index, issuer in enumerate(settings.issuers)
@@ -88,12 +89,12 @@ def _find_limit_errors(settings: Settings, application: Application) -> list[Con
     return []
 
 
-def _find(config: Path | None) -> list[ConfigError]:
+def _load_and_check(config: Path | None) -> list[ConfigError]:
     try:
         return find_errors(load_settings(config))
     except InvalidSettings as error:
         return error.errors
 
 
-def _as_json(error: ConfigError) -> dict[str, str]:
+def _to_json(error: ConfigError) -> dict[str, str]:
     return {"path": error.path, "message": error.message, "hint": error.hint}

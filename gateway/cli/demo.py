@@ -1,4 +1,4 @@
-"""`lockgate demo`: the five demo services and the gateway in one go, with a token to paste."""
+"""`lockgate demo`: runs the five demo services and the gateway, and prints a token to use."""
 
 import argparse
 from typing import Any
@@ -8,7 +8,7 @@ from gateway.cli.subcommand import (
     Subcommands,
     add_config_option,
     add_subcommand,
-    run_on_loop,
+    run_on_uvloop,
     wait_for_shutdown,
 )
 from gateway.demo.child_process import DemoProcess, run_demo_process
@@ -23,56 +23,56 @@ SCOPES = ("dashboard:read", "storefront:read")
 USER = "42"
 
 
-def add_to(verbs: Subcommands) -> None:
-    """Add the verb."""
+def add_to(subcommands: Subcommands) -> None:
+    """Add the subcommand to the parser."""
     parser = add_subcommand(
-        verbs,
+        subcommands,
         "demo",
         run,
         purpose="Start the demo: five services, an identity provider and the gateway.",
         example="lockgate demo --any-ports",
     )
     add_config_option(parser)
-    parser.add_argument("--any-ports", action="store_true", help="take whatever ports are free")
+    parser.add_argument("--any-ports", action="store_true", help="listen on any free ports")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve the demo until it is told to stop."""
+    """Serve the demo until a signal."""
     settings = load_settings(options.config)
     with logging_to_stderr(settings.log.model_copy(update={"format": "text"})):
-        run_on_loop(_demo(settings, any_ports=options.any_ports))
+        run_on_uvloop(_serve_demo(settings, use_any_ports=options.any_ports))
     return 0
 
 
-async def _demo(settings: Settings, *, any_ports: bool) -> None:
+async def _serve_demo(settings: Settings, *, use_any_ports: bool) -> None:
     async with run_demo_process(
         latency_ms=settings.demo.latency_ms,
-        ports=ANY_PORTS if any_ports else PORTS,
+        ports=ANY_PORTS if use_any_ports else PORTS,
         user=USER,
         scopes=SCOPES,
     ) as demo:
-        settings = demo_settings(settings, demo.urls, any_port=any_ports)
+        settings = _replace_addresses(settings, demo.urls, use_any_port=use_any_ports)
         async with serve(create_app(settings), settings.server) as url:
-            print(_welcome(url, demo), flush=True)
+            print(_format_welcome(url, demo), flush=True)
             await wait_for_shutdown()
 
 
-def demo_settings(settings: Settings, urls: dict[str, str], *, any_port: bool) -> Settings:
-    """The settings with the demo's services and identity provider in the place of real ones."""
+def _replace_addresses(settings: Settings, urls: dict[str, str], *, use_any_port: bool) -> Settings:
+    """Replace the addresses of the services and the identity provider with the demo's."""
     server = settings.server.model_dump() | {"host": "127.0.0.1"}
-    if any_port:
+    if use_any_port:
         server["port"] = 0
-    given: dict[str, Any] = settings.model_dump() | {"server": server}
-    for name, service in given["upstreams"].items():
+    values: dict[str, Any] = settings.model_dump() | {"server": server}
+    for name, service in values["upstreams"].items():
         service["url"] = urls.get(name, service["url"])
-    given["issuers"] = [
+    values["issuers"] = [
         Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_url=urls["identity"] + JWKS_PATH)
     ]
-    return Settings.model_validate(given)
+    return Settings.model_validate(values)
 
 
-def _welcome(url: str, demo: DemoProcess) -> str:
-    services = "\n".join(f"  {name:16} {at}" for name, at in demo.urls.items())
+def _format_welcome(url: str, demo: DemoProcess) -> str:
+    services = "\n".join(f"  {name:16} {service_url}" for name, service_url in demo.urls.items())
     return (
         f"The demo services (PUT /_dial on each makes it slow, hang, fail ...):\n{services}\n\n"
         f"Lockgate is up on {url}, its API is described at {url}/docs. Paste this:\n\n"

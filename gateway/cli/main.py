@@ -1,4 +1,4 @@
-"""The command line: verbs, exit statuses, mistakes said on standard error."""
+"""The command line: parses the arguments, runs a subcommand, returns the exit status."""
 
 import argparse
 import sys
@@ -9,34 +9,38 @@ from gateway.demo.serve_demo import PortUnavailable
 from gateway.server.lifecycle import AddressUnavailable
 from gateway.settings.errors import InvalidSettings
 
-VERBS = (serve, demo, check, token)
+SUBCOMMANDS = (serve, demo, check, token)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb; the exit status is 0, 1 for a failure, 2 for settings or usage."""
-    options = parser().parse_args(arguments)
+    """Run a subcommand.
+
+    The exit status is 0, 1 for a failure, 2 for invalid settings or usage. Error messages go to
+    standard error.
+    """
+    options = build_parser().parse_args(arguments)
     try:
         status: int = options.run(options)
-    except InvalidSettings as error:
-        for found in error.errors:
-            print(f"lockgate: {found}", file=sys.stderr)
+    except InvalidSettings as invalid:
+        for error in invalid.errors:
+            print(f"lockgate: {error}", file=sys.stderr)
         return 2
     except (AddressUnavailable, PortUnavailable) as error:
         print(f"lockgate: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:  # before there was anything to stop
+    except KeyboardInterrupt:  # Ctrl-C before the signal handlers were installed
         return 130
     return status
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line, verb by verb."""
-    top = argparse.ArgumentParser(
+def build_parser() -> argparse.ArgumentParser:
+    """The argument parser with every subcommand."""
+    parser = argparse.ArgumentParser(
         prog="lockgate",
         description="An async API gateway and backend-for-frontend aggregator.",
         epilog="example: lockgate demo",
     )
-    verbs = top.add_subparsers(required=True, metavar="VERB")
-    for verb in VERBS:
-        verb.add_to(verbs)
-    return top
+    subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for subcommand in SUBCOMMANDS:
+        subcommand.add_to(subcommands)
+    return parser

@@ -1,4 +1,4 @@
-"""`lockgate serve`: the gateway, as production runs it."""
+"""`lockgate serve`: runs the gateway in production."""
 
 import argparse
 from logging import getLogger
@@ -10,7 +10,7 @@ from gateway.cli.subcommand import (
     Subcommands,
     add_config_option,
     add_subcommand,
-    run_on_loop,
+    run_on_uvloop,
     wait_for_shutdown,
 )
 from gateway.server.lifecycle import serve
@@ -21,24 +21,24 @@ from gateway.telemetry.log import event, logging_to_stderr
 log = getLogger("lockgate")
 
 
-def add_to(verbs: Subcommands) -> None:
-    """Add the verb."""
+def add_to(subcommands: Subcommands) -> None:
+    """Add the subcommand to the parser."""
     parser = add_subcommand(
-        verbs,
+        subcommands,
         "serve",
         run,
-        purpose="Serve the gateway until SIGTERM.",
+        purpose="Serve the gateway until SIGINT or SIGTERM.",
         example="lockgate serve --config lockgate.toml",
     )
     add_config_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check the settings, then serve."""
+    """Check the settings, then serve until a signal."""
     settings = load_settings(options.config)
     require_valid(settings)
     with logging_to_stderr(settings.log):
-        run_on_loop(_serve(settings))
+        run_on_uvloop(_serve(settings))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What the verbs of the command have in common."""
+"""Shared by the subcommands: parser, options, event loop, shutdown signals."""
 
 import argparse
 import asyncio
@@ -9,20 +9,20 @@ from typing import Any, TypeAlias
 
 import uvloop
 
-# argparse gives it no public name.
+# argparse has no public name for this type.
 Subcommands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
 
 def add_subcommand(
-    verbs: Subcommands,
+    subcommands: Subcommands,
     name: str,
     run: Callable[[argparse.Namespace], int],
     *,
     purpose: str,
     example: str,
 ) -> argparse.ArgumentParser:
-    """Add a verb with its help, an example in it."""
-    parser: argparse.ArgumentParser = verbs.add_parser(
+    """Add a subcommand whose help ends with an example. Returns its parser."""
+    parser: argparse.ArgumentParser = subcommands.add_parser(
         name, help=purpose, description=purpose, epilog=f"example: {example}"
     )
     parser.set_defaults(run=run)
@@ -30,26 +30,29 @@ def add_subcommand(
 
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
-    """`--config FILE`: the settings file."""
+    """Add the option `--config FILE`."""
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help="a file as config/lockgate.toml"
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the settings file (TOML, like config/lockgate.toml)",
     )
 
 
-def run_on_loop(work: Coroutine[Any, Any, None]) -> None:
-    """Run to the end on uvloop."""
+def run_on_uvloop(main: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to completion on a new uvloop event loop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work)
+        runner.run(main)
 
 
 async def wait_for_shutdown() -> None:
-    """Wait for SIGINT or SIGTERM; the next one has its usual effect again."""
-    told = asyncio.Event()
+    """Wait for SIGINT or SIGTERM. The handlers are then removed: a second signal kills."""
+    shutdown = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, shutdown.set)
     try:
-        await told.wait()
+        await shutdown.wait()
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)

@@ -1,4 +1,4 @@
-"""`lockgate token`: another development token, from the identity provider of a running demo."""
+"""`lockgate token`: gets a development token from the identity provider of a running demo."""
 
 import argparse
 import json
@@ -12,32 +12,38 @@ from gateway.demo.identity import TOKEN_PATH
 from gateway.demo.serve_demo import PORTS
 
 
-def add_to(verbs: Subcommands) -> None:
-    """Add the verb."""
+def add_to(subcommands: Subcommands) -> None:
+    """Add the subcommand to the parser."""
     parser = add_subcommand(
-        verbs,
+        subcommands,
         "token",
         run,
-        purpose="Print a development token; only a running demo takes it.",
+        purpose="Print a development token, which only the running demo accepts.",
         example="lockgate token --user 7 --scope dashboard:read",
     )
-    parser.add_argument("--user", default=USER, metavar="ID", help=f"the user ({USER})")
+    parser.add_argument("--user", default=USER, metavar="ID", help=f"user id (default: {USER})")
     parser.add_argument(
         "--scope",
         action="append",
         metavar="SCOPE",
-        help=f"repeat for several ({' '.join(SCOPES)})",
+        help=f"repeat for several scopes (default: {' '.join(SCOPES)})",
     )
-    parser.add_argument("--port", type=int, default=PORTS["identity"], help="where the demo is")
-    parser.add_argument("--json", action="store_true", help="print it with its lifetime as JSON")
+    port = PORTS["identity"]
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=port,
+        help=f"port of the demo's identity provider (default: {port})",
+    )
+    parser.add_argument("--json", action="store_true", help="print token and lifetime as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask the demo's identity provider on loopback."""
-    asked = urlencode({"sub": options.user, "scope": " ".join(options.scope or SCOPES)})
+    """Request a token from the demo's identity provider on loopback, and print it."""
+    query = urlencode({"sub": options.user, "scope": " ".join(options.scope or SCOPES)})
     connection = HTTPConnection("127.0.0.1", options.port, timeout=5)
     try:
-        connection.request("POST", f"{TOKEN_PATH}?{asked}")
+        connection.request("POST", f"{TOKEN_PATH}?{query}")
         response = connection.getresponse()
         issued = json.loads(response.read(65_536))
     except (OSError, HTTPException, ValueError) as error:

@@ -1,1 +1,1 @@
-"""The shop's composites, one file each."""
+"""The composites of the shop, one file each."""

@@ -1,4 +1,4 @@
-"""GET /dashboard/{user_id}: all that a user's first screen shows."""
+"""GET /dashboard/{user_id}: the data of a user's first screen."""
 
 from typing import Annotated
 
@@ -17,34 +17,34 @@ from gateway.upstream import PendingCall
 
 router = APIRouter(tags=["composites"])
 
-UserId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The user whose dashboard it is")]
-OrderCount = Annotated[int, Query(ge=1, le=50, description="How many orders at most")]
+_UserId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The id of the user")]
+_OrderLimit = Annotated[int, Query(ge=1, le=50, description="The maximum number of orders")]
 
 
-def fetch_profile(user_id: UserId, users: Upstream[Users]) -> PendingCall[User]:
+def fetch_profile(user_id: _UserId, users: Upstream[Users]) -> PendingCall[User]:
     return users.get(user_id)
 
 
 def fetch_orders(
-    user_id: UserId, orders: Upstream[Orders], limit: OrderCount = 10
+    user_id: _UserId, orders: Upstream[Orders], limit: _OrderLimit = 10
 ) -> PendingCall[list[Order]]:
     return orders.recent(user_id, limit=limit)
 
 
 def fetch_notifications(
-    user_id: UserId, notifications: Upstream[Notifications]
+    user_id: _UserId, notifications: Upstream[Notifications]
 ) -> PendingCall[list[Notification]]:
     return notifications.unread(user_id)
 
 
 def fetch_recommendations(
-    user_id: UserId, recommendations: Upstream[Recommendations]
+    user_id: _UserId, recommendations: Upstream[Recommendations]
 ) -> PendingCall[list[Recommendation]]:
     return recommendations.for_user(user_id)
 
 
 class Dashboard(Composite, budget=1.5):
-    """A user's first screen. Without the profile there is none; the rest may be missing."""
+    """A user's first screen. The profile is required; the other parts are optional."""
 
     profile: Annotated[User, Part(fetch_profile)]
     orders: Annotated[list[Order], Part(fetch_orders, timeout=0.8)] = []
@@ -57,5 +57,5 @@ class Dashboard(Composite, budget=1.5):
     dependencies=[requires("dashboard:read"), owner("user_id"), limited(DASHBOARDS)],
 )
 async def get_dashboard(view: Composed[Dashboard]) -> Dashboard:
-    """Profile, orders, notifications and recommendations of one user, loaded at once."""
+    """The profile, orders, notifications and recommendations of a user, in one response."""
     return view

@@ -1,4 +1,4 @@
-"""GET /storefront/{user_id}: what a user may like, as it is for sale right now."""
+"""GET /storefront/{user_id}: recommended products with current prices and stock."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -18,11 +18,11 @@ from gateway.upstream import PendingCall
 
 router = APIRouter(tags=["composites"])
 
-UserId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The user who looks at the shop")]
+_UserId = Annotated[int, Path(ge=1, le=2**63 - 1, description="The id of the user")]
 
 
 class Offer(BaseModel):
-    """A product for this user: why it is shown, and what the catalog says of it."""
+    """A recommended product, with its data from the catalog and the reason to recommend it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,24 +37,26 @@ class Offer(BaseModel):
 
 
 async def fetch_offers(
-    user_id: UserId, recommendations: Upstream[Recommendations], catalog: Upstream[Catalog]
+    user_id: _UserId, recommendations: Upstream[Recommendations], catalog: Upstream[Catalog]
 ) -> list[Offer]:
-    """Ask what the user may like, then the catalog for those products; drop what is gone."""
-    liked = await recommendations.for_user(user_id)
-    products = {product.sku: product for product in await catalog.products([r.sku for r in liked])}
+    """Fetch the recommendations, then their products; skip those the catalog no longer has."""
+    recommended = await recommendations.for_user(user_id)
+    products = {
+        product.sku: product for product in await catalog.products([r.sku for r in recommended])
+    }
     return [
         Offer(**asdict(products[r.sku]), score=r.score, reason=r.reason)
-        for r in liked
+        for r in recommended
         if r.sku in products
     ]
 
 
-def fetch_customer(user_id: UserId, users: Upstream[Users]) -> PendingCall[User]:
+def fetch_customer(user_id: _UserId, users: Upstream[Users]) -> PendingCall[User]:
     return users.get(user_id)
 
 
 class Storefront(Composite, budget=2.0):
-    """The shop as one user sees it. Without offers there is none; the greeting may be missing."""
+    """The shop as one user sees it. The offers are required; the customer is optional."""
 
     offers: Annotated[list[Offer], Part(fetch_offers)]
     customer: Annotated[User | None, Part(fetch_customer, timeout=0.8)] = None
@@ -65,5 +67,5 @@ class Storefront(Composite, budget=2.0):
     dependencies=[requires("storefront:read"), owner("user_id"), limited(STOREFRONTS)],
 )
 async def get_storefront(view: Composed[Storefront]) -> Storefront:
-    """What a user may like, with today's prices and stock from the catalog."""
+    """Recommended products with current prices and stock from the catalog."""
     return view

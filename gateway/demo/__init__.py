@@ -1,4 +1,4 @@
-"""Five small downstream services with believable data, latency and faults, and an issuer of tokens.
+"""Five demo services with realistic data, latency and faults, and a development token issuer.
 
-`make run`, the tests and the benchmarks use the same ones. Nothing here belongs in production.
+`make run`, the tests and the benchmarks use them. They are not for production.
 """

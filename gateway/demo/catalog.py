@@ -5,27 +5,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway.demo.service import answer, json_bytes, service
-from gateway.demo.shop import CURRENCY, PRODUCTS, ShopProduct
+from gateway.demo.base_service import create_service, encode_json, json_response
+from gateway.demo.products import CURRENCY, PRODUCTS_BY_SKU, ShopProduct
 
-_MOST = 100
-
-
-def catalog() -> ASGIApp:
-    """The service."""
-    return service("/products", _list)
+_MAX_SKUS = 100
 
 
-async def _list(request: Request) -> Response:
-    """Each product once, in the order asked; what the shop does not have is left out."""
-    asked = request.query_params.getlist("sku")
-    if not 1 <= len(asked) <= _MOST:
-        raise HTTPException(422, f"Ask for 1 to {_MOST} skus.")
-    found = [PRODUCTS[sku] for sku in dict.fromkeys(asked) if sku in PRODUCTS]
-    return answer(json_bytes([_document(product) for product in found]))
+def create_catalog() -> ASGIApp:
+    """The catalog service."""
+    return create_service("/products", _list_products)
 
 
-def _document(product: ShopProduct) -> dict[str, object]:
+async def _list_products(request: Request) -> Response:
+    """Return each product once, in the order requested. Unknown SKUs are skipped."""
+    skus = request.query_params.getlist("sku")
+    if not 1 <= len(skus) <= _MAX_SKUS:
+        raise HTTPException(422, f"Send 1 to {_MAX_SKUS} sku parameters, not {len(skus)}.")
+    found = [PRODUCTS_BY_SKU[sku] for sku in dict.fromkeys(skus) if sku in PRODUCTS_BY_SKU]
+    return json_response(encode_json([_to_json(product) for product in found]))
+
+
+def _to_json(product: ShopProduct) -> dict[str, object]:
     return {
         "sku": product.sku,
         "name": product.name,

@@ -1,13 +1,15 @@
-"""A service with dials: its latency, its faults, and a count of what became of its requests.
+"""A service with dials: its latency and faults can be set at run time, and it counts requests.
 
-GET    /_dial      the dial as it stands
+GET    /_dial      the current dial
 PUT    /_dial      set it: {"fault": "slow", "ms": 900, "times": 3}
-DELETE /_dial      back to normal
-GET    /_seen      requests started, finished, aborted by the client, in flight
+DELETE /_dial      reset it: no fault, the original latency
+GET    /_seen      counts of requests: started, finished, aborted by the client, in flight
 GET    /healthz    200
 """
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 
 from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
@@ -16,86 +18,113 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.demo.fault_call import FaultCall
+from gateway.demo.base_service import encode_json, json_response, problem_response
+from gateway.demo.demo_request import ClientDisconnected, DemoRequest
 from gateway.demo.faults import Dial, Fault, Healthy
-from gateway.demo.request_counts import RequestCounts
-from gateway.demo.service import answer, json_bytes, problem
 
 _DIAL: TypeAdapter[Fault] = TypeAdapter(Dial)
-_OWN_PATHS = frozenset({"/_dial", "/_seen", "/healthz"})
+_DIAL_PATHS = frozenset({"/_dial", "/_seen", "/healthz"})
+
+
+@dataclass(slots=True)
+class RequestCounts:
+    """Requests started, finished, aborted by the client, and in flight.
+
+    A request counts as finished even if a fault made the service close the connection.
+    """
+
+    started: int = 0
+    finished: int = 0
+    aborted: int = 0
+    in_flight: int = 0
+
+    @contextmanager
+    def count_request(self) -> Iterator[None]:
+        """Count a request for the length of the block, and how it ends."""
+        self.started += 1
+        self.in_flight += 1
+        try:
+            yield
+            self.finished += 1
+        except ClientDisconnected:
+            self.aborted += 1
+        finally:
+            self.in_flight -= 1
 
 
 class ServiceWithDials:
-    """`app` behind its dials; `latency_ms` is how long it takes to answer unless told otherwise."""
+    """ASGI app that wraps `app` with dials. `latency_ms` is the latency until a dial sets one."""
 
     def __init__(self, app: ASGIApp, latency_ms: float) -> None:
         self._app = app
-        self._latency_ms = latency_ms
+        self._default_latency_ms = latency_ms
         self._dial: Fault = Healthy()
-        self._left: int | None = None
-        self._seen = RequestCounts()
-        self._own = Starlette(
+        self._remaining: int | None = None  # requests that still get the fault; None: all
+        self._counts = RequestCounts()
+        self._dial_app = Starlette(
             routes=[
-                Route("/_dial", self._read),
-                Route("/_dial", self._set, methods=["PUT"], max_body_size=4_096),
-                Route("/_dial", self._clear, methods=["DELETE"]),
-                Route("/_seen", self._count),
-                Route("/healthz", self._health),
+                Route("/_dial", self._get_dial),
+                Route("/_dial", self._put_dial, methods=["PUT"], max_body_size=4_096),
+                Route("/_dial", self._delete_dial, methods=["DELETE"]),
+                Route("/_seen", self._get_counts),
+                Route("/healthz", self._get_health),
             ]
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer about the dials, or pass the request through what they say."""
-        if scope["path"] in _OWN_PATHS:
-            await self._own(scope, receive, send)
+        """Serve the dial's own paths, or pass the request through the current fault."""
+        if scope["path"] in _DIAL_PATHS:
+            await self._dial_app(scope, receive, send)
             return
-        call = FaultCall(self._app, scope, receive, send, self._latency)
-        with self._seen.request():
-            await self._next_fault(scope).play(call)
+        request = DemoRequest(self._app, scope, receive, send, self._latency_ms / 1_000)
+        with self._counts.count_request():
+            await self._next_fault(scope).apply(request)
 
     @property
-    def _latency(self) -> float:
-        dialled = self._dial.latency_ms
-        return (self._latency_ms if dialled is None else dialled) / 1_000
+    def _latency_ms(self) -> float:
+        latency_ms = self._dial.latency_ms
+        return self._default_latency_ms if latency_ms is None else latency_ms
 
     def _next_fault(self, scope: Scope) -> Fault:
         match = self._dial.match
-        if self._left == 0 or (match and not match.of(scope)):
+        if self._remaining == 0 or (match and not match.matches(scope)):
             return Healthy()
-        if self._left is not None:
-            self._left -= 1
+        if self._remaining is not None:
+            self._remaining -= 1
         return self._dial
 
-    def _turn(self, dial: Fault) -> None:
-        self._dial, self._left = dial, dial.times
+    def _set_dial(self, dial: Fault) -> None:
+        self._dial, self._remaining = dial, dial.times
 
-    async def _read(self, _: Request) -> Response:
-        return self._as_it_stands()
+    async def _get_dial(self, _: Request) -> Response:
+        return self._dial_response()
 
-    async def _set(self, request: Request) -> Response:
+    async def _put_dial(self, request: Request) -> Response:
         try:
-            self._turn(_DIAL.validate_json(await request.body()))
+            self._set_dial(_DIAL.validate_json(await request.body()))
         except ValidationError as error:
-            return problem(422, _mistakes(error))
-        return self._as_it_stands()
+            return problem_response(422, _format_errors(error))
+        return self._dial_response()
 
-    async def _clear(self, _: Request) -> Response:
-        self._turn(Healthy())
+    async def _delete_dial(self, _: Request) -> Response:
+        self._set_dial(Healthy())
         return Response(status_code=204)
 
-    async def _count(self, _: Request) -> Response:
-        return answer(json_bytes(asdict(self._seen)))
+    async def _get_counts(self, _: Request) -> Response:
+        return json_response(encode_json(asdict(self._counts)))
 
-    async def _health(self, _: Request) -> Response:
-        return answer(json_bytes({"status": "ok"}))
+    async def _get_health(self, _: Request) -> Response:
+        return json_response(encode_json({"status": "ok"}))
 
-    def _as_it_stands(self) -> Response:
-        dial = {**self._dial.model_dump(exclude_none=True), "latency_ms": self._latency * 1_000}
-        return answer(json_bytes(dial | ({} if self._left is None else {"times": self._left})))
+    def _dial_response(self) -> Response:
+        dial = {**self._dial.model_dump(exclude_none=True), "latency_ms": self._latency_ms}
+        if self._remaining is not None:
+            dial["times"] = self._remaining
+        return json_response(encode_json(dial))
 
 
-def _mistakes(error: ValidationError) -> str:
+def _format_errors(error: ValidationError) -> str:
     return "; ".join(
-        f"{'.'.join(map(str, mistake['loc'])) or 'dial'}: {mistake['msg']}"
-        for mistake in error.errors()
+        f"{'.'.join(map(str, details['loc'])) or 'dial'}: {details['msg']}"
+        for details in error.errors()
     )

@@ -1,4 +1,4 @@
-"""What can be wrong with a service, one class each; `dials.py` lets one choose at run time."""
+"""The faults that a demo service can have, one class each; `dials.py` sets them at run time."""
 
 from abc import abstractmethod
 from typing import Annotated, ClassVar, Literal
@@ -8,30 +8,30 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.types import Scope
 
-from gateway.demo.fault_call import FaultCall
-from gateway.demo.service import problem
+from gateway.demo.base_service import problem_response
+from gateway.demo.demo_request import DemoRequest
 
 Milliseconds = Annotated[float, Field(ge=0, le=600_000)]
 
 
 class Match(BaseModel):
-    """The requests that a fault is for."""
+    """Selects the requests that get a fault."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     user_id: Annotated[int, Field(ge=1)]
 
-    def of(self, scope: Scope) -> bool:
-        """Whether the request asks for that user, in its path or its query."""
-        named = QueryParams(scope["query_string"]).get("user_id")
-        return str(self.user_id) in {named, scope["path"].rpartition("/")[2]}
+    def matches(self, scope: Scope) -> bool:
+        """Whether the request is for this user, by its path or its query."""
+        in_query = QueryParams(scope["query_string"]).get("user_id")
+        return str(self.user_id) in {in_query, scope["path"].rpartition("/")[2]}
 
 
 class Fault(BaseModel):
-    """What all dials take.
+    """Base class: the fields of every dial.
 
-    `times` ends the fault after so many requests, `match` confines it to some. `latency_ms` is
-    the latency of the service until the next dial, with the fault and without.
+    The fault ends after `times` requests, and applies only to requests that `match` selects.
+    `latency_ms` is the service's latency until the next dial, for all requests.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,60 +41,65 @@ class Fault(BaseModel):
     latency_ms: Milliseconds | None = None
 
     @abstractmethod
-    async def play(self, call: FaultCall) -> None:
-        """Treat a request as the fault has it."""
+    async def apply(self, request: DemoRequest) -> None:
+        """Serve a request with this fault."""
 
 
 class Healthy(Fault):
-    """Nothing is wrong: the answer comes after the latency of the service."""
+    """No fault: the service answers after its latency."""
 
     fault: Literal["none"] = "none"
 
-    async def play(self, call: FaultCall) -> None:
-        """Answer."""
-        await call.pause(call.latency)
-        await call.answer()
+    async def apply(self, request: DemoRequest) -> None:
+        """Answer after the latency."""
+        await request.sleep(request.latency)
+        await request.respond()
 
 
 class Slow(Fault):
-    """The answer takes `ms` instead of the latency."""
+    """The service answers after `ms` instead of its latency."""
 
     fault: Literal["slow"]
     ms: Milliseconds = 1_000
 
-    async def play(self, call: FaultCall) -> None:
-        """Answer late."""
-        await call.pause(self.ms / 1_000)
-        await call.answer()
+    async def apply(self, request: DemoRequest) -> None:
+        """Answer after `ms`."""
+        await request.sleep(self.ms / 1_000)
+        await request.respond()
 
 
 class Hang(Fault):
-    """There is no answer, for as long as the client cares to wait."""
+    """The service never answers."""
 
     fault: Literal["hang"]
 
-    async def play(self, call: FaultCall) -> None:
-        """Wait for the client to leave."""
-        await call.pause(None)
+    async def apply(self, request: DemoRequest) -> None:
+        """Wait until the client disconnects."""
+        await request.sleep(None)
 
 
 class Status(Fault):
-    """The answer is a failure, with `Retry-After` if `retry_after` (seconds) is given."""
+    """The service answers with an error status.
+
+    `retry_after`, in seconds, adds a `Retry-After` header.
+    """
 
     fault: Literal["status"]
     code: Annotated[int, Field(ge=400, le=599)] = 503
     retry_after: Annotated[int, Field(ge=0)] | None = None
 
-    async def play(self, call: FaultCall) -> None:
+    async def apply(self, request: DemoRequest) -> None:
         """Answer with the status."""
-        await call.pause(call.latency)
+        await request.sleep(request.latency)
         headers = None if self.retry_after is None else {"Retry-After": str(self.retry_after)}
-        failure = problem(self.code, "The demo service was told to fail.", headers)
-        await failure(call.scope, call.receive, call.send)
+        response = problem_response(
+            self.code, "The dial of this demo service is set to fail.", headers
+        )
+        await response(request.scope, request.receive, request.send)
 
 
 class MalformedBody(Fault):
-    """The answer is 200 and nonsense: JSON that fits no type of the five, or no JSON at all."""
+    """The service answers 200 with an invalid body: JSON of an unknown shape, or HTML."""
 
     fault: Literal["malformed"]
     variant: Literal["shape", "text"] = "shape"
@@ -104,54 +109,55 @@ class MalformedBody(Fault):
         "text": (b"<html><body>It works!</body></html>", "text/html"),
     }
 
-    async def play(self, call: FaultCall) -> None:
-        """Answer nonsense."""
-        await call.pause(call.latency)
+    async def apply(self, request: DemoRequest) -> None:
+        """Answer with the invalid body."""
+        await request.sleep(request.latency)
         body, media_type = self.BODIES[self.variant]
-        await Response(body, media_type=media_type)(call.scope, call.receive, call.send)
+        response = Response(body, media_type=media_type)
+        await response(request.scope, request.receive, request.send)
 
 
 class Truncated(Fault):
-    """The answer breaks off half way, short of its Content-Length."""
+    """The service closes the connection half way through the body, short of Content-Length."""
 
     fault: Literal["truncated"]
 
-    async def play(self, call: FaultCall) -> None:
-        """Send half, then close."""
-        await call.pause(call.latency)
-        start, body = await call.rehearse()
-        await call.send(start)
+    async def apply(self, request: DemoRequest) -> None:
+        """Send half of the body, then close the connection."""
+        await request.sleep(request.latency)
+        start, body = await request.capture_response()
+        await request.send(start)
         half = body[: len(body) // 2]
-        await call.send({"type": "http.response.body", "body": half, "more_body": True})
-        await call.close()
+        await request.send({"type": "http.response.body", "body": half, "more_body": True})
+        await request.close_connection()
 
 
 class Reset(Fault):
-    """The connection is reset before the answer."""
+    """The service resets the connection before it answers."""
 
     fault: Literal["reset"]
 
-    async def play(self, call: FaultCall) -> None:
-        """Reset."""
-        await call.pause(call.latency)
-        await call.reset()
+    async def apply(self, request: DemoRequest) -> None:
+        """Reset the connection."""
+        await request.sleep(request.latency)
+        await request.reset_connection()
 
 
 class Drip(Fault):
-    """The answer comes byte by byte, one every `every_ms`."""
+    """The service sends the body byte by byte, one every `every_ms`."""
 
     fault: Literal["drip"]
     every_ms: Milliseconds = 1_000
 
-    async def play(self, call: FaultCall) -> None:
-        """Send a byte, wait, and so on."""
-        await call.pause(call.latency)
-        start, body = await call.rehearse()
-        await call.send(start)
+    async def apply(self, request: DemoRequest) -> None:
+        """Send one byte at a time, with a pause after each."""
+        await request.sleep(request.latency)
+        start, body = await request.capture_response()
+        await request.send(start)
         for index in range(len(body)):
             byte, more = body[index : index + 1], index + 1 < len(body)
-            await call.send({"type": "http.response.body", "body": byte, "more_body": more})
-            await call.pause(self.every_ms / 1_000 if more else 0)
+            await request.send({"type": "http.response.body", "body": byte, "more_body": more})
+            await request.sleep(self.every_ms / 1_000 if more else 0)
 
 
 Dial = Annotated[

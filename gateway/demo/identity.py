@@ -1,6 +1,6 @@
-"""The identity provider of the demo: signs development tokens with keys that live in memory only.
+"""The demo's identity provider: signs development tokens with keys that it keeps in memory.
 
-A key is made afresh at each start and written nowhere, so its tokens are worth nothing elsewhere.
+It generates a new key at each start and stores it nowhere, so no other gateway accepts its tokens.
 """
 
 import secrets
@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from gateway.demo.service import problem
+from gateway.demo.base_service import problem_response
 
 ISSUER = "https://identity.demo.invalid"
 AUDIENCE = "lockgate-demo"
@@ -31,9 +31,9 @@ _LIFETIME_SECONDS = 3_600
 
 
 class DevelopmentIssuer:
-    """Signs tokens (RS256, 2048 bits) and publishes the keys they are verified with.
+    """Signs tokens (RS256, 2048 bits) and publishes the public keys.
 
-    Making a key takes up to some tenths of a second and does not give way to the event loop.
+    Generating a key takes up to 0.5 s and blocks the event loop.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
@@ -43,20 +43,20 @@ class DevelopmentIssuer:
 
     @property
     def kid(self) -> str:
-        """The id of the key in use, the newest."""
+        """The id of the signing key, which is the newest."""
         return next(reversed(self._keys))
 
     def rotate(self) -> str:
-        """Sign with a new key from now on; the old ones stay published. Gives the new `kid`."""
+        """Sign with a new key from now on and return its `kid`. Old keys stay published."""
         kid = secrets.token_urlsafe(12)
-        self._keys[kid] = _new_key()
+        self._keys[kid] = _generate_key()
         return kid
 
-    def retire(self) -> None:
-        """Publish the key in use alone: tokens of older ones are no longer valid."""
+    def retire_old_keys(self) -> None:
+        """Publish only the signing key: tokens signed with older keys become invalid."""
         self._keys = {self.kid: self._keys[self.kid]}
 
-    def token(
+    def issue_token(
         self,
         subject: str,
         *,
@@ -65,9 +65,9 @@ class DevelopmentIssuer:
         lifetime_seconds: float = _LIFETIME_SECONDS,
         claims: Mapping[str, object] | None = None,
     ) -> str:
-        """A token for `subject`; `claims` are added, and win over those set here."""
+        """Sign a token for `subject`. `claims` are added and override the standard ones."""
         now = int(self._clock())
-        body: dict[str, object] = {
+        payload: dict[str, object] = {
             "iss": ISSUER,
             "sub": subject,
             "aud": audience,
@@ -78,10 +78,10 @@ class DevelopmentIssuer:
             **(claims or {}),
         }
         kid = self.kid
-        return jwt.encode(body, self._keys[kid], algorithm=_ALGORITHM, headers={"kid": kid})
+        return jwt.encode(payload, self._keys[kid], algorithm=_ALGORITHM, headers={"kid": kid})
 
-    def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """The public keys, as a JSON Web Key Set (RFC 7517, section 5)."""
+    def export_jwks(self) -> dict[str, list[dict[str, str]]]:
+        """The public keys as a JSON Web Key Set (RFC 7517, section 5)."""
         return {
             "keys": [
                 {**key.public_key().to_dict(), "kid": kid, "use": "sig"}
@@ -89,21 +89,21 @@ class DevelopmentIssuer:
             ]
         }
 
-    def app(self) -> ASGIApp:
-        """The provider on the wire: its discovery document, its keys, and tokens for the asking."""
+    def create_app(self) -> ASGIApp:
+        """The provider as an app: discovery document, keys, and a token endpoint."""
         return Starlette(
             routes=[
-                Route(DISCOVERY_PATH, self._discover),
-                Route(JWKS_PATH, self._publish),
-                Route(TOKEN_PATH, self._issue, methods=["POST"]),
+                Route(DISCOVERY_PATH, self._get_discovery),
+                Route(JWKS_PATH, self._get_jwks),
+                Route(TOKEN_PATH, self._post_token, methods=["POST"]),
             ]
         )
 
-    async def _publish(self, _: Request) -> Response:
-        return JSONResponse(self.jwks())
+    async def _get_jwks(self, _: Request) -> Response:
+        return JSONResponse(self.export_jwks())
 
-    async def _discover(self, request: Request) -> Response:
-        """OpenID Connect Discovery 1.0, section 3, as far as a resource server reads it."""
+    async def _get_discovery(self, request: Request) -> Response:
+        """The members of OpenID Connect Discovery 1.0, section 3, that a resource server reads."""
         return JSONResponse(
             {
                 "issuer": ISSUER,
@@ -114,13 +114,13 @@ class DevelopmentIssuer:
             }
         )
 
-    async def _issue(self, request: Request) -> Response:
-        """`POST /token?sub=7&scope=a b`: whoever can reach the demo may have any token of it."""
+    async def _post_token(self, request: Request) -> Response:
+        """`POST /token?sub=7&scope=a b`: issues any token, without authentication."""
         subject, scope = (request.query_params.get(name, "") for name in ("sub", "scope"))
         if not subject:
-            return problem(422, "sub is missing: whose token is it to be?")
+            return problem_response(422, "sub is missing: name the user of the token.")
         issued = {
-            "access_token": self.token(subject, scopes=scope.split()),
+            "access_token": self.issue_token(subject, scopes=scope.split()),
             "token_type": "Bearer",
             "expires_in": _LIFETIME_SECONDS,
             "scope": scope,
@@ -128,7 +128,7 @@ class DevelopmentIssuer:
         return JSONResponse(issued, headers={"Cache-Control": "no-store"})
 
 
-def _new_key() -> Key:
+def _generate_key() -> Key:
     key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return jwk.construct(pem, _ALGORITHM)

@@ -6,21 +6,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway.demo.history import PlacedOrder, orders_of
-from gateway.demo.random_draws import Draw
-from gateway.demo.service import answer, json_bytes, service, user_id
-from gateway.demo.shop import RANGE
-from gateway.demo.timestamps import DAY, HOUR, ago
+from gateway.demo.base_service import create_service, encode_json, json_response, parse_user_id
+from gateway.demo.order_history import PlacedOrder, list_orders
+from gateway.demo.products import PRODUCTS
+from gateway.demo.seeded_random import SeededRandom
+from gateway.demo.timestamps import DAY, HOUR, format_timestamp
 
-_OF_ORDERS = {
-    "pending": ("Waiting for your payment", "PlacedOrder {number} leaves as soon as it is paid."),
-    "processing": ("We are packing", "PlacedOrder {number} is being packed."),
+_ORDER_MESSAGES = {
+    "pending": ("Waiting for your payment", "Order {number} leaves as soon as it is paid."),
+    "processing": ("We are packing", "Order {number} is being packed."),
     "shipped": ("On its way", "{carrier} has your order {number}: {tracking}."),
-    "delivered": ("Delivered", "PlacedOrder {number} has arrived. How was it?"),
+    "delivered": ("Delivered", "Order {number} has arrived. How was it?"),
     "returned": ("Refund sent", "The money for order {number} is on its way back."),
-    "cancelled": ("Cancelled", "PlacedOrder {number} was cancelled; nothing was charged."),
+    "cancelled": ("Cancelled", "Order {number} was cancelled; nothing was charged."),
 }
-_OF_THE_SHOP = (
+_SHOP_MESSAGES = (
     ("offer", "Ten percent off", "{product} costs ten percent less this week."),
     ("offer", "Twice the points", "Buy {product} by Sunday and collect points twice."),
     ("stock", "Back in stock", "{product} is here again."),
@@ -30,39 +30,40 @@ _OF_THE_SHOP = (
 )
 
 
-def notifications() -> ASGIApp:
-    """The service."""
-    return service("/notifications/unread", _list)
+def create_notifications() -> ASGIApp:
+    """The notifications service."""
+    return create_service("/notifications/unread", _list_unread)
 
 
-async def _list(request: Request) -> Response:
-    return answer(_unread(user_id(request.query_params.get("user_id"))))
+async def _list_unread(request: Request) -> Response:
+    return json_response(_encode_unread(parse_user_id(request.query_params.get("user_id"))))
 
 
 @lru_cache(maxsize=4096)
-def _unread(user: int) -> bytes:
-    draw = Draw("notifications", user)
-    age = draw.between(HOUR, DAY)
-    unread = [_about_order(draw, orders_of(user, 1)[0], age)]
-    for kind, title, body in draw.several(_OF_THE_SHOP, draw.below(4)):
-        age += draw.between(HOUR, 4 * DAY)
-        text = body.format(product=draw.pick(RANGE).name)
-        unread.append(_document(draw, kind, title, text, age))
-    return json_bytes(unread)
+def _encode_unread(user_id: int) -> bytes:
+    """One notification about the newest order, then up to three from the shop, newest first."""
+    rng = SeededRandom("notifications", user_id)
+    age = rng.randint(HOUR, DAY)
+    unread = [_notify_of_order(rng, list_orders(user_id, 1)[0], age)]
+    for kind, title, template in rng.sample(_SHOP_MESSAGES, rng.randbelow(4)):
+        age += rng.randint(HOUR, 4 * DAY)
+        body = template.format(product=rng.choice(PRODUCTS).name)
+        unread.append(_to_json(rng, kind, title, body, age))
+    return encode_json(unread)
 
 
-def _about_order(draw: Draw, order: PlacedOrder, age: int) -> dict[str, object]:
-    title, body = _OF_ORDERS[order.status]
-    text = body.format(number=order.number, carrier=order.carrier, tracking=order.tracking)
-    return _document(draw, "order", title, text, min(age, order.age))
+def _notify_of_order(rng: SeededRandom, order: PlacedOrder, age: int) -> dict[str, object]:
+    title, template = _ORDER_MESSAGES[order.status]
+    body = template.format(number=order.number, carrier=order.carrier, tracking=order.tracking)
+    return _to_json(rng, "order", title, body, min(age, order.age))
 
 
-def _document(draw: Draw, kind: str, title: str, body: str, age: int) -> dict[str, object]:
+def _to_json(rng: SeededRandom, kind: str, title: str, body: str, age: int) -> dict[str, object]:
     return {
-        "id": draw.between(10**8, 10**9),
+        "id": rng.randint(10**8, 10**9),
         "type": kind,
         "title": title,
         "body": body,
         "read": False,
-        "at": ago(age),
+        "at": format_timestamp(age),
     }

@@ -8,52 +8,53 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway.demo.history import Line, PlacedOrder, orders_of
-from gateway.demo.service import answer, json_bytes, service, user_id
-from gateway.demo.shop import CURRENCY
-from gateway.demo.timestamps import ago
+from gateway.demo.base_service import create_service, encode_json, json_response, parse_user_id
+from gateway.demo.order_history import OrderLine, PlacedOrder, list_orders
+from gateway.demo.products import CURRENCY
+from gateway.demo.timestamps import format_timestamp
 
-_MOST = 50
+_MAX_LIMIT = 50
 _LIMIT = re.compile(r"[0-9]{1,3}")
 
 
-def orders() -> ASGIApp:
-    """The service."""
-    return service("/orders", _list)
+def create_orders() -> ASGIApp:
+    """The orders service."""
+    return create_service("/orders", _list_orders)
 
 
-async def _list(request: Request) -> Response:
-    user = user_id(request.query_params.get("user_id"))
-    return answer(_newest(user, _limit(request.query_params.get("limit", "10"))))
+async def _list_orders(request: Request) -> Response:
+    user_id = parse_user_id(request.query_params.get("user_id"))
+    limit = _parse_limit(request.query_params.get("limit", "10"))
+    return json_response(_encode_orders(user_id, limit))
 
 
-def _limit(text: str) -> int:
-    if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= _MOST:
-        raise HTTPException(422, f"limit is a number from 1 to {_MOST}.")
+def _parse_limit(text: str) -> int:
+    if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= _MAX_LIMIT:
+        raise HTTPException(422, f"limit must be an integer from 1 to {_MAX_LIMIT}.")
     return int(text)
 
 
 @lru_cache(maxsize=4096)
-def _newest(user: int, limit: int) -> bytes:
-    return json_bytes([_document(user, order) for order in orders_of(user, limit)])
+def _encode_orders(user_id: int, limit: int) -> bytes:
+    return encode_json([_order_to_json(user_id, order) for order in list_orders(user_id, limit)])
 
 
-def _document(user: int, order: PlacedOrder) -> dict[str, object]:
+def _order_to_json(user_id: int, order: PlacedOrder) -> dict[str, object]:
     return {
         "id": order.number,
-        "user_id": user,
+        "user_id": user_id,
         "status": order.status,
         "total": order.cents / 100,
         "currency": CURRENCY,
-        "items": [_item(line) for line in order.lines],
-        "created_at": ago(order.age),
+        "items": [_line_to_json(line) for line in order.lines],
+        "created_at": format_timestamp(order.age),
         "tracking": order.tracking,
         "carrier": order.carrier,
-        "paid": order.paid,
+        "paid": order.is_paid,
     }
 
 
-def _item(line: Line) -> dict[str, object]:
+def _line_to_json(line: OrderLine) -> dict[str, object]:
     product = line.product
     return {
         "sku": product.sku,

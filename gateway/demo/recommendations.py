@@ -6,40 +6,41 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway.demo.history import orders_of
-from gateway.demo.people import person
-from gateway.demo.random_draws import Draw
-from gateway.demo.service import answer, json_bytes, service, user_id
-from gateway.demo.shop import RANGE, ShopProduct
+from gateway.demo.base_service import create_service, encode_json, json_response, parse_user_id
+from gateway.demo.customers import get_customer
+from gateway.demo.order_history import list_orders
+from gateway.demo.products import PRODUCTS, ShopProduct
+from gateway.demo.seeded_random import SeededRandom
 
 
-def recommendations() -> ASGIApp:
-    """The service."""
-    return service("/recommendations/{user_id}", _list)
+def create_recommendations() -> ASGIApp:
+    """The recommendations service."""
+    return create_service("/recommendations/{user_id}", _list_recommendations)
 
 
-async def _list(request: Request) -> Response:
-    return answer(_best(user_id(request.path_params["user_id"])))
+async def _list_recommendations(request: Request) -> Response:
+    return json_response(_encode_recommendations(parse_user_id(request.path_params["user_id"])))
 
 
 @lru_cache(maxsize=4096)
-def _best(user: int) -> bytes:
-    draw = Draw("recommendations", user)
-    bought = [line.product for line in orders_of(user, 1)[0].lines]
-    others = [product for product in RANGE if product not in bought]
+def _encode_recommendations(user_id: int) -> bytes:
+    """Four to six products that the user's newest order does not contain, best score first."""
+    rng = SeededRandom("recommendations", user_id)
+    bought = [line.product for line in list_orders(user_id, 1)[0].lines]
+    others = [product for product in PRODUCTS if product not in bought]
     reasons = (
-        f"Because you bought {draw.pick(bought).name}",
-        f"Popular in {person(user).city}",
+        f"Because you bought {rng.choice(bought).name}",
+        f"Popular in {get_customer(user_id).city}",
         "Others looked at this too",
     )
-    score, best = 1_000, []
-    for product in draw.several(others, draw.between(4, 6)):
-        score -= draw.between(20, 120)
-        best.append(_document(product, score / 1_000, draw.pick(reasons)))
-    return json_bytes(best)
+    score, recommendations = 1_000, []
+    for product in rng.sample(others, rng.randint(4, 6)):
+        score -= rng.randint(20, 120)
+        recommendations.append(_to_json(product, score / 1_000, rng.choice(reasons)))
+    return encode_json(recommendations)
 
 
-def _document(product: ShopProduct, score: float, reason: str) -> dict[str, object]:
+def _to_json(product: ShopProduct, score: float, reason: str) -> dict[str, object]:
     return {
         "sku": product.sku,
         "name": product.name,

@@ -1,4 +1,4 @@
-"""The demo services on real sockets, inside the running event loop."""
+"""Serves the demo services on real sockets, in the running event loop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -10,7 +10,7 @@ from uvicorn.server import ServerState
 
 from gateway.demo.dials import ServiceWithDials
 from gateway.demo.identity import DevelopmentIssuer
-from gateway.demo.services import demo_services
+from gateway.demo.services import create_demo_services
 from gateway.demo.uvicorn_protocol import DemoProtocol
 
 SERVICE_PORTS: Mapping[str, int] = {
@@ -23,28 +23,28 @@ SERVICE_PORTS: Mapping[str, int] = {
 PORTS: Mapping[str, int] = {"identity": 9100, **SERVICE_PORTS}
 ANY_PORTS: Mapping[str, int] = dict.fromkeys(PORTS, 0)
 
-# Longer than any client keeps an idle connection, so that it is the client who closes it.
+# Longer than any client keeps an idle connection, so that the client closes it, not the service.
 _KEEP_ALIVE_SECONDS = 120
 _SHUTDOWN_SECONDS = 2
 
-# The usual 100 drops the connections of a burst, which then come a whole second later.
+# With the usual backlog of 100 a burst of connections overflows it, and TCP retries after 1 s.
 _BACKLOG = 2_048
 
 
 class PortUnavailable(Exception):
-    """A demo service cannot listen where it should."""
+    """A demo service cannot listen on its port."""
 
-    def __init__(self, service: str, host: str, port: int, why: str) -> None:
-        super().__init__(service, host, port, why)  # the arguments, so that it can be pickled
+    def __init__(self, service: str, host: str, port: int, reason: str) -> None:
+        super().__init__(service, host, port, reason)  # pickle needs the arguments
         self.service = service
         self.host = host
         self.port = port
-        self.why = why
+        self.reason = reason
 
     def __str__(self) -> str:
-        """One line: which service, where, and why not."""
-        where = f"{self.host}:{self.port}"
-        return f"the demo service {self.service!r} cannot listen on {where}: {self.why}"
+        """One line: the service, its address, and the reason."""
+        address = f"{self.host}:{self.port}"
+        return f"the demo service {self.service!r} cannot listen on {address}: {self.reason}"
 
 
 @asynccontextmanager
@@ -55,39 +55,39 @@ async def serve_demo(
     host: str = "127.0.0.1",
     issuer: DevelopmentIssuer | None = None,
 ) -> AsyncIterator[dict[str, str]]:
-    """Serve the five services, and `issuer` as "identity"; gives the base URL of each by name.
+    """Serve the five services, and `issuer` as "identity"; yields the base URL of each by name.
 
-    Port 0 takes any free one (`ANY_PORTS`); a service that `ports` leaves out has its usual one.
-    On leaving, connections are cut, whatever they are waiting for.
+    Port 0 takes any free port (`ANY_PORTS`). A service that `ports` omits listens on its default
+    port. When the block ends, open connections are aborted.
 
     Raises:
-        PortUnavailable: one of the ports cannot be had; nothing is left listening.
-        ValueError: `ports` names a service that the demo does not have.
+        PortUnavailable: a service cannot listen on its port; the others are stopped again.
+        ValueError: `ports` names an unknown service.
     """
     if unknown := set(ports or {}) - set(PORTS):
         raise ValueError(f"the demo has no service called {', '.join(sorted(unknown))}")
-    services = demo_services(latency_ms)
+    services = create_demo_services(latency_ms)
     if issuer:
-        services["identity"] = ServiceWithDials(issuer.app(), latency_ms=0)
-    chosen = {**PORTS, **(ports or {})}
+        services["identity"] = ServiceWithDials(issuer.create_app(), latency_ms=0)
+    all_ports = {**PORTS, **(ports or {})}
     async with AsyncExitStack() as stack:
         yield {
-            name: await stack.enter_async_context(_listening(name, app, host, chosen[name]))
+            name: await stack.enter_async_context(_serve_app(name, app, host, all_ports[name]))
             for name, app in services.items()
         }
 
 
 @asynccontextmanager
-async def _listening(name: str, app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
-    """Serve one app. uvicorn's Server is left out: it takes over signals and waits in tenths."""
+async def _serve_app(name: str, app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
+    """Serve one app. Not with uvicorn's Server: it takes over signals and polls every 0.1 s."""
     state = ServerState()
     server = await _bind(name, app, host, port, state)
     try:
-        taken: int = server.sockets[0].getsockname()[1]
-        yield f"http://{host}:{taken}"
+        bound_port: int = server.sockets[0].getsockname()[1]
+        yield f"http://{host}:{bound_port}"
     finally:
         server.close()
-        await _end(state)
+        await _close_connections(state)
         with suppress(TimeoutError):
             await asyncio.wait_for(server.wait_closed(), _SHUTDOWN_SECONDS)
 
@@ -101,22 +101,22 @@ async def _bind(
     )  # fmt: skip
     config.load()
 
-    def protocol() -> DemoProtocol:
+    def create_protocol() -> DemoProtocol:
         return DemoProtocol(config, state, app_state={})
 
     try:
         return await asyncio.get_running_loop().create_server(
-            protocol, host, port, backlog=_BACKLOG
+            create_protocol, host, port, backlog=_BACKLOG
         )
     except OSError as exc:
         raise PortUnavailable(name, host, port, exc.strerror or str(exc)) from exc
 
 
-async def _end(state: ServerState) -> None:
-    """Cut every connection, which ends its request; what does not end by itself is cancelled."""
+async def _close_connections(state: ServerState) -> None:
+    """Abort every connection, which ends its request; cancel the requests that do not end."""
     for connection in list(state.connections):
         connection.transport.abort()
-    await asyncio.sleep(0)  # the turn in which connections learn that they are lost
+    await asyncio.sleep(0)  # the loop calls connection_lost in this turn
     if not state.tasks:
         return
     _, unfinished = await asyncio.wait(set(state.tasks), timeout=_SHUTDOWN_SECONDS)

@@ -1,4 +1,4 @@
-"""The day it always is in the demo, so that the same id brings the same bytes every time."""
+"""The demo's fixed date, so that an id gives the same bytes on every day."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +9,6 @@ DAY = 24 * HOUR
 YEAR = 365 * DAY
 
 
-def ago(seconds: int) -> str:
-    """The moment so long before now, in ISO 8601 with `Z`."""
-    return f"{NOW - timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+def format_timestamp(age: int) -> str:
+    """Format the time `age` seconds before `NOW` as ISO 8601 with `Z`."""
+    return f"{NOW - timedelta(seconds=age):%Y-%m-%dT%H:%M:%SZ}"

@@ -6,43 +6,42 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from gateway.demo.people import person
-from gateway.demo.random_draws import Draw
-from gateway.demo.service import answer, json_bytes, service, user_id
-from gateway.demo.timestamps import ago
+from gateway.demo.base_service import create_service, encode_json, json_response, parse_user_id
+from gateway.demo.customers import get_customer
+from gateway.demo.seeded_random import SeededRandom
+from gateway.demo.timestamps import format_timestamp
 
-# Most pay nothing, few pay for everything.
-_PLANS = ("free",) * 6 + ("plus",) * 3 + ("pro",)
+_PLANS = ("free",) * 6 + ("plus",) * 3 + ("pro",)  # weighted: most users are on the free plan
 _MAIL_HOSTS = ("example.com", "example.net", "example.org")
 
 
-def users() -> ASGIApp:
-    """The service."""
-    return service("/users/{user_id}", _show)
+def create_users() -> ASGIApp:
+    """The users service."""
+    return create_service("/users/{user_id}", _get_user)
 
 
-async def _show(request: Request) -> Response:
-    return answer(_profile(user_id(request.path_params["user_id"])))
+async def _get_user(request: Request) -> Response:
+    return json_response(_encode_user(parse_user_id(request.path_params["user_id"])))
 
 
 @lru_cache(maxsize=4096)
-def _profile(user: int) -> bytes:
-    who, draw = person(user), Draw("users", user)
-    return json_bytes(
+def _encode_user(user_id: int) -> bytes:
+    customer, rng = get_customer(user_id), SeededRandom("users", user_id)
+    return encode_json(
         {
-            "id": user,
-            "email": f"{who.mailbox}{draw.between(10, 99)}@{draw.pick(_MAIL_HOSTS)}",
-            "full_name": f"{who.given_name} {who.family_name}",
-            "is_active": draw.chance(96),
-            "plan": draw.pick(_PLANS),
-            "created_at": ago(who.member_for),
-            "locale": who.country.locale,
-            "avatar_url": f"https://img.demo.invalid/people/{draw.below(2**32):08x}.webp",
+            "id": user_id,
+            "email": f"{customer.mailbox}{rng.randint(10, 99)}@{rng.choice(_MAIL_HOSTS)}",
+            "full_name": f"{customer.given_name} {customer.family_name}",
+            "is_active": rng.chance(96),
+            "plan": rng.choice(_PLANS),
+            "created_at": format_timestamp(customer.account_age),
+            "locale": customer.country.locale,
+            "avatar_url": f"https://img.demo.invalid/people/{rng.randbelow(2**32):08x}.webp",
             "address": {
-                "city": who.city,
-                "country": who.country.code,
-                "postcode": who.postcode,
+                "city": customer.city,
+                "country": customer.country.code,
+                "postcode": customer.postcode,
             },
-            "loyalty_points": draw.below(4_000),
+            "loyalty_points": rng.randbelow(4_000),
         }
     )

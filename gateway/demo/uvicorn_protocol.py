@@ -1,6 +1,6 @@
-"""The HTTP protocol of the demo servers: uvicorn's, with the connection within the app's reach.
+"""uvicorn's HTTP protocol for the demo servers, with access to the connection.
 
-ASGI has no words for breaking off an answer, which is what the faults are about.
+ASGI has no message to close or reset a connection in the middle of a response; the faults do both.
 """
 
 import asyncio
@@ -12,35 +12,35 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 _EXTENSION = "lockgate.demo"
-_NO_LINGER = struct.pack("ii", 1, 0)
+_NO_LINGER = struct.pack("ii", 1, 0)  # close() sends RST instead of FIN
 
 
 class DemoProtocol(HttpToolsProtocol):
-    """uvicorn's protocol; the scope of each request carries the connection it came on."""
+    """uvicorn's protocol; the scope of each request carries its connection."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - uvicorn's own
         super().__init__(*args, **kwargs)
         self.access_log = False
 
     def on_message_begin(self) -> None:
-        """Begin a request, as uvicorn does, and lay the connection into its scope."""
+        """Begin a request as uvicorn does, and put the connection into its scope."""
         super().on_message_begin()
         self.scope["extensions"] = {_EXTENSION: {"connection": self.transport}}
 
 
-def close(scope: Scope) -> None:
-    """Send what was written, then end the connection (FIN)."""
-    _connection(scope).close()
+def close_connection(scope: Scope) -> None:
+    """Send what is already written, then close the connection (FIN)."""
+    _get_connection(scope).close()
 
 
-def reset(scope: Scope) -> None:
-    """End the connection at once, as a crashed process does (RST)."""
-    connection = _connection(scope)
-    connected: socket.socket = connection.get_extra_info("socket")
-    connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+def reset_connection(scope: Scope) -> None:
+    """Reset the connection at once (RST), as a crashed process does."""
+    connection = _get_connection(scope)
+    sock: socket.socket = connection.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     connection.abort()
 
 
-def _connection(scope: Scope) -> asyncio.Transport:
+def _get_connection(scope: Scope) -> asyncio.Transport:
     connection: asyncio.Transport = scope["extensions"][_EXTENSION]["connection"]
     return connection

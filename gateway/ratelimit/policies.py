@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.policy import RateLimit
-from gateway.settings.errors import ConfigError, InvalidSettings, nearest
+from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.rate import Rate
 
 
@@ -19,7 +19,7 @@ def apply_rates(
     if unknown := sorted(overrides.keys() - policies):
         raise InvalidSettings(
             [
-                ConfigError(f"limits.{n}", "there is no such policy", nearest(n, policies))
+                ConfigError(f"limits.{n}", "there is no such policy", suggest_nearest(n, policies))
                 for n in unknown
             ]
         )

@@ -1,4 +1,4 @@
-"""Where the company's package keeps its clients, composites, limits and settings file."""
+"""Locates the company's package, which holds its clients, composites, limits and settings file."""
 
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -7,14 +7,14 @@ from pathlib import Path
 from gateway.settings.errors import ConfigError, InvalidSettings
 
 SETTINGS_FILE = "lockgate.toml"
-SETTING = "app.package [LOCKGATE_APP__PACKAGE]"
 
+_SETTING = "app.package [LOCKGATE_APP__PACKAGE]"
 _FRAMEWORK = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True, slots=True)
 class AppPackage:
-    """Module names, and the path of the settings file, which may not exist."""
+    """The module names of a package, and the path of its settings file, which may not exist."""
 
     clients: str
     composites: str
@@ -23,13 +23,12 @@ class AppPackage:
 
 
 def find_app_package(name: str | None) -> AppPackage:
-    """Find the package called `name`; without a name, the shop in a clone of the repository.
+    """Locate a package by name; None is the shop, which only a clone of the repository has.
 
-    Nothing of the package is imported but its parents.
+    The package itself is not imported. For a dotted name its parent packages are.
 
     Raises:
-        InvalidSettings: there is no such package, or no name in an installed Lockgate, which
-            brings no shop.
+        InvalidSettings: there is no such package, or `name` is None and there is no shop.
     """
     if name is None:
         return _find_shop()
@@ -39,7 +38,8 @@ def find_app_package(name: str | None) -> AppPackage:
         spec = None
     if spec is None or not spec.submodule_search_locations:
         message = f"there is no package called {name!r}"
-        raise InvalidSettings([ConfigError(SETTING, message, "name an importable package")])
+        hint = "name an importable package, such as acme for a folder acme in PYTHONPATH"
+        raise InvalidSettings([ConfigError(_SETTING, message, hint)])
     folder = Path(spec.submodule_search_locations[0])
     return AppPackage(
         clients=f"{name}.clients",
@@ -50,9 +50,11 @@ def find_app_package(name: str | None) -> AppPackage:
 
 
 def _find_shop() -> AppPackage:
+    # The wheel has no gateway/composites. An installed Lockgate therefore never imports `clients`
+    # or `config`, which are common names that may belong to the application around it.
     if not (_FRAMEWORK / "composites").is_dir():
         hint = "name the package that holds your clients, composites and limits"
-        raise InvalidSettings([ConfigError(SETTING, "no package is set", hint)])
+        raise InvalidSettings([ConfigError(_SETTING, "no package is set", hint)])
     return AppPackage(
         clients="clients",
         composites="gateway.composites",

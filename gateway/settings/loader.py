@@ -1,73 +1,124 @@
-"""Reads the settings: the file, the environment over it, and a clear word on every mistake."""
+"""Loads the settings from the package's file, the `--config` file and the environment."""
 
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import EnvSettingsSource
 from pydantic_settings.exceptions import SettingsError as UnreadableVariable
 
 from gateway.settings.app_package import find_app_package
-from gateway.settings.errors import ConfigError, InvalidSettings, nearest
+from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.schema import Settings
 
 PREFIX = "LOCKGATE_"
 FILE_VARIABLE = "LOCKGATE_CONFIG"
-PACKAGE_VARIABLE = "LOCKGATE_APP__PACKAGE"
+
+# An error repeats an invalid value only for these settings. A value of any other setting may be
+# or contain a secret (a URL with a password, a header with an API key), so it must not reach a
+# terminal or a log. A `*` is one step of the path.
+_SHOWN_SETTINGS = (
+    "server.*",
+    "server.trusted_proxies.*.*",
+    "tokens.*",
+    "counters.*",
+    "limits.*",
+    "demo.*",
+    "log.*",
+    "app.package",
+    "issuers.*.issuer",
+    "issuers.*.audience",
+    "issuers.*.jwks_file",
+    "issuers.*.algorithms",
+    "issuers.*.algorithms.*",
+    "issuers.*.clock_skew_seconds",
+    "issuers.*.*_claim",
+    "upstreams.*.timeout",
+    "upstreams.*.connect_timeout",
+    "upstreams.*.max_body_bytes",
+    "upstreams.*.max_connections",
+    "upstreams.*.idle_seconds",
+    "upstreams.*.transport",
+)
+_MAX_SHOWN_LENGTH = 60
 
 
 def load_settings(file: Path | None = None) -> Settings:
-    """Read the package's settings file, then `file`, then the environment: each overrides.
+    """Load the settings from three layers, each overriding the one before.
 
-    Without `file`, `LOCKGATE_CONFIG` may name one.
+    1. `lockgate.toml` in the company's package, if there is one.
+    2. `file`, or the file that `LOCKGATE_CONFIG` names.
+    3. The environment: variables with the prefix `LOCKGATE_`.
+
+    Tables are merged key by key; a list is replaced as a whole.
 
     Raises:
-        SettingsMistaken: a key is unknown or a value is wrong, in the file or the environment.
+        InvalidSettings: a file cannot be read, a key is unknown, or a value is invalid.
     """
     if file is None and os.environ.get(FILE_VARIABLE):
         file = Path(os.environ[FILE_VARIABLE])
-    given = _read(file) if file else {}
-    given = _merge(_package_defaults(given), given)
-    unknown = list(_unknown_variables(os.environ))
+    values = _read_toml(file) if file else {}
+    values, package_errors = _add_package_file(values)
+    unknown = list(_find_unknown_variables(os.environ))
     try:
-        settings = Settings(**given)
+        settings = Settings(**values)
     except ValidationError as error:
-        raise InvalidSettings([*unknown, *map(_mistake, error.errors())]) from None
+        errors = [*unknown, *package_errors, *map(_convert_error, error.errors())]
+        raise InvalidSettings(errors) from None
     except UnreadableVariable as error:
-        raise InvalidSettings([*unknown, _unreadable(error)]) from None
+        raise InvalidSettings([*unknown, _convert_json_error(error)]) from None
     if unknown:
         raise InvalidSettings(unknown)
     return settings
 
 
-def _package_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings file of the company's package, which lies under all others."""
-    app = given.get("app")
-    name = os.environ.get(PACKAGE_VARIABLE) or (
-        app.get("package") if isinstance(app, dict) else None
-    )
+def _add_package_file(values: dict[str, Any]) -> tuple[dict[str, Any], list[ConfigError]]:
+    """Put `values` over the settings file of the package that the environment or they name.
+
+    A package that cannot be found is not fatal here: `load_application` raises the same error.
+    It is returned as well, because settings that the file would hold may be missing without it.
+    """
     try:
-        file = find_app_package(name).settings_file
-    except InvalidSettings:
-        return {}  # said by whoever loads the package
-    return _read(file) if file.is_file() else {}
+        package = find_app_package(_get_package(_read_environment()) or _get_package(values))
+    except InvalidSettings as error:
+        return values, error.errors
+    if not package.settings_file.is_file():
+        return values, []
+    return _merge(_read_toml(package.settings_file), values), []
 
 
-def _merge(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one tree of tables over another; a list is replaced as a whole."""
-    merged = dict(under)
-    for key, value in over.items():
+def _get_package(values: Mapping[str, Any]) -> str | None:
+    app = values.get("app")
+    name = app.get("package") if isinstance(app, dict) else None
+    return name if isinstance(name, str) else None  # pydantic reports any other type
+
+
+def _read_environment() -> dict[str, Any]:
+    """The settings in the environment as one tree, unvalidated."""
+    try:
+        return EnvSettingsSource(Settings)()
+    except UnreadableVariable:
+        return {}  # load_settings reports it
+
+
+def _merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge two trees of tables; values of `upper` win. A list is replaced as a whole."""
+    merged = dict(lower)
+    for key, value in upper.items():
         below = merged.get(key)
         if isinstance(below, dict) and isinstance(value, dict):
-            value = _merge(below, value)  # noqa: PLW2901 - the tables as one
-        merged[key] = value
+            merged[key] = _merge(below, value)
+        else:
+            merged[key] = value
     return merged
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read_toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -78,50 +129,60 @@ def _read(file: Path) -> dict[str, Any]:
         raise InvalidSettings([ConfigError(str(file), f"is not TOML: {error}")]) from error
 
 
-def _unknown_variables(environ: Mapping[str, str]) -> Iterator[ConfigError]:
-    """Variables with our prefix that no setting reads; pydantic-settings would pass over them."""
+def _find_unknown_variables(environ: Mapping[str, str]) -> Iterator[ConfigError]:
+    """Find variables with our prefix that no setting reads; pydantic-settings ignores them."""
     for variable in sorted(environ):
         if variable.upper().startswith(PREFIX) and variable.upper() != FILE_VARIABLE:
             name = variable[len(PREFIX) :].split("__")[0].lower()
             if name not in Settings.model_fields:
-                yield ConfigError(variable, "no such setting", nearest(name, Settings.model_fields))
+                hint = suggest_nearest(name, Settings.model_fields)
+                yield ConfigError(variable, "no such setting", hint)
 
 
-def _mistake(error: ErrorDetails) -> ConfigError:
+def _convert_error(error: ErrorDetails) -> ConfigError:
     path = [str(step) for step in error["loc"]]
     if error["type"] == "extra_forbidden":
-        hint = nearest(path[-1], _keys_at(path[:-1]))
-        return ConfigError(_place(path), "no such setting", hint)
+        hint = suggest_nearest(path[-1], _list_keys(path[:-1]))
+        return ConfigError(_format_path(path), "no such setting", hint)
     message = error["msg"].removeprefix("Value error, ")
-    return ConfigError(_place(path), message[:1].lower() + message[1:], _given(error))
+    message = message[:1].lower() + message[1:]
+    return ConfigError(_format_path(path), message, _describe_input(path, error["input"]))
 
 
-def _place(path: list[str]) -> str:
+def _convert_json_error(error: UnreadableVariable) -> ConfigError:
+    field = str(error).split('"')[1] if '"' in str(error) else ""
+    return ConfigError(
+        _format_path([field]), "is not JSON", "a list or table in a variable is JSON"
+    )
+
+
+def _format_path(path: list[str]) -> str:
     return f"{'.'.join(path)} [{PREFIX}{'__'.join(path).upper()}]"
 
 
-def _given(error: ErrorDetails) -> str:
-    """What was given, where it is short and plainly no secret (an address may carry one)."""
-    value = error["input"]
-    plain = isinstance(value, int | float | str) and "url" not in str(error["loc"][-1])
-    return f"got {value!r}" if plain and len(str(value)) <= 60 else ""
+def _describe_input(path: list[str], value: object) -> str:
+    """The invalid value as a hint, if it is short and its setting is in `_SHOWN_SETTINGS`."""
+    shown = isinstance(value, int | float | str) and any(
+        _matches(path, pattern) for pattern in _SHOWN_SETTINGS
+    )
+    return f"got {value!r}" if shown and len(str(value)) <= _MAX_SHOWN_LENGTH else ""
 
 
-def _unreadable(error: UnreadableVariable) -> ConfigError:
-    field = str(error).split('"')[1] if '"' in str(error) else ""
-    return ConfigError(_place([field]), "is not JSON", "a list or table in a variable is JSON")
+def _matches(path: list[str], pattern: str) -> bool:
+    steps = pattern.split(".")
+    return len(path) == len(steps) and all(map(fnmatchcase, path, steps))
 
 
-def _keys_at(path: list[str]) -> list[str]:
-    """The keys that the settings know at `path`."""
+def _list_keys(path: list[str]) -> list[str]:
+    """The keys that the schema knows at `path`."""
     model: type[BaseModel] = Settings
     for step in path:
         field = model.model_fields.get(step)
-        model = _model_in(field.annotation if field else None) or model
+        model = _find_model(field.annotation if field else None) or model
     return list(model.model_fields)
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
+def _find_model(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next(filter(None, map(_model_in, get_args(annotation))), None)
+    return next(filter(None, map(_find_model, get_args(annotation))), None)

@@ -1,6 +1,6 @@
-"""The whole environment as one frozen tree; `loading.py` reads it.
+"""The schema of all settings, as one frozen tree of models; `loader.py` loads it.
 
-`lockgate.toml` lists every setting with its default and a comment.
+`config/lockgate.toml` lists every setting with its default and a comment.
 """
 
 from ipaddress import IPv4Network, IPv6Network
@@ -32,13 +32,13 @@ Algorithm = Literal[
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
-def _fit_for_keys(url: HttpUrl) -> HttpUrl:
+def _require_https(url: HttpUrl) -> HttpUrl:
     if url.scheme != "https" and url.host not in {"localhost", "127.0.0.1", "[::1]"}:
-        raise ValueError("keys travel over https; plain http is only for loopback")
+        raise ValueError("keys must be fetched over https; plain http is allowed for loopback only")
     return url
 
 
-def _rate(value: object) -> object:
+def _parse_rate(value: object) -> object:
     return Rate.parse(value) if isinstance(value, str) else value
 
 
@@ -66,25 +66,25 @@ def _check_header_name(name: str) -> None:
         raise ValueError(f"{name} is set by the gateway itself")
 
 
-KeyUrl = Annotated[HttpUrl, AfterValidator(_fit_for_keys)]
-RateText = Annotated[Rate, BeforeValidator(_rate)]
+KeyUrl = Annotated[HttpUrl, AfterValidator(_require_https)]
+RateText = Annotated[Rate, BeforeValidator(_parse_rate)]
 Network = IPv4Network | IPv6Network
 
 
 class Section(BaseModel):
-    """A part of the tree: frozen, and closed to keys it does not know."""
+    """Base class of all tables: frozen, and unknown keys are an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class App(Section):
-    """The company's package: its clients, composites and limits."""
+    """The company's package, with its clients, composites and limits."""
 
     package: str | None = None
 
 
 class Server(Section):
-    """The public listener."""
+    """The public port and the bounds on requests."""
 
     host: str = "0.0.0.0"
     port: Annotated[int, Field(ge=0, le=65_535)] = 8000
@@ -95,7 +95,7 @@ class Server(Section):
 
 
 class Issuer(Section):
-    """An identity provider whose tokens are taken, and how its claims are read."""
+    """An identity provider whose tokens are accepted, and the names of its claims."""
 
     issuer: Annotated[str, Field(min_length=1)]
     audience: Annotated[str, Field(min_length=1)]
@@ -110,28 +110,31 @@ class Issuer(Section):
     tenant_claim: str = "tenant"
 
     @model_validator(mode="after")
-    def _one_source_of_keys(self) -> Self:
-        given = [self.jwks_url, self.discovery_url, self.jwks_file]
-        if sum(source is not None for source in given) != 1:
-            raise ValueError("name exactly one of jwks_url, discovery_url and jwks_file")
+    def _require_one_key_source(self) -> Self:
+        sources = [self.jwks_url, self.discovery_url, self.jwks_file]
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("set exactly one of jwks_url, discovery_url and jwks_file")
         return self
 
 
-def _one_space_of_user_ids(issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
-    """Two providers may give one id to two people, and `owner` would take them for one."""
-    naming_users = [issuer for issuer in issuers if issuer.user_claim]
-    if len(naming_users) > 1:
-        for issuer in naming_users:
+def _require_user_claims(issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
+    """Require an explicit `user_claim` where several providers issue user ids.
+
+    Two providers may give the same id to two people, and `owner` could not tell them apart.
+    """
+    with_users = [issuer for issuer in issuers if issuer.user_claim]
+    if len(with_users) > 1:
+        for issuer in with_users:
             if "user_claim" not in issuer.model_fields_set:
                 raise ValueError(
-                    f"several issuers name users, so {issuer.issuer} must say its user_claim: "
-                    'the claim that holds an id of your users, or "" if its tokens name none'
+                    f"several issuers have users, so {issuer.issuer} must set user_claim: the "
+                    'claim with the id of your users, or "" if its tokens have no user'
                 )
     return issuers
 
 
 class Tokens(Section):
-    """How tokens and the keys behind them are handled."""
+    """Bounds and caches for tokens and for the providers' keys."""
 
     max_bytes: PositiveInt = 8_192
     cache_entries: PositiveInt = 10_000
@@ -142,7 +145,7 @@ class Tokens(Section):
 
 
 class Counters(Section):
-    """How requests are counted, and what bounds the counting."""
+    """Counting of requests for the rate limits."""
 
     timeout_ms: Annotated[float, Field(gt=0, le=1_000)] = 20
     retry_ms: Annotated[float, Field(gt=0, le=2_000)] = 500
@@ -161,7 +164,7 @@ class RetrySettings(Section):
 
 
 class Service(Section):
-    """A downstream service: where it is and what a call to it may cost."""
+    """A downstream service: its address, and the bounds on a call to it."""
 
     url: HttpUrl
     timeout: PositiveFloat = 2.0
@@ -203,7 +206,7 @@ class Settings(BaseSettings):
     redis_url: RedisDsn | None = None
     app: App = App()
     server: Server = Server()
-    issuers: Annotated[tuple[Issuer, ...], AfterValidator(_one_space_of_user_ids)] = ()
+    issuers: Annotated[tuple[Issuer, ...], AfterValidator(_require_user_claims)] = ()
     tokens: Tokens = Tokens()
     counters: Counters = Counters()
     limits: dict[str, RateText] = {}
@@ -220,5 +223,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over what is given in code, which is what the file said."""
+        """Let the environment override the arguments, which come from the files."""
         return env_settings, init_settings

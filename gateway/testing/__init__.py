@@ -1,14 +1,15 @@
-"""The shipped test kit: a whole gateway in the test's own process, its services as one likes.
+"""The test kit: runs a whole gateway in the test's own process, with scripted services.
 
-    async def test_the_page_lives_without_orders() -> None:
+    async def test_the_dashboard_works_without_orders() -> None:
         async with lockgate() as gateway:
             gateway.service("orders").fails(503)
-            page = await gateway.get("/dashboard/42", user="42", scopes=["dashboard:read"])
-        assert page.status_code == 200
-        assert page.json()["degraded"] == [{"part": "orders", "reason": "unavailable"}]
+            response = await gateway.get("/dashboard/42", user="42", scopes=["dashboard:read"])
+        assert response.status_code == 200
+        assert response.json()["degraded"] == [{"part": "orders", "reason": "unavailable"}]
 
-Everything is real but the network: tokens are signed and verified, limits counted, routes
-audited. A service that no script speaks for answers as its demo twin does.
+Only the network is simulated: tokens are signed and verified, limits are counted, routes are
+audited. A service without a script answers as the demo service of that name does, or 404 if the
+demo has no such service.
 """
 
 from gateway.testing.gateway import TestGateway, lockgate

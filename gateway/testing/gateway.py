@@ -1,7 +1,7 @@
-"""A gateway in the test's own process."""
+"""A gateway that runs in the test's own process."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -13,72 +13,86 @@ from fastapi import FastAPI
 from gateway.app import create_app
 from gateway.application import load_application
 from gateway.demo.identity import AUDIENCE, ISSUER, DevelopmentIssuer
-from gateway.demo.services import demo_services
+from gateway.demo.services import create_demo_services
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Issuer, Settings
 from gateway.testing.scripted_service import ScriptedService
 
 
 class TestGateway:
-    """A gateway under test. `app` is the application, `http` an httpx client on it."""
+    """A running gateway. `app` is the application, `http` an httpx client connected to it."""
 
-    __test__ = False  # no test class, whatever pytest makes of its name
+    __test__ = False  # pytest would collect it because of its name
 
     def __init__(
-        self, app: FastAPI, http: httpx.AsyncClient, scripts: Mapping[str, ScriptedService]
+        self, app: FastAPI, http: httpx.AsyncClient, services: Mapping[str, ScriptedService]
     ) -> None:
         self.app = app
         self.http = http
-        self._scripts = scripts
+        self._services = services
 
     def service(self, name: str) -> ScriptedService:
-        """The script of a downstream service."""
-        return self._scripts[name]
+        """The scripted service of that name.
+
+        Raises:
+            KeyError: the package has no client with that name.
+        """
+        return self._services[name]
 
     def token(self, user: str, scopes: Sequence[str], **claims: object) -> str:
-        """A token this gateway takes."""
-        return _issuer().token(user, scopes=scopes, claims=claims)
+        """Sign a token that this gateway accepts. `claims` are added to the standard ones."""
+        return _get_issuer().issue_token(user, scopes=scopes, claims=claims)
 
     async def get(
         self, path: str, *, user: str | None = None, scopes: Sequence[str] = ()
     ) -> httpx.Response:
-        """GET as that user with those scopes, or as nobody."""
-        bearer = {"Authorization": f"Bearer {self.token(user, scopes)}"} if user else {}
-        return await self.http.get(path, headers=bearer)
+        """Send a GET with a token for that user and those scopes, or without a token."""
+        headers = {"Authorization": f"Bearer {self.token(user, scopes)}"} if user else {}
+        return await self.http.get(path, headers=headers)
 
 
 @asynccontextmanager
 async def lockgate(settings: Settings | None = None) -> AsyncIterator[TestGateway]:
-    """A running gateway with its own identity provider and five scripted services."""
+    """Run a gateway with its own identity provider and a scripted service for every client.
+
+    The clients and composites are those of `app.package`. Without `settings`, they are loaded
+    from the files and the environment, as `lockgate serve` does.
+    """
     settings = settings or load_settings()
     application = load_application(settings.app.package)
-    demo = demo_services(latency_ms=0)
-    absent = httpx.MockTransport(lambda request: httpx.Response(404))
-    scripts = {
-        name: ScriptedService(httpx.ASGITransport(demo[name]) if name in demo else absent)
-        for name in application.clients
-    }
+    services = _create_services(application.clients)
     with TemporaryDirectory() as folder:
         app = create_app(
-            _trusting(settings, Path(folder)), application=application, transports=scripts
+            _trust_test_issuer(settings, Path(folder)),
+            application=application,
+            transports=services,
         )
-        wire = httpx.ASGITransport(app)
+        transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=wire, base_url="http://lockgate.test") as http,
+            httpx.AsyncClient(transport=transport, base_url="http://lockgate.test") as http,
         ):
-            yield TestGateway(app, http, scripts)
+            yield TestGateway(app, http, services)
 
 
-def _trusting(settings: Settings, folder: Path) -> Settings:
-    """The settings with the kit's identity provider for their only one."""
+def _create_services(names: Iterable[str]) -> dict[str, ScriptedService]:
+    demo = create_demo_services(latency_ms=0)
+    not_found = httpx.MockTransport(lambda request: httpx.Response(404))
+    return {
+        name: ScriptedService(httpx.ASGITransport(demo[name]) if name in demo else not_found)
+        for name in names
+    }
+
+
+def _trust_test_issuer(settings: Settings, folder: Path) -> Settings:
+    """Replace the issuers with the test kit's own; `folder` receives its key file."""
     keys = folder / "jwks.json"
-    keys.write_text(json.dumps(_issuer().jwks()))
+    keys.write_text(json.dumps(_get_issuer().export_jwks()))
     issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=keys)
     return settings.model_copy(update={"issuers": (issuer,)})
 
 
 @cache
-def _issuer() -> DevelopmentIssuer:
-    """One for the whole run: making a key takes time."""
+def _get_issuer() -> DevelopmentIssuer:
+    """One issuer for the whole test run, because generating a key is slow."""
     return DevelopmentIssuer()

@@ -1,4 +1,4 @@
-"""What one downstream service does in a test: a transport with a script."""
+"""A scripted downstream service: an httpx transport that answers as the test says."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,68 +8,69 @@ import httpx
 
 
 class ScriptedService(httpx.AsyncBaseTransport):
-    """A service's part in a test; what is said last counts. At first it `behaves`.
+    """A downstream service in a test. Each call of a script method replaces the script before.
 
-    `requests` holds what it was asked, `cancelled` how many calls were given up by the caller.
+    The first script is `behaves()`. `requests` has the requests received, `cancelled` the number
+    of calls that the caller cancelled. Times are in seconds.
     """
 
-    def __init__(self, otherwise: httpx.AsyncBaseTransport) -> None:
+    def __init__(self, default: httpx.AsyncBaseTransport) -> None:
         self.requests: list[httpx.Request] = []
         self.cancelled = 0
-        self._otherwise = otherwise
+        self._default = default
         self.behaves()
 
     def behaves(self, *, after: float = 0) -> None:
-        """Answer as the demo service does, so many seconds later."""
-        self._play(after)
+        """Answer as the demo service does, after a delay."""
+        self._set_script(after)
 
     def answers(self, json: object, *, status: int = 200, after: float = 0) -> None:
-        """Answer with that JSON."""
-        self._play(after, httpx.Response(status, json=json))
+        """Answer with this JSON."""
+        self._set_script(after, httpx.Response(status, json=json))
 
     def answers_with(self, content: bytes, *, content_type: str = "application/json") -> None:
-        """Answer 200 with those bytes, sense or nonsense."""
+        """Answer 200 with these bytes, which may be malformed."""
         headers = {"content-type": content_type}
-        self._play(0, httpx.Response(200, content=content, headers=headers))
+        self._set_script(0, httpx.Response(200, content=content, headers=headers))
 
     def fails(self, status: int, *, after: float = 0) -> None:
         """Answer with an error status."""
-        self._play(after, httpx.Response(status, json={"status": status}))
+        self._set_script(after, httpx.Response(status, json={"status": status}))
 
     def loses_connection(self, *, after: float = 0) -> None:
-        """Break off instead of answering."""
-        self._play(after, error=httpx.ReadError)
+        """Close the connection instead of answering."""
+        self._set_script(after, error=httpx.ReadError)
 
     def hangs(self) -> None:
         """Never answer."""
-        self._play(inf)
+        self._set_script(inf)
 
-    def _play(
+    def _set_script(
         self,
         delay: float,
-        answer: httpx.Response | None = None,
+        response: httpx.Response | None = None,
         error: type[httpx.TransportError] | None = None,
     ) -> None:
-        self._delay, self._answer, self._error = delay, answer, error
+        self._delay, self._response, self._error = delay, response, error
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Play the script."""
+        """Record the request and answer as the script says."""
         self.requests.append(request)
         try:
-            await self._wait()
+            await self._sleep()
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
         if self._error:
-            raise self._error("as scripted", request=request)
-        if self._answer is None:
-            return await self._otherwise.handle_async_request(request)
-        script = self._answer
+            raise self._error("the script closes the connection", request=request)
+        if self._response is None:
+            return await self._default.handle_async_request(request)
+        response = self._response
         return httpx.Response(
-            script.status_code, headers=script.headers, stream=_Body(script.content)
+            response.status_code, headers=response.headers, stream=_Body(response.content)
         )
 
-    async def _wait(self) -> None:
+    async def _sleep(self) -> None:
         if self._delay == inf:
             await asyncio.get_running_loop().create_future()
         else:

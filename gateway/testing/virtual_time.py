@@ -1,4 +1,4 @@
-"""An event loop whose clock jumps: a test of time-outs takes no time and never flakes."""
+"""An event loop with a virtual clock: tests of timeouts are instant and deterministic."""
 
 import asyncio
 import selectors
@@ -7,55 +7,55 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
+Arguments = TypeVarTuple("Arguments")
 
 
-class _VirtualTime(asyncio.SelectorEventLoop):
-    """When nothing is ready to run, moves its clock to the next timer instead of waiting.
+class _VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """Advances its clock to the next timer when no callback is ready, instead of waiting.
 
-    Only for tests without sockets: what another process does takes no virtual time.
+    Not for tests with sockets: work in another process takes no virtual time.
     """
 
     def __init__(self) -> None:
         self._now = 0.0
-        super().__init__(_Impatient(self))
+        super().__init__(_NonBlockingSelector(self))
 
     def time(self) -> float:
-        """Seconds since the loop was made."""
+        """Virtual seconds since the loop was created."""
         return self._now
 
     def run_in_executor(
-        self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts
+        self, executor: Executor | None, func: Callable[[*Arguments], T], *args: *Arguments
     ) -> asyncio.Future[T]:
-        """Run it here and now: a thread would take real time."""
-        done = self.create_future()
+        """Call `func` at once in this thread: a worker thread would take real time."""
+        future = self.create_future()
         try:
-            done.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - it belongs to whoever awaits
-            done.set_exception(error)
-        return done
+            future.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - whoever awaits the future gets it
+            future.set_exception(error)
+        return future
 
     def advance(self, seconds: float) -> None:
-        """Move the clock."""
+        """Advance the clock."""
         self._now += seconds
 
 
-class _Impatient(selectors.DefaultSelector):
-    def __init__(self, loop: _VirtualTime) -> None:
+class _NonBlockingSelector(selectors.DefaultSelector):
+    def __init__(self, loop: _VirtualTimeLoop) -> None:
         super().__init__()
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready now; if nothing is, let the awaited time have passed."""
-        ready = super().select(0)
-        if timeout is None and not ready:
-            raise RuntimeError("nothing is scheduled, so virtual time would stand still for ever")
-        if timeout and not ready:
+        """Poll without waiting; if no event is ready, advance the clock by `timeout`."""
+        events = super().select(0)
+        if timeout is None and not events:
+            raise RuntimeError("deadlock: no callback is ready and no timer is scheduled")
+        if timeout and not events:
             self._loop.advance(timeout)
-        return ready
+        return events
 
 
-def run_in_virtual_time(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on a loop with a virtual clock."""
-    with asyncio.Runner(loop_factory=_VirtualTime) as runner:
-        return runner.run(work)
+def run_in_virtual_time(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to completion on an event loop with a virtual clock."""
+    with asyncio.Runner(loop_factory=_VirtualTimeLoop) as runner:
+        return runner.run(main)

@@ -28,7 +28,9 @@ def new_identity() -> Identity:
     """A fresh key pair (RS256, 2048 bits); its private half is never written down."""
     provider = DevelopmentIssuer()
     jwks, pem = built("identity", "jwks.json"), built("identity", "public.pem")
-    jwks.write_text(json.dumps(provider.jwks()))
-    pem.write_bytes(jwk.construct(provider.jwks()["keys"][0], "RS256").to_pem())
-    token = provider.token(USER, scopes=["dashboard:read"], lifetime_seconds=_LIFETIME_SECONDS)
+    jwks.write_text(json.dumps(provider.export_jwks()))
+    pem.write_bytes(jwk.construct(provider.export_jwks()["keys"][0], "RS256").to_pem())
+    token = provider.issue_token(
+        USER, scopes=["dashboard:read"], lifetime_seconds=_LIFETIME_SECONDS
+    )
     return Identity(token, jwks, pem)

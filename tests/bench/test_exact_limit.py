@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.load import ask
-from tests.e2e.served import Served, served
+from tests.e2e.load import get
+from tests.e2e.serve_process import ServeProcess, run_serve
 from tests.redis_server import RedisServer
 from tests.running_demo import Demo
 
@@ -23,12 +23,12 @@ async def one_run(urls: list[str], token: str) -> Counter[int]:
 
     async def one(number: int) -> int:
         async with turnstile:
-            return (await ask(urls[number % len(urls)], "/dashboard/42", token)).status
+            return (await get(urls[number % len(urls)], "/dashboard/42", token)).status
 
     return Counter(await asyncio.gather(*(one(number) for number in range(REQUESTS))))
 
 
-def counted_without_redis(gateways: list[Served]) -> int:
+def counted_without_redis(gateways: list[ServeProcess]) -> int:
     """How many requests have met the ceiling on a check so far, or come just after one that did."""
     return sum(gateway.log.read_text().count('"limits": "local"') for gateway in gateways)
 
@@ -50,7 +50,7 @@ def test_twenty_runs_admit_the_quota_exactly(
     }
     with ExitStack() as stack:
         gateways = [
-            stack.enter_context(served(demo, tmp_path / str(number), **variables))
+            stack.enter_context(run_serve(demo, tmp_path / str(number), **variables))
             for number in range(PROCESSES)
         ]
         urls = [gateway.url for gateway in gateways]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.composites.dashboard import Dashboard
-from tests.e2e.load import Answered, ask, ask_at_once, connections_to
-from tests.running_demo import Demo, running
+from tests.e2e.load import TimedResponse, count_connections, get, get_concurrently
+from tests.running_demo import Demo, run_demo
 
 SLOWEST_SERVICE, ALONE_WITHIN = 0.200, 0.300
 CLIENTS, ROUNDS = 200, 5
@@ -18,17 +18,17 @@ pytestmark = pytest.mark.bench
 
 @pytest.fixture
 def unlimited_demo() -> Iterator[Demo]:
-    yield from running(
+    yield from run_demo(
         {"LOCKGATE_DEMO__LATENCY_MS": "0", "LOCKGATE_LIMITS__DASHBOARDS": "100000/second"}
     )
 
 
-async def one_after_the_other(count: int, demo: Demo) -> list[Answered]:
-    return [await ask(demo.url, "/dashboard/42", demo.token) for _ in range(count)]
+async def one_after_the_other(count: int, demo: Demo) -> list[TimedResponse]:
+    return [await get(demo.url, "/dashboard/42", demo.token) for _ in range(count)]
 
 
-def test_a_dashboard_takes_what_its_slowest_service_takes(demo_as_delivered: Demo) -> None:
-    answers = asyncio.run(one_after_the_other(20, demo_as_delivered))
+def test_a_dashboard_takes_what_its_slowest_service_takes(default_demo: Demo) -> None:
+    answers = asyncio.run(one_after_the_other(20, default_demo))
     seconds = sorted(answer.seconds for answer in answers)
     print(f"\nfour services of 200 ms: median {seconds[10]:.3f} s, slowest {seconds[-1]:.3f} s")
     assert seconds[0] >= SLOWEST_SERVICE
@@ -37,14 +37,14 @@ def test_a_dashboard_takes_what_its_slowest_service_takes(demo_as_delivered: Dem
 
 def test_a_hanging_service_costs_nobody_more_than_the_budget(unlimited_demo: Demo) -> None:
     demo = unlimited_demo
-    demo.dial("orders", fault="hang")
+    demo.set_dial("orders", fault="hang")
     for _ in range(ROUNDS):
-        answers = asyncio.run(ask_at_once(CLIENTS, demo.url, "/dashboard/42", demo.token))
+        answers = asyncio.run(get_concurrently(CLIENTS, demo.url, "/dashboard/42", demo.token))
         slowest = max(answer.seconds for answer in answers)
         print(
             f"\n{CLIENTS} clients, orders hanging, budget {Dashboard.budget} s: slowest "
             f"{slowest:.2f} s, {dict(Counter(answer.status for answer in answers))}"
         )
         assert slowest <= Dashboard.budget * 1.1
-        demo.wait_until_seen("orders", in_flight=0)
-        assert connections_to(demo.service("orders")) == 0
+        demo.wait_for_counts("orders", in_flight=0)
+        assert count_connections(demo.service("orders")) == 0

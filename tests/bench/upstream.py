@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from gateway.demo.services import demo_services
+from gateway.demo.services import create_demo_services
 from tests.bench import pinning
 from tests.bench.place import built
 from tests.bench.programs import program
@@ -64,7 +64,7 @@ def _written(name: str, body: bytes) -> Path:
 
 async def _answers() -> dict[str, bytes]:
     answers = {}
-    for name, app in demo_services(latency_ms=0).items():
+    for name, app in create_demo_services(latency_ms=0).items():
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://demo.invalid"
         ) as client:

@@ -1,4 +1,4 @@
-"""Believable answers of the five services, as they come over the wire."""
+"""Realistic response bodies of the five services."""
 
 USER = {
     "id": 7,

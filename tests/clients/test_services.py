@@ -1,4 +1,4 @@
-"""Every method of every client: what it asks for, and what it makes of the answer."""
+"""Every method of every client: the request it sends, and how it parses the response."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import FrozenInstanceError, asdict
@@ -47,32 +47,32 @@ CALLS: list[tuple[type[ServiceClient], Callable[[Any], Awaitable[object]], str, 
 ]
 
 
-@pytest.mark.parametrize(("kind", "ask", "target", "answer"), CALLS)
-async def test_a_method_asks_its_service_and_keeps_every_value_as_it_came(
-    kind: type[ServiceClient],
-    ask: Callable[[Any], Awaitable[object]],
+@pytest.mark.parametrize(("client_type", "call", "target", "body"), CALLS)
+async def test_a_method_sends_its_request_and_keeps_every_value(
+    client_type: type[ServiceClient],
+    call: Callable[[Any], Awaitable[object]],
     target: str,
-    answer: object,
+    body: object,
 ) -> None:
     with respx.mock(using="transport", assert_all_called=True) as mock:
-        route = mock.get(URL + target).respond(json=answer)
-        async with kind(URL) as client:
-            value = await ask(client)
+        route = mock.get(URL + target).respond(json=body)
+        async with client_type(URL) as client:
+            value = await call(client)
         assert route.calls.last.request.url.raw_path.decode() == target
-    assert from_json(to_json(value)) == answer
+    assert from_json(to_json(value)) == body
 
 
 async def test_unknown_fields_are_dropped_at_every_level() -> None:
-    grown = {**USER, "password_hash": "x", "address": {**USER["address"], "door": "9"}}  # type: ignore[dict-item]
+    body = {**USER, "password_hash": "x", "address": {**USER["address"], "door": "9"}}  # type: ignore[dict-item]
     with respx.mock(using="transport") as mock:
-        mock.get(f"{URL}/users/7").respond(json=grown)
+        mock.get(f"{URL}/users/7").respond(json=body)
         async with Users(URL) as users:
             user = await users.get(7)
     assert asdict(user) == USER
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "mistake"),
+    ("field", "value", "error"),
     [
         ("id", "7", ".id int_type"),
         ("loyalty_points", 1.5, "loyalty_points int_"),
@@ -84,13 +84,13 @@ async def test_unknown_fields_are_dropped_at_every_level() -> None:
         ("address", {"city": "London"}, "address.country missing"),
     ],
 )
-async def test_a_value_of_another_type_is_not_bent_to_fit(
-    field: str, value: object, mistake: str
+async def test_a_value_of_the_wrong_type_is_not_converted(
+    field: str, value: object, error: str
 ) -> None:
     with respx.mock(using="transport") as mock:
         mock.get(f"{URL}/users/7").respond(json={**USER, field: value})
         async with Users(URL) as users:
-            with pytest.raises(UpstreamInvalid, match=mistake.lstrip(".")):
+            with pytest.raises(UpstreamInvalid, match=error.lstrip(".")):
                 await users.get(7)
 
 
@@ -104,7 +104,7 @@ async def test_a_score_is_between_zero_and_one(score: float) -> None:
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
-async def test_money_is_a_number_that_json_has(number: str) -> None:
+async def test_a_price_must_be_a_json_number(number: str) -> None:
     body = to_json([{**PRODUCT, "price": 20.25}]).replace(b"20.25", number.encode())
     with respx.mock(using="transport") as mock:
         mock.get(f"{URL}/products").respond(
@@ -115,29 +115,29 @@ async def test_money_is_a_number_that_json_has(number: str) -> None:
                 await catalog.products(["A-1"])
 
 
-async def test_no_products_asked_for_is_no_call() -> None:
+async def test_without_skus_no_call_is_made() -> None:
     with respx.mock(using="transport") as mock:
         async with Catalog(URL) as catalog:
             assert await catalog.products([]) == []
         assert len(mock.calls) == 0
 
 
-async def test_many_products_are_asked_for_in_bounded_calls() -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        skus = request.url.params.get_list("sku")
-        assert len(skus) <= SKUS_PER_CALL
-        return httpx.Response(200, json=[{**PRODUCT, "sku": sku} for sku in skus])
+async def test_many_skus_are_split_into_several_calls() -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        requested = request.url.params.get_list("sku")
+        assert len(requested) <= SKUS_PER_CALL
+        return httpx.Response(200, json=[{**PRODUCT, "sku": sku} for sku in requested])
 
-    wanted = [f"S-{number}" for number in range(2 * SKUS_PER_CALL + 1)]
+    skus = [f"S-{number}" for number in range(2 * SKUS_PER_CALL + 1)]
     with respx.mock(using="transport") as mock:
-        mock.get(f"{URL}/products").mock(side_effect=answer)
+        mock.get(f"{URL}/products").mock(side_effect=respond)
         async with Catalog(URL) as catalog:
-            products = await catalog.products(wanted)
+            products = await catalog.products(skus)
         assert len(mock.calls) == 3
-    assert [product.sku for product in products] == wanted
+    assert [product.sku for product in products] == skus
 
 
-def test_answers_are_frozen() -> None:
+def test_responses_are_frozen() -> None:
     user = decode(User, json_response(to_json(USER)))
     with pytest.raises(FrozenInstanceError):
         user.email = "eve@example.com"  # type: ignore[misc]

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from gateway.cli.check import find_errors
-from gateway.cli.main import parser
+from gateway.cli.main import build_parser
 from gateway.demo.identity import AUDIENCE, ISSUER, JWKS_PATH
 from gateway.demo.serve_demo import PORTS
 from gateway.settings.loader import load_settings
@@ -41,7 +41,7 @@ def test_every_variable_is_a_setting_that_can_serve(
 
 @pytest.mark.parametrize("name", OURS)
 def test_the_command_is_one_of_ours(name: str) -> None:
-    assert callable(parser().parse_args(SERVICES[name]["command"]).run)
+    assert callable(build_parser().parse_args(SERVICES[name]["command"]).run)
 
 
 def test_the_gateway_trusts_the_identity_provider_of_the_demo() -> None:

@@ -13,7 +13,7 @@ from importlib.metadata import requires
 from pathlib import Path
 from zipfile import ZipFile
 
-from gateway.cli.main import parser
+from gateway.cli.main import build_parser
 from gateway.server.lifecycle import serve
 from gateway.settings.schema import Server
 from tests.docs.pages.defaults import default_app
@@ -133,7 +133,7 @@ def test_it_runs_as_nobody_in_particular_and_brings_no_tools() -> None:
 
 def test_it_starts_the_gateway_and_stops_by_sigterm() -> None:
     assert json.loads(given(RUN, "ENTRYPOINT")[0]) == ["lockgate"]
-    assert callable(parser().parse_args(json.loads(given(RUN, "CMD")[0])).run)
+    assert callable(build_parser().parse_args(json.loads(given(RUN, "CMD")[0])).run)
     assert given(RUN, "STOPSIGNAL") == ["SIGTERM"]
     assert "PYTHONDONTWRITEBYTECODE=1" in given(RUN, "ENV")[0]
 

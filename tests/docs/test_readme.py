@@ -3,7 +3,7 @@
 import re
 import tomllib
 
-from gateway.cli.main import VERBS
+from gateway.cli.main import SUBCOMMANDS
 from tests.docs.blocks import blocks
 from tests.docs.project import ROOT
 
@@ -40,5 +40,5 @@ def test_the_changelog_keeps_its_form() -> None:
 
 def test_the_changelog_names_every_verb_of_the_command() -> None:
     (line,) = [line for line in CHANGELOG.splitlines() if "`lockgate` command" in line]
-    for verb in VERBS:
-        assert f"`{verb.__name__.rpartition('.')[2]}`" in line
+    for subcommand in SUBCOMMANDS:
+        assert f"`{subcommand.__name__.rpartition('.')[2]}`" in line

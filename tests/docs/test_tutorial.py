@@ -25,7 +25,7 @@ def test_the_first_half_is_as_the_page_says() -> None:
     welcome = next(block.text for block in BLOCKS if block.language == "text")
     with workshop.demo() as demo:
         session = Session(demo)
-        said = session.with_usual_ports(demo.said)
+        said = session.with_usual_ports(demo.output)
         assert matches(welcome, said)
         assert matches(f"…{LINE_OF_THE_README}…", said)
         for step in steps(BLOCKS, *sections):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from tests.docs.project import ROOT, bare_environment
-from tests.running_demo import Demo, running
+from tests.running_demo import Demo, run_demo
 
 PACKAGES = ("clients", "config", "gateway")
 
@@ -38,7 +38,7 @@ def run(folder: Path, *arguments: str, **variables: str) -> subprocess.Completed
 @contextmanager
 def demo(folder: Path = ROOT, **variables: str) -> Iterator[Demo]:
     """Run the demo from that folder on free ports, until the block ends."""
-    yield from running(variables, folder)
+    yield from run_demo(variables, folder)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Many clients at once: raw sockets, so that the load costs less than what it measures."""
+"""Concurrent clients over plain sockets, which cost less than the gateway under test."""
 
 import asyncio
 import json
@@ -11,17 +11,17 @@ ESTABLISHED = "01"
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """One answer, and how long it took in seconds."""
+class TimedResponse:
+    """A response, and its duration in seconds."""
 
     status: int
     body: Any
     seconds: float
 
 
-async def ask(url: str, path: str, token: str) -> Answered:
-    """GET on a connection of its own."""
-    begun = perf_counter()
+async def get(url: str, path: str, token: str) -> TimedResponse:
+    """Send a GET on a new connection."""
+    started_at = perf_counter()
     host, port = url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
@@ -33,16 +33,16 @@ async def ask(url: str, path: str, token: str) -> Answered:
     finally:
         writer.close()
         await writer.wait_closed()
-    return Answered(int(head.split(b" ", 2)[1]), json.loads(body), perf_counter() - begun)
+    return TimedResponse(int(head.split(b" ", 2)[1]), json.loads(body), perf_counter() - started_at)
 
 
-async def ask_at_once(count: int, url: str, path: str, token: str) -> list[Answered]:
-    """`count` clients, each with one request, all at the same time."""
-    return await asyncio.gather(*(ask(url, path, token) for _ in range(count)))
+async def get_concurrently(count: int, url: str, path: str, token: str) -> list[TimedResponse]:
+    """Send `count` requests concurrently, each on its own connection."""
+    return await asyncio.gather(*(get(url, path, token) for _ in range(count)))
 
 
-def connections_to(url: str) -> int:
-    """Established connections of this machine to that loopback port, from the kernel's table."""
+def count_connections(url: str) -> int:
+    """Count the established connections to the port of `url`, from /proc/net/tcp."""
     port = f"{int(url.rsplit(':', 1)[1]):04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return sum(row[2].endswith(f":{port}") and row[3] == ESTABLISHED for row in rows)

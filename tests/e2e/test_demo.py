@@ -1,79 +1,79 @@
-"""What a newcomer does first: start the demo, paste the line, turn a dial, stop it."""
+"""The first steps of a new user: start the demo, run the printed command, set a dial, stop."""
 
 import asyncio
 import shlex
 
 import httpx
 
-from tests.running_demo import Demo, ask
+from tests.running_demo import Demo, send_request
 
 FIELDS = ["profile", "orders", "notifications", "recommendations", "degraded"]
 PARTS = ["users", "orders", "notifications", "recommendations"]
 
 
-def paste(demo: Demo) -> httpx.Response:
-    """Do what the printed line does, without needing curl."""
+def run_curl(demo: Demo) -> httpx.Response:
+    """Send the request of the printed curl command, without curl."""
     command, *_, header, url = shlex.split(demo.curl)
     assert command == "curl"
     name, _, value = header.partition(": ")
-    return ask("GET", url, headers={name: value})
+    return send_request("GET", url, headers={name: value})
 
 
-def test_the_pasted_line_brings_a_whole_dashboard(demo_as_delivered: Demo) -> None:
-    answer = paste(demo_as_delivered)
-    assert answer.status_code == 200
-    page = answer.json()
+def test_the_printed_command_returns_a_complete_dashboard(default_demo: Demo) -> None:
+    response = run_curl(default_demo)
+    assert response.status_code == 200
+    page = response.json()
     assert list(page) == FIELDS
     assert page["degraded"] == []
     assert all(page[field] for field in FIELDS[:-1])
-    assert "server-timing" in answer.headers
+    assert "server-timing" in response.headers
 
 
-def test_a_turned_dial_shows_in_the_answer(demo: Demo) -> None:
-    demo.dial("orders", fault="status", code=503)
-    demo.dial("notifications", fault="truncated")
-    demo.dial("recommendations", fault="malformed")
-    assert paste(demo).json()["degraded"] == [
+def test_a_dial_changes_the_response(demo: Demo) -> None:
+    demo.set_dial("orders", fault="status", code=503)
+    demo.set_dial("notifications", fault="truncated")
+    demo.set_dial("recommendations", fault="malformed")
+    assert run_curl(demo).json()["degraded"] == [
         {"part": "orders", "reason": "unavailable"},
         {"part": "notifications", "reason": "unavailable"},
         {"part": "recommendations", "reason": "invalid"},
     ]
-    demo.dial("users", fault="reset")
-    answer = paste(demo)
-    assert answer.status_code == 503, answer.text
-    assert answer.json()["service"] == "users"
+    demo.set_dial("users", fault="reset")
+    response = run_curl(demo)
+    assert response.status_code == 503, response.text
+    assert response.json()["service"] == "users"
 
 
-def test_a_client_that_leaves_takes_its_calls_with_it(demo: Demo) -> None:
+def test_a_client_disconnect_cancels_its_calls(demo: Demo) -> None:
     for name in PARTS:
-        demo.dial(name, fault="hang")
+        demo.set_dial(name, fault="hang")
 
-    async def leave() -> None:
+    async def disconnect() -> None:
         host, port = demo.url.removeprefix("http://").split(":")
         _, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"GET /dashboard/42 HTTP/1.1\r\nHost: x\r\n")
         writer.write(f"Authorization: Bearer {demo.token}\r\n\r\n".encode())
-        await asyncio.to_thread(demo.wait_until_seen, "users", in_flight=1)
+        await asyncio.to_thread(demo.wait_for_counts, "users", in_flight=1)
         writer.close()
         await writer.wait_closed()
 
-    asyncio.run(leave())
+    asyncio.run(disconnect())
     for name in PARTS:
-        demo.wait_until_seen(name, aborted=1, in_flight=0)
+        demo.wait_for_counts(name, aborted=1, in_flight=0)
 
 
-def test_a_stop_lets_a_running_request_finish(own_demo: Demo) -> None:
-    own_demo.dial("orders", fault="slow", ms=600)
+def test_shutdown_waits_for_requests_in_flight(own_demo: Demo) -> None:
+    own_demo.set_dial("orders", fault="slow", ms=600)
 
-    async def stop_in_the_middle() -> httpx.Response:
-        bearer = {"Authorization": f"Bearer {own_demo.token}"}
+    async def stop_during_request() -> httpx.Response:
+        headers = {"Authorization": f"Bearer {own_demo.token}"}
         async with httpx.AsyncClient(trust_env=False, verify=False, timeout=20) as http:
-            asking = asyncio.create_task(http.get(f"{own_demo.url}/dashboard/42", headers=bearer))
-            await asyncio.to_thread(own_demo.wait_until_seen, "orders", in_flight=1)
+            request = asyncio.create_task(http.get(f"{own_demo.url}/dashboard/42", headers=headers))
+            await asyncio.to_thread(own_demo.wait_for_counts, "orders", in_flight=1)
             own_demo.process.terminate()
-            return await asking
+            return await request
 
-    answer = asyncio.run(stop_in_the_middle())
-    assert answer.status_code == 200
-    assert answer.json()["degraded"] == []
+    response = asyncio.run(stop_during_request())
+    assert response.status_code == 200
+    assert response.json()["degraded"] == []
     assert own_demo.process.wait(20) == 0

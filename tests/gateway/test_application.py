@@ -1,4 +1,4 @@
-"""A company's package is loaded by name, and every mistake in it is named."""
+"""Loading a company's package, and the errors in one."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -27,7 +27,7 @@ Package = Callable[[Mapping[str, str]], str]
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
-    """Write an importable package; gives its name."""
+    """A function that writes an importable package and returns its name."""
     name = "acme"
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -44,7 +44,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
     return write
 
 
-def test_a_file_in_the_package_is_all_that_a_declaration_takes(package: Package) -> None:
+def test_declarations_are_discovered_from_the_files_of_the_package(package: Package) -> None:
     name = package(
         {
             "clients/orders.py": CLIENT.format(kind="Orders", name="orders"),
@@ -52,51 +52,51 @@ def test_a_file_in_the_package_is_all_that_a_declaration_takes(package: Package)
             "limits.py": LIMITS,
         }
     )
-    found = load_application(name)
-    assert {service: kind.__module__ for service, kind in found.clients.items()} == {
+    application = load_application(name)
+    assert {service: kind.__module__ for service, kind in application.clients.items()} == {
         "orders": "acme.clients.orders"
     }
-    assert list(found.policies) == ["everything"]
-    assert len(found.routers) == 1
+    assert list(application.policies) == ["everything"]
+    assert len(application.routers) == 1
 
 
-def test_a_package_may_leave_out_what_it_does_not_need(package: Package) -> None:
-    found = load_application(package({}))
-    assert (found.clients, found.policies, found.routers) == ({}, {}, [])
+def test_every_part_of_a_package_is_optional(package: Package) -> None:
+    application = load_application(package({}))
+    assert (application.clients, application.policies, application.routers) == ({}, {}, [])
 
 
-def test_two_clients_of_one_service_are_refused(package: Package) -> None:
+def test_two_clients_of_one_service_are_an_error(package: Package) -> None:
     name = package(
         {
             "clients/one.py": CLIENT.format(kind="One", name="orders"),
             "clients/two.py": CLIENT.format(kind="Two", name="orders"),
         }
     )
-    with pytest.raises(TypeError, match=r"acme.clients.two.Two and acme.clients.one.One: both"):
+    with pytest.raises(TypeError, match=r"acme.clients.two.Two and acme.clients.one.One both have"):
         load_application(name)
 
 
-def test_two_policies_of_one_name_are_refused(package: Package) -> None:
+def test_two_policies_of_one_name_are_an_error(package: Package) -> None:
     twice = LIMITS + 'MORE = RateLimit("everything", "2/second")\n'
-    with pytest.raises(TypeError, match="two policies are called 'everything'"):
+    with pytest.raises(TypeError, match="two policies are named 'everything'"):
         load_application(package({"limits.py": twice}))
 
 
-def test_a_composite_without_a_router_is_refused(package: Package) -> None:
+def test_a_composite_without_a_router_is_an_error(package: Package) -> None:
     with pytest.raises(TypeError, match=r"acme.composites.page has no `router = APIRouter\(\)`"):
         load_application(package({"composites/page.py": ""}))
 
 
 @pytest.mark.parametrize("name", ["no_such_package", "no.such.package", "json.decoder", ""])
-def test_a_package_that_is_not_there_is_named(name: str) -> None:
+def test_a_missing_package_is_reported_with_its_name(name: str) -> None:
     with pytest.raises(InvalidSettings, match=r"app\.package \[LOCKGATE_APP__PACKAGE\]"):
         load_application(name)
 
 
-def test_a_clone_takes_the_shop_where_no_package_is_named() -> None:
-    found = load_application(None)
-    assert sorted(found.clients) == [
+def test_without_a_package_a_clone_loads_the_shop() -> None:
+    application = load_application(None)
+    assert sorted(application.clients) == [
         "catalog", "notifications", "orders", "recommendations", "users"
     ]  # fmt: skip
-    assert sorted(found.policies) == ["dashboards", "storefronts"]
-    assert len(found.routers) == 2
+    assert sorted(application.policies) == ["dashboards", "storefronts"]
+    assert len(application.routers) == 2

@@ -7,7 +7,7 @@ to the next.
 import argparse
 from collections.abc import Iterator
 
-from gateway.cli.main import parser
+from gateway.cli.main import build_parser
 from tests.docs.pages.markdown import code, page, table
 
 INTRODUCTION = """
@@ -18,7 +18,9 @@ its options with `--help`.
 
 def command() -> str:
     """The page."""
-    return page("The lockgate command", INTRODUCTION, *(_verb(verb) for verb in verbs(parser())))
+    return page(
+        "The lockgate command", INTRODUCTION, *(_verb(verb) for verb in verbs(build_parser()))
+    )
 
 
 def verbs(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

@@ -1,6 +1,6 @@
-"""The dashboard's contract, in full: four parts, five outcomes each, every combination.
+"""The dashboard for every combination of outcomes: four parts with five outcomes each.
 
-`REQUIRED` and `OPTIONAL` are the table; the test holds all 625 answers against it.
+`REQUIRED` and `OPTIONAL` define the expected responses of all 625 combinations.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ OUTCOMES: dict[str, Callable[[ScriptedService], None]] = {
     "connection lost": ScriptedService.loses_connection,
 }
 
-# The profile must load: its outcome decides the status, and the problem where it is not ok.
+# The profile is required: its outcome decides the status and the problem type.
 REQUIRED: dict[str, tuple[int, str | None]] = {
     "ok": (200, None),
     "slow": (504, "urn:lockgate:problem:upstream-timeout"),
@@ -33,7 +33,7 @@ REQUIRED: dict[str, tuple[int, str | None]] = {
     "connection lost": (503, "urn:lockgate:problem:upstream-unavailable"),
 }
 
-# The others may be missing: [] in their place, and the reason in `degraded`.
+# The other parts are optional: a failed one is [], with the reason in `degraded`.
 OPTIONAL: dict[str, str | None] = {
     "ok": None,
     "slow": "timeout",
@@ -42,23 +42,23 @@ OPTIONAL: dict[str, str | None] = {
     "connection lost": "unavailable",
 }
 
-PLENTY = Settings(limits={"dashboards": Rate(100_000, 1)})
+UNLIMITED = Settings(limits={"dashboards": Rate(100_000, 1)})
 
 
-async def dashboard(gateway: TestGateway, outcomes: tuple[str, ...]) -> tuple[int, object]:
-    """Play the outcomes; the answer's status and body, without what differs between requests."""
+async def get_dashboard(gateway: TestGateway, outcomes: tuple[str, ...]) -> tuple[int, object]:
+    """Request a dashboard with these outcomes. Returns its status and comparable body."""
     for service, outcome in zip(SERVICES, outcomes, strict=True):
         OUTCOMES[outcome](gateway.service(service))
-    answer = await gateway.get("/dashboard/42", user="42", scopes=["dashboard:read"])
-    body = answer.json()
+    response = await gateway.get("/dashboard/42", user="42", scopes=["dashboard:read"])
+    body = response.json()
     assert body.pop("instance", None) == (
-        None if answer.status_code == 200 else answer.headers["x-request-id"]
+        None if response.status_code == 200 else response.headers["x-request-id"]
     )
-    return answer.status_code, body
+    return response.status_code, body
 
 
-def expected(whole: dict[str, object], outcomes: tuple[str, ...]) -> tuple[int, object]:
-    """What the table says."""
+def get_expected(whole: dict[str, object], outcomes: tuple[str, ...]) -> tuple[int, object]:
+    """The status and body that the tables define."""
     status, problem = REQUIRED[outcomes[0]]
     if problem:
         return status, problem
@@ -69,31 +69,31 @@ def expected(whole: dict[str, object], outcomes: tuple[str, ...]) -> tuple[int, 
 
 
 @pytest.mark.filterwarnings("error")
-def test_every_combination_of_outcomes_gives_what_the_table_says() -> None:
-    async def play() -> None:
-        async with lockgate(PLENTY) as gateway:
-            _, whole = await dashboard(gateway, ("ok",) * 4)
+def test_every_combination_of_outcomes_matches_the_tables() -> None:
+    async def run() -> None:
+        async with lockgate(UNLIMITED) as gateway:
+            _, whole = await get_dashboard(gateway, ("ok",) * 4)
             assert isinstance(whole, dict)
             combinations = list(product(OUTCOMES, repeat=4))
             assert len(combinations) == 625
             for outcomes in combinations:
-                status, body = await dashboard(gateway, outcomes)
+                status, body = await get_dashboard(gateway, outcomes)
                 assert isinstance(body, dict)
-                seen = body if status == 200 else body["type"]
-                assert (status, seen) == expected(whole, outcomes), outcomes
-            assert len(asyncio.all_tasks()) == ALONE
+                outcome = body if status == 200 else body["type"]
+                assert (status, outcome) == get_expected(whole, outcomes), outcomes
+            assert len(asyncio.all_tasks()) == IDLE_TASKS
 
-    run_in_virtual_time(play())
+    run_in_virtual_time(run())
 
 
-ALONE = 2  # the test itself, and the refresh of the identity provider's keys
+IDLE_TASKS = 2  # the test itself, and the refresh of the issuer's keys
 
 
 @pytest.mark.parametrize("outcome", ["ok", "degraded"])
-def test_the_order_in_which_parts_arrive_leaves_no_trace(outcome: str) -> None:
-    async def play() -> set[bytes]:
-        answers = set()
-        async with lockgate(PLENTY) as gateway:
+def test_the_order_in_which_parts_arrive_does_not_matter(outcome: str) -> None:
+    async def run() -> set[bytes]:
+        responses = set()
+        async with lockgate(UNLIMITED) as gateway:
             for delays in permutations((0.1, 0.2, 0.3, 0.4)):
                 for service, delay in zip(SERVICES, delays, strict=True):
                     gateway.service(service).behaves(after=delay)
@@ -101,23 +101,23 @@ def test_the_order_in_which_parts_arrive_leaves_no_trace(outcome: str) -> None:
                     gateway.service("orders").fails(503, after=delays[1])
                     gateway.service("recommendations").loses_connection(after=delays[3])
                 page = await gateway.get("/dashboard/42", user="42", scopes=["dashboard:read"])
-                answers.add(page.content)
-        return answers
+                responses.add(page.content)
+        return responses
 
-    assert len(run_in_virtual_time(play())) == 1
+    assert len(run_in_virtual_time(run())) == 1
 
 
-def test_a_required_part_that_fails_stops_the_calls_still_running() -> None:
-    async def play() -> None:
+def test_a_failed_required_part_cancels_the_calls_in_flight() -> None:
+    async def run() -> None:
         async with lockgate() as gateway:
             gateway.service("users").fails(503, after=0.1)
             for service in SERVICES[1:]:
                 gateway.service(service).hangs()
-            begun = asyncio.get_running_loop().time()
+            started_at = asyncio.get_running_loop().time()
             page = await gateway.get("/dashboard/42", user="42", scopes=["dashboard:read"])
-            assert asyncio.get_running_loop().time() - begun == pytest.approx(0.1)
+            assert asyncio.get_running_loop().time() - started_at == pytest.approx(0.1)
             assert page.status_code == 503
             assert page.headers["retry-after"] == "1"
             assert [gateway.service(service).cancelled for service in SERVICES[1:]] == [1, 1, 1]
 
-    run_in_virtual_time(play())
+    run_in_virtual_time(run())

@@ -1,4 +1,4 @@
-"""The demo on free ports, without latency, and a client to ask it with."""
+"""The demo services on free ports, without latency, and an HTTP client."""
 
 from collections.abc import AsyncIterator
 
@@ -17,6 +17,6 @@ async def demo() -> AsyncIterator[dict[str, str]]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    """A client that no proxy setting leads astray, nor slows with certificates to read."""
+    """A client that ignores proxy settings and does not load certificates, which is slow."""
     async with httpx.AsyncClient(trust_env=False, verify=False) as client:
         yield client

@@ -1,9 +1,9 @@
-"""The dials: what is set, what is refused, for which requests and how many of them."""
+"""Setting dials: valid and invalid values, and which requests get the fault."""
 
 import httpx
 import pytest
 
-from tests.gateway.demo.raw import asking, seen
+from tests.gateway.demo.raw_http import send_get, wait_for_counts
 
 
 @pytest.fixture
@@ -11,7 +11,7 @@ def users(demo: dict[str, str]) -> str:
     return demo["users"]
 
 
-async def turn(http: httpx.AsyncClient, url: str, **dial: object) -> httpx.Response:
+async def set_dial(http: httpx.AsyncClient, url: str, **dial: object) -> httpx.Response:
     return await http.put(f"{url}/_dial", json=dial)
 
 
@@ -19,14 +19,14 @@ async def statuses(http: httpx.AsyncClient, url: str, *user_ids: int) -> list[in
     return [(await http.get(f"{url}/users/{user_id}")).status_code for user_id in user_ids]
 
 
-async def test_a_service_is_healthy_to_begin_with(users: str, http: httpx.AsyncClient) -> None:
+async def test_a_service_starts_healthy(users: str, http: httpx.AsyncClient) -> None:
     assert (await http.get(f"{users}/_dial")).json() == {"fault": "none", "latency_ms": 0}
     assert (await http.get(f"{users}/healthz")).status_code == 200
 
 
-async def test_a_dial_says_how_it_stands(users: str, http: httpx.AsyncClient) -> None:
+async def test_a_dial_can_be_read(users: str, http: httpx.AsyncClient) -> None:
     dial = {"fault": "slow", "ms": 1, "times": 3, "match": {"user_id": 7}, "latency_ms": 2}
-    put = await turn(http, users, **dial)
+    put = await set_dial(http, users, **dial)
     await statuses(http, users, 7, 8)
 
     assert put.status_code == 200
@@ -34,8 +34,8 @@ async def test_a_dial_says_how_it_stands(users: str, http: httpx.AsyncClient) ->
     assert (await http.get(f"{users}/_dial")).json() == {**dial, "times": 2}
 
 
-async def test_a_fault_lasts_until_it_is_taken_back(users: str, http: httpx.AsyncClient) -> None:
-    await turn(http, users, fault="status", code=503, latency_ms=1)
+async def test_a_fault_lasts_until_it_is_deleted(users: str, http: httpx.AsyncClient) -> None:
+    await set_dial(http, users, fault="status", code=503, latency_ms=1)
     assert await statuses(http, users, 1, 2) == [503, 503]
 
     assert (await http.delete(f"{users}/_dial")).status_code == 204
@@ -43,46 +43,46 @@ async def test_a_fault_lasts_until_it_is_taken_back(users: str, http: httpx.Asyn
     assert (await http.get(f"{users}/_dial")).json() == {"fault": "none", "latency_ms": 0}
 
 
-async def test_a_fault_ends_after_so_many_times(users: str, http: httpx.AsyncClient) -> None:
-    await turn(http, users, fault="status", code=500, times=2)
+async def test_a_fault_ends_after_the_given_number_of_requests(
+    users: str, http: httpx.AsyncClient
+) -> None:
+    await set_dial(http, users, fault="status", code=500, times=2)
 
     assert await statuses(http, users, 1, 1, 1, 1) == [500, 500, 200, 200]
 
 
-async def test_a_fault_for_one_user_spares_the_others(
+async def test_a_fault_can_be_limited_to_one_user(
     demo: dict[str, str], http: httpx.AsyncClient
 ) -> None:
     for service in ("users", "orders"):
-        await turn(http, demo[service], fault="status", code=404, match={"user_id": 7}, times=1)
+        await set_dial(http, demo[service], fault="status", code=404, match={"user_id": 7}, times=1)
 
     assert await statuses(http, demo["users"], 8, 77, 7, 7) == [200, 200, 404, 200]
-    asked = [f"{demo['orders']}/orders?user_id={user_id}" for user_id in (8, 7, 7)]
-    assert [(await http.get(url)).status_code for url in asked] == [200, 404, 200]
+    urls = [f"{demo['orders']}/orders?user_id={user_id}" for user_id in (8, 7, 7)]
+    assert [(await http.get(url)).status_code for url in urls] == [200, 404, 200]
 
 
-async def test_the_dials_of_two_services_are_apart(
-    demo: dict[str, str], http: httpx.AsyncClient
-) -> None:
-    await turn(http, demo["users"], fault="status", code=500)
+async def test_each_service_has_its_own_dial(demo: dict[str, str], http: httpx.AsyncClient) -> None:
+    await set_dial(http, demo["users"], fault="status", code=500)
 
     assert (await http.get(f"{demo['orders']}/orders?user_id=7")).status_code == 200
 
 
-async def test_an_unknown_fault_is_refused_and_the_right_ones_named(
+async def test_an_unknown_fault_is_refused_and_the_known_ones_are_listed(
     users: str, http: httpx.AsyncClient
 ) -> None:
-    await turn(http, users, fault="status")
-    answer = await turn(http, users, fault="slwo")
+    await set_dial(http, users, fault="status")
+    response = await set_dial(http, users, fault="slwo")
 
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
     for fault in ["none", "slow", "hang", "status", "malformed", "truncated", "reset", "drip"]:
-        assert f"'{fault}'" in answer.json()["detail"]
+        assert f"'{fault}'" in response.json()["detail"]
     assert (await http.get(f"{users}/_dial")).json()["fault"] == "status"
 
 
 @pytest.mark.parametrize(
-    ("dial", "mistake"),
+    ("dial", "path"),
     [
         ({"ms": 5}, "fault"),
         ({"fault": "slow", "m": 5}, "slow.m"),
@@ -93,24 +93,28 @@ async def test_an_unknown_fault_is_refused_and_the_right_ones_named(
         ({"fault": "drip", "match": {"order_id": 1}}, "drip.match"),
     ],
 )
-async def test_a_mistaken_dial_is_refused_with_its_place(
-    users: str, http: httpx.AsyncClient, dial: dict[str, object], mistake: str
+async def test_an_invalid_dial_is_refused_with_the_path_of_the_error(
+    users: str, http: httpx.AsyncClient, dial: dict[str, object], path: str
 ) -> None:
-    answer = await turn(http, users, **dial)
+    response = await set_dial(http, users, **dial)
 
-    assert answer.status_code == 422
-    assert mistake in answer.json()["detail"]
+    assert response.status_code == 422
+    assert path in response.json()["detail"]
 
 
-async def test_what_is_no_json_or_too_long_is_refused(users: str, http: httpx.AsyncClient) -> None:
-    broken = await http.put(f"{users}/_dial", content=b"{")
-    endless = await http.put(f"{users}/_dial", content=b" " * 5_000)
+async def test_a_body_that_is_not_json_or_too_long_is_refused(
+    users: str, http: httpx.AsyncClient
+) -> None:
+    invalid = await http.put(f"{users}/_dial", content=b"{")
+    too_long = await http.put(f"{users}/_dial", content=b" " * 5_000)
 
-    assert (broken.status_code, endless.status_code) == (422, 413)
+    assert (invalid.status_code, too_long.status_code) == (422, 413)
     assert (await http.get(f"{users}/_dial")).json()["fault"] == "none"
 
 
-async def test_answers_are_counted_but_not_the_dials(users: str, http: httpx.AsyncClient) -> None:
+async def test_requests_are_counted_except_those_to_the_dial(
+    users: str, http: httpx.AsyncClient
+) -> None:
     await http.get(f"{users}/healthz")
     await statuses(http, users, 1, 2, 0)
 
@@ -127,11 +131,11 @@ async def test_answers_are_counted_but_not_the_dials(users: str, http: httpx.Asy
         {"fault": "drip", "every_ms": 600_000},
     ],
 )
-async def test_a_client_that_leaves_is_noticed_and_counted(
+async def test_a_client_that_disconnects_is_counted_as_aborted(
     users: str, http: httpx.AsyncClient, dial: dict[str, object]
 ) -> None:
-    await turn(http, users, **dial)
-    async with asking(users, "/users/7"):
-        await seen(http, users, started=1, in_flight=1, aborted=0)
+    await set_dial(http, users, **dial)
+    async with send_get(users, "/users/7"):
+        await wait_for_counts(http, users, started=1, in_flight=1, aborted=0)
 
-    await seen(http, users, started=1, in_flight=0, aborted=1, finished=0)
+    await wait_for_counts(http, users, started=1, in_flight=0, aborted=1, finished=0)

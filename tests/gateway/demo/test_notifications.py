@@ -1,4 +1,4 @@
-"""Notifications are unread, newest first, and speak of what happened."""
+"""Notifications are unread, newest first, and match the user's newest order."""
 
 import asyncio
 from datetime import datetime
@@ -6,15 +6,15 @@ from datetime import datetime
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.demo.service import LARGEST_ID
-from tests.gateway.demo.inside import ask
+from gateway.demo.base_service import MAX_ID
+from tests.gateway.demo.in_process import get
 
 
-@given(st.integers(1, LARGEST_ID))
+@given(st.integers(1, MAX_ID))
 @settings(max_examples=40, deadline=None)
 def test_notifications_are_unread_and_newest_first(user_id: int) -> None:
     path = f"/notifications/unread?user_id={user_id}"
-    unread = asyncio.run(ask("notifications", path)).json()
+    unread = asyncio.run(get("notifications", path)).json()
     times = [datetime.fromisoformat(notification["at"]) for notification in unread]
 
     assert not any(notification["read"] for notification in unread)
@@ -22,13 +22,13 @@ def test_notifications_are_unread_and_newest_first(user_id: int) -> None:
     assert not any("{" in notification["body"] for notification in unread)
 
 
-@given(st.integers(1, LARGEST_ID))
+@given(st.integers(1, MAX_ID))
 @settings(max_examples=40, deadline=None)
 def test_the_first_notification_is_about_the_newest_order(user_id: int) -> None:
     path = f"/notifications/unread?user_id={user_id}"
-    about = asyncio.run(ask("notifications", path)).json()[0]
-    [order] = asyncio.run(ask("orders", f"/orders?user_id={user_id}&limit=1")).json()
+    newest = asyncio.run(get("notifications", path)).json()[0]
+    [order] = asyncio.run(get("orders", f"/orders?user_id={user_id}&limit=1")).json()
 
-    assert about["type"] == "order"
-    assert str(order["id"]) in about["body"]
-    assert about["at"] >= order["created_at"]
+    assert newest["type"] == "order"
+    assert str(order["id"]) in newest["body"]
+    assert newest["at"] >= order["created_at"]

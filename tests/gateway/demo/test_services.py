@@ -1,4 +1,4 @@
-"""The wire contract: what the services answer is what the typed clients read, for any user id."""
+"""The contract of the demo services: the typed clients can read their responses for any user."""
 
 import asyncio
 import json
@@ -18,10 +18,10 @@ from clients.notifications import Notification
 from clients.orders import Order
 from clients.recommendations import Recommendation
 from clients.users import User
-from gateway.demo.service import LARGEST_ID
-from tests.gateway.demo.inside import PATHS, ask, dashboard
+from gateway.demo.base_service import MAX_ID
+from tests.gateway.demo.in_process import PATHS, get, get_dashboard
 
-USER_IDS = st.integers(1, LARGEST_ID) | st.integers(1, 1_000)
+USER_IDS = st.integers(1, MAX_ID) | st.integers(1, 1_000)
 TYPES: dict[str, TypeAdapter[object]] = {
     "users": TypeAdapter(User),
     "orders": TypeAdapter(list[Order]),
@@ -38,59 +38,59 @@ print(asyncio.run(digest()))
 
 
 async def digest() -> str:
-    """One number for everything the services say about some users."""
-    said = [await dashboard(user_id) for user_id in (1, 7, 42, LARGEST_ID)]
-    return blake2b(repr(said).encode(), digest_size=16).hexdigest()
+    """A hash of all responses about some users."""
+    bodies = [await get_dashboard(user_id) for user_id in (1, 7, 42, MAX_ID)]
+    return blake2b(repr(bodies).encode(), digest_size=16).hexdigest()
 
 
-def as_sent(service: str, body: bytes) -> object:
-    """The body read into the clients' types and out again: what of it they know."""
+def read_and_dump(service: str, body: bytes) -> object:
+    """Parse the body into the client's type and dump it again; unknown fields are lost."""
     return json.loads(TYPES[service].dump_json(TYPES[service].validate_json(body)))
 
 
 @pytest.mark.parametrize("service", PATHS)
-async def test_a_service_answers_in_the_clients_types(
+async def test_a_response_matches_the_clients_type(
     service: str, demo: dict[str, str], http: httpx.AsyncClient
 ) -> None:
-    answer = await http.get(demo[service] + PATHS[service].format(7))
+    response = await http.get(demo[service] + PATHS[service].format(7))
 
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
-    assert as_sent(service, answer.content) == answer.json()
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert read_and_dump(service, response.content) == response.json()
 
 
-async def test_the_catalog_answers_in_the_clients_types(
+async def test_a_catalog_response_matches_the_clients_type(
     demo: dict[str, str], http: httpx.AsyncClient
 ) -> None:
-    answer = await http.get(f"{demo['catalog']}/products", params={"sku": "TEA-2002"})
+    response = await http.get(f"{demo['catalog']}/products", params={"sku": "TEA-2002"})
 
-    assert as_sent("catalog", answer.content) == answer.json() != []
+    assert read_and_dump("catalog", response.content) == response.json() != []
 
 
 @given(USER_IDS)
 @settings(max_examples=60, deadline=None)
-def test_any_user_id_brings_answers_in_the_clients_types(user_id: int) -> None:
-    for service, body in asyncio.run(dashboard(user_id)).items():
-        assert as_sent(service, body) == json.loads(body)
+def test_responses_for_any_user_match_the_clients_types(user_id: int) -> None:
+    for service, body in asyncio.run(get_dashboard(user_id)).items():
+        assert read_and_dump(service, body) == json.loads(body)
 
 
 @given(USER_IDS)
 @settings(max_examples=40, deadline=None)
-def test_a_dashboard_has_the_size_of_a_real_one(user_id: int) -> None:
-    size = sum(map(len, asyncio.run(dashboard(user_id)).values()))
+def test_a_dashboard_has_a_realistic_size(user_id: int) -> None:
+    size = sum(map(len, asyncio.run(get_dashboard(user_id)).values()))
 
     assert 3_000 < size < 6_500
 
 
 @given(st.lists(USER_IDS, min_size=2, max_size=2, unique=True))
 @settings(max_examples=40, deadline=None)
-def test_two_users_are_told_apart_by_every_service(user_ids: list[int]) -> None:
-    one, other = (asyncio.run(dashboard(user_id)) for user_id in user_ids)
+def test_every_service_answers_differently_for_two_users(user_ids: list[int]) -> None:
+    one, other = (asyncio.run(get_dashboard(user_id)) for user_id in user_ids)
 
     assert all(one[service] != other[service] for service in PATHS)
 
 
-def test_another_process_says_the_same_byte_for_byte() -> None:
+def test_another_process_gives_the_same_bytes() -> None:
     environment = {**os.environ, "PYTHONHASHSEED": "4711"}
     other = subprocess.run(
         [sys.executable, "-c", PRINT_DIGEST], env=environment, capture_output=True, check=True
@@ -99,26 +99,31 @@ def test_another_process_says_the_same_byte_for_byte() -> None:
     assert other.stdout.decode().strip() == asyncio.run(digest())
 
 
-@pytest.mark.parametrize("service", PATHS)
-@pytest.mark.parametrize("nobody", ["0", "-1", "007", "1.5", "one", "%D9%A1", str(LARGEST_ID + 1)])
-async def test_an_id_nobody_can_have_is_not_found(service: str, nobody: str) -> None:
-    answer = await ask(service, PATHS[service].format(nobody))
+async def test_the_data_never_change() -> None:
+    """The documentation shows responses of the demo, so a change here makes it wrong."""
+    assert await digest() == "20d1b03405c01dd025ff80950b5e31cf"
 
-    assert answer.status_code == 404
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["status"] == 404
+
+@pytest.mark.parametrize("service", PATHS)
+@pytest.mark.parametrize("invalid_id", ["0", "-1", "007", "1.5", "one", "%D9%A1", str(MAX_ID + 1)])
+async def test_an_invalid_user_id_is_not_found(service: str, invalid_id: str) -> None:
+    response = await get(service, PATHS[service].format(invalid_id))
+
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["status"] == 404
 
 
 @pytest.mark.parametrize("path", ["/orders", "/notifications/unread"])
-async def test_a_missing_user_id_is_a_mistake(path: str) -> None:
-    answer = await ask(path.split("/")[1], path)
+async def test_a_missing_user_id_is_an_error(path: str) -> None:
+    response = await get(path.split("/")[1], path)
 
-    assert answer.status_code == 422
-    assert "user_id" in answer.json()["detail"]
+    assert response.status_code == 422
+    assert "user_id" in response.json()["detail"]
 
 
-async def test_a_path_that_is_not_served_is_a_problem_document() -> None:
-    answer = await ask("users", "/nothing/here")
+async def test_an_unknown_path_is_a_problem_document() -> None:
+    response = await get("users", "/nothing/here")
 
-    assert answer.status_code == 404
-    assert answer.json()["title"] == "Not Found"
+    assert response.status_code == 404
+    assert response.json()["title"] == "Not Found"

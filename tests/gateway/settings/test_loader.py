@@ -1,10 +1,11 @@
-"""Settings: the file, the environment over it, and mistakes that say what would be right."""
+"""Loading settings: layers, and errors that name the setting and a correct value."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from gateway.settings import loader
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.loader import load_settings
 from gateway.settings.rate import Rate
@@ -18,10 +19,10 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOCKGATE_CONFIG", raising=False)
 
 
-def mistakes(file: Path | None = None) -> list[str]:
+def find_errors(file: Path | None = None) -> list[str]:
     with pytest.raises(InvalidSettings) as caught:
         load_settings(file)
-    return [str(mistake) for mistake in caught.value.errors]
+    return [str(error) for error in caught.value.errors]
 
 
 def write(folder: Path, text: str) -> Path:
@@ -30,7 +31,7 @@ def write(folder: Path, text: str) -> Path:
     return file
 
 
-def test_the_template_says_the_defaults() -> None:
+def test_the_template_has_the_defaults() -> None:
     assert load_settings(TEMPLATE) == Settings(upstreams=load_settings().upstreams)
 
 
@@ -42,7 +43,7 @@ def test_the_template_names_every_setting() -> None:
             assert re.search(rf"\n(# )?{inner} = ", text)
 
 
-def test_the_environment_wins_over_the_file(
+def test_the_environment_overrides_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = write(tmp_path, '[upstreams.orders]\nurl = "http://orders.internal"\ntimeout = 3\n')
@@ -63,7 +64,7 @@ def test_the_file_can_be_named_by_the_environment(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "parts"),
     [
         ("[serever]\nport = 1\n", ["serever", "no such setting", "did you mean server?"]),
         ("[server]\nprot = 1\n", ["server.prot", "no such setting", "did you mean port?"]),
@@ -83,7 +84,7 @@ def test_the_file_can_be_named_by_the_environment(
                 '[[issuers]]\nissuer = "b"\naudience = "x"\njwks_file = "k"\nuser_claim = ""\n'
                 '[[issuers]]\nissuer = "c"\naudience = "x"\njwks_file = "k"\nuser_claim = "uid"\n'
             ),
-            ["issuers [LOCKGATE_ISSUERS]", "a must say its user_claim"],
+            ["issuers [LOCKGATE_ISSUERS]", "a must set user_claim"],
         ),
         (
             '[[issuers]]\nissuer = "a"\naudience = "b"\njwks_url = "http://idp.example/keys"\n',
@@ -91,16 +92,16 @@ def test_the_file_can_be_named_by_the_environment(
         ),
     ],
 )
-def test_a_mistake_in_the_file_says_where_and_what_would_be_right(
-    tmp_path: Path, text: str, said: list[str]
+def test_an_error_in_the_file_names_the_setting_and_a_correct_value(
+    tmp_path: Path, text: str, parts: list[str]
 ) -> None:
-    (mistake,) = mistakes(write(tmp_path, text))
-    for part in said:
-        assert part in mistake
+    (error,) = find_errors(write(tmp_path, text))
+    for part in parts:
+        assert part in error
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "message"),
     [
         ("LOCKGATE_REDIS_ULR", "redis://x", "did you mean redis_url?"),
         ("LOCKGATE_DEMO__LATENCYMS", "1", "did you mean latency_ms?"),
@@ -108,30 +109,80 @@ def test_a_mistake_in_the_file_says_where_and_what_would_be_right(
         ("LOCKGATE_SERVER__PORT", "eighty", "server.port [LOCKGATE_SERVER__PORT]"),
     ],
 )
-def test_a_mistake_in_the_environment_names_the_variable(
-    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+def test_an_error_in_the_environment_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    (mistake,) = mistakes()
-    assert said in mistake
+    (error,) = find_errors()
+    assert message in error
 
 
-def test_all_mistakes_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_errors_are_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOCKGATE_NOPE", "1")
-    assert len(mistakes(write(tmp_path, "[server]\nport = -1\n[demo]\nlatency_ms = -1\n"))) == 3
+    assert len(find_errors(write(tmp_path, "[server]\nport = -1\n[demo]\nlatency_ms = -1\n"))) == 3
 
 
-def test_a_wrong_address_is_not_repeated_for_it_may_hold_a_password(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    "text",
+    [
+        'redis_url = "reddis://user:hunter2@h"',
+        '[upstreams.users]\nurl = "ftp://user:hunter2@h"',
+        '[upstreams]\nusers = "http://user:hunter2@h"',
+        'upstreams = "http://user:hunter2@h"',
+        '[[issuers]]\nissuer = "a"\naudience = "b"\njwks_url = "http://user:hunter2@idp/keys"',
+        '[[issuers]]\nissuer = "a"\naudience = "b"\ndiscovery_url = "hunter2"',
+        'issuers = ["hunter2"]',
+        '[upstreams.users]\nurl = "http://h"\n[upstreams.users.headers]\nx-api-key = "hunter2"',
+        'password = "hunter2"',
+    ],
+)
+def test_an_error_never_repeats_a_value_that_may_be_a_secret(tmp_path: Path, text: str) -> None:
+    for error in find_errors(write(tmp_path, text)):
+        assert "hunter2" not in error
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "redis_url",
+        "database_url",
+        "upstreams.users",
+        "upstreams.users.url",
+        "upstreams.users.headers",
+        "upstreams.users.headers.x-api-key",
+        "upstreams.users.headers.timeout",
+        "upstreams.users.anything_new",
+        "issuers.0",
+        "issuers.0.jwks_url",
+        "issuers.0.client_secret",
+    ],
+)
+@pytest.mark.parametrize("value", ["hunter2", 47114711, True])
+def test_a_value_is_hidden_unless_its_setting_is_listed(path: str, value: object) -> None:
+    assert loader._describe_input(path.split("."), value) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "hint"),
+    [
+        ("server.port", "eighty", "got 'eighty'"),
+        ("server.trusted_proxies.0.ipv4network", "10.0.0.1/8", "got '10.0.0.1/8'"),
+        ("upstreams.users.timeout", -1, "got -1"),
+        ("issuers.0.algorithms.0", "HS256", "got 'HS256'"),
+        ("issuers.0.user_claim", 7, "got 7"),
+        ("log.level", "x" * 61, ""),
+        ("server.host", ["a", "list"], ""),
+    ],
+)
+def test_a_value_of_a_listed_setting_is_shown_if_it_is_short(
+    path: str, value: object, hint: str
 ) -> None:
-    monkeypatch.setenv("LOCKGATE_REDIS_URL", "reddis://user:hunter2@h")
-    (mistake,) = mistakes()
-    assert "hunter2" not in mistake
+    assert loader._describe_input(path.split("."), value) == hint
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    (mistake,) = mistakes(tmp_path / "nowhere.toml")
-    assert "nowhere.toml" in mistake
+    (error,) = find_errors(tmp_path / "nowhere.toml")
+    assert "nowhere.toml" in error
 
 
 def test_the_tree_is_frozen() -> None:

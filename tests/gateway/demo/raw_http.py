@@ -1,4 +1,4 @@
-"""HTTP by hand, to see on the wire what a client library would smooth over."""
+"""HTTP/1.1 over a plain socket, to see the bytes that a client library would hide."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,8 +8,8 @@ import httpx
 
 
 @asynccontextmanager
-async def asking(url: str, path: str) -> AsyncIterator[asyncio.StreamReader]:
-    """Send a GET and give what comes back; the connection is closed on leaving."""
+async def send_get(url: str, path: str) -> AsyncIterator[asyncio.StreamReader]:
+    """Send a GET and yield the reader of the response; closes the connection at the end."""
     base = httpx.URL(url)
     reader, writer = await asyncio.open_connection(base.host, base.port)
     try:
@@ -21,13 +21,13 @@ async def asking(url: str, path: str) -> AsyncIterator[asyncio.StreamReader]:
             await writer.wait_closed()
 
 
-async def header(reader: asyncio.StreamReader) -> bytes:
+async def read_head(reader: asyncio.StreamReader) -> bytes:
     """The status line and the header fields, lower-case."""
     return (await reader.readuntil(b"\r\n\r\n")).lower()
 
 
-async def seen(http: httpx.AsyncClient, url: str, **expected: int) -> dict[str, int]:
-    """The counts of a service, as soon as they are as expected."""
+async def wait_for_counts(http: httpx.AsyncClient, url: str, **expected: int) -> dict[str, int]:
+    """Poll a service's `/_seen` until it has the expected counts."""
     async with asyncio.timeout(20):
         while True:
             counts: dict[str, int] = (await http.get(f"{url}/_seen")).json()

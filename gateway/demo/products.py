@@ -1,15 +1,15 @@
-"""What the shop of the demo sells: coffee, tea and the things one makes them with, in euro."""
+"""The products of the demo shop: coffee, tea and equipment, priced in euro."""
 
 from dataclasses import dataclass
 
-from gateway.demo.random_draws import Draw
+from gateway.demo.seeded_random import SeededRandom
 
 CURRENCY = "EUR"
 
 
 @dataclass(frozen=True, slots=True)
 class ShopProduct:
-    """One article; the price is in cents, so that sums are exact."""
+    """A product. Its price is kept in cents, so that sums are exact."""
 
     sku: str
     name: str
@@ -17,21 +17,21 @@ class ShopProduct:
 
     @property
     def price(self) -> float:
-        """The price as the services state it."""
+        """The price in euro, as the services return it."""
         return self.cents / 100
 
     @property
     def image(self) -> str:
-        """Where its picture would be."""
+        """The URL of its image (nothing is served there)."""
         return f"https://img.demo.invalid/{self.sku.lower()}.webp"
 
     @property
     def in_stock(self) -> bool:
-        """Whether it can be had: nine in ten can."""
-        return Draw("stock", self.sku).chance(90)
+        """Whether it is in stock: 90 % of the products are."""
+        return SeededRandom("stock", self.sku).chance(90)
 
 
-_ARTICLES = """
+_PRODUCT_LINES = """
 BEA-1001  1290  Ethiopia Yirgacheffe, 250 g
 BEA-1002  1150  Colombia Huila, 250 g
 BEA-1003  1390  Kenya Nyeri AA, 250 g
@@ -81,10 +81,10 @@ ACC-6011  1450  Water filter cartridge
 """
 
 
-def _product(line: str) -> ShopProduct:
+def _parse_product(line: str) -> ShopProduct:
     sku, cents, name = line.split(maxsplit=2)
     return ShopProduct(sku, name, int(cents))
 
 
-RANGE = tuple(map(_product, _ARTICLES.strip().splitlines()))
-PRODUCTS = {product.sku: product for product in RANGE}
+PRODUCTS = tuple(map(_parse_product, _PRODUCT_LINES.strip().splitlines()))
+PRODUCTS_BY_SKU = {product.sku: product for product in PRODUCTS}

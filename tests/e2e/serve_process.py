@@ -1,4 +1,4 @@
-"""`lockgate serve` as production runs it, on the services of a running demo."""
+"""Runs `lockgate serve` in a child process, with the services of a running demo."""
 
 import json
 import os
@@ -17,36 +17,36 @@ from tests.running_demo import ROOT, Demo
 
 
 @dataclass(frozen=True)
-class Served:
-    """A running `lockgate serve`; its log goes to a file, a JSON object a line."""
+class ServeProcess:
+    """A running `lockgate serve`. Its log file has one JSON object per line."""
 
     process: subprocess.Popen[str]
     log: Path
 
-    def events(self) -> list[dict[str, object]]:
-        """What it has logged so far."""
+    def read_events(self) -> list[dict[str, object]]:
+        """The events logged so far."""
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
     @property
     def url(self) -> str:
-        """Where it is; waits until it has said so."""
-        ends_at = time.monotonic() + 30
-        while time.monotonic() < ends_at and self.process.poll() is None:
-            for event in self.events():
+        """The URL of the gateway. Waits until it has started."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and self.process.poll() is None:
+            for event in self.read_events():
                 if event["event"] == "gateway.started":
                     return str(event["url"])
             time.sleep(0.02)
         raise AssertionError(self.log.read_text())
 
     def stop(self) -> int:
-        """SIGTERM, and the exit status."""
+        """Send SIGTERM, wait, and return the exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(20)
 
 
 @contextmanager
-def served(demo: Demo, log: Path, **variables: str) -> Iterator[Served]:
-    """Serve until the end of the block; `variables` go into its environment."""
+def run_serve(demo: Demo, log: Path, **variables: str) -> Iterator[ServeProcess]:
+    """Serve until the block ends. `variables` are added to the environment."""
     issuer = {
         "issuer": ISSUER,
         "audience": AUDIENCE,
@@ -67,6 +67,6 @@ def served(demo: Demo, log: Path, **variables: str) -> Iterator[Served]:
         )  # fmt: skip
     with process:
         try:
-            yield Served(process, log)
+            yield ServeProcess(process, log)
         finally:
             process.kill()
