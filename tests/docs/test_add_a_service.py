@@ -59,7 +59,7 @@ def test_a_missing_address_is_reported_with_its_variable(copy: Path) -> None:
     done = workspace.run_python(copy, "-m", "gateway.cli", "check")
     assert done.returncode == 2
     assert VARIABLE in done.stdout
-    (export,) = [b.text for b in parse_blocks(PAGE) if b.section == "The address"]
+    (export,) = [b.text for b in parse_blocks(PAGE) if b.section == "Set the address"]
     assert export.startswith(f"export {VARIABLE}=")
 
 

@@ -21,7 +21,12 @@ README_COMMAND = next(b.text for b in README if b.text.startswith("curl"))
 
 
 def test_the_steps_of_the_first_half() -> None:
-    sections = ("Start it", "One request, four services", "Turn a dial", "Meet a limit")
+    sections = (
+        "Start the demo",
+        "Send one request to four services",
+        "Make a service fail",
+        "Exceed a rate limit",
+    )
     welcome = next(block.text for block in BLOCKS if block.language == "text")
     with workspace.start_demo() as demo:
         session = Session(demo)
@@ -37,9 +42,9 @@ def test_the_steps_of_the_second_half(own_redis: RedisServer, tmp_path: Path) ->
     workspace.copy_to(tmp_path, parse_files(PAGE))
     with workspace.start_demo(tmp_path, LOCKGATE_REDIS_URL=own_redis.url) as demo:
         session = Session(demo)
-        for step in read_steps(BLOCKS, "A page of your own"):
+        for step in read_steps(BLOCKS, "Add a page"):
             session.run(step)
-        before, *after = read_steps(BLOCKS, "Lose Redis")
+        before, *after = read_steps(BLOCKS, "Stop Redis")
         session.run(before)
         own_redis.kill()
         for step in after:
