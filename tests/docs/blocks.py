@@ -1,4 +1,4 @@
-"""The code blocks of a page, in their order."""
+"""Parses the fenced code blocks of a Markdown page."""
 
 import re
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ _SECTION = re.compile(r"^## (.*)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Block:
-    """A block: its language, its text, the section it is in, and the file that it is, if one.
+    """A fenced code block.
 
-    The file is named in the line before it: "`clients/reviews.py`:".
+    `section` is the `## ` heading above it. `file` is the path that the line before the block
+    names ("`clients/reviews.py`:"), or None.
     """
 
     language: str
@@ -22,33 +23,38 @@ class Block:
     file: str | None
 
 
-def blocks(page: Path) -> list[Block]:
-    """Every block of the page."""
+def parse_blocks(page: Path) -> list[Block]:
+    """Return the code blocks of the page, in order."""
     text = page.read_text(encoding="utf-8")
     return [
-        Block(found[1], found[2], _section(text[: found.start()]), _file(text[: found.start()]))
+        Block(
+            found[1],
+            found[2],
+            _find_section(text[: found.start()]),
+            _find_file(text[: found.start()]),
+        )
         for found in _FENCE.finditer(text)
     ]
 
 
-def files(page: Path) -> dict[str, str]:
-    """The files that the page has one write, by path."""
-    return {block.file: block.text for block in blocks(page) if block.file}
+def parse_files(page: Path) -> dict[str, str]:
+    """Return the files that the page tells its reader to create, by path."""
+    return {block.file: block.text for block in parse_blocks(page) if block.file}
 
 
 def matches(shown: str, actual: str) -> bool:
-    """Whether an output is what the page shows, where `…` stands for what is left out.
+    """Whether `actual` is the output that the page shows; `…` matches any text.
 
-    Leading and trailing blanks and line ends do not count.
+    Runs of whitespace, line breaks included, compare as one space.
     """
     pieces = [re.escape(" ".join(piece.split())) for piece in shown.strip().split("…")]
     return re.fullmatch(".*".join(pieces), " ".join(actual.split())) is not None
 
 
-def _section(before: str) -> str:
+def _find_section(before: str) -> str:
     return str((_SECTION.findall(before) or [""])[-1])
 
 
-def _file(before: str) -> str | None:
-    named = _FILE.search(before)
-    return named[1] if named else None
+def _find_file(before: str) -> str | None:
+    found = _FILE.search(before)
+    return found[1] if found else None

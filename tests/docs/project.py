@@ -1,4 +1,4 @@
-"""The project's own files, as its readers find them."""
+"""Finds the files of the project, without caches and virtual environments."""
 
 import os
 from collections.abc import Iterator
@@ -8,33 +8,33 @@ from gateway.settings.loader import PREFIX
 
 ROOT = Path(__file__).parents[2]
 
-_NOT_OURS = {".git", "__pycache__", "dist"}
-_ENVIRONMENT = ".venv"
-_TOOLS = "cache", ".hypothesis"
+_EXCLUDED = {".git", "__pycache__", "dist"}
+_VENV = ".venv"
+_CACHES = "cache", ".hypothesis"
 
 
-def files(*suffixes: str) -> Iterator[Path]:
-    """Every file of the project, or those that end so; what tools leave behind is not of it."""
+def find_files(*suffixes: str) -> Iterator[Path]:
+    """Yield every file of the project whose name ends in one of `suffixes` (default: all)."""
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = [folder for folder in folders if _is_ours(folder)]
+        folders[:] = [folder for folder in folders if _is_included(folder)]
         yield from (Path(folder, name) for name in sorted(names) if name.endswith(suffixes or ""))
 
 
-def _is_ours(folder: str) -> bool:
-    return not (folder in _NOT_OURS or folder.startswith(_ENVIRONMENT) or folder.endswith(_TOOLS))
+def _is_included(folder: str) -> bool:
+    return not (folder in _EXCLUDED or folder.startswith(_VENV) or folder.endswith(_CACHES))
 
 
-def pages() -> list[Path]:
-    """Every page that people read."""
-    return sorted(files(".md"))
+def find_pages() -> list[Path]:
+    """Return every Markdown page."""
+    return sorted(find_files(".md"))
 
 
-def shown(path: Path) -> str:
-    """A file's path as one writes it."""
+def relative_path(path: Path) -> str:
+    """Return the path from the root of the project, with forward slashes."""
     return path.relative_to(ROOT).as_posix()
 
 
-def bare_environment(**variables: str) -> dict[str, str]:
-    """The environment without any setting but those given."""
-    bare = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return bare | variables
+def build_environment(**variables: str) -> dict[str, str]:
+    """Return the environment with no LOCKGATE_ variable except `variables`."""
+    unset = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return unset | variables

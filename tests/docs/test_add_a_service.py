@@ -1,4 +1,4 @@
-"""docs/how-to/add-a-service-and-a-composite.md, followed to the letter in a copy."""
+"""Runs docs/how-to/add-a-service-and-a-composite.md in a copy of the project."""
 
 import subprocess
 import sys
@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.docs import workshop
-from tests.docs.blocks import blocks, files, matches
+from tests.docs import workspace
+from tests.docs.blocks import matches, parse_blocks, parse_files
 from tests.docs.project import ROOT
 from tests.running_demo import Demo
 
@@ -20,29 +20,31 @@ REVIEWS = [{"author": "Ada", "stars": 5, "text": "Keeps.", "internal": "dropped"
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The product with the files of the page, and no other change."""
+    """Return a copy of the project with the files of the page added and nothing else changed."""
     folder = tmp_path_factory.mktemp("product")
-    workshop.copy_to(folder, files(PAGE))
+    workspace.copy_to(folder, parse_files(PAGE))
     return folder
 
 
-def ask(demo: Demo, sku: str) -> httpx.Response:
+def get_product_page(demo: Demo, sku: str) -> httpx.Response:
     bearer = {"Authorization": f"Bearer {demo.token}"}
     return httpx.get(f"{demo.url}/products/{sku}", headers=bearer, trust_env=False)
 
 
-def test_two_files_make_a_service_and_a_composite(copy: Path) -> None:
-    written = [name for name in files(PAGE) if not name.startswith("tests/")]
+def test_two_files_add_a_service_and_a_composite(copy: Path) -> None:
+    written = [name for name in parse_files(PAGE) if not name.startswith("tests/")]
     assert written == ["clients/reviews.py", "gateway/composites/product_page.py"]
-    (shown,) = [block.text for block in blocks(PAGE) if block.language == "json"]
+    (shown,) = [block.text for block in parse_blocks(PAGE) if block.language == "json"]
     with ExitStack() as stack:
-        url = stack.enter_context(workshop.json_service(REVIEWS))
-        with workshop.demo(copy, **{VARIABLE: url, "LOCKGATE_DEMO__LATENCY_MS": "0"}) as demo:
-            page = ask(demo, "ACC-6008")
-            missing = ask(demo, "ACC-0000")
+        url = stack.enter_context(workspace.serve_json(REVIEWS))
+        with workspace.start_demo(
+            copy, **{VARIABLE: url, "LOCKGATE_DEMO__LATENCY_MS": "0"}
+        ) as demo:
+            page = get_product_page(demo, "ACC-6008")
+            missing = get_product_page(demo, "ACC-0000")
             anonymous = httpx.get(f"{demo.url}/products/ACC-6008", trust_env=False)
             stack.close()
-            without = ask(demo, "ACC-6008")
+            without = get_product_page(demo, "ACC-6008")
     assert page.status_code == 200
     assert page.json()["product"]["sku"] == "ACC-6008"
     assert page.json()["reviews"] == [{"author": "Ada", "stars": 5, "text": "Keeps."}]
@@ -53,28 +55,32 @@ def test_two_files_make_a_service_and_a_composite(copy: Path) -> None:
     assert matches(shown, without.text)
 
 
-def test_without_its_address_the_gateway_says_which_variable_is_missing(copy: Path) -> None:
-    done = workshop.run(copy, "-m", "gateway.cli", "check")
+def test_a_missing_address_is_reported_with_its_variable(copy: Path) -> None:
+    done = workspace.run_python(copy, "-m", "gateway.cli", "check")
     assert done.returncode == 2
     assert VARIABLE in done.stdout
-    (export,) = [b.text for b in blocks(PAGE) if b.section == "The address"]
+    (export,) = [b.text for b in parse_blocks(PAGE) if b.section == "Set the address"]
     assert export.startswith(f"export {VARIABLE}=")
 
 
-def test_the_tests_on_this_page_and_on_the_test_kits_pass(tmp_path: Path) -> None:
-    written = files(PAGE) | files(PAGE.with_name("test-a-composite.md"))
-    workshop.copy_to(tmp_path, written)
-    done = workshop.run(
+def test_the_tests_of_both_pages_pass(tmp_path: Path) -> None:
+    written = parse_files(PAGE) | parse_files(PAGE.with_name("test-a-composite.md"))
+    workspace.copy_to(tmp_path, written)
+    done = workspace.run_python(
         tmp_path, "-m", "pytest", "-q", "tests", **{VARIABLE: "http://127.0.0.1:9106"}
     )
     assert done.returncode == 0, done.stdout
     assert "7 passed" in done.stdout
 
 
-def test_the_files_of_the_page_keep_the_rules_of_the_house(copy: Path) -> None:
+def test_the_files_of_the_page_pass_the_linter(copy: Path) -> None:
     ruff = [sys.executable, "-m", "ruff"]
     for verb in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
         done = subprocess.run(
-            [*ruff, *verb, *files(PAGE)], cwd=copy, capture_output=True, text=True, check=False
+            [*ruff, *verb, *parse_files(PAGE)],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stdout

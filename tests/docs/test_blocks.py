@@ -1,10 +1,10 @@
-"""Code blocks are read as the pages mean them, and an output that differs is noticed."""
+"""Tests of the parser of code blocks and of the comparison of outputs."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import Block, blocks, matches
+from tests.docs.blocks import Block, matches, parse_blocks
 
 PAGE = """# A page
 
@@ -24,10 +24,10 @@ echo {}
 """
 
 
-def test_a_block_knows_its_section_and_its_file(tmp_path: Path) -> None:
+def test_a_block_has_its_section_and_its_file(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(PAGE)
-    assert blocks(page) == [
+    assert parse_blocks(page) == [
         Block("python", "x = 1\n", "First", "clients/new.py"),
         Block("sh", "echo {}\n", "Second", None),
     ]
@@ -45,5 +45,5 @@ def test_a_block_knows_its_section_and_its_file(tmp_path: Path) -> None:
         ("a.c", "abc", False),
     ],
 )
-def test_an_output_is_held_against_what_is_shown(shown: str, actual: str, same: bool) -> None:
+def test_an_output_is_compared_with_the_page(shown: str, actual: str, same: bool) -> None:
     assert matches(shown, actual) is same

@@ -1,4 +1,4 @@
-"""config/deploy/compose.yaml: settings that exist, commands that parse, nothing left open."""
+"""Tests of config/deploy/compose.yaml: its settings, commands and security options."""
 
 import json
 from typing import Any
@@ -20,15 +20,13 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(
 OURS = [name for name, service in SERVICES.items() if service["image"] == "lockgate"]
 
 
-def test_it_has_the_gateway_its_redis_and_the_demo() -> None:
+def test_it_has_the_gateway_redis_and_the_demo() -> None:
     assert set(SERVICES) == {"gateway", "redis", "demo"}
     assert OURS == ["gateway", "demo"]
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_variable_is_a_setting_that_can_serve(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_variable_is_a_valid_setting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOCKGATE_CONFIG", raising=False)
     for variable, value in SERVICES[name]["environment"].items():
         assert variable.startswith("LOCKGATE_")
@@ -40,11 +38,11 @@ def test_every_variable_is_a_setting_that_can_serve(
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_the_command_is_one_of_ours(name: str) -> None:
+def test_the_command_is_a_lockgate_subcommand(name: str) -> None:
     assert callable(build_parser().parse_args(SERVICES[name]["command"]).run)
 
 
-def test_the_gateway_trusts_the_identity_provider_of_the_demo() -> None:
+def test_the_gateway_trusts_the_issuer_of_the_demo() -> None:
     environment = SERVICES["gateway"]["environment"]
     assert json.loads(environment["LOCKGATE_ISSUERS"]) == [
         {
@@ -72,7 +70,7 @@ def test_every_container_is_read_only_and_without_capabilities(name: str) -> Non
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_there_is_time_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_grace_period_exceeds_the_shutdown_time(monkeypatch: pytest.MonkeyPatch) -> None:
     grace = int(SERVICES["gateway"]["stop_grace_period"].removesuffix("s"))
     assert grace > load_settings().server.shutdown_seconds
 

@@ -1,4 +1,4 @@
-"""Every decision page has the same headings and names what enforces it, and that is there."""
+"""Every decision page has the same headings, and the tests and contracts it names exist."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ import pytest
 
 from gateway.settings.schema import ALGORITHMS
 from tests.architecture.sources import PACKAGES, python_files, tree
-from tests.docs.project import ROOT, shown
+from tests.docs.project import ROOT, relative_path
 
 PAGES = sorted((ROOT / "docs" / "decisions").glob("*.md"))
 
@@ -16,39 +16,41 @@ HEADINGS = ["Context", "Decision", "Consequences", "Alternatives considered", "E
 PATH = re.compile(r"`((?:tests|gateway|clients|config|docs)/[\w./-]+|[\w-]+\.(?:toml|lock|md))`")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=shown)
-def test_a_page_has_its_headings_and_is_one_page(page: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=relative_path)
+def test_a_page_has_the_headings_and_is_short(page: Path) -> None:
     text = page.read_text()
     assert text.startswith("# ")
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS
     assert len(text.splitlines()) <= 80
 
 
-@pytest.mark.parametrize("page", PAGES, ids=shown)
+@pytest.mark.parametrize("page", PAGES, ids=relative_path)
 def test_every_path_it_names_exists(page: Path) -> None:
     named = PATH.findall(page.read_text())
     assert not [path for path in named if not (ROOT / path).exists()]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=shown)
-def test_a_test_or_a_contract_enforces_it(page: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=relative_path)
+def test_a_test_or_a_contract_enforces_the_decision(page: Path) -> None:
     enforced = page.read_text().partition("## Enforced by")[2]
     assert any(path.startswith("tests/") for path in PATH.findall(enforced))
     for contract in re.findall(r'contract "([\w-]+)"', enforced):
         assert f'id = "{contract}"' in (ROOT / "pyproject.toml").read_text()
 
 
-def test_no_module_has_python_jose_read_a_token() -> None:
-    """docs/decisions/python-jose.md: only keys are used; the demo's issuer alone may sign."""
+def test_no_module_parses_a_token_with_python_jose() -> None:
+    """docs/decisions/python-jose.md: only keys are used, and only the demo issuer signs."""
     for file in python_files(*PACKAGES):
         for node in ast.walk(tree(file)):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("jose"):
                 names = {alias.name for alias in node.names}
                 allowed = {"jwk", "Key"} | ({"jwt"} if "demo" in file.parts else set())
-                assert names <= allowed, shown(file)
+                assert names <= allowed, relative_path(file)
             if isinstance(node, ast.Import):
-                assert not [a for a in node.names if a.name.split(".")[0] == "jose"], shown(file)
+                assert not [a for a in node.names if a.name.split(".")[0] == "jose"], relative_path(
+                    file
+                )
 
 
-def test_hmac_is_no_algorithm() -> None:
+def test_hmac_is_not_a_supported_algorithm() -> None:
     assert all(re.fullmatch(r"(RS|PS|ES)\d{3}|EdDSA", name) for name in ALGORITHMS)

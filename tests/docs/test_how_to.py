@@ -1,4 +1,4 @@
-"""The how-to pages do what they say."""
+"""Executes the code, settings and commands of the how-to pages."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from gateway.ratelimit.policy import RateLimit
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.loader import load_settings
 from gateway.testing import ScriptedService
-from tests.docs.blocks import blocks, matches
+from tests.docs.blocks import matches, parse_blocks
 from tests.docs.project import ROOT
 
 HOW_TO = ROOT / "docs" / "how-to"
@@ -29,13 +29,13 @@ def _no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LOCKGATE_CONFIG", raising=False)
 
 
-def texts(page: str, language: str) -> list[str]:
-    """The blocks of one language on a page."""
-    return [block.text for block in blocks(HOW_TO / page) if block.language == language]
+def block_texts(page: str, language: str) -> list[str]:
+    """Return the code blocks of one language on a page."""
+    return [block.text for block in parse_blocks(HOW_TO / page) if block.language == language]
 
 
-def test_the_policies_on_the_page_are_ones() -> None:
-    declared, route = texts("set-a-rate-limit.md", "python")
+def test_the_policies_on_the_page_are_valid() -> None:
+    declared, route = block_texts("set-a-rate-limit.md", "python")
     names: dict[str, object] = {"RateLimit": RateLimit}
     exec(declared, names)
     chat, partners, searches = (names[name] for name in ("CHAT", "PARTNERS", "SEARCHES"))
@@ -49,51 +49,51 @@ def test_the_policies_on_the_page_are_ones() -> None:
     assert isinstance(limited(chat, partners).dependency, Limited)
 
 
-def test_the_rate_in_the_environment_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    export = texts("set-a-rate-limit.md", "sh")[0]
+def test_a_variable_overrides_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    export = block_texts("set-a-rate-limit.md", "sh")[0]
     name, _, value = export.removeprefix("export ").strip().partition("=")
     monkeypatch.setenv(name, value)
     assert str(load_settings().limits["dashboards"]) == "240/minute"
 
 
-def test_a_misspelt_policy_is_told_as_the_page_says(
+def test_the_error_for_a_misspelt_policy_is_as_shown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (shown,) = texts("set-a-rate-limit.md", "text")
-    name, _, rest = texts("set-a-rate-limit.md", "sh")[1].partition("=")
+    (shown,) = block_texts("set-a-rate-limit.md", "text")
+    name, _, rest = block_texts("set-a-rate-limit.md", "sh")[1].partition("=")
     monkeypatch.setenv(name, rest.split()[0])
     assert main(["check"]) == 2
     assert matches("…" + shown + "…", capsys.readouterr().out)
 
 
-def test_both_ways_to_name_an_issuer_are_the_same(
+def test_the_file_and_the_variable_configure_the_same_issuer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = "connect-an-identity-provider.md"
-    (toml,) = texts(page, "toml")
-    (variable,) = re.findall(r"LOCKGATE_ISSUERS='(.*)'", texts(page, "sh")[0], re.DOTALL)
+    (toml,) = block_texts(page, "toml")
+    (variable,) = re.findall(r"LOCKGATE_ISSUERS='(.*)'", block_texts(page, "sh")[0], re.DOTALL)
     assert tomllib.loads(toml)["issuers"] == json.loads(variable)
     monkeypatch.setenv("LOCKGATE_ISSUERS", variable)
     assert main(["check"]) == 0
-    assert matches(texts(page, "text")[0], capsys.readouterr().out)
+    assert matches(block_texts(page, "text")[0], capsys.readouterr().out)
 
 
-def test_several_issuers_must_say_their_user_claim(monkeypatch: pytest.MonkeyPatch) -> None:
-    (toml,) = texts("connect-an-identity-provider.md", "toml")
+def test_several_issuers_must_set_user_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    (toml,) = block_texts("connect-an-identity-provider.md", "toml")
     first = tomllib.loads(toml)["issuers"][0]
     second = first | {"issuer": "https://partners.example.com"}
     monkeypatch.setenv("LOCKGATE_ISSUERS", json.dumps([first, second]))
     with pytest.raises(InvalidSettings, match="user_claim"):
         load_settings()
-    said = [first | {"user_claim": "sub"}, second | {"user_claim": ""}]
-    monkeypatch.setenv("LOCKGATE_ISSUERS", json.dumps(said))
+    complete = [first | {"user_claim": "sub"}, second | {"user_claim": ""}]
+    monkeypatch.setenv("LOCKGATE_ISSUERS", json.dumps(complete))
     assert len(load_settings().issuers) == 2
 
 
-def test_the_environment_of_production_is_one_that_serves(
+def test_the_production_environment_is_valid(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (environment,) = texts("run-in-production.md", "text")
+    (environment,) = block_texts("run-in-production.md", "text")
     for line in environment.splitlines():
         name, _, value = line.partition("=")
         monkeypatch.setenv(name, value)
@@ -103,7 +103,7 @@ def test_the_environment_of_production_is_one_that_serves(
     assert all("internal" in str(upstream.url) for upstream in settings.upstreams.values())
 
 
-def test_numbers_said_in_production_are_the_defaults() -> None:
+def test_the_numbers_of_the_production_page_are_the_defaults() -> None:
     text = " ".join((HOW_TO / "run-in-production.md").read_text().split())
     settings = load_settings()
     assert f"{settings.counters.timeout_ms:g} ms at most (`counters.timeout_ms`)" in text
@@ -113,17 +113,17 @@ def test_numbers_said_in_production_are_the_defaults() -> None:
     assert "as user 10001" in text
 
 
-def test_every_word_of_a_script_is_on_the_page() -> None:
+def test_every_method_of_a_scripted_service_is_on_the_page() -> None:
     text = (HOW_TO / "test-a-composite.md").read_text()
-    words = [
+    methods = [
         name for name, value in vars(ScriptedService).items() if callable(value) and name[0] != "_"
     ]
-    for word in set(words) - {"handle_async_request"}:
-        assert f"| `{word}(" in text
+    for method in set(methods) - {"handle_async_request"}:
+        assert f"| `{method}(" in text
 
 
-async def test_slowapis_decorators_limit() -> None:
-    (program,) = texts("use-slowapi-decorators.md", "python")
+async def test_the_decorator_of_slowapi_limits_requests() -> None:
+    (program,) = block_texts("use-slowapi-decorators.md", "python")
     names: dict[str, object] = {}
     exec(program, names)
     app = names["app"]
@@ -133,7 +133,7 @@ async def test_slowapis_decorators_limit() -> None:
     assert statuses == [200] * 10 + [429] * 2
 
 
-async def test_without_slowapis_handler_a_refusal_is_a_problem_document() -> None:
+async def test_without_the_slowapi_handler_a_429_is_a_problem_document() -> None:
     limiter = Limiter(get_remote_address)
     app = FastAPI()
     problem_json.install(app)

@@ -1,1 +1,1 @@
-"""The generated pages of docs/reference, one module each."""
+"""Generators of the pages in docs/reference, one module per page."""

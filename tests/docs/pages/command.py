@@ -1,7 +1,6 @@
-"""command.md: the `lockgate` command, read off its parser.
+"""Generates command.md, the reference of the `lockgate` command, from its argument parser.
 
-Not argparse's own help text: that differs with the width of the terminal and from one Python
-to the next.
+argparse's own help text is not used: it depends on the terminal width and the Python version.
 """
 
 import argparse
@@ -11,51 +10,54 @@ from gateway.cli.main import build_parser
 from tests.docs.pages.markdown import code, page, table
 
 INTRODUCTION = """
-The exit status is 0, 1 for a failure, 2 for settings or usage that are wrong. Every verb tells
-its options with `--help`.
+The exit status is 0 on success, 1 on failure, and 2 for invalid settings or arguments. Every
+subcommand lists its options with `--help`.
 """
 
 
-def command() -> str:
-    """The page."""
+def render_command() -> str:
+    """Return the text of the page."""
     return page(
-        "The lockgate command", INTRODUCTION, *(_verb(verb) for verb in verbs(build_parser()))
+        "The lockgate command",
+        INTRODUCTION,
+        *(_render_subcommand(subcommand) for subcommand in iter_subcommands(build_parser())),
     )
 
 
-def verbs(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """Every verb that runs something, those of a verb with verbs of its own included."""
-    inner = [a for a in top._actions if isinstance(a, argparse._SubParsersAction)]
-    if not inner:
+def iter_subcommands(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield every subcommand that runs something, nested ones included."""
+    nested = [a for a in top._actions if isinstance(a, argparse._SubParsersAction)]
+    if not nested:
         yield top
-    for action in inner:
-        for verb in action.choices.values():
-            yield from verbs(verb)
+    for action in nested:
+        for subcommand in action.choices.values():
+            yield from iter_subcommands(subcommand)
 
 
-def _verb(verb: argparse.ArgumentParser) -> str:
-    actions = [a for a in verb._actions if not isinstance(a, argparse._HelpAction)]
-    usage = " ".join([verb.prog, *map(_usage, actions)])
-    rows = [(code(_written(action)), _help(verb, action)) for action in actions]
-    options = table(("Option", "Meaning"), rows) if rows else "It takes no options."
+def _render_subcommand(subcommand: argparse.ArgumentParser) -> str:
+    actions = [a for a in subcommand._actions if not isinstance(a, argparse._HelpAction)]
+    usage = " ".join([subcommand.prog, *map(_format_usage, actions)])
+    rows = [(code(_format_names(action)), _format_help(subcommand, action)) for action in actions]
+    options = table(("Option", "Meaning"), rows) if rows else "This subcommand has no options."
+    example = subcommand.epilog or ""
     return (
-        f"## {verb.prog}\n\n{verb.description}\n\n    {usage}\n\n{options}\n\n{verb.epilog or ''}"
+        f"## {subcommand.prog}\n\n{subcommand.description}\n\n    {usage}\n\n{options}\n\n{example}"
     )
 
 
-def _usage(action: argparse.Action) -> str:
-    written = _written(action, last=True)
-    return written if action.required else f"[{written}]"
+def _format_usage(action: argparse.Action) -> str:
+    text = _format_names(action, last=True)
+    return text if action.required else f"[{text}]"
 
 
-def _written(action: argparse.Action, *, last: bool = False) -> str:
-    """As one writes it: "--user ID", or "POLICY" for an argument by its place."""
-    takes = "" if action.nargs == 0 else str(action.metavar or action.dest.upper())
+def _format_names(action: argparse.Action, *, last: bool = False) -> str:
+    """Return an option as "--user ID", and a positional argument as "POLICY"."""
+    value = "" if action.nargs == 0 else str(action.metavar or action.dest.upper())
     if not action.option_strings:
-        return takes
+        return value
     names = action.option_strings[-1:] if last else action.option_strings
-    return f"{', '.join(names)} {takes}".strip()
+    return f"{', '.join(names)} {value}".strip()
 
 
-def _help(verb: argparse.ArgumentParser, action: argparse.Action) -> str:
-    return (action.help or "") % {**vars(action), "prog": verb.prog}
+def _format_help(subcommand: argparse.ArgumentParser, action: argparse.Action) -> str:
+    return (action.help or "") % {**vars(action), "prog": subcommand.prog}

@@ -1,4 +1,4 @@
-"""The comments of config/lockgate.toml, by the setting that they are about."""
+"""Parses the comments of config/lockgate.toml: one for each setting and each table."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,30 +12,30 @@ _SETTING = re.compile(r"(?:# )?([a-z_]+) = \S.*?(?:\s+# (.*))?")
 
 @dataclass
 class Comments:
-    """What the template says of each setting and of each table, by dotted path."""
+    """The comments of settings and of tables, by dotted path."""
 
     of_settings: dict[str, str] = field(default_factory=dict)
     of_tables: dict[str, str] = field(default_factory=dict)
 
-    def of(self, table: str, name: str) -> str:
-        """The comment on a setting; of one that has none, the last sentence above its table tells.
+    def find(self, table: str, name: str) -> str:
+        """Return the comment on a setting, or the last sentence of the comment above its table.
 
         Raises:
-            LookupError: the template says nothing of it.
+            LookupError: the template describes neither the setting nor its table.
         """
         path = f"{table}.{name}" if table else name
         found = self.of_settings.get(path) or self.of_tables.get(table, "").split(". ")[-1]
         if not found:
-            raise LookupError(f"config/lockgate.toml says nothing of {path}")
+            raise LookupError(f"config/lockgate.toml has no comment on {path}")
         return found
 
 
-def comments(text: str | None = None) -> Comments:
-    """Read the template. What stands above a table or a setting is about it."""
+def parse_comments(text: str | None = None) -> Comments:
+    """Parse the template; a comment belongs to the table or setting below it or on its line."""
     found, table, above = Comments(), "", list[str]()
     for line in (text or TEMPLATE.read_text(encoding="utf-8")).splitlines():
-        if opened := _TABLE.fullmatch(line):
-            table = opened[1]
+        if header := _TABLE.fullmatch(line):
+            table = header[1]
             found.of_tables[table] = " ".join(above)
             above = []
         elif setting := _SETTING.fullmatch(line):

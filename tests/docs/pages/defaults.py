@@ -1,4 +1,4 @@
-"""The product as it is without any setting, whatever the environment of the reader says."""
+"""The default settings and application, independent of the environment."""
 
 import os
 from unittest import mock
@@ -10,13 +10,13 @@ from gateway.settings.loader import PREFIX, load_settings
 from gateway.settings.schema import Settings
 
 
-def default_settings() -> Settings:
-    """The settings with nothing set."""
-    bare = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    with mock.patch.dict(os.environ, bare, clear=True):
+def load_default_settings() -> Settings:
+    """Load the settings without any LOCKGATE_ variable."""
+    unset = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    with mock.patch.dict(os.environ, unset, clear=True):
         return load_settings()
 
 
-def default_app() -> FastAPI:
-    """The public gateway with nothing set."""
-    return create_app(default_settings())
+def create_default_app() -> FastAPI:
+    """Create the public gateway with the default settings."""
+    return create_app(load_default_settings())

@@ -1,4 +1,4 @@
-"""errors.md: every problem type, read off real answers."""
+"""Generates errors.md: every problem type, with a response of the real error handlers."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from gateway.errors.problem_json import install
 from gateway.middleware.access_log import AccessLog
-from tests.docs.pages.failures import Failure, failures
+from tests.docs.pages.failures import Failure, list_failures
 from tests.docs.pages.markdown import code, page, table
 
 REQUEST_ID = "0b1e5f0c8d7a4f6e"
@@ -18,65 +18,65 @@ MEMBERS = ("type", "title", "status", "detail", "instance")
 HEADERS = ("www-authenticate", "retry-after")
 
 INTRODUCTION = """
-An error is answered as `application/problem+json` (RFC 9457) with `type`, `title`,
-`status`, `detail` and `instance`, which is the request id of `X-Request-Id` and of the log line.
-A program decides by `type` and `status`; the words of `title` and `detail` may change. What
-follows are the answers themselves.
+Every error response is a problem document (`application/problem+json`, RFC 9457) with the members
+`type`, `title`, `status`, `detail` and `instance`. `instance` is the request id, which is also in
+the `X-Request-Id` header and in the log line of the request. Programs should decide by `type` and
+`status`; the wording of `title` and `detail` may change. Each section below shows a response.
 
-A part of a composite that may be missing is no error: the answer is 200 and `degraded` names the
-part and the reason: `timeout`, `unavailable`, `refused` or `invalid` as below, or `error` when
-the part itself failed.
+A missing optional part of a composite is not an error: the status is 200 and `degraded` lists
+the part and the reason. The reasons `timeout`, `unavailable`, `refused` and `invalid` correspond to
+the upstream errors below; `error` means that the code of the part raised an exception.
 """
 
 
-def errors() -> str:
-    """The page."""
-    sections = list(asyncio.run(_sections()))
-    return page("Errors", INTRODUCTION, _summary(sections), *(text for _, text in sections))
+def render_errors() -> str:
+    """Return the text of the page."""
+    sections = list(asyncio.run(_render_sections()))
+    return page("Errors", INTRODUCTION, _render_summary(sections), *(text for _, text in sections))
 
 
 Section = tuple[httpx.Response, str]
 
 
-async def _sections() -> list[Section]:
-    found = []
-    for failure in failures():
-        answer = await _answer(failure.error)
-        found.append((answer, _section(failure, answer)))
-    return found
+async def _render_sections() -> list[Section]:
+    sections = []
+    for failure in list_failures():
+        response = await _get_response(failure.error)
+        sections.append((response, _render_section(failure, response)))
+    return sections
 
 
-def _summary(sections: list[Section]) -> str:
+def _render_summary(sections: list[Section]) -> str:
     rows = [(str(a.status_code), a.json()["title"], code(a.json()["type"])) for a, _ in sections]
     return table(("Status", "Title", "Type"), sorted(rows))
 
 
-def _section(failure: Failure, answer: httpx.Response) -> str:
-    document = answer.json()
+def _render_section(failure: Failure, response: httpx.Response) -> str:
+    document = response.json()
     extra = [name for name in document if name not in MEMBERS]
-    says = [f"Members of its own: {', '.join(map(code, extra))}."] if extra else []
+    members = [f"Additional members: {', '.join(map(code, extra))}."] if extra else []
     return "\n\n".join(
         [
-            f"## {answer.status_code} {document['title']}",
-            failure.when + " " + failure.advice,
-            *says,
-            "```http\n" + "\n".join(_written(answer)) + "\n```",
+            f"## {response.status_code} {document['title']}",
+            failure.cause + " " + failure.advice,
+            *members,
+            "```http\n" + "\n".join(_format_response(response)) + "\n```",
         ]
     )
 
 
-def _written(answer: httpx.Response) -> Iterator[str]:
-    yield f"HTTP/1.1 {answer.status_code} {answer.reason_phrase}"
-    yield "Content-Type: " + answer.headers["content-type"]
+def _format_response(response: httpx.Response) -> Iterator[str]:
+    yield f"HTTP/1.1 {response.status_code} {response.reason_phrase}"
+    yield "Content-Type: " + response.headers["content-type"]
     for name in HEADERS:
-        if name in answer.headers:
-            yield f"{name.title().replace('Www', 'WWW')}: {answer.headers[name]}"
+        if name in response.headers:
+            yield f"{name.title().replace('Www', 'WWW')}: {response.headers[name]}"
     yield ""
-    yield json.dumps(answer.json(), indent=2)
+    yield json.dumps(response.json(), indent=2)
 
 
-async def _answer(error: Exception) -> httpx.Response:
-    """What the gateway answers to a request in which `error` is raised."""
+async def _get_response(error: Exception) -> httpx.Response:
+    """Return the response to a request whose endpoint raises `error`."""
     app = FastAPI()
     install(app)
     app.add_middleware(AccessLog)

@@ -1,4 +1,4 @@
-"""One of each error that a caller can meet, and what the caller is to do about it."""
+"""An example of each error that a client can receive, with its cause and remedy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,71 +27,74 @@ from gateway.upstream.errors import (
 
 @dataclass(frozen=True)
 class Failure:
-    """An error, when it is met, and what to do then."""
+    """An example of an error, its cause, and advice for the client."""
 
     error: Exception
-    when: str
+    cause: str
     advice: str
 
 
 REFUSALS = (
     Failure(
         Unauthenticated("expired"),
-        "There is no token, or it is not valid; why it is not is in the log only.",
-        "Get a new token. Do not repeat the request with the same one.",
+        "The access token is missing or not valid. The reason is in the log only.",
+        "Get a new token; do not repeat the request with the same one.",
     ),
     Failure(
         Forbidden(scopes=["dashboard:read"]),
-        "The token is valid, but a scope is missing or the data are somebody else's.",
-        "Ask for a token with one of `required-scopes`; the same request will fail again.",
+        "The token is valid, but it lacks a required scope, or the data belong to another user. If "
+        "a scope is missing, `required-scopes` lists all scopes that the route requires, and the "
+        "token needs every one of them. If the data belong to another user, it lists the `:any` "
+        "form of each required scope, and the token needs one of these as well.",
+        "Get a token with these scopes; the same request will fail again.",
     ),
     Failure(
         ContentTooLarge(),
-        "The body is longer than `server.max_body_bytes`.",
-        "Send less.",
+        "The request body is longer than `server.max_body_bytes`.",
+        "Send a shorter body.",
     ),
     Failure(
         QuotaExceeded(["dashboards"], 17.2),
-        "One of the route's policies has no quota left. Refused requests cost nothing.",
-        "Wait as long as `Retry-After` says.",
+        "A rate-limit policy of the route has no quota left. A refused request is not counted.",
+        "Wait for the number of seconds in `Retry-After`, then try again.",
     ),
     Failure(
         IdentityUnavailable(5),
-        "The token's key is not known yet, and the identity provider does not answer.",
-        "Keep the token and try again after `Retry-After`.",
+        "The signing key of the token is not known, and the identity provider does not respond.",
+        "Keep the token, and try again after `Retry-After` seconds.",
     ),
     Failure(
         RateLimiterUnavailable(1),
-        "Redis cannot count, and the policy says `deny` for that case.",
-        "Try again after `Retry-After`.",
+        'Redis is unavailable, and the policy declares `without_redis="deny"`.',
+        "Try again after `Retry-After` seconds.",
     ),
     Failure(
         Overloaded(1),
-        "More requests run at once than `server.max_in_flight`.",
-        "Try again after `Retry-After`.",
+        "The gateway sheds load: `server.max_in_flight` requests are already in flight.",
+        "Try again after `Retry-After` seconds.",
     ),
 )
 
 UPSTREAM = (
     Failure(
         UpstreamTimeout("users", "GET /users/{user_id}", "over 0.8 s"),
-        "A part that must load did not within its time.",
-        "Try again; if it stays so, look at the service named in `service`.",
+        "A required part did not load within its timeout or the budget of the composite.",
+        "Try again. If it persists, check the service named in `service`.",
     ),
     Failure(
         UpstreamUnavailable("users", "GET /users/{user_id}", "status 503", status=503),
-        "The service cannot be reached, broke off, or answered 429 or 5xx.",
-        "Try again after `Retry-After`.",
+        "The service cannot be reached, closed the connection early, or responded with 429 or 5xx.",
+        "Try again after `Retry-After` seconds.",
     ),
     Failure(
         UpstreamRefused("users", "GET /users/{user_id}", "status 404", status=404),
-        "The service answered with another status than success, such as 404.",
-        "Check what was asked for.",
+        "The service responded with another status outside 2xx, for example 404.",
+        "Check the parameters of the request.",
     ),
     Failure(
         UpstreamInvalid("users", "GET /users/{user_id}", "the body is empty"),
-        "The service's answer is not what its client promises.",
-        "Report it: client and service do not agree.",
+        "The response of the service does not match the type that its client declares.",
+        "Report it: the typed client and the service disagree.",
     ),
 )
 
@@ -100,39 +103,39 @@ OTHERS = (
         RequestValidationError(
             [{"type": "int_parsing", "loc": ("path", "user_id"), "msg": "Input should be a number"}]
         ),
-        "A parameter or the body is not what the route asks for.",
-        "Mend what `errors` names; the same request will fail again.",
+        "A parameter or the body is not valid.",
+        "Fix the fields listed in `errors`; the same request will fail again.",
     ),
     Failure(
         HTTPException(404),
-        "There is no such path (404), or no such method on it (405).",
-        "Mend the request.",
+        "The path does not exist (404), or does not support the method (405).",
+        "Fix the path or the method of the request.",
     ),
     Failure(
-        RuntimeError("nobody foresaw this"),
-        "The gateway failed in a way that nobody foresaw.",
-        "Report it with `instance`, which is in the log.",
+        RuntimeError("unexpected"),
+        "An unexpected exception in the gateway.",
+        "Report it with the value of `instance`, which identifies the log lines of the request.",
     ),
 )
 
 
-def failures() -> Iterator[Failure]:
-    """All of them.
+def list_failures() -> Iterator[Failure]:
+    """Yield every example.
 
     Raises:
-        LookupError: an error class has no example here.
+        LookupError: an error class has no example.
     """
     known = {type(failure.error) for failure in (*REFUSALS, *UPSTREAM)}
-    for kind in (*_concrete(GatewayError), *_concrete(UpstreamError)):
+    for kind in (*_find_concrete_classes(GatewayError), *_find_concrete_classes(UpstreamError)):
         if kind not in known:
             raise LookupError(f"tests/docs/pages/failures.py has no example of {kind.__name__}")
     yield from (*REFUSALS, *UPSTREAM, *OTHERS)
 
 
-def _concrete(base: type[Exception]) -> Iterator[type[Exception]]:
-    """The classes under `base` that are raised, which are those with no class under them."""
+def _find_concrete_classes(base: type[Exception]) -> Iterator[type[Exception]]:
+    """Yield the subclasses of `base` that have no subclasses of their own."""
     for kind in base.__subclasses__():
         if kind.__subclasses__():
-            yield from _concrete(kind)
+            yield from _find_concrete_classes(kind)
         elif kind.__module__ == base.__module__:
             yield kind

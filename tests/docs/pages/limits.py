@@ -1,4 +1,4 @@
-"""limits.md: the rate-limit policies, and what each word of one means."""
+"""Generates limits.md: the rate-limit policies and their parameters."""
 
 from gateway.application import load_application
 from gateway.ratelimit.policy import RateLimit
@@ -8,42 +8,46 @@ from tests.docs.pages.markdown import code, page, table
 HEAD = ("Policy", "Rate", "Per", "Without Redis", "Burst", "Shadow")
 
 INTRODUCTION = """
-The policies are declared in `config/limits.py`; a route names those that hold for it with
-`limited(...)`, and [routes](routes.md) says which do. An operator gives a policy another rate
-with the setting `limits.NAME`, such as `LOCKGATE_LIMITS__DASHBOARDS=240/minute`.
+Rate-limit policies are declared in `config/limits.py` and applied to a route with
+`limited(...)`. [Routes](routes.md) lists the policies of each route. To override the rate of a
+policy in one environment, use the setting `limits.NAME`, for example
+`LOCKGATE_LIMITS__DASHBOARDS=240/minute`.
 """
 
 WORDS = f"""
-## The words of a policy
+## Parameters of a policy
 
-- **rate**: a count, a slash and a unit ({", ".join(code(unit) for unit in UNITS)}), such as
-  `120/minute` or `10/5minutes`. Never more than the count in any window of that length, wherever
-  one starts to count.
-- **per**: whose requests are counted together: those of one `user`, one `service` or one `tenant`
-  as the token names them (its subject, if it names none), or those of one `address`.
-- **without_redis**: what happens while Redis cannot count. `local`: each process counts for
-  itself and grants its share, the rate divided by the setting `counters.processes`. `deny`: the
-  request is refused with 503. `allow`: it passes uncounted.
-- **burst**: makes of the rate a steady one (GCRA): requests may come at that rate, and so many of
-  them at once. Without it the rate is a ceiling on any window.
-- **shadow**: counts, and notes in the log line what it would have refused, but never refuses and
-  is not announced in headers.
+- **rate**: the quota and the window, as a count, a slash and a unit
+  ({", ".join(code(unit) for unit in UNITS)}), for example `120/minute` or `10/5minutes`. It
+  is a sliding window: no window of that length, wherever it starts, admits more requests than the
+  quota.
+- **per**: the partition, that is, which requests share one quota: those of one `user`, `service` or
+  `tenant` named by the access token (the token's subject if that claim is missing), or those of one
+  client `address`.
+- **without_redis**: the fallback while Redis is unavailable. `local`: each process counts on its
+  own and grants its share, the rate divided by the setting `counters.processes`. `deny`: the
+  request is refused with 503. `allow`: the request is admitted without being counted.
+- **burst**: turns the rate into a steady rate (GCRA, equivalent to a token bucket). Requests are
+  admitted at that rate, and up to `burst` of them at once. Without `burst`, the rate is a maximum
+  for any window.
+- **shadow**: a dry run. The policy counts, and the log line records the requests that it would
+  have refused, but it never refuses a request and is not shown in the response headers.
 
-[What a limit means](../explanation/what-a-limit-means.md) tells the rest.
+See [what a limit means](../explanation/what-a-limit-means.md) for the algorithms.
 """
 
 
-def limits() -> str:
-    """The page."""
+def render_limits() -> str:
+    """Return the text of the page."""
     return page(
         "Limits",
         INTRODUCTION,
-        table(HEAD, map(_row, load_application(None).policies.values())),
+        table(HEAD, map(_build_row, load_application(None).policies.values())),
         WORDS,
     )
 
 
-def _row(policy: RateLimit) -> list[str]:
+def _build_row(policy: RateLimit) -> list[str]:
     return [
         code(policy.name),
         code(str(policy.rate)),

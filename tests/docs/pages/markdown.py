@@ -1,31 +1,31 @@
-"""What the generated pages have in common: their first lines, and tables."""
+"""Markdown elements of the generated pages: heading, table, inline code."""
 
 from collections.abc import Iterable, Sequence
 
 HEADING = """\
-<!-- Generated from the code by `make docs`; `make check` says when it is stale. Do not edit. -->
+<!-- Generated from the code by `make docs`. Do not edit; `make check` reports a stale page. -->
 
 # {title}
 """
 
 
 def page(title: str, *sections: str) -> str:
-    """A whole page."""
+    """Return a page with its heading and its sections."""
     return "\n".join(
         [HEADING.format(title=title), *(section.strip() + "\n" for section in sections)]
     )
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; a bar in a cell is escaped."""
+    """Return a table; a `|` in a cell is escaped."""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(map(_format_cell, line)) + " |" for line in lines)
 
 
 def code(text: str) -> str:
-    """Text as code, or nothing."""
+    """Return the text as inline code; empty text stays empty."""
     return f"`{text}`" if text else ""
 
 
-def _cell(text: str) -> str:
+def _format_cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())

@@ -1,4 +1,4 @@
-"""settings.md: every setting, with its variable, type, default and comment."""
+"""Generates settings.md: every setting with its variable, type, default and comment."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,8 +6,8 @@ from typing import Any
 
 from gateway.settings.loader import PREFIX
 from gateway.settings.schema import Settings
-from tests.docs.pages.comments import Comments, comments
-from tests.docs.pages.defaults import default_settings
+from tests.docs.pages.comments import Comments, parse_comments
+from tests.docs.pages.defaults import load_default_settings
 from tests.docs.pages.markdown import code, page, table
 
 Schema = Mapping[str, Any]
@@ -16,61 +16,71 @@ HEAD = ("Setting", "Variable", "Type", "Default", "Meaning")
 FORMATS = {"uri": "URL", "path": "file", "ipv4network": "network"}
 
 INTRODUCTION = f"""
-A setting is read from the file that `--config` or `LOCKGATE_CONFIG` names (TOML, as
-`config/lockgate.toml`), and from the environment, which wins. A variable is `{PREFIX}` and the
-path in capitals, its levels joined by two underscores. A list in a variable is JSON. An unknown
-key is refused, in the file and in the environment; `lockgate check` says what is wrong without
-starting.
+Settings are read from a TOML file, named by `--config` or `LOCKGATE_CONFIG`, and from environment
+variables. Environment variables override the file. `config/lockgate.toml` is a template with every
+setting. The name of a variable is `{PREFIX}` followed by the path of the setting in capitals,
+with two underscores between levels. A list in a variable is written as JSON. An unknown key is an
+error, in the file and in the environment. `lockgate check` validates the settings without starting
+the gateway.
 """
 
 
-def settings() -> str:
-    """The page."""
-    schema, said = Settings.model_json_schema(), comments()
-    sections = [table(HEAD, _top(schema, said))]
-    sections += [_section(name, schema, said) for name in schema["properties"]]
+def render_settings() -> str:
+    """Return the text of the page."""
+    schema, comments = Settings.model_json_schema(), parse_comments()
+    sections = [table(HEAD, _build_top_rows(schema, comments))]
+    sections += [_render_section(name, schema, comments) for name in schema["properties"]]
     return page("Settings", INTRODUCTION, *filter(None, sections))
 
 
-def _top(schema: Schema, said: Comments) -> Iterator[list[str]]:
-    """The settings that are in no table."""
+def _build_top_rows(schema: Schema, comments: Comments) -> Iterator[list[str]]:
+    """Yield a row for each top-level setting."""
     for name, own in schema["properties"].items():
-        if _inner(own, schema) is None and "additionalProperties" not in own:
-            yield _row("", name, own, variable=code(PREFIX + name.upper()), said=said)
+        if _find_table_schema(own, schema) is None and "additionalProperties" not in own:
+            yield _build_row("", name, own, variable=code(PREFIX + name.upper()), comments=comments)
 
 
-def _section(name: str, schema: Schema, said: Comments) -> str:
-    """One table of the file."""
+def _render_section(name: str, schema: Schema, comments: Comments) -> str:
+    """Return the section of one table of the file."""
     own = schema["properties"][name]
-    inner = _inner(own, schema)
+    inner = _find_table_schema(own, schema)
     if inner is None:
         return ""
     if inner.get("title") == "Rate":
-        return f"## {name}\n\n{said.of_tables[name]}.\n\n" + table(HEAD, [_rate_row(name)])
+        return f"## {name}\n\n{comments.of_tables[name]}.\n\n" + table(
+            HEAD, [_build_rate_row(name)]
+        )
     if "additionalProperties" in own:
-        return _services(name, inner, said)
+        return _render_services(name, inner, comments)
     is_list = own.get("type") == "array"
     rows = [
-        _row(name, key, value, _variable(name, key, is_list=is_list), said, required=required)
-        for key, value, required in _properties(inner)
+        _build_row(
+            name,
+            key,
+            value,
+            _format_variable(name, key, is_list=is_list),
+            comments,
+            required=required,
+        )
+        for key, value, required in _iter_properties(inner)
     ]
-    intro = said.of_tables[name] or inner.get("description", "")
+    intro = comments.of_tables[name] or inner.get("description", "")
     return f"## {name}{' (a list)' if is_list else ''}\n\n{intro}\n\n" + table(HEAD, rows)
 
 
-def _services(name: str, inner: Schema, said: Comments) -> str:
-    """The table that is there once for each service."""
-    services = default_settings().upstreams
+def _render_services(name: str, inner: Schema, comments: Comments) -> str:
+    """Return the section of the table that repeats for each service."""
+    services = load_default_settings().upstreams
     first, place = f"{name}.{next(iter(services))}", f"{name}.NAME"
     rows = [
         [
             code(f"{place}.{key}"),
             code(f"{PREFIX}{name.upper()}__NAME__{key.upper()}"),
-            described(value),
-            "see below" if required else _default(value),
-            said.of(first, key) if key != "url" else "where the service is",
+            describe_type(value),
+            "see below" if required else _format_default(value),
+            comments.find(first, key) if key != "url" else "the base URL of the service",
         ]
-        for key, value, required in _properties(inner)
+        for key, value, required in _iter_properties(inner)
     ]
     addresses = [
         [
@@ -80,36 +90,41 @@ def _services(name: str, inner: Schema, said: Comments) -> str:
         ]
         for service, at in services.items()
     ]
-    return f"## {name}\n\nOne table for each service.\n\n{table(HEAD, rows)}\n\n" + table(
-        ("Service", "Variable of its address", "Default"), addresses
+    return "\n\n".join(
+        [
+            f"## {name}",
+            "One table per downstream service. Only a service that a route calls needs an address.",
+            table(HEAD, rows),
+            table(("Service", "Address variable", "Default"), addresses),
+        ]
     )
 
 
-def _row(
-    place: str, name: str, own: Schema, variable: str, said: Comments, *, required: bool = False
+def _build_row(
+    place: str, name: str, own: Schema, variable: str, comments: Comments, *, required: bool = False
 ) -> list[str]:
     path = f"{place}.{name}" if place else name
-    default = "required" if required else _default(own)
-    return [code(path), variable, described(own), default, said.of(place, name)]
+    default = "required" if required else _format_default(own)
+    return [code(path), variable, describe_type(own), default, comments.find(place, name)]
 
 
-def _rate_row(name: str) -> list[str]:
+def _build_rate_row(name: str) -> list[str]:
     variable = f"{PREFIX}{name.upper()}__NAME"
     return [code(f"{name}.NAME"), code(variable), "rate", "as declared", "the rate of policy NAME"]
 
 
-def _variable(place: str, name: str, *, is_list: bool) -> str:
+def _format_variable(place: str, name: str, *, is_list: bool) -> str:
     own = f"{PREFIX}{place.upper()}"
     return f"in {code(own)}" if is_list else code(f"{own}__{name.upper()}")
 
 
-def _properties(inner: Schema) -> Iterator[tuple[str, Schema, bool]]:
+def _iter_properties(inner: Schema) -> Iterator[tuple[str, Schema, bool]]:
     for name, own in inner["properties"].items():
         yield name, own, name in inner.get("required", ())
 
 
-def _inner(own: Schema, schema: Schema) -> Schema | None:
-    """The table that a setting refers to, itself, by name or as a list."""
+def _find_table_schema(own: Schema, schema: Schema) -> Schema | None:
+    """Return the schema of the table that a setting holds: one, one per name, or a list."""
     for place in (own, own.get("additionalProperties"), own.get("items")):
         if isinstance(place, dict) and "$ref" in place:
             found: Schema = schema["$defs"][place["$ref"].rpartition("/")[2]]
@@ -117,26 +132,26 @@ def _inner(own: Schema, schema: Schema) -> Schema | None:
     return None
 
 
-def described(own: Schema) -> str:
-    """A type in words: "integer, 0 to 65535"."""
+def describe_type(own: Schema) -> str:
+    """Describe a type in words: "integer, at least 0, at most 65535"."""
     if "anyOf" in own:
-        return described(own["anyOf"][0])
+        return describe_type(own["anyOf"][0])
     if "enum" in own:
         return ", ".join(code(value) for value in own["enum"])
     if own["type"] == "array":
-        return f"list of {described(own['items'])}"
+        return f"list of {describe_type(own['items'])}"
     kind = FORMATS.get(own.get("format", "")) or str(own["type"])
-    return ", ".join([kind, *_bounds(own)])
+    return ", ".join([kind, *_describe_bounds(own)])
 
 
-def _bounds(own: Schema) -> Iterator[str]:
+def _describe_bounds(own: Schema) -> Iterator[str]:
     words = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
     for bound, word in words.items():
         if bound in own:
             yield f"{word} {own[bound]:g}"
 
 
-def _default(own: Schema) -> str:
+def _format_default(own: Schema) -> str:
     value = own.get("default")
     if value is None or value == []:
         return "none"

@@ -1,4 +1,4 @@
-"""A copy of the product in which a page's files are written and tried."""
+"""A copy of the project in which tests create and run the files of a page."""
 
 import json
 import shutil
@@ -11,14 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
-from tests.docs.project import ROOT, bare_environment
+from tests.docs.project import ROOT, build_environment
 from tests.running_demo import Demo, run_demo
 
 PACKAGES = ("clients", "config", "gateway")
 
 
 def copy_to(folder: Path, files: Mapping[str, str]) -> None:
-    """Copy the packages, and write `files` among them."""
+    """Copy the packages into `folder`, then write `files`, given as path and text."""
     for package in PACKAGES:
         shutil.copytree(ROOT / package, folder / package)
     shutil.copy(ROOT / "pyproject.toml", folder)
@@ -27,23 +27,23 @@ def copy_to(folder: Path, files: Mapping[str, str]) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def run(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """`python` with those arguments in a copy, on the copy's own packages."""
+def run_python(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `python` with these arguments in a copy, importing the packages of the copy."""
     return subprocess.run(
         [sys.executable, *arguments], cwd=folder, check=False, timeout=50,
-        env=bare_environment(PYTHONPATH=str(folder), **variables), capture_output=True, text=True,
+        env=build_environment(PYTHONPATH=str(folder), **variables), capture_output=True, text=True,
     )  # fmt: skip
 
 
 @contextmanager
-def demo(folder: Path = ROOT, **variables: str) -> Iterator[Demo]:
-    """Run the demo from that folder on free ports, until the block ends."""
+def start_demo(folder: Path = ROOT, **variables: str) -> Iterator[Demo]:
+    """Run the demo of `folder` on free ports until the block ends."""
     yield from run_demo(variables, folder)
 
 
 @contextmanager
-def json_service(document: object) -> Iterator[str]:
-    """A service on a real socket that answers every GET with that JSON; gives its base URL."""
+def serve_json(document: object) -> Iterator[str]:
+    """Serve `document` as JSON to every GET on a real socket; yields the base URL."""
 
     class Service(BaseHTTPRequestHandler):
         body: ClassVar[bytes] = json.dumps(document).encode()
@@ -58,10 +58,10 @@ def json_service(document: object) -> Iterator[str]:
         def log_message(self, *_: object) -> None: ...
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
-            serving.join()
+            thread.join()
