@@ -51,7 +51,7 @@ def _render_section(name: str, schema: Schema, comments: Comments) -> str:
             HEAD, [_build_rate_row(name)]
         )
     if "additionalProperties" in own:
-        return _render_services(name, inner, comments)
+        return _render_services(name, inner, schema, comments)
     is_list = own.get("type") == "array"
     rows = [
         _build_row(
@@ -68,20 +68,11 @@ def _render_section(name: str, schema: Schema, comments: Comments) -> str:
     return f"## {name}{' (a list)' if is_list else ''}\n\n{intro}\n\n" + table(HEAD, rows)
 
 
-def _render_services(name: str, inner: Schema, comments: Comments) -> str:
+def _render_services(name: str, inner: Schema, schema: Schema, comments: Comments) -> str:
     """Return the section of the table that repeats for each service."""
     services = load_default_settings().upstreams
-    first, place = f"{name}.{next(iter(services))}", f"{name}.NAME"
-    rows = [
-        [
-            code(f"{place}.{key}"),
-            code(f"{PREFIX}{name.upper()}__NAME__{key.upper()}"),
-            describe_type(value),
-            "see below" if required else _format_default(value),
-            comments.find(first, key) if key != "url" else "the base URL of the service",
-        ]
-        for key, value, required in _iter_properties(inner)
-    ]
+    first = f"{name}.{next(iter(services))}"
+    rows = list(_build_service_rows(first, "", inner, schema, comments))
     addresses = [
         [
             service,
@@ -98,6 +89,24 @@ def _render_services(name: str, inner: Schema, comments: Comments) -> str:
             table(("Service", "Address variable", "Default"), addresses),
         ]
     )
+
+
+def _build_service_rows(
+    first: str, prefix: str, inner: Schema, schema: Schema, comments: Comments
+) -> Iterator[list[str]]:
+    """Yield a row for each setting of a service, those of its own tables included."""
+    for key, value, required in _iter_properties(inner):
+        path = f"{prefix}{key}"
+        if (below := _find_table_schema(value, schema)) is not None:
+            yield from _build_service_rows(f"{first}.{key}", f"{path}.", below, schema, comments)
+            continue
+        yield [
+            code(f"upstreams.NAME.{path}"),
+            code(f"{PREFIX}UPSTREAMS__NAME__{path.replace('.', '__').upper()}"),
+            describe_type(value),
+            "see below" if required else _format_default(value),
+            comments.find(first, key) if key != "url" else "the base URL of the service",
+        ]
 
 
 def _build_row(
