@@ -7,7 +7,7 @@ from typing import TypeVar
 from gateway.aggregation.executor import Inputs, PartExecutor
 from gateway.aggregation.model import Composite, Degraded, DegradedReason
 from gateway.request_context import RequestContext
-from gateway.telemetry.log import event
+from gateway.telemetry.log import log_event
 from gateway.upstream.errors import UpstreamError
 
 log = getLogger("lockgate.compose")
@@ -54,4 +54,4 @@ def _report(failures: Mapping[str, Exception], exchange: RequestContext) -> None
     exchange.facts["degraded"] = "; ".join(told)
     for name, failure in failures.items():
         if not isinstance(failure, UpstreamError):
-            event(log, "part.failed", ERROR, failure, id=exchange.request_id, part=name)
+            log_event(log, "part.failed", ERROR, failure, id=exchange.request_id, part=name)

@@ -17,7 +17,7 @@ from gateway.demo.serve_demo import ANY_PORTS, PORTS
 from gateway.server.lifecycle import serve
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Issuer, Settings
-from gateway.telemetry.log import logging_to_stderr
+from gateway.telemetry.log_writer import log_to_stderr
 
 SCOPES = ("dashboard:read", "storefront:read")
 USER = "42"
@@ -39,7 +39,7 @@ def add_to(verbs: Subcommands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve the demo until it is told to stop."""
     settings = load_settings(options.config)
-    with logging_to_stderr(settings.log.model_copy(update={"format": "text"})):
+    with log_to_stderr(settings.log.model_copy(update={"format": "text"})):
         run_on_loop(_demo(settings, any_ports=options.any_ports))
     return 0
 

@@ -16,7 +16,8 @@ from gateway.cli.subcommand import (
 from gateway.server.lifecycle import serve
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
-from gateway.telemetry.log import event, logging_to_stderr
+from gateway.telemetry.log import log_event
+from gateway.telemetry.log_writer import log_to_stderr
 
 log = getLogger("lockgate")
 
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     """Check the settings, then serve."""
     settings = load_settings(options.config)
     require_valid(settings)
-    with logging_to_stderr(settings.log):
+    with log_to_stderr(settings.log):
         run_on_loop(_serve(settings))
     return 0
 
@@ -45,6 +46,6 @@ def run(options: argparse.Namespace) -> int:
 async def _serve(settings: Settings) -> None:
     async with serve(create_app(settings), settings.server) as url:
         tune_gc()
-        event(log, "gateway.started", url=url)
+        log_event(log, "gateway.started", url=url)
         await wait_for_shutdown()
-        event(log, "gateway.stopping")
+        log_event(log, "gateway.stopping")

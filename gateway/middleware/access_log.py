@@ -13,8 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors.problem_json import internal_error
 from gateway.request_context import RequestContext
-from gateway.telemetry.event import Fact
-from gateway.telemetry.log import event
+from gateway.telemetry.log import LogField, log_event
 from gateway.upstream.propagation import propagate_headers
 
 log = getLogger("lockgate.access")
@@ -45,7 +44,7 @@ class AccessLog:
             with propagate_headers({"X-Request-Id": exchange.request_id}):
                 await self.app(scope, receive, answer.send)
         except Exception as error:
-            event(log, "request.failed", ERROR, error, id=exchange.request_id)
+            log_event(log, "request.failed", ERROR, error, id=exchange.request_id)
             if answer.status:
                 raise  # half an answer is out: the server must break the connection
             await internal_error(exchange.request_id)(scope, receive, answer.send)
@@ -88,7 +87,7 @@ def _request_id(scope: Scope) -> str:
 
 
 def _log_line(scope: Scope, exchange: RequestContext, answer: _Answer, seconds: float) -> None:
-    line: dict[str, Fact] = {
+    line: dict[str, LogField] = {
         "id": exchange.request_id,
         "method": scope["method"],
         "path": scope["path"][:LOGGED_PATH],
@@ -97,4 +96,4 @@ def _log_line(scope: Scope, exchange: RequestContext, answer: _Answer, seconds: 
         "ms": int(seconds * 10_000 + 0.5) / 10,  # `round` to a digit takes ten times as long
         **exchange.facts,
     }
-    event(log, "request.ended", **line)
+    log_event(log, "request.completed", **line)

@@ -63,7 +63,7 @@ def test_the_log_has_one_line_a_request_and_never_the_token(demo: Demo, tmp_path
         ask_as(demo.token, gateway.url, "/dashboard/43")
         ask_as(demo.token + "x", gateway.url)
         assert gateway.stop() == 0
-        requests = [event for event in gateway.events() if event["event"] == "request.ended"]
+        requests = [event for event in gateway.events() if event["event"] == "request.completed"]
         log = gateway.log.read_text()
     assert [request["status"] for request in requests] == [200, 403, 401]
     assert requests[0]["caller"] == "42"

@@ -15,7 +15,7 @@ from gateway.auth.jwks.fetch import KeysUnavailable
 from gateway.auth.jwks.key_set import KeySet
 from gateway.errors.tree import IdentityUnavailable, Unauthenticated
 from gateway.settings.schema import Tokens
-from gateway.telemetry.log import event
+from gateway.telemetry.log import log_event
 
 MAX_WAITING = 256
 
@@ -129,13 +129,13 @@ class KeyProvider:
         is_foreseen = isinstance(exc, KeysUnavailable)
         self._failed = (str(exc) if is_foreseen else "") or type(exc).__name__
         level, failure = (WARNING, None) if is_foreseen else (ERROR, exc)
-        event(log, "keys.missed", level, failure, issuer=self.issuer, why=self._failed)
+        log_event(log, "keys.missed", level, failure, issuer=self.issuer, why=self._failed)
 
     def _take(self, keys: KeySet) -> None:
         if keys != self._keys:
             self._keys = keys
             self.version += 1
-            event(log, "keys.changed", issuer=self.issuer, keys=len(keys.ids))
+            log_event(log, "keys.changed", issuer=self.issuer, keys=len(keys.ids))
 
     async def _refresh(self) -> None:
         """Fetch when the keys have grown old, and after a failure as soon as is permitted."""

@@ -48,8 +48,8 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 
 def facts(caplog: pytest.LogCaptureFixture) -> dict[str, object]:
-    (record,) = [record for record in caplog.records if record.message == "request.ended"]
-    found: dict[str, object] = record.facts  # type: ignore[attr-defined]
+    (record,) = [record for record in caplog.records if record.message == "request.completed"]
+    found: dict[str, object] = record.fields  # type: ignore[attr-defined]
     return found
 
 

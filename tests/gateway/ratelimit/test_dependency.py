@@ -149,7 +149,7 @@ async def test_a_shadow_policy_is_seen_in_the_log_only(caplog: pytest.LogCapture
     answers = [await get(app, "/shadow", "ann") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert "RateLimit" not in answers[1].headers
-    facts = [vars(record)["facts"] for record in caplog.records]
+    facts = [vars(record)["fields"] for record in caplog.records]
     assert [line.get("shadow_refused_by") for line in facts] == [None, "shadow"]
 
 
@@ -161,7 +161,7 @@ async def test_an_answer_counted_without_redis_says_so(
     app = gateway(Answering(Verdict(admitted=True, degraded=how)))
     answer = await get(app, "/user", "ann")
     assert answer.headers["Lockgate-Limits"] == how
-    assert vars(caplog.records[-1])["facts"]["limits"] == how
+    assert vars(caplog.records[-1])["fields"]["limits"] == how
 
 
 async def test_what_cannot_be_counted_and_must_be_is_a_503() -> None:
