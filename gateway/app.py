@@ -75,7 +75,7 @@ def create_app(
     app.state.settings = settings
     app.state.resources = Resources()
 
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
 
     app.include_router(health.router)
     app.include_router(openapi.router)

@@ -32,7 +32,7 @@ async def compose(model: type[C], inputs: Inputs, exchange: RequestContext) -> C
 
 def _built(model: type[C], loading: PartExecutor, exchange: RequestContext) -> C:
     seconds, failures = loading.seconds, loading.failures
-    exchange.timings += [(part.name, seconds[part.name]) for part in model.parts]
+    exchange.server_timing += [(part.name, seconds[part.name]) for part in model.parts]
     if not failures:
         return model(**loading.values, degraded=[])
     _report(failures, exchange)
@@ -51,7 +51,7 @@ def _reason(failure: Exception) -> DegradedReason:
 def _report(failures: Mapping[str, Exception], exchange: RequestContext) -> None:
     """What is missing stands on the request's own line; a bug gets one more, with its trace."""
     told = (f"{name}: {failure or type(failure).__name__}" for name, failure in failures.items())
-    exchange.facts["degraded"] = "; ".join(told)
+    exchange.log_fields["degraded"] = "; ".join(told)
     for name, failure in failures.items():
         if not isinstance(failure, UpstreamError):
             log_event(log, "part.failed", ERROR, failure, id=exchange.request_id, part=name)

@@ -29,7 +29,7 @@ UPSTREAM_DETAIL: dict[UpstreamReason, str] = {
 }
 
 
-def install(app: FastAPI) -> None:
+def install_error_handlers(app: FastAPI) -> None:
     """Have `app` answer every error it knows with a problem document."""
     app.add_exception_handler(GatewayError, _gateway_error)
     app.add_exception_handler(UpstreamError, _upstream_error)
@@ -67,7 +67,7 @@ def problem(  # noqa: PLR0913 - one keyword per member of RFC 9457
 
 def problem_for(error: GatewayError, exchange: RequestContext) -> Problem:
     """Write an error of the tree, and tell the log line of it."""
-    exchange.facts["error"] = error.title
+    exchange.log_fields["error"] = error.title
     return problem(
         exchange.request_id,
         status=error.status,
@@ -98,7 +98,7 @@ async def _gateway_error(request: Request, error: Exception) -> Response:
 async def _upstream_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, UpstreamError)  # noqa: S101 - registered for no other
     exchange = RequestContext.of(request.scope)
-    exchange.facts["error"] = str(error)
+    exchange.log_fields["error"] = str(error)
     status = UPSTREAM_STATUS[error.reason]
     return problem(
         exchange.request_id,

@@ -71,9 +71,11 @@ class _Answer:
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         exchange = self._exchange
-        headers = [(REQUEST_ID, exchange.request_id.encode()), *exchange.headers]
-        if exchange.timings:
-            timings = ", ".join([f"{name};dur={s * 1000:.1f}" for name, s in exchange.timings])
+        headers = [(REQUEST_ID, exchange.request_id.encode()), *exchange.response_headers]
+        if exchange.server_timing:
+            timings = ", ".join(
+                [f"{name};dur={s * 1000:.1f}" for name, s in exchange.server_timing]
+            )
             headers.append((b"server-timing", timings.encode()))
         return headers
 
@@ -94,6 +96,6 @@ def _log_line(scope: Scope, exchange: RequestContext, answer: _Answer, seconds: 
         "status": answer.status,
         "bytes": answer.length,
         "ms": int(seconds * 10_000 + 0.5) / 10,  # `round` to a digit takes ten times as long
-        **exchange.facts,
+        **exchange.log_fields,
     }
     log_event(log, "request.completed", **line)

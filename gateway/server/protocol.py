@@ -80,7 +80,7 @@ class HttpProtocol(asyncio.Protocol):
         self._line.clear()
         self._wire.drain()
         if self._running is not None and not self._running.is_answered:
-            RequestContext.of(self._running.scope).facts["status"] = CLIENT_CLOSED_REQUEST
+            RequestContext.of(self._running.scope).log_fields["status"] = CLIENT_CLOSED_REQUEST
             self._running.leave()
         # What refers to itself would stay until the garbage is collected.
         self._running = self._arriving = None

@@ -136,7 +136,7 @@ async def test_slowapis_decorators_limit() -> None:
 async def test_without_slowapis_handler_a_refusal_is_a_problem_document() -> None:
     limiter = Limiter(get_remote_address)
     app = FastAPI()
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
 
     @app.get("/")
     @limiter.limit("1/minute")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 from fastapi import FastAPI
 
-from gateway.errors.problem_json import install
+from gateway.errors.problem_json import install_error_handlers
 from gateway.middleware.access_log import AccessLog
 from tests.docs.pages.failures import Failure, failures
 from tests.docs.pages.markdown import code, page, table
@@ -78,7 +78,7 @@ def _written(answer: httpx.Response) -> Iterator[str]:
 async def _answer(error: Exception) -> httpx.Response:
     """What the gateway answers to a request in which `error` is raised."""
     app = FastAPI()
-    install(app)
+    install_error_handlers(app)
     app.add_middleware(AccessLog)
 
     @app.get("/")

@@ -57,7 +57,7 @@ def client(gateway: Gateway, verifier: TokenVerifier) -> httpx.AsyncClient:
 def guarded_app(verifier: TokenVerifier) -> FastAPI:
     """An app that asks for a scope on one route, and for ownership too on the other."""
     app = FastAPI()
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = verifier
 

@@ -30,7 +30,7 @@ MEMBERS = {"type", "title", "status", "detail", "instance"}
 
 async def answer_to(error: Exception) -> httpx.Response:
     app = FastAPI()
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
 
     @app.get("/")
     async def fail() -> None:

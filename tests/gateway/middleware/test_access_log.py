@@ -21,9 +21,9 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
     @app.get("/fine")
     async def fine(request: Request) -> dict[str, str]:
         exchange = RequestContext.of(request.scope)
-        exchange.headers.append((b"ratelimit", b'"x";r=1;t=1'))
-        exchange.timings += [("profile", 0.0123), ("orders", 0.2)]
-        exchange.facts["caller"] = "42"
+        exchange.response_headers.append((b"ratelimit", b'"x";r=1;t=1'))
+        exchange.server_timing += [("profile", 0.0123), ("orders", 0.2)]
+        exchange.log_fields["caller"] = "42"
         return dict(propagated_headers())
 
     @app.get("/broken")
@@ -32,7 +32,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
     @app.get("/left")
     async def left(request: Request) -> None:
-        RequestContext.of(request.scope).facts["status"] = 499
+        RequestContext.of(request.scope).log_fields["status"] = 499
 
     @app.get("/half")
     async def half() -> StreamingResponse:

@@ -23,7 +23,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     app.add_middleware(BodyLimit, at_most=AT_MOST)
     app.add_middleware(AccessLog)
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
 
     @app.post("/raw")
     async def raw(request: Request) -> int:

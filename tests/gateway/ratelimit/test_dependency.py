@@ -68,7 +68,7 @@ def gateway(limiter: RateLimiter | None = None) -> FastAPI:
     app.state.resources[TokenVerifier] = Verifier()
     app.state.resources[RateLimiter] = limiter or MemoryLimiter(clock=SetClock())
     app.add_middleware(AccessLog)
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
 
     async def answer() -> str:
         return "ok"

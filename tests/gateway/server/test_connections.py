@@ -44,7 +44,7 @@ async def test_who_leaves_is_cancelled_once_and_logged_as_such() -> None:
     await client.say(GET * 3)
     await client.leave()
     assert cancellations == len(scopes) == 1
-    assert RequestContext.of(scopes[0]).facts == {"status": 499}
+    assert RequestContext.of(scopes[0]).log_fields == {"status": 499}
     assert not client.server.tasks
 
 

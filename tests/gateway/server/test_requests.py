@@ -29,7 +29,9 @@ async def test_the_scope_says_what_was_asked() -> None:
     )
     [(scope, content)] = app.seen
     assert content == b""
-    assert {key: scope[key] for key in scope if key not in {"state", "lockgate.exchange"}} == {
+    assert {
+        key: scope[key] for key in scope if key not in {"state", "lockgate.request_context"}
+    } == {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
