@@ -9,7 +9,7 @@ import httpx
 from fastapi import FastAPI
 
 from gateway.errors.problem_json import install_error_handlers
-from gateway.middleware.access_log import AccessLog
+from gateway.middleware.request_context import RequestContextMiddleware
 from tests.docs.pages.failures import Failure, failures
 from tests.docs.pages.markdown import code, page, table
 
@@ -79,7 +79,7 @@ async def _answer(error: Exception) -> httpx.Response:
     """What the gateway answers to a request in which `error` is raised."""
     app = FastAPI()
     install_error_handlers(app)
-    app.add_middleware(AccessLog)
+    app.add_middleware(RequestContextMiddleware)
 
     @app.get("/")
     async def _fail() -> None:

@@ -18,7 +18,7 @@ def gate() -> asyncio.Event:
 @pytest.fixture
 def http(gate: asyncio.Event) -> httpx.AsyncClient:
     app = FastAPI()
-    app.add_middleware(ConcurrencyLimit, at_once=2, spared=health.PATHS)
+    app.add_middleware(ConcurrencyLimit, max_concurrency=2, exempt_paths=health.PATHS)
 
     @app.get("/work")
     async def work() -> str:

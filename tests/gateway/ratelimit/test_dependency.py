@@ -14,6 +14,7 @@ from gateway.auth.verifier import TokenVerifier
 from gateway.errors import problem_json
 from gateway.errors.tree import RateLimiterUnavailable, Unauthenticated
 from gateway.middleware.access_log import AccessLog
+from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.ratelimit.dependency import Limited, limited
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
@@ -67,6 +68,7 @@ def gateway(limiter: RateLimiter | None = None) -> FastAPI:
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = Verifier()
     app.state.resources[RateLimiter] = limiter or MemoryLimiter(clock=SetClock())
+    app.add_middleware(RequestContextMiddleware)
     app.add_middleware(AccessLog)
     problem_json.install_error_handlers(app)
 
