@@ -14,7 +14,7 @@ from gateway.cli.subcommand import (
 from gateway.demo.child_process import DemoProcess, run_demo_process
 from gateway.demo.identity import AUDIENCE, ISSUER, JWKS_PATH
 from gateway.demo.serve_demo import ANY_PORTS, PORTS
-from gateway.server.lifecycle import serve
+from gateway.server.lifecycle import open_server
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Issuer, Settings
 from gateway.telemetry.log_writer import log_to_stderr
@@ -52,7 +52,7 @@ async def _demo(settings: Settings, *, any_ports: bool) -> None:
         scopes=SCOPES,
     ) as demo:
         settings = demo_settings(settings, demo.urls, any_port=any_ports)
-        async with serve(create_app(settings), settings.server) as url:
+        async with open_server(create_app(settings), settings.server) as url:
             print(_welcome(url, demo), flush=True)
             await wait_for_shutdown()
 

@@ -13,7 +13,7 @@ from gateway.cli.subcommand import (
     run_on_loop,
     wait_for_shutdown,
 )
-from gateway.server.lifecycle import serve
+from gateway.server.lifecycle import open_server
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
@@ -44,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _serve(settings: Settings) -> None:
-    async with serve(create_app(settings), settings.server) as url:
+    async with open_server(create_app(settings), settings.server) as url:
         tune_gc()
         log_event(log, "gateway.started", url=url)
         await wait_for_shutdown()

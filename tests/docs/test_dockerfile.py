@@ -14,7 +14,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from gateway.cli.main import parser
-from gateway.server.lifecycle import serve
+from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Server
 from tests.docs.pages.defaults import default_app
 from tests.docs.project import ROOT, bare_environment
@@ -142,7 +142,7 @@ async def test_the_health_check_tells_a_living_gateway_from_a_dead_one() -> None
     (check,) = given(RUN, "HEALTHCHECK")
     interpreter, option, program = json.loads(check.partition("CMD ")[2])
     assert (interpreter, option) == ("python", "-c")
-    async with serve(default_app(), Server(host="127.0.0.1", port=0)) as url:
+    async with open_server(default_app(), Server(host="127.0.0.1", port=0)) as url:
         port = url.rpartition(":")[2]
         assert await _status_of(program, port) == 0
     assert await _status_of(program, port) != 0

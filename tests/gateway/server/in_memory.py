@@ -6,9 +6,9 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.server import ServerState
 
 from gateway.server.protocol import HttpProtocol
+from gateway.server.uvicorn_internals import ServerState
 
 HIGH_WATER = 65_536
 TURNS = 20  # of the loop, after which nothing moves any more

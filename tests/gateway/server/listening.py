@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.server import ServerState
 
 from gateway.server.protocol import HttpProtocol
+from gateway.server.uvicorn_internals import ServerState
 
 
 @asynccontextmanager

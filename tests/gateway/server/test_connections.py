@@ -136,7 +136,7 @@ async def test_an_app_that_fails_because_the_client_left_is_still_reported(
     client = Client(app)
     await client.say(GET)
     await client.leave()
-    assert [record.message for record in caplog.records] == ["the app failed"]
+    assert [record.message for record in caplog.records] == ["app.failed"]
 
 
 async def test_shutdown_closes_what_is_idle_at_once() -> None:
@@ -191,7 +191,7 @@ async def test_a_request_that_the_server_gives_up_is_told() -> None:
 async def test_who_neither_closes_nor_reads_after_the_end_is_left(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(idle_timeout, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(idle_timeout, "CHECK_SECONDS", 0.01)
     gone = asyncio.Event()
     client = Client(Echo())
     monkeypatch.setattr(client, "abort", gone.set)

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.server import lifecycle
-from gateway.server.lifecycle import serve
+from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Server
 from tests.gateway.server.in_memory import body, start
 
@@ -54,7 +54,7 @@ async def answer_at_the_end(stage: Stage, app: ASGIApp, *, read: bool = True) ->
     served = FastAPI()
     served.mount("/", app)
     async with asyncio.timeout(PATIENCE):
-        async with serve(served, AT_ONCE) as url:
+        async with open_server(served, AT_ONCE) as url:
             port = int(url.rsplit(":", 1)[1])
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
             writer.write(GET)
@@ -78,7 +78,7 @@ async def test_who_does_not_read_does_not_hold_up_the_end() -> None:
 
 
 async def test_what_will_not_be_cancelled_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "LAST_SECONDS", 0.05)
+    monkeypatch.setattr(lifecycle, "CANCELLATION_GRACE_SECONDS", 0.05)
     stage = Stage()
     assert await answer_at_the_end(stage, stage.stubborn) == b""
     assert not stage.ended.is_set()

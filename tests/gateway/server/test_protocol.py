@@ -104,7 +104,7 @@ async def client() -> AsyncIterator[Client]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idle_timeout, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(idle_timeout, "CHECK_SECONDS", 0.05)
 
 
 @asynccontextmanager

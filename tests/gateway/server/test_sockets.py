@@ -14,8 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.server import ServerState
 
+from gateway.server.uvicorn_internals import ServerState
 from tests.gateway.server.in_memory import Echo, body, start
 from tests.gateway.server.listening import listening
 
