@@ -1,6 +1,8 @@
-"""The HTTP protocol of the demo servers: uvicorn's, with the connection within the app's reach.
+"""The HTTP protocol of the demo services: uvicorn's own, with the connection in the ASGI scope.
 
-ASGI has no words for breaking off an answer, which is what the faults are about.
+ASGI cannot break off a response, which is what the injected faults do. This file is the demo's own
+adapter to uvicorn, apart from `gateway/server/uvicorn_internals.py`: the services stand for other
+people's servers, and the public port never runs this protocol.
 """
 
 import asyncio

@@ -238,3 +238,30 @@ async def test_nothing_stays_of_a_connection(said: bytes, is_answered: bool) -> 
     assert not server.connections
     assert not server.tasks
     assert protocol() is None
+
+
+async def test_the_state_of_a_connection_is_shown() -> None:
+    app = Echo()
+    app.go.clear()
+    client = Client(app)
+    shown = [repr(client.protocol)]
+    for piece in (GET[:-2], b"\r\n", GET):
+        await client.say(piece)
+        shown.append(repr(client.protocol))
+    assert "GET '/' waiting" in repr(client.protocol._active)
+    app.go.set()
+    await client.say(b"")
+    shown.append(repr(client.protocol))
+    assert "complete" in repr(client.protocol._active)
+    assert "open, reading" in repr(client.protocol._flow)
+    protocol = client.protocol
+    await client.leave()
+    shown.append(repr(protocol))
+    assert shown == [
+        "<HttpProtocol idle, 0 pipelined>",
+        "<HttpProtocol reading head, 0 pipelined>",
+        "<HttpProtocol answering, 0 pipelined>",
+        "<HttpProtocol answering, 1 pipelined>",
+        "<HttpProtocol idle, 0 pipelined>",
+        "<HttpProtocol closing, 0 pipelined>",
+    ]
