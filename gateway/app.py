@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway import health, openapi
 from gateway.application import Application, load_application
 from gateway.errors import problem_json
-from gateway.lifespan import lifespan
+from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
@@ -89,7 +89,7 @@ def create_app(
     app = Gateway(
         title="Lockgate",
         description="One request, one screen: an API gateway and backend for frontends.",
-        lifespan=lifespan(settings, application, transports or {}),
+        lifespan=create_lifespan(settings, application, transports or {}),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
