@@ -17,7 +17,9 @@ from gateway.settings.schema import Settings
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def create_lifespan(settings: Settings, application: Application, transports: Transports) -> Lifespan:
+def create_lifespan(
+    settings: Settings, application: Application, transports: Transports
+) -> Lifespan:
     """Return the lifespan of an app, which closes the resources in the reverse order.
 
     Raises:

@@ -32,7 +32,7 @@ def http(gate: asyncio.Event) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x")
 
 
-async def test_the_third_of_two_is_told_to_return(
+async def test_a_request_above_the_limit_is_refused_with_retry_after(
     http: httpx.AsyncClient, gate: asyncio.Event
 ) -> None:
     async with http:
