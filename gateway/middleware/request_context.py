@@ -61,9 +61,9 @@ class RequestContextMiddleware:
         try:
             with propagate_headers({"X-Request-Id": context.request_id}):
                 await self.app(scope, channel.receive, channel.send)
-        except WebSocketDisconnect:
-            if not channel.is_closed:
-                raise  # it claims a disconnect that has not happened
+        except WebSocketDisconnect as disconnect:
+            # Raised by Starlette's `receive_text`, and by its `send` when the client is gone.
+            channel.record_close(disconnect.code)
         except Exception as error:
             log_event(log, "request.failed", ERROR, error, id=context.request_id)
             if context.status not in {0, 101}:
@@ -110,7 +110,7 @@ class _WebSocketChannel:
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "websocket.disconnect":
-            self._record_close(message.get("code", 1005))
+            self.record_close(message.get("code", 1005))
         return message
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -123,7 +123,7 @@ class _WebSocketChannel:
                 context.bytes_sent += _payload_length(message)
             case "websocket.close":
                 context.status = context.status or 403
-                self._record_close(message.get("code", 1000))
+                self.record_close(message.get("code", 1000))
             case "websocket.http.response.start":
                 context.status = message["status"]
                 _add_gathered_headers(message, context)
@@ -131,7 +131,7 @@ class _WebSocketChannel:
                 context.bytes_sent += len(message.get("body", b""))
         return self._send(message)
 
-    def _record_close(self, code: int) -> None:
+    def record_close(self, code: int) -> None:
         self.is_closed = True
         self._context.log_fields.setdefault("code", code)
 

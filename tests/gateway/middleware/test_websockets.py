@@ -272,6 +272,22 @@ async def test_a_known_error_after_the_handshake_closes_with_its_code(
     assert (close["type"], close["code"]) == ("websocket.close", 1013)
 
 
+async def test_a_client_that_is_gone_when_the_app_sends_is_no_failure(
+    gateway: TestGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Gone(WebSocketClient):
+        async def _send(self, message: Message) -> None:
+            if message["type"] == "websocket.send":
+                raise OSError("the client has disconnected")
+            await super()._send(message)
+
+    caplog.set_level(logging.INFO, "lockgate.access")
+    (accept,) = await connect(gateway, "/echo", client=Gone(code=None))
+    assert accept["type"] == "websocket.accept"
+    assert log_line(caplog)["code"] == 1006
+    assert [record.message for record in caplog.records] == ["websocket.closed"]
+
+
 async def test_nothing_is_sent_on_a_closed_connection(
     gateway: TestGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
