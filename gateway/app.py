@@ -1,15 +1,18 @@
-"""The composition root: what Lockgate is made of, in the order in which a request meets it."""
+"""The composition root: the middleware in the order of a request, and the routes of the app."""
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import health, openapi
 from gateway.application import Application, load_application
 from gateway.errors import problem_json
-from gateway.lifespan import lifespan
+from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
+from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.resources import Resources
 from gateway.route_audit import refuse_unguarded
 from gateway.routing.dispatcher import Dispatcher
@@ -18,7 +21,7 @@ from gateway.settings.schema import Settings
 
 
 class Gateway(FastAPI):
-    """FastAPI behind the gateway's own layers."""
+    """FastAPI inside the middleware of the gateway."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -28,22 +31,43 @@ class Gateway(FastAPI):
         else:
             await super().__call__(scope, receive, send)
 
-    def layers(self, within: ASGIApp) -> ASGIApp:
-        """What is around FastAPI, the innermost first: a request meets the last one first."""
-        server = self.state.settings.server
-        within = Dispatcher(within, gateway=self)
-        for kind, arguments, keywords in reversed(self.user_middleware):
-            within = kind(within, *arguments, **keywords)
-        within = BodyLimit(within, at_most=server.max_body_bytes)
-        within = ConcurrencyLimit(within, at_once=server.max_in_flight, spared=health.PATHS)
-        return AccessLog(within)
-
     def build_middleware_stack(self) -> ASGIApp:
-        """Put the layers around FastAPI's own stack, which only unsettled requests see."""
-        added, self.user_middleware = self.user_middleware, []
-        fastapi = super().build_middleware_stack()
-        self.user_middleware = added
-        return self.layers(fastapi)
+        """Build the whole stack: a request passes the middleware from top to bottom."""
+        server = self.state.settings.server
+        middleware = [
+            Middleware(AccessLog),
+            Middleware(RequestContextMiddleware),
+            Middleware(
+                ConcurrencyLimit,
+                max_concurrency=server.max_in_flight,
+                exempt_paths=health.PATHS,
+            ),
+            Middleware(BodyLimit, at_most=server.max_body_bytes),
+            *self.user_middleware,
+            Middleware(Dispatcher, gateway=self),
+        ]
+        app = self._build_fastapi_stack()
+        for kind, arguments, keywords in reversed(middleware):
+            app = kind(app, *arguments, **keywords)
+        return app
+
+    def _build_fastapi_stack(self) -> ASGIApp:
+        """Build FastAPI's own stack, which serves what no compiled route takes.
+
+        `self.user_middleware` is left out: it is in the gateway's list. So is
+        `ServerErrorMiddleware`, which would send a text/plain 500 for an unexpected exception
+        before `RequestContextMiddleware` can send its problem document, unless the application
+        has registered a handler of its own for such exceptions.
+        """
+        user_middleware, self.user_middleware = self.user_middleware, []
+        try:
+            app = super().build_middleware_stack()
+        finally:
+            self.user_middleware = user_middleware
+        has_own_handler = Exception in self.exception_handlers or 500 in self.exception_handlers
+        if isinstance(app, ServerErrorMiddleware) and not has_own_handler:
+            return app.app
+        return app
 
 
 def create_app(
@@ -52,30 +76,34 @@ def create_app(
     application: Application | None = None,
     transports: Transports | None = None,
 ) -> Gateway:
-    """Build the public gateway.
+    """Build the app of the public port.
 
-    `application` is what the company declares; left out, it is loaded from the package that
-    `app.package` names. `transports` stand in for the network, by the name of the service.
+    `application` holds the declarations of the company; by default it is loaded from the package
+    named by the setting `app.package`. `transports` replace the network for the named services.
 
     Raises:
-        InvalidSettings: there is no such package.
-        UnguardedRoute: a route says nothing about who may call it.
+        InvalidSettings: the package named by `app.package` cannot be imported.
+        UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app.package)
     app = Gateway(
         title="Lockgate",
         description="One request, one screen: an API gateway and backend for frontends.",
-        lifespan=lifespan(settings, application, transports or {}),
+        lifespan=create_lifespan(settings, application, transports or {}),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # looked up per request
-        redirect_slashes=False,  # it would send callers wherever their Host header says
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+        },  # each would be looked up per request
+        redirect_slashes=False,  # a redirect would trust the Host header of the request
     )
     app.state.settings = settings
     app.state.resources = Resources()
 
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
 
     app.include_router(health.router)
     app.include_router(openapi.router)

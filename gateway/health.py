@@ -1,4 +1,4 @@
-"""GET /healthz and GET /readyz: is the process alive, and is it fit to be sent requests."""
+"""Health checks: the liveness probe GET /healthz and the readiness probe GET /readyz."""
 
 from typing import Literal
 
@@ -10,22 +10,23 @@ from gateway.auth.verifier import TokenVerifier
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.resources import Resource
 
-ALIVE, READY = PATHS = ("/healthz", "/readyz")
+LIVENESS_PATH, READINESS_PATH = PATHS = ("/healthz", "/readyz")
 
-router = APIRouter(tags=["health"], dependencies=[public("asked by the orchestrator")])
+router = APIRouter(tags=["health"], dependencies=[public("health probes of the orchestrator")])
 
 
-class Alive(BaseModel):
-    """The process answers."""
+class Liveness(BaseModel):
+    """The response of the liveness probe."""
 
     status: Literal["ok"] = "ok"
 
 
-class Ready(BaseModel):
-    """Whether requests should be sent here, and what is not as it should be.
+class Readiness(BaseModel):
+    """The response of the readiness probe: the overall status and that of each dependency.
 
-    `degraded` still serves: taking every such process out would turn a lost Redis or identity
-    provider into an outage. Only a process that cannot verify any token is `unavailable`.
+    A `degraded` process still serves: taking every such process out of rotation would turn the
+    loss of Redis or of an identity provider into an outage. A process is `unavailable` only if
+    it cannot verify any token.
     """
 
     status: Literal["ok", "degraded", "unavailable"]
@@ -33,20 +34,20 @@ class Ready(BaseModel):
     limits: dict[str, str | int]
 
 
-@router.get(ALIVE)
-async def get_health() -> Alive:
-    """Answer, which is all that is asked."""
-    return Alive()
+@router.get(LIVENESS_PATH)
+async def get_health() -> Liveness:
+    """Liveness probe. Returns 200 while the process is serving."""
+    return Liveness()
 
 
-@router.get(READY, responses={503: {"model": Ready}})
+@router.get(READINESS_PATH, responses={503: {"model": Readiness}})
 async def get_readiness(
     verifier: Resource[TokenVerifier], limiter: Resource[RateLimiter], response: Response
-) -> Ready:
-    """Say how the identity providers and the counters are."""
+) -> Readiness:
+    """Readiness probe. Returns the status of the identity providers and of the rate limiter."""
     issuers, limits = verifier.health(), limiter.health()
-    well = limits["status"] == "ok" and all(state == "ok" for state in issuers.values())
+    is_ok = limits["status"] == "ok" and all(state == "ok" for state in issuers.values())
     if issuers and all(state == "no keys" for state in issuers.values()):
         response.status_code = 503
-        return Ready(status="unavailable", issuers=issuers, limits=limits)
-    return Ready(status="ok" if well else "degraded", issuers=issuers, limits=limits)
+        return Readiness(status="unavailable", issuers=issuers, limits=limits)
+    return Readiness(status="ok" if is_ok else "degraded", issuers=issuers, limits=limits)

@@ -1,4 +1,4 @@
-"""Opens what requests need (keys, rate limiter, clients) and closes it in reverse."""
+"""Opens the resources of the app (token verifier, rate limiter, clients), and closes them."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -17,8 +17,14 @@ from gateway.settings.schema import Settings
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def lifespan(settings: Settings, application: Application, transports: Transports) -> Lifespan:
-    """The lifespan of an app with these settings; everything that it opens it closes."""
+def create_lifespan(
+    settings: Settings, application: Application, transports: Transports
+) -> Lifespan:
+    """Return the lifespan of an app, which closes the resources in the reverse order.
+
+    Raises:
+        InvalidSettings: on entering; a configured upstream is unknown, or a used one has no URL.
+    """
 
     @asynccontextmanager
     async def open_resources(app: FastAPI) -> AsyncIterator[None]:

@@ -1,31 +1,36 @@
-"""What is known about one request while it runs, kept in its ASGI scope."""
+"""The context of one request, kept in its ASGI scope from the first middleware to the last."""
 
 from dataclasses import dataclass, field
 from typing import Self
 
 from starlette.types import Scope
 
-_KEY = "lockgate.exchange"
+_KEY = "lockgate.request_context"
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request and its answer: the id, header fields to come, facts for the log line.
+    """The id of a request, and what it gathers on its way for the response and the access log.
 
-    The names of `headers` are in lower case; `timings` are (name, seconds) pairs and leave as
-    `Server-Timing`. `facts` must never hold a token, a body or anything else a caller may want
-    kept quiet.
+    `response_headers` holds raw header fields with lower-case names. `server_timing` holds
+    (name, seconds) pairs for the `Server-Timing` header. `log_fields` are added to the line in the
+    access log; they must never hold a token, a body or anything else that is confidential.
+
+    `status` and `bytes_sent` describe the response so far; a status of 0 means that no response
+    has been started.
     """
 
     request_id: str = ""
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    facts: dict[str, str | int | float] = field(default_factory=dict)
-    timings: list[tuple[str, float]] = field(default_factory=list)
+    response_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    log_fields: dict[str, str | int | float] = field(default_factory=dict)
+    server_timing: list[tuple[str, float]] = field(default_factory=list)
+    status: int = 0
+    bytes_sent: int = 0
 
     @classmethod
     def of(cls, scope: Scope) -> Self:
-        """The exchange of this scope; one is begun where the middleware did not."""
-        found: Self | None = scope.get(_KEY)
-        if found is None:
-            found = scope[_KEY] = cls()
-        return found
+        """Return the context of this scope; create one if no middleware has."""
+        context: Self | None = scope.get(_KEY)
+        if context is None:
+            context = scope[_KEY] = cls()
+        return context

@@ -10,7 +10,7 @@ from gateway.aggregation.model import Composite, Degraded, DegradedReason
 from gateway.aggregation.part import BoundPart, TimeoutGroup
 from gateway.event_loop import AfterPendingIo
 from gateway.request_context import RequestContext
-from gateway.telemetry.log import event
+from gateway.telemetry.log import log_event
 from gateway.upstream.deadline import deadline, remaining
 from gateway.upstream.errors import UpstreamError, UpstreamTimeout
 from gateway.upstream.pending import PendingCall
@@ -213,7 +213,7 @@ class PartExecutor:
 
 def _build(model: type[C], executor: PartExecutor, context: RequestContext) -> C:
     seconds, failures = executor.seconds, executor.failures
-    context.timings += [(part.name, seconds[part.name]) for part in model.parts]
+    context.server_timing += [(part.name, seconds[part.name]) for part in model.parts]
     if not failures:
         return model(**executor.values, degraded=[])
     _report(failures, context)
@@ -232,7 +232,7 @@ def _reason(failure: Exception) -> DegradedReason:
 def _report(failures: Mapping[str, Exception], context: RequestContext) -> None:
     """Name missing parts in the log line of the request; log a bug with its traceback as well."""
     shown = (f"{name}: {failure or type(failure).__name__}" for name, failure in failures.items())
-    context.facts["degraded"] = "; ".join(shown)
+    context.log_fields["degraded"] = "; ".join(shown)
     for name, failure in failures.items():
         if not isinstance(failure, UpstreamError):
-            event(log, "part.failed", ERROR, failure, id=context.request_id, part=name)
+            log_event(log, "part.failed", ERROR, failure, id=context.request_id, part=name)

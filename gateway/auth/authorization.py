@@ -37,14 +37,14 @@ async def authenticate(connection: HTTPConnection) -> Principal:
     known = authenticated_principal(connection)
     if known is not None:
         return known
-    facts = RequestContext.of(connection.scope).facts
+    log_fields = RequestContext.of(connection.scope).log_fields
     try:
         verifier = connection.app.state.resources[TokenVerifier]
         principal: Principal = await verifier.verify(extract_bearer_token(connection))
     except Unauthenticated as refusal:
-        facts["reason"] = refusal.reason
+        log_fields["reason"] = refusal.reason
         raise
-    facts["caller"] = _printable(principal.subject)
+    log_fields["caller"] = _printable(principal.subject)
     connection.scope[_PRINCIPAL] = principal
     return principal
 
@@ -118,7 +118,7 @@ def _required(scope: Scope) -> tuple[str, ...]:
 
 
 def _forbidden(scope: Scope, reason: str, scopes: list[str]) -> Forbidden:
-    RequestContext.of(scope).facts["reason"] = reason
+    RequestContext.of(scope).log_fields["reason"] = reason
     return Forbidden(scopes=scopes)
 
 

@@ -14,10 +14,10 @@ from gateway.cli.subcommand import (
 from gateway.demo.child_process import DemoProcess, run_demo_process
 from gateway.demo.identity import AUDIENCE, ISSUER, JWKS_PATH
 from gateway.demo.serve_demo import ANY_PORTS, PORTS
-from gateway.server.lifecycle import serve
+from gateway.server.lifecycle import open_server
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Issuer, Settings
-from gateway.telemetry.log import logging_to_stderr
+from gateway.telemetry.log_writer import log_to_stderr
 
 SCOPES = ("dashboard:read", "storefront:read")
 USER = "42"
@@ -39,7 +39,7 @@ def add_to(subcommands: Subcommands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Serve the demo until a signal."""
     settings = load_settings(options.config)
-    with logging_to_stderr(settings.log.model_copy(update={"format": "text"})):
+    with log_to_stderr(settings.log.model_copy(update={"format": "text"})):
         run_on_uvloop(_serve_demo(settings, use_any_ports=options.any_ports))
     return 0
 
@@ -52,7 +52,7 @@ async def _serve_demo(settings: Settings, *, use_any_ports: bool) -> None:
         scopes=SCOPES,
     ) as demo:
         settings = _replace_addresses(settings, demo.urls, use_any_port=use_any_ports)
-        async with serve(create_app(settings), settings.server) as url:
+        async with open_server(create_app(settings), settings.server) as url:
             print(_format_welcome(url, demo), flush=True)
             await wait_for_shutdown()
 

@@ -13,10 +13,11 @@ from gateway.cli.subcommand import (
     run_on_uvloop,
     wait_for_shutdown,
 )
-from gateway.server.lifecycle import serve
+from gateway.server.lifecycle import open_server
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
-from gateway.telemetry.log import event, logging_to_stderr
+from gateway.telemetry.log import log_event
+from gateway.telemetry.log_writer import log_to_stderr
 
 log = getLogger("lockgate")
 
@@ -37,14 +38,14 @@ def run(options: argparse.Namespace) -> int:
     """Check the settings, then serve until a signal."""
     settings = load_settings(options.config)
     require_valid(settings)
-    with logging_to_stderr(settings.log):
+    with log_to_stderr(settings.log):
         run_on_uvloop(_serve(settings))
     return 0
 
 
 async def _serve(settings: Settings) -> None:
-    async with serve(create_app(settings), settings.server) as url:
+    async with open_server(create_app(settings), settings.server) as url:
         tune_gc()
-        event(log, "gateway.started", url=url)
+        log_event(log, "gateway.started", url=url)
         await wait_for_shutdown()
-        event(log, "gateway.stopping")
+        log_event(log, "gateway.stopping")

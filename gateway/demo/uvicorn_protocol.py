@@ -1,6 +1,8 @@
-"""uvicorn's HTTP protocol for the demo servers, with access to the connection.
+"""The HTTP protocol of the demo services: uvicorn's own, with the connection in the ASGI scope.
 
-ASGI has no message to close or reset a connection in the middle of a response; the faults do both.
+ASGI cannot break off a response, which is what the injected faults do. This file is the demo's own
+adapter to uvicorn, apart from `gateway/server/uvicorn_internals.py`: the services stand for other
+people's servers, and the public port never runs this protocol.
 """
 
 import asyncio

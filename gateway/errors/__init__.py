@@ -1,1 +1,1 @@
-"""The errors that callers meet, and how they are written on the wire."""
+"""The errors of the gateway, and how they are sent to clients."""

@@ -1,18 +1,24 @@
-"""Errors on the wire: `application/problem+json` (RFC 9457) for everything that goes wrong."""
+"""Errors on the wire: every error is sent as `application/problem+json` (RFC 9457)."""
 
 import json
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
+from starlette.types import ASGIApp, ExceptionHandler
+from starlette.websockets import WebSocket, WebSocketState
 
 from gateway.errors.tree import OUR_PROBLEMS, GatewayError, retry_after
+from gateway.errors.websocket_denial import deny_or_close
 from gateway.request_context import RequestContext
 from gateway.upstream.errors import UpstreamError, UpstreamReason
+
+MAX_ERRORS = 50  # invalid fields that one problem document lists
+MAX_ERRORS_IN_DETAIL = 5
 
 UPSTREAM_STATUS: dict[UpstreamReason, int] = {
     "timeout": 504,
@@ -22,19 +28,21 @@ UPSTREAM_STATUS: dict[UpstreamReason, int] = {
 }
 
 UPSTREAM_DETAIL: dict[UpstreamReason, str] = {
-    "timeout": "The {service} service did not answer in time.",
+    "timeout": "The {service} service did not respond in time.",
     "unavailable": "The {service} service is unavailable.",
     "refused": "The {service} service refused the request.",
-    "invalid": "The {service} service gave an answer that makes no sense.",
+    "invalid": "The {service} service sent an invalid response.",
 }
 
 
-def install(app: FastAPI) -> None:
-    """Have `app` answer every error it knows with a problem document."""
-    app.add_exception_handler(GatewayError, _gateway_error)
-    app.add_exception_handler(UpstreamError, _upstream_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(HTTPException, _http_exception)
+def install_error_handlers(app: FastAPI) -> None:
+    """Register exception handlers, so that `app` sends a problem document for each known error.
+
+    A WebSocket handshake is denied with the same document, or closed (see `deny_or_close`).
+    """
+    for kind, handler in _HANDLERS.items():
+        # Starlette runs any ASGI app that a handler returns; its types know only of responses.
+        app.add_exception_handler(kind, cast("ExceptionHandler", handler))
 
 
 class Problem(Response):
@@ -53,7 +61,7 @@ def problem(  # noqa: PLR0913 - one keyword per member of RFC 9457
     headers: dict[str, str] | None = None,
     members: dict[str, Any] | None = None,
 ) -> Problem:
-    """Write a problem document; `instance` is the request id."""
+    """Build a problem document; `instance` is the request id, `members` extend the document."""
     document = {
         "type": type,
         "title": title,
@@ -65,11 +73,11 @@ def problem(  # noqa: PLR0913 - one keyword per member of RFC 9457
     return Problem(json.dumps(document), status_code=status, headers=headers)
 
 
-def problem_for(error: GatewayError, exchange: RequestContext) -> Problem:
-    """Write an error of the tree, and tell the log line of it."""
-    exchange.facts["error"] = error.title
+def problem_for(error: GatewayError, context: RequestContext) -> Problem:
+    """Build the problem document for an error of the tree, and log its title as `error`."""
+    context.log_fields["error"] = error.title
     return problem(
-        exchange.request_id,
+        context.request_id,
         status=error.status,
         type=error.type,
         title=error.title,
@@ -80,28 +88,28 @@ def problem_for(error: GatewayError, exchange: RequestContext) -> Problem:
 
 
 def internal_error(request_id: str) -> Problem:
-    """The answer to a failure nobody foresaw: it leaks nothing but the request id."""
+    """Build the 500 for an unexpected exception: it reveals nothing but the request id."""
     return problem(
         request_id,
         status=500,
         type=OUR_PROBLEMS + "internal-error",
         title="Internal error",
-        detail="The gateway failed. Quote the instance when you report it.",
+        detail="An unexpected error occurred. Quote the instance when you report it.",
     )
 
 
-async def _gateway_error(request: Request, error: Exception) -> Response:
+async def _handle_gateway_error(connection: HTTPConnection, error: Exception) -> ASGIApp:
     assert isinstance(error, GatewayError)  # noqa: S101 - registered for no other
-    return problem_for(error, RequestContext.of(request.scope))
+    return _refuse(connection, problem_for(error, RequestContext.of(connection.scope)))
 
 
-async def _upstream_error(request: Request, error: Exception) -> Response:
+async def _handle_upstream_error(connection: HTTPConnection, error: Exception) -> ASGIApp:
     assert isinstance(error, UpstreamError)  # noqa: S101 - registered for no other
-    exchange = RequestContext.of(request.scope)
-    exchange.facts["error"] = str(error)
+    context = RequestContext.of(connection.scope)
+    context.log_fields["error"] = str(error)
     status = UPSTREAM_STATUS[error.reason]
-    return problem(
-        exchange.request_id,
+    document = problem(
+        context.request_id,
         status=status,
         type=f"{OUR_PROBLEMS}upstream-{error.reason}",
         title=f"Upstream {error.reason}",
@@ -109,33 +117,54 @@ async def _upstream_error(request: Request, error: Exception) -> Response:
         headers=retry_after(error.retry_after or 1) if status == 503 else None,
         members={"service": error.service},
     )
+    return _refuse(connection, document)
 
 
-async def _validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for no other
-    mistakes = [
-        {"in": str(where), "field": ".".join(map(str, path)), "message": mistake["msg"]}
-        for mistake in error.errors()
-        for where, *path in [mistake["loc"]]
+async def _handle_validation_error(connection: HTTPConnection, error: Exception) -> ASGIApp:
+    assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)  # noqa: S101 - registered for no other
+    errors = [
+        {"in": str(location), "field": ".".join(map(str, path)), "message": invalid["msg"]}
+        for invalid in error.errors()
+        for location, *path in [invalid["loc"]]
     ]
-    return problem(
-        RequestContext.of(request.scope).request_id,
+    first = errors[:MAX_ERRORS_IN_DETAIL]
+    document = problem(
+        RequestContext.of(connection.scope).request_id,
         status=422,
         type=OUR_PROBLEMS + "invalid-request",
         title="Invalid request",
-        detail="; ".join(f"{m['in']} {m['field']}: {m['message']}" for m in mistakes[:5]),
-        members={"errors": mistakes[:50]},
+        detail="; ".join(f"{e['in']} {e['field']}: {e['message']}" for e in first),
+        members={"errors": errors[:MAX_ERRORS]},
     )
+    return _refuse(connection, document)
 
 
-async def _http_exception(request: Request, error: Exception) -> Response:
+async def _handle_http_exception(connection: HTTPConnection, error: Exception) -> ASGIApp:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other
-    title = HTTPStatus(error.status_code).phrase
-    return problem(
-        RequestContext.of(request.scope).request_id,
+    document = problem(
+        RequestContext.of(connection.scope).request_id,
         status=error.status_code,
         type="about:blank",
-        title=title,
+        title=HTTPStatus(error.status_code).phrase,
         detail=str(error.detail),
         headers=dict(error.headers) if error.headers else None,
     )
+    return _refuse(connection, document)
+
+
+def _refuse(connection: HTTPConnection, document: Problem) -> ASGIApp:
+    """Return what Starlette is to run: the document, or the end of a WebSocket."""
+    is_accepted = (
+        isinstance(connection, WebSocket)
+        and connection.application_state is not WebSocketState.CONNECTING
+    )
+    return deny_or_close(document, connection.scope, is_accepted=is_accepted)
+
+
+_HANDLERS = {
+    GatewayError: _handle_gateway_error,
+    UpstreamError: _handle_upstream_error,
+    RequestValidationError: _handle_validation_error,
+    WebSocketRequestValidationError: _handle_validation_error,
+    HTTPException: _handle_http_exception,
+}

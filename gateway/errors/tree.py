@@ -1,15 +1,15 @@
-"""Every refusal and failure a caller can meet, as a tree.
+"""The errors that a client of the gateway can get, as a tree of exceptions.
 
     GatewayError
-    ├── Unauthenticated         401   no token, or one that is not valid
-    ├── Forbidden               403   a valid token that may not do this
-    ├── ContentTooLarge         413   the body is longer than is read
-    ├── QuotaExceeded           429   over a rate limit
-    ├── IdentityUnavailable     503   the identity provider cannot be asked for a key
-    ├── CountersUnavailable     503   Redis cannot count, and the policy says `deny`
-    └── Overloaded              503   too much at once
+    ├── Unauthenticated         401   no access token, or an invalid one
+    ├── Forbidden               403   a valid token that does not permit the request
+    ├── ContentTooLarge         413   the request body exceeds the limit
+    ├── QuotaExceeded           429   a rate limit is exceeded
+    ├── IdentityUnavailable     503   the keys of the identity provider cannot be fetched
+    ├── RateLimiterUnavailable  503   Redis is unavailable, and the policy is `deny`
+    └── Overloaded              503   too many requests in flight
 
-`problem_json.py` beside this file writes them, and the failures of downstream services, as JSON.
+`problem_json.py` serializes them and the errors of upstream calls as problem documents.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ OUR_PROBLEMS = "urn:lockgate:problem:"
 
 
 class GatewayError(Exception):
-    """A refusal or failure with a status, a problem type (RFC 9457) and a sentence for people."""
+    """An error with a status, a problem type and title (RFC 9457), and a sentence as detail."""
 
     status: ClassVar[int]
     type: ClassVar[str]
@@ -29,18 +29,18 @@ class GatewayError(Exception):
     detail: ClassVar[str]
 
     def headers(self) -> dict[str, str]:
-        """Headers the answer must carry."""
+        """Return the headers that the response must have."""
         return {}
 
     def members(self) -> dict[str, object]:
-        """What the class adds to the problem document."""
+        """Return the members that this class adds to the problem document."""
         return {}
 
 
 class Unauthenticated(GatewayError):
-    """No token, or one that is not valid (RFC 6750, section 3).
+    """No access token, or an invalid one (RFC 6750, section 3).
 
-    `reason` is for the log. The answer is the same for every invalid token.
+    `reason` is only logged: the response is the same for every invalid token.
     """
 
     status = 401
@@ -54,49 +54,49 @@ class Unauthenticated(GatewayError):
         self.token_sent = token_sent
 
     def headers(self) -> dict[str, str]:
-        """The challenge; an error code only where a token was sent."""
+        """Return the challenge, with an error code only if a token was sent."""
         error = ', error="invalid_token"' if self.token_sent else ""
         return {"WWW-Authenticate": f'Bearer realm="lockgate"{error}'}
 
 
 class Forbidden(GatewayError):
-    """A valid token that may not do this (RFC 6750, section 3.1)."""
+    """A valid token that does not permit the request (RFC 6750, section 3.1)."""
 
     status = 403
     type = OUR_PROBLEMS + "forbidden"
     title = "Forbidden"
-    detail = "The access token does not allow this."
+    detail = "The access token does not permit this request."
 
     def __init__(self, *, scopes: Sequence[str] = ()) -> None:
         super().__init__(*scopes)
         self.scopes = tuple(scopes)
 
     def headers(self) -> dict[str, str]:
-        """The challenge, naming the scopes that would do."""
+        """Return the challenge, which names the required scopes."""
         scope = f', scope="{" ".join(self.scopes)}"' if self.scopes else ""
         return {"WWW-Authenticate": f'Bearer realm="lockgate", error="insufficient_scope"{scope}'}
 
     def members(self) -> dict[str, object]:
-        """The scopes that would do."""
+        """Return the required scopes."""
         return {"required-scopes": list(self.scopes)}
 
 
 class ContentTooLarge(GatewayError):
-    """The body is longer than `server.max_body_bytes` (RFC 9110, 15.5.14)."""
+    """The request body is longer than `server.max_body_bytes` (RFC 9110, 15.5.14)."""
 
     status = 413
     type = OUR_PROBLEMS + "content-too-large"
     title = "Content too large"
-    detail = "The body of the request is longer than is taken here."
+    detail = "The request body exceeds the maximum size."
 
 
 class QuotaExceeded(GatewayError):
-    """Over a rate limit (draft-ietf-httpapi-ratelimit-headers-10, section on problem types)."""
+    """A rate limit is exceeded (draft-ietf-httpapi-ratelimit-headers-10, "quota-exceeded")."""
 
     status = 429
     type = IANA_PROBLEMS + "quota-exceeded"
     title = "Quota exceeded"
-    detail = "Too many requests. Wait as long as Retry-After says."
+    detail = "Too many requests. Retry after the number of seconds in Retry-After."
 
     def __init__(self, policies: Sequence[str], retry_after: float) -> None:
         super().__init__(*policies)
@@ -104,11 +104,11 @@ class QuotaExceeded(GatewayError):
         self.retry_after = retry_after
 
     def headers(self) -> dict[str, str]:
-        """How many seconds to wait, rounded up."""
+        """Return `Retry-After` in seconds."""
         return retry_after(self.retry_after)
 
     def members(self) -> dict[str, object]:
-        """The policies that refused."""
+        """Return the names of the policies that refused the request."""
         return {"violated-policies": list(self.policies)}
 
 
@@ -121,32 +121,32 @@ class _Unavailable(GatewayError):
         self.retry_after = retry_after
 
     def headers(self) -> dict[str, str]:
-        """How many seconds to wait, rounded up."""
+        """Return `Retry-After` in seconds."""
         return retry_after(self.retry_after)
 
 
 class IdentityUnavailable(_Unavailable):
-    """The identity provider cannot be asked for the token's key."""
+    """The key that signed the token cannot be fetched from the identity provider."""
 
     type = OUR_PROBLEMS + "identity-unavailable"
     title = "Identity provider unavailable"
-    detail = "The access token cannot be checked at the moment. Try again."
+    detail = "The access token cannot be verified at the moment. Try again later."
 
 
 class RateLimiterUnavailable(_Unavailable):
-    """The request cannot be counted, and its policy says `deny` without Redis."""
+    """Redis is unavailable, and a policy of the route declares `deny` for that case."""
 
-    title = "Rate limits unavailable"
-    detail = "The request cannot be counted at the moment. Try again."
+    title = "Rate limiter unavailable"
+    detail = "The rate limit cannot be checked at the moment. Try again later."
 
 
 class Overloaded(_Unavailable):
-    """More at once than the gateway takes on."""
+    """Load shedding: more requests are in flight than `server.max_in_flight` allows."""
 
     title = "Overloaded"
-    detail = "The gateway has too much to do at the moment. Try again."
+    detail = "The gateway is handling too many requests at the moment. Try again later."
 
 
 def retry_after(seconds: float) -> dict[str, str]:
-    """The `Retry-After` header: whole seconds, rounded up, at least one (RFC 9110, 10.2.3)."""
+    """Build the `Retry-After` header: whole seconds, rounded up, at least 1 (RFC 9110, 10.2.3)."""
     return {"Retry-After": str(max(1, ceil(seconds)))}

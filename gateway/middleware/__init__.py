@@ -1,1 +1,1 @@
-"""ASGI middleware, one concern each; `gateway/app.py` lists them in order."""
+"""ASGI middleware, one concern in each file; `gateway/app.py` lists them in order."""

@@ -1,4 +1,4 @@
-"""Bounds how much runs at once: what is too much is refused early, and told when to return."""
+"""Load shedding: bounds the requests in flight, and refuses the rest early with 503."""
 
 from collections.abc import Collection
 
@@ -6,35 +6,38 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors.problem_json import problem_for
 from gateway.errors.tree import Overloaded
+from gateway.errors.websocket_denial import deny_or_close
 from gateway.request_context import RequestContext
 
-RETRY_AFTER = 1.0
+RETRY_AFTER_SECONDS = 1.0
 
 
 class ConcurrencyLimit:
-    """Pure ASGI middleware: at most so many requests at once, the rest are answered 503.
+    """ASGI middleware that lets at most `max_concurrency` requests run at once.
 
-    What is asked of `spared` paths always passes: an orchestrator must not take an overloaded
-    process for a dead one.
+    A WebSocket connection counts for as long as it is open. Requests for `exempt_paths` always
+    pass: an orchestrator must not mistake an overloaded process for a dead one.
     """
 
-    def __init__(self, app: ASGIApp, *, at_once: int, spared: Collection[str] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, *, max_concurrency: int, exempt_paths: Collection[str] = ()
+    ) -> None:
         self.app = app
-        self.at_once = at_once
-        self.spared = frozenset(spared)
-        self.running = 0
+        self.max_concurrency = max_concurrency
+        self.exempt_paths = frozenset(exempt_paths)
+        self.in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection; anything but HTTP passes through."""
-        if scope["type"] != "http" or scope["path"] in self.spared:
+        """Serve a request or a WebSocket connection, or refuse it; `lifespan` passes through."""
+        if scope["type"] == "lifespan" or scope["path"] in self.exempt_paths:
             await self.app(scope, receive, send)
             return
-        if self.running >= self.at_once:
-            refusal = problem_for(Overloaded(RETRY_AFTER), RequestContext.of(scope))
-            await refusal(scope, receive, send)
+        if self.in_flight >= self.max_concurrency:
+            problem = problem_for(Overloaded(RETRY_AFTER_SECONDS), RequestContext.of(scope))
+            await deny_or_close(problem, scope)(scope, receive, send)
             return
-        self.running += 1
+        self.in_flight += 1
         try:
             await self.app(scope, receive, send)
         finally:
-            self.running -= 1
+            self.in_flight -= 1

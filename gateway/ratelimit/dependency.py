@@ -69,12 +69,12 @@ def _address_partition(connection: HTTPConnection) -> str:
 
 
 def _report(verdict: Verdict, exchange: RequestContext) -> None:
-    exchange.headers += rate_limit_fields(verdict)
+    exchange.response_headers += rate_limit_fields(verdict)
     if verdict.degraded:
-        exchange.headers.append((b"lockgate-limits", verdict.degraded.encode()))
-        exchange.facts["limits"] = verdict.degraded
+        exchange.response_headers.append((b"lockgate-limits", verdict.degraded.encode()))
+        exchange.log_fields["limits"] = verdict.degraded
     if verdict.refused_by:
-        exchange.facts["refused_by"] = ",".join(verdict.refused_by)
+        exchange.log_fields["refused_by"] = ",".join(verdict.refused_by)
     over = [s.policy.name for s in verdict.standings if s.retry_after and s.policy.shadow]
     if over:
-        exchange.facts["shadow_refused_by"] = ",".join(over)
+        exchange.log_fields["shadow_refused_by"] = ",".join(over)

@@ -1,93 +1,107 @@
-"""The sending side of one connection, with its back-pressure."""
+"""Backpressure of one connection: what is written to its transport, and when it is read."""
 
 import asyncio
 
 
 class FlowControl:
-    """Writes to a transport; who has much to send waits until the client has taken some.
+    """The transport of a connection, paused and resumed in both directions.
 
-    While it `is_crowded`, nothing is read; when it `is_closing`, nothing more can be said on it.
-    Nobody is left waiting on one that is not `is_patient`.
+    Invariants:
+    - Nothing is written once `is_closing`.
+    - `is_half_closed` implies `is_closing`: our side of the stream has ended, and the client may
+      still read what was sent before it closes its own.
+    - Nothing is read while `is_pipeline_full`: pipelined requests hold too many bytes.
+    - When not `can_linger` (the server shuts down), no connection is half closed: it is closed.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
-        self.is_crowded = self.is_closing = self.is_ended = False
-        self.is_patient = True
+        self.is_pipeline_full = self.is_closing = self.is_half_closed = False
+        self.can_linger = True
         self._transport = transport
-        self._reading = True
-        self._resumed: asyncio.Future[None] | None = None
+        self._is_reading = True
+        self._writable: asyncio.Future[None] | None = None
+
+    def __repr__(self) -> str:
+        if self.is_half_closed:
+            state = "half closed"
+        elif self.is_closing:
+            state = "closing"
+        else:
+            state = "open"
+        reading = "reading" if self._is_reading else "reading paused"
+        return f"<FlowControl {state}, {reading}, {self.unsent_bytes} bytes unsent>"
 
     @property
-    def is_full(self) -> bool:
-        """The client has much to take yet."""
-        return self._resumed is not None
+    def is_write_paused(self) -> bool:
+        """Whether the send buffer is full, because the client reads slowly."""
+        return self._writable is not None
 
     @property
-    def unsent(self) -> int:
-        """Bytes that the client has not taken."""
+    def unsent_bytes(self) -> int:
+        """Bytes in the send buffer."""
         return self._transport.get_write_buffer_size()
 
     def write(self, data: bytes) -> None:
-        """Send, as soon as the client takes it."""
+        """Add `data` to the send buffer."""
         self._transport.write(data)
 
     def close(self) -> None:
-        """End the connection when everything written has left."""
+        """Close the connection once the send buffer is empty."""
         self.is_closing = True
         self._transport.close()
 
-    def end(self) -> None:
-        """End what we send, and leave the client the time to read it before it closes.
+    def half_close(self) -> None:
+        """End our side of the stream, and read on until the client closes its side.
 
-        To close while it still sends would reset the connection, and what it has not read of
-        the answer would be lost to it (RFC 9112, 9.6).
+        Closing a connection whose client still sends would reset it, and the client would lose
+        the rest of the response (RFC 9112, 9.6).
         """
         if self.is_closing:
             return
-        if not (self.is_patient and self._transport.can_write_eof()):
+        if not (self.can_linger and self._transport.can_write_eof()):
             self.close()
             return
-        self.is_closing, self.is_ended, self.is_crowded = True, True, False
+        self.is_closing, self.is_half_closed, self.is_pipeline_full = True, True, False
         self.resume_reading()
         try:
             self._transport.write_eof()
-        except OSError:  # asyncio's own: the client has just gone
+        except OSError:  # raised by asyncio itself: the client has just disconnected
             self.abort()
 
     def abort(self) -> None:
-        """End the connection at once."""
+        """Close the connection at once, and drop the send buffer."""
         self.is_closing = True
         self._transport.abort()
 
     def pause_reading(self) -> None:
-        """Leave what the client sends in the kernel."""
-        if self._reading:
-            self._reading = False
+        """Leave what the client sends in the buffer of the kernel."""
+        if self._is_reading:
+            self._is_reading = False
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Read on."""
-        if not (self._reading or self.is_crowded):
-            self._reading = True
+        """Read again, unless pipelined requests hold too many bytes."""
+        if not (self._is_reading or self.is_pipeline_full):
+            self._is_reading = True
             self._transport.resume_reading()
 
     @property
     def is_reading(self) -> bool:
-        """What the client sends is read."""
-        return self._reading
+        """Whether the transport reads from the socket."""
+        return self._is_reading
 
-    def fill(self) -> None:
-        """The transport has too much to send."""
-        if self._resumed is None:
-            self._resumed = asyncio.get_running_loop().create_future()
+    def pause_writing(self) -> None:
+        """Note that the send buffer is full."""
+        if self._writable is None:
+            self._writable = asyncio.get_running_loop().create_future()
 
-    def drain(self) -> None:
-        """The transport has little to send, or nobody to send it to."""
-        resumed, self._resumed = self._resumed, None
-        if resumed is not None and not resumed.done():
-            resumed.set_result(None)
+    def resume_writing(self) -> None:
+        """Note that the send buffer has room again, or that the connection is lost."""
+        writable, self._writable = self._writable, None
+        if writable is not None and not writable.done():
+            writable.set_result(None)
 
-    async def drained(self) -> None:
-        """Wait until there is room."""
-        while self._resumed is not None:
-            await asyncio.shield(self._resumed)
+    async def drain(self) -> None:
+        """Wait until the send buffer has room."""
+        while self._writable is not None:
+            await asyncio.shield(self._writable)

@@ -1,88 +1,79 @@
-"""An app on a real socket: uvicorn inside the running loop, stopped without losing a request."""
+"""Starts the server on a real socket, and stops it without losing a request in flight."""
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import cast
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.server import ServerState
 
 from gateway.server.protocol import HttpProtocol
+from gateway.server.uvicorn_internals import ServerState, UvicornRunner
 from gateway.settings.schema import Server
 
 BACKLOG = 2_048
-LAST_SECONDS = 1.0
+CANCELLATION_GRACE_SECONDS = 1.0  # for requests that were cancelled to run their cleanup
 
 
 class AddressUnavailable(Exception):
-    """The gateway cannot listen where the settings say."""
-
-
-class _Uvicorn(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to the command, which has more to close than this server."""
-        yield
+    """The server cannot listen on the host and port of the settings."""
 
 
 @asynccontextmanager
-async def serve(app: FastAPI, server: Server) -> AsyncIterator[str]:
-    """Serve `app` for the length of the block; gives its base URL. Port 0 takes any free one.
+async def open_server(app: FastAPI, settings: Server) -> AsyncIterator[str]:
+    """Serve `app` for the length of the block, and return its base URL; port 0 takes a free port.
 
-    On leaving, no new request is taken, and those that run have `shutdown_seconds` to finish.
+    On leaving, no new request is accepted, and requests in flight get `shutdown_seconds` to
+    complete before they are cancelled.
 
     Raises:
-        AddressUnavailable: host and port cannot be listened on.
+        AddressUnavailable: the server cannot listen on host and port.
     """
-    with _listen(server.host, server.port) as listener:
-        async with app.router.lifespan_context(app), _running(app, server, listener):
+    with _open_listener(settings.host, settings.port) as listener:
+        async with app.router.lifespan_context(app), _run_server(app, settings, listener):
             host, port = listener.getsockname()[:2]
             yield f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
 
 
 @asynccontextmanager
-async def _running(app: FastAPI, server: Server, listener: socket.socket) -> AsyncIterator[None]:
-    running = _Uvicorn(_config(app, server))
-    running.config.load()
-    running.lifespan = running.config.lifespan_class(running.config)
-    await running.startup(sockets=[listener])
-    ticking = asyncio.create_task(running.main_loop())
+async def _run_server(
+    app: FastAPI, settings: Server, listener: socket.socket
+) -> AsyncIterator[None]:
+    server = UvicornRunner(_create_config(app, settings), listener)
+    await server.start()
     try:
         yield
     finally:
-        running.should_exit = True
-        await ticking
-        await running.shutdown(sockets=[listener])
-        await _cut_off(running.server_state)
+        await server.stop()
+        await _abort_remaining(server.state)
 
 
-async def _cut_off(left: ServerState) -> None:
-    """See what was cancelled to its end, and leave the clients that have not left."""
-    if left.tasks:
-        await asyncio.wait(left.tasks.copy(), timeout=LAST_SECONDS)
-    for connection in left.connections.copy():
+async def _abort_remaining(state: ServerState) -> None:
+    """Wait for cancelled requests to end, then abort the connections that are still open."""
+    if state.tasks:
+        await asyncio.wait(state.tasks.copy(), timeout=CANCELLATION_GRACE_SECONDS)
+    for connection in state.connections.copy():
         cast("HttpProtocol", connection).abort()
     await asyncio.sleep(0)
 
 
-def _config(app: FastAPI, server: Server) -> uvicorn.Config:
+def _create_config(app: FastAPI, settings: Server) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=HttpProtocol,
         ws="none",
-        lifespan="off",  # entered above, so that what goes wrong in it is raised there
+        lifespan="off",  # `open_server` enters it, so that its errors are raised there
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # whom to believe is for the limiter to decide, by trusted_proxies
-        timeout_graceful_shutdown=server.shutdown_seconds,
+        proxy_headers=False,  # the rate limiter decides which proxies to trust (trusted_proxies)
+        timeout_graceful_shutdown=settings.shutdown_seconds,
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _open_listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -92,7 +83,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise AddressUnavailable(
             f"server.port: cannot listen on {host}:{port}: {error.strerror}; "
-            "set LOCKGATE_SERVER__PORT to a free one"
+            "set LOCKGATE_SERVER__PORT to a free port"
         ) from error
     listener.listen(BACKLOG)
     listener.setblocking(False)

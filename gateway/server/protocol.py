@@ -1,6 +1,7 @@
-"""HTTP/1.1 on the public port, for uvicorn, with an end to what one connection may take up."""
+"""The HTTP/1.1 protocol of the public port, run by uvicorn: parsing, pipelining and bounds."""
 
 import asyncio
+import enum
 from collections import deque
 from typing import Any, cast
 from urllib.parse import unquote
@@ -8,35 +9,69 @@ from urllib.parse import unquote
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.types import Scope
 from uvicorn import Config
-from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
-from uvicorn.server import ServerState
 
+from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES
 from gateway.request_context import RequestContext
 from gateway.server.flow_control import FlowControl
 from gateway.server.idle_timeout import IdleTimeout
-from gateway.server.request_cycle import HIGH_WATER, RequestResponseCycle
-from gateway.server.request_target import MalformedRequest, check_host, plain_head, split_target
-from gateway.server.response_head import bad_request
+from gateway.server.request_cycle import HIGH_WATER_LIMIT, RequestResponseCycle
+from gateway.server.request_target import (
+    MalformedRequest,
+    check_host,
+    serialize_without_upgrade,
+    split_target,
+)
+from gateway.server.response_head import serialize_bad_request
+from gateway.server.uvicorn_internals import ServerState, describe_connection
 
-MAX_HEAD_BYTES = 65_536
-MAX_FIELDS = 128
-MAX_PIPELINED = 16
+MAX_PIPELINED = 16  # requests that wait on one connection behind the one in flight
 
-CLIENT_CLOSED_REQUEST = 499  # nginx's number for the log; nobody is there to receive it
+CLIENT_CLOSED_REQUEST = 499  # nginx's status for the log: no client is there to receive it
 
-_VERSIONS_WITH_HOSTS = frozenset({("1.0", 0), ("1.0", 1), ("1.1", 1)})
-_NOTED = frozenset({b"host", b"expect", b"transfer-encoding"})
+_ALLOWED_HOST_COUNTS = frozenset({("1.0", 0), ("1.0", 1), ("1.1", 1)})  # by HTTP version
+_CHECKED_FIELDS = frozenset({b"host", b"expect", b"transfer-encoding"})
 
 
 class LimitExceeded(Exception):
-    """More than a request may bring, or than may wait on one connection."""
+    """A request or a connection exceeds one of the bounds."""
+
+
+class ConnectionState(enum.Enum):
+    """What a connection is doing; a pipelined request may arrive while one is answered."""
+
+    IDLE = "idle"
+    READING_HEAD = "reading head"
+    READING_BODY = "reading body"
+    ANSWERING = "answering"
+    CLOSING = "closing"
 
 
 class HttpProtocol(asyncio.Protocol):
-    """A connection that ends when its client asks for too much, or keeps others waiting.
+    """One connection of a client: parses requests and runs the app for them, one at a time.
 
-    How long it may do that, `IdleTimeout` knows; then the connection is gone, and with it what it
-    held. A client that leaves before its answer is whole cancels what runs for it.
+    A connection is refused when it exceeds a bound, aborted when its client is idle for too long
+    (see `IdleTimeout`), and a client that disconnects before its response is complete cancels the
+    app.
+
+    Receiving and answering are two state machines, because of pipelining.
+
+    Receiving (callbacks of httptools, in this order for each request):
+        on_message_begin, on_url*, on_header*      `_is_receiving` and `_is_in_head`
+        on_headers_complete, on_body*, (trailers)  `_is_receiving`, and `_receiving` is the cycle
+        on_message_complete                        neither
+    After the last request of a connection `_discards_input`: all that follows is dropped.
+
+    Answering: `_active` is the cycle whose app runs or ran last; `_pipelined` are the cycles after
+    it, in order. The next one starts when the response of `_active` is complete.
+
+    Invariants:
+    - `_pipelined` is empty unless `_active` is being answered, and never longer than
+      MAX_PIPELINED.
+    - The bodies in `_pipelined` together hold no more than HIGH_WATER_LIMIT bytes and one read.
+    - `_head_bytes` bounds one head and its trailers, `_framing_bytes` all that arrives between two
+      events of the parser, such as chunk extensions. Both stay below MAX_HEAD_BYTES.
+    - A request that is refused while another is answered gets no response: the client would take
+      it for the response to the other one. The connection is closed instead.
     """
 
     def __init__(
@@ -48,89 +83,102 @@ class HttpProtocol(asyncio.Protocol):
     ) -> None:
         self._app = config.loaded_app
         self._root_path = config.root_path
-        self._server = server_state
+        self._server_state = server_state
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
         self._parser = HttpRequestParser(self)
-        self._running: RequestResponseCycle | None = None
-        self._arriving: RequestResponseCycle | None = None
-        self._line: deque[RequestResponseCycle] = deque()
-        self._url = self._host = b""
+        self._active: RequestResponseCycle | None = None
+        self._receiving: RequestResponseCycle | None = None
+        self._pipelined: deque[RequestResponseCycle] = deque()
+        self._url = self._checked_host = b""
         self._fields: list[tuple[bytes, bytes]] = []
-        self._hosts = self._field_count = self._head_bytes = self._framing_bytes = 0
-        self._expects_continue = self._is_arriving = self._in_head = self._is_deaf = False
+        self._host_count = self._field_count = self._head_bytes = self._framing_bytes = 0
+        self._expects_continue = self._is_receiving = self._is_in_head = False
+        self._discards_input = False
 
-    # What follows is called by the event loop, and by uvicorn when it stops.
+    def __repr__(self) -> str:
+        return f"<HttpProtocol {self.state.value}, {len(self._pipelined)} pipelined>"
+
+    @property
+    def state(self) -> ConnectionState:
+        """What the connection is doing."""
+        flow = getattr(self, "_flow", None)  # None until the connection is made
+        if flow is not None and flow.is_closing:
+            return ConnectionState.CLOSING
+        if self._is_answering():
+            return ConnectionState.ANSWERING
+        if self._is_receiving:
+            is_in_head = self._is_in_head
+            return ConnectionState.READING_HEAD if is_in_head else ConnectionState.READING_BODY
+        return ConnectionState.IDLE
+
+    # Called by the event loop, and by uvicorn when it stops.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        socket = cast("asyncio.Transport", transport)
-        self._wire = FlowControl(socket)
-        self._from = {
-            "server": get_local_addr(socket),
-            "client": get_remote_addr(socket),
-            "scheme": "https" if is_ssl(socket) else "http",
-        }
-        self._server.connections.add(cast("Any", self))
-        self._patience = IdleTimeout(self._loop, self._wire, self._is_clients_turn)
+        transport = cast("asyncio.Transport", transport)
+        self._flow = FlowControl(transport)
+        self._connection_scope = describe_connection(transport)
+        self._server_state.connections.add(cast("Any", self))
+        self._idle_timeout = IdleTimeout(self._loop, self._flow, self._is_awaiting_client)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._patience.end()
-        self._wire.is_closing = True
-        self._server.connections.discard(cast("Any", self))
-        self._line.clear()
-        self._wire.drain()
-        if self._running is not None and not self._running.is_answered:
-            RequestContext.of(self._running.scope).facts["status"] = CLIENT_CLOSED_REQUEST
-            self._running.leave()
-        # What refers to itself would stay until the garbage is collected.
-        self._running = self._arriving = None
+        self._idle_timeout.cancel()
+        self._flow.is_closing = True
+        self._server_state.connections.discard(cast("Any", self))
+        self._pipelined.clear()
+        self._flow.resume_writing()
+        if self._active is not None and not self._active.is_response_complete:
+            RequestContext.of(self._active.scope).log_fields["status"] = CLIENT_CLOSED_REQUEST
+            self._active.disconnect()
+        # Break reference cycles, so that the connection needs no garbage collection.
+        self._active = self._receiving = None
         del self._parser
 
     def data_received(self, data: bytes) -> None:
-        if self._is_deaf or self._wire.is_closing:
+        if self._discards_input or self._flow.is_closing:
             return
-        self._patience.arrived += len(data)
+        self._idle_timeout.bytes_received += len(data)
         self._framing_bytes += len(data)
         try:
             while data:
-                data = self._parse(data)
+                data = self._feed_parser(data)
         except HttpParserError:
-            if not self._is_deaf:
+            if not self._discards_input:
                 self._refuse()
         else:
             if self._framing_bytes > MAX_HEAD_BYTES:
                 self._refuse()
 
     def eof_received(self) -> None:
-        self._wire.close()
+        self._flow.close()
 
     def pause_writing(self) -> None:
-        self._wire.fill()
+        self._flow.pause_writing()
 
     def resume_writing(self) -> None:
-        self._patience.moved = True
-        self._wire.drain()
+        self._idle_timeout.has_progressed = True
+        self._flow.resume_writing()
 
     def shutdown(self) -> None:
-        """Close the connection once what runs on it is answered."""
-        self._wire.is_patient = False
-        if self._running is not None and not self._running.is_answered:
-            self._running.keeps_alive = False
+        """Close the connection once the request in flight is answered."""
+        self._flow.can_linger = False
+        if self._active is not None and not self._active.is_response_complete:
+            self._active.keeps_alive = False
         else:
-            self._wire.close()
+            self._flow.close()
 
     def abort(self) -> None:
         """Close the connection at once."""
-        self._wire.abort()
+        self._flow.abort()
 
-    # What follows is called by httptools.
+    # Called by httptools. An exception ends the parsing with an HttpParserError.
 
     def on_message_begin(self) -> None:
-        if self._is_deaf:
+        if self._discards_input:
             raise LimitExceeded
-        self._is_arriving = self._in_head = True
-        self._arriving = None
-        self._hosts = self._head_bytes = self._field_count = 0
+        self._is_receiving = self._is_in_head = True
+        self._receiving = None
+        self._host_count = self._head_bytes = self._field_count = 0
         self._url, self._fields, self._expects_continue = b"", [], False
 
     def on_url(self, url: bytes) -> None:
@@ -144,64 +192,65 @@ class HttpProtocol(asyncio.Protocol):
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > MAX_HEAD_BYTES or self._field_count > MAX_FIELDS:
             raise LimitExceeded
-        # A trailer is no header (RFC 9110, 6.5.1): no proxy has looked for a forged one there.
-        if self._in_head:
+        # A trailer must not be taken for a header (RFC 9110, 6.5.1): a proxy in front of the
+        # gateway removes forged fields from the head alone.
+        if self._is_in_head:
             name, value = name.lower(), value.rstrip()
             self._fields.append((name, value))
-            if name in _NOTED:
-                self._note(name, value)
+            if name in _CHECKED_FIELDS:
+                self._check_field(name, value)
 
     def on_headers_complete(self) -> None:
         self._framing_bytes = 0
         if self._parser.should_upgrade():
             return
-        if len(self._line) >= MAX_PIPELINED:
+        if len(self._pipelined) >= MAX_PIPELINED:
             raise LimitExceeded
-        scope = self._scope()
-        self._in_head = False
-        cycle = self._arriving = RequestResponseCycle(
-            scope, self._wire, self._server, self._loop, self._on_answered
+        scope = self._build_scope()
+        self._is_in_head = False
+        cycle = self._receiving = RequestResponseCycle(
+            scope, self._flow, self._server_state, self._loop, self._on_response_complete
         )
-        is_current = scope["http_version"] == "1.1"
-        cycle.keeps_alive = is_current and self._parser.should_keep_alive()
-        cycle.expects_continue = is_current and self._expects_continue
+        is_http_1_1 = scope["http_version"] == "1.1"
+        cycle.keeps_alive = is_http_1_1 and self._parser.should_keep_alive()
+        cycle.expects_continue = is_http_1_1 and self._expects_continue
         if self._is_answering():
-            self._line.append(cycle)
+            self._pipelined.append(cycle)
         else:
-            self._start(cycle)
+            self._start_cycle(cycle)
 
     def on_body(self, body: bytes) -> None:
         self._framing_bytes = 0
-        if self._arriving is not None:
-            self._arriving.feed(body)
-            if self._line:
-                self._look_along_the_line()
+        if self._receiving is not None:
+            self._receiving.feed_body(body)
+            if self._pipelined:
+                self._limit_pipelined_bytes()
 
     def on_message_complete(self) -> None:
-        self._is_arriving = False
+        self._is_receiving = False
         self._framing_bytes = 0
-        self._patience.moved = True
-        if self._arriving is not None:
-            self._arriving.end()
-            self._is_deaf = not self._arriving.keeps_alive
+        self._idle_timeout.has_progressed = True
+        if self._receiving is not None:
+            self._receiving.end_body()
+            self._discards_input = not self._receiving.keeps_alive
 
-    def _note(self, name: bytes, value: bytes) -> None:
+    def _check_field(self, name: bytes, value: bytes) -> None:
         if name == b"host":
-            self._hosts += 1
-            if value != self._host:
+            self._host_count += 1
+            if value != self._checked_host:
                 check_host(value)
-                self._host = value
+                self._checked_host = value
         elif name == b"expect":
             self._expects_continue = value.lower() == b"100-continue"
         elif value.lower() != b"chunked":
             raise MalformedRequest
 
-    def _scope(self) -> Scope:
+    def _build_scope(self) -> Scope:
         version, method = self._parser.get_http_version(), self._parser.get_method()
-        if (version, self._hosts) not in _VERSIONS_WITH_HOSTS:
+        if (version, self._host_count) not in _ALLOWED_HOST_COUNTS:
             raise MalformedRequest
         raw_path, query, authority = split_target(self._url, method)
-        if authority:  # it counts for more than Host (RFC 9112, 3.2.2)
+        if authority:  # it takes precedence over Host (RFC 9112, 3.2.2)
             self._fields[:] = [field for field in self._fields if field[0] != b"host"]
             self._fields.append((b"host", authority))
         path = raw_path.decode("ascii")
@@ -216,59 +265,65 @@ class HttpProtocol(asyncio.Protocol):
             "root_path": self._root_path,
             "headers": self._fields,
             "state": self._app_state.copy(),
-            **self._from,
+            **self._connection_scope,
         }
 
-    def _parse(self, data: bytes) -> bytes:
-        """Take it in; gives back what is to be taken in once more."""
+    def _feed_parser(self, data: bytes) -> bytes:
+        """Parse `data`, and return what is to be fed again to the parser then in use."""
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
-            return self._without_upgrade() + data[upgrade.args[0] :]
+            return self._restart_without_upgrade() + data[upgrade.args[0] :]
         return b""
 
-    def _without_upgrade(self) -> bytes:
-        """The head, so that the parser does not take the body for another protocol's."""
+    def _restart_without_upgrade(self) -> bytes:
+        """Return the head for a new parser, which then parses the body as HTTP.
+
+        httptools stops parsing after a head with `Upgrade`; this server ignores the field.
+        """
         method, version = self._parser.get_method(), self._parser.get_http_version()
         if method == b"CONNECT":
             raise HttpParserError
         self._parser = HttpRequestParser(self)
-        return plain_head(b"%b %b HTTP/%b" % (method, self._url, version.encode()), self._fields)
+        request_line = b"%b %b HTTP/%b" % (method, self._url, version.encode())
+        return serialize_without_upgrade(request_line, self._fields)
 
-    # Whose turn it is.
+    # Answering.
 
-    def _start(self, cycle: RequestResponseCycle) -> None:
-        self._running = cycle
+    def _start_cycle(self, cycle: RequestResponseCycle) -> None:
+        self._active = cycle
         cycle.start(self._app)
 
     def _is_answering(self) -> bool:
-        return self._running is not None and not self._running.is_answered
+        return self._active is not None and not self._active.is_response_complete
 
-    def _is_clients_turn(self) -> bool:
-        return self._is_arriving or not (self._is_answering() or self._wire.unsent)
+    def _is_awaiting_client(self) -> bool:
+        """Whether the client has to send next: it is in the middle of a request, or between two."""
+        return self._is_receiving or not (self._is_answering() or self._flow.unsent_bytes)
 
-    def _on_answered(self) -> None:
-        self._server.total_requests += 1
-        self._patience.moved = True
-        if self._wire.is_closing:
+    def _on_response_complete(self) -> None:
+        self._server_state.total_requests += 1
+        self._idle_timeout.has_progressed = True
+        if self._flow.is_closing:
             return
-        if self._line:
-            self._start(self._line.popleft())
-            self._look_along_the_line()
-        if self._running is not None and self._running.held <= HIGH_WATER:
-            self._wire.resume_reading()
+        if self._pipelined:
+            self._start_cycle(self._pipelined.popleft())
+            self._limit_pipelined_bytes()
+        if self._active is not None and self._active.buffered_bytes <= HIGH_WATER_LIMIT:
+            self._flow.resume_reading()
 
-    def _look_along_the_line(self) -> None:
-        """Let all the bodies in it take up no more than the one of what runs."""
-        self._wire.is_crowded = sum(cycle.held for cycle in self._line) > HIGH_WATER
-        if self._wire.is_crowded:
-            self._wire.pause_reading()
+    def _limit_pipelined_bytes(self) -> None:
+        """Pause reading while all pipelined bodies together exceed the limit of one body."""
+        buffered_bytes = sum(cycle.buffered_bytes for cycle in self._pipelined)
+        self._flow.is_pipeline_full = buffered_bytes > HIGH_WATER_LIMIT
+        if self._flow.is_pipeline_full:
+            self._flow.pause_reading()
 
     def _refuse(self) -> None:
-        """Refuse, unless a client would take it for the answer to another request."""
+        """Respond with 400, unless it would be taken for the response to another request."""
         if self._is_answering():
-            self._wire.close()
+            self._flow.close()
             return
-        if self._in_head or not self._is_arriving:
-            self._wire.write(bad_request(self._server.default_headers))
-        self._wire.end()
+        if self._is_in_head or not self._is_receiving:
+            self._flow.write(serialize_bad_request(self._server_state.default_headers))
+        self._flow.half_close()

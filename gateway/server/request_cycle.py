@@ -1,239 +1,287 @@
-"""One request and its answer, as an ASGI app sees them (ASGI 3.0, HTTP message format)."""
+"""One request and its response, between the connection and the ASGI app (HTTP message format)."""
 
 import asyncio
+import enum
 from collections.abc import Awaitable, Callable, Generator
-from logging import getLogger
+from logging import ERROR, getLogger
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Scope
-from uvicorn.server import ServerState
 
+from gateway.http1_grammar import Fields
 from gateway.server.flow_control import FlowControl
-from gateway.server.response_head import Fields, SerializedHead, serialize_head
+from gateway.server.response_head import SerializedHead, serialize_head
+from gateway.server.uvicorn_internals import ServerState
+from gateway.telemetry.log import log_event
 
-HIGH_WATER = 65_536
+HIGH_WATER_LIMIT = 65_536  # bytes of a request body that are buffered before reading pauses
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-log = getLogger("lockgate.edge")
+log = getLogger("lockgate.server")
 
 
-class _Sent:
-    """What to await where there is nothing to wait for: a coroutine for each message costs more."""
+class CycleState(enum.Enum):
+    """How far the response of a cycle is."""
+
+    WAITING = "waiting"  # the app has not sent the head
+    RESPONDING = "responding"
+    COMPLETE = "complete"
+    DISCONNECTED = "disconnected"
+
+
+class _Done:
+    """An awaitable that is done already: cheaper than a coroutine for each message."""
 
     def __await__(self) -> Generator[None, None, None]:
-        return iter(())  # type: ignore[return-value]  # nobody sends anything into it
+        return iter(())  # type: ignore[return-value]  # nothing is sent into this generator
 
 
-_SENT = _Sent()
+_DONE = _Done()
 
 
 class RequestResponseCycle:
-    """What has come of a request, and what has left of its answer.
+    """Runs the app for one request: buffers the body for `receive`, and writes what it `send`s.
 
-    `on_answered` is called once, when the last of the answer is written.
+    `on_response_complete` is called once, when the last byte of the response is written.
+
+    Invariants:
+    - The response is WAITING until `_head` is set, then RESPONDING until `is_response_complete`.
+      Either may become DISCONNECTED, which cancels the task; COMPLETE is final.
+    - `_unsent_head` is not empty only between `http.response.start` and the first piece of the
+      body, at the latest until the next turn of the event loop. Until it is written, a failed app
+      can still get a 500.
+    - `_body` holds what was received and not yet passed to the app. It stays empty for GET and
+      HEAD, and after the response is complete.
+    - The app gets the end of the body once (`_is_body_delivered`); from then on `receive` waits
+      for the client to disconnect or the response to be complete.
     """
 
     def __init__(
         self,
         scope: Scope,
-        wire: FlowControl,
-        server: ServerState,
+        flow: FlowControl,
+        server_state: ServerState,
         loop: asyncio.AbstractEventLoop,
-        on_answered: Callable[[], None],
+        on_response_complete: Callable[[], None],
     ) -> None:
         self.scope = scope
         self.keeps_alive = True
         self.expects_continue = False
-        self.is_answered = self.is_gone = False
-        self._wire = wire
-        self._server = server
+        self.is_response_complete = self.is_disconnected = False
+        self._flow = flow
+        self._server_state = server_state
         self._loop = loop
-        self._on_answered = on_answered
+        self._on_response_complete = on_response_complete
         self._task: asyncio.Task[None] | None = None
-        # A body that comes with these means nothing (RFC 9110, 9.3.1): it is read and dropped.
+        # A body of these methods has no meaning (RFC 9110, 9.3.1): it is read and dropped.
         self._has_body = scope["method"] not in {"GET", "HEAD"}
         self._body = bytearray()
-        self._is_whole = self._is_read = False
-        self._news: asyncio.Event | None = None
+        self._is_body_complete = self._is_body_delivered = False
+        self._body_event: asyncio.Event | None = None
         self._head: SerializedHead | None = None
         self._unsent_head = b""
-        self._left = 0
+        self._remaining_length = 0
+
+    def __repr__(self) -> str:
+        body = "complete" if self._is_body_complete else f"{len(self._body)} bytes buffered"
+        return (
+            f"<RequestResponseCycle {self.scope['method']} {self.scope['path']!r}"
+            f" {self.state.value}, body {body}>"
+        )
 
     @property
-    def held(self) -> int:
-        """Bytes of the body that the app has not taken yet."""
+    def state(self) -> CycleState:
+        """How far the response is."""
+        if self.is_response_complete:
+            return CycleState.COMPLETE
+        if self.is_disconnected:
+            return CycleState.DISCONNECTED
+        return CycleState.WAITING if self._head is None else CycleState.RESPONDING
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes of the body that the app has not received yet."""
         return len(self._body)
 
-    # What the connection says.
+    # Called by the connection.
 
     def start(self, app: ASGIApp) -> None:
-        """Run the app; who leaves before the answer is whole cancels it."""
-        # With a name, which asyncio would otherwise make up for each.
+        """Run the app in a task."""
+        # With a name, which asyncio would otherwise generate for each task.
         self._task = self._loop.create_task(self._run(app), name="request")
-        self._server.tasks.add(self._task)
+        self._server_state.tasks.add(self._task)
 
-    def feed(self, piece: bytes) -> None:
-        """Some more of the body."""
+    def feed_body(self, piece: bytes) -> None:
+        """Buffer a piece of the body."""
         self.expects_continue = False
-        if self._has_body and not self.is_answered:
+        if self._has_body and not self.is_response_complete:
             self._body += piece
-            if len(self._body) > HIGH_WATER:
-                self._wire.pause_reading()
-            self._tell()
+            if len(self._body) > HIGH_WATER_LIMIT:
+                self._flow.pause_reading()
+            self._notify()
 
-    def end(self) -> None:
-        """The request is whole."""
+    def end_body(self) -> None:
+        """Note that the request has been received completely."""
         self.expects_continue = False
-        self._is_whole = True
-        self._tell()
+        self._is_body_complete = True
+        self._notify()
 
-    def leave(self) -> None:
-        """The client is gone."""
-        self.is_gone = True
-        self._tell()
-        if self._task is not None and not self.is_answered:
-            # One that has not begun yet never comes to its own end.
-            self._task.add_done_callback(self._server.tasks.discard)
+    def disconnect(self) -> None:
+        """Note that the client is gone, and cancel the app if its response is not complete."""
+        self.is_disconnected = True
+        self._notify()
+        if self._task is not None and not self.is_response_complete:
+            # A task that is cancelled before its first step never runs its `finally`.
+            self._task.add_done_callback(self._server_state.tasks.discard)
             self._task.cancel()
 
     async def _run(self, app: ASGIApp) -> None:
         try:
             await app(self.scope, self.receive, self.send)
         except asyncio.CancelledError:
-            if not self.is_gone:
+            if not self.is_disconnected:
                 raise
-        except Exception as error:
-            is_no_news = isinstance(error, OSError | ClientDisconnect) and self._is_cut_off()
-            if not is_no_news:
-                log.exception("the app failed")
+        except Exception as error:  # noqa: BLE001 - an app may raise anything
+            is_expected = isinstance(error, OSError | ClientDisconnect) and self._is_unreachable()
+            if not is_expected:
+                log_event(log, "app.failed", ERROR, error)
         finally:
             if self._task is not None:
-                self._server.tasks.discard(self._task)
-            if not self.is_answered and not self.is_gone:
-                self._break_off()
+                self._server_state.tasks.discard(self._task)
+            if not self.is_response_complete and not self.is_disconnected:
+                self._abort_response()
 
-    def _break_off(self) -> None:
-        """The app ended without an answer, or with half of one."""
-        if not self._wire.is_closing and (self._head is None or self._unsent_head):
-            length = (b"content-length", b"0")
-            failed = serialize_head(500, [*self._server.default_headers, length], keeps_alive=False)
-            self._wire.write(failed.data)
+    def _abort_response(self) -> None:
+        """End a response that the app has not begun, or not completed, and the connection."""
+        if not self._flow.is_closing and (self._head is None or self._unsent_head):
+            fields = [*self._server_state.default_headers, (b"content-length", b"0")]
+            self._flow.write(serialize_head(500, fields, keeps_alive=False).data)
         self._unsent_head = b""
-        self.is_answered = True
-        self._hang_up()
+        self.is_response_complete = True
+        self._close_connection()
 
-    def _hang_up(self) -> None:
-        if self._is_whole:
-            self._wire.close()
+    def _close_connection(self) -> None:
+        """Close at once if the client has sent all; else let it read the response first."""
+        if self._is_body_complete:
+            self._flow.close()
         else:
-            self._wire.end()
+            self._flow.half_close()
 
-    def _is_cut_off(self) -> bool:
-        return self.is_gone or (self._wire.is_closing and not self.is_answered)
+    def _is_unreachable(self) -> bool:
+        """Whether the client can get no more of this response."""
+        return self.is_disconnected or (self._flow.is_closing and not self.is_response_complete)
 
-    def _tell(self) -> None:
-        if self._news is not None:
-            self._news.set()
+    def _notify(self) -> None:
+        if self._body_event is not None:
+            self._body_event.set()
 
-    # What the app says.
+    # Called by the app.
 
     async def receive(self) -> Message:
-        """The next piece of the body; after the last one, the news that nobody listens any more."""
-        if self.expects_continue and self._head is None and not self._wire.is_closing:
+        """Return the next piece of the body, then wait for the end and return the disconnect.
+
+        The disconnect is reported when the client is gone, and when the response is complete.
+        """
+        if self.expects_continue and self._head is None and not self._flow.is_closing:
             self.expects_continue = False
-            self._wire.write(_CONTINUE)
-        while not (self.is_gone or self.is_answered):
-            is_all_here = self._is_whole or not self._has_body
-            if self._body or (is_all_here and not self._is_read):
-                self._is_read = is_all_here
+            self._flow.write(_CONTINUE)
+        while not (self.is_disconnected or self.is_response_complete):
+            is_last = self._is_body_complete or not self._has_body
+            if self._body or (is_last and not self._is_body_delivered):
+                self._is_body_delivered = is_last
                 piece, self._body = bytes(self._body), bytearray()
-                return {"type": "http.request", "body": piece, "more_body": not is_all_here}
-            await self._hear_more()
+                return {"type": "http.request", "body": piece, "more_body": not is_last}
+            await self._wait_for_body()
         return {"type": "http.disconnect"}
 
-    async def _hear_more(self) -> None:
-        self._wire.resume_reading()
-        if self._news is None:
-            self._news = asyncio.Event()
-        self._news.clear()
-        await self._news.wait()
+    async def _wait_for_body(self) -> None:
+        self._flow.resume_reading()
+        if self._body_event is None:
+            self._body_event = asyncio.Event()
+        self._body_event.clear()
+        await self._body_event.wait()
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Pass a part of the answer on; waits while the client has much to take.
+        """Send a part of the response; wait while the send buffer is full.
 
         Raises:
-            OSError: the client has gone.
-            RuntimeError: the message has no place here.
+            OSError: the client is gone.
+            RuntimeError: the message is not allowed in this state.
         """
-        if self._wire.is_full or self._is_cut_off():
-            return self._send_when_it_can(message)
-        self._take(message)
-        return _SENT
+        if self._flow.is_write_paused or self._is_unreachable():
+            return self._send_when_writable(message)
+        self._handle_message(message)
+        return _DONE
 
-    async def _send_when_it_can(self, message: Message) -> None:
-        if self._wire.is_full and not self.is_gone:
-            await self._wire.drained()
-        if self._is_cut_off():
-            await asyncio.sleep(0)  # a task that has been cancelled learns it here
-            raise OSError("the client has gone")
-        self._take(message)
+    async def _send_when_writable(self, message: Message) -> None:
+        if self._flow.is_write_paused and not self.is_disconnected:
+            await self._flow.drain()
+        if self._is_unreachable():
+            await asyncio.sleep(0)  # lets a pending cancellation of this task take effect
+            raise OSError("the client has disconnected")
+        self._handle_message(message)
 
-    def _take(self, message: Message) -> None:
+    def _handle_message(self, message: Message) -> None:
         kind = message["type"]
         if kind == "http.response.start" and self._head is None:
-            self._begin(message["status"], message.get("headers", ()))
-        elif kind == "http.response.body" and self._head is not None and not self.is_answered:
-            self._continue(message.get("body", b""), more=message.get("more_body", False))
+            self._start_response(message["status"], message.get("headers", ()))
+        elif (
+            kind == "http.response.body"
+            and self._head is not None
+            and not self.is_response_complete
+        ):
+            self._send_body(message.get("body", b""), more=message.get("more_body", False))
         else:
-            raise RuntimeError(f"{kind} has no place here")
+            raise RuntimeError(f"unexpected ASGI message {kind!r} ({self.state.value})")
 
-    def _begin(self, status: int, fields: Fields) -> None:
-        """Keep the head back for the first of the body, which mostly comes at once."""
+    def _start_response(self, status: int, fields: Fields) -> None:
+        """Serialize the head, and hold it for the first piece of the body: mostly one write."""
         head = self._head = serialize_head(
             status,
-            [*self._server.default_headers, *fields],
-            to_head=self.scope["method"] == "HEAD",
-            # Who still waits to be asked for a body may send it, or not: no telling what follows.
+            [*self._server_state.default_headers, *fields],
+            is_head_request=self.scope["method"] == "HEAD",
+            # A client that waits for `100 Continue` may send its body after all, or not, so that
+            # it is unknown where its next request begins.
             keeps_alive=self.keeps_alive and not self.expects_continue,
-            chunks=self.scope["http_version"] != "1.0",
+            can_chunk=self.scope["http_version"] != "1.0",
         )
-        self.keeps_alive = not head.closes
-        self._left = head.length or 0
+        self.keeps_alive = head.keeps_alive
+        self._remaining_length = head.length or 0
         self._unsent_head = head.data
-        self._loop.call_soon(self._send_head)
+        self._loop.call_soon(self._flush_head)
 
-    def _send_head(self) -> None:
-        if self._unsent_head and not self._wire.is_closing:
-            self._wire.write(self._unsent_head)
+    def _flush_head(self) -> None:
+        if self._unsent_head and not self._flow.is_closing:
+            self._flow.write(self._unsent_head)
             self._unsent_head = b""
 
-    def _continue(self, body: bytes, *, more: bool) -> None:
-        data = self._unsent_head + self._framed(body, more=more)
+    def _send_body(self, body: bytes, *, more: bool) -> None:
+        data = self._unsent_head + self._frame_body(body, more=more)
         self._unsent_head = b""
         if data:
-            self._wire.write(data)
+            self._flow.write(data)
         if not more:
-            self._finish()
+            self._complete_response()
 
-    def _framed(self, body: bytes, *, more: bool) -> bytes:
-        assert self._head is not None  # noqa: S101 - _take has looked
-        if self._head.bodiless:
+    def _frame_body(self, body: bytes, *, more: bool) -> bytes:
+        assert self._head is not None  # noqa: S101 - _handle_message has checked it
+        if self._head.is_bodiless:
             return b""
         if self._head.length is not None:
-            self._left -= len(body)
-            if self._left < 0 or (self._left and not more):
-                raise RuntimeError("the body is not as long as its Content-Length says")
+            self._remaining_length -= len(body)
+            if self._remaining_length < 0 or (self._remaining_length and not more):
+                raise RuntimeError("the response body is not as long as its Content-Length")
             return body
-        if not self._head.chunked:
+        if not self._head.is_chunked:
             return body
         chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
         return chunk if more else chunk + b"0\r\n\r\n"
 
-    def _finish(self) -> None:
-        self.is_answered = True
+    def _complete_response(self) -> None:
+        self.is_response_complete = True
         self._body.clear()
-        self._tell()
+        self._notify()
         if not self.keeps_alive:
-            self._hang_up()
-        self._on_answered()
+            self._close_connection()
+        self._on_response_complete()

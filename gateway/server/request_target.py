@@ -1,30 +1,33 @@
-"""What the head of a request asks for: target, Host (RFC 9112, 3.2), another protocol."""
+"""The request target and the Host of a request (RFC 9112, 3.2), and its wish to upgrade."""
 
 import re
-from collections.abc import Iterable
 
-_ABSOLUTE = re.compile(rb"https?://([^/?@]+)(/[^?]*)?(?:\?(.*))?", re.IGNORECASE)
+from gateway.http1_grammar import Fields
+
+_ABSOLUTE_FORM = re.compile(rb"https?://([^/?@]+)(/[^?]*)?(?:\?(.*))?", re.IGNORECASE)
 _HOST = re.compile(rb"(?:[-\w.~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
 
 class MalformedRequest(Exception):
-    """A request that is to be refused, though its characters are well chosen."""
+    """A request that the parser accepts, and that is refused all the same."""
 
 
-def split_target(raw: bytes, method: bytes) -> tuple[bytes, bytes, bytes]:
-    """Path, query, and the authority of an absolute-form; one that is missing is empty.
+def split_target(target: bytes, method: bytes) -> tuple[bytes, bytes, bytes]:
+    """Split a request target into path, query and the authority of an absolute form.
+
+    A part that is absent is empty.
 
     Raises:
-        Malformed: a form that `method` does not have here.
+        MalformedRequest: the target has none of the forms that are allowed for `method`.
     """
-    if b"#" in raw:
+    if b"#" in target:
         raise MalformedRequest
-    if raw.startswith(b"/"):
-        path, _, query = raw.partition(b"?")
+    if target.startswith(b"/"):
+        path, _, query = target.partition(b"?")
         return path, query, b""
-    if raw == b"*" and method == b"OPTIONS":
-        return raw, b"", b""
-    parts = _ABSOLUTE.fullmatch(raw)
+    if target == b"*" and method == b"OPTIONS":
+        return target, b"", b""
+    parts = _ABSOLUTE_FORM.fullmatch(target)
     if parts is None:
         raise MalformedRequest
     check_host(parts[1])
@@ -32,16 +35,19 @@ def split_target(raw: bytes, method: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def check_host(value: bytes) -> None:
-    """Make sure that it may stand in Host.
+    """Check the value of a Host field.
 
     Raises:
-        Malformed: it is no host with an optional port.
+        MalformedRequest: it is not a host with an optional port.
     """
     if not _HOST.fullmatch(value):
         raise MalformedRequest
 
 
-def plain_head(line: bytes, fields: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Write a head down without the wish for another protocol, which is ignored (RFC 9110, 7.8)."""
+def serialize_without_upgrade(request_line: bytes, fields: Fields) -> bytes:
+    """Serialize the head of a request without its `Upgrade`, which a server may ignore.
+
+    See RFC 9110, 7.8.
+    """
     lines = [b"%b: %b" % field for field in fields if field[0] != b"upgrade"]
-    return b"\r\n".join([line, *lines, b"", b""])
+    return b"\r\n".join([request_line, *lines, b"", b""])

@@ -1,127 +1,129 @@
-"""The head of an answer as bytes (RFC 9112, 4 and 5), and what it says of the body's length."""
+"""Serializes the head of a response (RFC 9112, 4 and 5), and decides how its body is framed."""
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 
-Fields = Iterable[tuple[bytes, bytes]]
+from gateway.http1_grammar import CONTROL, FRAMING_FIELDS, MAX_LENGTH_DIGITS, TOKEN, Fields
 
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _END = (b"", b"")
-_BODILESS = frozenset({204, 304})
-_LONGEST = 19  # digits, so that what a length says fits in 64 bits
-_REFUSAL = b"Invalid HTTP request received."
-_REFUSAL_FIELDS = (
+_BODILESS_STATUS = frozenset({204, 304})
+_BAD_REQUEST_BODY = b"Invalid HTTP request received."
+_BAD_REQUEST_FIELDS = (
     (b"content-type", b"text/plain; charset=utf-8"),
-    (b"content-length", b"%d" % len(_REFUSAL)),
+    (b"content-length", b"%d" % len(_BAD_REQUEST_BODY)),
 )
 
-# Names come from code, not from callers, so that there are few of them.
-_MANY_NAMES = 1_024
-_starts: dict[bytes, bytes] = {}
-"""Of a line, by the name that it was given."""
+# Field names come from code, not from clients, so that there are few of them.
+_MAX_CACHED_NAMES = 1_024
+_line_starts: dict[bytes, bytes] = {}
+"""`name: ` in lower case, by the field name as the app wrote it."""
 
-_LENGTH = b"content-length: "
+_CONTENT_LENGTH = b"content-length: "
 _CONNECTION = b"connection: "
-_CODING = b"transfer-encoding: "
-_FRAMING = frozenset({_LENGTH, _CONNECTION, _CODING})
+_TRANSFER_ENCODING = b"transfer-encoding: "
+_FRAMING = frozenset(name + b": " for name in FRAMING_FIELDS)
 
 
-class NotSendable(ValueError):
-    """A field of the answer would say something else on the wire."""
+class InvalidResponseHead(ValueError):
+    """A status or a field that an app must not send."""
 
 
-@dataclass(slots=True)  # frozen, it would take three times as long to make
+@dataclass(slots=True)  # frozen, it would take three times as long to create
 class SerializedHead:
-    """A head ready to be sent, and what is to follow it; nobody changes it.
+    """The head of a response, and the framing of the body that follows; never modified.
 
-    Of a body that is neither `bodiless` nor `chunked` and has no `length`, the end is that of
-    the connection.
+    A body that is neither chunked nor bodiless and has no `length` in bytes ends with the
+    connection.
     """
 
     data: bytes
     length: int | None
-    chunked: bool
-    bodiless: bool
-    closes: bool
+    is_chunked: bool
+    is_bodiless: bool
+    keeps_alive: bool
 
 
 def serialize_head(
-    status: int, fields: Fields, *, to_head: bool = False, keeps_alive: bool, chunks: bool = True
+    status: int,
+    fields: Fields,
+    *,
+    is_head_request: bool = False,
+    keeps_alive: bool,
+    can_chunk: bool = True,
 ) -> SerializedHead:
-    """Write a head down, with the framing that the body needs; that is not for the app to say.
+    """Serialize the head with the framing that the body needs; the app does not choose it.
 
-    `chunks` says whether the client knows them; one that speaks HTTP/1.0 does not.
+    `can_chunk` is false for a client that speaks HTTP/1.0.
 
     Raises:
-        NotSendable: a status that is not final, a field that is not one (RFC 9110, 5.1 and 5.5),
-            or not one length (RFC 9110, 8.6).
+        InvalidResponseHead: the status is not final, a field is invalid (RFC 9110, 5.1 and 5.5),
+            or Content-Length is not one number (RFC 9110, 8.6).
     """
-    lines, length, closes = _written(status, fields)
-    bodiless = to_head or status in _BODILESS
-    chunked = chunks and length is None and not bodiless
-    keeps_alive = keeps_alive and (chunked or bodiless or length is not None)
-    if chunked:
+    lines, length, is_close_announced = _serialize_lines(status, fields)
+    is_bodiless = is_head_request or status in _BODILESS_STATUS
+    is_chunked = can_chunk and length is None and not is_bodiless
+    keeps_alive = keeps_alive and (is_chunked or is_bodiless or length is not None)
+    if is_chunked:
         lines.append(b"transfer-encoding: chunked")
-    if not (keeps_alive or closes):
+    if not (keeps_alive or is_close_announced):
         lines.append(b"connection: close")
     lines += _END
-    return SerializedHead(b"\r\n".join(lines), length, chunked, bodiless, closes or not keeps_alive)
+    keeps_alive = keeps_alive and not is_close_announced
+    return SerializedHead(b"\r\n".join(lines), length, is_chunked, is_bodiless, keeps_alive)
 
 
-def bad_request(fields: Fields) -> bytes:
-    """The whole of the last answer to who does not speak HTTP/1.1."""
-    return serialize_head(400, [*fields, *_REFUSAL_FIELDS], keeps_alive=False).data + _REFUSAL
+def serialize_bad_request(fields: Fields) -> bytes:
+    """Serialize the whole 400 response to a client that does not speak HTTP/1.1."""
+    head = serialize_head(400, [*fields, *_BAD_REQUEST_FIELDS], keeps_alive=False)
+    return head.data + _BAD_REQUEST_BODY
 
 
-def _written(status: int, fields: Fields) -> tuple[list[bytes], int | None, bool]:
-    """The lines, the length they tell, and whether they announce the end of the connection."""
-    lines = [_STATUS_LINES.get(status) or _unnamed(status)]
+def _serialize_lines(status: int, fields: Fields) -> tuple[list[bytes], int | None, bool]:
+    """Return the lines, their Content-Length, and whether they have `Connection: close`."""
+    lines = [_STATUS_LINES.get(status) or _status_line_without_phrase(status)]
     length: int | None = None
-    closes = False
+    is_close_announced = False
     for name, value in fields:
-        start = _starts.get(name) or _start(name)
+        start = _line_starts.get(name) or _line_start(name)
         if start in _FRAMING:
-            if start == _CODING:
+            if start == _TRANSFER_ENCODING:
                 continue
             if start == _CONNECTION:
-                closes = closes or b"close" in value.lower()
+                is_close_announced = is_close_announced or b"close" in value.lower()
             else:
-                length = _length(value, length)
+                length = _parse_length(value, length)
                 if status == 204:
                     continue
         lines.append(start + value)
-    _check(lines)
-    return lines, length, closes
+    _check_characters(lines)
+    return lines, length, is_close_announced
 
 
-def _check(lines: list[bytes]) -> None:
-    # Most lines are printable throughout, and `str` knows that at a glance.
+def _check_characters(lines: list[bytes]) -> None:
+    # Most heads are printable, and `str.isprintable` is much faster than the regular expression.
     text = b"".join(lines)
-    if not text.decode("latin-1").isprintable() and _CONTROL.search(text):
-        raise NotSendable("a header value with a control character")
+    if not text.decode("latin-1").isprintable() and CONTROL.search(text):
+        raise InvalidResponseHead("a header value contains a control character")
 
 
-def _length(value: bytes, before: int | None) -> int:
-    if before is not None or not value.isdigit() or len(value) > _LONGEST:
-        raise NotSendable("a Content-Length that is not one number")
+def _parse_length(value: bytes, previous: int | None) -> int:
+    if previous is not None or not value.isdigit() or len(value) > MAX_LENGTH_DIGITS:
+        raise InvalidResponseHead(f"Content-Length must be one number, not {value!r}")
     return int(value)
 
 
-def _start(name: bytes) -> bytes:
-    if not _TOKEN.fullmatch(name):
-        raise NotSendable("a header name that is not one")
+def _line_start(name: bytes) -> bytes:
+    if not TOKEN.fullmatch(name):
+        raise InvalidResponseHead(f"invalid header field name {name!r}")
     start = name.lower() + b": "
-    if len(_starts) < _MANY_NAMES:
-        _starts[name] = start
+    if len(_line_starts) < _MAX_CACHED_NAMES:
+        _line_starts[name] = start
     return start
 
 
-def _unnamed(status: int) -> bytes:
+def _status_line_without_phrase(status: int) -> bytes:
     if not 200 <= status <= 999:
-        raise NotSendable("a status that is not final")
+        raise InvalidResponseHead(f"{status} is not a final status (200 to 999)")
     return b"HTTP/1.1 %d " % status
 
 

@@ -1,1 +1,1 @@
-"""What is seen of a request from outside: its id, its log line, its timings."""
+"""What operators see of the gateway: structured log events."""

@@ -1,47 +1,80 @@
-"""The log: one event a line on standard error, written off the event loop."""
+"""Structured log events: a name and its fields, for any handler of the standard library."""
 
 import logging
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from time import time
 
-from gateway.settings.schema import Log
-from gateway.telemetry.event import Event, Fact
-from gateway.telemetry.log_format import JsonFormat, TextFormat
-from gateway.telemetry.log_writer import Writer
+LogField = str | int | float
+
+# Every attribute that the standard library sets on a record, for `%(filename)s` and the like.
+# Copying a dict that already has all keys costs a tenth of growing an empty one.
+_DEFAULTS: dict[str, object] = {
+    "name": "",
+    "msg": "",
+    "args": (),
+    "pathname": "",
+    "filename": "",
+    "module": "",
+    "lineno": 0,
+    "funcName": None,
+    "exc_text": None,
+    "stack_info": None,
+    "thread": None,
+    "threadName": None,
+    "process": None,
+    "processName": None,
+    "taskName": None,
+    "relativeCreated": 0.0,
+    "levelno": 0,
+    "levelname": "",
+    "created": 0.0,
+    "msecs": 0.0,
+    "exc_info": None,
+    "fields": {},
+}
 
 
-def event(
+class LogEvent(logging.LogRecord):
+    """A log record without source location, thread and process.
+
+    The event name says where the event comes from. Finding the calling file, function, thread
+    and process would cost more than writing the line.
+    """
+
+    fields: Mapping[str, LogField]
+
+    def __init__(
+        self,
+        logger: str,
+        level: int,
+        name: str,
+        error: BaseException | None,
+        fields: Mapping[str, LogField],
+    ) -> None:
+        attributes = self.__dict__ = _DEFAULTS.copy()
+        attributes["name"] = logger
+        attributes["msg"] = name
+        attributes["levelno"] = level
+        attributes["levelname"] = logging.getLevelName(level)
+        attributes["created"] = created = time()
+        attributes["msecs"] = created % 1 * 1_000 // 1
+        attributes["fields"] = fields
+        if error is not None:
+            attributes["exc_info"] = (type(error), error, error.__traceback__)
+
+
+def log_event(
     logger: logging.Logger,
     name: str,
     level: int = logging.INFO,
-    failure: BaseException | None = None,
+    error: BaseException | None = None,
     /,
-    **facts: Fact,
+    **fields: LogField,
 ) -> None:
-    """Log one event, a noun and a verb, with its facts: `gateway.started url=http://...`.
+    """Log one event, named by a noun and a verb, with its fields: `gateway.started url=http://...`.
 
-    The trace of `failure` is written out with it. No fact is called `at`, `level`, `event`,
-    `logger` or `exception`: a line has these already.
+    `error` adds its traceback to the line. A field must not be named `at`, `level`, `event`,
+    `logger` or `exception`: every line uses these names itself.
     """
     if logger.isEnabledFor(level):
-        logger.handle(Event(logger.name, level, name, failure, facts))
-
-
-@contextmanager
-def logging_to_stderr(settings: Log) -> Iterator[None]:
-    """Send everything that is logged to standard error; what was dropped is counted at the end."""
-    writer = Writer(sys.stderr)
-    writer.setFormatter(JsonFormat() if settings.format == "json" else TextFormat())
-    root = logging.getLogger()
-    root.setLevel(settings.level.upper())
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs the address of every call
-    root.addHandler(writer)
-    writer.start()
-    try:
-        yield
-    finally:
-        root.removeHandler(writer)
-        writer.stop()
-        if writer.dropped:
-            print(f"{writer.dropped} log lines were dropped", file=sys.stderr)  # noqa: T201
+        logger.handle(LogEvent(logger.name, level, name, error, fields))

@@ -1,4 +1,4 @@
-"""How an event is written: as one JSON object, or as one line to read."""
+"""Formats log lines: one JSON object a line, or one line of text for people."""
 
 import json
 import logging
@@ -8,60 +8,58 @@ from functools import lru_cache
 
 from pydantic_core import to_json
 
-from gateway.telemetry.event import Event, Fact
+from gateway.telemetry.log import LogEvent, LogField
 
 
-class JsonFormat(logging.Formatter):
-    """One JSON object a line."""
+class JsonFormatter(logging.Formatter):
+    """Formats a record as one JSON object on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The event, its time in UTC, and its facts."""
-        at = f"{_second(int(record.created))}.{int(record.msecs):03}+00:00"
-        if isinstance(record, Event):
-            said = _described_once(record.levelname, record.msg, record.name)
-            if record.facts:
-                said = f"{said},{_members(record.facts)}"
+        """Serialize the time in UTC, level, event name, logger, and the fields of the event."""
+        at = f"{_format_second(int(record.created))}.{int(record.msecs):03}+00:00"
+        if isinstance(record, LogEvent):
+            members = _cached_event_members(record.levelname, record.msg, record.name)
+            if record.fields:
+                members = f"{members},{_serialize_members(record.fields)}"
         else:
-            said = _described(record.levelname, record.getMessage(), record.name)
+            members = _event_members(record.levelname, record.getMessage(), record.name)
         if record.exc_info:
-            said = f"{said},{_members({'exception': self.formatException(record.exc_info)})}"
-        return f'{{"at":"{at}",{said}}}'
+            exception = {"exception": self.formatException(record.exc_info)}
+            members = f"{members},{_serialize_members(exception)}"
+        return f'{{"at":"{at}",{members}}}'
 
 
-class TextFormat(logging.Formatter):
-    """One readable line."""
+class TextFormatter(logging.Formatter):
+    """Formats a record as one readable line; a traceback follows on lines of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The event, its time of day in UTC, and its facts."""
+        """Write the time of day in UTC, level, event name, and the fields as `name=value`."""
         at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
-        facts = " ".join(f"{name}={_bare(fact)}" for name, fact in _facts(record).items())
-        line = f"{at} {record.levelname.lower():7} {record.getMessage()} {facts}".rstrip()
+        fields = record.fields if isinstance(record, LogEvent) else {}
+        text = " ".join(f"{name}={_quote_if_needed(value)}" for name, value in fields.items())
+        line = f"{at} {record.levelname.lower():7} {record.getMessage()} {text}".rstrip()
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
-def _described(level: str, event: str, logger: str) -> str:
-    """What happened and where, as members of a line."""
-    return _members({"level": level.lower(), "event": event, "logger": logger})
+def _event_members(level: str, event: str, logger: str) -> str:
+    return _serialize_members({"level": level.lower(), "event": event, "logger": logger})
 
 
-# The names of events are few, so that each is written but once.
-_described_once = lru_cache(maxsize=256)(_described)
+# There are few event names, so that these members are serialized once for each.
+_cached_event_members = lru_cache(maxsize=256)(_event_members)
 
 
-def _members(of: Mapping[str, object]) -> str:
-    return str(to_json(of, fallback=str), "utf-8")[1:-1]
+def _serialize_members(members: Mapping[str, object]) -> str:
+    """Serialize the members of a JSON object, without its braces."""
+    return str(to_json(members, fallback=str), "utf-8")[1:-1]
 
 
 @lru_cache(maxsize=2)
-def _second(since_epoch: int) -> str:
+def _format_second(since_epoch: int) -> str:
     return datetime.fromtimestamp(since_epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def _facts(record: logging.LogRecord) -> Mapping[str, Fact]:
-    return record.facts if isinstance(record, Event) else {}
-
-
-def _bare(fact: Fact) -> str:
-    """A fact without quotes where it needs none; a line break in it stays on the line."""
-    text = str(fact)
+def _quote_if_needed(value: LogField) -> str:
+    """Quote a value with spaces or control characters, so that a line break stays on the line."""
+    text = str(value)
     return text if text.isprintable() and " " not in text else json.dumps(text)

@@ -1,19 +1,25 @@
-"""Writes log lines off the event loop: many at once, and never more than may wait."""
+"""Writes log lines to standard error from a background thread, off the event loop."""
 
 import logging
+import sys
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
-MOST_WAITING = 10_000
+from gateway.settings.schema import Log
+from gateway.telemetry.log_format import JsonFormatter, TextFormatter
+
+MAX_QUEUED_LINES = 10_000
 BATCH_SECONDS = 0.05
 
 
-class Writer(logging.Handler):
-    """Formats a record at once and hands the line to a thread, which writes what has gathered.
+class LogWriter(logging.Handler):
+    """Formats a record at once and queues the line; a thread writes the queued lines in batches.
 
-    A reader that is slow or stuck costs lines, never a request: when `MOST_WAITING` lines wait,
-    further ones are dropped and counted.
+    A slow or stuck reader of the log costs lines, never a request: while `MAX_QUEUED_LINES` lines
+    are queued, further lines are dropped and counted in `dropped`.
     """
 
     def __init__(self, out: TextIO) -> None:
@@ -25,37 +31,59 @@ class Writer(logging.Handler):
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Take a record without the library's lock, since any thread may append to a deque."""
+        """Queue a record without the handler's lock: any thread may append to a deque."""
         self.emit(record)
         return True
 
     def start(self) -> None:
-        """Write from now on."""
+        """Start the thread that writes."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what still waits, and end."""
+        """Write the lines still queued, and end the thread."""
         self._stopping.set()
         self._thread.join()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a record, if there is room for its line."""
-        if len(self._lines) >= MOST_WAITING:
+        """Format a record and queue its line, or drop it if the queue is full."""
+        if len(self._lines) >= MAX_QUEUED_LINES:
             self.dropped += 1
             return
         try:
             self._lines.append(self.format(record) + "\n")
-        except Exception:  # noqa: BLE001 - a line that cannot be written must not fail a request
+        except Exception:  # noqa: BLE001 - an unformattable record must not fail a request
             self.handleError(record)
 
     def _run(self) -> None:
         stopping = False
         while not stopping:
             stopping = self._stopping.wait(BATCH_SECONDS)
-            self._write()
+            self._write_queued()
 
-    def _write(self) -> None:
-        waiting = len(self._lines)
-        if waiting:
-            self._out.write("".join(self._lines.popleft() for _ in range(waiting)))
+    def _write_queued(self) -> None:
+        queued = len(self._lines)
+        if queued:
+            self._out.write("".join(self._lines.popleft() for _ in range(queued)))
             self._out.flush()
+
+
+@contextmanager
+def log_to_stderr(settings: Log) -> Iterator[None]:
+    """Send all log records to standard error for the length of the block.
+
+    On leaving, the queued lines are written, and then the number of dropped lines, if any.
+    """
+    writer = LogWriter(sys.stderr)
+    writer.setFormatter(JsonFormatter() if settings.format == "json" else TextFormatter())
+    root = logging.getLogger()
+    root.setLevel(settings.level.upper())
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs the URL of every call
+    root.addHandler(writer)
+    writer.start()
+    try:
+        yield
+    finally:
+        root.removeHandler(writer)
+        writer.stop()
+        if writer.dropped:
+            print(f"{writer.dropped} log lines were dropped", file=sys.stderr)  # noqa: T201

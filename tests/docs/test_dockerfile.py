@@ -14,7 +14,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 from gateway.cli.main import build_parser
-from gateway.server.lifecycle import serve
+from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Server
 from tests.docs.pages.defaults import create_default_app
 from tests.docs.project import ROOT, build_environment
@@ -143,7 +143,7 @@ async def test_the_health_check_detects_a_stopped_gateway() -> None:
     (check,) = find_arguments(RUN, "HEALTHCHECK")
     interpreter, option, program = json.loads(check.partition("CMD ")[2])
     assert (interpreter, option) == ("python", "-c")
-    async with serve(create_default_app(), Server(host="127.0.0.1", port=0)) as url:
+    async with open_server(create_default_app(), Server(host="127.0.0.1", port=0)) as url:
         port = url.rpartition(":")[2]
         assert await _run_health_check(program, port) == 0
     assert await _run_health_check(program, port) != 0

@@ -136,7 +136,7 @@ async def test_the_decorator_of_slowapi_limits_requests() -> None:
 async def test_without_the_slowapi_handler_a_429_is_a_problem_document() -> None:
     limiter = Limiter(get_remote_address)
     app = FastAPI()
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
 
     @app.get("/")
     @limiter.limit("1/minute")

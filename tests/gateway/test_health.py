@@ -8,13 +8,13 @@ from gateway.settings.schema import Issuer, Settings
 from gateway.testing import lockgate
 
 
-async def test_a_process_that_answers_is_alive() -> None:
+async def test_a_process_that_serves_is_alive() -> None:
     async with lockgate() as gateway:
         answer = await gateway.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-async def test_a_gateway_with_all_it_needs_is_ready() -> None:
+async def test_a_gateway_with_all_dependencies_is_ready() -> None:
     async with lockgate() as gateway:
         answer = await gateway.get("/readyz")
     assert answer.status_code == 200
@@ -32,7 +32,7 @@ async def test_a_gateway_without_its_redis_is_degraded_and_still_serves() -> Non
     assert page.headers["lockgate-limits"] == "local"
 
 
-async def test_a_gateway_that_can_verify_nobody_is_not_ready() -> None:
+async def test_a_gateway_that_cannot_verify_tokens_is_not_ready() -> None:
     gone = Issuer.model_validate(
         {"issuer": "x", "audience": "y", "jwks_url": "http://127.0.0.1:1/jwks"}
     )

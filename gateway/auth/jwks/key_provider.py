@@ -11,7 +11,7 @@ from gateway.auth.jwks.key_set import KeySet
 from gateway.auth.jwt.signatures import Key
 from gateway.errors.tree import IdentityUnavailable, Unauthenticated
 from gateway.settings.schema import Tokens
-from gateway.telemetry.log import event
+from gateway.telemetry.log import log_event
 
 MAX_WAITERS = 256
 
@@ -165,13 +165,15 @@ class KeyProvider:
         is_expected = isinstance(exc, KeysUnavailable)
         self._last_error = (str(exc) if is_expected else "") or type(exc).__name__
         level, error = (WARNING, None) if is_expected else (ERROR, exc)
-        event(log, "keys.fetch_failed", level, error, issuer=self.issuer, reason=self._last_error)
+        log_event(
+            log, "keys.fetch_failed", level, error, issuer=self.issuer, reason=self._last_error
+        )
 
     def _store_keys(self, keys: KeySet) -> None:
         if keys != self._keys:
             self._keys = keys
             self.version += 1
-            event(log, "keys.changed", issuer=self.issuer, key_count=len(keys.ids))
+            log_event(log, "keys.changed", issuer=self.issuer, key_count=len(keys.ids))
 
     async def _refresh_periodically(self) -> None:
         """Fetch every `keys_refresh_seconds`; after a failure, as soon as the cool-down permits."""

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.redis.connection import RedisCheckFailed, RedisConnection
-from gateway.telemetry.log import event
+from gateway.telemetry.log import log_event
 
 CONNECT_SECONDS = 0.5
 PROBE = Charge(RateLimit("probe", "1000000/second", burst=1_000_000), "lockgate:{probe}~")
@@ -102,11 +102,11 @@ class RedisLimiter(RateLimiter):
     def _rise(self, link: RedisConnection) -> None:
         self._link, self._down_because = link, ""
         self._tried.set()
-        event(log, "redis.found")
+        log_event(log, "redis.found")
 
     def _fall(self, failure: BaseException) -> None:
         reason = f"{type(failure).__name__}: {failure}".removesuffix(": ")[:200]
         if not self._down_because:
             self._falls += 1
-            event(log, "redis.lost", WARNING, why=reason)
+            log_event(log, "redis.lost", WARNING, why=reason)
         self._down_because = reason

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import httpx
 from fastapi import FastAPI
 
-from gateway.errors.problem_json import install
-from gateway.middleware.access_log import AccessLog
+from gateway.errors.problem_json import install_error_handlers
+from gateway.middleware.request_context import RequestContextMiddleware
 from tests.docs.pages.failures import Failure, list_failures
 from tests.docs.pages.markdown import code, page, table
 
@@ -78,8 +78,8 @@ def _format_response(response: httpx.Response) -> Iterator[str]:
 async def _get_response(error: Exception) -> httpx.Response:
     """Return the response to a request whose endpoint raises `error`."""
     app = FastAPI()
-    install(app)
-    app.add_middleware(AccessLog)
+    install_error_handlers(app)
+    app.add_middleware(RequestContextMiddleware)
 
     @app.get("/")
     async def _fail() -> None:

@@ -116,7 +116,7 @@ def test_parts_load_at_once() -> None:
     went = Timed(Page, first=0.3, second=0.5)
     assert went.page == Page(first="first", second="second")
     assert went.seconds == pytest.approx(0.5)
-    assert [name for name, _ in went.exchange.timings] == ["first", "second"]
+    assert [name for name, _ in went.exchange.server_timing] == ["first", "second"]
 
 
 class Stubborn(Composite, budget=2):
@@ -159,7 +159,7 @@ def test_an_optional_part_out_of_time_falls_back() -> None:
     }
     assert went.seconds == pytest.approx(1)
     assert stopped == ["second"]
-    assert went.exchange.facts == {"degraded": "second: second second: timeout (over 1 s)"}
+    assert went.exchange.log_fields == {"degraded": "second: second second: timeout (over 1 s)"}
 
 
 def test_a_required_part_out_of_time_fails_at_the_budget() -> None:

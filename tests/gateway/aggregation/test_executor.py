@@ -150,7 +150,7 @@ async def test_calls_need_no_task_once_there_are_connections(nothing_left: None)
         assert built == Page(one=Item(sku="1"), other=Item(sku="2"))
         assert tasks_seen == [0, 0]
         assert server.connections == 2
-        assert [name for name, _ in exchange.timings] == ["one", "other"]
+        assert [name for name, _ in exchange.server_timing] == ["one", "other"]
         assert len(services.requests) == 2
 
 
@@ -175,7 +175,7 @@ async def test_an_optional_call_that_fails_costs_that_part_only(
         assert built.one == Item(sku="1")
         assert built.other is None
         assert [missing.reason for missing in built.degraded] == [reason]
-        assert ("0.2 s given" in str(exchange.facts["degraded"])) == (reason == "timeout")
+        assert ("0.2 s given" in str(exchange.log_fields["degraded"])) == (reason == "timeout")
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ async def test_a_call_made_again_keeps_the_time_of_its_client(nothing_left: None
         built = await compose(Hurried, {"shop": shop}, exchange)
         assert [missing.reason for missing in built.degraded] == ["timeout"]
         assert len(services.requests) == 2
-        given = re.search(r"([0-9.e-]+) s given", str(exchange.facts["degraded"]))
+        given = re.search(r"([0-9.e-]+) s given", str(exchange.log_fields["degraded"]))
         assert given
         assert float(given[1]) <= 0.101  # of 0.4, when at least 0.3 had gone
 

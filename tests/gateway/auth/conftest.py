@@ -57,7 +57,7 @@ def client(make_client: ClientFactory, verifier: TokenVerifier) -> httpx.AsyncCl
 def guarded_app(verifier: TokenVerifier) -> FastAPI:
     """Create an app with one route that requires a scope, and one that requires ownership too."""
     app = FastAPI()
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = verifier
 

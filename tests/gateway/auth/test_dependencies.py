@@ -43,15 +43,15 @@ class Known(TokenVerifier):
 
 
 class Recorded:
-    """An app in front of another that keeps the facts of the last request."""
+    """An app in front of another that keeps the log fields of the last request."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
-        self.facts: dict[str, str | int | float] = {}
+        self.log_fields: dict[str, str | int | float] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and remember what was learnt."""
-        self.facts = RequestContext.of(scope).facts
+        self.log_fields = RequestContext.of(scope).log_fields
         await self.app(scope, receive, send)
 
 
@@ -108,7 +108,7 @@ async def test_who_may(
     outcome: tuple[int, str | None],
 ) -> None:
     answer = await client.get(path, headers=bearer(token))
-    assert (answer.status_code, recorded.facts.get("reason")) == outcome
+    assert (answer.status_code, recorded.log_fields.get("reason")) == outcome
 
 
 async def test_the_challenge_names_the_scope_that_is_missing(client: httpx.AsyncClient) -> None:
@@ -174,13 +174,13 @@ async def test_the_log_learns_who_called_and_no_more(
     client: httpx.AsyncClient, recorded: Recorded
 ) -> None:
     await client.get("/me", headers=bearer(READ))
-    assert recorded.facts == {"caller": "u1"}
+    assert recorded.log_fields == {"caller": "u1"}
     await client.get("/me", headers=bearer(OWNERLESS))
-    assert recorded.facts == {"caller": "nobody"}
+    assert recorded.log_fields == {"caller": "nobody"}
     await client.get("/me", headers=bearer("x" * 300 + "-dashboard_read"))
-    assert recorded.facts == {"caller": "x" * 64}
+    assert recorded.log_fields == {"caller": "x" * 64}
     await client.get("/me", headers=bearer("bad"))
-    assert recorded.facts == {"reason": "bad_signature", "error": "Unauthenticated"}
+    assert recorded.log_fields == {"reason": "bad_signature", "error": "Unauthenticated"}
 
 
 async def test_everybody_may_call_what_is_public(known: Known) -> None:
@@ -197,7 +197,7 @@ async def test_scopes_of_router_and_route_add_up(known: Known, scopes: tuple[str
     guards = [requires(*scopes), owner("user_id")]
     router.add_api_route("/{user_id}", lambda user_id: user_id, dependencies=guards)
     app = FastAPI()
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
     app.include_router(router)
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = known
@@ -282,7 +282,7 @@ def test_public_needs_a_reason(why: str) -> None:
 
 async def test_a_converted_path_parameter_is_nobody_s(known: Known) -> None:
     app = FastAPI()
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = known
     guards = [requires("a"), owner("user_id")]

@@ -30,7 +30,7 @@ MEMBERS = {"type", "title", "status", "detail", "instance"}
 
 async def answer_to(error: Exception) -> httpx.Response:
     app = FastAPI()
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
 
     @app.get("/")
     async def fail() -> None:
@@ -75,7 +75,7 @@ async def test_an_error_is_written_as_a_problem(
     assert header is None or header in answer.headers
 
 
-def test_no_error_is_left_out_of_the_table() -> None:
+def test_every_upstream_error_has_a_status_and_a_detail() -> None:
     reasons = {kind.reason for kind in UpstreamError.__subclasses__()}
     assert set(problem_json.UPSTREAM_STATUS) == set(problem_json.UPSTREAM_DETAIL) == reasons
     assert all(error.status >= 400 for error in _leaves(GatewayError))
@@ -86,7 +86,7 @@ async def test_the_wait_is_rounded_up_and_never_zero() -> None:
     assert (await answer_to(QuotaExceeded(["x"], 0.0))).headers["retry-after"] == "1"
 
 
-async def test_an_invalid_token_and_none_at_all_differ_in_the_challenge_only() -> None:
+async def test_an_invalid_and_a_missing_token_differ_in_the_challenge_only() -> None:
     none = await answer_to(Unauthenticated("missing", token_sent=False))
     bad = await answer_to(Unauthenticated("bad_signature"))
     assert none.headers["www-authenticate"] == 'Bearer realm="lockgate"'

@@ -8,8 +8,8 @@ from fastapi import FastAPI, Request
 from pydantic import BaseModel
 
 from gateway.errors import problem_json
-from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
+from gateway.middleware.request_context import RequestContextMiddleware
 
 AT_MOST = 1_000
 
@@ -22,8 +22,8 @@ class Text(BaseModel):
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     app.add_middleware(BodyLimit, at_most=AT_MOST)
-    app.add_middleware(AccessLog)
-    problem_json.install(app)
+    app.add_middleware(RequestContextMiddleware)
+    problem_json.install_error_handlers(app)
 
     @app.post("/raw")
     async def raw(request: Request) -> int:

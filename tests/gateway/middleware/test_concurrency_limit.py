@@ -18,7 +18,7 @@ def gate() -> asyncio.Event:
 @pytest.fixture
 def http(gate: asyncio.Event) -> httpx.AsyncClient:
     app = FastAPI()
-    app.add_middleware(ConcurrencyLimit, at_once=2, spared=health.PATHS)
+    app.add_middleware(ConcurrencyLimit, max_concurrency=2, exempt_paths=health.PATHS)
 
     @app.get("/work")
     async def work() -> str:
@@ -32,7 +32,7 @@ def http(gate: asyncio.Event) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x")
 
 
-async def test_the_third_of_two_is_told_to_return(
+async def test_a_request_above_the_limit_is_refused_with_retry_after(
     http: httpx.AsyncClient, gate: asyncio.Event
 ) -> None:
     async with http:

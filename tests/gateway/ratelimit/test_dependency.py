@@ -14,6 +14,7 @@ from gateway.auth.verifier import TokenVerifier
 from gateway.errors import problem_json
 from gateway.errors.tree import RateLimiterUnavailable, Unauthenticated
 from gateway.middleware.access_log import AccessLog
+from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.ratelimit.dependency import Limited, limited
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
@@ -67,8 +68,9 @@ def gateway(limiter: RateLimiter | None = None) -> FastAPI:
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = Verifier()
     app.state.resources[RateLimiter] = limiter or MemoryLimiter(clock=SetClock())
+    app.add_middleware(RequestContextMiddleware)
     app.add_middleware(AccessLog)
-    problem_json.install(app)
+    problem_json.install_error_handlers(app)
 
     async def answer() -> str:
         return "ok"
@@ -149,7 +151,7 @@ async def test_a_shadow_policy_is_seen_in_the_log_only(caplog: pytest.LogCapture
     answers = [await get(app, "/shadow", "ann") for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert "RateLimit" not in answers[1].headers
-    facts = [vars(record)["facts"] for record in caplog.records]
+    facts = [vars(record)["fields"] for record in caplog.records]
     assert [line.get("shadow_refused_by") for line in facts] == [None, "shadow"]
 
 
@@ -161,7 +163,7 @@ async def test_an_answer_counted_without_redis_says_so(
     app = gateway(Answering(Verdict(admitted=True, degraded=how)))
     answer = await get(app, "/user", "ann")
     assert answer.headers["Lockgate-Limits"] == how
-    assert vars(caplog.records[-1])["facts"]["limits"] == how
+    assert vars(caplog.records[-1])["fields"]["limits"] == how
 
 
 async def test_what_cannot_be_counted_and_must_be_is_a_503() -> None:

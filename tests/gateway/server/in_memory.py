@@ -1,4 +1,4 @@
-"""A client on the other side of the public protocol, without sockets between."""
+"""A client connected to `HttpProtocol` directly, without sockets."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,16 +6,20 @@ from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.server import ServerState
 
 from gateway.server.protocol import HttpProtocol
+from gateway.server.uvicorn_internals import ServerState
 
 HIGH_WATER = 65_536
-TURNS = 20  # of the loop, after which nothing moves any more
+TURNS = 20  # of the event loop, after which nothing is ready any more
 
 
 class Client(asyncio.Transport):
-    """Keeps what is written to it; one that does not `take` it lets it pile up."""
+    """The transport of a connection: keeps what the server writes in `received`.
+
+    Unless it `reads_response`, what is written fills the send buffer. `is_being_read` says whether
+    the server reads what the client sends.
+    """
 
     def __init__(self, app: ASGIApp, root_path: str = "") -> None:
         super().__init__({"peername": ("192.0.2.7", 4711), "sockname": ("192.0.2.1", 80)})
@@ -25,40 +29,40 @@ class Client(asyncio.Transport):
         config.load()
         self.server = ServerState()
         self.server.default_headers = [(b"date", b"now")]
-        self.answer = bytearray()
+        self.received = bytearray()
         self.pending = 0
-        self.takes = self.reads = True
-        self.is_closed = self.is_ended = False
+        self.reads_response = self.is_being_read = True
+        self.is_closed = self.is_eof_sent = False
         self.protocol = HttpProtocol(config, self.server, {"opened": True})
         self.protocol.connection_made(self)
 
-    async def say(self, *pieces: bytes) -> bytes:
-        """What the server has answered after these, its date aside."""
+    async def send(self, *pieces: bytes) -> bytes:
+        """Send these pieces, and return all that the server has sent, without its date."""
         for piece in pieces:
             if not self.is_closed:
                 self.protocol.data_received(piece)
             await settle()
-        return bytes(self.answer).replace(b"date: now\r\n", b"")
+        return bytes(self.received).replace(b"date: now\r\n", b"")
 
-    async def leave(self) -> None:
+    async def disconnect(self) -> None:
         self.close()
         await settle()
         del self.protocol  # as the transports of a loop do
 
-    async def take(self) -> None:
-        """Read all there is, from now on."""
-        self.takes, self.pending = True, 0
+    async def read_all(self) -> None:
+        """Read everything from now on."""
+        self.reads_response, self.pending = True, 0
         self.protocol.resume_writing()
         await settle()
 
-    # What the protocol sees.
+    # Called by the protocol.
 
     def write(self, data: "bytes | bytearray | memoryview[Any]") -> None:
-        assert not self.is_ended, "written after the end"
+        assert not self.is_eof_sent, "written after the end"
         if self.is_closed:
             return
-        self.answer += data
-        if not self.takes:
+        self.received += data
+        if not self.reads_response:
             self.pending += len(data)
             if self.pending > HIGH_WATER:
                 self.protocol.pause_writing()
@@ -75,7 +79,7 @@ class Client(asyncio.Transport):
         return True
 
     def write_eof(self) -> None:
-        self.is_ended = True
+        self.is_eof_sent = True
 
     def is_closing(self) -> bool:
         return self.is_closed
@@ -84,14 +88,14 @@ class Client(asyncio.Transport):
         return self.pending
 
     def pause_reading(self) -> None:
-        self.reads = False
+        self.is_being_read = False
 
     def resume_reading(self) -> None:
-        self.reads = True
+        self.is_being_read = True
 
 
 async def settle() -> None:
-    """Let everything run that can."""
+    """Run the event loop until nothing is ready."""
     for _ in range(TURNS):
         await asyncio.sleep(0)
 
@@ -105,7 +109,7 @@ def body(piece: bytes = b"", *, more: bool = False) -> Message:
 
 
 def answering(*messages: Message) -> ASGIApp:
-    """An app that says these, whatever it is asked."""
+    """Return an app that sends these messages for each request."""
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
         for message in messages:
@@ -115,7 +119,7 @@ def answering(*messages: Message) -> ASGIApp:
 
 
 class Echo:
-    """An app that records what it is asked, and answers when the test lets it."""
+    """An app that records its requests, and responds when the test sets `go`."""
 
     def __init__(self, *, reads: bool = True) -> None:
         self.seen: list[tuple[Scope, bytes]] = []

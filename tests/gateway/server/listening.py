@@ -1,4 +1,4 @@
-"""The public protocol on a socket, without the server around it."""
+"""`HttpProtocol` on a socket, without the rest of the server."""
 
 import asyncio
 import ssl
@@ -7,16 +7,16 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.server import ServerState
 
 from gateway.server.protocol import HttpProtocol
+from gateway.server.uvicorn_internals import ServerState
 
 
 @asynccontextmanager
 async def listening(
     app: ASGIApp, state: ServerState | None = None, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
-    """Serve `app` for the length of the block; gives the port."""
+    """Serve `app` for the length of the block, and return the port."""
     config = uvicorn.Config(app, http=HttpProtocol, lifespan="off", log_config=None)
     config.load()
     known = state or ServerState()

@@ -1,4 +1,4 @@
-"""Whatever comes, in whatever pieces: an app sees what h11 would have it see, and no more."""
+"""Differential test: an app gets the requests that h11 parses from the same bytes, and no more."""
 
 import asyncio
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ AWKWARD = b"\r\n \t\0:;,/?#%*0159aAfF\x7f\x80\xff\x0b"
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, as an app is to see it."""
+    """A request as an app should get it."""
 
     method: str
     target: tuple[bytes, bytes]
@@ -24,7 +24,7 @@ class Asked:
 
 
 def same(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Without what is ignored, or is only written in another way."""
+    """Return the fields without those that are ignored, and normalized."""
     return [
         (name, value.lower() if name == b"transfer-encoding" else value)
         for name, value in fields
@@ -33,10 +33,10 @@ def same(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
 
 
 def by_h11(data: bytes) -> list[Asked]:
-    """What h11 takes these bytes for, if each request is answered at once."""
+    """Parse with h11, with each request answered at once."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
     connection.receive_data(data)
-    asked: list[Asked] = []
+    parsed: list[Asked] = []
     request, content = None, b""
     try:
         while True:
@@ -46,16 +46,16 @@ def by_h11(data: bytes) -> list[Asked]:
             elif isinstance(event, h11.Data):
                 content += bytes(event.data)
             elif isinstance(event, h11.EndOfMessage) and request is not None:
-                asked.append(_as_seen(request, content))
+                parsed.append(_as_seen(request, content))
                 connection.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
                 connection.send(h11.EndOfMessage())
                 if connection.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
-                    return asked
+                    return parsed
                 connection.start_next_cycle()
             else:
-                return asked
+                return parsed
     except h11.RemoteProtocolError:
-        return asked
+        return parsed
 
 
 def _as_seen(request: h11.Request, content: bytes) -> Asked:
@@ -69,8 +69,8 @@ def _as_seen(request: h11.Request, content: bytes) -> Asked:
 async def _by_us(pieces: list[bytes]) -> tuple[list[Asked], bytes]:
     app = Echo()
     client = Client(app)
-    answer = await client.say(*pieces)
-    await client.leave()
+    response = await client.send(*pieces)
+    await client.disconnect()
     return [
         Asked(
             scope["method"],
@@ -79,7 +79,7 @@ async def _by_us(pieces: list[bytes]) -> tuple[list[Asked], bytes]:
             content,
         )
         for scope, content in app.seen
-    ], answer
+    ], response
 
 
 def by_us(pieces: list[bytes]) -> tuple[list[Asked], bytes]:
@@ -131,38 +131,36 @@ sequences = st.lists(requests(), min_size=1, max_size=5).map(b"".join)
 
 @settings(max_examples=150, deadline=None)
 @given(st.data(), sequences)
-def test_requests_in_any_pieces_are_seen_as_they_were_sent(
-    data: st.DataObject, sent: bytes
-) -> None:
-    seen, answer = by_us(data.draw(cut(sent)))
+def test_requests_in_any_pieces_arrive_as_they_were_sent(data: st.DataObject, sent: bytes) -> None:
+    seen, response = by_us(data.draw(cut(sent)))
     assert seen == by_h11(sent)
-    assert answer.count(b"HTTP/1.1 200 OK") == len(seen)
-    assert b"HTTP/1.1 400" not in answer
+    assert response.count(b"HTTP/1.1 200 OK") == len(seen)
+    assert b"HTTP/1.1 400" not in response
 
 
 @settings(max_examples=200, deadline=None)
 @given(
     st.data(), sequences, st.lists(st.tuples(st.integers(0, 600), st.integers(0, 2)), max_size=3)
 )
-def test_requests_with_faults_are_never_seen_as_others(
+def test_damaged_requests_are_never_taken_for_other_requests(
     data: st.DataObject, sent: bytes, faults: list[tuple[int, int]]
 ) -> None:
     for where, how in faults:
         at = where % (len(sent) + 1)
         put = bytes([data.draw(st.sampled_from(AWKWARD))]) if how else b""
         sent = sent[:at] + put + sent[at + (how != 1) :]
-    seen, answer = by_us(data.draw(cut(sent)))
+    seen, response = by_us(data.draw(cut(sent)))
     reference = by_h11(sent)
     least = min(len(seen), len(reference))
     assert seen[:least] == reference[:least]
-    assert answer.count(b"HTTP/1.1 400") <= 1
-    assert b"HTTP/1.1 500" not in answer
+    assert response.count(b"HTTP/1.1 400") <= 1
+    assert b"HTTP/1.1 500" not in response
 
 
 @example(b"\0")
 @settings(max_examples=100, deadline=None)
 @given(st.binary(min_size=1, max_size=60))
-def test_rubbish_is_refused_once_or_awaits_its_end(rubbish: bytes) -> None:
-    seen, answer = by_us([rubbish, b"\r\n\r\n"])
+def test_garbage_is_refused_once_or_incomplete(rubbish: bytes) -> None:
+    seen, response = by_us([rubbish, b"\r\n\r\n"])
     assert seen == []
-    assert answer.count(b"HTTP/1.1") == answer.count(b"HTTP/1.1 400") <= 1
+    assert response.count(b"HTTP/1.1") == response.count(b"HTTP/1.1 400") <= 1

@@ -1,4 +1,4 @@
-"""How connections end: by the client, by the app, by the server; and that nothing stays of them."""
+"""How connections end (by client, app or server), and that they leave nothing behind."""
 
 import asyncio
 import gc
@@ -15,8 +15,8 @@ from tests.gateway.server.in_memory import Client, Echo, answering, body, settle
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n"
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-PATIENCE = 10
+RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+TIMEOUT_SECONDS = 10
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def uncollected() -> Iterator[None]:
     gc.enable()
 
 
-async def test_who_leaves_is_cancelled_once_and_logged_as_such() -> None:
+async def test_a_disconnect_cancels_the_app_once_and_is_logged_as_499() -> None:
     scopes: list[Scope] = []
     cancellations = 0
 
@@ -41,14 +41,14 @@ async def test_who_leaves_is_cancelled_once_and_logged_as_such() -> None:
             raise
 
     client = Client(app)
-    await client.say(GET * 3)
-    await client.leave()
+    await client.send(GET * 3)
+    await client.disconnect()
     assert cancellations == len(scopes) == 1
-    assert RequestContext.of(scopes[0]).facts == {"status": 499}
+    assert RequestContext.of(scopes[0]).log_fields == {"status": 499}
     assert not client.server.tasks
 
 
-async def test_who_leaves_before_anything_has_begun_leaves_no_task() -> None:
+async def test_a_disconnect_before_the_app_has_started_leaves_no_task() -> None:
     begun = False
 
     async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -66,7 +66,7 @@ async def test_who_leaves_before_anything_has_begun_leaves_no_task() -> None:
     assert not client.server.tasks
 
 
-async def test_half_an_answer_to_who_has_just_gone_leaves_no_task(
+async def test_a_failure_after_the_client_has_disconnected_leaves_no_task(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -82,13 +82,13 @@ async def test_half_an_answer_to_who_has_just_gone_leaves_no_task(
             raise OSError(107, "not connected")
 
     client = Reset(app)
-    await client.say(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
+    await client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab")
     assert client.is_closed
     assert not client.server.tasks
     caplog.clear()
 
 
-async def test_who_leaves_after_its_answer_cancels_nothing() -> None:
+async def test_a_disconnect_after_the_response_cancels_nothing() -> None:
     go, ended = asyncio.Event(), asyncio.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,15 +97,15 @@ async def test_who_leaves_after_its_answer_cancels_nothing() -> None:
         ended.set()
 
     client = Client(app)
-    assert await client.say(GET) == ANSWER
-    await client.leave()
+    assert await client.send(GET) == RESPONSE
+    await client.disconnect()
     go.set()
     await settle()
     assert ended.is_set()
     assert not client.server.tasks
 
 
-async def test_an_app_that_goes_on_regardless_learns_it_when_it_sends(
+async def test_an_app_that_ignores_its_cancellation_gets_an_error_when_it_sends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -116,15 +116,15 @@ async def test_an_app_that_goes_on_regardless_learns_it_when_it_sends(
         await send(start())
 
     client = Client(app)
-    await client.say(GET)
+    await client.send(GET)
     with caplog.at_level(logging.INFO):
-        await client.leave()
-    assert not client.answer
+        await client.disconnect()
+    assert not client.received
     assert not client.server.tasks
     assert not caplog.records
 
 
-async def test_an_app_that_fails_because_the_client_left_is_still_reported(
+async def test_an_exception_in_the_cleanup_after_a_disconnect_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def app(_scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -134,41 +134,41 @@ async def test_an_app_that_fails_because_the_client_left_is_still_reported(
             raise ValueError("in the cleaning up")
 
     client = Client(app)
-    await client.say(GET)
-    await client.leave()
-    assert [record.message for record in caplog.records] == ["the app failed"]
+    await client.send(GET)
+    await client.disconnect()
+    assert [record.message for record in caplog.records] == ["app.failed"]
 
 
-async def test_shutdown_closes_what_is_idle_at_once() -> None:
-    for said in (b"", GET, GET[:-2], GET + GET[:9]):
+async def test_shutdown_closes_idle_connections_at_once() -> None:
+    for sent in (b"", GET, GET[:-2], GET + GET[:9]):
         client = Client(Echo())
-        await client.say(said)
+        await client.send(sent)
         client.protocol.shutdown()
         await settle()
         assert client.is_closed
         assert not client.server.connections
 
 
-async def test_shutdown_lets_what_runs_be_answered_and_nothing_after_it() -> None:
+async def test_shutdown_completes_the_request_in_flight_and_no_other() -> None:
     app = Echo()
     app.go.clear()
     client = Client(app)
-    await client.say(GET * 3)
+    await client.send(GET * 3)
     client.protocol.shutdown()
     assert not client.is_closed
     app.go.set()
-    answer = await client.say(GET)
-    assert answer.count(b"HTTP/1.1") == answer.count(b"connection: close") == 1
+    response = await client.send(GET)
+    assert response.count(b"HTTP/1.1") == response.count(b"connection: close") == 1
     assert client.is_closed
     assert app.begun == 1
 
 
-async def test_shutdown_waits_for_nobody_to_close_or_to_send() -> None:
+async def test_shutdown_does_not_wait_for_clients_to_close_or_to_send() -> None:
     app = Echo(reads=False)
     app.go.clear()
     sending, refused = Client(app), Client(app)
-    await sending.say(POST)
-    await refused.say(b"\x00")
+    await sending.send(POST)
+    await refused.send(b"\x00")
     for client in (sending, refused):
         client.protocol.shutdown()
     app.go.set()
@@ -177,30 +177,30 @@ async def test_shutdown_waits_for_nobody_to_close_or_to_send() -> None:
     assert refused.is_closed
 
 
-async def test_a_request_that_the_server_gives_up_is_told() -> None:
+async def test_a_request_that_the_server_cancels_gets_a_500() -> None:
     app = Echo()
     app.go.clear()
     client = Client(app)
-    await client.say(GET)
+    await client.send(GET)
     [task] = client.server.tasks
     task.cancel()
-    assert (await client.say(b"")).startswith(b"HTTP/1.1 500 ")
+    assert (await client.send(b"")).startswith(b"HTTP/1.1 500 ")
     assert client.is_closed
 
 
-async def test_who_neither_closes_nor_reads_after_the_end_is_left(
+async def test_a_client_that_does_not_close_after_the_end_is_disconnected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(idle_timeout, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(idle_timeout, "CHECK_SECONDS", 0.01)
     gone = asyncio.Event()
     client = Client(Echo())
     monkeypatch.setattr(client, "abort", gone.set)
-    await client.say(b"\x00")
-    assert client.is_ended
+    await client.send(b"\x00")
+    assert client.is_eof_sent
     sending = asyncio.create_task(_send_for_ever(client))
-    await asyncio.wait_for(gone.wait(), PATIENCE)
+    await asyncio.wait_for(gone.wait(), TIMEOUT_SECONDS)
     sending.cancel()
-    await client.leave()
+    await client.disconnect()
 
 
 async def _send_for_ever(client: Client) -> None:
@@ -211,7 +211,7 @@ async def _send_for_ever(client: Client) -> None:
 
 @pytest.mark.usefixtures("uncollected")
 @pytest.mark.parametrize(
-    "said",
+    "sent",
     [
         b"",
         GET,
@@ -224,17 +224,44 @@ async def _send_for_ever(client: Client) -> None:
     ],
 )
 @pytest.mark.parametrize("is_answered", [True, False])
-async def test_nothing_stays_of_a_connection(said: bytes, is_answered: bool) -> None:
+async def test_a_closed_connection_leaves_no_object_behind(sent: bytes, is_answered: bool) -> None:
     app = Echo()
     if not is_answered:
         app.go.clear()
     client = Client(app)
     server, protocol = client.server, weakref.ref(client.protocol)
-    await client.say(said)
-    await client.leave()
+    await client.send(sent)
+    await client.disconnect()
     app.seen.clear()
     del client
     await settle()
     assert not server.connections
     assert not server.tasks
     assert protocol() is None
+
+
+async def test_the_state_of_a_connection_is_shown() -> None:
+    app = Echo()
+    app.go.clear()
+    client = Client(app)
+    shown = [repr(client.protocol)]
+    for piece in (GET[:-2], b"\r\n", GET):
+        await client.send(piece)
+        shown.append(repr(client.protocol))
+    assert "GET '/' waiting" in repr(client.protocol._active)
+    app.go.set()
+    await client.send(b"")
+    shown.append(repr(client.protocol))
+    assert "complete" in repr(client.protocol._active)
+    assert "open, reading" in repr(client.protocol._flow)
+    protocol = client.protocol
+    await client.disconnect()
+    shown.append(repr(protocol))
+    assert shown == [
+        "<HttpProtocol idle, 0 pipelined>",
+        "<HttpProtocol reading head, 0 pipelined>",
+        "<HttpProtocol answering, 0 pipelined>",
+        "<HttpProtocol answering, 1 pipelined>",
+        "<HttpProtocol idle, 0 pipelined>",
+        "<HttpProtocol closing, 0 pipelined>",
+    ]

@@ -1,4 +1,4 @@
-"""A client that goes away stops everything that runs for it."""
+"""A client that disconnects cancels everything that runs for it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from tests.gateway.server.listening import listening
 
 
 class Witness:
-    """What became of the requests of an app."""
+    """Notes how the requests of an app end."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -81,7 +81,7 @@ async def connected(
         "GET /stream HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
-async def test_what_runs_for_a_client_that_left_is_cancelled(request_text: str) -> None:
+async def test_a_disconnect_cancels_the_app(request_text: str) -> None:
     witness = Witness()
     async with connected(app_with(witness)) as (_, writer):
         writer.write(request_text.encode())
@@ -92,7 +92,7 @@ async def test_what_runs_for_a_client_that_left_is_cancelled(request_text: str) 
     assert witness.how == "cancelled"
 
 
-async def test_a_client_that_stays_gets_its_answer_and_the_connection_lives() -> None:
+async def test_a_client_that_stays_gets_its_responses_on_one_connection() -> None:
     async with connected(app_with(Witness())) as (reader, writer):
         for body in (b"", b"four", b"x" * 100_000):
             writer.write(

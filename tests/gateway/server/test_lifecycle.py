@@ -1,4 +1,4 @@
-"""The server stops in its time, whatever its clients and its app are doing."""
+"""The server stops in time, whatever its clients and its app are doing."""
 
 import asyncio
 
@@ -7,18 +7,18 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.server import lifecycle
-from gateway.server.lifecycle import serve
+from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Server
 from tests.gateway.server.in_memory import body, start
 
-PATIENCE = 10
+TIMEOUT_SECONDS = 10
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 FAILED = b"HTTP/1.1 500 Internal Server Error\r\n"
 AT_ONCE = Server(host="127.0.0.1", port=0).model_copy(update={"shutdown_seconds": 0.05})
 
 
 class Stage:
-    """Where an app and its test meet."""
+    """Events that an app and its test share."""
 
     def __init__(self) -> None:
         self.begun, self.go, self.ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -50,11 +50,11 @@ class Stage:
 
 
 async def answer_at_the_end(stage: Stage, app: ASGIApp, *, read: bool = True) -> bytes:
-    """What a client has of its answer when the server has stopped in the middle of it."""
+    """Return what a client has received when the server stops in the middle of its request."""
     served = FastAPI()
     served.mount("/", app)
-    async with asyncio.timeout(PATIENCE):
-        async with serve(served, AT_ONCE) as url:
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with open_server(served, AT_ONCE) as url:
             port = int(url.rsplit(":", 1)[1])
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
             writer.write(GET)
@@ -65,20 +65,22 @@ async def answer_at_the_end(stage: Stage, app: ASGIApp, *, read: bool = True) ->
             writer.transport.abort()
 
 
-async def test_what_has_no_time_left_is_told() -> None:
+async def test_a_request_that_takes_too_long_at_shutdown_gets_a_500() -> None:
     stage = Stage()
     assert (await answer_at_the_end(stage, stage.holding)).startswith(FAILED)
     assert stage.ended.is_set()
 
 
-async def test_who_does_not_read_does_not_hold_up_the_end() -> None:
+async def test_a_client_that_does_not_read_does_not_delay_shutdown() -> None:
     stage = Stage()
     await answer_at_the_end(stage, stage.endless, read=False)
     assert stage.ended.is_set()
 
 
-async def test_what_will_not_be_cancelled_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifecycle, "LAST_SECONDS", 0.05)
+async def test_a_task_that_ignores_cancellation_does_not_delay_shutdown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lifecycle, "CANCELLATION_GRACE_SECONDS", 0.05)
     stage = Stage()
     assert await answer_at_the_end(stage, stage.stubborn) == b""
     assert not stage.ended.is_set()

@@ -1,4 +1,4 @@
-"""What one connection may take up on the public port, and how it ends if it wants more."""
+"""The bounds of one connection on the public port, and the idle timeout."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from gateway.server import idle_timeout, protocol
 from tests.gateway.server.listening import listening
 
-PATIENCE = 10
+TIMEOUT_SECONDS = 10
 LARGE = 4_000_000
 GET = b"GET /headers HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = b"POST /headers HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -20,7 +20,7 @@ CHUNKED = b"POST /headers HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\
 
 @dataclass
 class Seen:
-    """What came through to the app."""
+    """The requests that reached the app."""
 
     headers: list[dict[str, str]] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -67,31 +67,31 @@ def app_with(seen: Seen) -> FastAPI:
 
 @dataclass(frozen=True)
 class Client:
-    """The other end of one connection, without a wish to be polite."""
+    """A client that may violate the protocol."""
 
     seen: Seen
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
     async def ask(self, request: bytes) -> bytes:
-        """The status line of the answer."""
+        """The status line of the response."""
         self.writer.write(request)
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), TIMEOUT_SECONDS)
         return head.partition(b"\r\n")[0]
 
     async def read_to_the_end(self) -> bytes:
-        """All that still comes until the connection is over."""
+        """Return all that is received until the connection ends."""
         try:
-            return await asyncio.wait_for(self.reader.read(), PATIENCE)
+            return await asyncio.wait_for(self.reader.read(), TIMEOUT_SECONDS)
         except ConnectionError:
             return b""
 
     async def push(self, piece: bytes, times: int) -> None:
-        """Send it again and again, until the other side has had enough."""
+        """Send a piece repeatedly, until the server closes the connection."""
         try:
             for _ in range(times):
                 self.writer.write(piece)
-                await asyncio.wait_for(self.writer.drain(), PATIENCE)
+                await asyncio.wait_for(self.writer.drain(), TIMEOUT_SECONDS)
         except ConnectionError:
             pass
 
@@ -104,7 +104,7 @@ async def client() -> AsyncIterator[Client]:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idle_timeout, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(idle_timeout, "CHECK_SECONDS", 0.05)
 
 
 @asynccontextmanager
@@ -129,60 +129,62 @@ async def connected() -> AsyncIterator[Client]:
     ],
     ids=["target", "value", "fields", "chunk extension", "trailers"],
 )
-async def test_what_has_no_end_is_refused(client: Client, begun: bytes, piece: bytes) -> None:
+async def test_an_endless_head_is_refused(client: Client, begun: bytes, piece: bytes) -> None:
     client.writer.write(begun)
     await client.push(piece, 200)
-    answer = await client.read_to_the_end()
-    assert answer.startswith(b"HTTP/1.1 400 ") or not answer
+    response = await client.read_to_the_end()
+    assert response.startswith(b"HTTP/1.1 400 ") or not response
     assert client.seen.headers == []
 
 
-async def test_a_head_within_bounds_is_taken(client: Client) -> None:
+async def test_a_head_within_bounds_is_accepted(client: Client) -> None:
     fields = b"".join(b"x%d: %s\r\n" % (number, b"v" * 500) for number in range(100))
     assert await client.ask(GET[:-2] + fields + b"\r\n") == b"HTTP/1.1 200 OK"
 
 
-async def test_a_long_body_is_no_long_head(client: Client) -> None:
+async def test_a_long_body_does_not_count_as_a_head(client: Client) -> None:
     body = b"POST /headers HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + b"b" * 300_000
     assert await client.ask(body) == b"HTTP/1.1 200 OK"
 
 
-async def test_trailers_are_no_headers(client: Client) -> None:
+async def test_trailers_are_not_passed_as_headers(client: Client) -> None:
     forged = b"0\r\nAuthorization: Bearer forged\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"
     assert await client.ask(CHUNKED + forged) == b"HTTP/1.1 200 OK"
     [headers] = client.seen.headers
     assert headers == {"host": "x", "transfer-encoding": "chunked"}
 
 
-async def test_a_few_requests_at_once_are_answered_in_order(client: Client) -> None:
+async def test_pipelined_requests_are_answered_in_order(client: Client) -> None:
     client.writer.write(GET * protocol.MAX_PIPELINED + GET[:-2] + b"Connection: close\r\n\r\n")
-    answer = await client.read_to_the_end()
-    assert answer.count(b"HTTP/1.1 200 OK") == protocol.MAX_PIPELINED + 1
+    response = await client.read_to_the_end()
+    assert response.count(b"HTTP/1.1 200 OK") == protocol.MAX_PIPELINED + 1
 
 
-async def test_a_flood_of_requests_at_once_ends_the_connection(client: Client) -> None:
+async def test_too_many_pipelined_requests_end_the_connection(client: Client) -> None:
     hold = GET.replace(b"/headers", b"/hold")
     await client.push(hold + GET * 1_000, 3)
     assert await client.read_to_the_end() == b""
     assert client.seen.headers == []
 
 
-async def test_rubbish_after_a_request_is_not_answered_in_its_place(client: Client) -> None:
+async def test_garbage_after_a_request_is_not_answered_in_its_place(client: Client) -> None:
     client.writer.write(GET.replace(b"/headers", b"/hold") + b"\x00rubbish\r\n\r\n")
     assert await client.read_to_the_end() == b""
 
 
-async def test_who_leaves_with_requests_in_line_ends_the_one_that_runs(client: Client) -> None:
+async def test_a_disconnect_with_pipelined_requests_cancels_the_one_in_flight(
+    client: Client,
+) -> None:
     client.writer.write(GET.replace(b"/headers", b"/hold") + GET)
-    await asyncio.wait_for(client.seen.begun.wait(), PATIENCE)
+    await asyncio.wait_for(client.seen.begun.wait(), TIMEOUT_SECONDS)
     assert not client.seen.ended.is_set()
     client.writer.close()
-    await asyncio.wait_for(client.seen.ended.wait(), PATIENCE)
+    await asyncio.wait_for(client.seen.ended.wait(), TIMEOUT_SECONDS)
     assert client.seen.headers == []
 
 
 @pytest.mark.parametrize(
-    "said",
+    "sent",
     [
         b"",
         b"GET /headers HT",
@@ -193,14 +195,14 @@ async def test_who_leaves_with_requests_in_line_ends_the_one_that_runs(client: C
     ids=["nothing", "half a line", "half a head", "half a chunk", "no body"],
 )
 @pytest.mark.usefixtures("hasty")
-async def test_who_does_not_go_on_is_left(client: Client, said: bytes) -> None:
-    client.writer.write(said)
+async def test_a_client_that_stops_sending_is_disconnected(client: Client, sent: bytes) -> None:
+    client.writer.write(sent)
     await client.read_to_the_end()
     assert client.reader.at_eof()
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_who_drips_is_left(client: Client) -> None:
+async def test_a_client_that_sends_too_slowly_is_disconnected(client: Client) -> None:
     client.writer.write(GET[:-2])
     for _ in range(1_000):
         client.writer.write(b"a")
@@ -212,14 +214,14 @@ async def test_who_drips_is_left(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_who_does_not_read_is_left(client: Client) -> None:
+async def test_a_client_that_does_not_read_is_disconnected(client: Client) -> None:
     client.writer.write(GET.replace(b"/headers", b"/stream"))
-    await asyncio.wait_for(client.seen.ended.wait(), PATIENCE)
+    await asyncio.wait_for(client.seen.ended.wait(), TIMEOUT_SECONDS)
     await client.read_to_the_end()
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_who_reads_slowly_is_not(client: Client) -> None:
+async def test_a_client_that_reads_slowly_is_not_disconnected(client: Client) -> None:
     client.writer.write(GET.replace(b"/headers", b"/large"))
     read = 0
     while read < LARGE:
@@ -230,7 +232,7 @@ async def test_who_reads_slowly_is_not(client: Client) -> None:
 
 
 @pytest.mark.usefixtures("hasty")
-async def test_who_waits_for_an_answer_is_not(client: Client) -> None:
+async def test_a_client_that_waits_for_a_response_is_not_disconnected(client: Client) -> None:
     asking = asyncio.create_task(client.ask(GET.replace(b"/headers", b"/hold")))
     await asyncio.sleep(0.5)
     client.seen.go.set()

@@ -1,4 +1,4 @@
-"""What an app is told of a request, and which requests never reach one."""
+"""What an app receives of a request, and which requests are refused."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gateway.server.protocol import MAX_PIPELINED
 from tests.gateway.server.in_memory import HIGH_WATER, Client, Echo, body, start
 
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 REFUSED = b"HTTP/1.1 400 Bad Request\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -21,15 +21,17 @@ def get(target: bytes, fields: bytes = b"Host: x\r\n", method: bytes = b"GET") -
     return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, fields)
 
 
-async def test_the_scope_says_what_was_asked() -> None:
+async def test_the_scope_describes_the_request() -> None:
     app = Echo()
     client = Client(app, root_path="/api")
-    await client.say(
+    await client.send(
         b"PUT /a%2Fb/%C3%A4?q=%20&r HTTP/1.1\r\nHost: x\r\nX-A:  \xff b \t\r\nx-a:\r\n\r\n"
     )
     [(scope, content)] = app.seen
     assert content == b""
-    assert {key: scope[key] for key in scope if key not in {"state", "lockgate.exchange"}} == {
+    assert {
+        key: scope[key] for key in scope if key not in {"state", "lockgate.request_context"}
+    } == {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
@@ -43,17 +45,17 @@ async def test_the_scope_says_what_was_asked() -> None:
         "client": ("192.0.2.7", 4711),
         "server": ("192.0.2.1", 80),
     }
-    await client.leave()
+    await client.disconnect()
 
 
-async def test_no_request_sees_what_another_wrote_in_its_state() -> None:
+async def test_each_request_has_its_own_copy_of_the_state() -> None:
     app = Echo()
     client = Client(app)
-    await client.say(GET)
+    await client.send(GET)
     app.seen[0][0]["state"]["mine"] = True
-    await client.say(GET)
+    await client.send(GET)
     assert app.seen[1][0]["state"] == {"opened": True}
-    await client.leave()
+    await client.disconnect()
 
 
 @pytest.mark.parametrize(
@@ -76,11 +78,11 @@ async def test_a_target_may_have_these_forms(
 ) -> None:
     app = Echo()
     client = Client(app)
-    assert await client.say(request_text) == ANSWER
+    assert await client.send(request_text) == RESPONSE
     [(scope, _)] = app.seen
     assert (scope["path"], scope["query_string"]) == (path, query)
     assert scope["headers"] == [(b"host", host)]
-    await client.leave()
+    await client.disconnect()
 
 
 @pytest.mark.parametrize(
@@ -131,20 +133,20 @@ async def test_a_target_may_have_these_forms(
     ],
 )
 @pytest.mark.parametrize("step", [None, 1])
-async def test_a_request_that_says_two_things_or_none_is_refused(
+async def test_an_ambiguous_or_invalid_request_is_refused(
     request_text: bytes, step: int | None
 ) -> None:
     app = Echo()
     client = Client(app)
     for begin in range(0, len(request_text), step or len(request_text)):
         client.protocol.data_received(request_text[begin : begin + (step or len(request_text))])
-    answer = await client.say(GET)
-    assert answer.startswith(REFUSED)
-    assert b"connection: close\r\n" in answer
-    assert answer.count(b"HTTP/1.1 ") == 1
-    assert b"date: now\r\n" in client.answer
+    response = await client.send(GET)
+    assert response.startswith(REFUSED)
+    assert b"connection: close\r\n" in response
+    assert response.count(b"HTTP/1.1 ") == 1
+    assert b"date: now\r\n" in client.received
     assert app.begun == 0
-    await client.leave()
+    await client.disconnect()
 
 
 @pytest.mark.parametrize(
@@ -159,139 +161,141 @@ async def test_a_request_that_says_two_things_or_none_is_refused(
         b"-1\r\n",
     ],
 )
-async def test_a_body_that_is_none_ends_the_request_without_an_answer(chunks: bytes) -> None:
+async def test_an_invalid_body_ends_the_request_without_a_response(chunks: bytes) -> None:
     app = Echo()
     client = Client(app)
-    assert await client.say(CHUNKED, chunks) == b""
+    assert await client.send(CHUNKED, chunks) == b""
     assert client.is_closed
     assert app.seen == []
     assert app.begun == 1
 
 
-async def test_a_body_that_is_none_after_the_answer_is_not_answered_again() -> None:
+async def test_an_invalid_body_after_the_response_is_not_answered_again() -> None:
     client = Client(Echo(reads=False))
-    assert await client.say(CHUNKED) == ANSWER
-    assert await client.say(b"rubbish\r\n") == ANSWER
-    assert client.is_ended
-    await client.leave()
+    assert await client.send(CHUNKED) == RESPONSE
+    assert await client.send(b"rubbish\r\n") == RESPONSE
+    assert client.is_eof_sent
+    await client.disconnect()
 
 
 @pytest.mark.parametrize(
     "last", [get(b"/last", b"Host: x\r\nConnection: close\r\n"), b"GET /last HTTP/1.0\r\n\r\n"]
 )
 @pytest.mark.parametrize("rest", [b"GET /not", GET, b"\r\n\r\n", b"\x00"])
-async def test_nothing_that_follows_the_last_request_is_heard(last: bytes, rest: bytes) -> None:
+async def test_data_after_the_last_request_is_ignored(last: bytes, rest: bytes) -> None:
     app = Echo()
     app.go.clear()
     client = Client(app)
-    assert await client.say(GET + last + rest, rest) == b""
+    assert await client.send(GET + last + rest, rest) == b""
     app.go.set()
-    answer = await client.say(rest)
-    assert answer.count(b"HTTP/1.1 200 OK") == answer.count(b"HTTP/1.1") == 2
+    response = await client.send(rest)
+    assert response.count(b"HTTP/1.1 200 OK") == response.count(b"HTTP/1.1") == 2
     assert [scope["path"] for scope, _ in app.seen] == ["/", "/last"]
     assert client.is_closed
 
 
 @pytest.mark.parametrize("step", [1, 7, 1_000])
-async def test_the_wish_for_another_protocol_is_ignored(step: int) -> None:
+async def test_upgrade_is_ignored(step: int) -> None:
     wish = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n"
-    asked = GET + POST + wish + b"Content-Length: 4\r\n\r\nfour" + CHUNKED[:-2] + wish
-    asked += b"\r\n4\r\nfour\r\n0\r\n\r\n" + get(b"/last", b"Host: x\r\n" + wish) + GET
+    request_text = GET + POST + wish + b"Content-Length: 4\r\n\r\nfour" + CHUNKED[:-2] + wish
+    request_text += b"\r\n4\r\nfour\r\n0\r\n\r\n" + get(b"/last", b"Host: x\r\n" + wish) + GET
     app = Echo()
     client = Client(app)
-    await client.say(*(asked[begin : begin + step] for begin in range(0, len(asked), step)))
+    await client.send(
+        *(request_text[begin : begin + step] for begin in range(0, len(request_text), step))
+    )
     assert [content for _, content in app.seen] == [b"", b"four", b"four", b"", b""]
-    assert client.answer.count(b"HTTP/1.1 200 OK") == 5
+    assert client.received.count(b"HTTP/1.1 200 OK") == 5
     assert (b"upgrade", b"h2c") not in app.seen[1][0]["headers"]
-    await client.leave()
+    await client.disconnect()
 
 
-async def test_a_body_is_asked_for_when_the_app_wants_it() -> None:
+async def test_100_continue_is_sent_when_the_app_reads_the_body() -> None:
     app = Echo()
     client = Client(app)
-    assert await client.say(EXPECTS) == CONTINUE
-    assert await client.say(b"four", GET) == CONTINUE + ANSWER * 2
+    assert await client.send(EXPECTS) == CONTINUE
+    assert await client.send(b"four", GET) == CONTINUE + RESPONSE * 2
     assert app.seen[0][1] == b"four"
-    await client.leave()
+    await client.disconnect()
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "request_text",
     [
         EXPECTS + b"f",
         EXPECTS.replace(b"1.1", b"1.0"),
         EXPECTS.replace(b"100-Continue", b"a wonder"),
     ],
 )
-async def test_a_body_is_not_asked_for_without_need(asked: bytes) -> None:
+async def test_100_continue_is_not_sent_without_need(request_text: bytes) -> None:
     app = Echo()
     client = Client(app)
-    assert await client.say(asked) == b""
-    await client.say(b"four"[asked.endswith(b"f") :])
+    assert await client.send(request_text) == b""
+    await client.send(b"four"[request_text.endswith(b"f") :])
     assert app.seen[0][1] == b"four"
-    await client.leave()
+    await client.disconnect()
 
 
-async def test_who_was_never_asked_for_its_body_is_not_heard_again() -> None:
+async def test_without_100_continue_the_connection_ends() -> None:
     client = Client(Echo(reads=False))
-    answer = await client.say(EXPECTS, GET)
-    assert answer.count(b"HTTP/1.1") == 1
-    assert b"connection: close\r\n" in answer
-    assert client.is_ended
-    await client.leave()
+    response = await client.send(EXPECTS, GET)
+    assert response.count(b"HTTP/1.1") == 1
+    assert b"connection: close\r\n" in response
+    assert client.is_eof_sent
+    await client.disconnect()
 
 
-async def test_who_closes_with_half_a_body_sent_may_still_read_its_answer() -> None:
+async def test_a_client_with_half_a_body_sent_can_still_read_its_response() -> None:
     client = Client(Echo(reads=False))
     long = POST + b"Connection: close\r\nContent-Length: 4000000\r\n\r\n"
-    await client.say(long + b"x" * 300_000)
-    assert client.is_ended
+    await client.send(long + b"x" * 300_000)
+    assert client.is_eof_sent
     assert not client.is_closed
-    assert client.reads
-    await client.leave()
+    assert client.is_being_read
+    await client.disconnect()
 
 
 async def test_a_body_of_a_get_is_dropped() -> None:
     app = Echo()
     client = Client(app)
-    asked = get(b"/", b"Host: x\r\nContent-Length: 100000\r\n") + b"x" * 100_000
-    assert await client.say(asked + GET) == ANSWER * 2
+    request_text = get(b"/", b"Host: x\r\nContent-Length: 100000\r\n") + b"x" * 100_000
+    assert await client.send(request_text + GET) == RESPONSE * 2
     assert app.seen[0][1] == b""
-    await client.leave()
+    await client.disconnect()
 
 
-async def test_an_app_that_does_not_read_stops_the_client_until_it_answers() -> None:
+async def test_an_app_that_does_not_read_pauses_the_client_until_it_responds() -> None:
     app = Echo(reads=False)
     app.go.clear()
     client = Client(app)
-    await client.say(POST + b"Content-Length: 300000\r\n\r\n" + b"x" * 100_000)
-    assert not client.reads
+    await client.send(POST + b"Content-Length: 300000\r\n\r\n" + b"x" * 100_000)
+    assert not client.is_being_read
     app.go.set()
-    assert await client.say() == b""
-    await client.say(b"")
-    assert client.reads
-    assert await client.say(b"x" * 200_000 + GET) == ANSWER * 2
-    await client.leave()
+    assert await client.send() == b""
+    await client.send(b"")
+    assert client.is_being_read
+    assert await client.send(b"x" * 200_000 + GET) == RESPONSE * 2
+    await client.disconnect()
 
 
-async def test_bodies_in_line_take_up_no_more_than_one() -> None:
+async def test_pipelined_bodies_together_are_bounded_like_one() -> None:
     app = Echo()
     app.go.clear()
     client = Client(app)
-    await client.say(GET)
+    await client.send(GET)
     size, sent = 60_000, 0
-    while client.reads and sent < MAX_PIPELINED:
-        await client.say(POST + b"Content-Length: %d\r\n\r\n" % size + b"x" * size)
+    while client.is_being_read and sent < MAX_PIPELINED:
+        await client.send(POST + b"Content-Length: %d\r\n\r\n" % size + b"x" * size)
         sent += 1
     assert sent * size <= HIGH_WATER + size
     app.go.set()
-    await client.say(b"")
-    assert client.reads
+    await client.send(b"")
+    assert client.is_being_read
     assert [len(content) for _, content in app.seen] == [0] + [size] * sent
-    await client.leave()
+    await client.disconnect()
 
 
-async def test_an_app_that_looks_whether_the_client_is_there_does_not_let_more_in() -> None:
+async def test_waiting_for_the_disconnect_does_not_buffer_more() -> None:
     async def app(_scope: Scope, receive: Receive, _send: Send) -> None:
         await receive()
         while True:
@@ -300,57 +304,57 @@ async def test_an_app_that_looks_whether_the_client_is_there_does_not_let_more_i
             waiting.cancel()
 
     client = Client(app)
-    await client.say(GET + POST + b"Content-Length: 300000\r\n\r\n" + b"x" * 100_000)
-    assert not client.reads
-    await client.leave()
+    await client.send(GET + POST + b"Content-Length: 300000\r\n\r\n" + b"x" * 100_000)
+    assert not client.is_being_read
+    await client.disconnect()
 
 
-async def test_a_long_body_in_line_arrives_whole_when_its_turn_comes() -> None:
+async def test_a_long_pipelined_body_arrives_complete() -> None:
     app = Echo()
     app.go.clear()
     client = Client(app)
-    await client.say(GET + POST + b"Content-Length: 300000\r\n\r\n" + b"x" * 100_000)
-    assert not client.reads
+    await client.send(GET + POST + b"Content-Length: 300000\r\n\r\n" + b"x" * 100_000)
+    assert not client.is_being_read
     app.go.set()
-    await client.say(b"")
-    assert client.reads
-    assert await client.say(b"x" * 200_000) == ANSWER * 2
+    await client.send(b"")
+    assert client.is_being_read
+    assert await client.send(b"x" * 200_000) == RESPONSE * 2
     assert len(app.seen[1][1]) == 300_000
-    await client.leave()
+    await client.disconnect()
 
 
-async def test_after_the_body_there_is_nothing_but_the_end() -> None:
-    heard: list[Message] = []
+async def test_after_the_body_receive_returns_the_disconnect() -> None:
+    received: list[Message] = []
     early = asyncio.Event()
 
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
-        heard.append(await receive())
+        received.append(await receive())
         both = asyncio.gather(receive(), receive())
         await early.wait()
         assert not both.done()
         await send(start(200, (b"content-length", b"0")))
         await send(body())
-        heard.extend(await both)
-        heard.append(await receive())
+        received.extend(await both)
+        received.append(await receive())
 
     client = Client(app)
-    await client.say(POST + b"Content-Length: 1\r\n\r\nx")
+    await client.send(POST + b"Content-Length: 1\r\n\r\nx")
     early.set()
-    await client.say(b"")
-    assert heard[0] == {"type": "http.request", "body": b"x", "more_body": False}
-    assert heard[1:] == [{"type": "http.disconnect"}] * 3
-    await client.leave()
+    await client.send(b"")
+    assert received[0] == {"type": "http.request", "body": b"x", "more_body": False}
+    assert received[1:] == [{"type": "http.disconnect"}] * 3
+    await client.disconnect()
 
 
-async def test_what_was_not_read_of_a_body_is_gone_with_the_answer() -> None:
-    heard: list[Message] = []
+async def test_the_unread_body_is_dropped_with_the_response() -> None:
+    received: list[Message] = []
 
     async def app(_scope: Scope, receive: Receive, send: Send) -> None:
         await send(start(200, (b"content-length", b"0")))
         await send(body())
-        heard.append(await receive())
+        received.append(await receive())
 
     client = Client(app)
-    await client.say(POST + b"Content-Length: 1\r\n\r\nx")
-    assert heard == [{"type": "http.disconnect"}]
-    await client.leave()
+    await client.send(POST + b"Content-Length: 1\r\n\r\nx")
+    assert received == [{"type": "http.disconnect"}]
+    await client.disconnect()

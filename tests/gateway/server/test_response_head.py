@@ -1,4 +1,4 @@
-"""How an answer is framed (RFC 9112, 6), and what an app that breaks off leaves."""
+"""How a response is framed (RFC 9112, 6), and what a client gets of an app that fails."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ CL = b"content-length: 2\r\n"
 
 
 @pytest.mark.parametrize(
-    ("asked", "messages", "answer"),
+    ("request_text", "messages", "response"),
     [
         (GET, [start(200, LENGTH_2), body(b"ok")], OK + CL + b"\r\nok"),
         (GET, [start(), body(b"ok")], OK + TE + b"\r\n2\r\nok\r\n0\r\n\r\n"),
@@ -40,38 +40,40 @@ CL = b"content-length: 2\r\n"
         (GET, [start(299), body()], b"HTTP/1.1 299 \r\n" + TE + b"\r\n0\r\n\r\n"),
     ],
 )
-async def test_the_body_is_framed_and_the_connection_lives(
-    asked: bytes, messages: list[dict[str, object]], answer: bytes
+async def test_the_body_is_framed_and_the_connection_stays_open(
+    request_text: bytes, messages: list[dict[str, object]], response: bytes
 ) -> None:
     client = Client(answering(*messages))
-    assert await client.say(asked) == answer
-    assert await client.say(asked) == answer * 2
+    assert await client.send(request_text) == response
+    assert await client.send(request_text) == response * 2
     assert not client.is_closed
-    await client.leave()
+    await client.disconnect()
 
 
-@pytest.mark.parametrize("asked", [OLD, OLD[:-2] + b"Connection: keep-alive\r\n\r\n"])
-async def test_who_speaks_1_0_gets_no_chunks_and_the_end_of_the_connection(asked: bytes) -> None:
+@pytest.mark.parametrize("request_text", [OLD, OLD[:-2] + b"Connection: keep-alive\r\n\r\n"])
+async def test_http_1_0_gets_no_chunks_and_the_connection_closes(request_text: bytes) -> None:
     parts = body(b"o", more=True), body(b"k")
-    assert await Client(answering(start(), *parts)).say(asked) == OK + CLOSE + b"\r\nok"
+    assert await Client(answering(start(), *parts)).send(request_text) == OK + CLOSE + b"\r\nok"
     client = Client(answering(start(200, LENGTH_2), *parts))
-    assert await client.say(asked) == OK + CL + CLOSE + b"\r\nok"
+    assert await client.send(request_text) == OK + CL + CLOSE + b"\r\nok"
     assert client.is_closed
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("request_text", "field"),
     [
         (GET, (b"Connection", b"close")),
         (GET, (b"Connection", b"x, Close")),
         (GET[:-2] + b"Connection: close\r\n\r\n", (b"x", b"y")),
     ],
 )
-async def test_close_from_either_side_closes(asked: bytes, field: tuple[bytes, bytes]) -> None:
+async def test_connection_close_from_either_side_closes(
+    request_text: bytes, field: tuple[bytes, bytes]
+) -> None:
     client = Client(answering(start(200, LENGTH_2, field), body(b"ok")))
-    answer = await client.say(asked + GET)
-    assert answer.count(b"HTTP/1.1") == 1
-    assert answer.lower().count(b"close") == 1
+    response = await client.send(request_text + GET)
+    assert response.count(b"HTTP/1.1") == 1
+    assert response.lower().count(b"close") == 1
     assert client.is_closed
 
 
@@ -96,16 +98,16 @@ async def test_close_from_either_side_closes(asked: bytes, field: tuple[bytes, b
         {"type": "http.response.trailers"},
     ],
 )
-async def test_what_cannot_be_sent_is_a_failure_before_a_byte_has_left(
+async def test_an_invalid_response_is_a_500_before_a_byte_is_sent(
     wrong: dict[str, object],
 ) -> None:
     client = Client(answering(wrong, body(b"too much")))
-    assert await client.say(GET) == FAILED
+    assert await client.send(GET) == FAILED
     assert client.is_closed
 
 
 @pytest.mark.parametrize(
-    ("parts", "answer"),
+    ("parts", "response"),
     [
         ([b"o"], FAILED),
         ([b"ok!"], FAILED),
@@ -113,12 +115,12 @@ async def test_what_cannot_be_sent_is_a_failure_before_a_byte_has_left(
         ([b"o", b"k!"], OK + CL + b"\r\no"),
     ],
 )
-async def test_a_body_of_another_length_breaks_off_the_answer(
-    parts: list[bytes], answer: bytes
+async def test_a_body_of_another_length_aborts_the_response(
+    parts: list[bytes], response: bytes
 ) -> None:
     pieces = [body(part, more=True) for part in parts[:-1]]
     client = Client(answering(start(200, LENGTH_2), *pieces, body(parts[-1])))
-    assert await client.say(GET) == answer
+    assert await client.send(GET) == response
     assert client.is_closed
 
 
@@ -138,17 +140,17 @@ async def ending(_scope: Scope, _receive: Receive, _send: Send) -> None:
 @pytest.mark.parametrize("app", [failing_early, failing_late, ending, answering(start())])
 async def test_an_app_that_fails_before_its_head_has_left_is_500(app: object) -> None:
     client = Client(app)  # type: ignore[arg-type]
-    assert await client.say(GET) == FAILED
+    assert await client.send(GET) == FAILED
     assert client.is_closed
 
 
 async def test_an_app_that_fails_in_the_body_leaves_it_unfinished() -> None:
     client = Client(answering(start(), body(b"half", more=True)))
-    assert await client.say(GET) == OK + TE + b"\r\n4\r\nhalf\r\n"
+    assert await client.send(GET) == OK + TE + b"\r\n4\r\nhalf\r\n"
     assert client.is_closed
 
 
-async def test_the_head_leaves_when_the_body_is_long_in_coming() -> None:
+async def test_the_head_is_sent_when_the_body_takes_long() -> None:
     go = asyncio.Event()
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -157,13 +159,13 @@ async def test_the_head_leaves_when_the_body_is_long_in_coming() -> None:
         await send(body(b"ok"))
 
     client = Client(app)
-    assert await client.say(GET) == OK + TE + b"\r\n"
+    assert await client.send(GET) == OK + TE + b"\r\n"
     go.set()
-    assert await client.say(b"") == OK + TE + b"\r\n2\r\nok\r\n0\r\n\r\n"
-    await client.leave()
+    assert await client.send(b"") == OK + TE + b"\r\n2\r\nok\r\n0\r\n\r\n"
+    await client.disconnect()
 
 
-async def test_what_is_said_after_the_end_is_refused_and_not_sent() -> None:
+async def test_messages_after_the_end_are_refused_and_not_sent() -> None:
     refused = []
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -174,12 +176,12 @@ async def test_what_is_said_after_the_end_is_refused_and_not_sent() -> None:
                 refused.append(message["type"])
 
     client = Client(app)
-    assert await client.say(GET) == OK + CL + b"\r\nok"
+    assert await client.send(GET) == OK + CL + b"\r\nok"
     assert refused == ["http.response.start", "http.response.body", "http.response.start"]
-    await client.leave()
+    await client.disconnect()
 
 
-async def test_who_does_not_read_holds_up_the_app_and_no_more() -> None:
+async def test_a_client_that_does_not_read_pauses_the_app() -> None:
     piece, sent = b"x" * 10_000, 0
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -191,17 +193,17 @@ async def test_who_does_not_read_holds_up_the_app_and_no_more() -> None:
         await send(body())
 
     client = Client(app)
-    client.takes = False
-    await client.say(GET)
-    assert 0 < len(client.answer) < HIGH_WATER + 2 * len(piece)
+    client.reads_response = False
+    await client.send(GET)
+    assert 0 < len(client.received) < HIGH_WATER + 2 * len(piece)
     assert sent < 10
-    await client.take()
+    await client.read_all()
     assert sent == 100
-    assert client.answer.endswith(b"0\r\n\r\n")
-    await client.leave()
+    assert client.received.endswith(b"0\r\n\r\n")
+    await client.disconnect()
 
 
-async def test_who_leaves_without_reading_ends_the_app_that_waits() -> None:
+async def test_a_disconnect_ends_an_app_that_waits_to_send() -> None:
     ended = asyncio.Event()
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
@@ -213,9 +215,9 @@ async def test_who_leaves_without_reading_ends_the_app_that_waits() -> None:
             ended.set()
 
     client = Client(app)
-    client.takes = False
-    await client.say(GET)
+    client.reads_response = False
+    await client.send(GET)
     assert not ended.is_set()
-    await client.leave()
+    await client.disconnect()
     assert ended.is_set()
     assert not client.server.tasks

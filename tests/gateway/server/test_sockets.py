@@ -1,4 +1,4 @@
-"""How connections end on real sockets, on either loop: what the client has of its answer then."""
+"""How connections end on real sockets, on asyncio and uvloop, and what the client has received."""
 
 import asyncio
 import socket
@@ -14,12 +14,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.server import ServerState
 
+from gateway.server.uvicorn_internals import ServerState
 from tests.gateway.server.in_memory import Echo, body, start
 from tests.gateway.server.listening import listening
 
-PATIENCE = 10
+TIMEOUT_SECONDS = 10
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LONG = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3000000\r\n\r\n"
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, and no patience
@@ -30,14 +30,14 @@ Loop = Callable[[], asyncio.AbstractEventLoop]
 
 def run(loop: Loop, test: Awaitable[None]) -> None:
     async def within() -> None:
-        await asyncio.wait_for(test, PATIENCE)
+        await asyncio.wait_for(test, TIMEOUT_SECONDS)
 
     with asyncio.Runner(loop_factory=loop) as runner:
         runner.run(within())
 
 
 class Endless:
-    """An app that sends for ever, and knows when it no longer does."""
+    """An app that sends without end, and notes when it is stopped."""
 
     def __init__(self) -> None:
         self.begun, self.ended = asyncio.Event(), asyncio.Event()
@@ -52,16 +52,16 @@ class Endless:
             self.ended.set()
 
 
-async def answer_to(app: ASGIApp, *said: bytes) -> bytes:
-    """All that comes back for these, until the connection ends without a reset."""
+async def answer_to(app: ASGIApp, *sent: bytes) -> bytes:
+    """Send these pieces, and return all that is received until the connection ends."""
     async with listening(app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for piece in said:
+        for piece in sent:
             writer.write(piece)
-        answer = await reader.read()
+        response = await reader.read()
         writer.close()
         await writer.wait_closed()
-        return answer
+        return response
 
 
 async def nothing_left(state: ServerState) -> None:
@@ -73,25 +73,25 @@ async def nothing_left(state: ServerState) -> None:
 
 
 @type_of_loop
-def test_who_still_sends_a_body_gets_the_answer_whole(loop: Loop) -> None:
+def test_a_client_that_still_sends_its_body_gets_the_whole_response(loop: Loop) -> None:
     async def test() -> None:
-        answer = await answer_to(Echo(reads=False), LONG + b"x" * 3_000_000)
-        assert answer.endswith(b"\r\n\r\nok")
+        response = await answer_to(Echo(reads=False), LONG + b"x" * 3_000_000)
+        assert response.endswith(b"\r\n\r\nok")
 
     run(loop, test())
 
 
 @type_of_loop
-def test_who_still_sends_rubbish_gets_the_refusal_whole(loop: Loop) -> None:
+def test_a_client_that_still_sends_garbage_gets_the_whole_400(loop: Loop) -> None:
     async def test() -> None:
-        answer = await answer_to(Echo(), b"GET / HTTP/1.1\r\n", b"x: " + b"y" * 3_000_000)
-        assert answer.endswith(b"Invalid HTTP request received.")
+        response = await answer_to(Echo(), b"GET / HTTP/1.1\r\n", b"x: " + b"y" * 3_000_000)
+        assert response.endswith(b"Invalid HTTP request received.")
 
     run(loop, test())
 
 
 @type_of_loop
-def test_who_resets_ends_what_is_sent_to_it(loop: Loop) -> None:
+def test_a_reset_ends_the_response(loop: Loop) -> None:
     async def test() -> None:
         app, state = Endless(), ServerState()
         async with listening(app, state) as port:
@@ -108,7 +108,7 @@ def test_who_resets_ends_what_is_sent_to_it(loop: Loop) -> None:
 
 
 @type_of_loop
-def test_who_sends_no_more_has_left(loop: Loop) -> None:
+def test_the_end_of_what_the_client_sends_is_a_disconnect(loop: Loop) -> None:
     async def test() -> None:
         app, state = Echo(), ServerState()
         app.go.clear()
@@ -126,14 +126,14 @@ def test_who_sends_no_more_has_left(loop: Loop) -> None:
 
 
 @type_of_loop
-def test_nothing_stays_of_many_that_come_and_go(loop: Loop) -> None:
+def test_many_short_connections_leave_nothing_behind(loop: Loop) -> None:
     async def test() -> None:
         app, state = Echo(), ServerState()
         app.go.clear()
         async with listening(app, state) as port:
-            for said in [b"", GET, GET[:9], GET * 3, b"\0"] * 20:
+            for sent in [b"", GET, GET[:9], GET * 3, b"\0"] * 20:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.write(said)
+                writer.write(sent)
                 await asyncio.sleep(0)
                 writer.close()
                 await writer.wait_closed()
@@ -145,16 +145,16 @@ def test_nothing_stays_of_many_that_come_and_go(loop: Loop) -> None:
 
 
 @type_of_loop
-def test_over_tls_it_is_the_same(loop: Loop, tmp_path: Path) -> None:
+def test_tls_behaves_the_same(loop: Loop, tmp_path: Path) -> None:
     async def test() -> None:
         app = Echo()
         ours, theirs = _contexts(tmp_path)
         async with listening(app, tls=ours) as port:
-            for said in (GET * 2 + GET[:-2] + b"Connection: close\r\n\r\n", b"\0"):
+            for sent in (GET * 2 + GET[:-2] + b"Connection: close\r\n\r\n", b"\0"):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=theirs)
-                writer.write(said)
-                answer = await reader.read()
-                assert answer.count(b"HTTP/1.1") == (1 if said == b"\0" else 3)
+                writer.write(sent)
+                response = await reader.read()
+                assert response.count(b"HTTP/1.1") == (1 if sent == b"\0" else 3)
                 writer.close()
                 await writer.wait_closed()
         assert {scope["scheme"] for scope, _ in app.seen} == {"https"}

@@ -132,7 +132,7 @@ def test_all_errors_are_reported_at_once(tmp_path: Path, monkeypatch: pytest.Mon
         '[[issuers]]\nissuer = "a"\naudience = "b"\njwks_url = "http://user:hunter2@idp/keys"',
         '[[issuers]]\nissuer = "a"\naudience = "b"\ndiscovery_url = "hunter2"',
         'issuers = ["hunter2"]',
-        '[upstreams.users]\nurl = "http://h"\n[upstreams.users.headers]\nx-api-key = "hunter2\\u0001"',
+        '[upstreams.users]\nurl = "http://h"\nheaders = {x-key = "hunter2\\u0001"}',
         'password = "hunter2"',
     ],
 )

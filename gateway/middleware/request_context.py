@@ -1,0 +1,164 @@
+"""Gives each request its id, and ends the one whose app failed with a 500 that leaks nothing.
+
+A WebSocket connection is treated as a request: its handshake is what would be the response head.
+"""
+
+import re
+from collections.abc import Awaitable
+from logging import ERROR, getLogger
+from random import getrandbits
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from gateway.errors.problem_json import internal_error
+from gateway.errors.websocket_denial import deny_or_close
+from gateway.request_context import RequestContext
+from gateway.telemetry.log import log_event
+from gateway.upstream.propagation import propagate_headers
+
+log = getLogger("lockgate.access")
+
+REQUEST_ID = b"x-request-id"
+
+_SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestContextMiddleware:
+    """ASGI middleware that fills the `RequestContext` of a request and sends what it gathered.
+
+    The request id is the client's own `X-Request-Id` if that is a safe one, else a random one. It
+    goes along with every upstream call made by `app`. The head of the response carries it,
+    together with the header fields and the `Server-Timing` that the context has gathered.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request or a WebSocket connection; `lifespan` passes through."""
+        if scope["type"] == "http":
+            context = RequestContext.of(scope)
+            context.request_id = _choose_request_id(scope)
+            send = _ResponseSender(context, send).send
+            try:
+                with propagate_headers({"X-Request-Id": context.request_id}):
+                    await self.app(scope, receive, send)
+            except Exception as error:
+                log_event(log, "request.failed", ERROR, error, id=context.request_id)
+                if context.status:
+                    raise  # the response has begun: the server must break the connection
+                await internal_error(context.request_id)(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._serve_websocket(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        context = RequestContext.of(scope)
+        context.request_id = _choose_request_id(scope)
+        channel = _WebSocketChannel(context, receive, send)
+        try:
+            with propagate_headers({"X-Request-Id": context.request_id}):
+                await self.app(scope, channel.receive, channel.send)
+        except WebSocketDisconnect as disconnect:
+            # Raised by Starlette's `receive_text`, and by its `send` when the client is gone.
+            channel.record_close(disconnect.code)
+        except Exception as error:
+            log_event(log, "request.failed", ERROR, error, id=context.request_id)
+            if context.status not in {0, 101}:
+                raise  # a denial response has begun: the server must break the connection
+            if not channel.is_closed:
+                respond = deny_or_close(
+                    internal_error(context.request_id), scope, is_accepted=context.status == 101
+                )
+                await respond(scope, channel.receive, channel.send)
+
+
+class _ResponseSender:
+    """Adds the gathered fields to the head of a response, and records its status and length."""
+
+    __slots__ = ("_context", "_send")
+
+    def __init__(self, context: RequestContext, send: Send) -> None:
+        self._context = context
+        self._send = send
+
+    def send(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            self._context.status = message["status"]
+            _add_gathered_headers(message, self._context)
+        elif message["type"] == "http.response.body":
+            self._context.bytes_sent += len(message.get("body", b""))
+        return self._send(message)
+
+
+class _WebSocketChannel:
+    """Adds the gathered fields to the head of the handshake, and records how the channel ends.
+
+    The handshake ends with 101 (accepted), with 403 (closed before it was accepted) or with the
+    status of a denial response. `code` among the log fields is the close code of the side that
+    closed first.
+    """
+
+    def __init__(self, context: RequestContext, receive: Receive, send: Send) -> None:
+        self.is_closed = False
+        self._context = context
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            self.record_close(message.get("code", 1005))
+        return message
+
+    def send(self, message: Message) -> Awaitable[None]:
+        context = self._context
+        match message["type"]:
+            case "websocket.accept":
+                context.status = 101
+                _add_gathered_headers(message, context)
+            case "websocket.send":
+                context.bytes_sent += _payload_length(message)
+            case "websocket.close":
+                context.status = context.status or 403
+                self.record_close(message.get("code", 1000))
+            case "websocket.http.response.start":
+                context.status = message["status"]
+                _add_gathered_headers(message, context)
+            case "websocket.http.response.body":
+                context.bytes_sent += len(message.get("body", b""))
+        return self._send(message)
+
+    def record_close(self, code: int) -> None:
+        self.is_closed = True
+        self._context.log_fields.setdefault("code", code)
+
+
+def _choose_request_id(scope: Scope) -> str:
+    """Return the id that the client sent if it is safe to log and forward, else a random one."""
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID and _SAFE_ID.fullmatch(value):
+            return str(value, "ascii")
+    return getrandbits(128).to_bytes(16).hex()
+
+
+def _add_gathered_headers(message: Message, context: RequestContext) -> None:
+    headers = [
+        *message.get("headers", ()),
+        (REQUEST_ID, context.request_id.encode()),
+        *context.response_headers,
+    ]
+    if context.server_timing:
+        metrics = [f"{name};dur={seconds * 1000:.1f}" for name, seconds in context.server_timing]
+        headers.append((b"server-timing", ", ".join(metrics).encode()))
+    message["headers"] = headers
+
+
+def _payload_length(message: Message) -> int:
+    """Return the length of a WebSocket message in bytes, as text or as binary."""
+    text = message.get("text")
+    if text is not None:
+        return len(text.encode("utf-8", "surrogatepass"))
+    return len(message.get("bytes") or b"")
