@@ -10,9 +10,9 @@ from gateway.transport.transport import Transport
 from tests.fuzz.invariants import Broken
 from tests.fuzz.reference import Reading, read
 from tests.gateway.transport.scripted_server import HELLO, Peer, Scripted, scripted
-from tests.torture.case import Asked
-from tests.torture.host import settled
-from tests.torture.trial import ask
+from tests.torture.case import Call
+from tests.torture.case_server import run_pending_io
+from tests.torture.runner import ask
 
 
 class Exchanges:
@@ -47,9 +47,9 @@ class Exchanges:
         expected = read(b"".join(pieces), bodiless=bodiless)
         self._pieces, self._stays = pieces, expected.keeps_alive or bool(expected.rest)
         self._sent.clear()
-        seen = await ask(self._transport, self._server.url, Asked("HEAD" if bodiless else "GET"))
+        seen = await ask(self._transport, self._server.url, Call("HEAD" if bodiless else "GET"))
         await asyncio.wait_for(self._sent.wait(), 5)
-        await settled()
+        await run_pending_io()
         if seen.error is httpx.ReadTimeout:
             raise Broken(f"ours waits for more than {expected}")
         if seen.error is None and (seen.status, seen.body) != (expected.status, expected.body):
@@ -83,7 +83,7 @@ class Exchanges:
         for piece in pieces:
             if not peer.writer.is_closing():
                 peer.send(piece)
-                await settled()
+                await run_pending_io()
         if not self._stays:
             with suppress(OSError):  # the client has left
                 peer.writer.write_eof()
