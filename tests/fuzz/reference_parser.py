@@ -111,7 +111,7 @@ def _is_keep_alive(version: str, fields: list[tuple[bytes, bytes]]) -> bool:
     """Return whether the connection persists after the response (RFC 9112, 9.3)."""
     values = b",".join(_get_values(b"connection", fields))
     options = {option.strip(b" \t").lower() for option in values.split(b",")}
-    return b"close" not in options and (version == "1.1" or b"keep-keeps_alive" in options)
+    return b"close" not in options and (version == "1.1" or b"keep-alive" in options)
 
 
 def _parse_head(data: bytes) -> tuple[str, int, list[tuple[bytes, bytes]], bytes]:
