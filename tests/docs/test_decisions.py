@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.settings.schema import ALGORITHMS
-from tests.architecture.sources import PACKAGES, python_files, tree
+from tests.architecture.sources import PACKAGES, list_python_files, parse_file
 from tests.docs.project import ROOT, shown
 
 PAGES = sorted((ROOT / "docs" / "decisions").glob("*.md"))
@@ -40,8 +40,8 @@ def test_a_test_or_a_contract_enforces_it(page: Path) -> None:
 
 def test_no_module_has_python_jose_read_a_token() -> None:
     """docs/decisions/python-jose.md: only keys are used; the demo's issuer alone may sign."""
-    for file in python_files(*PACKAGES):
-        for node in ast.walk(tree(file)):
+    for file in list_python_files(*PACKAGES):
+        for node in ast.walk(parse_file(file)):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("jose"):
                 names = {alias.name for alias in node.names}
                 allowed = {"jwk", "Key"} | ({"jwt"} if "demo" in file.parts else set())
