@@ -166,14 +166,19 @@ def list_texts() -> Iterator[Path]:
         yield from sorted((ROOT / folder).rglob(pattern))
 
 
+def read_project() -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Read the product's modules, the tests and the other texts, each as a path and its text."""
+    product, tests, texts = (
+        {get_relative_path(file): file.read_text(encoding="utf-8") for file in files}
+        for files in (list_python_files(*PACKAGES), list_python_files("tests"), list_texts())
+    )
+    return product, tests, texts
+
+
 def find_all() -> list[Finding]:
     """Find everything in the project, sorted by file and line."""
+    product, tests, texts = read_project()
     findings: list[Finding] = []
-    product = {get_relative_path(file): file.read_text("utf-8") for file in _list_product()}
-    tests = {
-        get_relative_path(file): file.read_text("utf-8") for file in list_python_files("tests")
-    }
-    texts = {get_relative_path(file): file.read_text("utf-8") for file in list_texts()}
     for file, source in (product | texts).items():
         findings += find_phrases(file, [(1, source)])
     for file, source in tests.items():
@@ -183,10 +188,6 @@ def find_all() -> list[Finding]:
     findings += find_duplicate_types(product.items())
     findings += find_duplicate_stems(product)
     return sorted(finding for finding in findings if not finding.file.startswith(EXEMPT))
-
-
-def _list_product() -> list[Path]:
-    return list_python_files(*PACKAGES)
 
 
 def main(paths: Sequence[str] = ()) -> int:
