@@ -74,7 +74,8 @@ def find_phrases(file: str, segments: Iterable[tuple[int, str]]) -> Iterator[Fin
                 continue
             for match in pattern.finditer(text):
                 line = first_line + text.count("\n", 0, match.start())
-                yield Finding(file, line, f"'{match[0]}'", instead)
+                found = re.sub(_GAP, " ", match[0])
+                yield Finding(file, line, f"'{found}'", instead)
 
 
 def extract_prose(source: str) -> list[tuple[int, str]]:
