@@ -1,4 +1,4 @@
-"""The product's source files, parsed once for the tests beside this file."""
+"""Finds and parses the project's source files for the architecture tests."""
 
 import ast
 from functools import cache
@@ -8,21 +8,21 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("clients", "config", "gateway")
 
 
-def python_files(*folders: str) -> list[Path]:
-    """Every Python file under these folders of the project."""
+def list_python_files(*folders: str) -> list[Path]:
+    """List all Python files under these folders of the project."""
     return sorted(file for folder in folders for file in (ROOT / folder).rglob("*.py"))
 
 
 @cache
-def tree(file: Path) -> ast.Module:
-    """The file's syntax tree."""
+def parse_file(file: Path) -> ast.Module:
+    """Parse a file into its syntax tree; the result is cached."""
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
-def imported(file: Path) -> set[str]:
-    """The top-level packages that a file imports."""
+def find_imports(file: Path) -> set[str]:
+    """Find the top-level packages that a file imports."""
     names: set[str] = set()
-    for node in ast.walk(tree(file)):
+    for node in ast.walk(parse_file(file)):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -30,10 +30,10 @@ def imported(file: Path) -> set[str]:
     return names
 
 
-def named(file: Path) -> set[str]:
-    """Every name that a file uses or imports, alone and with what it is taken from."""
+def find_names(file: Path) -> set[str]:
+    """Find every name that a file uses or imports, plain and qualified (`sleep`, `time.sleep`)."""
     names: set[str] = set()
-    for node in ast.walk(tree(file)):
+    for node in ast.walk(parse_file(file)):
         if isinstance(node, ast.Name):
             names.add(node.id)
         elif isinstance(node, ast.Attribute):
@@ -44,6 +44,6 @@ def named(file: Path) -> set[str]:
     return names
 
 
-def shown(file: Path) -> str:
-    """The file's path as one writes it."""
+def get_relative_path(file: Path) -> str:
+    """Return the path relative to the project root, with forward slashes."""
     return file.relative_to(ROOT).as_posix()

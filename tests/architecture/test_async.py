@@ -1,4 +1,4 @@
-"""Nothing blocks or hides the event loop: no such middleware, no dependency in a thread."""
+"""Rules of asynchronous code: no blocking calls, no BaseHTTPMiddleware, no threads."""
 
 import inspect
 from collections.abc import Iterator
@@ -10,14 +10,20 @@ from fastapi.routing import iter_route_contexts
 
 from gateway.app import create_app
 from gateway.settings.schema import Settings
-from tests.architecture.sources import PACKAGES, imported, named, python_files, shown
+from tests.architecture.sources import (
+    PACKAGES,
+    find_imports,
+    find_names,
+    get_relative_path,
+    list_python_files,
+)
 
 BLOCKING_PACKAGES = {"requests", "urllib3"}
 BLOCKING_CALLS = {"time.sleep"}
-HIDE_A_DISCONNECT = {"BaseHTTPMiddleware", "SlowAPIMiddleware"}
+BANNED_MIDDLEWARE = {"BaseHTTPMiddleware", "SlowAPIMiddleware"}
 
-HTTPX_FOLDERS = ("gateway/transport/", "gateway/upstream/")
-HTTPX_ELSEWHERE = {
+FOLDERS_WITH_HTTPX = ("gateway/transport/", "gateway/upstream/")
+OTHER_MODULES_WITH_HTTPX = {
     "gateway/auth/jwks/fetch.py",
     "gateway/testing/gateway.py",
     "gateway/testing/scripted_service.py",
@@ -25,14 +31,14 @@ HTTPX_ELSEWHERE = {
 }
 
 
-def test_nothing_blocks_the_loop_and_no_middleware_hides_a_disconnect() -> None:
-    culprits = {
-        shown(file): found
-        for file in python_files(*PACKAGES)
-        if (found := imported(file) & BLOCKING_PACKAGES)
-        or (found := named(file) & (BLOCKING_CALLS | HIDE_A_DISCONNECT))
+def test_no_blocking_call_and_no_middleware_that_hides_a_disconnect() -> None:
+    violations = {
+        get_relative_path(file): found
+        for file in list_python_files(*PACKAGES)
+        if (found := find_imports(file) & BLOCKING_PACKAGES)
+        or (found := find_names(file) & (BLOCKING_CALLS | BANNED_MIDDLEWARE))
     }
-    assert not culprits
+    assert not violations
 
 
 @pytest.mark.parametrize(
@@ -44,30 +50,36 @@ def test_nothing_blocks_the_loop_and_no_middleware_hides_a_disconnect() -> None:
         ("class Mine(base.BaseHTTPMiddleware): ...", "BaseHTTPMiddleware"),
     ],
 )
-def test_a_culprit_would_be_found(tmp_path: Path, source: str, found: str) -> None:
-    file = tmp_path / "culprit.py"
+def test_the_rule_detects_a_violation(tmp_path: Path, source: str, found: str) -> None:
+    file = tmp_path / "violation.py"
     file.write_text(source)
-    assert found in named(file)
+    assert found in find_names(file)
 
 
-def test_few_modules_import_httpx() -> None:
-    found = {shown(file) for file in python_files(*PACKAGES) if "httpx" in imported(file)}
-    assert {file for file in found if not file.startswith(HTTPX_FOLDERS)} == HTTPX_ELSEWHERE
+def test_only_listed_modules_import_httpx() -> None:
+    found = {
+        get_relative_path(file)
+        for file in list_python_files(*PACKAGES)
+        if "httpx" in find_imports(file)
+    }
+    assert {
+        file for file in found if not file.startswith(FOLDERS_WITH_HTTPX)
+    } == OTHER_MODULES_WITH_HTTPX
 
 
 def test_no_route_or_dependency_runs_in_a_thread() -> None:
-    seen = 0
+    checked = 0
     for route in iter_route_contexts(create_app(Settings()).routes):
-        for call in calls(route.dependant):
-            seen += 1
+        for call in iterate_calls(route.dependant):
+            checked += 1
             assert inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(
                 type(call).__call__
             ), f"{route.path}: {call}"
-    assert seen > 20
+    assert checked > 20
 
 
-def calls(dependant: Dependant) -> Iterator[object]:
+def iterate_calls(dependant: Dependant) -> Iterator[object]:
     if dependant.call:
         yield dependant.call
     for inner in dependant.dependencies:
-        yield from calls(inner)
+        yield from iterate_calls(inner)

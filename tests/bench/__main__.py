@@ -1,4 +1,4 @@
-"""`python -m tests.bench`; see command.py."""
+"""Entry point of `python -m tests.bench`; see command.py."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: measure Lockgate beside its peers, and write docs/benchmarks.md."""
+"""The command line: `python -m tests.bench` runs the benchmark and writes docs/benchmarks.md."""
 
 import argparse
 import os
@@ -12,79 +12,84 @@ from typing import NoReturn
 from tests.bench import page, pinning, results
 from tests.bench.contenders import CONTENDERS
 from tests.bench.load import LoadFailed
-from tests.bench.place import RESULTS
-from tests.bench.plan import ROUNDS, Plan, say
-from tests.bench.provenance import provenance
+from tests.bench.paths import RESULTS
+from tests.bench.plan import ROUNDS, Plan, log
+from tests.bench.provenance import collect_provenance
 from tests.bench.sections import SECTIONS
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Run the sections asked for; 1 if one of them could not be measured, whatever they find."""
-    options = parser().parse_args(words)
-    plan = _plan(options)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the selected sections; return 1 if one of them could not be measured."""
+    options = build_parser().parse_args(arguments)
+    plan = _make_plan(options)
     chosen = options.only or [name for name, section in SECTIONS.items() if section.by_default]
-    os.sched_setaffinity(0, pinning.REST)
-    signal.signal(signal.SIGTERM, _stop)
+    os.sched_setaffinity(0, pinning.OTHER_CORE)
+    signal.signal(signal.SIGTERM, _exit_on_signal)
     if options.page:
         page.write(results.read(RESULTS))
         return 0
-    failed = [name for name in chosen if not _measured(name, plan, options)]
+    failed = [name for name in chosen if not _run_section(name, plan, options)]
     return int(bool(failed))
 
 
-def _stop(number: int, _: FrameType | None) -> NoReturn:
-    """Unwind, so that everything that was started is ended."""
+def _exit_on_signal(number: int, _: FrameType | None) -> NoReturn:
+    """Raise SystemExit, so that context managers stop all child processes."""
     sys.exit(128 + number)
 
 
-def _measured(name: str, plan: Plan, options: argparse.Namespace) -> bool:
-    """Run one section and keep at once what it finds; whether it could be measured."""
-    section, source = SECTIONS[name], provenance(_command(options))
+def _run_section(name: str, plan: Plan, options: argparse.Namespace) -> bool:
+    """Run one section and store its result; return whether it could be measured."""
+    section, source = SECTIONS[name], collect_provenance(_format_command(options))
     try:
         found = section.run(plan)
     except LoadFailed as failure:
-        say(f"{name}: not measured. {failure}")
+        log(f"{name}: not measured. {failure}")
         return False
-    for bar in section.bars(found):
-        say(f"  {bar}")
+    for goal in section.goals(found):
+        log(f"  {goal}")
     measured = {name: source | {"found": found}}
     if options.json:
         results.add(options.json, measured)
-    if plan.whole:
+    if plan.is_complete:
         page.write(results.add(RESULTS, measured))
     return True
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line."""
+def build_parser() -> argparse.ArgumentParser:
+    """Build the argument parser."""
     found = argparse.ArgumentParser(
         prog="python -m tests.bench",
-        description="Measure Lockgate beside its peers. A whole run writes docs/benchmarks.md; "
-        "one of some contenders, or a quick one, only prints.",
+        description="Benchmark Lockgate and its peers. A complete run writes docs/benchmarks.md; "
+        "a quick run, or a run with some of the contenders, only prints.",
         epilog="example: python -m tests.bench --only cpu --contenders lockgate,node",
     )
     sections = "; ".join(f"{name}: {section.purpose}" for name, section in SECTIONS.items())
     add = found.add_argument
     add("--only", nargs="+", choices=SECTIONS, metavar="SECTION", help=sections)
-    add("--contenders", type=_names, metavar="NAMES", help=f"of {', '.join(CONTENDERS)}")
-    add("--rounds", type=int, default=ROUNDS, help=f"rounds of cpu ({ROUNDS})")
-    add("--seconds", type=float, default=5.0, help="how long one measurement takes (5; a turn of "
-        "cpu no more than 2, and five times that for the usual way)")  # fmt: skip
-    add("--minutes", type=float, default=30.0, help="how long soak runs (30)")
-    add("--quick", action="store_true", help="short windows: to see that it works")
-    add("--json", type=Path, metavar="FILE", help="keep what this run finds there too")
-    add("--page", action="store_true", help="measure nothing, write the page anew")
+    add(
+        "--contenders",
+        type=_parse_names,
+        metavar="NAMES",
+        help=f"comma-separated: {', '.join(CONTENDERS)}",
+    )
+    add("--rounds", type=int, default=ROUNDS, help=f"rounds of section cpu (default {ROUNDS})")
+    add("--seconds", type=float, default=5.0, help="seconds per measurement (default 5; at most 2 "
+        "for a turn of section cpu, five times that for usual)")  # fmt: skip
+    add("--minutes", type=float, default=30.0, help="duration of section soak (default 30)")
+    add("--quick", action="store_true", help="use short windows, to check that everything works")
+    add("--json", type=Path, metavar="FILE", help="also write the results of this run to FILE")
+    add("--page", action="store_true", help="only write the page again from the stored results")
     return found
 
 
-def _names(text: str) -> list[str]:
+def _parse_names(text: str) -> list[str]:
     names = text.split(",")
     if unknown := set(names) - set(CONTENDERS):
-        raise argparse.ArgumentTypeError(f"nobody is called {', '.join(sorted(unknown))}")
+        raise argparse.ArgumentTypeError(f"unknown contenders: {', '.join(sorted(unknown))}")
     return names
 
 
-def _plan(options: argparse.Namespace) -> Plan:
+def _make_plan(options: argparse.Namespace) -> Plan:
     return Plan(
         contenders=options.contenders or tuple(CONTENDERS),
         rounds=min(options.rounds, 2) if options.quick else options.rounds,
@@ -94,6 +99,6 @@ def _plan(options: argparse.Namespace) -> Plan:
     )
 
 
-def _command(options: argparse.Namespace) -> str:
+def _format_command(options: argparse.Namespace) -> str:
     only = f" --only {' '.join(options.only)}" if options.only else ""
     return f"python -m tests.bench{only}"

@@ -1,7 +1,7 @@
-"""Who is measured: Lockgate and its peers, and how each is started. All do the same job.
+"""The contenders: Lockgate and its peers, and how each is started. All do the same work.
 
-They verify an RS256 token, check a limit per user in Redis that is never reached, ask four
-services and answer with one JSON; each writes its usual access log.
+Each verifies an RS256 token, checks a limit per user in Redis that is never reached, calls four
+services, returns one JSON document and writes its usual access log.
 """
 
 import json
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import pinning
-from tests.bench.environments import PEERS, node_environment, python_environment
+from tests.bench.environments import PEERS, install_node_environment, install_python_environment
 from tests.bench.identity import Identity
-from tests.bench.place import ROOT, built
-from tests.bench.running import Command, free_port, started, wait_until_it_answers
+from tests.bench.paths import ROOT, make_cache_path
+from tests.bench.processes import Command, find_free_port, start_process, wait_until_serving
 from tests.bench.upstream import USER, Upstream
 
 PATH = f"/dashboard/{USER}"
@@ -25,15 +25,15 @@ GUNICORN_WORKERS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a contender works with."""
+class Backends:
+    """The backends and the identity that a contender is configured with."""
 
     upstream: Upstream
     identity: Identity
     redis_url: str
 
-    def environment(self) -> dict[str, str]:
-        """The same as the peers' variables."""
+    def to_environment(self) -> dict[str, str]:
+        """Return them as the environment variables of the peers."""
         return {
             "ISSUER": self.identity.issuer,
             "AUDIENCE": self.identity.audience,
@@ -45,12 +45,12 @@ class Surroundings:
         }
 
 
-Start = Callable[[Surroundings, int], Command]
+Start = Callable[[Backends, int], Command]
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One of them: what it is made of in a few words, and the command for a port."""
+    """A contender: its name, a short description, and a function that returns its command."""
 
     name: str
     title: str
@@ -59,7 +59,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A contender that serves."""
+    """A contender that is accepting connections."""
 
     contender: Contender
     port: int
@@ -67,28 +67,28 @@ class Running:
 
 
 @contextmanager
-def serving(
-    contender: Contender, surroundings: Surroundings, *, log: Path | None = None
+def serve_contender(
+    contender: Contender, backends: Backends, *, log: Path | None = None
 ) -> Iterator[Running]:
-    """Run it on its own core for the length of the block, once it takes connections."""
-    port = free_port()
-    command = contender.start(surroundings, port)
-    log = log or built("logs", f"{contender.name}.log")
-    with started(command, cores=pinning.SUBJECT, log=log) as process:
-        wait_until_it_answers(process, port, log)
+    """Run a contender on its own core; the block starts once it accepts connections."""
+    port = find_free_port()
+    command = contender.start(backends, port)
+    log = log or make_cache_path("logs", f"{contender.name}.log")
+    with start_process(command, cores=pinning.CONTENDER_CORE, log=log) as process:
+        wait_until_serving(process, port, log)
         yield Running(contender, port, process)
 
 
-def _lockgate(surroundings: Surroundings, port: int) -> Command:
+def _make_lockgate_command(backends: Backends, port: int) -> Command:
     issuer = {
-        "issuer": surroundings.identity.issuer,
-        "audience": surroundings.identity.audience,
-        "jwks_file": str(surroundings.identity.jwks),
+        "issuer": backends.identity.issuer,
+        "audience": backends.identity.audience,
+        "jwks_file": str(backends.identity.jwks),
     }
-    urls = surroundings.upstream.urls
+    urls = backends.upstream.urls
     environment = {
         "LOCKGATE_ISSUERS": json.dumps([issuer]),
-        "LOCKGATE_REDIS_URL": surroundings.redis_url,
+        "LOCKGATE_REDIS_URL": backends.redis_url,
         "LOCKGATE_LIMITS__DASHBOARDS": f"{LIMIT}/minute",
         "LOCKGATE_SERVER__HOST": "127.0.0.1",
         "LOCKGATE_SERVER__PORT": str(port),
@@ -97,40 +97,43 @@ def _lockgate(surroundings: Surroundings, port: int) -> Command:
     return Command([sys.executable, "-m", "gateway.cli", "serve"], environment, ROOT)
 
 
-def _usual(surroundings: Surroundings, port: int) -> Command:
-    words = [
-        str(python_environment("usual")), "-m", "uvicorn", "app:app", "--host", "127.0.0.1",
+def _make_usual_command(backends: Backends, port: int) -> Command:
+    arguments = [
+        str(install_python_environment("usual")), "-m", "uvicorn", "app:app", "--host", "127.0.0.1",
         "--port", str(port), "--loop", "uvloop", "--http", "httptools",
     ]  # fmt: skip
-    return Command(words, surroundings.environment(), PEERS / "usual")
+    return Command(arguments, backends.to_environment(), PEERS / "usual")
 
 
-def _django(surroundings: Surroundings, port: int) -> Command:
-    words = [
-        str(python_environment("django")), "-m", "gunicorn", "wsgi", "--bind", f"127.0.0.1:{port}",
+def _make_django_command(backends: Backends, port: int) -> Command:
+    arguments = [
+        str(install_python_environment("django")), "-m", "gunicorn", "wsgi",
+        "--bind", f"127.0.0.1:{port}",
         "--workers", str(GUNICORN_WORKERS), "--access-logfile", "-", "--no-control-socket",
     ]  # fmt: skip
-    return Command(words, surroundings.environment(), PEERS / "django")
+    return Command(arguments, backends.to_environment(), PEERS / "django")
 
 
-def _node(*, token_cache: bool) -> Start:
-    def command(surroundings: Surroundings, port: int) -> Command:
+def _make_node_command(*, token_cache: bool) -> Start:
+    def command(backends: Backends, port: int) -> Command:
         environment = {
-            **surroundings.environment(),
+            **backends.to_environment(),
             "NODE_ENV": "production",
             "PORT": str(port),
             "TOKEN_CACHE": str(token_cache).lower(),
         }
-        return Command(["node", "server.js"], environment, node_environment("node"))
+        return Command(["node", "server.js"], environment, install_node_environment("node"))
 
     return command
 
 
 _ALL = (
-    Contender("lockgate", "Lockgate", _lockgate),
-    Contender("usual", "FastAPI, httpx, slowapi, python-jose", _usual),
-    Contender("django", f"Django, requests, {GUNICORN_WORKERS} gunicorn workers", _django),
-    Contender("node", "Node: fastify, undici", _node(token_cache=False)),
-    Contender("node-cache", "Node, verified tokens cached", _node(token_cache=True)),
+    Contender("lockgate", "Lockgate", _make_lockgate_command),
+    Contender("usual", "FastAPI, httpx, slowapi, python-jose", _make_usual_command),
+    Contender(
+        "django", f"Django, requests, {GUNICORN_WORKERS} gunicorn workers", _make_django_command
+    ),
+    Contender("node", "Node: fastify, undici", _make_node_command(token_cache=False)),
+    Contender("node-cache", "Node, verified tokens cached", _make_node_command(token_cache=True)),
 )
 CONTENDERS: Mapping[str, Contender] = {one.name: one for one in _ALL}

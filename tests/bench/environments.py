@@ -1,22 +1,22 @@
-"""The peers' dependencies: each its own environment, filled from its lock file on first use."""
+"""Installs the dependencies of each peer into its own environment, from its lock file."""
 
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.bench.place import HERE, built
+from tests.bench.paths import HERE, make_cache_path
 
 PEERS = HERE / "peers"
 
 
-def python_environment(peer: str) -> Path:
-    """The Python of a peer, with all that it needs; hashes are checked."""
-    lock, folder = PEERS / peer / "requirements.lock", built("environments", peer)
+def install_python_environment(peer: str) -> Path:
+    """Install a Python peer if its lock file has changed; return its interpreter."""
+    lock, folder = PEERS / peer / "requirements.lock", make_cache_path("environments", peer)
     python = folder / "bin" / "python"
-    # Another interpreter, another environment: all Python contenders run on the same build.
+    # All Python contenders run on the same interpreter, so another one needs a new environment.
     stamp = lock.read_bytes() + f"# {sys.base_prefix} {sys.version}\n".encode()
-    if _is_new(folder / ".installed", stamp):
+    if _is_outdated(folder / ".installed", stamp):
         print(f"installing {peer}'s dependencies from {lock.name} ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         subprocess.run(
@@ -28,17 +28,17 @@ def python_environment(peer: str) -> Path:
     return python
 
 
-def node_environment(peer: str) -> Path:
-    """A folder with the sources of a Node peer and its dependencies, as the lock file has them."""
-    source, folder = PEERS / peer, built("environments", peer)
+def install_node_environment(peer: str) -> Path:
+    """Install a Node peer if its lock file has changed; return its folder."""
+    source, folder = PEERS / peer, make_cache_path("environments", peer)
     shutil.copytree(source, folder, dirs_exist_ok=True)
     lock = source / "package-lock.json"
-    if _is_new(folder / ".installed", lock.read_bytes()):
+    if _is_outdated(folder / ".installed", lock.read_bytes()):
         print(f"installing {peer}'s dependencies from {lock.name} ...", flush=True)
         subprocess.run(["npm", "ci", "--silent"], cwd=folder, check=True)
         (folder / ".installed").write_bytes(lock.read_bytes())
     return folder
 
 
-def _is_new(stamp: Path, wanted: bytes) -> bool:
-    return not stamp.exists() or stamp.read_bytes() != wanted
+def _is_outdated(stamp: Path, expected: bytes) -> bool:
+    return not stamp.exists() or stamp.read_bytes() != expected

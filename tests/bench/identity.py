@@ -1,4 +1,4 @@
-"""Who calls: one user with a token, and the key it is verified with, made for this run alone."""
+"""The caller of a run: one user with a token, and the key that verifies it."""
 
 import json
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from pathlib import Path
 from jose import jwk
 
 from gateway.demo.identity import AUDIENCE, ISSUER, DevelopmentIssuer
-from tests.bench.place import built
+from tests.bench.paths import make_cache_path
 from tests.bench.upstream import USER
 
 _LIFETIME_SECONDS = 6 * 3_600
@@ -15,7 +15,7 @@ _LIFETIME_SECONDS = 6 * 3_600
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The token, and the public key in both forms that the contenders read."""
+    """The token, and files with the public key as a JWKS and as PEM."""
 
     token: str
     jwks: Path
@@ -24,10 +24,10 @@ class Identity:
     audience: str = AUDIENCE
 
 
-def new_identity() -> Identity:
-    """A fresh key pair (RS256, 2048 bits); its private half is never written down."""
+def create_identity() -> Identity:
+    """Create a key pair (RS256, 2048 bits); the private key stays in memory."""
     provider = DevelopmentIssuer()
-    jwks, pem = built("identity", "jwks.json"), built("identity", "public.pem")
+    jwks, pem = make_cache_path("identity", "jwks.json"), make_cache_path("identity", "public.pem")
     jwks.write_text(json.dumps(provider.export_jwks()))
     pem.write_bytes(jwk.construct(provider.export_jwks()["keys"][0], "RS256").to_pem())
     token = provider.issue_token(

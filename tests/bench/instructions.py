@@ -1,7 +1,7 @@
-"""`python -m tests.bench.instructions`: what a dashboard costs in instructions, by library.
+"""Counts the instructions of a dashboard by library: `python -m tests.bench.instructions`.
 
-Counted by valgrind, so that the figure is the same however busy the machine is. The kernel's part
-is not in it, nor what waiting for memory costs.
+The figures come from valgrind, so other load on the machine does not change them. They exclude the
+kernel and the time spent waiting for memory.
 """
 
 import argparse
@@ -13,65 +13,74 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.contenders import CONTENDERS, Contender, Surroundings, serving
-from tests.bench.load import all_answered, bursts
-from tests.bench.place import built
-from tests.bench.running import Command
-from tests.bench.stage import stage
+from tests.bench.contenders import CONTENDERS, Backends, Contender, serve_contender
+from tests.bench.load import require_success, run_bursts
+from tests.bench.paths import make_cache_path
+from tests.bench.processes import Command
+from tests.bench.testbed import open_testbed
 
 CLIENTS, WARM_UP_ROUNDS = 16, 30
 
-# Under valgrind everything takes fifty times as long, and Redis would be taken for gone.
-PATIENT = {"LOCKGATE_COUNTERS__TIMEOUT_MS": "1000"}
+# Code is about 50 times slower under valgrind, and the default timeout would mark Redis as down.
+LONG_TIMEOUTS = {"LOCKGATE_COUNTERS__TIMEOUT_MS": "1000"}
 
 _OBJECT = re.compile(r"(c?)ob=\((\d+)\)(?: (.*))?")
 _COST = re.compile(r"[+\-*\d]\S* (\d+)")
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """Count, and print a line for each library."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the instructions of each library."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench.instructions",
         description="Count the instructions of a dashboard in user space. Needs valgrind.",
         epilog="example: python -m tests.bench.instructions --rounds 50",
     )
-    parser.add_argument("--rounds", type=int, default=20, help="of 16 dashboards at once (20)")
-    dashboards, counted = count(parser.parse_args(words).rounds)
+    parser.add_argument(
+        "--rounds", type=int, default=20, help="rounds of 16 concurrent dashboards (default 20)"
+    )
+    dashboards, counted = count_instructions(parser.parse_args(arguments).rounds)
     for library, instructions in counted.most_common(8):
         print(f"{instructions / dashboards / 1_000:9.1f} thousand  {library}")
-    print(f"{counted.total() / dashboards / 1_000:9.1f} thousand  in all, for each dashboard")
+    print(f"{counted.total() / dashboards / 1_000:9.1f} thousand  total per dashboard")
     return 0
 
 
-def count(rounds: int) -> tuple[int, Counter[str]]:
-    """How many dashboards were counted, and the instructions of them all by library."""
-    folder = built("instructions", "callgrind.out").parent
+def count_instructions(rounds: int) -> tuple[int, Counter[str]]:
+    """Return the number of dashboards counted, and their instructions by library."""
+    folder = make_cache_path("instructions", "callgrind.out").parent
     for old in folder.glob("callgrind.*"):
         old.unlink()
-    with stage(delay_ms=0) as around, serving(_counted(folder), around.surroundings) as running:
-        target, pid = around.target(running), running.process.pid
-        all_answered(bursts(target, clients=CLIENTS, rounds=WARM_UP_ROUNDS), "the warm-up")
-        with _counting(pid):
-            measured = all_answered(bursts(target, clients=CLIENTS, rounds=rounds), "lockgate")
-    first_round = CLIENTS  # which `bursts` tells apart, but valgrind does not
+    with (
+        open_testbed(delay_ms=0) as testbed,
+        serve_contender(_wrap_in_valgrind(folder), testbed.backends) as running,
+    ):
+        target, pid = testbed.make_target(running), running.process.pid
+        require_success(run_bursts(target, clients=CLIENTS, rounds=WARM_UP_ROUNDS), "the warm-up")
+        with _collect_instructions(pid):
+            measured = require_success(
+                run_bursts(target, clients=CLIENTS, rounds=rounds), "lockgate"
+            )
+    first_round = CLIENTS  # `run_bursts` reports it separately, valgrind includes it
     lines = (line for file in folder.glob("callgrind.*") for line in file.open())
-    return measured.requests + first_round, by_library(lines)
+    return measured.requests + first_round, sum_by_library(lines)
 
 
-def _counted(folder: Path) -> Contender:
-    def command(surroundings: Surroundings, port: int) -> Command:
-        plain = CONTENDERS["lockgate"].start(surroundings, port)
+def _wrap_in_valgrind(folder: Path) -> Contender:
+    def command(backends: Backends, port: int) -> Command:
+        plain = CONTENDERS["lockgate"].start(backends, port)
         valgrind = [
             "valgrind", "--tool=callgrind", "--instr-atstart=no",
             f"--callgrind-out-file={folder / 'callgrind.out'}",
         ]  # fmt: skip
-        return Command([*valgrind, *plain.words], {**plain.environment, **PATIENT}, plain.folder)
+        return Command(
+            [*valgrind, *plain.arguments], {**plain.environment, **LONG_TIMEOUTS}, plain.folder
+        )
 
     return Contender("lockgate", "Lockgate under valgrind", command)
 
 
 @contextmanager
-def _counting(pid: int) -> Iterator[None]:
+def _collect_instructions(pid: int) -> Iterator[None]:
     _control("--instr=on", pid)
     yield
     _control("--instr=off", pid)
@@ -82,10 +91,11 @@ def _control(what: str, pid: int) -> None:
     subprocess.run(["callgrind_control", what, str(pid)], check=True, capture_output=True)
 
 
-def by_library(lines: Iterator[str]) -> Counter[str]:
-    """The cost of each file of code that a profile names (the format of callgrind's files).
+def sum_by_library(lines: Iterator[str]) -> Counter[str]:
+    """Sum the cost of a callgrind profile by object file.
 
-    A line after `calls=` is what a call cost inside, which is counted where it was spent.
+    The line after `calls=` is the inclusive cost of a call. It is skipped, because the profile also
+    lists that cost at the callee.
     """
     names: dict[str, str] = {}
     counted: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""The load on a contender and what came of it: one run of the C program (native/load.c)."""
+"""Runs the load generator (native/load.c) against a contender and returns its figures."""
 
 import json
 import subprocess
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.bench import pinning
-from tests.bench.programs import program
+from tests.bench.programs import compile_program
 
-MOST_CONNECTIONS = 512
+MAX_CONNECTIONS = 512
 _GRACE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is asked, and with which token."""
+    """The port, the path and the token of the requests."""
 
     port: int
     path: str
@@ -24,7 +24,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Percentiles in milliseconds (nearest rank); None where nothing was answered."""
+    """Percentiles in milliseconds (nearest rank); None if there was no response."""
 
     p50: float | None
     p90: float | None
@@ -33,10 +33,10 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What came of one load: `requests` were answered 200, `errors` otherwise or never.
+class LoadResult:
+    """The result of one run: `requests` received a 200, `errors` another status or no response.
 
-    `first` is the first round of a burst, which none of the other figures hold.
+    `first` is the first round of bursts, which the other figures exclude.
     """
 
     requests: int
@@ -48,90 +48,113 @@ class Measured:
 
 
 class LoadFailed(Exception):
-    """What was measured did not answer as it should, so that its figures mean nothing."""
+    """A contender returned errors, so its figures are meaningless."""
 
 
-Edge = Callable[[], None]
+WindowCallback = Callable[[], None]
 """Called when the measured window opens, and again when it closes."""
 
 
-def nothing() -> None:
-    """An edge at which nothing is read."""
+def ignore_edge() -> None:
+    """Do nothing when the measured window opens or closes."""
 
 
-def all_answered(measured: Measured, who: str) -> Measured:
-    """The same, if every answer was a 200.
+def require_success(measured: LoadResult, name: str) -> LoadResult:
+    """Return the result if every response was a 200.
 
     Raises:
-        LoadFailed: there was another, or none at all.
+        LoadFailed: another status, or no response at all.
     """
     if measured.errors or not measured.requests:
-        raise LoadFailed(f"{who}: {dict(measured.statuses) or 'nothing answered'}")
+        raise LoadFailed(f"{name}: {dict(measured.statuses) or 'no response'}")
     return measured
 
 
-def closed(
-    target: Target, *, connections: int, warmup: float, seconds: float, edge: Edge = nothing
-) -> Measured:
-    """Every client asks again as soon as it has its answer."""
+def run_closed_loop(
+    target: Target,
+    *,
+    connections: int,
+    warmup: float,
+    seconds: float,
+    on_window_edge: WindowCallback = ignore_edge,
+) -> LoadResult:
+    """Each client sends the next request as soon as it has a response (closed loop)."""
     options = {"connections": connections, "warmup": warmup, "seconds": seconds}
-    return _run("closed", target, options, warmup + seconds, edge)
+    return _run("closed", target, options, warmup + seconds, on_window_edge)
 
 
-def at_rate(
-    target: Target, *, rate: float, warmup: float, seconds: float, edge: Edge = nothing
-) -> Measured:
-    """So many requests are due each second, and their latency counts from when they are."""
+def run_at_rate(
+    target: Target,
+    *,
+    rate: float,
+    warmup: float,
+    seconds: float,
+    on_window_edge: WindowCallback = ignore_edge,
+) -> LoadResult:
+    """Send `rate` requests per second; a latency counts from when its request was due."""
     options = {
-        "connections": MOST_CONNECTIONS, "rate": rate, "warmup": warmup, "seconds": seconds,
+        "connections": MAX_CONNECTIONS, "rate": rate, "warmup": warmup, "seconds": seconds,
     }  # fmt: skip
-    return _run("rate", target, options, warmup + seconds, edge)
+    return _run("rate", target, options, warmup + seconds, on_window_edge)
 
 
-def bursts(target: Target, *, clients: int, rounds: int, edge: Edge = nothing) -> Measured:
-    """All clients ask at once, in so many rounds after a first one that is told apart."""
+def run_bursts(
+    target: Target, *, clients: int, rounds: int, on_window_edge: WindowCallback = ignore_edge
+) -> LoadResult:
+    """All clients send a request at once, in `rounds` rounds after a first, separate one."""
     options = {"connections": clients, "rounds": rounds}
-    return _run("burst", target, options, 31.0 * (rounds + 1), edge)
+    return _run("burst", target, options, 31.0 * (rounds + 1), on_window_edge)
 
 
-def warm_up(target: Target, *, clients: int) -> Measured:
-    """Let it import, connect and compile what it only does when asked; `first` is when it did."""
-    return all_answered(bursts(target, clients=clients, rounds=1), "the warm-up")
+def warm_up(target: Target, *, clients: int) -> LoadResult:
+    """Make the contender import and connect lazily; `first` holds the latencies of doing so."""
+    return require_success(run_bursts(target, clients=clients, rounds=1), "the warm-up")
 
 
 def _run(
-    mode: str, target: Target, options: Mapping[str, float], seconds: float, edge: Edge
-) -> Measured:
-    words = [str(program("load")), mode, "--port", str(target.port), "--path", target.path]
-    words += ["--token", target.token]
-    words += [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    with pinning.on(pinning.REST):
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    mode: str,
+    target: Target,
+    options: Mapping[str, float],
+    seconds: float,
+    on_window_edge: WindowCallback,
+) -> LoadResult:
+    arguments = [
+        str(compile_program("load")),
+        mode,
+        "--port",
+        str(target.port),
+        "--path",
+        target.path,
+    ]
+    arguments += ["--token", target.token]
+    arguments += [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    with pinning.pin_to(pinning.OTHER_CORE):
+        process = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
     with process:
         try:
             assert process.stdout
-            said = ""
-            for said in process.stdout:
-                if said in {"measuring\n", "measured\n"}:
-                    edge()
+            line = ""
+            for line in process.stdout:
+                if line in {"measuring\n", "measured\n"}:
+                    on_window_edge()
             if process.wait(seconds + _GRACE_SECONDS):
-                raise LoadFailed(f"the load on port {target.port} ended early")
+                raise LoadFailed(f"the load generator failed on port {target.port}")
         finally:
             process.kill()
-    return _measured(json.loads(said))
+    return _parse_result(json.loads(line))
 
 
-def _measured(found: dict[str, Any]) -> Measured:
+def _parse_result(found: dict[str, Any]) -> LoadResult:
     first = found.get("first")
-    return Measured(
+    return LoadResult(
         requests=found["requests"],
         errors=found["errors"],
         throughput=found["throughput"],
-        latency=_latency(found),
+        latency=_parse_latency(found),
         statuses=found["statuses"],
-        first=_latency(first) if first else None,
+        first=_parse_latency(first) if first else None,
     )
 
 
-def _latency(found: Mapping[str, float | None]) -> Latency:
+def _parse_latency(found: Mapping[str, float | None]) -> Latency:
     return Latency(found["p50"], found["p90"], found["p99"], found["max"])

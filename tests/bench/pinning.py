@@ -1,4 +1,4 @@
-"""Which core runs what: the subject has one to itself, all that serves the test has another."""
+"""CPU pinning: the contender has a core to itself, everything else shares another."""
 
 import os
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 
 _CORES = sorted(os.sched_getaffinity(0))
 
-SUBJECT = {_CORES[0]}
-REST = {_CORES[-1]}
+CONTENDER_CORE = {_CORES[0]}
+OTHER_CORE = {_CORES[-1]}
 
 
 @contextmanager
-def on(cores: set[int]) -> Iterator[None]:
-    """What is started in the block runs on these cores for all its life, children included."""
+def pin_to(cores: set[int]) -> Iterator[None]:
+    """Pin processes that are started in the block, and their children, to these cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:

@@ -1,4 +1,4 @@
-"""How much is measured: what the command line leaves open to a section."""
+"""The plan of a run: the contenders, and the number and duration of measurements."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ ROUNDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who takes part, how often and for how long; `whole` results may go into the docs."""
+    """The contenders, rounds and durations; results of a complete plan go into the docs."""
 
     contenders: Sequence[str] = tuple(CONTENDERS)
     rounds: int = ROUNDS
@@ -19,16 +19,16 @@ class Plan:
     quick: bool = False
 
     @property
-    def whole(self) -> bool:
-        """Whether nobody is left out and nothing is shortened."""
-        everybody = set(self.contenders) == set(CONTENDERS)
-        return everybody and not self.quick and self.rounds >= ROUNDS and self.minutes >= 30
+    def is_complete(self) -> bool:
+        """Whether the plan has all contenders and full durations."""
+        has_all = set(self.contenders) == set(CONTENDERS)
+        return has_all and not self.quick and self.rounds >= ROUNDS and self.minutes >= 30
 
-    def of(self, names: Sequence[str]) -> list[Contender]:
-        """Those of these that take part, in this order."""
+    def select(self, names: Sequence[str]) -> list[Contender]:
+        """Return the contenders of `names` that take part, in this order."""
         return [CONTENDERS[name] for name in names if name in self.contenders]
 
 
-def say(text: str) -> None:
-    """Tell whoever waits what is happening."""
+def log(text: str) -> None:
+    """Print progress at once."""
     print(text, flush=True)

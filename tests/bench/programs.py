@@ -1,23 +1,23 @@
-"""The two C programs of the benchmark, compiled when their sources have changed."""
+"""Compiles the two C programs of the benchmark when their sources have changed."""
 
 import subprocess
 from pathlib import Path
 
-from tests.bench.place import HERE, built
+from tests.bench.paths import HERE, make_cache_path
 
 SOURCES = HERE / "native"
 PROGRAMS = {"upstream": ("upstream.c",), "load": ("load.c", "client.c", "latencies.c")}
 FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror")
 
 
-def program(name: str) -> Path:
-    """The compiled program.
+def compile_program(name: str) -> Path:
+    """Compile a program if it is outdated; return its path.
 
     Raises:
-        FileNotFoundError: there is no gcc.
-        subprocess.CalledProcessError: it does not compile.
+        FileNotFoundError: gcc is not installed.
+        subprocess.CalledProcessError: the compilation fails.
     """
-    binary = built("bin", name)
+    binary = make_cache_path("bin", name)
     newest = max(source.stat().st_mtime for source in SOURCES.iterdir())
     if not binary.exists() or binary.stat().st_mtime < newest:
         sources = [str(SOURCES / source) for source in PROGRAMS[name]]

@@ -1,4 +1,4 @@
-"""Where results come from: the commit, the machine, the versions of what was measured."""
+"""Collects the provenance of results: the commit, the machine and all versions."""
 
 import importlib.metadata
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.environments import PEERS
-from tests.bench.place import ROOT
+from tests.bench.paths import ROOT
 from tests.redis_server import find_redis
 
 OURS = ("fastapi", "uvicorn", "uvloop", "httptools", "pydantic", "redis", "hiredis")
@@ -22,25 +22,25 @@ PEER_PACKAGES = {
 NODE_PACKAGES = ("fastify", "undici", "@fastify/jwt", "@fastify/rate-limit", "ioredis")
 
 
-def provenance(command: str) -> dict[str, Any]:
-    """Everything one needs to know to measure the same again."""
+def collect_provenance(command: str) -> dict[str, Any]:
+    """Collect everything that is needed to repeat a measurement."""
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": _describe_commit(),
         "command": command,
-        "machine": _machine(),
-        "versions": _versions(),
+        "machine": _describe_machine(),
+        "versions": _collect_versions(),
     }
 
 
-def _commit() -> str:
-    """The short hash, with a plus if the product has been changed since."""
-    commit = _said("git", "rev-parse", "--short", "HEAD")
-    changed = _said("git", "status", "--porcelain", "--", "gateway", "clients", "config")
+def _describe_commit() -> str:
+    """Return the short hash, with a plus sign if the product has uncommitted changes."""
+    commit = _run_command("git", "rev-parse", "--short", "HEAD")
+    changed = _run_command("git", "status", "--porcelain", "--", "gateway", "clients", "config")
     return f"{commit}+" if changed else commit
 
 
-def _machine() -> dict[str, str]:
+def _describe_machine() -> dict[str, str]:
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     return {
         "cpu": model[1] if model else platform.machine(),
@@ -50,30 +50,33 @@ def _machine() -> dict[str, str]:
     }
 
 
-def _versions() -> dict[str, dict[str, str]]:
+def _collect_versions() -> dict[str, dict[str, str]]:
     ours = {name: importlib.metadata.version(name) for name in OURS}
     python = f"{platform.python_version()} ({platform.python_compiler()})"
     found = {"lockgate": {"Python": python, **ours}}
     for peer, names in PEER_PACKAGES.items():
-        found[peer] = {name: _locked(peer, name) for name in names}
+        found[peer] = {name: _find_locked_version(peer, name) for name in names}
     packages = json.loads((PEERS / "node" / "package-lock.json").read_text())["packages"]
-    found["node"] = {"Node": _said("node", "--version").removeprefix("v")} | {
+    found["node"] = {"Node": _run_command("node", "--version").removeprefix("v")} | {
         name: packages[f"node_modules/{name}"]["version"] for name in NODE_PACKAGES
     }
-    redis = re.search(r"v=(\S+)", _said(find_redis(), "--version"))
-    found["around"] = {"Redis": redis[1] if redis else "", "gcc": _said("gcc", "-dumpfullversion")}
+    redis = re.search(r"v=(\S+)", _run_command(find_redis(), "--version"))
+    found["around"] = {
+        "Redis": redis[1] if redis else "",
+        "gcc": _run_command("gcc", "-dumpfullversion"),
+    }
     return found
 
 
-def _locked(peer: str, name: str) -> str:
+def _find_locked_version(peer: str, name: str) -> str:
     lock = (PEERS / peer / "requirements.lock").read_text()
     versions = re.findall(rf"^{name}==(\S+)(?: ; (.*?))? \\$", lock, re.MULTILINE)
-    found: str = next(version for version, marker in versions if _applies(marker))
+    found: str = next(version for version, marker in versions if _applies_here(marker))
     return found
 
 
-def _applies(marker: str) -> bool:
-    """Locks tell versions apart by the Python's only."""
+def _applies_here(marker: str) -> bool:
+    """Evaluate a marker; in these lock files it can only compare the Python version."""
     bound = re.fullmatch(r"python_full_version (<|>=) '(\d+)\.(\d+)'", marker)
     if not bound:
         return True
@@ -81,6 +84,6 @@ def _applies(marker: str) -> bool:
     return reached == (bound[1] == ">=")
 
 
-def _said(*words: str) -> str:
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+def _run_command(*arguments: str) -> str:
+    done = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""What the rounds of a section come to: medians with their spread, and ratios of neighbours."""
+"""Summaries of the rounds of a section: medians with their range, and ratios per round."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,29 +7,29 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """The median of some rounds, the least and the most."""
+class Summary:
+    """The median, minimum and maximum over some rounds."""
 
     median: float
-    least: float
-    most: float
+    minimum: float
+    maximum: float
 
     def __str__(self) -> str:
-        """The median, and in brackets from where to where the rounds went."""
-        return f"{self.median:.3g} ({self.least:.3g} to {self.most:.3g})"
+        """Format the median, followed by the range in brackets."""
+        return f"{self.median:.3g} ({self.minimum:.3g} to {self.maximum:.3g})"
 
 
-def spread(values: Sequence[float]) -> Spread:
-    """Of at least one value."""
-    return Spread(median(values), min(values), max(values))
+def summarize(values: Sequence[float]) -> Summary:
+    """Summarize one or more values."""
+    return Summary(median(values), min(values), max(values))
 
 
-def over_rounds(contender: Mapping[str, Any], figure: str) -> Spread:
-    """A figure of every round of a contender."""
-    return spread([one[figure] for one in contender["rounds"]])
+def summarize_rounds(contender: Mapping[str, Any], figure: str) -> Summary:
+    """Summarize one figure over all rounds of a contender."""
+    return summarize([one[figure] for one in contender["rounds"]])
 
 
-def ratio(one: Mapping[str, Any], other: Mapping[str, Any], figure: str) -> Spread:
-    """A figure of one over that of the other, round by round: neighbours share their noise."""
+def compare_rounds(one: Mapping[str, Any], other: Mapping[str, Any], figure: str) -> Summary:
+    """Summarize the ratio of one figure, round by round: both share the noise of their round."""
     pairs = zip(one["rounds"], other["rounds"], strict=True)
-    return spread([a[figure] / b[figure] for a, b in pairs])
+    return summarize([a[figure] / b[figure] for a, b in pairs])

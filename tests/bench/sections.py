@@ -1,11 +1,11 @@
-"""The sections of the benchmark by name: to add one, add its file and its line here."""
+"""The sections of the benchmark by name; a new section needs its file and an entry here."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.bench import bars, cpu, curves, rate, soak, story
-from tests.bench.bars import Bar
+from tests.bench import burst_latency, concurrency_curves, constant_rate, cpu, goals, soak
+from tests.bench.goals import Goal
 from tests.bench.plan import Plan
 
 Found = dict[str, Any]
@@ -13,18 +13,22 @@ Found = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """What it measures in a few words, how, and what it is held to."""
+    """A section: a short description, the function that runs it, and its goals."""
 
     purpose: str
     run: Callable[[Plan], Found]
-    bars: Callable[[Mapping[str, Any]], Iterator[Bar]] = lambda _: iter(())
+    goals: Callable[[Mapping[str, Any]], Iterator[Goal]] = lambda _: iter(())
     by_default: bool = True
 
 
 SECTIONS: Mapping[str, Section] = {
-    "cpu": Section("CPU of a dashboard, beside the peers", cpu.run, bars.cpu),
-    "rate": Section("latency at a constant rate, beside Node", rate.run),
-    "story": Section("one user and fifty, services of 200 ms", story.run, bars.story),
-    "curves": Section("CPU of a call and of a part, the more there are at once", curves.run),
-    "soak": Section("memory over half an hour", soak.run, bars.soak, by_default=False),
+    "cpu": Section("CPU time of a dashboard, compared with the peers", cpu.run, goals.check_cpu),
+    "rate": Section("latency at a constant rate, compared with Node", constant_rate.run),
+    "story": Section(
+        "latency for 1 and 50 clients, services of 200 ms",
+        burst_latency.run,
+        goals.check_burst_latency,
+    ),
+    "curves": Section("CPU time of a call and of a part by concurrency", concurrency_curves.run),
+    "soak": Section("memory over 30 minutes", soak.run, goals.check_soak, by_default=False),
 }

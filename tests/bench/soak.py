@@ -1,36 +1,38 @@
-"""Section soak: half an hour at 70 % of what Lockgate can do; what it holds must stay as it is."""
+"""Section soak: 30 minutes at 70 % of the maximum throughput; memory must stay constant."""
 
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
-from tests.bench.contenders import CONTENDERS, Running, serving
-from tests.bench.load import MOST_CONNECTIONS, at_rate, closed
-from tests.bench.plan import Plan, say
-from tests.bench.process_tree import cpu_seconds, memory, open_files
-from tests.bench.rate import capacities
-from tests.bench.stage import stage
+from tests.bench.constant_rate import measure_capacities
+from tests.bench.contenders import CONTENDERS, Running, serve_contender
+from tests.bench.load import MAX_CONNECTIONS, run_at_rate, run_closed_loop
+from tests.bench.plan import Plan, log
+from tests.bench.process_tree import count_open_files, measure_memory, read_cpu_seconds
+from tests.bench.testbed import open_testbed
 
-SHARE = 0.7
-EVERY_SECONDS = 10.0
+LOAD_SHARE = 0.7
+SAMPLE_INTERVAL = 10.0
 WARMUP_MINUTES = 5.0
 
 
 def run(plan: Plan) -> dict[str, Any]:
-    """Load it and look at it every ten seconds; its log goes nowhere, for it would be long."""
-    say(f"soak: {plan.minutes:g} minutes at {SHARE:.0%}")
+    """Load Lockgate and sample it every 10 s; the access log is discarded because of its size."""
+    log(f"soak: {plan.minutes:g} minutes at {LOAD_SHARE:.0%}")
     with (
-        stage(delay_ms=0) as around,
-        serving(CONTENDERS["lockgate"], around.surroundings, log=Path("/dev/null")) as running,
+        open_testbed(delay_ms=0) as testbed,
+        serve_contender(CONTENDERS["lockgate"], testbed.backends, log=Path("/dev/null")) as running,
     ):
-        rate = capacities([running], around)["lockgate"] * SHARE
-        # As many at once as there can be: a stall of the machine would bring them all later.
-        closed(around.target(running), connections=MOST_CONNECTIONS, warmup=0, seconds=10)
+        rate = measure_capacities([running], testbed)["lockgate"] * LOAD_SHARE
+        # Reach the maximum concurrency now; otherwise a stall of the machine would reach it later.
+        run_closed_loop(
+            testbed.make_target(running), connections=MAX_CONNECTIONS, warmup=0, seconds=10
+        )
         observer = _Observer(running, rate)
         with observer:
-            measured = at_rate(
-                around.target(running), rate=rate, warmup=0, seconds=plan.minutes * 60
+            measured = run_at_rate(
+                testbed.make_target(running), rate=rate, warmup=0, seconds=plan.minutes * 60
             )
     return {
         "minutes": plan.minutes,
@@ -39,20 +41,20 @@ def run(plan: Plan) -> dict[str, Any]:
         "errors": measured.errors,
         "p50": measured.latency.p50,
         "p99": measured.latency.p99,
-        "slope_mb_per_10_minutes": slope(observer.samples, at_warm_up_end(plan.minutes)),
+        "slope_mb_per_10_minutes": fit_slope(observer.samples, get_warm_up_end(plan.minutes)),
         "samples": observer.samples,
     }
 
 
-def at_warm_up_end(minutes: float) -> float:
-    """From which minute of so many it must hold what it holds."""
+def get_warm_up_end(minutes: float) -> float:
+    """Return the minute at which the warm-up of a soak ends."""
     return min(WARMUP_MINUTES, minutes / 3)
 
 
-def slope(samples: list[dict[str, float]], warmup_minutes: float) -> float:
-    """MB of RSS in ten minutes, by least squares over what comes after the warm-up.
+def fit_slope(samples: list[dict[str, float]], warmup_minutes: float) -> float:
+    """Fit the growth of RSS after the warm-up by least squares, in MB per 10 minutes.
 
-    Not of PSS: that changes with every other process that maps the same libraries.
+    PSS is not used, because it changes with every other process that maps the same libraries.
     """
     points = [(one["minute"], one["rss_mb"]) for one in samples if one["minute"] >= warmup_minutes]
     mean_x = sum(x for x, _ in points) / len(points)
@@ -62,12 +64,12 @@ def slope(samples: list[dict[str, float]], warmup_minutes: float) -> float:
 
 
 class _Observer:
-    """Takes a sample in a thread of its own, every so often, for the length of the block."""
+    """Takes a sample every SAMPLE_INTERVAL during the block, in its own thread."""
 
     def __init__(self, running: Running, rate: float) -> None:
         self.samples: list[dict[str, float]] = []
         self._pid, self._rate = running.process.pid, rate
-        self._over = threading.Event()
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._observe)
 
     def __enter__(self) -> "_Observer":
@@ -75,23 +77,27 @@ class _Observer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stopped.set()
         self._thread.join()
 
     def _observe(self) -> None:
-        begun = before = time.monotonic()
-        used_before = cpu_seconds(self._pid)
-        while not self._over.wait(EVERY_SECONDS):
-            at, used, held = time.monotonic(), cpu_seconds(self._pid), memory(self._pid)
+        started_at = before = time.monotonic()
+        used_before = read_cpu_seconds(self._pid)
+        while not self._stopped.wait(SAMPLE_INTERVAL):
+            at, used, memory = (
+                time.monotonic(),
+                read_cpu_seconds(self._pid),
+                measure_memory(self._pid),
+            )
             self.samples.append(
                 {
-                    "minute": (at - begun) / 60,
-                    "pss_mb": held.pss,
-                    "rss_mb": held.rss,
-                    "open_files": open_files(self._pid),
+                    "minute": (at - started_at) / 60,
+                    "pss_mb": memory.pss,
+                    "rss_mb": memory.rss,
+                    "open_files": count_open_files(self._pid),
                     "cpu_ms": (used - used_before) * 1000 / (self._rate * (at - before)),
                 }
             )
             before, used_before = at, used
             if len(self.samples) % 6 == 0:
-                say(f"  {self.samples[-1]}")
+                log(f"  {self.samples[-1]}")

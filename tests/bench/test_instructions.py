@@ -1,6 +1,6 @@
-"""A profile of callgrind's, added up by the file of code that each instruction is from."""
+"""Instructions of a callgrind profile are summed by object file."""
 
-from tests.bench.instructions import by_library
+from tests.bench.instructions import sum_by_library
 
 PROFILE = """\
 version: 1
@@ -25,6 +25,6 @@ fn=(3) other
 """
 
 
-def test_what_a_call_cost_inside_is_counted_once_where_it_was_spent() -> None:
-    counted = by_library(iter(PROFILE.splitlines(keepends=True)))
-    assert counted == {"python3": 130, "loop": 450}
+def test_the_cost_of_a_call_is_instructions_once_at_the_callee() -> None:
+    instructions = sum_by_library(iter(PROFILE.splitlines(keepends=True)))
+    assert instructions == {"python3": 130, "loop": 450}

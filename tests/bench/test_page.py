@@ -1,16 +1,16 @@
-"""docs/benchmarks.md says what the results file holds, and nothing else."""
+"""docs/benchmarks.md is generated from the results file."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bench import bars, results
-from tests.bench.page import page
-from tests.bench.pictures import pictures
-from tests.bench.place import PAGE, PICTURES, RESULTS
-from tests.bench.ratios import ratio, spread
-from tests.bench.soak import slope
+from tests.bench import goals, results
+from tests.bench.charts import render_charts
+from tests.bench.page import render_page
+from tests.bench.paths import CHARTS, PAGE, RESULTS
+from tests.bench.ratios import compare_rounds, summarize
+from tests.bench.soak import fit_slope
 
 SOURCE: dict[str, Any] = {
     "at": "2026-11-01T08:00:00+00:00",
@@ -21,8 +21,8 @@ SOURCE: dict[str, Any] = {
 }
 
 
-def contender(*cpu_ms: float) -> dict[str, Any]:
-    """One that needed so much CPU in each round."""
+def make_contender(*cpu_ms: float) -> dict[str, Any]:
+    """Make the result of a contender with this CPU time in each round."""
     rounds = [
         {
             "cpu_ms": ms, "throughput": 900 / ms, "p50": 10 * ms, "p99": 20 * ms,
@@ -36,69 +36,70 @@ def contender(*cpu_ms: float) -> dict[str, Any]:
 CPU = {
     "connections": 64,
     "contenders": {
-        "lockgate": contender(0.4, 0.5, 0.9),
-        "node": contender(1.0, 1.0, 1.0),
-        "node-cache": contender(0.8, 0.8, 0.9),
-        "usual": contender(36, 40, 72),
+        "lockgate": make_contender(0.4, 0.5, 0.9),
+        "node": make_contender(1.0, 1.0, 1.0),
+        "node-cache": make_contender(0.8, 0.8, 0.9),
+        "usual": make_contender(36, 40, 72),
     },
 }
 
 
-def test_the_page_tells_figures_ratios_and_where_they_come_from() -> None:
-    text = page({"cpu": SOURCE | {"found": CPU}})
+def test_the_page_has_figures_ratios_and_provenance() -> None:
+    text = render_page({"cpu": SOURCE | {"found": CPU}})
     assert "| Lockgate | 0.5 (0.4 to 0.9) | 1x | 1,800 | 5 | 10 | 70 |" in text
     assert "| usual | 40 (36 to 72) | 80x |" in text
-    assert "The services used 7% of their core at most, Redis 9%." in text
-    assert "had 98% to 98% of its own core" in text
+    assert "The services used at most 7% of their core, Redis at most 9%." in text
+    assert "The contenders used 98% to 98% of their core" in text
     assert "`abc1234`" in text
     assert "2 cores of A CPU, A system, Linux 6.1" in text
     assert "Python 3.11.7" in text
     assert text.index("| Lockgate |") < text.index("| Node, cached |") < text.index("| usual |")
 
 
-def test_a_section_that_was_not_measured_is_left_out() -> None:
-    text = page({"cpu": SOURCE | {"found": CPU}})
-    assert "## One dashboard, flat out" in text
-    assert "## Half an hour" not in text
-    assert not list(pictures({"cpu": SOURCE | {"found": CPU}}))
+def test_a_section_without_results_is_left_out() -> None:
+    text = render_page({"cpu": SOURCE | {"found": CPU}})
+    assert "## CPU time and throughput of a dashboard" in text
+    assert "## Memory over" not in text
+    assert not list(render_charts({"cpu": SOURCE | {"found": CPU}}))
 
 
-def test_ratios_are_of_neighbours_and_bars_of_the_faster_node() -> None:
-    beside_node, beside_usual = bars.cpu(CPU)
-    assert beside_node.measured == 0.625, "0.4/0.8, 0.5/0.8, 0.9/0.9"
-    assert beside_node.reached
-    assert beside_node.spread == "0.625 (0.5 to 1)"
-    assert beside_usual.measured == 80
-    assert beside_usual.reached
-    both = ratio(contender(1, 3), contender(2, 2), "cpu_ms")
-    assert both == spread([0.5, 1.5])
+def test_ratios_are_computed_per_round_and_against_the_faster_node() -> None:
+    node_goal, usual_goal = goals.check_cpu(CPU)
+    assert node_goal.measured == 0.625, "0.4/0.8, 0.5/0.8, 0.9/0.9"
+    assert node_goal.is_met
+    assert node_goal.spread == "0.625 (0.5 to 1)"
+    assert usual_goal.measured == 80
+    assert usual_goal.is_met
+    ratio = compare_rounds(make_contender(1, 3), make_contender(2, 2), "cpu_ms")
+    assert ratio == summarize([0.5, 1.5])
 
 
-@pytest.mark.parametrize(("p50", "said"), [(215.0, "reached"), (215.1, "MISSED")])
-def test_a_bar_says_whether_it_is_reached(p50: float, said: str) -> None:
+@pytest.mark.parametrize(("p50", "verdict"), [(215.0, "met"), (215.1, "MISSED")])
+def test_a_goal_is_met_or_missed(p50: float, verdict: str) -> None:
     found = {"alone": {"p50": 205}, "together": {"p50": p50, "p99": 280}}
-    told = [str(bar) for bar in bars.story({"contenders": {"lockgate": found}})]
-    assert told[1] == f"50 clients at once, Lockgate, p50 ms: {p50:.4g}, at most 215: {said}"
+    lines = [str(goal) for goal in goals.check_burst_latency({"contenders": {"lockgate": found}})]
+    expected = f"50 concurrent clients, Lockgate, p50 ms: {p50:.4g}; goal: at most 215; {verdict}"
+    assert lines[1] == expected
 
 
-def test_a_soak_is_judged_by_what_comes_after_its_warm_up() -> None:
+def test_memory_growth_excludes_the_warm_up() -> None:
     samples = [
         {"minute": minute, "rss_mb": 60 + 5 * minute if minute < 5 else 90 + 0.05 * minute}
         for minute in range(30)
     ]
-    assert slope(samples, 5) == pytest.approx(0.5)
-    assert slope(samples, 0) > 1
+    assert fit_slope(samples, 5) == pytest.approx(0.5)
+    assert fit_slope(samples, 0) > 1
 
 
-def test_measuring_one_section_keeps_the_others(tmp_path: Path) -> None:
+def test_measuring_one_section_keeps_the_other_results(tmp_path: Path) -> None:
     file = tmp_path / "folder" / "results.json"
     results.add(file, {"cpu": {"found": [1.23456789]}, "story": {"found": 1}})
     results.add(file, {"story": {"found": 2}})
     assert results.read(file) == {"cpu": {"found": [1.235]}, "story": {"found": 2}}
 
 
-def test_the_committed_page_is_that_of_the_committed_results() -> None:
-    kept = results.read(RESULTS)
-    assert PAGE.read_text(encoding="utf-8") == page(kept)
-    for name, drawn in pictures(kept):
-        assert (PICTURES / name).read_text(encoding="utf-8") == drawn
+def test_the_page_is_up_to_date() -> None:
+    stored = results.read(RESULTS)
+    assert PAGE.read_text(encoding="utf-8") == render_page(stored)
+    for name, drawn in render_charts(stored):
+        assert (CHARTS / name).read_text(encoding="utf-8") == drawn

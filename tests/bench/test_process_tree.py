@@ -1,4 +1,4 @@
-"""CPU time and memory of processes, their threads that ended and their children."""
+"""CPU time, memory and open files of process trees, ended threads included."""
 
 import os
 import subprocess
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bench.meter import Meter
-from tests.bench.process_tree import cpu_seconds, memory, open_files, tree
+from tests.bench.process_tree import count_open_files, list_tree, measure_memory, read_cpu_seconds
 
-# Uses up 0.1 s in a thread that ends, then tells how much CPU time it has had in all.
+# Uses 0.1 s of CPU time in a thread that ends, then prints the CPU time of the process.
 BURN = """
 import subprocess, sys, threading, time
 def burn():
@@ -23,10 +23,10 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def family() -> Iterator[tuple[int, float]]:
-    """A process with a child; its id, and the CPU time that the two say they have had."""
-    words = [sys.executable, "-c", BURN, BURN]
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+def process_with_child() -> Iterator[tuple[int, float]]:
+    """A process with a child: its PID, and the CPU seconds that the two report."""
+    arguments = [sys.executable, "-c", BURN, BURN]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin
         assert process.stdout
         try:
@@ -36,28 +36,28 @@ def family() -> Iterator[tuple[int, float]]:
             process.stdin.close()
 
 
-def test_threads_that_ended_and_children_count(family: tuple[int, float]) -> None:
-    pid, used = family
-    assert len(tree(pid)) == 2
+def test_ended_threads_and_children_count(process_with_child: tuple[int, float]) -> None:
+    pid, used = process_with_child
+    assert len(list_tree(pid)) == 2
     assert used > 0.2
-    assert cpu_seconds(pid) == pytest.approx(used, abs=0.1)
+    assert read_cpu_seconds(pid) == pytest.approx(used, abs=0.1)
 
 
-def test_memory_and_files_are_those_of_the_whole_tree(family: tuple[int, float]) -> None:
-    pid, _ = family
-    child = tree(pid)[1]
-    assert memory(pid).rss > memory(child).rss > 1
-    assert memory(pid).pss <= memory(pid).rss
-    assert open_files(pid) > open_files(child) >= 3
+def test_memory_and_open_files_cover_the_whole_tree(process_with_child: tuple[int, float]) -> None:
+    pid, _ = process_with_child
+    child = list_tree(pid)[1]
+    assert measure_memory(pid).rss > measure_memory(child).rss > 1
+    assert measure_memory(pid).pss <= measure_memory(pid).rss
+    assert count_open_files(pid) > count_open_files(child) >= 3
 
 
-def test_a_meter_tells_what_was_used_between_its_edges() -> None:
+def test_a_meter_measures_the_window() -> None:
     meter = Meter({"me": os.getpid()})
     meter()
-    before = cpu_seconds(os.getpid())
-    while cpu_seconds(os.getpid()) < before + 0.05:
+    before = read_cpu_seconds(os.getpid())
+    while read_cpu_seconds(os.getpid()) < before + 0.05:
         pass
-    within = cpu_seconds(os.getpid()) - before
+    within = read_cpu_seconds(os.getpid()) - before
     meter()
     assert within <= meter.seconds("me") < within + 0.05
     assert 0 < meter.share("me") <= 1.5

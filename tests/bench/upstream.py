@@ -1,4 +1,4 @@
-"""The downstream services of a run: real bodies of the demo, served by a program in C."""
+"""Runs the downstream services: a C program that serves the demo services' response bodies."""
 
 import asyncio
 import json
@@ -12,8 +12,8 @@ import httpx
 
 from gateway.demo.services import create_demo_services
 from tests.bench import pinning
-from tests.bench.place import built
-from tests.bench.programs import program
+from tests.bench.paths import make_cache_path
+from tests.bench.programs import compile_program
 
 USER = "42"
 PATHS = {
@@ -27,19 +27,19 @@ PATHS = {
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """The running services: the URL of each, and the process that plays them all."""
+    """The running services: the URL of each, and the PID of the process that serves them all."""
 
     urls: Mapping[str, str]
     pid: int
 
 
 @contextmanager
-def upstream(delay_ms: int) -> Iterator[Upstream]:
-    """All five services, each of which takes so long to answer."""
-    bodies = [f"{name}={path}" for name, path in _bodies().items()]
-    with pinning.on(pinning.REST):
+def run_upstream(delay_ms: int) -> Iterator[Upstream]:
+    """Run all five services, which respond after `delay_ms` milliseconds."""
+    bodies = [f"{name}={path}" for name, path in _write_bodies().items()]
+    with pinning.pin_to(pinning.OTHER_CORE):
         process = subprocess.Popen(
-            [str(program("upstream")), str(delay_ms), *bodies], stdout=subprocess.PIPE
+            [str(compile_program("upstream")), str(delay_ms), *bodies], stdout=subprocess.PIPE
         )
     with process:
         try:
@@ -51,22 +51,22 @@ def upstream(delay_ms: int) -> Iterator[Upstream]:
             process.kill()
 
 
-def _bodies() -> dict[str, Path]:
-    """What the demo's services answer for one user, each in a file."""
-    return {name: _written(name, body) for name, body in asyncio.run(_answers()).items()}
+def _write_bodies() -> dict[str, Path]:
+    """Write the response of each demo service for one user to a file."""
+    return {name: _write_body(name, body) for name, body in asyncio.run(_fetch_bodies()).items()}
 
 
-def _written(name: str, body: bytes) -> Path:
-    path = built("bodies", f"{name}.json")
+def _write_body(name: str, body: bytes) -> Path:
+    path = make_cache_path("bodies", f"{name}.json")
     path.write_bytes(body)
     return path
 
 
-async def _answers() -> dict[str, bytes]:
-    answers = {}
+async def _fetch_bodies() -> dict[str, bytes]:
+    bodies = {}
     for name, app in create_demo_services(latency_ms=0).items():
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://demo.invalid"
         ) as client:
-            answers[name] = (await client.get(PATHS[name])).raise_for_status().content
-    return answers
+            bodies[name] = (await client.get(PATHS[name])).raise_for_status().content
+    return bodies

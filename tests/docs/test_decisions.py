@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.settings.schema import ALGORITHMS
-from tests.architecture.sources import PACKAGES, python_files, tree
+from tests.architecture.sources import PACKAGES, list_python_files, parse_file
 from tests.docs.project import ROOT, relative_path
 
 PAGES = sorted((ROOT / "docs" / "decisions").glob("*.md"))
@@ -39,9 +39,9 @@ def test_a_test_or_a_contract_enforces_the_decision(page: Path) -> None:
 
 
 def test_no_module_parses_a_token_with_python_jose() -> None:
-    """docs/decisions/python-jose.md: only keys are used, and only the demo issuer signs."""
-    for file in python_files(*PACKAGES):
-        for node in ast.walk(tree(file)):
+    """docs/decisions/python-jose.md: only keys are used; only the demo issuer signs."""
+    for file in list_python_files(*PACKAGES):
+        for node in ast.walk(parse_file(file)):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("jose"):
                 names = {alias.name for alias in node.names}
                 allowed = {"jwk", "Key"} | ({"jwt"} if "demo" in file.parts else set())

@@ -1,89 +1,103 @@
-"""What must hold for any bytes a service may send, however they are cut up."""
+"""The invariants of the response parser, for any bytes in any segments."""
 
 import re
 from itertools import pairwise
 
 from gateway.transport.fast_response import parse_simple_response
 from gateway.transport.response_parser import select_headers
-from tests.fuzz.reading import parsed
-from tests.fuzz.reference import Reading, read
-from tests.fuzz.rival import rival
+from tests.fuzz.h11_parser import parse_with_h11
+from tests.fuzz.lockgate_parser import parse_with_lockgate
+from tests.fuzz.reference_parser import ParseResult, parse_with_reference
 
-# h11 bounds a number by 20 digits, we by its value; and it reads a coding in a trailer, where
-# RFC 9110 (6.5.1) allows none and nobody acts on it.
-_TOLD_APART = re.compile(rb"[0-9A-Fa-f]{21}|(?is:transfer-encoding:.*transfer-encoding:)")
+# Known differences: h11 limits a number to 20 digits, Lockgate limits its value. h11 also refuses
+# some values of Transfer-Encoding in a trailer, where RFC 9110 (6.5.1) does not allow the field.
+_KNOWN_DIFFERENCES = re.compile(rb"[0-9A-Fa-f]{21}|(?is:transfer-encoding:.*transfer-encoding:)")
 
-# No reply tells of these, so a glance does not.
-_UNTOLD = {b"connection", b"content-length", b"transfer-encoding"}
-
-
-class Broken(AssertionError):
-    """An invariant does not hold."""
+# The fast path does not return these fields.
+_NOT_RETURNED = {b"connection", b"content-length", b"transfer-encoding"}
 
 
-def check(data: bytes, cuts: list[int], *, bodiless: bool) -> None:
-    """Read `data` whole, cut at `cuts`, and byte by byte, and compare with both other readers.
+class InvariantViolated(AssertionError):
+    """An invariant of the parser or the transport does not hold."""
+
+
+def check_parser(data: bytes, split_at: list[int], *, bodiless: bool) -> None:
+    """Parse `data` in one piece, split at `split_at` and byte by byte; compare with other parsers.
 
     Raises:
-        Broken: they differ in what they must agree on.
+        InvariantViolated: the results differ where they must be equal.
     """
-    whole = parsed([data] if data else [], bodiless=bodiless)
-    for pieces in (cut(data, cuts), [data[i : i + 1] for i in range(len(data))]):
-        _same(whole, parsed(pieces, bodiless=bodiless))
-    _believed(whole, read(data, bodiless=bodiless))
+    result = parse_with_lockgate([data] if data else [], bodiless=bodiless)
+    for pieces in (split(data, split_at), [data[i : i + 1] for i in range(len(data))]):
+        _check_same(result, parse_with_lockgate(pieces, bodiless=bodiless))
+    _check_against_reference(result, parse_with_reference(data, bodiless=bodiless))
     if not bodiless:
-        _glanced(whole, data)
-    _seconded(whole, rival(data, bodiless=bodiless), data)
+        _check_fast_path(result, data)
+    _check_against_h11(result, parse_with_h11(data, bodiless=bodiless), data)
 
 
-def cut(data: bytes, places: list[int]) -> list[bytes]:
-    """`data` in pieces, none of them empty."""
-    bounds = sorted({0, len(data), *(place % len(data) for place in places if data)})
+def split(data: bytes, split_at: list[int]) -> list[bytes]:
+    """Split `data` into non-empty pieces at these offsets, modulo its length."""
+    bounds = sorted({0, len(data), *(offset % len(data) for offset in split_at if data)})
     return [data[start:end] for start, end in pairwise(bounds)]
 
 
-def _same(one: Reading, other: Reading) -> None:
-    """The cut does not matter."""
+def _check_same(one: ParseResult, other: ParseResult) -> None:
+    """Segmentation must not change the result."""
     if one.state != other.state:
-        raise Broken(f"{one.state} at once, {other.state} in pieces")
-    if one.state == "whole" and one != other:
-        raise Broken(f"{one} at once, {other} in pieces")
+        raise InvariantViolated(f"{one.state} in one piece, {other.state} in several")
+    if one.state == "complete" and one != other:
+        raise InvariantViolated(f"{one} in one piece, {other} in several")
 
 
-def _believed(ours: Reading, expected: Reading) -> None:
-    """What ours accepts, the reference accepts, and as the same."""
-    if ours.state == "none":
+def _check_against_reference(lockgate: ParseResult, expected: ParseResult) -> None:
+    """The reference parser must accept what Lockgate accepts, with the same result."""
+    if lockgate.state == "invalid":
         return
-    if ours.status and ours.status != expected.status:
-        raise Broken(f"a head that is none, or another: {ours}, {expected}")
-    if ours.status and (ours.version, ours.fields) != (expected.version, expected.fields):
-        raise Broken(f"another head: {ours}, {expected}")
-    if not expected.body.startswith(ours.body):
-        raise Broken(f"another body: {ours.body!r}, {expected.body!r}")
-    if ours.state == "whole" and (expected.state != "whole" or ours != expected):
-        raise Broken(f"{ours}, but {expected}")
-    if ours.state == "part" and expected.state == "whole":
-        raise Broken(f"ours waits for more than {expected}")
+    if lockgate.status and lockgate.status != expected.status:
+        raise InvariantViolated(f"the status differs: {lockgate}, reference {expected}")
+    if lockgate.status and (lockgate.version, lockgate.fields) != (
+        expected.version,
+        expected.fields,
+    ):
+        raise InvariantViolated(f"the head differs: {lockgate}, reference {expected}")
+    if not expected.body.startswith(lockgate.body):
+        raise InvariantViolated(f"the body differs: {lockgate.body!r}, reference {expected.body!r}")
+    if lockgate.state == "complete" and (expected.state != "complete" or lockgate != expected):
+        raise InvariantViolated(f"{lockgate}, but reference {expected}")
+    if lockgate.state == "incomplete" and expected.state == "complete":
+        raise InvariantViolated(f"the parser waits for more data after {expected}")
 
 
-def _glanced(ours: Reading, data: bytes) -> None:
-    """What is taken at one glance, the parser takes too, and as the same."""
-    seen = parse_simple_response(data)
-    if seen is None:
+def _check_fast_path(lockgate: ParseResult, data: bytes) -> None:
+    """The general parser must accept what the fast path accepts, with the same result."""
+    reply = parse_simple_response(data)
+    if reply is None:
         return
-    told = {
-        name: value for name, value in select_headers(ours.fields).items() if name not in _UNTOLD
+    returned_fields = {
+        name: value
+        for name, value in select_headers(lockgate.fields).items()
+        if name not in _NOT_RETURNED
     }
-    expected = (ours.status, told, ours.body, ours.state, ours.keeps_alive)
-    if (seen.status, seen.selected, seen.body, "whole", True) != expected:
-        raise Broken(f"{seen} at one glance, but {ours}")
-    if seen.headers.raw != ours.fields:
-        raise Broken(f"{seen.headers.raw} at one glance, but {ours.fields}")
+    expected = (
+        lockgate.status,
+        returned_fields,
+        lockgate.body,
+        lockgate.state,
+        lockgate.keeps_alive,
+    )
+    if (reply.status, reply.selected, reply.body, "complete", True) != expected:
+        raise InvariantViolated(f"fast path {reply}, but parser {lockgate}")
+    if reply.headers.raw != lockgate.fields:
+        raise InvariantViolated(f"fast path {reply.headers.raw}, but parser {lockgate.fields}")
 
 
-def _seconded(ours: Reading, theirs: Reading, data: bytes) -> None:
-    """What ours accepts, h11 accepts with the same status and body."""
-    if ours.state != "whole" or _TOLD_APART.search(data):
+def _check_against_h11(lockgate: ParseResult, h11_result: ParseResult, data: bytes) -> None:
+    """h11 must accept what Lockgate accepts, with the same status and body."""
+    if lockgate.state != "complete" or _KNOWN_DIFFERENCES.search(data):
         return
-    if theirs.state != "whole" or (ours.status, ours.body) != (theirs.status, theirs.body):
-        raise Broken(f"{ours}, but h11 {theirs}")
+    if h11_result.state != "complete" or (lockgate.status, lockgate.body) != (
+        h11_result.status,
+        h11_result.body,
+    ):
+        raise InvariantViolated(f"{lockgate}, but h11 {h11_result}")

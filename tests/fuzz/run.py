@@ -1,6 +1,6 @@
-"""Fuzzes with coverage for a guide (atheris): `make fuzz`, or
+"""Runs the coverage-guided fuzzer (atheris): `make fuzz`, or one target alone with
 
-`python -m tests.fuzz.run {parser,exchanges} SECONDS`. A finding is printed and ends the run.
+`python -m tests.fuzz.run {parser,exchanges} SECONDS`. The run stops at the first finding.
 """
 
 import asyncio
@@ -13,58 +13,58 @@ from tempfile import TemporaryDirectory
 atheris = importlib.import_module("atheris")
 
 with atheris.instrument_imports(include=["clients", "h11", "tests.fuzz"]):
-    from tests.fuzz.exchanges import Exchanges
-    from tests.fuzz.invariants import check, cut
-    from tests.fuzz.seeds import WORDS, seeds
+    from tests.fuzz.exchanges import ExchangeHarness
+    from tests.fuzz.invariants import check_parser, split
+    from tests.fuzz.seeds import DICTIONARY, iterate_seeds
 
-_CUTS = 3
+_SPLITS = 3
 
 
-def parser(data: bytes) -> None:
+def fuzz_parser(data: bytes) -> None:
     """Check every invariant of the parser."""
-    cuts, bodiless, answer = _input(data)
-    check(answer, cuts, bodiless=bodiless)
+    split_at, bodiless, response = _decode_input(data)
+    check_parser(response, split_at, bodiless=bodiless)
 
 
-def exchanges() -> Callable[[bytes], None]:
-    """Put answers to a transport that lives as long as the run."""
+def open_exchange_target() -> Callable[[bytes], None]:
+    """Open a transport for the whole run, and return a target that sends responses to it."""
     runner = asyncio.Runner()
-    opened = runner.run(Exchanges().__aenter__())
+    harness = runner.run(ExchangeHarness().__aenter__())
 
     def exchange(data: bytes) -> None:
-        cuts, bodiless, answer = _input(data)
-        if answer:
-            runner.run(opened.put(cut(answer, cuts), bodiless=bodiless))
+        split_at, bodiless, response = _decode_input(data)
+        if response:
+            runner.run(harness.exchange(split(response, split_at), bodiless=bodiless))
 
     return exchange
 
 
-def _input(data: bytes) -> tuple[list[int], bool, bytes]:
-    """Where to cut, if the call was a HEAD, and the answer."""
-    head, answer = data[: _CUTS + 1], data[_CUTS + 1 :]
-    return [8 * place for place in head[1:]], head[:1] == b"H", answer
+def _decode_input(data: bytes) -> tuple[list[int], bool, bytes]:
+    """Decode the split offsets, whether the call is a HEAD, and the response."""
+    head, response = data[: _SPLITS + 1], data[_SPLITS + 1 :]
+    return [8 * offset for offset in head[1:]], head[:1] == b"H", response
 
 
-def _findings() -> Path:
-    """Where an input that breaks something is kept; libFuzzer prints its name."""
+def _make_findings_folder() -> Path:
+    """Make the folder for failing inputs; libFuzzer prints the file name of a finding."""
     folder = Path(".fuzz_findings")
     folder.mkdir(exist_ok=True)
     return folder
 
 
-def main(kind: str, seconds: int) -> None:
-    """Fuzz one of the two for so many seconds."""
+def main(target_name: str, seconds: int) -> None:
+    """Fuzz one target for `seconds`."""
     with TemporaryDirectory() as folder:
-        corpus, words = Path(folder) / "corpus", Path(folder) / "words"
+        corpus, dictionary = Path(folder) / "corpus", Path(folder) / "dictionary"
         corpus.mkdir()
-        for number, seed in enumerate(seeds()):
+        for number, seed in enumerate(iterate_seeds()):
             for method in (b"G", b"H"):
                 start = method + bytes([number % 7, number % 31, number % 61])
                 (corpus / f"{number}{method.decode()}").write_bytes(start + seed)
-        words.write_text("".join(f'"{word}"\n' for word in WORDS))
-        options = [f"-max_total_time={seconds}", "-max_len=4096", f"-dict={words}"]
-        options += [f"-artifact_prefix={_findings()}/", "-print_final_stats=1"]
-        target = parser if kind == "parser" else exchanges()
+        dictionary.write_text("".join(f'"{word}"\n' for word in DICTIONARY))
+        options = [f"-max_total_time={seconds}", "-max_len=4096", f"-dict={dictionary}"]
+        options += [f"-artifact_prefix={_make_findings_folder()}/", "-print_final_stats=1"]
+        target = fuzz_parser if target_name == "parser" else open_exchange_target()
         atheris.Setup([sys.argv[0], *options, str(corpus)], target)
         atheris.Fuzz()
 

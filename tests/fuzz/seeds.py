@@ -1,20 +1,20 @@
-"""Where the fuzzer starts: what the servers of the torture table send."""
+"""The fuzzer's seed corpus and dictionary, from the cases of tests/torture."""
 
 from collections.abc import Iterator
 
 from tests.torture.table import CASES
 
-_LONGEST = 2_000
+_MAX_SEED_BYTES = 2_000
 
 
-def seeds() -> Iterator[bytes]:
-    """Every answer of the table that is short enough to mutate."""
+def iterate_seeds() -> Iterator[bytes]:
+    """Iterate over the responses of all cases that are short enough to mutate."""
     for case in CASES.values():
-        if 0 < len(case.sent) <= _LONGEST:
-            yield case.sent
+        if 0 < len(case.response) <= _MAX_SEED_BYTES:
+            yield case.response
 
 
-WORDS = (
+DICTIONARY = (
     r"\x0d\x0a",
     r"\x0d\x0a\x0d\x0a",
     r"\x0d",
@@ -44,4 +44,4 @@ WORDS = (
     "ffffffffffffffff",
     "18446744073709551616",
 )
-"""What the mutations are made of, in the form of libFuzzer's dictionaries."""
+"""Tokens for mutations, in the syntax of libFuzzer dictionaries."""

@@ -1,70 +1,72 @@
-"""The fuzzer's invariants in small, for every run of the suite; `make fuzz` looks further."""
+"""The fuzzer's invariants on few inputs, for the test suite; `make fuzz` runs more."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.transport.response_parser import MAX_HEAD_BYTES, MalformedResponse, ResponseParser
-from tests.fuzz.exchanges import Exchanges
-from tests.fuzz.invariants import check, cut
-from tests.fuzz.reference import read
-from tests.fuzz.rival import rival
-from tests.fuzz.seeds import WORDS, seeds
+from tests.fuzz.exchanges import ExchangeHarness
+from tests.fuzz.h11_parser import parse_with_h11
+from tests.fuzz.invariants import check_parser, split
+from tests.fuzz.reference_parser import parse_with_reference
+from tests.fuzz.seeds import DICTIONARY, iterate_seeds
 
-SEEDS = list(seeds())
-PIECES = [word.encode().decode("unicode_escape").encode() for word in WORDS]
+SEEDS = list(iterate_seeds())
+PIECES = [word.encode().decode("unicode_escape").encode() for word in DICTIONARY]
 _OK = b"HTTP/1.1 200 OK\r\n"
 _CHUNKED = _OK + b"Transfer-Encoding: chunked\r\n\r\n"
-CUTS = st.lists(st.integers(0, 5_000), max_size=4)
+SPLITS = st.lists(st.integers(0, 5_000), max_size=4)
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> bytes:
-    """An answer of the table with a few pieces put in, taken out or put in place of others."""
-    answer = draw(st.sampled_from(SEEDS))
+def mutated_responses(draw: st.DrawFn) -> bytes:
+    """A response of the table with up to three insertions, deletions or replacements."""
+    response = draw(st.sampled_from(SEEDS))
     for _ in range(draw(st.integers(0, 3))):
-        start = draw(st.integers(0, len(answer)))
+        start = draw(st.integers(0, len(response)))
         end = start + draw(st.sampled_from([0, 0, 1, 2, 9]))
-        answer = (
-            answer[:start] + draw(st.sampled_from(PIECES) | st.binary(max_size=3)) + answer[end:]
+        response = (
+            response[:start]
+            + draw(st.sampled_from(PIECES) | st.binary(max_size=3))
+            + response[end:]
         )
-    return answer
+    return response
 
 
 @settings(max_examples=100)
-@given(answers(), CUTS, st.booleans())
-def test_what_ours_believes_others_believe_however_it_is_cut(
-    answer: bytes, cuts: list[int], bodiless: bool
+@given(mutated_responses(), SPLITS, st.booleans())
+def test_other_parsers_agree_on_mutated_responses(
+    response: bytes, split_at: list[int], bodiless: bool
 ) -> None:
-    check(answer, cuts, bodiless=bodiless)
+    check_parser(response, split_at, bodiless=bodiless)
 
 
 @pytest.mark.parametrize("bodiless", [False, True])
-def test_the_answers_of_the_table_are_read_alike(bodiless: bool) -> None:
+def test_other_parsers_agree_on_the_responses_of_the_table(bodiless: bool) -> None:
     for seed in SEEDS:
-        check(seed, [7, 19, 41], bodiless=bodiless)
+        check_parser(seed, [7, 19, 41], bodiless=bodiless)
 
 
-def test_both_other_readers_read_what_is_well_formed() -> None:
-    whole = _CHUNKED + b"3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nX: y\r\n\r\n"
-    for other in (read, rival):
-        found = other(whole, bodiless=False)
-        assert (found.state, found.status, found.body) == ("whole", 200, b"hello")
-        assert other(whole[:-1], bodiless=False).state != "whole"
-        assert other(whole.replace(b"3;", b"z;"), bodiless=False).state == "none"
-    assert read(whole, bodiless=False).keeps_alive
-    assert not read(whole + b"x", bodiless=False).keeps_alive
+def test_the_other_parsers_parse_a_valid_response() -> None:
+    response = _CHUNKED + b"3;a=b\r\nhel\r\n2\r\nlo\r\n0\r\nX: y\r\n\r\n"
+    for parse in (parse_with_reference, parse_with_h11):
+        result = parse(response, bodiless=False)
+        assert (result.state, result.status, result.body) == ("complete", 200, b"hello")
+        assert parse(response[:-1], bodiless=False).state != "complete"
+        assert parse(response.replace(b"3;", b"z;"), bodiless=False).state == "invalid"
+    assert parse_with_reference(response, bodiless=False).keeps_alive
+    assert not parse_with_reference(response + b"x", bodiless=False).keeps_alive
 
 
-async def test_whole_exchanges() -> None:
-    async with Exchanges() as exchanges:
+async def test_exchanges_over_a_socket() -> None:
+    async with ExchangeHarness() as harness:
         for seed in SEEDS:
-            await exchanges.put(cut(seed, [11, 37]), bodiless=False)
+            await harness.exchange(split(seed, [11, 37]), bodiless=False)
 
 
 @pytest.mark.parametrize("size", [10, 1_000, 200_000])
 @pytest.mark.parametrize(
-    ("start", "forever"),
+    ("start", "repeated"),
     [
         (b"HTTP/1.1 200 ", b"a"),
         (_OK + b"X: ", b"a"),
@@ -78,13 +80,13 @@ async def test_whole_exchanges() -> None:
         (_CHUNKED + b"0\r\nX: ", b"a"),
     ],
 )
-def test_what_is_no_body_ends_soon_however_it_comes(
-    start: bytes, forever: bytes, size: int
+def test_an_endless_response_without_body_is_refused_early(
+    start: bytes, repeated: bytes, size: int
 ) -> None:
     parser = ResponseParser()
     parser.begin(bodiless=False)
     parser.feed(start) if start else None
-    piece = (forever * size)[: max(size, len(forever))]
+    piece = (repeated * size)[: max(size, len(repeated))]
     pieces = 2 * MAX_HEAD_BYTES // len(piece) + 2
     with pytest.raises(MalformedResponse):
         _feed_all(parser, [piece] * pieces)

@@ -1,4 +1,4 @@
-"""One hostile answer: what a server does, and what must come of it."""
+"""A test case: what a hostile server does, and the outcome expected from each transport."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,122 +8,139 @@ import httpx
 
 from tests.gateway.transport.scripted_server import Peer, Script
 
-Server = Literal["plain", "proper", "other host", "expired", "self-signed", "unknown authority"]
-After = Literal["kept", "closed", "poisoned"]
+Server = Literal["plain", "trusted", "other host", "expired", "self-signed", "unknown authority"]
+ConnectionFate = Literal["reused", "closed", "poisoned"]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a caller gets, and what becomes of the connection.
+    """The result of one call, and what happens to its connection afterwards.
 
-    It is `kept` for another call, `closed`, or `poisoned`: the next call fails by it, or is given
-    what this one left over.
+    `error` is None if the call returned a response with `status` and `body`. `connection` is
+    `reused` if the next call succeeds over it, `closed` if the client closed it, and `poisoned` if
+    the next call fails because of leftover bytes or receives them as its response.
     """
 
     error: type[Exception] | None = None
     status: int = 0
     body: bytes = b""
-    after: After = "closed"
+    connection: ConnectionFate = "closed"
 
 
-def whole(body: bytes = b"hello", *, status: int = 200) -> Outcome:
-    """An answer, and a connection that can be used again."""
-    return Outcome(None, status, body, "kept")
+def accept(body: bytes = b"hello", *, status: int = 200) -> Outcome:
+    """Expect a response, and that the next call reuses the connection."""
+    return Outcome(None, status, body, "reused")
 
 
-def last(body: bytes = b"hello", *, status: int = 200) -> Outcome:
-    """An answer, the last one over its connection."""
+def accept_then_close(body: bytes = b"hello", *, status: int = 200) -> Outcome:
+    """Expect a response, and that the client closes the connection."""
     return Outcome(None, status, body)
 
 
-def poisoned(body: bytes = b"hello", *, status: int = 200) -> Outcome:
-    """An answer, after which the next call gets another's."""
+def accept_then_poison(body: bytes = b"hello", *, status: int = 200) -> Outcome:
+    """Expect a response, and that leftover bytes corrupt the next call."""
     return Outcome(None, status, body, "poisoned")
 
 
-REFUSED = Outcome(httpx.RemoteProtocolError)
-BROKEN = Outcome(httpx.ReadError)
-LATE = Outcome(httpx.ReadTimeout)
-UNPROVEN = Outcome(httpx.ConnectError)
+PROTOCOL_ERROR = Outcome(httpx.RemoteProtocolError)
+READ_ERROR = Outcome(httpx.ReadError)
+READ_TIMEOUT = Outcome(httpx.ReadTimeout)
+CONNECT_ERROR = Outcome(httpx.ConnectError)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The call a case is an answer to.
+class Call:
+    """The request that the client sends.
 
-    `patience` is seconds for each wait; `warm` if the connection has served before.
+    `timeout` is in seconds and applies to each phase (connect, pool, read, write). `warm` means
+    that the connection has already served one request. An empty `scheme` is the server's own.
     """
 
     method: str = "GET"
     content: bytes = b""
     scheme: Literal["", "http", "https"] = ""
-    patience: float = 5.0
+    timeout: float = 5.0
     warm: bool = False
 
 
-GET = Asked()
-HEAD = Asked("HEAD")
+GET = Call()
+HEAD = Call("HEAD")
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the server does to its first connection, what ours makes of it, and what httpx.
+    """What the server does on its first connection, and what each transport makes of it.
 
-    `theirs` None: the same. Where they differ, `why` says the reason in a sentence. `sendings`
-    is how often the request arrives. `bug` says what ours does wrong, as long as it does.
-    `sent` is what the server sends where that is all it does.
+    `expected` is the outcome with Lockgate's transport. `expected_httpx` is the outcome with
+    httpx's; None means the same. `reason` says in one sentence why the two differ.
+    `request_count` is how many requests the server receives. `known_bug` describes a defect of
+    Lockgate that makes the case fail today. `response` holds the bytes that the server sends, if
+    it does nothing else after them.
     """
 
     name: str
-    does: Script
-    ours: Outcome
-    theirs: Outcome | None = None
-    why: str = ""
-    asked: Asked = GET
+    script: Script
+    expected: Outcome
+    expected_httpx: Outcome | None = None
+    reason: str = ""
+    call: Call = GET
     server: Server = "plain"
-    sendings: int = 1
-    bug: str = ""
-    sent: bytes = b""
+    request_count: int = 1
+    known_bug: str = ""
+    response: bytes = b""
 
     def __post_init__(self) -> None:
-        """Check that every difference has its reason, and nothing else has one.
+        """Check that the case has a reason exactly when the two transports differ.
 
         Raises:
-            ValueError: it is not so, or the case allows what nothing may allow.
+            ValueError: a difference has no reason, a reason has no difference, or the case allows
+                Lockgate to poison a connection.
         """
-        if (self.theirs not in (None, self.ours)) != bool(self.why):
-            raise ValueError(f"{self.name}: a difference and its reason come together")
-        if self.ours.after == "poisoned":
-            raise ValueError(f"{self.name}: nobody gets another's answer")
+        if (self.expected_httpx not in (None, self.expected)) != bool(self.reason):
+            raise ValueError(f"{self.name}: a difference needs a reason, and a reason a difference")
+        if self.expected.connection == "poisoned":
+            raise ValueError(f"{self.name}: Lockgate must never poison a connection")
 
 
-def case(
+def make_case(
     name: str,
-    sent: bytes,
-    ours: Outcome,
-    theirs: Outcome | None = None,
-    why: str = "",
+    response: bytes,
+    expected: Outcome,
+    expected_httpx: Outcome | None = None,
+    reason: str = "",
     *,
-    asked: Asked = GET,
+    call: Call = GET,
     then: Callable[[Peer], None] | None = None,
-    bug: str = "",
+    known_bug: str = "",
 ) -> Case:
-    """A server that reads the request, sends some bytes, and then stays or does `then`."""
+    """Make a case whose server reads the request, sends `response` and then runs `then`.
 
-    async def does(peer: Peer) -> None:
+    Without `then` the server keeps the connection open.
+    """
+
+    async def script(peer: Peer) -> None:
         await peer.request()
-        await peer.drip([sent])
+        await peer.drip([response])
         if then is not None:
             then(peer)
 
-    return Case(name, does, ours, theirs, why, asked, bug=bug, sent=b"" if then else sent)
+    return Case(
+        name,
+        script,
+        expected,
+        expected_httpx,
+        reason,
+        call,
+        known_bug=known_bug,
+        response=b"" if then else response,
+    )
 
 
 def close(peer: Peer) -> None:
-    """End the connection in good order."""
+    """Close the connection with FIN."""
     peer.writer.close()
 
 
 def reset(peer: Peer) -> None:
-    """Break the connection off."""
+    """Reset the connection with RST."""
     peer.reset()

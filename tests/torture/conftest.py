@@ -1,4 +1,4 @@
-"""Both event loops, and what must not be left behind in them."""
+"""Runs these tests on both event loops, and checks that nothing is left behind in them."""
 
 import asyncio
 import gc
@@ -8,28 +8,28 @@ from typing import Any
 import pytest
 import uvloop
 
-from tests.torture.credentials import Credentials
+from tests.torture.tls_contexts import TlsContexts
 
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run each test in asyncio's own loop and in the one that production uses."""
+    """Run each test on asyncio's own event loop and on uvloop, which production uses."""
     return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")
-def credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
-    """An authority, and the servers it vouches for or not."""
-    return Credentials(tmp_path_factory.mktemp("credentials"))
+def tls_contexts(tmp_path_factory: pytest.TempPathFactory) -> TlsContexts:
+    """TLS contexts of a client and of servers with valid and invalid certificates."""
+    return TlsContexts(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
-async def nothing_unheard(nothing_left: None) -> AsyncIterator[None]:
-    """No error that nobody was told of, besides what `nothing_left` looks for."""
-    heard: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
+async def no_unhandled_errors(nothing_left: None) -> AsyncIterator[None]:
+    """Fail if the test leaves an error to the loop's exception handler, a socket or a task."""
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     yield
     gc.collect(1)
     await asyncio.sleep(0)
-    assert not heard
+    assert not errors

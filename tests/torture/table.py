@@ -1,26 +1,26 @@
-"""Every case, by what it tries."""
+"""All cases, grouped into the sections of the page."""
 
 from collections.abc import Mapping
 
 from tests.torture.case import Case
-from tests.torture.chunks import CHUNKS
-from tests.torture.ends import ENDS
-from tests.torture.extra import EXTRA
-from tests.torture.framing import FRAMING
+from tests.torture.chunked import CHUNKED_BODIES
+from tests.torture.extra_bytes import EXTRA_BYTES
+from tests.torture.framing import BODY_LENGTH
 from tests.torture.heads import FIELDS, STATUS_LINES
-from tests.torture.interim import INTERIM
-from tests.torture.kept import KEPT
+from tests.torture.incomplete import INCOMPLETE_RESPONSES
+from tests.torture.informational import INFORMATIONAL
+from tests.torture.stale_connections import STALE_CONNECTIONS
 from tests.torture.tls import TLS
 
 SECTIONS: Mapping[str, tuple[Case, ...]] = {
-    "Where a body ends": FRAMING,
-    "Chunks": CHUNKS,
+    "Body length": BODY_LENGTH,
+    "Chunked bodies": CHUNKED_BODIES,
     "Status lines": STATUS_LINES,
     "Header fields": FIELDS,
-    "Interim answers": INTERIM,
-    "Answers that break off, come slowly, or never": ENDS,
-    "More than an answer": EXTRA,
-    "A kept connection that closes": KEPT,
+    "Informational (1xx) responses": INFORMATIONAL,
+    "Incomplete and slow responses": INCOMPLETE_RESPONSES,
+    "Bytes after the response": EXTRA_BYTES,
+    "Stale keep-alive connections": STALE_CONNECTIONS,
     "TLS": TLS,
 }
 

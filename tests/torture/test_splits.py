@@ -1,14 +1,14 @@
-"""An answer cut in two at every byte, and one in single bytes, is the same answer."""
+"""A response split in two at any byte, or sent one byte at a time, is read the same."""
 
 import pytest
 
 from gateway.transport.transport import Transport
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer, scripted
-from tests.torture.chunks import CHUNKED
-from tests.torture.host import settled
-from tests.torture.trial import ask
+from tests.torture.case_server import run_pending_io
+from tests.torture.chunked import CHUNKED
+from tests.torture.runner import send_request
 
-ANSWERS = {
+RESPONSES = {
     "length": HELLO,
     "chunks": CHUNKED + b'2;a="b;"\r\nhe\r\n03\r\nllo\r\n0\r\nX-Sum: 1\r\n\r\n',
     "interim": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + HELLO,
@@ -18,28 +18,28 @@ ANSWERS = {
 }
 
 
-def _cut_at_every_byte(answer: bytes) -> list[list[bytes]]:
-    cuts = [[answer[:place], answer[place:]] for place in range(1, len(answer))]
-    return [*cuts, [answer[place : place + 1] for place in range(len(answer))]]
+def _split_at_every_byte(response: bytes) -> list[list[bytes]]:
+    halves = [[response[:i], response[i:]] for i in range(1, len(response))]
+    return [*halves, [response[i : i + 1] for i in range(len(response))]]
 
 
 @pytest.mark.asyncio(loop_factories=["uvloop"])
-@pytest.mark.parametrize("name", ANSWERS)
-async def test_every_cut(nothing_unheard: None, name: str) -> None:
-    cuts = iter(_cut_at_every_byte(ANSWERS[name]))
+@pytest.mark.parametrize("name", RESPONSES)
+async def test_every_split(no_unhandled_errors: None, name: str) -> None:
+    splits = iter(_split_at_every_byte(RESPONSES[name]))
 
     async def script(peer: Peer) -> None:
         while True:
             await peer.request()
-            for piece in next(cuts):
+            for piece in next(splits):
                 peer.send(piece)
-                await settled()
+                await run_pending_io()
 
     async with scripted(script) as server, Transport() as transport:
-        for _ in range(len(ANSWERS[name])):
-            seen = await ask(transport, server.url)
-            assert (seen.status, seen.body) == (200, b"hello")
-        assert next(cuts, None) is None
-        assert server.connections == (len(ANSWERS[name]) if name == "close" else 1)
+        for _ in range(len(RESPONSES[name])):
+            outcome = await send_request(transport, server.url)
+            assert (outcome.status, outcome.body) == (200, b"hello")
+        assert next(splits, None) is None
+        assert server.connections == (len(RESPONSES[name]) if name == "close" else 1)
         await transport.aclose()
         await server.over()

@@ -1,4 +1,4 @@
-"""TLS: servers that are somebody else, speak something else, or are cut off by somebody else."""
+"""Cases of TLS: invalid certificates, failed handshakes and truncated connections."""
 
 import os
 import socket
@@ -7,155 +7,205 @@ from dataclasses import replace
 
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer, Script
 from tests.torture.case import (
-    BROKEN,
-    REFUSED,
-    UNPROVEN,
-    Asked,
+    CONNECT_ERROR,
+    PROTOCOL_ERROR,
+    READ_ERROR,
+    Call,
     Case,
     Outcome,
-    case,
+    accept,
+    accept_then_close,
+    accept_then_poison,
     close,
-    last,
-    poisoned,
+    make_case,
     reset,
-    whole,
 )
-from tests.torture.chunks import CHUNKED
-from tests.torture.host import settled
+from tests.torture.case_server import run_pending_io
+from tests.torture.chunked import CHUNKED
 
-_HTTPS = Asked(scheme="https")
-_UNTIL_CLOSE = OK + b"\r\nhello"
-_ENDED = "httpx sends the next request over a connection whose end it has read"
-_CUT = "a close that TLS does not announce may be an attacker's who cut it (RFC 9112, 9.8)"
-_UNTOLD = (
-    "asyncio's own loop does not tell this close from one that TLS announced, and the body is "
-    "taken for whole; uvloop, on which the gateway runs, does"
+_HTTPS = Call(scheme="https")
+_WITHOUT_LENGTH = OK + b"\r\nhello"
+_CLOSED_BEFORE = "httpx sends the next request over a connection that the server has closed"
+_TRUNCATION = "a close without `close_notify` can be a truncation attack (RFC 9112, 9.8)"
+_NOT_REPORTED_BY_ASYNCIO = (
+    "asyncio's own event loop does not report the missing `close_notify`, so the body counts as "
+    "complete; uvloop, which production uses, reports it"
 )
-_RAW = Outcome(ssl.SSLError)
-_BARE = "httpx lets an error of the ssl module through, which nobody who calls it expects"
+_SSL_ERROR = Outcome(ssl.SSLError)
+_UNDOCUMENTED = (
+    "httpx lets an `ssl.SSLError` through, which is not one of its documented exceptions"
+)
 
 
-def _below(peer: Peer) -> socket.socket:
-    """The TCP connection under the TLS one."""
+def _open_tcp_socket(peer: Peer) -> socket.socket:
+    """Open a second handle of the TCP socket under the TLS connection."""
     descriptor: int = peer.writer.get_extra_info("socket").fileno()
     return socket.socket(fileno=os.dup(descriptor))
 
 
-def _cut(sent: bytes) -> Script:
-    """The answer, then the end of the TCP connection with no word about it in TLS."""
+def _close_without_notify(response: bytes) -> Script:
+    """Send the response, then close the TCP connection without a TLS `close_notify`."""
 
-    async def does(peer: Peer) -> None:
+    async def script(peer: Peer) -> None:
         await peer.request()
-        peer.send(sent)
-        await settled()
-        with _below(peer) as tcp:
+        peer.send(response)
+        await run_pending_io()
+        with _open_tcp_socket(peer) as tcp:
             tcp.shutdown(socket.SHUT_WR)
 
-    return does
+    return script
 
 
-def _noise(sent: bytes) -> Script:
-    """The answer, then bytes that are no TLS record."""
+def _send_noise(response: bytes) -> Script:
+    """Send the response, then bytes that are not a TLS record."""
 
-    async def does(peer: Peer) -> None:
+    async def script(peer: Peer) -> None:
         await peer.request()
-        peer.send(sent)
-        await settled()
-        with _below(peer) as tcp:
+        peer.send(response)
+        await run_pending_io()
+        with _open_tcp_socket(peer) as tcp:
             tcp.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-    return does
+    return script
 
 
-def _greeting(sent: bytes) -> Script:
-    """What is sent in place of the server's part in the handshake, then the close."""
+def _replace_handshake(response: bytes) -> Script:
+    """Send `response` in place of the server's part of the handshake, then close."""
 
-    async def does(peer: Peer) -> None:
+    async def script(peer: Peer) -> None:
         await peer.reader.read(1)
-        peer.send(sent)
+        peer.send(response)
         peer.writer.write_eof()
         await peer.gone()
 
-    return does
+    return script
 
 
-async def _later(peer: Peer) -> None:
+async def _send_second_response_later(peer: Peer) -> None:
     await peer.request()
     peer.send(HELLO)
-    await settled()
+    await run_pending_io()
     peer.send(HELLO)
 
 
-async def _never_asked(peer: Peer) -> None:
+async def _read_request(peer: Peer) -> None:
     await peer.request()
 
 
-_PROPER: tuple[Case, ...] = (
-    case("an answer", HELLO, whole()),
-    case(
-        "a body up to the close, which TLS announces",
-        _UNTIL_CLOSE,
-        last(),
-        poisoned(),
-        _ENDED,
+_TRUSTED_SERVER: tuple[Case, ...] = (
+    make_case("a response", HELLO, accept()),
+    make_case(
+        "a body without a length, then a close with `close_notify`",
+        _WITHOUT_LENGTH,
+        accept_then_close(),
+        accept_then_poison(),
+        _CLOSED_BEFORE,
         then=close,
     ),
     Case(
-        "a body up to a close that TLS does not announce",
-        _cut(_UNTIL_CLOSE),
-        REFUSED,
-        last(),
-        _CUT,
-        bug=_UNTOLD,
+        "a body without a length, then a close without `close_notify`",
+        _close_without_notify(_WITHOUT_LENGTH),
+        PROTOCOL_ERROR,
+        accept_then_close(),
+        _TRUNCATION,
+        known_bug=_NOT_REPORTED_BY_ASYNCIO,
     ),
-    Case("such a close in a body with a length", _cut(HELLO[:-2]), REFUSED),
-    Case("such a close in a chunk", _cut(CHUNKED + b"5\r\nhel"), REFUSED),
-    Case("such a close in the head", _cut(OK), REFUSED),
-    Case("such a close after the answer", _cut(HELLO), last()),
-    Case("a second answer, later", _later, last()),
-    case("a reset in the head", OK, BROKEN, then=reset),
-    case("a reset in the body", HELLO[:-2], BROKEN, then=reset),
-    Case("bytes that are no TLS, in the head", _noise(OK), BROKEN, _RAW, _BARE),
-    Case("bytes that are no TLS, in the body", _noise(HELLO[:-2]), BROKEN, _RAW, _BARE),
-    Case("bytes that are no TLS, after the answer", _noise(HELLO), last()),
+    Case(
+        "a close without `close_notify` within a body",
+        _close_without_notify(HELLO[:-2]),
+        PROTOCOL_ERROR,
+    ),
+    Case(
+        "a close without `close_notify` within a chunk",
+        _close_without_notify(CHUNKED + b"5\r\nhel"),
+        PROTOCOL_ERROR,
+    ),
+    Case(
+        "a close without `close_notify` within the head", _close_without_notify(OK), PROTOCOL_ERROR
+    ),
+    Case(
+        "a close without `close_notify` after the response",
+        _close_without_notify(HELLO),
+        accept_then_close(),
+    ),
+    Case("a second response, later", _send_second_response_later, accept_then_close()),
+    make_case("a reset within the head", OK, READ_ERROR, then=reset),
+    make_case("a reset within the body", HELLO[:-2], READ_ERROR, then=reset),
+    Case(
+        "bytes that are not TLS within the head",
+        _send_noise(OK),
+        READ_ERROR,
+        _SSL_ERROR,
+        _UNDOCUMENTED,
+    ),
+    Case(
+        "bytes that are not TLS within the body",
+        _send_noise(HELLO[:-2]),
+        READ_ERROR,
+        _SSL_ERROR,
+        _UNDOCUMENTED,
+    ),
+    Case("bytes that are not TLS after the response", _send_noise(HELLO), accept_then_close()),
 )
 
 TLS: tuple[Case, ...] = (
-    *(replace(proper, server="proper") for proper in _PROPER),
+    *(replace(case, server="trusted") for case in _TRUSTED_SERVER),
     Case(
-        "the certificate of another host", _never_asked, UNPROVEN, server="other host", sendings=0
+        "a certificate for another host",
+        _read_request,
+        CONNECT_ERROR,
+        server="other host",
+        request_count=0,
     ),
-    Case("an expired certificate", _never_asked, UNPROVEN, server="expired", sendings=0),
-    Case("a self-signed certificate", _never_asked, UNPROVEN, server="self-signed", sendings=0),
+    Case("an expired certificate", _read_request, CONNECT_ERROR, server="expired", request_count=0),
     Case(
-        "the certificate of an unknown authority",
-        _never_asked,
-        UNPROVEN,
+        "a self-signed certificate",
+        _read_request,
+        CONNECT_ERROR,
+        server="self-signed",
+        request_count=0,
+    ),
+    Case(
+        "a certificate from an unknown authority",
+        _read_request,
+        CONNECT_ERROR,
         server="unknown authority",
-        sendings=0,
+        request_count=0,
     ),
     Case(
-        "no TLS on a TLS port",
-        _greeting(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
-        UNPROVEN,
-        asked=_HTTPS,
-        sendings=0,
-    ),
-    Case("noise for a handshake", _greeting(bytes(range(256))), UNPROVEN, asked=_HTTPS, sendings=0),
-    Case("a close in the handshake", _greeting(b""), UNPROVEN, asked=_HTTPS, sendings=0),
-    Case(
-        "an alert for a handshake",
-        _greeting(b"\x15\x03\x03\0\x02\x02\x28"),
-        UNPROVEN,
-        asked=_HTTPS,
-        sendings=0,
+        "plain HTTP to an https URL",
+        _replace_handshake(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        CONNECT_ERROR,
+        call=_HTTPS,
+        request_count=0,
     ),
     Case(
-        "TLS on a port that was asked in plain",
-        _never_asked,
-        REFUSED,
-        asked=Asked(scheme="http"),
-        server="proper",
-        sendings=0,
+        "binary noise in place of the handshake",
+        _replace_handshake(bytes(range(256))),
+        CONNECT_ERROR,
+        call=_HTTPS,
+        request_count=0,
+    ),
+    Case(
+        "a close within the handshake",
+        _replace_handshake(b""),
+        CONNECT_ERROR,
+        call=_HTTPS,
+        request_count=0,
+    ),
+    Case(
+        "a TLS alert in place of the handshake",
+        _replace_handshake(b"\x15\x03\x03\0\x02\x02\x28"),
+        CONNECT_ERROR,
+        call=_HTTPS,
+        request_count=0,
+    ),
+    Case(
+        "TLS to an http URL",
+        _read_request,
+        PROTOCOL_ERROR,
+        call=Call(scheme="http"),
+        server="trusted",
+        request_count=0,
     ),
 )

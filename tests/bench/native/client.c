@@ -18,7 +18,7 @@ static struct sockaddr_in server;
 static char request[16384];
 static size_t request_length;
 static int poller;
-static void (*tell)(Client *, int);
+static void (*notify)(Client *, int);
 
 static void die(const char *what)
 {
@@ -40,12 +40,12 @@ void prepare_clients(int port, const char *path, const char *token)
         die("the request is too long");
     request_length = (size_t)length;
     poller = epoll_create1(0);
-    prctl(PR_SET_TIMERSLACK, 1UL); /* else a wait takes up to 50 us longer than told */
+    prctl(PR_SET_TIMERSLACK, 1UL); /* the default adds up to 50 us to a wait */
 }
 
-void on_answer(void (*told)(Client *, int))
+void set_response_callback(void (*callback)(Client *, int))
 {
-    tell = told;
+    notify = callback;
 }
 
 void open_client(Client *client)
@@ -63,22 +63,22 @@ void open_client(Client *client)
         die("epoll_ctl");
 }
 
-static void hang_up(Client *client)
+static void close_connection(Client *client)
 {
     close(client->fd);
     client->state = CLOSED;
 }
 
-static void end_exchange(Client *client, int status)
+static void finish_exchange(Client *client, int status)
 {
     if (client->last || !status)
-        hang_up(client);
+        close_connection(client);
     else
         client->state = IDLE;
-    bool asked = client->asked;
-    client->asked = false;
-    if (asked)
-        tell(client, status);
+    bool had_request = client->has_request;
+    client->has_request = false;
+    if (had_request)
+        notify(client, status);
 }
 
 static void send_request(Client *client)
@@ -87,12 +87,12 @@ static void send_request(Client *client)
     client->last = false;
     client->state = WAITING;
     if (write(client->fd, request, request_length) != (ssize_t)request_length)
-        end_exchange(client, 0);
+        finish_exchange(client, 0);
 }
 
-void ask(Client *client, int64_t since)
+void send_or_queue_request(Client *client, int64_t since)
 {
-    client->asked = true;
+    client->has_request = true;
     client->since = since;
     if (client->state == CLOSED)
         open_client(client);
@@ -106,7 +106,7 @@ static const char *field(const Client *client, const char *name)
     return found ? found + strlen(name) : NULL;
 }
 
-/* Read the head once it is whole: the status, and how long the answer is. */
+/* Parse the head once it is complete: the status and the size of the response. */
 static bool read_head(Client *client)
 {
     client->head[client->received] = '\0';
@@ -133,30 +133,30 @@ static void receive(Client *client)
         ssize_t got = read(client->fd, to, room);
         if (got < 0 && errno == EAGAIN)
             return;
-        /* Bytes that nobody asked for are as much of a fault as a connection cut short. */
+        /* Unexpected bytes are an error, as is a connection that closes early. */
         if (got <= 0 || client->state == IDLE) {
-            end_exchange(client, 0);
+            finish_exchange(client, 0);
             return;
         }
         client->received += (size_t)got;
         if (in_head && !read_head(client))
-            end_exchange(client, 0);
+            finish_exchange(client, 0);
         else if (client->expected && client->received >= client->expected)
-            end_exchange(client, client->received == client->expected ? client->status : 0);
+            finish_exchange(client, client->received == client->expected ? client->status : 0);
     }
 }
 
-static void connected(Client *client)
+static void finish_connecting(Client *client)
 {
     int error;
     socklen_t size = sizeof error;
     getsockopt(client->fd, SOL_SOCKET, SO_ERROR, &error, &size);
     if (error) {
-        end_exchange(client, 0);
+        finish_exchange(client, 0);
         return;
     }
     client->state = IDLE;
-    if (client->asked)
+    if (client->has_request)
         send_request(client);
 }
 
@@ -168,7 +168,7 @@ void serve_clients(int64_t moment)
     for (int i = 0; i < count; i++) {
         Client *client = events[i].data.ptr;
         if (client->state == CONNECTING)
-            connected(client);
+            finish_connecting(client);
         else
             receive(client);
     }

@@ -1,4 +1,4 @@
-/* One client: a connection that asks the same thing again and again, one request at a time. */
+/* One client: a connection that sends the same request repeatedly, one at a time. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,26 +9,26 @@ typedef enum { CLOSED, CONNECTING, IDLE, WAITING } State;
 typedef struct Client {
     int fd;
     State state;
-    bool asked;       /* a request is to be answered: being sent, or waited for */
-    int64_t since;    /* from when its latency counts */
-    size_t received;  /* of the answer, head included */
-    size_t expected;  /* the whole answer; 0 until its head is there */
+    bool has_request; /* a request is queued, being sent or waiting for its response */
+    int64_t since;    /* start of the latency */
+    size_t received;  /* bytes of the response, head included */
+    size_t expected;  /* size of the response; 0 until its head has arrived */
     int status;
-    bool last;        /* the server will close after this answer */
+    bool last;        /* the server closes the connection after this response */
     char head[8192];
 } Client;
 
-/* Where all clients connect to and what they ask; call it first. */
+/* Set the server and the request of all clients; must be called first. */
 void prepare_clients(int port, const char *path, const char *token);
 
-/* Be told of a client's answers: status 0 for a connection that broke before the whole of one. */
-void on_answer(void (*told)(Client *client, int status));
+/* Set the callback for responses; status 0 means that the connection failed before a whole one. */
+void set_response_callback(void (*callback)(Client *client, int status));
 
-/* Open the connection, and wait with the request until it is wanted. */
+/* Open the connection without sending a request. */
 void open_client(Client *client);
 
-/* Ask; a latency counts from `since`. Opens a connection if there is none. */
-void ask(Client *client, int64_t since);
+/* Send the request, after connecting if necessary; its latency counts from `since`. */
+void send_or_queue_request(Client *client, int64_t since);
 
-/* Serve what happens until that moment, or until one batch of events is done. */
+/* Handle one batch of events; wait for it until `moment` at the latest. */
 void serve_clients(int64_t moment);

@@ -1,4 +1,4 @@
-/* One clock for everything: nanoseconds, monotonic. */
+/* The monotonic clock, in nanoseconds. */
 #pragma once
 #include <stdint.h>
 #include <time.h>
@@ -10,7 +10,7 @@ static inline int64_t now(void)
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* What epoll_pwait2 is to wait for: until that moment, or not at all if it has passed. */
+/* The timeout of epoll_pwait2 for this moment; zero if it has passed. */
 static inline struct timespec until(int64_t moment)
 {
     int64_t left = moment - now();

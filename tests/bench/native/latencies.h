@@ -1,4 +1,4 @@
-/* Every latency of a run, kept singly: percentiles are exact, and nothing is averaged away. */
+/* All latencies of a run, stored individually, so that percentiles are exact. */
 #pragma once
 #include <stdint.h>
 #include <stdio.h>
@@ -10,11 +10,11 @@ typedef struct {
 
 void record(Latencies *latencies, int64_t ns);
 
-/* Nearest rank: the smallest that at least `percent` of all do not exceed; sorts them. In ms. */
+/* Return a percentile (nearest rank) in milliseconds; sorts the latencies. */
 double percentile(Latencies *latencies, double percent);
 
-/* "p50": 1.234, "p90": ..., "p99": ..., "max": ...; null each where there are none. */
+/* Print "p50": 1.234, "p90": ..., "p99": ..., "max": ...; null if there are no latencies. */
 void print_percentiles(Latencies *latencies);
 
-/* One a line, in microseconds. */
+/* Write one latency per line, in microseconds. */
 void write_samples(const Latencies *latencies, const char *path);

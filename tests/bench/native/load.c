@@ -1,17 +1,18 @@
-/* Asks a server the same thing under one of three loads, and says how long the answers took.
+/* Sends the same request under one of three load models, and reports the latencies.
  *
  *   load closed --port P --path /x --token T --connections 64 --warmup 1 --seconds 5
  *   load rate   --port P --path /x --token T --connections 512 --rate 800 --seconds 5
  *   load burst  --port P --path /x --token T --connections 50 --rounds 5
  *
- * closed: every client asks again as soon as it has its answer; answers of the window count.
- * rate:   a request is due every 1/RATE s whatever the server does, and its latency counts from
- *         then, not from when a client was free to send it: no coordinated omission.
- * burst:  all clients ask at once, on connections that are open already; a latency counts from
- *         that moment. The first round is told apart, as "first".
+ * closed: each client sends the next request as soon as it has a response; responses within the
+ *         window count.
+ * rate:   a request is due every 1/RATE s whatever the server does. Its latency counts from then,
+ *         not from when a client was free to send it: no coordinated omission.
+ * burst:  all clients send a request at once, on open connections. The first round is reported
+ *         separately, as "first".
  *
  * Prints "measuring" when the window opens, "measured" when it closes, and a JSON object.
- * --samples FILE writes the single latencies too, in microseconds.
+ * --samples FILE also writes each latency, in microseconds.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -23,20 +24,20 @@
 #include "clock.h"
 #include "latencies.h"
 
-enum { MOST_CLIENTS = 4096, MOST_STATUSES = 600 };
-static const int64_t SECOND = 1000000000, PATIENCE = 10 * SECOND;
+enum { MAX_CLIENTS = 4096, MAX_STATUSES = 600 };
+static const int64_t SECOND = 1000000000, TIMEOUT = 10 * SECOND;
 
 static int port, count = 64, rounds = 5;
 static double warmup = 0, seconds = 5, rate;
 static const char *path = "/", *token = "", *samples;
 
-static Client clients[MOST_CLIENTS];
+static Client clients[MAX_CLIENTS];
 static Latencies latencies, first;
-static long statuses[MOST_STATUSES];
+static long statuses[MAX_STATUSES];
 static int64_t opens, closes;
-static int awaited;
+static int in_flight;
 
-static Client *idle[MOST_CLIENTS];
+static Client *idle[MAX_CLIENTS];
 static int idle_count;
 
 static void announce(const char *what)
@@ -47,44 +48,44 @@ static void announce(const char *what)
 
 static void tally(Latencies *to, const Client *client, int status, int64_t at)
 {
-    statuses[status < MOST_STATUSES ? status : 0]++;
+    statuses[status < MAX_STATUSES ? status : 0]++;
     if (status == 200)
         record(to, at - client->since);
 }
 
-static void closed_answer(Client *client, int status)
+static void handle_closed_loop_response(Client *client, int status)
 {
     int64_t at = now();
     if (at >= opens && at < closes)
         tally(&latencies, client, status, at);
     if (at < closes)
-        ask(client, at);
+        send_or_queue_request(client, at);
     else
-        awaited--;
+        in_flight--;
 }
 
 static void run_closed(void)
 {
-    on_answer(closed_answer);
+    set_response_callback(handle_closed_loop_response);
     opens = now() + (int64_t)(warmup * SECOND);
     closes = opens + (int64_t)(seconds * SECOND);
-    awaited = count;
+    in_flight = count;
     for (int i = 0; i < count; i++)
-        ask(&clients[i], now());
+        send_or_queue_request(&clients[i], now());
     while (now() < opens)
         serve_clients(opens);
     announce("measuring");
     while (now() < closes)
         serve_clients(closes);
     announce("measured");
-    /* What is still being served would be a burden on whoever is measured next. */
-    while (awaited && now() < closes + PATIENCE)
-        serve_clients(closes + PATIENCE);
+    /* Wait for requests in flight: they would slow the next measurement down. */
+    while (in_flight && now() < closes + TIMEOUT)
+        serve_clients(closes + TIMEOUT);
 }
 
-static void rate_answer(Client *client, int status)
+static void handle_rate_response(Client *client, int status)
 {
-    awaited--;
+    in_flight--;
     idle[idle_count++] = client;
     if (client->since >= opens && client->since < closes)
         tally(&latencies, client, status, now());
@@ -92,79 +93,79 @@ static void rate_answer(Client *client, int status)
 
 static void run_rate(void)
 {
-    on_answer(rate_answer);
+    set_response_callback(handle_rate_response);
     int64_t begin = now(), due = begin, turn = 0;
     bool opened = false, over = false;
     opens = begin + (int64_t)(warmup * SECOND);
     closes = opens + (int64_t)(seconds * SECOND);
     for (int i = count; i--;)
         idle[idle_count++] = &clients[i];
-    while (now() < closes || ((awaited || due < closes) && now() < closes + PATIENCE)) {
+    while (now() < closes || ((in_flight || due < closes) && now() < closes + TIMEOUT)) {
         if (!opened && now() >= opens && (opened = true))
             announce("measuring");
         if (!over && now() >= closes && (over = true))
             announce("measured");
         while (due <= now() && due < closes && idle_count) {
-            awaited++;
-            ask(idle[--idle_count], due);
+            in_flight++;
+            send_or_queue_request(idle[--idle_count], due);
             due = begin + (int64_t)((double)++turn / rate * SECOND);
         }
-        int64_t next = over ? closes + PATIENCE : opened ? closes : opens;
+        int64_t next = over ? closes + TIMEOUT : opened ? closes : opens;
         serve_clients(idle_count && due < next ? due : next);
     }
     if (!over)
         announce("measured");
-    /* What was due and never answered is no less of a failure than an error. */
-    statuses[0] += awaited;
+    /* Requests that were due and got no response count as errors. */
+    statuses[0] += in_flight;
     for (; due < closes; due = begin + (int64_t)((double)++turn / rate * SECOND))
         statuses[0]++;
 }
 
 static Latencies *round_latencies;
 
-static void burst_answer(Client *client, int status)
+static void handle_burst_response(Client *client, int status)
 {
-    awaited--;
+    in_flight--;
     tally(round_latencies, client, status, now());
 }
 
-static void let_everybody_connect(void)
+static void connect_all_clients(void)
 {
-    int64_t settled = now() + SECOND / 5;
+    int64_t deadline = now() + SECOND / 5;
     for (int i = 0; i < count; i++)
         if (clients[i].state == CLOSED)
             open_client(&clients[i]);
-    while (now() < settled)
-        serve_clients(settled);
+    while (now() < deadline)
+        serve_clients(deadline);
 }
 
 static void run_burst(void)
 {
-    on_answer(burst_answer);
+    set_response_callback(handle_burst_response);
     for (int round = 0; round <= rounds; round++) {
         round_latencies = round ? &latencies : &first;
-        let_everybody_connect();
+        connect_all_clients();
         if (round == 1)
             announce("measuring");
-        int64_t start = now(), patience = start + 3 * PATIENCE;
-        awaited = count;
+        int64_t start = now(), deadline = start + 3 * TIMEOUT;
+        in_flight = count;
         for (int i = 0; i < count; i++)
-            ask(&clients[i], start);
-        while (awaited && now() < patience)
-            serve_clients(patience);
-        if (awaited) {
-            fprintf(stderr, "load: %d answers did not come\n", awaited);
+            send_or_queue_request(&clients[i], start);
+        while (in_flight && now() < deadline)
+            serve_clients(deadline);
+        if (in_flight) {
+            fprintf(stderr, "load: %d responses are missing\n", in_flight);
             exit(1);
         }
     }
     announce("measured");
 }
 
-static void report(double lasted)
+static void report(double duration)
 {
     long errors = 0;
-    printf("{\"requests\": %zu, \"seconds\": %.3f, \"throughput\": %.1f, ", latencies.count, lasted,
-           lasted > 0 ? (double)latencies.count / lasted : 0);
+    printf("{\"requests\": %zu, \"seconds\": %.3f, \"throughput\": %.1f, ", latencies.count,
+           duration, duration > 0 ? (double)latencies.count / duration : 0);
     print_percentiles(&latencies);
     if (first.count) {
         printf(", \"first\": {");
@@ -172,7 +173,7 @@ static void report(double lasted)
         printf("}");
     }
     printf(", \"statuses\": {");
-    for (int i = 0, some = 0; i < MOST_STATUSES; i++)
+    for (int i = 0, some = 0; i < MAX_STATUSES; i++)
         if (statuses[i]) {
             printf("%s\"%d\": %ld", some++ ? ", " : "", i, statuses[i]);
             errors += i == 200 ? 0 : statuses[i];
@@ -200,8 +201,10 @@ static void read_options(int words, char **word)
         case 'f': samples = optarg; break;
         default: exit(2);
         }
-    if (count < 1 || count > MOST_CLIENTS || seconds < 0 || warmup < 0 || rounds < 1) {
-        fprintf(stderr, "load: 1 to %d connections, some seconds, some rounds\n", MOST_CLIENTS);
+    if (count < 1 || count > MAX_CLIENTS || seconds < 0 || warmup < 0 || rounds < 1) {
+        fprintf(stderr,
+                "load: needs 1 to %d connections, at least 1 round, and no negative duration\n",
+                MAX_CLIENTS);
         exit(2);
     }
 }

@@ -1,9 +1,9 @@
-/* Plays the downstream services: a fixed JSON body for every GET, each after the same delay.
+/* Serves the downstream services: a fixed JSON body for every GET, after the same delay.
  *
  *   upstream DELAY_MS NAME=BODY_FILE...
  *
  * Listens on a free loopback port for each name and prints {"NAME": PORT, ...}, then serves until
- * it is killed. Keep-alive and pipelining work; a request is whatever ends with an empty line.
+ * it is killed. Keep-alive and pipelining work; a request ends at an empty line.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,22 +23,22 @@ enum { MAX_SERVICES = 16, MAX_CONNECTIONS = 65536, MAX_HEAD = 16384, MAX_DUE = 1
 
 typedef struct {
     int listener;
-    char *answer;
+    char *response;
     size_t length;
 } Service;
 
 typedef struct {
     int service;
-    unsigned born; /* tells a connection from an earlier one on the same descriptor */
-    size_t held;
+    unsigned generation; /* distinguishes connections that reuse a descriptor */
+    size_t buffered;
     char head[MAX_HEAD];
 } Connection;
 
-/* Every delay is the same, so what came first is due first. */
+/* All delays are equal, so the queue is in order of arrival. */
 typedef struct {
     int64_t at;
     int fd;
-    unsigned born;
+    unsigned generation;
 } Due;
 
 static Service services[MAX_SERVICES];
@@ -46,7 +46,7 @@ static int service_count;
 static Connection *connections[MAX_CONNECTIONS];
 static Due due[MAX_DUE];
 static uint64_t due_first, due_end;
-static unsigned births;
+static unsigned connection_count;
 static int64_t delay;
 static int poller;
 
@@ -63,7 +63,7 @@ static void watch(int fd, uint64_t data)
         die("epoll_ctl");
 }
 
-static void load_answer(Service *service, const char *path)
+static void load_response(Service *service, const char *path)
 {
     static const char form[] = "HTTP/1.1 200 OK\r\nDate: Sun, 01 Nov 2026 08:00:00 GMT\r\n"
                                "Content-Type: application/json\r\nCache-Control: no-store\r\n"
@@ -73,9 +73,9 @@ static void load_answer(Service *service, const char *path)
         die(path);
     long size = ftell(file);
     rewind(file);
-    service->answer = malloc(sizeof form + 32 + (size_t)size);
-    int head = sprintf(service->answer, form, size);
-    if (fread(service->answer + head, 1, (size_t)size, file) != (size_t)size)
+    service->response = malloc(sizeof form + 32 + (size_t)size);
+    int head = sprintf(service->response, form, size);
+    if (fread(service->response + head, 1, (size_t)size, file) != (size_t)size)
         die(path);
     service->length = (size_t)(head + size);
     fclose(file);
@@ -92,59 +92,59 @@ static int listen_on_free_port(Service *service)
     return ntohs(at.sin_port);
 }
 
-static void hang_up(int fd)
+static void close_connection(int fd)
 {
     free(connections[fd]);
     connections[fd] = NULL;
     close(fd);
 }
 
-/* Answers are small and few are in flight on a connection: a full buffer means a stuck reader. */
-static void answer(int fd)
+/* Responses are small, so a full socket buffer means that the client does not read. */
+static void send_response(int fd)
 {
     Service *service = &services[connections[fd]->service];
-    if (write(fd, service->answer, service->length) != (ssize_t)service->length)
-        hang_up(fd);
+    if (write(fd, service->response, service->length) != (ssize_t)service->length)
+        close_connection(fd);
 }
 
-static void answer_in_time(int fd)
+static void schedule_response(int fd)
 {
     if (!delay) {
-        answer(fd);
+        send_response(fd);
         return;
     }
     if (due_end - due_first == MAX_DUE) {
         fprintf(stderr, "upstream: more than %d requests are waiting\n", MAX_DUE);
         exit(1);
     }
-    due[due_end++ % MAX_DUE] = (Due){now() + delay, fd, connections[fd]->born};
+    due[due_end++ % MAX_DUE] = (Due){now() + delay, fd, connections[fd]->generation};
 }
 
 static void receive(int fd)
 {
     Connection *c = connections[fd];
-    ssize_t got = read(fd, c->head + c->held, MAX_HEAD - c->held);
+    ssize_t got = read(fd, c->head + c->buffered, MAX_HEAD - c->buffered);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0) {
-        hang_up(fd);
+        close_connection(fd);
         return;
     }
-    c->held += (size_t)got;
+    c->buffered += (size_t)got;
     char *rest = c->head, *end;
-    while ((end = memmem(rest, c->held, "\r\n\r\n", 4))) {
-        c->held -= (size_t)(end + 4 - rest);
+    while ((end = memmem(rest, c->buffered, "\r\n\r\n", 4))) {
+        c->buffered -= (size_t)(end + 4 - rest);
         rest = end + 4;
-        answer_in_time(fd);
+        schedule_response(fd);
         if (connections[fd] != c)
             return;
     }
-    memmove(c->head, rest, c->held);
-    if (c->held == MAX_HEAD)
-        hang_up(fd);
+    memmove(c->head, rest, c->buffered);
+    if (c->buffered == MAX_HEAD)
+        close_connection(fd);
 }
 
-static void take_connections(int service)
+static void accept_connections(int service)
 {
     int fd, on = 1;
     while ((fd = accept4(services[service].listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
@@ -155,19 +155,19 @@ static void take_connections(int service)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         connections[fd] = malloc(sizeof(Connection));
         connections[fd]->service = service;
-        connections[fd]->born = ++births;
-        connections[fd]->held = 0;
+        connections[fd]->generation = ++connection_count;
+        connections[fd]->buffered = 0;
         watch(fd, (uint64_t)fd + MAX_SERVICES);
     }
 }
 
-static void answer_what_is_due(void)
+static void send_due_responses(void)
 {
     int64_t moment = now();
     while (due_first != due_end && due[due_first % MAX_DUE].at <= moment) {
         Due *first = &due[due_first++ % MAX_DUE];
-        if (connections[first->fd] && connections[first->fd]->born == first->born)
-            answer(first->fd);
+        if (connections[first->fd] && connections[first->fd]->generation == first->generation)
+            send_response(first->fd);
     }
 }
 
@@ -181,11 +181,11 @@ static void serve(void)
         for (int i = 0; i < count; i++) {
             uint64_t data = events[i].data.u64;
             if (data < MAX_SERVICES)
-                take_connections((int)data);
+                accept_connections((int)data);
             else if (connections[data - MAX_SERVICES])
                 receive((int)(data - MAX_SERVICES));
         }
-        answer_what_is_due();
+        send_due_responses();
     }
 }
 
@@ -203,7 +203,7 @@ int main(int count, char **words)
             die(words[i]);
         *equals = '\0';
         Service *service = &services[service_count];
-        load_answer(service, equals + 1);
+        load_response(service, equals + 1);
         printf("%s\"%s\": %d", service_count ? ", " : "{", words[i], listen_on_free_port(service));
         watch(service->listener, (uint64_t)service_count++);
     }

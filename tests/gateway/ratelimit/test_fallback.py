@@ -220,7 +220,7 @@ async def test_nothing_is_left_running(own_redis: RedisServer) -> None:
     assert asyncio.all_tasks() == before
 
 
-@pytest.mark.bench
+@pytest.mark.prove
 @pytest.mark.parametrize("breaking", [freeze, kill, slow, swallow])
 async def test_the_worst_check_and_the_recovery(own_redis: RedisServer, breaking: Break) -> None:
     worst = 0.0

@@ -18,7 +18,7 @@ from gateway.upstream.client import NoContent
 from gateway.upstream.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from tests.gateway.transport.scripted_server import OK, Peer, Script, Scripted, answering, scripted
 from tests.gateway.upstream.example_client import Item, Shop
-from tests.torture.host import settled
+from tests.torture.case_server import run_pending_io
 
 JSON = OK + b"Content-Type: application/json\r\n"
 ITEM = JSON + b'Content-Length: 11\r\n\r\n{"sku":"A"}'
@@ -98,7 +98,7 @@ class Halting:
     async def __call__(self, peer: Peer) -> None:
         await peer.request()
         peer.send(ITEM[:-5])
-        await settled()
+        await run_pending_io()
         peer.send(ITEM[-5:])
         await self.then(peer)
 
@@ -146,7 +146,7 @@ async def test_a_call_that_failed_leaves_nothing_for_the_collector(nothing_left:
         async with shop(script, timeout=0.05) as (client, _):
             with pytest.raises(UpstreamTimeout):
                 await client.item("A")
-            await settled()
+            await run_pending_io()
             held = [it for it in gc.get_objects() if isinstance(it, Connection | httpx.ReadTimeout)]
     finally:
         gc.enable()
@@ -163,7 +163,7 @@ async def test_one_that_failed_on_a_kept_connection_leaves_nothing_either(
             await client.item("A")
             with pytest.raises(UpstreamUnavailable):
                 await client.item("A")
-            await settled()
+            await run_pending_io()
             kinds = Connection | httpx.RemoteProtocolError
             held = [it for it in gc.get_objects() if isinstance(it, kinds)]
     finally:
@@ -180,7 +180,7 @@ async def test_one_that_waited_in_vain_leaves_nothing_either(nothing_left: None)
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
             assert [type(outcome) for outcome in outcomes] == [UpstreamTimeout] * 3
             del calls, outcomes
-            await settled()
+            await run_pending_io()
             held = [it for it in gc.get_objects() if isinstance(it, httpx.PoolTimeout)]
     finally:
         gc.enable()

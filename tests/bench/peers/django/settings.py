@@ -1,4 +1,4 @@
-"""What `startproject` gives, less what an API without database and templates has no use for."""
+"""The settings of `startproject` without those for databases and templates."""
 
 import os
 import secrets

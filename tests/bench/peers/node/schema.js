@@ -1,4 +1,4 @@
-// What a dashboard is; fastify compiles its serializer from it.
+// The JSON schema of a dashboard; fastify compiles its serializer from it.
 const string = { type: 'string' }
 const integer = { type: 'integer' }
 const number = { type: 'number' }

@@ -115,7 +115,7 @@ def test_several_processes_admit_the_quota_exactly(redis_server: RedisServer) ->
     assert spend_together(redis_server.url, processes=4, checks=500) == QUOTA
 
 
-@pytest.mark.bench
+@pytest.mark.prove
 def test_twenty_runs_of_several_processes(redis_server: RedisServer) -> None:
     counts = []
     for _ in range(20):

@@ -1,6 +1,6 @@
-"""`lockgate serve` with composites of 1, 2, 4 ... parts beside its own, for section curves.
+"""Serves composites of 1, 2, 4 ... parts for section curves: `python -m tests.bench.part_cost`.
 
-`python -m tests.bench.parts`; the composites are written anew, each into a file of its own.
+It writes each composite to its own file and runs `lockgate serve`.
 """
 
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gateway import composites
 from gateway.cli.main import main
-from tests.bench.place import built
+from tests.bench.paths import make_cache_path
 
 COUNTS = (1, 2, 4, 8, 16)
 
@@ -35,19 +35,19 @@ class Parts(Composite, budget=30):
 {parts}
 
 
-@router.get("/parts/{count}", dependencies=[public("measured by itself")])
+@router.get("/parts/{count}", dependencies=[public("benchmark of parts")])
 async def get_parts(view: Composed[Parts]) -> Parts:
     return view
 '''
 
 
-def path(count: int) -> str:
-    """Where the composite of so many parts is."""
+def get_path(count: int) -> str:
+    """Return the path of the composite with `count` parts."""
     return f"/parts/{count}"
 
 
 def write_composites(folder: Path) -> None:
-    """One file for each count."""
+    """Write one composite for each count."""
     folder.mkdir(parents=True, exist_ok=True)
     for count in COUNTS:
         fields = (f"    part{number}: Annotated[User, Part(fetch)]" for number in range(count))
@@ -56,6 +56,6 @@ def write_composites(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_composites(built("composites"))
-    composites.__path__.append(str(built("composites")))
+    write_composites(make_cache_path("composites"))
+    composites.__path__.append(str(make_cache_path("composites")))
     sys.exit(main(["serve"]))

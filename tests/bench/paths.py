@@ -1,4 +1,4 @@
-"""Where the benchmark keeps what it builds, and where its results go."""
+"""Paths of the benchmark: its sources, its build cache and its results."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 RESULTS = ROOT / "docs" / "benchmarks" / "results.json"
-PICTURES = ROOT / "docs" / "benchmarks"
+CHARTS = ROOT / "docs" / "benchmarks"
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 
-def built(*names: str) -> Path:
-    """A path in the folder for what is built or installed here; git does not see it."""
+def make_cache_path(*names: str) -> Path:
+    """Return a path in the build cache, which git ignores; create its folder."""
     top = ROOT / ".bench_cache"
     if not top.is_dir():
         top.mkdir()

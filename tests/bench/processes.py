@@ -1,4 +1,4 @@
-"""Starting the processes of a run, and ending just these."""
+"""Starts and stops the processes of a run."""
 
 import os
 import signal
@@ -12,20 +12,20 @@ from pathlib import Path
 
 from tests.bench import pinning
 
-_PATIENCE = 30.0
+_START_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run; `environment` is laid over a bare one."""
+    """A command line; `environment` is added to PATH and HOME."""
 
-    words: Sequence[str]
+    arguments: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path = Path("/")
 
 
-def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
+def find_free_port() -> int:
+    """Find a loopback port that is currently free."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -33,11 +33,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def started(command: Command, *, cores: set[int], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run it for the length of the block, on these cores; what it says goes into the log."""
-    with log.open("wb") as output, pinning.on(cores):
+def start_process(
+    command: Command, *, cores: set[int], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command during the block, on these cores; its output goes to the log."""
+    with log.open("wb") as output, pinning.pin_to(cores):
         process = subprocess.Popen(
-            command.words,
+            command.arguments,
             cwd=command.folder,
             env={
                 "PATH": os.environ["PATH"],
@@ -52,16 +54,16 @@ def started(command: Command, *, cores: set[int], log: Path) -> Iterator[subproc
     try:
         yield process
     finally:
-        _end(process)
+        _stop(process)
 
 
-def wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    """Return when the port takes connections.
+def wait_until_serving(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    """Wait until the port accepts connections.
 
     Raises:
-        RuntimeError: the process ended instead, or takes too long; with the end of its log.
+        RuntimeError: the process has exited, or 30 s have passed; with the end of its log.
     """
-    ends_at = time.monotonic() + _PATIENCE
+    ends_at = time.monotonic() + _START_TIMEOUT
     while process.poll() is None and time.monotonic() < ends_at:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -69,11 +71,12 @@ def wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log: Path
             time.sleep(0.05)
         else:
             return
-    raise RuntimeError(f"it does not serve:\n{log.read_text(errors='replace')[-2000:]}")
+    end_of_log = log.read_text(errors="replace")[-2000:]
+    raise RuntimeError(f"the process does not accept connections on port {port}:\n{end_of_log}")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Its own group, which it leads, and nothing else."""
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop the process group that the process leads."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)
         try:

@@ -1,38 +1,38 @@
-"""A second opinion: what h11, the reader under httpx, makes of the same bytes."""
+"""Parses bytes with h11, the HTTP/1.1 parser that httpx uses."""
 
 import h11
 
-from tests.fuzz.reference import Reading
+from tests.fuzz.reference_parser import ParseResult
 
 
-def rival(data: bytes, *, bodiless: bool) -> Reading:
-    """Read the response to one request; after `data` the server closes the connection."""
+def parse_with_h11(data: bytes, *, bodiless: bool) -> ParseResult:
+    """Parse the response to one request; after `data` the server closes the connection."""
     connection = h11.Connection(h11.CLIENT)
     method = b"HEAD" if bodiless else b"GET"
     connection.send(h11.Request(method=method, target=b"/", headers=[(b"Host", b"a")]))
     connection.send(h11.EndOfMessage())
-    reading = Reading()
+    result = ParseResult()
     try:
         if data:
             connection.receive_data(data)
         connection.receive_data(b"")
-        _read(connection, reading)
+        _read_events(connection, result)
     except h11.RemoteProtocolError:
-        reading.state = "none"
-    return reading
+        result.state = "invalid"
+    return result
 
 
-def _read(connection: h11.Connection, reading: Reading) -> None:
+def _read_events(connection: h11.Connection, result: ParseResult) -> None:
     while True:
         event = connection.next_event()
         if isinstance(event, h11.Response):
-            reading.status = event.status_code
-            reading.version = event.http_version.decode()
-            reading.fields = list(event.headers.raw_items())
+            result.status = event.status_code
+            result.version = event.http_version.decode()
+            result.fields = list(event.headers.raw_items())
         elif isinstance(event, h11.Data):
-            reading.body += bytes(event.data)
+            result.body += bytes(event.data)
         elif isinstance(event, h11.EndOfMessage):
-            reading.state = "whole"
+            result.state = "complete"
             return
         elif (
             event is h11.NEED_DATA or event is h11.PAUSED or isinstance(event, h11.ConnectionClosed)

@@ -1,4 +1,4 @@
-"""How servers prove who they are, or fail to."""
+"""TLS contexts of a client, and of servers with valid and invalid certificates."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -14,28 +14,29 @@ from tests.gateway.transport.certificate_authority import Authority
 from tests.torture.case import Server
 
 
-class Credentials:
-    """An authority that the client trusts, and what servers show, from it or not."""
+class TlsContexts:
+    """The context of a client that trusts one authority, and one for each kind of server."""
 
     def __init__(self, folder: Path) -> None:
-        authority, unknown = Authority(folder), folder / "unknown"
+        authority = Authority(folder)
+        unknown = folder / "unknown"
         unknown.mkdir()
-        self.trusting = authority.trusting()
-        self._serving: dict[Server, ssl.SSLContext | None] = {
+        self.client = authority.trusting()
+        self._servers: dict[Server, ssl.SSLContext | None] = {
             "plain": None,
-            "proper": authority.serving("127.0.0.1"),
+            "trusted": authority.serving("127.0.0.1"),
             "other host": authority.serving("service.test"),
             "expired": authority.serving("127.0.0.1", days=0),
-            "self-signed": _self_signed(folder / "self-signed.pem"),
+            "self-signed": _make_self_signed(folder / "self-signed.pem"),
             "unknown authority": Authority(unknown).serving("127.0.0.1"),
         }
 
-    def of(self, server: Server) -> ssl.SSLContext | None:
-        """What such a server shows; None if it speaks no TLS."""
-        return self._serving[server]
+    def for_server(self, server: Server) -> ssl.SSLContext | None:
+        """Return the context of such a server; None if it does not use TLS."""
+        return self._servers[server]
 
 
-def _self_signed(chain: Path) -> ssl.SSLContext:
+def _make_self_signed(file: Path) -> ssl.SSLContext:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -48,7 +49,7 @@ def _self_signed(chain: Path) -> ssl.SSLContext:
         .sign(key, SHA256())
     )
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    chain.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(chain)
+    context.load_cert_chain(file)
     return context

@@ -1,0 +1,70 @@
+"""The performance goals of Lockgate, and whether a result meets them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.bench.ratios import compare_rounds, summarize_rounds
+
+Contenders = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A measured figure and its bound: an upper bound, or a lower one if `is_lower_bound`."""
+
+    name: str
+    measured: float
+    bound: float
+    is_lower_bound: bool = False
+    spread: str = ""
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the figure is within its bound."""
+        if self.is_lower_bound:
+            return self.measured >= self.bound
+        return self.measured <= self.bound
+
+    def __str__(self) -> str:
+        """Format the goal as one line."""
+        bound = f"{'at least' if self.is_lower_bound else 'at most'} {self.bound:g}"
+        verdict = "met" if self.is_met else "MISSED"
+        return f"{self.name}: {self.spread or f'{self.measured:.4g}'}; goal: {bound}; {verdict}"
+
+
+def check_cpu(found: Mapping[str, Any]) -> Iterator[Goal]:
+    """Compare CPU time with the faster Node and with "usual", as far as they were measured."""
+    contenders: Contenders = found["contenders"]
+    if "lockgate" not in contenders:
+        return
+    lockgate = contenders["lockgate"]
+    nodes = [contenders[name] for name in ("node", "node-cache") if name in contenders]
+    if nodes:
+        faster = min(nodes, key=lambda one: summarize_rounds(one, "cpu_ms").median)
+        cpu_ratio = compare_rounds(lockgate, faster, "cpu_ms")
+        yield Goal("CPU, Lockgate / faster Node", cpu_ratio.median, 0.8, spread=str(cpu_ratio))
+    if "usual" in contenders:
+        cpu_ratio = compare_rounds(contenders["usual"], lockgate, "cpu_ms")
+        yield Goal(
+            "CPU, usual / Lockgate",
+            cpu_ratio.median,
+            80,
+            is_lower_bound=True,
+            spread=str(cpu_ratio),
+        )
+
+
+def check_burst_latency(found: Mapping[str, Any]) -> Iterator[Goal]:
+    """Check the latencies of 1 and of 50 concurrent clients, with services of 200 ms."""
+    lockgate = found["contenders"].get("lockgate")
+    if lockgate:
+        yield Goal("one client, Lockgate, p50 ms", lockgate["alone"]["p50"], 210)
+        yield Goal("50 concurrent clients, Lockgate, p50 ms", lockgate["together"]["p50"], 215)
+        yield Goal("50 concurrent clients, Lockgate, p99 ms", lockgate["together"]["p99"], 300)
+
+
+def check_soak(found: Mapping[str, Any]) -> Iterator[Goal]:
+    """Check memory growth after the warm-up, and errors."""
+    yield Goal("memory, MB per 10 minutes", found["slope_mb_per_10_minutes"], 1)
+    yield Goal("responses other than 200", found["errors"], 0)
