@@ -30,4 +30,4 @@ class BaseUrl(NamedTuple):
         if url.scheme not in {"http", "https"} or not url.host or extra:
             raise ValueError("a service is at scheme, host, port and path, and nothing else")
         path = url.raw_path.decode("ascii").rstrip("/")
-        return cls(Origin.of(url), url.netloc.decode("ascii"), path, str(url).rstrip("/"))
+        return cls(Origin.from_url(url), url.netloc.decode("ascii"), path, str(url).rstrip("/"))

@@ -2,12 +2,8 @@
 
 from collections.abc import Iterable
 
-from gateway.transport.response_parser import (
-    MAX_FIELDS,
-    MAX_HEAD_BYTES,
-    MalformedResponse,
-    ResponseParser,
-)
+from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES
+from gateway.transport.response_parser import MalformedResponse, ResponseParser
 from tests.fuzz.reference import Reading
 
 _NEXT = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext"
@@ -20,16 +16,16 @@ def parsed(pieces: Iterable[bytes], *, bodiless: bool) -> Reading:
         AssertionError: the parser keeps more than it was given, or than it may.
     """
     parser = ResponseParser()
-    parser.begin(bodiless=bodiless)
+    parser.begin(has_no_body=bodiless)
     reading = Reading()
     stray = False
     try:
         for piece in pieces:
-            if parser.complete:
+            if parser.is_complete:
                 stray = True  # a connection is aborted by it
                 break
             _feed(parser, piece)
-            reading.body += parser.take()
+            reading.body += parser.take_body()
     except MalformedResponse:
         reading.state = "none"
     if parser.head is not None:
@@ -50,10 +46,10 @@ def _feed(parser: ResponseParser, piece: bytes) -> None:
 
 
 def _end(parser: ResponseParser, reading: Reading, stray: bool) -> None:
-    alive = parser.complete and parser.keeps_alive and not stray
-    if not parser.complete:
-        parser.end()
-    reading.state = "whole" if parser.complete else "part"
+    alive = parser.is_complete and parser.keeps_alive and not stray
+    if not parser.is_complete:
+        parser.feed_eof()
+    reading.state = "whole" if parser.is_complete else "part"
     reading.keeps_alive = alive
     if alive:
         _next(parser)
@@ -61,11 +57,11 @@ def _end(parser: ResponseParser, reading: Reading, stray: bool) -> None:
 
 def _next(parser: ResponseParser) -> None:
     """What is kept reads the next response as if it were the first."""
-    parser.begin(bodiless=False)
+    parser.begin(has_no_body=False)
     try:
         parser.feed(_NEXT)
     except MalformedResponse as exc:
         raise AssertionError(f"the next response is refused: {exc}") from exc
-    assert parser.complete
+    assert parser.is_complete
     assert parser.keeps_alive
-    assert parser.take() == b"next"
+    assert parser.take_body() == b"next"

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.transport.response_parser import MAX_HEAD_BYTES, MalformedResponse, ResponseParser
+from gateway.http1_grammar import MAX_HEAD_BYTES
+from gateway.transport.response_parser import MalformedResponse, ResponseParser
 from tests.fuzz.exchanges import Exchanges
 from tests.fuzz.invariants import check, cut
 from tests.fuzz.reference import read
@@ -82,7 +83,7 @@ def test_what_is_no_body_ends_soon_however_it_comes(
     start: bytes, forever: bytes, size: int
 ) -> None:
     parser = ResponseParser()
-    parser.begin(bodiless=False)
+    parser.begin(has_no_body=False)
     parser.feed(start) if start else None
     piece = (forever * size)[: max(size, len(forever))]
     pieces = 2 * MAX_HEAD_BYTES // len(piece) + 2

@@ -33,7 +33,7 @@ BODIES = st.sampled_from(
 
 def parsed(data: bytes) -> ResponseParser:
     parser = ResponseParser()
-    parser.begin(bodiless=False)
+    parser.begin(has_no_body=False)
     parser.feed(data)
     return parser
 
@@ -43,7 +43,7 @@ def check(data: bytes) -> None:
     if seen is None:
         return
     parser = parsed(data)
-    assert parser.complete
+    assert parser.is_complete
     assert parser.keeps_alive
     assert parser.head is not None
     assert parser.head.status == seen.status
@@ -51,7 +51,7 @@ def check(data: bytes) -> None:
     assert seen.headers.raw == httpx.Headers(parser.head.fields).raw
     # What the glance leaves out is what it has looked at itself.
     assert parser.head.selected.keys() <= {b"content-type", b"content-length", b"connection"}
-    assert parser.take() == seen.body
+    assert parser.take_body() == seen.body
 
 
 @settings(deadline=None, max_examples=600)

@@ -21,7 +21,7 @@ from tests.gateway.transport.scripted_server import HELLO, Peer, Scripted, answe
 @asynccontextmanager
 async def pooled(**options: float) -> AsyncIterator[tuple[Pool, Scripted]]:
     async with scripted(answering(*[HELLO] * 9)) as server:
-        connect = partial(Origin.of(httpx.URL(server.url)).connect, tls=None)
+        connect = partial(Origin.from_url(httpx.URL(server.url)).connect, tls=None)
         pool = Pool(connect, **{"max_connections": 1, "idle_seconds": 30, **options})  # type: ignore[arg-type]
         yield pool, server
         await pool.aclose()
@@ -33,7 +33,7 @@ async def lend(pool: Pool, *, force_new: bool = False) -> Connection:
     request = httpx.Request("GET", "http://service.test/")
     message = await SerializedRequest.serialize(request)
     await connection.exchange(message, RequestTimeouts(read=5, write=5))
-    assert connection.take() == b"hello"
+    assert connection.take_body() == b"hello"
     return connection
 
 
@@ -77,7 +77,7 @@ async def test_a_fresh_one_takes_the_place_of_an_idle_one(nothing_left: None) ->
         pool.release(first)
         second = await lend(pool, force_new=True)
         assert second is not first
-        assert not first.open
+        assert not first.is_open
         assert server.connections == 2
         pool.release(second)
 
@@ -126,12 +126,12 @@ async def test_only_so_many_idle_ones_are_closed_as_are_due(
         pool.release(lent[1])
         now += 21
         sweeps.pop()()
-        assert [connection.open for connection in lent] == [False, True]
+        assert [connection.is_open for connection in lent] == [False, True]
         now += 10
         sweeps.pop()()
-        assert [connection.open for connection in lent] == [False, False]
+        assert [connection.is_open for connection in lent] == [False, False]
         assert not sweeps
-        assert pool.unused
+        assert pool.is_empty
         monkeypatch.undo()
 
 
@@ -168,8 +168,8 @@ async def test_after_any_disorder_every_place_is_there_again(nothing_left: None)
             httpx.RemoteProtocolError,
         }
         (pool,) = transport._pools.values()
-        assert pool._permits == len(pool._idle) == len(pool._all) <= 3
-        assert not pool._line
+        assert pool._size == len(pool._idle) == len(pool._connections) <= 3
+        assert not pool._waiters
 
 
 async def test_origins_nobody_uses_are_forgotten(nothing_left: None) -> None:

@@ -12,11 +12,6 @@ from tests.gateway.transport.certificate_authority import Authority
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer, answering, closing, scripted
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture
 async def trusting(nothing_left: None, authority: Authority) -> AsyncIterator[Transport]:
     async with Transport(tls=authority.trusting()) as transport:
