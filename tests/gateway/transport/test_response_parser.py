@@ -1,4 +1,4 @@
-"""However a response is cut up on its way, it is the same response."""
+"""However a response is cut into segments, the parser reads the same."""
 
 from itertools import pairwise
 
@@ -64,9 +64,7 @@ def test_any_cut_gives_the_same_body(
     pieces=st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=6),
     place=st.integers(min_value=0),
 )
-def test_no_beginning_of_an_answer_is_a_whole_one(
-    framing: str, pieces: list[bytes], place: int
-) -> None:
+def test_no_prefix_of_a_response_is_complete(framing: str, pieces: list[bytes], place: int) -> None:
     whole = written(framing, pieces, False)
     parser = ResponseParser()
     parser.begin(has_no_body=False)
@@ -78,7 +76,7 @@ def test_no_beginning_of_an_answer_is_a_whole_one(
 
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=300))
-def test_noise_is_refused_or_waited_on_never_believed(noise: bytes) -> None:
+def test_noise_is_refused_or_incomplete(noise: bytes) -> None:
     parser = ResponseParser()
     parser.begin(has_no_body=False)
     try:
@@ -89,7 +87,7 @@ def test_noise_is_refused_or_waited_on_never_believed(noise: bytes) -> None:
     assert not parser.is_complete or b"0\r\n" in noise
 
 
-def test_one_response_after_the_other() -> None:
+def test_it_parses_one_response_after_the_other() -> None:
     parser = ResponseParser()
     for bodiless in (False, True, False, False):
         parser.begin(has_no_body=bodiless)
@@ -100,7 +98,7 @@ def test_one_response_after_the_other() -> None:
 
 
 @pytest.mark.parametrize("bodiless", [False, True])
-def test_a_second_answer_to_one_request_is_dropped(bodiless: bool) -> None:
+def test_a_second_response_to_one_request_is_dropped(bodiless: bool) -> None:
     parser = ResponseParser()
     parser.begin(has_no_body=bodiless)
     parser.feed(NEXT + NEXT)

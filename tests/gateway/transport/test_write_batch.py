@@ -1,11 +1,11 @@
-"""Requests of one turn of the loop leave together and in order, and none waits long."""
+"""Requests of one turn of the loop are written together, in order and soon."""
 
 import asyncio
 
 from gateway.transport.write_batch import MAX_BATCH, WriteBatcher
 
 
-async def test_what_one_turn_brings_leaves_at_its_end_in_order() -> None:
+async def test_requests_of_one_turn_leave_at_its_end_in_order() -> None:
     batcher, sent = WriteBatcher(asyncio.get_running_loop()), list[bytes]()
     batcher.add(sent.append, b"first")
     batcher.add(sent.append, b"second")
@@ -14,7 +14,7 @@ async def test_what_one_turn_brings_leaves_at_its_end_in_order() -> None:
     assert sent == [b"first", b"second"]
 
 
-async def test_what_is_put_while_it_sends_leaves_one_turn_later() -> None:
+async def test_a_request_added_during_the_flush_leaves_one_turn_later() -> None:
     batcher, sent = WriteBatcher(asyncio.get_running_loop()), list[bytes]()
 
     def write(data: bytes) -> None:
@@ -30,7 +30,7 @@ async def test_what_is_put_while_it_sends_leaves_one_turn_later() -> None:
     assert sent == [b"first", b"second", b"later"]
 
 
-async def test_many_do_not_wait_for_the_end_of_the_turn() -> None:
+async def test_a_full_batch_leaves_at_once() -> None:
     batcher, sent = WriteBatcher(asyncio.get_running_loop()), list[bytes]()
     letters = [b"%d" % number for number in range(2 * MAX_BATCH + 3)]
     for letter in letters:
