@@ -28,7 +28,7 @@ FIELD_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 """A field value, obs-text included (RFC 9110, 5.5)."""
 
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-"""What a field value or a reason phrase must not contain."""
+"""The bytes that a field value or a reason phrase must not contain."""
 
 REQUEST_TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
 """A request target without white space or control characters (RFC 9112, 3.2)."""

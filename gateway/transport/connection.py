@@ -23,7 +23,7 @@ _UNEXPECTED_DATA = "unexpected data on an idle connection"
 
 
 class ConnectionState(Enum):
-    """What a connection is doing; derived for `repr` and tests, never stored."""
+    """The states of a connection; derived for `repr` and tests, never stored."""
 
     CONNECTING = auto()  # the event loop has not called `connection_made` yet
     IDLE = auto()  # no exchange in flight: the pool has it, or a caller just before or after one
@@ -64,7 +64,7 @@ class Connection(asyncio.Protocol):
     #   - An exchange ends once: its callback is called once, or never if it is abandoned.
     #   - `_awaiting_first_byte` is the callback of the exchange whose request has been written
     #     and whose response has not begun. Bytes that arrive earlier were not sent in response
-    #     to it: they close the connection, and no call ever receives them.
+    #     to it: they close the connection, and no call receives them.
     #   - Until `_has_first_byte`, the parser still holds the response before: neither its head
     #     nor its body may be read.
     #   - Bytes beyond the end of a response, or on an idle connection, close it.
@@ -107,7 +107,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def state(self) -> ConnectionState:
-        """What the connection is doing; derived, so that no exchange pays for keeping it."""
+        """The current state; derived, so that no exchange pays for keeping it."""
         if not hasattr(self, "_transport"):
             return ConnectionState.CONNECTING
         return self._exchange_state() if self.is_open else ConnectionState.CLOSED
@@ -157,8 +157,8 @@ class Connection(asyncio.Protocol):
             and not (self._has_first_byte or self._error is None or self._is_closed_locally)
         )
 
-    # `exchange` and `send_request` must make the same of the same bytes, which
-    # tests/gateway/transport/test_connection.py compares. The first is the general way; the
+    # `exchange` and `send_request` must read the same bytes alike, which
+    # tests/gateway/transport/test_connection.py checks. The first is the general way; the
     # second needs no task and hardly any of httpx's objects.
 
     async def exchange(self, request: SerializedRequest, timeouts: Timeouts) -> ResponseHead:

@@ -29,7 +29,7 @@ class Pool:
     #   opening   a caller is in `_open_connection`; there is no connection yet, or it is the
     #             caller's already.
     #   lent      a caller (`exchange`) or the connection itself (`send_request`) will call
-    #             `release` once, and nobody else may use the connection until then.
+    #             `release` once; until then the connection is theirs alone.
     #   idle      the connection is in `_idle`, with the time at which it expires. The newest is
     #             lent first, so that the others can expire; the oldest comes first in the dict.
     #   handed    the slot, with its connection or without, is the result of a waiter's future

@@ -52,8 +52,8 @@ class ResponseParser:
     before the first `begin`. `keeps_alive` then says whether another response may follow on the
     connection.
 
-    What `fast_response.parse_simple_response` accepts, this parser must read the same:
-    tests/gateway/transport/test_fast_response.py compares them, and so does tests/fuzz.
+    A response that `fast_response.parse_simple_response` accepts must be read alike here:
+    tests/gateway/transport/test_fast_response.py compares the two, and so does tests/fuzz.
     """
 
     # llhttp, under httptools, reads heads and chunks. It forgives what comes before, between and

@@ -1,4 +1,4 @@
-"""A connection without a socket: its states, and two ways of an exchange that give the same."""
+"""A connection without a socket: its states, and two ways of an exchange that read alike."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -55,7 +55,7 @@ class FakeSocket(asyncio.Transport):
 
 @dataclass
 class FakeOwner:
-    """A pool that notes whether what it gets back can be used again."""
+    """A pool that records whether a released connection can be reused."""
 
     is_reusable: list[bool] = field(default_factory=list)
 
@@ -69,7 +69,7 @@ class FakeOwner:
 
 
 class Result(NamedTuple):
-    """What came of an exchange; `is_retryable` only where there is no response."""
+    """The outcome of an exchange; `is_retryable` counts only where there is no response."""
 
     status: int | None
     fields: list[tuple[bytes, bytes]] | None
@@ -143,7 +143,7 @@ async def by_send_request(connection: Connection, owner: FakeOwner, method: str)
 
 
 async def results(method: str, pieces: list[bytes], *, is_warm: bool) -> list[Result]:
-    """What either way makes of the same bytes, the end of the connection behind them."""
+    """Let both ways read the same bytes, followed by the end of the connection."""
     found = []
     for way in (by_exchange, by_send_request):
         connection, owner = connect()

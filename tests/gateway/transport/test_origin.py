@@ -61,7 +61,7 @@ def test_a_tcp_handshake_that_completed_while_the_loop_was_busy_is_in_time(
 
 
 class HandshakingServer:
-    """Answers a ClientHello when the test lets it, up to the point where it needs the client again."""
+    """Answers a ClientHello when the test lets it, with all that it can send before Finished."""
 
     def __init__(self, listening: socket.socket, tls: ssl.SSLContext) -> None:
         self.has_hello, self.may_answer = threading.Event(), threading.Event()
