@@ -1,6 +1,6 @@
 """A fast path for simple responses: whole in one segment, with a Content-Length, nothing special.
 
-Most responses are simple; `ResponseParser` reads the others. A response that is accepted here must
+Most responses are simple; `ResponseParser` reads the others. A response accepted here must
 be read alike there: tests/gateway/transport/test_fast_response.py compares the two, and so does
 tests/fuzz.
 """
@@ -43,7 +43,7 @@ _IGNORED: Final = "ignored"
 _NOT_SIMPLE: Final = "not simple"
 
 LineMeaning = int | SelectedHeaders | str
-"""The meaning of a header line: the Content-Length, a selected header, `_IGNORED` or `_NOT_SIMPLE`."""
+"""The meaning of a header line: a Content-Length, selected headers, `_IGNORED`, `_NOT_SIMPLE`."""
 
 _MAX_CACHED_LINES = 1_024
 _MAX_CACHED_LINE_BYTES = 256
