@@ -1,12 +1,13 @@
-"""Time-outs that do not beat data which has already arrived.
+"""Time-outs that let data which has already arrived be delivered first.
 
-When the event loop was busy for longer than a wait, the timer of the wait fires although the
-data may already lie in the buffer of the socket: on uvloop timers even run before the poll. A
+A busy event loop may run a timer although the data that it waits for already lies in the buffer
+of the socket: asyncio runs timers right after it has polled the sockets, uvloop even before. A
 time-out therefore takes effect a few turns of the loop after its timer has fired.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Generic, TypeVarTuple
 
 Ts = TypeVarTuple("Ts")
@@ -30,15 +31,46 @@ class AfterPendingIo(Generic[*Ts]):
         self._callback = callback
         self._args = args
         self._turns = TURNS
-        self._handle = loop.call_soon(self._turn)
+        self._handle: asyncio.Handle | None = loop.call_soon(self._turn)
 
     def cancel(self) -> None:
         """Do not call the callback."""
-        self._handle.cancel()
+        if self._handle is not None:
+            self._handle.cancel()
 
     def _turn(self) -> None:
         self._turns -= 1
         if self._turns:
             self._handle = self._loop.call_soon(self._turn)
         else:
+            # The handle refers to this object; without it, no reference cycle is left behind.
+            self._handle = None
             self._callback(*self._args)
+
+
+@asynccontextmanager
+async def timeout_after_pending_io(seconds: float | None) -> AsyncIterator[None]:
+    """Cancel the block after `seconds`, as `asyncio.timeout` does; None sets no time-out.
+
+    Unlike there, a block that only waits for something which has already arrived completes.
+
+    Raises:
+        TimeoutError: the block has been cancelled.
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as timeout:
+        if seconds is None:
+            yield
+            return
+
+        handle: asyncio.Handle | AfterPendingIo[float]
+
+        def wait_for_pending_io() -> None:
+            nonlocal handle
+            handle = AfterPendingIo(loop, timeout.reschedule, 0.0)  # a time in the past: now
+
+        handle = loop.call_later(seconds, wait_for_pending_io)
+        try:
+            yield
+        finally:
+            handle.cancel()

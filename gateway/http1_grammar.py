@@ -18,8 +18,8 @@ MAX_HEAD_BYTES = 65_536
 MAX_FIELDS = 128
 """Fields of a message, trailers included."""
 
-MAX_LENGTH_DIGITS = 19
-"""Digits of a Content-Length, so that it fits in 64 bits."""
+MAX_LENGTH_DIGITS = 18
+"""Digits of a Content-Length, so that it fits in a signed 64-bit integer."""
 
 TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 """A method or a field name (RFC 9110, 5.6.2)."""
@@ -28,7 +28,7 @@ FIELD_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 """A field value, obs-text included (RFC 9110, 5.5)."""
 
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-"""What a field value or a reason phrase must not contain."""
+"""The bytes that a field value or a reason phrase must not contain."""
 
 REQUEST_TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
 """A request target without white space or control characters (RFC 9112, 3.2)."""

@@ -1,306 +1,396 @@
-"""One HTTP/1.1 connection: a request out, a response in, then perhaps another."""
+"""One HTTP/1.1 connection: sends a request, receives its response, then perhaps the next."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from enum import Enum, auto
 from typing import Protocol, cast
 
 import httpx
 
+from gateway.event_loop import AfterPendingIo
 from gateway.transport.fast_response import parse_simple_response
 from gateway.transport.raw_response import OnComplete, RawResponse
 from gateway.transport.request_writer import IDEMPOTENT, SerializedRequest
 from gateway.transport.response_parser import MalformedResponse, ResponseHead, ResponseParser
-from gateway.transport.timeouts import GRACE_SECONDS, Timeouts
-from gateway.transport.timer import LazyTimer
-from gateway.transport.waiter import Waiter
+from gateway.transport.timeouts import Timeouts
+from gateway.transport.timer import LazyTimer, Waiter
 from gateway.transport.write_batch import WriteBatcher
 
 HIGH_WATER = 65_536
 
+_UNEXPECTED_DATA = "unexpected data on an idle connection"
+
+
+class ConnectionState(Enum):
+    """The states of a connection; derived for `repr` and tests, never stored."""
+
+    CONNECTING = auto()  # the event loop has not called `connection_made` yet
+    IDLE = auto()  # no exchange in flight: the pool has it, or a caller just before or after one
+    SENDING = auto()  # the request waits in the write batch, or its body is being streamed
+    AWAITING_FIRST_BYTE = auto()  # the request is written; nothing of the response has arrived
+    RECEIVING = auto()  # part of the response has arrived; the request may still be in transit
+    COMPLETE = auto()  # all of the response has arrived; its body has not been taken yet
+    CLOSED = auto()  # either side has ended it; nothing revives it
+
 
 class ConnectionOwner(Protocol):
-    """Where a connection belongs."""
+    """The pool that a connection belongs to."""
 
     def release(self, connection: "Connection") -> None:
-        """Take it back from who had it."""
+        """Take the connection back; its exchange has ended, well or not."""
 
-    def lost(self, connection: "Connection") -> None:
-        """Hear, once, that its socket is gone."""
+    def connection_lost(self, connection: "Connection") -> None:
+        """Forget the connection: its socket has closed. Called once."""
 
 
 class Connection(asyncio.Protocol):
-    """A socket and the exchange going on over it; its errors are httpx's own.
+    """A socket and the exchange in flight on it; its errors are httpx's own.
 
     After `exchange` the caller releases the connection. After `send_request` it releases itself,
-    and nothing else may release it. `closed` is done when the socket is gone.
+    and nothing else may release it. `closed` is done when the socket has closed.
     """
 
-    def __init__(self, home: ConnectionOwner, outbox: WriteBatcher) -> None:
-        self._home = home
-        self._outbox = outbox
+    # From SENDING on (see `ConnectionState`) an exchange belongs to one caller, in one of two ways:
+    #
+    #   exchange      The caller's task waits at `_waiter`, takes the body piece by piece, and
+    #                 calls `owner.release` itself. Reading pauses above HIGH_WATER.
+    #   send_request  `_on_complete` is set until the exchange ends. `_complete`, `data_received`
+    #                 or `abandon` clears it, and only the one that clears it releases. The owner
+    #                 may lend the connection again inside `release`, before the callback runs:
+    #                 after `release` no method may touch the state of the exchange that ended.
+    #
+    # Invariants:
+    #   - An exchange ends once: its callback is called once, or never if it is abandoned.
+    #   - `_awaiting_first_byte` is the callback of the exchange whose request has been written
+    #     and whose response has not begun. Bytes that arrive earlier were not sent in response
+    #     to it: they close the connection, and no call receives them.
+    #   - Until `_has_first_byte`, the parser still holds the response before: neither its head
+    #     nor its body may be read.
+    #   - Bytes beyond the end of a response, or on an idle connection, close it.
+    #   - `_error` is the first reason for its end and is never replaced. It is raised as a new
+    #     instance, because the traceback of one that was raised refers to this connection.
+    #
+    # A stale connection: a server may close a keep-alive connection just when the next request is
+    # sent. An idempotent request may then be sent once more, over a new connection (RFC 9110,
+    # 9.2.2), even if the server has carried it out already. It `is_retryable` only
+    #   - if its method is idempotent and its body can be sent again,
+    #   - if the connection has completed an exchange before: a new one that fails is not stale,
+    #     so a retry is never retried,
+    #   - if no byte of the response has arrived, and
+    #   - if it was the server that closed the connection, not this side.
+
+    _transport: asyncio.Transport
+
+    def __init__(self, owner: ConnectionOwner, batcher: WriteBatcher) -> None:
+        self._owner = owner
+        self._batcher = batcher
         self._loop = asyncio.get_running_loop()
         self.closed: asyncio.Future[None] = self._loop.create_future()
         self._parser = ResponseParser()
-        self._bell = Waiter(self._loop)
+        self._waiter = Waiter(self._loop)
+        self._deadline = LazyTimer(self._loop, self._on_deadline)
         self._error: httpx.TransportError | None = None
-        self._writable = self._reading = True
-        self._asker: OnComplete | None = None
-        # The same, from when the request has left until the first byte of its answer.
-        self._due: OnComplete | None = None
-        self._most = 0
-        self._alarm = LazyTimer(self._loop, self._expire)
-        self._exchanges = 0
-        self._answered = self._glanced = self._closed_here = False
-        self._unsent = self._bodiless = self._replayable = False
+        self._is_closed_locally = False
+        self._is_writable = self._is_reading = True
+        # The exchange in flight, or the last one.
+        self._exchange_count = 0
+        self._on_complete: OnComplete | None = None
+        self._awaiting_first_byte: OnComplete | None = None
+        self._max_body_bytes = 0
+        self._has_no_body = self._is_replayable = self._is_sending_body = False
+        self._has_first_byte = self._is_fast_response = False
+
+    def __repr__(self) -> str:
+        """Show the state and the number of exchanges."""
+        return f"<{type(self).__name__} {self.state.name} exchanges={self._exchange_count}>"
 
     @property
-    def open(self) -> bool:
-        """Neither side has ended it, as far as is known here."""
+    def state(self) -> ConnectionState:
+        """The current state; derived, so that no exchange pays for keeping it."""
+        if not hasattr(self, "_transport"):
+            return ConnectionState.CONNECTING
+        return self._exchange_state() if self.is_open else ConnectionState.CLOSED
+
+    def _exchange_state(self) -> ConnectionState:
+        if self._is_fast_response or not self._exchange_count:
+            return ConnectionState.IDLE
+        if self._has_first_byte and self._parser.is_complete:
+            return ConnectionState.COMPLETE if self._parser.pieces else ConnectionState.IDLE
+        if self._has_first_byte:
+            return ConnectionState.RECEIVING
+        is_batched = self._on_complete is not None and self._awaiting_first_byte is None
+        is_sending = is_batched or self._is_sending_body
+        return ConnectionState.SENDING if is_sending else ConnectionState.AWAITING_FIRST_BYTE
+
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has ended it, as far as is known here."""
         return self._error is None and not self._transport.is_closing()
 
     @property
-    def complete(self) -> bool:
-        """All of the response has come."""
-        return self._glanced or (self._answered and self._parser.complete)
+    def is_complete(self) -> bool:
+        """Whether all of the response has arrived."""
+        return self._is_fast_response or (self._has_first_byte and self._parser.is_complete)
 
     @property
-    def reusable(self) -> bool:
-        """Both messages went over it whole, nothing else did, and it stays open."""
+    def is_reusable(self) -> bool:
+        """Whether another request may follow.
+
+        It may if the connection is open, the request has been sent whole, the response has
+        arrived whole, both sides keep the connection alive, and nothing else came over it.
+        """
         transport = self._transport
         if self._error is not None or transport.is_closing() or transport.get_write_buffer_size():
             return False
-        if self._glanced:
+        if self._is_fast_response:
             return True
-        is_whole = self.complete and self._reading and not self._unsent
+        is_whole = self.is_complete and self._is_reading and not self._is_sending_body
         return is_whole and self._parser.keeps_alive
 
     @property
-    def may_ask_again(self) -> bool:
-        """Whether its request may be sent once more, over a fresh connection.
-
-        It may if that is safe to do, and this one had served before and turns out to be closed by
-        the server (RFC 9110, 9.2.2). A fresh one never does: there is no third time.
-        """
+    def is_retryable(self) -> bool:
+        """Whether the failed request may be sent once more: the connection was stale."""
         return (
-            self._replayable
-            and self._exchanges > 1
-            and not (self._answered or self._error is None or self._closed_here)
+            self._is_replayable
+            and self._exchange_count > 1
+            and not (self._has_first_byte or self._error is None or self._is_closed_locally)
         )
 
-    async def exchange(self, message: SerializedRequest, waits: Timeouts) -> ResponseHead:
+    # `exchange` and `send_request` must read the same bytes alike, which
+    # tests/gateway/transport/test_connection.py checks. The first is the general way; the
+    # second needs no task and hardly any of httpx's objects.
+
+    async def exchange(self, request: SerializedRequest, timeouts: Timeouts) -> ResponseHead:
         """Send a request and wait for the head of its response.
 
         Raises:
-            httpx.TransportError: what went wrong; the connection is then of no more use.
+            httpx.TransportError: the exchange failed; the connection cannot be used again.
         """
-        self._begin(message.bodiless, message.replayable)
-        self._parser.begin(bodiless=message.bodiless)
-        if isinstance(message.body, bytes):
-            self._transport.write(message.head + message.body)
+        self._start_exchange(request.has_no_response_body, request.is_replayable)
+        self._parser.begin(has_no_body=request.has_no_response_body)
+        if isinstance(request.body, bytes):
+            self._transport.write(request.head + request.body)
         else:
-            await self._stream(message.head, message.body, waits)
-        await self._flush(waits)
+            await self._send_body(request.head, request.body, timeouts)
+        await self._drain(timeouts)
         while self._parser.head is None:
-            self._raise_lost()
-            await self._bell.heard(waits.read, httpx.ReadTimeout)
+            self._raise_error()
+            await self._waiter.wait(timeouts.read, httpx.ReadTimeout)
         return self._parser.head
 
     def send_request(
         self, data: bytes, method: str, ends_at: float, max_body_bytes: int, callback: OnComplete
     ) -> None:
-        """Send a whole request, go home when all of its response is there, and tell `callback`.
+        """Send a whole request; release the connection and call `callback` at the end.
 
-        That is its end, what cut it off, or more of a body than `max_body_bytes`; at the latest
-        at `ends_at` on the loop's clock.
+        The end is the end of the response, an error, or a body of more than `max_body_bytes`;
+        and at the latest a ReadTimeout at `ends_at` on the loop's clock.
 
         Raises:
-            httpx.TransportError: the connection has ended; it is then to be abandoned.
+            httpx.TransportError: the connection has ended; the caller must `abandon` it.
         """
-        self._begin(method == "HEAD", method in IDEMPOTENT, callback)
-        self._most = max_body_bytes
-        self._alarm.set(ends_at)
-        self._outbox.put(self._write, data)
+        self._start_exchange(method == "HEAD", method in IDEMPOTENT, callback)
+        self._max_body_bytes = max_body_bytes
+        self._deadline.set(ends_at)
+        self._batcher.add(self._write, data)
 
     def abandon(self, callback: OnComplete) -> None:
-        """Go home, if it is still `callback` who waits: somebody else may be asking by now."""
-        if self._asker == callback:
-            self._asker = self._due = None
-            self._home.release(self)
+        """Release the connection without an outcome, if `callback` still waits for one.
 
-    async def receive(self, read_timeout: float | None) -> bytes | None:
-        """What has come of the body, waiting for some if need be; None at its end.
+        If it does not, the connection may serve another call by now.
+        """
+        if self._on_complete == callback:
+            self._on_complete = self._awaiting_first_byte = None
+            self._owner.release(self)
+
+    async def receive_body(self, read_timeout: float | None) -> bytes | None:
+        """Return what has arrived of the body, waiting for some if need be; None at its end.
 
         Raises:
-            httpx.TransportError: it broke off.
+            httpx.TransportError: the connection ended first.
+            httpx.ReadTimeout: nothing arrived for `read_timeout` seconds.
         """
         while not self._parser.pieces:
-            if self._parser.complete:
+            if self._parser.is_complete:
                 return None
-            self._raise_lost()
-            await self._bell.heard(read_timeout, httpx.ReadTimeout)
-        return self.take()
+            self._raise_error()
+            await self._waiter.wait(read_timeout, httpx.ReadTimeout)
+        return self.take_body()
 
-    def take(self) -> bytes:
-        """What has come of the body since it was taken last."""
-        taken = self._parser.take()
-        if not self._reading:
-            self._reading = True
+    def take_body(self) -> bytes:
+        """Return what has arrived of the body since the last call."""
+        taken = self._parser.take_body()
+        if not self._is_reading:
+            self._is_reading = True
             self._transport.resume_reading()
         return taken
 
     def abort(self) -> None:
-        """Close the socket at once, whatever is going on."""
-        self._due = None
+        """Close the socket at once, whatever is in flight."""
+        self._awaiting_first_byte = None
         if self._error is None:
-            self._error = httpx.ReadError("closed on this side")
-            self._closed_here = True
+            self._error = httpx.ReadError("connection closed by this side")
+            self._is_closed_locally = True
         self._transport.abort()
 
-    def _begin(self, bodiless: bool, replayable: bool, asker: OnComplete | None = None) -> None:
-        self._exchanges += 1
-        self._answered = self._glanced = False
-        self._bodiless, self._replayable = bodiless, replayable
-        self._asker = asker
-        self._raise_lost()
+    def _start_exchange(
+        self, has_no_body: bool, is_replayable: bool, callback: OnComplete | None = None
+    ) -> None:
+        self._exchange_count += 1
+        self._has_first_byte = self._is_fast_response = False
+        self._has_no_body, self._is_replayable = has_no_body, is_replayable
+        self._on_complete = callback
+        self._raise_error()
 
     def _write(self, data: bytes) -> None:
+        """Write a request of the batch, unless the connection has ended, as by `abandon`."""
         if self._error is None:
-            self._due = self._asker
+            self._awaiting_first_byte = self._on_complete
             self._transport.write(data)
 
-    async def _stream(
-        self, head: bytes, body: AsyncGenerator[bytes, None], waits: Timeouts
+    async def _send_body(
+        self, head: bytes, body: AsyncGenerator[bytes, None], timeouts: Timeouts
     ) -> None:
-        self._unsent = True
+        """Write a request piece by piece; a response that comes early ends that."""
+        self._is_sending_body = True
         self._transport.write(head)
         async with aclosing(body) as pieces:
             async for piece in pieces:
-                if self._answered or not self.open:
-                    return
+                if self._has_first_byte or not self.is_open:
+                    return  # still sending: the connection is not reusable
                 self._transport.write(piece)
-                await self._flush(waits)
-        self._unsent = False
+                await self._drain(timeouts)
+        self._is_sending_body = False
 
-    async def _flush(self, waits: Timeouts) -> None:
-        """Wait until more may be written, or nobody wants it any longer."""
-        while not (self._writable or self._answered) and self.open:
-            await self._bell.heard(waits.write, httpx.WriteTimeout)
+    async def _drain(self, timeouts: Timeouts) -> None:
+        """Wait until more may be written, or until a response or an error makes that useless."""
+        while not (self._is_writable or self._has_first_byte) and self.is_open:
+            await self._waiter.wait(timeouts.write, httpx.WriteTimeout)
 
-    def _raise_lost(self) -> None:
+    def _raise_error(self) -> None:
         if self._error is not None:
-            # Anew: its trace would hold this connection, which holds it.
+            # A new instance: the traceback would refer to this connection, which refers to it.
             raise type(self._error)(str(self._error))
 
-    def _wake(self) -> None:
-        """Something happened: tell who waits, for anything or for all of the response."""
-        if self._asker is not None:
-            self._reply_in_parts()
+    def _notify(self) -> None:
+        """Let the caller look at what has happened."""
+        if self._on_complete is not None:
+            self._deliver_if_enough()
         else:
-            self._bell.ring()
+            self._waiter.notify()
 
-    def _reply_in_parts(self) -> None:
-        """Tell who asked, once what has come of the response is as much as is wanted."""
+    def _deliver_if_enough(self) -> None:
+        """End an exchange of `send_request`, once there is as much of a response as it needs."""
         parser, error = self._parser, self._error
-        # Until the first byte has come, what the parser holds is the answer before.
-        head = parser.head if self._answered else None
+        head = parser.head if self._has_first_byte else None
         if head is None:
             if error is not None:
-                self._land(error)
+                self._complete(error)
             return
-        cut = None if parser.complete else error
-        reply = RawResponse(head.status, head.selected, error=cut, head=head.fields)
-        is_enough = parser.buffered > reply.max_body_to_read(self._most)
-        if parser.complete or error is not None or is_enough:
-            self._land(reply._replace(body=self.take()))
+        is_complete = parser.is_complete
+        response = RawResponse(
+            head.status, head.selected, error=None if is_complete else error, head=head.fields
+        )
+        if (
+            is_complete
+            or error is not None
+            or parser.buffered > response.max_body_to_read(self._max_body_bytes)
+        ):
+            self._complete(response._replace(body=self.take_body()))
 
-    def _land(self, outcome: RawResponse | httpx.TransportError) -> None:
-        landed = self._asker
-        self._asker = self._due = None
-        if landed is not None:
-            may_ask_again = self.may_ask_again
-            self._home.release(self)
-            landed(outcome, may_ask_again)
+    def _complete(self, outcome: RawResponse | httpx.TransportError) -> None:
+        """End an exchange of `send_request`, unless it has ended already."""
+        callback = self._on_complete
+        self._on_complete = self._awaiting_first_byte = None
+        if callback is not None:
+            is_retryable = self.is_retryable  # read first: `release` may start the next exchange
+            self._owner.release(self)
+            callback(outcome, is_retryable)
 
-    def _expire(self) -> None:
-        """Give up, but for what the loop may have had no time to read (see `waits.expire`)."""
-        if self._asker is not None:
-            self._loop.call_later(GRACE_SECONDS, self._give_up, self._exchanges)
+    def _on_deadline(self) -> None:
+        """End the exchange in flight, but let a response that has arrived complete it first."""
+        if self._on_complete is not None:
+            AfterPendingIo(self._loop, self._time_out, self._exchange_count)
 
-    def _give_up(self, exchange: int) -> None:
-        if exchange == self._exchanges:
-            self._land(httpx.ReadTimeout("not in time"))
+    def _time_out(self, exchange: int) -> None:
+        if exchange == self._exchange_count:
+            self._complete(httpx.ReadTimeout("no complete response before the call's deadline"))
 
-    def _end(self, error: httpx.TransportError) -> None:
-        """The socket has ended, for this reason if there was none before."""
+    def _fail(self, error: httpx.TransportError) -> None:
+        """The socket has ended, because of `error` if no reason is known yet."""
         self._error = self._error or error
         self._parser.close()
-        self._wake()
+        self._notify()
 
-    # What follows is called by the event loop.
+    # The event loop calls what follows.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        due, self._due = self._due, None
-        if due is None:
-            self._continue(data)
-        elif not self._bodiless and (reply := parse_simple_response(data)):
-            # As `_land` does, in fewer steps: most answers come this way.
-            self._answered = self._glanced = True
-            self._asker = None
-            self._home.release(self)
-            due(reply, False)
+        # Three cases: a response of `send_request` that is simple and whole in one segment, which
+        # is nearly every one; the first segment of any other; and all that is neither.
+        callback, self._awaiting_first_byte = self._awaiting_first_byte, None
+        if callback is None:
+            self._receive_other(data)
+        elif not self._has_no_body and (response := parse_simple_response(data)):
+            # `_complete` in fewer steps.
+            self._has_first_byte = self._is_fast_response = True
+            self._on_complete = None
+            self._owner.release(self)
+            callback(response, False)
         else:
-            self._parser.begin(bodiless=self._bodiless)
-            self._feed(data)
+            self._parser.begin(has_no_body=self._has_no_body)
+            self._parse(data)
 
-    def _continue(self, data: bytes) -> None:
-        """Take what is not the beginning of an answer to `send_request`."""
-        too_early = self._asker is not None and not self._answered
-        if self._glanced or too_early or self._error is not None:
-            self._error = self._error or httpx.RemoteProtocolError("an answer to nothing")
+    def _receive_other(self, data: bytes) -> None:
+        """Take a later segment of a response, or one of `exchange`, or refuse it."""
+        # A request of `send_request` that waits in the batch has not asked for anything yet.
+        is_too_early = self._on_complete is not None and not self._has_first_byte
+        if self._is_fast_response or is_too_early or self._error is not None:
+            self._error = self._error or httpx.RemoteProtocolError(_UNEXPECTED_DATA)
             self.abort()
         else:
-            self._feed(data)
+            self._parse(data)
 
-    def _feed(self, data: bytes) -> None:
-        if self._parser.complete:
-            self.abort()
+    def _parse(self, data: bytes) -> None:
+        if self._parser.is_complete:
+            self.abort()  # data beyond the end of the response
             return
-        self._answered = True
+        self._has_first_byte = True
         try:
             self._parser.feed(data)
         except MalformedResponse as exc:
             self._error = httpx.RemoteProtocolError(str(exc))
             self.abort()
-        if self._asker is None and self._reading and self._parser.buffered > HIGH_WATER:
-            self._reading = False
+        if self._on_complete is None and self._is_reading and self._parser.buffered > HIGH_WATER:
+            self._is_reading = False
             self._transport.pause_reading()
-        self._wake()
+        self._notify()
 
     def eof_received(self) -> None:
-        # An answer may be whole by that. Over TLS it comes only when the server has said so: a
-        # connection that anybody could have cut ends without it (RFC 9112, 9.8).
-        self._parser.end()
-        self._end(httpx.RemoteProtocolError("the server closed the connection"))
-        # Aborted, not closed: a server that has stopped reading would keep a flush waiting.
+        # The end of the connection may be the end of the response. Over TLS this is called only
+        # after a close_notify alert: a connection that anybody could have cut ends without one
+        # (RFC 9112, 9.8).
+        self._parser.feed_eof()
+        self._fail(httpx.RemoteProtocolError("the server closed the connection"))
+        # Not `close`: with a server that has stopped reading, that would wait for the buffer.
         self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._alarm.stop()
+        self._deadline.stop()
         if not self.closed.done():
             self.closed.set_result(None)
-        self._home.lost(self)
+        self._owner.connection_lost(self)
         if exc is None:
-            self._end(httpx.RemoteProtocolError("the connection was cut"))
+            self._fail(httpx.RemoteProtocolError("the connection was closed unexpectedly"))
         else:
-            self._end(httpx.ReadError(type(exc).__name__))
+            self._fail(httpx.ReadError(type(exc).__name__))
 
     def pause_writing(self) -> None:
-        self._writable = False
+        self._is_writable = False
 
     def resume_writing(self) -> None:
-        self._writable = True
-        self._wake()
+        self._is_writable = True
+        self._notify()

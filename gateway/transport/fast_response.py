@@ -1,94 +1,105 @@
-"""Reads at one glance what most answers are: whole in one piece, with one length, nothing special.
+"""A fast path for simple responses: whole in one segment, with a Content-Length, nothing special.
 
-What it takes it reads as the parser would; everything else it leaves to the parser. A service
-says most lines of its heads again and again, so that a line is read only when it is new.
+Most responses are simple; `ResponseParser` reads the others. A response accepted here must
+be read alike there: tests/gateway/transport/test_fast_response.py compares the two, and so does
+tests/fuzz.
 """
 
 import re
 from functools import lru_cache
 from typing import Final
 
+from gateway.http1_grammar import FIELD_VALUE, TOKEN
 from gateway.transport.raw_response import RawResponse
 
-_LONGEST_HEAD = 8_192
-_MOST_LINES = 64
+# Bounds of the fast path; the parser takes more (`MAX_HEAD_BYTES`, `MAX_FIELDS`).
+_MAX_HEAD_BYTES = 8_192
+_MAX_LINES = 64
 
-# Possessive throughout, so that no text takes longer than it is long. A field that says more of
-# the message or its connection than is read here is none of these lines.
-_LINE: Final = re.compile(
+# Atomic and possessive throughout, so that matching takes linear time. A field that may change
+# where the message ends, how its body is read or what a client does matches none of these lines.
+# Nine digits are enough for a length here, since the body is in the same segment as the head;
+# the parser reads a longer number (`MAX_LENGTH_DIGITS`).
+_HEADER_LINE: Final = re.compile(
     rb"""
     (?i:content-length): [ \t]*+ (?P<length>[0-9]{1,9}+) [ \t]*+
   | (?i:content-type): [ \t]*+ (?P<type>[\x21-\x7e]++ (?:[ ][\x21-\x7e]++)*+) [ \t]*+
   | (?i:connection): [ \t]*+ (?i:keep-alive) [ \t]*+
   | (?! (?i: connection | content-encoding | content-length | content-type | proxy-connection
            | retry-after | trailer | transfer-encoding | upgrade ) : )
-    [!#$%&'*+\-.^_`|~0-9A-Za-z]++ : [\t\x20-\x7e\x80-\xff]*+
-    """,
+    (?>%b) : (?>%b)
+    """
+    % (TOKEN.pattern, FIELD_VALUE.pattern),
     re.VERBOSE,
 )
-_STATUS_LINE = re.compile(rb"HTTP/1\.1 (?!204|304)([2-5][0-9][0-9]) [\t\x20-\x7e\x80-\xff]*+")
+_STATUS_LINE = re.compile(
+    rb"HTTP/1\.1 (?!204|304)([2-5][0-9][0-9]) (?>%b)" % FIELD_VALUE.pattern  # no 1xx, no 204, 304
+)
 
-SelectedHeaders = dict[bytes, bytes]  # never changed, for it is shared
+SelectedHeaders = dict[bytes, bytes]  # never changed: the cache shares it among responses
 
-_NOTHING: Final[SelectedHeaders] = {}
-_PLAIN: Final = "plain"  # it says nothing that matters, as most lines of most heads
-_SPECIAL: Final = "special"  # what more it may say, the parser has to read
+_NO_HEADERS: Final[SelectedHeaders] = {}
+_IGNORED: Final = "ignored"
+_NOT_SIMPLE: Final = "not simple"
 
-_MANY_LINES = 1_024
-_LONG_LINE = 256
+LineMeaning = int | SelectedHeaders | str
+"""The meaning of a header line: a Content-Length, selected headers, `_IGNORED`, `_NOT_SIMPLE`."""
 
-_line_cache: dict[bytes, int | SelectedHeaders | str] = {}
-"""What lines seen before said: the length, something to note, nothing that matters, or too much."""
+_MAX_CACHED_LINES = 1_024
+_MAX_CACHED_LINE_BYTES = 256
+
+_line_cache: dict[bytes, LineMeaning] = {}
+"""Parsed header lines: a service repeats most of them in each of its responses."""
 
 
 def parse_simple_response(data: bytes) -> RawResponse | None:
-    """The answer that `data` is, to a request that was no HEAD; None if it is not plainly one."""
-    end = data.find(b"\r\n\r\n", 0, _LONGEST_HEAD)
+    """Parse `data` as a whole response to a request other than HEAD; None if it is not simple."""
+    end = data.find(b"\r\n\r\n", 0, _MAX_HEAD_BYTES)
     if end < 0:
         return None
     head = data[:end]
     lines = head.split(b"\r\n")
-    status = _status(lines[0])
-    if status is None or len(lines) > _MOST_LINES:
+    status = _parse_status_line(lines[0])
+    if status is None or len(lines) > _MAX_LINES:
         return None
-    length, selected = -1, _NOTHING
+    length, selected = -1, _NO_HEADERS
     for line in lines[1:]:
-        meaning = _line_cache[line] if line in _line_cache else _remember(line)
-        if meaning is _PLAIN:
+        meaning = _line_cache[line] if line in _line_cache else _parse_new_line(line)
+        if meaning is _IGNORED:
             continue
         if type(meaning) is int and length < 0:
             length = meaning
-        elif type(meaning) is dict and selected is _NOTHING:
+        elif type(meaning) is dict and selected is _NO_HEADERS:
             selected = meaning
-        else:  # a second length, though it be the same, is for the parser
+        else:  # not simple, or a second length or type: the parser decides, even if they are equal
             return None
     body = data[end + 4 :]
     return RawResponse(status, selected, body, None, head) if length == len(body) else None
 
 
 @lru_cache(maxsize=256)
-def _status(line: bytes) -> int | None:
+def _parse_status_line(line: bytes) -> int | None:
     match = _STATUS_LINE.fullmatch(line)
     return int(match[1]) if match else None
 
 
-def _remember(line: bytes) -> int | SelectedHeaders | str:
-    """What a line tells; kept for the next time."""
+def _parse_new_line(line: bytes) -> LineMeaning:
+    """Parse a header line that is not in the cache, and put it there."""
     meaning = _parse_line(line)
-    # A cookie is somebody's secret, and one of a kind: not to be kept.
-    if len(line) <= _LONG_LINE and not line.lower().startswith(b"set-cookie"):
-        if len(_line_cache) >= _MANY_LINES:
+    # A cookie is a secret and differs in each response: it is never cached.
+    if len(line) <= _MAX_CACHED_LINE_BYTES and not line.lower().startswith(b"set-cookie"):
+        if len(_line_cache) >= _MAX_CACHED_LINES:
             _line_cache.clear()
         _line_cache[line] = meaning
     return meaning
 
 
-def _parse_line(line: bytes) -> int | SelectedHeaders | str:
-    match = _LINE.fullmatch(line)
+def _parse_line(line: bytes) -> LineMeaning:
+    match = _HEADER_LINE.fullmatch(line)
     if match is None:
-        return _SPECIAL
+        return _NOT_SIMPLE
     if match["length"] is not None:
         return int(match["length"])
     if match["type"] is not None:
         return {b"content-type": match["type"]}
-    return _PLAIN
+    return _IGNORED

@@ -1,4 +1,4 @@
-"""Where connections go: scheme, host and port, and how one is opened there."""
+"""An origin, and how a connection to it is opened."""
 
 import asyncio
 import ssl
@@ -7,10 +7,11 @@ from typing import NamedTuple, Self
 
 import httpx
 
+from gateway.event_loop import timeout_after_pending_io
 from gateway.transport.connection import Connection, ConnectionOwner
 from gateway.transport.write_batch import WriteBatcher
 
-_PORTS = {"http": 80, "https": 443}
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Origin(NamedTuple):
@@ -21,44 +22,50 @@ class Origin(NamedTuple):
     port: int
 
     @classmethod
-    def of(cls, url: httpx.URL) -> Self:
-        """The origin of `url`.
+    def from_url(cls, url: httpx.URL) -> Self:
+        """Return the origin of `url`.
 
         Raises:
-            httpx.UnsupportedProtocol: it is neither http nor https.
+            httpx.UnsupportedProtocol: its scheme is neither http nor https.
         """
-        if url.scheme not in _PORTS:
-            raise httpx.UnsupportedProtocol("neither http nor https")
-        return cls(url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme])
+        if url.scheme not in _DEFAULT_PORTS:
+            raise httpx.UnsupportedProtocol(
+                f"unsupported URL scheme {url.scheme!r}: use http or https"
+            )
+        port = url.port or _DEFAULT_PORTS[url.scheme]
+        return cls(url.scheme, url.raw_host.decode("ascii"), port)
 
     async def connect(
         self,
-        home: ConnectionOwner,
-        outbox: WriteBatcher,
+        owner: ConnectionOwner,
+        batcher: WriteBatcher,
         seconds: float | None,
         *,
         tls: ssl.SSLContext | None,
     ) -> Connection:
-        """Open a connection, its certificate verified; `tls` None takes the system's roots.
+        """Open a connection and verify the server's certificate.
+
+        `seconds` bounds DNS, TCP and TLS handshake together; `tls` None trusts the system's
+        root certificates. A handshake that completed while the loop was busy counts as in time.
 
         Raises:
-            httpx.ConnectTimeout: not within `seconds`, handshake included.
-            httpx.ConnectError: the host is unknown, refuses, or cannot prove who it is.
+            httpx.ConnectTimeout: it took longer than `seconds`.
+            httpx.ConnectError: the host is unknown, refuses, or has no valid certificate.
         """
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(seconds):
-                context = await self._context(tls)
+            async with timeout_after_pending_io(seconds):
+                context = await self._tls_context(tls)
                 _, connection = await loop.create_connection(
-                    lambda: Connection(home, outbox), self.host, self.port, ssl=context
+                    lambda: Connection(owner, batcher), self.host, self.port, ssl=context
                 )
         except TimeoutError as exc:
-            raise httpx.ConnectTimeout("not connected in time") from exc
+            raise httpx.ConnectTimeout(f"not connected to {self.host}:{self.port} in time") from exc
         except (OSError, UnicodeError) as exc:
             raise httpx.ConnectError(type(exc).__name__) from exc
         return connection
 
-    async def _context(self, tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
+    async def _tls_context(self, tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
         if self.scheme == "http":
             return None
         return tls or await asyncio.to_thread(_system_roots)
@@ -66,7 +73,7 @@ class Origin(NamedTuple):
 
 @cache
 def _system_roots() -> ssl.SSLContext:
-    # Reading the roots takes tens of milliseconds: once a process, and never on the loop.
+    # Reading the roots takes tens of milliseconds: once per process, and never on the loop.
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context

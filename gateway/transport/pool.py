@@ -1,4 +1,4 @@
-"""The connections to one origin: kept alive, counted, and lent to one call at a time."""
+"""The keep-alive connection pool of one origin, with a bounded size and a queue of callers."""
 
 import asyncio
 from collections import OrderedDict
@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 import httpx
 
 from gateway.transport.connection import Connection, ConnectionOwner
-from gateway.transport.timeouts import ConnectTimeouts, expire
+from gateway.transport.timeouts import ConnectTimeouts
+from gateway.transport.timer import expire
 from gateway.transport.write_batch import WriteBatcher
 
 Connect = Callable[[ConnectionOwner, WriteBatcher, float | None], Awaitable[Connection]]
@@ -16,158 +17,192 @@ _CLOSED = "the transport is closed"
 
 
 class Pool:
-    """At most `max_connections`, whose idle ones close after `idle_seconds`.
+    """At most `max_connections`; an idle one is closed after `idle_seconds`.
 
-    Whoever finds none free waits in line, first come, first served. Every step costs the same
-    however many connections, or callers in line, there are.
+    Callers that find no free connection wait in a queue, first in, first out. Every operation
+    takes constant time, however many connections and waiting callers there are.
     """
+
+    # A slot is the right to have one connection. `_size` counts the slots that are taken, and
+    # each of them is in exactly one of these cases:
+    #
+    #   opening   a caller is in `_open_connection`; there is no connection yet, or it is the
+    #             caller's already.
+    #   lent      a caller (`exchange`) or the connection itself (`send_request`) will call
+    #             `release` once; until then the connection is theirs alone.
+    #   idle      the connection is in `_idle`, with the time at which it expires. The newest is
+    #             lent first, so that the others can expire; the oldest comes first in the dict.
+    #   handed    the slot, with its connection or without, is the result of a waiter's future
+    #             whose task has not resumed yet.
+    #
+    # Invariants:
+    #   - _size <= max_connections, and len(_idle) <= len(_connections) <= _size, but for aborted
+    #     connections whose `connection_lost` is still to come.
+    #   - Callers wait only while every slot is taken and none is idle: a slot that becomes free
+    #     goes to the first waiter (`_release_to_waiter`) before it becomes idle or is given up.
+    #   - A slot is never lost: a task that fails or is cancelled while it holds one gives it back.
+    #   - Only an idle connection that closes by itself frees its slot in `connection_lost`. For
+    #     a lent one that is the business of `release`, else the slot would be freed twice.
+    #   - A connection is lent again only if it `is_reusable` at the time of `release`, and only
+    #     while it `is_open`: a stale one that closes unnoticed is what `is_retryable` is for.
 
     def __init__(self, connect: Connect, *, max_connections: int, idle_seconds: float) -> None:
         self.loop = asyncio.get_running_loop()
         self._connect = connect
-        self._outbox = WriteBatcher(self.loop)
+        self._batcher = WriteBatcher(self.loop)
         self._max_connections = max_connections
         self._idle_seconds = idle_seconds
-        self._permits = 0
-        self._all: set[Connection] = set()
+        self._size = 0
+        self._connections: set[Connection] = set()
         self._idle: dict[Connection, float] = {}
-        self._line: OrderedDict[asyncio.Future[Connection | None], None] = OrderedDict()
-        self._sweep: asyncio.TimerHandle | None = None
-        self._closed = False
+        self._waiters: OrderedDict[asyncio.Future[Connection | None], None] = OrderedDict()
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
+
+    def __repr__(self) -> str:
+        """Show the numbers of connections and waiting callers."""
+        name, size, limit = type(self).__name__, self._size, self._max_connections
+        state = f"size={size}/{limit} idle={len(self._idle)} waiting={len(self._waiters)}"
+        return f"<{name} {state}{' closed' if self._is_closed else ''}>"
 
     @property
-    def unused(self) -> bool:
-        """No connection, and nobody who wants one."""
-        return self._permits == 0
+    def is_empty(self) -> bool:
+        """Whether there is no connection and no caller that opens or awaits one."""
+        return self._size == 0
 
     def acquire_nowait(self) -> Connection | None:
         """Lend an idle connection until `release`; None if there is none."""
         while self._idle:
             connection = self._idle.popitem()[0]
-            if connection.open:
+            if connection.is_open:
                 return connection
             self.release(connection)
         return None
 
-    async def acquire(self, waits: ConnectTimeouts, *, force_new: bool) -> Connection:
+    async def acquire(self, timeouts: ConnectTimeouts, *, force_new: bool) -> Connection:
         """Lend a connection until `release`: an idle one if there is one, a new one if `force_new`.
 
         Raises:
-            httpx.PoolTimeout: none became free in time.
-            httpx.ConnectError: none could be opened (ConnectTimeout: not in time).
+            httpx.PoolTimeout: no connection became free in time.
+            httpx.ConnectError: no connection could be opened.
+            httpx.ConnectTimeout: no connection could be opened in time.
         """
-        connection = await self._take(waits.pool)
-        if connection is not None and (force_new or not connection.open):
+        connection = await self._acquire_slot(timeouts.pool)
+        if connection is not None and (force_new or not connection.is_open):
+            # Its slot is used for the new connection.
             connection.abort()
             connection = None
-        return connection or await self._open(waits.connect)
+        return connection or await self._open_connection(timeouts.connect)
 
     def release(self, connection: Connection) -> None:
-        """Give a connection back: for the next call if that is safe, else it is closed."""
-        if self._closed or not connection.reusable:
+        """Take back a lent connection: keep it for the next call, or close it if that is unsafe."""
+        if self._is_closed or not connection.is_reusable:
             connection.abort()
-            self._pass_on(None)
+            self._release_to_waiter(None)
         else:
-            self._pass_on(connection)
+            self._release_to_waiter(connection)
 
-    def lost(self, connection: Connection) -> None:
-        """A connection is gone; if nobody was using it, so is its place."""
-        self._all.discard(connection)
+    def connection_lost(self, connection: Connection) -> None:
+        """Forget a connection whose socket has closed; if it was idle, free its slot."""
+        self._connections.discard(connection)
         if self._idle.pop(connection, None) is not None:
-            self._permits -= 1
+            self._size -= 1
 
     async def aclose(self) -> None:
-        """Close every connection at once; whoever waits or reads gets an error."""
-        self._closed = True
-        if self._sweep is not None:
-            self._sweep.cancel()
-        for turn in self._line:
-            if not turn.done():
-                turn.set_exception(httpx.ConnectError(_CLOSED))
-        connections = list(self._all)
+        """Close every connection at once; calls in flight and waiting callers get an error."""
+        self._is_closed = True
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(httpx.ConnectError(_CLOSED))
+        connections = list(self._connections)
         for connection in connections:
             connection.abort()
         await asyncio.gather(*(connection.closed for connection in connections))
 
-    async def _take(self, seconds: float | None) -> Connection | None:
-        """An idle connection, or the right to open one."""
+    async def _acquire_slot(self, seconds: float | None) -> Connection | None:
+        """Take a slot: with an idle connection, or without one (None), for a new connection."""
         if self._idle:
             return self._idle.popitem()[0]
-        if self._permits < self._max_connections:
-            self._permits += 1
+        if self._size < self._max_connections:
+            self._size += 1
             return None
-        return await self._queue(seconds)
+        return await self._wait_for_slot(seconds)
 
-    async def _queue(self, seconds: float | None) -> Connection | None:
-        turn: asyncio.Future[Connection | None] = self.loop.create_future()
-        timer = (
-            None
-            if seconds is None
-            else self.loop.call_later(seconds, expire, turn, httpx.PoolTimeout)
-        )
-        self._line[turn] = None
+    async def _wait_for_slot(self, seconds: float | None) -> Connection | None:
+        waiter: asyncio.Future[Connection | None] = self.loop.create_future()
+        timer = None
+        if seconds is not None:
+            timer = self.loop.call_later(seconds, expire, waiter, httpx.PoolTimeout, seconds)
+        self._waiters[waiter] = None
         try:
-            return await turn
+            return await waiter
         except asyncio.CancelledError:
-            # Cancelled in the very moment it was served: the next in line must not lose it.
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
-                self._give_back(turn.result())
+            # Cancelled after the slot was handed over: the next in the queue must get it.
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                self._return_slot(waiter.result())
             raise
         finally:
-            self._line.pop(turn, None)
+            self._waiters.pop(waiter, None)
             if timer is not None:
                 timer.cancel()
-            del turn  # the trace of its error would hold it
+            del waiter  # the traceback of its error would refer to it, a reference cycle
 
-    def _give_back(self, connection: Connection | None) -> None:
+    def _return_slot(self, connection: Connection | None) -> None:
         if connection is None:
-            self._pass_on(None)
+            self._release_to_waiter(None)
         else:
             self.release(connection)
 
-    async def _open(self, seconds: float | None) -> Connection:
-        if self._closed:
-            self._pass_on(None)
+    async def _open_connection(self, seconds: float | None) -> Connection:
+        """Open a connection in a slot that the caller holds; give the slot back on failure."""
+        if self._is_closed:
+            self._release_to_waiter(None)
             raise httpx.ConnectError(_CLOSED)
         try:
-            connection = await self._connect(self, self._outbox, seconds)
+            connection = await self._connect(self, self._batcher, seconds)
         except BaseException:
-            self._pass_on(None)
+            self._release_to_waiter(None)
             raise
-        if connection.open:
-            self._all.add(connection)
-        if self._closed:
+        if connection.is_open:
+            self._connections.add(connection)
+        if self._is_closed:  # by now
             self.release(connection)
             raise httpx.ConnectError(_CLOSED)
         return connection
 
-    def _pass_on(self, connection: Connection | None) -> None:
-        """Hand a connection, or the right to open one, to the first in line."""
-        while self._line:
-            turn, _ = self._line.popitem(last=False)
-            if not turn.done():
-                turn.set_result(connection)
+    def _release_to_waiter(self, connection: Connection | None) -> None:
+        """Hand a slot to the first waiter; with no waiter, keep its connection idle or free it.
+
+        `connection` None is a slot without a connection: the waiter opens one.
+        """
+        while self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            # One that timed out or was cancelled, but has not resumed yet, is still in the queue.
+            if not waiter.done():
+                waiter.set_result(connection)
                 return
         if connection is None:
-            self._permits -= 1
+            self._size -= 1
             return
         now = self.loop.time()
         self._idle[connection] = now + self._idle_seconds
-        if self._sweep is None:
-            self._sweep_at(now + self._idle_seconds)
+        if self._idle_timer is None:
+            self._start_idle_timer(now + self._idle_seconds)
 
-    def _sweep_at(self, when: float) -> None:
-        self._sweep = self.loop.call_at(when, self._expire_idle)
+    def _start_idle_timer(self, when: float) -> None:
+        self._idle_timer = self.loop.call_at(when, self._close_expired)
 
-    def _expire_idle(self) -> None:
-        """Close what has been idle too long, oldest first, and look again when the next is due."""
-        self._sweep = None
+    def _close_expired(self) -> None:
+        """Close connections that were idle for too long, oldest first; one timer serves all."""
+        self._idle_timer = None
         now = self.loop.time()
         while self._idle:
-            connection, due = next(iter(self._idle.items()))
-            if due > now:
-                self._sweep_at(due)
+            connection, expires_at = next(iter(self._idle.items()))
+            if expires_at > now:
+                self._start_idle_timer(expires_at)
                 return
             del self._idle[connection]
-            self._permits -= 1
+            self._size -= 1
             connection.abort()

@@ -1,4 +1,4 @@
-"""A request as bytes (RFC 9112, 3): its head at once, its body whole or piece by piece."""
+"""Serializes a request (RFC 9112, 3): the head at once, the body whole or piece by piece."""
 
 import re
 from collections.abc import AsyncGenerator
@@ -6,11 +6,9 @@ from typing import NamedTuple, Self, cast
 
 import httpx
 
-_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_TARGET = re.compile(rb"[\x21-\x7e\x80-\xff]+")
-_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+from gateway.http1_grammar import FIELD_VALUE, MAX_LENGTH_DIGITS, REQUEST_TARGET, TOKEN
 
-_NUMBER = re.compile(r"[0-9]{1,18}")
+_LENGTH = re.compile(rf"[0-9]{{1,{MAX_LENGTH_DIGITS}}}")
 _LAST_CHUNK = b"0\r\n\r\n"
 _OTHER_LENGTH = "the body is not as long as its Content-Length says"
 
@@ -19,73 +17,79 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
 class SerializedRequest(NamedTuple):
-    """What goes over the wire.
+    """A request as bytes.
 
-    `bodiless`: its answer has no body. `replayable`: it can be sent a second time, and that
-    does no more than the first did.
+    `has_no_response_body` is true for HEAD. `is_replayable` is true if the request can be sent a
+    second time without a second effect: its method is idempotent, and its body is still at hand.
     """
 
     head: bytes
     body: bytes | AsyncGenerator[bytes, None]
-    bodiless: bool
-    replayable: bool
+    has_no_response_body: bool
+    is_replayable: bool
 
     @classmethod
     async def serialize(cls, request: httpx.Request) -> Self:
-        """Write `request` down.
+        """Serialize an httpx request.
 
         Raises:
-            httpx.LocalProtocolError: it cannot be written without saying something else.
+            httpx.LocalProtocolError: its head or its body would not be read as they are meant.
         """
-        head = _head(request)
-        whole = isinstance(request.stream, httpx.ByteStream)
+        head = _serialize_head(request)
+        is_whole = isinstance(request.stream, httpx.ByteStream)
         return cls(
             head,
-            _framed(request, await request.aread()) if whole else _pieces(request),
-            bodiless=request.method == "HEAD",
-            replayable=whole and request.method in IDEMPOTENT,
+            _serialize_body(request, await request.aread()) if is_whole else _stream_body(request),
+            has_no_response_body=request.method == "HEAD",
+            is_replayable=is_whole and request.method in IDEMPOTENT,
         )
 
 
-def _head(request: httpx.Request) -> bytes:
+def _serialize_head(request: httpx.Request) -> bytes:
     method, target = request.method.encode(), request.url.raw_path
-    if not _TOKEN.fullmatch(method) or method == b"CONNECT" or not _TARGET.fullmatch(target):
-        raise httpx.LocalProtocolError("no such method, or not a target")
+    if not TOKEN.fullmatch(method) or method == b"CONNECT":
+        raise httpx.LocalProtocolError(f"invalid or unsupported method: {request.method[:20]!r}")
+    if not REQUEST_TARGET.fullmatch(target):
+        raise httpx.LocalProtocolError("invalid request target")
     lines = [b"%b %b HTTP/1.1\r\n" % (method, target)]
     for name, value in request.headers.raw:
-        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
-            raise httpx.LocalProtocolError("a header field is not one")
+        if not TOKEN.fullmatch(name):
+            raise httpx.LocalProtocolError("invalid header field name")
+        if not FIELD_VALUE.fullmatch(value):
+            raise httpx.LocalProtocolError(f"invalid value of the header field {name.decode()}")
         lines.append(b"%b: %b\r\n" % (name, value))
     lines.append(b"\r\n")
     return b"".join(lines)
 
 
-def _length(request: httpx.Request) -> int | None:
-    """What the head says of the body's length; None for chunks (RFC 9112, 6)."""
+def _parse_length(request: httpx.Request) -> int | None:
+    """Return the announced length of the body; None if it is chunked (RFC 9112, 6)."""
     length, coding = map(request.headers.get, ("content-length", "transfer-encoding"))
-    if coding is None and (length is None or _NUMBER.fullmatch(length)):
+    if coding is None and (length is None or _LENGTH.fullmatch(length)):
         return int(length or 0)
     if coding != "chunked" or length is not None:
-        raise httpx.LocalProtocolError("the length of the body is ambiguous")
+        raise httpx.LocalProtocolError(
+            "ambiguous body length: set one Content-Length, or Transfer-Encoding: chunked"
+        )
     return None
 
 
-def _framed(request: httpx.Request, body: bytes) -> bytes:
-    length = _length(request)
+def _serialize_body(request: httpx.Request, body: bytes) -> bytes:
+    length = _parse_length(request)
     if length is None:
-        return _chunk(body) + _LAST_CHUNK
+        return _serialize_chunk(body) + _LAST_CHUNK
     if length != len(body):
         raise httpx.LocalProtocolError(_OTHER_LENGTH)
     return body
 
 
-def _pieces(request: httpx.Request) -> AsyncGenerator[bytes, None]:
+def _stream_body(request: httpx.Request) -> AsyncGenerator[bytes, None]:
     stream = cast("httpx.AsyncByteStream", request.stream)
-    length = _length(request)
-    return _chunked(stream) if length is None else _measured(stream, length)
+    length = _parse_length(request)
+    return _stream_chunks(stream) if length is None else _stream_pieces(stream, length)
 
 
-async def _measured(stream: httpx.AsyncByteStream, length: int) -> AsyncGenerator[bytes, None]:
+async def _stream_pieces(stream: httpx.AsyncByteStream, length: int) -> AsyncGenerator[bytes, None]:
     async for piece in stream:
         length -= len(piece)
         if length < 0:
@@ -95,12 +99,12 @@ async def _measured(stream: httpx.AsyncByteStream, length: int) -> AsyncGenerato
         raise httpx.LocalProtocolError(_OTHER_LENGTH)
 
 
-async def _chunked(stream: httpx.AsyncByteStream) -> AsyncGenerator[bytes, None]:
+async def _stream_chunks(stream: httpx.AsyncByteStream) -> AsyncGenerator[bytes, None]:
     async for piece in stream:
-        yield _chunk(piece)
+        yield _serialize_chunk(piece)
     yield _LAST_CHUNK
 
 
-def _chunk(piece: bytes) -> bytes:
-    # An empty one would end the body.
+def _serialize_chunk(piece: bytes) -> bytes:
+    # A chunk of length zero would end the body.
     return b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""

@@ -1,41 +1,32 @@
-"""HTTP/1.1 responses out of bytes (RFC 9112), one after the other, each within bounds."""
+"""An incremental parser of HTTP/1.1 responses (RFC 9112), with bounds on all that it keeps."""
 
-import re
 from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from httptools import HttpParserError, HttpResponseParser
 
-from gateway.http1_grammar import FieldList, Fields
-
-MAX_HEAD_BYTES = 65_536
-MAX_FIELDS = 128
-
-_NOTED = frozenset(
-    {
-        b"connection",
-        b"content-encoding",
-        b"content-length",
-        b"content-type",
-        b"retry-after",
-        b"transfer-encoding",
-    }
+from gateway.http1_grammar import (
+    CONTROL,
+    FRAMING_FIELDS,
+    MAX_FIELDS,
+    MAX_HEAD_BYTES,
+    MAX_LENGTH_DIGITS,
+    FieldList,
+    Fields,
 )
 
-_FRAMING = frozenset({b"connection", b"content-length", b"transfer-encoding"})
+_SELECTED = FRAMING_FIELDS | {b"content-encoding", b"content-type", b"retry-after"}
 _FIRST_BYTE = ord("H")
 _EMPTY_LINE = b"\r\n\r\n"
-_MOST_DIGITS = 20
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class MalformedResponse(Exception):
-    """The bytes are no response, or one whose end two readers could place differently."""
+    """The bytes are not a response, or two readers could disagree on where it ends."""
 
 
 class ResponseHead(NamedTuple):
-    """The status line and fields of a response; `selected` holds those a client needs."""
+    """The status line and fields of a response; `selected` holds those that a client acts on."""
 
     status: int
     version: str
@@ -44,43 +35,65 @@ class ResponseHead(NamedTuple):
 
 
 def select_headers(fields: Fields) -> dict[bytes, bytes]:
-    """The fields that matter, by lower-case name; what comes again is one list (RFC 9110, 5.3)."""
+    """Return the fields that matter, by lower-case name; joins repeated ones (RFC 9110, 5.3)."""
     found: dict[bytes, bytes] = {}
     for name, value in fields:
         lowered = name.lower()
-        if lowered in _NOTED:
+        if lowered in _SELECTED:
             found[lowered] = found[lowered] + b", " + value if lowered in found else value
     return found
 
 
 class ResponseParser:
-    """What has come of the response at hand; `begin` makes it wait for the next.
+    """Parses one response after the other; `begin` starts the next one.
 
-    `pieces` holds the body that nobody has taken yet, `buffered` its size. `complete` is true
-    when nothing more is to come, as it is before the first `begin`; `keeps_alive` then says
-    whether another response may follow on the connection.
+    `head` is None until it has arrived. `pieces` holds the body that has not been taken yet,
+    `buffered` its size in bytes. `is_complete` is true when nothing more is to come, as it is
+    before the first `begin`. `keeps_alive` then says whether another response may follow on the
+    connection.
 
-    llhttp, under httptools, reads heads and chunks, and every response has one of its own. It
-    forgives what is before, between and behind them, so where a head ends is found here, and
-    a body with a length, or with the connection for its end, never comes to it.
+    A response that `fast_response.parse_simple_response` accepts must be read alike here:
+    tests/gateway/transport/test_fast_response.py compares the two, and so does tests/fuzz.
     """
+
+    # llhttp, under httptools, reads heads and chunks. It forgives what comes before, between and
+    # behind them, and so the rest is decided here. The cases of bytes that arrive:
+    #
+    #   head is None        They belong to a head, up to the first empty line. An interim response
+    #                       (1xx) is parsed and dropped, then the next head follows.
+    #   _is_chunked         llhttp reads the chunks and the trailer.
+    #   _reads_until_close  All that comes is the body; only `feed_eof` completes the response.
+    #   otherwise           The body has `_bytes_left` more bytes; 0 if there is no body at all
+    #                       (HEAD, 204, 304). llhttp never sees such a body.
+    #   is_complete         Nothing may follow: `keeps_alive` becomes false, the bytes are dropped.
+    #
+    # Invariants:
+    #   - Each response has a parser of llhttp's of its own: no state passes to the next one.
+    #   - llhttp gets a head only up to its empty line, so it cannot read a body on its own
+    #     account, and every head is parsed by the same rules however the bytes are cut.
+    #   - `_framing_bytes` counts what has come since the last byte of a body, and
+    #     `_field_count` the fields of all heads and trailers of one response. Both are bounded,
+    #     so no endless head, chunk extension, trailer or series of 1xx can fill the memory.
+    #   - A response whose framing is ambiguous is refused (RFC 9112, 6.3), never guessed:
+    #     an attacker could place the next response inside its body (response smuggling).
+    #   - `is_complete` never turns false again before `begin`.
 
     def __init__(self) -> None:
         self._parser: HttpResponseParser | None = None
-        self.complete = True
-        self.keeps_alive = self._until_close = self._chunked = self._bodiless = False
+        self.is_complete = True
+        self.keeps_alive = self._reads_until_close = self._is_chunked = self._has_no_body = False
         self.head: ResponseHead | None = None
         self.pieces: deque[bytes] = deque()
         self.buffered = 0
         self._fields: FieldList = []
-        self._field_count = self._framing_bytes = self._left = 0
+        self._field_count = self._framing_bytes = self._bytes_left = 0
         self._tail = b""
 
-    def begin(self, *, bodiless: bool) -> None:
-        """Wait for a response; `bodiless` if it answers a HEAD (RFC 9112, 6.3)."""
-        self._bodiless = bodiless
+    def begin(self, *, has_no_body: bool) -> None:
+        """Start the next response; `has_no_body` if it answers a HEAD request (RFC 9112, 6.3)."""
+        self._has_no_body = has_no_body
         self.head = None
-        self.complete = self.keeps_alive = self._until_close = self._chunked = False
+        self.is_complete = self.keeps_alive = self._reads_until_close = self._is_chunked = False
         self.pieces.clear()
         self.buffered = 0
         self._fields = []
@@ -88,33 +101,36 @@ class ResponseParser:
         self._tail = b""
 
     def feed(self, data: bytes) -> None:
-        """Take bytes as they came.
+        """Parse the next bytes of the response, cut anywhere.
 
         Raises:
-            Malformed: they are not, or no longer, a response.
+            MalformedResponse: they are not, or no longer, a response.
         """
         start = 0
         while self.head is None and start < len(data):
             start = self._feed_head(data, start)
         if start < len(data):
             self._feed_body(data[start:])
-        if self.complete:
+        if self.is_complete:
             self._parser = None
 
     def _feed_head(self, data: bytes, start: int) -> int:
-        """Take what belongs to the head at hand, an interim one or the last; say where it ends."""
-        # llhttp would skip empty lines, and take RTSP and ICE for HTTP.
+        """Parse the part of a head, interim or final, in `data`; return where that part ends."""
+        # llhttp would skip empty lines, and accept RTSP and ICE as HTTP.
         if not self._tail and data[start] != _FIRST_BYTE:
-            raise MalformedResponse("it starts with no status line")
-        end = self._head_end(data, start)
+            raise MalformedResponse("the response does not start with a status line")
+        end = self._find_head_end(data, start)
         self._framing_bytes += end - start
         if self._framing_bytes > MAX_HEAD_BYTES:
-            raise MalformedResponse("the head is too large")
+            raise MalformedResponse(f"the head is larger than {MAX_HEAD_BYTES} bytes")
         self._parse(data[start:end])
         return end
 
-    def _head_end(self, data: bytes, start: int) -> int:
-        """Behind the first empty line, begun perhaps in an earlier segment; or all of `data`."""
+    def _find_head_end(self, data: bytes, start: int) -> int:
+        """Return the end of the first empty line, or of `data` if the head continues.
+
+        The empty line may have begun in an earlier segment, whose last bytes `_tail` keeps.
+        """
         tail, size = self._tail, len(_EMPTY_LINE)
         self._tail = b""
         if tail and (found := (tail + data[: size - 1]).find(_EMPTY_LINE)) >= 0:
@@ -125,28 +141,31 @@ class ResponseParser:
         return len(data)
 
     def _feed_body(self, data: bytes) -> None:
-        if self.complete:
+        if self.is_complete:
             self.keeps_alive = False
-        elif self._chunked:
+        elif self._is_chunked:
             self._feed_chunks(data)
-        elif self._until_close:
+        elif self._reads_until_close:
             self.on_body(data)
         else:
-            self.on_body(data[: self._left])
-            self._left -= len(data)
-            self.complete = self._left <= 0
-            self.keeps_alive = self.keeps_alive and self._left >= 0
+            self.on_body(data[: self._bytes_left])
+            self._bytes_left -= len(data)
+            self.is_complete = self._bytes_left <= 0
+            # Less than nothing is left: there were bytes behind the body.
+            self.keeps_alive = self.keeps_alive and self._bytes_left >= 0
 
     def _feed_chunks(self, data: bytes) -> None:
         self._framing_bytes += len(data)
         self._parse(data)
         self._tail = (self._tail + data[-5:])[-5:]
-        if self.complete:
-            # llhttp does not tell of line ends that it skips behind the last, empty line.
-            ends = self._tail[1:] == _EMPTY_LINE and self._tail[0] not in b"\r\n"
-            self.keeps_alive = self.keeps_alive and ends
+        if self.is_complete:
+            # llhttp silently skips line ends behind the last, empty line.
+            is_end = self._tail[1:] == _EMPTY_LINE and self._tail[0] not in b"\r\n"
+            self.keeps_alive = self.keeps_alive and is_end
         elif self._framing_bytes > MAX_HEAD_BYTES:
-            raise MalformedResponse("too much between two bytes of the body, or before the first")
+            raise MalformedResponse(
+                f"more than {MAX_HEAD_BYTES} bytes of chunk framing without a byte of the body"
+            )
 
     def _parse(self, data: bytes) -> None:
         if self._parser is None:
@@ -154,76 +173,78 @@ class ResponseParser:
         try:
             self._parser.feed_data(data)
         except HttpParserError as exc:
-            if not self.complete:
+            if not self.is_complete:
                 raise MalformedResponse(str(exc.__context__ or exc)) from exc
             self.keeps_alive = False
 
-    def end(self) -> None:
-        """The server closed the connection: a response of unknown length is whole by that."""
-        self.complete = self.complete or self._until_close
+    def feed_eof(self) -> None:
+        """Note that the server closed the connection: the end of a body without a length."""
+        self.is_complete = self.is_complete or self._reads_until_close
 
     def close(self) -> None:
-        """Nothing more is fed."""
+        """Free llhttp's parser, which refers to this object; nothing more is fed."""
         self._parser = None
 
-    def take(self) -> bytes:
-        """The body as far as it came since it was taken last."""
+    def take_body(self) -> bytes:
+        """Return what has arrived of the body since the last call."""
         taken = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
         self.pieces.clear()
         self.buffered = 0
         return taken
 
-    # What follows is called by httptools.
+    # httptools calls what follows.
 
     def on_status(self, reason: bytes) -> None:
-        if not reason.isalpha() and _CONTROL.search(reason):
-            raise MalformedResponse("a control character in the reason phrase")
+        if not reason.isalpha() and CONTROL.search(reason):
+            raise MalformedResponse("control character in the reason phrase")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         stripped = value.rstrip(b" \t")
-        # llhttp takes such a `chunked` for another coding.
+        # llhttp takes `chunked` followed by a tab for another coding.
         if stripped != value and b"\t" in value and name.lower() == b"transfer-encoding":
-            raise MalformedResponse("a tab behind its coding")
+            raise MalformedResponse("tab after the transfer coding")
         self._fields.append((name, stripped))
 
     def on_headers_complete(self) -> None:
-        if self.complete:
-            raise MalformedResponse("another response")
+        if self.is_complete:
+            raise MalformedResponse("unexpected second response")
         assert self._parser is not None  # noqa: S101 - it is calling
-        fields = self._counted_fields()
+        fields = self._take_fields()
         status, version = self._parser.get_status_code(), self._parser.get_http_version()
         head = ResponseHead(status, version, fields, select_headers(fields))
         if status < 200:
             _check_interim(head)
             return
         self._framing_bytes = 0
-        self._bodiless = self._bodiless or status in {204, 304}
-        self._frame(head)
+        self._has_no_body = self._has_no_body or status in {204, 304}
+        self._set_framing(head)
         self.head = head
 
-    def _counted_fields(self) -> FieldList:
-        """The fields of this head, or trailer; those that come later are counted with them."""
+    def _take_fields(self) -> FieldList:
+        """Return the fields of a head or a trailer; all of one response count against the bound."""
         fields, self._fields = self._fields, []
         self._field_count += len(fields)
         if self._field_count > MAX_FIELDS:
-            raise MalformedResponse("too many fields")
+            raise MalformedResponse(f"more than {MAX_FIELDS} header fields")
         return fields
 
-    def _frame(self, head: ResponseHead) -> None:
-        """Settle where the body ends, and if the connection outlives it (RFC 9112, 6.3 and 9.3)."""
+    def _set_framing(self, head: ResponseHead) -> None:
+        """Decide where the body ends, and whether the connection persists (RFC 9112, 6.3, 9.3)."""
         length = head.selected.get(b"content-length")
         coding = head.selected.get(b"transfer-encoding")
         if coding is not None and (length is not None or coding.lower() != b"chunked"):
-            raise MalformedResponse("its length is ambiguous")
-        if length is not None and not (length.isdigit() and len(length) <= _MOST_DIGITS):
-            raise MalformedResponse("its length is no number, or it has two")
+            raise MalformedResponse(
+                "Transfer-Encoding is not `chunked`, or Content-Length is there too"
+            )
+        if length is not None and not (length.isdigit() and len(length) <= MAX_LENGTH_DIGITS):
+            raise MalformedResponse("Content-Length is not one number of bytes")
         if head.version != "1.1" and (head.version != "1.0" or coding is not None):
-            raise MalformedResponse(f"HTTP/{head.version} has no such framing")
-        self._chunked = coding is not None
-        self._left = int(length or 0)
-        self._until_close = length is None and coding is None and not self._bodiless
-        self.keeps_alive = not self._until_close and _keeps_alive(head)
-        self.complete = self._bodiless
+            raise MalformedResponse(f"unsupported framing in HTTP/{head.version}")
+        self._is_chunked = coding is not None
+        self._bytes_left = int(length or 0)
+        self._reads_until_close = length is None and coding is None and not self._has_no_body
+        self.keeps_alive = not self._reads_until_close and _keeps_alive(head)
+        self.is_complete = self._has_no_body
 
     def on_body(self, piece: bytes) -> None:
         self._framing_bytes = 0
@@ -233,19 +254,20 @@ class ResponseParser:
     def on_message_complete(self) -> None:
         if self.head is None:
             return
-        trailer = self._counted_fields()
-        # It says nothing of where anything ends (RFC 9110, 6.5.1); who does may mean it.
-        if trailer and not _FRAMING.isdisjoint(select_headers(trailer)):
+        trailer = self._take_fields()
+        # Framing fields in a trailer have no effect (RFC 9110, 6.5.1), but a server that sends
+        # them may believe that they have.
+        if trailer and not FRAMING_FIELDS.isdisjoint(select_headers(trailer)):
             self.keeps_alive = False
-        self.complete = True
+        self.is_complete = True
 
 
 def _check_interim(head: ResponseHead) -> None:
-    """Refuse an interim response that is none, ends HTTP, or says that it has a body."""
+    """Refuse a 1xx response that switches protocols, has a body, or has no valid status."""
     if head.status < 100 or head.status == 101:
-        raise MalformedResponse(f"status {head.status}")
+        raise MalformedResponse(f"unexpected status {head.status}")
     if b"content-length" in head.selected or b"transfer-encoding" in head.selected:
-        raise MalformedResponse("an interim response with a body")
+        raise MalformedResponse("interim response with a body")
 
 
 def _keeps_alive(head: ResponseHead) -> bool:

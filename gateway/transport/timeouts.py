@@ -1,43 +1,39 @@
-"""How long each step of an exchange may take."""
+"""How long each step of an exchange may take, in seconds."""
 
 import asyncio
 from dataclasses import dataclass
-from typing import Protocol, Self, TypeVar
+from typing import Protocol, Self
 
 import httpx
 
-T = TypeVar("T")
-
-GRACE_SECONDS = 0.001
-
 
 class ConnectTimeouts(Protocol):
-    """Seconds for each kind of wait for a connection that begins now; None waits for ever."""
+    """Seconds to wait for a connection, counted from now; None waits for ever."""
 
     @property
     def pool(self) -> float | None:
-        """For a connection to become free."""
+        """Until the pool has a connection to give."""
 
     @property
     def connect(self) -> float | None:
-        """For a connection to be opened, handshake included."""
+        """Until a new connection is open, TLS handshake included."""
 
 
 class Timeouts(ConnectTimeouts, Protocol):
-    """And for each kind of wait on a connection."""
+    """Adds the waits on an open connection; each write and each read has its own time."""
 
     @property
     def write(self) -> float | None:
-        """For the server to read on."""
+        """Until the server reads on."""
 
     @property
     def read(self) -> float | None:
-        """For what is read next: the head, or a piece of the body."""
+        """Until the head of the response, or the next piece of its body, has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestTimeouts:
-    """The same for every wait of a kind."""
+    """The time-outs of an httpx request; every wait of a kind has the same time."""
 
     connect: float | None = None
     read: float | None = None
@@ -46,12 +42,12 @@ class RequestTimeouts:
 
     @classmethod
     def from_request(cls, request: httpx.Request) -> Self:
-        """What httpx put into the request's extensions."""
+        """Return the time-outs that httpx has put into the request's extensions."""
         return cls(**request.extensions.get("timeout", {}))
 
 
 class DeadlineTimeouts:
-    """What is left for a connection until one moment on the loop's clock."""
+    """The time that is left until one deadline on the loop's clock, shared by all waits."""
 
     __slots__ = ("_connect", "_ends_at", "_loop")
 
@@ -62,25 +58,10 @@ class DeadlineTimeouts:
 
     @property
     def pool(self) -> float:
-        """All that is left."""
+        """All the time that is left, in seconds."""
         return max(0.0, self._ends_at - self._loop.time())
 
     @property
     def connect(self) -> float:
-        """All that is left, but no more than a connection may take."""
+        """The time that is left, but at most the connect time-out."""
         return min(self._connect, self.pool)
-
-
-def expire(waiter: asyncio.Future[T], error: type[httpx.TimeoutException]) -> None:
-    """End a wait, for a timer: unless what it is for has arrived meanwhile.
-
-    When the loop was busy for longer than the wait, the timer fires although the answer may be
-    in the socket's buffer. So it is given once more the time in which the loop reads that.
-    """
-    if not waiter.done():
-        waiter.get_loop().call_later(GRACE_SECONDS, _give_up, waiter, error)
-
-
-def _give_up(waiter: asyncio.Future[T], error: type[httpx.TimeoutException]) -> None:
-    if not waiter.done():
-        waiter.set_exception(error("not in time"))

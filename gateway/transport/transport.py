@@ -1,4 +1,4 @@
-"""httpx's transport for HTTP/1.1, made for many short calls to few services."""
+"""An httpx transport for HTTP/1.1, made for many short calls to few services."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -13,15 +13,16 @@ from gateway.transport.request_writer import SerializedRequest
 from gateway.transport.response_parser import ResponseHead
 from gateway.transport.timeouts import RequestTimeouts
 
-_MANY_ORIGINS = 64
+_MANY_POOLS = 64
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Keep-alive connections, at most `max_connections` to an origin.
+    """Keep-alive connections, at most `max_connections` for each origin.
 
-    Its errors are httpx's own. A connection is used again only after a whole exchange; a
-    request that can safely be sent twice is, once, if a kept connection turns out to be closed.
-    No HTTP/2, no proxies, no upgrades. `tls` None verifies against the system's roots.
+    Its errors are httpx's own. A connection is used again only after a complete exchange. If a
+    kept connection turns out to be stale, an idempotent request is sent once more over a new one.
+    There is no HTTP/2, no proxy support and no protocol upgrade. An idle connection is closed
+    after `idle_seconds`; `tls` None trusts the system's root certificates.
     """
 
     def __init__(
@@ -35,33 +36,37 @@ class Transport(httpx.AsyncBaseTransport):
         self._idle_seconds = idle_seconds
         self._tls = tls
         self._pools: dict[Origin, Pool] = {}
-        self._closed = False
+        self._is_closed = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the response comes as soon as its head is there."""
+        """Send a request; return the response as soon as its head has arrived.
+
+        Raises:
+            httpx.TransportError: no response arrived.
+        """
         try:
-            return await _exchanged(self.pool(Origin.of(request.url)), request)
+            return await _send_request(self.pool(Origin.from_url(request.url)), request)
         except httpx.TransportError as exc:
             exc.request = request
             raise
 
     async def aclose(self) -> None:
         """Close every connection at once."""
-        self._closed = True
+        self._is_closed = True
         for pool in self._pools.values():
             await pool.aclose()
 
     def pool(self, origin: Origin) -> Pool:
-        """The connections to `origin`.
+        """Return the connection pool of `origin`.
 
         Raises:
             RuntimeError: the transport is closed.
         """
-        if self._closed:
+        if self._is_closed:
             raise RuntimeError("the transport is closed")
         pool = self._pools.get(origin)
         if pool is None:
-            self._forget_unused()
+            self._drop_empty_pools()
             pool = self._pools[origin] = Pool(
                 partial(origin.connect, tls=self._tls),
                 max_connections=self._max_connections,
@@ -69,13 +74,13 @@ class Transport(httpx.AsyncBaseTransport):
             )
         return pool
 
-    def _forget_unused(self) -> None:
-        if len(self._pools) >= _MANY_ORIGINS:
-            self._pools = {at: pool for at, pool in self._pools.items() if not pool.unused}
+    def _drop_empty_pools(self) -> None:
+        if len(self._pools) >= _MANY_POOLS:
+            self._pools = {at: pool for at, pool in self._pools.items() if not pool.is_empty}
 
 
-class _Body(httpx.AsyncByteStream):
-    """A body still on its way; its connection goes back when it ends or is no longer wanted."""
+class _ResponseBody(httpx.AsyncByteStream):
+    """A body that is still arriving; it releases its connection at its end or when closed."""
 
     def __init__(self, pool: Pool, connection: Connection, request: httpx.Request) -> None:
         self._pool = pool
@@ -83,9 +88,9 @@ class _Body(httpx.AsyncByteStream):
         self._request = request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        seconds = RequestTimeouts.from_request(self._request).read
+        timeout = RequestTimeouts.from_request(self._request).read
         try:
-            while self._connection and (piece := await self._connection.receive(seconds)):
+            while self._connection and (piece := await self._connection.receive_body(timeout)):
                 yield piece
         except httpx.TransportError as exc:
             exc.request = self._request
@@ -94,39 +99,38 @@ class _Body(httpx.AsyncByteStream):
             await self.aclose()
 
     async def aclose(self) -> None:
-        """Give the connection back; a body not read to its end closes it."""
+        """Release the connection; if the body has not been read to its end, that closes it."""
         connection, self._connection = self._connection, None
         if connection is not None:
             self._pool.release(connection)
 
 
-async def _exchanged(pool: Pool, request: httpx.Request) -> httpx.Response:
-    message, waits = (
-        await SerializedRequest.serialize(request),
-        RequestTimeouts.from_request(request),
-    )
-    connection = pool.acquire_nowait() or await pool.acquire(waits, force_new=False)
+async def _send_request(pool: Pool, request: httpx.Request) -> httpx.Response:
+    message = await SerializedRequest.serialize(request)
+    timeouts = RequestTimeouts.from_request(request)
+    connection = pool.acquire_nowait() or await pool.acquire(timeouts, force_new=False)
     while True:
         try:
-            head = await connection.exchange(message, waits)
+            head = await connection.exchange(message, timeouts)
         except BaseException as error:
-            again = isinstance(error, httpx.TransportError) and connection.may_ask_again
+            is_retryable = isinstance(error, httpx.TransportError) and connection.is_retryable
             pool.release(connection)
-            del connection  # which holds the error, and what has come of the answer
-            if not again:
+            del connection  # it refers to the error, whose traceback refers to this frame
+            if not is_retryable:
                 raise
         else:
-            return _response(pool, connection, head, request)
-        connection = await pool.acquire(waits, force_new=True)
+            return _build_response(pool, connection, head, request)
+        # Over a new connection, which is never stale: there is no third attempt.
+        connection = await pool.acquire(timeouts, force_new=True)
 
 
-def _response(
+def _build_response(
     pool: Pool, connection: Connection, head: ResponseHead, request: httpx.Request
 ) -> httpx.Response:
-    stream: httpx.AsyncByteStream = _Body(pool, connection, request)
-    if connection.complete:
-        # All of it is here already, so that the connection need not wait to be read from.
-        stream = httpx.ByteStream(connection.take())
+    stream: httpx.AsyncByteStream = _ResponseBody(pool, connection, request)
+    if connection.is_complete:
+        # All of the body has arrived, so the connection is free before anybody reads it.
+        stream = httpx.ByteStream(connection.take_body())
         pool.release(connection)
     return httpx.Response(
         head.status,

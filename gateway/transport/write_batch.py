@@ -1,4 +1,4 @@
-"""What the connections to one origin have to send in one turn of the loop, sent together."""
+"""Batches the requests that one turn of the event loop sends to one origin."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,27 +9,27 @@ Write = Callable[[bytes], None]
 
 
 class WriteBatcher:
-    """Sends the requests of one turn at its end, or as soon as `MAX_BATCH` are there.
+    """Writes the requests of one turn at its end, or as soon as there are `MAX_BATCH`.
 
-    A server woken by the first then finds the others there, and to wake it is most of what a
-    small write costs. More of them would make the first wait for no gain.
+    Waking the server is most of what a small write costs. A server that the first request wakes
+    then finds the others there. A larger batch would delay the first request for no gain.
     """
 
-    __slots__ = ("_loop", "_waiting")
+    __slots__ = ("_batch", "_loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: list[tuple[Write, bytes]] = []
+        self._batch: list[tuple[Write, bytes]] = []
 
-    def put(self, write: Write, data: bytes) -> None:
-        """Call `write` with the data, by the end of the loop's turn; it must not raise."""
-        if not self._waiting:
-            self._loop.call_soon(self._send)
-        self._waiting.append((write, data))
-        if len(self._waiting) >= MAX_BATCH:
-            self._send()
+    def add(self, write: Write, data: bytes) -> None:
+        """Call `write(data)` by the end of this turn of the loop; `write` must not raise."""
+        if not self._batch:
+            self._loop.call_soon(self._flush)
+        self._batch.append((write, data))
+        if len(self._batch) >= MAX_BATCH:
+            self._flush()
 
-    def _send(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for write, data in waiting:
+    def _flush(self) -> None:
+        batch, self._batch = self._batch, []
+        for write, data in batch:
             write(data)

@@ -34,4 +34,4 @@ class BaseUrl(NamedTuple):
                 "the address of a service has a scheme (http or https), host, port and path only"
             )
         path = url.raw_path.decode("ascii").rstrip("/")
-        return cls(Origin.of(url), url.netloc.decode("ascii"), path, str(url).rstrip("/"))
+        return cls(Origin.from_url(url), url.netloc.decode("ascii"), path, str(url).rstrip("/"))

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 atheris = importlib.import_module("atheris")
 
-with atheris.instrument_imports(include=["clients", "h11", "tests.fuzz"]):
+with atheris.instrument_imports(include=["gateway.transport", "h11", "tests.fuzz"]):
     from tests.fuzz.exchanges import ExchangeHarness
     from tests.fuzz.invariants import check_parser, split
     from tests.fuzz.seeds import DICTIONARY, iterate_seeds

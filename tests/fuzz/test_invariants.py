@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.transport.response_parser import MAX_HEAD_BYTES, MalformedResponse, ResponseParser
+from gateway.http1_grammar import MAX_HEAD_BYTES
+from gateway.transport.response_parser import MalformedResponse, ResponseParser
 from tests.fuzz.exchanges import ExchangeHarness
 from tests.fuzz.h11_parser import parse_with_h11
 from tests.fuzz.invariants import check_parser, split
@@ -84,7 +85,7 @@ def test_an_endless_response_without_body_is_refused_early(
     start: bytes, repeated: bytes, size: int
 ) -> None:
     parser = ResponseParser()
-    parser.begin(bodiless=False)
+    parser.begin(has_no_body=False)
     parser.feed(start) if start else None
     piece = (repeated * size)[: max(size, len(repeated))]
     pieces = 2 * MAX_HEAD_BYTES // len(piece) + 2

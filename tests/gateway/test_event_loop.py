@@ -1,14 +1,16 @@
-"""A time-out takes effect only after what had arrived was delivered."""
+"""A time-out takes effect only after data that had arrived has been delivered."""
 
 import asyncio
+import gc
 import socket
 import time
+import weakref
 from collections.abc import Iterator
 
 import pytest
 import uvloop
 
-from gateway.event_loop import TURNS, AfterPendingIo
+from gateway.event_loop import TURNS, AfterPendingIo, timeout_after_pending_io
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -72,3 +74,78 @@ def test_one_that_is_cancelled_is_never_called(loop: asyncio.AbstractEventLoop) 
 
     loop.run_until_complete(cancel())
     assert not called
+
+
+def test_it_leaves_no_reference_cycle(loop: asyncio.AbstractEventLoop) -> None:
+    class Callback:
+        def __call__(self) -> None:
+            pass
+
+    async def is_gone() -> bool:
+        callback = Callback()
+        reference = weakref.ref(callback)
+        AfterPendingIo(loop, callback)
+        del callback
+        for _ in range(2 * TURNS):
+            await asyncio.sleep(0)
+        return reference() is None
+
+    gc.disable()
+    try:
+        assert loop.run_until_complete(is_gone())
+    finally:
+        gc.enable()
+
+
+def test_a_block_is_cancelled_when_its_time_is_over(loop: asyncio.AbstractEventLoop) -> None:
+    async def wait() -> None:
+        async with timeout_after_pending_io(0.001):
+            await loop.create_future()
+
+    with pytest.raises(TimeoutError):
+        loop.run_until_complete(wait())
+
+
+@pytest.mark.parametrize("seconds", [None, 0, 0.001])
+def test_a_block_that_has_ended_is_not_cancelled(
+    loop: asyncio.AbstractEventLoop, seconds: float | None
+) -> None:
+    async def wait() -> None:
+        async with timeout_after_pending_io(seconds):
+            pass
+        for _ in range(2 * TURNS):
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.003)
+
+    loop.run_until_complete(wait())
+
+
+def test_a_block_is_not_cancelled_while_its_data_lies_in_the_socket(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    async def read() -> bytes:
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=ours)
+
+        def keep_busy() -> None:
+            theirs.send(b"x")
+            time.sleep(0.02)
+
+        try:
+            async with timeout_after_pending_io(0.01):
+                loop.call_soon(keep_busy)
+                return await reader.readexactly(1)
+        finally:
+            writer.close()
+            theirs.close()
+
+    assert loop.run_until_complete(read()) == b"x"
+
+
+def test_an_error_of_the_block_passes_through(loop: asyncio.AbstractEventLoop) -> None:
+    async def fail() -> None:
+        async with timeout_after_pending_io(1):
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        loop.run_until_complete(fail())

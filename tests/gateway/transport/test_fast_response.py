@@ -1,4 +1,4 @@
-"""Whatever is read at one glance, the parser reads the same."""
+"""The parser reads the same from whatever the fast path accepts; tests/fuzz looks further."""
 
 import httpx
 import pytest
@@ -33,31 +33,31 @@ BODIES = st.sampled_from(
 
 def parsed(data: bytes) -> ResponseParser:
     parser = ResponseParser()
-    parser.begin(bodiless=False)
+    parser.begin(has_no_body=False)
     parser.feed(data)
     return parser
 
 
 def check(data: bytes) -> None:
-    seen = parse_simple_response(data)
-    if seen is None:
+    fast = parse_simple_response(data)
+    if fast is None:
         return
     parser = parsed(data)
-    assert parser.complete
+    assert parser.is_complete
     assert parser.keeps_alive
     assert parser.head is not None
-    assert parser.head.status == seen.status
-    assert parser.head.selected.items() >= seen.selected.items()
-    assert seen.headers.raw == httpx.Headers(parser.head.fields).raw
-    # What the glance leaves out is what it has looked at itself.
+    assert parser.head.status == fast.status
+    assert parser.head.selected.items() >= fast.selected.items()
+    assert fast.headers.raw == httpx.Headers(parser.head.fields).raw
+    # The fast path leaves out only headers that it has interpreted itself.
     assert parser.head.selected.keys() <= {b"content-type", b"content-length", b"connection"}
-    assert parser.take() == seen.body
+    assert parser.take_body() == fast.body
 
 
 @settings(deadline=None, max_examples=600)
 @given(st.lists(LINES, max_size=4), STATUS_LINES, BODIES, st.sampled_from([b"\r\n", b"\n"]))
 @example([b"Content-Length: 5", b"Content-Length: 5"], b"HTTP/1.1 200 OK", b"hello", b"\r\n")
-def test_what_is_read_at_one_glance_is_read_alike(
+def test_fast_path_and_parser_read_a_response_alike(
     lines: list[bytes], status: bytes, body: bytes, end: bytes
 ) -> None:
     check(end.join([status, *lines, b"", body]))
@@ -65,9 +65,7 @@ def test_what_is_read_at_one_glance_is_read_alike(
 
 @settings(deadline=None, max_examples=400)
 @given(st.integers(0, len(PLAIN)), st.binary(max_size=3), st.integers(0, 3))
-def test_a_plain_answer_with_a_flaw_anywhere_is_read_alike(
-    at: int, instead: bytes, cut: int
-) -> None:
+def test_they_read_a_mutated_simple_response_alike(at: int, instead: bytes, cut: int) -> None:
     check(PLAIN[:at] + instead + PLAIN[at + cut :])
 
 
@@ -80,7 +78,7 @@ def test_a_plain_answer_with_a_flaw_anywhere_is_read_alike(
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     ],
 )
-def test_most_answers_are_read_so(data: bytes) -> None:
+def test_simple_responses_take_the_fast_path(data: bytes) -> None:
     assert parse_simple_response(data) is not None
     check(data)
 
@@ -99,7 +97,7 @@ def test_most_answers_are_read_so(data: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nX: " + b"y" * 9_000 + b"\r\nContent-Length: 0\r\n\r\n",
     ],
 )
-def test_everything_else_is_left_to_the_parser(data: bytes) -> None:
+def test_every_other_response_is_left_to_the_parser(data: bytes) -> None:
     assert parse_simple_response(data) is None
 
 
@@ -114,15 +112,17 @@ def test_any_header_of_a_fast_response_can_be_read() -> None:
     assert "HTTP/1.1 200 OK" not in headers
 
 
-def test_the_flaws_tried_above_are_flaws_to_the_parser_too() -> None:
+def test_the_parser_refuses_two_equal_lengths() -> None:
     with pytest.raises(MalformedResponse):
         parsed(PLAIN.replace(b"Content-Type", b"Content-Length: 5\r\nContent-Type"))
 
 
-def test_lines_seen_before_are_kept_within_bounds() -> None:
+def test_the_line_cache_is_bounded() -> None:
     for number in range(3_000):
-        told = parse_simple_response(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Id: %d\r\n\r\n" % number))
-        assert told is not None
+        response = parse_simple_response(
+            PLAIN.replace(b"\r\n\r\n", b"\r\nX-Id: %d\r\n\r\n" % number)
+        )
+        assert response is not None
     assert len(_line_cache) <= 1_024
     assert (
         parse_simple_response(PLAIN.replace(b"\r\n\r\n", b"\r\nX-Id: %b\r\n\r\n" % (b"1" * 4_000)))
@@ -131,7 +131,7 @@ def test_lines_seen_before_are_kept_within_bounds() -> None:
     assert max(map(len, _line_cache)) <= 256
 
 
-def test_a_cookie_is_not_kept() -> None:
+def test_a_cookie_is_never_cached() -> None:
     cookie = b"Set-Cookie: session=secret"
     assert (
         parse_simple_response(PLAIN.replace(b"\r\n\r\n", b"\r\n" + cookie + b"\r\n\r\n"))

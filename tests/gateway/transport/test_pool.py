@@ -1,4 +1,4 @@
-"""The pool on its own: moments that a test through the transport cannot hit."""
+"""The pool on its own: races that a test through the transport cannot hit."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -21,43 +21,43 @@ from tests.gateway.transport.scripted_server import HELLO, Peer, Scripted, answe
 @asynccontextmanager
 async def pooled(**options: float) -> AsyncIterator[tuple[Pool, Scripted]]:
     async with scripted(answering(*[HELLO] * 9)) as server:
-        connect = partial(Origin.of(httpx.URL(server.url)).connect, tls=None)
+        connect = partial(Origin.from_url(httpx.URL(server.url)).connect, tls=None)
         pool = Pool(connect, **{"max_connections": 1, "idle_seconds": 30, **options})  # type: ignore[arg-type]
         yield pool, server
         await pool.aclose()
 
 
 async def lend(pool: Pool, *, force_new: bool = False) -> Connection:
-    """A connection that has served once, as all but the first call get it."""
+    """Acquire a connection and let it complete one exchange, so that it can be reused."""
     connection = await pool.acquire(RequestTimeouts(pool=5, connect=5), force_new=force_new)
     request = httpx.Request("GET", "http://service.test/")
     message = await SerializedRequest.serialize(request)
     await connection.exchange(message, RequestTimeouts(read=5, write=5))
-    assert connection.take() == b"hello"
+    assert connection.take_body() == b"hello"
     return connection
 
 
-@pytest.mark.parametrize("served_first", [True, False])
-async def test_a_turn_lost_in_the_moment_it_came_goes_to_the_next(
-    nothing_left: None, served_first: bool
+@pytest.mark.parametrize("is_handed_first", [True, False])
+async def test_a_slot_handed_to_a_cancelled_caller_goes_to_the_next(
+    nothing_left: None, is_handed_first: bool
 ) -> None:
     async with pooled() as (pool, server):
         first = await lend(pool)
-        unlucky, next_one = (asyncio.create_task(lend(pool)) for _ in range(2))
+        cancelled, next_one = (asyncio.create_task(lend(pool)) for _ in range(2))
         await asyncio.sleep(0)
-        if served_first:
+        if is_handed_first:
             pool.release(first)
-            unlucky.cancel()
+            cancelled.cancel()
         else:
-            unlucky.cancel()
+            cancelled.cancel()
             pool.release(first)
         assert await next_one is first
-        assert unlucky.cancelled()
+        assert cancelled.cancelled()
         pool.release(first)
         assert server.connections == 1
 
 
-async def test_a_late_comer_does_not_overtake(nothing_left: None) -> None:
+async def test_a_later_caller_does_not_overtake_a_waiting_one(nothing_left: None) -> None:
     async with pooled() as (pool, _):
         first = await lend(pool)
         waiting = asyncio.create_task(lend(pool))
@@ -71,18 +71,18 @@ async def test_a_late_comer_does_not_overtake(nothing_left: None) -> None:
         pool.release(first)
 
 
-async def test_a_fresh_one_takes_the_place_of_an_idle_one(nothing_left: None) -> None:
+async def test_a_forced_new_connection_replaces_an_idle_one(nothing_left: None) -> None:
     async with pooled() as (pool, server):
         first = await lend(pool)
         pool.release(first)
         second = await lend(pool, force_new=True)
         assert second is not first
-        assert not first.open
+        assert not first.is_open
         assert server.connections == 2
         pool.release(second)
 
 
-async def test_a_connection_that_ended_in_line_is_replaced(nothing_left: None) -> None:
+async def test_a_connection_that_closed_while_handed_over_is_replaced(nothing_left: None) -> None:
     async with pooled() as (pool, server):
         first = await lend(pool)
         waiting = asyncio.create_task(lend(pool))
@@ -94,7 +94,7 @@ async def test_a_connection_that_ended_in_line_is_replaced(nothing_left: None) -
         pool.release(waiting.result())
 
 
-async def test_the_last_used_is_used_first_so_that_the_others_can_expire(
+async def test_the_last_used_is_lent_first_so_that_the_others_can_expire(
     nothing_left: None,
 ) -> None:
     async with pooled(max_connections=3) as (pool, server):
@@ -106,7 +106,7 @@ async def test_the_last_used_is_used_first_so_that_the_others_can_expire(
         pool.release(lent[-1])
 
 
-async def test_only_so_many_idle_ones_are_closed_as_are_due(
+async def test_only_expired_idle_connections_are_closed(
     nothing_left: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -126,16 +126,16 @@ async def test_only_so_many_idle_ones_are_closed_as_are_due(
         pool.release(lent[1])
         now += 21
         sweeps.pop()()
-        assert [connection.open for connection in lent] == [False, True]
+        assert [connection.is_open for connection in lent] == [False, True]
         now += 10
         sweeps.pop()()
-        assert [connection.open for connection in lent] == [False, False]
+        assert [connection.is_open for connection in lent] == [False, False]
         assert not sweeps
-        assert pool.unused
+        assert pool.is_empty
         monkeypatch.undo()
 
 
-async def test_after_any_disorder_every_place_is_there_again(nothing_left: None) -> None:
+async def test_no_slot_is_lost_by_failures_and_cancellations(nothing_left: None) -> None:
     served = 0
 
     async def script(peer: Peer) -> None:
@@ -149,12 +149,12 @@ async def test_after_any_disorder_every_place_is_there_again(nothing_left: None)
                 return peer.send(HELLO[:-1])
             await peer.drip([HELLO[:30], HELLO[30:]])
 
-    async def ask(transport: Transport, url: str) -> bytes:
+    async def send(transport: Transport, url: str) -> bytes:
         request = httpx.Request("POST", url)
         return await (await transport.handle_async_request(request)).aread()
 
     async with scripted(script) as server, Transport(max_connections=3) as transport:
-        calls = [asyncio.create_task(ask(transport, server.url)) for _ in range(300)]
+        calls = [asyncio.create_task(send(transport, server.url)) for _ in range(300)]
         for call in calls[::3]:
             await asyncio.sleep(0)
             call.cancel()
@@ -168,11 +168,11 @@ async def test_after_any_disorder_every_place_is_there_again(nothing_left: None)
             httpx.RemoteProtocolError,
         }
         (pool,) = transport._pools.values()
-        assert pool._permits == len(pool._idle) == len(pool._all) <= 3
-        assert not pool._line
+        assert pool._size == len(pool._idle) == len(pool._connections) <= 3
+        assert not pool._waiters
 
 
-async def test_origins_nobody_uses_are_forgotten(nothing_left: None) -> None:
+async def test_empty_pools_are_dropped(nothing_left: None) -> None:
     async def script(peer: Peer) -> None:
         await peer.gone()
 

@@ -1,4 +1,4 @@
-"""However a response is cut up on its way, it is the same response."""
+"""However a response is cut into segments, the parser reads the same."""
 
 from itertools import pairwise
 
@@ -42,16 +42,16 @@ def test_any_cut_gives_the_same_body(
     framing: str, pieces: list[bytes], trailer: bool, places: list[int]
 ) -> None:
     parser = ResponseParser()
-    parser.begin(bodiless=False)
+    parser.begin(has_no_body=False)
     body = b""
     for data in cut(written(framing, pieces, trailer), places):
-        assert not parser.complete
+        assert not parser.is_complete
         parser.feed(data)
-        body += parser.take()
+        body += parser.take_body()
     if framing == "close":
-        assert not parser.complete
-        parser.end()
-    assert parser.complete
+        assert not parser.is_complete
+        parser.feed_eof()
+    assert parser.is_complete
     assert parser.head is not None
     assert (parser.head.status, parser.head.fields[0]) == (200, (b"X-Empty", b""))
     assert body == b"".join(pieces)
@@ -64,46 +64,44 @@ def test_any_cut_gives_the_same_body(
     pieces=st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=6),
     place=st.integers(min_value=0),
 )
-def test_no_beginning_of_an_answer_is_a_whole_one(
-    framing: str, pieces: list[bytes], place: int
-) -> None:
+def test_no_prefix_of_a_response_is_complete(framing: str, pieces: list[bytes], place: int) -> None:
     whole = written(framing, pieces, False)
     parser = ResponseParser()
-    parser.begin(bodiless=False)
+    parser.begin(has_no_body=False)
     if beginning := whole[: place % len(whole)]:
         parser.feed(beginning)
-    parser.end()
-    assert not parser.complete
+    parser.feed_eof()
+    assert not parser.is_complete
 
 
 @settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=300))
-def test_noise_is_refused_or_waited_on_never_believed(noise: bytes) -> None:
+def test_noise_is_refused_or_incomplete(noise: bytes) -> None:
     parser = ResponseParser()
-    parser.begin(bodiless=False)
+    parser.begin(has_no_body=False)
     try:
         parser.feed(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + noise)
     except MalformedResponse:
         return
     assert parser.buffered <= len(noise)
-    assert not parser.complete or b"0\r\n" in noise
+    assert not parser.is_complete or b"0\r\n" in noise
 
 
-def test_one_response_after_the_other() -> None:
+def test_it_parses_one_response_after_the_other() -> None:
     parser = ResponseParser()
     for bodiless in (False, True, False, False):
-        parser.begin(bodiless=bodiless)
+        parser.begin(has_no_body=bodiless)
         parser.feed(NEXT[:-4] if bodiless else NEXT)
-        assert parser.complete
+        assert parser.is_complete
         assert parser.keeps_alive
-        assert parser.take() == (b"" if bodiless else b"next")
+        assert parser.take_body() == (b"" if bodiless else b"next")
 
 
 @pytest.mark.parametrize("bodiless", [False, True])
-def test_a_second_answer_to_one_request_is_dropped(bodiless: bool) -> None:
+def test_a_second_response_to_one_request_is_dropped(bodiless: bool) -> None:
     parser = ResponseParser()
-    parser.begin(bodiless=bodiless)
+    parser.begin(has_no_body=bodiless)
     parser.feed(NEXT + NEXT)
-    assert parser.complete
+    assert parser.is_complete
     assert not parser.keeps_alive
-    assert parser.take() == (b"" if bodiless else b"next")
+    assert parser.take_body() == (b"" if bodiless else b"next")

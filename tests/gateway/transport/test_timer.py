@@ -1,12 +1,14 @@
-"""An alarm rings at the moment set last, once, and not before."""
+"""Time-outs of waits, and a timer that expires at the time set last, once and not before."""
 
 import asyncio
 import gc
 import weakref
 
+import httpx
 import pytest
 
-from gateway.transport.timer import LazyTimer
+from gateway.event_loop import TURNS
+from gateway.transport.timer import LazyTimer, Waiter, expire
 
 
 class Clock:
@@ -55,76 +57,76 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def rung() -> list[float]:
+def expired() -> list[float]:
     return []
 
 
 @pytest.fixture
-def alarm(clock: Clock, rung: list[float]) -> LazyTimer:
-    return LazyTimer(clock, lambda: rung.append(clock.now))  # type: ignore[arg-type]
+def timer(clock: Clock, expired: list[float]) -> LazyTimer:
+    return LazyTimer(clock, lambda: expired.append(clock.now))  # type: ignore[arg-type]
 
 
-def test_it_rings_once_at_its_time(clock: Clock, alarm: LazyTimer, rung: list[float]) -> None:
-    alarm.set(2)
+def test_it_expires_once_at_its_time(clock: Clock, timer: LazyTimer, expired: list[float]) -> None:
+    timer.set(2)
     clock.move_to(1.9)
-    assert rung == []
+    assert expired == []
     clock.move_to(9)
-    assert rung == [2]
+    assert expired == [2]
     assert clock.running == 0
 
 
-def test_what_is_put_off_rings_at_the_later_time(
-    clock: Clock, alarm: LazyTimer, rung: list[float]
+def test_a_later_time_replaces_an_earlier_one(
+    clock: Clock, timer: LazyTimer, expired: list[float]
 ) -> None:
     for at in (2, 3, 4):
-        alarm.set(at)
+        timer.set(at)
     assert clock.running == 1
     clock.move_to(9)
-    assert rung == [4]
+    assert expired == [4]
 
 
-def test_what_is_brought_forward_rings_earlier(
-    clock: Clock, alarm: LazyTimer, rung: list[float]
+def test_an_earlier_time_replaces_a_later_one(
+    clock: Clock, timer: LazyTimer, expired: list[float]
 ) -> None:
-    alarm.set(5)
-    alarm.set(1)
+    timer.set(5)
+    timer.set(1)
     assert clock.running == 1
     clock.move_to(9)
-    assert rung == [1]
+    assert expired == [1]
 
 
-def test_after_it_rang_it_can_be_set_again(
-    clock: Clock, alarm: LazyTimer, rung: list[float]
+def test_it_can_be_set_again_after_it_has_expired(
+    clock: Clock, timer: LazyTimer, expired: list[float]
 ) -> None:
-    alarm.set(1)
+    timer.set(1)
     clock.move_to(2)
-    alarm.set(3)
+    timer.set(3)
     clock.move_to(4)
-    assert rung == [1, 3]
+    assert expired == [1, 3]
 
 
-def test_a_timer_that_fires_early_is_no_alarm(
-    clock: Clock, alarm: LazyTimer, rung: list[float]
+def test_a_loop_timer_that_fires_early_does_not_expire_it(
+    clock: Clock, timer: LazyTimer, expired: list[float]
 ) -> None:
-    alarm.set(2)
+    timer.set(2)
     clock.now = 1.9995
     clock.timers.pop().fire()
-    assert rung == []
+    assert expired == []
     clock.move_to(3)
-    assert rung == [2]
+    assert expired == [2]
 
 
-async def test_what_is_stopped_holds_nothing_of_who_had_set_it() -> None:
+async def test_a_stopped_timer_holds_no_reference_to_its_owner() -> None:
     class Owner:
         def __init__(self) -> None:
-            self.alarm = LazyTimer(asyncio.get_running_loop(), self.ring)
+            self.timer = LazyTimer(asyncio.get_running_loop(), self.on_expire)
 
-        def ring(self) -> None:
+        def on_expire(self) -> None:
             pass
 
     owner = Owner()
-    owner.alarm.set(asyncio.get_running_loop().time() + 60)
-    owner.alarm.stop()
+    owner.timer.set(asyncio.get_running_loop().time() + 60)
+    owner.timer.stop()
     gone = weakref.ref(owner)
     gc.disable()
     try:
@@ -132,3 +134,37 @@ async def test_what_is_stopped_holds_nothing_of_who_had_set_it() -> None:
         assert gone() is None
     finally:
         gc.enable()
+
+
+async def test_a_timer_ends_a_wait_with_its_error() -> None:
+    future = asyncio.get_running_loop().create_future()
+    expire(future, httpx.PoolTimeout, 0.25)
+    with pytest.raises(httpx.PoolTimeout, match=r"timed out after 0\.25 s"):
+        await future
+
+
+async def test_a_result_that_arrives_when_the_timer_fires_counts() -> None:
+    future = asyncio.get_running_loop().create_future()
+    expire(future, httpx.ReadTimeout, 1)
+    assert not future.done()
+    future.set_result("here")
+    for _ in range(2 * TURNS):
+        await asyncio.sleep(0)
+    assert await future == "here"
+
+
+async def test_a_waiter_that_nothing_notifies_times_out() -> None:
+    waiter = Waiter(asyncio.get_running_loop())
+    with pytest.raises(httpx.WriteTimeout):
+        await waiter.wait(0.001, httpx.WriteTimeout)
+
+
+async def test_a_notified_waiter_can_wait_again() -> None:
+    waiter = Waiter(asyncio.get_running_loop())
+    waiter.notify()  # nobody waits: it has no effect later
+    for _ in range(2):
+        waiting = asyncio.create_task(waiter.wait(None, httpx.ReadTimeout))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        waiter.notify()
+        await waiting

@@ -1,4 +1,4 @@
-"""Bodies in both directions: of any size, at the pace of the slower side."""
+"""Bodies in both directions: of any size, with backpressure."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -73,7 +73,7 @@ async def test_an_iterated_body_of_known_length_is_sent_as_it_is(
 
 
 @pytest.mark.parametrize("pieces", [(b"hel",), (b"hel", b"lo!"), ()])
-async def test_a_body_of_another_length_than_it_says_ends_the_connection(
+async def test_a_streamed_body_that_contradicts_its_length_ends_the_connection(
     transport: Transport, pieces: tuple[bytes, ...]
 ) -> None:
     async with scripted(Recording()) as server:
@@ -86,7 +86,7 @@ async def test_a_body_of_another_length_than_it_says_ends_the_connection(
 
 
 @pytest.mark.parametrize("length", ["3", "9", "5, 5", "5\t", "+5", "\u0665"])
-async def test_bytes_of_another_length_than_they_say_are_not_sent(
+async def test_a_body_that_contradicts_its_length_is_not_sent(
     transport: Transport, length: str
 ) -> None:
     request = httpx.Request("POST", "http://127.0.0.1:1", content=b"hello")
@@ -96,9 +96,7 @@ async def test_bytes_of_another_length_than_they_say_are_not_sent(
 
 
 @pytest.mark.parametrize(("content", "body"), [(b"hello", b"5\r\nhello\r\n0"), (b"", b"0")])
-async def test_bytes_that_are_to_go_in_chunks_do(
-    transport: Transport, content: bytes, body: bytes
-) -> None:
+async def test_bytes_can_be_sent_chunked(transport: Transport, content: bytes, body: bytes) -> None:
     recording = Recording()
     async with scripted(recording) as server:
         request = httpx.Request("PUT", server.url, content=content)
@@ -116,7 +114,7 @@ async def test_bytes_that_are_to_go_in_chunks_do(
         {"Content-Length": "five"},
     ],
 )
-async def test_a_body_whose_length_is_ambiguous_is_not_sent(
+async def test_a_body_of_ambiguous_length_is_not_sent(
     transport: Transport, headers: dict[str, str]
 ) -> None:
     request = httpx.Request("POST", "http://127.0.0.1:1", content=_iterated(b"hello"))
@@ -137,7 +135,7 @@ async def test_a_body_whose_length_is_ambiguous_is_not_sent(
         [(b"X", b"a\x00b")],
     ],
 )
-async def test_a_header_that_would_be_two_is_not_sent(
+async def test_an_invalid_header_is_not_sent(
     either: httpx.AsyncBaseTransport, headers: list[tuple[bytes, bytes]]
 ) -> None:
     async with scripted(Recording()) as server:
@@ -149,7 +147,7 @@ async def test_a_header_that_would_be_two_is_not_sent(
 
 
 @pytest.mark.parametrize("method", ["GET /x HTTP/1.1\r\nX:", "G T", "", "CONNECT"])
-async def test_a_method_that_is_none_is_not_sent(transport: Transport, method: str) -> None:
+async def test_an_invalid_method_is_not_sent(transport: Transport, method: str) -> None:
     with pytest.raises(httpx.LocalProtocolError):
         await transport.handle_async_request(httpx.Request(method, "http://127.0.0.1:1"))
 
@@ -179,7 +177,9 @@ async def test_a_large_request_arrives_whole(either: httpx.AsyncBaseTransport) -
     assert recording.requests[1].count(body[:100_000]) == 9
 
 
-async def test_a_server_is_not_read_faster_than_its_answer_is(transport: Transport) -> None:
+async def test_backpressure_a_server_is_read_no_faster_than_its_response(
+    transport: Transport,
+) -> None:
     sent = 0
     stuck = asyncio.Event()
 
@@ -210,7 +210,7 @@ async def test_a_server_is_not_read_faster_than_its_answer_is(transport: Transpo
         assert largest <= HIGH_WATER + 262_144
 
 
-async def test_an_answer_that_comes_before_the_request_is_through_counts(
+async def test_a_response_that_comes_before_the_request_is_sent_counts(
     transport: Transport,
 ) -> None:
     async def script(peer: Peer) -> None:
@@ -226,7 +226,7 @@ async def test_an_answer_that_comes_before_the_request_is_through_counts(
         assert server.connections == 2
 
 
-async def test_a_server_that_leaves_without_reading_is_noticed(transport: Transport) -> None:
+async def test_a_server_that_closes_without_reading_is_noticed(transport: Transport) -> None:
     async def script(peer: Peer) -> None:
         await peer.reader.readuntil(b"\r\n\r\n")
         peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -260,7 +260,7 @@ async def test_a_server_that_does_not_read_times_out(either: httpx.AsyncBaseTran
         await either.aclose()
 
 
-async def test_a_body_that_fails_takes_its_connection_along(transport: Transport) -> None:
+async def test_a_request_body_that_fails_closes_its_connection(transport: Transport) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"a"
         raise LookupError("no more")

@@ -1,4 +1,4 @@
-"""Which connections are used again, by whom, in which order, and when they close."""
+"""Which connections are reused, by which calls, in which order, and when they close."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,28 +20,28 @@ from tests.gateway.transport.scripted_server import (
 LARGE = OK + b"Content-Length: 200000\r\n\r\n"
 
 
-def asking(url: str, method: str = "GET", **timeouts: float) -> httpx.Request:
+def build_request(url: str, method: str = "GET", **timeouts: float) -> httpx.Request:
     extensions = {"timeout": {"read": 5, "connect": 5, **timeouts}}
     content = b"x" if method == "PUT" else None
     return httpx.Request(method, url, content=content, extensions=extensions)
 
 
-async def ask(transport: Transport, url: str, method: str = "GET", **timeouts: float) -> bytes:
-    response = await transport.handle_async_request(asking(url, method, **timeouts))
+async def send(transport: Transport, url: str, method: str = "GET", **timeouts: float) -> bytes:
+    response = await transport.handle_async_request(build_request(url, method, **timeouts))
     return await response.aread()
 
 
 async def test_calls_one_after_the_other_share_a_connection(transport: Transport) -> None:
     async with scripted(answering(*[HELLO] * 20)) as server:
         for _ in range(20):
-            assert await ask(transport, server.url) == b"hello"
+            assert await send(transport, server.url) == b"hello"
         assert server.connections == 1
         await transport.aclose()
 
 
-async def test_every_origin_has_its_own(transport: Transport) -> None:
+async def test_every_origin_has_its_own_connections(transport: Transport) -> None:
     async with scripted(answering(HELLO)) as one, scripted(answering(HELLO)) as other:
-        await asyncio.gather(ask(transport, one.url), ask(transport, other.url))
+        await asyncio.gather(send(transport, one.url), send(transport, other.url))
         assert (one.connections, other.connections) == (1, 1)
         await transport.aclose()
 
@@ -49,13 +49,13 @@ async def test_every_origin_has_its_own(transport: Transport) -> None:
 async def test_a_connection_closed_while_idle_is_noticed(transport: Transport) -> None:
     async with scripted(closing(HELLO)) as server:
         for _ in range(3):
-            assert await ask(transport, server.url, "POST") == b"hello"
+            assert await send(transport, server.url, "POST") == b"hello"
             await server.over()
         assert server.connections == 3
 
 
 class Stale:
-    """Answers once on the first connection, and leaves at the sight of a second request."""
+    """Responds once on the first connection, and closes it when a second request arrives."""
 
     def __init__(self, *, reset: bool = False, answer: bytes = b"") -> None:
         self._reset = reset
@@ -77,13 +77,13 @@ class Stale:
 
 @pytest.mark.parametrize("reset", [False, True])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"])
-async def test_what_can_be_sent_twice_is_sent_again_over_a_fresh_connection(
+async def test_an_idempotent_request_is_retried_when_the_connection_was_stale(
     transport: Transport, method: str, reset: bool
 ) -> None:
     stale = Stale(reset=reset)
     async with scripted(stale) as server:
-        await ask(transport, server.url)
-        response = await transport.handle_async_request(asking(server.url, method))
+        await send(transport, server.url)
+        response = await transport.handle_async_request(build_request(server.url, method))
         assert response.status_code == 200
         assert server.connections == 2
         assert stale.requests[1] == stale.requests[2]
@@ -91,38 +91,38 @@ async def test_what_can_be_sent_twice_is_sent_again_over_a_fresh_connection(
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-async def test_what_cannot_is_not(transport: Transport, method: str) -> None:
+async def test_any_other_request_is_not_retried(transport: Transport, method: str) -> None:
     stale = Stale()
     async with scripted(stale) as server:
-        await ask(transport, server.url)
+        await send(transport, server.url)
         with pytest.raises(httpx.RemoteProtocolError):
-            await ask(transport, server.url, method)
+            await send(transport, server.url, method)
         assert len(stale.requests) == 2
 
 
-async def test_a_body_that_is_gone_is_not_sent_again(transport: Transport) -> None:
+async def test_a_streamed_body_is_not_retried(transport: Transport) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"hello"
 
     stale = Stale()
     async with scripted(stale) as server:
-        await ask(transport, server.url)
+        await send(transport, server.url)
         request = httpx.Request("PUT", server.url, content=body())
         with pytest.raises(httpx.RemoteProtocolError):
             await transport.handle_async_request(request)
         assert len(stale.requests) == 2
 
 
-async def test_once_an_answer_has_begun_nothing_is_sent_again(transport: Transport) -> None:
+async def test_nothing_is_retried_once_the_response_has_begun(transport: Transport) -> None:
     stale = Stale(answer=b"H")
     async with scripted(stale) as server:
-        await ask(transport, server.url)
+        await send(transport, server.url)
         with pytest.raises(httpx.RemoteProtocolError):
-            await ask(transport, server.url)
+            await send(transport, server.url)
         assert len(stale.requests) == 2
 
 
-async def test_it_is_sent_again_once_only(transport: Transport) -> None:
+async def test_a_request_is_retried_only_once(transport: Transport) -> None:
     requests = 0
 
     async def script(peer: Peer) -> None:
@@ -135,14 +135,14 @@ async def test_it_is_sent_again_once_only(transport: Transport) -> None:
             requests += 1
 
     async with scripted(script) as server:
-        await ask(transport, server.url)
+        await send(transport, server.url)
         with pytest.raises(httpx.RemoteProtocolError):
-            await ask(transport, server.url)
+            await send(transport, server.url)
         assert requests == 3
 
 
 class Gate:
-    """A server that answers when told to, and counts who is being served."""
+    """A server that responds when the test lets it, and records the requests that arrive."""
 
     def __init__(self) -> None:
         self.arrived: asyncio.Queue[bytes] = asyncio.Queue()
@@ -164,12 +164,12 @@ async def _turn() -> None:
         await asyncio.sleep(0)
 
 
-async def test_who_comes_first_is_served_first(nothing_left: None) -> None:
+async def test_waiting_callers_are_served_first_in_first_out(nothing_left: None) -> None:
     gate = Gate()
     async with scripted(gate) as server, Transport(max_connections=2) as transport:
         calls = []
         for number in range(8):
-            calls.append(asyncio.create_task(ask(transport, f"{server.url}/{number}")))
+            calls.append(asyncio.create_task(send(transport, f"{server.url}/{number}")))
             await _turn()
         for _ in calls:
             gate.leave.release()
@@ -184,24 +184,24 @@ async def test_who_comes_first_is_served_first(nothing_left: None) -> None:
         assert server.connections == 2
 
 
-async def test_waiting_in_line_has_its_own_time(nothing_left: None) -> None:
+async def test_waiting_for_the_pool_has_its_own_timeout(nothing_left: None) -> None:
     gate = Gate()
     async with scripted(gate) as server, Transport(max_connections=1) as transport:
-        first = asyncio.create_task(ask(transport, server.url))
+        first = asyncio.create_task(send(transport, server.url))
         await gate.arrived.get()
         with pytest.raises(httpx.PoolTimeout) as caught:
-            await ask(transport, server.url, pool=0.01)
+            await send(transport, server.url, pool=0.01)
         assert caught.value.request.url == server.url
         gate.leave.release()
         assert await first == b"hello"
         gate.leave.release()
-        assert await ask(transport, server.url, pool=5) == b"hello"
+        assert await send(transport, server.url, pool=5) == b"hello"
 
 
-async def test_who_leaves_the_line_takes_no_turn(nothing_left: None) -> None:
+async def test_a_cancelled_waiter_takes_no_connection(nothing_left: None) -> None:
     gate = Gate()
     async with scripted(gate) as server, Transport(max_connections=1) as transport:
-        calls = [asyncio.create_task(ask(transport, f"{server.url}/{n}")) for n in range(3)]
+        calls = [asyncio.create_task(send(transport, f"{server.url}/{n}")) for n in range(3)]
         assert await gate.arrived.get() == b"/0"
         calls[1].cancel()
         gate.leave.release()
@@ -211,24 +211,24 @@ async def test_who_leaves_the_line_takes_no_turn(nothing_left: None) -> None:
         assert server.connections == 1
 
 
-async def test_a_place_lost_by_a_failure_goes_to_the_next(nothing_left: None) -> None:
+async def test_the_slot_of_a_failed_call_goes_to_the_next(nothing_left: None) -> None:
     async with (
         scripted(closing(b"nonsense")) as server,
         Transport(max_connections=1) as transport,
     ):
-        calls = [ask(transport, server.url) for _ in range(5)]
+        calls = [send(transport, server.url) for _ in range(5)]
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [httpx.RemoteProtocolError] * 5
         assert server.connections == 5
 
 
-async def test_a_place_that_could_not_be_filled_is_free_again(nothing_left: None) -> None:
+async def test_the_slot_of_a_failed_connect_is_free_again(nothing_left: None) -> None:
     async with scripted(answering()) as server:
         pass
     async with Transport(max_connections=1) as transport:
         for _ in range(3):
             with pytest.raises(httpx.ConnectError):
-                await ask(transport, server.url, pool=1)
+                await send(transport, server.url, pool=1)
 
 
 async def test_an_idle_connection_closes_in_time(nothing_left: None) -> None:
@@ -241,16 +241,16 @@ async def test_an_idle_connection_closes_in_time(nothing_left: None) -> None:
         closed.put_nowait(1)
 
     async with scripted(script) as server, Transport(idle_seconds=0.02) as transport:
-        await asyncio.gather(*(ask(transport, server.url) for _ in range(3)))
+        await asyncio.gather(*(send(transport, server.url) for _ in range(3)))
         for _ in range(3):
             await asyncio.wait_for(closed.get(), 5)
         assert server.connections == 3
-        assert await ask(transport, server.url) == b"hello"
+        assert await send(transport, server.url) == b"hello"
         assert server.connections == 4
 
 
 async def _cancelled(transport: Transport, server: Scripted, reached: asyncio.Event) -> None:
-    call = asyncio.create_task(ask(transport, server.url))
+    call = asyncio.create_task(send(transport, server.url))
     await asyncio.wait_for(reached.wait(), 5)
     await _turn()
     call.cancel()
@@ -274,7 +274,9 @@ async def test_cancelling_closes_the_socket(transport: Transport, answer: bytes)
         await asyncio.wait_for(gone.wait(), 5)
 
 
-async def test_a_body_nobody_reads_on_ends_its_connection(transport: Transport) -> None:
+async def test_a_body_that_is_not_read_to_its_end_closes_its_connection(
+    transport: Transport,
+) -> None:
     gone = asyncio.Event()
 
     async def script(peer: Peer) -> None:
@@ -284,7 +286,7 @@ async def test_a_body_nobody_reads_on_ends_its_connection(transport: Transport) 
         gone.set()
 
     async with scripted(script) as server:
-        response = await transport.handle_async_request(asking(server.url))
+        response = await transport.handle_async_request(build_request(server.url))
         async for piece in response.aiter_raw():
             assert piece
             break
@@ -293,26 +295,26 @@ async def test_a_body_nobody_reads_on_ends_its_connection(transport: Transport) 
 
 
 @pytest.mark.parametrize("kind", ["read", "connect"])
-async def test_a_wait_has_its_own_time(transport: Transport, kind: str) -> None:
+async def test_each_wait_has_its_own_timeout(transport: Transport, kind: str) -> None:
     async def script(peer: Peer) -> None:
         await peer.gone()
 
     async with scripted(script) as server:
         if kind == "read":
             with pytest.raises(httpx.ReadTimeout) as caught:
-                await ask(transport, server.url, read=0.01)
+                await send(transport, server.url, read=0.01)
             assert caught.value.request.url == server.url
         else:
             # A server that never takes part in the handshake.
             with pytest.raises(httpx.ConnectTimeout):
-                await ask(transport, server.url.replace("http:", "https:"), connect=0.05)
+                await send(transport, server.url.replace("http:", "https:"), connect=0.05)
 
 
-async def test_closing_ends_what_is_going_on(nothing_left: None) -> None:
+async def test_closing_ends_calls_in_flight(nothing_left: None) -> None:
     gate = Gate()
     async with scripted(gate) as server:
         transport = Transport(max_connections=1)
-        calls = [asyncio.create_task(ask(transport, server.url)) for _ in range(3)]
+        calls = [asyncio.create_task(send(transport, server.url)) for _ in range(3)]
         await gate.arrived.get()
         await transport.aclose()
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
@@ -322,10 +324,10 @@ async def test_closing_ends_what_is_going_on(nothing_left: None) -> None:
             httpx.ConnectError,
         ]
         with pytest.raises(RuntimeError, match="closed"):
-            await ask(transport, server.url)
+            await send(transport, server.url)
 
 
-async def test_closing_does_not_make_half_a_body_whole(nothing_left: None) -> None:
+async def test_closing_does_not_complete_half_a_body(nothing_left: None) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
         peer.send(OK + b"\r\nhel")
@@ -333,7 +335,7 @@ async def test_closing_does_not_make_half_a_body_whole(nothing_left: None) -> No
 
     async with scripted(script) as server:
         transport = Transport()
-        response = await transport.handle_async_request(asking(server.url))
+        response = await transport.handle_async_request(build_request(server.url))
         reading = asyncio.create_task(response.aread())
         await _turn()
         await transport.aclose()

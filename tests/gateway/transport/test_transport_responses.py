@@ -1,4 +1,4 @@
-"""Answers on a real socket: whole ones are read, broken ones refused, by httpx's errors."""
+"""Responses on a real socket: whole ones are read, broken ones raise httpx's errors."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tests.gateway.transport.scripted_server import HELLO, OK, Peer, answering, 
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-async def ask(
+async def send(
     transport: httpx.AsyncBaseTransport, url: str, method: str = "GET"
 ) -> tuple[int, bytes]:
     """One request without a client around it: status and raw body."""
@@ -37,19 +37,21 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("name", WHOLE)
-async def test_a_whole_answer_leaves_a_connection_to_use_again(
+async def test_a_complete_response_leaves_a_reusable_connection(
     either: httpx.AsyncBaseTransport, name: str
 ) -> None:
     answer, body = WHOLE[name]
     async with scripted(answering(answer, HELLO)) as server:
-        assert (await ask(either, server.url))[1] == body
-        assert await ask(either, server.url) == (200, b"hello")
+        assert (await send(either, server.url))[1] == body
+        assert await send(either, server.url) == (200, b"hello")
         assert server.connections == 1
         await either.aclose()
 
 
 @pytest.mark.parametrize("name", WHOLE)
-async def test_an_answer_may_come_byte_by_byte(either: httpx.AsyncBaseTransport, name: str) -> None:
+async def test_a_response_may_arrive_byte_by_byte(
+    either: httpx.AsyncBaseTransport, name: str
+) -> None:
     answer, body = WHOLE[name]
 
     async def script(peer: Peer) -> None:
@@ -58,7 +60,7 @@ async def test_an_answer_may_come_byte_by_byte(either: httpx.AsyncBaseTransport,
         await peer.gone()
 
     async with scripted(script) as server:
-        assert (await ask(either, server.url))[1] == body
+        assert (await send(either, server.url))[1] == body
         await either.aclose()
 
 
@@ -71,12 +73,12 @@ UNTIL_CLOSE = {
 
 
 @pytest.mark.parametrize("name", UNTIL_CLOSE)
-async def test_an_answer_may_end_with_its_connection(
+async def test_a_response_may_end_with_its_connection(
     either: httpx.AsyncBaseTransport, name: str
 ) -> None:
     async with scripted(closing(UNTIL_CLOSE[name])) as server:
-        assert await ask(either, server.url) == (200, b"hello")
-        assert await ask(either, server.url) == (200, b"hello")
+        assert await send(either, server.url) == (200, b"hello")
+        assert await send(either, server.url) == (200, b"hello")
         assert server.connections == 2
         await either.aclose()
 
@@ -84,8 +86,8 @@ async def test_an_answer_may_end_with_its_connection(
 async def test_head_has_no_body_whatever_its_length_says(either: httpx.AsyncBaseTransport) -> None:
     head = OK + b"Content-Length: 500\r\n\r\n"
     async with scripted(answering(head, HELLO)) as server:
-        assert await ask(either, server.url, "HEAD") == (200, b"")
-        assert await ask(either, server.url) == (200, b"hello")
+        assert await send(either, server.url, "HEAD") == (200, b"")
+        assert await send(either, server.url) == (200, b"hello")
         assert server.connections == 1
         await either.aclose()
 
@@ -115,10 +117,10 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-async def test_a_broken_answer_is_refused(either: httpx.AsyncBaseTransport, name: str) -> None:
+async def test_a_broken_response_is_refused(either: httpx.AsyncBaseTransport, name: str) -> None:
     async with scripted(closing(BROKEN[name])) as server:
         with pytest.raises(httpx.RemoteProtocolError):
-            await ask(either, server.url)
+            await send(either, server.url)
         await either.aclose()
 
 
@@ -146,12 +148,10 @@ AMBIGUOUS = {
 
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
-async def test_what_another_reader_could_read_differently_is_refused(
-    transport: Transport, name: str
-) -> None:
+async def test_an_ambiguous_response_is_refused(transport: Transport, name: str) -> None:
     async with scripted(answering(AMBIGUOUS[name])) as server:
         with pytest.raises(httpx.RemoteProtocolError) as caught:
-            await ask(transport, server.url)
+            await send(transport, server.url)
         assert caught.value.request.url == server.url
         await transport.aclose()
 
@@ -166,17 +166,17 @@ async def test_what_another_reader_could_read_differently_is_refused(
         CHUNKED + b"5\r\nhello\r\n0\r\n\r\n0\r\n\r\n",
     ],
 )
-async def test_bytes_after_the_answer_end_the_connection(
+async def test_bytes_after_the_response_close_the_connection(
     transport: Transport, answer: bytes
 ) -> None:
     async with scripted(answering(answer, HELLO)) as server:
-        first = await ask(transport, server.url)
-        assert await ask(transport, server.url) == first
+        first = await send(transport, server.url)
+        assert await send(transport, server.url) == first
         assert server.connections == 2
         await transport.aclose()
 
 
-async def test_bytes_on_an_idle_connection_end_it(transport: Transport) -> None:
+async def test_bytes_on_an_idle_connection_close_it(transport: Transport) -> None:
     idle = asyncio.Event()
 
     async def script(peer: Peer) -> None:
@@ -187,10 +187,10 @@ async def test_bytes_on_an_idle_connection_end_it(transport: Transport) -> None:
         await peer.gone()
 
     async with scripted(script) as server:
-        assert await ask(transport, server.url) == (200, b"hello")
+        assert await send(transport, server.url) == (200, b"hello")
         idle.set()
         await server.over()
-        assert await ask(transport, server.url) == (200, b"hello")
+        assert await send(transport, server.url) == (200, b"hello")
         assert server.connections == 2
 
 
@@ -205,7 +205,7 @@ async def test_a_reset_is_an_error_wherever_it_comes(
 
     async with scripted(script) as server:
         with pytest.raises(httpx.ReadError):
-            await ask(either, server.url)
+            await send(either, server.url)
         await either.aclose()
 
 
@@ -228,13 +228,13 @@ async def test_fields_arrive_as_they_were_sent(either: httpx.AsyncBaseTransport)
         await either.aclose()
 
 
-async def test_nobody_listens(either: httpx.AsyncBaseTransport) -> None:
+async def test_a_refused_connection_is_a_connect_error(either: httpx.AsyncBaseTransport) -> None:
     async with scripted(answering()) as server:
         pass
     with pytest.raises(httpx.ConnectError):
-        await ask(either, server.url)
+        await send(either, server.url)
 
 
-async def test_only_http(transport: Transport) -> None:
+async def test_other_url_schemes_are_refused(transport: Transport) -> None:
     with pytest.raises(httpx.UnsupportedProtocol):
-        await ask(transport, "ftp://127.0.0.1/")
+        await send(transport, "ftp://127.0.0.1/")

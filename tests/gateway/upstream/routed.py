@@ -25,7 +25,7 @@ async def routed_on_a_socket(
             peer.send(await _written(response))
 
     async with scripted(script) as server:
-        there, connect = Origin.of(httpx.URL(server.url)), Origin.connect
+        there, connect = Origin.from_url(httpx.URL(server.url)), Origin.connect
 
         async def connect_there(origin: Origin, *args: object, **options: object) -> Connection:
             return await connect(there, *args, **options)  # type: ignore[arg-type]
