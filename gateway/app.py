@@ -12,7 +12,7 @@ from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.resources import Resources
 from gateway.route_audit import refuse_unguarded
-from gateway.routing.dispatcher import Dispatcher
+from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.services import Transports
 from gateway.settings.schema import Settings
 
@@ -31,10 +31,13 @@ class Gateway(FastAPI):
     def layers(self, within: ASGIApp) -> ASGIApp:
         """What is around FastAPI, the innermost first: a request meets the last one first."""
         server = self.state.settings.server
-        within = Dispatcher(within, gateway=self)
+        routes = RouteTable(self.router)
+        within = Dispatcher(within, gateway=self, routes=routes)
         for kind, arguments, keywords in reversed(self.user_middleware):
             within = kind(within, *arguments, **keywords)
-        within = BodyLimit(within, at_most=server.max_body_bytes)
+        within = BodyLimit(
+            within, max_bytes=server.max_body_bytes, find_route_limit=routes.find_max_body_size
+        )
         within = ConcurrencyLimit(within, at_once=server.max_in_flight, spared=health.PATHS)
         return AccessLog(within)
 

@@ -6,7 +6,7 @@ from fastapi import Depends
 from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
-from gateway.auth.authorization import authenticate, authenticated_principal
+from gateway.auth.dependencies import authenticate, authenticated_principal
 from gateway.client_ip import client_address, counted_as
 from gateway.errors.tree import QuotaExceeded
 from gateway.ratelimit.headers import rate_limit_fields

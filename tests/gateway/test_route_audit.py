@@ -2,12 +2,12 @@
 
 import pytest
 from fastapi import APIRouter, FastAPI
-from fastapi.routing import iter_route_contexts
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
 from gateway.app import create_app
-from gateway.auth.dependencies import owner, public, requires
+from gateway.auth import owner, public, requires
+from gateway.fastapi_internals import iter_route_contexts
 from gateway.route_audit import UnguardedRoute, refuse_unguarded
 from gateway.settings.schema import Settings
 
@@ -26,7 +26,7 @@ def app_with(*dependencies: object, prefix: str = "") -> FastAPI:
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])
 def test_a_route_without_a_guard_is_named(prefix: str) -> None:
-    with pytest.raises(UnguardedRoute, match=f"GET {prefix}/orders/.* say requires"):
+    with pytest.raises(UnguardedRoute, match=f"GET {prefix}/orders/.* add requires"):
         refuse_unguarded(app_with(prefix=prefix))
 
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from fastapi.routing import RouteContext, iter_route_contexts
 
 from gateway.app import create_app
-from gateway.auth.route_access import Requires, access_of
+from gateway.auth.route_access import Requires, find_access
+from gateway.fastapi_internals import RouteContext, iter_route_contexts
 from gateway.settings.schema import Settings
 from gateway.testing import lockgate
 
@@ -16,7 +16,7 @@ USER = "42"
 
 def guarded() -> Iterator[tuple[RouteContext, Requires]]:
     for route in iter_route_contexts(create_app(Settings()).routes):
-        access = access_of(route.dependant)
+        access = find_access(route.dependant)
         if isinstance(access, Requires):
             yield route, access
 

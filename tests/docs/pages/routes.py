@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi.routing import RouteContext, iter_route_contexts
-
-from gateway.auth.route_access import Requires, access_of
+from gateway.auth.route_access import Requires, find_access
+from gateway.fastapi_internals import RouteContext, iter_route_contexts
 from gateway.ratelimit.dependency import Limited
 from tests.docs.pages.defaults import default_app
 from tests.docs.pages.markdown import code, page, table
@@ -47,7 +46,7 @@ def _row(route: RouteContext, method: str, operation: Mapping[str, Any]) -> list
 
 
 def _access(route: RouteContext) -> str:
-    match access_of(route.dependant):
+    match find_access(route.dependant):
         case Requires(scopes, owner):
             scoped = "scope " + ", ".join(map(code, scopes))
             return f"{scoped}; owner {code(owner)}" if owner else scoped

@@ -8,10 +8,10 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import Receive, Scope, Send
 
-from gateway.auth.authorization import Public
-from gateway.auth.dependencies import Caller, owner, public, requires
+from gateway.auth import Caller, owner, public, requires
+from gateway.auth.dependencies import Public
 from gateway.auth.principal import Principal
-from gateway.auth.route_access import Requires, access_of
+from gateway.auth.route_access import Requires, find_access
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors import problem_json
 from gateway.errors.tree import IdentityUnavailable, Unauthenticated
@@ -240,7 +240,7 @@ ACCESS: dict[str, tuple[list[object], Requires | Public | None]] = {
 def _dependant(guards: list[object], endpoint: Callable[..., object]) -> Requires | Public | None:
     router = APIRouter()
     router.add_api_route("/{user_id}", endpoint, dependencies=guards)  # type: ignore[arg-type]
-    return access_of(router.routes[0].dependant)  # type: ignore[attr-defined]
+    return find_access(router.routes[0].dependant)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ACCESS)

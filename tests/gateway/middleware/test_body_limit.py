@@ -21,7 +21,7 @@ class Text(BaseModel):
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.add_middleware(BodyLimit, at_most=AT_MOST)
+    app.add_middleware(BodyLimit, max_bytes=AT_MOST)
     app.add_middleware(AccessLog)
     problem_json.install(app)
 
