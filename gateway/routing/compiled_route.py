@@ -19,6 +19,8 @@ from gateway.resources import Resources
 # Where a parameter is read from: indexes into the tuple that `read_parameters` builds.
 PATH, QUERY, HEADERS, COOKIES = range(4)
 
+_NO_QUERY: Mapping[str, str] = {}
+
 
 class InvalidParameter(Exception):
     """A required parameter is missing."""
@@ -85,7 +87,8 @@ class CompiledRoute:
             InvalidParameter: a required parameter is missing.
             ValidationError: a value is not valid. A validator of a field may raise others.
         """
-        query = parse_query(request.scope["query_string"])
+        query_string = request.scope["query_string"]
+        query = parse_query(query_string) if query_string else _NO_QUERY
         sources: tuple[Mapping[str, str], ...] = (path_params, query)
         if self.reads_headers:
             sources += (request.headers, request.cookies)
@@ -122,6 +125,4 @@ class CompiledRoute:
 
 def parse_query(query_string: bytes) -> Mapping[str, str]:
     """The parameters of a query; the last one wins if a name is repeated, as in Starlette."""
-    if not query_string:
-        return {}
     return dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))

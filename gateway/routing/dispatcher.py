@@ -78,22 +78,23 @@ class Dispatcher:
         scope.update(compiled.scope)
         scope["router"] = self._router
         scope["path_params"] = path_params
+        result: Response | bytes | None = None
         try:
             result = await compiled.run(request, self._resources, parameters)
         except Exception as error:  # noqa: BLE001 - any error: the exception handlers decide
             scope[_OUTCOME] = error
-        else:
-            if not isinstance(result, Response):
-                await _send_json(send, compiled.status, result)
-                return
+        if isinstance(result, bytes):
+            headers = [
+                (b"content-length", b"%d" % len(result)),
+                (b"content-type", b"application/json"),
+            ]
+            start = {"type": "http.response.start", "status": compiled.status, "headers": headers}
+            await send(start)
+            await send({"type": "http.response.body", "body": result})
+            return
+        if result is not None:
             scope[_OUTCOME] = result
         await self._finish(scope, receive, send)
-
-
-async def _send_json(send: Send, status: int, body: bytes) -> None:
-    headers = [(b"content-length", b"%d" % len(body)), (b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 async def _finish(scope: Scope, receive: Receive, send: Send) -> None:

@@ -187,7 +187,7 @@ async def get_probe(
     result: str | None = None,
     last: Annotated[str, fail("last")],
 ) -> Thing:
-    calls.append(("probe", number, n, x_ratio, session, last))
+    calls.append(("probe", number, n, repr(x_ratio), session, last))  # nan differs from itself
     if result in RESULTS:
         made: Thing = RESULTS[result]()
         return made
