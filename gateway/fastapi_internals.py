@@ -24,6 +24,7 @@ from fastapi.routing import (
     _FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY,
     _FASTAPI_SCOPE_KEY,
     RouteContext,
+    _FrontendRouteGroup,
     iter_route_contexts,
     serialize_response,
 )
@@ -46,6 +47,15 @@ def iter_audited_routes(router: APIRouter) -> Iterator[RouteContext]:
             yield RouteContext(frontend)
         else:
             yield RouteContext(frontend.original_route, frontend)
+
+
+def get_frontend_paths(route: RouteContext) -> list[str]:
+    """The paths below which a `router.frontend(...)` serves files; none for any other route."""
+    group = route.original_route
+    if not isinstance(group, _FrontendRouteGroup):
+        return []
+    prefix = getattr(route, "frontend_prefix", "")  # an included one has the prefix of its router
+    return [prefix + frontend.path for frontend in group.routes]
 
 
 def get_dependency_cache_key(dependant: Dependant) -> object:

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from starlette.routing import Mount, WebSocketRoute
 
 from gateway.auth.route_access import Requires, find_access
-from gateway.fastapi_internals import RouteContext, iter_audited_routes
+from gateway.fastapi_internals import RouteContext, get_frontend_paths, iter_audited_routes
 
 
 class UnguardedRoute(Exception):
@@ -52,6 +52,8 @@ def _describe(route: RouteContext) -> str:
         kind = "WEBSOCKET"
     elif isinstance(original, Mount):
         kind = "MOUNT"
+    elif frontends := get_frontend_paths(route):
+        return "FRONTEND " + ", ".join(frontends)
     else:
-        kind = type(original).__name__.strip("_")
+        kind = type(original).__name__
     return f"{kind} {route.path}" if route.path else kind
