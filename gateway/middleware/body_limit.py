@@ -1,8 +1,8 @@
 """Limits the size of request bodies: a route's `max_body_size`, or else `server.max_body_bytes`.
 
 Starlette and FastAPI have a body limit of their own. The gateway keeps this one because theirs
-answers in plain text, lets a route run that does not read its body, and is no part of compiled
-routes; see `docs/decisions/body-limit.md`.
+answers a declared length in plain text, and only once the body is read, and because compiled routes
+do not pass it; see `docs/decisions/body-limit.md`.
 """
 
 from collections.abc import Awaitable, Callable

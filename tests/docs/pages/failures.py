@@ -47,7 +47,7 @@ REFUSALS = (
     ),
     Failure(
         ContentTooLarge(),
-        "The body is longer than `server.max_body_bytes`.",
+        "The body is larger than the route's `max_body_size`, or else `server.max_body_bytes`.",
         "Send less.",
     ),
     Failure(
