@@ -42,7 +42,7 @@ class Gateway(FastAPI):
         return AccessLog(within)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Put the layers around FastAPI's own stack, which only unsettled requests see."""
+        """Put the layers around FastAPI's own stack, which serves what fits no compiled route."""
         added, self.user_middleware = self.user_middleware, []
         fastapi = super().build_middleware_stack()
         self.user_middleware = added

@@ -113,7 +113,10 @@ async def serialize_result(route: RouteContext, result: object) -> bytes:
 
 
 def get_routing_scope(route: RouteContext) -> dict[str, Any]:
-    """The ASGI scope entries from which FastAPI and its dependencies learn the selected route."""
+    """The ASGI scope entries from which FastAPI and its dependencies learn the selected route.
+
+    They are shared by all requests to the route, so nothing may change them.
+    """
     entries: dict[str, Any] = {"route": route.original_route, "endpoint": route.endpoint}
     if route._route_context is not None:  # noqa: SLF001
         context = {_FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY: route._route_context}  # noqa: SLF001

@@ -59,7 +59,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         Unauthenticated: no token, or one that is not valid.
         IdentityUnavailable: the token's key cannot be fetched now.
     """
-    known = authenticated_principal(connection)
+    known = find_principal(connection)
     if known is not None:
         return known
     facts = RequestContext.of(connection.scope).facts
@@ -74,7 +74,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
     return principal
 
 
-def authenticated_principal(connection: HTTPConnection) -> Principal | None:
+def find_principal(connection: HTTPConnection) -> Principal | None:
     """The caller, if `authenticate` has already verified the token of this request."""
     known: Principal | None = connection.scope.get(_PRINCIPAL)
     return known
@@ -103,7 +103,7 @@ class Authorize(SecurityBase):
             if not principal.may(scope):
                 raise forbid(connection.scope, "missing_scope", required.scopes)
         connection.scope[_REQUIRED_SCOPES] = (
-            *required_scopes(connection.scope),
+            *get_required_scopes(connection.scope),
             *required.scopes,
         )
         return principal
@@ -122,7 +122,7 @@ class Public:
         """Admit every caller."""
 
 
-def required_scopes(scope: Scope) -> tuple[str, ...]:
+def get_required_scopes(scope: Scope) -> tuple[str, ...]:
     """The scopes that `requires` has found in the token of this request so far."""
     required: tuple[str, ...] = scope.get(_REQUIRED_SCOPES, ())
     return required

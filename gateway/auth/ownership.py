@@ -16,9 +16,9 @@ from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import (
     authenticate,
-    authenticated_principal,
+    find_principal,
     forbid,
-    required_scopes,
+    get_required_scopes,
 )
 from gateway.auth.principal import ANY
 from gateway.fastapi_internals import Dependant, ModelField, get_dependant, get_validator
@@ -49,8 +49,8 @@ class Owner:
             IdentityUnavailable: the token's key cannot be fetched now.
             Forbidden: the path names another user.
         """
-        principal = authenticated_principal(connection) or await authenticate(connection)
-        scopes = required_scopes(connection.scope)
+        principal = find_principal(connection) or await authenticate(connection)
+        scopes = get_required_scopes(connection.scope)
         for scope in scopes:
             if principal.may_for_anyone(scope):
                 return

@@ -49,7 +49,7 @@ class BodyLimit:
         limit = self.find_route_limit(scope)
         if limit is None:
             limit = self.max_bytes
-        if _declared_length(scope) <= limit:
+        if _get_declared_length(scope) <= limit:
             body = _CountedBody(receive, send, limit)
             with suppress(ContentTooLarge):
                 await self.app(scope, body.receive, body.send)
@@ -93,7 +93,7 @@ def _announces_body(scope: Scope) -> bool:
     return False
 
 
-def _declared_length(scope: Scope) -> int:
+def _get_declared_length(scope: Scope) -> int:
     """The Content-Length, 0 without one; the server has refused one that is no number."""
     lengths = (value for name, value in scope["headers"] if name == b"content-length")
     return int(next(lengths, b"0"))

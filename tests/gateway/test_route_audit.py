@@ -1,4 +1,4 @@
-"""An app with a route that says nothing about access does not start."""
+"""An app with a route that does not declare who may call it does not start."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def test_a_route_without_a_guard_is_named(prefix: str) -> None:
         refuse_unguarded(app_with(prefix=prefix))
 
 
-def test_a_route_on_the_app_itself_is_looked_at_too() -> None:
+def test_a_route_on_the_app_itself_is_audited_too() -> None:
     app = FastAPI(openapi_url=None)
 
     @app.delete("/all")
@@ -50,7 +50,7 @@ def test_a_route_on_the_app_itself_is_looked_at_too() -> None:
         [public("a catalog is no secret")],
     ],
 )
-def test_a_route_that_says_who_may_passes(dependencies: list[object]) -> None:
+def test_a_route_that_declares_access_passes(dependencies: list[object]) -> None:
     refuse_unguarded(app_with(*dependencies))
 
 
@@ -73,7 +73,7 @@ def test_public_and_requires_contradict_each_other() -> None:
         Host("other.test", FastAPI()),
     ],
 )
-def test_what_is_no_fastapi_route_is_refused(route: BaseRoute) -> None:
+def test_a_route_that_is_not_fastapis_is_refused(route: BaseRoute) -> None:
     app = FastAPI(openapi_url=None)
     app.router.routes.append(route)
     with pytest.raises(UnguardedRoute, match="not a FastAPI route"):
@@ -137,7 +137,7 @@ def test_a_frontend_is_audited_too(tmp_path: Path, guarded: bool) -> None:
             refuse_unguarded(app)
 
 
-def test_the_gateways_own_routes_are_all_looked_at() -> None:
+def test_every_route_of_the_gateway_is_audited() -> None:
     app = create_app(Settings())
     paths = {route.path for route in iter_route_contexts(app.routes)}
     assert paths == {
