@@ -15,7 +15,7 @@ from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.resources import Resources
 from gateway.route_audit import refuse_unguarded
-from gateway.routing.dispatcher import Dispatcher
+from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.services import Transports
 from gateway.settings.schema import Settings
 
@@ -34,6 +34,7 @@ class Gateway(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Build the whole stack: a request passes the middleware from top to bottom."""
         server = self.state.settings.server
+        routes = RouteTable(self.router)
         middleware = [
             Middleware(AccessLog),
             Middleware(RequestContextMiddleware),
@@ -42,9 +43,13 @@ class Gateway(FastAPI):
                 max_concurrency=server.max_in_flight,
                 exempt_paths=health.PATHS,
             ),
-            Middleware(BodyLimit, at_most=server.max_body_bytes),
+            Middleware(
+                BodyLimit,
+                max_bytes=server.max_body_bytes,
+                find_route_limit=routes.find_max_body_size,
+            ),
             *self.user_middleware,
-            Middleware(Dispatcher, gateway=self),
+            Middleware(Dispatcher, gateway=self, routes=routes),
         ]
         app = self._build_fastapi_stack()
         for kind, arguments, keywords in reversed(middleware):

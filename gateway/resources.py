@@ -1,4 +1,4 @@
-"""What the lifespan opened, handed to routes and parts by type.
+"""Resources that the lifespan opened, injected into routes and parts by type.
 
 `Upstream[Orders]` in a signature is the open `Orders` client; `Resource[Limiter]` the limiter.
 """
@@ -13,21 +13,25 @@ T = TypeVar("T")
 
 
 class Resources(dict[type, Any]):
-    """What is open, by its type; `resources[Limiter]` is a LookupError where there is none."""
+    """The open resources by type; `resources[Limiter]` is a LookupError if none is open."""
 
     def __missing__(self, kind: type) -> NoReturn:
-        """Say what is missing."""
-        raise LookupError(f"nothing of type {kind.__name__} is open")
+        """Name the type that is missing."""
+        raise LookupError(f"no resource of type {kind.__name__} is open; the lifespan opens them")
 
 
 @dataclass(frozen=True)
-class Opened:
+class ResourceLookup:
     """The dependency behind `Resource[...]`: equal for equal types, so it can be overridden."""
 
     kind: type[Any]
 
     async def __call__(self, connection: HTTPConnection) -> Any:  # noqa: ANN401
-        """Look the resource up in the app that serves the connection."""
+        """Look the resource up in the app that serves the connection.
+
+        Raises:
+            LookupError: no resource of this type is open.
+        """
         return connection.app.state.resources[self.kind]
 
 
@@ -37,10 +41,10 @@ if TYPE_CHECKING:
 else:
 
     class Resource:
-        """`Resource[Limiter]`: what the lifespan opened under that type."""
+        """`Resource[Limiter]`: the object that the lifespan opened under that type."""
 
         def __class_getitem__(cls, kind: type[T]) -> Any:  # noqa: ANN401
-            return Annotated[kind, Depends(Opened(kind))]
+            return Annotated[kind, Depends(ResourceLookup(kind))]
 
     class Upstream(Resource):
         """`Upstream[Orders]`: the open client of that service."""

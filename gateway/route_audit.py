@@ -1,9 +1,10 @@
-"""Refuses to start an app with a route that says nothing about who may call it."""
+"""Start-up check: every route declares who may call it, or the app does not start."""
 
 from fastapi import FastAPI
-from fastapi.routing import RouteContext, iter_route_contexts
+from starlette.routing import Mount, WebSocketRoute
 
-from gateway.auth.route_access import Requires, access_of
+from gateway.auth.route_access import Requires, find_access
+from gateway.fastapi_internals import RouteContext, get_frontend_paths, iter_audited_routes
 
 
 class UnguardedRoute(Exception):
@@ -14,29 +15,45 @@ class UnguardedRoute(Exception):
 
 
 def refuse_unguarded(app: FastAPI) -> None:
-    """Look at every route of `app`, included routers and mounts too.
+    """Check every route of `app`: HTTP and WebSocket, included routers, mounts and frontends.
 
     Raises:
-        UnguardedRoute: naming each route at fault and what it wants.
+        UnguardedRoute: names each route at fault and how to fix it.
     """
-    found = map(_fault, iter_route_contexts(app.routes))
+    found = map(_find_fault, iter_audited_routes(app.router))
     if faults := [fault for fault in found if fault]:
         raise UnguardedRoute(faults)
 
 
-def _fault(route: RouteContext) -> str | None:
-    name = f"{'/'.join(sorted(route.methods or ['mount']))} {route.path}"
+def _find_fault(route: RouteContext) -> str | None:
+    name = _describe(route)
     dependant = getattr(route, "dependant", None)
     if dependant is None:
-        return f"{name}: not a FastAPI route, so nothing can say who may call it"
+        return f"{name}: not a FastAPI route, so it cannot declare who may call it"
     try:
-        access = access_of(dependant)
+        access = find_access(dependant)
     except ValueError as error:
         return f"{name}: {error}"
     match access:
         case Requires(scopes=(), owner=str()):
             return f"{name}: owner(...) needs requires(...) on the same route"
         case None:
-            return f'{name}: say requires("scope") or public("why") in its dependencies'
+            return f'{name}: add requires("scope") or public("why") to its dependencies'
         case _:
             return None
+
+
+def _describe(route: RouteContext) -> str:
+    """The route as `GET /path`; one without HTTP methods as `WEBSOCKET /path`, for example."""
+    original = route.original_route
+    if route.methods:
+        kind = "/".join(sorted(route.methods))
+    elif isinstance(original, WebSocketRoute):
+        kind = "WEBSOCKET"
+    elif isinstance(original, Mount):
+        kind = "MOUNT"
+    elif frontends := get_frontend_paths(route):
+        return "FRONTEND " + ", ".join(frontends)
+    else:
+        kind = type(original).__name__
+    return f"{kind} {route.path}" if route.path else kind

@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 
-from gateway.resources import Opened, Resources
+from gateway.fastapi_internals import Dependant, iter_route_contexts
+from gateway.resources import ResourceLookup, Resources
 from gateway.settings.errors import ConfigError, suggest_nearest
 from gateway.settings.schema import Service
 from gateway.upstream.client import ServiceClient
@@ -42,11 +41,11 @@ def find_upstream_errors(
 
 
 def find_used_services(routes: Sequence[BaseRoute]) -> dict[str, str]:
-    """The services that routes ask for with `Upstream[...]`, each with the first such route."""
+    """The services that routes use through `Upstream[...]`, each with the first such route."""
     used: dict[str, str] = {}
     for route in iter_route_contexts(routes):
         if (dependant := getattr(route, "dependant", None)) is not None:
-            for kind in _opened(dependant):
+            for kind in _iter_resource_types(dependant):
                 if issubclass(kind, ServiceClient):
                     used.setdefault(kind.name, f"{route.path}")
     return used
@@ -72,9 +71,9 @@ async def open_clients(
         yield
 
 
-def _opened(dependant: Dependant) -> Iterator[type]:
-    """The types that a route asks the lifespan for, in all that it depends on."""
+def _iter_resource_types(dependant: Dependant) -> Iterator[type]:
+    """The types of the resources that a route or one of its dependencies asks for."""
     for inner in dependant.dependencies:
-        if isinstance(inner.call, Opened):
+        if isinstance(inner.call, ResourceLookup):
             yield inner.call.kind
-        yield from _opened(inner)
+        yield from _iter_resource_types(inner)

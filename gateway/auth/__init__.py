@@ -1,6 +1,7 @@
-"""Authentication and authorization: what a route declares about its callers."""
+"""Authentication and authorization of requests."""
 
-from gateway.auth.dependencies import Caller, owner, public, requires
+from gateway.auth.dependencies import Caller, public, requires
+from gateway.auth.ownership import owner
 from gateway.auth.principal import Principal
 
 __all__ = ["Caller", "Principal", "owner", "public", "requires"]

@@ -1,16 +1,30 @@
-"""What a route says about access: `requires(...)`, perhaps `owner(...)`, or else `public(...)`."""
+"""Access declarations of a route: `requires("scope")` or `public("why")`, and who is calling.
 
+A request without a valid token is refused with 401, one whose token lacks a scope with 403.
+`owner(...)`, which goes after `requires(...)`, is in `ownership.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Security
+from fastapi.openapi.models import HTTPBearer
 from fastapi.params import Depends as Dependency
+from fastapi.security import SecurityScopes
+from fastapi.security.base import SecurityBase
+from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
-from gateway.auth.authorization import Authorize, Owner, Public, authenticate
+from gateway.auth.bearer import extract_bearer_token
 from gateway.auth.principal import SCOPE, Principal
+from gateway.auth.verifier import TokenVerifier
+from gateway.errors.tree import Forbidden, Unauthenticated
+from gateway.request_context import RequestContext
 
-Caller = Annotated[Principal, Depends(authenticate)]
-
-_AUTHORIZE = Authorize()
+_PRINCIPAL = "lockgate.principal"
+_REQUIRED_SCOPES = "lockgate.required_scopes"
+_MAX_LOGGED_SUBJECT = 64  # characters
 
 
 def requires(*scopes: str) -> Dependency:
@@ -26,17 +40,8 @@ def requires(*scopes: str) -> Dependency:
     return dependency
 
 
-def owner(path_param: str) -> Dependency:
-    """Only the user whom this part of the path names, unless a scope is held as `:any`.
-
-    It comes after the `requires` whose scopes it is about.
-    """
-    dependency: Dependency = Depends(Owner(path_param))
-    return dependency
-
-
 def public(why: str) -> Dependency:
-    """Everybody, token or not, because of `why`.
+    """All callers, with a token or without, because of `why`.
 
     Raises:
         ValueError: no reason is given.
@@ -45,3 +50,91 @@ def public(why: str) -> Dependency:
         raise ValueError("public: say why everybody may call this")
     dependency: Dependency = Depends(Public(why))
     return dependency
+
+
+async def authenticate(connection: HTTPConnection) -> Principal:
+    """The caller; its token is verified once per request, however many dependencies ask.
+
+    Raises:
+        Unauthenticated: no token, or one that is not valid.
+        IdentityUnavailable: the token's key cannot be fetched now.
+    """
+    known = find_principal(connection)
+    if known is not None:
+        return known
+    log_fields = RequestContext.of(connection.scope).log_fields
+    try:
+        verifier = connection.app.state.resources[TokenVerifier]
+        principal: Principal = await verifier.verify(extract_bearer_token(connection))
+    except Unauthenticated as refusal:
+        log_fields["reason"] = refusal.reason
+        raise
+    log_fields["caller"] = _shorten_for_log(principal.subject)
+    connection.scope[_PRINCIPAL] = principal
+    return principal
+
+
+def find_principal(connection: HTTPConnection) -> Principal | None:
+    """The caller, if `authenticate` has already verified the token of this request."""
+    known: Principal | None = connection.scope.get(_PRINCIPAL)
+    return known
+
+
+Caller = Annotated[Principal, Depends(authenticate)]
+
+
+class Authorize(SecurityBase):
+    """The dependency behind `requires`; OpenAPI documents it as a bearer token."""
+
+    def __init__(self) -> None:
+        self.model = HTTPBearer(bearerFormat="JWT")
+        self.scheme_name = "bearer"
+
+    async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Principal:
+        """Admit a caller that holds every scope, or its `:any` form.
+
+        Raises:
+            Unauthenticated: no token, or one that is not valid.
+            IdentityUnavailable: the token's key cannot be fetched now.
+            Forbidden: a scope is missing.
+        """
+        principal = await authenticate(connection)
+        for scope in required.scopes:
+            if not principal.may(scope):
+                raise forbid(connection.scope, "missing_scope", required.scopes)
+        connection.scope[_REQUIRED_SCOPES] = (
+            *get_required_scopes(connection.scope),
+            *required.scopes,
+        )
+        return principal
+
+
+_AUTHORIZE = Authorize()
+
+
+@dataclass(frozen=True)
+class Public:
+    """The dependency behind `public`: it admits every caller, and says why."""
+
+    why: str
+
+    async def __call__(self) -> None:
+        """Admit every caller."""
+
+
+def get_required_scopes(scope: Scope) -> tuple[str, ...]:
+    """The scopes that `requires` has found in the token of this request so far."""
+    required: tuple[str, ...] = scope.get(_REQUIRED_SCOPES, ())
+    return required
+
+
+def forbid(scope: Scope, reason: str, scopes: Sequence[str]) -> Forbidden:
+    """The error to raise for a caller without these scopes; `reason` is for the log alone."""
+    RequestContext.of(scope).log_fields["reason"] = reason
+    return Forbidden(scopes=scopes)
+
+
+def _shorten_for_log(subject: str) -> str:
+    if not subject.isprintable():
+        subject = "".join(char for char in subject if char.isprintable())
+    return subject[:_MAX_LOGGED_SUBJECT]

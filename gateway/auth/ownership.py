@@ -1,26 +1,79 @@
-"""Whether a path parameter is written the one way in which its value is written back."""
+"""`owner("user_id")`: the route serves only the user named in its path.
+
+The caller's user id must equal the path parameter as text, and the text must be canonical: the one
+way to write the value that the route reads from it.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hmac import compare_digest
 from typing import Any
 
-from fastapi._compat import ModelField
-from fastapi.dependencies.models import Dependant
+from fastapi import Depends
+from fastapi.params import Depends as Dependency
 from pydantic import ValidationError
+from starlette.requests import HTTPConnection
 
-from gateway.routing.parameters import validator_of
+from gateway.auth.dependencies import (
+    authenticate,
+    find_principal,
+    forbid,
+    get_required_scopes,
+)
+from gateway.auth.principal import ANY
+from gateway.fastapi_internals import Dependant, ModelField, get_dependant, get_validator
 
-Reading = Callable[[str], Any]
+Validator = Callable[[str], Any]
+
+
+def owner(path_param: str) -> Dependency:
+    """Only the user named by this path parameter, unless the caller holds a scope as `:any`.
+
+    It goes after the `requires(...)` whose scopes it is about.
+    """
+    dependency: Dependency = Depends(Owner(path_param))
+    return dependency
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The dependency behind `owner`."""
+
+    path_param: str
+
+    async def __call__(self, connection: HTTPConnection) -> None:
+        """Admit the owner, and a caller that holds the `:any` form of a required scope.
+
+        Raises:
+            Unauthenticated: no token, or one that is not valid.
+            IdentityUnavailable: the token's key cannot be fetched now.
+            Forbidden: the path names another user.
+        """
+        principal = find_principal(connection) or await authenticate(connection)
+        scopes = get_required_scopes(connection.scope)
+        for scope in scopes:
+            if principal.may_for_anyone(scope):
+                return
+        if not self._is_named(principal.user_id, connection):
+            raise forbid(connection.scope, "not_the_owner", [scope + ANY for scope in scopes])
+
+    def _is_named(self, user_id: str | None, connection: HTTPConnection) -> bool:
+        """Whether the path names this user. A parameter with a convertor names nobody."""
+        named = connection.path_params.get(self.path_param)
+        if user_id is None or not isinstance(named, str) or not _is_same_text(user_id, named):
+            return False
+        return is_canonical(self.path_param, named, get_dependant(connection.scope))
 
 
 def is_canonical(name: str, text: str, dependant: Dependant) -> bool:
-    """Whether whatever the route reads the parameter `name` as is written as `text` again.
+    """Whether every value that the route reads from the path parameter is written as `text`.
 
-    "042", "+42" and "4_2" are all read as 42: three more users, if their names were theirs to
-    choose, would own what is 42's. A text that cannot be read is left to be refused as such.
+    "042", "+42" and "4_2" are all read as 42. Users who could choose these ids would own the data
+    of user 42. A text that is not valid passes: the route refuses it as invalid.
     """
-    for read in _readings(name, dependant):
+    for validate in _get_validators(name, dependant):
         try:
-            value = read(text)
+            value = validate(text)
         except ValidationError:
             continue
         if str(value) != text:
@@ -28,25 +81,29 @@ def is_canonical(name: str, text: str, dependant: Dependant) -> bool:
     return True
 
 
-# A route's own dependant lives as long as the app: one entry for each, not one for each request.
-_known: dict[tuple[int, str], tuple[Dependant, Sequence[Reading]]] = {}
+# A route's dependant lives as long as the app, so this grows by route, not by request. The entry
+# holds the dependant: no other object can get its id.
+_validators: dict[tuple[int, str], tuple[Dependant, Sequence[Validator]]] = {}
 
 
-def _readings(name: str, dependant: Dependant) -> Sequence[Reading]:
-    """How the fields that `_fields` finds read a text, looked for once."""
-    known = _known.get((id(dependant), name))
-    if known is None or known[0] is not dependant:
-        readings = tuple(map(validator_of, _fields(name, dependant)))
-        known = _known[id(dependant), name] = dependant, readings
+def _get_validators(name: str, dependant: Dependant) -> Sequence[Validator]:
+    known = _validators.get((id(dependant), name))
+    if known is None:
+        fields = _find_fields(name, dependant)
+        known = _validators[id(dependant), name] = dependant, tuple(map(get_validator, fields))
     return known[1]
 
 
-def _fields(name: str, dependant: Dependant) -> Iterator[ModelField]:
-    """Every reading of the path parameter, in the route and all that it depends on."""
-    yield from (field for field in dependant.path_params if name in _names(field))
-    for part in dependant.dependencies:
-        yield from _fields(name, part)
+def _find_fields(name: str, dependant: Dependant) -> Iterator[ModelField]:
+    """Every field that reads the path parameter, in the route and in all its dependencies."""
+    for field in dependant.path_params:
+        if name in {field.validation_alias, field.alias}:
+            yield field
+    for inner in dependant.dependencies:
+        yield from _find_fields(name, inner)
 
 
-def _names(field: ModelField) -> set[str | None]:
-    return {field.validation_alias, field.alias}
+def _is_same_text(user_id: str, named: str) -> bool:
+    """Compare as text: "07" is not "7". The time taken does not tell where they differ."""
+    ours, theirs = user_id.encode("utf-8", "surrogatepass"), named.encode("utf-8", "surrogatepass")
+    return compare_digest(ours, theirs)

@@ -1,33 +1,33 @@
-"""What a route has declared about access, read off its dependencies for the audit."""
+"""The access that a route declares, read from its dependencies."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fastapi.dependencies.models import Dependant
-
-from gateway.auth.authorization import Authorize, Owner, Public
+from gateway.auth.dependencies import Authorize, Public
+from gateway.auth.ownership import Owner
+from gateway.fastapi_internals import Dependant
 
 Guard = Authorize | Owner | Public
 
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """A valid token with these scopes, and perhaps of the user whom a path parameter names.
+    """A valid token with these scopes, and perhaps of the user that a path parameter names.
 
-    An owner without a scope is the mark of `owner(...)` without `requires(...)`.
+    An owner without a scope means `owner(...)` without `requires(...)`.
     """
 
     scopes: tuple[str, ...]
     owner: str | None = None
 
 
-def access_of(dependant: Dependant) -> Requires | Public | None:
-    """What the route of this dependant says about access; None if it says nothing.
+def find_access(dependant: Dependant) -> Requires | Public | None:
+    """The access that the route of this dependant declares; None if it declares none.
 
     Raises:
-        ValueError: what it says contradicts itself, or can do nothing.
+        ValueError: the declarations contradict each other, or have no effect.
     """
-    found = list(_guards(dependant))
+    found = list(_iter_guards(dependant))
     guards = [guard for guard, _ in found]
     _check(guards, dependant.path or "")
     for guard in guards:
@@ -41,22 +41,22 @@ def access_of(dependant: Dependant) -> Requires | Public | None:
 
 
 def _check(guards: list[Guard], path: str) -> None:
-    """Only a scope already required can lift ownership, so `requires` has to come first."""
+    """Only a scope that is already required can lift ownership, so `requires` goes first."""
     owners = [guard.path_param for guard in guards if isinstance(guard, Owner)]
     if len({isinstance(guard, Public) for guard in guards}) > 1:
-        raise ValueError(f"{path}: public(...) beside a guard that is not")
+        raise ValueError(f"{path}: public(...) cannot stand beside requires(...) or owner(...)")
     if len(owners) > 1:
-        raise ValueError(f"{path}: more than one owner(...)")
+        raise ValueError(f"{path}: more than one owner(...); one route has one owner")
     if owners and not isinstance(guards[-1], Owner):
         raise ValueError(f"{path}: owner(...) goes after requires(...)")
     if owners and f"{{{owners[0]}}}" not in path:
-        raise ValueError(f"{path}: owner({owners[0]!r}) names no parameter of this path")
+        raise ValueError(f"{path}: owner({owners[0]!r}) is no parameter of this path")
 
 
-def _guards(dependant: Dependant) -> Iterator[tuple[Guard, tuple[str, ...]]]:
+def _iter_guards(dependant: Dependant) -> Iterator[tuple[Guard, tuple[str, ...]]]:
     """Every guard with its scopes, in the order of the calls: the innermost come first."""
-    for part in dependant.dependencies:
-        yield from _guards(part)
-        if isinstance(part.call, Guard):
-            own, inherited = part.own_oauth_scopes or (), part.parent_oauth_scopes or ()
-            yield part.call, (*inherited, *own)
+    for inner in dependant.dependencies:
+        yield from _iter_guards(inner)
+        if isinstance(inner.call, Guard):
+            own, inherited = inner.own_oauth_scopes or (), inner.parent_oauth_scopes or ()
+            yield inner.call, (*inherited, *own)

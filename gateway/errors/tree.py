@@ -82,7 +82,10 @@ class Forbidden(GatewayError):
 
 
 class ContentTooLarge(GatewayError):
-    """The request body is longer than `server.max_body_bytes` (RFC 9110, 15.5.14)."""
+    """The body is larger than the route's `max_body_size`, or else `server.max_body_bytes`.
+
+    RFC 9110, section 15.5.14.
+    """
 
     status = 413
     type = OUR_PROBLEMS + "content-too-large"

@@ -1,6 +1,11 @@
-"""Bounds the body of a request, whether it says its length beforehand or not."""
+"""Limits the size of request bodies: a route's `max_body_size`, or else `server.max_body_bytes`.
 
-from collections.abc import Awaitable
+Starlette and FastAPI have a body limit of their own. The gateway keeps this one because theirs
+answers a declared length in plain text, and only once the body is read, and because compiled routes
+do not pass it; see `docs/decisions/body-limit.md`.
+"""
+
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,69 +14,86 @@ from gateway.errors.problem_json import problem_for
 from gateway.errors.tree import ContentTooLarge
 from gateway.request_context import RequestContext
 
+# The fields that frame a body; a request with neither has none (RFC 9112, section 6).
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+
+RouteLimit = Callable[[Scope], int | None]
+
+
+def _no_route_limit(_: Scope) -> None:
+    return None
 
 
 class BodyLimit:
-    """Pure ASGI middleware: a body of more than `at_most` bytes is answered 413."""
+    """Pure ASGI middleware: a request with a larger body is refused with 413.
 
-    def __init__(self, app: ASGIApp, at_most: int) -> None:
+    `max_bytes` is the limit of every route for which `find_route_limit` returns None. Only
+    requests that announce a body are looked up.
+    """
+
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, find_route_limit: RouteLimit = _no_route_limit
+    ) -> None:
         self.app = app
-        self.at_most = at_most
+        self.max_bytes = max_bytes
+        self.find_route_limit = find_route_limit
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection; anything but HTTP passes through."""
         if scope["type"] != "http" or not _announces_body(scope):
             return self.app(scope, receive, send)
-        return self._counted(scope, receive, send)
+        return self._serve_limited(scope, receive, send)
 
-    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
-        body = _Body(receive, send, self.at_most)
-        if _declared_length(scope) <= self.at_most:
+    async def _serve_limited(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a declared length that is too large at once, any other body as it is read."""
+        limit = self.find_route_limit(scope)
+        if limit is None:
+            limit = self.max_bytes
+        if _get_declared_length(scope) <= limit:
+            body = _CountedBody(receive, send, limit)
             with suppress(ContentTooLarge):
                 await self.app(scope, body.receive, body.send)
-            if not body.overflowed or body.answered:
+            if not body.is_too_large or body.has_response:
                 return
         refusal = problem_for(ContentTooLarge(), RequestContext.of(scope))
         await refusal(scope, receive, send)
 
 
-class _Body:
-    """Counts a body as it is read; what an application makes of an overflow is not sent."""
+class _CountedBody:
+    """Counts a body as it is read, and drops a response that the app makes of the overflow."""
 
-    def __init__(self, receive: Receive, send: Send, at_most: int) -> None:
-        self.answered = False
-        self._left = at_most
+    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
+        self.has_response = False
+        self._bytes_left = limit
         self._receive = receive
         self._send = send
 
     @property
-    def overflowed(self) -> bool:
-        return self._left < 0
+    def is_too_large(self) -> bool:
+        return self._bytes_left < 0
 
     async def receive(self) -> Message:
         message = await self._receive()
-        self._left -= len(message.get("body", b""))
-        if self.overflowed:
+        self._bytes_left -= len(message.get("body", b""))
+        if self.is_too_large:
             raise ContentTooLarge
         return message
 
     async def send(self, message: Message) -> None:
-        if self.overflowed and not self.answered:
+        if self.is_too_large and not self.has_response:
             return
-        self.answered = True
+        self.has_response = True
         await self._send(message)
 
 
 def _announces_body(scope: Scope) -> bool:
-    """Whether one follows the head (RFC 9112, 6)."""
     for name, _ in scope["headers"]:  # noqa: SIM110 - a generator costs more than the search
         if name in _FRAMING:
             return True
     return False
 
 
-def _declared_length(scope: Scope) -> int:
-    """What Content-Length says; the server has refused one that is no number."""
+def _get_declared_length(scope: Scope) -> int:
+    """The Content-Length, 0 without one; the server has refused one that is no number."""
     lengths = (value for name, value in scope["headers"] if name == b"content-length")
     return int(next(lengths, b"0"))

@@ -6,7 +6,7 @@ from fastapi import Depends
 from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
-from gateway.auth.authorization import authenticate, authenticated_principal
+from gateway.auth.dependencies import authenticate, find_principal
 from gateway.client_ip import client_address, counted_as
 from gateway.errors.tree import QuotaExceeded
 from gateway.ratelimit.headers import rate_limit_fields
@@ -37,7 +37,7 @@ class Limited:
                 partition = _address_partition(connection)
             else:
                 partition = caller_partition(
-                    policy, authenticated_principal(connection) or await authenticate(connection)
+                    policy, find_principal(connection) or await authenticate(connection)
                 )
             charges.append(Charge(policy, key(policy, partition)))
         limiter: RateLimiter = connection.app.state.resources[RateLimiter]

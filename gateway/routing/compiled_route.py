@@ -1,99 +1,128 @@
-"""One route settled: from a request that fits it to its answer."""
+"""A compiled route: reads the parameters of a request, makes the calls, serializes the result.
 
-from collections.abc import Sequence
+FastAPI's own path through the same route is the general path. Both must give the same response
+and hand the same objects to dependencies: `tests/gateway/routing/test_compiled_equals_general.py`.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
-from fastapi.datastructures import DefaultPlaceholder
-from fastapi.routing import APIRoute, RouteContext, serialize_response
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.fastapi_internals import RouteContext, serialize_result
 from gateway.resources import Resources
-from gateway.routing.dependency_calls import DependencyCall, dependency_calls_of
-from gateway.routing.parameters import NotCompilable, RouteParameter, Values
+
+# Where a parameter is read from: indexes into the tuple that `read_parameters` builds.
+PATH, QUERY, HEADERS, COOKIES = range(4)
+
+_NO_QUERY: Mapping[str, str] = {}
+
+
+class InvalidParameter(Exception):
+    """A required parameter is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a route, read from the path, the query, the headers or the cookies.
+
+    `alias` is its name in the request. `default` raises InvalidParameter if there is none.
+    """
+
+    alias: str
+    source: int
+    validate: Callable[[str], Any]
+    default: Callable[[], Any]
+
+    def read(self, sources: Sequence[Mapping[str, str]]) -> Any:  # noqa: ANN401 - the type is the field's
+        """Read and validate the value; the default if the request has none.
+
+        Raises:
+            InvalidParameter: the request has none, and there is no default.
+            ValidationError: the value is not valid. A validator of the field may raise others.
+        """
+        text = sources[self.source].get(self.alias)
+        return self.default() if text is None else self.validate(text)
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyCall:
+    """One call of a dependency or of the endpoint, and where its keyword arguments come from.
+
+    Numbers are indexes: into the route's parameters, and into the results of the calls before.
+    """
+
+    call: Callable[..., Awaitable[Any]]
+    constants: dict[str, object]
+    requests: tuple[str, ...]
+    resources: tuple[tuple[str, type], ...]
+    parameters: tuple[tuple[str, int], ...]
+    results: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledRoute:
-    """A route whose every request takes the same steps."""
+    """A route as a list of calls, the endpoint last.
+
+    `scope` holds the entries that routing adds to the ASGI scope. `model` is set if the response
+    is exactly that model.
+    """
 
     route: RouteContext
-    endpoint: object
-    steps: Sequence[DependencyCall]
-    inputs: Sequence[RouteParameter]
+    scope: Mapping[str, Any]
+    calls: Sequence[DependencyCall]
+    parameters: Sequence[Parameter]
+    reads_headers: bool
     status: int
     model: type[BaseModel] | None
 
-    @classmethod
-    def of(cls, route: RouteContext) -> "CompiledRoute":
-        """Settle a route.
+    def read_parameters(self, request: Request, path_params: Mapping[str, str]) -> list[Any]:
+        """Read every parameter of every call. It changes nothing, so it may be done again.
 
         Raises:
-            Unsettled: FastAPI has to work it out for each request anew.
+            InvalidParameter: a required parameter is missing.
+            ValidationError: a value is not valid. A validator of a field may raise others.
         """
-        if not isinstance(route.original_route, APIRoute):
-            raise NotCompilable("it is not a route of FastAPI's")
-        if not _answers_plainly(route):
-            raise NotCompilable("its answer is not simply a model as JSON")
-        steps = dependency_calls_of(route.dependant)
-        inputs = [read for step in steps for _, read in step.inputs]
-        return cls(route, route.endpoint, steps, inputs, route.status_code or 200, _model(route))
+        query_string = request.scope["query_string"]
+        query = parse_query(query_string) if query_string else _NO_QUERY
+        sources: tuple[Mapping[str, str], ...] = (path_params, query)
+        if self.reads_headers:
+            sources += (request.headers, request.cookies)
+        return [parameter.read(sources) for parameter in self.parameters]
 
-    async def result(self, request: Request, opened: Resources, values: Values) -> Response | bytes:
-        """Take the steps: what the endpoint gives, as JSON if it is no response already.
+    async def run(
+        self, request: Request, resources: Resources, parameters: Sequence[Any]
+    ) -> Response | bytes:
+        """Make the calls in order; return the endpoint's response, or its result as JSON.
 
-        Raises whatever one of the steps raises.
+        Raises whatever a call raises.
         """
         results: list[Any] = []
-        for step in self.steps:
-            arguments = step.settled.copy()
-            for name in step.requests:
+        for call in self.calls:
+            arguments = call.constants.copy()
+            for name in call.requests:
                 arguments[name] = request
-            for name, kind in step.opened:
-                arguments[name] = opened[kind]
-            for name, read in step.inputs:
-                arguments[name] = values[read]
-            for name, index in step.results:
+            for name, kind in call.resources:
+                arguments[name] = resources[kind]
+            for name, index in call.parameters:
+                arguments[name] = parameters[index]
+            for name, index in call.results:
                 arguments[name] = results[index]
-            results.append(await step.call(**arguments))
-        content = results[-1]
-        if isinstance(content, Response):
-            return content
-        if self.model is not None and type(content) is self.model:
-            # Built and so validated in this process; what FastAPI would do comes to the same.
-            body: bytes = self.model.__pydantic_serializer__.to_json(content, by_alias=True)
-        else:
-            body = await serialize_response(
-                field=self.route.response_field, response_content=content, dump_json=True
-            )
-        return body
+            results.append(await call.call(**arguments))
+        result = results[-1]
+        if isinstance(result, Response):
+            return result
+        if self.model is not None and type(result) is self.model:
+            # The model was validated when this process built it; FastAPI would not do it again.
+            body: bytes = self.model.__pydantic_serializer__.to_json(result, by_alias=True)
+            return body
+        return await serialize_result(self.route, result)
 
 
-def _model(route: RouteContext) -> type[BaseModel] | None:
-    """The model that the answer is, if it is just that."""
-    held = route.response_field.field_info.annotation
-    if not isinstance(held, type) or not issubclass(held, BaseModel):
-        return None
-    # One that is to be validated again, although it is one already, FastAPI validates again.
-    return held if held.model_config.get("revalidate_instances", "never") == "never" else None
-
-
-def _answers_plainly(route: RouteContext) -> bool:
-    return (
-        route.response_field is not None
-        and isinstance(route.response_class, DefaultPlaceholder)
-        and route.response_model_by_alias
-        and route.status_code not in {204, 205, 304}
-        and not (
-            route.response_model_include
-            or route.response_model_exclude
-            or route.response_model_exclude_unset
-            or route.response_model_exclude_defaults
-            or route.response_model_exclude_none
-            or route.is_sse_stream
-            or route.is_json_stream
-            or route.max_body_size
-        )
-    )
+def parse_query(query_string: bytes) -> Mapping[str, str]:
+    """The parameters of a query; the last one wins if a name is repeated, as in Starlette."""
+    return dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))

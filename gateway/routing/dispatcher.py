@@ -1,76 +1,181 @@
-"""Takes a request that fits a settled route straight through it, and leaves the rest to FastAPI.
+"""Routes each request: compiled routes are served here, everything else goes on to FastAPI.
 
-FastAPI walks the declarations of a route for every request. What they come to is the same each
-time, so that here it is worked out once. Whatever is unusual (an invalid parameter, overridden
-dependencies, no such path) has had no effect yet when it goes on to FastAPI, which answers it.
+The two paths through one route must give the same response and hand the same objects to
+dependencies: `tests/gateway/routing/test_compiled_equals_general.py` proves it.
 """
 
-from fastapi import FastAPI
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from re import Pattern
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.fastapi_internals import RouteContext, get_route_path, iter_route_contexts
+from gateway.resources import Resources
 from gateway.routing.compiled_route import CompiledRoute
-from gateway.routing.parameters import InvalidParameter, Values, query_of
-from gateway.routing.route_table import RouteTable
+from gateway.routing.compiler import NotCompilable, compile_route
+
+_OUTCOME = "lockgate.outcome"
 
 
 class Dispatcher:
-    """Pure ASGI middleware, the innermost; `app` is FastAPI's own way."""
+    """Pure ASGI middleware, the innermost; `app` is FastAPI's own stack, the general path.
 
-    def __init__(self, app: ASGIApp, *, gateway: FastAPI) -> None:
-        self.app = app
+    A request takes the general path if it fits no compiled route, if one of its parameters is not
+    valid, or if dependencies are overridden. Nothing has had an effect by then, so FastAPI serves
+    such a request from its beginning: it makes the calls that come before the invalid parameter
+    and may well refuse it for another reason.
+    """
+
+    def __init__(self, app: ASGIApp, *, gateway: FastAPI, routes: "RouteTable") -> None:
         self._gateway = gateway
-        self._opened = gateway.state.resources
-        self._table = RouteTable(gateway.routes)
+        self._router = gateway.router
+        self._resources: Resources = gateway.state.resources
+        self._routes = routes
+        handlers = {
+            kind: handler
+            for kind, handler in gateway.exception_handlers.items()
+            if kind not in {500, Exception}  # as FastAPI does: those are ServerErrorMiddleware's
+        }
+        # FastAPI wraps each route and the app in the handlers, so that an error raised by a
+        # handler meets the handlers once more.
+        finish: ASGIApp = ExceptionMiddleware(ExceptionMiddleware(_finish, handlers), handlers)
+        if isinstance(app, ServerErrorMiddleware):
+            if app.handler is not None or app.debug:
+                finish = ServerErrorMiddleware(finish, app.handler, app.debug)
+            else:
+                # It would answer an unknown error in plain text and raise it again, on the
+                # general path alone. Without it the access log answers both with a problem.
+                app = app.app
+        self._finish = finish
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection; anything but HTTP passes through."""
-        found = self._find(scope)
+        """Serve one connection; only HTTP takes compiled routes."""
+        found = None
+        if (
+            scope["type"] == "http"
+            and not scope["root_path"]
+            and not self._gateway.dependency_overrides
+        ):
+            found = self._routes.find(scope)
+        if found is not None:
+            compiled, path_params = found
+            request = Request(scope, receive, send)
+            try:
+                parameters = compiled.read_parameters(request, path_params)
+            except Exception:  # noqa: BLE001 - FastAPI meets the same error, and answers it
+                found = None
         if found is None:
             await self.app(scope, receive, send)
             return
-        settled, values = found
-        request = Request(scope, receive, send)
+        scope.update(compiled.scope)
+        scope["router"] = self._router
+        scope["path_params"] = path_params
+        result: Response | bytes | None = None
         try:
-            result = await settled.result(request, self._opened, values)
-        except Exception as error:  # noqa: BLE001 - as FastAPI does, and with its own means
-            await self._failed(error, scope, receive, send)
+            result = await compiled.run(request, self._resources, parameters)
+        except Exception as error:  # noqa: BLE001 - any error: the exception handlers decide
+            scope[_OUTCOME] = error
+        if isinstance(result, bytes):
+            headers = [
+                (b"content-length", b"%d" % len(result)),
+                (b"content-type", b"application/json"),
+            ]
+            start = {"type": "http.response.start", "status": compiled.status, "headers": headers}
+            await send(start)
+            await send({"type": "http.response.body", "body": result})
             return
-        if isinstance(result, Response):
-            await result(scope, receive, send)
+        if result is not None:
+            scope[_OUTCOME] = result
+        await self._finish(scope, receive, send)
+
+
+async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
+    """Send the response that a compiled route returned, or raise its error."""
+    if isinstance(scope[_OUTCOME], Response):
+        await scope.pop(_OUTCOME)(scope, receive, send)
+    else:
+        # Never held by this frame: the error's traceback holds the frame, and both would stay.
+        raise scope.pop(_OUTCOME)
+
+
+@dataclass(frozen=True, slots=True)
+class RouteEntry:
+    """One route of the table; `segment` is the first of its path, None if that is a parameter."""
+
+    segment: str | None
+    path: Pattern[str]
+    methods: frozenset[str]
+    max_body_size: int | None
+    compiled: CompiledRoute | None
+
+
+class RouteTable:
+    """The HTTP routes of a router, in the order in which FastAPI tries them: the first match wins.
+
+    The table ends before the first route that is neither FastAPI's nor a plain path (a mount, for
+    example): such a route may take any request, so FastAPI decides about those and all after it.
+    """
+
+    def __init__(self, router: APIRouter) -> None:
+        self.entries: Sequence[RouteEntry] = list(_read_entries(iter_route_contexts(router.routes)))
+        # A request is compared only with routes whose first segment is its own, or a parameter.
+        self._others = [it for it in self.entries if it.segment is None]
+        self._by_segment: Mapping[str, Sequence[RouteEntry]] = {
+            segment: [it for it in self.entries if it.segment in {segment, None}]
+            for segment in {it.segment for it in self.entries if it.segment is not None}
+        }
+        self._has_body_sizes = any(it.max_body_size is not None for it in self.entries)
+
+    def find(self, scope: Scope) -> tuple[CompiledRoute, dict[str, str]] | None:
+        """The compiled route for a request and its path parameters; None is FastAPI's to serve."""
+        method, path = scope["method"], scope["path"]
+        if "\n" in path:  # the pattern of a path also matches before a last line feed
+            return None
+        for entry in self._by_segment.get(path[1:].partition("/")[0], self._others):
+            if method in entry.methods and (match := entry.path.match(path)):
+                return None if entry.compiled is None else (entry.compiled, match.groupdict())
+        return None
+
+    def find_max_body_size(self, scope: Scope) -> int | None:
+        """The `max_body_size` in bytes that the route for a request declares, if it declares one.
+
+        `scope` is an HTTP request's. A bound declared on a router holds for its routes.
+        """
+        if not self._has_body_sizes:
+            return None
+        method, path = scope["method"], get_route_path(scope)
+        for entry in self._by_segment.get(path[1:].partition("/")[0], self._others):
+            if method in entry.methods and entry.path.match(path):
+                return entry.max_body_size
+        return None
+
+
+def _read_entries(routes: Iterable[RouteContext]) -> Iterable[RouteEntry]:
+    for route in routes:
+        if isinstance(route.original_route, WebSocketRoute):
+            continue  # never matches an HTTP request
+        if not isinstance(getattr(route, "path_regex", None), Pattern) or not route.methods:
             return
-        headers = [(b"content-length", b"%d" % len(result)), (b"content-type", b"application/json")]
-        await send({"type": "http.response.start", "status": settled.status, "headers": headers})
-        await send({"type": "http.response.body", "body": result})
+        first = (route.path or "")[1:].partition("/")[0]
+        yield RouteEntry(
+            segment=None if "{" in first else first,
+            path=route.path_regex,
+            methods=frozenset(route.methods),
+            max_body_size=getattr(route, "max_body_size", None),
+            compiled=_try_compile(route),
+        )
 
-    def _find(self, scope: Scope) -> tuple[CompiledRoute, Values] | None:
-        """The settled route that a request fits, and what it says; the scope then names it."""
-        if scope["type"] != "http" or scope["root_path"] or self._gateway.dependency_overrides:
-            return None
-        found = self._table.find(scope)
-        if found is None:
-            return None
-        settled, path = found
-        query = query_of(scope["query_string"])
-        try:
-            values = {read: read.value(path, query) for read in settled.inputs}
-        except InvalidParameter:
-            return None
-        scope["path_params"] = path
-        scope["route"] = settled.route
-        scope["endpoint"] = settled.endpoint
-        return settled, values
 
-    async def _failed(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
-        """Have the app's own exception handlers answer."""
-
-        raised = [error]
-
-        async def failing(_scope: Scope, _receive: Receive, _send: Send) -> None:
-            # Taken out: the trace will hold this, and did this hold the error, both would stay.
-            raise raised.pop()
-
-        handlers = self._gateway.exception_handlers
-        await ExceptionMiddleware(failing, handlers)(scope, receive, send)
+def _try_compile(route: RouteContext) -> CompiledRoute | None:
+    try:
+        return compile_route(route)
+    except NotCompilable:
+        return None

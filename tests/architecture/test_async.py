@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import iter_route_contexts
 
 from gateway.app import create_app
+from gateway.fastapi_internals import Dependant, iter_route_contexts
 from gateway.settings.schema import Settings
 from tests.architecture.sources import (
     PACKAGES,

@@ -15,7 +15,7 @@ async def document() -> dict[str, Any]:
     return found
 
 
-def test_the_dashboard_is_described_whole(document: dict[str, Any]) -> None:
+def test_the_dashboard_is_documented_completely(document: dict[str, Any]) -> None:
     operation = document["paths"]["/dashboard/{user_id}"]["get"]
     assert [(p["in"], p["name"]) for p in operation["parameters"]] == [
         ("path", "user_id"),
@@ -29,7 +29,7 @@ def test_the_dashboard_is_described_whole(document: dict[str, Any]) -> None:
     assert problem == {"$ref": "#/components/schemas/ProblemDocument"}
 
 
-def test_the_model_says_what_may_be_missing(document: dict[str, Any]) -> None:
+def test_the_model_says_which_parts_may_be_missing(document: dict[str, Any]) -> None:
     dashboard = document["components"]["schemas"]["Dashboard"]
     assert list(dashboard["properties"])[-1] == "degraded"
     assert "profile" in dashboard["required"]
@@ -44,7 +44,7 @@ def test_a_public_route_asks_for_no_token(document: dict[str, Any]) -> None:
     assert sorted(operation["responses"]) == ["200", "500", "503"]
 
 
-def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+def test_every_reference_resolves(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     references = list(_references(document))
     assert len(references) > 10
@@ -52,7 +52,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         assert reference.removeprefix("#/components/schemas/") in schemas
 
 
-async def test_the_document_can_be_read_in_a_browser() -> None:
+async def test_the_document_has_a_page() -> None:
     async with lockgate() as gateway:
         answer = await gateway.get("/docs")
     assert answer.headers["content-type"].startswith("text/html")

@@ -1,13 +1,15 @@
-"""An app with a route that says nothing about access does not start."""
+"""An app with a route that does not declare who may call it does not start."""
+
+from pathlib import Path
 
 import pytest
-from fastapi import APIRouter, FastAPI
-from fastapi.routing import iter_route_contexts
+from fastapi import APIRouter, FastAPI, WebSocket
 from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
 from gateway.app import create_app
-from gateway.auth.dependencies import owner, public, requires
+from gateway.auth import owner, public, requires
+from gateway.fastapi_internals import iter_route_contexts
 from gateway.route_audit import UnguardedRoute, refuse_unguarded
 from gateway.settings.schema import Settings
 
@@ -26,11 +28,11 @@ def app_with(*dependencies: object, prefix: str = "") -> FastAPI:
 
 @pytest.mark.parametrize("prefix", ["", "/v1"])
 def test_a_route_without_a_guard_is_named(prefix: str) -> None:
-    with pytest.raises(UnguardedRoute, match=f"GET {prefix}/orders/.* say requires"):
+    with pytest.raises(UnguardedRoute, match=f"GET {prefix}/orders/.* add requires"):
         refuse_unguarded(app_with(prefix=prefix))
 
 
-def test_a_route_on_the_app_itself_is_looked_at_too() -> None:
+def test_a_route_on_the_app_itself_is_audited_too() -> None:
     app = FastAPI(openapi_url=None)
 
     @app.delete("/all")
@@ -48,7 +50,7 @@ def test_a_route_on_the_app_itself_is_looked_at_too() -> None:
         [public("a catalog is no secret")],
     ],
 )
-def test_a_route_that_says_who_may_passes(dependencies: list[object]) -> None:
+def test_a_route_that_declares_access_passes(dependencies: list[object]) -> None:
     refuse_unguarded(app_with(*dependencies))
 
 
@@ -67,16 +69,75 @@ def test_public_and_requires_contradict_each_other() -> None:
     [
         Route("/raw", lambda request: PlainTextResponse("")),
         Mount("/mounted", FastAPI()),
+        WebSocketRoute("/raw", lambda socket: None),
+        Host("other.test", FastAPI()),
     ],
 )
-def test_what_is_no_fastapi_route_is_refused(route: Route | Mount) -> None:
+def test_a_route_that_is_not_fastapis_is_refused(route: BaseRoute) -> None:
     app = FastAPI(openapi_url=None)
     app.router.routes.append(route)
     with pytest.raises(UnguardedRoute, match="not a FastAPI route"):
         refuse_unguarded(app)
 
 
-def test_the_gateways_own_routes_are_all_looked_at() -> None:
+def app_with_websocket(*dependencies: object, prefix: str = "") -> FastAPI:
+    app = FastAPI(openapi_url=None)
+    router = APIRouter()
+
+    @router.websocket("/events/{user_id}", dependencies=list(dependencies))  # type: ignore[arg-type]
+    async def send_events(socket: WebSocket, user_id: int) -> None: ...
+
+    app.include_router(router, prefix=prefix)
+    return app
+
+
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+def test_a_websocket_route_without_a_guard_is_named(prefix: str) -> None:
+    with pytest.raises(UnguardedRoute, match=f"^WEBSOCKET {prefix}/events/{{user_id}}: add req"):
+        refuse_unguarded(app_with_websocket(prefix=prefix))
+
+
+def test_a_websocket_route_on_the_app_itself_is_audited_too() -> None:
+    app = FastAPI(openapi_url=None)
+
+    @app.websocket("/events")
+    async def send_events(socket: WebSocket) -> None: ...
+
+    with pytest.raises(UnguardedRoute, match=r"^WEBSOCKET /events: add requires"):
+        refuse_unguarded(app)
+
+
+@pytest.mark.parametrize(
+    "dependencies",
+    [
+        [requires("events:read")],
+        [requires("events:read"), owner("user_id")],
+        [public("a ticker is no secret")],
+    ],
+)
+def test_a_websocket_route_that_declares_access_passes(dependencies: list[object]) -> None:
+    refuse_unguarded(app_with_websocket(*dependencies))
+
+
+def test_a_websocket_route_needs_requires_beside_owner() -> None:
+    with pytest.raises(UnguardedRoute, match=r"^WEBSOCKET .*owner\(\.\.\.\) needs requires"):
+        refuse_unguarded(app_with_websocket(owner("user_id")))
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_a_frontend_is_audited_too(tmp_path: Path, guarded: bool) -> None:
+    router = APIRouter(dependencies=[public("a web page")] if guarded else [])
+    router.frontend("/shop", directory=tmp_path)
+    app = FastAPI(openapi_url=None)
+    app.include_router(router)
+    if guarded:
+        refuse_unguarded(app)
+    else:
+        with pytest.raises(UnguardedRoute, match=r"^FRONTEND /shop: add requires"):
+            refuse_unguarded(app)
+
+
+def test_every_route_of_the_gateway_is_audited() -> None:
     app = create_app(Settings())
     paths = {route.path for route in iter_route_contexts(app.routes)}
     assert paths == {

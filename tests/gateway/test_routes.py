@@ -1,13 +1,13 @@
-"""Every route, as nobody, as somebody else and as one who may not."""
+"""Every route without a token, without the scope, and with the token of another user."""
 
 from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
-from fastapi.routing import RouteContext, iter_route_contexts
 
 from gateway.app import create_app
-from gateway.auth.route_access import Requires, access_of
+from gateway.auth.route_access import Requires, find_access
+from gateway.fastapi_internals import RouteContext, iter_route_contexts
 from gateway.settings.schema import Settings
 from gateway.testing import lockgate
 
@@ -16,7 +16,7 @@ USER = "42"
 
 def guarded() -> Iterator[tuple[RouteContext, Requires]]:
     for route in iter_route_contexts(create_app(Settings()).routes):
-        access = access_of(route.dependant)
+        access = find_access(route.dependant)
         if isinstance(access, Requires):
             yield route, access
 
@@ -32,12 +32,12 @@ def path_for(route: RouteContext, user: str = USER) -> str:
     return str(route.path).replace("{user_id}", user)
 
 
-def test_there_are_guarded_routes_to_look_at() -> None:
+def test_there_are_guarded_routes_to_test() -> None:
     assert len(GUARDED) >= 2
 
 
 @pytest.mark.parametrize(("route", "access"), GUARDED, ids=named)
-async def test_nobody_gets_in_without_a_token(route: RouteContext, access: Requires) -> None:
+async def test_a_missing_token_is_401(route: RouteContext, access: Requires) -> None:
     async with lockgate() as gateway:
         answer = await gateway.get(path_for(route))
     assert answer.status_code == 401
@@ -46,7 +46,7 @@ async def test_nobody_gets_in_without_a_token(route: RouteContext, access: Requi
 
 
 @pytest.mark.parametrize(("route", "access"), GUARDED, ids=named)
-async def test_nobody_gets_in_without_the_scope(route: RouteContext, access: Requires) -> None:
+async def test_a_missing_scope_is_403(route: RouteContext, access: Requires) -> None:
     async with lockgate() as gateway:
         answer = await gateway.get(path_for(route), user=USER, scopes=["something:else"])
         calls = sum(len(gateway.service(name).requests) for name in ("users", "orders"))
@@ -57,7 +57,7 @@ async def test_nobody_gets_in_without_the_scope(route: RouteContext, access: Req
 
 @pytest.mark.parametrize("user", ["042", "+42", "4_2", "42.0", " 42"])
 @pytest.mark.parametrize(("route", "access"), GUARDED, ids=named)
-async def test_who_is_called_almost_like_somebody_does_not_open_their_data(
+async def test_a_user_id_that_reads_as_the_same_number_is_not_the_owner(
     route: RouteContext, access: Requires, user: str
 ) -> None:
     async with lockgate() as gateway:
@@ -70,9 +70,7 @@ async def test_who_is_called_almost_like_somebody_does_not_open_their_data(
 
 
 @pytest.mark.parametrize(("route", "access"), GUARDED, ids=named)
-async def test_a_valid_token_does_not_open_somebody_elses_data(
-    route: RouteContext, access: Requires
-) -> None:
+async def test_the_token_of_another_user_is_403(route: RouteContext, access: Requires) -> None:
     assert access.owner
     async with lockgate() as gateway:
         theirs = await gateway.get(path_for(route, "43"), user=USER, scopes=access.scopes)
@@ -83,7 +81,7 @@ async def test_a_valid_token_does_not_open_somebody_elses_data(
 
 
 @pytest.mark.parametrize(("route", "access"), GUARDED, ids=named)
-async def test_the_owner_with_the_scope_gets_it(route: RouteContext, access: Requires) -> None:
+async def test_the_owner_with_the_scope_is_admitted(route: RouteContext, access: Requires) -> None:
     async with lockgate() as gateway:
         answer = await gateway.get(path_for(route), user=USER, scopes=access.scopes)
     assert answer.status_code == 200
@@ -92,14 +90,14 @@ async def test_the_owner_with_the_scope_gets_it(route: RouteContext, access: Req
 
 
 @pytest.mark.parametrize("user", ["042", "+42", "4_2", "%D9%A4%D9%A2", "42%20", "42%00", "..%2F42"])
-async def test_an_id_written_otherwise_is_somebody_else(user: str) -> None:
+async def test_a_user_id_that_is_not_canonical_is_not_the_owner(user: str) -> None:
     async with lockgate() as gateway:
         answer = await gateway.get(f"/dashboard/{user}", user=USER, scopes=["dashboard:read"])
     assert answer.status_code in {403, 404}
 
 
 @pytest.mark.parametrize("path", ["/dashboard/abc", "/dashboard/0", "/dashboard/42?limit=51"])
-async def test_an_input_out_of_bounds_is_told_as_a_problem(path: str) -> None:
+async def test_an_invalid_input_is_a_problem(path: str) -> None:
     async with lockgate() as gateway:
         answer = await gateway.get(path, user=USER, scopes=["dashboard:read:any"])
     assert answer.status_code == 422
@@ -109,7 +107,7 @@ async def test_an_input_out_of_bounds_is_told_as_a_problem(path: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "status"), [("POST", 405), ("DELETE", 405)])
-async def test_a_method_that_is_not_there_is_told_as_a_problem(method: str, status: int) -> None:
+async def test_a_method_that_is_not_allowed_is_a_problem(method: str, status: int) -> None:
     async with lockgate() as gateway:
         answer = await gateway.http.request(method, "/dashboard/42")
     assert answer.status_code == status
@@ -118,7 +116,7 @@ async def test_a_method_that_is_not_there_is_told_as_a_problem(method: str, stat
 
 
 @pytest.mark.parametrize("path", ["/dashboard/42/", "/dashboard/42%2F", "/docs/", "/healthz/"])
-async def test_a_slash_too_many_is_not_redirected_to_a_host_of_the_callers(path: str) -> None:
+async def test_a_trailing_slash_is_not_redirected_to_the_host_header(path: str) -> None:
     async with lockgate() as gateway:
         answer = await gateway.http.get(path, headers={"Host": "elsewhere.example"})
     assert answer.status_code == 404

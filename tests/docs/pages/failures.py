@@ -50,7 +50,7 @@ REFUSALS = (
     ),
     Failure(
         ContentTooLarge(),
-        "The request body is longer than `server.max_body_bytes`.",
+        "The request body exceeds `max_body_size` of the route, or else `server.max_body_bytes`.",
         "Send a shorter body.",
     ),
     Failure(

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi.routing import RouteContext, iter_route_contexts
-
-from gateway.auth.route_access import Requires, access_of
+from gateway.auth.route_access import Requires, find_access
+from gateway.fastapi_internals import RouteContext, iter_route_contexts
 from gateway.ratelimit.dependency import Limited
 from tests.docs.pages.defaults import create_default_app
 from tests.docs.pages.markdown import code, page, table
@@ -48,7 +47,7 @@ def _build_row(route: RouteContext, method: str, operation: Mapping[str, Any]) -
 
 
 def _describe_access(route: RouteContext) -> str:
-    match access_of(route.dependant):
+    match find_access(route.dependant):
         case Requires(scopes, owner):
             scoped = "scope " + ", ".join(map(code, scopes))
             return f"{scoped}; owner {code(owner)}" if owner else scoped

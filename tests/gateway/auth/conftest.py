@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from gateway.auth.dependencies import Caller, owner, requires
+from gateway.auth import Caller, owner, requires
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.errors import problem_json
 from gateway.resources import Resources

@@ -1,4 +1,4 @@
-"""What guards let through, what they say to those they do not, and what the log learns."""
+"""Who passes `requires`, `owner` and `public`, how others are refused, and what is logged."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated
@@ -8,10 +8,10 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import Receive, Scope, Send
 
-from gateway.auth.authorization import Public
-from gateway.auth.dependencies import Caller, owner, public, requires
+from gateway.auth import Caller, owner, public, requires
+from gateway.auth.dependencies import Public
 from gateway.auth.principal import Principal
-from gateway.auth.route_access import Requires, access_of
+from gateway.auth.route_access import Requires, find_access
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors import problem_json
 from gateway.errors.tree import IdentityUnavailable, Unauthenticated
@@ -100,7 +100,7 @@ OWNERLESS = "-dashboard_read"
         ("bad", "/users/u1", (401, "bad_signature")),
     ],
 )
-async def test_who_may(
+async def test_who_is_admitted(
     client: httpx.AsyncClient,
     recorded: Recorded,
     token: str,
@@ -154,11 +154,11 @@ async def test_the_scheme_is_read_without_case(client: httpx.AsyncClient, scheme
     assert answer.status_code == 200
 
 
-async def test_a_token_in_the_query_is_no_token(client: httpx.AsyncClient) -> None:
+async def test_a_token_in_the_query_is_ignored(client: httpx.AsyncClient) -> None:
     assert (await client.get("/me", params={"access_token": READ})).status_code == 401
 
 
-async def test_a_provider_that_is_away_is_no_401(client: httpx.AsyncClient) -> None:
+async def test_an_unreachable_identity_provider_is_503_not_401(client: httpx.AsyncClient) -> None:
     answer = await client.get("/me", headers=bearer("later"))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
 
@@ -170,7 +170,7 @@ async def test_a_token_is_verified_once_per_request(
     assert known.asked == 1
 
 
-async def test_the_log_learns_who_called_and_no_more(
+async def test_the_caller_and_nothing_else_is_logged(
     client: httpx.AsyncClient, recorded: Recorded
 ) -> None:
     await client.get("/me", headers=bearer(READ))
@@ -183,7 +183,7 @@ async def test_the_log_learns_who_called_and_no_more(
     assert recorded.log_fields == {"reason": "bad_signature", "error": "Unauthenticated"}
 
 
-async def test_everybody_may_call_what_is_public(known: Known) -> None:
+async def test_a_public_route_admits_every_caller(known: Known) -> None:
     app = FastAPI(dependencies=[public("a test")])
     app.add_api_route("/", lambda: "hello")
     async with client_of(app) as client:
@@ -240,16 +240,16 @@ ACCESS: dict[str, tuple[list[object], Requires | Public | None]] = {
 def _dependant(guards: list[object], endpoint: Callable[..., object]) -> Requires | Public | None:
     router = APIRouter()
     router.add_api_route("/{user_id}", endpoint, dependencies=guards)  # type: ignore[arg-type]
-    return access_of(router.routes[0].dependant)  # type: ignore[attr-defined]
+    return find_access(router.routes[0].dependant)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("name", ACCESS)
-def test_access_is_read_off_a_route(name: str) -> None:
+def test_access_is_read_from_a_route(name: str) -> None:
     guards, access = ACCESS[name]
     assert _dependant(guards, lambda: None) == access
 
 
-def test_asking_who_calls_is_no_guard() -> None:
+def test_caller_alone_is_no_access_declaration() -> None:
     assert _dependant([], _calls) is None
 
 
@@ -263,13 +263,13 @@ def test_asking_who_calls_is_no_guard() -> None:
         ([requires("a"), owner("user_id"), owner("user_id")], "more than one"),
     ],
 )
-def test_contradictions_are_refused(guards: list[object], message: str) -> None:
+def test_contradictory_declarations_are_a_value_error(guards: list[object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         _dependant(guards, lambda: None)
 
 
 @pytest.mark.parametrize("scope", ["", "a b", 'a"', "a\\", "é", "a\n"])
-def test_what_is_no_scope_is_refused_where_it_is_written(scope: str) -> None:
+def test_an_invalid_scope_is_a_value_error(scope: str) -> None:
     with pytest.raises(ValueError, match="scope"):
         requires(scope)
 
@@ -280,7 +280,7 @@ def test_public_needs_a_reason(why: str) -> None:
         public(why)
 
 
-async def test_a_converted_path_parameter_is_nobody_s(known: Known) -> None:
+async def test_a_path_parameter_with_a_convertor_has_no_owner(known: Known) -> None:
     app = FastAPI()
     problem_json.install_error_handlers(app)
     app.state.resources = Resources()

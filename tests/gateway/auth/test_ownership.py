@@ -1,4 +1,4 @@
-"""Which texts of a path parameter are the one way in which its value is written."""
+"""Which texts of a path parameter are canonical."""
 
 from datetime import date
 from typing import Annotated
@@ -72,7 +72,7 @@ ROUTES = {route.name: route for route in router.routes if isinstance(route, APIR
         ("other", ["042", "u1"], []),
     ],
 )
-def test_one_way_of_writing_a_value_is_canonical(
+def test_exactly_one_text_of_a_value_is_canonical(
     route: str, canonical: list[str], others: list[str]
 ) -> None:
     dependant = ROUTES[route].dependant
@@ -80,5 +80,5 @@ def test_one_way_of_writing_a_value_is_canonical(
     assert [one for one in others if is_canonical("user_id", one, dependant)] == []
 
 
-def test_what_cannot_be_read_is_left_to_be_refused_as_such() -> None:
+def test_an_invalid_text_is_left_to_the_route_to_refuse() -> None:
     assert is_canonical("user_id", "abc", ROUTES["number"].dependant)

@@ -1,17 +1,24 @@
-"""A body that is too long is answered 413, as a problem, however it comes."""
+"""A request body above the limit is refused with a 413 problem, declared or streamed."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel
+from starlette.types import Scope
 
+from gateway.app import create_app
+from gateway.application import Application
+from gateway.auth import public
 from gateway.errors import problem_json
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
+from gateway.routing.dispatcher import RouteTable
+from gateway.settings.schema import Server, Settings
 
-AT_MOST = 1_000
+MAX_BYTES = 1_000
 
 
 class Text(BaseModel):
@@ -21,7 +28,7 @@ class Text(BaseModel):
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
-    app.add_middleware(BodyLimit, at_most=AT_MOST)
+    app.add_middleware(BodyLimit, max_bytes=MAX_BYTES)
     app.add_middleware(RequestContextMiddleware)
     problem_json.install_error_handlers(app)
 
@@ -51,7 +58,7 @@ async def in_pieces(size: int) -> AsyncIterator[bytes]:
 async def test_a_declared_length_is_refused_before_anything_is_read(
     http: httpx.AsyncClient, path: str
 ) -> None:
-    answer = await http.post(path, content=b"x" * (AT_MOST + 1))
+    answer = await http.post(path, content=b"x" * (MAX_BYTES + 1))
     assert answer.status_code == 413
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["instance"] == answer.headers["x-request-id"]
@@ -61,12 +68,142 @@ async def test_a_declared_length_is_refused_before_anything_is_read(
 async def test_an_undeclared_length_is_refused_as_it_is_read(
     http: httpx.AsyncClient, path: str
 ) -> None:
-    answer = await http.post(path, content=in_pieces(AT_MOST + 1))
+    answer = await http.post(path, content=in_pieces(MAX_BYTES + 1))
     assert answer.status_code == 413
     assert answer.json()["type"] == "urn:lockgate:problem:content-too-large"
 
 
 async def test_a_body_within_the_limit_arrives_whole(http: httpx.AsyncClient) -> None:
-    declared = await http.post("/raw", content=b"x" * AT_MOST)
-    undeclared = await http.post("/raw", content=in_pieces(AT_MOST))
-    assert declared.json() == undeclared.json() == AT_MOST
+    declared = await http.post("/raw", content=b"x" * MAX_BYTES)
+    undeclared = await http.post("/raw", content=in_pieces(MAX_BYTES))
+    assert declared.json() == undeclared.json() == MAX_BYTES
+
+
+SMALL, LARGE = 100, 3_000
+
+ROUTE_LIMITS = {
+    "/compiled": MAX_BYTES,
+    "/compiled/small": SMALL,
+    "/compiled/large": LARGE,
+    "/general": MAX_BYTES,
+    "/general/small": SMALL,
+    "/general/large": LARGE,
+    "/general/none": 0,
+    "/router/small": SMALL,
+    "/users/42/small": SMALL,
+    "/users/42": MAX_BYTES,
+    "/nowhere": MAX_BYTES,
+}
+
+
+class Length(BaseModel):
+    length: int
+
+
+def build_routes() -> APIRouter:
+    """Routes that read a body with limits of their own. Those without dependencies are compiled."""
+    router = APIRouter(dependencies=[public("a test")])
+    limited = APIRouter(max_body_size=SMALL)
+
+    async def measure(request: Request) -> Length:
+        return Length(length=len(await request.body()))
+
+    def block() -> None:
+        """Runs in a thread, so its route is not compiled."""
+
+    general = {"dependencies": [Depends(block)]}
+    for path, options in {
+        "/compiled": {},
+        "/compiled/small": {"max_body_size": SMALL},
+        "/compiled/large": {"max_body_size": LARGE},
+        "/general": general,
+        "/general/small": {"max_body_size": SMALL, **general},
+        "/general/large": {"max_body_size": LARGE, **general},
+        "/general/none": {"max_body_size": 0, **general},
+        "/users/{user_id}/small": {"max_body_size": SMALL},
+        "/users/{user_id}": {},
+    }.items():
+        router.add_api_route(path, measure, methods=["POST"], **options)  # type: ignore[arg-type]
+    router.add_api_route("/general/small", measure, methods=["PUT"])
+    limited.add_api_route("/router/small", measure, methods=["POST"])
+    router.include_router(limited)
+    return router
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[httpx.AsyncClient]:
+    """A whole gateway with those routes."""
+    settings = Settings(server=Server(max_body_bytes=MAX_BYTES))
+    application = Application(clients={}, policies={}, routers=[build_routes()])
+    app = create_app(settings, application=application)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        yield client
+
+
+def test_the_compiled_routes_are_those_that_say_so() -> None:
+    app = FastAPI()
+    app.include_router(build_routes())
+    compiled = {it.compiled.route.path for it in RouteTable(app.router).entries if it.compiled}
+    assert {path for path in compiled if path and path.startswith(("/compiled", "/general"))} == {
+        "/compiled",
+        "/compiled/small",
+        "/compiled/large",
+        "/general/small",  # its PUT
+    }
+
+
+@pytest.mark.parametrize("streamed", [False, True], ids=["declared", "streamed"])
+@pytest.mark.parametrize(("path", "limit"), ROUTE_LIMITS.items())
+async def test_a_routes_own_limit_holds_instead_of_the_servers(
+    gateway: httpx.AsyncClient, path: str, limit: int, streamed: bool
+) -> None:
+    def body(size: int) -> Any:
+        return in_pieces(size) if streamed else b"x" * size
+
+    fits = await gateway.post(path, content=body(limit))
+    if path == "/nowhere":
+        assert fits.status_code == 404
+    else:
+        assert (fits.status_code, fits.json()) == (200, {"length": limit})
+    refusal = await gateway.post(path, content=body(limit + 1))
+    if path == "/nowhere" and streamed:
+        assert refusal.status_code == 404  # nothing reads that body
+        return
+    assert refusal.status_code == 413
+    assert refusal.headers["content-type"] == "application/problem+json"
+    assert refusal.json()["type"] == "urn:lockgate:problem:content-too-large"
+    assert refusal.json()["instance"] == refusal.headers["x-request-id"]
+
+
+async def test_a_limit_is_that_of_the_method(gateway: httpx.AsyncClient) -> None:
+    answer = await gateway.put("/general/small", content=b"x" * MAX_BYTES)
+    assert (answer.status_code, answer.json()) == (200, {"length": MAX_BYTES})
+
+
+@pytest.mark.parametrize("path", ["/compiled/small", "/general/small"])
+async def test_a_limit_holds_below_a_mount_too(path: str) -> None:
+    settings = Settings(server=Server(max_body_bytes=MAX_BYTES))
+    application = Application(clients={}, policies={}, routers=[build_routes()])
+    outer = FastAPI()
+    outer.mount("/api", create_app(settings, application=application))
+    transport = httpx.ASGITransport(outer)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        assert (await client.post(f"/api{path}", content=b"x" * SMALL)).status_code == 200
+        refusal = await client.post(f"/api{path}", content=b"x" * (SMALL + 1))
+    assert refusal.headers["content-type"] == "application/problem+json"
+    assert refusal.status_code == 413
+
+
+async def test_only_a_request_with_a_body_is_looked_up() -> None:
+    looked_up: list[str] = []
+
+    def find_route_limit(scope: Scope) -> None:
+        looked_up.append(scope["method"])
+
+    app = FastAPI()
+    app.add_middleware(BodyLimit, max_bytes=MAX_BYTES, find_route_limit=find_route_limit)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+        await client.get("/")
+        await client.put("/", content=b"x")
+    assert looked_up == ["PUT"]

@@ -10,7 +10,7 @@ import pytest
 from fastapi import APIRouter, Depends, WebSocket
 from starlette.types import Message
 
-from gateway.auth.dependencies import owner, public, requires
+from gateway.auth import owner, public, requires
 from gateway.errors.tree import Overloaded
 from gateway.errors.websocket_denial import close_code
 from gateway.ratelimit.dependency import limited

@@ -3,13 +3,24 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Query, Request, Security
+from fastapi import (
+    APIRouter,
+    Cookie,
+    Depends,
+    FastAPI,
+    Header,
+    HTTPException,
+    Query,
+    Request,
+    Security,
+)
+from fastapi.routing import APIRoute
 from fastapi.security import SecurityScopes
-from pydantic import BaseModel, Field, computed_field
+from pydantic import AliasChoices, BaseModel, Field, computed_field
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from gateway.resources import Opened, Resource, Resources
+from gateway.resources import Resource, ResourceLookup, Resources
 
 
 class Shelf:
@@ -132,6 +143,65 @@ async def get_header(x_number: Annotated[int, Header()] = 4) -> Thing:
     return Thing(number=x_number)
 
 
+@router.get("/headers")
+async def get_headers(x_number: Annotated[list[int], Header()]) -> Thing:
+    return Thing(number=sum(x_number))
+
+
+@router.get("/cookie")
+async def get_cookie(
+    session: Annotated[str, Cookie(max_length=4)], n: Annotated[int | None, Cookie()] = None
+) -> Thing:
+    return Thing(number=n or 0, text=session)
+
+
+@router.get("/choices")
+async def get_choices(n: Annotated[int, Query(validation_alias=AliasChoices("a", "b"))]) -> Thing:
+    return Thing(number=n)
+
+
+async def first_use(uncached: Annotated[int, Depends(count, use_cache=False)]) -> int:
+    """Depends on a call that is made anew for each use."""
+    return uncached
+
+
+async def second_use(first: Annotated[int, Depends(first_use)]) -> int:
+    """Depends on what is cached, and that on what is not."""
+    return first
+
+
+@router.get("/uncached", dependencies=[Depends(first_use), Depends(second_use)])
+async def get_uncached(first: Annotated[int, Depends(first_use)]) -> Thing:
+    return Thing(number=first)
+
+
+class Built:
+    """A class as a dependency: FastAPI builds it in a thread and does not call what it built."""
+
+    async def __call__(self) -> int:
+        raise AssertionError
+
+
+@router.get("/built")
+async def get_built(built: Annotated[Built, Depends(Built)]) -> Thing:
+    return Thing(number=1)
+
+
+class OwnRoute(APIRoute):
+    """A route class of the app's own, which may handle requests in its way."""
+
+
+own_routes = APIRouter(route_class=OwnRoute)
+
+
+@own_routes.get("/own")
+async def get_own() -> Thing:
+    return Thing(number=2)
+
+
+router.include_router(own_routes)
+
+
 @router.get("/closing")
 async def get_closing(one: Annotated[int, Depends(opened_and_closed)]) -> Thing:
     return Thing(number=one)
@@ -152,7 +222,7 @@ async def get_excluded() -> Thing:
     return Thing(number=0)
 
 
-@router.get("/shelved", dependencies=[Depends(Opened(Shelf))])
+@router.get("/shelved", dependencies=[Depends(ResourceLookup(Shelf))])
 async def get_shelved() -> Thing:
     return Thing(number=0)
 
@@ -192,23 +262,23 @@ async def get_more(number: int) -> Thing:
     return Thing(number=number + 1)
 
 
-async def tell_refused(_: Request, __: Exception) -> Response:
+async def answer_refused(_: Request, __: Exception) -> Response:
     """The app's own handler."""
     return PlainTextResponse("refused", 409)
 
 
-def shopfront() -> FastAPI:
+def build_app() -> FastAPI:
     """The app, without a dispatcher."""
     app = FastAPI()
     app.state.resources = Resources()
     app.state.resources[Shelf] = Shelf()
-    app.add_exception_handler(Refused, tell_refused)
+    app.add_exception_handler(Refused, answer_refused)
     app.include_router(router)
     app.include_router(outer)
     return app
 
 
-SETTLED = {
+COMPILED = {
     "/things/first/me",
     "/things/first/{number}",
     "/things/created",
@@ -216,6 +286,10 @@ SETTLED = {
     "/things/list",
     "/things/response",
     "/things/error",
+    "/things/header",
+    "/things/cookie",
+    "/things/uncached",
+    "/things/shelved",
     "/things/unopened",
     "/",
     "/{kind}/of/{number}",

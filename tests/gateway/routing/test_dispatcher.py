@@ -1,79 +1,23 @@
-"""A request that goes straight through its route is answered just as FastAPI answers it."""
+"""A request that fits a compiled route takes it; any other goes on to FastAPI."""
 
-import asyncio
 import gc
-from dataclasses import dataclass
-from urllib.parse import quote
 
-import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.errors import ServerErrorMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.app import create_app
-from gateway.routing.dispatcher import Dispatcher
-from gateway.routing.route_table import RouteTable
+from gateway.routing.dispatcher import RouteTable
 from gateway.settings.schema import Settings
 from gateway.testing import lockgate
 from tests.gateway.routing import example_app
-
-
-@dataclass(frozen=True)
-class Answer:
-    """All that a caller, and the dependencies, saw."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
-    calls: list[object]
-
-
-class Unreached:
-    """Stands where FastAPI's own way begins, and counts who goes it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self.reached = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.reached += scope["type"] == "http"
-        await self.app(scope, receive, send)
-
-
-def ask(app: ASGIApp, method: str, target: str) -> Answer:
-    async def go() -> httpx.Response:
-        wire = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=wire, base_url="http://example_app.test") as http:
-            return await http.request(method, target)
-
-    example_app.calls.clear()
-    response = asyncio.run(go())
-    return Answer(
-        response.status_code, response.headers.raw, response.content, list(example_app.calls)
-    )
-
-
-class Served:
-    """The dispatcher as in the gateway: the scope names the app, and failures are told."""
-
-    def __init__(self) -> None:
-        self.app = example_app.shopfront()
-        self.behind = Unreached(self.app)
-        self._outermost = ServerErrorMiddleware(Dispatcher(self.behind, gateway=self.app))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["app"] = self.app
-        await self._outermost(scope, receive, send)
+from tests.gateway.routing.comparison import TwoPaths
 
 
 @pytest.fixture(scope="module")
-def apps() -> tuple[Served, FastAPI]:
-    """The same app, with a dispatcher and without."""
-    return Served(), example_app.shopfront()
+def paths() -> TwoPaths:
+    """The app with a route of every kind."""
+    return TwoPaths(example_app.build_app(), example_app.calls)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +36,9 @@ def apps() -> tuple[Served, FastAPI]:
         "/things/response?plain=0",
         "/things/error?status=404",
         "/things/error?status=204",
+        "/things/header",
+        "/things/uncached",
+        "/things/shelved",
         "/",
         "/?n=1&texts=x",
         "/%7B/of/3",
@@ -101,11 +48,10 @@ def apps() -> tuple[Served, FastAPI]:
         "/thingsof/of/-3?n=1",
     ],
 )
-def test_a_settled_route_answers_as_fastapi_does(target: str, apps: tuple[Served, FastAPI]) -> None:
-    served, plain = apps
-    before = served.behind.reached
-    assert ask(served, "GET", target) == ask(plain, "GET", target)
-    assert served.behind.reached == before
+def test_a_compiled_route_answers_as_fastapi_does(target: str, paths: TwoPaths) -> None:
+    compiled, general = paths.send(target)
+    assert compiled == general
+    assert paths.takes_compiled_path(target)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +64,11 @@ def test_a_settled_route_answers_as_fastapi_does(target: str, apps: tuple[Served
         ("GET", "/things/created"),
         ("GET", "/things/list"),
         ("GET", "/things/many?n=1&n=2"),
-        ("GET", "/things/header"),
+        ("GET", "/things/headers"),
+        ("GET", "/things/cookie"),
+        ("GET", "/things/choices?b=1"),
+        ("GET", "/things/built"),
+        ("GET", "/things/own"),
         ("GET", "/things/closing"),
         ("GET", "/things/thread"),
         ("GET", "/things/rest/a/b"),
@@ -127,7 +77,6 @@ def test_a_settled_route_answers_as_fastapi_does(target: str, apps: tuple[Served
         ("HEAD", "/things/first/35"),
         ("DELETE", "/things/first/35"),
         ("GET", "/things/nowhere"),
-        ("GET", "/things/shelved"),
         ("GET", "//of/3"),
         ("GET", "/things/of/x"),
         ("GET", "/others/of/x/more"),
@@ -136,82 +85,70 @@ def test_a_settled_route_answers_as_fastapi_does(target: str, apps: tuple[Served
         ("GET", "/a%2Fb/of/3"),
     ],
 )
-def test_what_fits_no_settled_route_is_left_to_fastapi(
-    method: str, target: str, apps: tuple[Served, FastAPI]
-) -> None:
-    served, plain = apps
-    before = served.behind.reached
-    assert ask(served, method, target) == ask(plain, method, target)
-    assert served.behind.reached == before + 1
+def test_any_other_request_goes_on_to_fastapi(method: str, target: str, paths: TwoPaths) -> None:
+    compiled, general = paths.send(target, method=method)
+    assert compiled == general
+    assert not paths.takes_compiled_path(target, method=method)
 
 
-def test_what_nobody_opened_is_a_failure_and_named(apps: tuple[Served, FastAPI]) -> None:
-    assert [ask(app, "GET", "/things/unopened").status for app in apps] == [500, 500]
-    with pytest.raises(LookupError, match="nothing of type Nothing is open"):
-        apps[1].state.resources[example_app.Nothing]
+def test_a_missing_resource_is_an_error_that_names_its_type(paths: TwoPaths) -> None:
+    assert [result.status for result in paths.send("/things/unopened")] == [500, 500]
+    with pytest.raises(LookupError, match="no resource of type Nothing is open"):
+        paths.app.state.resources[example_app.Nothing]
 
 
-def test_a_refusal_leaves_nothing_for_the_collector(apps: tuple[Served, FastAPI]) -> None:
+def test_a_refusal_leaves_no_reference_cycle(paths: TwoPaths) -> None:
     gc.collect()
     gc.disable()
     try:
-        assert ask(apps[0], "GET", "/things/first/35?refused=true").status == 409
+        assert paths.send_compiled("/things/first/35?refused=true").status == 409
         held = [it for it in gc.get_objects() if isinstance(it, example_app.Refused)]
     finally:
         gc.enable()
     assert held == []
 
 
-PATHS = st.sampled_from(
-    ["first/35", "first/me", "first/-1", "first/x", "created", "dict", "list", "response"]
-)
-NAMES = st.sampled_from(["n", "text", "an-alias", "alias", "name", "number", "refused", "plain"])
-VALUES = st.one_of(
-    st.sampled_from(["", "1", "5", "6", "x", "true", "1.5", "+2", " 3", "é", "&", "=", "%", ";"]),
-    st.text(max_size=5),
-)
+def compiled_paths(app: FastAPI) -> set[str | None]:
+    entries = RouteTable(app.router).entries
+    return {it.compiled.route.path for it in entries if it.compiled is not None}
 
 
-@settings(deadline=None, max_examples=150)
-@given(path=PATHS, pairs=st.lists(st.tuples(NAMES, VALUES), max_size=4), plus=st.booleans())
-def test_whatever_is_asked_the_answers_are_the_same(
-    apps: tuple[Served, FastAPI], path: str, pairs: list[tuple[str, str]], plus: bool
-) -> None:
-    query = "&".join(f"{name}={quote(value, safe='+' if plus else '')}" for name, value in pairs)
-    target = f"/things/{path}?{query}"
-    served, plain = apps
-    assert ask(served, "GET", target) == ask(plain, "GET", target)
+def test_exactly_the_routes_without_obstacles_are_compiled() -> None:
+    assert compiled_paths(example_app.build_app()) == example_app.COMPILED
 
 
-def settled_paths(app: FastAPI) -> set[str | None]:
-    return {
-        row.settled.route.path for row in RouteTable(app.routes).rows if row.settled is not None
-    }
-
-
-def test_only_what_comes_to_the_same_each_time_is_settled() -> None:
-    assert settled_paths(example_app.shopfront()) == example_app.SETTLED
-
-
-def test_the_composites_are_settled() -> None:
-    found = settled_paths(create_app(Settings()))
+def test_the_composites_are_compiled() -> None:
+    found = compiled_paths(create_app(Settings()))
     assert {"/dashboard/{user_id}", "/storefront/{user_id}"} <= found
 
 
-def test_overridden_dependencies_are() -> None:
-    served = Served()
+def test_overridden_dependencies_take_the_general_path() -> None:
+    paths = TwoPaths(example_app.build_app(), example_app.calls)
 
-    async def instead() -> int:
+    async def override() -> int:
         return 1_000
 
-    served.app.dependency_overrides[example_app.count] = instead
-    answer = ask(served, "GET", "/things/first/35")
-    assert ("scoped", ("a", "b"), 1_000) in answer.calls
-    assert served.behind.reached == 1
+    paths.app.dependency_overrides[example_app.count] = override
+    result = paths.send_compiled("/things/first/35")
+    assert ("scoped", ("a", "b"), 1_000) in result.calls
+    assert not paths.takes_compiled_path("/things/first/35")
+
+
+def test_a_websocket_route_does_not_end_the_table() -> None:
+    app = FastAPI()
+
+    @app.websocket("/events")
+    async def events() -> None: ...
+
+    @app.get("/after")
+    async def after() -> example_app.Thing:
+        return example_app.Thing(number=1)
+
+    assert compiled_paths(app) == {"/after"}
 
 
 @pytest.mark.parametrize("overridden", [False, True])
-async def test_layers_added_to_the_gateway_are_around_settled_routes_too(overridden: bool) -> None:
+async def test_middleware_added_to_the_gateway_wraps_compiled_routes_too(overridden: bool) -> None:
     async with lockgate() as gateway:
         gateway.app.middleware_stack = None
         gateway.app.add_middleware(CORSMiddleware, allow_origins=["https://screens.test"])

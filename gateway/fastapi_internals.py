@@ -1,0 +1,138 @@
+"""Adapter: the only file that imports inner names of FastAPI and Starlette.
+
+Both may change these names in any release, so `pyproject.toml` holds FastAPI and Starlette to the
+versions they were read from. `tests/gateway/test_fastapi_internals.py` has one test per name that
+says what breaks. Raise the bounds after reading that file.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi._compat import ModelField, field_annotation_is_scalar
+from fastapi.datastructures import DefaultPlaceholder
+from fastapi.dependencies.models import (
+    Dependant,
+    _get_cache_key,
+    _get_oauth_scopes,
+    _is_async_gen_callable,
+    _is_coroutine_callable,
+    _is_gen_callable,
+)
+from fastapi.routing import (
+    _FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY,
+    _FASTAPI_SCOPE_KEY,
+    RouteContext,
+    _FrontendRouteGroup,
+    iter_route_contexts,
+    serialize_response,
+)
+from pydantic import Json
+from starlette._utils import get_route_path
+from starlette.routing import BaseRoute
+from starlette.types import Scope
+
+__all__ = ["Dependant", "ModelField", "RouteContext", "get_route_path", "iter_route_contexts"]
+
+
+def iter_audited_routes(router: APIRouter) -> Iterator[RouteContext]:
+    """Every route that can answer a request, `router.frontend(...)` included.
+
+    FastAPI keeps frontends apart from the other routes, and `iter_route_contexts` leaves them out.
+    """
+    yield from iter_route_contexts(router.routes)
+    for frontend in router._iter_low_priority_routes():  # noqa: SLF001
+        if isinstance(frontend, BaseRoute):
+            yield RouteContext(frontend)
+        else:
+            yield RouteContext(frontend.original_route, frontend)
+
+
+def get_frontend_paths(route: RouteContext) -> list[str]:
+    """The paths below which a `router.frontend(...)` serves files; none for any other route."""
+    group = route.original_route
+    if not isinstance(group, _FrontendRouteGroup):
+        return []
+    prefix = getattr(route, "frontend_prefix", "")  # an included one has the prefix of its router
+    return [prefix + frontend.path for frontend in group.routes]
+
+
+def get_dependency_cache_key(dependant: Dependant) -> object:
+    """The key under which FastAPI keeps a dependency's result while it serves one request."""
+    return _get_cache_key(dependant=dependant)
+
+
+def get_security_scopes(dependant: Dependant) -> list[str]:
+    """The scopes that a dependency's `SecurityScopes` holds, in order, each once."""
+    return _get_oauth_scopes(dependant=dependant)
+
+
+def is_awaited(call: Callable[..., Any] | None) -> bool:
+    """Whether FastAPI awaits this callable: it neither runs it in a thread nor closes it later."""
+    return _is_coroutine_callable(call) and not (
+        _is_gen_callable(call) or _is_async_gen_callable(call)
+    )
+
+
+def is_single_text(field: ModelField) -> bool:
+    """Whether FastAPI reads this parameter as one text under one name: no list, model or JSON."""
+    info = field.field_info
+    return (
+        field_annotation_is_scalar(info.annotation)
+        and Json not in map(type, info.metadata)
+        and not info.validate_default
+        and (info.validation_alias is None or info.validation_alias == field.alias)
+        and not field.config
+    )
+
+
+def get_validator(field: ModelField) -> Callable[[str], Any]:
+    """FastAPI's validator of a parameter, without the step that collects errors.
+
+    The validator raises pydantic's ValidationError.
+    """
+    return partial(field._type_adapter.validator.validate_python, from_attributes=True)  # noqa: SLF001
+
+
+def has_default_response_class(route: RouteContext) -> bool:
+    """Whether neither the route, nor its routers, nor the app chose a response class."""
+    return isinstance(route.response_class, DefaultPlaceholder)
+
+
+async def serialize_result(route: RouteContext, result: object) -> bytes:
+    """Validate what an endpoint returned and serialize it to JSON, as FastAPI does.
+
+    Raises:
+        ResponseValidationError: the result does not fit the route's response model.
+    """
+    body: bytes = await serialize_response(
+        field=route.response_field, response_content=result, dump_json=True
+    )
+    return body
+
+
+def get_routing_scope(route: RouteContext) -> dict[str, Any]:
+    """The ASGI scope entries from which FastAPI and its dependencies learn the selected route.
+
+    They are shared by all requests to the route, so nothing may change them.
+    """
+    entries: dict[str, Any] = {"route": route.original_route, "endpoint": route.endpoint}
+    if route._route_context is not None:  # noqa: SLF001
+        context = {_FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY: route._route_context}  # noqa: SLF001
+        entries[_FASTAPI_SCOPE_KEY] = context
+    return entries
+
+
+def get_dependant(scope: Scope) -> Dependant:
+    """The dependencies of the route that serves this request, those of its routers included.
+
+    For a route of an included router, `scope["route"]` is the route as the router declares it.
+    The prefix and the dependencies of the inclusion are in the effective route context.
+    """
+    route = scope["route"]
+    context = scope.get(_FASTAPI_SCOPE_KEY, {}).get(_FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY)
+    if context is not None and context.original_route is route:
+        route = context
+    dependant: Dependant = route.dependant
+    return dependant
