@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from gateway.ratelimit.algorithms.limit_state import MICROSECONDS
 from gateway.ratelimit.limiter import Charge
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import MICROSECONDS, RateLimit
 from gateway.settings.rate import Rate
 
 START = 1_800_000_000 * MICROSECONDS
 
 
-class SetClock:
+class ManualClock:
     """Microseconds that pass only when told to."""
 
     def __init__(self) -> None:
@@ -20,7 +19,7 @@ class SetClock:
         """The time."""
         return self.now
 
-    def pass_(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.now += round(seconds * MICROSECONDS)
 

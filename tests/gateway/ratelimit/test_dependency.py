@@ -20,7 +20,7 @@ from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
 from gateway.resources import Resources
 from gateway.settings.schema import Server, Settings
-from tests.gateway.ratelimit.charges import SetClock
+from tests.gateway.ratelimit.charges import ManualClock
 from tests.gateway.ratelimit.structured_fields import parse
 
 USERS = RateLimit("users", "2/minute")
@@ -44,7 +44,7 @@ class Verifier(TokenVerifier):
 
 
 @dataclass
-class Answering(RateLimiter):
+class StubLimiter(RateLimiter):
     """Gives the same verdict on everything."""
 
     verdict: Verdict | RateLimiterUnavailable
@@ -66,7 +66,7 @@ def gateway(limiter: RateLimiter | None = None) -> FastAPI:
     app.state.settings = Settings(server=Server(trusted_proxies=("10.0.0.0/8",)))
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = Verifier()
-    app.state.resources[RateLimiter] = limiter or MemoryLimiter(clock=SetClock())
+    app.state.resources[RateLimiter] = limiter or MemoryLimiter(clock=ManualClock())
     app.add_middleware(AccessLog)
     problem_json.install(app)
 
@@ -158,14 +158,14 @@ async def test_an_answer_counted_without_redis_says_so(
     how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "lockgate.access")
-    app = gateway(Answering(Verdict(admitted=True, degraded=how)))
+    app = gateway(StubLimiter(Verdict(admitted=True, degraded=how)))
     answer = await get(app, "/user", "ann")
     assert answer.headers["Lockgate-Limits"] == how
     assert vars(caplog.records[-1])["facts"]["limits"] == how
 
 
 async def test_what_cannot_be_counted_and_must_be_is_a_503() -> None:
-    answer = await get(gateway(Answering(RateLimiterUnavailable(1))), "/user", "ann")
+    answer = await get(gateway(StubLimiter(RateLimiterUnavailable(1))), "/user", "ann")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
 

@@ -15,7 +15,7 @@ from gateway.ratelimit.limiter import RateLimiter, Verdict
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.ratelimit.charges import charge
-from tests.gateway.ratelimit.redis.slow_proxy import Proxy
+from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -25,7 +25,7 @@ LOCAL = charge(1_000_000, name="local")
 DENY = charge(1_000_000, name="deny", without_redis="deny")
 ALLOW = charge(1_000_000, name="allow", without_redis="allow")
 
-Break = Callable[[RedisServer, Proxy], None]
+Break = Callable[[RedisServer, SlowProxy], None]
 
 
 def settings(url: str, processes: int = 1) -> Settings:
@@ -78,42 +78,42 @@ async def load(limiter: RateLimiter) -> AsyncIterator[Counter[str]]:
         assert not any(done), "a check hung or failed"
 
 
-def freeze(server: RedisServer, _: Proxy) -> None:
+def freeze(server: RedisServer, _: SlowProxy) -> None:
     """SIGSTOP."""
     server.pause()
 
 
-def kill(server: RedisServer, _: Proxy) -> None:
+def kill(server: RedisServer, _: SlowProxy) -> None:
     """SIGKILL, and started again to mend it."""
     server.kill()
 
 
-def hold(server: RedisServer, _: Proxy) -> None:
+def hold(server: RedisServer, _: SlowProxy) -> None:
     """CLIENT PAUSE: it reads and does not answer; ends by itself, as UNPAUSE would wait too."""
     server.command("CLIENT", "PAUSE", "1000")
 
 
-def slow(_: RedisServer, proxy: Proxy) -> None:
+def slow(_: RedisServer, proxy: SlowProxy) -> None:
     """It answers, after 100 ms."""
     proxy.delay = 0.1
 
 
-def swallow(_: RedisServer, proxy: Proxy) -> None:
+def swallow(_: RedisServer, proxy: SlowProxy) -> None:
     """A black hole."""
     proxy.delay = None
 
 
-def fill(server: RedisServer, _: Proxy) -> None:
+def fill(server: RedisServer, _: SlowProxy) -> None:
     """OOM on every write."""
     server.command("CONFIG", "SET", "maxmemory", "1")
 
 
-def demote(server: RedisServer, _: Proxy) -> None:
+def demote(server: RedisServer, _: SlowProxy) -> None:
     """READONLY on every write."""
     server.command("REPLICAOF", "127.0.0.1", "1")
 
 
-def mend(server: RedisServer, proxy: Proxy, broken: Break) -> None:
+def mend(server: RedisServer, proxy: SlowProxy, broken: Break) -> None:
     """Undo any of these."""
     proxy.delay = 0.0
     if broken is freeze:
@@ -130,9 +130,9 @@ def mend(server: RedisServer, proxy: Proxy, broken: Break) -> None:
 async def test_every_fault_is_the_same_fault(
     own_redis: RedisServer, breaking: Break, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "lockgate.limits")
+    caplog.set_level(logging.INFO, "lockgate.ratelimit")
     async with (
-        Proxy(own_redis.port).open() as proxy,
+        SlowProxy(own_redis.port).open() as proxy,
         open_limiter(settings(proxy.url), {}) as limiter,
     ):
         await eventually(lambda: is_sound(limiter))
@@ -148,7 +148,9 @@ async def test_every_fault_is_the_same_fault(
             await eventually(lambda: passes(limiter))
         assert limiter.health()["status"] == "ok"
     events = [record.message for record in caplog.records]
-    assert events == ["redis.found", "redis.lost"] * (len(events) // 2) + ["redis.found"]
+    assert events == ["redis.connected", "redis.disconnected"] * (len(events) // 2) + [
+        "redis.connected"
+    ]
 
 
 async def passes(limiter: RateLimiter) -> bool:
@@ -205,7 +207,7 @@ async def test_the_gateway_starts_without_redis_and_finds_it_later(own_redis: Re
         assert health == {
             "status": "degraded",
             "redis": "down",
-            "falls": 1,
+            "disconnects": 1,
             "reason": "ConnectionError",
             "degraded_checks": 1,
         }
@@ -233,7 +235,7 @@ async def test_the_worst_check_and_the_recovery(own_redis: RedisServer, breaking
             worst = max(worst, time.perf_counter() - began)
             await asyncio.sleep(0.002)
 
-    async with Proxy(own_redis.port).open() as proxy:
+    async with SlowProxy(own_redis.port).open() as proxy:
         counters = Settings(redis_url=RedisDsn(proxy.url))
         async with open_limiter(counters, {}) as limiter, asyncio.TaskGroup() as callers:
             tasks = [callers.create_task(call(limiter)) for _ in range(50)]

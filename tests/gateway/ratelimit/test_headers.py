@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors.tree import retry_after
-from gateway.ratelimit.headers import rate_limit_fields
+from gateway.ratelimit.headers import build_rate_limit_headers
 from gateway.ratelimit.limiter import Standing, Verdict
 from gateway.ratelimit.policy import RateLimit
 from gateway.settings.rate import Rate
@@ -17,7 +17,7 @@ SHADOW = RateLimit("shadow", "1/second", shadow=True)
 
 
 def test_one_policy() -> None:
-    fields = rate_limit_fields(Verdict.of([Standing(DASHBOARDS, 119, 59.2)]))
+    fields = build_rate_limit_headers(Verdict.of([Standing(DASHBOARDS, 119, 59.2)]))
     assert fields == [
         (b"ratelimit-policy", b'"dashboards";q=120;w=60'),
         (b"ratelimit", b'"dashboards";r=119;t=60'),
@@ -26,7 +26,7 @@ def test_one_policy() -> None:
 
 def test_several_policies_and_never_a_shadow() -> None:
     fields = dict(
-        rate_limit_fields(
+        build_rate_limit_headers(
             Verdict.of(
                 [Standing(DASHBOARDS, 1, 2), Standing(SHADOW, 0, 1, 1), Standing(CHAT, 3, 4)]
             )
@@ -40,7 +40,7 @@ def test_several_policies_and_never_a_shadow() -> None:
 
 
 def test_where_nothing_was_counted_nothing_is_said() -> None:
-    assert rate_limit_fields(Verdict(admitted=True, degraded="allow")) == []
+    assert build_rate_limit_headers(Verdict(admitted=True, degraded="allow")) == []
 
 
 standings = st.lists(
@@ -65,7 +65,7 @@ def test_they_are_structured_fields_and_never_contradict_retry_after(
     stands: list[Standing],
 ) -> None:
     decided = Verdict.of(stands)
-    fields = dict(rate_limit_fields(decided))
+    fields = dict(build_rate_limit_headers(decided))
     assert len(parse(fields[b"ratelimit-policy"].decode())) == len(stands)
     for _, parameters in parse(fields[b"ratelimit"].decode()):
         assert parameters["r"] >= 0

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.memory import MemoryLimiter
-from tests.gateway.ratelimit.charges import SetClock, charge
+from tests.gateway.ratelimit.charges import ManualClock, charge
 
 costs = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40
@@ -23,7 +23,7 @@ def remaining(limiter: MemoryLimiter, *charges: Charge) -> list[int]:
 @settings(deadline=None, max_examples=100)
 @given(schedule=costs)
 def test_all_policies_are_charged_or_none(schedule: list[tuple[int, int, int]]) -> None:
-    limiter = MemoryLimiter(clock=SetClock())
+    limiter = MemoryLimiter(clock=ManualClock())
     kinds = [charge(7, name="a"), charge(70, name="b"), charge(9, name="c", burst=5)]
     left = [7, 70, 5]
     for wanted in schedule:
@@ -37,7 +37,7 @@ def test_all_policies_are_charged_or_none(schedule: list[tuple[int, int, int]]) 
 
 
 def test_a_refusal_names_who_refused_and_costs_the_others_nothing() -> None:
-    limiter = MemoryLimiter(clock=SetClock())
+    limiter = MemoryLimiter(clock=ManualClock())
     strict, loose = charge(1, name="strict"), charge(5, name="loose")
     limiter.decide([strict, loose])
     verdict = limiter.decide([strict, loose])
@@ -46,7 +46,7 @@ def test_a_refusal_names_who_refused_and_costs_the_others_nothing() -> None:
 
 
 def test_a_shadow_policy_says_that_it_would_refuse_and_does_not() -> None:
-    limiter = MemoryLimiter(clock=SetClock())
+    limiter = MemoryLimiter(clock=ManualClock())
     shadow, real = charge(1, name="shadow", shadow=True), charge(3, name="real")
     verdicts = [limiter.decide([shadow, real]) for _ in range(4)]
     assert [verdict.admitted for verdict in verdicts] == [True, True, True, False]
@@ -55,7 +55,7 @@ def test_a_shadow_policy_says_that_it_would_refuse_and_does_not() -> None:
 
 
 def test_a_changed_rate_acts_at_once_and_keeps_the_count() -> None:
-    limiter = MemoryLimiter(clock=SetClock())
+    limiter = MemoryLimiter(clock=ManualClock())
     for _ in range(8):
         limiter.decide([charge(10)])
     assert limiter.decide([charge(20)]).standings[0].remaining == 11
@@ -64,7 +64,7 @@ def test_a_changed_rate_acts_at_once_and_keeps_the_count() -> None:
 
 
 def test_what_was_admitted_elsewhere_counts_here() -> None:
-    limiter = MemoryLimiter(clock=SetClock())
+    limiter = MemoryLimiter(clock=ManualClock())
     for _ in range(5):
         limiter.record([charge(3)])
     assert not limiter.decide([charge(3)]).admitted
@@ -76,12 +76,12 @@ def keyed(key: str, window: int = 60) -> Charge:
 
 
 def test_room_is_made_by_dropping_the_idle_before_those_in_use() -> None:
-    clock = SetClock()
-    limiter = MemoryLimiter(keys=3, clock=clock)
+    clock = ManualClock()
+    limiter = MemoryLimiter(max_keys=3, clock=clock)
     limiter.decide([keyed("day", 86_400)])
     limiter.decide([keyed("second", 1)])
     limiter.decide([keyed("minute")])
-    clock.pass_(2)
+    clock.advance(2)
     limiter.decide([keyed("new")])  # "second" is idle by now; "day" is older, and is not
     assert not limiter.decide([keyed("day", 86_400)]).admitted
     assert not limiter.decide([keyed("minute")]).admitted
@@ -89,11 +89,11 @@ def test_room_is_made_by_dropping_the_idle_before_those_in_use() -> None:
 
 
 def test_with_none_idle_the_least_recently_used_goes() -> None:
-    clock = SetClock()
-    limiter = MemoryLimiter(keys=2, clock=clock)
+    clock = ManualClock()
+    limiter = MemoryLimiter(max_keys=2, clock=clock)
     for key in ("first", "second"):
         limiter.decide([keyed(key)])
-        clock.pass_(1)
+        clock.advance(1)
     limiter.decide([keyed("first")])  # refused, but used
     limiter.decide([keyed("third")])
     assert not limiter.decide([keyed("first")]).admitted
@@ -102,9 +102,9 @@ def test_with_none_idle_the_least_recently_used_goes() -> None:
 
 
 def test_idle_keys_vanish_while_others_come() -> None:
-    clock = SetClock()
+    clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
     for number in range(1_000):
         limiter.decide([keyed(f"caller {number}")])
-        clock.pass_(1)
+        clock.advance(1)
     assert int(limiter.health()["keys"]) <= 61

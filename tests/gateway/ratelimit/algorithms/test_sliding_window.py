@@ -3,10 +3,10 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.ratelimit.algorithms.limit_state import MICROSECONDS
 from gateway.ratelimit.algorithms.sliding_window import BUCKETS
 from gateway.ratelimit.memory import MemoryLimiter
-from tests.gateway.ratelimit.charges import SetClock, charge
+from gateway.ratelimit.policy import MICROSECONDS
+from tests.gateway.ratelimit.charges import ManualClock, charge
 
 WINDOW = 10
 MICRO_WINDOW = WINDOW * MICROSECONDS
@@ -34,7 +34,7 @@ class Log:
 @settings(deadline=None, max_examples=150)
 @given(quota=st.integers(1, BUCKETS), schedule=arrivals)
 def test_a_small_quota_is_counted_exactly(quota: int, schedule: list[tuple[int, int]]) -> None:
-    clock, log = SetClock(), Log()
+    clock, log = ManualClock(), Log()
     limiter = MemoryLimiter(clock=clock)
     for pause, cost in schedule:
         clock.now += pause
@@ -50,7 +50,7 @@ def test_a_small_quota_is_counted_exactly(quota: int, schedule: list[tuple[int, 
 def test_a_large_quota_is_never_exceeded_and_at_most_a_slice_strict(
     quota: int, schedule: list[tuple[int, int]], times: int
 ) -> None:
-    clock, log = SetClock(), Log()
+    clock, log = ManualClock(), Log()
     limiter = MemoryLimiter(clock=clock)
     for pause, cost in schedule:
         clock.now += pause
@@ -66,7 +66,7 @@ def test_a_large_quota_is_never_exceeded_and_at_most_a_slice_strict(
 def test_retry_after_is_the_first_moment_at_which_the_charge_fits(
     quota: int, schedule: list[tuple[int, int]]
 ) -> None:
-    clock = SetClock()
+    clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
     for pause, cost in schedule:
         clock.now += pause
@@ -81,21 +81,21 @@ def test_retry_after_is_the_first_moment_at_which_the_charge_fits(
 
 
 def test_two_bursts_around_a_boundary_do_not_double_the_quota() -> None:
-    clock = SetClock()
+    clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
-    clock.pass_(59.9)
+    clock.advance(59.9)
     assert sum(limiter.decide([charge(120)]).admitted for _ in range(200)) == 120
-    clock.pass_(0.2)  # a minute of the wall clock ends between the two
+    clock.advance(0.2)  # a minute of the wall clock ends between the two
     assert sum(limiter.decide([charge(120)]).admitted for _ in range(200)) == 0
-    clock.pass_(59.8)
+    clock.advance(59.8)
     assert sum(limiter.decide([charge(120)]).admitted for _ in range(200)) == 120
 
 
 def test_a_large_quota_is_kept_in_few_buckets() -> None:
-    clock = SetClock()
+    clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
     for _ in range(30_000):
-        clock.pass_(0.005)
+        clock.advance(0.005)
         limiter.decide([charge(100_000)])
     [accounts] = limiter._by_window.values()
     [account] = accounts.values()
@@ -103,10 +103,10 @@ def test_a_large_quota_is_kept_in_few_buckets() -> None:
 
 
 def test_a_shadow_policy_stays_small_however_far_over_it_is() -> None:
-    clock = SetClock()
+    clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
     for _ in range(5_000):
-        clock.pass_(0.01)
+        clock.advance(0.01)
         assert limiter.decide([charge(3, shadow=True)]).admitted
     [accounts] = limiter._by_window.values()
     [account] = accounts.values()
@@ -114,7 +114,7 @@ def test_a_shadow_policy_stays_small_however_far_over_it_is() -> None:
 
 
 def test_a_cost_above_the_quota_never_fits_and_spends_nothing() -> None:
-    limiter = MemoryLimiter(clock=SetClock())
+    limiter = MemoryLimiter(clock=ManualClock())
     verdict = limiter.decide([charge(5, cost=6)])
     assert not verdict.admitted
     assert verdict.retry_after == 60
@@ -122,8 +122,8 @@ def test_a_cost_above_the_quota_never_fits_and_spends_nothing() -> None:
 
 
 def test_time_that_runs_back_gives_nothing_back() -> None:
-    clock = SetClock()
+    clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
     assert limiter.decide([charge(1)]).admitted
-    clock.pass_(-3_600)
+    clock.advance(-3_600)
     assert not limiter.decide([charge(1)]).admitted

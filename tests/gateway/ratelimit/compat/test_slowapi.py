@@ -18,7 +18,7 @@ from gateway.ratelimit.compat.slowapi import Limiter
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.resources import Resources
-from tests.gateway.ratelimit.charges import SetClock
+from tests.gateway.ratelimit.charges import ManualClock
 
 
 def application(limiter: Limiter) -> FastAPI:
@@ -31,7 +31,7 @@ def application(limiter: Limiter) -> FastAPI:
 
 def limiter(**options: Any) -> Limiter:
     """A limiter on a clock that stands still."""
-    return Limiter(get_remote_address, engine=MemoryLimiter(clock=SetClock()), **options)
+    return Limiter(get_remote_address, engine=MemoryLimiter(clock=ManualClock()), **options)
 
 
 async def ask(app: FastAPI, *paths: str, method: str = "GET", **headers: str) -> list[int]:
@@ -93,7 +93,7 @@ async def test_retry_after_as_a_date() -> None:
 
 
 async def test_several_limits_are_one_check_and_a_refusal_costs_nothing() -> None:
-    clock = SetClock()
+    clock = ManualClock()
     slow = Limiter(get_remote_address, engine=MemoryLimiter(clock=clock))
     app = application(slow)
 
@@ -104,11 +104,11 @@ async def test_several_limits_are_one_check_and_a_refusal_costs_nothing() -> Non
         return "ok"
 
     assert await ask(app, "/", "/", "/") == [200, 429, 429]
-    clock.pass_(1)
+    clock.advance(1)
     assert await ask(app, "/", "/") == [200, 429]
-    clock.pass_(60)
+    clock.advance(60)
     assert await ask(app, "/") == [200]
-    clock.pass_(60)
+    clock.advance(60)
     refusal = await send(app, "/")
     assert refusal.json() == {"error": "Rate limit exceeded: 3 per 1 hour"}
 
@@ -240,7 +240,7 @@ async def test_concurrent_requests_do_not_slip_through() -> None:
 async def test_the_engine_is_the_apps_where_none_is_given() -> None:
     slow = Limiter(get_remote_address)
     app = application(slow)
-    engine = MemoryLimiter(clock=SetClock())
+    engine = MemoryLimiter(clock=ManualClock())
     app.state.resources = Resources()
     app.state.resources[RateLimiter] = engine
 

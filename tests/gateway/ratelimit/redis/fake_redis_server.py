@@ -10,7 +10,7 @@ SOUND = b"*4\r\n:1\r\n:9\r\n:0\r\n:1000000\r\n"
 _COMMAND = re.compile(rb"\*\d+\r\n\$\d+\r\n([A-Z]+)\r\n")
 
 
-class Pretender:
+class FakeRedisServer:
     """Lets redis-py in and answers the first check of each connection; then says `answer`."""
 
     def __init__(self, answer: bytes) -> None:
@@ -23,7 +23,7 @@ class Pretender:
         return self._url
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator["Pretender"]:
+    async def open(self) -> AsyncIterator["FakeRedisServer"]:
         """Listen until the block ends."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self._url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from ssl import SSLContext
 
 
-class Proxy:
+class SlowProxy:
     """Passes bytes on after `delay` seconds; None swallows them."""
 
     def __init__(self, target: int) -> None:
@@ -21,7 +21,7 @@ class Proxy:
         return f"redis://127.0.0.1:{self.port}/0"
 
     @asynccontextmanager
-    async def open(self, tls: SSLContext | None = None) -> AsyncIterator["Proxy"]:
+    async def open(self, tls: SSLContext | None = None) -> AsyncIterator["SlowProxy"]:
         """Listen until the block ends, with TLS if there is a context for it."""
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]

@@ -13,11 +13,11 @@ from redis.asyncio.connection import Connection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from gateway.ratelimit.redis.connection import RedisCheckFailed
-from gateway.ratelimit.redis.protocol import MAX_ANSWER_BYTES, RedisProtocol
+from gateway.ratelimit.redis.protocol import MAX_REPLY_BYTES, RedisProtocol
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from tests.gateway.ratelimit.charges import charge
-from tests.gateway.ratelimit.redis.fake_redis_server import SOUND, Pretender
-from tests.gateway.ratelimit.redis.slow_proxy import Proxy
+from tests.gateway.ratelimit.redis.fake_redis_server import SOUND, FakeRedisServer
+from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
 from tests.gateway.transport.certificate_authority import Authority
 from tests.redis_server import RedisServer
 
@@ -32,9 +32,9 @@ async def spend(url: str, checks: int = 50) -> list[int]:
     limiter = RedisLimiter(url, timeout=PATIENT, retry=0.05)
     running = asyncio.create_task(limiter.run())
     try:
-        await limiter.tried()
+        await limiter.wait_first_attempt()
         verdicts = await asyncio.gather(*(limiter.check([charge(100)]) for _ in range(checks)))
-        assert limiter.health() == {"redis": "up", "falls": 0}
+        assert limiter.health() == {"redis": "up", "disconnects": 0}
         return [verdict.standings[0].remaining for verdict in verdicts]
     finally:
         running.cancel()
@@ -59,7 +59,7 @@ def test_it_counts_over_tls(
 
 
 async def _spend_over_tls(redis_server: RedisServer, context: ssl.SSLContext) -> list[int]:
-    async with Proxy(redis_server.port).open(context) as proxy:
+    async with SlowProxy(redis_server.port).open(context) as proxy:
         return await spend(f"rediss://127.0.0.1:{proxy.port}/0?ssl_cert_reqs=none")
 
 
@@ -74,7 +74,7 @@ async def test_a_wrong_password_is_known_before_any_check(own_redis: RedisServer
     own_redis.command("CONFIG", "SET", "requirepass", "right")
     limiter = RedisLimiter(f"redis://:wrong@127.0.0.1:{own_redis.port}", timeout=PATIENT, retry=1)
     running = asyncio.create_task(limiter.run())
-    await limiter.tried()
+    await limiter.wait_first_attempt()
     assert limiter.health()["reason"] == "AuthenticationError"
     with pytest.raises(RedisCheckFailed):
         await limiter.check([charge(5)])
@@ -91,7 +91,7 @@ NONSENSE = {
     "no numbers": b"*4\r\n:1\r\n$1\r\nx\r\n:0\r\n:0\r\n",
     "negative": b"*4\r\n:1\r\n:-9\r\n:0\r\n:0\r\n",
     "another protocol": b"HTTP/1.1 400 Bad Request\r\n\r\n",
-    "no end": b"*4\r\n$99999999\r\n" + b"x" * (MAX_ANSWER_BYTES + 1),
+    "no end": b"*4\r\n$99999999\r\n" + b"x" * (MAX_REPLY_BYTES + 1),
     "an answer too many": SOUND + SOUND,
     "still loading": b"-LOADING Redis is loading the dataset in memory\r\n",
     "not let in": b"-NOAUTH Authentication required.\r\n",
@@ -105,10 +105,10 @@ def test_nonsense_ends_the_link_and_nobody_waits(run: Callable[..., Any], nonsen
 
 
 async def _meet(nonsense: bytes) -> None:
-    async with Pretender(nonsense).open() as pretender:
-        limiter = RedisLimiter(pretender.url, timeout=PATIENT, retry=PATIENT)
+    async with FakeRedisServer(nonsense).open() as server:
+        limiter = RedisLimiter(server.url, timeout=PATIENT, retry=PATIENT)
         running = asyncio.create_task(limiter.run())
-        await limiter.tried()
+        await limiter.wait_first_attempt()
         async with asyncio.timeout(PATIENT / 2):  # well before anything is too late
             await asyncio.gather(
                 *(limiter.check([charge(5)]) for _ in range(3)), return_exceptions=True
@@ -122,8 +122,8 @@ async def _meet(nonsense: bytes) -> None:
 
 
 async def test_one_who_speaks_unasked_is_not_taken_on() -> None:
-    async with Pretender(b"").open() as pretender:
-        port = int(pretender.url.rsplit(":", 1)[1].removesuffix("/0"))
+    async with FakeRedisServer(b"").open() as server:
+        port = int(server.url.rsplit(":", 1)[1].removesuffix("/0"))
         connection = Connection(host="127.0.0.1", port=port, protocol=2)
         await connection.connect()  # type: ignore[no-untyped-call]
         await connection.send_command("PING")
@@ -131,7 +131,7 @@ async def test_one_who_speaks_unasked_is_not_taken_on() -> None:
             while not await connection.can_read():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         wire = RedisProtocol(lambda _: None, lambda: None, lambda _: None)
-        with pytest.raises(RedisConnectionError, match="before anything was asked"):
+        with pytest.raises(RedisConnectionError, match="before any check was sent"):
             await wire.take_over(connection)
         await connection.disconnect(nowait=True)
 
@@ -147,15 +147,15 @@ async def _overfill(server: RedisServer) -> list[int]:
     """Three ticks of checks with long keys, to a Redis that reads again only after them."""
     limiter = RedisLimiter(server.url, timeout=20, retry=0.05)
     running = asyncio.create_task(limiter.run())
-    await limiter.tried()
+    await limiter.wait_first_attempt()
     account = replace(charge(9_000), key="lockgate:{t}:" + "x" * 2_000)
     server.pause()
     checks, buffered = [], []
     for _ in range(3):
         checks += [asyncio.ensure_future(limiter.check([account])) for _ in range(3_000)]
         await asyncio.sleep(0.01)
-        assert limiter._link is not None
-        buffered.append(limiter._link._wire._transport.get_write_buffer_size())  # type: ignore[union-attr]
+        assert limiter._connection is not None
+        buffered.append(limiter._connection._protocol._transport.get_write_buffer_size())  # type: ignore[union-attr]
     server.resume()
     assert 0 < buffered[2] <= buffered[1] <= buffered[0]  # only the first tick was written
     verdicts = await asyncio.gather(*checks)

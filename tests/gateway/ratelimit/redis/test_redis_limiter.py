@@ -12,7 +12,7 @@ import redis
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from tests.gateway.ratelimit.charges import charge
-from tests.gateway.ratelimit.redis.spender import QUOTA
+from tests.gateway.ratelimit.redis.spend_quota import QUOTA
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -25,7 +25,7 @@ async def shared(redis_server: RedisServer) -> AsyncIterator[RedisLimiter]:
     """A limiter linked to the server, too patient for a noisy machine to matter."""
     limiter = RedisLimiter(redis_server.url, timeout=PATIENT, retry=0.05)
     running = asyncio.create_task(limiter.run())
-    await limiter.tried()
+    await limiter.wait_first_attempt()
     assert limiter.health()["redis"] == "up"
     yield limiter
     running.cancel()
@@ -98,7 +98,7 @@ async def test_a_key_of_another_type_fails_its_own_check_alone(
     )
     assert not isinstance(good, BaseException)
     assert isinstance(bad, RedisCheckFailed)
-    assert shared.health() == {"redis": "up", "falls": 0}
+    assert shared.health() == {"redis": "up", "disconnects": 0}
 
 
 async def test_an_idle_link_that_redis_closes_is_mended_before_anyone_asks(
@@ -106,7 +106,7 @@ async def test_an_idle_link_that_redis_closes_is_mended_before_anyone_asks(
 ) -> None:
     redis_server.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     async with asyncio.timeout(PATIENT):
-        while shared.health() != {"redis": "up", "falls": 1}:  # noqa: ASYNC110
+        while shared.health() != {"redis": "up", "disconnects": 1}:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert (await shared.check([charge(5)])).admitted
 
@@ -127,7 +127,7 @@ def test_twenty_runs_of_several_processes(redis_server: RedisServer) -> None:
 
 def spend_together(url: str, *, processes: int, checks: int) -> int:
     """How many checks all processes together were admitted; they begin at once."""
-    command = [sys.executable, "-m", "tests.gateway.ratelimit.redis.spender", url, str(checks)]
+    command = [sys.executable, "-m", "tests.gateway.ratelimit.redis.spend_quota", url, str(checks)]
     spenders = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(processes)

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.exceptions import NoScriptError, ResponseError
 
-from gateway.ratelimit.algorithms.limit_state import MICROSECONDS
 from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.redis.script import SHA, evalsha, evaluate, read
-from tests.gateway.ratelimit.charges import START, SetClock, charge
+from gateway.ratelimit.policy import MICROSECONDS
+from gateway.ratelimit.redis.script import SHA, pack_eval, pack_evalsha, parse_reply
+from tests.gateway.ratelimit.charges import START, ManualClock, charge
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -50,16 +50,16 @@ def run(client: redis.Redis) -> Iterator[Run]:
     """Runs the script with the very bytes that the gateway sends."""
     connection = client.connection_pool.get_connection()
 
-    def answer(command: bytes) -> list[int]:
+    def send(command: bytes) -> list[int]:
         connection.send_packed_command([command])  # type: ignore[no-untyped-call]
         numbers: list[int] = connection.read_response()
         return numbers
 
     def decide(charges: Sequence[Charge], now: int = START) -> Verdict:
         try:
-            return read(charges, answer(evalsha(charges, now)))
+            return parse_reply(charges, send(pack_evalsha(charges, now)))
         except NoScriptError:
-            return read(charges, answer(evaluate(charges, now)))
+            return parse_reply(charges, send(pack_eval(charges, now)))
 
     yield decide
     client.connection_pool.release(connection)
@@ -73,7 +73,7 @@ def test_both_limiters_decide_alike(
     run: Run, client: redis.Redis, schedule: list[tuple[int, list[tuple[Charge, int]]]]
 ) -> None:
     client.flushdb()
-    clock = SetClock()
+    clock = ManualClock()
     memory = MemoryLimiter(clock=clock)
     for pause, pairs in schedule:
         clock.now += pause
@@ -94,15 +94,15 @@ def test_the_command_is_what_hiredis_would_pack(
     for one in charges:
         policy, micros = one.policy, one.policy.rate.window * MICROSECONDS
         words += [policy.rate.quota, micros, one.cost, policy.burst or 0, int(policy.shadow)]
-    assert evalsha(charges, now) == pack_command(tuple(words))  # type: ignore[arg-type]
+    assert pack_evalsha(charges, now) == pack_command(tuple(words))  # type: ignore[arg-type]
 
 
 def test_they_decide_alike_when_rates_change_and_time_runs_back(run: Run) -> None:
-    clock = SetClock()
+    clock = ManualClock()
     memory = MemoryLimiter(clock=clock)
     rates = [(100, 60), (30, 60), (200, 60), (200, 3_600), (2, 60), (90, 60)]
     for step in range(300):
-        clock.pass_(0.3 if step % 7 else -0.5)
+        clock.advance(0.3 if step % 7 else -0.5)
         quota, window = rates[step // 10 % len(rates)]
         charges = [charge(quota, window, name="a"), charge(quota, window, name="b", burst=50)]
         assert run(charges, clock.now) == memory.decide(charges), step

@@ -13,7 +13,7 @@ async def spend(url: str, checks: int) -> int:
     """How many of so many checks at once were admitted."""
     limiter = RedisLimiter(url, timeout=10, retry=1)
     running = asyncio.create_task(limiter.run())
-    await limiter.tried()
+    await limiter.wait_first_attempt()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.readline)

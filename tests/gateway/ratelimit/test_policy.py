@@ -1,7 +1,6 @@
 """What follows from a policy is worked out once for each, and for a bounded number of them."""
 
-from gateway.ratelimit.policy import RateLimit
-from gateway.ratelimit.policy_cache import MAX_POLICIES, cache_per_policy
+from gateway.ratelimit.policy import MAX_CACHED_POLICIES, RateLimit, cache_per_policy
 
 
 def test_each_policy_has_its_own_answer_worked_out_once() -> None:
@@ -19,5 +18,5 @@ def test_each_policy_has_its_own_answer_worked_out_once() -> None:
 
 def test_policies_that_come_and_go_are_never_mistaken_for_each_other() -> None:
     quota = cache_per_policy(lambda policy: policy.rate.quota)
-    for number in range(1, 3 * MAX_POLICIES):
+    for number in range(1, 3 * MAX_CACHED_POLICIES):
         assert quota(RateLimit("new", f"{number}/minute")) == number

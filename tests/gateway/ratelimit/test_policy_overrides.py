@@ -3,11 +3,11 @@
 import pytest
 
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.policies import PolicyOverrides, apply_rates
 from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy_overrides import PolicyOverrides, apply_rates
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.rate import Rate
-from tests.gateway.ratelimit.charges import SetClock, charge
+from tests.gateway.ratelimit.charges import ManualClock, charge
 
 DECLARED = {
     "dashboards": RateLimit("dashboards", "120/minute", without_redis="deny", burst=7),
@@ -31,7 +31,7 @@ def test_an_unknown_name_is_an_error_that_names_the_nearest() -> None:
 
 
 async def test_a_number_changed_while_running_acts_on_the_next_check() -> None:
-    limiter = PolicyOverrides(MemoryLimiter(clock=SetClock()), {})
+    limiter = PolicyOverrides(MemoryLimiter(clock=ManualClock()), {})
     declared = charge(2)
     name = declared.policy.name
     assert [(await limiter.check([declared])).admitted for _ in range(3)] == [True, True, False]
