@@ -1,4 +1,4 @@
-"""What the tests of the limiters share: a clock one sets, and a shorthand for charges."""
+"""A manual clock and a short way to write charges, for the tests of the limiters."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ START = 1_800_000_000 * MICROSECONDS
 
 
 class ManualClock:
-    """Microseconds that pass only when told to."""
+    """A clock in microseconds that stands still until `advance`."""
 
     def __init__(self) -> None:
         self.now = START
@@ -20,12 +20,12 @@ class ManualClock:
         return self.now
 
     def advance(self, seconds: float) -> None:
-        """Let time pass."""
+        """Move the clock on; a negative number moves it back."""
         self.now += round(seconds * MICROSECONDS)
 
 
 def charge(
-    quota: int, window: int = 60, *, name: str = "account", cost: int = 1, **policy: Any
+    quota: int, window: int = 60, *, name: str = "policy", cost: int = 1, **policy: Any
 ) -> Charge:
-    """A charge under a policy of its own; its key is the policy's name."""
+    """A charge under a policy of its own; the key ends with the name of the policy."""
     return Charge(RateLimit(name, Rate(quota, window), **policy), f"lockgate:{{t}}:{name}", cost)

@@ -1,4 +1,4 @@
-"""The rate-limit headers, read back by a strict parser."""
+"""The `RateLimit` and `RateLimit-Policy` headers, read back with a strict parser."""
 
 import pytest
 from hypothesis import given
@@ -24,7 +24,7 @@ def test_one_policy() -> None:
     ]
 
 
-def test_several_policies_and_never_a_shadow() -> None:
+def test_several_policies_without_the_shadow_policy() -> None:
     fields = dict(
         build_rate_limit_headers(
             Verdict.of(
@@ -39,7 +39,7 @@ def test_several_policies_and_never_a_shadow() -> None:
     assert [name for name, _ in parse(fields[b"ratelimit"].decode())] == ["dashboards", "chat"]
 
 
-def test_where_nothing_was_counted_nothing_is_said() -> None:
+def test_there_are_no_headers_if_no_policy_was_counted() -> None:
     assert build_rate_limit_headers(Verdict(admitted=True, degraded="allow")) == []
 
 
@@ -62,21 +62,21 @@ standings = st.lists(
 
 @given(standings)
 def test_they_are_structured_fields_and_never_contradict_retry_after(
-    stands: list[Standing],
+    given_standings: list[Standing],
 ) -> None:
-    decided = Verdict.of(stands)
-    fields = dict(build_rate_limit_headers(decided))
-    assert len(parse(fields[b"ratelimit-policy"].decode())) == len(stands)
+    verdict = Verdict.of(given_standings)
+    fields = dict(build_rate_limit_headers(verdict))
+    assert len(parse(fields[b"ratelimit-policy"].decode())) == len(given_standings)
     for _, parameters in parse(fields[b"ratelimit"].decode()):
         assert parameters["r"] >= 0
-        if not decided.admitted:
-            wait = int(retry_after(decided.retry_after)["Retry-After"])
+        if not verdict.admitted:
+            wait = int(retry_after(verdict.retry_after)["Retry-After"])
             assert parameters.get("t", 0) <= wait
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "a;q=1", '"a";q', '"a";q=1.5', '"a";q=1,', '"a"; q=1', "'a';q=1", '"a";Q=1']
+    "invalid", ["", "a;q=1", '"a";q', '"a";q=1.5', '"a";q=1,', '"a"; q=1', "'a';q=1", '"a";Q=1']
 )
-def test_the_parser_of_these_tests_is_strict(wrong: str) -> None:
+def test_the_parser_of_these_tests_is_strict(invalid: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - any
-        parse(wrong)
+        parse(invalid)

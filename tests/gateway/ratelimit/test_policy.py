@@ -1,22 +1,37 @@
-"""What follows from a policy is worked out once for each, and for a bounded number of them."""
+"""Declaring a policy, and values that are computed once for each policy."""
+
+import pytest
 
 from gateway.ratelimit.policy import MAX_CACHED_POLICIES, RateLimit, cache_per_policy
 
 
-def test_each_policy_has_its_own_answer_worked_out_once() -> None:
-    asked: list[int] = []
+def test_a_value_is_computed_once_for_each_policy() -> None:
+    computed: list[int] = []
 
     @cache_per_policy
     def quota(policy: RateLimit) -> int:
-        asked.append(policy.rate.quota)
+        computed.append(policy.rate.quota)
         return policy.rate.quota
 
     ten, twenty = RateLimit("same", "10/minute"), RateLimit("same", "20/minute")
     assert [quota(ten), quota(twenty), quota(ten), quota(twenty)] == [10, 20, 10, 20]
-    assert asked == [10, 20]
+    assert computed == [10, 20]
 
 
-def test_policies_that_come_and_go_are_never_mistaken_for_each_other() -> None:
+def test_policies_that_are_garbage_collected_are_never_confused() -> None:
     quota = cache_per_policy(lambda policy: policy.rate.quota)
     for number in range(1, 3 * MAX_CACHED_POLICIES):
         assert quota(RateLimit("new", f"{number}/minute")) == number
+
+
+@pytest.mark.parametrize("name", ["", "Dashboards", "1st", "a-b", 'a"b', "a" * 65])
+def test_an_invalid_name_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="use a lower-case letter"):
+        RateLimit(name, "1/minute")
+
+
+def test_an_invalid_burst_or_rate_is_refused() -> None:
+    with pytest.raises(ValueError, match="it must be at least 1"):
+        RateLimit("p", "1/minute", burst=0)
+    with pytest.raises(ValueError, match="is not a rate"):
+        RateLimit("p", "many")

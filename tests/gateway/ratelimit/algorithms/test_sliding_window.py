@@ -1,4 +1,4 @@
-"""The ceiling on any window, held against a plain list of what was admitted."""
+"""The sliding window, compared with a plain list of all admitted charges."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,25 +10,27 @@ from tests.gateway.ratelimit.charges import ManualClock, charge
 
 WINDOW = 10
 MICRO_WINDOW = WINDOW * MICROSECONDS
-SLICE = MICRO_WINDOW // BUCKETS
+BUCKET_WIDTH = MICRO_WINDOW // BUCKETS
 
-# Pauses around what matters: nothing, a microsecond, a slice, a window, and all between.
+# Pauses around the edges: none, a microsecond, a bucket, a window, and some in between.
 pauses = st.one_of(
-    st.sampled_from([0, 0, 1, SLICE - 1, SLICE, SLICE + 1, MICRO_WINDOW - 1, MICRO_WINDOW]),
+    st.sampled_from(
+        [0, 0, 1, BUCKET_WIDTH - 1, BUCKET_WIDTH, BUCKET_WIDTH + 1, MICRO_WINDOW - 1, MICRO_WINDOW]
+    ),
     st.integers(0, MICRO_WINDOW // 4),
 )
 arrivals = st.lists(st.tuples(pauses, st.integers(1, 5)), min_size=1, max_size=80)
 
 
 class Log:
-    """The reference: every admitted hit with its time, none ever forgotten."""
+    """The reference: every admitted charge with its time; none is ever dropped."""
 
     def __init__(self) -> None:
-        self.hits: list[tuple[int, int]] = []
+        self.charges: list[tuple[int, int]] = []
 
     def spent(self, now: int, window: int = MICRO_WINDOW) -> int:
-        """What the window that ends now holds."""
-        return sum(cost for at, cost in self.hits if at > now - window)
+        """The sum of the charges in the window that ends now."""
+        return sum(cost for at, cost in self.charges if at > now - window)
 
 
 @settings(deadline=None, max_examples=150)
@@ -41,13 +43,13 @@ def test_a_small_quota_is_counted_exactly(quota: int, schedule: list[tuple[int, 
         verdict = limiter.decide([charge(quota, WINDOW, cost=cost)])
         assert verdict.admitted == (log.spent(clock.now) + cost <= quota)
         if verdict.admitted:
-            log.hits.append((clock.now, cost))
+            log.charges.append((clock.now, cost))
         assert verdict.standings[0].remaining == quota - log.spent(clock.now)
 
 
 @settings(deadline=None, max_examples=150)
 @given(quota=st.integers(BUCKETS + 1, 150), schedule=arrivals, times=st.integers(5, 30))
-def test_a_large_quota_is_never_exceeded_and_at_most_a_slice_strict(
+def test_a_large_quota_is_never_exceeded_and_at_most_a_bucket_too_strict(
     quota: int, schedule: list[tuple[int, int]], times: int
 ) -> None:
     clock, log = ManualClock(), Log()
@@ -55,10 +57,10 @@ def test_a_large_quota_is_never_exceeded_and_at_most_a_slice_strict(
     for pause, cost in schedule:
         clock.now += pause
         if limiter.decide([charge(quota, WINDOW, cost=cost * times)]).admitted:
-            log.hits.append((clock.now, cost * times))
+            log.charges.append((clock.now, cost * times))
             assert log.spent(clock.now) <= quota
         else:
-            assert log.spent(clock.now, MICRO_WINDOW + SLICE) + cost * times > quota
+            assert log.spent(clock.now, MICRO_WINDOW + BUCKET_WIDTH) + cost * times > quota
 
 
 @settings(deadline=None, max_examples=100)
@@ -91,26 +93,26 @@ def test_two_bursts_around_a_boundary_do_not_double_the_quota() -> None:
     assert sum(limiter.decide([charge(120)]).admitted for _ in range(200)) == 120
 
 
-def test_a_large_quota_is_kept_in_few_buckets() -> None:
+def test_a_large_quota_needs_few_buckets() -> None:
     clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
     for _ in range(30_000):
         clock.advance(0.005)
         limiter.decide([charge(100_000)])
-    [accounts] = limiter._by_window.values()
-    [account] = accounts.values()
-    assert len(account._buckets) <= BUCKETS + 2  # type: ignore[attr-defined]
+    [states] = limiter._by_window.values()
+    [state] = states.values()
+    assert len(state._buckets) <= BUCKETS + 2  # type: ignore[attr-defined]
 
 
-def test_a_shadow_policy_stays_small_however_far_over_it_is() -> None:
+def test_a_shadow_policy_far_over_its_quota_stays_small() -> None:
     clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
     for _ in range(5_000):
         clock.advance(0.01)
         assert limiter.decide([charge(3, shadow=True)]).admitted
-    [accounts] = limiter._by_window.values()
-    [account] = accounts.values()
-    assert len(account._buckets) <= 2 * BUCKETS + 2  # type: ignore[attr-defined]
+    [states] = limiter._by_window.values()
+    [state] = states.values()
+    assert len(state._buckets) <= 2 * BUCKETS + 2  # type: ignore[attr-defined]
 
 
 def test_a_cost_above_the_quota_never_fits_and_spends_nothing() -> None:
@@ -121,7 +123,7 @@ def test_a_cost_above_the_quota_never_fits_and_spends_nothing() -> None:
     assert limiter.decide([charge(5, cost=5)]).admitted
 
 
-def test_time_that_runs_back_gives_nothing_back() -> None:
+def test_a_clock_that_is_set_back_gives_no_quota_back() -> None:
     clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
     assert limiter.decide([charge(1)]).admitted
