@@ -17,14 +17,19 @@ from tests.gateway.ratelimit.redis.fake_redis_server import VALID_REPLY, FakeRed
 LONG_TIMEOUT = 5.0
 
 
+def get_state(stateful: RedisConnection | RedisLimiter) -> str:
+    """Return the name of the state, as mypy does not expect it to change."""
+    return str(stateful.state.value)
+
+
 async def test_a_connection_connects_once_and_closes_once() -> None:
     async with FakeRedisServer(VALID_REPLY).open() as server:
         pooled = Connection(host="127.0.0.1", port=server.port, protocol=2)
         await pooled.connect()  # type: ignore[no-untyped-call]
         connection = RedisConnection(LONG_TIMEOUT)
-        assert connection.state.value == "connecting"
+        assert get_state(connection) == "connecting"
         await connection.open(pooled)
-        assert connection.state.value == "connected"
+        assert get_state(connection) == "connected"
         future = connection.check([charge(10)])
         assert repr(connection) == "<RedisConnection connected, 1 queued, 0 in flight>"
         await asyncio.sleep(0)
@@ -32,7 +37,7 @@ async def test_a_connection_connects_once_and_closes_once() -> None:
         assert (await future).admitted
         pending = connection.check([charge(10)])
         connection.close()
-        assert connection.state.value == "closed"
+        assert get_state(connection) == "closed"
         assert "closed, 0 queued, 0 in flight, ConnectionAbortedError" in repr(connection)
         with pytest.raises(RedisCheckFailed):
             await pending
@@ -57,18 +62,18 @@ async def test_a_limiter_connects_and_disconnects_and_never_shows_its_password()
     async with FakeRedisServer(b"-LOADING Redis is loading\r\n").open() as server:
         url = server.url.replace("//", "//:secret@")
         limiter = RedisLimiter(url, timeout=LONG_TIMEOUT, retry=LONG_TIMEOUT)
-        assert limiter.state.value == "connecting"
+        assert get_state(limiter) == "connecting"
         assert repr(limiter) == "<RedisLimiter connecting, 0 disconnects>"
         task = asyncio.create_task(limiter.run())
         await limiter.wait_first_attempt()
-        assert limiter.state.value == "connected"
+        assert get_state(limiter) == "connected"
         assert repr(limiter) == "<RedisLimiter connected, 0 disconnects>"
         with pytest.raises(RedisCheckFailed):
             await limiter.check([charge(10)])
         async with asyncio.timeout(LONG_TIMEOUT):
             while not limiter.health().get("reason"):  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
-        assert limiter.state.value == "disconnected"
+        assert get_state(limiter) == "disconnected"
         assert repr(limiter).startswith("<RedisLimiter disconnected, 1 disconnects, BusyLoading")
         assert "secret" not in repr(limiter)
         task.cancel()
