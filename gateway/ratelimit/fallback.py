@@ -1,4 +1,4 @@
-"""`FallbackLimiter`: what each policy does when Redis is slow or gone (`without_redis`)."""
+"""`FallbackLimiter`: the fallback of each policy, `without_redis`, when Redis is slow or gone."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ class FallbackLimiter(RateLimiter):
 
     Without Redis, a `deny` policy refuses every request, a `local` policy grants this process its
     share, ceil(quota / processes), and an `allow` policy is not counted. Requests that Redis
-    admits are also recorded locally, so that a lost Redis gives nobody a fresh quota.
+    admits are also recorded locally, so that losing Redis gives no caller a fresh quota.
     """
 
     def __init__(self, shared: RateLimiter, local: MemoryLimiter, processes: int = 1) -> None:

@@ -31,7 +31,7 @@ class LimitState(Protocol):
         """Add a `cost` of 1 or more, whether it fits or not."""
 
     def compute_remaining(self, now: int, params: LimitParams) -> tuple[int, int]:
-        """Return what fits at once, and the time until more does.
+        """Return the number of requests that fit at once, and the time until more do.
 
         Call it after `compute_retry_after` or `charge` with the same `now`.
         """

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, init=False)
 class RateLimit:
-    """One policy: the rate, the partition it is counted for, and what to do without Redis.
+    """One policy: the rate, the partition it is counted for, and the fallback without Redis.
 
     Without `burst` the policy is a sliding window: never more than the quota in any window,
     wherever it starts. With `burst` it is a steady rate (GCRA, a leaky bucket) that admits up to

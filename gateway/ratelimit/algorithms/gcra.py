@@ -51,7 +51,7 @@ class GcraState:
         self.expires_at = self.updated_at + _divide_up(self._level, params.quota)
 
     def compute_remaining(self, now: int, params: LimitParams) -> tuple[int, int]:
-        """Return what fits at once, and the time until one request more would fit."""
+        """Return the number of requests that fit at once, and the time until one more does."""
         level = self._compute_level(now, params)
         if not level:
             return params.burst, 0

@@ -26,9 +26,10 @@ class SlidingWindowState:
     # charge is admitted only if `_total` including it is at most the quota. Every window ends at
     # or after the last charge in it, and at that charge the window held at most the quota.
     #
-    # What buckets cost: the first charge of a bucket counts for as long as the last, so a charge
-    # can be refused up to a sixtieth of a window too early. It cannot be admitted too early.
-    # Quotas up to BUCKETS are exact: each charge has a bucket of its own.
+    # The price of buckets: the first charge of a bucket counts for as long as its last, so that a
+    # charge can be refused for up to a sixtieth of the window longer than necessary. It is never
+    # admitted too early. Quotas up to BUCKETS are exact: each charge has a bucket of its own, as
+    # long as the key is not charged beyond its quota.
 
     __slots__ = ("_buckets", "_first", "_total", "expires_at", "updated_at")
 
@@ -74,7 +75,10 @@ class SlidingWindowState:
         self._total += cost
 
     def compute_remaining(self, now: int, params: LimitParams) -> tuple[int, int]:
-        """Return what fits at once, and the time until the oldest bucket expires."""
+        """Return the number of requests that fit at once, and the time until the reset.
+
+        The reset is the time at which the oldest bucket expires.
+        """
         if not self._buckets:
             return params.quota, 0
         reset = self._buckets[0][0] + params.window - max(now, self.updated_at)

@@ -1,7 +1,7 @@
 """The only file that uses names of slowapi which are private or not documented.
 
-`tests/gateway/ratelimit/compat/test_slowapi_internals.py` has a test for each of them that says
-what breaks without it.
+`tests/gateway/ratelimit/compat/test_slowapi_internals.py` has one test for each of them, which
+names the feature that breaks without it.
 """
 
 import inspect
@@ -29,7 +29,7 @@ class SlowapiInternals(slowapi.Limiter, ABC):
     def inject_headers(self, response: Any, current_limit: Any) -> Any:  # noqa: ANN401 - slowapi's
         """Write the headers of `current_limit` to a response, and return the response.
 
-        Called by slowapi's exception handler, with what `set_current_limit` has stored.
+        slowapi's exception handler calls it with the limit that `set_current_limit` has stored.
         """
 
     @abstractmethod
@@ -134,10 +134,10 @@ def parse_limits(group: LimitGroup, request: Request) -> Iterable[Limit]:
 
 
 def set_current_limit(request: Request, current_limit: object) -> None:
-    """Store what slowapi's exception handler passes to `inject_headers`."""
+    """Store the limit that slowapi's exception handler passes to `inject_headers`."""
     request.state.view_rate_limit = current_limit
 
 
 def get_current_limit(request: Request) -> Any:  # noqa: ANN401 - slowapi's
-    """Return what `set_current_limit` has stored, or None."""
+    """Return the limit that `set_current_limit` has stored, or None."""
     return getattr(request.state, "view_rate_limit", None)

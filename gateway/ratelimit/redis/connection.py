@@ -40,9 +40,9 @@ class RedisConnection:
     """
 
     # Invariants:
-    # - A check that has not been answered is in `_queued` (not written yet) or in `_in_flight`
-    #   (written), never in both. Redis replies in the order of the commands, so the next reply
-    #   belongs to the first check in flight.
+    # - A check without a reply is in `_queued` (not written yet) or in `_in_flight` (written),
+    #   never in both. Redis replies in the order of the commands, so that the next reply belongs
+    #   to the first check in flight.
     # - A cancelled caller does not remove its check from `_in_flight`: the reply still comes, and
     #   is thrown away. A check that is cancelled in `_queued` is not sent.
     # - `_timeouts` has one entry per write whose last reply is outstanding, the oldest first, each

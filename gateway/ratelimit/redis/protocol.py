@@ -65,7 +65,7 @@ class RedisProtocol(asyncio.Protocol):
             self._transport.write(commands)
 
     def abort(self) -> None:
-        """Close the socket at once, and drop what has not been written yet."""
+        """Close the socket at once, and drop the data that has not been written yet."""
         if self._transport is not None:
             self._transport.abort()
 
