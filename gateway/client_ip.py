@@ -11,89 +11,84 @@ from itertools import islice
 from starlette.requests import HTTPConnection
 
 IpAddress = IPv4Address | IPv6Address
-Networks = Sequence[IPv4Network | IPv6Network]
+IpNetworks = Sequence[IPv4Network | IPv6Network]
 
-MAX_CHARACTERS = 2_048
+MAX_HEADER_CHARACTERS = 2_048
 MAX_HOPS = 20
 
-_WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_PAIR = rf"(?P<name>{_WORD})=(?P<value>{_WORD}|{_QUOTED})"
-_ANONYMOUS_PAIR = rf"{_WORD}=(?:{_WORD}|{_QUOTED})"
-_ELEMENT = re.compile(rf"[ \t]*{_ANONYMOUS_PAIR}(?:;{_ANONYMOUS_PAIR})*[ \t]*")
-_PAIRS = re.compile(_PAIR)
-_PORT = r"(?::(?:\d{1,5}|_[A-Za-z0-9._-]+))?"
-_NODE = re.compile(rf"(?P<v4>\d+\.\d+\.\d+\.\d+){_PORT}|\[(?P<v6>[0-9A-Fa-f:.]+)\]{_PORT}")
-_SUBSCRIBER_BITS = 64
 
+def find_client_address(connection: HTTPConnection, trusted: IpNetworks) -> IpAddress | None:
+    """Return the nearest address that is not a trusted proxy, or None without an IP peer.
 
-def client_address(connection: HTTPConnection, trusted: Networks) -> IpAddress | None:
-    """The nearest address that is not a proxy of ours; None without an IP peer.
-
-    The peer counts, unless it is trusted: then what it forwarded, read from the right past
-    trusted hops. What is missing, malformed or ambiguous ends the walk where one still knows.
+    That is the peer, unless it is trusted: then the hops that it forwarded are read from the
+    right, past trusted ones. A hop that is missing, malformed or ambiguous ends the search at the
+    last known address.
     """
-    known = _peer(connection)
-    if known is None:
+    address = _get_peer(connection)
+    if address is None:
         return None
-    hops = _hops(connection)
-    while _is_in(known, trusted):
+    hops = _read_hops(connection)
+    while _is_in(address, trusted):
         hop = next(hops, None)
         if hop is None:
             break
-        known = _plain(hop)
-    return known
+        address = _unmap_ipv4(hop)
+    return address
 
 
-def counted_as(address: IpAddress | None) -> str:
-    """The text one address is counted under: IPv6 by /64, which is what one subscriber has."""
-    if isinstance(address, IPv6Address):
-        network = IPv6Network((address, _SUBSCRIBER_BITS), strict=False)
-        return str(network.network_address)
-    return str(address) if address else "unknown"
+def parse_forwarded(header: str) -> Iterator[IpAddress | None]:
+    """Yield the `for` nodes of `Forwarded` from right to left; None for a hop without address."""
+    return islice(map(_parse_element, _split_elements(header)), MAX_HOPS)
 
 
-def _peer(connection: HTTPConnection) -> IpAddress | None:
+def parse_x_forwarded_for(header: str) -> Iterator[IpAddress | None]:
+    """Yield the hops of `X-Forwarded-For` from right to left; None for one that is no address."""
+    return islice(map(_parse_hop, reversed(header.split(","))), MAX_HOPS)
+
+
+def _get_peer(connection: HTTPConnection) -> IpAddress | None:
     try:
-        return _plain(ip_address(connection.client.host)) if connection.client else None
+        return _unmap_ipv4(ip_address(connection.client.host)) if connection.client else None
     except ValueError:
         return None
 
 
-def _hops(connection: HTTPConnection) -> Iterator[IpAddress | None]:
-    """Hops from the one header that is there; with both, nobody can say which one is true."""
-    standard = ",".join(connection.headers.getlist("forwarded"))
-    customary = ",".join(connection.headers.getlist("x-forwarded-for"))
-    if bool(standard) == bool(customary) or len(standard + customary) > MAX_CHARACTERS:
+def _read_hops(connection: HTTPConnection) -> Iterator[IpAddress | None]:
+    """Read the hops of the header that is present. With both, it is unclear which to believe."""
+    forwarded = ",".join(connection.headers.getlist("forwarded"))
+    x_forwarded_for = ",".join(connection.headers.getlist("x-forwarded-for"))
+    has_one = bool(forwarded) != bool(x_forwarded_for)
+    if not has_one or len(forwarded + x_forwarded_for) > MAX_HEADER_CHARACTERS:
         return iter(())
-    return forwarded(standard) if standard else x_forwarded_for(customary)
+    return parse_forwarded(forwarded) if forwarded else parse_x_forwarded_for(x_forwarded_for)
 
 
-def _plain(address: IpAddress) -> IpAddress:
-    """An IPv4 address that came as IPv6 is the IPv4 address."""
+def _unmap_ipv4(address: IpAddress) -> IpAddress:
+    """Turn an IPv4-mapped IPv6 address, such as `::ffff:192.0.2.1`, into the IPv4 address."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
 
 
-def _is_in(address: IpAddress, networks: Networks) -> bool:
+def _is_in(address: IpAddress, networks: IpNetworks) -> bool:
     return any(address in network for network in networks)
 
 
-def forwarded(header: str) -> Iterator[IpAddress | None]:
-    """The `for` nodes of `Forwarded`, right to left; None is a hop that gives no address."""
-    return islice(map(_for_node, _elements(header)), MAX_HOPS)
+# The grammar of `Forwarded`, RFC 7239, sections 4 and 6.
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a token of HTTP
+_QUOTED_STRING = r'"(?:[^"\\]|\\.)*"'
+_PAIR = re.compile(rf"(?P<name>{_TOKEN})=(?P<value>{_TOKEN}|{_QUOTED_STRING})")
+_ANY_PAIR = rf"{_TOKEN}=(?:{_TOKEN}|{_QUOTED_STRING})"
+_ELEMENT = re.compile(rf"[ \t]*{_ANY_PAIR}(?:;{_ANY_PAIR})*[ \t]*")
+_PORT = r"(?::(?:\d{1,5}|_[A-Za-z0-9._-]+))?"
+_NODE = re.compile(rf"(?P<v4>\d+\.\d+\.\d+\.\d+){_PORT}|\[(?P<v6>[0-9A-Fa-f:.]+)\]{_PORT}")
 
 
-def x_forwarded_for(header: str) -> Iterator[IpAddress | None]:
-    """The hops of `X-Forwarded-For`, right to left; None is one that is no address."""
-    return islice(map(_hop, reversed(header.split(","))), MAX_HOPS)
+def _split_elements(header: str) -> Iterator[str | None]:
+    """Yield the elements from right to left; None for a part that is not an element.
 
-
-def _elements(header: str) -> Iterator[str | None]:
-    """Cut off the shortest tail that is an element, again and again.
-
-    What a proxy we trust wrote stands on the right; nothing left of it, an open quote for
-    instance, may change how it is read.
+    A trusted proxy appends its element on the right, and the text to the left of it comes from
+    outside. So the shortest tail that is an element is cut off, again and again: nothing on the
+    left, such as an unclosed quote, can change how an element on the right is read.
     """
     end = len(header)
     while end >= 0:
@@ -108,27 +103,29 @@ def _elements(header: str) -> Iterator[str | None]:
         end = comma
 
 
-def _for_node(element: str | None) -> IpAddress | None:
+def _parse_element(element: str | None) -> IpAddress | None:
     if element is None:
         return None
-    nodes = [pair["value"] for pair in _PAIRS.finditer(element) if pair["name"].lower() == "for"]
+    nodes = [pair["value"] for pair in _PAIR.finditer(element) if pair["name"].lower() == "for"]
     if len(nodes) != 1:
         return None
     node = nodes[0]
-    return _node(re.sub(r"\\(.)", r"\1", node[1:-1]) if node.startswith('"') else node)
+    return _parse_node(re.sub(r"\\(.)", r"\1", node[1:-1]) if node.startswith('"') else node)
 
 
-def _node(text: str) -> IpAddress | None:
+def _parse_node(text: str) -> IpAddress | None:
+    """Parse an IPv4 address, or an IPv6 address in brackets, each with or without a port."""
     match = _NODE.fullmatch(text)
-    return _address(match["v4"] or match["v6"]) if match else None
+    return _parse_address(match["v4"] or match["v6"]) if match else None
 
 
-def _hop(text: str) -> IpAddress | None:
+def _parse_hop(text: str) -> IpAddress | None:
+    """Parse a hop of `X-Forwarded-For`, which may also be an IPv6 address without brackets."""
     text = text.strip(" \t")
-    return _node(text) or _address(text)
+    return _parse_node(text) or _parse_address(text)
 
 
-def _address(text: str) -> IpAddress | None:
+def _parse_address(text: str) -> IpAddress | None:
     try:
         return None if "%" in text else ip_address(text)
     except ValueError:

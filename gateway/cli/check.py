@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.app import create_app
 from gateway.application import Application, load_application
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
-from gateway.ratelimit.policies import apply_rates
+from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.services import find_upstream_errors, find_used_services
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.loader import load_settings

@@ -1,4 +1,4 @@
-"""Rate limits, counted in Redis or in this process."""
+"""Rate limiting: policies, algorithms, and counters in Redis or in this process."""
 
 from gateway.ratelimit.dependency import limited
 from gateway.ratelimit.policy import RateLimit

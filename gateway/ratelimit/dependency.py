@@ -1,4 +1,4 @@
-"""What a route says about how often: `limited(DASHBOARDS)`, after `requires(...)`."""
+"""`limited(...)`: the FastAPI dependency that applies rate limits to a route."""
 
 from dataclasses import dataclass
 
@@ -7,11 +7,11 @@ from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import authenticate, find_principal
-from gateway.client_ip import client_address, counted_as
+from gateway.client_ip import find_client_address
 from gateway.errors.tree import QuotaExceeded
-from gateway.ratelimit.headers import rate_limit_fields
+from gateway.ratelimit.headers import build_rate_limit_headers
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
-from gateway.ratelimit.partition import caller_partition, key
+from gateway.ratelimit.partition import address_partition, caller_partition, make_key
 from gateway.ratelimit.policy import RateLimit
 from gateway.request_context import RequestContext
 
@@ -23,23 +23,24 @@ class Limited:
     policies: tuple[RateLimit, ...]
 
     async def __call__(self, connection: HTTPConnection) -> None:
-        """Charge the request to every policy at once, or refuse it at no cost.
+        """Charge the request to all policies at once, or refuse it at no cost.
 
         Raises:
             Unauthenticated: a policy counts callers, and there is no valid token.
-            IdentityUnavailable: the token's key cannot be asked for now.
-            QuotaExceeded: over a limit.
-            CountersUnavailable: it cannot be counted, and a policy says `deny`.
+            IdentityUnavailable: the key of the token cannot be fetched now.
+            QuotaExceeded: the request is over a limit.
+            RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
         """
         charges = []
         for policy in self.policies:
             if policy.per == "address":
-                partition = _address_partition(connection)
+                trusted = connection.app.state.settings.server.trusted_proxies
+                partition = address_partition(find_client_address(connection, trusted))
             else:
                 partition = caller_partition(
                     policy, find_principal(connection) or await authenticate(connection)
                 )
-            charges.append(Charge(policy, key(policy, partition)))
+            charges.append(Charge(policy, make_key(policy, partition)))
         limiter: RateLimiter = connection.app.state.resources[RateLimiter]
         verdict = await limiter.check(charges)
         _report(verdict, RequestContext.of(connection.scope))
@@ -48,33 +49,29 @@ class Limited:
 
 
 def limited(*policies: RateLimit) -> Dependency:
-    """No more than these policies allow; with several, all are charged or none.
+    """Limit a route by these policies. With several, all of them are charged or none is.
 
-    Policies that count users, services or tenants need a caller, so they come after
-    `requires(...)`; those per address also work on a `public(...)` route.
+    Policies per user, service or tenant need a caller, so they come after `requires(...)`.
+    Policies per address also work on a `public(...)` route.
 
     Raises:
-        ValueError: no policy is named, or one is named twice.
+        ValueError: there is no policy, or one is given twice.
     """
     names = [policy.name for policy in policies]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"limited: name one or more policies, each once; got {names}")
+        raise ValueError(f"limited() takes one or more policies, each once; got {names}")
     dependency: Dependency = Depends(Limited(policies))
     return dependency
 
 
-def _address_partition(connection: HTTPConnection) -> str:
-    trusted = connection.app.state.settings.server.trusted_proxies
-    return f"address:{counted_as(client_address(connection, trusted))}"
-
-
-def _report(verdict: Verdict, exchange: RequestContext) -> None:
-    exchange.response_headers += rate_limit_fields(verdict)
+def _report(verdict: Verdict, context: RequestContext) -> None:
+    """Add the verdict to the response headers and to the access log."""
+    context.response_headers += build_rate_limit_headers(verdict)
     if verdict.degraded:
-        exchange.response_headers.append((b"lockgate-limits", verdict.degraded.encode()))
-        exchange.log_fields["limits"] = verdict.degraded
+        context.response_headers.append((b"lockgate-limits", verdict.degraded.encode()))
+        context.log_fields["limits"] = verdict.degraded
     if verdict.refused_by:
-        exchange.log_fields["refused_by"] = ",".join(verdict.refused_by)
-    over = [s.policy.name for s in verdict.standings if s.retry_after and s.policy.shadow]
-    if over:
-        exchange.log_fields["shadow_refused_by"] = ",".join(over)
+        context.log_fields["refused_by"] = ",".join(verdict.refused_by)
+    shadow = [s.policy.name for s in verdict.standings if s.retry_after and s.policy.shadow]
+    if shadow:
+        context.log_fields["shadow_refused_by"] = ",".join(shadow)

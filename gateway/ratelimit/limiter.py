@@ -1,7 +1,7 @@
-"""What every limiter does: weigh the charges of one request and give one verdict.
+"""`RateLimiter`, the interface of every limiter: the charges of one request in, one verdict out.
 
-Nobody changes these values. They are not frozen, since each request makes three of them, and
-a frozen dataclass takes three times as long to make.
+`Charge`, `Standing` and `Verdict` are treated as immutable. They are not frozen dataclasses,
+because each request creates three of them and a frozen one takes three times as long to create.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +14,7 @@ from gateway.ratelimit.policy import RateLimit
 
 @dataclass(slots=True)
 class Charge:
-    """What one request costs under one policy, and on whose account (`key`).
+    """The cost of one request under one policy, and the key that it is counted under.
 
     Raises:
         ValueError: the cost is negative, which would give quota back.
@@ -26,15 +26,18 @@ class Charge:
 
     def __post_init__(self) -> None:
         if self.cost < 0:
-            raise ValueError(f"policy {self.policy.name}: a cost of {self.cost} is negative")
+            raise ValueError(
+                f"policy {self.policy.name}: cost is {self.cost}; it must be at least 0"
+            )
 
 
 @dataclass(slots=True)
 class Standing:
-    """Where an account stands after the verdict; times in seconds.
+    """The state of one key after the verdict; times are in seconds.
 
-    `reset` is when some quota comes back, `retry_after` when the same charge will fit
-    (0: it fitted). A shadow policy with a `retry_after` would have refused.
+    `remaining` requests fit at once. `reset` is the time until some quota comes back.
+    `retry_after` is the time until the same charge will fit; 0 means that it did. A shadow policy
+    with a `retry_after` would have refused the request.
     """
 
     policy: RateLimit
@@ -45,10 +48,10 @@ class Standing:
 
 @dataclass(slots=True)
 class Verdict:
-    """Whether the request may go on, and why not.
+    """Whether the request is admitted, and which policies refused it.
 
-    `degraded` names how it was decided without Redis ("local" or "allow"), if it was.
-    A policy that nobody could count has no standing.
+    `degraded` is None, or how the verdict was reached without Redis: "local" or "allow". A policy
+    that could not be counted has no standing.
     """
 
     admitted: bool
@@ -58,30 +61,30 @@ class Verdict:
 
     @classmethod
     def of(cls, standings: Sequence[Standing], degraded: str | None = None) -> Self:
-        """Refuse if any policy that is not a shadow says that the charge does not fit."""
-        refused: tuple[str, ...] = ()
+        """Refuse if the charge does not fit under any policy that is not a shadow policy."""
+        refused_by: tuple[str, ...] = ()
         for standing in standings:
             if standing.retry_after and not standing.policy.shadow:
-                refused += (standing.policy.name,)
-        return cls(not refused, tuple(standings), refused, degraded)
+                refused_by += (standing.policy.name,)
+        return cls(not refused_by, tuple(standings), refused_by, degraded)
 
     @property
     def retry_after(self) -> float:
-        """Seconds until the refused request would be admitted; 0 if it was."""
+        """Seconds until the refused request would be admitted; 0 if it was admitted."""
         return max((s.retry_after for s in self.standings if not s.policy.shadow), default=0)
 
 
 class RateLimiter(ABC):
-    """Counts requests: all policies of one are charged together, or none."""
+    """Counts requests. All policies of one request are charged together, or none is."""
 
     @abstractmethod
     def check(self, charges: Sequence[Charge]) -> Awaitable[Verdict]:
         """Admit and charge the request, or refuse it at no cost.
 
         Raises:
-            CountersUnavailable: it cannot be counted, and a policy says `deny`.
+            RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
         """
 
     @abstractmethod
     def health(self) -> dict[str, str | int]:
-        """How the counting is going, for `/readyz` and metrics."""
+        """Return the state of the counters, for `/readyz` and metrics."""

@@ -1,40 +1,73 @@
-"""The limiter in this process: the same decisions as `count.lua`, for a bounded number of keys."""
+"""`MemoryLimiter`: counts in this process, for a bounded number of keys.
+
+It decides as `redis/count.lua` does; `tests/gateway/ratelimit/redis/test_script.py` compares them.
+"""
 
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from gateway.ratelimit.algorithms.gcra import GcraState
-from gateway.ratelimit.algorithms.limit_state import (
-    MICROSECONDS,
-    LimitParams,
-    LimitState,
-    limit_params,
-)
 from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
 from gateway.ratelimit.limiter import Charge, RateLimiter, Standing, Verdict
+from gateway.ratelimit.policy import MICROSECONDS, LimitParams, get_limit_params
 
-Entry = tuple[Charge, LimitState, LimitParams, int]
+
+class LimitState(Protocol):
+    """What one key has spent, under one algorithm; all times are in microseconds.
+
+    `updated_at` is the time of the last charge. A `now` before it counts as `updated_at`: time
+    that runs back gives nothing back. From `expires_at` on the state equals a new one.
+    """
+
+    updated_at: int
+    expires_at: int
+
+    def compute_retry_after(self, now: int, params: LimitParams, cost: int) -> int:
+        """Return the time until `cost` fits: 0 if it does, a whole window if it never will."""
+
+    def charge(self, now: int, params: LimitParams, cost: int) -> None:
+        """Add a `cost` of 1 or more, whether it fits or not."""
+
+    def compute_remaining(self, now: int, params: LimitParams) -> tuple[int, int]:
+        """Return the number of requests that fit at once, and the time until more do.
+
+        Call it after `compute_retry_after` or `charge` with the same `now`.
+        """
 
 
-def monotonic() -> int:
-    """Microseconds on a clock that nobody sets."""
+Entry = tuple[Charge, LimitState, LimitParams, int]  # the last is `retry_after` in microseconds
+
+
+def monotonic_microseconds() -> int:
+    """Return the time on a clock that is never set back."""
     return time.monotonic_ns() // 1_000
 
 
 class MemoryLimiter(RateLimiter):
     """Counts in this process alone.
 
-    Holds at most `keys` accounts. Where one more is needed, an account with nothing left in
-    its window goes first, then the one that was used the longest ago.
+    Holds the states of at most `max_keys` keys. Expired states are dropped as it goes. When it is
+    full, a new key evicts the least recently used key of one window: of the window in which that
+    key was charged the longest ago.
     """
 
-    def __init__(self, keys: int = 100_000, clock: Callable[[], int] = monotonic) -> None:
-        self._capacity = keys
+    # Invariants:
+    # - `_by_window` holds the states by the window of their policy (microseconds), then by key,
+    #   the least recently used first. A key is in one window only: when the window of its policy
+    #   changes, its state moves.
+    # - `_size` is the number of states in all windows, and at most `_max_keys`.
+    # - Within a window the first state is usually the first to expire, so that a sweep looks at
+    #   the front alone. `_sweep_at` is the earliest time at which a sweep can find anything.
+
+    def __init__(
+        self, max_keys: int = 100_000, clock: Callable[[], int] = monotonic_microseconds
+    ) -> None:
+        self._max_keys = max_keys
         self._clock = clock
-        self._held = 0
-        self._sweep_at = 0  # no account that a sweep would look at is idle earlier
-        # Accounts by their window, each least recently used first: the idle are at the front.
+        self._size = 0
+        self._sweep_at = 0
         self._by_window: dict[int, OrderedDict[str, LimitState]] = {}
 
     async def check(self, charges: Sequence[Charge]) -> Verdict:
@@ -42,94 +75,93 @@ class MemoryLimiter(RateLimiter):
         return self.decide(charges)
 
     def decide(self, charges: Sequence[Charge]) -> Verdict:
-        """`check` without the await: nothing here waits."""
-        now = self._swept()
-        entries, admitted = [], True
-        for charge in charges:
-            terms = limit_params(charge.policy)
-            account = self._account(charge.key, terms)
-            wait = account.wait(now, terms, charge.cost)
-            if wait and not charge.policy.shadow:
-                admitted = False
-            entries.append((charge, account, terms, wait))
-        if admitted:
-            for charge, account, terms, _ in entries:
-                if charge.cost:
-                    account.charge(now, terms, charge.cost)
-        return Verdict.of([_standing(entry, now) for entry in entries])
-
-    def record(self, charges: Sequence[Charge]) -> None:
-        """Write down what was admitted elsewhere, whether it fits here or not."""
-        now = self._swept()
-        for charge in charges:
-            terms = limit_params(charge.policy)
-            account = self._account(charge.key, terms)
-            if charge.cost:
-                account.charge(now, terms, charge.cost)
-
-    def clear(self) -> None:
-        """Forget every account."""
-        self._by_window.clear()
-        self._held = 0
-
-    def health(self) -> dict[str, str | int]:
-        """How many keys are held."""
-        return {"status": "ok", "counters": "embedded", "keys": self._held}
-
-    def _account(self, key: str, terms: LimitParams) -> LimitState:
-        accounts = self._by_window.get(terms.window)
-        kind = GcraState if terms.burst else SlidingWindowState
-        account = accounts.get(key) if accounts else None
-        if accounts and type(account) is kind:
-            accounts.move_to_end(key)
-            return account
-        account = self._moved(key)
-        return self._hold(key, account if isinstance(account, kind) else kind(), terms.window)
-
-    def _hold(self, key: str, account: LimitState, window: int) -> LimitState:
-        if self._held >= self._capacity:
-            min(filter(None, self._by_window.values()), key=_last_charged).popitem(last=False)
-            self._held -= 1
-        self._by_window.setdefault(window, OrderedDict())[key] = account
-        self._held += 1
-        self._sweep_at = 0
-        return account
-
-    def _moved(self, key: str) -> LimitState | None:
-        """The account of a key whose policy had another window until now."""
-        for accounts in self._by_window.values():
-            if key in accounts:
-                self._held -= 1
-                return accounts.pop(key)
-        return None
-
-    def _swept(self) -> int:
-        """The time, with the idle gone that one can find at once."""
+        """Do what `check` does, without a coroutine: nothing here waits."""
         now = self._clock()
         if now >= self._sweep_at:
             self._sweep(now)
-        return now
+        entries, admitted = [], True
+        for charge in charges:
+            params = get_limit_params(charge.policy)
+            state = self._get_state(charge.key, params)
+            retry_after = state.compute_retry_after(now, params, charge.cost)
+            if retry_after and not charge.policy.shadow:
+                admitted = False
+            entries.append((charge, state, params, retry_after))
+        if admitted:
+            for charge, state, params, _ in entries:
+                if charge.cost:
+                    state.charge(now, params, charge.cost)
+        return Verdict.of([_make_standing(entry, now) for entry in entries])
+
+    def record(self, charges: Sequence[Charge]) -> None:
+        """Charge a request that was admitted elsewhere, whether it fits here or not."""
+        now = self._clock()
+        if now >= self._sweep_at:
+            self._sweep(now)
+        for charge in charges:
+            params = get_limit_params(charge.policy)
+            state = self._get_state(charge.key, params)
+            if charge.cost:
+                state.charge(now, params, charge.cost)
+
+    def clear(self) -> None:
+        """Drop the states of all keys."""
+        self._by_window.clear()
+        self._size = 0
+
+    def health(self) -> dict[str, str | int]:
+        """Return the number of keys held."""
+        return {"status": "ok", "counters": "embedded", "keys": self._size}
+
+    def _get_state(self, key: str, params: LimitParams) -> LimitState:
+        states = self._by_window.get(params.window)
+        kind = GcraState if params.burst else SlidingWindowState
+        state = states.get(key) if states else None
+        if states and type(state) is kind:
+            states.move_to_end(key)
+            return state
+        # The key is new, or its policy has got another window or another algorithm.
+        state = self._remove(key)
+        return self._insert(key, state if isinstance(state, kind) else kind(), params.window)
+
+    def _insert(self, key: str, state: LimitState, window: int) -> LimitState:
+        if self._size >= self._max_keys:
+            used = filter(None, self._by_window.values())
+            min(used, key=_get_first_updated_at).popitem(last=False)
+            self._size -= 1
+        self._by_window.setdefault(window, OrderedDict())[key] = state
+        self._size += 1
+        self._sweep_at = 0
+        return state
+
+    def _remove(self, key: str) -> LimitState | None:
+        """Remove the state of a key from the window it is in."""
+        for states in self._by_window.values():
+            if key in states:
+                self._size -= 1
+                return states.pop(key)
+        return None
 
     def _sweep(self, now: int) -> None:
-        """Drop accounts with nothing left in them, at most two per window each time."""
-        for accounts in self._by_window.values():
+        """Drop expired states from the front of each window, at most two of each per sweep."""
+        for states in self._by_window.values():
             for _ in range(2):
-                if accounts and _oldest(accounts).idle_at <= now:
-                    accounts.popitem(last=False)
-                    self._held -= 1
+                if states and _get_first(states).expires_at <= now:
+                    states.popitem(last=False)
+                    self._size -= 1
         used = filter(None, self._by_window.values())
-        self._sweep_at = min((_oldest(accounts).idle_at for accounts in used), default=0)
+        self._sweep_at = min((_get_first(states).expires_at for states in used), default=0)
 
 
-def _oldest(accounts: OrderedDict[str, LimitState]) -> LimitState:
-    return next(iter(accounts.values()))
+def _get_first(states: OrderedDict[str, LimitState]) -> LimitState:
+    return next(iter(states.values()))
 
 
-def _last_charged(accounts: OrderedDict[str, LimitState]) -> int:
-    return _oldest(accounts).newest
+def _get_first_updated_at(states: OrderedDict[str, LimitState]) -> int:
+    return _get_first(states).updated_at
 
 
-def _standing(entry: Entry, now: int) -> Standing:
-    charge, account, terms, wait = entry
-    remaining, reset = account.left(now, terms)
-    return Standing(charge.policy, remaining, reset / MICROSECONDS, wait / MICROSECONDS)
+def _make_standing(entry: Entry, now: int) -> Standing:
+    charge, state, params, retry_after = entry
+    remaining, reset = state.compute_remaining(now, params)
+    return Standing(charge.policy, remaining, reset / MICROSECONDS, retry_after / MICROSECONDS)

@@ -1,4 +1,4 @@
-"""Opens the limiter that the settings ask for, and closes all that it started."""
+"""`open_limiter`: builds the limiter that the settings ask for, and closes it at the end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from gateway.ratelimit.fallback import FallbackLimiter
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.policies import PolicyOverrides, apply_rates
 from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy_overrides import PolicyOverrides, apply_rates
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from gateway.settings.schema import Counters, Settings
 
@@ -17,30 +17,32 @@ from gateway.settings.schema import Counters, Settings
 async def open_limiter(
     settings: Settings, policies: Mapping[str, RateLimit]
 ) -> AsyncIterator[RateLimiter]:
-    """The limiter of this process: on Redis, or in process where no URL is set.
+    """Open the limiter of this process: on Redis, or in process if no URL is set.
 
-    A Redis that is down does not keep the gateway from starting.
+    The gateway also starts while Redis is down; the limiter connects later.
 
     Raises:
-        SettingsMistaken: the settings give a rate to a policy that nobody declared.
+        InvalidSettings: the settings set the rate of a policy that is not declared.
     """
-    in_force = apply_rates(policies, settings.limits)
+    policies = apply_rates(policies, settings.limits)
     local = MemoryLimiter(settings.counters.local_keys)
     if settings.redis_url is None:
-        yield PolicyOverrides(local, in_force)
+        yield PolicyOverrides(local, policies)
         return
-    async with _linked(str(settings.redis_url), settings.counters) as shared:
-        yield PolicyOverrides(FallbackLimiter(shared, local, settings.counters.processes), in_force)
+    async with _run_redis_limiter(str(settings.redis_url), settings.counters) as shared:
+        yield PolicyOverrides(FallbackLimiter(shared, local, settings.counters.processes), policies)
 
 
 @asynccontextmanager
-async def _linked(url: str, counters: Counters) -> AsyncIterator[RedisLimiter]:
-    shared = RedisLimiter(url, timeout=counters.timeout_ms / 1_000, retry=counters.retry_ms / 1_000)
-    running = asyncio.create_task(shared.run(), name="limits.redis")
+async def _run_redis_limiter(url: str, counters: Counters) -> AsyncIterator[RedisLimiter]:
+    limiter = RedisLimiter(
+        url, timeout=counters.timeout_ms / 1_000, retry=counters.retry_ms / 1_000
+    )
+    task = asyncio.create_task(limiter.run(), name="ratelimit.redis")
     try:
-        await shared.tried()
-        yield shared
+        await limiter.wait_first_attempt()
+        yield limiter
     finally:
-        running.cancel()
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await running
+            await task

@@ -1,28 +1,32 @@
-"""On whose account a request goes: the key of a charge.
+"""Partitions and keys: which requests are counted together.
 
-`lockgate:{user:9f2c...}:dashboards` - the part in braces is the Redis Cluster hash tag.
+A key looks like `lockgate:{user:9f2c...}:dashboards`. The part in braces is the partition; it is
+also the Redis Cluster hash tag.
 """
 
 from functools import lru_cache
 from hashlib import blake2b
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from gateway.auth.principal import Principal
 from gateway.ratelimit.policy import RateLimit
 
 _DIGEST_BYTES = 16
-_CALLERS = 8_192
+_MAX_CACHED_CALLERS = 8_192
+_IPV6_SUBSCRIBER_BITS = 64
 
 
-def key(policy: RateLimit, partition: str) -> str:
-    """The account of one partition under one policy; the amount is no part of it."""
-    steady = "~" if policy.burst else ""  # another kind of account: never read as this one
-    return f"lockgate:{{{partition}}}:{policy.name}{steady}"
+def make_key(policy: RateLimit, partition: str) -> str:
+    """Return the key of one partition under one policy. It does not depend on the rate."""
+    # A policy with a burst has another kind of state in Redis; the suffix keeps the two apart.
+    suffix = "~" if policy.burst else ""
+    return f"lockgate:{{{partition}}}:{policy.name}{suffix}"
 
 
 def caller_partition(policy: RateLimit, principal: Principal) -> str:
-    """The user, service or tenant of the caller; where the token names none, its subject.
+    """Return the partition of a caller: its user, service or tenant, else its subject.
 
-    What came from outside is hashed: it can be long, and it can hold a brace.
+    Values from the token are hashed, because they can be long and can contain a brace.
     """
     kind, value = "subject", principal.subject
     if policy.per == "user" and principal.user_id:
@@ -31,16 +35,27 @@ def caller_partition(policy: RateLimit, principal: Principal) -> str:
         kind, value = "service", principal.service
     elif policy.per == "tenant" and principal.tenant:
         kind, value = "tenant", principal.tenant
-    return _partition(kind, principal.issuer, value)
+    return _hash_caller(kind, principal.issuer, value)
 
 
-@lru_cache(maxsize=_CALLERS)
-def _partition(kind: str, issuer: str, value: str) -> str:
+def address_partition(address: IPv4Address | IPv6Address | None) -> str:
+    """Return the partition of a client address; all clients without an address share one.
+
+    An IPv6 address is counted by its /64, the smallest network that one subscriber gets.
+    """
+    if isinstance(address, IPv6Address):
+        network = IPv6Network((address, _IPV6_SUBSCRIBER_BITS), strict=False)
+        return f"address:{network.network_address}"
+    return f"address:{address or 'unknown'}"
+
+
+@lru_cache(maxsize=_MAX_CACHED_CALLERS)
+def _hash_caller(kind: str, issuer: str, value: str) -> str:
     return f"{kind}:{digest(issuer, value)}"
 
 
 def digest(*values: str) -> str:
-    """A short name for values from outside, different for every different list of them."""
+    """Hash untrusted values to a short name; different lists of values give different names."""
     hashed = blake2b(digest_size=_DIGEST_BYTES)
     for value in values:
         encoded = value.encode("utf-8", "surrogatepass")

@@ -1,27 +1,34 @@
-"""`RateLimit`: the declaration of one rate-limit policy."""
+"""`RateLimit`, the declaration of one rate-limit policy, and values derived from a policy alone."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import wraps
+from typing import Literal, NamedTuple, TypeVar
 
 from gateway.settings.rate import Rate
 
 Per = Literal["user", "service", "tenant", "address"]
 WithoutRedis = Literal["local", "deny", "allow"]
 
+MICROSECONDS = 1_000_000
+MAX_CACHED_POLICIES = 1_024
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class RateLimit:
-    """One policy: how much, counted for whom, and what to do when Redis cannot count.
+    """One policy: the rate, the partition it is counted for, and the fallback without Redis.
 
-    Without `burst` the rate is a ceiling on any window: never more than the quota in it,
-    wherever one starts to count. With `burst` it is a steady rate (GCRA) that lets so many
-    requests come at once. `shadow` counts and reports but never refuses.
+    Without `burst` the policy is a sliding window: never more than the quota in any window,
+    wherever it starts. With `burst` it is a steady rate (GCRA, a leaky bucket) that admits up to
+    `burst` requests at once. A `shadow` policy counts and is logged, but never refuses.
 
     Raises:
-        ValueError: the name, the rate or the burst is not one.
+        ValueError: the name, the rate or the burst is invalid.
     """
 
     name: str
@@ -43,14 +50,66 @@ class RateLimit:
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ValueError(
-                f"policy name {name!r}: use lower-case letters, digits and underscores"
+                f"policy name {name!r} is invalid: use a lower-case letter, then at most 63 "
+                "lower-case letters, digits or underscores"
             )
         if burst is not None and burst < 1:
             raise ValueError(f"policy {name}: burst is {burst}; it must be at least 1")
-        put = object.__setattr__
-        put(self, "name", name)
-        put(self, "rate", Rate.parse(rate) if isinstance(rate, str) else rate)
-        put(self, "per", per)
-        put(self, "without_redis", without_redis)
-        put(self, "burst", burst)
-        put(self, "shadow", shadow)
+        set_field = object.__setattr__
+        set_field(self, "name", name)
+        set_field(self, "rate", Rate.parse(rate) if isinstance(rate, str) else rate)
+        set_field(self, "per", per)
+        set_field(self, "without_redis", without_redis)
+        set_field(self, "burst", burst)
+        set_field(self, "shadow", shadow)
+
+
+def with_rate(policy: RateLimit, rate: Rate, burst: int | None = None) -> RateLimit:
+    """Copy a policy with another rate, and with another burst if one is given."""
+    return RateLimit(
+        policy.name,
+        rate,
+        per=policy.per,
+        without_redis=policy.without_redis,
+        burst=burst or policy.burst,
+        shadow=policy.shadow,
+    )
+
+
+def cache_per_policy(compute: Callable[[RateLimit], T]) -> Callable[[RateLimit], T]:
+    """Cache the results of `compute` by the identity of the policy.
+
+    Hashing all fields of a policy would cost more than most results. The cache holds at most
+    `MAX_CACHED_POLICIES` entries, and a reference to each policy, so that the `id` of a cached
+    policy is never reused.
+    """
+    cache: dict[int, tuple[T, RateLimit]] = {}
+
+    @wraps(compute)
+    def get_or_compute(policy: RateLimit) -> T:
+        entry = cache.get(id(policy))
+        if entry is None:
+            if len(cache) >= MAX_CACHED_POLICIES:
+                cache.clear()
+            entry = cache[id(policy)] = compute(policy), policy
+        return entry[0]
+
+    return get_or_compute
+
+
+class LimitParams(NamedTuple):
+    """The numbers of a policy that the algorithms calculate with.
+
+    `quota` and `burst` are numbers of requests, `window` is in microseconds. A `burst` of 0
+    selects the sliding window.
+    """
+
+    quota: int
+    window: int
+    burst: int
+
+
+@cache_per_policy
+def get_limit_params(policy: RateLimit) -> LimitParams:
+    """Return the numbers of `policy`."""
+    return LimitParams(policy.rate.quota, policy.rate.window * MICROSECONDS, policy.burst or 0)

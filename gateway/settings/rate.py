@@ -1,4 +1,4 @@
-"""A rate as operators write it: `120/minute`, `10/5minutes`."""
+"""`Rate`: a number of requests per window, written as `120/minute` or `10/5minutes`."""
 
 import re
 from dataclasses import dataclass
@@ -6,22 +6,22 @@ from typing import Self
 
 UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
 
-_RATE = re.compile(r"(?P<quota>[1-9]\d{0,8})/(?P<many>[1-9]\d{0,4})?(?P<unit>[a-z]+?)s?")
+_RATE = re.compile(r"(?P<quota>[1-9]\d{0,8})/(?P<multiple>[1-9]\d{0,4})?(?P<unit>[a-z]+?)s?")
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many requests in any window of so many seconds."""
+    """`quota` requests in any window of `window` seconds."""
 
     quota: int
     window: int
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read "120/minute" or "10/5minutes".
+        """Parse a rate such as "120/minute" or "10/5minutes".
 
         Raises:
-            ValueError: the text is not a rate; the message says what one looks like.
+            ValueError: the text is not a rate. The message says what a rate looks like.
         """
         match = _RATE.fullmatch(text.strip().lower().replace(" ", ""))
         if match is None or match["unit"] not in UNITS:
@@ -29,12 +29,14 @@ class Rate:
                 f"{text!r} is not a rate; write a count, a slash and a unit "
                 f"({', '.join(UNITS)}), such as 120/minute or 10/5minutes"
             )
-        return cls(int(match["quota"]), int(match["many"] or 1) * UNITS[match["unit"]])
+        return cls(int(match["quota"]), int(match["multiple"] or 1) * UNITS[match["unit"]])
 
     def __str__(self) -> str:
-        """The rate as one writes it: "120/minute"."""
+        """Format the rate as `parse` reads it: "120/minute"."""
         for unit, seconds in reversed(UNITS.items()):
-            many, rest = divmod(self.window, seconds)
+            multiple, rest = divmod(self.window, seconds)
             if not rest:
-                return f"{self.quota}/{unit}" if many == 1 else f"{self.quota}/{many}{unit}s"
+                return (
+                    f"{self.quota}/{unit}" if multiple == 1 else f"{self.quota}/{multiple}{unit}s"
+                )
         raise AssertionError("a window is a whole number of seconds")

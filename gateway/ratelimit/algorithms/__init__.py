@@ -1,1 +1,1 @@
-"""The algorithms that decide whether a request fits its limit."""
+"""The rate-limit algorithms, one file each. `LimitState` in `memory.py` is their interface."""

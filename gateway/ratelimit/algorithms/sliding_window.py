@@ -1,67 +1,92 @@
-"""A ceiling on any window, in constant memory: an exact log that turns into buckets."""
+"""Sliding window: never more than the quota in any window, in constant memory per key.
+
+`gateway/ratelimit/redis/count.lua` holds the same algorithm for Redis. The differential test
+`tests/gateway/ratelimit/redis/test_script.py` checks that both decide alike.
+"""
 
 from collections import deque
 
-from gateway.ratelimit.algorithms.limit_state import LimitParams
+from gateway.ratelimit.policy import LimitParams
 
 BUCKETS = 60
 
 
 class SlidingWindowState:
-    """The hits of the last window, in buckets.
+    """The charges of one key within the last window, in buckets; times in microseconds."""
 
-    A hit joins the newest bucket while that is younger than a sixtieth of the window, and only
-    where the quota is too large for one entry per hit. A bucket leaves when its last hit is a
-    whole window old: never too early, and so never more than the quota in any window.
-    """
+    # Invariants, with `buckets` from oldest to newest, each [time of its last charge, count]:
+    # - The times never decrease; the last one is `updated_at`. Counts are 1 or more.
+    # - `_total` is the sum of all counts.
+    # - `_first` is the time of the first charge in the newest bucket, and less than
+    #   window / BUCKETS before its last one, unless the window has been changed since.
+    # - A charge that is inside the window is in a bucket that has not been dropped.
+    #
+    # Why never more than the quota in any window: a bucket is dropped when its *last* charge is
+    # a whole window old, so `_total` is never less than what the window that ends now holds. A
+    # charge is admitted only if `_total` including it is at most the quota. Every window ends at
+    # or after the last charge in it, and at that charge the window held at most the quota.
+    #
+    # The price of buckets: the first charge of a bucket counts for as long as its last, so that a
+    # charge can be refused for up to a sixtieth of the window longer than necessary. It is never
+    # admitted too early. Quotas up to BUCKETS are exact: each charge has a bucket of its own, as
+    # long as the key is not charged beyond its quota.
 
-    __slots__ = ("_buckets", "_first", "_total", "idle_at", "newest")
+    __slots__ = ("_buckets", "_first", "_total", "expires_at", "updated_at")
 
     def __init__(self) -> None:
-        self.newest = 0
-        self.idle_at = 0
+        self.updated_at = 0
+        self.expires_at = 0
         self._first = 0
         self._total = 0
         self._buckets: deque[list[int]] = deque()
 
-    def wait(self, now: int, terms: LimitParams, cost: int) -> int:
-        """How long until `cost` fits: 0 if it does, a whole window if it never will."""
-        now = self._expire(now, terms.window)
-        excess = self._total + cost - terms.quota
+    def compute_retry_after(self, now: int, params: LimitParams, cost: int) -> int:
+        """Return the time until `cost` fits: 0 if it does, a whole window if it never will."""
+        now = self._drop_expired(now, params.window)
+        excess = self._total + cost - params.quota
+        # It fits.
         if excess <= 0:
             return 0
+        # It waits for the oldest buckets: it fits once those that hold the excess have expired.
         for last, count in self._buckets:
             excess -= count
             if excess <= 0:
-                return last + terms.window - now
-        return terms.window
+                return last + params.window - now
+        # It never fits: the cost is above the quota, even of an empty window.
+        return params.window
 
-    def charge(self, now: int, terms: LimitParams, cost: int) -> None:
-        """Write `cost` down, whether it fits or not."""
-        now = self._expire(now, terms.window)
-        # A shadow policy is charged beyond its quota: the log must stay small there too.
-        held = len(self._buckets)
-        is_exact = terms.quota <= BUCKETS and held < BUCKETS
-        if held and not is_exact and now < self._first + terms.window // BUCKETS:
+    def charge(self, now: int, params: LimitParams, cost: int) -> None:
+        """Add a `cost` of 1 or more, whether it fits or not."""
+        now = self._drop_expired(now, params.window)
+        # A charge joins the newest bucket if that is younger than a sixtieth of the window. Up to
+        # a quota of BUCKETS each charge gets its own bucket, as long as there are few: a shadow
+        # policy is charged beyond its quota, and must not grow without bound.
+        count = len(self._buckets)
+        is_exact = params.quota <= BUCKETS and count < BUCKETS
+        if count and not is_exact and now < self._first + params.window // BUCKETS:
             newest = self._buckets[-1]
             newest[0] = now
             newest[1] += cost
         else:
             self._first = now
             self._buckets.append([now, cost])
-        self.newest = now
-        self.idle_at = now + terms.window
+        self.updated_at = now
+        self.expires_at = now + params.window
         self._total += cost
 
-    def left(self, now: int, terms: LimitParams) -> tuple[int, int]:
-        """What could be spent at once, and how long until the oldest bucket leaves."""
-        if not self._buckets:
-            return terms.quota, 0
-        reset = self._buckets[0][0] + terms.window - max(now, self.newest)
-        return max(0, terms.quota - self._total), reset
+    def compute_remaining(self, now: int, params: LimitParams) -> tuple[int, int]:
+        """Return the number of requests that fit at once, and the time until the reset.
 
-    def _expire(self, now: int, window: int) -> int:
-        now = max(now, self.newest)
+        The reset is the time at which the oldest bucket expires.
+        """
+        if not self._buckets:
+            return params.quota, 0
+        reset = self._buckets[0][0] + params.window - max(now, self.updated_at)
+        return max(0, params.quota - self._total), reset
+
+    def _drop_expired(self, now: int, window: int) -> int:
+        """Drop the buckets outside the window, and return `now`, which never runs back."""
+        now = max(now, self.updated_at)
         buckets = self._buckets
         while buckets and buckets[0][0] + window <= now:
             self._total -= buckets.popleft()[1]

@@ -1,1 +1,1 @@
-"""Rate limits for code written for other libraries."""
+"""Rate limits for code that was written for other libraries."""

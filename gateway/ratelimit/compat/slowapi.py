@@ -1,6 +1,7 @@
-"""slowapi's face on this limiter: the same decorators and errors, counted without blocking.
+"""A drop-in for slowapi's `Limiter` that counts with Lockgate's limiter, without blocking.
 
-Use it as slowapi's `Limiter`. What it cannot honour it refuses when it is made, not silently.
+The decorators, limit texts, errors and exception handler are slowapi's. An option that cannot be
+honoured is an error when the limiter is created.
 """
 
 import functools
@@ -11,51 +12,54 @@ from email.utils import formatdate
 from math import ceil
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-import slowapi
 from limits import RateLimitItem
 from slowapi.errors import RateLimitExceeded
-from slowapi.extension import HEADERS, C
 from slowapi.wrappers import Limit, LimitGroup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.ratelimit.compat.slowapi_rules import Rule
+from gateway.ratelimit.compat.slowapi_internals import (
+    SlowapiInternals,
+    StrOrCallable,
+    bind_options,
+    get_current_limit,
+    make_limit_group,
+    set_current_limit,
+)
+from gateway.ratelimit.compat.slowapi_route_limit import RouteLimit
 from gateway.ratelimit.limiter import Charge, RateLimiter, Standing, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import WithoutRedis
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
-Text = str | Callable[..., str]
-
-_INIT = inspect.signature(slowapi.Limiter)
 
 
 class Decorator(Protocol):
-    """What `limit` returns: the endpoint comes back with its own type."""
+    """The type of the result of `limit`: it returns the endpoint with its own type."""
 
     def __call__(self, endpoint: Endpoint, /) -> Endpoint:
         """Limit the endpoint."""
 
 
-class Shown(NamedTuple):
-    """What the `X-RateLimit-*` headers of one answer are about."""
+class CurrentLimit(NamedTuple):
+    """The limit that the `X-RateLimit-*` headers of one response describe."""
 
     item: RateLimitItem
     standing: Standing
     retry_after: float
 
 
-class Limiter(slowapi.Limiter):
+class Limiter(SlowapiInternals):
     """slowapi's `Limiter`, evaluated by Lockgate's engine.
 
-    Takes what slowapi's takes. `engine` counts; without it the app's own limiter does
-    (`app.state.resources`), and in an app that has none, one in this process. An app mounted
-    inside another has none: give it the engine. `swallow_errors` lets requests pass without
-    Redis; otherwise each process then grants its share.
+    Takes the arguments of slowapi's. `engine` counts; without it the limiter of the app does
+    (`app.state.resources`), and in an app that has none, one in this process. An app that is
+    mounted inside another has none: give it the engine. With `swallow_errors`, requests pass
+    while Redis is down; otherwise each process then grants its share.
 
     Raises:
-        ValueError: an option that would silently do nothing.
+        ValueError: an option that would have no effect.
     """
 
     def __init__(
@@ -65,24 +69,27 @@ class Limiter(slowapi.Limiter):
         engine: RateLimiter | None = None,
         **options: Any,  # noqa: ANN401 - slowapi's own
     ) -> None:
-        given = _INIT.bind(key_func, *args, **options).arguments
-        _refuse_storage(given.get("storage_uri"))
-        if given.get("key_style", "endpoint") != "endpoint":
-            raise ValueError("key_style: only 'endpoint'; per URL, /items/1 and /items/2 differ")
-        super().__init__(**{**given, "storage_uri": "memory://", "key_style": "endpoint"})
-        _refuse_storage(self.get_app_config(C.STORAGE_URL))
-        if self._default_limits or self._application_limits or self._in_memory_fallback:
+        arguments = bind_options(key_func, *args, **options)
+        _reject_storage(arguments.get("storage_uri"))
+        if arguments.get("key_style", "endpoint") != "endpoint":
+            raise ValueError(
+                f"key_style is {arguments['key_style']!r}; it must be 'endpoint', because by URL "
+                "/items/1 and /items/2 would be counted apart"
+            )
+        super().__init__(**{**arguments, "storage_uri": "memory://", "key_style": "endpoint"})
+        _reject_storage(self.configured_storage)
+        if self.has_global_limits:
             raise ValueError(
                 "default_limits, application_limits and in_memory_fallback need slowapi's "
                 "middleware, which misses included routers; put a limit on each route instead"
             )
         self.engine = engine
         self._own_engine = MemoryLimiter()
-        self._rules: dict[Callable[..., Any], list[Rule]] = {}
+        self._limits: dict[Callable[..., Any], list[RouteLimit]] = {}
 
     def limit(  # noqa: PLR0913, PLR0917 - slowapi's signature
         self,
-        limit_value: Text,
+        limit_value: StrOrCallable,
         key_func: Callable[..., str] | None = None,
         per_method: bool = False,
         methods: list[str] | None = None,
@@ -91,57 +98,71 @@ class Limiter(slowapi.Limiter):
         cost: int | Callable[..., int] = 1,
         override_defaults: bool = True,
     ) -> Decorator:
-        """Limit one endpoint, as slowapi's `limit` does; a wrong text is an error at once."""
-        key_func = key_func or self._key_func
-        group = LimitGroup(
-            limit_value, key_func, None, per_method, methods,
-            error_message, exempt_when, cost, override_defaults,
-        )  # fmt: skip
-        return self._decorator(group, limit_value, None)
+        """Limit one endpoint, as slowapi's `limit` does. An invalid text is an error at once."""
+        group = make_limit_group(
+            limit_value,
+            key_func or self.default_key_func,
+            per_method=per_method,
+            methods=methods,
+            error_message=error_message,
+            exempt_when=exempt_when,
+            cost=cost,
+            override_defaults=override_defaults,
+        )
+        return self._make_decorator(group, limit_value, None)
 
     def shared_limit(  # noqa: PLR0913, PLR0917 - slowapi's signature
         self,
-        limit_value: Text,
-        scope: Text,
+        limit_value: StrOrCallable,
+        scope: StrOrCallable,
         key_func: Callable[..., str] | None = None,
         error_message: str | None = None,
         exempt_when: Callable[..., bool] | None = None,
         cost: int | Callable[..., int] = 1,
         override_defaults: bool = True,
     ) -> Decorator:
-        """Limit endpoints together, as slowapi's `shared_limit` does."""
-        key_func = key_func or self._key_func
-        group = LimitGroup(
-            limit_value, key_func, None, False, None,
-            error_message, exempt_when, cost, override_defaults,
-        )  # fmt: skip
-        return self._decorator(group, limit_value, scope)
+        """Limit several endpoints together, as slowapi's `shared_limit` does."""
+        group = make_limit_group(
+            limit_value,
+            key_func or self.default_key_func,
+            error_message=error_message,
+            exempt_when=exempt_when,
+            cost=cost,
+            override_defaults=override_defaults,
+        )
+        return self._make_decorator(group, limit_value, scope)
 
     def reset(self) -> None:
-        """Forget every count; only one kept in this process can be."""
+        """Drop all counts. Only an engine in this process can do that."""
         engine = self.engine or self._own_engine
         if isinstance(engine, MemoryLimiter):
             engine.clear()
         else:
             self.logger.warning("This storage type does not support being reset")
 
-    def _decorator(self, group: LimitGroup, limit_value: Text, scope: Text | None) -> Decorator:
+    def _make_decorator(
+        self, group: LimitGroup, limit_value: StrOrCallable, scope: StrOrCallable | None
+    ) -> Decorator:
         if not callable(limit_value):
-            list(group)  # a wrong text raises here, not at the first request
+            list(group)  # an invalid text raises here instead of at the first request
 
         def decorate(endpoint: Endpoint) -> Endpoint:
-            limited = endpoint if endpoint in self._rules else self._limited(endpoint)
-            rules, name = self._rules[limited], _name(endpoint)
+            # Several decorators on one endpoint wrap it once and are checked together.
+            limited = endpoint if endpoint in self._limits else self._wrap(endpoint)
+            limits, name = self._limits[limited], _get_name(endpoint)
             shared = scope(name) if callable(scope) else scope
-            rules.append(Rule(group, shared or f"{name}#{len(rules)}"))
+            limits.append(RouteLimit(group, shared or f"{name}#{len(limits)}"))
             return limited
 
         return decorate
 
-    def _limited(self, endpoint: Endpoint) -> Endpoint:
-        position = _request_position(endpoint)
+    def _wrap(self, endpoint: Endpoint) -> Endpoint:
+        position = _find_request_position(endpoint)
         if inspect.isgeneratorfunction(endpoint) or inspect.isasyncgenfunction(endpoint):
-            raise TypeError(f"{_name(endpoint)} yields: it has answered 200 before it can refuse")
+            raise TypeError(
+                f"{_get_name(endpoint)} yields its response, so that its status is sent before a "
+                "limit can refuse the request; return a response instead"
+            )
         is_async = inspect.iscoroutinefunction(endpoint)
         call: Callable[..., Awaitable[Any]] = (
             endpoint if is_async else functools.partial(run_in_threadpool, endpoint)
@@ -152,98 +173,114 @@ class Limiter(slowapi.Limiter):
             request: Any = kwargs.get("request", args[position] if args else None)
             if self.enabled and not isinstance(request, Request):
                 raise TypeError("parameter `request` must be a starlette.requests.Request")
-            if self.enabled and self._auto_check:
+            if self.enabled and self.is_auto_check:
                 await self._check(request, limited)
-            answer = await call(*args, **kwargs)
+            result = await call(*args, **kwargs)
             if self.enabled:
-                shown = getattr(request.state, "view_rate_limit", None)
-                carrier = answer if isinstance(answer, Response) else kwargs.get("response")
-                self._inject_headers(carrier, shown)
-            return answer
+                response = result if isinstance(result, Response) else kwargs.get("response")
+                self.inject_headers(response, get_current_limit(request))
+            return result
 
-        self._rules[limited] = []
-        return limited  # type: ignore[return-value]  # same signature, for all who look
+        self._limits[limited] = []
+        return limited  # type: ignore[return-value]  # `wraps` gives it the endpoint's signature
 
     async def _check(self, request: Request, limited: Callable[..., Any]) -> None:
-        due = self._due(request, limited)
-        request.state.view_rate_limit = None
-        if not due:
+        pairs = self._make_charges(request, limited)
+        set_current_limit(request, None)
+        if not pairs:
             return
-        verdict = await self._engine_of(request).check([charge for _, charge in due])
-        request.state.view_rate_limit = _shown(due, verdict)
+        verdict = await self._get_engine(request).check([charge for _, charge in pairs])
+        set_current_limit(request, _select_current_limit(pairs, verdict))
         if not verdict.admitted:
-            raise RateLimitExceeded(_tightest(due, verdict)[0])
+            raise RateLimitExceeded(_select_tightest(pairs, verdict)[0])
 
-    def _due(self, request: Request, limited: Callable[..., Any]) -> list[tuple[Limit, Charge]]:
-        exempt = f"{limited.__module__}.{limited.__name__}" in self._exempt_routes
-        if exempt or any(is_free() for is_free in self._request_filters):
+    def _make_charges(
+        self, request: Request, limited: Callable[..., Any]
+    ) -> list[tuple[Limit, Charge]]:
+        """Make one charge per key. Of several limits with one key the smallest amount counts."""
+        if self.is_exempt(limited):
             return []
-        without_redis: WithoutRedis = "allow" if self._swallow_errors else "local"
-        due: dict[str, tuple[Limit, Charge]] = {}
-        for rule in self._rules[limited]:
-            for limit, charge in rule.charges(request, self._key_prefix or "", without_redis):
-                known = due.get(charge.key)
+        without_redis: WithoutRedis = "allow" if self.is_swallowing_errors else "local"
+        pairs: dict[str, tuple[Limit, Charge]] = {}
+        for route_limit in self._limits[limited]:
+            for limit, charge in route_limit.make_charges(request, self.key_prefix, without_redis):
+                known = pairs.get(charge.key)
                 if known is None or limit.limit.amount < known[0].limit.amount:
-                    due[charge.key] = (limit, charge)
-        return list(due.values())
+                    pairs[charge.key] = (limit, charge)
+        return list(pairs.values())
 
-    def _engine_of(self, request: Request) -> RateLimiter:
+    def _get_engine(self, request: Request) -> RateLimiter:
         if self.engine is not None:
             return self.engine
         resources = getattr(request.app.state, "resources", None)
         return self._own_engine if resources is None else resources[RateLimiter]
 
-    def _inject_headers(self, response: Any, current_limit: Any) -> Any:  # noqa: ANN401 - slowapi's
-        """Write the headers; `Retry-After` on refusals only. slowapi's handler calls this."""
-        if not (self.enabled and self._headers_enabled and current_limit is not None):
+    def inject_headers(self, response: Any, current_limit: Any) -> Any:  # noqa: ANN401 - slowapi's
+        """Write the `X-RateLimit-*` headers, and `Retry-After` on a refusal.
+
+        Raises:
+            TypeError: headers are enabled, and there is no response to write them to.
+        """
+        if not (self.enabled and self.has_headers and current_limit is not None):
             return response
         if not isinstance(response, Response):
             raise TypeError("parameter `response` must be a starlette.responses.Response")
-        names, shown = self._header_mapping, current_limit
+        limit, remaining, reset, retry_after = self.get_header_names()
         now = time.time()
-        response.headers[names[HEADERS.LIMIT]] = str(shown.item.amount)
-        response.headers[names[HEADERS.REMAINING]] = str(shown.standing.remaining)
-        response.headers[names[HEADERS.RESET]] = str(ceil(now + shown.standing.reset))
-        if shown.retry_after:
-            seconds = max(1, ceil(shown.retry_after))
-            as_date = self._retry_after == "http-date"
-            text = formatdate(now + seconds, usegmt=True) if as_date else str(seconds)
-            response.headers[names[HEADERS.RETRY_AFTER]] = text
+        response.headers[limit] = str(current_limit.item.amount)
+        response.headers[remaining] = str(current_limit.standing.remaining)
+        response.headers[reset] = str(ceil(now + current_limit.standing.reset))
+        if current_limit.retry_after:
+            seconds = max(1, ceil(current_limit.retry_after))
+            date = formatdate(now + seconds, usegmt=True)
+            response.headers[retry_after] = date if self.is_retry_after_date else str(seconds)
         return response
 
-    def _check_request_limit(self, *_: object, **__: object) -> None:
-        # The middlewares that call this bury what is raised under an error of their own.
-        text = "slowapi's middlewares block the loop and break streams: take them out"
+    def on_middleware(self) -> None:
+        """Log and raise an error: the middlewares are not supported.
+
+        The log is needed, because the middlewares replace the error by one of their own.
+        """
+        text = "slowapi's middlewares block the event loop and break streaming: take them out"
         self.logger.error(text)
         raise RuntimeError(text)
 
 
-def _tightest(due: Sequence[tuple[Limit, Charge]], verdict: Verdict) -> tuple[Limit, Standing]:
-    """The limit to speak of: of those that refuse, or else of all, the one to wait longest for."""
-    pairs = [(limit, standing) for (limit, _), standing in zip(due, verdict.standings, strict=True)]
+def _select_tightest(
+    pairs: Sequence[tuple[Limit, Charge]], verdict: Verdict
+) -> tuple[Limit, Standing]:
+    """Select the limit to report: of a refusal the longest wait, otherwise the smallest limit."""
+    standings = [
+        (limit, standing) for (limit, _), standing in zip(pairs, verdict.standings, strict=True)
+    ]
     if verdict.admitted:
-        return min(pairs, key=lambda pair: pair[0].limit)
-    return max(pairs, key=lambda pair: pair[1].retry_after)
+        return min(standings, key=lambda pair: pair[0].limit)
+    return max(standings, key=lambda pair: pair[1].retry_after)
 
 
-def _shown(due: Sequence[tuple[Limit, Charge]], verdict: Verdict) -> Shown | None:
+def _select_current_limit(
+    pairs: Sequence[tuple[Limit, Charge]], verdict: Verdict
+) -> CurrentLimit | None:
     if not verdict.standings:
         return None
-    limit, standing = _tightest(due, verdict)
-    return Shown(limit.limit, standing, verdict.retry_after)
+    limit, standing = _select_tightest(pairs, verdict)
+    return CurrentLimit(limit.limit, standing, verdict.retry_after)
 
 
-def _name(endpoint: Callable[..., Any]) -> str:
+def _get_name(endpoint: Callable[..., Any]) -> str:
     return f"{endpoint.__module__}.{endpoint.__qualname__}"
 
 
-def _request_position(endpoint: Callable[..., Any]) -> int:
+def _find_request_position(endpoint: Callable[..., Any]) -> int:
     for position, name in enumerate(inspect.signature(endpoint).parameters):
         if name in {"request", "websocket"}:
             return position
     raise TypeError(f'No "request" or "websocket" argument on function "{endpoint}"')
 
 
-def _refuse_storage(uri: str | None) -> None:
+def _reject_storage(uri: str | None) -> None:
     if uri not in {None, "memory://"}:
-        raise ValueError("storage_uri: Lockgate's engine counts; set LOCKGATE_REDIS_URL instead")
+        raise ValueError(
+            "storage_uri has no effect, because Lockgate's engine counts; "
+            "set LOCKGATE_REDIS_URL instead"
+        )

@@ -1,1 +1,1 @@
-"""The rate limiter on Redis."""
+"""Counters in Redis: the limiter, its connection and the Lua script."""

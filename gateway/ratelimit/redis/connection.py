@@ -1,8 +1,9 @@
-"""One connection to Redis and the checks in flight on it; those of one tick travel together."""
+"""`RedisConnection`: one connection to Redis and the checks in flight on it, pipelined."""
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from enum import Enum
 from typing import NoReturn
 
 from redis.asyncio.connection import AbstractConnection
@@ -11,69 +12,107 @@ from redis.exceptions import InvalidResponse, NoScriptError
 from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.redis.protocol import RedisProtocol, RedisReply
 from gateway.ratelimit.redis.reply_timeout import ReplyTimeout
-from gateway.ratelimit.redis.script import evalsha, evaluate, read
+from gateway.ratelimit.redis.script import pack_eval, pack_evalsha, parse_reply
 
-MAX_WAITING = 10_000
+MAX_PENDING_CHECKS = 10_000
 
-Check = tuple[Sequence[Charge], bytes, "asyncio.Future[Verdict]"]  # with the command it is sent as
+# The charges, the packed command, and the future that the caller awaits.
+Check = tuple[Sequence[Charge], bytes, "asyncio.Future[Verdict]"]
 
 
 class RedisCheckFailed(Exception):
-    """Redis gave no verdict; whether it debited is not known."""
+    """Redis gave no verdict. It is not known whether the request was charged."""
+
+
+class RedisConnectionState(Enum):
+    """The states of a connection, in the only order in which they follow each other."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    CLOSED = "closed"
 
 
 class RedisConnection:
-    """Sends checks and hands out the answers until anything goes wrong; then it is over.
+    """Sends checks and completes them with the verdicts of Redis, until the first failure.
 
-    Nothing is ever sent twice, but for a script that Redis did not know and so did not run.
+    The checks of one turn of the event loop are sent in one write, with one timeout of `timeout`
+    seconds. `now`, in microseconds, replaces the clock of the server; for tests.
     """
+
+    # Invariants:
+    # - A check without a reply is in `_queued` (not written yet) or in `_in_flight` (written),
+    #   never in both. Redis replies in the order of the commands, so that the next reply belongs
+    #   to the first check in flight.
+    # - A cancelled caller does not remove its check from `_in_flight`: the reply still comes, and
+    #   is thrown away. A check that is cancelled in `_queued` is not sent.
+    # - `_timeouts` has one entry per write whose last reply is outstanding, the oldest first, each
+    #   with the future of the last check in that write. It is empty only if `_in_flight` is.
+    # - No check is written twice, because a charge may have happened. The exception is NOSCRIPT:
+    #   Redis did not have the script and so did not run it.
+    # - `_failure` is set once, by the first failure. From then on the connection is closed: all
+    #   three collections are empty, every check has failed, and new ones are refused.
 
     def __init__(self, timeout: float, now: int = 0) -> None:
         self._timeout = timeout
         self._now = now
         self._loop = asyncio.get_running_loop()
-        self._wire = RedisProtocol(self._receive, self._flush, self._end)
+        self._protocol = RedisProtocol(self._on_reply, self._flush, self._close)
+        self._is_open = False
         self._queued: list[Check] = []
-        self._sent: deque[Check] = deque()
-        # The one time-out of each batch, with the verdict that ends it: its last one.
+        self._in_flight: deque[Check] = deque()
         self._timeouts: deque[tuple[asyncio.Future[Verdict], ReplyTimeout]] = deque()
         self._failure: Exception | None = None
-        self._over: asyncio.Future[Exception] = self._loop.create_future()
+        self._closed: asyncio.Future[Exception] = self._loop.create_future()
+
+    def __repr__(self) -> str:
+        counts = f"{len(self._queued)} queued, {len(self._in_flight)} in flight"
+        failure = f", {self._failure!r}" if self._failure is not None else ""
+        return f"<RedisConnection {self.state.value}, {counts}{failure}>"
+
+    @property
+    def state(self) -> RedisConnectionState:
+        """The state of the connection; derived, so that a check need not keep it up to date."""
+        if self._failure is not None:
+            return RedisConnectionState.CLOSED
+        if self._is_open:
+            return RedisConnectionState.CONNECTED
+        return RedisConnectionState.CONNECTING
 
     async def open(self, connection: AbstractConnection) -> None:
-        """Take the connection, which is ready for commands, for the checks alone.
+        """Take over a connection that redis-py has set up, for checks alone.
 
         Raises:
-            ConnectionError: it has ended, or speaks without being asked.
+            ConnectionError: it is closed, or has data that was not asked for.
         """
-        await self._wire.take_over(connection)
+        await self._protocol.take_over(connection)
+        self._is_open = True
 
     def check(self, charges: Sequence[Charge]) -> "asyncio.Future[Verdict]":
-        """The verdict of Redis, to be awaited; it fails with CountersFailed if it is late.
+        """Return a future with the verdict of Redis, or with `RedisCheckFailed`.
 
         Raises:
-            CountersFailed: the link is over, or too many wait already.
+            RedisCheckFailed: the connection is closed, or too many checks are pending.
         """
         if self._failure is not None:
             raise RedisCheckFailed(str(self._failure)) from self._failure
-        if len(self._queued) + len(self._sent) >= MAX_WAITING:
-            raise RedisCheckFailed("too many checks are waiting")
-        verdict: asyncio.Future[Verdict] = self._loop.create_future()
-        self._enqueue((charges, evalsha(charges, self._now), verdict))
-        return verdict
+        if len(self._queued) + len(self._in_flight) >= MAX_PENDING_CHECKS:
+            raise RedisCheckFailed(f"{MAX_PENDING_CHECKS} checks are pending already")
+        future: asyncio.Future[Verdict] = self._loop.create_future()
+        self._enqueue((charges, pack_evalsha(charges, self._now), future))
+        return future
 
-    async def over(self) -> NoReturn:
-        """Wait until the link is over.
+    async def wait_closed(self) -> NoReturn:
+        """Wait until the connection is closed, and raise the reason.
 
         Raises:
-            RedisError: the connection broke, or Redis refuses to work.
-            TimeoutError: Redis took too long.
+            RedisError: the connection broke, or Redis refused to work.
+            TimeoutError: Redis did not reply in time.
         """
-        raise await asyncio.shield(self._over)
+        raise await asyncio.shield(self._closed)
 
     def close(self) -> None:
-        """End the link: nobody is left waiting."""
-        self._end(ConnectionAbortedError("the connection to Redis ended"))
+        """Close the connection, and fail the checks that are pending."""
+        self._close(ConnectionAbortedError("the connection to Redis ended"))
 
     def _enqueue(self, check: Check) -> None:
         if not self._queued:
@@ -81,64 +120,68 @@ class RedisConnection:
         self._queued.append(check)
 
     def _flush(self) -> None:
-        """Send what this tick brought; while the wire is paused, `resume` calls again."""
-        if self._wire.paused:
+        """Write the queued checks. While the protocol is paused, its `on_writable` calls again."""
+        if self._protocol.is_paused:
             return
         batch = [check for check in self._queued if not check[2].done()]
         self._queued.clear()
         if batch:
-            self._timeouts.append((batch[-1][2], ReplyTimeout(self._timeout, self._expire)))
-            self._sent.extend(batch)
-            self._wire.write(b"".join([command for _, command, _ in batch]))
+            self._timeouts.append((batch[-1][2], ReplyTimeout(self._timeout, self._on_timeout)))
+            self._in_flight.extend(batch)
+            self._protocol.write(b"".join([command for _, command, _ in batch]))
 
-    def _receive(self, answer: RedisReply) -> None:
-        if not self._sent:
-            self._end(InvalidResponse("an answer to nothing"))
+    def _on_reply(self, reply: RedisReply) -> None:
+        # The cases: no check is in flight (close) | four integers per charge (the verdict) |
+        # NOSCRIPT (send again, with the script) | WRONGTYPE (this check alone fails: the key holds
+        # something else) | any other error, or anything unexpected (close).
+        if not self._in_flight:
+            self._close(InvalidResponse("unexpected data on an idle connection"))
             return
-        charges, _, verdict = self._sent.popleft()
-        if verdict is self._timeouts[0][0]:
+        charges, _, future = self._in_flight.popleft()
+        if future is self._timeouts[0][0]:
             self._timeouts.popleft()[1].cancel()
-        if not isinstance(answer, list):
-            self._fail(charges, verdict, answer)
-        elif not verdict.done():
+        if not isinstance(reply, list):
+            self._on_error_reply(charges, future, reply)
+        elif not future.done():
             try:
-                verdict.set_result(read(charges, answer))
-            except (TypeError, ValueError) as nonsense:
-                self._fail(charges, verdict, InvalidResponse(str(nonsense)))
+                future.set_result(parse_reply(charges, reply))
+            except (TypeError, ValueError) as error:
+                self._on_error_reply(charges, future, InvalidResponse(str(error)))
 
-    def _fail(
-        self, charges: Sequence[Charge], verdict: "asyncio.Future[Verdict]", answer: object
+    def _on_error_reply(
+        self, charges: Sequence[Charge], future: "asyncio.Future[Verdict]", reply: object
     ) -> None:
-        """Take an answer that is no verdict: of one check alone, or of the whole link."""
-        if isinstance(answer, NoScriptError):
-            self._enqueue((charges, evaluate(charges, self._now), verdict))
+        if isinstance(reply, NoScriptError):
+            self._enqueue((charges, pack_eval(charges, self._now), future))
             return
-        nonsense = InvalidResponse("neither numbers nor an error")
-        failure = answer if isinstance(answer, Exception) else nonsense
-        _send_on(verdict, failure)
-        if "WRONGTYPE" not in str(failure):  # which concerns one key
-            self._end(failure)
+        if isinstance(reply, Exception):
+            failure = reply
+        else:
+            failure = InvalidResponse(f"expected an array of integers, got {reply!r:.40}")
+        _fail(future, failure)
+        if "WRONGTYPE" not in str(failure):
+            self._close(failure)
 
-    def _expire(self) -> None:
-        self._end(TimeoutError("Redis took too long"))
+    def _on_timeout(self) -> None:
+        self._close(TimeoutError(f"no reply from Redis within {self._timeout * 1_000:g} ms"))
 
-    def _end(self, failure: Exception) -> None:
+    def _close(self, failure: Exception) -> None:
         if self._failure is None:
             self._failure = failure
-            self._over.set_result(failure)
-            self._wire.abort()
+            self._closed.set_result(failure)
+            self._protocol.abort()
         for _, timeout in self._timeouts:
             timeout.cancel()
-        for _, _, verdict in (*self._sent, *self._queued):
-            _send_on(verdict, self._failure)
+        for _, _, future in (*self._in_flight, *self._queued):
+            _fail(future, self._failure)
         self._timeouts.clear()
-        self._sent.clear()
+        self._in_flight.clear()
         self._queued.clear()
 
 
-def _send_on(verdict: "asyncio.Future[Verdict]", failure: Exception) -> None:
-    """Let the caller go on without a verdict, unless there is one or nobody waits."""
-    if not verdict.done():
-        failed = RedisCheckFailed(str(failure))
-        failed.__cause__ = failure
-        verdict.set_exception(failed)
+def _fail(future: "asyncio.Future[Verdict]", failure: Exception) -> None:
+    """Fail a check, unless it has its verdict or its caller is gone."""
+    if not future.done():
+        error = RedisCheckFailed(str(failure))
+        error.__cause__ = failure
+        future.set_exception(error)

@@ -1,18 +1,45 @@
 -- Counts one request under all its policies: first every check, then every charge or none.
 --
--- KEYS     one account per policy, a hash. Without burst: h and n, the index of the oldest
---          closed bucket and how many there are; 1, 2, ... those buckets as "<last hit> <count>";
---          f, l and k, the newest bucket's first hit, last hit and count; t, the total.
---          With burst: a, the time, and v, the level, and w, the window it is reckoned in.
--- ARGV[1]  the time; 0 takes the server's clock. Then five numbers per policy:
---          quota, window, cost, burst (0: none), shadow (1: charged, but never refuses).
--- Returns  four integers per policy: allowed, remaining, retry after (0: it fits), reset.
+-- gateway/ratelimit/algorithms/sliding_window.py and gcra.py hold the same algorithms for one
+-- process, and explain why they never admit too much. tests/gateway/ratelimit/redis/test_script.py
+-- is the differential test that checks that both decide alike.
 --
--- Times are in microseconds. gateway/ratelimit/algorithms/sliding_window.py and steady.py explain and mirror this.
+-- KEYS     one key per policy, each a hash.
+-- ARGV[1]  the time; 0 takes the clock of the server. Then five numbers per policy:
+--          quota, window, cost, burst (0: sliding window), shadow (1: charged, never refuses).
+-- Returns  four integers per policy: fits (1 or 0), remaining, retry after (0: it fits), reset.
+--
+-- All times are in microseconds. Numbers in Lua are doubles, exact below 2^53 (9e15). The largest
+-- one here is burst * window: bursts above 100,000 with a window of a day would be rounded. A level
+-- that is converted to another window can be rounded by one unit, a millionth of a request at most.
+--
+-- Fields of a sliding window. A bucket is the time of its last charge and its count. The newest
+-- bucket is open: charges may join it. The older ones are closed and never change.
+--   h, n     index of the oldest closed bucket, and the number of closed buckets
+--   <index>  a closed bucket, "<last> <count>", for each index from h to h + n - 1
+--   f, l, k  the open bucket: time of its first charge, time of its last charge, count
+--   t        the total of all counts
+-- Fields of a GCRA bucket.
+--   a        the time of the last charge
+--   v        the level at that time: one request adds `window`, each microsecond drains `quota`
+--   w        the window that the level is expressed in
+--
+-- Invariants.
+-- - t is k plus the counts of the closed buckets. k is 0 only if n and t are.
+-- - From h on, the times of the buckets never decrease; l is the latest. Times never run back: a
+--   `now` before the last charge counts as the time of the last charge.
+-- - A bucket is dropped only when its last charge is a whole window old.
+-- - Nothing is charged before all policies have been checked. If one key has another type, the
+--   script fails (WRONGTYPE) without a charge.
+-- - A refused request, or one at no cost, writes nothing but the removal of expired buckets.
+-- - The key of a sliding window and the key of a GCRA bucket differ (partition.py: make_key), so
+--   a hash never holds the fields of both.
+-- - A key expires when its state equals a new one, if the clock of the server is not set back and
+--   the policy is not changed until then.
 
 local BUCKETS = 60
 
--- Lua writes large numbers as 1.7e+15 unless told otherwise.
+-- Format a whole number. Lua writes large ones as 1.7e+15 by default.
 local function text(number)
   return string.format('%.0f', number)
 end
@@ -21,133 +48,146 @@ local function number(value)
   return tonumber(value or 0)
 end
 
-local window = {}
+local sliding_window = {}
 
-function window.open(account, now)
-  local key = account.key
+function sliding_window.load(state, now)
+  local key = state.key
   local stored = redis.call('HMGET', key, 'h', 'n', 't', 'f', 'l', 'k')
-  account.head, account.closed = number(stored[1]), number(stored[2])
-  account.total, account.first = number(stored[3]), number(stored[4])
-  account.last, account.count = number(stored[5]), number(stored[6])
-  account.now = math.max(now, account.last)
-  window.expire(account)
+  state.head, state.closed = number(stored[1]), number(stored[2])
+  state.total, state.first = number(stored[3]), number(stored[4])
+  state.last, state.count = number(stored[5]), number(stored[6])
+  state.now = math.max(now, state.last)
+  sliding_window.drop_expired(state)
 end
 
-function window.bucket(account, index)
-  local stored = redis.call('HGET', account.key, text(index))
+function sliding_window.load_bucket(state, index)
+  local stored = redis.call('HGET', state.key, text(index))
   local last, count = string.match(stored, '(%d+) (%d+)')
   return tonumber(last), tonumber(count)
 end
 
-function window.expire(account)
-  local horizon, gone = account.now - account.window, {}
-  while account.closed > 0 do
-    local last, count = window.bucket(account, account.head)
-    account.oldest = last
+-- Drop the buckets whose last charge is a whole window old, and set `state.oldest` to the time of
+-- the oldest bucket left. The open bucket can expire only when no closed one is left; it is
+-- emptied in `state` alone, and the next charge writes that.
+function sliding_window.drop_expired(state)
+  local horizon, expired = state.now - state.window, {}
+  while state.closed > 0 do
+    local last, count = sliding_window.load_bucket(state, state.head)
+    state.oldest = last
     if last > horizon then break end
-    gone[#gone + 1] = text(account.head)
-    account.head, account.closed = account.head + 1, account.closed - 1
-    account.total = account.total - count
+    expired[#expired + 1] = text(state.head)
+    state.head, state.closed = state.head + 1, state.closed - 1
+    state.total = state.total - count
   end
-  if account.closed == 0 then
-    account.oldest = account.last
-    if account.last <= horizon then account.count, account.total = 0, 0 end
+  if state.closed == 0 then
+    state.oldest = state.last
+    if state.last <= horizon then state.count, state.total = 0, 0 end
   end
-  if #gone > 0 then
-    redis.call('HDEL', account.key, unpack(gone))
-    redis.call('HSET', account.key, 'h', text(account.head), 'n', text(account.closed),
-      't', text(account.total), 'k', text(account.count))
+  if #expired > 0 then
+    redis.call('HDEL', state.key, unpack(expired))
+    redis.call('HSET', state.key, 'h', text(state.head), 'n', text(state.closed),
+      't', text(state.total), 'k', text(state.count))
   end
 end
 
-function window.wait(account)
-  local excess = account.total + account.cost - account.quota
+function sliding_window.compute_retry_after(state)
+  local excess = state.total + state.cost - state.quota
+  -- It fits.
   if excess <= 0 then return 0 end
-  for index = account.head, account.head + account.closed - 1 do
-    local last, count = window.bucket(account, index)
+  -- It waits for the oldest buckets: it fits once those that hold the excess have expired.
+  for index = state.head, state.head + state.closed - 1 do
+    local last, count = sliding_window.load_bucket(state, index)
     excess = excess - count
-    if excess <= 0 then return last + account.window - account.now end
+    if excess <= 0 then return last + state.window - state.now end
   end
-  if excess <= account.count then return account.last + account.window - account.now end
-  return account.window
+  if excess <= state.count then return state.last + state.window - state.now end
+  -- It never fits: the cost is above the quota, even of an empty window.
+  return state.window
 end
 
-function window.joins(account)
-  local buckets = account.closed + (account.count > 0 and 1 or 0)
-  local exact = account.quota <= BUCKETS and buckets < BUCKETS
-  return not exact and buckets > 0
-    and account.now < account.first + math.floor(account.window / BUCKETS)
+-- A charge joins the open bucket if that is younger than a sixtieth of the window. Up to a quota
+-- of BUCKETS each charge gets its own bucket, as long as there are few: a shadow policy is charged
+-- beyond its quota, and must not grow without bound.
+function sliding_window.joins_open_bucket(state)
+  local buckets = state.closed + (state.count > 0 and 1 or 0)
+  local is_exact = state.quota <= BUCKETS and buckets < BUCKETS
+  return not is_exact and buckets > 0
+    and state.now < state.first + math.floor(state.window / BUCKETS)
 end
 
-function window.charge(account)
-  local key = account.key
-  if window.joins(account) then
-    account.count = account.count + account.cost
+function sliding_window.charge(state)
+  local key = state.key
+  if sliding_window.joins_open_bucket(state) then
+    state.count = state.count + state.cost
   else
-    if account.count > 0 then
-      redis.call('HSET', key, text(account.head + account.closed),
-        text(account.last) .. ' ' .. text(account.count))
-      account.closed = account.closed + 1
+    if state.count > 0 then
+      redis.call('HSET', key, text(state.head + state.closed),
+        text(state.last) .. ' ' .. text(state.count))
+      state.closed = state.closed + 1
     end
-    account.first, account.count = account.now, account.cost
+    state.first, state.count = state.now, state.cost
   end
-  account.last, account.total = account.now, account.total + account.cost
-  if account.closed == 0 then account.oldest = account.now end
-  redis.call('HSET', key, 'h', text(account.head), 'n', text(account.closed),
-    't', text(account.total), 'f', text(account.first), 'l', text(account.last),
-    'k', text(account.count))
+  state.last, state.total = state.now, state.total + state.cost
+  if state.closed == 0 then state.oldest = state.now end
+  redis.call('HSET', key, 'h', text(state.head), 'n', text(state.closed),
+    't', text(state.total), 'f', text(state.first), 'l', text(state.last),
+    'k', text(state.count))
 end
 
-function window.remaining(account)
-  return math.max(0, account.quota - account.total)
+function sliding_window.compute_remaining(state)
+  return math.max(0, state.quota - state.total)
 end
 
-function window.reset(account)
-  if account.total == 0 then return 0 end
-  return account.oldest + account.window - account.now
+function sliding_window.compute_reset(state)
+  if state.total == 0 then return 0 end
+  return state.oldest + state.window - state.now
 end
 
-function window.life(account)
-  return account.window
+function sliding_window.compute_ttl(state)
+  return state.window
 end
 
-local steady = {}
+local gcra = {}
 
-function steady.open(account, now)
-  local stored = redis.call('HMGET', account.key, 'a', 'v', 'w')
-  local at, level, reckoned = number(stored[1]), number(stored[2]), number(stored[3])
-  if reckoned > 0 and reckoned ~= account.window then
-    level = math.floor(level * account.window / reckoned)
+-- A changed window keeps the number of requests in the level, not the time they take to drain.
+function gcra.load(state, now)
+  local stored = redis.call('HMGET', state.key, 'a', 'v', 'w')
+  local at, level, window = number(stored[1]), number(stored[2]), number(stored[3])
+  if window > 0 and window ~= state.window then
+    level = math.floor(level * state.window / window)
   end
-  account.now = math.max(now, at)
-  account.level = math.max(0, level - (account.now - at) * account.quota)
+  state.now = math.max(now, at)
+  state.level = math.max(0, level - (state.now - at) * state.quota)
 end
 
-function steady.wait(account)
-  local excess = account.level + (account.cost - account.burst) * account.window
+function gcra.compute_retry_after(state)
+  local excess = state.level + (state.cost - state.burst) * state.window
+  -- It fits.
   if excess <= 0 then return 0 end
-  if account.cost > account.burst then return account.window end
-  return math.ceil(excess / account.quota)
+  -- It never fits: the cost is above the burst, even of an empty bucket.
+  if state.cost > state.burst then return state.window end
+  -- It waits until the excess has drained.
+  return math.ceil(excess / state.quota)
 end
 
-function steady.charge(account)
-  account.level = account.level + account.cost * account.window
-  redis.call('HSET', account.key, 'a', text(account.now), 'v', text(account.level),
-    'w', text(account.window))
+function gcra.charge(state)
+  state.level = state.level + state.cost * state.window
+  redis.call('HSET', state.key, 'a', text(state.now), 'v', text(state.level),
+    'w', text(state.window))
 end
 
-function steady.remaining(account)
-  return math.max(0, account.burst - math.ceil(account.level / account.window))
+function gcra.compute_remaining(state)
+  return math.max(0, state.burst - math.ceil(state.level / state.window))
 end
 
-function steady.reset(account)
-  if account.level == 0 then return 0 end
-  local used = math.min(math.ceil(account.level / account.window), account.burst)
-  return math.ceil((account.level - (used - 1) * account.window) / account.quota)
+function gcra.compute_reset(state)
+  if state.level == 0 then return 0 end
+  local used = math.min(math.ceil(state.level / state.window), state.burst)
+  return math.ceil((state.level - (used - 1) * state.window) / state.quota)
 end
 
-function steady.life(account)
-  return account.level / account.quota
+function gcra.compute_ttl(state)
+  return state.level / state.quota
 end
 
 local now = tonumber(ARGV[1])
@@ -156,33 +196,35 @@ if now == 0 then
   now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
-local accounts, admitted = {}, true
+-- Check all policies. Shadow policies never refuse.
+local states, admitted = {}, true
 for index, key in ipairs(KEYS) do
   local at = 5 * index - 3
-  local account = {
+  local state = {
     key = key,
     quota = tonumber(ARGV[at]),
     window = tonumber(ARGV[at + 1]),
     cost = tonumber(ARGV[at + 2]),
     burst = tonumber(ARGV[at + 3]),
   }
-  account.kind = account.burst > 0 and steady or window
-  account.kind.open(account, now)
-  account.retry = account.kind.wait(account)
-  if account.retry > 0 and ARGV[at + 4] == '0' then admitted = false end
-  accounts[index] = account
+  state.algorithm = state.burst > 0 and gcra or sliding_window
+  state.algorithm.load(state, now)
+  state.retry_after = state.algorithm.compute_retry_after(state)
+  if state.retry_after > 0 and ARGV[at + 4] == '0' then admitted = false end
+  states[index] = state
 end
 
-local answer = {}
-for index, account in ipairs(accounts) do
-  if admitted and account.cost > 0 then
-    account.kind.charge(account)
-    redis.call('PEXPIRE', account.key, text(math.ceil(account.kind.life(account) / 1000)))
+-- Charge all policies, or none.
+local reply = {}
+for index, state in ipairs(states) do
+  if admitted and state.cost > 0 then
+    state.algorithm.charge(state)
+    redis.call('PEXPIRE', state.key, text(math.ceil(state.algorithm.compute_ttl(state) / 1000)))
   end
   local at = 4 * index - 3
-  answer[at] = account.retry == 0 and 1 or 0
-  answer[at + 1] = account.kind.remaining(account)
-  answer[at + 2] = account.retry
-  answer[at + 3] = account.kind.reset(account)
+  reply[at] = state.retry_after == 0 and 1 or 0
+  reply[at + 1] = state.algorithm.compute_remaining(state)
+  reply[at + 2] = state.retry_after
+  reply[at + 3] = state.algorithm.compute_reset(state)
 end
-return answer
+return reply

@@ -1,90 +1,100 @@
-"""The socket of a connection to Redis, without redis-py between it and the checks."""
+"""`RedisProtocol`: writes commands to the socket and parses the replies, without redis-py."""
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
 
 from hiredis import Reader
-from redis.asyncio.connection import AbstractConnection, DefaultParser
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, RedisError
 
-MAX_ANSWER_BYTES = 16_384
+from gateway.ratelimit.redis.redis_internals import get_transport, has_pending_data, parse_error
+
+MAX_REPLY_BYTES = 16_384
 
 RedisReply = list[int] | RedisError
 
-_PART_OF_ONE = object()
+_INCOMPLETE = object()
 
 
 class RedisProtocol(asyncio.Protocol):
-    """Writes commands and hands on each answer, in the order in which they come.
+    """Writes commands, and calls `on_reply` with each reply, in the order of arrival.
 
-    `end` hears once what broke the connection; `resume`, that `paused` is over.
+    `on_disconnect` is called with the error when the connection breaks. `on_writable` is called
+    when `is_paused` becomes false again.
     """
 
     def __init__(
         self,
-        receive: Callable[[RedisReply], None],
-        resume: Callable[[], None],
-        end: Callable[[Exception], None],
+        on_reply: Callable[[RedisReply], None],
+        on_writable: Callable[[], None],
+        on_disconnect: Callable[[Exception], None],
     ) -> None:
-        self.paused = False
-        self._receive = receive
-        self._resume = resume
-        self._end = end
+        self.is_paused = False
+        self._on_reply = on_reply
+        self._on_writable = on_writable
+        self._on_disconnect = on_disconnect
         self._transport: asyncio.Transport | None = None
         self._reader = Reader(
             protocolError=InvalidResponse,
-            replyError=DefaultParser.parse_error,
-            notEnoughData=_PART_OF_ONE,
+            replyError=parse_error,
+            notEnoughData=_INCOMPLETE,
         )
 
     async def take_over(self, connection: AbstractConnection) -> None:
-        """Carry on where redis-py has connected, authenticated and chosen the database.
+        """Take over the socket of a connection that redis-py has set up.
+
+        redis-py has connected, authenticated and selected the database. From now on its own reader
+        sees no byte.
 
         Raises:
-            ConnectionError: the connection has ended, or speaks without being asked.
+            ConnectionError: the connection is closed, or has data that was not asked for.
         """
-        # redis-py has no public name for the socket. Its own reader never sees another byte.
-        writer = connection._writer  # noqa: SLF001
-        if writer is not None:
-            self._transport = cast("asyncio.Transport", writer.transport)
-            self._transport.set_protocol(self)
-        if writer is None or writer.is_closing() or await connection.can_read():
-            raise RedisConnectionError("Redis spoke or hung up before anything was asked.")
+        transport = get_transport(connection)
+        if transport is not None:
+            self._transport = transport
+            transport.set_protocol(self)
+        if transport is None or transport.is_closing() or await has_pending_data(connection):
+            raise RedisConnectionError(
+                "Redis closed the new connection, or sent data on it, before any check was sent"
+            )
 
     def write(self, commands: bytes) -> None:
-        """Send them; what the kernel does not take at once is kept, and may set `paused`."""
+        """Write commands. The transport buffers the rest if the socket is full."""
         if self._transport is not None:
             self._transport.write(commands)
 
     def abort(self) -> None:
-        """Close at once, and send nothing that has not gone out yet."""
+        """Close the socket at once, and drop the data that has not been written yet."""
         if self._transport is not None:
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Hand on each answer that is whole now."""
-        reader, receive = self._reader, self._receive
+        """Parse the data, and hand on each complete reply."""
+        reader, on_reply = self._reader, self._on_reply
         try:
             reader.feed(data)
-            while (answer := reader.gets()) is not _PART_OF_ONE:
-                receive(answer)
-        except InvalidResponse as nonsense:
-            self._end(nonsense)
+            while (reply := reader.gets()) is not _INCOMPLETE:
+                on_reply(reply)
+        except InvalidResponse as error:
+            self._on_disconnect(error)
         else:
-            if reader.len() > MAX_ANSWER_BYTES:
-                self._end(InvalidResponse("an answer without an end"))
+            if reader.len() > MAX_REPLY_BYTES:
+                self._on_disconnect(
+                    InvalidResponse(f"incomplete reply of more than {MAX_REPLY_BYTES} bytes")
+                )
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Say that the connection is no more."""
-        self._end(RedisConnectionError(f"Connection closed by server: {exc or 'no reason given'}"))
+        """Report that the connection is closed."""
+        self._on_disconnect(
+            RedisConnectionError(f"Connection closed by server: {exc or 'no reason given'}")
+        )
 
     def pause_writing(self) -> None:
-        """Too much is waiting for the kernel."""
-        self.paused = True
+        """Stop writing: the write buffer of the transport is full (backpressure)."""
+        self.is_paused = True
 
     def resume_writing(self) -> None:
-        """The kernel took most of it."""
-        self.paused = False
-        self._resume()
+        """Write again: the write buffer has drained."""
+        self.is_paused = False
+        self._on_writable()

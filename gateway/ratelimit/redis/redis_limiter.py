@@ -1,8 +1,9 @@
-"""The limiter on Redis, and the one task that keeps a link to it."""
+"""`RedisLimiter`: counts in Redis, and keeps one connection to it in a background task."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from enum import Enum
 from logging import WARNING, getLogger
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
@@ -18,25 +19,43 @@ from gateway.telemetry.log import log_event
 CONNECT_SECONDS = 0.5
 PROBE = Charge(RateLimit("probe", "1000000/second", burst=1_000_000), "lockgate:{probe}~")
 
-log = getLogger("lockgate.limits")
+log = getLogger("lockgate.ratelimit")
+
+
+class RedisLimiterState(Enum):
+    """The states of the limiter: connecting during the first attempt, later one of the others."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    DISCONNECTED = "disconnected"
 
 
 class RedisLimiter(RateLimiter):
     """Counts in Redis, for all processes together.
 
-    `timeout` bounds one check, `retry` is how long after a failure Redis is tried again; both
-    in seconds. In between every check fails at once.
+    `timeout` bounds one check; `retry` is the least time between two attempts to connect. Both are
+    in seconds. While there is no connection, every check fails at once.
     """
+
+    # Invariants:
+    # - `_connection` is set only in the state CONNECTED: the connection is open, and Redis has
+    #   answered the probe on it. `_failure` is "" then.
+    # - In the state DISCONNECTED `_failure` holds the last failure, also during the next attempt.
+    #   It is still "" for the moment in which the lost connection is being cleaned up.
+    # - `redis.connected` and `redis.disconnected` are logged in turn: a failed attempt after
+    #   another failure is neither logged nor counted in `_disconnects`.
+    # - There is one connection at most, and only `run` opens and closes it.
 
     def __init__(self, url: str, *, timeout: float, retry: float) -> None:
         self._timeout = timeout
         self._retry = retry
-        self._link: RedisConnection | None = None
-        self._down_because = ""
-        self._falls = 0
-        self._tried = asyncio.Event()
-        # No time-out of redis-py's own on reads and writes: `RedisConnection` has a stricter one,
-        # which knows when our loop was busy. No retry either: a debit sent twice counts twice.
+        self._connection: RedisConnection | None = None
+        self._failure = ""
+        self._disconnects = 0
+        self._first_attempt = asyncio.Event()
+        # redis-py has no timeout on reads and writes here, because `RedisConnection` has a stricter
+        # one, which takes a busy event loop into account. It does not retry either: a check that is
+        # sent twice is charged twice.
         self._pool = ConnectionPool.from_url(
             url,
             max_connections=1,
@@ -47,66 +66,79 @@ class RedisLimiter(RateLimiter):
             retry=Retry(NoBackoff(), 0),
         )
 
+    def __repr__(self) -> str:
+        reason = f", {self._failure}" if self._failure else ""
+        return f"<RedisLimiter {self.state.value}, {self._disconnects} disconnects{reason}>"
+
+    @property
+    def state(self) -> RedisLimiterState:
+        """The state of the limiter; derived, so that a check need not look at it."""
+        if self._connection is not None:
+            return RedisLimiterState.CONNECTED
+        if self._first_attempt.is_set():
+            return RedisLimiterState.DISCONNECTED
+        return RedisLimiterState.CONNECTING
+
     def check(self, charges: Sequence[Charge]) -> "asyncio.Future[Verdict]":
         """Admit and charge the request, or refuse it at no cost.
 
         Raises:
-            CountersFailed: Redis is known to be away, or (when awaited) gave no verdict in time.
+            RedisCheckFailed: there is no connection, or (when awaited) no verdict came in time.
         """
-        if self._link is None:
-            raise RedisCheckFailed(self._down_because or "not connected")
-        return self._link.check(charges)
+        if self._connection is None:
+            raise RedisCheckFailed(self._failure or "not connected to Redis")
+        return self._connection.check(charges)
 
     def health(self) -> dict[str, str | int]:
-        """Whether Redis counts, and if not, the kind of failure: where it is, is for the log."""
-        if self._link is not None:
-            return {"redis": "up", "falls": self._falls}
-        kind, _, _ = self._down_because.partition(":")
-        return {"redis": "down", "falls": self._falls, "reason": kind}
+        """Return whether Redis counts. `reason` is the kind of failure; the log has its text."""
+        if self._connection is not None:
+            return {"redis": "up", "disconnects": self._disconnects}
+        kind, _, _ = self._failure.partition(":")
+        return {"redis": "down", "disconnects": self._disconnects, "reason": kind}
 
-    async def tried(self) -> None:
-        """Wait until Redis has been tried once, whatever came of it."""
-        await self._tried.wait()
+    async def wait_first_attempt(self) -> None:
+        """Wait until the first attempt to connect has succeeded or failed."""
+        await self._first_attempt.wait()
 
     async def run(self) -> None:
-        """Keep a link to Redis until cancelled; never more than one try per `retry`."""
+        """Keep a connection to Redis until cancelled, with one attempt at most per `retry`."""
         clock = asyncio.get_running_loop().time
         while True:
-            began = clock()
+            started = clock()
             try:
-                async with self._linked() as link:
-                    await link.check([PROBE])
-                    self._rise(link)
-                    await link.over()
-            except RedisCheckFailed as unanswered:
-                self._fall(unanswered.__cause__ or unanswered)
-            except (RedisError, OSError, TimeoutError) as failure:
-                self._fall(failure)
-            self._tried.set()
-            await asyncio.sleep(began + self._retry - clock())
+                async with self._connect() as connection:
+                    await connection.check([PROBE])
+                    self._on_connect(connection)
+                    await connection.wait_closed()
+            except RedisCheckFailed as error:
+                self._on_failure(error.__cause__ or error)
+            except (RedisError, OSError, TimeoutError) as error:
+                self._on_failure(error)
+            self._first_attempt.set()
+            await asyncio.sleep(started + self._retry - clock())
 
     @asynccontextmanager
-    async def _linked(self) -> AsyncIterator[RedisConnection]:
+    async def _connect(self) -> AsyncIterator[RedisConnection]:
         async with asyncio.timeout(CONNECT_SECONDS):
-            connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
-        link = RedisConnection(self._timeout)
+            pooled: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        connection = RedisConnection(self._timeout)
         try:
-            await link.open(connection)
-            yield link
+            await connection.open(pooled)
+            yield connection
         finally:
-            self._link = None
-            link.close()
-            await connection.disconnect(nowait=True)
-            await self._pool.release(connection)
+            self._connection = None
+            connection.close()
+            await pooled.disconnect(nowait=True)
+            await self._pool.release(pooled)
 
-    def _rise(self, link: RedisConnection) -> None:
-        self._link, self._down_because = link, ""
-        self._tried.set()
-        log_event(log, "redis.found")
+    def _on_connect(self, connection: RedisConnection) -> None:
+        self._connection, self._failure = connection, ""
+        self._first_attempt.set()
+        log_event(log, "redis.connected")
 
-    def _fall(self, failure: BaseException) -> None:
-        reason = f"{type(failure).__name__}: {failure}".removesuffix(": ")[:200]
-        if not self._down_because:
-            self._falls += 1
-            log_event(log, "redis.lost", WARNING, why=reason)
-        self._down_because = reason
+    def _on_failure(self, error: BaseException) -> None:
+        failure = f"{type(error).__name__}: {error}".removesuffix(": ")[:200]
+        if not self._failure:
+            self._disconnects += 1
+            log_event(log, "redis.disconnected", WARNING, reason=failure)
+        self._failure = failure

@@ -1,52 +1,49 @@
-"""A time limit on a peer that does not count the time in which our own loop was busy."""
+"""A timeout for replies that does not count the time in which our own event loop was busy."""
 
 import asyncio
 import time
 from collections.abc import Callable
 
-# A reply that the kernel already holds needs a poll of the loop, and a few rounds to travel
-# from the transport to whoever waits. On uvloop timers even run before the poll.
-ROUNDS = 8
+from gateway.event_loop import AfterPendingIo
+
 LATE_SECONDS = 0.001
 
 
 class ReplyTimeout:
-    """Calls `expire` when the peer takes longer than `seconds`, unless cancelled before.
+    """Calls `on_timeout` when a reply takes longer than `seconds`, unless cancelled before.
 
-    A timer that fires late says that the loop did not look at its sockets meanwhile: the wait
-    is then prolonged once, by as much, but never to more than twice. After that, too, a reply
-    that has already arrived still wins.
+    A busy event loop can let the timer fire although Redis answered in time. Two measures keep
+    that from counting as a slow Redis; each covers a case that the other does not:
+
+    - The reply has arrived, but has not been read yet: `AfterPendingIo` delivers it first.
+    - The reply has not arrived, because the busy loop also sent the check late (uvloop writes at
+      the end of a turn). Redis gets the time back: a timer that fires late extends the wait once,
+      by as long as it was late, and at most by `seconds`.
     """
 
-    __slots__ = ("_due", "_expire", "_handle", "_loop", "_prolonged", "_rounds", "_seconds")
+    __slots__ = ("_due", "_handle", "_is_extended", "_loop", "_on_timeout", "_seconds")
 
-    def __init__(self, seconds: float, expire: Callable[[], None]) -> None:
+    def __init__(self, seconds: float, on_timeout: Callable[[], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._seconds = seconds
-        self._expire = expire
-        self._prolonged = False
-        self._rounds = ROUNDS
-        self._arm(seconds)
+        self._on_timeout = on_timeout
+        self._is_extended = False
+        self._start(seconds)
 
     def cancel(self) -> None:
-        """The peer answered."""
+        """Do not call `on_timeout`: the reply has arrived."""
         self._handle.cancel()
 
-    def _arm(self, seconds: float) -> None:
+    def _start(self, seconds: float) -> None:
         self._due = time.monotonic() + seconds
-        self._handle: asyncio.Handle = self._loop.call_later(seconds, self._fire)
+        self._handle: asyncio.Handle | AfterPendingIo[()] = self._loop.call_later(
+            seconds, self._on_timer
+        )
 
-    def _fire(self) -> None:
+    def _on_timer(self) -> None:
         late = time.monotonic() - self._due
-        if late > LATE_SECONDS and not self._prolonged:
-            self._prolonged = True
-            self._arm(min(late, self._seconds))
+        if late > LATE_SECONDS and not self._is_extended:
+            self._is_extended = True
+            self._start(min(late, self._seconds))
         else:
-            self._poll()
-
-    def _poll(self) -> None:
-        if not self._rounds:
-            self._expire()
-            return
-        self._rounds -= 1
-        self._handle = self._loop.call_soon(self._poll)
+            self._handle = AfterPendingIo(self._loop, self._on_timeout)

@@ -1,76 +1,82 @@
-"""`count.lua` on the wire: the command that carries one request's charges, and its answer."""
+"""Packs the charges of one request into the command that runs `count.lua`; parses its reply."""
 
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 
-from gateway.ratelimit.algorithms.limit_state import MICROSECONDS, limit_params
 from gateway.ratelimit.limiter import Charge, Standing, Verdict
-from gateway.ratelimit.policy import RateLimit
-from gateway.ratelimit.policy_cache import cache_per_policy
+from gateway.ratelimit.policy import MICROSECONDS, RateLimit, cache_per_policy, get_limit_params
 
 SCRIPT = resources.files(__package__).joinpath("count.lua").read_bytes()
 SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
 
-_SERVERS_CLOCK = b"$1\r\n0\r\n"
+_SERVER_CLOCK = b"$1\r\n0\r\n"
 
 
-def evalsha(charges: Sequence[Charge], now: int = 0) -> bytes:
-    """The command, packed; `now` in microseconds replaces the server's clock, for tests."""
-    return _pack(_head(b"EVALSHA", SHA, len(charges)), charges, now)
+def pack_evalsha(charges: Sequence[Charge], now: int = 0) -> bytes:
+    """Pack the EVALSHA command.
+
+    A `now` other than 0, in microseconds, replaces the clock of the server; for tests.
+    """
+    return _pack(_pack_head(b"EVALSHA", SHA, len(charges)), charges, now)
 
 
-def evaluate(charges: Sequence[Charge], now: int = 0) -> bytes:
-    """The same with the script in it, for a server that does not know it (yet, or any more)."""
-    return _pack(_head(b"EVAL", SCRIPT, len(charges)), charges, now)
+def pack_eval(charges: Sequence[Charge], now: int = 0) -> bytes:
+    """Pack the EVAL command, which carries the script, for a server that does not have it."""
+    return _pack(_pack_head(b"EVAL", SCRIPT, len(charges)), charges, now)
 
 
-def read(charges: Sequence[Charge], answer: Sequence[int]) -> Verdict:
-    """What the script's answer says.
+def parse_reply(charges: Sequence[Charge], reply: Sequence[int]) -> Verdict:
+    """Turn the reply of the script into a verdict.
 
     Raises:
-        ValueError, TypeError: it is not four numbers per charge, none of them negative.
+        ValueError, TypeError: the reply is not four integers of at least 0 per charge.
     """
-    if len(answer) != 4 * len(charges) or min(answer) < 0:
-        raise ValueError(f"{len(answer)} numbers on {len(charges)} policies, or negative ones")
+    if len(reply) != 4 * len(charges) or min(reply) < 0:
+        raise ValueError(
+            f"got a reply of {len(reply)} integers for {len(charges)} charges; "
+            f"expected {4 * len(charges)}, none of them negative"
+        )
     standings = []
     at = 0
     for charge in charges:
-        reset, retry_after = answer[at + 3] / MICROSECONDS, answer[at + 2] / MICROSECONDS
-        standings.append(Standing(charge.policy, answer[at + 1], reset, retry_after))
+        reset, retry_after = reply[at + 3] / MICROSECONDS, reply[at + 2] / MICROSECONDS
+        standings.append(Standing(charge.policy, reply[at + 1], reset, retry_after))
         at += 4
     return Verdict.of(standings)
 
 
 def _pack(head: bytes, charges: Sequence[Charge], now: int) -> bytes:
-    """The command in RESP: an array of bulk strings."""
-    words = [head]
+    """Pack a command in RESP: an array of bulk strings."""
+    parts = [head]
     for charge in charges:
         key = charge.key.encode()
-        words.append(b"$%d\r\n%b\r\n" % (len(key), key))
-    words.append(_bulk(b"%d" % now) if now else _SERVERS_CLOCK)
+        parts.append(b"$%d\r\n%b\r\n" % (len(key), key))
+    parts.append(_pack_bulk_string(b"%d" % now) if now else _SERVER_CLOCK)
     for charge in charges:
         policy, cost = charge.policy, charge.cost
-        words.append(_once(policy) if cost == 1 else _numbers(policy, cost))
-    return b"".join(words)
+        parts.append(_pack_cost_of_one(policy) if cost == 1 else _pack_arguments(policy, cost))
+    return b"".join(parts)
 
 
 @lru_cache(maxsize=64)
-def _head(command: bytes, script: bytes, policies: int) -> bytes:
-    words = 4 + 6 * policies
-    return b"*%d\r\n" % words + b"".join(map(_bulk, (command, script, b"%d" % policies)))
+def _pack_head(command: bytes, script: bytes, charges: int) -> bytes:
+    length = 4 + 6 * charges
+    strings = (command, script, b"%d" % charges)
+    return b"*%d\r\n" % length + b"".join(map(_pack_bulk_string, strings))
 
 
 @cache_per_policy
-def _once(policy: RateLimit) -> bytes:
-    return _numbers(policy, 1)
+def _pack_cost_of_one(policy: RateLimit) -> bytes:
+    return _pack_arguments(policy, 1)
 
 
-def _numbers(policy: RateLimit, cost: int) -> bytes:
-    quota, window, burst = limit_params(policy)
-    return b"".join([_bulk(b"%d" % n) for n in (quota, window, cost, burst, policy.shadow)])
+def _pack_arguments(policy: RateLimit, cost: int) -> bytes:
+    quota, window, burst = get_limit_params(policy)
+    numbers = (quota, window, cost, burst, policy.shadow)
+    return b"".join([_pack_bulk_string(b"%d" % number) for number in numbers])
 
 
-def _bulk(word: bytes) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(word), word)
+def _pack_bulk_string(value: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(value), value)

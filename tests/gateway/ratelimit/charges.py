@@ -1,17 +1,16 @@
-"""What the tests of the limiters share: a clock one sets, and a shorthand for charges."""
+"""A manual clock and a short way to write charges, for the tests of the limiters."""
 
 from typing import Any
 
-from gateway.ratelimit.algorithms.limit_state import MICROSECONDS
 from gateway.ratelimit.limiter import Charge
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import MICROSECONDS, RateLimit
 from gateway.settings.rate import Rate
 
 START = 1_800_000_000 * MICROSECONDS
 
 
-class SetClock:
-    """Microseconds that pass only when told to."""
+class ManualClock:
+    """A clock in microseconds that stands still until `advance`."""
 
     def __init__(self) -> None:
         self.now = START
@@ -20,13 +19,13 @@ class SetClock:
         """The time."""
         return self.now
 
-    def pass_(self, seconds: float) -> None:
-        """Let time pass."""
+    def advance(self, seconds: float) -> None:
+        """Move the clock on; a negative number moves it back."""
         self.now += round(seconds * MICROSECONDS)
 
 
 def charge(
-    quota: int, window: int = 60, *, name: str = "account", cost: int = 1, **policy: Any
+    quota: int, window: int = 60, *, name: str = "policy", cost: int = 1, **policy: Any
 ) -> Charge:
-    """A charge under a policy of its own; its key is the policy's name."""
+    """A charge under a policy of its own; the key ends with the name of the policy."""
     return Charge(RateLimit(name, Rate(quota, window), **policy), f"lockgate:{{t}}:{name}", cost)

@@ -1,4 +1,4 @@
-"""A strict little parser of structured-field lists (RFC 9651), as far as the headers need it."""
+"""A strict parser of structured-field lists (RFC 9651), for the part that the headers use."""
 
 import re
 
@@ -10,7 +10,7 @@ Items = list[tuple[str, dict[str, int]]]
 
 
 def parse(text: str) -> Items:
-    """The strings of the list, each with its integer parameters; ValueError if it is not one."""
+    """Return the strings of the list, each with its integer parameters; else raise ValueError."""
     items: Items = []
     position = 0
     while True:

@@ -1,4 +1,4 @@
-"""`limited(...)` on routes: who is charged, what the answer carries, what a refusal says."""
+"""`limited(...)` on routes: the partition charged, the response headers, the refusal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
 from gateway.resources import Resources
 from gateway.settings.schema import Server, Settings
-from tests.gateway.ratelimit.charges import SetClock
+from tests.gateway.ratelimit.charges import ManualClock
 from tests.gateway.ratelimit.structured_fields import parse
 
 USERS = RateLimit("users", "2/minute")
@@ -31,33 +31,33 @@ SHADOW = RateLimit("shadow", "1/minute", shadow=True)
 
 
 class Verifier(TokenVerifier):
-    """Takes any token for the name of a user of one tenant."""
+    """Takes every token for the name of a user of one tenant."""
 
     async def verify(self, token: str) -> Principal:
-        """Say who the token belongs to."""
+        """Return the user."""
         if token == "invalid":
             raise Unauthenticated("invalid")
         return Principal("issuer", token, frozenset({"read"}), token, None, "acme", 0)
 
     def health(self) -> dict[str, str]:
-        """No issuer."""
+        """There are no issuers."""
         return {}
 
 
 @dataclass
-class Answering(RateLimiter):
-    """Gives the same verdict on everything."""
+class StubLimiter(RateLimiter):
+    """Gives the same verdict on every request."""
 
     verdict: Verdict | RateLimiterUnavailable
 
     async def check(self, charges: Sequence[Charge]) -> Verdict:
-        """Raise it or return it."""
+        """Return the verdict, or raise it."""
         if isinstance(self.verdict, RateLimiterUnavailable):
             raise self.verdict
         return self.verdict
 
     def health(self) -> dict[str, str | int]:
-        """Well."""
+        """Return a constant."""
         return {"status": "ok"}
 
 
@@ -67,16 +67,16 @@ def gateway(limiter: RateLimiter | None = None) -> FastAPI:
     app.state.settings = Settings(server=Server(trusted_proxies=("10.0.0.0/8",)))
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = Verifier()
-    app.state.resources[RateLimiter] = limiter or MemoryLimiter(clock=SetClock())
+    app.state.resources[RateLimiter] = limiter or MemoryLimiter(clock=ManualClock())
     app.add_middleware(RequestContextMiddleware)
     app.add_middleware(AccessLog)
     problem_json.install_error_handlers(app)
 
-    async def answer() -> str:
+    async def endpoint() -> str:
         return "ok"
 
     def route(path: str, *dependencies: Any) -> None:
-        app.get(path, dependencies=list(dependencies))(answer)
+        app.get(path, dependencies=list(dependencies))(endpoint)
 
     route("/user", requires("read"), limited(USERS))
     route("/both", requires("read"), limited(USERS, TENANTS))
@@ -86,7 +86,7 @@ def gateway(limiter: RateLimiter | None = None) -> FastAPI:
 
 
 async def get(app: FastAPI, path: str, user: str = "", **headers: str) -> Response:
-    """One request, through a proxy that is trusted."""
+    """Send one request through a trusted proxy."""
     if user:
         headers["Authorization"] = f"Bearer {user}"
     transport = ASGITransport(app, client=("10.0.0.1", 1))
@@ -94,20 +94,20 @@ async def get(app: FastAPI, path: str, user: str = "", **headers: str) -> Respon
         return await client.get(path, headers=headers)
 
 
-async def test_an_admitted_answer_says_what_is_left() -> None:
-    answer = await get(gateway(), "/user", "ann")
-    assert answer.status_code == 200
-    assert answer.headers["RateLimit-Policy"] == '"users";q=2;w=60'
-    assert answer.headers["RateLimit"] == '"users";r=1;t=60'
-    assert "Retry-After" not in answer.headers
-    assert "Lockgate-Limits" not in answer.headers
+async def test_an_admitted_response_has_the_remaining_quota() -> None:
+    response = await get(gateway(), "/user", "ann")
+    assert response.status_code == 200
+    assert response.headers["RateLimit-Policy"] == '"users";q=2;w=60'
+    assert response.headers["RateLimit"] == '"users";r=1;t=60'
+    assert "Retry-After" not in response.headers
+    assert "Lockgate-Limits" not in response.headers
 
 
-async def test_a_refusal_is_a_429_that_names_the_policy_and_the_wait() -> None:
+async def test_a_refusal_is_a_429_with_the_policy_and_retry_after() -> None:
     app = gateway()
-    answers = [await get(app, "/user", "ann") for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    refusal = answers[-1]
+    responses = [await get(app, "/user", "ann") for _ in range(3)]
+    assert [response.status_code for response in responses] == [200, 200, 429]
+    refusal = responses[-1]
     assert refusal.headers["Content-Type"] == "application/problem+json"
     assert refusal.headers["Retry-After"] == "60"
     assert refusal.headers["RateLimit"] == '"users";r=0;t=60'
@@ -115,13 +115,13 @@ async def test_a_refusal_is_a_429_that_names_the_policy_and_the_wait() -> None:
     assert refusal.json()["type"].endswith("#quota-exceeded")
 
 
-async def test_callers_do_not_share_a_user_policy_but_a_tenant_policy() -> None:
+async def test_callers_share_a_tenant_policy_but_no_user_policy() -> None:
     app = gateway()
     callers = ("ann", "bob", "cyd", "dan")
-    answers = [await get(app, "/both", caller) for caller in callers]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-    assert answers[-1].json()["violated-policies"] == ["tenants"]
-    assert [name for name, _ in parse(answers[0].headers["RateLimit"])] == ["users", "tenants"]
+    responses = [await get(app, "/both", caller) for caller in callers]
+    assert [response.status_code for response in responses] == [200, 200, 200, 429]
+    assert responses[-1].json()["violated-policies"] == ["tenants"]
+    assert [name for name, _ in parse(responses[0].headers["RateLimit"])] == ["users", "tenants"]
     # The refused request was charged to neither.
     assert (await get(app, "/user", "dan")).headers["RateLimit"] == '"users";r=1;t=60'
 
@@ -136,49 +136,49 @@ async def test_a_policy_per_address_needs_no_token() -> None:
     assert (await get(app, "/address", **spoofed)).status_code == 429
 
 
-async def test_who_is_not_let_in_is_not_charged() -> None:
+async def test_an_unauthenticated_request_is_not_charged() -> None:
     app = gateway()
     for _ in range(5):
-        answer = await get(app, "/user", "invalid")
-        assert answer.status_code == 401
-        assert "RateLimit" not in answer.headers
+        response = await get(app, "/user", "invalid")
+        assert response.status_code == 401
+        assert "RateLimit" not in response.headers
     assert (await get(app, "/user", "ann")).status_code == 200
 
 
-async def test_a_shadow_policy_is_seen_in_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_shadow_policy_is_visible_in_the_log_only(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "lockgate.access")
     app = gateway()
-    answers = [await get(app, "/shadow", "ann") for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [200, 200]
-    assert "RateLimit" not in answers[1].headers
+    responses = [await get(app, "/shadow", "ann") for _ in range(2)]
+    assert [response.status_code for response in responses] == [200, 200]
+    assert "RateLimit" not in responses[1].headers
     facts = [vars(record)["fields"] for record in caplog.records]
     assert [line.get("shadow_refused_by") for line in facts] == [None, "shadow"]
 
 
 @pytest.mark.parametrize("how", ["local", "allow"])
-async def test_an_answer_counted_without_redis_says_so(
+async def test_a_response_counted_without_redis_says_so(
     how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "lockgate.access")
-    app = gateway(Answering(Verdict(admitted=True, degraded=how)))
-    answer = await get(app, "/user", "ann")
-    assert answer.headers["Lockgate-Limits"] == how
+    app = gateway(StubLimiter(Verdict(admitted=True, degraded=how)))
+    response = await get(app, "/user", "ann")
+    assert response.headers["Lockgate-Limits"] == how
     assert vars(caplog.records[-1])["fields"]["limits"] == how
 
 
-async def test_what_cannot_be_counted_and_must_be_is_a_503() -> None:
-    answer = await get(gateway(Answering(RateLimiterUnavailable(1))), "/user", "ann")
-    assert answer.status_code == 503
-    assert answer.headers["Retry-After"] == "1"
+async def test_a_request_that_must_be_counted_and_cannot_is_a_503() -> None:
+    response = await get(gateway(StubLimiter(RateLimiterUnavailable(1))), "/user", "ann")
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "1"
 
 
-def test_what_a_route_declared_can_be_read_back() -> None:
+def test_the_policies_of_a_route_can_be_read_back() -> None:
     dependency = limited(USERS, TENANTS)
     assert isinstance(dependency, type(Depends()))
     assert dependency.dependency == Limited((USERS, TENANTS))
 
 
-def test_no_policy_or_the_same_twice_is_a_mistake() -> None:
+def test_no_policy_or_the_same_twice_is_an_error() -> None:
     with pytest.raises(ValueError, match="each once"):
         limited()
     with pytest.raises(ValueError, match="each once"):

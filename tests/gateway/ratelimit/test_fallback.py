@@ -1,4 +1,4 @@
-"""Redis fails under load: nobody waits, each policy does what it declares, and it recovers."""
+"""Redis fails under load: no check hangs, each policy does what it declares, and it recovers."""
 
 import asyncio
 import logging
@@ -15,61 +15,61 @@ from gateway.ratelimit.limiter import RateLimiter, Verdict
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.ratelimit.charges import charge
-from tests.gateway.ratelimit.redis.slow_proxy import Proxy
+from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
 
-HANG = 5.0
+HANG_SECONDS = 5.0
 LOCAL = charge(1_000_000, name="local")
 DENY = charge(1_000_000, name="deny", without_redis="deny")
 ALLOW = charge(1_000_000, name="allow", without_redis="allow")
 
-Break = Callable[[RedisServer, Proxy], None]
+Fault = Callable[[RedisServer, SlowProxy], None]
 
 
 def settings(url: str, processes: int = 1) -> Settings:
-    """Settings that try again often, so that the tests are short."""
+    """Settings that reconnect often, so that the tests are short."""
     counters = Counters(retry_ms=50, processes=processes)
     return Settings(redis_url=RedisDsn(url), counters=counters)
 
 
-async def eventually(ask: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until `ask` says yes."""
-    async with asyncio.timeout(HANG):
-        while not await ask():  # noqa: ASYNC110 - the world has no event to wait for
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until the condition is true."""
+    async with asyncio.timeout(HANG_SECONDS):
+        while not await condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
 
 
 async def is_degraded(limiter: RateLimiter) -> bool:
-    """Whether a check goes without Redis."""
+    """Return whether a check is decided without Redis."""
     return (await limiter.check([LOCAL])).degraded is not None
 
 
-async def is_sound(limiter: RateLimiter) -> bool:
-    """Whether a check goes through Redis."""
+async def is_healthy(limiter: RateLimiter) -> bool:
+    """Return whether a check is decided by Redis."""
     return not await is_degraded(limiter)
 
 
 @asynccontextmanager
 async def load(limiter: RateLimiter) -> AsyncIterator[Counter[str]]:
-    """Twenty callers who never stop; what came of each policy's checks."""
-    seen: Counter[str] = Counter()
+    """Run twenty callers without a pause, and count the outcomes of each policy."""
+    outcomes: Counter[str] = Counter()
 
     async def call() -> None:
         while True:
             for one in (LOCAL, DENY, ALLOW):
                 try:
-                    async with asyncio.timeout(HANG):
+                    async with asyncio.timeout(HANG_SECONDS):
                         verdict = await limiter.check([one])
-                    seen[f"{one.policy.name} {verdict.degraded}"] += 1
+                    outcomes[f"{one.policy.name} {verdict.degraded}"] += 1
                 except RateLimiterUnavailable:
-                    seen[f"{one.policy.name} refused"] += 1
+                    outcomes[f"{one.policy.name} refused"] += 1
             await asyncio.sleep(0.005)
 
     callers = [asyncio.create_task(call()) for _ in range(20)]
     try:
-        yield seen
+        yield outcomes
     finally:
         done = [task.done() for task in callers]
         for task in callers:
@@ -78,81 +78,83 @@ async def load(limiter: RateLimiter) -> AsyncIterator[Counter[str]]:
         assert not any(done), "a check hung or failed"
 
 
-def freeze(server: RedisServer, _: Proxy) -> None:
+def freeze(server: RedisServer, _: SlowProxy) -> None:
     """SIGSTOP."""
     server.pause()
 
 
-def kill(server: RedisServer, _: Proxy) -> None:
-    """SIGKILL, and started again to mend it."""
+def kill(server: RedisServer, _: SlowProxy) -> None:
+    """SIGKILL; the repair starts it again."""
     server.kill()
 
 
-def hold(server: RedisServer, _: Proxy) -> None:
-    """CLIENT PAUSE: it reads and does not answer; ends by itself, as UNPAUSE would wait too."""
+def pause_clients(server: RedisServer, _: SlowProxy) -> None:
+    """CLIENT PAUSE: it reads and does not reply. It ends by itself, as UNPAUSE would wait too."""
     server.command("CLIENT", "PAUSE", "1000")
 
 
-def slow(_: RedisServer, proxy: Proxy) -> None:
-    """It answers, after 100 ms."""
+def slow(_: RedisServer, proxy: SlowProxy) -> None:
+    """It replies after 100 ms."""
     proxy.delay = 0.1
 
 
-def swallow(_: RedisServer, proxy: Proxy) -> None:
-    """A black hole."""
+def drop(_: RedisServer, proxy: SlowProxy) -> None:
+    """It drops all data, like a black hole in the network."""
     proxy.delay = None
 
 
-def fill(server: RedisServer, _: Proxy) -> None:
+def fill_memory(server: RedisServer, _: SlowProxy) -> None:
     """OOM on every write."""
     server.command("CONFIG", "SET", "maxmemory", "1")
 
 
-def demote(server: RedisServer, _: Proxy) -> None:
+def demote(server: RedisServer, _: SlowProxy) -> None:
     """READONLY on every write."""
     server.command("REPLICAOF", "127.0.0.1", "1")
 
 
-def mend(server: RedisServer, proxy: Proxy, broken: Break) -> None:
-    """Undo any of these."""
+def repair(server: RedisServer, proxy: SlowProxy, fault: Fault) -> None:
+    """Undo any of these faults."""
     proxy.delay = 0.0
-    if broken is freeze:
+    if fault is freeze:
         server.resume()
-    if broken is kill:
+    if fault is kill:
         server.start()
-    if broken is fill:
+    if fault is fill_memory:
         server.command("CONFIG", "SET", "maxmemory", "0")
-    if broken is demote:
+    if fault is demote:
         server.command("REPLICAOF", "NO", "ONE")
 
 
-@pytest.mark.parametrize("breaking", [freeze, kill, hold, slow, swallow, fill, demote])
-async def test_every_fault_is_the_same_fault(
-    own_redis: RedisServer, breaking: Break, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("fault", [freeze, kill, pause_clients, slow, drop, fill_memory, demote])
+async def test_every_fault_is_handled_alike(
+    own_redis: RedisServer, fault: Fault, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "lockgate.limits")
+    caplog.set_level(logging.INFO, "lockgate.ratelimit")
     async with (
-        Proxy(own_redis.port).open() as proxy,
+        SlowProxy(own_redis.port).open() as proxy,
         open_limiter(settings(proxy.url), {}) as limiter,
     ):
-        await eventually(lambda: is_sound(limiter))
-        async with load(limiter) as seen:
-            breaking(own_redis, proxy)
+        await eventually(lambda: is_healthy(limiter))
+        async with load(limiter) as outcomes:
+            fault(own_redis, proxy)
             await eventually(lambda: is_degraded(limiter))
-            seen.clear()
+            outcomes.clear()
             await asyncio.sleep(0.2)
-            assert {"local local", "deny refused", "allow allow"} <= set(seen)
+            assert {"local local", "deny refused", "allow allow"} <= set(outcomes)
             assert limiter.health()["status"] == "degraded"
-            mend(own_redis, proxy, breaking)
-            await eventually(lambda: is_sound(limiter))
-            await eventually(lambda: passes(limiter))
+            repair(own_redis, proxy, fault)
+            await eventually(lambda: is_healthy(limiter))
+            await eventually(lambda: passes_deny(limiter))
         assert limiter.health()["status"] == "ok"
     events = [record.message for record in caplog.records]
-    assert events == ["redis.found", "redis.lost"] * (len(events) // 2) + ["redis.found"]
+    assert events == ["redis.connected", "redis.disconnected"] * (len(events) // 2) + [
+        "redis.connected"
+    ]
 
 
-async def passes(limiter: RateLimiter) -> bool:
-    """Whether a `deny` policy lets one through again."""
+async def passes_deny(limiter: RateLimiter) -> bool:
+    """Return whether a `deny` policy admits requests again."""
     try:
         return (await limiter.check([DENY])).degraded is None
     except RateLimiterUnavailable:
@@ -160,13 +162,13 @@ async def passes(limiter: RateLimiter) -> bool:
 
 
 async def spend(limiter: RateLimiter, times: int, quota: int = 10) -> list[Verdict]:
-    """Verdicts on so many requests, one after the other."""
+    """Send requests one after the other, and return their verdicts."""
     return [await limiter.check([charge(quota)]) for _ in range(times)]
 
 
-async def test_losing_redis_hands_out_no_fresh_quota(own_redis: RedisServer) -> None:
+async def test_losing_redis_gives_no_fresh_quota(own_redis: RedisServer) -> None:
     async with open_limiter(settings(own_redis.url), {}) as limiter:
-        await eventually(lambda: is_sound(limiter))
+        await eventually(lambda: is_healthy(limiter))
         assert all(verdict.admitted for verdict in await spend(limiter, 8))
         own_redis.kill()
         await eventually(lambda: is_degraded(limiter))
@@ -182,7 +184,7 @@ async def test_each_process_grants_its_share_rounded_up(own_redis: RedisServer) 
         assert sum(verdict.admitted for verdict in await spend(limiter, 10)) == 3
 
 
-async def test_of_several_policies_deny_wins_and_then_the_local_refusal(
+async def test_of_several_policies_deny_wins_then_a_local_refusal(
     own_redis: RedisServer,
 ) -> None:
     own_redis.kill()
@@ -193,11 +195,11 @@ async def test_of_several_policies_deny_wins_and_then_the_local_refusal(
         assert (await limiter.check([once, ALLOW])).admitted
         refused = await limiter.check([ALLOW, once])
         assert (refused.admitted, refused.refused_by) == (False, ("once",))
-        watched = charge(1, name="watched", without_redis="deny", shadow=True)
-        assert (await limiter.check([watched])).degraded == "allow"
+        shadow = charge(1, name="shadow", without_redis="deny", shadow=True)
+        assert (await limiter.check([shadow])).degraded == "allow"
 
 
-async def test_the_gateway_starts_without_redis_and_finds_it_later(own_redis: RedisServer) -> None:
+async def test_the_gateway_starts_without_redis_and_connects_later(own_redis: RedisServer) -> None:
     own_redis.kill()
     async with open_limiter(settings(own_redis.url), {}) as limiter:
         assert await is_degraded(limiter)
@@ -205,15 +207,15 @@ async def test_the_gateway_starts_without_redis_and_finds_it_later(own_redis: Re
         assert health == {
             "status": "degraded",
             "redis": "down",
-            "falls": 1,
+            "disconnects": 1,
             "reason": "ConnectionError",
             "degraded_checks": 1,
         }
         own_redis.start()
-        await eventually(lambda: is_sound(limiter))
+        await eventually(lambda: is_healthy(limiter))
 
 
-async def test_nothing_is_left_running(own_redis: RedisServer) -> None:
+async def test_no_task_is_left_running(own_redis: RedisServer) -> None:
     before = asyncio.all_tasks()
     async with open_limiter(settings(own_redis.url), {}) as limiter:
         await limiter.check([LOCAL])
@@ -221,34 +223,34 @@ async def test_nothing_is_left_running(own_redis: RedisServer) -> None:
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("breaking", [freeze, kill, slow, swallow])
-async def test_the_worst_check_and_the_recovery(own_redis: RedisServer, breaking: Break) -> None:
-    worst = 0.0
+@pytest.mark.parametrize("fault", [freeze, kill, slow, drop])
+async def test_the_slowest_check_and_the_recovery(own_redis: RedisServer, fault: Fault) -> None:
+    slowest = 0.0
 
     async def call(limiter: RateLimiter) -> None:
-        nonlocal worst
+        nonlocal slowest
         while True:
-            began = time.perf_counter()
+            started = time.perf_counter()
             await limiter.check([LOCAL])
-            worst = max(worst, time.perf_counter() - began)
+            slowest = max(slowest, time.perf_counter() - started)
             await asyncio.sleep(0.002)
 
-    async with Proxy(own_redis.port).open() as proxy:
+    async with SlowProxy(own_redis.port).open() as proxy:
         counters = Settings(redis_url=RedisDsn(proxy.url))
         async with open_limiter(counters, {}) as limiter, asyncio.TaskGroup() as callers:
             tasks = [callers.create_task(call(limiter)) for _ in range(50)]
             await asyncio.sleep(1)
-            before, worst = worst, 0.0
-            breaking(own_redis, proxy)
+            before, slowest = slowest, 0.0
+            fault(own_redis, proxy)
             await asyncio.sleep(2)
-            during = worst
-            mend(own_redis, proxy, breaking)
-            began = time.perf_counter()
-            await eventually(lambda: is_sound(limiter))
-            recovery = time.perf_counter() - began
+            during = slowest
+            repair(own_redis, proxy, fault)
+            started = time.perf_counter()
+            await eventually(lambda: is_healthy(limiter))
+            recovery = time.perf_counter() - started
             for task in tasks:
                 task.cancel()
     print(
-        f"\n{breaking.__name__}: worst check {1e3 * before:.1f} ms before, "
+        f"\n{fault.__name__}: slowest check {1e3 * before:.1f} ms before, "
         f"{1e3 * during:.1f} ms during; recovered after {1e3 * recovery:.0f} ms"
     )

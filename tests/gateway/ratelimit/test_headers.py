@@ -1,11 +1,11 @@
-"""The rate-limit headers, read back by a strict parser."""
+"""The `RateLimit` and `RateLimit-Policy` headers, read back with a strict parser."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors.tree import retry_after
-from gateway.ratelimit.headers import rate_limit_fields
+from gateway.ratelimit.headers import build_rate_limit_headers
 from gateway.ratelimit.limiter import Standing, Verdict
 from gateway.ratelimit.policy import RateLimit
 from gateway.settings.rate import Rate
@@ -17,16 +17,16 @@ SHADOW = RateLimit("shadow", "1/second", shadow=True)
 
 
 def test_one_policy() -> None:
-    fields = rate_limit_fields(Verdict.of([Standing(DASHBOARDS, 119, 59.2)]))
+    fields = build_rate_limit_headers(Verdict.of([Standing(DASHBOARDS, 119, 59.2)]))
     assert fields == [
         (b"ratelimit-policy", b'"dashboards";q=120;w=60'),
         (b"ratelimit", b'"dashboards";r=119;t=60'),
     ]
 
 
-def test_several_policies_and_never_a_shadow() -> None:
+def test_several_policies_without_the_shadow_policy() -> None:
     fields = dict(
-        rate_limit_fields(
+        build_rate_limit_headers(
             Verdict.of(
                 [Standing(DASHBOARDS, 1, 2), Standing(SHADOW, 0, 1, 1), Standing(CHAT, 3, 4)]
             )
@@ -39,8 +39,8 @@ def test_several_policies_and_never_a_shadow() -> None:
     assert [name for name, _ in parse(fields[b"ratelimit"].decode())] == ["dashboards", "chat"]
 
 
-def test_where_nothing_was_counted_nothing_is_said() -> None:
-    assert rate_limit_fields(Verdict(admitted=True, degraded="allow")) == []
+def test_there_are_no_headers_if_no_policy_was_counted() -> None:
+    assert build_rate_limit_headers(Verdict(admitted=True, degraded="allow")) == []
 
 
 standings = st.lists(
@@ -62,21 +62,21 @@ standings = st.lists(
 
 @given(standings)
 def test_they_are_structured_fields_and_never_contradict_retry_after(
-    stands: list[Standing],
+    given_standings: list[Standing],
 ) -> None:
-    decided = Verdict.of(stands)
-    fields = dict(rate_limit_fields(decided))
-    assert len(parse(fields[b"ratelimit-policy"].decode())) == len(stands)
+    verdict = Verdict.of(given_standings)
+    fields = dict(build_rate_limit_headers(verdict))
+    assert len(parse(fields[b"ratelimit-policy"].decode())) == len(given_standings)
     for _, parameters in parse(fields[b"ratelimit"].decode()):
         assert parameters["r"] >= 0
-        if not decided.admitted:
-            wait = int(retry_after(decided.retry_after)["Retry-After"])
+        if not verdict.admitted:
+            wait = int(retry_after(verdict.retry_after)["Retry-After"])
             assert parameters.get("t", 0) <= wait
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "a;q=1", '"a";q', '"a";q=1.5', '"a";q=1,', '"a"; q=1', "'a';q=1", '"a";Q=1']
+    "invalid", ["", "a;q=1", '"a";q', '"a";q=1.5', '"a";q=1,', '"a"; q=1', "'a';q=1", '"a";Q=1']
 )
-def test_the_parser_of_these_tests_is_strict(wrong: str) -> None:
+def test_the_parser_of_these_tests_is_strict(invalid: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - any
-        parse(wrong)
+        parse(invalid)

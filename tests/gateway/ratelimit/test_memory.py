@@ -1,4 +1,4 @@
-"""The limiter in this process: several policies at once, changed rates, bounded keys."""
+"""`MemoryLimiter`: several policies at once, changed rates, a bounded number of keys."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.memory import MemoryLimiter
-from tests.gateway.ratelimit.charges import SetClock, charge
+from tests.gateway.ratelimit.charges import ManualClock, charge
 
 costs = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=40
@@ -15,29 +15,29 @@ costs = st.lists(
 
 
 def remaining(limiter: MemoryLimiter, *charges: Charge) -> list[int]:
-    """What is left of each, asked for at no cost."""
-    asked = limiter.decide([replace(one, cost=0) for one in charges])
-    return [standing.remaining for standing in asked.standings]
+    """The remaining quota of each, read with charges at no cost."""
+    verdict = limiter.decide([replace(one, cost=0) for one in charges])
+    return [standing.remaining for standing in verdict.standings]
 
 
 @settings(deadline=None, max_examples=100)
 @given(schedule=costs)
 def test_all_policies_are_charged_or_none(schedule: list[tuple[int, int, int]]) -> None:
-    limiter = MemoryLimiter(clock=SetClock())
+    limiter = MemoryLimiter(clock=ManualClock())
     kinds = [charge(7, name="a"), charge(70, name="b"), charge(9, name="c", burst=5)]
     left = [7, 70, 5]
-    for wanted in schedule:
-        charges = [replace(kind, cost=cost) for kind, cost in zip(kinds, wanted, strict=True)]
+    for costs_now in schedule:
+        charges = [replace(kind, cost=cost) for kind, cost in zip(kinds, costs_now, strict=True)]
         verdict = limiter.decide(charges)
-        fits = all(cost <= rest for cost, rest in zip(wanted, left, strict=True))
+        fits = all(cost <= rest for cost, rest in zip(costs_now, left, strict=True))
         assert verdict.admitted == fits
         if fits:
-            left = [rest - cost for cost, rest in zip(wanted, left, strict=True)]
+            left = [rest - cost for cost, rest in zip(costs_now, left, strict=True)]
         assert remaining(limiter, *kinds) == left
 
 
-def test_a_refusal_names_who_refused_and_costs_the_others_nothing() -> None:
-    limiter = MemoryLimiter(clock=SetClock())
+def test_a_refusal_names_the_policy_and_charges_no_other() -> None:
+    limiter = MemoryLimiter(clock=ManualClock())
     strict, loose = charge(1, name="strict"), charge(5, name="loose")
     limiter.decide([strict, loose])
     verdict = limiter.decide([strict, loose])
@@ -45,8 +45,8 @@ def test_a_refusal_names_who_refused_and_costs_the_others_nothing() -> None:
     assert [standing.remaining for standing in verdict.standings] == [0, 4]
 
 
-def test_a_shadow_policy_says_that_it_would_refuse_and_does_not() -> None:
-    limiter = MemoryLimiter(clock=SetClock())
+def test_a_shadow_policy_reports_a_refusal_and_admits() -> None:
+    limiter = MemoryLimiter(clock=ManualClock())
     shadow, real = charge(1, name="shadow", shadow=True), charge(3, name="real")
     verdicts = [limiter.decide([shadow, real]) for _ in range(4)]
     assert [verdict.admitted for verdict in verdicts] == [True, True, True, False]
@@ -54,8 +54,8 @@ def test_a_shadow_policy_says_that_it_would_refuse_and_does_not() -> None:
     assert verdicts[3].refused_by == ("real",)
 
 
-def test_a_changed_rate_acts_at_once_and_keeps_the_count() -> None:
-    limiter = MemoryLimiter(clock=SetClock())
+def test_a_changed_rate_applies_at_once_and_keeps_the_count() -> None:
+    limiter = MemoryLimiter(clock=ManualClock())
     for _ in range(8):
         limiter.decide([charge(10)])
     assert limiter.decide([charge(20)]).standings[0].remaining == 11
@@ -63,37 +63,37 @@ def test_a_changed_rate_acts_at_once_and_keeps_the_count() -> None:
     assert limiter.decide([charge(20, 3_600)]).standings[0].remaining == 10
 
 
-def test_what_was_admitted_elsewhere_counts_here() -> None:
-    limiter = MemoryLimiter(clock=SetClock())
+def test_recorded_charges_are_counted() -> None:
+    limiter = MemoryLimiter(clock=ManualClock())
     for _ in range(5):
         limiter.record([charge(3)])
     assert not limiter.decide([charge(3)]).admitted
 
 
 def keyed(key: str, window: int = 60) -> Charge:
-    """A charge of another account of one policy."""
+    """A charge of one policy with another key."""
     return replace(charge(1, window), key=key)
 
 
-def test_room_is_made_by_dropping_the_idle_before_those_in_use() -> None:
-    clock = SetClock()
-    limiter = MemoryLimiter(keys=3, clock=clock)
+def test_expired_keys_are_evicted_before_keys_in_use() -> None:
+    clock = ManualClock()
+    limiter = MemoryLimiter(max_keys=3, clock=clock)
     limiter.decide([keyed("day", 86_400)])
     limiter.decide([keyed("second", 1)])
     limiter.decide([keyed("minute")])
-    clock.pass_(2)
-    limiter.decide([keyed("new")])  # "second" is idle by now; "day" is older, and is not
+    clock.advance(2)
+    limiter.decide([keyed("new")])  # "second" has expired; "day" is older, and has not
     assert not limiter.decide([keyed("day", 86_400)]).admitted
     assert not limiter.decide([keyed("minute")]).admitted
     assert limiter.health()["keys"] == 3
 
 
-def test_with_none_idle_the_least_recently_used_goes() -> None:
-    clock = SetClock()
-    limiter = MemoryLimiter(keys=2, clock=clock)
+def test_if_none_has_expired_the_least_recently_used_is_evicted() -> None:
+    clock = ManualClock()
+    limiter = MemoryLimiter(max_keys=2, clock=clock)
     for key in ("first", "second"):
         limiter.decide([keyed(key)])
-        clock.pass_(1)
+        clock.advance(1)
     limiter.decide([keyed("first")])  # refused, but used
     limiter.decide([keyed("third")])
     assert not limiter.decide([keyed("first")]).admitted
@@ -101,10 +101,10 @@ def test_with_none_idle_the_least_recently_used_goes() -> None:
     assert limiter.decide([keyed("second")]).admitted
 
 
-def test_idle_keys_vanish_while_others_come() -> None:
-    clock = SetClock()
+def test_expired_keys_are_dropped_while_others_come() -> None:
+    clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
     for number in range(1_000):
         limiter.decide([keyed(f"caller {number}")])
-        clock.pass_(1)
+        clock.advance(1)
     assert int(limiter.health()["keys"]) <= 61

@@ -1,10 +1,11 @@
-"""Whose account a request goes on: different callers never share one."""
+"""Partitions and keys: different callers are never counted together."""
 
+from ipaddress import ip_address
 from itertools import combinations
 from typing import Any
 
 from gateway.auth.principal import Principal
-from gateway.ratelimit.partition import caller_partition, digest, key
+from gateway.ratelimit.partition import address_partition, caller_partition, digest, make_key
 from gateway.ratelimit.policy import RateLimit
 
 
@@ -24,11 +25,11 @@ def partition(per: Any, **claims: Any) -> str:
 
 def test_a_key_names_the_partition_as_its_hash_tag_and_never_the_amount() -> None:
     small, large = RateLimit("p", "1/second"), RateLimit("p", "9/day")
-    assert key(small, "user:1") == key(large, "user:1") == "lockgate:{user:1}:p"
-    assert key(RateLimit("p", "1/second", burst=3), "user:1") != key(small, "user:1")
+    assert make_key(small, "user:1") == make_key(large, "user:1") == "lockgate:{user:1}:p"
+    assert make_key(RateLimit("p", "1/second", burst=3), "user:1") != make_key(small, "user:1")
 
 
-def test_callers_that_differ_have_accounts_that_differ() -> None:
+def test_different_callers_have_different_partitions() -> None:
     everyone = [
         partition("user", user_id="1"),
         partition("user", user_id="2"),
@@ -41,20 +42,20 @@ def test_callers_that_differ_have_accounts_that_differ() -> None:
     assert all(one != other for one, other in combinations(everyone, 2))
 
 
-def test_without_the_claim_it_is_the_subject_and_never_an_account_for_all() -> None:
+def test_without_the_claim_the_subject_is_the_partition() -> None:
     for per in ("user", "service", "tenant"):
         one, other = partition(per, subject="a"), partition(per, subject="b")
         assert one != other
         assert one.startswith("subject:")
 
 
-def test_users_of_one_tenant_share_its_account() -> None:
+def test_users_of_one_tenant_share_its_partition() -> None:
     assert partition("tenant", tenant="t", subject="a") == partition(
         "tenant", tenant="t", subject="b"
     )
 
 
-def test_what_comes_from_outside_is_bounded_and_cannot_break_out() -> None:
+def test_untrusted_values_are_bounded_and_cannot_leave_the_braces() -> None:
     hostile = partition("user", user_id="}{\r\n\0\ud800" * 10_000)
     assert len(hostile) < 64
     assert not set(hostile) & set("{}\r\n\0")
@@ -62,3 +63,15 @@ def test_what_comes_from_outside_is_bounded_and_cannot_break_out() -> None:
 
 def test_a_digest_depends_on_where_its_parts_end() -> None:
     assert digest("ab", "c") != digest("a", "bc")
+
+
+def test_addresses_in_one_ipv6_network_are_one_subscriber() -> None:
+    one, other = ip_address("2001:db8::1"), ip_address("2001:db8::ffff:1")
+    elsewhere = ip_address("2001:db8:0:1::1")
+    assert address_partition(one) == address_partition(other) != address_partition(elsewhere)
+
+
+def test_an_address_partition_names_the_address_or_the_lack_of_one() -> None:
+    assert address_partition(ip_address("198.51.100.7")) == "address:198.51.100.7"
+    assert address_partition(ip_address("2001:db8:1:2::9")) == "address:2001:db8:1:2::"
+    assert address_partition(None) == "address:unknown"

@@ -1,19 +1,19 @@
-"""A policy with a burst, held against GCRA as it is written down: a theoretical arrival time."""
+"""A policy with a burst, compared with GCRA as specified: a theoretical arrival time."""
 
 from fractions import Fraction
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.ratelimit.algorithms.limit_state import MICROSECONDS
 from gateway.ratelimit.memory import MemoryLimiter
-from tests.gateway.ratelimit.charges import SetClock, charge
+from gateway.ratelimit.policy import MICROSECONDS
+from tests.gateway.ratelimit.charges import ManualClock, charge
 
 WINDOW = 10
 
 
 class Gcra:
-    """The reference, in fractions: nothing is rounded."""
+    """The reference implementation in fractions: nothing is rounded."""
 
     def __init__(self, quota: int, burst: int) -> None:
         self.interval = Fraction(WINDOW * MICROSECONDS, quota)
@@ -38,7 +38,7 @@ class Gcra:
     ),
 )
 def test_it_decides_as_gcra(quota: int, burst: int, schedule: list[tuple[int, int]]) -> None:
-    clock, reference = SetClock(), Gcra(quota, burst)
+    clock, reference = ManualClock(), Gcra(quota, burst)
     limiter = MemoryLimiter(clock=clock)
     for pause, cost in schedule:
         clock.now += pause
@@ -46,24 +46,24 @@ def test_it_decides_as_gcra(quota: int, burst: int, schedule: list[tuple[int, in
         assert verdict.admitted == reference.admits(clock.now, cost)
 
 
-def test_a_burst_comes_at_once_and_then_the_rate_is_steady() -> None:
-    clock = SetClock()
+def test_a_burst_is_admitted_at_once_and_then_the_rate_is_steady() -> None:
+    clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
-    steady = charge(60, burst=5)
-    assert [limiter.decide([steady]).admitted for _ in range(6)] == [True] * 5 + [False]
-    verdict = limiter.decide([steady])
+    bursty = charge(60, burst=5)
+    assert [limiter.decide([bursty]).admitted for _ in range(6)] == [True] * 5 + [False]
+    verdict = limiter.decide([bursty])
     assert (verdict.standings[0].remaining, verdict.standings[0].reset) == (0, 1)
     assert verdict.retry_after == 1
-    clock.pass_(1)
-    assert [limiter.decide([steady]).admitted for _ in range(2)] == [True, False]
+    clock.advance(1)
+    assert [limiter.decide([bursty]).admitted for _ in range(2)] == [True, False]
 
 
-def test_a_raised_rate_acts_at_once() -> None:
-    clock = SetClock()
+def test_a_raised_rate_applies_at_once() -> None:
+    clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
     for _ in range(10):
         assert limiter.decide([charge(60, burst=10)]).admitted
-    clock.pass_(1)
+    clock.advance(1)
     assert [limiter.decide([charge(120, burst=10)]).admitted for _ in range(3)] == [
         True,
         True,
@@ -72,16 +72,16 @@ def test_a_raised_rate_acts_at_once() -> None:
 
 
 def test_another_window_keeps_the_number_of_requests_spent() -> None:
-    limiter = MemoryLimiter(clock=SetClock())
+    limiter = MemoryLimiter(clock=ManualClock())
     for _ in range(4):
         limiter.decide([charge(60, 60, burst=10)])
     assert limiter.decide([charge(60, 3_600, burst=10)]).standings[0].remaining == 5
 
 
 def test_a_burst_larger_than_the_window_drains_is_not_forgotten() -> None:
-    clock = SetClock()
+    clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
-    patient = charge(10, 60, burst=100)
+    single = charge(10, 60, burst=100)
     assert limiter.decide([charge(10, 60, burst=100, cost=100)]).admitted
-    clock.pass_(120)
-    assert limiter.decide([patient]).standings[0].remaining == 19
+    clock.advance(120)
+    assert limiter.decide([single]).standings[0].remaining == 19

@@ -1,4 +1,4 @@
-"""slowapi's face: code written for slowapi runs as it is, and its known faults are gone."""
+"""The drop-in for slowapi: code written for slowapi runs as it is, without its known faults."""
 
 import asyncio
 import threading
@@ -18,7 +18,7 @@ from gateway.ratelimit.compat.slowapi import Limiter
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.resources import Resources
-from tests.gateway.ratelimit.charges import SetClock
+from tests.gateway.ratelimit.charges import ManualClock
 
 
 def application(limiter: Limiter) -> FastAPI:
@@ -30,61 +30,61 @@ def application(limiter: Limiter) -> FastAPI:
 
 
 def limiter(**options: Any) -> Limiter:
-    """A limiter on a clock that stands still."""
-    return Limiter(get_remote_address, engine=MemoryLimiter(clock=SetClock()), **options)
+    """A limiter with a clock that stands still."""
+    return Limiter(get_remote_address, engine=MemoryLimiter(clock=ManualClock()), **options)
 
 
-async def ask(app: FastAPI, *paths: str, method: str = "GET", **headers: str) -> list[int]:
-    """The statuses of one request after the other."""
+async def get_statuses(app: FastAPI, *paths: str, method: str = "GET", **headers: str) -> list[int]:
+    """Send one request after the other, and return their statuses."""
     return [(await send(app, path, method, **headers)).status_code for path in paths]
 
 
 async def send(app: FastAPI, path: str, method: str = "GET", **headers: str) -> Any:
-    """One request."""
+    """Send one request."""
     async with AsyncClient(transport=ASGITransport(app), base_url="http://app") as client:
         return await client.request(method, path, headers=headers)
 
 
-async def test_the_plain_case_with_slowapis_own_error_and_handler() -> None:
-    slow = limiter()
-    app = application(slow)
+async def test_a_limit_with_slowapis_own_error_and_handler() -> None:
+    slowapi_limiter = limiter()
+    app = application(slowapi_limiter)
 
     @app.get("/items/{number}")
-    @slow.limit("2/minute")
+    @slowapi_limiter.limit("2/minute")
     async def item(request: Request, number: int) -> int:
         return number
 
-    assert await ask(app, "/items/1", "/items/2") == [200, 200]
-    refusal = await send(app, "/items/3")  # by endpoint: another path is no way around
+    assert await get_statuses(app, "/items/1", "/items/2") == [200, 200]
+    refusal = await send(app, "/items/3")  # counted by endpoint: another path makes no difference
     assert refusal.status_code == 429
     assert refusal.json() == {"error": "Rate limit exceeded: 2 per 1 minute"}
     assert "Retry-After" not in refusal.headers
 
 
-async def test_headers_are_whole_numbers_and_retry_after_is_for_refusals() -> None:
-    slow = limiter(headers_enabled=True)
-    app = application(slow)
+async def test_headers_are_whole_numbers_and_only_a_refusal_has_retry_after() -> None:
+    slowapi_limiter = limiter(headers_enabled=True)
+    app = application(slowapi_limiter)
 
     @app.get("/")
-    @slow.limit("1/minute")
+    @slowapi_limiter.limit("1/minute")
     async def root(request: Request, response: Response) -> str:
         return "ok"
 
     admitted, refused = await send(app, "/"), await send(app, "/")
-    for answer, left in ((admitted, "0"), (refused, "0")):
-        assert answer.headers["X-RateLimit-Limit"] == "1"
-        assert answer.headers["X-RateLimit-Remaining"] == left
-        assert answer.headers["X-RateLimit-Reset"].isdigit()
+    for response, remaining in ((admitted, "0"), (refused, "0")):
+        assert response.headers["X-RateLimit-Limit"] == "1"
+        assert response.headers["X-RateLimit-Remaining"] == remaining
+        assert response.headers["X-RateLimit-Reset"].isdigit()
     assert "Retry-After" not in admitted.headers
     assert refused.headers["Retry-After"] == "60"
 
 
 async def test_retry_after_as_a_date() -> None:
-    slow = limiter(headers_enabled=True, retry_after="http-date")
-    app = application(slow)
+    slowapi_limiter = limiter(headers_enabled=True, retry_after="http-date")
+    app = application(slowapi_limiter)
 
     @app.get("/")
-    @slow.limit("1/minute")
+    @slowapi_limiter.limit("1/minute")
     async def root(request: Request) -> Response:
         return Response()
 
@@ -92,33 +92,33 @@ async def test_retry_after_as_a_date() -> None:
     assert (await send(app, "/")).headers["Retry-After"].endswith(" GMT")
 
 
-async def test_several_limits_are_one_check_and_a_refusal_costs_nothing() -> None:
-    clock = SetClock()
-    slow = Limiter(get_remote_address, engine=MemoryLimiter(clock=clock))
-    app = application(slow)
+async def test_several_limits_are_checked_together_and_a_refusal_costs_nothing() -> None:
+    clock = ManualClock()
+    slowapi_limiter = Limiter(get_remote_address, engine=MemoryLimiter(clock=clock))
+    app = application(slowapi_limiter)
 
     @app.get("/")
-    @slow.limit("3/hour")
-    @slow.limit("2/minute;1/second")
+    @slowapi_limiter.limit("3/hour")
+    @slowapi_limiter.limit("2/minute;1/second")
     async def root(request: Request) -> str:
         return "ok"
 
-    assert await ask(app, "/", "/", "/") == [200, 429, 429]
-    clock.pass_(1)
-    assert await ask(app, "/", "/") == [200, 429]
-    clock.pass_(60)
-    assert await ask(app, "/") == [200]
-    clock.pass_(60)
+    assert await get_statuses(app, "/", "/", "/") == [200, 429, 429]
+    clock.advance(1)
+    assert await get_statuses(app, "/", "/") == [200, 429]
+    clock.advance(60)
+    assert await get_statuses(app, "/") == [200]
+    clock.advance(60)
     refusal = await send(app, "/")
     assert refusal.json() == {"error": "Rate limit exceeded: 3 per 1 hour"}
 
 
 async def test_included_routers_mounted_apps_and_streams() -> None:
-    slow = limiter(headers_enabled=True)
-    app, mounted, router = application(slow), application(slow), APIRouter()
+    slowapi_limiter = limiter(headers_enabled=True)
+    app, mounted, router = application(slowapi_limiter), application(slowapi_limiter), APIRouter()
 
     @router.get("/stream")
-    @slow.limit("2/minute")
+    @slowapi_limiter.limit("2/minute")
     async def stream(request: Request) -> StreamingResponse:
         async def events() -> AsyncIterator[bytes]:
             for number in range(3):
@@ -127,37 +127,37 @@ async def test_included_routers_mounted_apps_and_streams() -> None:
         return StreamingResponse(events(), media_type="text/event-stream")
 
     @mounted.get("/inner")
-    @slow.limit("1/minute")
+    @slowapi_limiter.limit("1/minute")
     async def inner(request: Request, response: Response) -> str:
         return "ok"
 
     app.include_router(router, prefix="/v1")
     app.mount("/sub", mounted)
-    answer = await send(app, "/v1/stream")
-    assert answer.text == "data: 0\n\ndata: 1\n\ndata: 2\n\n"
-    assert answer.headers["X-RateLimit-Remaining"] == "1"
-    assert await ask(app, "/v1/stream", "/v1/stream") == [200, 429]
-    assert await ask(app, "/sub/inner", "/sub/inner") == [200, 429]
+    response = await send(app, "/v1/stream")
+    assert response.text == "data: 0\n\ndata: 1\n\ndata: 2\n\n"
+    assert response.headers["X-RateLimit-Remaining"] == "1"
+    assert await get_statuses(app, "/v1/stream", "/v1/stream") == [200, 429]
+    assert await get_statuses(app, "/sub/inner", "/sub/inner") == [200, 429]
 
 
 async def test_a_sync_endpoint_runs_in_the_thread_pool() -> None:
-    slow = limiter()
-    app = application(slow)
+    slowapi_limiter = limiter()
+    app = application(slowapi_limiter)
 
     @app.get("/")
-    @slow.limit("1/minute")
+    @slowapi_limiter.limit("1/minute")
     def root(request: Request) -> bool:
         return threading.current_thread() is threading.main_thread()
 
     assert (await send(app, "/")).json() is False
-    assert await ask(app, "/") == [429]
+    assert await get_statuses(app, "/") == [429]
 
 
 async def test_the_options_of_one_limit() -> None:
-    slow = limiter()
-    app = application(slow)
+    slowapi_limiter = limiter()
+    app = application(slowapi_limiter)
 
-    @slow.limit(
+    @slowapi_limiter.limit(
         "2/minute",
         key_func=lambda request: request.headers.get("caller", "nobody"),
         per_method=True,
@@ -170,18 +170,18 @@ async def test_the_options_of_one_limit() -> None:
         return "ok"
 
     app.api_route("/", methods=["GET", "POST", "PUT"])(root)
-    assert await ask(app, "/", cost="2") == [200]
+    assert await get_statuses(app, "/", cost="2") == [200]
     assert (await send(app, "/")).json() == {"error": "Rate limit exceeded: slow down"}
-    assert await ask(app, "/", caller="somebody") == [200]
-    assert await ask(app, "/", method="POST") == [200]
-    assert await ask(app, "/", "/", "/", method="PUT") == [200, 200, 200]
-    assert await ask(app, "/", vip="1") == [200]
+    assert await get_statuses(app, "/", caller="somebody") == [200]
+    assert await get_statuses(app, "/", method="POST") == [200]
+    assert await get_statuses(app, "/", "/", "/", method="PUT") == [200, 200, 200]
+    assert await get_statuses(app, "/", vip="1") == [200]
 
 
-async def test_a_shared_limit_is_spent_by_all_who_share_it() -> None:
-    slow = limiter()
-    app = application(slow)
-    shared = slow.shared_limit("2/minute", scope="both")
+async def test_a_shared_limit_is_spent_by_all_its_endpoints() -> None:
+    slowapi_limiter = limiter()
+    app = application(slowapi_limiter)
+    shared = slowapi_limiter.shared_limit("2/minute", scope="both")
 
     @app.get("/one")
     @shared
@@ -193,16 +193,16 @@ async def test_a_shared_limit_is_spent_by_all_who_share_it() -> None:
     async def two(request: Request) -> str:
         return "ok"
 
-    assert await ask(app, "/one", "/two", "/one") == [200, 200, 429]
+    assert await get_statuses(app, "/one", "/two", "/one") == [200, 200, 429]
 
 
-async def test_a_limit_can_be_asked_for_at_each_request_and_keeps_its_count() -> None:
-    slow = limiter()
-    app = application(slow)
+async def test_a_limit_can_be_computed_per_request_and_keeps_its_count() -> None:
+    slowapi_limiter = limiter()
+    app = application(slowapi_limiter)
     current = ["2/minute"]
 
     @app.get("/")
-    @slow.limit(lambda: current[0])
+    @slowapi_limiter.limit(lambda: current[0])
     async def root(request: Request) -> str:
         return "ok"
 
@@ -213,66 +213,66 @@ async def test_a_limit_can_be_asked_for_at_each_request_and_keeps_its_count() ->
         return request.headers["plan"]
 
     @app.get("/plans")
-    @slow.limit(by_key, key_func=plan)
+    @slowapi_limiter.limit(by_key, key_func=plan)
     async def plans(request: Request) -> str:
         return "ok"
 
-    assert await ask(app, "/", "/", "/") == [200, 200, 429]
+    assert await get_statuses(app, "/", "/", "/") == [200, 200, 429]
     current[0] = "3/minute"  # the amount is no part of the key: two of three are spent
-    assert await ask(app, "/", "/") == [200, 429]
-    assert await ask(app, "/plans", "/plans", plan="free") == [200, 429]
-    assert await ask(app, "/plans", "/plans", plan="paid") == [200, 200]
+    assert await get_statuses(app, "/", "/") == [200, 429]
+    assert await get_statuses(app, "/plans", "/plans", plan="free") == [200, 429]
+    assert await get_statuses(app, "/plans", "/plans", plan="paid") == [200, 200]
 
 
-async def test_concurrent_requests_do_not_slip_through() -> None:
-    slow = limiter()
-    app = application(slow)
+async def test_concurrent_requests_never_exceed_the_limit() -> None:
+    slowapi_limiter = limiter()
+    app = application(slowapi_limiter)
 
     @app.get("/")
-    @slow.limit("5/minute")
+    @slowapi_limiter.limit("5/minute")
     async def root(request: Request) -> str:
         return "ok"
 
-    answers = await asyncio.gather(*(send(app, "/") for _ in range(20)))
-    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [429] * 15
+    responses = await asyncio.gather(*(send(app, "/") for _ in range(20)))
+    assert sorted(response.status_code for response in responses) == [200] * 5 + [429] * 15
 
 
-async def test_the_engine_is_the_apps_where_none_is_given() -> None:
-    slow = Limiter(get_remote_address)
-    app = application(slow)
-    engine = MemoryLimiter(clock=SetClock())
+async def test_the_default_engine_is_that_of_the_app() -> None:
+    slowapi_limiter = Limiter(get_remote_address)
+    app = application(slowapi_limiter)
+    engine = MemoryLimiter(clock=ManualClock())
     app.state.resources = Resources()
     app.state.resources[RateLimiter] = engine
 
     @app.get("/")
-    @slow.limit("5/minute")
+    @slowapi_limiter.limit("5/minute")
     async def root(request: Request) -> str:
         return "ok"
 
-    assert await ask(app, "/") == [200]
+    assert await get_statuses(app, "/") == [200]
     assert engine.health()["keys"] == 1
 
 
-async def test_exempt_disabled_and_reset() -> None:
-    slow = limiter()
-    app = application(slow)
+async def test_exempt_enabled_and_reset() -> None:
+    slowapi_limiter = limiter()
+    app = application(slowapi_limiter)
 
-    @slow.exempt  # type: ignore[untyped-decorator]
+    @slowapi_limiter.exempt  # type: ignore[untyped-decorator]
     async def free(request: Request) -> str:
         return "ok"
 
-    @slow.limit("1/minute")
+    @slowapi_limiter.limit("1/minute")
     async def root(request: Request) -> str:
         return "ok"
 
-    app.get("/free")(slow.limit("1/minute")(free))
+    app.get("/free")(slowapi_limiter.limit("1/minute")(free))
     app.get("/")(root)
-    assert await ask(app, "/free", "/free") == [200, 200]
-    assert await ask(app, "/", "/") == [200, 429]
-    slow.reset()
-    assert await ask(app, "/") == [200]
-    slow.enabled = False
-    assert await ask(app, "/", "/") == [200, 200]
+    assert await get_statuses(app, "/free", "/free") == [200, 200]
+    assert await get_statuses(app, "/", "/") == [200, 429]
+    slowapi_limiter.reset()
+    assert await get_statuses(app, "/") == [200]
+    slowapi_limiter.enabled = False
+    assert await get_statuses(app, "/", "/") == [200, 200]
 
 
 @pytest.mark.parametrize(
@@ -285,12 +285,12 @@ async def test_exempt_disabled_and_reset() -> None:
         {"in_memory_fallback": ["1/minute"]},
     ],
 )
-def test_an_option_that_would_do_nothing_is_refused(options: dict[str, Any]) -> None:
+def test_an_option_without_effect_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         limiter(**options)
 
 
-def test_so_it_is_when_it_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_is_one_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("RATELIMIT_DEFAULT", "1/minute")
         with pytest.raises(ValueError, match="default_limits"):
@@ -300,8 +300,8 @@ def test_so_it_is_when_it_comes_from_the_environment(monkeypatch: pytest.MonkeyP
         limiter()
 
 
-def test_mistakes_show_when_the_route_is_written() -> None:
-    slow = limiter()
+def test_errors_are_raised_when_the_route_is_declared() -> None:
+    slowapi_limiter = limiter()
 
     async def good(request: Request) -> None: ...
 
@@ -310,17 +310,19 @@ def test_mistakes_show_when_the_route_is_written() -> None:
     async def yielding(request: Request) -> AsyncIterator[str]:
         yield "event"
 
-    wrong: list[tuple[Callable[[], object], type[Exception], str]] = [
-        (lambda: slow.limit("many/minute")(good), ValueError, "many/minute"),
-        (lambda: slow.limit("1/minute")(without_request), TypeError, "request"),
-        (lambda: slow.limit("1/minute")(yielding), TypeError, "yields"),
+    cases: list[tuple[Callable[[], object], type[Exception], str]] = [
+        (lambda: slowapi_limiter.limit("many/minute")(good), ValueError, "many/minute"),
+        (lambda: slowapi_limiter.limit("1/minute")(without_request), TypeError, "request"),
+        (lambda: slowapi_limiter.limit("1/minute")(yielding), TypeError, "yields"),
     ]
-    for declare, error, text in wrong:
+    for declare, error, text in cases:
         with pytest.raises(error, match=text):
             declare()
 
 
-async def test_slowapis_middlewares_are_refused_in_words(caplog: pytest.LogCaptureFixture) -> None:
+async def test_slowapis_middlewares_are_refused_with_a_log_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     app = application(limiter())
     app.add_middleware(SlowAPIMiddleware)
 
@@ -328,6 +330,6 @@ async def test_slowapis_middlewares_are_refused_in_words(caplog: pytest.LogCaptu
     async def root() -> str:
         return "ok"
 
-    with pytest.raises(AttributeError):  # slowapi's handler stumbles over what was raised
+    with pytest.raises(AttributeError):  # raised by slowapi's handler, in place of our error
         await send(app, "/")
     assert "take them out" in caplog.text

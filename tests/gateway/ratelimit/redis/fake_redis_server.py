@@ -1,43 +1,43 @@
-"""A server that passes for Redis until the first check has been answered."""
+"""A server that behaves like Redis until it has answered the first check of a connection."""
 
 import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-SOUND = b"*4\r\n:1\r\n:9\r\n:0\r\n:1000000\r\n"
+VALID_REPLY = b"*4\r\n:1\r\n:9\r\n:0\r\n:1000000\r\n"
 
 _COMMAND = re.compile(rb"\*\d+\r\n\$\d+\r\n([A-Z]+)\r\n")
 
 
-class Pretender:
-    """Lets redis-py in and answers the first check of each connection; then says `answer`."""
+class FakeRedisServer:
+    """Answers the first check of each connection, and every later one with `reply`."""
 
-    def __init__(self, answer: bytes) -> None:
-        self._answer = answer
-        self._url = ""
+    def __init__(self, reply: bytes) -> None:
+        self._reply = reply
+        self.port = 0
 
     @property
     def url(self) -> str:
-        """Where it stands in for Redis."""
-        return self._url
+        """The URL of the server."""
+        return f"redis://127.0.0.1:{self.port}/0"
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator["Pretender"]:
+    async def open(self) -> AsyncIterator["FakeRedisServer"]:
         """Listen until the block ends."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self._url = f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+        self.port = server.sockets[0].getsockname()[1]
         async with server:
             yield self
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        answers = [SOUND]
+        first = [VALID_REPLY]
         try:
-            while piece := await reader.read(65_536):
-                for command in _COMMAND.findall(piece):
+            while data := await reader.read(65_536):
+                for command in _COMMAND.findall(data):
                     is_check = command == b"EVALSHA"
                     writer.write(
-                        (answers.pop() if answers else self._answer) if is_check else b"+OK\r\n"
+                        (first.pop() if first else self._reply) if is_check else b"+OK\r\n"
                     )
         except OSError:
             pass

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of Redis that can be slow, or swallow everything."""
+"""A TCP proxy in front of Redis that can delay or drop all data."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from ssl import SSLContext
 
 
-class Proxy:
-    """Passes bytes on after `delay` seconds; None swallows them."""
+class SlowProxy:
+    """Forwards data after `delay` seconds; with None it drops the data."""
 
     def __init__(self, target: int) -> None:
         self.delay: float | None = 0.0
@@ -17,12 +17,12 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Where it stands in for Redis."""
+        """The URL of the proxy."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     @asynccontextmanager
-    async def open(self, tls: SSLContext | None = None) -> AsyncIterator["Proxy"]:
-        """Listen until the block ends, with TLS if there is a context for it."""
+    async def open(self, tls: SSLContext | None = None) -> AsyncIterator["SlowProxy"]:
+        """Listen until the block ends, with TLS if a context is given."""
         server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
@@ -52,9 +52,9 @@ class Proxy:
             self._tasks.discard(task)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while piece := await reader.read(65_536):
+        while data := await reader.read(65_536):
             if self.delay is not None:
                 await asyncio.sleep(self.delay)
-                writer.write(piece)
+                writer.write(data)
                 await writer.drain()
         raise ConnectionResetError

@@ -1,4 +1,4 @@
-"""`count.lua` on a real Redis: it decides as the limiter in this process does."""
+"""Differential test: `count.lua` on a real Redis decides as `MemoryLimiter` does."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.exceptions import NoScriptError, ResponseError
 
-from gateway.ratelimit.algorithms.limit_state import MICROSECONDS
 from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.redis.script import SHA, evalsha, evaluate, read
-from tests.gateway.ratelimit.charges import START, SetClock, charge
+from gateway.ratelimit.policy import MICROSECONDS
+from gateway.ratelimit.redis.script import SHA, pack_eval, pack_evalsha, parse_reply
+from tests.gateway.ratelimit.charges import START, ManualClock, charge
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -25,12 +25,12 @@ KINDS = (
     charge(3, 10, name="exact"),
     charge(60, 10, name="edge"),
     charge(100, 10, name="bucketed"),
-    charge(7, 10, name="steady", burst=4),
+    charge(7, 10, name="gcra", burst=4),
     charge(5, 10, name="shadow", shadow=True),
 )
 
 pauses = st.sampled_from([0, 0, 1, 40_000, 166_665, 166_666, 166_667, 900_000, 9_999_999, 10**7])
-wanted = st.lists(
+charge_lists = st.lists(
     st.tuples(st.sampled_from(KINDS), st.sampled_from([0, 1, 1, 1, 2, 30])),
     min_size=1,
     max_size=len(KINDS),
@@ -40,26 +40,26 @@ wanted = st.lists(
 
 @pytest.fixture
 def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    """A plain client, to look at what the script left behind."""
+    """A plain client, to read what the script has stored."""
     with redis.Redis.from_url(redis_server.url) as client:
         yield client
 
 
 @pytest.fixture
 def run(client: redis.Redis) -> Iterator[Run]:
-    """Runs the script with the very bytes that the gateway sends."""
+    """Run the script with the same bytes as the gateway sends."""
     connection = client.connection_pool.get_connection()
 
-    def answer(command: bytes) -> list[int]:
+    def send(command: bytes) -> list[int]:
         connection.send_packed_command([command])  # type: ignore[no-untyped-call]
         numbers: list[int] = connection.read_response()
         return numbers
 
     def decide(charges: Sequence[Charge], now: int = START) -> Verdict:
         try:
-            return read(charges, answer(evalsha(charges, now)))
+            return parse_reply(charges, send(pack_evalsha(charges, now)))
         except NoScriptError:
-            return read(charges, answer(evaluate(charges, now)))
+            return parse_reply(charges, send(pack_eval(charges, now)))
 
     yield decide
     client.connection_pool.release(connection)
@@ -68,12 +68,12 @@ def run(client: redis.Redis) -> Iterator[Run]:
 @settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(schedule=st.lists(st.tuples(pauses, wanted), min_size=1, max_size=30))
+@given(schedule=st.lists(st.tuples(pauses, charge_lists), min_size=1, max_size=30))
 def test_both_limiters_decide_alike(
     run: Run, client: redis.Redis, schedule: list[tuple[int, list[tuple[Charge, int]]]]
 ) -> None:
     client.flushdb()
-    clock = SetClock()
+    clock = ManualClock()
     memory = MemoryLimiter(clock=clock)
     for pause, pairs in schedule:
         clock.now += pause
@@ -82,33 +82,35 @@ def test_both_limiters_decide_alike(
 
 
 @given(
-    pairs=wanted, now=st.sampled_from([0, START]), keys=st.lists(st.text(max_size=9), min_size=9)
+    pairs=charge_lists,
+    now=st.sampled_from([0, START]),
+    keys=st.lists(st.text(max_size=9), min_size=9),
 )
-def test_the_command_is_what_hiredis_would_pack(
+def test_commands_are_packed_as_hiredis_packs_them(
     pairs: list[tuple[Charge, int]], now: int, keys: list[str]
 ) -> None:
     charges = [
         replace(pair[0], cost=pair[1], key=key) for pair, key in zip(pairs, keys, strict=False)
     ]
-    words: list[bytes | str | int] = [b"EVALSHA", SHA, len(charges), *(c.key for c in charges), now]
+    parts: list[bytes | str | int] = [b"EVALSHA", SHA, len(charges), *(c.key for c in charges), now]
     for one in charges:
         policy, micros = one.policy, one.policy.rate.window * MICROSECONDS
-        words += [policy.rate.quota, micros, one.cost, policy.burst or 0, int(policy.shadow)]
-    assert evalsha(charges, now) == pack_command(tuple(words))  # type: ignore[arg-type]
+        parts += [policy.rate.quota, micros, one.cost, policy.burst or 0, int(policy.shadow)]
+    assert pack_evalsha(charges, now) == pack_command(tuple(parts))  # type: ignore[arg-type]
 
 
-def test_they_decide_alike_when_rates_change_and_time_runs_back(run: Run) -> None:
-    clock = SetClock()
+def test_both_decide_alike_when_rates_change_and_the_clock_is_set_back(run: Run) -> None:
+    clock = ManualClock()
     memory = MemoryLimiter(clock=clock)
     rates = [(100, 60), (30, 60), (200, 60), (200, 3_600), (2, 60), (90, 60)]
     for step in range(300):
-        clock.pass_(0.3 if step % 7 else -0.5)
+        clock.advance(0.3 if step % 7 else -0.5)
         quota, window = rates[step // 10 % len(rates)]
         charges = [charge(quota, window, name="a"), charge(quota, window, name="b", burst=50)]
         assert run(charges, clock.now) == memory.decide(charges), step
 
 
-def test_the_clock_is_the_servers(run: Run, client: redis.Redis) -> None:
+def test_the_clock_of_the_server_is_used(run: Run, client: redis.Redis) -> None:
     run([charge(5)], 0)
     seconds, micros = client.time()
     first = int(client.hget(charge(5).key, "f") or 0)
@@ -123,10 +125,10 @@ def test_a_refused_request_changes_nothing(run: Run, client: redis.Redis) -> Non
     assert [client.hgetall(one.key) for one in (strict, loose)] == before
 
 
-def test_idle_keys_vanish(run: Run, client: redis.Redis) -> None:
-    run([charge(5, 60), charge(60, 60, name="steady", burst=30, cost=20)])
+def test_idle_keys_expire(run: Run, client: redis.Redis) -> None:
+    run([charge(5, 60), charge(60, 60, name="gcra", burst=30, cost=20)])
     assert 59_000 < int(client.pttl(charge(5).key)) <= 60_000
-    assert 19_000 < int(client.pttl("lockgate:{t}:steady")) <= 20_000
+    assert 19_000 < int(client.pttl("lockgate:{t}:gcra")) <= 20_000
 
 
 def test_a_busy_key_stays_a_small_listpack(run: Run, client: redis.Redis) -> None:

@@ -1,4 +1,4 @@
-"""What one `@limiter.limit(...)` of slowapi says, and what it means for a request."""
+"""`RouteLimit`: one `@limiter.limit(...)` on one endpoint, and the charges it makes."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -9,6 +9,7 @@ from limits import RateLimitItem
 from slowapi.wrappers import Limit, LimitGroup
 from starlette.requests import Request
 
+from gateway.ratelimit.compat.slowapi_internals import parse_limits
 from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.partition import digest
 from gateway.ratelimit.policy import RateLimit, WithoutRedis
@@ -16,34 +17,35 @@ from gateway.settings.rate import Rate
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """One decorator on one endpoint; `scope` is what its counts are kept under."""
+class RouteLimit:
+    """The limits of one decorator. Endpoints with the same `scope` are counted together."""
 
     group: LimitGroup
     scope: str
 
-    def charges(
+    def make_charges(
         self, request: Request, prefix: str, without_redis: WithoutRedis
     ) -> Iterator[tuple[Limit, Charge]]:
-        """Each limit that applies to the request, with the charge it makes.
+        """Yield each limit that applies to the request, with its charge.
 
         Raises:
-            ValueError: the text of the limit is not one, or there is nobody to count.
+            ValueError: the text of the limit is not a rate, or the key is empty.
         """
-        for limit in self.group.with_request(request):  # type: ignore[no-untyped-call]
+        for limit in parse_limits(self.group, request):
             if _applies(limit, request):
-                policy = _policy(limit.limit, without_redis)
+                policy = _make_policy(limit.limit, without_redis)
                 cost = limit.cost(request) if callable(limit.cost) else limit.cost
-                yield limit, Charge(policy, self._key(limit, request, prefix), cost)
+                yield limit, Charge(policy, self._make_key(limit, request, prefix), cost)
 
-    def _key(self, limit: Limit, request: Request, prefix: str) -> str:
-        """Who, where and over how long; never how many, so that a number can be changed."""
-        who = limit.key_func(request) if _takes_request(limit.key_func) else limit.key_func()
-        if not who:
-            raise ValueError(f"{self.scope}: key_func gave an empty key, so nobody is counted")
+    def _make_key(self, limit: Limit, request: Request, prefix: str) -> str:
+        """Make a key from caller, scope and window. The amount is left out, so it can change."""
+        takes_request = _takes_request(limit.key_func)
+        caller = limit.key_func(request) if takes_request else limit.key_func()
+        if not caller:
+            raise ValueError(f"{self.scope}: key_func returned an empty key; expected a caller")
         where = (self.scope, request.method if limit.per_method else "")
         window = limit.limit.get_expiry()
-        return f"lockgate:{{slow:{digest(prefix, who)}}}:{digest(*where)}:{window}"
+        return f"lockgate:{{slow:{digest(prefix, caller)}}}:{digest(*where)}:{window}"
 
 
 def _applies(limit: Limit, request: Request) -> bool:
@@ -53,7 +55,7 @@ def _applies(limit: Limit, request: Request) -> bool:
 
 
 @lru_cache(maxsize=1_024)
-def _policy(item: RateLimitItem, without_redis: WithoutRedis) -> RateLimit:
+def _make_policy(item: RateLimitItem, without_redis: WithoutRedis) -> RateLimit:
     rate = Rate(item.amount, item.get_expiry())
     return RateLimit("slowapi", rate, per="address", without_redis=without_redis)
 

@@ -10,16 +10,16 @@ QUOTA = 1_000
 
 
 async def spend(url: str, checks: int) -> int:
-    """How many of so many checks at once were admitted."""
+    """Send `checks` checks at once, and return how many were admitted."""
     limiter = RedisLimiter(url, timeout=10, retry=1)
-    running = asyncio.create_task(limiter.run())
-    await limiter.tried()
+    task = asyncio.create_task(limiter.run())
+    await limiter.wait_first_attempt()
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     await asyncio.to_thread(sys.stdin.readline)
     verdicts = await asyncio.gather(*(limiter.check([charge(QUOTA)]) for _ in range(checks)))
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
     return sum(verdict.admitted for verdict in verdicts)
 
 

@@ -1,13 +1,13 @@
-"""Which policies are in force: as declared, unless the settings say another number."""
+"""The policies in force: as declared, unless the settings or an operator set another rate."""
 
 import pytest
 
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.policies import PolicyOverrides, apply_rates
 from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy_overrides import PolicyOverrides, apply_rates
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.rate import Rate
-from tests.gateway.ratelimit.charges import SetClock, charge
+from tests.gateway.ratelimit.charges import ManualClock, charge
 
 DECLARED = {
     "dashboards": RateLimit("dashboards", "120/minute", without_redis="deny", burst=7),
@@ -15,7 +15,7 @@ DECLARED = {
 }
 
 
-def test_a_number_from_the_settings_replaces_the_rate_and_nothing_else() -> None:
+def test_the_settings_replace_the_rate_and_nothing_else() -> None:
     changed = apply_rates(DECLARED, {"dashboards": Rate.parse("240/minute")})
     assert changed["dashboards"] == RateLimit(
         "dashboards", "240/minute", without_redis="deny", burst=7
@@ -23,15 +23,15 @@ def test_a_number_from_the_settings_replaces_the_rate_and_nothing_else() -> None
     assert changed["chat"] == DECLARED["chat"]
 
 
-def test_an_unknown_name_is_an_error_that_names_the_nearest() -> None:
+def test_an_unknown_name_is_an_error_with_the_nearest_name() -> None:
     with pytest.raises(InvalidSettings, match=r"limits\.dashbords: .*did you mean dashboards\?"):
         apply_rates(DECLARED, {"dashbords": Rate(1, 1)})
     with pytest.raises(InvalidSettings, match="known here: chat, dashboards"):
         apply_rates(DECLARED, {"zzz": Rate(1, 1)})
 
 
-async def test_a_number_changed_while_running_acts_on_the_next_check() -> None:
-    limiter = PolicyOverrides(MemoryLimiter(clock=SetClock()), {})
+async def test_a_rate_changed_at_run_time_applies_to_the_next_check() -> None:
+    limiter = PolicyOverrides(MemoryLimiter(clock=ManualClock()), {})
     declared = charge(2)
     name = declared.policy.name
     assert [(await limiter.check([declared])).admitted for _ in range(3)] == [True, True, False]

@@ -1,9 +1,9 @@
-"""The policies in force: as declared, with the rates that the settings or an operator give them."""
+"""Policies in force: as declared, or with the rates that the settings or an operator set."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import RateLimit, with_rate
 from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.rate import Rate
 
@@ -11,10 +11,10 @@ from gateway.settings.rate import Rate
 def apply_rates(
     policies: Mapping[str, RateLimit], overrides: Mapping[str, Rate]
 ) -> dict[str, RateLimit]:
-    """Every policy, those named in `overrides` with the rate given there.
+    """Return all policies by name; those named in `overrides` get the rate given there.
 
     Raises:
-        SettingsMistaken: a name that is not declared; it names the nearest one.
+        InvalidSettings: a name is not declared. The error names the nearest declared one.
     """
     if unknown := sorted(overrides.keys() - policies):
         raise InvalidSettings(
@@ -23,26 +23,15 @@ def apply_rates(
                 for n in unknown
             ]
         )
-    amendments = {name: with_rate(policies[name], rate) for name, rate in overrides.items()}
-    return {**policies, **amendments}
-
-
-def with_rate(policy: RateLimit, rate: Rate, burst: int | None = None) -> RateLimit:
-    """The same policy with another rate, and another burst if one is given."""
-    return RateLimit(
-        policy.name,
-        rate,
-        per=policy.per,
-        without_redis=policy.without_redis,
-        burst=burst or policy.burst,
-        shadow=policy.shadow,
-    )
+    overridden = {name: with_rate(policies[name], rate) for name, rate in overrides.items()}
+    return {**policies, **overridden}
 
 
 class PolicyOverrides(RateLimiter):
-    """Checks each charge under what is in force for its policy, whatever the route declared.
+    """A limiter that replaces the policy of each charge by the one in force under its name.
 
-    `policies` may be replaced at any time: the next check sees the new ones.
+    `policies` may be replaced at any time; the next check uses the new ones. A policy that is
+    not in `policies` is used as the route declares it.
     """
 
     def __init__(self, limiter: RateLimiter, policies: Mapping[str, RateLimit]) -> None:
@@ -53,13 +42,13 @@ class PolicyOverrides(RateLimiter):
         """Admit and charge the request, or refuse it at no cost."""
         for charge in charges:
             if self.policies.get(charge.policy.name, charge.policy) is not charge.policy:
-                return self._limiter.check([self._in_force(charge) for charge in charges])
+                return self._limiter.check([self._override(charge) for charge in charges])
         return self._limiter.check(charges)
 
     def health(self) -> dict[str, str | int]:
-        """What the limiter underneath says."""
+        """Return the health of the limiter underneath."""
         return self._limiter.health()
 
-    def _in_force(self, charge: Charge) -> Charge:
+    def _override(self, charge: Charge) -> Charge:
         policy = self.policies.get(charge.policy.name, charge.policy)
         return charge if policy is charge.policy else Charge(policy, charge.key, charge.cost)

@@ -1,0 +1,27 @@
+"""The only file that uses names of redis-py which are private or not documented.
+
+`tests/gateway/ratelimit/redis/test_redis_internals.py` has a test for each of them.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+from redis.asyncio.connection import AbstractConnection, DefaultParser
+
+parse_error: Callable[[str], Exception] = DefaultParser.parse_error
+"""Turn the text of an error reply into redis-py's exception, such as `NoScriptError`."""
+
+
+def get_transport(connection: AbstractConnection) -> asyncio.Transport | None:
+    """Return the transport of a connection, or None if it is not connected."""
+    writer = connection._writer  # noqa: SLF001 - redis-py has no public name for the socket
+    return None if writer is None else cast("asyncio.Transport", writer.transport)
+
+
+async def has_pending_data(connection: AbstractConnection) -> bool:
+    """Return whether redis-py holds data it has not read, or has seen the end of the stream.
+
+    redis-py plans to rename `can_read`, because it reports more than data to read.
+    """
+    return await connection.can_read()

@@ -1,0 +1,51 @@
+"""One test for each private or undocumented name of redis-py, and what breaks if it goes away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio.connection import AbstractConnection, Connection
+from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
+
+from gateway.ratelimit.redis.redis_internals import get_transport, has_pending_data, parse_error
+from tests.gateway.ratelimit.redis.fake_redis_server import FakeRedisServer
+
+
+@pytest.fixture
+async def connection() -> AsyncIterator[AbstractConnection]:
+    """A connection of redis-py to a server that answers."""
+    async with FakeRedisServer(b"").open() as server:
+        connection = Connection(host="127.0.0.1", port=server.port, protocol=2)
+        await connection.connect()  # type: ignore[no-untyped-call]
+        yield connection
+        await connection.disconnect(nowait=True)
+
+
+async def test_writer(connection: AbstractConnection) -> None:
+    """Without `_writer` the socket cannot be taken over, and no check can be sent."""
+    transport = get_transport(connection)
+    assert isinstance(transport, asyncio.Transport)
+    assert transport.get_extra_info("peername")[1] == connection.port  # type: ignore[attr-defined]
+
+
+async def test_writer_of_a_closed_connection() -> None:
+    """`_writer` is None while redis-py is not connected; an error here would end the task."""
+    assert get_transport(Connection(host="127.0.0.1", port=1)) is None
+
+
+async def test_can_read(connection: AbstractConnection) -> None:
+    """Without `can_read`, data that was not asked for would be taken for the reply to a check."""
+    assert not await has_pending_data(connection)
+    await connection.send_command("PING")
+    async with asyncio.timeout(5):
+        while not await has_pending_data(connection):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+
+def test_parse_error() -> None:
+    """Without `parse_error`, a lost script would close the connection instead of being sent."""
+    assert isinstance(parse_error("NOSCRIPT No matching script."), NoScriptError)
+    assert isinstance(parse_error("READONLY You can't write."), ReadOnlyError)
+    wrong_type = parse_error("WRONGTYPE Operation against a key")
+    assert isinstance(wrong_type, ResponseError)
+    assert "WRONGTYPE" in str(wrong_type)
