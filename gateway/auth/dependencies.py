@@ -21,6 +21,7 @@ from gateway.auth.principal import SCOPE, Principal
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors.tree import Forbidden, Unauthenticated
 from gateway.request_context import RequestContext
+from gateway.upstream.propagation import set_caller_token
 
 _PRINCIPAL = "lockgate.principal"
 _REQUIRED_SCOPES = "lockgate.required_scopes"
@@ -65,12 +66,14 @@ async def authenticate(connection: HTTPConnection) -> Principal:
     log_fields = RequestContext.of(connection.scope).log_fields
     try:
         verifier = connection.app.state.resources[TokenVerifier]
-        principal: Principal = await verifier.verify(extract_bearer_token(connection))
+        token = extract_bearer_token(connection)
+        principal: Principal = await verifier.verify(token)
     except Unauthenticated as refusal:
         log_fields["reason"] = refusal.reason
         raise
     log_fields["caller"] = _shorten_for_log(principal.subject)
     connection.scope[_PRINCIPAL] = principal
+    set_caller_token(token)
     return principal
 
 

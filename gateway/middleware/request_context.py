@@ -15,7 +15,8 @@ from gateway.errors.problem_json import internal_error
 from gateway.errors.websocket_denial import deny_or_close
 from gateway.request_context import RequestContext
 from gateway.telemetry.log import log_event
-from gateway.upstream.propagation import propagate_headers
+from gateway.upstream.propagation import propagate_request
+from gateway.upstream.trace_context import TRACEPARENT, TRACESTATE, trace_headers
 
 log = getLogger("lockgate.access")
 
@@ -27,9 +28,10 @@ _SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 class RequestContextMiddleware:
     """ASGI middleware that fills the `RequestContext` of a request and sends what it gathered.
 
-    The request id is the client's own `X-Request-Id` if that is a safe one, else a random one. It
-    goes along with every upstream call made by `app`. The head of the response carries it,
-    together with the header fields and the `Server-Timing` that the context has gathered.
+    The request id is the client's own `X-Request-Id` if that is a safe one, else a random one.
+    Every upstream call made by `app` sends it, and a `traceparent`. The head of the response
+    carries it, together with the header fields and the `Server-Timing` that the context has
+    gathered.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,10 +41,10 @@ class RequestContextMiddleware:
         """Serve a request or a WebSocket connection; `lifespan` passes through."""
         if scope["type"] == "http":
             context = RequestContext.of(scope)
-            context.request_id = _choose_request_id(scope)
+            propagated = _identify(scope, context)
             send = _ResponseSender(context, send).send
             try:
-                with propagate_headers({"X-Request-Id": context.request_id}):
+                with propagate_request(propagated, scope["headers"]):
                     await self.app(scope, receive, send)
             except Exception as error:
                 log_event(log, "request.failed", ERROR, error, id=context.request_id)
@@ -56,10 +58,10 @@ class RequestContextMiddleware:
 
     async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = RequestContext.of(scope)
-        context.request_id = _choose_request_id(scope)
+        propagated = _identify(scope, context)
         channel = _WebSocketChannel(context, receive, send)
         try:
-            with propagate_headers({"X-Request-Id": context.request_id}):
+            with propagate_request(propagated, scope["headers"]):
                 await self.app(scope, channel.receive, channel.send)
         except WebSocketDisconnect as disconnect:
             # Raised by Starlette's `receive_text`, and by its `send` when the client is gone.
@@ -136,12 +138,24 @@ class _WebSocketChannel:
         self._context.log_fields.setdefault("code", code)
 
 
-def _choose_request_id(scope: Scope) -> str:
-    """Return the id that the client sent if it is safe to log and forward, else a random one."""
+def _identify(scope: Scope, context: RequestContext) -> dict[str, str]:
+    """Set the request id, and return the fields that every upstream call of the request sends.
+
+    The id is the one that the client sent if it is safe to log and forward, else a random one.
+    """
+    request_id = traceparent = tracestate = None
     for name, value in scope["headers"]:
-        if name == REQUEST_ID and _SAFE_ID.fullmatch(value):
-            return str(value, "ascii")
-    return getrandbits(128).to_bytes(16).hex()
+        if name == REQUEST_ID:
+            if request_id is None and _SAFE_ID.fullmatch(value):
+                request_id = str(value, "ascii")
+        elif name == TRACEPARENT:
+            traceparent = value if traceparent is None else b""  # two are invalid
+        elif name == TRACESTATE:
+            tracestate = value if tracestate is None else b"%b,%b" % (tracestate, value)
+    if request_id is None:
+        request_id = getrandbits(128).to_bytes(16).hex()
+    context.request_id = request_id
+    return {"x-request-id": request_id, **trace_headers(traceparent, tracestate, request_id)}
 
 
 def _add_gathered_headers(message: Message, context: RequestContext) -> None:

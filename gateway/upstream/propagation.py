@@ -69,6 +69,11 @@ def propagate_headers(
     return _Propagation(validate_headers(headers), incoming)
 
 
+def propagate_request(fields: dict[str, str], incoming: RawHeaders) -> AbstractContextManager[None]:
+    """`propagate_headers` for fields that are valid by construction, names in lower case."""
+    return _Propagation(fields, incoming)
+
+
 def propagated_headers() -> Mapping[str, str]:
     """The fields that are propagated here, names in lower case."""
     return MappingProxyType(_current.get().fields)

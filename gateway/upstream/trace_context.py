@@ -12,6 +12,9 @@ _TRACEPARENT = re.compile(
 _REQUEST_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
 _MAX_TRACESTATE = 512
 
+TRACEPARENT = b"traceparent"
+TRACESTATE = b"tracestate"
+
 
 def trace_headers(
     traceparent: bytes | None, tracestate: bytes | None, request_id: str
@@ -30,6 +33,6 @@ def trace_headers(
             if state.isprintable():
                 fields["tracestate"] = state
         return fields
-    bits = getrandbits(192)
-    trace_id = request_id if _REQUEST_ID.fullmatch(request_id) else f"{bits >> 64 | 1:032x}"
-    return {"traceparent": f"00-{trace_id}-{bits & 0xFFFF_FFFF_FFFF_FFFF | 1:016x}-00"}
+    is_trace_id = _REQUEST_ID.fullmatch(request_id)
+    trace_id = request_id if is_trace_id else f"{getrandbits(128) | 1:032x}"
+    return {"traceparent": f"00-{trace_id}-{getrandbits(64) | 1:016x}-00"}
