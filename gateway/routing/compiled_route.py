@@ -1,7 +1,7 @@
 """A compiled route: reads the parameters of a request, makes the calls, serializes the result.
 
 FastAPI's own path through the same route is the general path. Both must give the same response
-and hand the same objects to dependencies: `tests/gateway/routing/test_compiled_equals_general.py`.
+and hand the same objects to dependencies: `tests/gateway/routing/test_compiled_route.py`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -6,6 +6,8 @@ from clients.orders import Orders
 from gateway.upstream.client import NoContent
 from gateway.upstream.model import ResponseModel
 
+URL = "http://shop.test/v1"
+
 
 class Item(ResponseModel):
     """What the made-up service answers."""

@@ -13,7 +13,7 @@ from gateway.transport.request_writer import SerializedRequest
 from gateway.transport.transport import Transport
 from gateway.upstream.base_url import BaseUrl
 from gateway.upstream.call import Call
-from gateway.upstream.propagation import propagate_headers, propagated_headers
+from gateway.upstream.propagation import propagate_headers
 from gateway.upstream.sender import Bounds, DirectSender, HttpxSender
 from gateway.upstream.url_template import expand
 
@@ -24,17 +24,25 @@ URLS = [
     "http://[::1]:8000/x",
     "http://bücher.test/a/../b",
 ]
+
+
 DEFAULTS = {
     "accept": "application/json",
     "accept-encoding": "identity",
     "user-agent": "lockgate",
 }
+
+
 HEADERS = st.dictionaries(
     st.sampled_from(["x-a", "x-b", "accept", "user-agent", "content-type"]),
     st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=8),
     max_size=3,
 )
+
+
 BODIES: list[dict[str, Any]] = [{}, {"json": {"a": 1}}, {"json": []}, {"content": b"a\r\n"}]
+
+
 CALLS = st.builds(
     lambda method, segment, params, headers, body: Call(
         method, "/items/{id}/x", {"id": segment}, params, headers, **body
@@ -45,6 +53,7 @@ CALLS = st.builds(
     st.none() | HEADERS,
     st.sampled_from(BODIES),
 )
+
 
 Lines = tuple[bytes, set[bytes], bytes]
 
@@ -88,15 +97,6 @@ async def test_both_channels_send_what_httpx_would(
         call = replace(call)  # made here, for this request
         assert split(DirectSender(*service)._serialize(call)) == expected
         assert await written(HttpxSender(*service)._request(call)) == expected
-
-
-def test_what_is_forwarded_inside_adds_to_what_is_outside() -> None:
-    with propagate_headers({"X-A": "1", "X-B": "1"}):
-        with propagate_headers({"x-b": "2"}):
-            assert propagated_headers() == {"x-a": "1", "x-b": "2"}
-            assert Call("GET", "/", {}).serialize()[1].endswith("x-a: 1\r\nx-b: 2\r\n")
-        assert propagated_headers() == {"x-a": "1", "x-b": "1"}
-    assert not propagated_headers()
 
 
 @pytest.mark.parametrize("method", ["", "G T", "GET /x HTTP/1.1\r\nX:", "CONNECT", "get", "GET\n"])

@@ -1,0 +1,31 @@
+"""Header fields that would change the framing of a request are refused."""
+
+import pytest
+
+from gateway.upstream.propagation import propagate_headers
+from tests.gateway.upstream.example_client import Shop
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-A": "b\r\nX-C: d"},
+        {"X-A": "b\n"},
+        {"X-A\r\nX-C": "d"},
+        {"": "d"},
+        {"X-A": "\x00"},
+        {"X-A": "\u2028"},
+        {"X-A": "\xe9"},
+        {"Host": "evil.test"},
+        {"Transfer-Encoding": "chunked"},
+        {"Content-Length": "0"},
+        {"Connection": "upgrade"},
+    ],
+)
+async def test_headers_that_would_change_the_message_are_refused(
+    shop: Shop, headers: dict[str, str]
+) -> None:
+    with pytest.raises(ValueError, match="header"):
+        await shop.item("A", headers=headers)
+    with pytest.raises(ValueError, match="header"), propagate_headers(headers):
+        pytest.fail("it let them in")
