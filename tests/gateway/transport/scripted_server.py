@@ -132,3 +132,33 @@ def closing(answer: bytes) -> Script:
         peer.send(answer)
 
     return script
+
+
+class Recording:
+    """A server that keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+
+    async def __call__(self, peer: Peer) -> None:
+        while True:
+            self.requests.append(await peer.request())
+            peer.send(HELLO)
+
+
+class Gate:
+    """A server that responds when the test lets it, and records the requests that arrive."""
+
+    def __init__(self) -> None:
+        self.arrived: asyncio.Queue[bytes] = asyncio.Queue()
+        self.leave = asyncio.Semaphore(0)
+        self.closed = 0
+
+    async def __call__(self, peer: Peer) -> None:
+        try:
+            while True:
+                self.arrived.put_nowait((await peer.request()).split(b" ", 2)[1])
+                await self.leave.acquire()
+                peer.send(HELLO)
+        finally:
+            self.closed += 1

@@ -1,4 +1,4 @@
-"""The pool on its own: races that a test through the transport cannot hit."""
+"""The connection pool: waiters, limits and idle connections, also in races that only it can see."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +15,16 @@ from gateway.transport.pool import Pool
 from gateway.transport.request_writer import SerializedRequest
 from gateway.transport.timeouts import RequestTimeouts
 from gateway.transport.transport import Transport
-from tests.gateway.transport.scripted_server import HELLO, Peer, Scripted, answering, scripted
+from tests.gateway.transport.requests import fetch_body, run_loop_turns
+from tests.gateway.transport.scripted_server import (
+    HELLO,
+    Gate,
+    Peer,
+    Scripted,
+    answering,
+    closing,
+    scripted,
+)
 
 
 @asynccontextmanager
@@ -187,3 +196,88 @@ async def test_empty_pools_are_dropped(nothing_left: None) -> None:
                     httpx.Request("GET", url, extensions={"timeout": timeout})
                 )
         assert len(transport._pools) <= 64
+
+
+async def test_waiting_callers_are_served_first_in_first_out(nothing_left: None) -> None:
+    gate = Gate()
+    async with scripted(gate) as server, Transport(max_connections=2) as transport:
+        calls = []
+        for number in range(8):
+            calls.append(asyncio.create_task(fetch_body(transport, f"{server.url}/{number}")))
+            await run_loop_turns()
+        for _ in calls:
+            gate.leave.release()
+        assert await asyncio.gather(*calls) == [b"hello"] * 8
+        order = [gate.arrived.get_nowait() for _ in calls]
+        assert sorted(order[:2]) == [b"/0", b"/1"]
+        assert [sorted(order[i : i + 2]) for i in (2, 4, 6)] == [
+            [b"/2", b"/3"],
+            [b"/4", b"/5"],
+            [b"/6", b"/7"],
+        ]
+        assert server.connections == 2
+
+
+async def test_waiting_for_the_pool_has_its_own_timeout(nothing_left: None) -> None:
+    gate = Gate()
+    async with scripted(gate) as server, Transport(max_connections=1) as transport:
+        first = asyncio.create_task(fetch_body(transport, server.url))
+        await gate.arrived.get()
+        with pytest.raises(httpx.PoolTimeout) as caught:
+            await fetch_body(transport, server.url, pool=0.01)
+        assert caught.value.request.url == server.url
+        gate.leave.release()
+        assert await first == b"hello"
+        gate.leave.release()
+        assert await fetch_body(transport, server.url, pool=5) == b"hello"
+
+
+async def test_a_cancelled_waiter_takes_no_connection(nothing_left: None) -> None:
+    gate = Gate()
+    async with scripted(gate) as server, Transport(max_connections=1) as transport:
+        calls = [asyncio.create_task(fetch_body(transport, f"{server.url}/{n}")) for n in range(3)]
+        assert await gate.arrived.get() == b"/0"
+        calls[1].cancel()
+        gate.leave.release()
+        gate.leave.release()
+        assert await calls[2] == b"hello"
+        assert await gate.arrived.get() == b"/2"
+        assert server.connections == 1
+
+
+async def test_the_slot_of_a_failed_call_goes_to_the_next(nothing_left: None) -> None:
+    async with (
+        scripted(closing(b"nonsense")) as server,
+        Transport(max_connections=1) as transport,
+    ):
+        calls = [fetch_body(transport, server.url) for _ in range(5)]
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [httpx.RemoteProtocolError] * 5
+        assert server.connections == 5
+
+
+async def test_the_slot_of_a_failed_connect_is_free_again(nothing_left: None) -> None:
+    async with scripted(answering()) as server:
+        pass
+    async with Transport(max_connections=1) as transport:
+        for _ in range(3):
+            with pytest.raises(httpx.ConnectError):
+                await fetch_body(transport, server.url, pool=1)
+
+
+async def test_an_idle_connection_closes_in_time(nothing_left: None) -> None:
+    closed: asyncio.Queue[int] = asyncio.Queue()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        peer.send(HELLO)
+        await peer.gone()
+        closed.put_nowait(1)
+
+    async with scripted(script) as server, Transport(idle_seconds=0.02) as transport:
+        await asyncio.gather(*(fetch_body(transport, server.url) for _ in range(3)))
+        for _ in range(3):
+            await asyncio.wait_for(closed.get(), 5)
+        assert server.connections == 3
+        assert await fetch_body(transport, server.url) == b"hello"
+        assert server.connections == 4

@@ -1,0 +1,48 @@
+"""`lockgate serve` refuses to start with an error that names the cause."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.main import main
+
+
+def test_serve_refuses_to_start_without_an_issuer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve"]) == 2
+    message = capsys.readouterr().err
+    assert "issuers: no identity provider is set" in message
+    assert "LOCKGATE_ISSUERS" in message
+
+
+@pytest.mark.parametrize("content", ["{}", "not json", '{"keys": []}'])
+def test_serve_refuses_a_key_file_without_keys(
+    issuer: Path, content: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer.write_text(content)
+    monkeypatch.setenv("LOCKGATE_SERVER__PORT", "0")
+    assert main(["serve"]) == 2
+    assert str(issuer) in capsys.readouterr().err
+
+
+def test_serve_prints_the_errors_that_check_prints(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCKGATE_LIMITS__DASHBORDS", "1/second")
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "no_such_package")
+    assert main(["check"]) == main(["serve"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [f"lockgate: {line}" for line in printed.out.splitlines()]
+    assert len(printed.out.splitlines()) == 2
+
+
+def test_a_port_in_use_is_reported(
+    issuer: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer.write_text("{}")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setenv("LOCKGATE_SERVER__HOST", "127.0.0.1")
+        monkeypatch.setenv("LOCKGATE_SERVER__PORT", str(port))
+        assert main(["serve"]) == 1
+    assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err

@@ -1,0 +1,47 @@
+"""The formats of a log line: JSON and text."""
+
+import json
+import logging
+
+import pytest
+
+from gateway.settings.schema import Log
+from gateway.telemetry.log import log_event
+from gateway.telemetry.log_writer import log_to_stderr
+
+logger = logging.getLogger("lockgate.test")
+
+
+def test_an_event_is_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with log_to_stderr(Log(format="json")):
+        log_event(logger, "limit.refused", policy="chat", caller="a\nb")
+    (line,) = capsys.readouterr().err.splitlines()
+    line_fields = json.loads(line)
+    assert line_fields.pop("at").endswith("+00:00")
+    assert line_fields == {
+        "level": "info",
+        "event": "limit.refused",
+        "logger": "lockgate.test",
+        "policy": "chat",
+        "caller": "a\nb",
+    }
+
+
+def test_a_text_line_stays_one_line_whatever_a_field_holds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with log_to_stderr(Log(format="text")):
+        log_event(logger, "limit.refused", policy="chat", caller="a\nb c")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(r'info    limit.refused policy=chat caller="a\nb c"')
+
+
+def test_records_of_other_loggers_are_written_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with log_to_stderr(Log(format="json")):
+        try:
+            _ = 1 / 0
+        except ZeroDivisionError:
+            logger.exception('%s line_fields "%s"', "it", "no")
+    line_fields = json.loads(capsys.readouterr().err)
+    assert (line_fields["level"], line_fields["event"]) == ("error", 'it line_fields "no"')
+    assert "ZeroDivisionError" in line_fields["exception"]
