@@ -11,6 +11,9 @@ from gateway.server.protocol import HttpProtocol
 from gateway.server.uvicorn_internals import ServerState
 
 HIGH_WATER = 65_536
+RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"  # of `Echo`
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
 TURNS = 20  # of the event loop, after which nothing is ready any more
 
 
@@ -98,6 +101,11 @@ async def settle() -> None:
     """Run the event loop until nothing is ready."""
     for _ in range(TURNS):
         await asyncio.sleep(0)
+
+
+def build_request(target: bytes, fields: bytes = b"Host: x\r\n", method: bytes = b"GET") -> bytes:
+    """Return the head of a request."""
+    return b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, fields)
 
 
 def start(status: int = 200, *fields: tuple[bytes, bytes]) -> Message:

@@ -1,121 +1,12 @@
-"""The bounds of one connection on the public port, and the idle timeout."""
+"""HTTP/1.1 on the public port: requests as the app gets them, refusals, pipelining, bounds."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import pytest
-from fastapi import FastAPI, Request
-from starlette.responses import PlainTextResponse, StreamingResponse
 
-from gateway.server import idle_timeout, protocol
-from tests.gateway.server.listening import listening
-
-TIMEOUT_SECONDS = 10
-LARGE = 4_000_000
-GET = b"GET /headers HTTP/1.1\r\nHost: x\r\n\r\n"
-CHUNKED = b"POST /headers HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-@dataclass
-class Seen:
-    """The requests that reached the app."""
-
-    headers: list[dict[str, str]] = field(default_factory=list)
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-    go: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-async def without_end(seen: Seen) -> AsyncIterator[bytes]:
-    try:
-        while True:
-            yield b"x" * 65_536
-            await asyncio.sleep(0)
-    finally:
-        seen.ended.set()
-
-
-def app_with(seen: Seen) -> FastAPI:
-    app = FastAPI()
-
-    @app.api_route("/headers", methods=["GET", "POST"])
-    async def headers(request: Request) -> int:
-        body = await request.body()
-        seen.headers.append(dict(request.headers))
-        return len(body)
-
-    @app.get("/hold")
-    async def hold() -> None:
-        seen.begun.set()
-        try:
-            await seen.go.wait()
-        finally:
-            seen.ended.set()
-
-    @app.get("/large")
-    async def large() -> PlainTextResponse:
-        return PlainTextResponse("x" * LARGE)
-
-    @app.get("/stream")
-    async def stream() -> StreamingResponse:
-        return StreamingResponse(without_end(seen))
-
-    return app
-
-
-@dataclass(frozen=True)
-class Client:
-    """A client that may violate the protocol."""
-
-    seen: Seen
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-
-    async def ask(self, request: bytes) -> bytes:
-        """The status line of the response."""
-        self.writer.write(request)
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), TIMEOUT_SECONDS)
-        return head.partition(b"\r\n")[0]
-
-    async def read_to_the_end(self) -> bytes:
-        """Return all that is received until the connection ends."""
-        try:
-            return await asyncio.wait_for(self.reader.read(), TIMEOUT_SECONDS)
-        except ConnectionError:
-            return b""
-
-    async def push(self, piece: bytes, times: int) -> None:
-        """Send a piece repeatedly, until the server closes the connection."""
-        try:
-            for _ in range(times):
-                self.writer.write(piece)
-                await asyncio.wait_for(self.writer.drain(), TIMEOUT_SECONDS)
-        except ConnectionError:
-            pass
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    async with connected() as client:
-        yield client
-
-
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idle_timeout, "CHECK_SECONDS", 0.05)
-
-
-@asynccontextmanager
-async def connected() -> AsyncIterator[Client]:
-    seen = Seen()
-    async with listening(app_with(seen)) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        try:
-            yield Client(seen, reader, writer)
-        finally:
-            writer.transport.abort()
+from gateway.server import protocol
+from tests.gateway.server.in_memory import GET, POST, RESPONSE, Client, Echo, build_request
+from tests.gateway.server.raw_client import GET_HEADERS, POST_CHUNKED, TIMEOUT_SECONDS, RawClient
 
 
 @pytest.mark.parametrize(
@@ -124,12 +15,12 @@ async def connected() -> AsyncIterator[Client]:
         (b"GET /", b"a" * 10_000),
         (b"GET / HTTP/1.1\r\nx: ", b"a" * 10_000),
         (b"GET / HTTP/1.1\r\n", b"a: b\r\n"),
-        (CHUNKED, b"1;" + b"e" * 10_000),
-        (CHUNKED + b"0\r\n", b"a: b\r\n"),
+        (POST_CHUNKED, b"1;" + b"e" * 10_000),
+        (POST_CHUNKED + b"0\r\n", b"a: b\r\n"),
     ],
     ids=["target", "value", "fields", "chunk extension", "trailers"],
 )
-async def test_an_endless_head_is_refused(client: Client, begun: bytes, piece: bytes) -> None:
+async def test_an_endless_head_is_refused(client: RawClient, begun: bytes, piece: bytes) -> None:
     client.writer.write(begun)
     await client.push(piece, 200)
     response = await client.read_to_the_end()
@@ -137,45 +28,47 @@ async def test_an_endless_head_is_refused(client: Client, begun: bytes, piece: b
     assert client.seen.headers == []
 
 
-async def test_a_head_within_bounds_is_accepted(client: Client) -> None:
+async def test_a_head_within_bounds_is_accepted(client: RawClient) -> None:
     fields = b"".join(b"x%d: %s\r\n" % (number, b"v" * 500) for number in range(100))
-    assert await client.ask(GET[:-2] + fields + b"\r\n") == b"HTTP/1.1 200 OK"
+    assert await client.ask(GET_HEADERS[:-2] + fields + b"\r\n") == b"HTTP/1.1 200 OK"
 
 
-async def test_a_long_body_does_not_count_as_a_head(client: Client) -> None:
+async def test_a_long_body_does_not_count_as_a_head(client: RawClient) -> None:
     body = b"POST /headers HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + b"b" * 300_000
     assert await client.ask(body) == b"HTTP/1.1 200 OK"
 
 
-async def test_trailers_are_not_passed_as_headers(client: Client) -> None:
+async def test_trailers_are_not_passed_as_headers(client: RawClient) -> None:
     forged = b"0\r\nAuthorization: Bearer forged\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"
-    assert await client.ask(CHUNKED + forged) == b"HTTP/1.1 200 OK"
+    assert await client.ask(POST_CHUNKED + forged) == b"HTTP/1.1 200 OK"
     [headers] = client.seen.headers
     assert headers == {"host": "x", "transfer-encoding": "chunked"}
 
 
-async def test_pipelined_requests_are_answered_in_order(client: Client) -> None:
-    client.writer.write(GET * protocol.MAX_PIPELINED + GET[:-2] + b"Connection: close\r\n\r\n")
+async def test_pipelined_requests_are_answered_in_order(client: RawClient) -> None:
+    client.writer.write(
+        GET_HEADERS * protocol.MAX_PIPELINED + GET_HEADERS[:-2] + b"Connection: close\r\n\r\n"
+    )
     response = await client.read_to_the_end()
     assert response.count(b"HTTP/1.1 200 OK") == protocol.MAX_PIPELINED + 1
 
 
-async def test_too_many_pipelined_requests_end_the_connection(client: Client) -> None:
-    hold = GET.replace(b"/headers", b"/hold")
-    await client.push(hold + GET * 1_000, 3)
+async def test_too_many_pipelined_requests_end_the_connection(client: RawClient) -> None:
+    hold = GET_HEADERS.replace(b"/headers", b"/hold")
+    await client.push(hold + GET_HEADERS * 1_000, 3)
     assert await client.read_to_the_end() == b""
     assert client.seen.headers == []
 
 
-async def test_garbage_after_a_request_is_not_answered_in_its_place(client: Client) -> None:
-    client.writer.write(GET.replace(b"/headers", b"/hold") + b"\x00rubbish\r\n\r\n")
+async def test_garbage_after_a_request_is_not_answered_in_its_place(client: RawClient) -> None:
+    client.writer.write(GET_HEADERS.replace(b"/headers", b"/hold") + b"\x00rubbish\r\n\r\n")
     assert await client.read_to_the_end() == b""
 
 
 async def test_a_disconnect_with_pipelined_requests_cancels_the_one_in_flight(
-    client: Client,
+    client: RawClient,
 ) -> None:
-    client.writer.write(GET.replace(b"/headers", b"/hold") + GET)
+    client.writer.write(GET_HEADERS.replace(b"/headers", b"/hold") + GET_HEADERS)
     await asyncio.wait_for(client.seen.begun.wait(), TIMEOUT_SECONDS)
     assert not client.seen.ended.is_set()
     client.writer.close()
@@ -183,57 +76,172 @@ async def test_a_disconnect_with_pipelined_requests_cancels_the_one_in_flight(
     assert client.seen.headers == []
 
 
+REFUSED = b"HTTP/1.1 400 Bad Request\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+async def test_the_scope_describes_the_request() -> None:
+    app = Echo()
+    client = Client(app, root_path="/api")
+    await client.send(
+        b"PUT /a%2Fb/%C3%A4?q=%20&r HTTP/1.1\r\nHost: x\r\nX-A:  \xff b \t\r\nx-a:\r\n\r\n"
+    )
+    [(scope, content)] = app.seen
+    assert content == b""
+    assert {
+        key: scope[key] for key in scope if key not in {"state", "lockgate.request_context"}
+    } == {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": "PUT",
+        "scheme": "http",
+        "path": "/api/a/b/\u00e4",
+        "raw_path": b"/api/a%2Fb/%C3%A4",
+        "query_string": b"q=%20&r",
+        "root_path": "/api",
+        "headers": [(b"host", b"x"), (b"x-a", b"\xff b"), (b"x-a", b"")],
+        "client": ("192.0.2.7", 4711),
+        "server": ("192.0.2.1", 80),
+    }
+    await client.disconnect()
+
+
+async def test_each_request_has_its_own_copy_of_the_state() -> None:
+    app = Echo()
+    client = Client(app)
+    await client.send(GET)
+    app.seen[0][0]["state"]["mine"] = True
+    await client.send(GET)
+    assert app.seen[1][0]["state"] == {"opened": True}
+    await client.disconnect()
+
+
 @pytest.mark.parametrize(
-    "sent",
+    "request_text",
     [
-        b"",
-        b"GET /headers HT",
-        GET[:-2],
-        CHUNKED + b"5\r\nab",
-        GET.replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\n"),
+        build_request(b"/", b""),
+        build_request(b"/", b"Host: x\r\nHost: x\r\n"),
+        build_request(b"/", b"Host: x\r\nhost: y\r\n"),
+        b"GET / HTTP/1.0\r\nHost: x\r\nHost: x\r\n\r\n",
+        build_request(b"/", b"Host: x/y\r\n"),
+        build_request(b"/", b"Host: x y\r\n"),
+        build_request(b"/", b"Host: u@x\r\n"),
+        build_request(b"/", b"Host: x, y\r\n"),
+        build_request(b"*"),
+        build_request(b"/a#b"),
+        build_request(b"http://u@y/"),
+        build_request(b"ftp://y/"),
+        build_request(b"http://"),
+        build_request(b"x"),
+        build_request(b"/\xc3\xa4"),
+        build_request(b"y:443", method=b"CONNECT"),
+        build_request(b"/", method=b"FOO"),
+        build_request(b"/", method=b"get"),
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/0.9\r\n\r\n",
+        b"GET / HTTP/2.0\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.2\r\nHost: x\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET / HTTP/1.1\nHost: x\n\n",
+        build_request(b"/", b"Host: x\r\na: b\r\n c\r\n"),
+        build_request(b"/", b" Host: x\r\n"),
+        build_request(b"/", b"Host : x\r\n"),
+        build_request(b"/", b"Host: x\r\na b: c\r\n"),
+        build_request(b"/", b"Host: x\r\na: b\0\r\n"),
+        build_request(b"/", b"Host: x\r\na: b\rc\r\n"),
+        build_request(b"/", b"Host: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n"),
+        build_request(b"/", b"Host: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n"),
+        build_request(b"/", b"Host: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n"),
+        build_request(b"/", b"Host: x\r\nContent-Length: +1\r\n"),
+        build_request(b"/", b"Host: x\r\nContent-Length: 1, 1\r\n"),
+        build_request(b"/", b"Host: x\r\nContent-Length: 99999999999999999999\r\n"),
+        build_request(b"/", b"Host: x\r\nTransfer-Encoding: gzip, chunked\r\n"),
+        build_request(b"/", b"Host: x\r\nTransfer-Encoding: identity\r\n"),
+        build_request(b"/", b"Host: x\r\nTransfer-Encoding: chunked, chunked\r\n"),
+        build_request(
+            b"/", b"Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"
+        ),
+        build_request(b"/", b"Host: x\r\nTransfer-Encoding: \x0bchunked\r\n"),
+        build_request(b"/", b"Host: x\r\nTransfer-Encoding : chunked\r\n"),
     ],
-    ids=["nothing", "half a line", "half a head", "half a chunk", "no body"],
 )
-@pytest.mark.usefixtures("hasty")
-async def test_a_client_that_stops_sending_is_disconnected(client: Client, sent: bytes) -> None:
-    client.writer.write(sent)
-    await client.read_to_the_end()
-    assert client.reader.at_eof()
+@pytest.mark.parametrize("step", [None, 1])
+async def test_an_ambiguous_or_invalid_request_is_refused(
+    request_text: bytes, step: int | None
+) -> None:
+    app = Echo()
+    client = Client(app)
+    for begin in range(0, len(request_text), step or len(request_text)):
+        client.protocol.data_received(request_text[begin : begin + (step or len(request_text))])
+    response = await client.send(GET)
+    assert response.startswith(REFUSED)
+    assert b"connection: close\r\n" in response
+    assert response.count(b"HTTP/1.1 ") == 1
+    assert b"date: now\r\n" in client.received
+    assert app.begun == 0
+    await client.disconnect()
 
 
-@pytest.mark.usefixtures("hasty")
-async def test_a_client_that_sends_too_slowly_is_disconnected(client: Client) -> None:
-    client.writer.write(GET[:-2])
-    for _ in range(1_000):
-        client.writer.write(b"a")
-        await asyncio.sleep(0.01)
-        if client.reader.at_eof() or client.writer.is_closing():
-            break
-    else:
-        pytest.fail("ten seconds for a header line")
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"1 \r\n",
+        b"1\na\r\n",
+        b"1;a=\nb\r\n",
+        b"f" * 17 + b"\r\n",
+        b"1\r\nab\r\n",
+        b"0x1\r\n",
+        b"-1\r\n",
+    ],
+)
+async def test_an_invalid_body_ends_the_request_without_a_response(chunks: bytes) -> None:
+    app = Echo()
+    client = Client(app)
+    assert await client.send(CHUNKED, chunks) == b""
+    assert client.is_closed
+    assert app.seen == []
+    assert app.begun == 1
 
 
-@pytest.mark.usefixtures("hasty")
-async def test_a_client_that_does_not_read_is_disconnected(client: Client) -> None:
-    client.writer.write(GET.replace(b"/headers", b"/stream"))
-    await asyncio.wait_for(client.seen.ended.wait(), TIMEOUT_SECONDS)
-    await client.read_to_the_end()
+async def test_an_invalid_body_after_the_response_is_not_answered_again() -> None:
+    client = Client(Echo(reads=False))
+    assert await client.send(CHUNKED) == RESPONSE
+    assert await client.send(b"rubbish\r\n") == RESPONSE
+    assert client.is_eof_sent
+    await client.disconnect()
 
 
-@pytest.mark.usefixtures("hasty")
-async def test_a_client_that_reads_slowly_is_not_disconnected(client: Client) -> None:
-    client.writer.write(GET.replace(b"/headers", b"/large"))
-    read = 0
-    while read < LARGE:
-        piece = await client.reader.read(1_000_000)
-        assert piece, f"the end after {read} bytes"
-        read += len(piece)
-        await asyncio.sleep(0.01)
+@pytest.mark.parametrize(
+    "last",
+    [build_request(b"/last", b"Host: x\r\nConnection: close\r\n"), b"GET /last HTTP/1.0\r\n\r\n"],
+)
+@pytest.mark.parametrize("rest", [b"GET /not", GET, b"\r\n\r\n", b"\x00"])
+async def test_data_after_the_last_request_is_ignored(last: bytes, rest: bytes) -> None:
+    app = Echo()
+    app.go.clear()
+    client = Client(app)
+    assert await client.send(GET + last + rest, rest) == b""
+    app.go.set()
+    response = await client.send(rest)
+    assert response.count(b"HTTP/1.1 200 OK") == response.count(b"HTTP/1.1") == 2
+    assert [scope["path"] for scope, _ in app.seen] == ["/", "/last"]
+    assert client.is_closed
 
 
-@pytest.mark.usefixtures("hasty")
-async def test_a_client_that_waits_for_a_response_is_not_disconnected(client: Client) -> None:
-    asking = asyncio.create_task(client.ask(GET.replace(b"/headers", b"/hold")))
-    await asyncio.sleep(0.5)
-    client.seen.go.set()
-    assert await asking == b"HTTP/1.1 200 OK"
+@pytest.mark.parametrize("step", [1, 7, 1_000])
+async def test_upgrade_is_ignored(step: int) -> None:
+    wish = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n"
+    request_text = GET + POST + wish + b"Content-Length: 4\r\n\r\nfour" + CHUNKED[:-2] + wish
+    request_text += (
+        b"\r\n4\r\nfour\r\n0\r\n\r\n" + build_request(b"/last", b"Host: x\r\n" + wish) + GET
+    )
+    app = Echo()
+    client = Client(app)
+    await client.send(
+        *(request_text[begin : begin + step] for begin in range(0, len(request_text), step))
+    )
+    assert [content for _, content in app.seen] == [b"", b"four", b"four", b"", b""]
+    assert client.received.count(b"HTTP/1.1 200 OK") == 5
+    assert (b"upgrade", b"h2c") not in app.seen[1][0]["headers"]
+    await client.disconnect()

@@ -1,0 +1,111 @@
+"""The body of a request and its response, as the app receives and sends them."""
+
+import asyncio
+
+import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from tests.gateway.server.in_memory import (
+    GET,
+    POST,
+    RESPONSE,
+    Client,
+    Echo,
+    body,
+    build_request,
+    start,
+)
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+EXPECTS = POST + b"Content-Length: 4\r\nExpect: 100-Continue\r\n\r\n"
+
+
+async def test_100_continue_is_sent_when_the_app_reads_the_body() -> None:
+    app = Echo()
+    client = Client(app)
+    assert await client.send(EXPECTS) == CONTINUE
+    assert await client.send(b"four", GET) == CONTINUE + RESPONSE * 2
+    assert app.seen[0][1] == b"four"
+    await client.disconnect()
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        EXPECTS + b"f",
+        EXPECTS.replace(b"1.1", b"1.0"),
+        EXPECTS.replace(b"100-Continue", b"a wonder"),
+    ],
+)
+async def test_100_continue_is_not_sent_without_need(request_text: bytes) -> None:
+    app = Echo()
+    client = Client(app)
+    assert await client.send(request_text) == b""
+    await client.send(b"four"[request_text.endswith(b"f") :])
+    assert app.seen[0][1] == b"four"
+    await client.disconnect()
+
+
+async def test_without_100_continue_the_connection_ends() -> None:
+    client = Client(Echo(reads=False))
+    response = await client.send(EXPECTS, GET)
+    assert response.count(b"HTTP/1.1") == 1
+    assert b"connection: close\r\n" in response
+    assert client.is_eof_sent
+    await client.disconnect()
+
+
+async def test_a_client_with_half_a_body_sent_can_still_read_its_response() -> None:
+    client = Client(Echo(reads=False))
+    long = POST + b"Connection: close\r\nContent-Length: 4000000\r\n\r\n"
+    await client.send(long + b"x" * 300_000)
+    assert client.is_eof_sent
+    assert not client.is_closed
+    assert client.is_being_read
+    await client.disconnect()
+
+
+async def test_a_body_of_a_get_is_dropped() -> None:
+    app = Echo()
+    client = Client(app)
+    request_text = build_request(b"/", b"Host: x\r\nContent-Length: 100000\r\n") + b"x" * 100_000
+    assert await client.send(request_text + GET) == RESPONSE * 2
+    assert app.seen[0][1] == b""
+    await client.disconnect()
+
+
+async def test_after_the_body_receive_returns_the_disconnect() -> None:
+    received: list[Message] = []
+    early = asyncio.Event()
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        received.append(await receive())
+        both = asyncio.gather(receive(), receive())
+        await early.wait()
+        assert not both.done()
+        await send(start(200, (b"content-length", b"0")))
+        await send(body())
+        received.extend(await both)
+        received.append(await receive())
+
+    client = Client(app)
+    await client.send(POST + b"Content-Length: 1\r\n\r\nx")
+    early.set()
+    await client.send(b"")
+    assert received[0] == {"type": "http.request", "body": b"x", "more_body": False}
+    assert received[1:] == [{"type": "http.disconnect"}] * 3
+    await client.disconnect()
+
+
+async def test_the_unread_body_is_dropped_with_the_response() -> None:
+    received: list[Message] = []
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start(200, (b"content-length", b"0")))
+        await send(body())
+        received.append(await receive())
+
+    client = Client(app)
+    await client.send(POST + b"Content-Length: 1\r\n\r\nx")
+    assert received == [{"type": "http.disconnect"}]
+    await client.disconnect()
