@@ -13,6 +13,7 @@ from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.errors import problem_json
 from gateway.resources import Resources
 from gateway.settings.schema import Issuer, Tokens
+from tests.gateway.auth.fake_verifier import FakeVerifier, LogFieldsRecorder
 from tests.gateway.auth.token_factory import AUDIENCE, ISSUER, encode_jwk_set, get_signing_keys
 
 ClientFactory = Callable[[TokenVerifier], httpx.AsyncClient]
@@ -81,3 +82,19 @@ def client_of(app: ASGIApp) -> httpx.AsyncClient:
 def bearer(token: str) -> dict[str, str]:
     """Build the `Authorization` header for the token."""
     return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def fake_verifier() -> FakeVerifier:
+    return FakeVerifier()
+
+
+@pytest.fixture
+def recorder(fake_verifier: FakeVerifier) -> LogFieldsRecorder:
+    return LogFieldsRecorder(guarded_app(fake_verifier))
+
+
+@pytest.fixture
+async def recorded_client(recorder: LogFieldsRecorder) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(recorder) as client:
+        yield client

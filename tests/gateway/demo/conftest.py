@@ -20,3 +20,9 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
     """A client that ignores proxy settings and does not load certificates, which is slow."""
     async with httpx.AsyncClient(trust_env=False, verify=False) as client:
         yield client
+
+
+@pytest.fixture
+def users(demo: dict[str, str]) -> str:
+    """The base URL of the users service."""
+    return demo["users"]

@@ -1,5 +1,8 @@
 """Calls the demo services in process, for tests that need hundreds of responses."""
 
+import asyncio
+from typing import Any
+
 import httpx
 
 from gateway.demo.services import create_demo_services
@@ -24,3 +27,10 @@ async def get(service: str, path: str) -> httpx.Response:
 async def get_dashboard(user_id: int) -> dict[str, bytes]:
     """The response bodies of the four services for a user, by service name."""
     return {name: (await get(name, path.format(user_id))).content for name, path in PATHS.items()}
+
+
+def get_orders(user_id: int, limit: int = 50) -> list[dict[str, Any]]:
+    """The orders of a user."""
+    response = asyncio.run(get("orders", f"/orders?user_id={user_id}&limit={limit}"))
+    orders: list[dict[str, Any]] = response.json()
+    return orders

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 
+PROFILE = "/users/7"
+
 
 @asynccontextmanager
 async def send_get(url: str, path: str) -> AsyncIterator[asyncio.StreamReader]:
@@ -34,3 +36,8 @@ async def wait_for_counts(http: httpx.AsyncClient, url: str, **expected: int) ->
             if expected.items() <= counts.items():
                 return counts
             await asyncio.sleep(0.005)
+
+
+async def put_dial(http: httpx.AsyncClient, url: str, **dial: object) -> None:
+    """Set a service's dial."""
+    (await http.put(f"{url}/_dial", json=dial)).raise_for_status()

@@ -6,11 +6,6 @@ import pytest
 from tests.gateway.demo.raw_http import send_get, wait_for_counts
 
 
-@pytest.fixture
-def users(demo: dict[str, str]) -> str:
-    return demo["users"]
-
-
 async def set_dial(http: httpx.AsyncClient, url: str, **dial: object) -> httpx.Response:
     return await http.put(f"{url}/_dial", json=dial)
 

@@ -12,7 +12,6 @@ from starlette.types import Message
 
 from gateway.auth import owner, public, requires
 from gateway.errors.tree import Overloaded
-from gateway.errors.websocket_denial import close_code
 from gateway.ratelimit.dependency import limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.request_context import RequestContext
@@ -24,8 +23,6 @@ from gateway.upstream.propagation import propagated_headers
 from tests.gateway.middleware.asgi_websocket import DENIAL, WebSocketClient, websocket_scope
 
 ONCE = RateLimit("sockets_once", "1/minute", per="address")
-
-
 router = APIRouter()
 EVERYBODY = [public("a test")]
 
@@ -295,10 +292,3 @@ async def test_nothing_is_sent_on_a_closed_connection(
     _, close = await connect(gateway, "/broken-after-close")
     assert close["code"] == 4001
     assert log_line(caplog)["code"] == 4001
-
-
-@pytest.mark.parametrize(
-    ("status", "code"), [(401, 1008), (403, 1008), (429, 1008), (503, 1013), (500, 1011)]
-)
-def test_each_status_has_a_close_code(status: int, code: int) -> None:
-    assert close_code(status) == code

@@ -3,12 +3,8 @@
 import gc
 
 import pytest
-from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from gateway.app import create_app
-from gateway.routing.dispatcher import RouteTable
-from gateway.settings.schema import Settings
 from gateway.testing import lockgate
 from tests.gateway.routing import example_app
 from tests.gateway.routing.comparison import TwoPaths
@@ -108,20 +104,6 @@ def test_a_refusal_leaves_no_reference_cycle(paths: TwoPaths) -> None:
     assert held == []
 
 
-def compiled_paths(app: FastAPI) -> set[str | None]:
-    entries = RouteTable(app.router).entries
-    return {it.compiled.route.path for it in entries if it.compiled is not None}
-
-
-def test_exactly_the_routes_without_obstacles_are_compiled() -> None:
-    assert compiled_paths(example_app.build_app()) == example_app.COMPILED
-
-
-def test_the_composites_are_compiled() -> None:
-    found = compiled_paths(create_app(Settings()))
-    assert {"/dashboard/{user_id}", "/storefront/{user_id}"} <= found
-
-
 def test_overridden_dependencies_take_the_general_path() -> None:
     paths = TwoPaths(example_app.build_app(), example_app.calls)
 
@@ -132,19 +114,6 @@ def test_overridden_dependencies_take_the_general_path() -> None:
     result = paths.send_compiled("/things/first/35")
     assert ("scoped", ("a", "b"), 1_000) in result.calls
     assert not paths.takes_compiled_path("/things/first/35")
-
-
-def test_a_websocket_route_does_not_end_the_table() -> None:
-    app = FastAPI()
-
-    @app.websocket("/events")
-    async def events() -> None: ...
-
-    @app.get("/after")
-    async def after() -> example_app.Thing:
-        return example_app.Thing(number=1)
-
-    assert compiled_paths(app) == {"/after"}
 
 
 @pytest.mark.parametrize("overridden", [False, True])

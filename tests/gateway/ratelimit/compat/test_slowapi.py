@@ -6,10 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-import slowapi
-from fastapi import APIRouter, FastAPI, Request, Response
-from httpx import ASGITransport, AsyncClient
-from slowapi.errors import RateLimitExceeded
+from fastapi import APIRouter, Request, Response
 from slowapi.middleware import SlowAPIMiddleware
 from slowapi.util import get_remote_address
 from starlette.responses import StreamingResponse
@@ -19,35 +16,12 @@ from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.resources import Resources
 from tests.gateway.ratelimit.charges import ManualClock
-
-
-def application(limiter: Limiter) -> FastAPI:
-    """An app set up as slowapi's documentation says."""
-    app = FastAPI()
-    app.state.limiter = limiter
-    app.add_exception_handler(RateLimitExceeded, slowapi._rate_limit_exceeded_handler)  # type: ignore[arg-type]
-    return app
-
-
-def limiter(**options: Any) -> Limiter:
-    """A limiter with a clock that stands still."""
-    return Limiter(get_remote_address, engine=MemoryLimiter(clock=ManualClock()), **options)
-
-
-async def get_statuses(app: FastAPI, *paths: str, method: str = "GET", **headers: str) -> list[int]:
-    """Send one request after the other, and return their statuses."""
-    return [(await send(app, path, method, **headers)).status_code for path in paths]
-
-
-async def send(app: FastAPI, path: str, method: str = "GET", **headers: str) -> Any:
-    """Send one request."""
-    async with AsyncClient(transport=ASGITransport(app), base_url="http://app") as client:
-        return await client.request(method, path, headers=headers)
+from tests.gateway.ratelimit.compat.slowapi_app import build_app, build_limiter, get_statuses, send
 
 
 async def test_a_limit_with_slowapis_own_error_and_handler() -> None:
-    slowapi_limiter = limiter()
-    app = application(slowapi_limiter)
+    slowapi_limiter = build_limiter()
+    app = build_app(slowapi_limiter)
 
     @app.get("/items/{number}")
     @slowapi_limiter.limit("2/minute")
@@ -62,8 +36,8 @@ async def test_a_limit_with_slowapis_own_error_and_handler() -> None:
 
 
 async def test_headers_are_whole_numbers_and_only_a_refusal_has_retry_after() -> None:
-    slowapi_limiter = limiter(headers_enabled=True)
-    app = application(slowapi_limiter)
+    slowapi_limiter = build_limiter(headers_enabled=True)
+    app = build_app(slowapi_limiter)
 
     @app.get("/")
     @slowapi_limiter.limit("1/minute")
@@ -80,8 +54,8 @@ async def test_headers_are_whole_numbers_and_only_a_refusal_has_retry_after() ->
 
 
 async def test_retry_after_as_a_date() -> None:
-    slowapi_limiter = limiter(headers_enabled=True, retry_after="http-date")
-    app = application(slowapi_limiter)
+    slowapi_limiter = build_limiter(headers_enabled=True, retry_after="http-date")
+    app = build_app(slowapi_limiter)
 
     @app.get("/")
     @slowapi_limiter.limit("1/minute")
@@ -95,7 +69,7 @@ async def test_retry_after_as_a_date() -> None:
 async def test_several_limits_are_checked_together_and_a_refusal_costs_nothing() -> None:
     clock = ManualClock()
     slowapi_limiter = Limiter(get_remote_address, engine=MemoryLimiter(clock=clock))
-    app = application(slowapi_limiter)
+    app = build_app(slowapi_limiter)
 
     @app.get("/")
     @slowapi_limiter.limit("3/hour")
@@ -114,8 +88,8 @@ async def test_several_limits_are_checked_together_and_a_refusal_costs_nothing()
 
 
 async def test_included_routers_mounted_apps_and_streams() -> None:
-    slowapi_limiter = limiter(headers_enabled=True)
-    app, mounted, router = application(slowapi_limiter), application(slowapi_limiter), APIRouter()
+    slowapi_limiter = build_limiter(headers_enabled=True)
+    app, mounted, router = build_app(slowapi_limiter), build_app(slowapi_limiter), APIRouter()
 
     @router.get("/stream")
     @slowapi_limiter.limit("2/minute")
@@ -141,8 +115,8 @@ async def test_included_routers_mounted_apps_and_streams() -> None:
 
 
 async def test_a_sync_endpoint_runs_in_the_thread_pool() -> None:
-    slowapi_limiter = limiter()
-    app = application(slowapi_limiter)
+    slowapi_limiter = build_limiter()
+    app = build_app(slowapi_limiter)
 
     @app.get("/")
     @slowapi_limiter.limit("1/minute")
@@ -153,80 +127,9 @@ async def test_a_sync_endpoint_runs_in_the_thread_pool() -> None:
     assert await get_statuses(app, "/") == [429]
 
 
-async def test_the_options_of_one_limit() -> None:
-    slowapi_limiter = limiter()
-    app = application(slowapi_limiter)
-
-    @slowapi_limiter.limit(
-        "2/minute",
-        key_func=lambda request: request.headers.get("caller", "nobody"),
-        per_method=True,
-        methods=["GET", "POST"],
-        error_message="slow down",
-        exempt_when=lambda request: "vip" in request.headers,
-        cost=lambda request: int(request.headers.get("cost", "1")),
-    )
-    async def root(request: Request) -> str:
-        return "ok"
-
-    app.api_route("/", methods=["GET", "POST", "PUT"])(root)
-    assert await get_statuses(app, "/", cost="2") == [200]
-    assert (await send(app, "/")).json() == {"error": "Rate limit exceeded: slow down"}
-    assert await get_statuses(app, "/", caller="somebody") == [200]
-    assert await get_statuses(app, "/", method="POST") == [200]
-    assert await get_statuses(app, "/", "/", "/", method="PUT") == [200, 200, 200]
-    assert await get_statuses(app, "/", vip="1") == [200]
-
-
-async def test_a_shared_limit_is_spent_by_all_its_endpoints() -> None:
-    slowapi_limiter = limiter()
-    app = application(slowapi_limiter)
-    shared = slowapi_limiter.shared_limit("2/minute", scope="both")
-
-    @app.get("/one")
-    @shared
-    async def one(request: Request) -> str:
-        return "ok"
-
-    @app.get("/two")
-    @shared
-    async def two(request: Request) -> str:
-        return "ok"
-
-    assert await get_statuses(app, "/one", "/two", "/one") == [200, 200, 429]
-
-
-async def test_a_limit_can_be_computed_per_request_and_keeps_its_count() -> None:
-    slowapi_limiter = limiter()
-    app = application(slowapi_limiter)
-    current = ["2/minute"]
-
-    @app.get("/")
-    @slowapi_limiter.limit(lambda: current[0])
-    async def root(request: Request) -> str:
-        return "ok"
-
-    def by_key(key: str) -> str:
-        return "1/minute" if key == "free" else "9/minute"
-
-    def plan(request: Request) -> str:
-        return request.headers["plan"]
-
-    @app.get("/plans")
-    @slowapi_limiter.limit(by_key, key_func=plan)
-    async def plans(request: Request) -> str:
-        return "ok"
-
-    assert await get_statuses(app, "/", "/", "/") == [200, 200, 429]
-    current[0] = "3/minute"  # the amount is no part of the key: two of three are spent
-    assert await get_statuses(app, "/", "/") == [200, 429]
-    assert await get_statuses(app, "/plans", "/plans", plan="free") == [200, 429]
-    assert await get_statuses(app, "/plans", "/plans", plan="paid") == [200, 200]
-
-
 async def test_concurrent_requests_never_exceed_the_limit() -> None:
-    slowapi_limiter = limiter()
-    app = application(slowapi_limiter)
+    slowapi_limiter = build_limiter()
+    app = build_app(slowapi_limiter)
 
     @app.get("/")
     @slowapi_limiter.limit("5/minute")
@@ -239,7 +142,7 @@ async def test_concurrent_requests_never_exceed_the_limit() -> None:
 
 async def test_the_default_engine_is_that_of_the_app() -> None:
     slowapi_limiter = Limiter(get_remote_address)
-    app = application(slowapi_limiter)
+    app = build_app(slowapi_limiter)
     engine = MemoryLimiter(clock=ManualClock())
     app.state.resources = Resources()
     app.state.resources[RateLimiter] = engine
@@ -254,8 +157,8 @@ async def test_the_default_engine_is_that_of_the_app() -> None:
 
 
 async def test_exempt_enabled_and_reset() -> None:
-    slowapi_limiter = limiter()
-    app = application(slowapi_limiter)
+    slowapi_limiter = build_limiter()
+    app = build_app(slowapi_limiter)
 
     @slowapi_limiter.exempt  # type: ignore[untyped-decorator]
     async def free(request: Request) -> str:
@@ -287,21 +190,21 @@ async def test_exempt_enabled_and_reset() -> None:
 )
 def test_an_option_without_effect_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
-        limiter(**options)
+        build_limiter(**options)
 
 
 def test_so_is_one_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("RATELIMIT_DEFAULT", "1/minute")
         with pytest.raises(ValueError, match="default_limits"):
-            limiter()
+            build_limiter()
     monkeypatch.setenv("RATELIMIT_STORAGE_URL", "redis://127.0.0.1")
     with pytest.raises(ValueError, match="storage_uri"):
-        limiter()
+        build_limiter()
 
 
 def test_errors_are_raised_when_the_route_is_declared() -> None:
-    slowapi_limiter = limiter()
+    slowapi_limiter = build_limiter()
 
     async def good(request: Request) -> None: ...
 
@@ -323,7 +226,7 @@ def test_errors_are_raised_when_the_route_is_declared() -> None:
 async def test_slowapis_middlewares_are_refused_with_a_log_line(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    app = application(limiter())
+    app = build_app(build_limiter())
     app.add_middleware(SlowAPIMiddleware)
 
     @app.get("/")

@@ -1,0 +1,28 @@
+"""The settings and their template."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gateway.settings.loader import load_settings
+from gateway.settings.schema import Settings
+
+TEMPLATE = Path(__file__).parents[3] / "config" / "lockgate.toml"
+
+
+def test_the_template_has_the_defaults() -> None:
+    assert load_settings(TEMPLATE) == Settings(upstreams=load_settings().upstreams)
+
+
+def test_the_template_names_every_setting() -> None:
+    text = TEMPLATE.read_text()
+    for name, field in Settings.model_fields.items():
+        assert name in text
+        for inner in getattr(field.annotation, "model_fields", {}):
+            assert re.search(rf"\n(# )?{inner} = ", text)
+
+
+def test_the_tree_is_frozen() -> None:
+    with pytest.raises(Exception, match="frozen"):
+        Settings().server.port = 1  # type: ignore[misc]
