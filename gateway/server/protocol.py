@@ -36,7 +36,7 @@ class LimitExceeded(Exception):
     """A request or a connection exceeds one of the bounds."""
 
 
-class ConnectionState(enum.Enum):
+class ProtocolState(enum.Enum):
     """What a connection is doing; a pipelined request may arrive while one is answered."""
 
     IDLE = "idle"
@@ -100,17 +100,17 @@ class HttpProtocol(asyncio.Protocol):
         return f"<HttpProtocol {self.state.value}, {len(self._pipelined)} pipelined>"
 
     @property
-    def state(self) -> ConnectionState:
+    def state(self) -> ProtocolState:
         """What the connection is doing."""
         flow = getattr(self, "_flow", None)  # None until the connection is made
         if flow is not None and flow.is_closing:
-            return ConnectionState.CLOSING
+            return ProtocolState.CLOSING
         if self._is_answering():
-            return ConnectionState.ANSWERING
+            return ProtocolState.ANSWERING
         if self._is_receiving:
             is_in_head = self._is_in_head
-            return ConnectionState.READING_HEAD if is_in_head else ConnectionState.READING_BODY
-        return ConnectionState.IDLE
+            return ProtocolState.READING_HEAD if is_in_head else ProtocolState.READING_BODY
+        return ProtocolState.IDLE
 
     # Called by the event loop, and by uvicorn when it stops.
 

@@ -2,7 +2,8 @@
 
 `HttpxSender` works over any transport of httpx. `DirectSender` works on the connections of our
 own transport, without an object of httpx between. Both send the same bytes and give the same
-responses: `tests/gateway/upstream/test_call.py` and `test_client.py` compare them.
+responses: `tests/gateway/upstream/test_call.py` compares the requests, `test_client.py`,
+`test_decoding.py` and `test_error_mapping.py` beside it the responses.
 """
 
 import asyncio
