@@ -38,14 +38,13 @@ fuzz: $(STAMP) ## Fuzz the response parser and the transport for SECONDS=300 in 
 	@$(BIN)/python -m tests.fuzz.run parser $$(($(SECONDS) * 3 / 4))
 	@$(BIN)/python -m tests.fuzz.run exchanges $$(($(SECONDS) / 4))
 
-check: $(STAMP) ## Check lint, types, import contracts, generated docs and the Dockerfile
+check: $(STAMP) ## Check lint, types, import contracts, generated docs, words and the Dockerfile
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tests.docs.reference --check
-# Enable once it finds nothing:
-#	@$(BIN)/python -m tests.architecture.words
+	@$(BIN)/python -m tests.architecture.words
 	@$(BIN)/hadolint Dockerfile
 
 fix: $(STAMP) ## Format the code and apply the linter's fixes

@@ -1,4 +1,4 @@
-"""Checks for leaks: a test that requests the fixture `nothing_left` leaves no task or socket."""
+"""Checks for leaks: the fixture `no_leaks` fails a test that leaves a task or socket open."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ def _count_sockets() -> int:
 
 
 @pytest.fixture
-async def nothing_left() -> AsyncIterator[None]:
+async def no_leaks() -> AsyncIterator[None]:
     """Fail the test if a socket or a task is still open 1 s after it."""
     sockets = _count_sockets()
     yield

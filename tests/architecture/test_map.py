@@ -40,7 +40,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
 
 # Test files that belong to several modules: test file -> what it tests.
 CROSS_MODULE_TESTS: Mapping[str, str] = {
-    "tests/gateway/aggregation/test_coroutine_parts.py": "parts that are coroutines, in virtual time",
+    "tests/gateway/aggregation/test_coroutine_parts.py": "parts that are coroutines",
     "tests/gateway/auth/jwks/test_key_rotation.py": "requests while the signing keys change",
     "tests/gateway/auth/test_invalid_tokens.py": "invalid tokens against the whole verifier",
     "tests/gateway/auth/test_valid_tokens.py": "valid tokens against the whole verifier",

@@ -9,7 +9,7 @@ import httpx
 from gateway.transport.transport import Transport
 from tests.fuzz.invariants import InvariantViolated
 from tests.fuzz.reference_parser import ParseResult, parse_with_reference
-from tests.gateway.transport.scripted_server import HELLO, Peer, Scripted, scripted
+from tests.gateway.transport.scripted_server import HELLO, Peer, ScriptedServer, serve_script
 from tests.torture.case import Call
 from tests.torture.case_server import run_pending_io
 from tests.torture.runner import send_request
@@ -23,12 +23,12 @@ class ExchangeHarness:
         self._pieces: list[bytes] | None = None
         self._keeps_open = False
         self._response_sent = asyncio.Event()
-        self._server: Scripted
+        self._server: ScriptedServer
         self._transport: Transport
 
     async def __aenter__(self) -> Self:
         """Start the server and open the transport."""
-        self._server = await self._stack.enter_async_context(scripted(self._serve))
+        self._server = await self._stack.enter_async_context(serve_script(self._serve))
         self._transport = await self._stack.enter_async_context(Transport())
         return self
 
@@ -74,7 +74,7 @@ class ExchangeHarness:
 
     async def _serve(self, peer: Peer) -> None:
         while True:
-            await peer.request()
+            await peer.read_request()
             pieces, self._pieces = self._pieces, None
             if pieces is None:
                 peer.send(HELLO)

@@ -12,7 +12,7 @@ Open = Callable[[], httpx.AsyncBaseTransport]
 
 
 @pytest.fixture
-async def transport(nothing_left: None) -> AsyncIterator[Transport]:
+async def transport(no_leaks: None) -> AsyncIterator[Transport]:
     """Our transport."""
     async with Transport() as opened:
         yield opened
@@ -20,7 +20,7 @@ async def transport(nothing_left: None) -> AsyncIterator[Transport]:
 
 @pytest.fixture(params=["lockgate", "httpx"])
 async def either(
-    request: pytest.FixtureRequest, nothing_left: None
+    request: pytest.FixtureRequest, no_leaks: None
 ) -> AsyncIterator[httpx.AsyncBaseTransport]:
     """Our transport, and httpx's."""
     if request.param == "lockgate":

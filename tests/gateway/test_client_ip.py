@@ -1,4 +1,4 @@
-"""The client address behind trusted proxies: nobody else is believed."""
+"""The client address behind trusted proxies; the headers of other peers are ignored."""
 
 from ipaddress import ip_network
 
@@ -19,7 +19,7 @@ def connection(peer: str | None, *headers: tuple[str, str]) -> HTTPConnection:
     return HTTPConnection({"type": "http", "client": client, "headers": raw})
 
 
-def counted(peer: str | None, *headers: tuple[str, str]) -> str:
+def get_counted_address(peer: str | None, *headers: tuple[str, str]) -> str:
     """The address that such a request is counted under."""
     address = find_client_address(connection(peer, *headers), TRUSTED)
     return address_partition(address).removeprefix("address:")
@@ -59,7 +59,7 @@ def counted(peer: str | None, *headers: tuple[str, str]) -> str:
 )
 def test_x_forwarded_for(peer: str | None, forwarded_for: str | None, expected: str) -> None:
     headers = [("x-forwarded-for", forwarded_for)] if forwarded_for is not None else []
-    assert counted(peer, *headers) == expected
+    assert get_counted_address(peer, *headers) == expected
 
 
 @pytest.mark.parametrize(
@@ -89,14 +89,14 @@ def test_x_forwarded_for(peer: str | None, forwarded_for: str | None, expected: 
     ],
 )
 def test_forwarded(header: str, expected: str) -> None:
-    assert counted(PROXY, ("forwarded", header)) == expected
+    assert get_counted_address(PROXY, ("forwarded", header)) == expected
 
 
-def test_with_both_headers_neither_is_believed() -> None:
+def test_with_both_headers_neither_is_used() -> None:
     both = [("forwarded", "for=198.51.100.7"), ("x-forwarded-for", "198.51.100.7")]
-    assert counted(PROXY, *both) == PROXY
+    assert get_counted_address(PROXY, *both) == PROXY
 
 
 def test_several_lines_of_one_header_are_one_list() -> None:
     lines = [("x-forwarded-for", "1.1.1.1"), ("x-forwarded-for", "198.51.100.7")]
-    assert counted(PROXY, *lines) == "198.51.100.7"
+    assert get_counted_address(PROXY, *lines) == "198.51.100.7"

@@ -62,7 +62,7 @@ def test_it_takes_a_bounded_number_of_turns(loop: asyncio.AbstractEventLoop) -> 
     assert loop.run_until_complete(count()) == TURNS
 
 
-def test_one_that_is_cancelled_is_never_called(loop: asyncio.AbstractEventLoop) -> None:
+def test_a_cancelled_callback_is_never_called(loop: asyncio.AbstractEventLoop) -> None:
     called: list[str] = []
 
     async def cancel() -> None:

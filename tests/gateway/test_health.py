@@ -1,4 +1,4 @@
-"""Health says what is so: alive, ready, degraded, or not able to verify anybody."""
+"""The health endpoints: alive, ready, degraded, or unable to verify tokens."""
 
 import httpx
 

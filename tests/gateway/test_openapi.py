@@ -29,7 +29,7 @@ def test_the_dashboard_is_documented_completely(document: dict[str, Any]) -> Non
     assert problem == {"$ref": "#/components/schemas/ProblemDocument"}
 
 
-def test_the_model_says_which_parts_may_be_missing(document: dict[str, Any]) -> None:
+def test_the_model_lists_the_parts_that_may_be_missing(document: dict[str, Any]) -> None:
     dashboard = document["components"]["schemas"]["Dashboard"]
     assert list(dashboard["properties"])[-1] == "degraded"
     assert "profile" in dashboard["required"]
@@ -38,7 +38,7 @@ def test_the_model_says_which_parts_may_be_missing(document: dict[str, Any]) -> 
     assert set(reasons) == {"timeout", "unavailable", "refused", "invalid", "error"}
 
 
-def test_a_public_route_asks_for_no_token(document: dict[str, Any]) -> None:
+def test_a_public_route_requires_no_token(document: dict[str, Any]) -> None:
     operation = document["paths"]["/healthz"]["get"]
     assert "security" not in operation
     assert sorted(operation["responses"]) == ["200", "500", "503"]

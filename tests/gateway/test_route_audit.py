@@ -1,4 +1,4 @@
-"""An app with a route that does not declare who may call it does not start."""
+"""An app with a route that declares no access does not start."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from gateway.route_audit import UnguardedRoute, refuse_unguarded
 from gateway.settings.schema import Settings
 
 
-def app_with(*dependencies: object, prefix: str = "") -> FastAPI:
+def build_app(*dependencies: object, prefix: str = "") -> FastAPI:
     app = FastAPI(openapi_url=None)
     router = APIRouter()
 
@@ -29,7 +29,7 @@ def app_with(*dependencies: object, prefix: str = "") -> FastAPI:
 @pytest.mark.parametrize("prefix", ["", "/v1"])
 def test_a_route_without_a_guard_is_named(prefix: str) -> None:
     with pytest.raises(UnguardedRoute, match=f"GET {prefix}/orders/.* add requires"):
-        refuse_unguarded(app_with(prefix=prefix))
+        refuse_unguarded(build_app(prefix=prefix))
 
 
 def test_a_route_on_the_app_itself_is_audited_too() -> None:
@@ -51,17 +51,17 @@ def test_a_route_on_the_app_itself_is_audited_too() -> None:
     ],
 )
 def test_a_route_that_declares_access_passes(dependencies: list[object]) -> None:
-    refuse_unguarded(app_with(*dependencies))
+    refuse_unguarded(build_app(*dependencies))
 
 
 def test_owner_without_requires_is_not_enough() -> None:
     with pytest.raises(UnguardedRoute, match=r"owner\(\.\.\.\)"):
-        refuse_unguarded(app_with(owner("user_id")))
+        refuse_unguarded(build_app(owner("user_id")))
 
 
 def test_public_and_requires_contradict_each_other() -> None:
     with pytest.raises(UnguardedRoute, match=r"public\(\.\.\.\)"):
-        refuse_unguarded(app_with(requires("a"), public("why")))
+        refuse_unguarded(build_app(requires("a"), public("why")))
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_route_that_is_not_fastapis_is_refused(route: BaseRoute) -> None:
         refuse_unguarded(app)
 
 
-def app_with_websocket(*dependencies: object, prefix: str = "") -> FastAPI:
+def build_websocket_app(*dependencies: object, prefix: str = "") -> FastAPI:
     app = FastAPI(openapi_url=None)
     router = APIRouter()
 
@@ -94,7 +94,7 @@ def app_with_websocket(*dependencies: object, prefix: str = "") -> FastAPI:
 @pytest.mark.parametrize("prefix", ["", "/v1"])
 def test_a_websocket_route_without_a_guard_is_named(prefix: str) -> None:
     with pytest.raises(UnguardedRoute, match=f"^WEBSOCKET {prefix}/events/{{user_id}}: add req"):
-        refuse_unguarded(app_with_websocket(prefix=prefix))
+        refuse_unguarded(build_websocket_app(prefix=prefix))
 
 
 def test_a_websocket_route_on_the_app_itself_is_audited_too() -> None:
@@ -116,12 +116,12 @@ def test_a_websocket_route_on_the_app_itself_is_audited_too() -> None:
     ],
 )
 def test_a_websocket_route_that_declares_access_passes(dependencies: list[object]) -> None:
-    refuse_unguarded(app_with_websocket(*dependencies))
+    refuse_unguarded(build_websocket_app(*dependencies))
 
 
 def test_a_websocket_route_needs_requires_beside_owner() -> None:
     with pytest.raises(UnguardedRoute, match=r"^WEBSOCKET .*owner\(\.\.\.\) needs requires"):
-        refuse_unguarded(app_with_websocket(owner("user_id")))
+        refuse_unguarded(build_websocket_app(owner("user_id")))
 
 
 @pytest.mark.parametrize("guarded", [False, True])

@@ -80,7 +80,7 @@ async def test_an_address_of_an_unknown_service_is_refused() -> None:
         await start(Settings(upstreams={"used": address, "usde": address}))
 
 
-async def calls_of_a_dashboard(settings: Settings, **headers: str) -> dict[str, httpx.Request]:
+async def get_dashboard_calls(settings: Settings, **headers: str) -> dict[str, httpx.Request]:
     """The request that each service of the dashboard got, for one request with a token."""
     async with lockgate(settings) as gateway:
         token = gateway.token("42", ["dashboard:read"])
@@ -93,16 +93,16 @@ async def calls_of_a_dashboard(settings: Settings, **headers: str) -> dict[str, 
 
 
 async def test_every_call_sends_the_request_id_and_a_trace() -> None:
-    calls = await calls_of_a_dashboard(load_settings(), **{"X-Request-Id": "request-1"})
+    calls = await get_dashboard_calls(load_settings(), **{"X-Request-Id": "request-1"})
     assert {call.headers["x-request-id"] for call in calls.values()} == {"request-1"}
     assert len({call.headers["traceparent"] for call in calls.values()}) == 1
     assert not any("authorization" in call.headers for call in calls.values())
 
 
-async def test_a_trace_of_the_caller_goes_on() -> None:
+async def test_a_trace_of_the_caller_is_continued() -> None:
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     headers = {"traceparent": trace, "tracestate": "a=1"}
-    calls = await calls_of_a_dashboard(load_settings(), **headers)
+    calls = await get_dashboard_calls(load_settings(), **headers)
     assert {call.headers["traceparent"] for call in calls.values()} == {trace}
     assert {call.headers["tracestate"] for call in calls.values()} == {"a=1"}
 
@@ -114,13 +114,13 @@ async def test_only_a_service_that_asks_for_it_gets_the_token() -> None:
     )
     upstreams = {**settings.upstreams, "orders": orders}
     settings = settings.model_copy(update={"upstreams": upstreams})
-    calls = await calls_of_a_dashboard(settings, **{"Accept-Language": "de"})
+    calls = await get_dashboard_calls(settings, **{"Accept-Language": "de"})
     with_token = [name for name, call in calls.items() if "authorization" in call.headers]
     with_language = [name for name, call in calls.items() if "accept-language" in call.headers]
     assert with_token == with_language == ["orders"]
 
 
-async def test_a_token_that_nobody_has_verified_is_not_forwarded() -> None:
+async def test_an_unverified_token_is_not_forwarded() -> None:
     service = Service.model_validate({"url": "http://used.test", "forward_token": True})
     seen: list[httpx.Headers] = []
 

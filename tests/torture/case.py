@@ -119,7 +119,7 @@ def make_case(
     """
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         await peer.drip([response])
         if then is not None:
             then(peer)

@@ -37,17 +37,17 @@ class CaseServer:
             with suppress(ssl.SSLError):
                 await self._run_script(CountingPeer(peer, self))
                 self.script_done.set()
-                await peer.request()
+                await peer.read_request()
                 self.connection_reused = True
                 peer.send(HELLO)
-                await peer.gone()
+                await peer.wait_closed()
         finally:
             self.script_done.set()
             self.connection_ended.set()
 
     async def _run_script(self, peer: "CountingPeer") -> None:
         if self.case.call.warm:
-            await peer.request()
+            await peer.read_request()
             self.requests = 0
             for segment in self._warm_up:
                 peer.send(segment)
@@ -57,7 +57,7 @@ class CaseServer:
 
     async def _answer_normally(self, peer: Peer) -> None:
         while True:
-            await peer.request()
+            await peer.read_request()
             self.requests += 1
             peer.send(HELLO)
 
@@ -69,9 +69,9 @@ class CountingPeer(Peer):
         super().__init__(peer.reader, peer.writer)
         self._server = server
 
-    async def request(self) -> bytes:
+    async def read_request(self) -> bytes:
         """Read the next request and count it."""
-        request = await super().request()
+        request = await super().read_request()
         self._server.requests += 1
         return request
 

@@ -25,7 +25,7 @@ def tls_contexts(tmp_path_factory: pytest.TempPathFactory) -> TlsContexts:
 
 
 @pytest.fixture
-async def no_unhandled_errors(nothing_left: None) -> AsyncIterator[None]:
+async def no_unhandled_errors(no_leaks: None) -> AsyncIterator[None]:
     """Fail if the test leaves an error to the loop's exception handler, a socket or a task."""
     errors: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))

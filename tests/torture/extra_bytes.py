@@ -23,7 +23,7 @@ _POISONED = accept_then_poison()
 
 def _send_later(response: bytes, extra: bytes) -> Script:
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(response)
         await run_pending_io()
         peer.send(extra)

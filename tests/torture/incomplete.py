@@ -34,7 +34,7 @@ _RESPONSE_STARTS = {
 
 async def _close_before_request(peer: Peer) -> None:
     peer.writer.write_eof()
-    await peer.gone()
+    await peer.wait_closed()
 
 
 async def _reset_before_request(peer: Peer) -> None:
@@ -42,17 +42,17 @@ async def _reset_before_request(peer: Peer) -> None:
 
 
 async def _send_byte_by_byte(peer: Peer) -> None:
-    await peer.request()
+    await peer.read_request()
     for byte in _CHUNKED_RESPONSE:
         peer.send(bytes([byte]))
         await run_pending_io()
 
 
 async def _close_sending_side(peer: Peer) -> None:
-    await peer.request()
+    await peer.read_request()
     peer.send(HELLO)
     peer.writer.write_eof()
-    await peer.gone()
+    await peer.wait_closed()
 
 
 async def _respond_early(peer: Peer) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import httpx
 
-from tests.gateway.transport.scripted_server import HELLO, answering, scripted
+from tests.gateway.transport.scripted_server import HELLO, respond_with, serve_script
 from tests.torture.case import GET, Call, Case, ConnectionFate, Outcome
 from tests.torture.case_server import CaseServer, run_pending_io
 
@@ -41,10 +41,10 @@ async def run_case(
 ) -> Observation:
     """Run `case` against a server with the TLS context `tls`, then close the transport."""
     case_server = CaseServer(case)
-    async with scripted(case_server, tls=tls) as server:
+    async with serve_script(case_server, tls=tls) as server:
         async with transport:
             observation = await _observe(transport, case_server, server.url)
-        await asyncio.wait_for(server.over(), EVENT_TIMEOUT)
+        await asyncio.wait_for(server.wait_done(), EVENT_TIMEOUT)
     return observation
 
 
@@ -81,5 +81,5 @@ async def _probe_connection(
 
 
 async def _check_transport_still_works(transport: httpx.AsyncBaseTransport) -> None:
-    async with scripted(answering(HELLO)) as server:
+    async with serve_script(respond_with(HELLO)) as server:
         assert await send_request(transport, server.url) == _SUCCESS

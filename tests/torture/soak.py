@@ -60,7 +60,7 @@ class SoakServer:
         self.connections_opened += 1
         try:
             while not peer.writer.is_closing():
-                path = (await peer.request()).split(b" ", 2)[1]
+                path = (await peer.read_request()).split(b" ", 2)[1]
                 peer.send(_RESPONSES[path])
                 if path == b"/half":
                     return

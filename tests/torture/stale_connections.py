@@ -22,7 +22,7 @@ _SAFE_TO_RETRY = (
 
 def _read_then(end: Callable[[Peer], None], response: bytes = b"") -> Script:
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         await peer.drip([response])
         end(peer)
 

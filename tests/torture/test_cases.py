@@ -43,7 +43,7 @@ async def test_known_bugs(no_unhandled_errors: None, tls_contexts: TlsContexts, 
 @pytest.mark.asyncio(loop_factories=["asyncio"])
 @pytest.mark.parametrize("section", SECTIONS)
 async def test_cases_with_httpx_transport(
-    nothing_left: None, tls_contexts: TlsContexts, section: str
+    no_leaks: None, tls_contexts: TlsContexts, section: str
 ) -> None:
     observed = {}
     for case in SECTIONS[section]:

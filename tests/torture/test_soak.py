@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.transport.transport import Transport
-from tests.gateway.transport.scripted_server import scripted
+from tests.gateway.transport.scripted_server import serve_script
 from tests.torture.soak import IN_FLIGHT, Soak, SoakServer
 
 _PAGE = 4_096
@@ -35,12 +35,12 @@ async def _wait_until_closed(soak_server: SoakServer) -> None:
 @pytest.mark.asyncio(loop_factories=["uvloop"])
 async def test_500_mixed_calls_leave_nothing_behind(no_unhandled_errors: None) -> None:
     soak_server = SoakServer()
-    async with scripted(soak_server) as server:
+    async with serve_script(soak_server) as server:
         async with Transport(max_connections=32) as transport:
             soak = Soak(server.url, transport, seed=1)
             await soak.make_calls(500)
         await _wait_until_closed(soak_server)
-        await server.over()
+        await server.wait_done()
         assert soak_server.connections_opened == soak_server.connections_closed > 50
     kinds = {"UpstreamInvalid", "UpstreamTimeout", "UpstreamUnavailable", "ok"}
     assert set(soak.outcomes) == kinds
@@ -53,7 +53,7 @@ async def test_100000_mixed_calls_leave_nothing_behind(no_unhandled_errors: None
     soak_server, sizes = SoakServer(), list[tuple[int, int, int]]()
     tracemalloc.start()
     try:
-        async with scripted(soak_server) as server:
+        async with serve_script(soak_server) as server:
             async with Transport(max_connections=IN_FLIGHT) as transport:
                 soak = Soak(server.url, transport, seed=2)
                 for calls_made in range(0, 110_000, 10_000):
@@ -74,7 +74,7 @@ async def test_100000_mixed_calls_leave_nothing_behind(no_unhandled_errors: None
                         flush=True,
                     )
             await _wait_until_closed(soak_server)
-            await server.over()
+            await server.wait_done()
             assert soak_server.connections_opened == soak_server.connections_closed
     finally:
         tracemalloc.stop()

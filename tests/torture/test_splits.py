@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.transport.transport import Transport
-from tests.gateway.transport.scripted_server import HELLO, OK, Peer, scripted
+from tests.gateway.transport.scripted_server import HELLO, OK, Peer, serve_script
 from tests.torture.case_server import run_pending_io
 from tests.torture.chunked import CHUNKED
 from tests.torture.runner import send_request
@@ -30,16 +30,16 @@ async def test_every_split(no_unhandled_errors: None, name: str) -> None:
 
     async def script(peer: Peer) -> None:
         while True:
-            await peer.request()
+            await peer.read_request()
             for piece in next(splits):
                 peer.send(piece)
                 await run_pending_io()
 
-    async with scripted(script) as server, Transport() as transport:
+    async with serve_script(script) as server, Transport() as transport:
         for _ in range(len(RESPONSES[name])):
             outcome = await send_request(transport, server.url)
             assert (outcome.status, outcome.body) == (200, b"hello")
         assert next(splits, None) is None
         assert server.connections == (len(RESPONSES[name]) if name == "close" else 1)
         await transport.aclose()
-        await server.over()
+        await server.wait_done()

@@ -15,7 +15,7 @@ from gateway.upstream.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from tests.gateway.transport.scripted_server import HELLO, OK, Peer, scripted
+from tests.gateway.transport.scripted_server import HELLO, OK, Peer, serve_script
 from tests.torture.case import READ_TIMEOUT, Case
 from tests.torture.case_server import CaseServer
 from tests.torture.chunked import CHUNKED
@@ -54,7 +54,7 @@ PLAIN_GETS = [case for case in CASES.values() if is_plain_get(case)]
 async def _run_typed_call(case: Case) -> type[UpstreamError] | None:
     timeout = 0.02 if case.expected == READ_TIMEOUT else 5.0
     async with (
-        scripted(CaseServer(case, warm_up=(HELLO[:-2], HELLO[-2:]))) as server,
+        serve_script(CaseServer(case, warm_up=(HELLO[:-2], HELLO[-2:]))) as server,
         HostileService(server.url, timeout=timeout, transport=Transport()) as client,
     ):
         try:
@@ -67,7 +67,7 @@ async def _run_typed_call(case: Case) -> type[UpstreamError] | None:
             return type(exc)
         finally:
             await client.aclose()
-            await server.over()
+            await server.wait_done()
     return None
 
 
@@ -103,7 +103,7 @@ async def test_a_slow_endless_response_ends_at_the_timeout(
     connection_closed = asyncio.Event()
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(start)
         try:
             while not peer.writer.is_closing():
@@ -113,26 +113,26 @@ async def test_a_slow_endless_response_ends_at_the_timeout(
             connection_closed.set()
 
     async with (
-        scripted(script) as server,
+        serve_script(script) as server,
         HostileService(server.url, timeout=0.05, transport=Transport()) as client,
     ):
         with pytest.raises(UpstreamTimeout):
             await client.fetch()
         await asyncio.wait_for(connection_closed.wait(), 5)
-        await server.over()
+        await server.wait_done()
 
 
 async def test_an_oversized_response_closes_its_connection(no_unhandled_errors: None) -> None:
     connection_closed = asyncio.Event()
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(HELLO if connection_closed.is_set() else OK + b"\r\n" + b"a" * 1_000_000)
-        await peer.gone()
+        await peer.wait_closed()
         connection_closed.set()
 
     async with (
-        scripted(script) as server,
+        serve_script(script) as server,
         HostileService(server.url, max_body_bytes=1_000, transport=Transport()) as client,
     ):
         with pytest.raises(UpstreamInvalid, match="larger than 1000"):
@@ -141,4 +141,4 @@ async def test_an_oversized_response_closes_its_connection(no_unhandled_errors: 
         await client.fetch()
         assert server.connections == 2
         await client.aclose()
-        await server.over()
+        await server.wait_done()

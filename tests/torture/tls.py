@@ -47,7 +47,7 @@ def _close_without_notify(response: bytes) -> Script:
     """Send the response, then close the TCP connection without a TLS `close_notify`."""
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(response)
         await run_pending_io()
         with _open_tcp_socket(peer) as tcp:
@@ -60,7 +60,7 @@ def _send_noise(response: bytes) -> Script:
     """Send the response, then bytes that are not a TLS record."""
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(response)
         await run_pending_io()
         with _open_tcp_socket(peer) as tcp:
@@ -76,20 +76,20 @@ def _replace_handshake(response: bytes) -> Script:
         await peer.reader.read(1)
         peer.send(response)
         peer.writer.write_eof()
-        await peer.gone()
+        await peer.wait_closed()
 
     return script
 
 
 async def _send_second_response_later(peer: Peer) -> None:
-    await peer.request()
+    await peer.read_request()
     peer.send(HELLO)
     await run_pending_io()
     peer.send(HELLO)
 
 
 async def _read_request(peer: Peer) -> None:
-    await peer.request()
+    await peer.read_request()
 
 
 _TRUSTED_SERVER: tuple[Case, ...] = (

@@ -21,14 +21,14 @@ class TlsContexts:
         authority = Authority(folder)
         unknown = folder / "unknown"
         unknown.mkdir()
-        self.client = authority.trusting()
+        self.client = authority.make_client_context()
         self._servers: dict[Server, ssl.SSLContext | None] = {
             "plain": None,
-            "trusted": authority.serving("127.0.0.1"),
-            "other host": authority.serving("service.test"),
-            "expired": authority.serving("127.0.0.1", days=0),
+            "trusted": authority.make_server_context("127.0.0.1"),
+            "other host": authority.make_server_context("service.test"),
+            "expired": authority.make_server_context("127.0.0.1", days=0),
             "self-signed": _make_self_signed(folder / "self-signed.pem"),
-            "unknown authority": Authority(unknown).serving("127.0.0.1"),
+            "unknown authority": Authority(unknown).make_server_context("127.0.0.1"),
         }
 
     def for_server(self, server: Server) -> ssl.SSLContext | None:

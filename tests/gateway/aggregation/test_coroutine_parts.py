@@ -1,4 +1,4 @@
-"""Parts load at once, under one budget, and stop together."""
+"""Parts that are coroutines run concurrently, under one budget; in virtual time."""
 
 import asyncio
 import gc
@@ -19,11 +19,11 @@ stopped: list[str] = []
 
 
 @pytest.fixture(autouse=True)
-def _nothing_stopped_yet() -> None:
+def _clear_stopped() -> None:
     stopped.clear()
 
 
-async def take(seconds: float, name: str) -> str:
+async def sleep_then_return(seconds: float, name: str) -> str:
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:
@@ -33,20 +33,20 @@ async def take(seconds: float, name: str) -> str:
 
 
 async def fetch_first(first: float) -> str:
-    return await take(first, "first")
+    return await sleep_then_return(first, "first")
 
 
 async def fetch_second(second: float) -> str:
-    return await take(second, "second")
+    return await sleep_then_return(second, "second")
 
 
 async def fetch_broken(second: float) -> str:
-    await take(second, "broken")
+    await sleep_then_return(second, "broken")
     raise ZeroDivisionError
 
 
 async def fetch_unavailable(first: float) -> str:
-    await take(first, "unavailable")
+    await sleep_then_return(first, "unavailable")
     raise UpstreamUnavailable("orders", "GET /orders")
 
 
@@ -56,15 +56,15 @@ async def fetch_name(first: float) -> str:
     return task.get_name() if task else ""
 
 
-async def fetch_that_fails_of_a_cancellation(second: float) -> str:
+async def fetch_that_fails_when_cancelled(second: float) -> str:
     try:
-        return await take(second, "stubborn")
+        return await sleep_then_return(second, "stubborn")
     except asyncio.CancelledError:
         raise ZeroDivisionError from None
 
 
 async def fetch_invalid(second: float) -> str:
-    await take(second, "invalid")
+    await sleep_then_return(second, "invalid")
     raise UpstreamInvalid("users", "GET /users")
 
 
@@ -93,35 +93,35 @@ class Named(Composite):
     second: Annotated[str, Part(fetch_second)] = "fallback"
 
 
-class Timed:
-    """How a composition went: what came, and how long it took."""
+class TimedComposition:
+    """A composed page or its error, and how long composing took."""
 
     def __init__(self, model: type[Composite], **inputs: float) -> None:
         self.error: Exception | None = None
         self.page: Composite | None = None
-        self.exchange = RequestContext()
+        self.context = RequestContext()
         self.seconds = run_in_virtual_time(self._run(model, inputs))
 
     async def _run(self, model: type[Composite], inputs: dict[str, float]) -> float:
-        begun = asyncio.get_running_loop().time()
+        started_at = asyncio.get_running_loop().time()
         try:
-            self.page = await compose(model, inputs, self.exchange)
+            self.page = await compose(model, inputs, self.context)
         except Exception as error:  # noqa: BLE001 - the test looks at it
             self.error = error
         assert len(asyncio.all_tasks()) == 1
-        return asyncio.get_running_loop().time() - begun
+        return asyncio.get_running_loop().time() - started_at
 
 
-def test_parts_load_at_once() -> None:
-    went = Timed(Page, first=0.3, second=0.5)
-    assert went.page == Page(first="first", second="second")
-    assert went.seconds == pytest.approx(0.5)
-    assert [name for name, _ in went.exchange.server_timing] == ["first", "second"]
+def test_parts_load_concurrently() -> None:
+    result = TimedComposition(Page, first=0.3, second=0.5)
+    assert result.page == Page(first="first", second="second")
+    assert result.seconds == pytest.approx(0.5)
+    assert [name for name, _ in result.context.server_timing] == ["first", "second"]
 
 
 class Stubborn(Composite, budget=2):
     first: Annotated[str, Part(fetch_unavailable)]
-    second: Annotated[str, Part(fetch_that_fails_of_a_cancellation)] = "fallback"
+    second: Annotated[str, Part(fetch_that_fails_when_cancelled)] = "fallback"
 
 
 async def let_fail(model: type[Composite]) -> None:
@@ -130,7 +130,7 @@ async def let_fail(model: type[Composite]) -> None:
 
 
 @pytest.mark.parametrize("model", [Page, Buggy, Fragile, Hopeless, Stubborn])
-def test_nothing_is_left_for_the_collector_whatever_fails(model: type[Composite]) -> None:
+def test_no_failure_leaves_a_reference_cycle(model: type[Composite]) -> None:
     logging.disable()  # pytest keeps what is logged, and that the trace
     gc.collect()
     gc.disable()
@@ -144,41 +144,41 @@ def test_nothing_is_left_for_the_collector_whatever_fails(model: type[Composite]
 
 
 def test_the_task_of_a_part_has_its_name() -> None:
-    went = Timed(Named, first=0.1, second=0.1)
-    assert went.page is not None
-    assert went.page.model_dump()["first"] == "first"
+    result = TimedComposition(Named, first=0.1, second=0.1)
+    assert result.page is not None
+    assert result.page.model_dump()["first"] == "first"
 
 
-def test_an_optional_part_out_of_time_falls_back() -> None:
-    went = Timed(Page, first=0.3, second=5)
-    assert went.page is not None
-    assert went.page.model_dump() == {
+def test_an_optional_part_that_times_out_falls_back() -> None:
+    result = TimedComposition(Page, first=0.3, second=5)
+    assert result.page is not None
+    assert result.page.model_dump() == {
         "first": "first",
         "second": "fallback",
         "degraded": [{"part": "second", "reason": "timeout"}],
     }
-    assert went.seconds == pytest.approx(1)
+    assert result.seconds == pytest.approx(1)
     assert stopped == ["second"]
-    assert went.exchange.log_fields == {"degraded": "second: second second: timeout (over 1 s)"}
+    assert result.context.log_fields == {"degraded": "second: second second: timeout (over 1 s)"}
 
 
-def test_a_required_part_out_of_time_fails_at_the_budget() -> None:
-    went = Timed(Page, first=5, second=0.1)
-    assert isinstance(went.error, UpstreamTimeout)
-    assert went.seconds == pytest.approx(2)
+def test_a_required_part_that_times_out_fails_at_the_budget() -> None:
+    result = TimedComposition(Page, first=5, second=0.1)
+    assert isinstance(result.error, UpstreamTimeout)
+    assert result.seconds == pytest.approx(2)
 
 
 def test_a_required_part_that_fails_cancels_the_others_at_once() -> None:
-    went = Timed(Fragile, first=0.1, second=1.5)
-    assert isinstance(went.error, UpstreamUnavailable)
-    assert went.seconds == pytest.approx(0.1)
+    result = TimedComposition(Fragile, first=0.1, second=1.5)
+    assert isinstance(result.error, UpstreamUnavailable)
+    assert result.seconds == pytest.approx(0.1)
     assert stopped == ["second"]
 
 
-def test_a_bug_in_an_optional_part_costs_that_part_only(caplog: pytest.LogCaptureFixture) -> None:
-    went = Timed(Buggy, first=0.1, second=0.1)
-    assert went.page is not None
-    assert went.page.degraded[0].reason == "error"
+def test_a_bug_in_an_optional_part_affects_that_part_only(caplog: pytest.LogCaptureFixture) -> None:
+    result = TimedComposition(Buggy, first=0.1, second=0.1)
+    assert result.page is not None
+    assert result.page.degraded[0].reason == "error"
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -202,10 +202,10 @@ def test_a_cancelled_composition_leaves_nothing_running() -> None:
 def test_the_first_required_part_to_fail_decides(
     first: float, second: float, error: type[Exception]
 ) -> None:
-    assert isinstance(Timed(Hopeless, first=first, second=second).error, error)
+    assert isinstance(TimedComposition(Hopeless, first=first, second=second).error, error)
 
 
-def test_what_is_left_of_the_budget_reaches_the_calls_of_a_part() -> None:
+def test_the_remaining_budget_is_the_deadline_of_a_parts_calls() -> None:
     left: list[float | None] = []
 
     async def fetch_budget() -> str:
@@ -215,5 +215,5 @@ def test_what_is_left_of_the_budget_reaches_the_calls_of_a_part() -> None:
     class Budgeted(Composite, budget=2):
         first: Annotated[str, Part(fetch_budget, timeout=0.75)]
 
-    assert Timed(Budgeted).page is not None
+    assert TimedComposition(Budgeted).page is not None
     assert left == [0.75]

@@ -15,7 +15,7 @@ async def fetch_words() -> list[str]:
     return []
 
 
-def test_a_composite_knows_its_parts_in_order_and_which_must_load() -> None:
+def test_a_composite_lists_its_parts_in_order_and_the_required_ones() -> None:
     class Page(Composite, budget=1.5):
         number: Annotated[int, Part(fetch_number)]
         words: Annotated[list[str], Part(fetch_words, timeout=0.5)] = []  # noqa: RUF012

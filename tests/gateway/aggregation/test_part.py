@@ -37,7 +37,7 @@ def test_a_part_that_returns_something_else_is_refused() -> None:
             words: Annotated[list[str], Part(fetch_number)]
 
 
-def test_a_part_with_more_time_than_the_whole_is_refused() -> None:
+def test_a_part_with_a_timeout_above_the_budget_is_refused() -> None:
     with pytest.raises(TypeError, match="its time-out of 2 s exceeds the budget of 1 s"):
 
         class Page(Composite, budget=1):
@@ -45,15 +45,15 @@ def test_a_part_with_more_time_than_the_whole_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fetch", "said"),
+    ("fetch", "message"),
     [
         (fetch_blocking, "not an async function"),
         (fetch_anything, "name each input"),
         (fetch_untyped, "needs a type for user_id"),
     ],
 )
-def test_a_function_that_cannot_be_a_part_is_refused(fetch: object, said: str) -> None:
-    with pytest.raises(TypeError, match=said):
+def test_a_function_that_cannot_be_a_part_is_refused(fetch: object, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
 
         class Page(Composite):
             number: Annotated[int, Part(fetch)]

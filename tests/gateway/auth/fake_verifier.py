@@ -13,11 +13,11 @@ class FakeVerifier(TokenVerifier):
     """Accepts "user-scope+scope" as the token of that user with those scopes."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.verifications = 0
 
     async def verify(self, token: str) -> Principal:
         """Read user and scopes from the text of the token."""
-        self.asked += 1
+        self.verifications += 1
         if token == "bad":
             raise Unauthenticated("bad_signature")
         if token == "later":

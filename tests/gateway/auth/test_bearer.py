@@ -33,7 +33,7 @@ async def test_requests_without_one_bearer_token(
     assert answer.status_code == 401
     error = ', error="invalid_token"' if sent else ""
     assert answer.headers["www-authenticate"] == f'Bearer realm="lockgate"{error}'
-    assert fake_verifier.asked == 0
+    assert fake_verifier.verifications == 0
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR", "Bearer  "])

@@ -12,7 +12,7 @@ def test_now_and_monotonic_are_the_functions_of_the_standard_library() -> None:
     assert clock.monotonic is time.monotonic
 
 
-async def test_sleep_lasts_at_least_as_long_as_asked() -> None:
+async def test_sleep_lasts_at_least_the_given_time() -> None:
     clock = Clock()
     started = clock.monotonic()
     await clock.sleep(0.01)

@@ -77,7 +77,7 @@ async def test_a_token_is_verified_once_per_request(
     recorded_client: httpx.AsyncClient, fake_verifier: FakeVerifier
 ) -> None:
     assert (await recorded_client.get("/users/u1", headers=bearer(READ))).status_code == 200
-    assert fake_verifier.asked == 1
+    assert fake_verifier.verifications == 1
 
 
 async def test_the_caller_and_nothing_else_is_logged(
@@ -98,7 +98,7 @@ async def test_a_public_route_admits_every_caller(fake_verifier: FakeVerifier) -
     app.add_api_route("/", lambda: "hello")
     async with client_of(app) as client:
         assert (await client.get("/", headers=bearer("bad"))).json() == "hello"
-    assert fake_verifier.asked == 0
+    assert fake_verifier.verifications == 0
 
 
 @pytest.mark.parametrize("scopes", [("b",), ("a", "b"), ("b", "a")])
@@ -119,7 +119,7 @@ async def test_scopes_of_router_and_route_add_up(
             assert (await client.get("/u1", headers=bearer(token))).status_code == status
 
 
-async def test_openapi_says_bearer_and_which_scopes(fake_verifier: FakeVerifier) -> None:
+async def test_openapi_documents_bearer_tokens_and_scopes(fake_verifier: FakeVerifier) -> None:
     document = guarded_app(fake_verifier).openapi()
     scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     assert document["components"]["securitySchemes"] == {"bearer": scheme}

@@ -1,4 +1,4 @@
-"""Everything that goes wrong is a problem document with the same members."""
+"""Every error is a problem document with the same members."""
 
 import httpx
 import pytest
@@ -28,7 +28,7 @@ from gateway.upstream.errors import (
 MEMBERS = {"type", "title", "status", "detail", "instance"}
 
 
-async def answer_to(error: Exception) -> httpx.Response:
+async def get_response(error: Exception) -> httpx.Response:
     app = FastAPI()
     problem_json.install_error_handlers(app)
 
@@ -40,8 +40,8 @@ async def answer_to(error: Exception) -> httpx.Response:
         RequestContext.of(scope).request_id = "the-request-id"
         await app(scope, receive, send)  # type: ignore[arg-type]
 
-    wire = httpx.ASGITransport(with_id)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=wire, base_url="http://x") as http:
+    transport = httpx.ASGITransport(with_id)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as http:
         return await http.get("/")
 
 
@@ -65,14 +65,14 @@ async def answer_to(error: Exception) -> httpx.Response:
 async def test_an_error_is_written_as_a_problem(
     error: Exception, status: int, header: str | None, extra: dict[str, object]
 ) -> None:
-    answer = await answer_to(error)
-    problem = answer.json()
-    assert answer.status_code == problem["status"] == status
-    assert answer.headers["content-type"] == "application/problem+json"
+    response = await get_response(error)
+    problem = response.json()
+    assert response.status_code == problem["status"] == status
+    assert response.headers["content-type"] == "application/problem+json"
     assert problem.keys() == MEMBERS | extra.keys()
     assert extra.items() <= problem.items()
     assert problem["instance"] == "the-request-id"
-    assert header is None or header in answer.headers
+    assert header is None or header in response.headers
 
 
 def test_every_upstream_error_has_a_status_and_a_detail() -> None:
@@ -81,14 +81,14 @@ def test_every_upstream_error_has_a_status_and_a_detail() -> None:
     assert all(error.status >= 400 for error in _leaves(GatewayError))
 
 
-async def test_the_wait_is_rounded_up_and_never_zero() -> None:
-    assert (await answer_to(QuotaExceeded(["x"], 3.2))).headers["retry-after"] == "4"
-    assert (await answer_to(QuotaExceeded(["x"], 0.0))).headers["retry-after"] == "1"
+async def test_retry_after_is_rounded_up_and_never_zero() -> None:
+    assert (await get_response(QuotaExceeded(["x"], 3.2))).headers["retry-after"] == "4"
+    assert (await get_response(QuotaExceeded(["x"], 0.0))).headers["retry-after"] == "1"
 
 
 async def test_an_invalid_and_a_missing_token_differ_in_the_challenge_only() -> None:
-    none = await answer_to(Unauthenticated("missing", token_sent=False))
-    bad = await answer_to(Unauthenticated("bad_signature"))
+    none = await get_response(Unauthenticated("missing", token_sent=False))
+    bad = await get_response(Unauthenticated("bad_signature"))
     assert none.headers["www-authenticate"] == 'Bearer realm="lockgate"'
     assert bad.headers["www-authenticate"] == 'Bearer realm="lockgate", error="invalid_token"'
     assert none.json() == bad.json()

@@ -1,4 +1,4 @@
-"""One log line for each request, whatever became of it."""
+"""One log line for each request, whatever its outcome."""
 
 import logging
 from contextlib import suppress

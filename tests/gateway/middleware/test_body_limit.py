@@ -141,7 +141,7 @@ async def gateway() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-def test_the_compiled_routes_are_those_that_say_so() -> None:
+def test_the_expected_routes_are_compiled() -> None:
     app = FastAPI()
     app.include_router(build_routes())
     compiled = {it.compiled.route.path for it in RouteTable(app.router).entries if it.compiled}
@@ -155,7 +155,7 @@ def test_the_compiled_routes_are_those_that_say_so() -> None:
 
 @pytest.mark.parametrize("streamed", [False, True], ids=["declared", "streamed"])
 @pytest.mark.parametrize(("path", "limit"), ROUTE_LIMITS.items())
-async def test_a_routes_own_limit_holds_instead_of_the_servers(
+async def test_a_routes_own_limit_replaces_the_servers(
     gateway: httpx.AsyncClient, path: str, limit: int, streamed: bool
 ) -> None:
     def body(size: int) -> Any:
@@ -176,13 +176,13 @@ async def test_a_routes_own_limit_holds_instead_of_the_servers(
     assert refusal.json()["instance"] == refusal.headers["x-request-id"]
 
 
-async def test_a_limit_is_that_of_the_method(gateway: httpx.AsyncClient) -> None:
+async def test_each_method_has_its_own_limit(gateway: httpx.AsyncClient) -> None:
     answer = await gateway.put("/general/small", content=b"x" * MAX_BYTES)
     assert (answer.status_code, answer.json()) == (200, {"length": MAX_BYTES})
 
 
 @pytest.mark.parametrize("path", ["/compiled/small", "/general/small"])
-async def test_a_limit_holds_below_a_mount_too(path: str) -> None:
+async def test_a_limit_applies_below_a_mount_too(path: str) -> None:
     settings = Settings(server=Server(max_body_bytes=MAX_BYTES))
     application = Application(clients={}, policies={}, routers=[build_routes()])
     outer = FastAPI()
@@ -195,7 +195,7 @@ async def test_a_limit_holds_below_a_mount_too(path: str) -> None:
     assert refusal.status_code == 413
 
 
-async def test_only_a_request_with_a_body_is_looked_up() -> None:
+async def test_the_limit_is_looked_up_only_for_a_request_with_a_body() -> None:
     looked_up: list[str] = []
 
     def find_route_limit(scope: Scope) -> None:

@@ -1,4 +1,4 @@
-"""What is too much at once is refused early; health probes are not."""
+"""Requests above the concurrency limit are refused early; health probes are not."""
 
 import asyncio
 

@@ -37,19 +37,19 @@ async def echo(websocket: WebSocket) -> None:
 
 
 @router.websocket("/mine/{user_id}", dependencies=[requires("chat"), owner("user_id")])
-async def mine(websocket: WebSocket, user_id: str) -> None:
+async def open_own(websocket: WebSocket, user_id: str) -> None:
     await websocket.accept()
     await websocket.close(4000)
 
 
 @router.websocket("/once", dependencies=[*EVERYBODY, limited(ONCE)])
-async def once(websocket: WebSocket) -> None:
+async def open_once(websocket: WebSocket) -> None:
     await websocket.accept()
     await websocket.close()
 
 
 @router.websocket("/number/{number}", dependencies=EVERYBODY)
-async def number(websocket: WebSocket, number: int) -> None:
+async def open_number(websocket: WebSocket, number: int) -> None:
     await websocket.accept()
 
 
@@ -58,29 +58,29 @@ async def fail_upstream() -> None:
 
 
 @router.websocket("/upstream", dependencies=[*EVERYBODY, Depends(fail_upstream)])
-async def upstream(websocket: WebSocket) -> None:
+async def call_upstream(websocket: WebSocket) -> None:
     await websocket.accept()
 
 
 @router.websocket("/broken", dependencies=EVERYBODY)
-async def broken(websocket: WebSocket) -> None:
+async def fail(websocket: WebSocket) -> None:
     raise RuntimeError("the password is hunter2")
 
 
 @router.websocket("/broken-later", dependencies=EVERYBODY)
-async def broken_later(websocket: WebSocket) -> None:
+async def fail_after_accept(websocket: WebSocket) -> None:
     await websocket.accept()
     raise RuntimeError("the password is hunter2")
 
 
 @router.websocket("/overloaded-later", dependencies=EVERYBODY)
-async def overloaded_later(websocket: WebSocket) -> None:
+async def refuse_after_accept(websocket: WebSocket) -> None:
     await websocket.accept()
     raise Overloaded(1)
 
 
 @router.websocket("/broken-after-close", dependencies=EVERYBODY)
-async def broken_after_close(websocket: WebSocket) -> None:
+async def fail_after_close(websocket: WebSocket) -> None:
     await websocket.accept()
     await websocket.close(4001)
     raise RuntimeError("too late")
@@ -112,15 +112,15 @@ def bearer(gateway: TestGateway, user: str, *scopes: str) -> tuple[bytes, bytes]
     return b"authorization", f"Bearer {gateway.token(user, scopes)}".encode()
 
 
-def closed(sent: list[Message]) -> int:
-    """The code of a connection that was closed before it was accepted."""
+def get_close_code(sent: list[Message]) -> int:
+    """Return the code of a connection that was closed before it was accepted."""
     (message,) = sent
     assert message["type"] == "websocket.close"
     code: int = message["code"]
     return code
 
 
-def denied(sent: list[Message]) -> tuple[int, dict[bytes, bytes], dict[str, Any]]:
+def parse_denial(sent: list[Message]) -> tuple[int, dict[bytes, bytes], dict[str, Any]]:
     start, body = sent
     assert start["type"] == "websocket.http.response.start"
     assert body["type"] == "websocket.http.response.body"
@@ -128,7 +128,7 @@ def denied(sent: list[Message]) -> tuple[int, dict[bytes, bytes], dict[str, Any]
     return start["status"], dict(start["headers"]), problem
 
 
-def log_line(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
+def get_log_fields(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
     (record,) = [record for record in caplog.records if record.message == "websocket.closed"]
     fields: dict[str, Any] = vars(record)["fields"]
     return fields
@@ -152,7 +152,7 @@ async def test_a_connection_leaves_one_log_line(
     caplog.set_level(logging.INFO, "lockgate.access")
     given = (b"x-request-id", b"trace-1234")
     await connect(gateway, "/echo", given, client=WebSocketClient("h\u00e4", code=1001))
-    fields = log_line(caplog)
+    fields = get_log_fields(caplog)
     assert fields.pop("ms") >= 0
     assert fields == {
         "id": "trace-1234",
@@ -171,15 +171,17 @@ async def test_guards_work_on_a_websocket_route(
     caplog.set_level(logging.INFO, "lockgate.access")
     accept, close = await connect(gateway, "/mine/42", bearer(gateway, "42", "chat"))
     assert (accept["type"], close["code"]) == ("websocket.accept", 4000)
-    assert (log_line(caplog)["code"], log_line(caplog)["caller"]) == (4000, "42")
+    assert (get_log_fields(caplog)["code"], get_log_fields(caplog)["caller"]) == (4000, "42")
     refusals = [(), (bearer(gateway, "42", "other"),), (bearer(gateway, "7", "chat"),)]
-    assert [closed(await connect(gateway, "/mine/42", *headers)) for headers in refusals] == [
+    assert [
+        get_close_code(await connect(gateway, "/mine/42", *headers)) for headers in refusals
+    ] == [
         1008,
         1008,
         1008,
     ]
     responses = [
-        denied(await connect(gateway, "/mine/42", *headers, extensions=DENIAL))
+        parse_denial(await connect(gateway, "/mine/42", *headers, extensions=DENIAL))
         for headers in refusals
     ]
     assert [status for status, _, _ in responses] == [401, 403, 403]
@@ -191,11 +193,11 @@ async def test_a_denial_is_the_problem_of_a_request_with_its_id(
     gateway: TestGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "lockgate.access")
-    status, headers, problem = denied(await connect(gateway, "/mine/42", extensions=DENIAL))
+    status, headers, problem = parse_denial(await connect(gateway, "/mine/42", extensions=DENIAL))
     assert headers[b"content-type"] == b"application/problem+json"
     assert problem["instance"].encode() == headers[b"x-request-id"]
     assert problem["type"] == "urn:lockgate:problem:unauthenticated"
-    fields = log_line(caplog)
+    fields = get_log_fields(caplog)
     assert (fields["status"], fields["error"]) == (status, "Unauthenticated")
     assert fields["bytes"] == int(headers[b"content-length"])
     assert "code" not in fields
@@ -204,28 +206,28 @@ async def test_a_denial_is_the_problem_of_a_request_with_its_id(
 async def test_a_limit_works_on_a_websocket_route(gateway: TestGateway) -> None:
     accept, _ = await connect(gateway, "/once")
     assert b"ratelimit" in dict(accept["headers"])
-    assert closed(await connect(gateway, "/once")) == 1008
-    status, headers, problem = denied(await connect(gateway, "/once", extensions=DENIAL))
+    assert get_close_code(await connect(gateway, "/once")) == 1008
+    status, headers, problem = parse_denial(await connect(gateway, "/once", extensions=DENIAL))
     assert status == 429
     assert headers.keys() >= {b"retry-after", b"ratelimit"}
     assert problem["violated-policies"] == ["sockets_once"]
 
 
 async def test_other_errors_before_the_handshake_are_denials_too(gateway: TestGateway) -> None:
-    status, _, problem = denied(await connect(gateway, "/number/x", extensions=DENIAL))
+    status, _, problem = parse_denial(await connect(gateway, "/number/x", extensions=DENIAL))
     assert (status, problem["errors"][0]["field"]) == (422, "number")
-    assert closed(await connect(gateway, "/number/x")) == 1008
-    status, _, problem = denied(await connect(gateway, "/upstream", extensions=DENIAL))
+    assert get_close_code(await connect(gateway, "/number/x")) == 1008
+    status, _, problem = parse_denial(await connect(gateway, "/upstream", extensions=DENIAL))
     assert (status, problem["service"]) == (504, "orders")
-    assert closed(await connect(gateway, "/upstream")) == 1011
+    assert get_close_code(await connect(gateway, "/upstream")) == 1011
 
 
 async def test_an_unknown_path_is_closed_and_logged(
     gateway: TestGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "lockgate.access")
-    assert closed(await connect(gateway, "/nowhere")) == 1000
-    assert log_line(caplog)["status"] == 403
+    assert get_close_code(await connect(gateway, "/nowhere")) == 1000
+    assert get_log_fields(caplog)["status"] == 403
 
 
 @pytest.mark.parametrize("gateway", [{"max_in_flight": 1}], indirect=True)
@@ -236,9 +238,9 @@ async def test_connections_are_in_flight_until_they_end(
     task = asyncio.create_task(connect(gateway, "/echo", client=staying))
     await asyncio.wait_for(staying.accepted.wait(), 5)
     caplog.set_level(logging.INFO, "lockgate.access")
-    assert closed(await connect(gateway, "/echo")) == 1013
-    assert (log_line(caplog)["status"], log_line(caplog)["code"]) == (403, 1013)
-    status, headers, problem = denied(await connect(gateway, "/echo", extensions=DENIAL))
+    assert get_close_code(await connect(gateway, "/echo")) == 1013
+    assert (get_log_fields(caplog)["status"], get_log_fields(caplog)["code"]) == (403, 1013)
+    status, headers, problem = parse_denial(await connect(gateway, "/echo", extensions=DENIAL))
     assert (status, headers[b"retry-after"], problem["title"]) == (503, b"1", "Overloaded")
     assert (await gateway.get("/dashboard/42")).status_code == 503
     assert (await gateway.get("/healthz")).status_code == 200
@@ -251,9 +253,9 @@ async def test_an_unexpected_exception_closes_and_leaks_nothing(
     gateway: TestGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "lockgate.access")
-    assert closed(await connect(gateway, "/broken")) == 1011
-    assert log_line(caplog)["code"] == 1011
-    status, headers, problem = denied(await connect(gateway, "/broken", extensions=DENIAL))
+    assert get_close_code(await connect(gateway, "/broken")) == 1011
+    assert get_log_fields(caplog)["code"] == 1011
+    status, headers, problem = parse_denial(await connect(gateway, "/broken", extensions=DENIAL))
     assert (status, problem["title"]) == (500, "Internal error")
     assert problem["instance"].encode() == headers[b"x-request-id"]
     accept, close = await connect(gateway, "/broken-later", extensions=DENIAL)
@@ -269,19 +271,19 @@ async def test_a_known_error_after_the_handshake_closes_with_its_code(
     assert (close["type"], close["code"]) == ("websocket.close", 1013)
 
 
-async def test_a_client_that_is_gone_when_the_app_sends_is_no_failure(
+async def test_sending_to_a_client_that_has_disconnected_is_no_failure(
     gateway: TestGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Gone(WebSocketClient):
+    class Disconnected(WebSocketClient):
         async def _send(self, message: Message) -> None:
             if message["type"] == "websocket.send":
                 raise OSError("the client has disconnected")
             await super()._send(message)
 
     caplog.set_level(logging.INFO, "lockgate.access")
-    (accept,) = await connect(gateway, "/echo", client=Gone(code=None))
+    (accept,) = await connect(gateway, "/echo", client=Disconnected(code=None))
     assert accept["type"] == "websocket.accept"
-    assert log_line(caplog)["code"] == 1006
+    assert get_log_fields(caplog)["code"] == 1006
     assert [record.message for record in caplog.records] == ["websocket.closed"]
 
 
@@ -291,4 +293,4 @@ async def test_nothing_is_sent_on_a_closed_connection(
     caplog.set_level(logging.INFO, "lockgate.access")
     _, close = await connect(gateway, "/broken-after-close")
     assert close["code"] == 4001
-    assert log_line(caplog)["code"] == 4001
+    assert get_log_fields(caplog)["code"] == 4001

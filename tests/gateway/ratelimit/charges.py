@@ -1,4 +1,4 @@
-"""A manual clock and a short way to write charges, for the tests of the limiters."""
+"""A manual clock, and a helper that makes charges, for the tests of the limiters."""
 
 from typing import Any
 

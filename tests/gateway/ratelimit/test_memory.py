@@ -70,21 +70,21 @@ def test_recorded_charges_are_counted() -> None:
     assert not limiter.decide([charge(3)]).admitted
 
 
-def keyed(key: str, window: int = 60) -> Charge:
-    """A charge of one policy with another key."""
+def charge_key(key: str, window: int = 60) -> Charge:
+    """Make a charge of one policy with this key."""
     return replace(charge(1, window), key=key)
 
 
 def test_expired_keys_are_evicted_before_keys_in_use() -> None:
     clock = ManualClock()
     limiter = MemoryLimiter(max_keys=3, clock=clock)
-    limiter.decide([keyed("day", 86_400)])
-    limiter.decide([keyed("second", 1)])
-    limiter.decide([keyed("minute")])
+    limiter.decide([charge_key("day", 86_400)])
+    limiter.decide([charge_key("second", 1)])
+    limiter.decide([charge_key("minute")])
     clock.advance(2)
-    limiter.decide([keyed("new")])  # "second" has expired; "day" is older, and has not
-    assert not limiter.decide([keyed("day", 86_400)]).admitted
-    assert not limiter.decide([keyed("minute")]).admitted
+    limiter.decide([charge_key("new")])  # "second" has expired; "day" is older, and has not
+    assert not limiter.decide([charge_key("day", 86_400)]).admitted
+    assert not limiter.decide([charge_key("minute")]).admitted
     assert limiter.health()["keys"] == 3
 
 
@@ -92,19 +92,19 @@ def test_if_none_has_expired_the_least_recently_used_is_evicted() -> None:
     clock = ManualClock()
     limiter = MemoryLimiter(max_keys=2, clock=clock)
     for key in ("first", "second"):
-        limiter.decide([keyed(key)])
+        limiter.decide([charge_key(key)])
         clock.advance(1)
-    limiter.decide([keyed("first")])  # refused, but used
-    limiter.decide([keyed("third")])
-    assert not limiter.decide([keyed("first")]).admitted
+    limiter.decide([charge_key("first")])  # refused, but used
+    limiter.decide([charge_key("third")])
+    assert not limiter.decide([charge_key("first")]).admitted
     assert limiter.health()["keys"] == 2
-    assert limiter.decide([keyed("second")]).admitted
+    assert limiter.decide([charge_key("second")]).admitted
 
 
 def test_expired_keys_are_dropped_while_others_come() -> None:
     clock = ManualClock()
     limiter = MemoryLimiter(clock=clock)
     for number in range(1_000):
-        limiter.decide([keyed(f"caller {number}")])
+        limiter.decide([charge_key(f"caller {number}")])
         clock.advance(1)
     assert int(limiter.health()["keys"]) <= 61

@@ -1,4 +1,4 @@
-"""An app with a route of every kind, and what its dependencies were called with."""
+"""An app with a route of every kind, which records the arguments of its dependencies."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -24,17 +24,17 @@ from gateway.resources import Resource, ResourceLookup, Resources
 
 
 class Shelf:
-    """Something that the lifespan would open."""
+    """A resource that the lifespan would open."""
 
     size = 7
 
 
 class Nothing:
-    """What nobody opened."""
+    """A resource that is not open."""
 
 
 class Thing(BaseModel):
-    """An answer with everything that can make a difference on the wire."""
+    """A response model with every kind of field that affects serialization."""
 
     number: int
     text: str | None = None
@@ -57,25 +57,25 @@ calls: list[object] = []
 
 
 async def count(request: HTTPConnection) -> int:
-    """Called once a request, however many ask."""
+    """Count the call, which happens once per request."""
     calls.append("count")
     return len(request.scope["path"])
 
 
-async def scoped(scopes: SecurityScopes, counted: Annotated[int, Depends(count)]) -> str:
-    """What scopes it was asked with."""
+async def join_scopes(scopes: SecurityScopes, counted: Annotated[int, Depends(count)]) -> str:
+    """Record the scopes that the route requires."""
     calls.append(("scoped", tuple(scopes.scopes), counted))
     return "+".join(scopes.scopes)
 
 
 async def refuse(refused: bool = False) -> None:
-    """Raises if asked to."""
+    """Raise if the query says so."""
     calls.append(("refuse", refused))
     if refused:
         raise Refused
 
 
-async def opened_and_closed() -> AsyncIterator[int]:
+async def open_and_close() -> AsyncIterator[int]:
     """A dependency that FastAPI has to close."""
     yield 1
 
@@ -93,18 +93,18 @@ async def get_first_me() -> Thing:
     return Thing(number=-1)
 
 
-@router.get("/first/{number}", dependencies=[Security(scoped, scopes=["a", "b"])])
+@router.get("/first/{number}", dependencies=[Security(join_scopes, scopes=["a", "b"])])
 async def get_first(
     *,
     number: int,
     counted: Annotated[int, Depends(count)],
-    said: Annotated[str, Security(scoped, scopes=["c"])],
+    joined_scopes: Annotated[str, Security(join_scopes, scopes=["c"])],
     shelf: Resource[Shelf],
     text: str | None = None,
     n: Number = 2,
     alias: Annotated[float, Query(alias="an-alias")] = 1.5,
 ) -> Thing:
-    calls.append(("first", number, counted, said, text, n, alias))
+    calls.append(("first", number, counted, joined_scopes, text, n, alias))
     return Thing(number=number + shelf.size, text=text, ratio=alias, inner=[Thing(number=n)])
 
 
@@ -188,7 +188,7 @@ async def get_built(built: Annotated[Built, Depends(Built)]) -> Thing:
 
 
 class OwnRoute(APIRoute):
-    """A route class of the app's own, which may handle requests in its way."""
+    """A route class of the app, which may handle requests differently."""
 
 
 own_routes = APIRouter(route_class=OwnRoute)
@@ -203,7 +203,7 @@ router.include_router(own_routes)
 
 
 @router.get("/closing")
-async def get_closing(one: Annotated[int, Depends(opened_and_closed)]) -> Thing:
+async def get_closing(one: Annotated[int, Depends(open_and_close)]) -> Thing:
     return Thing(number=one)
 
 

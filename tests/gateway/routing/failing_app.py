@@ -39,7 +39,7 @@ class AnsweredByFailing(Exception):
 
 
 class Missing:
-    """A resource that nobody opened."""
+    """A resource that is not open."""
 
 
 class Thing(BaseModel):
@@ -112,7 +112,7 @@ PLUMBING = {
 
 
 class Tokens(TokenVerifier):
-    """Takes "42-a+b" for a token of user 42 with the scopes a and b."""
+    """Accepts "42-a+b" as a token of user 42 with the scopes a and b."""
 
     async def verify(self, token: str) -> Principal:
         calls.append(("verify", token))
@@ -129,7 +129,7 @@ class Tokens(TokenVerifier):
 
 
 async def observe(connection: HTTPConnection) -> None:
-    """Notes every object that routing hands to a dependency."""
+    """Record every object that routing passes to a dependency."""
     scope = connection.scope
     calls.append(
         {

@@ -8,17 +8,17 @@ from gateway.settings.schema import Settings
 from tests.gateway.routing import example_app
 
 
-def compiled_paths(app: FastAPI) -> set[str | None]:
+def get_compiled_paths(app: FastAPI) -> set[str | None]:
     entries = RouteTable(app.router).entries
     return {it.compiled.route.path for it in entries if it.compiled is not None}
 
 
 def test_exactly_the_routes_without_obstacles_are_compiled() -> None:
-    assert compiled_paths(example_app.build_app()) == example_app.COMPILED
+    assert get_compiled_paths(example_app.build_app()) == example_app.COMPILED
 
 
 def test_the_composites_are_compiled() -> None:
-    found = compiled_paths(create_app(Settings()))
+    found = get_compiled_paths(create_app(Settings()))
     assert {"/dashboard/{user_id}", "/storefront/{user_id}"} <= found
 
 
@@ -32,4 +32,4 @@ def test_a_websocket_route_does_not_end_the_table() -> None:
     async def after() -> example_app.Thing:
         return example_app.Thing(number=1)
 
-    assert compiled_paths(app) == {"/after"}
+    assert get_compiled_paths(app) == {"/after"}

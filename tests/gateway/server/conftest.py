@@ -1,4 +1,4 @@
-"""A raw client, open_raw_client to an app."""
+"""A raw client that is connected to an app."""
 
 from collections.abc import AsyncIterator
 

@@ -116,7 +116,7 @@ def body(piece: bytes = b"", *, more: bool = False) -> Message:
     return {"type": "http.response.body", "body": piece, "more_body": more}
 
 
-def answering(*messages: Message) -> ASGIApp:
+def make_app(*messages: Message) -> ASGIApp:
     """Return an app that sends these messages for each request."""
 
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:

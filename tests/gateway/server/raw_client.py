@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 
-from tests.gateway.server.listening import listening
+from tests.gateway.server.serve_app import serve_app
 
 TIMEOUT_SECONDS = 10
 LARGE = 4_000_000
@@ -97,7 +97,7 @@ class RawClient:
 @asynccontextmanager
 async def open_raw_client() -> AsyncIterator[RawClient]:
     seen = Seen()
-    async with listening(build_app(seen)) as port:
+    async with serve_app(build_app(seen)) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             yield RawClient(seen, reader, writer)

@@ -14,7 +14,7 @@ AWKWARD = b"\r\n \t\0:;,/?#%*0159aAfF\x7f\x80\xff\x0b"
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """A request as an app should get it."""
 
     method: str
@@ -23,7 +23,7 @@ class Asked:
     body: bytes
 
 
-def same(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def normalize_fields(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Return the fields without those that are ignored, and normalized."""
     return [
         (name, value.lower() if name == b"transfer-encoding" else value)
@@ -32,11 +32,11 @@ def same(fields: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def by_h11(data: bytes) -> list[Asked]:
+def parse_with_h11(data: bytes) -> list[ReceivedRequest]:
     """Parse with h11, with each request answered at once."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
     connection.receive_data(data)
-    parsed: list[Asked] = []
+    parsed: list[ReceivedRequest] = []
     request, content = None, b""
     try:
         while True:
@@ -46,7 +46,7 @@ def by_h11(data: bytes) -> list[Asked]:
             elif isinstance(event, h11.Data):
                 content += bytes(event.data)
             elif isinstance(event, h11.EndOfMessage) and request is not None:
-                parsed.append(_as_seen(request, content))
+                parsed.append(_convert(request, content))
                 connection.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
                 connection.send(h11.EndOfMessage())
                 if connection.states != {h11.CLIENT: h11.DONE, h11.SERVER: h11.DONE}:
@@ -58,32 +58,32 @@ def by_h11(data: bytes) -> list[Asked]:
         return parsed
 
 
-def _as_seen(request: h11.Request, content: bytes) -> Asked:
+def _convert(request: h11.Request, content: bytes) -> ReceivedRequest:
     method = request.method.decode()
     is_dropped = method in {"GET", "HEAD"}
-    fields = same(list(request.headers))
+    fields = normalize_fields(list(request.headers))
     path, _, query = request.target.partition(b"?")
-    return Asked(method, (path, query), fields, b"" if is_dropped else content)
+    return ReceivedRequest(method, (path, query), fields, b"" if is_dropped else content)
 
 
-async def _by_us(pieces: list[bytes]) -> tuple[list[Asked], bytes]:
+async def _receive(pieces: list[bytes]) -> tuple[list[ReceivedRequest], bytes]:
     app = Echo()
     client = Client(app)
     response = await client.send(*pieces)
     await client.disconnect()
     return [
-        Asked(
+        ReceivedRequest(
             scope["method"],
             (scope["raw_path"], scope["query_string"]),
-            same(scope["headers"]),
+            normalize_fields(scope["headers"]),
             content,
         )
         for scope, content in app.seen
     ], response
 
 
-def by_us(pieces: list[bytes]) -> tuple[list[Asked], bytes]:
-    return asyncio.run(_by_us(pieces))
+def receive_with_lockgate(pieces: list[bytes]) -> tuple[list[ReceivedRequest], bytes]:
+    return asyncio.run(_receive(pieces))
 
 
 tokens = st.text("abcXYZ019-_!", min_size=1, max_size=8).map(str.encode)
@@ -96,9 +96,9 @@ def requests(draw: st.DrawFn) -> bytes:
     method = draw(st.sampled_from([b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"DELETE"]))
     target = b"/" + draw(st.sampled_from([b"", b"a", b"a%20b", b"?x=y", b"a?b?c", b"/e"]))
     fields = [b"Host: x", *(b"x-%b:%b" % (draw(tokens), draw(values)) for _ in range(draw(counts)))]
-    wish = [b"Connection: Upgrade", b"Upgrade: h2c"]
-    fields += draw(st.sampled_from([[], [], [], [b"Connection: close"], wish]))
-    framing, content = _framed(draw, draw(contents))
+    upgrade = [b"Connection: Upgrade", b"Upgrade: h2c"]
+    fields += draw(st.sampled_from([[], [], [], [b"Connection: close"], upgrade]))
+    framing, content = _frame_body(draw, draw(contents))
     fields += framing
     head = b"%b %b HTTP/1.%b" % (method, target, draw(st.sampled_from([b"1", b"1", b"1", b"0"])))
     return b"\r\n".join([head, *draw(st.permutations(fields)), b"", content])
@@ -107,7 +107,7 @@ def requests(draw: st.DrawFn) -> bytes:
 counts = st.integers(0, 3)
 
 
-def _framed(draw: st.DrawFn, parts: list[bytes]) -> tuple[list[bytes], bytes]:
+def _frame_body(draw: st.DrawFn, parts: list[bytes]) -> tuple[list[bytes], bytes]:
     kind = draw(st.sampled_from(["none", "length", "chunks"]))
     if kind == "none":
         return [], b""
@@ -132,8 +132,8 @@ sequences = st.lists(requests(), min_size=1, max_size=5).map(b"".join)
 @settings(max_examples=150, deadline=None)
 @given(st.data(), sequences)
 def test_requests_in_any_pieces_arrive_as_they_were_sent(data: st.DataObject, sent: bytes) -> None:
-    seen, response = by_us(data.draw(cut(sent)))
-    assert seen == by_h11(sent)
+    seen, response = receive_with_lockgate(data.draw(cut(sent)))
+    assert seen == parse_with_h11(sent)
     assert response.count(b"HTTP/1.1 200 OK") == len(seen)
     assert b"HTTP/1.1 400" not in response
 
@@ -149,8 +149,8 @@ def test_damaged_requests_are_never_taken_for_other_requests(
         at = where % (len(sent) + 1)
         put = bytes([data.draw(st.sampled_from(AWKWARD))]) if how else b""
         sent = sent[:at] + put + sent[at + (how != 1) :]
-    seen, response = by_us(data.draw(cut(sent)))
-    reference = by_h11(sent)
+    seen, response = receive_with_lockgate(data.draw(cut(sent)))
+    reference = parse_with_h11(sent)
     least = min(len(seen), len(reference))
     assert seen[:least] == reference[:least]
     assert response.count(b"HTTP/1.1 400") <= 1
@@ -161,6 +161,6 @@ def test_damaged_requests_are_never_taken_for_other_requests(
 @settings(max_examples=100, deadline=None)
 @given(st.binary(min_size=1, max_size=60))
 def test_garbage_is_refused_once_or_incomplete(rubbish: bytes) -> None:
-    seen, response = by_us([rubbish, b"\r\n\r\n"])
+    seen, response = receive_with_lockgate([rubbish, b"\r\n\r\n"])
     assert seen == []
     assert response.count(b"HTTP/1.1") == response.count(b"HTTP/1.1 400") <= 1

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.request_context import RequestContext
 from gateway.server import idle_timeout
-from tests.gateway.server.in_memory import Client, Echo, answering, body, settle, start
+from tests.gateway.server.in_memory import Client, Echo, body, make_app, settle, start
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n"
@@ -92,7 +92,7 @@ async def test_a_disconnect_after_the_response_cancels_nothing() -> None:
     go, ended = asyncio.Event(), asyncio.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await answering(start(200, (b"content-length", b"2")), body(b"ok"))(scope, receive, send)
+        await make_app(start(200, (b"content-length", b"2")), body(b"ok"))(scope, receive, send)
         await go.wait()
         ended.set()
 

@@ -8,11 +8,11 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
 
-from tests.gateway.server.listening import listening
+from tests.gateway.server.serve_app import serve_app
 
 
 class Witness:
-    """Notes how the requests of an app end."""
+    """Records how the requests of an app end."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -30,7 +30,7 @@ class Witness:
             self.ended.set()
 
 
-def app_with(witness: Witness) -> FastAPI:
+def build_app(witness: Witness) -> FastAPI:
     app = FastAPI()
 
     @app.get("/slow")
@@ -58,10 +58,10 @@ def app_with(witness: Witness) -> FastAPI:
 
 
 @asynccontextmanager
-async def connected(
+async def open_connection(
     app: FastAPI,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    async with listening(app) as port:
+    async with serve_app(app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             yield reader, writer
@@ -83,7 +83,7 @@ async def connected(
 )
 async def test_a_disconnect_cancels_the_app(request_text: str) -> None:
     witness = Witness()
-    async with connected(app_with(witness)) as (_, writer):
+    async with open_connection(build_app(witness)) as (_, writer):
         writer.write(request_text.encode())
         await witness.begun.wait()
         assert not witness.ended.is_set()
@@ -93,7 +93,7 @@ async def test_a_disconnect_cancels_the_app(request_text: str) -> None:
 
 
 async def test_a_client_that_stays_gets_its_responses_on_one_connection() -> None:
-    async with connected(app_with(Witness())) as (reader, writer):
+    async with open_connection(build_app(Witness())) as (reader, writer):
         for body in (b"", b"four", b"x" * 100_000):
             writer.write(
                 b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)

@@ -1,11 +1,11 @@
-"""How a response is framed (RFC 9112, 6), and what a client gets of an app that fails."""
+"""The framing of a response (RFC 9112, 6), and how an app's failure reaches the client."""
 
 import asyncio
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from tests.gateway.server.in_memory import HIGH_WATER, Client, answering, body, start
+from tests.gateway.server.in_memory import HIGH_WATER, Client, body, make_app, start
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 OLD = b"GET / HTTP/1.0\r\n\r\n"
@@ -43,7 +43,7 @@ CL = b"content-length: 2\r\n"
 async def test_the_body_is_framed_and_the_connection_stays_open(
     request_text: bytes, messages: list[dict[str, object]], response: bytes
 ) -> None:
-    client = Client(answering(*messages))
+    client = Client(make_app(*messages))
     assert await client.send(request_text) == response
     assert await client.send(request_text) == response * 2
     assert not client.is_closed
@@ -53,8 +53,8 @@ async def test_the_body_is_framed_and_the_connection_stays_open(
 @pytest.mark.parametrize("request_text", [OLD, OLD[:-2] + b"Connection: keep-alive\r\n\r\n"])
 async def test_http_1_0_gets_no_chunks_and_the_connection_closes(request_text: bytes) -> None:
     parts = body(b"o", more=True), body(b"k")
-    assert await Client(answering(start(), *parts)).send(request_text) == OK + CLOSE + b"\r\nok"
-    client = Client(answering(start(200, LENGTH_2), *parts))
+    assert await Client(make_app(start(), *parts)).send(request_text) == OK + CLOSE + b"\r\nok"
+    client = Client(make_app(start(200, LENGTH_2), *parts))
     assert await client.send(request_text) == OK + CL + CLOSE + b"\r\nok"
     assert client.is_closed
 
@@ -70,7 +70,7 @@ async def test_http_1_0_gets_no_chunks_and_the_connection_closes(request_text: b
 async def test_connection_close_from_either_side_closes(
     request_text: bytes, field: tuple[bytes, bytes]
 ) -> None:
-    client = Client(answering(start(200, LENGTH_2, field), body(b"ok")))
+    client = Client(make_app(start(200, LENGTH_2, field), body(b"ok")))
     response = await client.send(request_text + GET)
     assert response.count(b"HTTP/1.1") == 1
     assert response.lower().count(b"close") == 1
@@ -101,7 +101,7 @@ async def test_connection_close_from_either_side_closes(
 async def test_an_invalid_response_is_a_500_before_a_byte_is_sent(
     wrong: dict[str, object],
 ) -> None:
-    client = Client(answering(wrong, body(b"too much")))
+    client = Client(make_app(wrong, body(b"too much")))
     assert await client.send(GET) == FAILED
     assert client.is_closed
 
@@ -119,7 +119,7 @@ async def test_a_body_of_another_length_aborts_the_response(
     parts: list[bytes], response: bytes
 ) -> None:
     pieces = [body(part, more=True) for part in parts[:-1]]
-    client = Client(answering(start(200, LENGTH_2), *pieces, body(parts[-1])))
+    client = Client(make_app(start(200, LENGTH_2), *pieces, body(parts[-1])))
     assert await client.send(GET) == response
     assert client.is_closed
 
@@ -137,7 +137,7 @@ async def ending(_scope: Scope, _receive: Receive, _send: Send) -> None:
     pass
 
 
-@pytest.mark.parametrize("app", [failing_early, failing_late, ending, answering(start())])
+@pytest.mark.parametrize("app", [failing_early, failing_late, ending, make_app(start())])
 async def test_an_app_that_fails_before_its_head_has_left_is_500(app: object) -> None:
     client = Client(app)  # type: ignore[arg-type]
     assert await client.send(GET) == FAILED
@@ -145,7 +145,7 @@ async def test_an_app_that_fails_before_its_head_has_left_is_500(app: object) ->
 
 
 async def test_an_app_that_fails_in_the_body_leaves_it_unfinished() -> None:
-    client = Client(answering(start(), body(b"half", more=True)))
+    client = Client(make_app(start(), body(b"half", more=True)))
     assert await client.send(GET) == OK + TE + b"\r\n4\r\nhalf\r\n"
     assert client.is_closed
 

@@ -17,12 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.server.uvicorn_internals import ServerState
 from tests.gateway.server.in_memory import Echo, body, start
-from tests.gateway.server.listening import listening
+from tests.gateway.server.serve_app import serve_app
 
 TIMEOUT_SECONDS = 10
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LONG = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3000000\r\n\r\n"
-RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, and no patience
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, with 0 s
 
 type_of_loop = pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop])
 Loop = Callable[[], asyncio.AbstractEventLoop]
@@ -37,7 +37,7 @@ def run(loop: Loop, test: Awaitable[None]) -> None:
 
 
 class Endless:
-    """An app that sends without end, and notes when it is stopped."""
+    """An app that sends without end, and records when it is stopped."""
 
     def __init__(self) -> None:
         self.begun, self.ended = asyncio.Event(), asyncio.Event()
@@ -52,9 +52,9 @@ class Endless:
             self.ended.set()
 
 
-async def answer_to(app: ASGIApp, *sent: bytes) -> bytes:
+async def send_and_read(app: ASGIApp, *sent: bytes) -> bytes:
     """Send these pieces, and return all that is received until the connection ends."""
-    async with listening(app) as port:
+    async with serve_app(app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for piece in sent:
             writer.write(piece)
@@ -64,7 +64,7 @@ async def answer_to(app: ASGIApp, *sent: bytes) -> bytes:
         return response
 
 
-async def nothing_left(state: ServerState) -> None:
+async def wait_until_empty(state: ServerState) -> None:
     for _ in range(1_000):
         if not (state.connections or state.tasks):
             return
@@ -75,7 +75,7 @@ async def nothing_left(state: ServerState) -> None:
 @type_of_loop
 def test_a_client_that_still_sends_its_body_gets_the_whole_response(loop: Loop) -> None:
     async def test() -> None:
-        response = await answer_to(Echo(reads=False), LONG + b"x" * 3_000_000)
+        response = await send_and_read(Echo(reads=False), LONG + b"x" * 3_000_000)
         assert response.endswith(b"\r\n\r\nok")
 
     run(loop, test())
@@ -84,7 +84,7 @@ def test_a_client_that_still_sends_its_body_gets_the_whole_response(loop: Loop) 
 @type_of_loop
 def test_a_client_that_still_sends_garbage_gets_the_whole_400(loop: Loop) -> None:
     async def test() -> None:
-        response = await answer_to(Echo(), b"GET / HTTP/1.1\r\n", b"x: " + b"y" * 3_000_000)
+        response = await send_and_read(Echo(), b"GET / HTTP/1.1\r\n", b"x: " + b"y" * 3_000_000)
         assert response.endswith(b"Invalid HTTP request received.")
 
     run(loop, test())
@@ -94,7 +94,7 @@ def test_a_client_that_still_sends_garbage_gets_the_whole_400(loop: Loop) -> Non
 def test_a_reset_ends_the_response(loop: Loop) -> None:
     async def test() -> None:
         app, state = Endless(), ServerState()
-        async with listening(app, state) as port:
+        async with serve_app(app, state) as port:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(GET)
             await app.begun.wait()
@@ -102,7 +102,7 @@ def test_a_reset_ends_the_response(loop: Loop) -> None:
             own.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             writer.transport.abort()
             await app.ended.wait()
-            await nothing_left(state)
+            await wait_until_empty(state)
 
     run(loop, test())
 
@@ -112,12 +112,12 @@ def test_the_end_of_what_the_client_sends_is_a_disconnect(loop: Loop) -> None:
     async def test() -> None:
         app, state = Echo(), ServerState()
         app.go.clear()
-        async with listening(app, state) as port:
+        async with serve_app(app, state) as port:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(GET)
             writer.write_eof()
             assert await reader.read() == b""
-            await nothing_left(state)
+            await wait_until_empty(state)
             writer.close()
             await writer.wait_closed()
         assert app.cancelled == app.begun == 1
@@ -130,14 +130,14 @@ def test_many_short_connections_leave_nothing_behind(loop: Loop) -> None:
     async def test() -> None:
         app, state = Echo(), ServerState()
         app.go.clear()
-        async with listening(app, state) as port:
+        async with serve_app(app, state) as port:
             for sent in [b"", GET, GET[:9], GET * 3, b"\0"] * 20:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.write(sent)
                 await asyncio.sleep(0)
                 writer.close()
                 await writer.wait_closed()
-            await nothing_left(state)
+            await wait_until_empty(state)
         assert app.cancelled == app.begun
         assert app.seen == []
 
@@ -149,7 +149,7 @@ def test_tls_behaves_the_same(loop: Loop, tmp_path: Path) -> None:
     async def test() -> None:
         app = Echo()
         ours, theirs = _contexts(tmp_path)
-        async with listening(app, tls=ours) as port:
+        async with serve_app(app, tls=ours) as port:
             for sent in (GET * 2 + GET[:-2] + b"Connection: close\r\n\r\n", b"\0"):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=theirs)
                 writer.write(sent)

@@ -40,7 +40,9 @@ def listener() -> socket.socket:
 
 
 @asynccontextmanager
-async def started(config: uvicorn.Config, listener: socket.socket) -> AsyncIterator[UvicornRunner]:
+async def start_server(
+    config: uvicorn.Config, listener: socket.socket
+) -> AsyncIterator[UvicornRunner]:
     runner = UvicornRunner(config, listener)
     await runner.start()
     try:
@@ -98,7 +100,7 @@ def test_the_protocol_takes_the_arguments_of_startup() -> None:
 
 async def test_startup_serves_on_the_socket_given(listener: socket.socket) -> None:
     """Without: the server listens elsewhere, or on a socket that it binds itself."""
-    async with started(create_config(), listener) as runner:
+    async with start_server(create_config(), listener) as runner:
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         writer.write(GET)
         assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
@@ -109,7 +111,7 @@ async def test_startup_serves_on_the_socket_given(listener: socket.socket) -> No
 
 async def test_main_loop_sets_the_date_and_stops_on_should_exit(listener: socket.socket) -> None:
     """Without: responses have no Date header, or the server does not stop."""
-    async with started(create_config(server_header=False), listener) as runner:
+    async with start_server(create_config(server_header=False), listener) as runner:
         await asyncio.sleep(0)
         ((name, date),) = runner.state.default_headers
     assert name == b"date"
@@ -121,7 +123,7 @@ async def test_main_loop_sets_the_date_and_stops_on_should_exit(listener: socket
 
 async def test_shutdown_asks_each_connection_to_shut_down(listener: socket.socket) -> None:
     """Without: idle connections of clients hold up the end until the time-out."""
-    async with started(create_config(), listener) as runner:
+    async with start_server(create_config(), listener) as runner:
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         writer.write(GET)
         await reader.readline()
@@ -145,7 +147,7 @@ async def test_shutdown_cancels_the_tasks_after_the_timeout(listener: socket.soc
             cancelled.set()
 
     config = create_config(hold, timeout_graceful_shutdown=0.05)
-    async with started(config, listener) as runner:
+    async with start_server(config, listener) as runner:
         _, writer = await asyncio.open_connection(*listener.getsockname())
         writer.write(GET)
         await running.wait()
@@ -162,7 +164,7 @@ async def test_signals_are_left_alone(listener: socket.socket) -> None:
     Only `Server.serve` calls `capture_signals`; the runner does not call it.
     """
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
-    async with started(create_config(), listener):
+    async with start_server(create_config(), listener):
         assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
     callers = [
         name

@@ -34,8 +34,8 @@ def test_many_threads_may_log_at_once(capsys: pytest.CaptureFixture[str]) -> Non
         assert numbers == list(range(200))
 
 
-class Stuck(io.StringIO):
-    """A reader of the log that takes nothing until it is told to."""
+class StuckStream(io.StringIO):
+    """A stream that blocks every write until the test sets `go`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,15 +46,15 @@ class Stuck(io.StringIO):
         return super().write(text)
 
 
-def test_a_stuck_reader_costs_lines_which_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    reader = Stuck()
-    monkeypatch.setattr(sys, "stderr", reader)
+def test_lines_dropped_by_a_stuck_stream_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = StuckStream()
+    monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(log_writer, "MAX_QUEUED_LINES", 2)
     with log_to_stderr(Log()):
         for _ in range(30):
             log_event(logger, "request.completed")
-        reader.go.set()
-    *lines, last = reader.getvalue().splitlines()
+        stream.go.set()
+    *lines, last = stream.getvalue().splitlines()
     assert last == f"{30 - len(lines)} log lines were dropped"
     assert 2 <= len(lines) <= 4
 

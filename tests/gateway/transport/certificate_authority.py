@@ -44,14 +44,14 @@ class Authority:
             .sign(self._key, SHA256())
         )
 
-    def trusting(self) -> ssl.SSLContext:
+    def make_client_context(self) -> ssl.SSLContext:
         """The context of a client that trusts this authority and no other."""
         pem = self._certificate.public_bytes(Encoding.PEM).decode()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=pem)
         return context
 
-    def serving(self, host: str, *, days: int = 30) -> ssl.SSLContext:
+    def make_server_context(self, host: str, *, days: int = 30) -> ssl.SSLContext:
         """The context of a server that is `host`, for so many days from yesterday."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([_general(host)])

@@ -1,4 +1,4 @@
-"""A server that does byte for byte what a test tells it to."""
+"""A server that sends exactly the bytes of its script."""
 
 import asyncio
 import socket
@@ -18,8 +18,8 @@ class Peer:
         self.reader = reader
         self.writer = writer
 
-    async def request(self) -> bytes:
-        """The next request: its head, and a body with a Content-Length or in chunks."""
+    async def read_request(self) -> bytes:
+        """Read the next request: its head, and a body with a Content-Length or in chunks."""
         head = await self.reader.readuntil(b"\r\n\r\n")
         fields = dict(line.split(b": ", 1) for line in head.lower().split(b"\r\n")[1:-2])
         if fields.get(b"transfer-encoding") == b"chunked":
@@ -27,23 +27,23 @@ class Peer:
         return head + await self.reader.readexactly(int(fields.get(b"content-length", 0)))
 
     def send(self, piece: bytes) -> None:
-        """Write, all at once."""
+        """Write in one piece."""
         self.writer.write(piece)
 
     async def drip(self, pieces: list[bytes]) -> None:
-        """Write each piece once the one before has left."""
+        """Write each piece after the previous one has been sent."""
         for piece in pieces:
             self.writer.write(piece)
             await self.writer.drain()
             await asyncio.sleep(0)
 
     def reset(self) -> None:
-        """Break the connection off with an RST."""
+        """Reset the connection (RST)."""
         raw: socket.socket = self.writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
-    async def gone(self) -> None:
+    async def wait_closed(self) -> None:
         """Wait until the client has closed the connection."""
         with suppress(ConnectionError):
             while await self.reader.read(65_536):
@@ -53,8 +53,8 @@ class Peer:
 Script = Callable[[Peer], Awaitable[None]]
 
 
-class Scripted:
-    """What the server saw."""
+class ScriptedServer:
+    """The state of the server: its URL, and the connections it has accepted."""
 
     def __init__(self, script: Script, scheme: str) -> None:
         self._script = script
@@ -63,13 +63,13 @@ class Scripted:
         self.connections = 0
         self.url = ""
 
-    def listening(self, server: asyncio.Server) -> None:
+    def set_address(self, server: asyncio.Server) -> None:
         """Take the address from the socket."""
         host, port = server.sockets[0].getsockname()[:2]
         self.url = f"{self._scheme}://{host}:{port}"
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Play the script to one connection, then close it."""
+        """Run the script for one connection, then close it."""
         self.connections += 1
         task = asyncio.current_task()
         assert task is not None
@@ -84,8 +84,8 @@ class Scripted:
                 await writer.wait_closed()
             self._tasks.discard(task)
 
-    async def over(self) -> None:
-        """Wait until every script has ended and this side could see it."""
+    async def wait_done(self) -> None:
+        """Wait until every script has ended and the client has been notified."""
         await asyncio.gather(*self._tasks)
         for _ in range(5):
             await asyncio.sleep(0)
@@ -99,11 +99,13 @@ class Scripted:
 
 
 @asynccontextmanager
-async def scripted(script: Script, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Scripted]:
-    """A server on a port of its own that plays `script` to every connection."""
-    state = Scripted(script, "https" if tls else "http")
+async def serve_script(
+    script: Script, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[ScriptedServer]:
+    """Run `script` for every connection to a server on a free port."""
+    state = ScriptedServer(script, "https" if tls else "http")
     server = await asyncio.start_server(state.serve, "127.0.0.1", 0, ssl=tls, limit=2**24)
-    state.listening(server)
+    state.set_address(server)
     try:
         yield state
     finally:
@@ -112,42 +114,42 @@ async def scripted(script: Script, *, tls: ssl.SSLContext | None = None) -> Asyn
         await server.wait_closed()
 
 
-def answering(*answers: bytes) -> Script:
-    """A script: one request, one answer, as many times as there are answers, then wait."""
+def respond_with(*answers: bytes) -> Script:
+    """Make a script that sends one response per request, then waits."""
 
     async def script(peer: Peer) -> None:
         for answer in answers:
-            await peer.request()
+            await peer.read_request()
             peer.send(answer)
-        await peer.gone()
+        await peer.wait_closed()
 
     return script
 
 
-def closing(answer: bytes) -> Script:
-    """A script: one request, one answer, and the end of the connection."""
+def respond_and_close(answer: bytes) -> Script:
+    """Make a script that sends one response, then closes the connection."""
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(answer)
 
     return script
 
 
-class Recording:
-    """A server that keeps what it was sent."""
+class RecordingServer:
+    """A script that records the requests."""
 
     def __init__(self) -> None:
         self.requests: list[bytes] = []
 
     async def __call__(self, peer: Peer) -> None:
         while True:
-            self.requests.append(await peer.request())
+            self.requests.append(await peer.read_request())
             peer.send(HELLO)
 
 
-class Gate:
-    """A server that responds when the test lets it, and records the requests that arrive."""
+class GatedServer:
+    """A script that responds when the test lets it, and records the targets."""
 
     def __init__(self) -> None:
         self.arrived: asyncio.Queue[bytes] = asyncio.Queue()
@@ -157,7 +159,7 @@ class Gate:
     async def __call__(self, peer: Peer) -> None:
         try:
             while True:
-                self.arrived.put_nowait((await peer.request()).split(b" ", 2)[1])
+                self.arrived.put_nowait((await peer.read_request()).split(b" ", 2)[1])
                 await self.leave.acquire()
                 peer.send(HELLO)
         finally:

@@ -190,7 +190,7 @@ def test_they_agree_on_a_connection_that_ends_without_a_response(
     assert direct.is_retryable == (is_warm and method != "POST")
 
 
-async def test_the_states_of_an_exchange(nothing_left: None) -> None:
+async def test_the_states_of_an_exchange(no_leaks: None) -> None:
     connection, owner = connect()
     states = [connection.state]
     exchange = asyncio.create_task(by_exchange(connection, owner, "GET"))
@@ -215,7 +215,7 @@ async def test_the_states_of_an_exchange(nothing_left: None) -> None:
     ]
 
 
-async def test_the_states_of_send_request(nothing_left: None) -> None:
+async def test_the_states_of_send_request(no_leaks: None) -> None:
     connection, owner = connect()
     shown = [repr(connection)]
     exchange = asyncio.create_task(by_send_request(connection, owner, "GET"))
@@ -240,7 +240,7 @@ async def test_the_states_of_send_request(nothing_left: None) -> None:
     ]
 
 
-async def test_a_fast_response_leaves_it_idle(nothing_left: None) -> None:
+async def test_a_fast_response_leaves_it_idle(no_leaks: None) -> None:
     connection, owner = connect()
     exchange = asyncio.create_task(by_send_request(connection, owner, "GET"))
     await turns()
@@ -250,7 +250,7 @@ async def test_a_fast_response_leaves_it_idle(nothing_left: None) -> None:
     await close(connection)
 
 
-async def test_a_body_that_is_streamed_keeps_it_sending(nothing_left: None) -> None:
+async def test_a_body_that_is_streamed_keeps_it_sending(no_leaks: None) -> None:
     connection, _ = connect()
     more = asyncio.Event()
 
@@ -274,12 +274,12 @@ async def test_a_body_that_is_streamed_keeps_it_sending(nothing_left: None) -> N
     await connection.closed
 
 
-async def test_one_without_a_socket_is_connecting(nothing_left: None) -> None:
+async def test_a_connection_without_a_socket_is_connecting(no_leaks: None) -> None:
     connection = Connection(FakeOwner(), WriteBatcher(asyncio.get_running_loop()))
     assert repr(connection) == "<Connection CONNECTING exchanges=0>"
 
 
-async def test_any_header_of_a_parsed_response_can_be_read(nothing_left: None) -> None:
+async def test_any_header_of_a_parsed_response_can_be_read(no_leaks: None) -> None:
     connection, owner = connect()
     exchange = asyncio.create_task(by_send_request(connection, owner, "GET"))
     await turns()
@@ -290,7 +290,7 @@ async def test_any_header_of_a_parsed_response_can_be_read(nothing_left: None) -
     await close(connection)
 
 
-async def test_a_body_beyond_the_bound_ends_the_exchange(nothing_left: None) -> None:
+async def test_a_body_beyond_the_bound_ends_the_exchange(no_leaks: None) -> None:
     connection, owner = connect()
     outcomes: list[Outcome] = []
     ends_at = asyncio.get_running_loop().time() + 60

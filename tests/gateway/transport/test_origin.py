@@ -91,7 +91,7 @@ class HandshakingServer:
 def test_a_tls_handshake_that_completed_while_the_loop_was_busy_is_in_time(
     factory: LoopFactory, listening: socket.socket, authority: Authority
 ) -> None:
-    server = HandshakingServer(listening, authority.serving("127.0.0.1"))
+    server = HandshakingServer(listening, authority.make_server_context("127.0.0.1"))
 
     def keep_busy() -> None:
         server.may_answer.set()
@@ -100,7 +100,7 @@ def test_a_tls_handshake_that_completed_while_the_loop_was_busy_is_in_time(
 
     async def connect_busily() -> None:
         origin = origin_of(listening, "https")
-        connecting = asyncio.create_task(connect(origin, 0.4, authority.trusting()))
+        connecting = asyncio.create_task(connect(origin, 0.4, authority.make_client_context()))
         await asyncio.to_thread(server.has_hello.wait)
         keep_busy()
         connection = await connecting
@@ -122,7 +122,7 @@ def test_a_handshake_that_never_completes_times_out(
         asyncio.Runner(loop_factory=factory) as runner,
         pytest.raises(httpx.ConnectTimeout, match=r"127\.0\.0\.1:\d+ in time"),
     ):
-        runner.run(connect(origin_of(listening, "https"), 0.02, authority.trusting()))
+        runner.run(connect(origin_of(listening, "https"), 0.02, authority.make_client_context()))
 
 
 def test_the_origin_of_a_url() -> None:

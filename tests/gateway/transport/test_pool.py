@@ -18,18 +18,18 @@ from gateway.transport.transport import Transport
 from tests.gateway.transport.requests import fetch_body, run_loop_turns
 from tests.gateway.transport.scripted_server import (
     HELLO,
-    Gate,
+    GatedServer,
     Peer,
-    Scripted,
-    answering,
-    closing,
-    scripted,
+    ScriptedServer,
+    respond_and_close,
+    respond_with,
+    serve_script,
 )
 
 
 @asynccontextmanager
-async def pooled(**options: float) -> AsyncIterator[tuple[Pool, Scripted]]:
-    async with scripted(answering(*[HELLO] * 9)) as server:
+async def open_pool(**options: float) -> AsyncIterator[tuple[Pool, ScriptedServer]]:
+    async with serve_script(respond_with(*[HELLO] * 9)) as server:
         connect = partial(Origin.from_url(httpx.URL(server.url)).connect, tls=None)
         pool = Pool(connect, **{"max_connections": 1, "idle_seconds": 30, **options})  # type: ignore[arg-type]
         yield pool, server
@@ -48,9 +48,9 @@ async def lend(pool: Pool, *, force_new: bool = False) -> Connection:
 
 @pytest.mark.parametrize("is_handed_first", [True, False])
 async def test_a_slot_handed_to_a_cancelled_caller_goes_to_the_next(
-    nothing_left: None, is_handed_first: bool
+    no_leaks: None, is_handed_first: bool
 ) -> None:
-    async with pooled() as (pool, server):
+    async with open_pool() as (pool, server):
         first = await lend(pool)
         cancelled, next_one = (asyncio.create_task(lend(pool)) for _ in range(2))
         await asyncio.sleep(0)
@@ -66,8 +66,8 @@ async def test_a_slot_handed_to_a_cancelled_caller_goes_to_the_next(
         assert server.connections == 1
 
 
-async def test_a_later_caller_does_not_overtake_a_waiting_one(nothing_left: None) -> None:
-    async with pooled() as (pool, _):
+async def test_a_later_caller_does_not_overtake_a_waiting_one(no_leaks: None) -> None:
+    async with open_pool() as (pool, _):
         first = await lend(pool)
         waiting = asyncio.create_task(lend(pool))
         await asyncio.sleep(0)
@@ -80,8 +80,8 @@ async def test_a_later_caller_does_not_overtake_a_waiting_one(nothing_left: None
         pool.release(first)
 
 
-async def test_a_forced_new_connection_replaces_an_idle_one(nothing_left: None) -> None:
-    async with pooled() as (pool, server):
+async def test_a_forced_new_connection_replaces_an_idle_one(no_leaks: None) -> None:
+    async with open_pool() as (pool, server):
         first = await lend(pool)
         pool.release(first)
         second = await lend(pool, force_new=True)
@@ -91,8 +91,8 @@ async def test_a_forced_new_connection_replaces_an_idle_one(nothing_left: None) 
         pool.release(second)
 
 
-async def test_a_connection_that_closed_while_handed_over_is_replaced(nothing_left: None) -> None:
-    async with pooled() as (pool, server):
+async def test_a_connection_that_closed_while_handed_over_is_replaced(no_leaks: None) -> None:
+    async with open_pool() as (pool, server):
         first = await lend(pool)
         waiting = asyncio.create_task(lend(pool))
         await asyncio.sleep(0)
@@ -104,9 +104,9 @@ async def test_a_connection_that_closed_while_handed_over_is_replaced(nothing_le
 
 
 async def test_the_last_used_is_lent_first_so_that_the_others_can_expire(
-    nothing_left: None,
+    no_leaks: None,
 ) -> None:
-    async with pooled(max_connections=3) as (pool, server):
+    async with open_pool(max_connections=3) as (pool, server):
         lent = [await lend(pool) for _ in range(3)]
         for connection in lent:
             pool.release(connection)
@@ -116,20 +116,20 @@ async def test_the_last_used_is_lent_first_so_that_the_others_can_expire(
 
 
 async def test_only_expired_idle_connections_are_closed(
-    nothing_left: None, monkeypatch: pytest.MonkeyPatch
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop = asyncio.get_running_loop()
     sweeps: list[Callable[[], None]] = []
     now = loop.time()
 
-    def scheduled(_: float, sweep: Callable[[], None]) -> Mock:
+    def schedule(_: float, sweep: Callable[[], None]) -> Mock:
         sweeps.append(sweep)
         return Mock()
 
-    async with pooled(max_connections=2) as (pool, _):
+    async with open_pool(max_connections=2) as (pool, _):
         lent = [await lend(pool) for _ in range(2)]
         monkeypatch.setattr(loop, "time", lambda: now)
-        monkeypatch.setattr(loop, "call_at", scheduled)
+        monkeypatch.setattr(loop, "call_at", schedule)
         pool.release(lent[0])
         now += 10
         pool.release(lent[1])
@@ -144,13 +144,13 @@ async def test_only_expired_idle_connections_are_closed(
         monkeypatch.undo()
 
 
-async def test_no_slot_is_lost_by_failures_and_cancellations(nothing_left: None) -> None:
+async def test_no_slot_is_lost_by_failures_and_cancellations(no_leaks: None) -> None:
     served = 0
 
     async def script(peer: Peer) -> None:
         nonlocal served
         while True:
-            await peer.request()
+            await peer.read_request()
             served += 1
             if served % 7 == 0:
                 return peer.reset()
@@ -162,7 +162,7 @@ async def test_no_slot_is_lost_by_failures_and_cancellations(nothing_left: None)
         request = httpx.Request("POST", url)
         return await (await transport.handle_async_request(request)).aread()
 
-    async with scripted(script) as server, Transport(max_connections=3) as transport:
+    async with serve_script(script) as server, Transport(max_connections=3) as transport:
         calls = [asyncio.create_task(send(transport, server.url)) for _ in range(300)]
         for call in calls[::3]:
             await asyncio.sleep(0)
@@ -181,11 +181,11 @@ async def test_no_slot_is_lost_by_failures_and_cancellations(nothing_left: None)
         assert not pool._waiters
 
 
-async def test_empty_pools_are_dropped(nothing_left: None) -> None:
+async def test_empty_pools_are_dropped(no_leaks: None) -> None:
     async def script(peer: Peer) -> None:
-        await peer.gone()
+        await peer.wait_closed()
 
-    async with scripted(script) as server:
+    async with serve_script(script) as server:
         port = httpx.URL(server.url).port
     timeout = {"connect": 0.2}
     async with Transport() as transport:
@@ -198,9 +198,9 @@ async def test_empty_pools_are_dropped(nothing_left: None) -> None:
         assert len(transport._pools) <= 64
 
 
-async def test_waiting_callers_are_served_first_in_first_out(nothing_left: None) -> None:
-    gate = Gate()
-    async with scripted(gate) as server, Transport(max_connections=2) as transport:
+async def test_waiting_callers_are_served_first_in_first_out(no_leaks: None) -> None:
+    gate = GatedServer()
+    async with serve_script(gate) as server, Transport(max_connections=2) as transport:
         calls = []
         for number in range(8):
             calls.append(asyncio.create_task(fetch_body(transport, f"{server.url}/{number}")))
@@ -218,9 +218,9 @@ async def test_waiting_callers_are_served_first_in_first_out(nothing_left: None)
         assert server.connections == 2
 
 
-async def test_waiting_for_the_pool_has_its_own_timeout(nothing_left: None) -> None:
-    gate = Gate()
-    async with scripted(gate) as server, Transport(max_connections=1) as transport:
+async def test_waiting_for_the_pool_has_its_own_timeout(no_leaks: None) -> None:
+    gate = GatedServer()
+    async with serve_script(gate) as server, Transport(max_connections=1) as transport:
         first = asyncio.create_task(fetch_body(transport, server.url))
         await gate.arrived.get()
         with pytest.raises(httpx.PoolTimeout) as caught:
@@ -232,9 +232,9 @@ async def test_waiting_for_the_pool_has_its_own_timeout(nothing_left: None) -> N
         assert await fetch_body(transport, server.url, pool=5) == b"hello"
 
 
-async def test_a_cancelled_waiter_takes_no_connection(nothing_left: None) -> None:
-    gate = Gate()
-    async with scripted(gate) as server, Transport(max_connections=1) as transport:
+async def test_a_cancelled_waiter_takes_no_connection(no_leaks: None) -> None:
+    gate = GatedServer()
+    async with serve_script(gate) as server, Transport(max_connections=1) as transport:
         calls = [asyncio.create_task(fetch_body(transport, f"{server.url}/{n}")) for n in range(3)]
         assert await gate.arrived.get() == b"/0"
         calls[1].cancel()
@@ -245,9 +245,9 @@ async def test_a_cancelled_waiter_takes_no_connection(nothing_left: None) -> Non
         assert server.connections == 1
 
 
-async def test_the_slot_of_a_failed_call_goes_to_the_next(nothing_left: None) -> None:
+async def test_the_slot_of_a_failed_call_goes_to_the_next(no_leaks: None) -> None:
     async with (
-        scripted(closing(b"nonsense")) as server,
+        serve_script(respond_and_close(b"nonsense")) as server,
         Transport(max_connections=1) as transport,
     ):
         calls = [fetch_body(transport, server.url) for _ in range(5)]
@@ -256,8 +256,8 @@ async def test_the_slot_of_a_failed_call_goes_to_the_next(nothing_left: None) ->
         assert server.connections == 5
 
 
-async def test_the_slot_of_a_failed_connect_is_free_again(nothing_left: None) -> None:
-    async with scripted(answering()) as server:
+async def test_the_slot_of_a_failed_connect_is_free_again(no_leaks: None) -> None:
+    async with serve_script(respond_with()) as server:
         pass
     async with Transport(max_connections=1) as transport:
         for _ in range(3):
@@ -265,16 +265,16 @@ async def test_the_slot_of_a_failed_connect_is_free_again(nothing_left: None) ->
                 await fetch_body(transport, server.url, pool=1)
 
 
-async def test_an_idle_connection_closes_in_time(nothing_left: None) -> None:
+async def test_an_idle_connection_closes_in_time(no_leaks: None) -> None:
     closed: asyncio.Queue[int] = asyncio.Queue()
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(HELLO)
-        await peer.gone()
+        await peer.wait_closed()
         closed.put_nowait(1)
 
-    async with scripted(script) as server, Transport(idle_seconds=0.02) as transport:
+    async with serve_script(script) as server, Transport(idle_seconds=0.02) as transport:
         await asyncio.gather(*(fetch_body(transport, server.url) for _ in range(3)))
         for _ in range(3):
             await asyncio.wait_for(closed.get(), 5)

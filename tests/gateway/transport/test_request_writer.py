@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway.transport.transport import Transport
-from tests.gateway.transport.scripted_server import Recording, scripted
+from tests.gateway.transport.scripted_server import RecordingServer, serve_script
 
 
 def _iterated(*pieces: bytes) -> AsyncIterator[bytes]:
@@ -18,8 +18,8 @@ def _iterated(*pieces: bytes) -> AsyncIterator[bytes]:
 
 
 async def test_a_request_byte_for_byte(either: httpx.AsyncBaseTransport) -> None:
-    recording = Recording()
-    async with scripted(recording) as server:
+    recording = RecordingServer()
+    async with serve_script(recording) as server:
         request = httpx.Request(
             "POST", f"{server.url}/a%20b?q=c#d", headers={"X-Name": "value"}, content=b"hello"
         )
@@ -33,8 +33,8 @@ async def test_a_request_byte_for_byte(either: httpx.AsyncBaseTransport) -> None
 
 
 async def test_an_iterated_body_is_sent_in_chunks(either: httpx.AsyncBaseTransport) -> None:
-    recording = Recording()
-    async with scripted(recording) as server:
+    recording = RecordingServer()
+    async with serve_script(recording) as server:
         for _ in range(2):
             body = _iterated(b"hel", b"", b"lo")
             request = httpx.Request("POST", server.url, content=body)
@@ -47,9 +47,9 @@ async def test_an_iterated_body_is_sent_in_chunks(either: httpx.AsyncBaseTranspo
 async def test_an_iterated_body_of_known_length_is_sent_as_it_is(
     either: httpx.AsyncBaseTransport,
 ) -> None:
-    recording = Recording()
+    recording = RecordingServer()
     headers = {"Content-Length": "5"}
-    async with scripted(recording) as server:
+    async with serve_script(recording) as server:
         request = httpx.Request(
             "POST", server.url, headers=headers, content=_iterated(b"hel", b"lo")
         )
@@ -62,7 +62,7 @@ async def test_an_iterated_body_of_known_length_is_sent_as_it_is(
 async def test_a_streamed_body_that_contradicts_its_length_ends_the_connection(
     transport: Transport, pieces: tuple[bytes, ...]
 ) -> None:
-    async with scripted(Recording()) as server:
+    async with serve_script(RecordingServer()) as server:
         request = httpx.Request(
             "POST", server.url, headers={"Content-Length": "5"}, content=_iterated(*pieces)
         )
@@ -83,8 +83,8 @@ async def test_a_body_that_contradicts_its_length_is_not_sent(
 
 @pytest.mark.parametrize(("content", "body"), [(b"hello", b"5\r\nhello\r\n0"), (b"", b"0")])
 async def test_bytes_can_be_sent_chunked(transport: Transport, content: bytes, body: bytes) -> None:
-    recording = Recording()
-    async with scripted(recording) as server:
+    recording = RecordingServer()
+    async with serve_script(recording) as server:
         request = httpx.Request("PUT", server.url, content=content)
         request.headers = httpx.Headers({"Host": "a", "Transfer-Encoding": "chunked"})
         await (await transport.handle_async_request(request)).aread()
@@ -124,7 +124,7 @@ async def test_a_body_of_ambiguous_length_is_not_sent(
 async def test_an_invalid_header_is_not_sent(
     either: httpx.AsyncBaseTransport, headers: list[tuple[bytes, bytes]]
 ) -> None:
-    async with scripted(Recording()) as server:
+    async with serve_script(RecordingServer()) as server:
         request = httpx.Request("GET", server.url)
         request.headers = httpx.Headers([(b"Host", b"a"), *headers])
         with pytest.raises(httpx.LocalProtocolError):
@@ -139,9 +139,9 @@ async def test_an_invalid_method_is_not_sent(transport: Transport, method: str) 
 
 
 async def test_a_large_request_arrives_whole(either: httpx.AsyncBaseTransport) -> None:
-    recording = Recording()
+    recording = RecordingServer()
     body = bytes(range(256)) * 20_000
-    async with scripted(recording) as server:
+    async with serve_script(recording) as server:
         for content in (body, _iterated(*[body[:100_000]] * 9)):
             request = httpx.Request(
                 "POST", server.url, content=content, headers={"Content-Type": "x/y"}

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from gateway.transport.response_parser import MalformedResponse, ResponseParser
 from gateway.transport.transport import Transport
 from tests.gateway.transport.requests import fetch
-from tests.gateway.transport.scripted_server import HELLO, OK, Peer, answering, closing, scripted
+from tests.gateway.transport.scripted_server import (
+    HELLO,
+    OK,
+    Peer,
+    respond_and_close,
+    respond_with,
+    serve_script,
+)
 
 NEXT = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext"
 
@@ -18,8 +25,8 @@ NEXT = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext"
 FRAMINGS = st.sampled_from(["length", "chunks", "close"])
 
 
-def written(framing: str, pieces: list[bytes], trailer: bool) -> bytes:
-    """The bytes of a response whose body is `pieces`."""
+def build_response(framing: str, pieces: list[bytes], trailer: bool) -> bytes:
+    """Return the bytes of a response whose body is `pieces`."""
     head = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nX-Empty:\r\n"
     body = b"".join(pieces)
     if framing == "length":
@@ -31,8 +38,8 @@ def written(framing: str, pieces: list[bytes], trailer: bool) -> bytes:
     return head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + end
 
 
-def cut(data: bytes, places: list[int]) -> list[bytes]:
-    """`data` in pieces, none of them empty."""
+def split(data: bytes, places: list[int]) -> list[bytes]:
+    """Split `data` into non-empty pieces."""
     bounds = sorted({0, len(data), *(place % len(data) for place in places)})
     return [data[start:end] for start, end in pairwise(bounds)]
 
@@ -44,13 +51,13 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     trailer=st.booleans(),
     places=st.lists(st.integers(min_value=0), max_size=20),
 )
-def test_any_cut_gives_the_same_body(
+def test_any_split_gives_the_same_body(
     framing: str, pieces: list[bytes], trailer: bool, places: list[int]
 ) -> None:
     parser = ResponseParser()
     parser.begin(has_no_body=False)
     body = b""
-    for data in cut(written(framing, pieces, trailer), places):
+    for data in split(build_response(framing, pieces, trailer), places):
         assert not parser.is_complete
         parser.feed(data)
         body += parser.take_body()
@@ -71,7 +78,7 @@ def test_any_cut_gives_the_same_body(
     place=st.integers(min_value=0),
 )
 def test_no_prefix_of_a_response_is_complete(framing: str, pieces: list[bytes], place: int) -> None:
-    whole = written(framing, pieces, False)
+    whole = build_response(framing, pieces, False)
     parser = ResponseParser()
     parser.begin(has_no_body=False)
     if beginning := whole[: place % len(whole)]:
@@ -136,7 +143,7 @@ async def test_a_complete_response_leaves_a_reusable_connection(
     either: httpx.AsyncBaseTransport, name: str
 ) -> None:
     answer, body = WHOLE[name]
-    async with scripted(answering(answer, HELLO)) as server:
+    async with serve_script(respond_with(answer, HELLO)) as server:
         assert (await fetch(either, server.url))[1] == body
         assert await fetch(either, server.url) == (200, b"hello")
         assert server.connections == 1
@@ -150,11 +157,11 @@ async def test_a_response_may_arrive_byte_by_byte(
     answer, body = WHOLE[name]
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         await peer.drip([answer[i : i + 1] for i in range(len(answer))])
-        await peer.gone()
+        await peer.wait_closed()
 
-    async with scripted(script) as server:
+    async with serve_script(script) as server:
         assert (await fetch(either, server.url))[1] == body
         await either.aclose()
 
@@ -171,7 +178,7 @@ UNTIL_CLOSE = {
 async def test_a_response_may_end_with_its_connection(
     either: httpx.AsyncBaseTransport, name: str
 ) -> None:
-    async with scripted(closing(UNTIL_CLOSE[name])) as server:
+    async with serve_script(respond_and_close(UNTIL_CLOSE[name])) as server:
         assert await fetch(either, server.url) == (200, b"hello")
         assert await fetch(either, server.url) == (200, b"hello")
         assert server.connections == 2
@@ -180,7 +187,7 @@ async def test_a_response_may_end_with_its_connection(
 
 async def test_head_has_no_body_whatever_its_length_says(either: httpx.AsyncBaseTransport) -> None:
     head = OK + b"Content-Length: 500\r\n\r\n"
-    async with scripted(answering(head, HELLO)) as server:
+    async with serve_script(respond_with(head, HELLO)) as server:
         assert await fetch(either, server.url, "HEAD") == (200, b"")
         assert await fetch(either, server.url) == (200, b"hello")
         assert server.connections == 1
@@ -213,7 +220,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 async def test_a_broken_response_is_refused(either: httpx.AsyncBaseTransport, name: str) -> None:
-    async with scripted(closing(BROKEN[name])) as server:
+    async with serve_script(respond_and_close(BROKEN[name])) as server:
         with pytest.raises(httpx.RemoteProtocolError):
             await fetch(either, server.url)
         await either.aclose()
@@ -244,7 +251,7 @@ AMBIGUOUS = {
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
 async def test_an_ambiguous_response_is_refused(transport: Transport, name: str) -> None:
-    async with scripted(answering(AMBIGUOUS[name])) as server:
+    async with serve_script(respond_with(AMBIGUOUS[name])) as server:
         with pytest.raises(httpx.RemoteProtocolError) as caught:
             await fetch(transport, server.url)
         assert caught.value.request.url == server.url
@@ -264,7 +271,7 @@ async def test_an_ambiguous_response_is_refused(transport: Transport, name: str)
 async def test_bytes_after_the_response_close_the_connection(
     transport: Transport, answer: bytes
 ) -> None:
-    async with scripted(answering(answer, HELLO)) as server:
+    async with serve_script(respond_with(answer, HELLO)) as server:
         first = await fetch(transport, server.url)
         assert await fetch(transport, server.url) == first
         assert server.connections == 2
@@ -275,7 +282,7 @@ async def test_fields_arrive_as_they_were_sent(either: httpx.AsyncBaseTransport)
     answer = (
         OK + b"Set-Cookie: a\r\nset-cookie: b\r\nX-E:\r\nX-S:  a b \t\r\nContent-Length: 0\r\n\r\n"
     )
-    async with scripted(answering(answer)) as server:
+    async with serve_script(respond_with(answer)) as server:
         response = await either.handle_async_request(httpx.Request("GET", server.url))
         await response.aread()
         assert response.headers.multi_items() == [

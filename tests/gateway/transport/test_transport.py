@@ -11,19 +11,19 @@ from tests.gateway.transport.requests import build_request, fetch, fetch_body, r
 from tests.gateway.transport.scripted_server import (
     HELLO,
     OK,
-    Gate,
+    GatedServer,
     Peer,
-    Scripted,
-    answering,
-    closing,
-    scripted,
+    ScriptedServer,
+    respond_and_close,
+    respond_with,
+    serve_script,
 )
 
 LARGE = OK + b"Content-Length: 200000\r\n\r\n"
 
 
 async def test_calls_one_after_the_other_share_a_connection(transport: Transport) -> None:
-    async with scripted(answering(*[HELLO] * 20)) as server:
+    async with serve_script(respond_with(*[HELLO] * 20)) as server:
         for _ in range(20):
             assert await fetch_body(transport, server.url) == b"hello"
         assert server.connections == 1
@@ -31,21 +31,21 @@ async def test_calls_one_after_the_other_share_a_connection(transport: Transport
 
 
 async def test_every_origin_has_its_own_connections(transport: Transport) -> None:
-    async with scripted(answering(HELLO)) as one, scripted(answering(HELLO)) as other:
+    async with serve_script(respond_with(HELLO)) as one, serve_script(respond_with(HELLO)) as other:
         await asyncio.gather(fetch_body(transport, one.url), fetch_body(transport, other.url))
         assert (one.connections, other.connections) == (1, 1)
         await transport.aclose()
 
 
 async def test_a_connection_closed_while_idle_is_noticed(transport: Transport) -> None:
-    async with scripted(closing(HELLO)) as server:
+    async with serve_script(respond_and_close(HELLO)) as server:
         for _ in range(3):
             assert await fetch_body(transport, server.url, "POST") == b"hello"
-            await server.over()
+            await server.wait_done()
         assert server.connections == 3
 
 
-class Stale:
+class StaleServer:
     """Responds once on the first connection, and closes it when a second request arrives."""
 
     def __init__(self, *, reset: bool = False, answer: bytes = b"") -> None:
@@ -55,15 +55,15 @@ class Stale:
 
     async def __call__(self, peer: Peer) -> None:
         first = not self.requests
-        self.requests.append(await peer.request())
+        self.requests.append(await peer.read_request())
         peer.send(HELLO)
         if first:
-            self.requests.append(await peer.request())
+            self.requests.append(await peer.read_request())
             await peer.drip([self._answer])
             if self._reset:
                 peer.reset()
             return
-        await peer.gone()
+        await peer.wait_closed()
 
 
 @pytest.mark.parametrize("reset", [False, True])
@@ -71,8 +71,8 @@ class Stale:
 async def test_an_idempotent_request_is_retried_when_the_connection_was_stale(
     transport: Transport, method: str, reset: bool
 ) -> None:
-    stale = Stale(reset=reset)
-    async with scripted(stale) as server:
+    stale = StaleServer(reset=reset)
+    async with serve_script(stale) as server:
         await fetch_body(transport, server.url)
         response = await transport.handle_async_request(build_request(server.url, method))
         assert response.status_code == 200
@@ -83,8 +83,8 @@ async def test_an_idempotent_request_is_retried_when_the_connection_was_stale(
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 async def test_any_other_request_is_not_retried(transport: Transport, method: str) -> None:
-    stale = Stale()
-    async with scripted(stale) as server:
+    stale = StaleServer()
+    async with serve_script(stale) as server:
         await fetch_body(transport, server.url)
         with pytest.raises(httpx.RemoteProtocolError):
             await fetch_body(transport, server.url, method)
@@ -95,8 +95,8 @@ async def test_a_streamed_body_is_not_retried(transport: Transport) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"hello"
 
-    stale = Stale()
-    async with scripted(stale) as server:
+    stale = StaleServer()
+    async with serve_script(stale) as server:
         await fetch_body(transport, server.url)
         request = httpx.Request("PUT", server.url, content=body())
         with pytest.raises(httpx.RemoteProtocolError):
@@ -105,8 +105,8 @@ async def test_a_streamed_body_is_not_retried(transport: Transport) -> None:
 
 
 async def test_nothing_is_retried_once_the_response_has_begun(transport: Transport) -> None:
-    stale = Stale(answer=b"H")
-    async with scripted(stale) as server:
+    stale = StaleServer(answer=b"H")
+    async with serve_script(stale) as server:
         await fetch_body(transport, server.url)
         with pytest.raises(httpx.RemoteProtocolError):
             await fetch_body(transport, server.url)
@@ -118,21 +118,23 @@ async def test_a_request_is_retried_only_once(transport: Transport) -> None:
 
     async def script(peer: Peer) -> None:
         nonlocal requests
-        await peer.request()
+        await peer.read_request()
         requests += 1
         if requests == 1:
             peer.send(HELLO)
-            await peer.request()
+            await peer.read_request()
             requests += 1
 
-    async with scripted(script) as server:
+    async with serve_script(script) as server:
         await fetch_body(transport, server.url)
         with pytest.raises(httpx.RemoteProtocolError):
             await fetch_body(transport, server.url)
         assert requests == 3
 
 
-async def _cancelled(transport: Transport, server: Scripted, reached: asyncio.Event) -> None:
+async def _call_and_cancel(
+    transport: Transport, server: ScriptedServer, reached: asyncio.Event
+) -> None:
     call = asyncio.create_task(fetch_body(transport, server.url))
     await asyncio.wait_for(reached.wait(), 5)
     await run_loop_turns()
@@ -146,14 +148,14 @@ async def test_cancelling_closes_the_socket(transport: Transport, answer: bytes)
     reached, gone = asyncio.Event(), asyncio.Event()
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         await peer.drip([answer])
         reached.set()
-        await peer.gone()
+        await peer.wait_closed()
         gone.set()
 
-    async with scripted(script) as server:
-        await _cancelled(transport, server, reached)
+    async with serve_script(script) as server:
+        await _call_and_cancel(transport, server, reached)
         await asyncio.wait_for(gone.wait(), 5)
 
 
@@ -163,12 +165,12 @@ async def test_a_body_that_is_not_read_to_its_end_closes_its_connection(
     gone = asyncio.Event()
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(LARGE + b"a" * 10)
-        await peer.gone()
+        await peer.wait_closed()
         gone.set()
 
-    async with scripted(script) as server:
+    async with serve_script(script) as server:
         response = await transport.handle_async_request(build_request(server.url))
         async for piece in response.aiter_raw():
             assert piece
@@ -180,9 +182,9 @@ async def test_a_body_that_is_not_read_to_its_end_closes_its_connection(
 @pytest.mark.parametrize("kind", ["read", "connect"])
 async def test_each_wait_has_its_own_timeout(transport: Transport, kind: str) -> None:
     async def script(peer: Peer) -> None:
-        await peer.gone()
+        await peer.wait_closed()
 
-    async with scripted(script) as server:
+    async with serve_script(script) as server:
         if kind == "read":
             with pytest.raises(httpx.ReadTimeout) as caught:
                 await fetch_body(transport, server.url, read=0.01)
@@ -193,9 +195,9 @@ async def test_each_wait_has_its_own_timeout(transport: Transport, kind: str) ->
                 await fetch_body(transport, server.url.replace("http:", "https:"), connect=0.05)
 
 
-async def test_closing_ends_calls_in_flight(nothing_left: None) -> None:
-    gate = Gate()
-    async with scripted(gate) as server:
+async def test_closing_ends_calls_in_flight(no_leaks: None) -> None:
+    gate = GatedServer()
+    async with serve_script(gate) as server:
         transport = Transport(max_connections=1)
         calls = [asyncio.create_task(fetch_body(transport, server.url)) for _ in range(3)]
         await gate.arrived.get()
@@ -210,13 +212,13 @@ async def test_closing_ends_calls_in_flight(nothing_left: None) -> None:
             await fetch_body(transport, server.url)
 
 
-async def test_closing_does_not_complete_half_a_body(nothing_left: None) -> None:
+async def test_closing_does_not_complete_half_a_body(no_leaks: None) -> None:
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(OK + b"\r\nhel")
-        await peer.gone()
+        await peer.wait_closed()
 
-    async with scripted(script) as server:
+    async with serve_script(script) as server:
         transport = Transport()
         response = await transport.handle_async_request(build_request(server.url))
         reading = asyncio.create_task(response.aread())
@@ -230,16 +232,16 @@ async def test_bytes_on_an_idle_connection_close_it(transport: Transport) -> Non
     idle = asyncio.Event()
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(HELLO)
         await idle.wait()
         peer.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
-        await peer.gone()
+        await peer.wait_closed()
 
-    async with scripted(script) as server:
+    async with serve_script(script) as server:
         assert await fetch(transport, server.url) == (200, b"hello")
         idle.set()
-        await server.over()
+        await server.wait_done()
         assert await fetch(transport, server.url) == (200, b"hello")
         assert server.connections == 2
 
@@ -249,18 +251,18 @@ async def test_a_reset_is_an_error_wherever_it_comes(
     either: httpx.AsyncBaseTransport, answer: bytes
 ) -> None:
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         await peer.drip([answer])
         peer.reset()
 
-    async with scripted(script) as server:
+    async with serve_script(script) as server:
         with pytest.raises(httpx.ReadError):
             await fetch(either, server.url)
         await either.aclose()
 
 
 async def test_a_refused_connection_is_a_connect_error(either: httpx.AsyncBaseTransport) -> None:
-    async with scripted(answering()) as server:
+    async with serve_script(respond_with()) as server:
         pass
     with pytest.raises(httpx.ConnectError):
         await fetch(either, server.url)

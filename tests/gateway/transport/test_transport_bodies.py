@@ -8,13 +8,20 @@ import pytest
 
 from gateway.transport.connection import HIGH_WATER
 from gateway.transport.transport import Transport
-from tests.gateway.transport.scripted_server import HELLO, OK, Peer, Recording, answering, scripted
+from tests.gateway.transport.scripted_server import (
+    HELLO,
+    OK,
+    Peer,
+    RecordingServer,
+    respond_with,
+    serve_script,
+)
 
 
 async def test_a_large_body_arrives_whole(either: httpx.AsyncBaseTransport) -> None:
     body = bytes(range(256)) * 20_000
     answer = OK + b"Content-Length: %d\r\n\r\n" % len(body) + body
-    async with scripted(answering(answer, HELLO)) as server:
+    async with serve_script(respond_with(answer, HELLO)) as server:
         for expected in (body, b"hello"):
             response = await either.handle_async_request(httpx.Request("GET", server.url))
             assert await response.aread() == expected
@@ -30,7 +37,7 @@ async def test_backpressure_a_server_is_read_no_faster_than_its_response(
 
     async def script(peer: Peer) -> None:
         nonlocal sent
-        await peer.request()
+        await peer.read_request()
         peer.send(OK + b"\r\n")
         while sent < 100_000_000:
             peer.send(b"a" * 100_000)
@@ -41,7 +48,7 @@ async def test_backpressure_a_server_is_read_no_faster_than_its_response(
                 break
         stuck.set()
 
-    async with scripted(script) as server:
+    async with serve_script(script) as server:
         response = await transport.handle_async_request(httpx.Request("GET", server.url))
         await asyncio.wait_for(stuck.wait(), 30)
         # What the kernel holds for both ends is not ours to bound; 100 MB it is not.
@@ -61,9 +68,9 @@ async def test_a_response_that_comes_before_the_request_is_sent_counts(
     async def script(peer: Peer) -> None:
         await peer.reader.readuntil(b"\r\n\r\n")
         peer.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
-        await peer.gone()
+        await peer.wait_closed()
 
-    async with scripted(script) as server:
+    async with serve_script(script) as server:
         for content in (b"a" * 30_000_000, _endless()):
             request = httpx.Request("POST", server.url, content=content)
             response = await transport.handle_async_request(request)
@@ -78,7 +85,7 @@ async def test_a_server_that_closes_without_reading_is_noticed(transport: Transp
         peer.writer.write_eof()
         await asyncio.Event().wait()
 
-    async with scripted(script) as server:
+    async with serve_script(script) as server:
         request = httpx.Request("POST", server.url, content=b"a" * 30_000_000)
         with pytest.raises(httpx.RemoteProtocolError):
             await asyncio.wait_for(transport.handle_async_request(request), 5)
@@ -96,7 +103,7 @@ async def test_a_server_that_does_not_read_times_out(either: httpx.AsyncBaseTran
         await asyncio.Event().wait()
 
     timeout = {"write": 0.1, "connect": 5, "read": 5}
-    async with scripted(script) as server:
+    async with serve_script(script) as server:
         request = httpx.Request(
             "POST", server.url, content=_endless(), extensions={"timeout": timeout}
         )
@@ -110,7 +117,7 @@ async def test_a_request_body_that_fails_closes_its_connection(transport: Transp
         yield b"a"
         raise LookupError("no more")
 
-    async with scripted(Recording()) as server:
+    async with serve_script(RecordingServer()) as server:
         with pytest.raises(LookupError):
             await transport.handle_async_request(httpx.Request("POST", server.url, content=body()))
         response = await transport.handle_async_request(httpx.Request("GET", server.url))

@@ -1,4 +1,4 @@
-"""A client with one method per thing to try, a variant of a named one so that no list grows."""
+"""A client with one method for each kind of call, a variant of an existing service."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ URL = "http://shop.test/v1"
 
 
 class Item(ResponseModel):
-    """What the made-up service answers."""
+    """The response of the made-up service."""
 
     sku: str
     stock: dict[str, int] | None = None
 
 
-class Shop(Orders):
-    """A made-up service."""
+class ExampleClient(Orders):
+    """The client of a made-up service."""
 
     async def item(self, sku: str, **options: Any) -> Item:
         """GET with a segment."""
@@ -28,5 +28,5 @@ class Shop(Orders):
         return await self.get("/items", params=params, into=list[Item])
 
     async def remove(self, sku: str) -> None:
-        """DELETE, nothing comes back."""
+        """DELETE; the response has no body."""
         await self.delete("/items/{sku}", sku=sku, into=NoContent)

@@ -13,7 +13,7 @@ from gateway.upstream.sender import HttpxSender
 
 
 class TransportMocker(AbstractRequestMocker):
-    """Answers for both transports; respx finds it by its name."""
+    """Mocks both transports; respx finds this class by its `name`."""
 
     name = "transport"
     targets: ClassVar[list[str]] = [
@@ -25,7 +25,7 @@ class TransportMocker(AbstractRequestMocker):
 
     @classmethod
     def mock(cls, spec: Callable[..., Any]) -> Callable[..., Any]:
-        """What stands in for a method; the short way past the transports is closed."""
+        """Replace a method; the direct sender behaves like the httpx sender."""
         if spec.__name__ == "try_begin":
             return HttpxSender.try_begin
         if spec.__name__ == "send":
@@ -35,12 +35,12 @@ class TransportMocker(AbstractRequestMocker):
 
     @classmethod
     def to_httpx_request(cls, **call: httpx.Request) -> httpx.Request:
-        """What the transport was given."""
+        """Return the request that the transport was given."""
         return call["request"]
 
     @classmethod
     async def from_async_httpx_response(
         cls, httpx_response: httpx.Response, target: object, **call: object
     ) -> httpx.Response:
-        """What the transport gives back."""
+        """Return the response of the transport."""
         return httpx_response

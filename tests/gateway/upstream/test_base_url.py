@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.gateway.upstream.example_client import Shop
+from tests.gateway.upstream.example_client import ExampleClient
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,6 @@ from tests.gateway.upstream.example_client import Shop
         "http://a:b",
     ],
 )
-def test_an_address_is_only_an_address(url: str) -> None:
+def test_an_invalid_base_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="the address of a service"):
-        Shop(url)
+        ExampleClient(url)

@@ -1,4 +1,4 @@
-"""A request is the same over every channel, and it is the one that httpx would send."""
+"""Both senders send the request that httpx would send."""
 
 from dataclasses import replace
 from typing import Any
@@ -59,7 +59,7 @@ Lines = tuple[bytes, set[bytes], bytes]
 
 
 def split(data: bytes) -> Lines:
-    """Start line, header lines (their order says nothing, nor the case of a name) and body."""
+    """Split into start line, header lines (order and case of names do not matter) and body."""
     head, _, body = data.partition(b"\r\n\r\n")
     start, *lines = head.split(b"\r\n")
     fields = [line.split(b": ", 1) for line in lines]
@@ -67,14 +67,14 @@ def split(data: bytes) -> Lines:
     return start, {b"%b: %b" % (name.lower(), value) for name, value in fields}, body
 
 
-async def written(request: httpx.Request) -> Lines:
+async def serialize(request: httpx.Request) -> Lines:
     message = await SerializedRequest.serialize(request)
     assert isinstance(message.body, bytes)
     return split(message.head + message.body)
 
 
-async def by_httpx(url: str, call: Call, outer: dict[str, str]) -> Lines:
-    """What httpx makes of the call on its own."""
+async def serialize_with_httpx(url: str, call: Call, outer: dict[str, str]) -> Lines:
+    """Serialize the call with httpx alone."""
     described = {} if call.json is None else {"content-type": "application/json"}
     request = httpx.Request(
         call.method,
@@ -83,28 +83,28 @@ async def by_httpx(url: str, call: Call, outer: dict[str, str]) -> Lines:
         headers={**DEFAULTS, **outer, **described, **(call.headers or {})},
         content=call.content if call.json is None else to_json(call.json),
     )
-    return await written(request)
+    return await serialize(request)
 
 
 @settings(deadline=None, max_examples=250)
 @given(url=st.sampled_from(URLS), call=CALLS, outer=HEADERS)
-async def test_both_channels_send_what_httpx_would(
+async def test_both_senders_send_what_httpx_would(
     url: str, call: Call, outer: dict[str, str]
 ) -> None:
     service = (Transport(), BaseUrl.of(url), Bounds(connect_timeout=1, max_body_bytes=1))
-    expected = await by_httpx(url, call, outer)
+    expected = await serialize_with_httpx(url, call, outer)
     with propagate_headers(outer):
         call = replace(call)  # made here, for this request
         assert split(DirectSender(*service)._serialize(call)) == expected
-        assert await written(HttpxSender(*service)._request(call)) == expected
+        assert await serialize(HttpxSender(*service)._request(call)) == expected
 
 
 @pytest.mark.parametrize("method", ["", "G T", "GET /x HTTP/1.1\r\nX:", "CONNECT", "get", "GET\n"])
-def test_a_method_that_is_none_is_refused(method: str) -> None:
+def test_an_invalid_method_is_refused(method: str) -> None:
     with pytest.raises(ValueError, match="no such method"):
         Call(method, "/", {}).serialize()
 
 
-def test_a_target_has_an_end() -> None:
+def test_the_length_of_a_target_is_bounded() -> None:
     with pytest.raises(ValueError, match="too long"):
         Call("GET", "/{id}", {"id": "a" * 70_000}).serialize()

@@ -1,4 +1,4 @@
-"""The time left reaches every call under it."""
+"""The remaining time under nested deadlines."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ async def test_it_runs_down_and_stops_at_zero(clock: _Clock) -> None:
     assert remaining() is None
 
 
-async def test_an_inner_one_can_only_shorten(clock: _Clock) -> None:
+async def test_an_inner_deadline_can_only_shorten(clock: _Clock) -> None:
     with deadline(2):
         with deadline(5):
             assert remaining() == 2
@@ -39,7 +39,7 @@ async def test_an_inner_one_can_only_shorten(clock: _Clock) -> None:
         assert remaining() == 1.5
 
 
-def test_who_has_a_clock_at_hand_needs_no_loop() -> None:
+def test_a_deadline_with_a_clock_needs_no_event_loop() -> None:
     now = 5.0
     with deadline(2, lambda: now):
         now += 0.5
@@ -47,11 +47,11 @@ def test_who_has_a_clock_at_hand_needs_no_loop() -> None:
 
 
 async def test_tasks_started_inside_inherit_it() -> None:
-    async def look() -> float | None:
+    async def get_remaining() -> float | None:
         return remaining()
 
     with deadline(60):
-        task = asyncio.create_task(look())
+        task = asyncio.create_task(get_remaining())
     left = await task
     assert left is not None
     assert 0 < left <= 60

@@ -5,22 +5,24 @@ import pytest
 import respx
 
 from gateway.upstream.errors import UpstreamInvalid
-from tests.gateway.upstream.example_client import Item, Shop
+from tests.gateway.upstream.example_client import ExampleClient, Item
 
 JSON = {"content-type": "application/json"}
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "application/ld+json"])
-async def test_json_by_its_other_names(routes: respx.Router, shop: Shop, content_type: str) -> None:
+async def test_other_json_media_types_are_accepted(
+    routes: respx.Router, client: ExampleClient, content_type: str
+) -> None:
     routes.get("/items/A").respond(content=b'{"sku":"A"}', headers={"content-type": content_type})
-    assert await shop.item("A") == Item(sku="A")
+    assert await client.item("A") == Item(sku="A")
 
 
-async def test_nothing_asked_for_nothing_read(routes: respx.Router, shop: Shop) -> None:
+async def test_no_content_ignores_the_body(routes: respx.Router, client: ExampleClient) -> None:
     routes.delete("/items/A").respond(204)
-    await shop.remove("A")
+    await client.remove("A")
     routes.delete("/items/B").respond(200, text="gone")
-    await shop.remove("B")
+    await client.remove("B")
 
 
 @pytest.mark.parametrize(
@@ -41,13 +43,13 @@ async def test_nothing_asked_for_nothing_read(routes: respx.Router, shop: Shop) 
         (b"a", {**JSON, "content-encoding": "br"}, "the body is compressed"),
     ],
 )
-async def test_nonsense_is_named_never_quoted(
-    routes: respx.Router, shop: Shop, body: bytes, headers: dict[str, str], detail: str
+async def test_an_invalid_body_is_described_but_never_quoted(
+    routes: respx.Router, client: ExampleClient, body: bytes, headers: dict[str, str], detail: str
 ) -> None:
     stream = httpx.ByteStream(body)
     routes.get("/items/A").mock(return_value=httpx.Response(200, headers=headers, stream=stream))
     with pytest.raises(UpstreamInvalid) as caught:
-        await shop.item("A")
+        await client.item("A")
     assert caught.value.detail == detail
     error: BaseException | None = caught.value
     while error is not None:
@@ -55,8 +57,10 @@ async def test_nonsense_is_named_never_quoted(
         error = error.__cause__ or error.__context__
 
 
-async def test_the_first_wrong_item_of_a_list_says_enough(routes: respx.Router, shop: Shop) -> None:
+async def test_only_the_first_invalid_item_of_a_list_is_reported(
+    routes: respx.Router, client: ExampleClient
+) -> None:
     routes.get("/items").respond(json=[{"sku": 1}] * 50)
     with pytest.raises(UpstreamInvalid) as caught:
-        await shop.search()
+        await client.search()
     assert caught.value.detail == "1 wrong: [0].sku string_type"

@@ -10,7 +10,7 @@ from gateway.upstream.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from tests.gateway.upstream.example_client import Shop
+from tests.gateway.upstream.example_client import ExampleClient
 
 
 @pytest.mark.parametrize(
@@ -21,22 +21,22 @@ from tests.gateway.upstream.example_client import Shop
     ],
 )
 async def test_a_status_becomes_an_error(
-    routes: respx.Router, shop: Shop, status: int, error: type[UpstreamError]
+    routes: respx.Router, client: ExampleClient, status: int, error: type[UpstreamError]
 ) -> None:
     routes.get("/items/A").respond(status, headers={"location": "http://evil.test/"})
     with pytest.raises(error) as caught:
-        await shop.item("A")
+        await client.item("A")
     assert (caught.value.service, caught.value.operation) == ("orders", "GET /items/{sku}")
     assert caught.value.status == status
 
 
 @pytest.mark.parametrize("location", ["http://[", "ftp://a", "//", "http://a:b", "\x7f", " "])
-async def test_where_a_redirect_points_does_not_matter(
-    mock: respx.MockRouter, shop: Shop, location: str
+async def test_the_target_of_a_redirect_is_ignored(
+    mock: respx.MockRouter, client: ExampleClient, location: str
 ) -> None:
     mock.get("/items/A").respond(302, headers={"location": location})
     with pytest.raises(UpstreamRefused, match="status 302"):
-        await shop.item("A")
+        await client.item("A")
 
 
 @pytest.mark.parametrize(
@@ -53,12 +53,12 @@ async def test_where_a_redirect_points_does_not_matter(
         ("\u0661", None),
     ],
 )
-async def test_how_long_to_wait(
-    routes: respx.Router, shop: Shop, text: str, seconds: float | None
+async def test_retry_after_is_parsed(
+    routes: respx.Router, client: ExampleClient, text: str, seconds: float | None
 ) -> None:
     routes.get("/items/A").respond(503, headers=[(b"Retry-After", text.encode())])
     with pytest.raises(UpstreamUnavailable) as caught:
-        await shop.item("A")
+        await client.item("A")
     assert caught.value.retry_after == seconds
 
 
@@ -75,11 +75,14 @@ async def test_how_long_to_wait(
         (httpx.PoolTimeout, UpstreamTimeout),
     ],
 )
-async def test_a_failure_on_the_way(
-    mock: respx.MockRouter, shop: Shop, failure: type[Exception], error: type[UpstreamError]
+async def test_a_transport_failure_becomes_an_error(
+    mock: respx.MockRouter,
+    client: ExampleClient,
+    failure: type[Exception],
+    error: type[UpstreamError],
 ) -> None:
     mock.get("/items/A").mock(side_effect=failure("http://user:s3cret@shop.test"))
     with pytest.raises(error) as caught:
-        await shop.item("A")
+        await client.item("A")
     assert failure.__name__ in str(caught.value)
     assert "s3cret" not in str(caught.value)

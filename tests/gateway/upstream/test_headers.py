@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.upstream.propagation import propagate_headers
-from tests.gateway.upstream.example_client import Shop
+from tests.gateway.upstream.example_client import ExampleClient
 
 
 @pytest.mark.parametrize(
@@ -22,10 +22,10 @@ from tests.gateway.upstream.example_client import Shop
         {"Connection": "upgrade"},
     ],
 )
-async def test_headers_that_would_change_the_message_are_refused(
-    shop: Shop, headers: dict[str, str]
+async def test_headers_that_would_change_the_framing_are_refused(
+    client: ExampleClient, headers: dict[str, str]
 ) -> None:
     with pytest.raises(ValueError, match="header"):
-        await shop.item("A", headers=headers)
+        await client.item("A", headers=headers)
     with pytest.raises(ValueError, match="header"), propagate_headers(headers):
         pytest.fail("it let them in")

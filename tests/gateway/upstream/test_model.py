@@ -1,4 +1,4 @@
-"""`ResponseModel` makes pydantic dataclasses: strict, frozen, and in every generation."""
+"""`ResponseModel` makes strict, frozen pydantic dataclasses, also of subclasses and generics."""
 
 from dataclasses import FrozenInstanceError, asdict
 from typing import Annotated, Generic, TypeVar
@@ -35,7 +35,7 @@ def read(into: type[T], value: object) -> T:
     return decode(into, json_response(to_json(value)))
 
 
-def test_one_that_derives_from_another_has_its_fields_and_is_as_strict() -> None:
+def test_a_subclass_inherits_fields_and_strictness() -> None:
     fridge = read(Fridge, {"name": "A", "height": 2.5, "degrees": 3.0, "surplus": 1})
     assert asdict(fridge) == {"name": "A", "height": 2.5, "labels": [], "degrees": 3.0}
     assert fridge == Fridge(name="A", height=2.5, degrees=3.0)
@@ -53,7 +53,7 @@ def test_defaults_are_not_shared() -> None:
     assert other.labels == []
 
 
-def test_one_may_be_of_any_type() -> None:
+def test_a_model_can_be_generic() -> None:
     page = read(Page[Shelf], {"items": [{"name": "A", "height": 1.0}]})
     assert page.items == [Shelf(name="A", height=1.0)]
     with pytest.raises(NotDecodable, match="1 wrong"):

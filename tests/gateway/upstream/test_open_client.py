@@ -16,12 +16,12 @@ from tests.gateway.transport.scripted_server import (
     OK,
     Peer,
     Script,
-    Scripted,
-    answering,
-    closing,
-    scripted,
+    ScriptedServer,
+    respond_and_close,
+    respond_with,
+    serve_script,
 )
-from tests.gateway.upstream.example_client import Item, Shop
+from tests.gateway.upstream.example_client import ExampleClient, Item
 
 Kind = Literal["lockgate", "httpx"]
 BODY = b'{"sku":"A"}'
@@ -29,12 +29,14 @@ JSON = OK + b"Content-Type: application/json\r\n"
 ITEM = JSON + b"Content-Length: 11\r\n\r\n" + BODY
 
 pytestmark = [
-    pytest.mark.usefixtures("nothing_left"),
+    pytest.mark.usefixtures("no_leaks"),
     pytest.mark.parametrize("kind", ["lockgate", "httpx"]),
 ]
 
 
-def open_shop(kind: Kind, url: str, *, seconds: float = 5, max_connections: int = 4) -> Shop:
+def open_example_client(
+    kind: Kind, url: str, *, seconds: float = 5, max_connections: int = 4
+) -> ExampleClient:
     service = Service(
         url=HttpUrl(url),
         timeout=seconds,
@@ -44,38 +46,40 @@ def open_shop(kind: Kind, url: str, *, seconds: float = 5, max_connections: int 
         idle_seconds=30,
         transport=kind,
     )
-    return open_client(Shop, service)
+    return open_client(ExampleClient, service)
 
 
 @asynccontextmanager
-async def shop(
+async def connect_client(
     kind: Kind, script: Script, *, seconds: float = 5, max_connections: int = 4
-) -> AsyncIterator[tuple[Shop, Scripted]]:
+) -> AsyncIterator[tuple[ExampleClient, ScriptedServer]]:
     async with (
-        scripted(script) as server,
-        open_shop(kind, server.url, seconds=seconds, max_connections=max_connections) as client,
+        serve_script(script) as server,
+        open_example_client(
+            kind, server.url, seconds=seconds, max_connections=max_connections
+        ) as client,
     ):
         yield client, server
 
 
-async def test_a_value_comes_back_and_the_connection_stays(kind: Kind) -> None:
-    async with shop(kind, answering(ITEM, ITEM)) as (client, server):
+async def test_a_value_is_returned_and_the_connection_reused(kind: Kind) -> None:
+    async with connect_client(kind, respond_with(ITEM, ITEM)) as (client, server):
         assert await client.item("A") == Item(sku="A")
         assert await client.item("A") == Item(sku="A")
         assert server.connections == 1
 
 
-async def test_a_refusal_leaves_the_connection_to_use_again(kind: Kind) -> None:
+async def test_the_connection_is_reused_after_a_refusal(kind: Kind) -> None:
     refusal = b"HTTP/1.1 503 Busy\r\nRetry-After: 2\r\nContent-Length: 4\r\n\r\nbusy"
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         await peer.drip([refusal[:60], refusal[60:]])
-        await peer.request()
+        await peer.read_request()
         peer.send(ITEM)
-        await peer.gone()
+        await peer.wait_closed()
 
-    async with shop(kind, script) as (client, server):
+    async with connect_client(kind, script) as (client, server):
         with pytest.raises(UpstreamUnavailable) as caught:
             await client.item("A")
         assert caught.value.retry_after == 2
@@ -85,43 +89,43 @@ async def test_a_refusal_leaves_the_connection_to_use_again(kind: Kind) -> None:
 
 async def test_an_endless_refusal_is_not_read(kind: Kind) -> None:
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(b"HTTP/1.1 500 Oh\r\n\r\n")
         while not peer.writer.transport.is_closing():
             await peer.drip([b"a" * 10_000])
 
-    async with shop(kind, script) as (client, _):
+    async with connect_client(kind, script) as (client, _):
         with pytest.raises(UpstreamUnavailable) as caught:
             await client.item("A")
         assert caught.value.status == 500
 
 
-async def test_dripping_a_byte_at_a_time_wins_no_time(kind: Kind) -> None:
+async def test_a_response_byte_by_byte_does_not_extend_the_timeout(kind: Kind) -> None:
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         for byte in ITEM * 100:
             await peer.drip([bytes([byte])])
             await asyncio.sleep(0.01)
 
-    async with shop(kind, script, seconds=0.1) as (client, _):
+    async with connect_client(kind, script, seconds=0.1) as (client, _):
         with pytest.raises(UpstreamTimeout):
             await client.item("A")
 
 
-async def test_the_work_around_it_can_end_sooner(kind: Kind) -> None:
+async def test_a_deadline_around_a_call_ends_it_sooner(kind: Kind) -> None:
     async def script(peer: Peer) -> None:
-        await peer.gone()
+        await peer.wait_closed()
 
-    async with shop(kind, script) as (client, _):
+    async with connect_client(kind, script) as (client, _):
         with deadline(0.05), pytest.raises(UpstreamTimeout):
             await client.item("A")
 
 
-async def test_waiting_for_a_connection_counts(kind: Kind) -> None:
+async def test_waiting_for_a_connection_counts_towards_the_timeout(kind: Kind) -> None:
     async def script(peer: Peer) -> None:
-        await peer.gone()
+        await peer.wait_closed()
 
-    async with shop(kind, script, seconds=0.05, max_connections=1) as (client, server):
+    async with connect_client(kind, script, seconds=0.05, max_connections=1) as (client, server):
         outcomes = await asyncio.gather(
             *(client.item("A") for _ in range(5)), return_exceptions=True
         )
@@ -130,21 +134,21 @@ async def test_waiting_for_a_connection_counts(kind: Kind) -> None:
 
 
 async def test_cancelling_a_call_closes_its_socket(kind: Kind) -> None:
-    asked, gone = asyncio.Event(), asyncio.Event()
+    requested, closed = asyncio.Event(), asyncio.Event()
 
     async def script(peer: Peer) -> None:
-        await peer.request()
-        asked.set()
-        await peer.gone()
-        gone.set()
+        await peer.read_request()
+        requested.set()
+        await peer.wait_closed()
+        closed.set()
 
-    async with shop(kind, script) as (client, _):
+    async with connect_client(kind, script) as (client, _):
         call = asyncio.create_task(client.item("A"))
-        await asyncio.wait_for(asked.wait(), 5)
+        await asyncio.wait_for(requested.wait(), 5)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 5)
 
 
 @pytest.mark.parametrize(
@@ -157,56 +161,56 @@ async def test_cancelling_a_call_closes_its_socket(kind: Kind) -> None:
         OK + b"Content-Type: text/html\r\nContent-Length: 11\r\n\r\n" + BODY,
     ],
 )
-async def test_what_cannot_be_taken_is_invalid(kind: Kind, answer: bytes) -> None:
-    async with shop(kind, closing(answer)) as (client, _):
+async def test_an_unacceptable_response_is_invalid(kind: Kind, answer: bytes) -> None:
+    async with connect_client(kind, respond_and_close(answer)) as (client, _):
         with pytest.raises(UpstreamInvalid):
             await client.item("A")
 
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", ITEM[:-1], OK])
-async def test_what_breaks_off_is_unavailable(kind: Kind, answer: bytes) -> None:
-    async with shop(kind, closing(answer)) as (client, _):
+async def test_a_truncated_response_is_unavailable(kind: Kind, answer: bytes) -> None:
+    async with connect_client(kind, respond_and_close(answer)) as (client, _):
         with pytest.raises(UpstreamUnavailable):
             await client.item("A")
 
 
 async def test_a_reset_is_unavailable(kind: Kind) -> None:
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         await peer.drip([ITEM[:-1]])
         peer.reset()
 
-    async with shop(kind, script) as (client, _):
+    async with connect_client(kind, script) as (client, _):
         with pytest.raises(UpstreamUnavailable):
             await client.item("A")
 
 
-async def test_nobody_listens(kind: Kind) -> None:
-    async with scripted(answering()) as server:
+async def test_a_refused_connection_is_unavailable(kind: Kind) -> None:
+    async with serve_script(respond_with()) as server:
         pass
-    async with open_shop(kind, server.url) as client:
+    async with open_example_client(kind, server.url) as client:
         with pytest.raises(UpstreamUnavailable, match="ConnectError"):
             await client.item("A")
 
 
-async def test_environment_proxies_are_not_asked(
+async def test_environment_proxies_are_not_used(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    async with shop(kind, answering(ITEM)) as (client, _):
+    async with connect_client(kind, respond_with(ITEM)) as (client, _):
         assert await client.item("A") == Item(sku="A")
 
 
-async def test_redirects_are_not_followed_and_nothing_is_asked_twice(kind: Kind) -> None:
+async def test_redirects_are_not_followed_and_not_retried(kind: Kind) -> None:
     requests: list[bytes] = []
 
     async def script(peer: Peer) -> None:
         while True:
-            requests.append(await peer.request())
+            requests.append(await peer.read_request())
             peer.send(b"HTTP/1.1 307 Go\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n")
 
-    async with shop(kind, script) as (client, _):
+    async with connect_client(kind, script) as (client, _):
         with pytest.raises(Exception, match="status 307"):
             await client.item("A")
     assert len(requests) == 1

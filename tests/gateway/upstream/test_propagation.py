@@ -4,7 +4,7 @@ from gateway.upstream.call import Call
 from gateway.upstream.propagation import propagate_headers, propagated_headers
 
 
-def test_what_is_forwarded_inside_adds_to_what_is_outside() -> None:
+def test_an_inner_block_adds_to_the_headers_of_an_outer_block() -> None:
     with propagate_headers({"X-A": "1", "X-B": "1"}):
         with propagate_headers({"x-b": "2"}):
             assert propagated_headers() == {"x-a": "1", "x-b": "2"}

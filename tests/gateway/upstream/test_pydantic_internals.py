@@ -1,4 +1,4 @@
-"""Of a body made of mistakes, only the first few are looked at."""
+"""Validation of a body with many errors stops after the first few."""
 
 import tracemalloc
 
@@ -37,7 +37,7 @@ class Sale(ResponseModel):
         ('[{"default":[{"sku":"A","price":1.0}]},{"default":[', "{}", "]}]"),
     ],
 )
-def test_a_list_of_mistakes_costs_as_much_as_one(begin: str, wrong: str, end: str) -> None:
+def test_a_list_of_errors_costs_as_much_as_one(begin: str, wrong: str, end: str) -> None:
     into = list[Line] if begin == "[" else list[Sale]
     with pytest.raises(NotDecodable) as one:
         decode(into, json_response(f"{begin}{wrong}{end}".encode()))
@@ -51,7 +51,7 @@ def test_a_list_of_mistakes_costs_as_much_as_one(begin: str, wrong: str, end: st
     assert peak < len(body)
 
 
-def test_a_default_that_looks_like_a_schema_stays_itself() -> None:
+def test_a_default_that_looks_like_a_schema_is_unchanged() -> None:
     class Odd(ResponseModel):
         kind: dict[str, str] = Field({"type": "list"})
 
@@ -79,6 +79,6 @@ def test_a_core_schema_names_its_series_and_knows_fail_fast(into: type, kind: st
 
 
 @pytest.mark.parametrize("key", ["default", "metadata", "serialization"])
-def test_values_that_are_no_schemas_are_left_alone(key: str) -> None:
+def test_values_that_are_no_schemas_are_unchanged(key: str) -> None:
     value = {"type": "list"}
     assert with_fail_fast({"type": "int", key: value}) == {"type": "int", key: value}

@@ -1,4 +1,4 @@
-"""Query strings are to the byte what httpx would send."""
+"""Query strings equal those of httpx, byte for byte."""
 
 import httpx
 import pytest
@@ -23,13 +23,13 @@ def test_any_parameters(params: dict[str, Param | list[Param] | tuple[Param, ...
     assert f"/items{encode_query(params)}".encode("ascii") == theirs
 
 
-def test_what_else_is_a_sequence_is_one_value() -> None:
+def test_any_other_sequence_is_one_value() -> None:
     theirs = httpx.URL("http://service.test/", params={"q": range(3)}).raw_path
     assert (
         encode_query({"q": range(3)}) == theirs.decode().removeprefix("/") == "?q=range%280%2C+3%29"
     )
 
 
-def test_what_cannot_be_utf_8_is_refused() -> None:
+def test_surrogates_are_refused() -> None:
     with pytest.raises(ValueError, match="surrogates"):
         encode_query({"q": "\ud800"})

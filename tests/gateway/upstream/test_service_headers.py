@@ -12,7 +12,7 @@ from gateway.upstream import PendingCall
 from gateway.upstream.open_client import open_client
 from gateway.upstream.propagation import propagate_headers, set_caller_token
 from gateway.upstream.service_headers import ServiceHeaders
-from tests.gateway.upstream.example_client import Item, Shop
+from tests.gateway.upstream.example_client import ExampleClient, Item
 
 INCOMING = [
     (b"accept-language", b"de"),
@@ -35,56 +35,58 @@ class Recorder(httpx.AsyncBaseTransport):
         return httpx.Response(200, json={"sku": "A"})
 
 
-async def headers_sent(options: Mapping[str, object], *, token: str | None = None) -> httpx.Headers:
+async def get_sent_headers(
+    options: Mapping[str, object], *, token: str | None = None
+) -> httpx.Headers:
     """The headers of a call made for a request with the fields of INCOMING."""
     recorder = Recorder()
     service = Service.model_validate({"url": "http://shop.test", **options})
-    async with open_client(Shop, service, recorder) as shop:
+    async with open_client(ExampleClient, service, recorder) as client:
         with propagate_headers({"x-request-id": "r1", "traceparent": "t"}, INCOMING):
             if token:
                 set_caller_token(token)
-            await shop.get("/", into=Item)
+            await client.get("/", into=Item)
     return recorder.headers[0]
 
 
 async def test_without_a_declaration_only_the_id_and_the_trace_are_sent() -> None:
-    sent = await headers_sent({}, token="verified")
+    sent = await get_sent_headers({}, token="verified")
     assert set(sent) == {
         "host", "accept", "accept-encoding", "user-agent", "x-request-id", "traceparent"
     }  # fmt: skip
 
 
 async def test_fixed_headers_are_sent_with_every_call() -> None:
-    sent = await headers_sent({"headers": {"X-Api-Key": SECRET, "User-Agent": "acme"}})
+    sent = await get_sent_headers({"headers": {"X-Api-Key": SECRET, "User-Agent": "acme"}})
     assert sent["x-api-key"] == SECRET
     assert sent["user-agent"] == "acme"
     assert sent["x-request-id"] == "r1"
 
 
 async def test_forwarded_headers_come_from_the_request() -> None:
-    sent = await headers_sent({"forward_headers": ["Accept-Language", "x-broken", "x-absent"]})
+    sent = await get_sent_headers({"forward_headers": ["Accept-Language", "x-broken", "x-absent"]})
     assert sent["accept-language"] == "de, en;q=0.5"
     assert not {"x-broken", "x-absent", "cookie", "authorization"} & set(sent)
 
 
 async def test_a_fixed_header_wins_over_a_forwarded_one() -> None:
     options = {"forward_headers": ["accept-language"], "headers": {"accept-language": "fr"}}
-    assert (await headers_sent(options))["accept-language"] == "fr"
+    assert (await get_sent_headers(options))["accept-language"] == "fr"
 
 
 async def test_the_token_is_sent_only_when_it_was_verified() -> None:
-    assert "authorization" not in await headers_sent({"forward_token": True})
-    sent = await headers_sent({"forward_token": True}, token="verified")
+    assert "authorization" not in await get_sent_headers({"forward_token": True})
+    sent = await get_sent_headers({"forward_token": True}, token="verified")
     assert sent["authorization"] == "Bearer verified"
 
 
 async def test_a_header_of_the_call_wins() -> None:
     recorder = Recorder()
     service = Service.model_validate({"url": "http://shop.test", "headers": {"x-a": "1"}})
-    async with open_client(Shop, service, recorder) as shop:
-        await shop.get("/", headers={"X-A": "2"}, into=Item)
-        await shop.post("/", json={}, into=Item)
-        async with shop.stream("GET", "/"):
+    async with open_client(ExampleClient, service, recorder) as client:
+        await client.get("/", headers={"X-A": "2"}, into=Item)
+        await client.post("/", json={}, into=Item)
+        async with client.stream("GET", "/"):
             pass
     assert [headers["x-a"] for headers in recorder.headers] == ["2", "1", "1"]
 
@@ -99,9 +101,9 @@ async def test_a_token_belongs_to_its_request_alone() -> None:
             if token:
                 set_caller_token(token)
             await asyncio.sleep(0)
-            await shop.get("/", into=Item)
+            await client.get("/", into=Item)
 
-    async with open_client(Shop, service, recorder) as shop:
+    async with open_client(ExampleClient, service, recorder) as client:
         set_caller_token("outside of a request")
         await asyncio.gather(serve("a"), serve(None), serve("b"))
     sent = {h["x-request-id"]: h.get("authorization") for h in recorder.headers}
@@ -111,10 +113,10 @@ async def test_a_token_belongs_to_its_request_alone() -> None:
 async def test_a_call_sent_later_keeps_the_headers_of_its_request() -> None:
     recorder = Recorder()
     service = Service.model_validate({"url": "http://shop.test", "forward_token": True})
-    async with open_client(Shop, service, recorder) as shop:
+    async with open_client(ExampleClient, service, recorder) as client:
         with propagate_headers({"x-request-id": "r1"}):
             set_caller_token("verified")
-            call: PendingCall[Item] = shop.get("/", into=Item)
+            call: PendingCall[Item] = client.get("/", into=Item)
             done = asyncio.get_running_loop().create_future()
             call.begin(asyncio.get_running_loop().time(), 1, done.set_result)
         await done

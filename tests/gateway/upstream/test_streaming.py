@@ -8,13 +8,13 @@ import pytest
 from gateway.transport.transport import Transport
 from gateway.upstream import UpstreamRefused, UpstreamTimeout, UpstreamUnavailable
 from gateway.upstream.deadline import deadline
-from tests.gateway.transport.scripted_server import OK, Peer, answering, scripted
-from tests.gateway.upstream.example_client import Item, Shop
+from tests.gateway.transport.scripted_server import OK, Peer, respond_with, serve_script
+from tests.gateway.upstream.example_client import ExampleClient, Item
 
 CHUNKED = OK + b"Content-Type: text/event-stream\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
 ITEM = OK + b"Content-Type: application/json\r\nContent-Length: 11\r\n\r\n" + b'{"sku":"A"}'
 
-pytestmark = pytest.mark.usefixtures("nothing_left")
+pytestmark = pytest.mark.usefixtures("no_leaks")
 
 
 def chunk(data: bytes) -> bytes:
@@ -25,15 +25,15 @@ async def test_pieces_arrive_as_they_are_sent(either: httpx.AsyncBaseTransport) 
     read = asyncio.Event()
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(CHUNKED + chunk(b"one"))
         await read.wait()
         peer.send(chunk(b"two") + b"0\r\n\r\n")
-        await peer.gone()
+        await peer.wait_closed()
 
-    async with scripted(script) as server:
-        shop = Shop(server.url, transport=either)
-        async with shop.stream("GET", "/events") as response:
+    async with serve_script(script) as server:
+        client = ExampleClient(server.url, transport=either)
+        async with client.stream("GET", "/events") as response:
             assert (response.status, response.headers["x-a"]) == (200, "1")
             assert await anext(response) == b"one"
             read.set()
@@ -43,24 +43,27 @@ async def test_pieces_arrive_as_they_are_sent(either: httpx.AsyncBaseTransport) 
 
 async def test_its_connection_is_used_again_after_the_whole_body() -> None:
     body = OK + b"Content-Length: 5\r\n\r\nhello"
-    async with scripted(answering(body, ITEM)) as server, Shop(server.url) as shop:
-        async with shop.stream("GET", "/") as response:
+    async with (
+        serve_script(respond_with(body, ITEM)) as server,
+        ExampleClient(server.url) as client,
+    ):
+        async with client.stream("GET", "/") as response:
             assert b"".join([piece async for piece in response]) == b"hello"
-        await shop.get("/", into=Item)
+        await client.get("/", into=Item)
         assert server.connections == 1
 
 
-async def test_one_that_is_left_early_closes_its_connection() -> None:
+async def test_a_stream_left_early_closes_its_connection() -> None:
     left = asyncio.Event()
 
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(CHUNKED + chunk(b"one"))
-        await peer.gone()
+        await peer.wait_closed()
         left.set()
 
-    async with scripted(script) as server, Shop(server.url) as shop:
-        async with shop.stream("GET", "/") as response:
+    async with serve_script(script) as server, ExampleClient(server.url) as client:
+        async with client.stream("GET", "/") as response:
             async for piece in response:
                 assert piece == b"one"
                 break
@@ -73,17 +76,17 @@ async def test_a_slow_consumer_makes_the_service_wait() -> None:
 
     async def script(peer: Peer) -> None:
         nonlocal sent
-        await peer.request()
+        await peer.read_request()
         peer.send(CHUNKED)
         for _ in range(400):
             peer.send(chunk(b"x" * 65_536))
             await peer.writer.drain()
             sent += 1
         peer.send(b"0\r\n\r\n")
-        await peer.gone()
+        await peer.wait_closed()
 
-    async with scripted(script) as server, Shop(server.url) as shop:
-        async with shop.stream("GET", "/") as response:
+    async with serve_script(script) as server, ExampleClient(server.url) as client:
+        async with client.stream("GET", "/") as response:
             total = len(await anext(response))
             seen = -1
             while seen != sent:
@@ -103,23 +106,23 @@ async def test_a_status_that_is_no_success_is_an_error(
     status: int, error: type[Exception], either: httpx.AsyncBaseTransport
 ) -> None:
     head = b"HTTP/1.1 %d X\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n" % status
-    async with scripted(answering(head)) as server:
-        shop = Shop(server.url, transport=either)
+    async with serve_script(respond_with(head)) as server:
+        client = ExampleClient(server.url, transport=either)
         with pytest.raises(error):
-            async with shop.stream("GET", "/"):
+            async with client.stream("GET", "/"):
                 pass
         await either.aclose()
 
 
 async def test_a_body_that_breaks_off_is_unavailable(either: httpx.AsyncBaseTransport) -> None:
     async def script(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(CHUNKED + chunk(b"one"))
         await peer.writer.drain()
 
-    async with scripted(script) as server:
-        shop = Shop(server.url, transport=either)
-        async with shop.stream("GET", "/") as response:
+    async with serve_script(script) as server:
+        client = ExampleClient(server.url, transport=either)
+        async with client.stream("GET", "/") as response:
             assert await anext(response) == b"one"
             with pytest.raises(UpstreamUnavailable):
                 await anext(response)
@@ -127,56 +130,63 @@ async def test_a_body_that_breaks_off_is_unavailable(either: httpx.AsyncBaseTran
 
 
 async def silent(peer: Peer) -> None:
-    await peer.request()
-    await peer.gone()
+    await peer.read_request()
+    await peer.wait_closed()
 
 
 async def one_piece(peer: Peer) -> None:
-    await peer.request()
+    await peer.read_request()
     peer.send(CHUNKED + chunk(b"one"))
-    await peer.gone()
+    await peer.wait_closed()
 
 
-async def test_the_head_has_the_time_of_the_call(either: httpx.AsyncBaseTransport) -> None:
-    async with scripted(silent) as server:
-        shop = Shop(server.url, transport=either)
+async def test_the_head_must_arrive_within_the_timeout_of_the_call(
+    either: httpx.AsyncBaseTransport,
+) -> None:
+    async with serve_script(silent) as server:
+        client = ExampleClient(server.url, transport=either)
         with pytest.raises(UpstreamTimeout):
-            async with shop.stream("GET", "/", timeout=0.05, idle_timeout=30):
+            async with client.stream("GET", "/", timeout=0.05, idle_timeout=30):
                 pass
         await either.aclose()
 
 
-async def test_every_wait_for_a_piece_has_the_idle_time(either: httpx.AsyncBaseTransport) -> None:
-    async with scripted(one_piece) as server:
-        shop = Shop(server.url, transport=either)
-        async with shop.stream("GET", "/", timeout=5, idle_timeout=0.05) as response:
+async def test_every_wait_for_a_piece_has_the_idle_timeout(
+    either: httpx.AsyncBaseTransport,
+) -> None:
+    async with serve_script(one_piece) as server:
+        client = ExampleClient(server.url, transport=either)
+        async with client.stream("GET", "/", timeout=5, idle_timeout=0.05) as response:
             assert await anext(response) == b"one"
             with pytest.raises(UpstreamTimeout):
                 await anext(response)
         await either.aclose()
 
 
-async def test_a_deadline_holds_for_the_whole() -> None:
+async def test_a_deadline_applies_to_the_whole_stream() -> None:
     async def drip(peer: Peer) -> None:
-        await peer.request()
+        await peer.read_request()
         peer.send(CHUNKED)
         while True:
             peer.send(chunk(b"x"))
             await asyncio.sleep(0.01)
 
-    async with scripted(drip) as server, Shop(server.url) as shop:
+    async with serve_script(drip) as server, ExampleClient(server.url) as client:
         with deadline(0.1), pytest.raises(UpstreamTimeout):  # noqa: PT012 - the loop is the point
-            async with shop.stream("GET", "/", idle_timeout=5) as response:
+            async with client.stream("GET", "/", idle_timeout=5) as response:
                 async for _ in response:
                     pass
 
 
-async def test_a_consumer_that_is_cancelled_leaves_nothing() -> None:
-    async with scripted(one_piece) as server, Shop(server.url, transport=Transport()) as shop:
+async def test_a_cancelled_consumer_leaves_nothing() -> None:
+    async with (
+        serve_script(one_piece) as server,
+        ExampleClient(server.url, transport=Transport()) as client,
+    ):
         begun = asyncio.Event()
 
         async def consume() -> None:
-            async with shop.stream("GET", "/", idle_timeout=30) as response:
+            async with client.stream("GET", "/", idle_timeout=30) as response:
                 async for _ in response:
                     begun.set()
 
@@ -189,14 +199,14 @@ async def test_a_consumer_that_is_cancelled_leaves_nothing() -> None:
 
 async def test_a_body_can_be_sent() -> None:
     async def echo(peer: Peer) -> None:
-        request = await peer.request()
+        request = await peer.read_request()
         body = request.partition(b"\r\n\r\n")[2]
         peer.send(OK + b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
-        await peer.gone()
+        await peer.wait_closed()
 
     async with (
-        scripted(echo) as server,
-        Shop(server.url) as shop,
-        shop.stream("POST", "/", json={"prompt": "hi"}) as response,
+        serve_script(echo) as server,
+        ExampleClient(server.url) as client,
+        client.stream("POST", "/", json={"prompt": "hi"}) as response,
     ):
         assert b"".join([piece async for piece in response]) == b'{"prompt":"hi"}'

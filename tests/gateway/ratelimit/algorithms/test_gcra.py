@@ -37,7 +37,9 @@ class Gcra:
         st.tuples(st.integers(0, 3 * MICROSECONDS), st.integers(1, 4)), min_size=1, max_size=60
     ),
 )
-def test_it_decides_as_gcra(quota: int, burst: int, schedule: list[tuple[int, int]]) -> None:
+def test_it_decides_like_the_reference(
+    quota: int, burst: int, schedule: list[tuple[int, int]]
+) -> None:
     clock, reference = ManualClock(), Gcra(quota, burst)
     limiter = MemoryLimiter(clock=clock)
     for pause, cost in schedule:

@@ -28,8 +28,8 @@ class Log:
     def __init__(self) -> None:
         self.charges: list[tuple[int, int]] = []
 
-    def spent(self, now: int, window: int = MICRO_WINDOW) -> int:
-        """The sum of the charges in the window that ends now."""
+    def sum_charges(self, now: int, window: int = MICRO_WINDOW) -> int:
+        """Return the sum of the charges in the window that ends now."""
         return sum(cost for at, cost in self.charges if at > now - window)
 
 
@@ -41,10 +41,10 @@ def test_a_small_quota_is_counted_exactly(quota: int, schedule: list[tuple[int, 
     for pause, cost in schedule:
         clock.now += pause
         verdict = limiter.decide([charge(quota, WINDOW, cost=cost)])
-        assert verdict.admitted == (log.spent(clock.now) + cost <= quota)
+        assert verdict.admitted == (log.sum_charges(clock.now) + cost <= quota)
         if verdict.admitted:
             log.charges.append((clock.now, cost))
-        assert verdict.standings[0].remaining == quota - log.spent(clock.now)
+        assert verdict.standings[0].remaining == quota - log.sum_charges(clock.now)
 
 
 @settings(deadline=None, max_examples=150)
@@ -58,9 +58,9 @@ def test_a_large_quota_is_never_exceeded_and_at_most_a_bucket_too_strict(
         clock.now += pause
         if limiter.decide([charge(quota, WINDOW, cost=cost * times)]).admitted:
             log.charges.append((clock.now, cost * times))
-            assert log.spent(clock.now) <= quota
+            assert log.sum_charges(clock.now) <= quota
         else:
-            assert log.spent(clock.now, MICRO_WINDOW + BUCKET_WIDTH) + cost * times > quota
+            assert log.sum_charges(clock.now, MICRO_WINDOW + BUCKET_WIDTH) + cost * times > quota
 
 
 @settings(deadline=None, max_examples=100)

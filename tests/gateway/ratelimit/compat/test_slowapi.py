@@ -193,7 +193,7 @@ def test_an_option_without_effect_is_refused(options: dict[str, Any]) -> None:
         build_limiter(**options)
 
 
-def test_so_is_one_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_option_from_the_environment_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setenv("RATELIMIT_DEFAULT", "1/minute")
         with pytest.raises(ValueError, match="default_limits"):

@@ -54,7 +54,7 @@ def test_it_counts_over_tcp_in_the_database_of_the_url(
 def test_it_counts_over_tls(
     run: Callable[..., Any], redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    context = Authority(tmp_path).serving("127.0.0.1")
+    context = Authority(tmp_path).make_server_context("127.0.0.1")
     assert run(_spend_over_tls(redis_server, context)) == list(range(99, 49, -1))
 
 

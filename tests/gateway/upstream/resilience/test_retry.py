@@ -1,4 +1,4 @@
-"""Retries of idempotent calls: which ones, how often, and what is left of them."""
+"""Retries of idempotent calls: which calls, how many attempts, and the retry budget."""
 
 import asyncio
 import random
@@ -19,8 +19,8 @@ from gateway.transport.transport import Transport
 from gateway.upstream import CallPolicy, PendingCall, UpstreamRefused, UpstreamUnavailable
 from gateway.upstream.deadline import deadline
 from gateway.upstream.resilience.retry import BUDGET_WINDOW_SECONDS, Retry, RetryBudget
-from tests.gateway.transport.scripted_server import Peer, Scripted, scripted
-from tests.gateway.upstream.example_client import Item, Shop
+from tests.gateway.transport.scripted_server import Peer, ScriptedServer, serve_script
+from tests.gateway.upstream.example_client import ExampleClient, Item
 
 ITEM = httpx.Response(200, json={"sku": "A"})
 
@@ -42,14 +42,14 @@ class Service(httpx.AsyncBaseTransport):
         raise outcome("as the test says")
 
 
-def policies(attempts: int = 3, backoff: float = 0.1) -> Sequence[CallPolicy]:
+def make_policies(attempts: int = 3, backoff: float = 0.1) -> Sequence[CallPolicy]:
     budget = RetryBudget(share=0.2, minimum=3, clock=lambda: asyncio.get_running_loop().time())
     return [Retry(attempts, budget=budget, backoff=backoff, max_backoff=1)]
 
 
-def shop(service: httpx.AsyncBaseTransport, **options: object) -> Shop:
-    retry = policies(**options)  # type: ignore[arg-type]
-    return Shop("http://shop.test", timeout=5, transport=service, policies=retry)
+def open_client(service: httpx.AsyncBaseTransport, **options: object) -> ExampleClient:
+    retry = make_policies(**options)  # type: ignore[arg-type]
+    return ExampleClient("http://shop.test", timeout=5, transport=service, policies=retry)
 
 
 UNAVAILABLE = httpx.Response(503)
@@ -62,11 +62,11 @@ UNAVAILABLE = httpx.Response(503)
         UNAVAILABLE, httpx.Response(500), httpx.Response(502), httpx.Response(429),
     ],
 )  # fmt: skip
-async def test_a_failure_that_may_pass_is_retried(
+async def test_a_transient_failure_is_retried(
     failure: httpx.Response | type[httpx.TransportError],
 ) -> None:
     service = Service(failure, failure)
-    async with shop(service, backoff=0.001) as client:
+    async with open_client(service, backoff=0.001) as client:
         assert await client.get("/", into=Item) == Item(sku="A")
     assert len(service.requests) == 3
 
@@ -79,11 +79,11 @@ async def test_a_failure_that_may_pass_is_retried(
         (httpx.Response(501), UpstreamUnavailable),
     ],
 )
-async def test_a_failure_that_will_not_pass_is_not(
+async def test_a_permanent_failure_is_not_retried(
     failure: httpx.Response, error: type[Exception]
 ) -> None:
     service = Service(failure)
-    async with shop(service) as client:
+    async with open_client(service) as client:
         with pytest.raises(error):
             await client.get("/", into=Item)
     assert len(service.requests) == 1
@@ -91,11 +91,11 @@ async def test_a_failure_that_will_not_pass_is_not(
 
 @pytest.mark.parametrize("failure", [UNAVAILABLE, httpx.ReadError, httpx.ConnectError])
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
-async def test_what_is_not_idempotent_is_never_sent_twice(
+async def test_a_call_that_is_not_idempotent_is_never_retried(
     method: str, failure: httpx.Response | type[httpx.TransportError]
 ) -> None:
     service = Service(failure)
-    async with shop(service) as client:
+    async with open_client(service) as client:
         call = client.post if method == "POST" else client.patch
         with pytest.raises(UpstreamUnavailable):
             await call("/", json={}, into=Item)
@@ -105,19 +105,19 @@ async def test_what_is_not_idempotent_is_never_sent_twice(
     assert len(service.requests) == 2
 
 
-async def test_the_attempts_have_an_end() -> None:
+async def test_the_number_of_attempts_is_bounded() -> None:
     service = Service(*[UNAVAILABLE] * 9)
-    async with shop(service, attempts=3, backoff=0.001) as client:
+    async with open_client(service, attempts=3, backoff=0.001) as client:
         with pytest.raises(UpstreamUnavailable):
             await client.get("/", into=Item)
     assert len(service.requests) == 3
 
 
-def times_of(service: Service, **options: object) -> list[float]:
-    """When a call asked the service, in seconds of virtual time."""
+def get_call_times(service: Service, **options: object) -> list[float]:
+    """Return the times of the requests of one call, in virtual seconds."""
 
     async def call() -> None:
-        async with shop(service, **options) as client:
+        async with open_client(service, **options) as client:
             with suppress(UpstreamUnavailable):
                 await client.get("/", into=Item)
 
@@ -128,26 +128,26 @@ def times_of(service: Service, **options: object) -> list[float]:
 @given(seed=st.integers(0, 10_000))
 def test_pauses_are_random_and_doubled_at_most(seed: int) -> None:
     random.seed(seed)
-    first, second, third = times_of(Service(UNAVAILABLE, UNAVAILABLE), backoff=0.1)
+    first, second, third = get_call_times(Service(UNAVAILABLE, UNAVAILABLE), backoff=0.1)
     assert 0 <= second - first <= 0.1
     assert 0 <= third - second <= 0.2
 
 
 def test_retry_after_is_respected() -> None:
     busy = httpx.Response(503, headers={"retry-after": "2"})
-    first, second = times_of(Service(busy))
+    first, second = get_call_times(Service(busy))
     assert second - first >= 2
 
 
-def test_a_pause_beyond_the_deadline_is_not_begun() -> None:
+def test_a_pause_beyond_the_deadline_is_not_started() -> None:
     busy = httpx.Response(503, headers={"retry-after": "5"})
-    assert len(times_of(Service(busy))) == 1  # the call has 5 seconds
+    assert len(get_call_times(Service(busy))) == 1  # the call has 5 seconds
 
 
 async def test_a_deadline_around_the_call_counts_too() -> None:
     busy = httpx.Response(503, headers={"retry-after": "2"})
     service = Service(busy)
-    async with shop(service) as client:
+    async with open_client(service) as client:
         with deadline(1), pytest.raises(UpstreamUnavailable):
             await client.get("/", into=Item)
     assert len(service.requests) == 1
@@ -170,11 +170,11 @@ def test_a_failing_service_gets_at_most_a_fifth_more() -> None:
     async def load() -> None:
         nonlocal calls
 
-        async def call(client: Shop) -> None:
+        async def call(client: ExampleClient) -> None:
             with suppress(UpstreamUnavailable):
                 await client.get("/", into=Item)
 
-        async with shop(service, attempts=5) as client, asyncio.TaskGroup() as callers:
+        async with open_client(service, attempts=5) as client, asyncio.TaskGroup() as callers:
             for _ in range(30 * 200):
                 callers.create_task(call(client))
                 calls += 1
@@ -206,12 +206,12 @@ def test_the_budget_holds_in_every_window(steps: list[tuple[float, bool]]) -> No
             retries.append(int(now))
 
 
-def fetch_item(shop: Shop) -> PendingCall[Item]:
-    return shop.get("/", into=Item)
+def fetch_item(client: ExampleClient) -> PendingCall[Item]:
+    return client.get("/", into=Item)
 
 
-class Counted(RetryBudget):
-    """A budget without an end that says when so many retries have been allowed."""
+class CountingBudget(RetryBudget):
+    """An unlimited budget that reports when `awaited` retries have been allowed."""
 
     def __init__(self, awaited: int) -> None:
         super().__init__(share=1, minimum=1)
@@ -226,47 +226,52 @@ class Counted(RetryBudget):
 
 
 @asynccontextmanager
-async def failing_server(budget: RetryBudget) -> AsyncIterator[tuple[Shop, Scripted]]:
+async def failing_server(
+    budget: RetryBudget,
+) -> AsyncIterator[tuple[ExampleClient, ScriptedServer]]:
     """A real server that answers 503, and a client whose pauses outlast the test."""
 
     async def script(peer: Peer) -> None:
         while True:
-            await peer.request()
+            await peer.read_request()
             peer.send(b"HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n")
 
     retry = Retry(9, budget=budget, backoff=1_000, max_backoff=1_000)
     async with (
-        scripted(script) as server,
-        Shop(
-            server.url, timeout=3_000, transport=Transport(max_connections=64), policies=[retry]
+        serve_script(script) as server,
+        ExampleClient(
+            server.url,
+            timeout=3_000,
+            transport=Transport(max_connections=64),
+            policies=[retry],
         ) as client,
     ):
         yield client, server
 
 
-async def fetch(client: Shop) -> object:
+async def fetch(client: ExampleClient) -> object:
     return await client.get("/", into=Item)
 
 
-async def load_page(client: Shop) -> object:
+async def load_page(client: ExampleClient) -> object:
     with deadline(2_000):
-        return await compose(LongPage, {"shop": client}, RequestContext())
+        return await compose(LongPage, {"client": client}, RequestContext())
 
 
 class LongPage(Composite, budget=2_000):
     item: Annotated[Item, Part(fetch_item)]
 
 
-async def open_stream(client: Shop) -> object:
+async def open_stream(client: ExampleClient) -> object:
     async with client.stream("GET", "/") as response:
         return response
 
 
 @pytest.mark.parametrize("make", [fetch, load_page, open_stream])
 async def test_a_thousand_clients_killed_in_a_pause_leave_nothing(
-    make: Callable[[Shop], Coroutine[Any, Any, object]], nothing_left: None
+    make: Callable[[ExampleClient], Coroutine[Any, Any, object]], no_leaks: None
 ) -> None:
-    budget = Counted(1_000)
+    budget = CountingBudget(1_000)
     async with failing_server(budget) as (client, _):
         calls = [asyncio.create_task(make(client)) for _ in range(1_000)]
         await budget.reached.wait()
@@ -277,8 +282,8 @@ async def test_a_thousand_clients_killed_in_a_pause_leave_nothing(
         assert not client._executor._tasks
 
 
-async def test_a_client_that_closes_ends_its_pauses(nothing_left: None) -> None:
-    budget = Counted(1)
+async def test_a_client_that_closes_ends_its_pauses(no_leaks: None) -> None:
+    budget = CountingBudget(1)
     async with failing_server(budget) as (client, _):
         call = client.get("/", into=Item)
         call.begin(asyncio.get_running_loop().time(), 2_000, lambda _: None)

@@ -13,7 +13,7 @@ from gateway.server.uvicorn_internals import ServerState
 
 
 @asynccontextmanager
-async def listening(
+async def serve_app(
     app: ASGIApp, state: ServerState | None = None, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
     """Serve `app` for the length of the block, and return the port."""

@@ -1,4 +1,4 @@
-"""The same routes behind either way of a typed client: in the transport's place, or on a socket."""
+"""Serves respx routes on a socket, for clients that use the direct sender."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,32 +9,32 @@ import respx
 
 from gateway.transport.connection import Connection
 from gateway.transport.origin import Origin
-from tests.gateway.transport.scripted_server import Peer, scripted
+from tests.gateway.transport.scripted_server import Peer, serve_script
 
 
 @asynccontextmanager
-async def routed_on_a_socket(
+async def serve_routes(
     router: respx.Router, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[None]:
-    """A server at a port of its own where every connection leads, whatever its origin."""
+    """Serve the routes on a free port, and open every connection to that port."""
 
     async def script(peer: Peer) -> None:
         while True:
-            response = await router.async_handler(_read(await peer.request(), url))
+            response = await router.async_handler(_parse(await peer.read_request(), url))
             assert response is not None
-            peer.send(await _written(response))
+            peer.send(await _serialize(response))
 
-    async with scripted(script) as server:
-        there, connect = Origin.from_url(httpx.URL(server.url)), Origin.connect
+    async with serve_script(script) as server:
+        origin_of_server, connect = Origin.from_url(httpx.URL(server.url)), Origin.connect
 
-        async def connect_there(origin: Origin, *args: object, **options: object) -> Connection:
-            return await connect(there, *args, **options)  # type: ignore[arg-type]
+        async def connect_to_server(origin: Origin, *args: object, **options: object) -> Connection:
+            return await connect(origin_of_server, *args, **options)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(Origin, "connect", connect_there)
+        monkeypatch.setattr(Origin, "connect", connect_to_server)
         yield
 
 
-def _read(message: bytes, url: str) -> httpx.Request:
+def _parse(message: bytes, url: str) -> httpx.Request:
     head, _, body = message.partition(b"\r\n\r\n")
     start, *lines = head.decode("ascii").split("\r\n")
     method, target, _ = start.split(" ")
@@ -42,7 +42,7 @@ def _read(message: bytes, url: str) -> httpx.Request:
     return httpx.Request(method, httpx.URL(url).join(target), headers=headers, content=body)
 
 
-async def _written(response: httpx.Response) -> bytes:
+async def _serialize(response: httpx.Response) -> bytes:
     body = b"".join([piece async for piece in response.stream])  # type: ignore[union-attr]
     lines = [b"%b: %b\r\n" % field for field in response.headers.raw]
     if "content-length" not in response.headers and response.status_code not in {204, 304}:
