@@ -1,4 +1,4 @@
-"""One test per inner name of FastAPI and Starlette; each says what breaks if the name changes."""
+"""One test per inner name of FastAPI and Starlette, and the effect of a change to it."""
 
 import ast
 import re

@@ -33,10 +33,10 @@ async def test_a_gateway_without_its_redis_is_degraded_and_still_serves() -> Non
 
 
 async def test_a_gateway_that_cannot_verify_tokens_is_not_ready() -> None:
-    gone = Issuer.model_validate(
+    unreachable = Issuer.model_validate(
         {"issuer": "x", "audience": "y", "jwks_url": "http://127.0.0.1:1/jwks"}
     )
-    app = create_app(load_settings().model_copy(update={"issuers": (gone,)}))
+    app = create_app(load_settings().model_copy(update={"issuers": (unreachable,)}))
     wire = httpx.ASGITransport(app)
     async with (
         app.router.lifespan_context(app),

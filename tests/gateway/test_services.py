@@ -1,4 +1,4 @@
-"""Clients of downstream services: which are opened, which need an address, and what calls send."""
+"""Clients of downstream services: opening them, missing addresses, and the headers of calls."""
 
 from typing import Annotated
 

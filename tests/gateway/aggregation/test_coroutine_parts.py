@@ -106,7 +106,7 @@ class TimedComposition:
         started_at = asyncio.get_running_loop().time()
         try:
             self.page = await compose(model, inputs, self.context)
-        except Exception as error:  # noqa: BLE001 - the test looks at it
+        except Exception as error:  # noqa: BLE001 - the test inspects it
             self.error = error
         assert len(asyncio.all_tasks()) == 1
         return asyncio.get_running_loop().time() - started_at
@@ -131,7 +131,7 @@ async def let_fail(model: type[Composite]) -> None:
 
 @pytest.mark.parametrize("model", [Page, Buggy, Fragile, Hopeless, Stubborn])
 def test_no_failure_leaves_a_reference_cycle(model: type[Composite]) -> None:
-    logging.disable()  # pytest keeps what is logged, and that the trace
+    logging.disable()  # pytest keeps log records, and they the tracebacks
     gc.collect()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""`requires`, `owner` and `public`: admitted and refused callers, and what is logged."""
+"""`requires`, `owner` and `public`: admitted and refused callers, and their log fields."""
 
 import httpx
 import pytest

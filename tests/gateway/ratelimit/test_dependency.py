@@ -31,7 +31,7 @@ SHADOW = RateLimit("shadow", "1/minute", shadow=True)
 
 
 class Verifier(TokenVerifier):
-    """Takes every token for the name of a user of one tenant."""
+    """Accepts every token as the name of a user of one tenant."""
 
     async def verify(self, token: str) -> Principal:
         """Return the user."""

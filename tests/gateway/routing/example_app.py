@@ -166,7 +166,7 @@ async def first_use(uncached: Annotated[int, Depends(count, use_cache=False)]) -
 
 
 async def second_use(first: Annotated[int, Depends(first_use)]) -> int:
-    """Depends on what is cached, and that on what is not."""
+    """Depends on a cached call, which depends on an uncached one."""
     return first
 
 
@@ -176,7 +176,7 @@ async def get_uncached(first: Annotated[int, Depends(first_use)]) -> Thing:
 
 
 class Built:
-    """A class as a dependency: FastAPI builds it in a thread and does not call what it built."""
+    """A class as a dependency: FastAPI builds it in a thread and does not call the instance."""
 
     async def __call__(self) -> int:
         raise AssertionError

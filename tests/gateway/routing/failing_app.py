@@ -1,4 +1,4 @@
-"""An app whose dependencies fail in every way, each where the request says."""
+"""An app whose dependencies fail in every way, selected by the request."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -102,7 +102,7 @@ RESULTS: dict[str, Callable[[], Any]] = {
     "dict": lambda: {"number": 3, "surplus": 1},
 }
 
-# What FastAPI keeps in the scope for its own frames; the rest is the same on both paths.
+# Keys that FastAPI adds to the scope for itself; all others are equal on both paths.
 PLUMBING = {
     "starlette.exception_handlers",
     "fastapi_middleware_astack",
@@ -148,7 +148,7 @@ async def observe(connection: HTTPConnection) -> None:
 
 
 def fail(place: str) -> Any:
-    """A dependency that fails if the query says so for its place."""
+    """A dependency that fails if the query asks for it at this place."""
 
     async def dependency(
         connection: Request, kind: Annotated[str | None, Query(alias=place)] = None

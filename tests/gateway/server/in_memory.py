@@ -14,14 +14,14 @@ HIGH_WATER = 65_536
 RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"  # of `Echo`
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
-TURNS = 20  # of the event loop, after which nothing is ready any more
+TURNS = 20  # of the event loop, after which no task is ready
 
 
 class Client(asyncio.Transport):
-    """The transport of a connection: keeps what the server writes in `received`.
+    """The transport of a connection: collects the server's output in `received`.
 
-    Unless it `reads_response`, what is written fills the send buffer. `is_being_read` says whether
-    the server reads what the client sends.
+    Unless it `reads_response`, the output fills the send buffer. `is_being_read` is true while the
+    server reads from the client.
     """
 
     def __init__(self, app: ASGIApp, root_path: str = "") -> None:

@@ -71,8 +71,8 @@ class RawClient:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
 
-    async def ask(self, request: bytes) -> bytes:
-        """The status line of the response."""
+    async def send_request(self, request: bytes) -> bytes:
+        """Send a request, and return the status line of the response."""
         self.writer.write(request)
         head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), TIMEOUT_SECONDS)
         return head.partition(b"\r\n")[0]

@@ -192,13 +192,13 @@ async def test_a_client_that_does_not_close_after_the_end_is_disconnected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(idle_timeout, "CHECK_SECONDS", 0.01)
-    gone = asyncio.Event()
+    aborted = asyncio.Event()
     client = Client(Echo())
-    monkeypatch.setattr(client, "abort", gone.set)
+    monkeypatch.setattr(client, "abort", aborted.set)
     await client.send(b"\x00")
     assert client.is_eof_sent
     sending = asyncio.create_task(_send_for_ever(client))
-    await asyncio.wait_for(gone.wait(), TIMEOUT_SECONDS)
+    await asyncio.wait_for(aborted.wait(), TIMEOUT_SECONDS)
     sending.cancel()
     await client.disconnect()
 

@@ -69,7 +69,7 @@ async def test_a_client_that_reads_slowly_is_not_disconnected(client: RawClient)
 
 @pytest.mark.usefixtures("hasty")
 async def test_a_client_that_waits_for_a_response_is_not_disconnected(client: RawClient) -> None:
-    asking = asyncio.create_task(client.ask(GET_HEADERS.replace(b"/headers", b"/hold")))
+    request = asyncio.create_task(client.send_request(GET_HEADERS.replace(b"/headers", b"/hold")))
     await asyncio.sleep(0.5)
     client.seen.go.set()
-    assert await asking == b"HTTP/1.1 200 OK"
+    assert await request == b"HTTP/1.1 200 OK"

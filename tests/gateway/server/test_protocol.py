@@ -30,17 +30,17 @@ async def test_an_endless_head_is_refused(client: RawClient, begun: bytes, piece
 
 async def test_a_head_within_bounds_is_accepted(client: RawClient) -> None:
     fields = b"".join(b"x%d: %s\r\n" % (number, b"v" * 500) for number in range(100))
-    assert await client.ask(GET_HEADERS[:-2] + fields + b"\r\n") == b"HTTP/1.1 200 OK"
+    assert await client.send_request(GET_HEADERS[:-2] + fields + b"\r\n") == b"HTTP/1.1 200 OK"
 
 
 async def test_a_long_body_does_not_count_as_a_head(client: RawClient) -> None:
     body = b"POST /headers HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n" + b"b" * 300_000
-    assert await client.ask(body) == b"HTTP/1.1 200 OK"
+    assert await client.send_request(body) == b"HTTP/1.1 200 OK"
 
 
 async def test_trailers_are_not_passed_as_headers(client: RawClient) -> None:
     forged = b"0\r\nAuthorization: Bearer forged\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"
-    assert await client.ask(POST_CHUNKED + forged) == b"HTTP/1.1 200 OK"
+    assert await client.send_request(POST_CHUNKED + forged) == b"HTTP/1.1 200 OK"
     [headers] = client.seen.headers
     assert headers == {"host": "x", "transfer-encoding": "chunked"}
 
@@ -231,10 +231,10 @@ async def test_data_after_the_last_request_is_ignored(last: bytes, rest: bytes) 
 
 @pytest.mark.parametrize("step", [1, 7, 1_000])
 async def test_upgrade_is_ignored(step: int) -> None:
-    wish = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n"
-    request_text = GET + POST + wish + b"Content-Length: 4\r\n\r\nfour" + CHUNKED[:-2] + wish
+    upgrade = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n"
+    request_text = GET + POST + upgrade + b"Content-Length: 4\r\n\r\nfour" + CHUNKED[:-2] + upgrade
     request_text += (
-        b"\r\n4\r\nfour\r\n0\r\n\r\n" + build_request(b"/last", b"Host: x\r\n" + wish) + GET
+        b"\r\n4\r\nfour\r\n0\r\n\r\n" + build_request(b"/last", b"Host: x\r\n" + upgrade) + GET
     )
     app = Echo()
     client = Client(app)

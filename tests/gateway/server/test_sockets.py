@@ -1,4 +1,4 @@
-"""How connections end on real sockets, on asyncio and uvloop, and what the client has received."""
+"""Connections that end, on real sockets with asyncio and uvloop, and what the client receives."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""What the server needs of uvicorn beyond its documented interface: one test for each name.
+"""The names of uvicorn beyond its documented interface, with one test for each.
 
 When an upgrade of uvicorn breaks one of these, `gateway/server/uvicorn_internals.py` is the place
 to repair; then the upper bound in `pyproject.toml` may be raised.
@@ -72,7 +72,7 @@ def test_a_loaded_config_has_the_app_and_the_root_path() -> None:
 
 
 def test_a_loaded_config_adds_no_middleware_of_its_own() -> None:
-    """Without: a second wrapper of each request, and `X-Forwarded-For` believed from anybody."""
+    """Without: a second wrapper of each request, and `X-Forwarded-For` trusted from any peer."""
     app = Echo()
     config = create_config(app, proxy_headers=False, access_log=False, interface="asgi3")
     config.load()

@@ -77,7 +77,7 @@ class ScriptedServer:
         try:
             await self._script(Peer(reader, writer))
         except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
-            pass  # the client has left, or the test has ended: most scripts end so
+            pass  # the client has disconnected, or the test has ended
         finally:
             writer.close()
             with suppress(ConnectionError, ssl.SSLError):

@@ -24,7 +24,7 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
 class FakeSocket(asyncio.Transport):
-    """A transport of the event loop that keeps what is written to it."""
+    """A transport of the event loop that collects the data written to it."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__()

@@ -127,11 +127,11 @@ async def test_a_stopped_timer_holds_no_reference_to_its_owner() -> None:
     owner = Owner()
     owner.timer.set(asyncio.get_running_loop().time() + 60)
     owner.timer.stop()
-    gone = weakref.ref(owner)
+    reference = weakref.ref(owner)
     gc.disable()
     try:
         del owner
-        assert gone() is None
+        assert reference() is None
     finally:
         gc.enable()
 
@@ -161,7 +161,7 @@ async def test_a_waiter_that_nothing_notifies_times_out() -> None:
 
 async def test_a_notified_waiter_can_wait_again() -> None:
     waiter = Waiter(asyncio.get_running_loop())
-    waiter.notify()  # nobody waits: it has no effect later
+    waiter.notify()  # no task waits: it has no effect later
     for _ in range(2):
         waiting = asyncio.create_task(waiter.wait(None, httpx.ReadTimeout))
         await asyncio.sleep(0)

@@ -145,30 +145,30 @@ async def _call_and_cancel(
 
 @pytest.mark.parametrize("answer", [b"", OK, LARGE, LARGE + b"a" * 100_000])
 async def test_cancelling_closes_the_socket(transport: Transport, answer: bytes) -> None:
-    reached, gone = asyncio.Event(), asyncio.Event()
+    reached, closed = asyncio.Event(), asyncio.Event()
 
     async def script(peer: Peer) -> None:
         await peer.read_request()
         await peer.drip([answer])
         reached.set()
         await peer.wait_closed()
-        gone.set()
+        closed.set()
 
     async with serve_script(script) as server:
         await _call_and_cancel(transport, server, reached)
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 5)
 
 
 async def test_a_body_that_is_not_read_to_its_end_closes_its_connection(
     transport: Transport,
 ) -> None:
-    gone = asyncio.Event()
+    closed = asyncio.Event()
 
     async def script(peer: Peer) -> None:
         await peer.read_request()
         peer.send(LARGE + b"a" * 10)
         await peer.wait_closed()
-        gone.set()
+        closed.set()
 
     async with serve_script(script) as server:
         response = await transport.handle_async_request(build_request(server.url))
@@ -176,7 +176,7 @@ async def test_a_body_that_is_not_read_to_its_end_closes_its_connection(
             assert piece
             break
         await response.aclose()
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 5)
 
 
 @pytest.mark.parametrize("kind", ["read", "connect"])
@@ -190,7 +190,7 @@ async def test_each_wait_has_its_own_timeout(transport: Transport, kind: str) ->
                 await fetch_body(transport, server.url, read=0.01)
             assert caught.value.request.url == server.url
         else:
-            # A server that never takes part in the handshake.
+            # The server never answers the handshake.
             with pytest.raises(httpx.ConnectTimeout):
                 await fetch_body(transport, server.url.replace("http:", "https:"), connect=0.05)
 

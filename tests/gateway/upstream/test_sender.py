@@ -322,7 +322,7 @@ def test_a_response_that_arrived_while_the_loop_was_busy_is_in_time(
         busy.set()
         time.sleep(0.5)
 
-    async def ask(port: int) -> Item:
+    async def fetch_item(port: int) -> Item:
         async with ExampleClient(
             f"http://127.0.0.1:{port}", timeout=0.4, transport=Transport()
         ) as client:
@@ -336,5 +336,5 @@ def test_a_response_that_arrived_while_the_loop_was_busy_is_in_time(
         server = threading.Thread(target=_respond_when, args=(busy, requested, listening))
         server.start()
         with asyncio.Runner(loop_factory=factory) as runner:
-            assert runner.run(ask(listening.getsockname()[1])) == Item(sku="A")
+            assert runner.run(fetch_item(listening.getsockname()[1])) == Item(sku="A")
         server.join()

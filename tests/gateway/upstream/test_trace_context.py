@@ -1,4 +1,4 @@
-"""`traceparent` is passed on where it is valid, and begun where it is not."""
+"""A valid `traceparent` is passed on; otherwise a new trace begins."""
 
 import re
 
@@ -11,7 +11,7 @@ BEGUN = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00")
 REQUEST_ID = "0af7651916cd43dd8448eb211c80319c"
 
 
-def test_a_valid_trace_is_passed_on_as_it_came() -> None:
+def test_a_valid_trace_is_passed_on_unchanged() -> None:
     assert trace_headers(VALID, b"vendor=1", "r") == {
         "traceparent": VALID.decode(),
         "tracestate": "vendor=1",
@@ -33,7 +33,7 @@ def test_a_valid_trace_is_passed_on_as_it_came() -> None:
         b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01, " + VALID,
     ],
 )
-def test_another_trace_begins_where_it_is_not_valid(traceparent: bytes | None) -> None:
+def test_an_invalid_trace_is_replaced_by_a_new_one(traceparent: bytes | None) -> None:
     sent = trace_headers(traceparent, b"vendor=1", "not hexadecimal")
     assert set(sent) == {"traceparent"}
     assert BEGUN.fullmatch(sent["traceparent"])

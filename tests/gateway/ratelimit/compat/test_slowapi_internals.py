@@ -1,4 +1,4 @@
-"""One test for each private name of slowapi: what it means, and what breaks if it goes away."""
+"""One test for each private name of slowapi: its meaning, and the effect of its removal."""
 
 import inspect
 import re

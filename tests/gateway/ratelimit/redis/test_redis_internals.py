@@ -1,4 +1,4 @@
-"""One test for each private or undocumented name of redis-py, and what breaks if it goes away."""
+"""One test for each private or undocumented name of redis-py, and the effect of its removal."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ async def test_writer_of_a_closed_connection() -> None:
 
 
 async def test_can_read(connection: AbstractConnection) -> None:
-    """Without `can_read`, data that was not asked for would be taken for the reply to a check."""
+    """Without `can_read`, unexpected data would be taken for the reply to a check."""
     assert not await has_pending_data(connection)
     await connection.send_command("PING")
     async with asyncio.timeout(5):

@@ -40,7 +40,7 @@ charge_lists = st.lists(
 
 @pytest.fixture
 def client(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    """A plain client, to read what the script has stored."""
+    """A plain client, which reads the keys that the script has stored."""
     with redis.Redis.from_url(redis_server.url) as client:
         yield client
 
