@@ -1,5 +1,5 @@
-# The gateway in two stages: the first builds it, the second runs it and has no tools to build.
-# `make lock` sets what is installed, hashes included.
+# The first stage installs the locked packages and the wheel. The second runs the gateway and contains
+# no build tools. `make lock` updates the lock files with their hashes.
 
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -8,7 +8,7 @@ WORKDIR /build
 RUN python -m venv --without-pip /opt/lockgate
 COPY requirements.lock requirements-dev.lock ./
 RUN pip --python /opt/lockgate/bin/python install --require-hashes --requirement requirements.lock
-# Of the development lock only what builds a wheel, with the same hashes.
+# hatchling builds the wheel. It and its dependencies are taken from the development lock.
 RUN awk '/^[a-z]/ { keep = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/ } keep' \
         requirements-dev.lock > build.lock \
  && pip install --require-hashes --requirement build.lock
@@ -18,7 +18,8 @@ COPY config config
 COPY gateway gateway
 RUN hatchling build -t wheel \
  && pip --python /opt/lockgate/bin/python install --no-deps --no-index dist/*.whl
-# The shop of this repository stands in for a company's own package.
+# The wheel contains only the framework. The demo shop is copied beside it, so that the image can serve
+# something. docs/how-to/run-in-production.md shows how to add a package of your own.
 RUN cp -r clients config /opt/lockgate/lib/python3.*/site-packages/ \
  && cp -r gateway/composites /opt/lockgate/lib/python3.*/site-packages/gateway/
 

@@ -1,4 +1,4 @@
-"""GET /dashboard/{user_id}: the data of a user's first screen."""
+"""GET /dashboard/{user_id}: the dashboard of a user, from four services."""
 
 from typing import Annotated
 
@@ -44,7 +44,7 @@ def fetch_recommendations(
 
 
 class Dashboard(Composite, budget=1.5):
-    """A user's first screen. The profile is required; the other parts are optional."""
+    """The dashboard of a user. The profile is required; the other parts are optional."""
 
     profile: Annotated[User, Part(fetch_profile)]
     orders: Annotated[list[Order], Part(fetch_orders, timeout=0.8)] = []

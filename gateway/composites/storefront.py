@@ -56,7 +56,7 @@ def fetch_customer(user_id: _UserId, users: Upstream[Users]) -> PendingCall[User
 
 
 class Storefront(Composite, budget=2.0):
-    """The shop as one user sees it. The offers are required; the customer is optional."""
+    """The storefront of a user. The offers are required; the customer is optional."""
 
     offers: Annotated[list[Offer], Part(fetch_offers)]
     customer: Annotated[User | None, Part(fetch_customer, timeout=0.8)] = None

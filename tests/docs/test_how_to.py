@@ -3,6 +3,9 @@
 import json
 import re
 import tomllib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +21,13 @@ from gateway.ratelimit.policy import RateLimit
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.loader import load_settings
 from gateway.testing import ScriptedService
+from gateway.upstream import (
+    NoContent,
+    ServiceClient,
+    UpstreamResponse,
+    UpstreamUnavailable,
+)
+from gateway.upstream.open_client import open_client
 from tests.docs.blocks import matches, parse_blocks
 from tests.docs.project import ROOT
 
@@ -111,6 +121,105 @@ def test_the_numbers_of_the_production_page_are_the_defaults() -> None:
     assert f"`server.shutdown_seconds` ({settings.server.shutdown_seconds})" in text
     assert re.search(r"useradd --uid 10001\b", (ROOT / "Dockerfile").read_text())
     assert "as user 10001" in text
+
+
+def test_every_log_event_is_on_the_production_page() -> None:
+    text = (HOW_TO / "run-in-production.md").read_text()
+    rows = re.findall(r"^\| (`[\w.`, ]+`) \|", text, re.MULTILINE)
+    documented = set(re.findall(r"`([\w.]+)`", " ".join(rows)))
+    sources = [path.read_text() for path in (ROOT / "gateway").rglob("*.py")]
+    calls = re.findall(r"\blog_event\((.*?)(?:\*\*|\)\n)", "\n".join(sources), re.DOTALL)
+    logged = set(re.findall(r'"([a-z_]+\.[a-z_]+)"', " ".join(calls)))
+    assert {"request.completed", "websocket.closed", "keys.fetch_failed"} <= logged
+    assert documented == logged
+
+
+def test_the_settings_of_calls_are_valid(tmp_path: Path) -> None:
+    file = tmp_path / "lockgate.toml"
+    file.write_text("\n".join(block_texts("configure-calls-to-a-service.md", "toml")))
+    upstreams = load_settings(file).upstreams
+    retry = upstreams["orders"].retry
+    assert retry.attempts == 3
+    text = (HOW_TO / "configure-calls-to-a-service.md").read_text()
+    assert f"at most {retry.budget_percent:g} percent of the calls (`budget_percent`)" in text
+    assert f"but {retry.budget_minimum} are always allowed" in text
+    assert upstreams["orders"].forward_token
+    assert upstreams["recommendations"].forward_headers == ("accept-language",)
+    assert upstreams["catalog"].headers["x-api-key"].get_secret_value() == "secret"
+
+
+def test_the_variable_sets_the_same_headers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    page = "configure-calls-to-a-service.md"
+    (export,) = block_texts(page, "sh")
+    name, _, value = export.removeprefix("export ").strip().partition("=")
+    file = tmp_path / "lockgate.toml"
+    file.write_text(block_texts(page, "toml")[1])
+    expected = load_settings(file).upstreams["catalog"].headers
+    monkeypatch.setenv(name, value.strip("'"))
+    assert load_settings().upstreams["catalog"].headers == expected
+
+
+def load_page_clients() -> dict[str, type[ServiceClient]]:
+    """Return the typed clients of configure-calls-to-a-service.md by name."""
+    names: dict[str, object] = {}
+    for block in block_texts("configure-calls-to-a-service.md", "python"):
+        exec(block, names)
+    kinds = [kind for kind in names.values() if isinstance(kind, type)]
+    return {
+        kind.name: kind
+        for kind in kinds
+        if issubclass(kind, ServiceClient) and kind is not ServiceClient
+    }
+
+
+async def test_the_headers_of_a_response_are_returned() -> None:
+    fields = {"X-Total-Count": "7"}
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=[{"id": 1}], headers=fields))
+    client: Any = load_page_clients()["invoices"]("http://invoices", transport=transport)
+    response = await client.page(2)
+    assert isinstance(response, UpstreamResponse)
+    assert response.status == 200
+    assert response.headers["x-total-count"] == "7"
+    assert response.content[0].id == 1
+
+
+async def test_a_response_is_streamed() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"a,b\n"
+        yield b"1,2\n"
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/exports/9"
+        return httpx.Response(200, content=pieces())
+
+    transport = httpx.MockTransport(respond)
+    client: Any = load_page_clients()["exports"]("http://exports", transport=transport)
+    assert [piece async for piece in client.rows(9)] == [b"a,b\n", b"1,2\n"]
+
+
+async def test_the_policy_counts_every_attempt() -> None:
+    orders = load_page_clients()["orders"]
+    retry = (
+        load_settings()
+        .upstreams["orders"]
+        .retry.model_copy(update={"attempts": 3, "backoff_ms": 1})
+    )
+    service = load_settings().upstreams["orders"].model_copy(update={"retry": retry})
+    attempts = 0
+
+    def fail(_: httpx.Request) -> httpx.Response:
+        nonlocal attempts
+        attempts += 1
+        return httpx.Response(503)
+
+    client = open_client(orders, service, httpx.MockTransport(fail))
+    with pytest.raises(UpstreamUnavailable):
+        await client.get("/orders", into=NoContent)
+    (counter,) = [p for p in client._executor._policies if hasattr(p, "failures")]
+    assert attempts == 3
+    assert counter.failures == {("GET /orders", UpstreamUnavailable.reason): 3}
 
 
 def test_every_method_of_a_scripted_service_is_on_the_page() -> None:

@@ -37,7 +37,7 @@ class Failure:
 REFUSALS = (
     Failure(
         Unauthenticated("expired"),
-        "The access token is missing or not valid. The reason is in the log only.",
+        "The access token is missing or not valid. Only the log contains the reason.",
         "Get a new token; do not repeat the request with the same one.",
     ),
     Failure(
@@ -113,7 +113,7 @@ OTHERS = (
     ),
     Failure(
         RuntimeError("unexpected"),
-        "An unexpected exception in the gateway.",
+        "The gateway raised an unexpected exception.",
         "Report it with the value of `instance`, which identifies the log lines of the request.",
     ),
 )

@@ -16,12 +16,12 @@ HEAD = ("Setting", "Variable", "Type", "Default", "Meaning")
 FORMATS = {"uri": "URL", "path": "file", "ipv4network": "network"}
 
 INTRODUCTION = f"""
-Settings are read from a TOML file, named by `--config` or `LOCKGATE_CONFIG`, and from environment
-variables. Environment variables override the file. `config/lockgate.toml` is a template with every
-setting. The name of a variable is `{PREFIX}` followed by the path of the setting in capitals,
-with two underscores between levels. A list in a variable is written as JSON. An unknown key is an
-error, in the file and in the environment. `lockgate check` validates the settings without starting
-the gateway.
+Settings are read from three places, each of which overrides the one before: `lockgate.toml` in the
+application package, the TOML file named by `--config` or `LOCKGATE_CONFIG`, and environment
+variables. `config/lockgate.toml` is a template with every setting. The name of a variable is
+`{PREFIX}` followed by the path of the setting in capitals, with two underscores between levels. A
+list in a variable is written as JSON. An unknown key is an error, in the file and in the
+environment. `lockgate check` validates the settings without starting the gateway.
 """
 
 
