@@ -60,14 +60,14 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         Unauthenticated: no token, or one that is not valid.
         IdentityUnavailable: the token's key cannot be fetched now.
     """
-    known = find_principal(connection)
-    if known is not None:
-        return known
+    principal: Principal | None = connection.scope.get(_PRINCIPAL)
+    if principal is not None:
+        return principal
     log_fields = RequestContext.of(connection.scope).log_fields
     try:
-        verifier = connection.app.state.resources[TokenVerifier]
+        verifier: TokenVerifier = connection.app.state.resources[TokenVerifier]
         token = extract_bearer_token(connection)
-        principal: Principal = await verifier.verify(token)
+        principal = await verifier.verify(token)
     except Unauthenticated as refusal:
         log_fields["reason"] = refusal.reason
         raise
@@ -79,8 +79,8 @@ async def authenticate(connection: HTTPConnection) -> Principal:
 
 def find_principal(connection: HTTPConnection) -> Principal | None:
     """The caller, if `authenticate` has already verified the token of this request."""
-    known: Principal | None = connection.scope.get(_PRINCIPAL)
-    return known
+    principal: Principal | None = connection.scope.get(_PRINCIPAL)
+    return principal
 
 
 Caller = Annotated[Principal, Depends(authenticate)]

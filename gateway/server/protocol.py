@@ -83,6 +83,7 @@ class HttpProtocol(asyncio.Protocol):
     ) -> None:
         self._app = config.loaded_app
         self._root_path = config.root_path
+        self._raw_root_path = config.root_path.encode("ascii")
         self._server_state = server_state
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
@@ -260,7 +261,7 @@ class HttpProtocol(asyncio.Protocol):
             "http_version": version,
             "method": method.decode("ascii"),
             "path": self._root_path + (unquote(path) if "%" in path else path),
-            "raw_path": self._root_path.encode("ascii") + raw_path,
+            "raw_path": self._raw_root_path + raw_path,
             "query_string": query,
             "root_path": self._root_path,
             "headers": self._fields,

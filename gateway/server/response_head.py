@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from gateway.http1_grammar import CONTROL, FRAMING_FIELDS, MAX_LENGTH_DIGITS, TOKEN, Fields
+from gateway.http1_grammar import (
+    FRAMING_FIELDS,
+    MAX_LENGTH_DIGITS,
+    TOKEN,
+    Fields,
+    has_control_character,
+)
 
 _END = (b"", b"")
 _BODILESS_STATUS = frozenset({204, 304})
@@ -95,15 +101,9 @@ def _serialize_lines(status: int, fields: Fields) -> tuple[list[bytes], int | No
                 if status == 204:
                     continue
         lines.append(start + value)
-    _check_characters(lines)
-    return lines, length, is_close_announced
-
-
-def _check_characters(lines: list[bytes]) -> None:
-    # Most heads are printable, and `str.isprintable` is much faster than the regular expression.
-    text = b"".join(lines)
-    if not text.decode("latin-1").isprintable() and CONTROL.search(text):
+    if has_control_character(b"".join(lines)):
         raise InvalidResponseHead("a header value contains a control character")
+    return lines, length, is_close_announced
 
 
 def _parse_length(value: bytes, previous: int | None) -> int:

@@ -7,13 +7,13 @@ from typing import NamedTuple
 from httptools import HttpParserError, HttpResponseParser
 
 from gateway.http1_grammar import (
-    CONTROL,
     FRAMING_FIELDS,
     MAX_FIELDS,
     MAX_HEAD_BYTES,
     MAX_LENGTH_DIGITS,
     FieldList,
     Fields,
+    has_control_character,
 )
 
 _SELECTED = FRAMING_FIELDS | {b"content-encoding", b"content-type", b"retry-after"}
@@ -195,7 +195,7 @@ class ResponseParser:
     # httptools calls what follows.
 
     def on_status(self, reason: bytes) -> None:
-        if not reason.isalpha() and CONTROL.search(reason):
+        if not reason.isalpha() and has_control_character(reason):
             raise MalformedResponse("control character in the reason phrase")
 
     def on_header(self, name: bytes, value: bytes) -> None:
