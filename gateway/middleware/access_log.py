@@ -17,8 +17,8 @@ class AccessLog:
     """ASGI middleware that logs `request.completed`, or `websocket.closed` for a WebSocket.
 
     It is outside `RequestContextMiddleware`, which records id, status and bytes on the
-    `RequestContext`. So a request whose app failed is logged with the 500 that the client got,
-    after the traceback, and one that failed in the middle of its response with the status sent.
+    `RequestContext`. So a request whose app failed is logged after the traceback, with the 500
+    that the client got, or with the status that was sent before the failure.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -81,7 +81,7 @@ class CompiledRoute:
     model: type[BaseModel] | None
 
     def read_parameters(self, request: Request, path_params: Mapping[str, str]) -> list[Any]:
-        """Read every parameter of every call. It changes nothing, so it may be done again.
+        """Read every parameter of every call. It has no side effects, so it may be repeated.
 
         Raises:
             InvalidParameter: a required parameter is missing.
@@ -124,5 +124,5 @@ class CompiledRoute:
 
 
 def parse_query(query_string: bytes) -> Mapping[str, str]:
-    """The parameters of a query; the last one wins if a name is repeated, as in Starlette."""
+    """Parse a query; the last value wins if a name is repeated, as in Starlette."""
     return dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))

@@ -1,4 +1,4 @@
-"""Backpressure of one connection: what is written to its transport, and when it is read."""
+"""Flow control of one connection: backpressure in both directions, and how it is closed."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""One request and its response, between the connection and the ASGI app (HTTP message format)."""
+"""One request and its response: an ASGI cycle between the connection and the app."""
 
 import asyncio
 import enum
@@ -22,16 +22,16 @@ log = getLogger("lockgate.server")
 
 
 class CycleState(enum.Enum):
-    """How far the response of a cycle is."""
+    """The progress of the response of a cycle."""
 
     WAITING = "waiting"  # the app has not sent the head
-    RESPONDING = "responding"
-    COMPLETE = "complete"
-    DISCONNECTED = "disconnected"
+    RESPONDING = "responding"  # the app has sent the head
+    COMPLETE = "complete"  # the app has sent all of it, or the server has aborted it
+    DISCONNECTED = "disconnected"  # the client disconnected first
 
 
 class _Done:
-    """An awaitable that is done already: cheaper than a coroutine for each message."""
+    """An awaitable that never suspends: cheaper than a coroutine for each message."""
 
     def __await__(self) -> Generator[None, None, None]:
         return iter(())  # type: ignore[return-value]  # nothing is sent into this generator
@@ -43,19 +43,20 @@ _DONE = _Done()
 class RequestResponseCycle:
     """Runs the app for one request: buffers the body for `receive`, and writes what it `send`s.
 
-    `on_response_complete` is called once, when the last byte of the response is written.
-
-    Invariants:
-    - The response is WAITING until `_head` is set, then RESPONDING until `is_response_complete`.
-      Either may become DISCONNECTED, which cancels the task; COMPLETE is final.
-    - `_unsent_head` is not empty only between `http.response.start` and the first piece of the
-      body, at the latest until the next turn of the event loop. Until it is written, a failed app
-      can still get a 500.
-    - `_body` holds what was received and not yet passed to the app. It stays empty for GET and
-      HEAD, and after the response is complete.
-    - The app gets the end of the body once (`_is_body_delivered`); from then on `receive` waits
-      for the client to disconnect or the response to be complete.
+    `on_response_complete` is called once, when the last byte of the response is written; never for
+    a response that is aborted.
     """
+
+    # Invariants:
+    # - The response is WAITING until `_head` is set, then RESPONDING until `is_response_complete`.
+    #   Either may become DISCONNECTED, which cancels the task; COMPLETE is final.
+    # - `_unsent_head` holds the head from `http.response.start` until the first piece of the body,
+    #   or until the next turn of the event loop. Before it is written, the failure of the app
+    #   can still become a 500.
+    # - `_body` holds the bytes received and not yet passed to the app. It stays empty for GET and
+    #   HEAD, and nothing is added once the response is complete.
+    # - The app gets the end of the body once (`_is_body_delivered`); from then on `receive` waits
+    #   for the client to disconnect or the response to be complete.
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class RequestResponseCycle:
 
     @property
     def state(self) -> CycleState:
-        """How far the response is."""
+        """The progress of the response; derived, so that no request pays for keeping it."""
         if self.is_response_complete:
             return CycleState.COMPLETE
         if self.is_disconnected:
@@ -113,7 +114,7 @@ class RequestResponseCycle:
         self._server_state.tasks.add(self._task)
 
     def feed_body(self, piece: bytes) -> None:
-        """Buffer a piece of the body."""
+        """Buffer a piece of the body; pause reading above `HIGH_WATER_LIMIT` bytes."""
         self.expects_continue = False
         if self._has_body and not self.is_response_complete:
             self._body += piece

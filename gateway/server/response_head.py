@@ -1,4 +1,4 @@
-"""Serializes the head of a response (RFC 9112, 4 and 5), and decides how its body is framed."""
+"""Serializes the head of a response (RFC 9112, 4 and 5) and chooses the framing of its body."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -19,12 +19,11 @@ _BAD_REQUEST_FIELDS = (
     (b"content-length", b"%d" % len(_BAD_REQUEST_BODY)),
 )
 
-# Field names come from code, not from clients, so that there are few of them.
+# Field names come from code, not from clients, so few of them are cached.
 _MAX_CACHED_NAMES = 1_024
 _line_starts: dict[bytes, bytes] = {}
 """`name: ` in lower case, by the field name as the app wrote it."""
 
-_CONTENT_LENGTH = b"content-length: "
 _CONNECTION = b"connection: "
 _TRANSFER_ENCODING = b"transfer-encoding: "
 _FRAMING = frozenset(name + b": " for name in FRAMING_FIELDS)

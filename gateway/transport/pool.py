@@ -1,4 +1,4 @@
-"""The keep-alive connection pool of one origin, with a bounded size and a queue of callers."""
+"""The keep-alive connection pool of one origin: bounded size, and a queue of waiting callers."""
 
 import asyncio
 from collections import OrderedDict
@@ -42,7 +42,7 @@ class Pool:
     #     goes to the first waiter (`_release_to_waiter`) before it becomes idle or is given up.
     #   - A slot is never lost: a task that fails or is cancelled while it holds one gives it back.
     #   - Only an idle connection that closes by itself frees its slot in `connection_lost`. For
-    #     a lent one that is the business of `release`, else the slot would be freed twice.
+    #     a lent one `release` does that; otherwise the slot would be freed twice.
     #   - A connection is lent again only if it `is_reusable` at the time of `release`, and only
     #     while it `is_open`: a stale one that closes unnoticed is what `is_retryable` is for.
 
@@ -67,7 +67,7 @@ class Pool:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no connection and no caller that opens or awaits one."""
+        """Whether there is no connection, and no caller that opens one or waits for one."""
         return self._size == 0
 
     def acquire_nowait(self) -> Connection | None:
@@ -167,7 +167,7 @@ class Pool:
             raise
         if connection.is_open:
             self._connections.add(connection)
-        if self._is_closed:  # by now
+        if self._is_closed:  # in the meantime
             self.release(connection)
             raise httpx.ConnectError(_CLOSED)
         return connection
@@ -195,7 +195,7 @@ class Pool:
         self._idle_timer = self.loop.call_at(when, self._close_expired)
 
     def _close_expired(self) -> None:
-        """Close connections that were idle for too long, oldest first; one timer serves all."""
+        """Close the connections that were idle for too long, oldest first; one timer serves all."""
         self._idle_timer = None
         now = self.loop.time()
         while self._idle:

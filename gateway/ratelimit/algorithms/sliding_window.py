@@ -85,7 +85,7 @@ class SlidingWindowState:
         return max(0, params.quota - self._total), reset
 
     def _drop_expired(self, now: int, window: int) -> int:
-        """Drop the buckets outside the window, and return `now`, which never runs back."""
+        """Drop the buckets outside the window; return the later of `now` and the last charge."""
         now = max(now, self.updated_at)
         buckets = self._buckets
         while buckets and buckets[0][0] + window <= now:
