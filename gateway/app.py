@@ -57,7 +57,7 @@ class Gateway(FastAPI):
         return app
 
     def _build_fastapi_stack(self) -> ASGIApp:
-        """Build FastAPI's own stack, which serves what no compiled route takes.
+        """Build FastAPI's own stack, which serves the requests that no compiled route matches.
 
         `self.user_middleware` is left out: it is in the gateway's list. So is
         `ServerErrorMiddleware`, which would send a text/plain 500 for an unexpected exception

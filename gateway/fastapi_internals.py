@@ -101,7 +101,7 @@ def has_default_response_class(route: RouteContext) -> bool:
 
 
 async def serialize_result(route: RouteContext, result: object) -> bytes:
-    """Validate what an endpoint returned and serialize it to JSON, as FastAPI does.
+    """Validate the result of an endpoint and serialize it to JSON, as FastAPI does.
 
     Raises:
         ResponseValidationError: the result does not fit the route's response model.

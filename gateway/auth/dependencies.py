@@ -42,13 +42,13 @@ def requires(*scopes: str) -> Dependency:
 
 
 def public(why: str) -> Dependency:
-    """Admit all callers, with or without a token; `why` says the reason.
+    """Admit all callers, with or without a token; `why` is the reason.
 
     Raises:
         ValueError: no reason is given.
     """
     if not why.strip():
-        raise ValueError("public: say why everybody may call this")
+        raise ValueError("public: give the reason why the route needs no token")
     dependency: Dependency = Depends(Public(why))
     return dependency
 
@@ -117,7 +117,7 @@ _AUTHORIZE = Authorize()
 
 @dataclass(frozen=True)
 class Public:
-    """The dependency behind `public`; `why` says why the route needs no token."""
+    """The dependency behind `public`; `why` is the reason why the route needs no token."""
 
     why: str
 

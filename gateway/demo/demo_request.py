@@ -53,7 +53,7 @@ class DemoRequest:
         raise ClientDisconnected
 
     async def close_connection(self) -> None:
-        """Send what is already written, then close the connection (FIN)."""
+        """Send the data already written, then close the connection (FIN)."""
         uvicorn_protocol.close_connection(self.scope)
         await self._wait_for_disconnect()
 

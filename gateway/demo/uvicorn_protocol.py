@@ -31,7 +31,7 @@ class DemoProtocol(HttpToolsProtocol):
 
 
 def close_connection(scope: Scope) -> None:
-    """Send what is already written, then close the connection (FIN)."""
+    """Send the data already written, then close the connection (FIN)."""
     _get_connection(scope).close()
 
 

@@ -65,7 +65,7 @@ class RequestContextMiddleware:
             with propagate_request(propagated, scope["headers"]):
                 await self.app(scope, channel.receive, channel.send)
         except WebSocketDisconnect as disconnect:
-            # Raised by Starlette's `receive_text`, and by its `send` when the client is gone.
+            # Raised by Starlette's `receive_text`, and by its `send` after a disconnect.
             channel.record_close(disconnect.code)
         except Exception as error:
             log_event(log, "request.failed", ERROR, error, id=context.request_id)

@@ -1,7 +1,7 @@
 """A compiled route: reads the parameters of a request, makes the calls, serializes the result.
 
 FastAPI's own path through the same route is the general path. Both must give the same response
-and hand the same objects to dependencies: `tests/gateway/routing/test_compiled_equals_general.py`.
+and pass the same objects to dependencies: `tests/gateway/routing/test_compiled_equals_general.py`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -99,7 +99,7 @@ class CompiledRoute:
     ) -> Response | bytes:
         """Make the calls in order; return the endpoint's response, or its result as JSON.
 
-        Raises whatever a call raises.
+        An exception that a call raises is propagated.
         """
         results: list[Any] = []
         for call in self.calls:

@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 class NotCompilable(Exception):
-    """The route needs FastAPI for each request; the text says why."""
+    """The route needs FastAPI for each request; the message gives the reason."""
 
 
 def compile_route(route: RouteContext) -> CompiledRoute:
@@ -104,8 +104,8 @@ class _Plan:
     def _add_dependency(self, dependant: Dependant) -> int:
         """Append the call of one dependency; return the index of its result.
 
-        FastAPI looks into its cache only after it has solved what the dependency itself depends
-        on. That matters for `use_cache=False` further down: such a call is made each time.
+        FastAPI looks into its cache only after it has solved the dependencies of the dependency. So
+        one of those with `use_cache=False` is called each time.
         """
         inputs = self._add_dependencies(dependant)
         key = get_dependency_cache_key(dependant)

@@ -1,6 +1,6 @@
 """Routes each request: compiled routes are served here, everything else goes on to FastAPI.
 
-The two paths through one route must give the same response and hand the same objects to
+The two paths through one route must give the same response and pass the same objects to
 dependencies: `tests/gateway/routing/test_compiled_equals_general.py` proves it.
 """
 

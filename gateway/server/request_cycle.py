@@ -41,7 +41,7 @@ _DONE = _Done()
 
 
 class RequestResponseCycle:
-    """Runs the app for one request: buffers the body for `receive`, and writes what it `send`s.
+    """Runs the app for one request: buffers the body for `receive`, and writes the response.
 
     `on_response_complete` is called once, when the last byte of the response is written; never for
     a response that is aborted.
@@ -129,7 +129,7 @@ class RequestResponseCycle:
         self._notify()
 
     def disconnect(self) -> None:
-        """Note that the client is gone, and cancel the app if its response is not complete."""
+        """Note that the client has disconnected; cancel the app if its response is incomplete."""
         self.is_disconnected = True
         self._notify()
         if self._task is not None and not self.is_response_complete:
@@ -182,7 +182,7 @@ class RequestResponseCycle:
     async def receive(self) -> Message:
         """Return the next piece of the body, then wait for the end and return the disconnect.
 
-        The disconnect is reported when the client is gone, and when the response is complete.
+        The disconnect is reported when the client disconnects, and when the response is complete.
         """
         if self.expects_continue and self._head is None and not self._flow.is_closing:
             self.expects_continue = False
@@ -207,7 +207,7 @@ class RequestResponseCycle:
         """Send a part of the response; wait while the send buffer is full.
 
         Raises:
-            OSError: the client is gone.
+            OSError: the client has disconnected.
             RuntimeError: the message is not allowed in this state.
         """
         if self._flow.is_write_paused or self._is_unreachable():

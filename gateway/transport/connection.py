@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
     #                 calls `owner.release` itself. Reading pauses above HIGH_WATER.
     #   send_request  `_on_complete` is set until the exchange ends. `_complete`, `data_received`
     #                 or `abandon` clears it, and only the one that clears it releases. The owner
-    #                 may lend the connection again inside `release`, before the callback runs:
+    #                 may reuse the connection inside `release`, before the callback runs:
     #                 after `release` no method may touch the state of the exchange that ended.
     #
     # Invariants:
@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
     #   - `_awaiting_first_byte` is the callback of the exchange whose request has been written
     #     and whose response has not begun. Bytes that arrive earlier were not sent in response
     #     to it: they close the connection, and no call receives them.
-    #   - Until `_has_first_byte`, the parser still holds the response before: neither its head
+    #   - Until `_has_first_byte`, the parser still holds the previous response: neither its head
     #     nor its body may be read.
     #   - Bytes beyond the end of a response, or on an idle connection, close it.
     #   - `_error` is the first reason for its end and is never replaced. It is raised as a new
@@ -227,7 +227,7 @@ class Connection(asyncio.Protocol):
         return body
 
     def abort(self) -> None:
-        """Close the socket at once, whatever is in flight."""
+        """Close the socket at once; an exchange in flight fails."""
         self._awaiting_first_byte = None
         if self._error is None:
             self._error = httpx.ReadError("connection closed by this side")

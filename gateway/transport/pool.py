@@ -28,10 +28,10 @@ class Pool:
     #
     #   opening   a caller is in `_open_connection`; there is no connection yet, or it is the
     #             caller's already.
-    #   lent      a caller (`exchange`) or the connection itself (`send_request`) will call
-    #             `release` once; until then the connection is theirs alone.
+    #   in use    a caller (`exchange`) or the connection itself (`send_request`) will call
+    #             `release` once; until then nothing else uses the connection.
     #   idle      the connection is in `_idle`, with the time at which it expires. The newest is
-    #             lent first, so that the others can expire; the oldest comes first in the dict.
+    #             used first, so that the others can expire; the oldest comes first in the dict.
     #   handed    the slot, with its connection or without, is the result of a waiter's future
     #             whose task has not resumed yet.
     #
@@ -42,9 +42,9 @@ class Pool:
     #     goes to the first waiter (`_release_to_waiter`) before it becomes idle or is given up.
     #   - A slot is never lost: a task that fails or is cancelled while it holds one gives it back.
     #   - Only an idle connection that closes by itself frees its slot in `connection_lost`. For
-    #     a lent one `release` does that; otherwise the slot would be freed twice.
-    #   - A connection is lent again only if it `is_reusable` at the time of `release`, and only
-    #     while it `is_open`: a stale one that closes unnoticed is what `is_retryable` is for.
+    #     one in use `release` does that; otherwise the slot would be freed twice.
+    #   - A connection is used again only if it `is_reusable` at the time of `release`, and only
+    #     while it `is_open`. `is_retryable` covers a stale one that the server has just closed.
 
     def __init__(self, connect: Connect, *, max_connections: int, idle_seconds: float) -> None:
         self.loop = asyncio.get_running_loop()
@@ -71,7 +71,7 @@ class Pool:
         return self._size == 0
 
     def acquire_nowait(self) -> Connection | None:
-        """Lend an idle connection until `release`; None if there is none."""
+        """Take an idle connection, to be used until `release`; None if there is none."""
         while self._idle:
             connection = self._idle.popitem()[0]
             if connection.is_open:
@@ -80,7 +80,7 @@ class Pool:
         return None
 
     async def acquire(self, timeouts: ConnectTimeouts, *, force_new: bool) -> Connection:
-        """Lend a connection until `release`: an idle one if there is one, a new one if `force_new`.
+        """Take a connection, to be used until `release`; open one if none is idle or if `force_new`.
 
         Raises:
             httpx.PoolTimeout: no connection became free in time.
@@ -95,7 +95,7 @@ class Pool:
         return connection or await self._open_connection(timeouts.connect)
 
     def release(self, connection: Connection) -> None:
-        """Take back a lent connection: keep it for the next call, or close it if that is unsafe."""
+        """Take a connection back: keep it for the next call, or close it if it is not reusable."""
         if self._is_closed or not connection.is_reusable:
             connection.abort()
             self._release_to_waiter(None)

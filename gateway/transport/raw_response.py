@@ -1,4 +1,4 @@
-"""A response read whole, as the transport hands it to a typed client."""
+"""A response with its whole body, as the transport returns it to a typed client."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple

@@ -180,7 +180,7 @@ class RedisConnection:
 
 
 def _fail(future: "asyncio.Future[Verdict]", failure: Exception) -> None:
-    """Fail a check, unless it has its verdict or its caller is gone."""
+    """Fail a check, unless it has its verdict or has been cancelled."""
     if not future.done():
         error = RedisCheckFailed(str(failure))
         error.__cause__ = failure
