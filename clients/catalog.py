@@ -22,7 +22,7 @@ class Catalog(ServiceClient, name="catalog"):
     """Client of the catalog service."""
 
     async def products(self, skus: Sequence[str]) -> list[Product]:
-        """The products with these SKUs (stock-keeping units).
+        """Return the products with these SKUs (stock-keeping units).
 
         Duplicates are removed, and each call has at most `SKUS_PER_CALL` SKUs. Without SKUs no
         call is made.

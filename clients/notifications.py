@@ -18,7 +18,7 @@ class Notifications(ServiceClient, name="notifications"):
     """Client of the notifications service."""
 
     def unread(self, user_id: int) -> PendingCall[list[Notification]]:
-        """The user's unread notifications."""
+        """Return the user's unread notifications."""
         return self.get(
             "/notifications/unread", params={"user_id": user_id}, into=list[Notification]
         )

@@ -31,5 +31,5 @@ class Orders(ServiceClient, name="orders"):
     """Client of the orders service."""
 
     def recent(self, user_id: int, *, limit: int = 10) -> PendingCall[list[Order]]:
-        """The user's `limit` newest orders, newest first."""
+        """Return the user's `limit` newest orders, newest first."""
         return self.get("/orders", params={"user_id": user_id, "limit": limit}, into=list[Order])

@@ -22,5 +22,5 @@ class Recommendations(ServiceClient, name="recommendations"):
     """Client of the recommendations service."""
 
     def for_user(self, user_id: int) -> PendingCall[list[Recommendation]]:
-        """The products recommended to the user, highest score first."""
+        """Return the products recommended to the user, highest score first."""
         return self.get("/recommendations/{user_id}", user_id=user_id, into=list[Recommendation])

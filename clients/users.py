@@ -29,7 +29,7 @@ class User(ResponseModel):
 class Users(ServiceClient, name="users"):
     """Client of the users service."""
 
-    # `users.get(7)` reads best, so it hides the HTTP method, which is still super().get().
+    # `users.get(7)` reads best, so it overrides the HTTP method, which is still super().get().
     def get(self, user_id: int) -> PendingCall[User]:  # type: ignore[override]
-        """The user with this id."""
+        """Return the user with this id."""
         return super().get("/users/{user_id}", user_id=user_id, into=User)

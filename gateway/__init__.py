@@ -1,1 +1,1 @@
-"""The gateway: who is calling, how often may they, and one answer from many services."""
+"""Lockgate: an async API gateway and backend-for-frontend aggregator."""

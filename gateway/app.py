@@ -52,12 +52,12 @@ class Gateway(FastAPI):
             Middleware(Dispatcher, gateway=self, routes=routes),
         ]
         app = self._build_fastapi_stack()
-        for kind, arguments, keywords in reversed(middleware):
-            app = kind(app, *arguments, **keywords)
+        for cls, args, kwargs in reversed(middleware):
+            app = cls(app, *args, **kwargs)
         return app
 
     def _build_fastapi_stack(self) -> ASGIApp:
-        """Build FastAPI's own stack, which serves what no compiled route takes.
+        """Build FastAPI's own stack, which serves the requests that no compiled route matches.
 
         `self.user_middleware` is left out: it is in the gateway's list. So is
         `ServerErrorMiddleware`, which would send a text/plain 500 for an unexpected exception
@@ -83,8 +83,9 @@ def create_app(
 ) -> Gateway:
     """Build the app of the public port.
 
-    `application` holds the declarations of the company; by default it is loaded from the package
-    named by the setting `app.package`. `transports` replace the network for the named services.
+    `application` holds the declarations of the company; by default they are loaded from the
+    package that the setting `app.package` names. `transports` maps the names of services to the
+    transports that replace the network for them.
 
     Raises:
         InvalidSettings: the package named by `app.package` cannot be imported.
@@ -98,11 +99,8 @@ def create_app(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        telemetry={
-            "tracing": False,
-            "metrics": False,
-            "logs": False,
-        },  # each would be looked up per request
+        # FastAPI would look each of these up for every request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         redirect_slashes=False,  # a redirect would trust the Host header of the request
     )
     app.state.settings = settings

@@ -26,19 +26,19 @@ class Application:
 def load_application(package: str | None) -> Application:
     """Import the package that `app.package` names; None is the shop of this repository.
 
-    Declarations are discovered automatically; there is no registry to update. Every module of
-    `clients` is searched for clients, every module of `composites` for its `router`, and
-    `limits` for policies.
+    Declarations are discovered automatically; there is no registry to update. Clients are found
+    in every module of `clients`, policies in `limits`, and routers as the `router` of every module
+    of `composites`.
 
     Raises:
         InvalidSettings: there is no such package.
         TypeError: two clients or two policies have the same name, or a composite has no `router`.
     """
-    names = find_app_package(package)
+    modules = find_app_package(package)
     return Application(
-        clients=_load_clients(names.clients),
-        policies=_load_policies(names.limits),
-        routers=[_get_router(module) for module in _import_modules(names.composites)],
+        clients=_load_clients(modules.clients),
+        policies=_load_policies(modules.limits),
+        routers=[_get_router(module) for module in _import_modules(modules.composites)],
     )
 
 

@@ -16,6 +16,15 @@ IpNetworks = Sequence[IPv4Network | IPv6Network]
 MAX_HEADER_CHARACTERS = 2_048
 MAX_HOPS = 20
 
+# The grammar of `Forwarded`, RFC 7239, sections 4 and 6.
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a token of HTTP
+_QUOTED_STRING = r'"(?:[^"\\]|\\.)*"'
+_PAIR = re.compile(rf"(?P<name>{_TOKEN})=(?P<value>{_TOKEN}|{_QUOTED_STRING})")
+_ANY_PAIR = rf"{_TOKEN}=(?:{_TOKEN}|{_QUOTED_STRING})"
+_ELEMENT = re.compile(rf"[ \t]*{_ANY_PAIR}(?:;{_ANY_PAIR})*[ \t]*")
+_PORT = r"(?::(?:\d{1,5}|_[A-Za-z0-9._-]+))?"
+_NODE = re.compile(rf"(?P<v4>\d+\.\d+\.\d+\.\d+){_PORT}|\[(?P<v6>[0-9A-Fa-f:.]+)\]{_PORT}")
+
 
 def find_client_address(connection: HTTPConnection, trusted: IpNetworks) -> IpAddress | None:
     """Return the nearest address that is not a trusted proxy, or None without an IP peer.
@@ -71,16 +80,6 @@ def _unmap_ipv4(address: IpAddress) -> IpAddress:
 
 def _is_in(address: IpAddress, networks: IpNetworks) -> bool:
     return any(address in network for network in networks)
-
-
-# The grammar of `Forwarded`, RFC 7239, sections 4 and 6.
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a token of HTTP
-_QUOTED_STRING = r'"(?:[^"\\]|\\.)*"'
-_PAIR = re.compile(rf"(?P<name>{_TOKEN})=(?P<value>{_TOKEN}|{_QUOTED_STRING})")
-_ANY_PAIR = rf"{_TOKEN}=(?:{_TOKEN}|{_QUOTED_STRING})"
-_ELEMENT = re.compile(rf"[ \t]*{_ANY_PAIR}(?:;{_ANY_PAIR})*[ \t]*")
-_PORT = r"(?::(?:\d{1,5}|_[A-Za-z0-9._-]+))?"
-_NODE = re.compile(rf"(?P<v4>\d+\.\d+\.\d+\.\d+){_PORT}|\[(?P<v6>[0-9A-Fa-f:.]+)\]{_PORT}")
 
 
 def _split_elements(header: str) -> Iterator[str | None]:

@@ -1,8 +1,8 @@
-"""Time-outs that let data which has already arrived be delivered first.
+"""Timeouts that deliver data which has already arrived before they take effect.
 
-A busy event loop may run a timer although the data that it waits for already lies in the buffer
-of the socket: asyncio runs timers right after it has polled the sockets, uvloop even before. A
-time-out therefore takes effect a few turns of the loop after its timer has fired.
+A busy event loop may run a timer although the data that it waits for is already in the buffer of
+the socket: asyncio runs timers right after it has polled the sockets, uvloop even before. A timeout
+therefore takes effect a few turns of the loop after its timer has fired.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from typing import Generic, TypeVarTuple
 Ts = TypeVarTuple("Ts")
 
 TURNS = 8
-"""One turn polls the sockets; the others carry what arrived from the transport to its waiter."""
+"""One turn polls the sockets; the others carry data from the transport to the waiting task."""
 
 
 class AfterPendingIo(Generic[*Ts]):
-    """Call `callback(*args)` once everything that had arrived by now has been delivered.
+    """Calls `callback(*args)` once all data that has arrived by now has been delivered.
 
     The object is a handle: `cancel` keeps the callback from being called.
     """
@@ -50,9 +50,9 @@ class AfterPendingIo(Generic[*Ts]):
 
 @asynccontextmanager
 async def timeout_after_pending_io(seconds: float | None) -> AsyncIterator[None]:
-    """Cancel the block after `seconds`, as `asyncio.timeout` does; None sets no time-out.
+    """Cancel the block after `seconds`, as `asyncio.timeout` does; None sets no timeout.
 
-    Unlike there, a block that only waits for something which has already arrived completes.
+    Unlike `asyncio.timeout`, it lets a block complete whose data has already arrived.
 
     Raises:
         TimeoutError: the block has been cancelled.

@@ -1,8 +1,8 @@
-"""Adapter: the only file that imports inner names of FastAPI and Starlette.
+"""The adapter to FastAPI and Starlette: the only file that uses their undocumented names.
 
-Both may change these names in any release, so `pyproject.toml` holds FastAPI and Starlette to the
-versions they were read from. `tests/gateway/test_fastapi_internals.py` has one test per name that
-says what breaks. Raise the bounds after reading that file.
+Any release may change these names, so `pyproject.toml` bounds the versions of FastAPI and
+Starlette. Each name has a test in `tests/gateway/test_fastapi_internals.py` that says what breaks
+without it; run these tests before raising the bounds.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ __all__ = ["Dependant", "ModelField", "RouteContext", "get_route_path", "iter_ro
 
 
 def iter_audited_routes(router: APIRouter) -> Iterator[RouteContext]:
-    """Every route that can answer a request, `router.frontend(...)` included.
+    """Yield every route that can serve a request, `router.frontend(...)` included.
 
     FastAPI keeps frontends apart from the other routes, and `iter_route_contexts` leaves them out.
     """
@@ -50,7 +50,7 @@ def iter_audited_routes(router: APIRouter) -> Iterator[RouteContext]:
 
 
 def get_frontend_paths(route: RouteContext) -> list[str]:
-    """The paths below which a `router.frontend(...)` serves files; none for any other route."""
+    """Return the paths below which `router.frontend(...)` serves files; [] for any other route."""
     group = route.original_route
     if not isinstance(group, _FrontendRouteGroup):
         return []
@@ -59,12 +59,12 @@ def get_frontend_paths(route: RouteContext) -> list[str]:
 
 
 def get_dependency_cache_key(dependant: Dependant) -> object:
-    """The key under which FastAPI keeps a dependency's result while it serves one request."""
+    """Return the key under which FastAPI caches a dependency's result during one request."""
     return _get_cache_key(dependant=dependant)
 
 
 def get_security_scopes(dependant: Dependant) -> list[str]:
-    """The scopes that a dependency's `SecurityScopes` holds, in order, each once."""
+    """Return the scopes of a dependency's `SecurityScopes`, in order and without duplicates."""
     return _get_oauth_scopes(dependant=dependant)
 
 
@@ -88,7 +88,7 @@ def is_single_text(field: ModelField) -> bool:
 
 
 def get_validator(field: ModelField) -> Callable[[str], Any]:
-    """FastAPI's validator of a parameter, without the step that collects errors.
+    """Return FastAPI's validator of a parameter, without the step that collects errors.
 
     The validator raises pydantic's ValidationError.
     """
@@ -101,7 +101,7 @@ def has_default_response_class(route: RouteContext) -> bool:
 
 
 async def serialize_result(route: RouteContext, result: object) -> bytes:
-    """Validate what an endpoint returned and serialize it to JSON, as FastAPI does.
+    """Validate the result of an endpoint and serialize it to JSON, as FastAPI does.
 
     Raises:
         ResponseValidationError: the result does not fit the route's response model.
@@ -113,9 +113,9 @@ async def serialize_result(route: RouteContext, result: object) -> bytes:
 
 
 def get_routing_scope(route: RouteContext) -> dict[str, Any]:
-    """The ASGI scope entries from which FastAPI and its dependencies learn the selected route.
+    """Return the entries of the ASGI scope in which FastAPI stores the selected route.
 
-    They are shared by all requests to the route, so nothing may change them.
+    All requests to the route share them, so they must not be changed.
     """
     entries: dict[str, Any] = {"route": route.original_route, "endpoint": route.endpoint}
     if route._route_context is not None:  # noqa: SLF001
@@ -125,7 +125,7 @@ def get_routing_scope(route: RouteContext) -> dict[str, Any]:
 
 
 def get_dependant(scope: Scope) -> Dependant:
-    """The dependencies of the route that serves this request, those of its routers included.
+    """Return the dependencies of the route that serves this request, those of its routers included.
 
     For a route of an included router, `scope["route"]` is the route as the router declares it.
     The prefix and the dependencies of the inclusion are in the effective route context.

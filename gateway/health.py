@@ -24,7 +24,7 @@ class Liveness(BaseModel):
 class Readiness(BaseModel):
     """The response of the readiness probe: the overall status and that of each dependency.
 
-    A `degraded` process still serves: taking every such process out of rotation would turn the
+    A `degraded` process still serves: taking all such processes out of rotation would turn the
     loss of Redis or of an identity provider into an outage. A process is `unavailable` only if
     it cannot verify any token.
     """

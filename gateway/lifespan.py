@@ -20,10 +20,10 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 def create_lifespan(
     settings: Settings, application: Application, transports: Transports
 ) -> Lifespan:
-    """Return the lifespan of an app, which closes the resources in the reverse order.
+    """Return the lifespan of an app; it closes the resources in reverse order.
 
-    Raises:
-        InvalidSettings: on entering; a configured upstream is unknown, or a used one has no URL.
+    On entering, it raises InvalidSettings if the settings name an unknown upstream, or if a service
+    in use has no URL.
     """
 
     @asynccontextmanager
@@ -31,7 +31,7 @@ def create_lifespan(
         resources: Resources = app.state.resources
         upstreams, clients = settings.upstreams, application.clients
         used = find_used_services(app.routes)
-        without_transport = {name: at for name, at in used.items() if name not in transports}
+        without_transport = {name: route for name, route in used.items() if name not in transports}
         if errors := find_upstream_errors(upstreams, clients, without_transport):
             raise InvalidSettings(errors)
         async with AsyncExitStack() as stack:

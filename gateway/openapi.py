@@ -1,4 +1,4 @@
-"""GET /docs and GET /openapi.json: every route, with every problem it can answer with."""
+"""GET /docs and GET /openapi.json: every route, with every problem that it can return."""
 
 import json
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ router = APIRouter(include_in_schema=False, dependencies=[public("documentation"
 
 DESCRIPTIONS = {
     401: "No valid access token",
-    403: "The token does not allow this",
+    403: "The access token does not permit this request",
     413: "The request body is too large",
     422: "The request is not valid",
-    429: "Over a rate limit",
-    500: "The gateway failed",
-    502: "A service refused the request, or its response was not valid",
+    429: "A rate limit is exceeded",
+    500: "An unexpected error occurred in the gateway",
+    502: "A service refused the request or sent an invalid response",
     503: "A service, the identity provider or the gateway is unavailable",
-    504: "A service did not answer within its timeout",
+    504: "A service did not respond within its timeout",
 }
 
 
@@ -59,7 +59,7 @@ async def get_docs() -> HTMLResponse:
 
 
 def document_problems(app: FastAPI) -> None:
-    """Make the OpenAPI document of `app` list every problem that a route can answer with."""
+    """Make the OpenAPI document of `app` list every problem that a route can return."""
     app.openapi = partial(_build_document, app)  # type: ignore[method-assign]  # as FastAPI's docs do
 
 

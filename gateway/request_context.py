@@ -10,11 +10,11 @@ _KEY = "lockgate.request_context"
 
 @dataclass(slots=True)
 class RequestContext:
-    """The id of a request, and what it gathers on its way for the response and the access log.
+    """The id of a request, and data for its response headers and its line in the access log.
 
     `response_headers` holds raw header fields with lower-case names. `server_timing` holds
     (name, seconds) pairs for the `Server-Timing` header. `log_fields` are added to the line in the
-    access log; they must never hold a token, a body or anything else that is confidential.
+    access log; they must never hold a token, a body or other confidential data.
 
     `status` and `bytes_sent` describe the response so far; a status of 0 means that no response
     has been started.

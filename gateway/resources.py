@@ -1,6 +1,7 @@
 """Resources that the lifespan opened, injected into routes and parts by type.
 
-`Upstream[Orders]` in a signature is the open `Orders` client; `Resource[Limiter]` the limiter.
+`Upstream[Orders]` in a signature is the open `Orders` client; `Resource[RateLimiter]` is the
+limiter.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ T = TypeVar("T")
 
 
 class Resources(dict[type, Any]):
-    """The open resources by type; `resources[Limiter]` is a LookupError if none is open."""
+    """The open resources by type; `resources[RateLimiter]` is a LookupError if none is open."""
 
     def __missing__(self, kind: type) -> NoReturn:
         """Name the type that is missing."""
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 else:
 
     class Resource:
-        """`Resource[Limiter]`: the object that the lifespan opened under that type."""
+        """`Resource[RateLimiter]`: the object that the lifespan opened under that type."""
 
         def __class_getitem__(cls, kind: type[T]) -> Any:  # noqa: ANN401
             return Annotated[kind, Depends(ResourceLookup(kind))]

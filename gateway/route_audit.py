@@ -1,4 +1,4 @@
-"""Start-up check: every route declares who may call it, or the app does not start."""
+"""Route audit at start-up: the app does not start if a route declares no access."""
 
 from fastapi import FastAPI
 from starlette.routing import Mount, WebSocketRoute
@@ -8,7 +8,7 @@ from gateway.fastapi_internals import RouteContext, get_frontend_paths, iter_aud
 
 
 class UnguardedRoute(Exception):
-    """A route with neither `requires` nor `public`: absence of permission is refusal."""
+    """A route with neither `requires(...)` nor `public(...)`: access is denied by default."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
@@ -44,7 +44,7 @@ def _find_fault(route: RouteContext) -> str | None:
 
 
 def _describe(route: RouteContext) -> str:
-    """The route as `GET /path`; one without HTTP methods as `WEBSOCKET /path`, for example."""
+    """Describe a route as `GET /path`, or as `WEBSOCKET /path` for example if it has no methods."""
     original = route.original_route
     if route.methods:
         kind = "/".join(sorted(route.methods))

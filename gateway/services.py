@@ -1,4 +1,4 @@
-"""The downstream services of a gateway: an open client for each, and what its routes ask for."""
+"""The downstream services: which of them the routes use, and an open client for each."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,9 +21,9 @@ Upstreams = Mapping[str, Service]
 def find_upstream_errors(
     upstreams: Upstreams, clients: Clients, used: Mapping[str, str]
 ) -> list[ConfigError]:
-    """Addresses of services that have no client, and services in use that have no address.
+    """Find upstreams in the settings without a client, and services in use without an address.
 
-    `used` says for each service in use which route asks for it; see `find_used_services`.
+    `used` maps each service in use to a route that uses it; see `find_used_services`.
     """
     unknown = [
         ConfigError(f"upstreams.{name}", "there is no such service", suggest_nearest(name, clients))
@@ -41,7 +41,7 @@ def find_upstream_errors(
 
 
 def find_used_services(routes: Sequence[BaseRoute]) -> dict[str, str]:
-    """The services that routes use through `Upstream[...]`, each with the first such route."""
+    """Find the services that routes use through `Upstream[...]`, each with the first such route."""
     used: dict[str, str] = {}
     for route in iter_route_contexts(routes):
         if (dependant := getattr(route, "dependant", None)) is not None:
@@ -57,8 +57,8 @@ async def open_clients(
 ) -> AsyncIterator[None]:
     """Open the client of every service that has an address, into `resources`.
 
-    A transport in `transports` takes the place of the network for the service of that name,
-    which then needs no address. A client without either stays closed.
+    A transport in `transports` replaces the network for the service of that name, which then needs
+    no address. A client with neither an address nor a transport is not opened.
     """
     async with AsyncExitStack() as stack:
         for name, kind in clients.items():
@@ -72,7 +72,7 @@ async def open_clients(
 
 
 def _iter_resource_types(dependant: Dependant) -> Iterator[type]:
-    """The types of the resources that a route or one of its dependencies asks for."""
+    """Yield the types of the resources that a route or one of its dependencies needs."""
     for inner in dependant.dependencies:
         if isinstance(inner.call, ResourceLookup):
             yield inner.call.kind

@@ -16,13 +16,15 @@ def extract_bearer_token(connection: HTTPConnection) -> str:
         Unauthenticated: the request has no `Authorization` header, more than one, another
             scheme than `Bearer`, or a token with characters that RFC 6750 does not allow.
     """
-    headers: list[tuple[bytes, bytes]] = connection.scope["headers"]
-    values = [value for name, value in headers if name == b"authorization"]
-    if not values:
+    authorization: bytes | None = None
+    for name, value in connection.scope["headers"]:
+        if name == b"authorization":
+            if authorization is not None:
+                raise Unauthenticated("multiple_authorization_headers")
+            authorization = value
+    if authorization is None:
         raise Unauthenticated("no_token", token_sent=False)
-    if len(values) > 1:
-        raise Unauthenticated("multiple_authorization_headers")
-    scheme, _, credentials = values[0].partition(b" ")
+    scheme, _, credentials = authorization.partition(b" ")
     if scheme.lower() != b"bearer":
         raise Unauthenticated("unsupported_scheme", token_sent=False)
     token = credentials.strip(b" ")

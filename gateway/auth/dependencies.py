@@ -1,4 +1,4 @@
-"""Access declarations of a route: `requires("scope")` or `public("why")`, and who is calling.
+"""Access declarations of a route: `requires("scope")` or `public("why")`, and the `Caller`.
 
 A request without a valid token is refused with 401, one whose token lacks a scope with 403.
 `owner(...)`, which goes after `requires(...)`, is in `ownership.py`.
@@ -29,7 +29,7 @@ _MAX_LOGGED_SUBJECT = 64  # characters
 
 
 def requires(*scopes: str) -> Dependency:
-    """Only callers with a valid token and all these scopes (each may be held as `:any`).
+    """Admit only callers with a valid token and all these scopes, or their `:any` forms.
 
     Raises:
         ValueError: not a scope (RFC 6749, section 3.3).
@@ -42,32 +42,32 @@ def requires(*scopes: str) -> Dependency:
 
 
 def public(why: str) -> Dependency:
-    """All callers, with a token or without, because of `why`.
+    """Admit all callers, with or without a token; `why` is the reason.
 
     Raises:
         ValueError: no reason is given.
     """
     if not why.strip():
-        raise ValueError("public: say why everybody may call this")
+        raise ValueError("public: give the reason why the route needs no token")
     dependency: Dependency = Depends(Public(why))
     return dependency
 
 
 async def authenticate(connection: HTTPConnection) -> Principal:
-    """The caller; its token is verified once per request, however many dependencies ask.
+    """Return the caller; its token is verified once per request, however many dependencies ask.
 
     Raises:
         Unauthenticated: no token, or one that is not valid.
         IdentityUnavailable: the token's key cannot be fetched now.
     """
-    known = find_principal(connection)
-    if known is not None:
-        return known
+    principal: Principal | None = connection.scope.get(_PRINCIPAL)
+    if principal is not None:
+        return principal
     log_fields = RequestContext.of(connection.scope).log_fields
     try:
-        verifier = connection.app.state.resources[TokenVerifier]
+        verifier: TokenVerifier = connection.app.state.resources[TokenVerifier]
         token = extract_bearer_token(connection)
-        principal: Principal = await verifier.verify(token)
+        principal = await verifier.verify(token)
     except Unauthenticated as refusal:
         log_fields["reason"] = refusal.reason
         raise
@@ -78,9 +78,9 @@ async def authenticate(connection: HTTPConnection) -> Principal:
 
 
 def find_principal(connection: HTTPConnection) -> Principal | None:
-    """The caller, if `authenticate` has already verified the token of this request."""
-    known: Principal | None = connection.scope.get(_PRINCIPAL)
-    return known
+    """Return the caller if `authenticate` has already verified the token of this request."""
+    principal: Principal | None = connection.scope.get(_PRINCIPAL)
+    return principal
 
 
 Caller = Annotated[Principal, Depends(authenticate)]
@@ -117,7 +117,7 @@ _AUTHORIZE = Authorize()
 
 @dataclass(frozen=True)
 class Public:
-    """The dependency behind `public`: it admits every caller, and says why."""
+    """The dependency behind `public`; `why` is the reason why the route needs no token."""
 
     why: str
 
@@ -126,13 +126,13 @@ class Public:
 
 
 def get_required_scopes(scope: Scope) -> tuple[str, ...]:
-    """The scopes that `requires` has found in the token of this request so far."""
+    """Return the scopes that `requires` has found in the token of this request so far."""
     required: tuple[str, ...] = scope.get(_REQUIRED_SCOPES, ())
     return required
 
 
 def forbid(scope: Scope, reason: str, scopes: Sequence[str]) -> Forbidden:
-    """The error to raise for a caller without these scopes; `reason` is for the log alone."""
+    """Return the error for a caller without these scopes; `reason` is only logged."""
     RequestContext.of(scope).log_fields["reason"] = reason
     return Forbidden(scopes=scopes)
 

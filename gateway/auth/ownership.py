@@ -1,7 +1,7 @@
 """`owner("user_id")`: the route serves only the user named in its path.
 
-The caller's user id must equal the path parameter as text, and the text must be canonical: the one
-way to write the value that the route reads from it.
+The caller's user id must equal the path parameter as text. The text must also be canonical: the
+only way to write the value that the route parses from it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,9 +27,9 @@ Validator = Callable[[str], Any]
 
 
 def owner(path_param: str) -> Dependency:
-    """Only the user named by this path parameter, unless the caller holds a scope as `:any`.
+    """Admit only the user that this path parameter names, and callers with an `:any` scope.
 
-    It goes after the `requires(...)` whose scopes it is about.
+    It goes after the `requires(...)` whose scopes, in their `:any` form, lift the restriction.
     """
     dependency: Dependency = Depends(Owner(path_param))
     return dependency
@@ -58,7 +58,7 @@ class Owner:
             raise forbid(connection.scope, "not_the_owner", [scope + ANY for scope in scopes])
 
     def _is_named(self, user_id: str | None, connection: HTTPConnection) -> bool:
-        """Whether the path names this user. A parameter with a convertor names nobody."""
+        """Whether the path names this user. A parameter with a convertor names no user."""
         named = connection.path_params.get(self.path_param)
         if user_id is None or not isinstance(named, str) or not _is_same_text(user_id, named):
             return False
@@ -66,10 +66,10 @@ class Owner:
 
 
 def is_canonical(name: str, text: str, dependant: Dependant) -> bool:
-    """Whether every value that the route reads from the path parameter is written as `text`.
+    """Whether every value that the route parses from the path parameter is written as `text`.
 
-    "042", "+42" and "4_2" are all read as 42. Users who could choose these ids would own the data
-    of user 42. A text that is not valid passes: the route refuses it as invalid.
+    "042", "+42" and "4_2" are all parsed as 42, so users with these ids would own the data of user
+    42. A text that is not valid passes: the route refuses it as invalid.
     """
     for validate in _get_validators(name, dependant):
         try:
@@ -87,15 +87,15 @@ _validators: dict[tuple[int, str], tuple[Dependant, Sequence[Validator]]] = {}
 
 
 def _get_validators(name: str, dependant: Dependant) -> Sequence[Validator]:
-    known = _validators.get((id(dependant), name))
-    if known is None:
+    entry = _validators.get((id(dependant), name))
+    if entry is None:
         fields = _find_fields(name, dependant)
-        known = _validators[id(dependant), name] = dependant, tuple(map(get_validator, fields))
-    return known[1]
+        entry = _validators[id(dependant), name] = dependant, tuple(map(get_validator, fields))
+    return entry[1]
 
 
 def _find_fields(name: str, dependant: Dependant) -> Iterator[ModelField]:
-    """Every field that reads the path parameter, in the route and in all its dependencies."""
+    """Yield every field that reads the path parameter, in the route and all its dependencies."""
     for field in dependant.path_params:
         if name in {field.validation_alias, field.alias}:
             yield field
@@ -104,6 +104,6 @@ def _find_fields(name: str, dependant: Dependant) -> Iterator[ModelField]:
 
 
 def _is_same_text(user_id: str, named: str) -> bool:
-    """Compare as text: "07" is not "7". The time taken does not tell where they differ."""
+    """Compare as text ("07" is not "7"), in constant time."""
     ours, theirs = user_id.encode("utf-8", "surrogatepass"), named.encode("utf-8", "surrogatepass")
     return compare_digest(ours, theirs)

@@ -12,9 +12,9 @@ Guard = Authorize | Owner | Public
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """A valid token with these scopes, and perhaps of the user that a path parameter names.
+    """A valid token with these scopes; with `owner`, of the user that this path parameter names.
 
-    An owner without a scope means `owner(...)` without `requires(...)`.
+    `owner` without any scope means `owner(...)` without `requires(...)`, which is an error.
     """
 
     scopes: tuple[str, ...]
@@ -22,7 +22,7 @@ class Requires:
 
 
 def find_access(dependant: Dependant) -> Requires | Public | None:
-    """The access that the route of this dependant declares; None if it declares none.
+    """Find the access that the route of this dependant declares; None if it declares none.
 
     Raises:
         ValueError: the declarations contradict each other, or have no effect.
@@ -41,7 +41,7 @@ def find_access(dependant: Dependant) -> Requires | Public | None:
 
 
 def _check(guards: list[Guard], path: str) -> None:
-    """Only a scope that is already required can lift ownership, so `requires` goes first."""
+    """Check the declarations together; only a scope required before `owner` can lift it."""
     owners = [guard.path_param for guard in guards if isinstance(guard, Owner)]
     if len({isinstance(guard, Public) for guard in guards}) > 1:
         raise ValueError(f"{path}: public(...) cannot stand beside requires(...) or owner(...)")
@@ -54,7 +54,7 @@ def _check(guards: list[Guard], path: str) -> None:
 
 
 def _iter_guards(dependant: Dependant) -> Iterator[tuple[Guard, tuple[str, ...]]]:
-    """Every guard with its scopes, in the order of the calls: the innermost come first."""
+    """Yield every guard with its scopes, in the order of the calls: the innermost come first."""
     for inner in dependant.dependencies:
         yield from _iter_guards(inner)
         if isinstance(inner.call, Guard):

@@ -22,7 +22,7 @@ from gateway.settings.schema import Issuer, Tokens
 
 
 class TokenVerifier(ABC):
-    """The interface that the rest of the gateway uses, so that the engine can be replaced."""
+    """The interface of token verification, behind which the engine can be replaced."""
 
     @abstractmethod
     async def verify(self, token: str) -> Principal:
@@ -35,7 +35,7 @@ class TokenVerifier(ABC):
 
     @abstractmethod
     def health(self) -> dict[str, str]:
-        """The state of each issuer's keys: "ok", "stale" or "no keys"."""
+        """Return the state of each issuer's keys: "ok", "stale" or "no keys"."""
 
 
 class JwtVerifier(TokenVerifier):
@@ -59,7 +59,7 @@ class JwtVerifier(TokenVerifier):
         return await self._verify_uncached(token) if cached is None else cached
 
     def health(self) -> dict[str, str]:
-        """The state of each issuer's keys: "ok", "stale" or "no keys"."""
+        """Return the state of each issuer's keys: "ok", "stale" or "no keys"."""
         return {name: provider.health() for name, (_, provider) in self._issuers.items()}
 
     async def _verify_uncached(self, token: str) -> Principal:
@@ -100,8 +100,8 @@ async def open_verifier(
 ) -> AsyncIterator[TokenVerifier]:
     """Fetch every issuer's keys, and refresh them until the end of the block.
 
-    An issuer that cannot be reached does not stop the start: until its keys have been fetched,
-    its tokens are answered with 503.
+    An issuer that cannot be reached does not prevent the start: until its keys have been fetched,
+    requests with its tokens get a 503.
 
     Raises:
         InvalidSettings: an issuer is listed twice, or a `jwks_file` has no usable keys.

@@ -46,7 +46,7 @@ def run_on_uvloop(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def wait_for_shutdown() -> None:
-    """Wait for SIGINT or SIGTERM. The handlers are then removed: a second signal kills."""
+    """Wait for SIGINT or SIGTERM. A second signal kills the process: the handlers are removed."""
     shutdown = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         issued = json.loads(response.read(65_536))
     except (OSError, HTTPException, ValueError) as error:
         print(
-            f"lockgate: no demo answers on 127.0.0.1:{options.port} ({error}); "
+            f"lockgate: no demo responds on 127.0.0.1:{options.port} ({error}); "
             "start one with `lockgate demo`",
             file=sys.stderr,
         )

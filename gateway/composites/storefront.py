@@ -39,7 +39,7 @@ class Offer(BaseModel):
 async def fetch_offers(
     user_id: _UserId, recommendations: Upstream[Recommendations], catalog: Upstream[Catalog]
 ) -> list[Offer]:
-    """Fetch the recommendations, then their products; skip those the catalog no longer has."""
+    """Fetch the recommendations, then their products; skip those that the catalog does not have."""
     recommended = await recommendations.for_user(user_id)
     products = {
         product.sku: product for product in await catalog.products([r.sku for r in recommended])

@@ -18,7 +18,7 @@ _ID = re.compile(r"[1-9][0-9]{0,18}")
 
 
 def create_service(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
-    """An app with GET on `path`. Every error is a problem document (RFC 9457)."""
+    """Create an app with GET on `path`. Every error is a problem document (RFC 9457)."""
     return Starlette(
         routes=[Route(path, endpoint)], exception_handlers={HTTPException: _handle_http_exception}
     )
@@ -30,12 +30,12 @@ def encode_json(document: object) -> bytes:
 
 
 def json_response(body: bytes) -> Response:
-    """A 200 response; `body` is serialized JSON."""
+    """Return a 200 response; `body` is serialized JSON."""
     return Response(body, media_type="application/json")
 
 
 def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """A problem document of type `about:blank` (RFC 9457, section 4.2.1)."""
+    """Return a problem document of type `about:blank` (RFC 9457, section 4.2.1)."""
     document = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

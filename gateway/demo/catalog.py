@@ -12,7 +12,7 @@ _MAX_SKUS = 100
 
 
 def create_catalog() -> ASGIApp:
-    """The catalog service."""
+    """Create the catalog service."""
     return create_service("/products", _list_products)
 
 

@@ -69,7 +69,7 @@ def _wait_for_start(pipe: Connection) -> DemoProcess:
 def _run_child(
     pipe: Connection, latency_ms: float, ports: dict[str, int], user: str, scopes: tuple[str, ...]
 ) -> None:
-    """The child's main function: serve, send the URLs, wait until the parent closes its end."""
+    """Run in the child: serve, send the URLs, wait until the parent closes its end of the pipe."""
     # Ctrl-C signals the whole process group. The child ignores it: the parent decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -23,7 +23,7 @@ class Country:
 
 
 def draw_postcode(pattern: str, rng: SeededRandom) -> str:
-    """A random postcode that matches `pattern`."""
+    """Draw a random postcode that matches `pattern`."""
     choices = {"#": "0123456789", "@": _POSTCODE_LETTERS}
     return "".join(rng.choice(choices[char]) if char in choices else char for char in pattern)
 

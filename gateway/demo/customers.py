@@ -31,7 +31,7 @@ class Customer:
 
 @lru_cache(maxsize=4096)
 def get_customer(user_id: int) -> Customer:
-    """The customer with that id."""
+    """Return the customer with this id."""
     rng = SeededRandom("person", user_id)
     country = rng.choice(COUNTRIES)
     city, pattern = rng.choice(country.cities)

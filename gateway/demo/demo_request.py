@@ -1,4 +1,4 @@
-"""One request to a demo service, with the operations that the faults are made of."""
+"""One request to a demo service, with the operations that faults consist of."""
 
 import asyncio
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class ClientDisconnected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class DemoRequest:
-    """A request, the service that can answer it, and the service's latency in seconds."""
+    """A request, the app of the service, and the service's latency in seconds."""
 
     app: ASGIApp
     scope: Scope
@@ -23,11 +23,11 @@ class DemoRequest:
     latency: float
 
     async def respond(self) -> None:
-        """Let the service answer."""
+        """Let the service respond."""
         await self.app(self.scope, self.receive, self.send)
 
     async def capture_response(self) -> tuple[Message, bytes]:
-        """Run the service without sending: its start message and its whole body."""
+        """Run the service without sending; return its start message and its whole body."""
         messages: list[Message] = []
 
         async def append(message: Message) -> None:
@@ -41,7 +41,7 @@ class DemoRequest:
         """Wait that long; None waits until the client disconnects.
 
         Raises:
-            ClientDisconnected: the client closed the connection in the meantime.
+            ClientDisconnected: the client closed the connection meanwhile.
         """
         if seconds == 0:
             return
@@ -53,7 +53,7 @@ class DemoRequest:
         raise ClientDisconnected
 
     async def close_connection(self) -> None:
-        """Send what is already written, then close the connection (FIN)."""
+        """Send the data already written, then close the connection (FIN)."""
         uvicorn_protocol.close_connection(self.scope)
         await self._wait_for_disconnect()
 

@@ -72,7 +72,7 @@ class ServiceWithDials:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the dial's own paths, or pass the request through the current fault."""
+        """Serve the paths of the dial, or any other request with the current fault."""
         if scope["path"] in _DIAL_PATHS:
             await self._dial_app(scope, receive, send)
             return

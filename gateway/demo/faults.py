@@ -46,30 +46,30 @@ class Fault(BaseModel):
 
 
 class Healthy(Fault):
-    """No fault: the service answers after its latency."""
+    """No fault: the service responds after its latency."""
 
     fault: Literal["none"] = "none"
 
     async def apply(self, request: DemoRequest) -> None:
-        """Answer after the latency."""
+        """Respond after the latency."""
         await request.sleep(request.latency)
         await request.respond()
 
 
 class Slow(Fault):
-    """The service answers after `ms` instead of its latency."""
+    """The service responds after `ms` instead of its latency."""
 
     fault: Literal["slow"]
     ms: Milliseconds = 1_000
 
     async def apply(self, request: DemoRequest) -> None:
-        """Answer after `ms`."""
+        """Respond after `ms`."""
         await request.sleep(self.ms / 1_000)
         await request.respond()
 
 
 class Hang(Fault):
-    """The service never answers."""
+    """The service never responds."""
 
     fault: Literal["hang"]
 
@@ -79,7 +79,7 @@ class Hang(Fault):
 
 
 class Status(Fault):
-    """The service answers with an error status.
+    """The service responds with an error status.
 
     `retry_after`, in seconds, adds a `Retry-After` header.
     """
@@ -89,7 +89,7 @@ class Status(Fault):
     retry_after: Annotated[int, Field(ge=0)] | None = None
 
     async def apply(self, request: DemoRequest) -> None:
-        """Answer with the status."""
+        """Respond with the status."""
         await request.sleep(request.latency)
         headers = None if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         response = problem_response(
@@ -99,7 +99,7 @@ class Status(Fault):
 
 
 class MalformedBody(Fault):
-    """The service answers 200 with an invalid body: JSON of an unknown shape, or HTML."""
+    """The service responds with 200 and an invalid body: JSON of an unknown shape, or HTML."""
 
     fault: Literal["malformed"]
     variant: Literal["shape", "text"] = "shape"
@@ -110,7 +110,7 @@ class MalformedBody(Fault):
     }
 
     async def apply(self, request: DemoRequest) -> None:
-        """Answer with the invalid body."""
+        """Respond with the invalid body."""
         await request.sleep(request.latency)
         body, media_type = self.BODIES[self.variant]
         response = Response(body, media_type=media_type)
@@ -133,7 +133,7 @@ class Truncated(Fault):
 
 
 class Reset(Fault):
-    """The service resets the connection before it answers."""
+    """The service resets the connection instead of responding."""
 
     fault: Literal["reset"]
 

@@ -81,7 +81,7 @@ class DevelopmentIssuer:
         return jwt.encode(payload, self._keys[kid], algorithm=_ALGORITHM, headers={"kid": kid})
 
     def export_jwks(self) -> dict[str, list[dict[str, str]]]:
-        """The public keys as a JSON Web Key Set (RFC 7517, section 5)."""
+        """Return the public keys as a JSON Web Key Set (RFC 7517, section 5)."""
         return {
             "keys": [
                 {**key.public_key().to_dict(), "kid": kid, "use": "sig"}
@@ -90,7 +90,7 @@ class DevelopmentIssuer:
         }
 
     def create_app(self) -> ASGIApp:
-        """The provider as an app: discovery document, keys, and a token endpoint."""
+        """Create the provider's app: discovery document, keys, and a token endpoint."""
         return Starlette(
             routes=[
                 Route(DISCOVERY_PATH, self._get_discovery),
@@ -103,7 +103,7 @@ class DevelopmentIssuer:
         return JSONResponse(self.export_jwks())
 
     async def _get_discovery(self, request: Request) -> Response:
-        """The members of OpenID Connect Discovery 1.0, section 3, that a resource server reads."""
+        """Return the members that a resource server reads (OpenID Connect Discovery 1.0, 3)."""
         return JSONResponse(
             {
                 "issuer": ISSUER,
@@ -115,7 +115,7 @@ class DevelopmentIssuer:
         )
 
     async def _post_token(self, request: Request) -> Response:
-        """`POST /token?sub=7&scope=a b`: issues any token, without authentication."""
+        """Issue any token without authentication: `POST /token?sub=7&scope=a b`."""
         subject, scope = (request.query_params.get(name, "") for name in ("sub", "scope"))
         if not subject:
             return problem_response(422, "sub is missing: name the user of the token.")

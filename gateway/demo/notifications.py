@@ -31,7 +31,7 @@ _SHOP_MESSAGES = (
 
 
 def create_notifications() -> ASGIApp:
-    """The notifications service."""
+    """Create the notifications service."""
     return create_service("/notifications/unread", _list_unread)
 
 
@@ -41,7 +41,7 @@ async def _list_unread(request: Request) -> Response:
 
 @lru_cache(maxsize=4096)
 def _encode_unread(user_id: int) -> bytes:
-    """One notification about the newest order, then up to three from the shop, newest first."""
+    """Encode one notification about the newest order, then up to three from the shop."""
     rng = SeededRandom("notifications", user_id)
     age = rng.randint(HOUR, DAY)
     unread = [_notify_of_order(rng, list_orders(user_id, 1)[0], age)]

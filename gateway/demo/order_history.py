@@ -49,7 +49,7 @@ class PlacedOrder:
 
 
 def list_orders(user_id: int, limit: int) -> list[PlacedOrder]:
-    """The customer's last orders, newest first.
+    """List the customer's last orders, newest first.
 
     The newest is at most 12 days old; the others are spread over the age of the account.
     """
@@ -59,7 +59,7 @@ def list_orders(user_id: int, limit: int) -> list[PlacedOrder]:
 
 
 def _create_order(user_id: int, index: int, interval: int) -> PlacedOrder:
-    """The order of that index, 0 being the newest. `interval` is in seconds."""
+    """Create the order with this index; 0 is the newest. `interval` is in seconds."""
     rng = SeededRandom("order", user_id, index)
     if index:
         age = _NEWEST_ORDER_MAX_AGE + interval * (index - 1) + rng.randbelow(interval)
@@ -78,7 +78,7 @@ def _create_order(user_id: int, index: int, interval: int) -> PlacedOrder:
 
 
 def _choose_quantity(rng: SeededRandom, product: ShopProduct) -> int:
-    """Up to three of a cheap product; one of an expensive one, such as an espresso machine."""
+    """Choose up to three of a cheap product, and one of an expensive one."""
     return rng.choice((1, 1, 1, 2, 3)) if product.cents < 3_000 else 1
 
 

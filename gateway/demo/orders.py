@@ -18,7 +18,7 @@ _LIMIT = re.compile(r"[0-9]{1,3}")
 
 
 def create_orders() -> ASGIApp:
-    """The orders service."""
+    """Create the orders service."""
     return create_service("/orders", _list_orders)
 
 

@@ -14,7 +14,7 @@ from gateway.demo.seeded_random import SeededRandom
 
 
 def create_recommendations() -> ASGIApp:
-    """The recommendations service."""
+    """Create the recommendations service."""
     return create_service("/recommendations/{user_id}", _list_recommendations)
 
 
@@ -24,7 +24,7 @@ async def _list_recommendations(request: Request) -> Response:
 
 @lru_cache(maxsize=4096)
 def _encode_recommendations(user_id: int) -> bytes:
-    """Four to six products that the user's newest order does not contain, best score first."""
+    """Encode four to six products that are not in the newest order, best score first."""
     rng = SeededRandom("recommendations", user_id)
     bought = [line.product for line in list_orders(user_id, 1)[0].lines]
     others = [product for product in PRODUCTS if product not in bought]

@@ -11,7 +11,7 @@ class SeededRandom:
     """A stream of pseudo-random choices, determined by its seed alone.
 
     `SeededRandom("orders", 7)` gives the same choices on every machine and Python version.
-    The standard library promises that only for `random.random()`. Method names follow it.
+    The standard library guarantees that only for `random.random()`. The method names are its own.
     """
 
     __slots__ = ("_block", "_block_count", "_seed")
@@ -22,7 +22,7 @@ class SeededRandom:
         self._block = b""
 
     def randbelow(self, limit: int) -> int:
-        """An integer from 0 to `limit` - 1. The modulo bias of 64 bits does not matter here."""
+        """Return an integer from 0 to `limit` - 1; the modulo bias of 64 bits is negligible."""
         if not self._block:
             salt = self._block_count.to_bytes(8, "big")
             self._block = blake2b(self._seed, digest_size=64, salt=salt).digest()
@@ -31,18 +31,18 @@ class SeededRandom:
         return int.from_bytes(number, "big") % limit
 
     def randint(self, low: int, high: int) -> int:
-        """An integer from `low` to `high`, both included."""
+        """Return an integer from `low` to `high`, both included."""
         return low + self.randbelow(high - low + 1)
 
     def chance(self, percent: int) -> bool:
-        """True with a probability of `percent` percent."""
+        """Return True with a probability of `percent` percent."""
         return self.randbelow(100) < percent
 
     def choice(self, options: Sequence[T]) -> T:
-        """One of `options`."""
+        """Return one of `options`."""
         return options[self.randbelow(len(options))]
 
     def sample(self, options: Sequence[T], count: int) -> list[T]:
-        """`count` different ones of `options`, or all of them if there are fewer."""
+        """Return `count` different `options`, or all of them if there are fewer."""
         rest = list(options)
         return [rest.pop(self.randbelow(len(rest))) for _ in range(min(count, len(rest)))]

@@ -42,7 +42,7 @@ class PortUnavailable(Exception):
         self.reason = reason
 
     def __str__(self) -> str:
-        """One line: the service, its address, and the reason."""
+        """Format as one line: the service, its address, and the reason."""
         address = f"{self.host}:{self.port}"
         return f"the demo service {self.service!r} cannot listen on {address}: {self.reason}"
 
@@ -79,7 +79,7 @@ async def serve_demo(
 
 @asynccontextmanager
 async def _serve_app(name: str, app: ASGIApp, host: str, port: int) -> AsyncIterator[str]:
-    """Serve one app. Not with uvicorn's Server: it takes over signals and polls every 0.1 s."""
+    """Serve one app, without uvicorn's Server: it handles signals and polls every 0.1 s."""
     state = ServerState()
     server = await _bind(name, app, host, port, state)
     try:

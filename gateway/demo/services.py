@@ -11,7 +11,7 @@ from gateway.demo.users import create_users
 
 
 def create_demo_services(latency_ms: float) -> dict[str, ASGIApp]:
-    """Every service by name, each with its own dials and that latency."""
+    """Create every service by name, each with its own dials and this latency."""
     services = {
         "users": create_users(),
         "orders": create_orders(),

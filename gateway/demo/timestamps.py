@@ -1,4 +1,4 @@
-"""The demo's fixed date, so that an id gives the same bytes on every day."""
+"""The fixed date of the demo, so that an id gives the same bytes every day."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -16,7 +16,7 @@ _MAIL_HOSTS = ("example.com", "example.net", "example.org")
 
 
 def create_users() -> ASGIApp:
-    """The users service."""
+    """Create the users service."""
     return create_service("/users/{user_id}", _get_user)
 
 

@@ -1,8 +1,8 @@
 """The HTTP protocol of the demo services: uvicorn's own, with the connection in the ASGI scope.
 
-ASGI cannot break off a response, which is what the injected faults do. This file is the demo's own
-adapter to uvicorn, apart from `gateway/server/uvicorn_internals.py`: the services stand for other
-people's servers, and the public port never runs this protocol.
+ASGI cannot cut a response off, which the injected faults do. This file is the demo's own adapter to
+uvicorn, apart from `gateway/server/uvicorn_internals.py`: the services stand for servers of other
+people, and the public port never runs this protocol.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class DemoProtocol(HttpToolsProtocol):
 
 
 def close_connection(scope: Scope) -> None:
-    """Send what is already written, then close the connection (FIN)."""
+    """Send the data already written, then close the connection (FIN)."""
     _get_connection(scope).close()
 
 

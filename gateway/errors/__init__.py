@@ -1,1 +1,1 @@
-"""The errors of the gateway, and how they are sent to clients."""
+"""The errors that clients of the gateway can get, as exceptions and as responses."""

@@ -1,4 +1,4 @@
-"""Errors on the wire: every error is sent as `application/problem+json` (RFC 9457)."""
+"""Error responses: every error is sent as `application/problem+json` (RFC 9457)."""
 
 import json
 from http import HTTPStatus
@@ -88,7 +88,10 @@ def problem_for(error: GatewayError, context: RequestContext) -> Problem:
 
 
 def internal_error(request_id: str) -> Problem:
-    """Build the 500 for an unexpected exception: it reveals nothing but the request id."""
+    """Build the last-resort 500, which reveals nothing but the request id.
+
+    `RequestContextMiddleware` sends it for an exception that no handler is registered for.
+    """
     return problem(
         request_id,
         status=500,
@@ -153,7 +156,7 @@ async def _handle_http_exception(connection: HTTPConnection, error: Exception) -
 
 
 def _refuse(connection: HTTPConnection, document: Problem) -> ASGIApp:
-    """Return what Starlette is to run: the document, or the end of a WebSocket."""
+    """Return the ASGI app that sends the document, or closes a WebSocket."""
     is_accepted = (
         isinstance(connection, WebSocket)
         and connection.application_state is not WebSocketState.CONNECTING

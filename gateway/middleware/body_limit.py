@@ -1,7 +1,7 @@
 """Limits the size of request bodies: a route's `max_body_size`, or else `server.max_body_bytes`.
 
 Starlette and FastAPI have a body limit of their own. The gateway keeps this one because theirs
-answers a declared length in plain text, and only once the body is read, and because compiled routes
+refuses a declared length in plain text, and only once the body is read, and because compiled routes
 do not pass it; see `docs/decisions/body-limit.md`.
 """
 
@@ -60,7 +60,7 @@ class BodyLimit:
 
 
 class _CountedBody:
-    """Counts a body as it is read, and drops a response that the app makes of the overflow."""
+    """Counts a body as it is read, and drops the response of an app that caught the overflow."""
 
     def __init__(self, receive: Receive, send: Send, limit: int) -> None:
         self.has_response = False
@@ -94,6 +94,6 @@ def _announces_body(scope: Scope) -> bool:
 
 
 def _get_declared_length(scope: Scope) -> int:
-    """The Content-Length, 0 without one; the server has refused one that is no number."""
+    """Return the Content-Length, or 0 without one; the server has checked that it is a number."""
     lengths = (value for name, value in scope["headers"] if name == b"content-length")
     return int(next(lengths, b"0"))

@@ -1,6 +1,6 @@
-"""Gives each request its id, and ends the one whose app failed with a 500 that leaks nothing.
+"""Gives each request its id and context; the last-resort 500 for an app that fails.
 
-A WebSocket connection is treated as a request: its handshake is what would be the response head.
+A WebSocket connection is treated as a request, and its handshake as the head of the response.
 """
 
 import re
@@ -26,12 +26,13 @@ _SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestContextMiddleware:
-    """ASGI middleware that fills the `RequestContext` of a request and sends what it gathered.
+    """ASGI middleware that fills the `RequestContext`, and adds its header fields to the response.
 
-    The request id is the client's own `X-Request-Id` if that is a safe one, else a random one.
-    Every upstream call made by `app` sends it, and a `traceparent`. The head of the response
-    carries it, together with the header fields and the `Server-Timing` that the context has
-    gathered.
+    The request id is the client's own `X-Request-Id` if that is safe, else a random one. Every
+    upstream call that `app` makes sends it, and a `traceparent`. The head of the response carries
+    the id, and the header fields and the `Server-Timing` of the context.
+
+    An unexpected exception is logged, and the client gets a 500 that reveals only the request id.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -64,7 +65,7 @@ class RequestContextMiddleware:
             with propagate_request(propagated, scope["headers"]):
                 await self.app(scope, channel.receive, channel.send)
         except WebSocketDisconnect as disconnect:
-            # Raised by Starlette's `receive_text`, and by its `send` when the client is gone.
+            # Raised by Starlette's `receive_text`, and by its `send` after a disconnect.
             channel.record_close(disconnect.code)
         except Exception as error:
             log_event(log, "request.failed", ERROR, error, id=context.request_id)
@@ -78,7 +79,7 @@ class RequestContextMiddleware:
 
 
 class _ResponseSender:
-    """Adds the gathered fields to the head of a response, and records its status and length."""
+    """Adds the context's fields to the head of a response, and records its status and length."""
 
     __slots__ = ("_context", "_send")
 
@@ -96,7 +97,7 @@ class _ResponseSender:
 
 
 class _WebSocketChannel:
-    """Adds the gathered fields to the head of the handshake, and records how the channel ends.
+    """Adds the context's fields to the head of the handshake, and records how the connection ends.
 
     The handshake ends with 101 (accepted), with 403 (closed before it was accepted) or with the
     status of a denial response. `code` among the log fields is the close code of the side that
@@ -139,10 +140,7 @@ class _WebSocketChannel:
 
 
 def _identify(scope: Scope, context: RequestContext) -> dict[str, str]:
-    """Set the request id, and return the fields that every upstream call of the request sends.
-
-    The id is the one that the client sent if it is safe to log and forward, else a random one.
-    """
+    """Set the request id, and return the fields that every upstream call of the request sends."""
     request_id = traceparent = tracestate = None
     for name, value in scope["headers"]:
         if name == REQUEST_ID:

@@ -1,4 +1,4 @@
-"""`FallbackLimiter`: the fallback of each policy, `without_redis`, when Redis is slow or gone."""
+"""`FallbackLimiter`: applies `without_redis` of each policy when Redis is slow or down."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -15,10 +15,10 @@ from gateway.ratelimit.policy import MICROSECONDS, LimitParams, get_limit_params
 
 
 class LimitState(Protocol):
-    """What one key has spent, under one algorithm; all times are in microseconds.
+    """The state of one key under one algorithm; all times are in microseconds.
 
-    `updated_at` is the time of the last charge. A `now` before it counts as `updated_at`: time
-    that runs back gives nothing back. From `expires_at` on the state equals a new one.
+    `updated_at` is the time of the last charge. An earlier `now` counts as `updated_at`: a clock
+    that is set back gives no quota back. From `expires_at` on the state equals a new one.
     """
 
     updated_at: int
@@ -48,9 +48,9 @@ def monotonic_microseconds() -> int:
 class MemoryLimiter(RateLimiter):
     """Counts in this process alone.
 
-    Holds the states of at most `max_keys` keys. Expired states are dropped as it goes. When it is
-    full, a new key evicts the least recently used key of one window: of the window in which that
-    key was charged the longest ago.
+    It holds the states of at most `max_keys` keys, and drops expired states during checks. When it
+    is full, a new key evicts another: of the least recently used key of each window, the one that
+    was charged the longest ago.
     """
 
     # Invariants:
@@ -75,7 +75,7 @@ class MemoryLimiter(RateLimiter):
         return self.decide(charges)
 
     def decide(self, charges: Sequence[Charge]) -> Verdict:
-        """Do what `check` does, without a coroutine: nothing here waits."""
+        """Do the same as `check`, without a coroutine."""
         now = self._clock()
         if now >= self._sweep_at:
             self._sweep(now)
@@ -120,7 +120,7 @@ class MemoryLimiter(RateLimiter):
         if states and type(state) is kind:
             states.move_to_end(key)
             return state
-        # The key is new, or its policy has got another window or another algorithm.
+        # The key is new, or the window or the algorithm of its policy has changed.
         state = self._remove(key)
         return self._insert(key, state if isinstance(state, kind) else kind(), params.window)
 

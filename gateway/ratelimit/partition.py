@@ -49,11 +49,6 @@ def address_partition(address: IPv4Address | IPv6Address | None) -> str:
     return f"address:{address or 'unknown'}"
 
 
-@lru_cache(maxsize=_MAX_CACHED_CALLERS)
-def _hash_caller(kind: str, issuer: str, value: str) -> str:
-    return f"{kind}:{digest(issuer, value)}"
-
-
 def digest(*values: str) -> str:
     """Hash untrusted values to a short name; different lists of values give different names."""
     hashed = blake2b(digest_size=_DIGEST_BYTES)
@@ -62,3 +57,8 @@ def digest(*values: str) -> str:
         hashed.update(len(encoded).to_bytes(8, "big"))
         hashed.update(encoded)
     return hashed.hexdigest()
+
+
+@lru_cache(maxsize=_MAX_CACHED_CALLERS)
+def _hash_caller(kind: str, issuer: str, value: str) -> str:
+    return f"{kind}:{digest(issuer, value)}"

@@ -1,4 +1,4 @@
-"""Policies in force: as declared, or with the rates that the settings or an operator set."""
+"""`PolicyOverrides`: policies with the rates that the settings or an operator set."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 
@@ -28,7 +28,7 @@ def apply_rates(
 
 
 class PolicyOverrides(RateLimiter):
-    """A limiter that replaces the policy of each charge by the one in force under its name.
+    """A limiter that replaces the policy of each charge with the current one of the same name.
 
     `policies` may be replaced at any time; the next check uses the new ones. A policy that is
     not in `policies` is used as the route declares it.

@@ -1,7 +1,7 @@
 """A compiled route: reads the parameters of a request, makes the calls, serializes the result.
 
 FastAPI's own path through the same route is the general path. Both must give the same response
-and hand the same objects to dependencies: `tests/gateway/routing/test_compiled_route.py`.
+and pass the same objects to dependencies: `tests/gateway/routing/test_compiled_route.py`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -81,7 +81,7 @@ class CompiledRoute:
     model: type[BaseModel] | None
 
     def read_parameters(self, request: Request, path_params: Mapping[str, str]) -> list[Any]:
-        """Read every parameter of every call. It changes nothing, so it may be done again.
+        """Read every parameter of every call. It has no side effects, so it may be repeated.
 
         Raises:
             InvalidParameter: a required parameter is missing.
@@ -99,7 +99,7 @@ class CompiledRoute:
     ) -> Response | bytes:
         """Make the calls in order; return the endpoint's response, or its result as JSON.
 
-        Raises whatever a call raises.
+        An exception that a call raises is propagated.
         """
         results: list[Any] = []
         for call in self.calls:
@@ -124,5 +124,5 @@ class CompiledRoute:
 
 
 def parse_query(query_string: bytes) -> Mapping[str, str]:
-    """The parameters of a query; the last one wins if a name is repeated, as in Starlette."""
+    """Parse a query; the last value wins if a name is repeated, as in Starlette."""
     return dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))

@@ -45,7 +45,7 @@ T = TypeVar("T")
 
 
 class NotCompilable(Exception):
-    """The route needs FastAPI for each request; the text says why."""
+    """The route needs FastAPI for each request; the message gives the reason."""
 
 
 def compile_route(route: RouteContext) -> CompiledRoute:
@@ -55,8 +55,9 @@ def compile_route(route: RouteContext) -> CompiledRoute:
         NotCompilable: the route needs FastAPI for each request.
     """
     if type(route.original_route) is not APIRoute:
-        raise NotCompilable("its class is not APIRoute: a subclass may handle requests in its way")
-    if any(type(it) is not StringConvertor for it in route.param_convertors.values()):
+        raise NotCompilable("its class is not APIRoute: a subclass may handle requests otherwise")
+    convertors = route.param_convertors.values()
+    if any(type(convertor) is not StringConvertor for convertor in convertors):
         raise NotCompilable("a path parameter has a convertor")
     if not _returns_plain_json(route):
         raise NotCompilable("its response is not simply a model as JSON")
@@ -67,7 +68,7 @@ def compile_route(route: RouteContext) -> CompiledRoute:
         scope=get_routing_scope(route),
         calls=tuple(plan.calls),
         parameters=tuple(plan.parameters),
-        reads_headers=any(it.source in {HEADERS, COOKIES} for it in plan.parameters),
+        reads_headers=any(p.source in {HEADERS, COOKIES} for p in plan.parameters),
         status=route.status_code or 200,
         model=_find_model(route),
     )
@@ -103,8 +104,8 @@ class _Plan:
     def _add_dependency(self, dependant: Dependant) -> int:
         """Append the call of one dependency; return the index of its result.
 
-        FastAPI looks into its cache only after it has solved what the dependency itself depends
-        on. That matters for `use_cache=False` further down: such a call is made each time.
+        FastAPI looks into its cache only after it has solved the dependencies of the dependency. So
+        one of those with `use_cache=False` is called each time.
         """
         inputs = self._add_dependencies(dependant)
         key = get_dependency_cache_key(dependant)
@@ -152,18 +153,22 @@ class _Plan:
 
 
 def _with_last_resources(dependencies: list[Dependant]) -> Iterator[tuple[Dependant, bool]]:
-    """Each dependency, and whether only lookups of resources follow it.
+    """Yield each dependency, and whether only lookups of resources follow it.
 
     Such a lookup needs no call of its own: it is done just before the call that asks for it, and
     nothing happens in between. One that is followed by another call stays a call, because a
     resource that is missing must fail before that other call is made.
     """
-    last = max(
-        (i for i, it in enumerate(dependencies) if not isinstance(it.call, ResourceLookup)),
+    last_call = max(
+        (
+            index
+            for index, dependency in enumerate(dependencies)
+            if not isinstance(dependency.call, ResourceLookup)
+        ),
         default=-1,
     )
-    for i, dependency in enumerate(dependencies):
-        yield dependency, i > last
+    for index, dependency in enumerate(dependencies):
+        yield dependency, index > last_call
 
 
 def _find_constants(dependant: Dependant) -> dict[str, object]:
@@ -201,7 +206,7 @@ def _raise_missing() -> NoReturn:
 
 
 def _find_model(route: RouteContext) -> type[BaseModel] | None:
-    """The response model, if FastAPI passes an instance of it on without validating it again."""
+    """Find the response model whose instances FastAPI serializes without validating them again."""
     model = route.response_field.field_info.annotation
     if not isinstance(model, type) or not issubclass(model, BaseModel):
         return None

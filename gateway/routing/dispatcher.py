@@ -1,6 +1,6 @@
 """Routes each request: compiled routes are served here, everything else goes on to FastAPI.
 
-The two paths through one route must give the same response and hand the same objects to
+The two paths through one route must give the same response and pass the same objects to
 dependencies: `tests/gateway/routing/test_compiled_route.py` proves it.
 """
 
@@ -27,10 +27,10 @@ _OUTCOME = "lockgate.outcome"
 class Dispatcher:
     """Pure ASGI middleware, the innermost; `app` is FastAPI's own stack, the general path.
 
-    A request takes the general path if it fits no compiled route, if one of its parameters is not
-    valid, or if dependencies are overridden. Nothing has had an effect by then, so FastAPI serves
-    such a request from its beginning: it makes the calls that come before the invalid parameter
-    and may well refuse it for another reason.
+    A request takes the general path if it matches no compiled route, if one of its parameters is
+    not valid, or if dependencies are overridden. No call has been made by then, so FastAPI serves
+    such a request from its beginning. It may refuse a request with an invalid parameter for another
+    reason, because it makes the calls before that parameter first.
     """
 
     def __init__(self, app: ASGIApp, *, gateway: FastAPI, routes: "RouteTable") -> None:
@@ -50,8 +50,8 @@ class Dispatcher:
             if app.handler is not None or app.debug:
                 finish = ServerErrorMiddleware(finish, app.handler, app.debug)
             else:
-                # It would answer an unknown error in plain text and raise it again, on the
-                # general path alone. Without it the access log answers both with a problem.
+                # On the general path alone, it would respond to an unknown error in plain text and
+                # raise it again. Without it `RequestContextMiddleware` responds on both paths.
                 app = app.app
         self._finish = finish
         self.app = app
@@ -70,7 +70,7 @@ class Dispatcher:
             request = Request(scope, receive, send)
             try:
                 parameters = compiled.read_parameters(request, path_params)
-            except Exception:  # noqa: BLE001 - FastAPI meets the same error, and answers it
+            except Exception:  # noqa: BLE001 - FastAPI meets the same error, and responds
                 found = None
         if found is None:
             await self.app(scope, receive, send)
@@ -102,7 +102,7 @@ async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
     if isinstance(scope[_OUTCOME], Response):
         await scope.pop(_OUTCOME)(scope, receive, send)
     else:
-        # Never held by this frame: the error's traceback holds the frame, and both would stay.
+        # Not in a local variable: its traceback refers to this frame, which would be a cycle.
         raise scope.pop(_OUTCOME)
 
 
@@ -120,22 +120,22 @@ class RouteEntry:
 class RouteTable:
     """The HTTP routes of a router, in the order in which FastAPI tries them: the first match wins.
 
-    The table ends before the first route that is neither FastAPI's nor a plain path (a mount, for
-    example): such a route may take any request, so FastAPI decides about those and all after it.
+    The table ends before the first route that is neither FastAPI's nor a plain path, such as a
+    mount: that route may match any request, so FastAPI serves it and all routes after it.
     """
 
     def __init__(self, router: APIRouter) -> None:
         self.entries: Sequence[RouteEntry] = list(_read_entries(iter_route_contexts(router.routes)))
         # A request is compared only with routes whose first segment is its own, or a parameter.
-        self._others = [it for it in self.entries if it.segment is None]
+        self._others = [entry for entry in self.entries if entry.segment is None]
         self._by_segment: Mapping[str, Sequence[RouteEntry]] = {
-            segment: [it for it in self.entries if it.segment in {segment, None}]
-            for segment in {it.segment for it in self.entries if it.segment is not None}
+            segment: [entry for entry in self.entries if entry.segment in {segment, None}]
+            for segment in {entry.segment for entry in self.entries if entry.segment is not None}
         }
-        self._has_body_sizes = any(it.max_body_size is not None for it in self.entries)
+        self._has_body_sizes = any(entry.max_body_size is not None for entry in self.entries)
 
     def find(self, scope: Scope) -> tuple[CompiledRoute, dict[str, str]] | None:
-        """The compiled route for a request and its path parameters; None is FastAPI's to serve."""
+        """Find the compiled route for a request, and its path parameters; None if there is none."""
         method, path = scope["method"], scope["path"]
         if "\n" in path:  # the pattern of a path also matches before a last line feed
             return None
@@ -145,7 +145,7 @@ class RouteTable:
         return None
 
     def find_max_body_size(self, scope: Scope) -> int | None:
-        """The `max_body_size` in bytes that the route for a request declares, if it declares one.
+        """Find the `max_body_size`, in bytes, that the route for a request declares; None without.
 
         `scope` is an HTTP request's. A bound declared on a router holds for its routes.
         """

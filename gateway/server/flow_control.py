@@ -1,4 +1,4 @@
-"""Backpressure of one connection: what is written to its transport, and when it is read."""
+"""Flow control of one connection: backpressure in both directions, and how it is closed."""
 
 import asyncio
 
@@ -35,6 +35,11 @@ class FlowControl:
     def is_write_paused(self) -> bool:
         """Whether the send buffer is full, because the client reads slowly."""
         return self._writable is not None
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the transport reads from the socket."""
+        return self._is_reading
 
     @property
     def unsent_bytes(self) -> int:
@@ -74,7 +79,7 @@ class FlowControl:
         self._transport.abort()
 
     def pause_reading(self) -> None:
-        """Leave what the client sends in the buffer of the kernel."""
+        """Stop reading: data from the client stays in the buffer of the kernel."""
         if self._is_reading:
             self._is_reading = False
             self._transport.pause_reading()
@@ -84,11 +89,6 @@ class FlowControl:
         if not (self._is_reading or self.is_pipeline_full):
             self._is_reading = True
             self._transport.resume_reading()
-
-    @property
-    def is_reading(self) -> bool:
-        """Whether the transport reads from the socket."""
-        return self._is_reading
 
     def pause_writing(self) -> None:
         """Note that the send buffer is full."""

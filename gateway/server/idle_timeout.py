@@ -45,7 +45,7 @@ class IdleTimeout:
         self._next_check = loop.call_later(CHECK_SECONDS, self._check)
 
     def cancel(self) -> None:
-        """Check no more."""
+        """Stop checking."""
         self._next_check.cancel()
         # Break the reference cycle with the protocol, so that it needs no garbage collection.
         self._is_awaiting_client = bool

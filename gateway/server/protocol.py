@@ -26,7 +26,7 @@ from gateway.server.uvicorn_internals import ServerState, describe_connection
 
 MAX_PIPELINED = 16  # requests that wait on one connection behind the one in flight
 
-CLIENT_CLOSED_REQUEST = 499  # nginx's status for the log: no client is there to receive it
+CLIENT_CLOSED_REQUEST = 499  # the status that nginx logs; it is never sent
 
 _ALLOWED_HOST_COUNTS = frozenset({("1.0", 0), ("1.0", 1), ("1.1", 1)})  # by HTTP version
 _CHECKED_FIELDS = frozenset({b"host", b"expect", b"transfer-encoding"})
@@ -37,42 +37,42 @@ class LimitExceeded(Exception):
 
 
 class ProtocolState(enum.Enum):
-    """What a connection is doing; a pipelined request may arrive while one is answered."""
+    """The states of a connection. RESPONDING covers pipelined requests that arrive meanwhile."""
 
     IDLE = "idle"
     READING_HEAD = "reading head"
     READING_BODY = "reading body"
-    ANSWERING = "answering"
+    RESPONDING = "responding"
     CLOSING = "closing"
 
 
 class HttpProtocol(asyncio.Protocol):
     """One connection of a client: parses requests and runs the app for them, one at a time.
 
-    A connection is refused when it exceeds a bound, aborted when its client is idle for too long
-    (see `IdleTimeout`), and a client that disconnects before its response is complete cancels the
-    app.
-
-    Receiving and answering are two state machines, because of pipelining.
-
-    Receiving (callbacks of httptools, in this order for each request):
-        on_message_begin, on_url*, on_header*      `_is_receiving` and `_is_in_head`
-        on_headers_complete, on_body*, (trailers)  `_is_receiving`, and `_receiving` is the cycle
-        on_message_complete                        neither
-    After the last request of a connection `_discards_input`: all that follows is dropped.
-
-    Answering: `_active` is the cycle whose app runs or ran last; `_pipelined` are the cycles after
-    it, in order. The next one starts when the response of `_active` is complete.
-
-    Invariants:
-    - `_pipelined` is empty unless `_active` is being answered, and never longer than
-      MAX_PIPELINED.
-    - The bodies in `_pipelined` together hold no more than HIGH_WATER_LIMIT bytes and one read.
-    - `_head_bytes` bounds one head and its trailers, `_framing_bytes` all that arrives between two
-      events of the parser, such as chunk extensions. Both stay below MAX_HEAD_BYTES.
-    - A request that is refused while another is answered gets no response: the client would take
-      it for the response to the other one. The connection is closed instead.
+    A request that exceeds a bound is refused. A client that is idle for too long is disconnected
+    (see `IdleTimeout`). A client that disconnects before its response is complete cancels the app.
     """
+
+    # Receiving and responding are two state machines, because of pipelining.
+    #
+    # Receiving. httptools makes these callbacks, in this order, for each request:
+    #     on_message_begin, on_url*, on_header*      `_is_receiving` and `_is_in_head`
+    #     on_headers_complete, on_body*, (trailers)  `_is_receiving`; `_receiving` is the cycle
+    #     on_message_complete                        neither flag
+    # `_discards_input` is set after the last request of a connection: later bytes are dropped.
+    #
+    # Responding. `_active` is the cycle whose app runs, or ran last; `_pipelined` holds the cycles
+    # after it, in order. The next one starts when the response of `_active` is complete.
+    #
+    # Invariants:
+    # - `_pipelined` is empty unless the response of `_active` is incomplete or the connection is
+    #   closing, and never longer than MAX_PIPELINED.
+    # - The bodies in `_pipelined` together hold no more than HIGH_WATER_LIMIT bytes and one read.
+    # - `_head_bytes` counts one head and its trailers, `_framing_bytes` the bytes read since the
+    #   last event of the parser, such as chunk extensions. Above MAX_HEAD_BYTES either of them
+    #   refuses the request.
+    # - A request that is refused while a response is incomplete gets no response of its own: the
+    #   client would take it for the incomplete one. The connection is closed instead.
 
     def __init__(
         self,
@@ -83,6 +83,7 @@ class HttpProtocol(asyncio.Protocol):
     ) -> None:
         self._app = config.loaded_app
         self._root_path = config.root_path
+        self._raw_root_path = config.root_path.encode("ascii")
         self._server_state = server_state
         self._app_state = app_state
         self._loop = _loop or asyncio.get_running_loop()
@@ -101,16 +102,15 @@ class HttpProtocol(asyncio.Protocol):
 
     @property
     def state(self) -> ProtocolState:
-        """What the connection is doing."""
+        """The state of the connection; derived, so that no request pays for keeping it."""
         flow = getattr(self, "_flow", None)  # None until the connection is made
         if flow is not None and flow.is_closing:
             return ProtocolState.CLOSING
-        if self._is_answering():
-            return ProtocolState.ANSWERING
-        if self._is_receiving:
-            is_in_head = self._is_in_head
-            return ProtocolState.READING_HEAD if is_in_head else ProtocolState.READING_BODY
-        return ProtocolState.IDLE
+        if self._is_responding():
+            return ProtocolState.RESPONDING
+        if not self._is_receiving:
+            return ProtocolState.IDLE
+        return ProtocolState.READING_HEAD if self._is_in_head else ProtocolState.READING_BODY
 
     # Called by the event loop, and by uvicorn when it stops.
 
@@ -160,7 +160,7 @@ class HttpProtocol(asyncio.Protocol):
         self._flow.resume_writing()
 
     def shutdown(self) -> None:
-        """Close the connection once the request in flight is answered."""
+        """Close the connection once the response in flight is complete."""
         self._flow.can_linger = False
         if self._active is not None and not self._active.is_response_complete:
             self._active.keeps_alive = False
@@ -214,7 +214,7 @@ class HttpProtocol(asyncio.Protocol):
         is_http_1_1 = scope["http_version"] == "1.1"
         cycle.keeps_alive = is_http_1_1 and self._parser.should_keep_alive()
         cycle.expects_continue = is_http_1_1 and self._expects_continue
-        if self._is_answering():
+        if self._is_responding():
             self._pipelined.append(cycle)
         else:
             self._start_cycle(cycle)
@@ -260,7 +260,7 @@ class HttpProtocol(asyncio.Protocol):
             "http_version": version,
             "method": method.decode("ascii"),
             "path": self._root_path + (unquote(path) if "%" in path else path),
-            "raw_path": self._root_path.encode("ascii") + raw_path,
+            "raw_path": self._raw_root_path + raw_path,
             "query_string": query,
             "root_path": self._root_path,
             "headers": self._fields,
@@ -269,7 +269,7 @@ class HttpProtocol(asyncio.Protocol):
         }
 
     def _feed_parser(self, data: bytes) -> bytes:
-        """Parse `data`, and return what is to be fed again to the parser then in use."""
+        """Parse `data`; return the bytes to feed to a new parser, if the parser was replaced."""
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
@@ -277,9 +277,9 @@ class HttpProtocol(asyncio.Protocol):
         return b""
 
     def _restart_without_upgrade(self) -> bytes:
-        """Return the head for a new parser, which then parses the body as HTTP.
+        """Replace the parser, and return the same head without `Upgrade` to feed to the new one.
 
-        httptools stops parsing after a head with `Upgrade`; this server ignores the field.
+        This server ignores the field, whereas httptools stops parsing after a head that has it.
         """
         method, version = self._parser.get_method(), self._parser.get_http_version()
         if method == b"CONNECT":
@@ -288,18 +288,18 @@ class HttpProtocol(asyncio.Protocol):
         request_line = b"%b %b HTTP/%b" % (method, self._url, version.encode())
         return serialize_without_upgrade(request_line, self._fields)
 
-    # Answering.
+    # Responding.
 
     def _start_cycle(self, cycle: RequestResponseCycle) -> None:
         self._active = cycle
         cycle.start(self._app)
 
-    def _is_answering(self) -> bool:
+    def _is_responding(self) -> bool:
         return self._active is not None and not self._active.is_response_complete
 
     def _is_awaiting_client(self) -> bool:
         """Whether the client has to send next: it is in the middle of a request, or between two."""
-        return self._is_receiving or not (self._is_answering() or self._flow.unsent_bytes)
+        return self._is_receiving or not (self._is_responding() or self._flow.unsent_bytes)
 
     def _on_response_complete(self) -> None:
         self._server_state.total_requests += 1
@@ -320,8 +320,8 @@ class HttpProtocol(asyncio.Protocol):
             self._flow.pause_reading()
 
     def _refuse(self) -> None:
-        """Respond with 400, unless it would be taken for the response to another request."""
-        if self._is_answering():
+        """Refuse the request in progress with 400, or by closing while a response is incomplete."""
+        if self._is_responding():
             self._flow.close()
             return
         if self._is_in_head or not self._is_receiving:

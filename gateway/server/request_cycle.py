@@ -1,4 +1,4 @@
-"""One request and its response, between the connection and the ASGI app (HTTP message format)."""
+"""One request and its response: an ASGI cycle between the connection and the app."""
 
 import asyncio
 import enum
@@ -22,16 +22,16 @@ log = getLogger("lockgate.server")
 
 
 class CycleState(enum.Enum):
-    """How far the response of a cycle is."""
+    """The progress of the response of a cycle."""
 
     WAITING = "waiting"  # the app has not sent the head
-    RESPONDING = "responding"
-    COMPLETE = "complete"
-    DISCONNECTED = "disconnected"
+    RESPONDING = "responding"  # the app has sent the head
+    COMPLETE = "complete"  # the app has sent all of it, or the server has aborted it
+    DISCONNECTED = "disconnected"  # the client disconnected first
 
 
 class _Done:
-    """An awaitable that is done already: cheaper than a coroutine for each message."""
+    """An awaitable that never suspends: cheaper than a coroutine for each message."""
 
     def __await__(self) -> Generator[None, None, None]:
         return iter(())  # type: ignore[return-value]  # nothing is sent into this generator
@@ -41,21 +41,22 @@ _DONE = _Done()
 
 
 class RequestResponseCycle:
-    """Runs the app for one request: buffers the body for `receive`, and writes what it `send`s.
+    """Runs the app for one request: buffers the body for `receive`, and writes the response.
 
-    `on_response_complete` is called once, when the last byte of the response is written.
-
-    Invariants:
-    - The response is WAITING until `_head` is set, then RESPONDING until `is_response_complete`.
-      Either may become DISCONNECTED, which cancels the task; COMPLETE is final.
-    - `_unsent_head` is not empty only between `http.response.start` and the first piece of the
-      body, at the latest until the next turn of the event loop. Until it is written, a failed app
-      can still get a 500.
-    - `_body` holds what was received and not yet passed to the app. It stays empty for GET and
-      HEAD, and after the response is complete.
-    - The app gets the end of the body once (`_is_body_delivered`); from then on `receive` waits
-      for the client to disconnect or the response to be complete.
+    `on_response_complete` is called once, when the last byte of the response is written; never for
+    a response that is aborted.
     """
+
+    # Invariants:
+    # - The response is WAITING until `_head` is set, then RESPONDING until `is_response_complete`.
+    #   Either may become DISCONNECTED, which cancels the task; COMPLETE is final.
+    # - `_unsent_head` holds the head from `http.response.start` until the first piece of the body,
+    #   or until the next turn of the event loop. Before it is written, the failure of the app
+    #   can still become a 500.
+    # - `_body` holds the bytes received and not yet passed to the app. It stays empty for GET and
+    #   HEAD, and nothing is added once the response is complete.
+    # - The app gets the end of the body once (`_is_body_delivered`); from then on `receive` waits
+    #   for the client to disconnect or the response to be complete.
 
     def __init__(
         self,
@@ -92,7 +93,7 @@ class RequestResponseCycle:
 
     @property
     def state(self) -> CycleState:
-        """How far the response is."""
+        """The progress of the response; derived, so that no request pays for keeping it."""
         if self.is_response_complete:
             return CycleState.COMPLETE
         if self.is_disconnected:
@@ -113,7 +114,7 @@ class RequestResponseCycle:
         self._server_state.tasks.add(self._task)
 
     def feed_body(self, piece: bytes) -> None:
-        """Buffer a piece of the body."""
+        """Buffer a piece of the body; pause reading above `HIGH_WATER_LIMIT` bytes."""
         self.expects_continue = False
         if self._has_body and not self.is_response_complete:
             self._body += piece
@@ -128,7 +129,7 @@ class RequestResponseCycle:
         self._notify()
 
     def disconnect(self) -> None:
-        """Note that the client is gone, and cancel the app if its response is not complete."""
+        """Note that the client has disconnected; cancel the app if its response is incomplete."""
         self.is_disconnected = True
         self._notify()
         if self._task is not None and not self.is_response_complete:
@@ -181,7 +182,7 @@ class RequestResponseCycle:
     async def receive(self) -> Message:
         """Return the next piece of the body, then wait for the end and return the disconnect.
 
-        The disconnect is reported when the client is gone, and when the response is complete.
+        The disconnect is reported when the client disconnects, and when the response is complete.
         """
         if self.expects_continue and self._head is None and not self._flow.is_closing:
             self.expects_continue = False
@@ -206,7 +207,7 @@ class RequestResponseCycle:
         """Send a part of the response; wait while the send buffer is full.
 
         Raises:
-            OSError: the client is gone.
+            OSError: the client has disconnected.
             RuntimeError: the message is not allowed in this state.
         """
         if self._flow.is_write_paused or self._is_unreachable():

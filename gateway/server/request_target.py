@@ -1,4 +1,4 @@
-"""The request target and the Host of a request (RFC 9112, 3.2), and its wish to upgrade."""
+"""Checks the request target and Host of a request (RFC 9112, 3.2), and drops its `Upgrade`."""
 
 import re
 
@@ -9,7 +9,7 @@ _HOST = re.compile(rb"(?:[-\w.~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
 
 class MalformedRequest(Exception):
-    """A request that the parser accepts, and that is refused all the same."""
+    """A request that httptools accepts, and the gateway refuses."""
 
 
 def split_target(target: bytes, method: bytes) -> tuple[bytes, bytes, bytes]:
@@ -45,9 +45,6 @@ def check_host(value: bytes) -> None:
 
 
 def serialize_without_upgrade(request_line: bytes, fields: Fields) -> bytes:
-    """Serialize the head of a request without its `Upgrade`, which a server may ignore.
-
-    See RFC 9110, 7.8.
-    """
+    """Serialize the head of a request without `Upgrade`; a server may ignore it (RFC 9110, 7.8)."""
     lines = [b"%b: %b" % field for field in fields if field[0] != b"upgrade"]
     return b"\r\n".join([request_line, *lines, b"", b""])

@@ -1,9 +1,15 @@
-"""Serializes the head of a response (RFC 9112, 4 and 5), and decides how its body is framed."""
+"""Serializes the head of a response (RFC 9112, 4 and 5) and chooses the framing of its body."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from gateway.http1_grammar import CONTROL, FRAMING_FIELDS, MAX_LENGTH_DIGITS, TOKEN, Fields
+from gateway.http1_grammar import (
+    FRAMING_FIELDS,
+    MAX_LENGTH_DIGITS,
+    TOKEN,
+    Fields,
+    has_control_character,
+)
 
 _END = (b"", b"")
 _BODILESS_STATUS = frozenset({204, 304})
@@ -13,12 +19,11 @@ _BAD_REQUEST_FIELDS = (
     (b"content-length", b"%d" % len(_BAD_REQUEST_BODY)),
 )
 
-# Field names come from code, not from clients, so that there are few of them.
+# Field names come from code, not from clients, so few of them are cached.
 _MAX_CACHED_NAMES = 1_024
 _line_starts: dict[bytes, bytes] = {}
 """`name: ` in lower case, by the field name as the app wrote it."""
 
-_CONTENT_LENGTH = b"content-length: "
 _CONNECTION = b"connection: "
 _TRANSFER_ENCODING = b"transfer-encoding: "
 _FRAMING = frozenset(name + b": " for name in FRAMING_FIELDS)
@@ -95,15 +100,9 @@ def _serialize_lines(status: int, fields: Fields) -> tuple[list[bytes], int | No
                 if status == 204:
                     continue
         lines.append(start + value)
-    _check_characters(lines)
-    return lines, length, is_close_announced
-
-
-def _check_characters(lines: list[bytes]) -> None:
-    # Most heads are printable, and `str.isprintable` is much faster than the regular expression.
-    text = b"".join(lines)
-    if not text.decode("latin-1").isprintable() and CONTROL.search(text):
+    if has_control_character(b"".join(lines)):
         raise InvalidResponseHead("a header value contains a control character")
+    return lines, length, is_close_announced
 
 
 def _parse_length(value: bytes, previous: int | None) -> int:

@@ -27,14 +27,14 @@ def describe_connection(transport: asyncio.Transport) -> dict[str, Any]:
 class UvicornRunner:
     """Runs uvicorn in the current event loop, by the steps of `uvicorn.Server.serve`.
 
-    The step that is left out installs signal handlers: they belong to the command, which has more
-    to close than this server.
+    The step that installs signal handlers is left out: the command handles signals, because it has
+    more to close than this server.
     """
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
         self._listener = listener
         self._server = uvicorn.Server(config)
-        self._ticks: asyncio.Task[None] | None = None
+        self._main_loop: asyncio.Task[None] | None = None
 
     @property
     def state(self) -> ServerState:
@@ -47,8 +47,8 @@ class UvicornRunner:
         config.load()
         self._server.lifespan = config.lifespan_class(config)
         await self._server.startup(sockets=[self._listener])
-        # Renews the Date header every second.
-        self._ticks = asyncio.create_task(self._server.main_loop())
+        # It renews the Date header every second.
+        self._main_loop = asyncio.create_task(self._server.main_loop())
 
     async def stop(self) -> None:
         """Stop accepting, shut connections down, and wait for requests in flight.
@@ -56,6 +56,6 @@ class UvicornRunner:
         Requests that take longer than `config.timeout_graceful_shutdown` are cancelled.
         """
         self._server.should_exit = True
-        if self._ticks is not None:
-            await self._ticks
+        if self._main_loop is not None:
+            await self._main_loop
         await self._server.shutdown(sockets=[self._listener])

@@ -27,7 +27,7 @@ class InvalidSettings(ValueError):
 
 
 def suggest_nearest(name: str, known: Iterable[str]) -> str:
-    """A hint with the known name that is most similar to `name`, or with all known names."""
+    """Return a hint with the known name that is most similar to `name`, or with all known names."""
     names = sorted(known)
     close = get_close_matches(name.lower(), names, n=1)
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"

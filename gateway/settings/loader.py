@@ -21,7 +21,7 @@ FILE_VARIABLE = "LOCKGATE_CONFIG"
 
 # An error repeats an invalid value only for these settings. A value of any other setting may be
 # or contain a secret (a URL with a password, a header with an API key), so it must not reach a
-# terminal or a log. A `*` is one step of the path.
+# terminal or a log. A `*` matches one step of the path.
 _SHOWN_SETTINGS = (
     "server.*",
     "server.trusted_proxies.*.*",
@@ -78,10 +78,11 @@ def load_settings(file: Path | None = None) -> Settings:
 
 
 def _add_package_file(values: dict[str, Any]) -> tuple[dict[str, Any], list[ConfigError]]:
-    """Put `values` over the settings file of the package that the environment or they name.
+    """Merge `values` over the settings file of the company's package.
 
-    A package that cannot be found is not fatal here: `load_application` raises the same error.
-    It is returned as well, because settings that the file would hold may be missing without it.
+    The environment or `values` name the package. It is not fatal here if there is no such package,
+    because `load_application` raises the same error. The error is returned as well: it may be the
+    cause of missing settings.
     """
     try:
         package = find_app_package(_get_package(_read_environment()) or _get_package(values))
@@ -99,7 +100,7 @@ def _get_package(values: Mapping[str, Any]) -> str | None:
 
 
 def _read_environment() -> dict[str, Any]:
-    """The settings in the environment as one tree, unvalidated."""
+    """Read the settings in the environment as one tree, unvalidated."""
     try:
         return EnvSettingsSource(Settings)()
     except UnreadableVariable:
@@ -161,7 +162,7 @@ def _format_path(path: list[str]) -> str:
 
 
 def _describe_input(path: list[str], value: object) -> str:
-    """The invalid value as a hint, if it is short and its setting is in `_SHOWN_SETTINGS`."""
+    """Return the invalid value as a hint, if it is short and in `_SHOWN_SETTINGS`."""
     shown = isinstance(value, int | float | str) and any(
         _matches(path, pattern) for pattern in _SHOWN_SETTINGS
     )
@@ -174,7 +175,7 @@ def _matches(path: list[str], pattern: str) -> bool:
 
 
 def _list_keys(path: list[str]) -> list[str]:
-    """The keys that the schema knows at `path`."""
+    """List the keys that the schema has at `path`."""
     model: type[BaseModel] = Settings
     for step in path:
         field = model.model_fields.get(step)

@@ -21,7 +21,7 @@ class Rate:
         """Parse a rate such as "120/minute" or "10/5minutes".
 
         Raises:
-            ValueError: the text is not a rate. The message says what a rate looks like.
+            ValueError: the text is not a rate. The message gives examples.
         """
         match = _RATE.fullmatch(text.strip().lower().replace(" ", ""))
         if match is None or match["unit"] not in UNITS:

@@ -43,7 +43,7 @@ def _parse_rate(value: object) -> object:
 
 
 def _check_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    """Names in lower case. A message never quotes a value, which may be a secret."""
+    """Check header fields. An error never quotes a value, because it may be a secret."""
     for name, value in headers.items():
         _check_header_name(name)
         if not FIELD_VALUE.fullmatch(value.get_secret_value().encode()):
@@ -145,7 +145,7 @@ class Tokens(Section):
 
 
 class Counters(Section):
-    """Counting of requests for the rate limits."""
+    """The counters of the rate limits, in Redis and in this process."""
 
     timeout_ms: Annotated[float, Field(gt=0, le=1_000)] = 20
     retry_ms: Annotated[float, Field(gt=0, le=2_000)] = 500
@@ -154,7 +154,7 @@ class Counters(Section):
 
 
 class RetrySettings(Section):
-    """How calls to a service are repeated; one attempt means never."""
+    """Retries of the calls to a service; one attempt means no retry."""
 
     attempts: Annotated[int, Field(ge=1, le=10)] = 1
     backoff_ms: Annotated[float, Field(gt=0, le=10_000)] = 25

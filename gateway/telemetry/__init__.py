@@ -1,1 +1,1 @@
-"""What operators see of the gateway: structured log events."""
+"""Telemetry: structured log events."""

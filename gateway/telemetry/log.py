@@ -74,7 +74,7 @@ def log_event(
     """Log one event, named by a noun and a verb, with its fields: `gateway.started url=http://...`.
 
     `error` adds its traceback to the line. A field must not be named `at`, `level`, `event`,
-    `logger` or `exception`: every line uses these names itself.
+    `logger` or `exception`: the formatter uses these names.
     """
     if logger.isEnabledFor(level):
         logger.handle(LogEvent(logger.name, level, name, error, fields))

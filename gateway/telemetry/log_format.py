@@ -16,7 +16,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Serialize the time in UTC, level, event name, logger, and the fields of the event."""
-        at = f"{_format_second(int(record.created))}.{int(record.msecs):03}+00:00"
+        timestamp = f"{_format_second(int(record.created))}.{int(record.msecs):03}+00:00"
         if isinstance(record, LogEvent):
             members = _cached_event_members(record.levelname, record.msg, record.name)
             if record.fields:
@@ -26,7 +26,7 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             exception = {"exception": self.formatException(record.exc_info)}
             members = f"{members},{_serialize_members(exception)}"
-        return f'{{"at":"{at}",{members}}}'
+        return f'{{"at":"{timestamp}",{members}}}'
 
 
 class TextFormatter(logging.Formatter):
@@ -34,10 +34,10 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the time of day in UTC, level, event name, and the fields as `name=value`."""
-        at = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+        time_of_day = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         fields = record.fields if isinstance(record, LogEvent) else {}
         text = " ".join(f"{name}={_quote_if_needed(value)}" for name, value in fields.items())
-        line = f"{at} {record.levelname.lower():7} {record.getMessage()} {text}".rstrip()
+        line = f"{time_of_day} {record.levelname.lower():7} {record.getMessage()} {text}".rstrip()
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -45,7 +45,7 @@ def _event_members(level: str, event: str, logger: str) -> str:
     return _serialize_members({"level": level.lower(), "event": event, "logger": logger})
 
 
-# There are few event names, so that these members are serialized once for each.
+# There are few event names: these members are serialized once for each.
 _cached_event_members = lru_cache(maxsize=256)(_event_members)
 
 

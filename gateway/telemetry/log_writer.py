@@ -22,18 +22,14 @@ class LogWriter(logging.Handler):
     are queued, further lines are dropped and counted in `dropped`.
     """
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, formatter: logging.Formatter) -> None:
         super().__init__()
         self.dropped = 0
+        self._format = formatter.format
         self._out = out
         self._lines: deque[str] = deque()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-
-    def handle(self, record: logging.LogRecord) -> bool:
-        """Queue a record without the handler's lock: any thread may append to a deque."""
-        self.emit(record)
-        return True
 
     def start(self) -> None:
         """Start the thread that writes."""
@@ -44,15 +40,19 @@ class LogWriter(logging.Handler):
         self._stopping.set()
         self._thread.join()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Format a record and queue its line, or drop it if the queue is full."""
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Format a record and queue its line, or drop it if the queue is full.
+
+        Takes no lock, unlike the method that it overrides: any thread may append to a deque.
+        """
         if len(self._lines) >= MAX_QUEUED_LINES:
             self.dropped += 1
-            return
+            return False
         try:
-            self._lines.append(self.format(record) + "\n")
+            self._lines.append(self._format(record) + "\n")
         except Exception:  # noqa: BLE001 - an unformattable record must not fail a request
             self.handleError(record)
+        return True
 
     def _run(self) -> None:
         stopping = False
@@ -73,8 +73,9 @@ def log_to_stderr(settings: Log) -> Iterator[None]:
 
     On leaving, the queued lines are written, and then the number of dropped lines, if any.
     """
-    writer = LogWriter(sys.stderr)
-    writer.setFormatter(JsonFormatter() if settings.format == "json" else TextFormatter())
+    writer = LogWriter(
+        sys.stderr, JsonFormatter() if settings.format == "json" else TextFormatter()
+    )
     root = logging.getLogger()
     root.setLevel(settings.level.upper())
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs the URL of every call

@@ -8,8 +8,8 @@
         assert response.json()["degraded"] == [{"part": "orders", "reason": "unavailable"}]
 
 Only the network is simulated: tokens are signed and verified, limits are counted, routes are
-audited. A service without a script answers as the demo service of that name does, or 404 if the
-demo has no such service.
+audited. A service without a script responds as the demo service of that name does, or with 404 if
+the demo has no such service.
 """
 
 from gateway.testing.gateway import TestGateway, lockgate

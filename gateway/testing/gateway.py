@@ -20,7 +20,7 @@ from gateway.testing.scripted_service import ScriptedService
 
 
 class TestGateway:
-    """A running gateway. `app` is the application, `http` an httpx client connected to it."""
+    """A running gateway. `app` is its ASGI app, `http` an httpx client connected to it."""
 
     __test__ = False  # pytest would collect it because of its name
 
@@ -32,7 +32,7 @@ class TestGateway:
         self._services = services
 
     def service(self, name: str) -> ScriptedService:
-        """The scripted service of that name.
+        """Return the scripted service of that name.
 
         Raises:
             KeyError: the package has no client with that name.
@@ -94,5 +94,5 @@ def _trust_test_issuer(settings: Settings, folder: Path) -> Settings:
 
 @cache
 def _get_issuer() -> DevelopmentIssuer:
-    """One issuer for the whole test run, because generating a key is slow."""
+    """Create one issuer for the whole test run, because generating a key is slow."""
     return DevelopmentIssuer()

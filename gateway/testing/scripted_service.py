@@ -1,4 +1,4 @@
-"""A scripted downstream service: an httpx transport that answers as the test says."""
+"""A scripted downstream service: an httpx transport that responds as the test says."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ class ScriptedService(httpx.AsyncBaseTransport):
     """A downstream service in a test. Each call of a script method replaces the script before.
 
     The first script is `behaves()`. `requests` has the requests received, `cancelled` the number
-    of calls that the caller cancelled. Times are in seconds.
+    of calls that the gateway cancelled. Times are in seconds.
     """
 
     def __init__(self, default: httpx.AsyncBaseTransport) -> None:
@@ -21,28 +21,28 @@ class ScriptedService(httpx.AsyncBaseTransport):
         self.behaves()
 
     def behaves(self, *, after: float = 0) -> None:
-        """Answer as the demo service does, after a delay."""
+        """Respond as the demo service does, after a delay."""
         self._set_script(after)
 
     def answers(self, json: object, *, status: int = 200, after: float = 0) -> None:
-        """Answer with this JSON."""
+        """Respond with this JSON."""
         self._set_script(after, httpx.Response(status, json=json))
 
     def answers_with(self, content: bytes, *, content_type: str = "application/json") -> None:
-        """Answer 200 with these bytes, which may be malformed."""
+        """Respond with 200 and these bytes, which may be malformed."""
         headers = {"content-type": content_type}
         self._set_script(0, httpx.Response(200, content=content, headers=headers))
 
     def fails(self, status: int, *, after: float = 0) -> None:
-        """Answer with an error status."""
+        """Respond with an error status."""
         self._set_script(after, httpx.Response(status, json={"status": status}))
 
     def loses_connection(self, *, after: float = 0) -> None:
-        """Close the connection instead of answering."""
+        """Close the connection without a response."""
         self._set_script(after, error=httpx.ReadError)
 
     def hangs(self) -> None:
-        """Never answer."""
+        """Never respond."""
         self._set_script(inf)
 
     def _set_script(
@@ -54,7 +54,7 @@ class ScriptedService(httpx.AsyncBaseTransport):
         self._delay, self._response, self._error = delay, response, error
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Record the request and answer as the script says."""
+        """Record the request and respond as the script says."""
         self.requests.append(request)
         try:
             await self._sleep()

@@ -31,7 +31,7 @@ class _VirtualTimeLoop(asyncio.SelectorEventLoop):
         future = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - the awaiting task gets it
+        except Exception as error:  # noqa: BLE001 - the future carries any error
             future.set_exception(error)
         return future
 

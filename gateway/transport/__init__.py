@@ -1,1 +1,1 @@
-"""The transport of HTTP/1.1 for many short calls, behind the interface of httpx."""
+"""The HTTP/1.1 transport: keep-alive connection pools for many short calls, for httpx too."""

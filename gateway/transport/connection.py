@@ -27,18 +27,18 @@ class ConnectionState(Enum):
 
     CONNECTING = auto()  # the event loop has not called `connection_made` yet
     IDLE = auto()  # no exchange in flight: the pool has it, or a caller just before or after one
-    SENDING = auto()  # the request waits in the write batch, or its body is being streamed
+    SENDING = auto()  # the request is in the write batch, or its body is being streamed
     AWAITING_FIRST_BYTE = auto()  # the request is written; nothing of the response has arrived
     RECEIVING = auto()  # part of the response has arrived; the request may still be in transit
     COMPLETE = auto()  # all of the response has arrived; its body has not been taken yet
-    CLOSED = auto()  # either side has ended it; nothing revives it
+    CLOSED = auto()  # either side has ended it; it is never used again
 
 
 class ConnectionOwner(Protocol):
     """The pool that a connection belongs to."""
 
     def release(self, connection: "Connection") -> None:
-        """Take the connection back; its exchange has ended, well or not."""
+        """Take the connection back; its exchange has succeeded or failed."""
 
     def connection_lost(self, connection: "Connection") -> None:
         """Forget the connection: its socket has closed. Called once."""
@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
     #                 calls `owner.release` itself. Reading pauses above HIGH_WATER.
     #   send_request  `_on_complete` is set until the exchange ends. `_complete`, `data_received`
     #                 or `abandon` clears it, and only the one that clears it releases. The owner
-    #                 may lend the connection again inside `release`, before the callback runs:
+    #                 may reuse the connection inside `release`, before the callback runs:
     #                 after `release` no method may touch the state of the exchange that ended.
     #
     # Invariants:
@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
     #   - `_awaiting_first_byte` is the callback of the exchange whose request has been written
     #     and whose response has not begun. Bytes that arrive earlier were not sent in response
     #     to it: they close the connection, and no call receives them.
-    #   - Until `_has_first_byte`, the parser still holds the response before: neither its head
+    #   - Until `_has_first_byte`, the parser still holds the previous response: neither its head
     #     nor its body may be read.
     #   - Bytes beyond the end of a response, or on an idle connection, close it.
     #   - `_error` is the first reason for its end and is never replaced. It is raised as a new
@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
     #   - if the connection has completed an exchange before: a new one that fails is not stale,
     #     so a retry is never retried,
     #   - if no byte of the response has arrived, and
-    #   - if it was the server that closed the connection, not this side.
+    #   - if this side did not close the connection for a reason of its own, such as a timeout.
 
     _transport: asyncio.Transport
 
@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether neither side has ended it, as far as is known here."""
+        """Whether neither side has ended it, as far as this side knows."""
         return self._error is None and not self._transport.is_closing()
 
     @property
@@ -137,8 +137,8 @@ class Connection(asyncio.Protocol):
     def is_reusable(self) -> bool:
         """Whether another request may follow.
 
-        It may if the connection is open, the request has been sent whole, the response has
-        arrived whole, both sides keep the connection alive, and nothing else came over it.
+        That is so if the connection is open, the request has been sent whole, the response has
+        arrived whole, both sides keep the connection alive, and no other data has arrived.
         """
         transport = self._transport
         if self._error is not None or transport.is_closing() or transport.get_write_buffer_size():
@@ -157,9 +157,9 @@ class Connection(asyncio.Protocol):
             and not (self._has_first_byte or self._error is None or self._is_closed_locally)
         )
 
-    # `exchange` and `send_request` must read the same bytes alike, which
-    # tests/gateway/transport/test_connection.py checks. The first is the general way; the
-    # second needs no task and hardly any of httpx's objects.
+    # `exchange` serves httpx, and streams bodies. `send_request` is for whole requests and
+    # responses: it needs no task, and creates hardly any of httpx's objects. Both must read the
+    # same bytes alike: tests/gateway/transport/test_connection.py compares them.
 
     async def exchange(self, request: SerializedRequest, timeouts: Timeouts) -> ResponseHead:
         """Send a request and wait for the head of its response.
@@ -182,10 +182,10 @@ class Connection(asyncio.Protocol):
     def send_request(
         self, data: bytes, method: str, ends_at: float, max_body_bytes: int, callback: OnComplete
     ) -> None:
-        """Send a whole request; release the connection and call `callback` at the end.
+        """Send a whole request; release the connection and call `callback` when it has ended.
 
-        The end is the end of the response, an error, or a body of more than `max_body_bytes`;
-        and at the latest a ReadTimeout at `ends_at` on the loop's clock.
+        It ends with the response, an error, a body of more than `max_body_bytes`, or a ReadTimeout
+        at `ends_at` on the loop's clock, whichever comes first.
 
         Raises:
             httpx.TransportError: the connection has ended; the caller must `abandon` it.
@@ -196,16 +196,16 @@ class Connection(asyncio.Protocol):
         self._batcher.add(self._write, data)
 
     def abandon(self, callback: OnComplete) -> None:
-        """Release the connection without an outcome, if `callback` still waits for one.
+        """Release the connection without an outcome, unless `callback` has had one.
 
-        If it does not, the connection may serve another call by now.
+        In that case the connection may already serve another call.
         """
         if self._on_complete == callback:
             self._on_complete = self._awaiting_first_byte = None
             self._owner.release(self)
 
     async def receive_body(self, read_timeout: float | None) -> bytes | None:
-        """Return what has arrived of the body, waiting for some if need be; None at its end.
+        """Return the next bytes of the body, and wait if none has arrived; None at its end.
 
         Raises:
             httpx.TransportError: the connection ended first.
@@ -219,15 +219,15 @@ class Connection(asyncio.Protocol):
         return self.take_body()
 
     def take_body(self) -> bytes:
-        """Return what has arrived of the body since the last call."""
-        taken = self._parser.take_body()
+        """Return the bytes of the body that have arrived since the last call."""
+        body = self._parser.take_body()
         if not self._is_reading:
             self._is_reading = True
             self._transport.resume_reading()
-        return taken
+        return body
 
     def abort(self) -> None:
-        """Close the socket at once, whatever is in flight."""
+        """Close the socket at once; an exchange in flight fails."""
         self._awaiting_first_byte = None
         if self._error is None:
             self._error = httpx.ReadError("connection closed by this side")
@@ -244,7 +244,7 @@ class Connection(asyncio.Protocol):
         self._raise_error()
 
     def _write(self, data: bytes) -> None:
-        """Write a request of the batch, unless the connection has ended, as by `abandon`."""
+        """Write a request of the batch, unless the connection has ended in the meantime."""
         if self._error is None:
             self._awaiting_first_byte = self._on_complete
             self._transport.write(data)
@@ -252,7 +252,7 @@ class Connection(asyncio.Protocol):
     async def _send_body(
         self, head: bytes, body: AsyncGenerator[bytes, None], timeouts: Timeouts
     ) -> None:
-        """Write a request piece by piece; a response that comes early ends that."""
+        """Write a request piece by piece; stop if a response arrives early."""
         self._is_sending_body = True
         self._transport.write(head)
         async with aclosing(body) as pieces:
@@ -264,7 +264,7 @@ class Connection(asyncio.Protocol):
         self._is_sending_body = False
 
     async def _drain(self, timeouts: Timeouts) -> None:
-        """Wait until more may be written, or until a response or an error makes that useless."""
+        """Wait until the write buffer has room, a response begins, or the connection ends."""
         while not (self._is_writable or self._has_first_byte) and self.is_open:
             await self._waiter.wait(timeouts.write, httpx.WriteTimeout)
 
@@ -274,14 +274,14 @@ class Connection(asyncio.Protocol):
             raise type(self._error)(str(self._error))
 
     def _notify(self) -> None:
-        """Let the caller look at what has happened."""
+        """Report an event to the owner of the exchange: its callback or its task."""
         if self._on_complete is not None:
             self._deliver_if_enough()
         else:
             self._waiter.notify()
 
     def _deliver_if_enough(self) -> None:
-        """End an exchange of `send_request`, once there is as much of a response as it needs."""
+        """End an exchange of `send_request` once it has failed, or enough of it has arrived."""
         parser, error = self._parser, self._error
         head = parser.head if self._has_first_byte else None
         if head is None:
@@ -313,29 +313,29 @@ class Connection(asyncio.Protocol):
         if self._on_complete is not None:
             AfterPendingIo(self._loop, self._time_out, self._exchange_count)
 
-    def _time_out(self, exchange: int) -> None:
-        if exchange == self._exchange_count:
+    def _time_out(self, exchange_number: int) -> None:
+        if exchange_number == self._exchange_count:
             self._complete(httpx.ReadTimeout("no complete response before the call's deadline"))
 
     def _fail(self, error: httpx.TransportError) -> None:
-        """The socket has ended, because of `error` if no reason is known yet."""
+        """End the exchange: the socket has closed, by default because of `error`."""
         self._error = self._error or error
         self._parser.close()
         self._notify()
 
-    # The event loop calls what follows.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        # Three cases: a response of `send_request` that is simple and whole in one segment, which
-        # is nearly every one; the first segment of any other; and all that is neither.
+        # Three cases: a response to `send_request` that is simple and whole in one segment, which
+        # is nearly every one; the first segment of any other such response; and all other data.
         callback, self._awaiting_first_byte = self._awaiting_first_byte, None
         if callback is None:
             self._receive_other(data)
         elif not self._has_no_body and (response := parse_simple_response(data)):
-            # `_complete` in fewer steps.
+            # The same as `_complete`, in fewer steps.
             self._has_first_byte = self._is_fast_response = True
             self._on_complete = None
             self._owner.release(self)
@@ -345,8 +345,8 @@ class Connection(asyncio.Protocol):
             self._parse(data)
 
     def _receive_other(self, data: bytes) -> None:
-        """Take a later segment of a response, or one of `exchange`, or refuse it."""
-        # A request of `send_request` that waits in the batch has not asked for anything yet.
+        """Parse a later segment of a response, or one of `exchange`; refuse unexpected data."""
+        # A request in the write batch has not been sent, so that nothing can respond to it yet.
         is_too_early = self._on_complete is not None and not self._has_first_byte
         if self._is_fast_response or is_too_early or self._error is not None:
             self._error = self._error or httpx.RemoteProtocolError(_UNEXPECTED_DATA)
@@ -371,7 +371,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         # The end of the connection may be the end of the response. Over TLS this is called only
-        # after a close_notify alert: a connection that anybody could have cut ends without one
+        # after a close_notify alert, which an attacker who cuts the connection cannot send
         # (RFC 9112, 9.8).
         self._parser.feed_eof()
         self._fail(httpx.RemoteProtocolError("the server closed the connection"))

@@ -1,4 +1,4 @@
-"""A fast path for simple responses: whole in one segment, with a Content-Length, nothing special.
+"""The fast path for simple responses: whole in one segment, with a Content-Length.
 
 Most responses are simple; `ResponseParser` reads the others. A response accepted here must
 be read alike there: tests/gateway/transport/test_fast_response.py compares the two, and so does
@@ -36,7 +36,7 @@ _STATUS_LINE = re.compile(
     rb"HTTP/1\.1 (?!204|304)([2-5][0-9][0-9]) (?>%b)" % FIELD_VALUE.pattern  # no 1xx, no 204, 304
 )
 
-SelectedHeaders = dict[bytes, bytes]  # never changed: the cache shares it among responses
+SelectedHeaders = dict[bytes, bytes]  # never changed: responses share those in the cache
 
 _NO_HEADERS: Final[SelectedHeaders] = {}
 _IGNORED: Final = "ignored"

@@ -1,4 +1,4 @@
-"""An origin, and how a connection to it is opened."""
+"""An origin: scheme, host and port, and how to open a connection to it."""
 
 import asyncio
 import ssl
@@ -45,8 +45,8 @@ class Origin(NamedTuple):
     ) -> Connection:
         """Open a connection and verify the server's certificate.
 
-        `seconds` bounds DNS, TCP and TLS handshake together; `tls` None trusts the system's
-        root certificates. A handshake that completed while the loop was busy counts as in time.
+        `seconds` bounds DNS lookup, TCP and TLS handshakes together; `tls` None trusts the system's
+        root certificates. A handshake that completes while the loop is busy is in time.
 
         Raises:
             httpx.ConnectTimeout: it took longer than `seconds`.
@@ -60,7 +60,8 @@ class Origin(NamedTuple):
                     lambda: Connection(owner, batcher), self.host, self.port, ssl=context
                 )
         except TimeoutError as exc:
-            raise httpx.ConnectTimeout(f"not connected to {self.host}:{self.port} in time") from exc
+            message = f"could not connect to {self.host}:{self.port} in time"
+            raise httpx.ConnectTimeout(message) from exc
         except (OSError, UnicodeError) as exc:
             raise httpx.ConnectError(type(exc).__name__) from exc
         return connection

@@ -1,4 +1,4 @@
-"""The keep-alive connection pool of one origin, with a bounded size and a queue of callers."""
+"""The keep-alive connection pool of one origin: bounded size, and a queue of waiting callers."""
 
 import asyncio
 from collections import OrderedDict
@@ -28,10 +28,10 @@ class Pool:
     #
     #   opening   a caller is in `_open_connection`; there is no connection yet, or it is the
     #             caller's already.
-    #   lent      a caller (`exchange`) or the connection itself (`send_request`) will call
-    #             `release` once; until then the connection is theirs alone.
+    #   in use    a caller (`exchange`) or the connection itself (`send_request`) will call
+    #             `release` once; until then nothing else uses the connection.
     #   idle      the connection is in `_idle`, with the time at which it expires. The newest is
-    #             lent first, so that the others can expire; the oldest comes first in the dict.
+    #             used first, so that the others can expire; the oldest comes first in the dict.
     #   handed    the slot, with its connection or without, is the result of a waiter's future
     #             whose task has not resumed yet.
     #
@@ -42,9 +42,9 @@ class Pool:
     #     goes to the first waiter (`_release_to_waiter`) before it becomes idle or is given up.
     #   - A slot is never lost: a task that fails or is cancelled while it holds one gives it back.
     #   - Only an idle connection that closes by itself frees its slot in `connection_lost`. For
-    #     a lent one that is the business of `release`, else the slot would be freed twice.
-    #   - A connection is lent again only if it `is_reusable` at the time of `release`, and only
-    #     while it `is_open`: a stale one that closes unnoticed is what `is_retryable` is for.
+    #     one in use `release` does that; otherwise the slot would be freed twice.
+    #   - A connection is used again only if it `is_reusable` at the time of `release`, and only
+    #     while it `is_open`. `is_retryable` covers a stale one that the server has just closed.
 
     def __init__(self, connect: Connect, *, max_connections: int, idle_seconds: float) -> None:
         self.loop = asyncio.get_running_loop()
@@ -67,11 +67,11 @@ class Pool:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no connection and no caller that opens or awaits one."""
+        """Whether there is no connection, and no caller that opens one or waits for one."""
         return self._size == 0
 
     def acquire_nowait(self) -> Connection | None:
-        """Lend an idle connection until `release`; None if there is none."""
+        """Take an idle connection, to be used until `release`; None if there is none."""
         while self._idle:
             connection = self._idle.popitem()[0]
             if connection.is_open:
@@ -80,7 +80,7 @@ class Pool:
         return None
 
     async def acquire(self, timeouts: ConnectTimeouts, *, force_new: bool) -> Connection:
-        """Lend a connection until `release`: an idle one if there is one, a new one if `force_new`.
+        """Take a connection until `release`; open one if none is idle, or if `force_new`.
 
         Raises:
             httpx.PoolTimeout: no connection became free in time.
@@ -95,7 +95,7 @@ class Pool:
         return connection or await self._open_connection(timeouts.connect)
 
     def release(self, connection: Connection) -> None:
-        """Take back a lent connection: keep it for the next call, or close it if that is unsafe."""
+        """Take a connection back: keep it for the next call, or close it if it is not reusable."""
         if self._is_closed or not connection.is_reusable:
             connection.abort()
             self._release_to_waiter(None)
@@ -167,7 +167,7 @@ class Pool:
             raise
         if connection.is_open:
             self._connections.add(connection)
-        if self._is_closed:  # by now
+        if self._is_closed:  # in the meantime
             self.release(connection)
             raise httpx.ConnectError(_CLOSED)
         return connection
@@ -195,7 +195,7 @@ class Pool:
         self._idle_timer = self.loop.call_at(when, self._close_expired)
 
     def _close_expired(self) -> None:
-        """Close connections that were idle for too long, oldest first; one timer serves all."""
+        """Close the connections that were idle for too long, oldest first; one timer serves all."""
         self._idle_timer = None
         now = self.loop.time()
         while self._idle:

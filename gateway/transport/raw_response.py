@@ -1,4 +1,4 @@
-"""A response read whole, as the transport hands it to a typed client."""
+"""A response with its whole body, as the transport returns it to a typed client."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -13,10 +13,10 @@ _MAX_ERROR_BODY_BYTES = 16_384
 class RawResponse(NamedTuple):
     """Status, selected headers, and the body as bytes.
 
-    The body ends at the first piece that goes beyond `max_body_to_read`. `error` says why the
-    body is shorter than the server announced; None if it is complete or was not read to its end.
-    `head` holds the bytes of the head without its last empty line (fast path), or the fields
-    that a parser has collected; nothing parses it before `headers` is read.
+    The body ends with the first piece that exceeds `max_body_to_read`. `error` is the reason why
+    the body is shorter than announced; None if it is complete or was not read to its end. `head`
+    holds the bytes of the head without its last empty line (fast path), or the fields that a
+    parser has collected; it is parsed when `headers` is read.
     """
 
     status: int
@@ -47,10 +47,10 @@ class RawResponse(NamedTuple):
         return self.selected.get(name, b"").decode("latin-1")
 
     def max_body_to_read(self, max_body_bytes: int) -> int:
-        """Return how many bytes of the body are worth waiting for.
+        """Return the number of bytes of the body to wait for.
 
         A short error body is read to its end, so that its connection can be used again. A
-        compressed body is of no use to the client.
+        compressed body is not read: no client decodes it.
         """
         if not self.is_success:
             return _MAX_ERROR_BODY_BYTES

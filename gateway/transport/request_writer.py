@@ -10,7 +10,7 @@ from gateway.http1_grammar import FIELD_VALUE, MAX_LENGTH_DIGITS, REQUEST_TARGET
 
 _LENGTH = re.compile(rf"[0-9]{{1,{MAX_LENGTH_DIGITS}}}")
 _LAST_CHUNK = b"0\r\n\r\n"
-_OTHER_LENGTH = "the body is not as long as its Content-Length says"
+_OTHER_LENGTH = "the length of the body differs from its Content-Length"
 
 # RFC 9110, 9.2.2
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -20,7 +20,7 @@ class SerializedRequest(NamedTuple):
     """A request as bytes.
 
     `has_no_response_body` is true for HEAD. `is_replayable` is true if the request can be sent a
-    second time without a second effect: its method is idempotent, and its body is still at hand.
+    second time without a second effect: its method is idempotent, and its body is kept.
     """
 
     head: bytes
@@ -33,7 +33,7 @@ class SerializedRequest(NamedTuple):
         """Serialize an httpx request.
 
         Raises:
-            httpx.LocalProtocolError: its head or its body would not be read as they are meant.
+            httpx.LocalProtocolError: its head is invalid, or its body has an ambiguous length.
         """
         head = _serialize_head(request)
         is_whole = isinstance(request.stream, httpx.ByteStream)

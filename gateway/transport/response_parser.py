@@ -1,4 +1,4 @@
-"""An incremental parser of HTTP/1.1 responses (RFC 9112), with bounds on all that it keeps."""
+"""Incremental parser of HTTP/1.1 responses (RFC 9112), with bounds on all that it buffers."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -7,13 +7,13 @@ from typing import NamedTuple
 from httptools import HttpParserError, HttpResponseParser
 
 from gateway.http1_grammar import (
-    CONTROL,
     FRAMING_FIELDS,
     MAX_FIELDS,
     MAX_HEAD_BYTES,
     MAX_LENGTH_DIGITS,
     FieldList,
     Fields,
+    has_control_character,
 )
 
 _SELECTED = FRAMING_FIELDS | {b"content-encoding", b"content-type", b"retry-after"}
@@ -22,7 +22,7 @@ _EMPTY_LINE = b"\r\n\r\n"
 
 
 class MalformedResponse(Exception):
-    """The bytes are not a response, or two readers could disagree on where it ends."""
+    """The bytes are not a response, or two parsers could disagree on where it ends."""
 
 
 class ResponseHead(NamedTuple):
@@ -35,7 +35,10 @@ class ResponseHead(NamedTuple):
 
 
 def select_headers(fields: Fields) -> dict[bytes, bytes]:
-    """Return the fields that matter, by lower-case name; joins repeated ones (RFC 9110, 5.3)."""
+    """Return the fields that a client acts on, by lower-case name.
+
+    Repeated fields are joined (RFC 9110, 5.3).
+    """
     found: dict[bytes, bytes] = {}
     for name, value in fields:
         lowered = name.lower()
@@ -47,33 +50,33 @@ def select_headers(fields: Fields) -> dict[bytes, bytes]:
 class ResponseParser:
     """Parses one response after the other; `begin` starts the next one.
 
-    `head` is None until it has arrived. `pieces` holds the body that has not been taken yet,
-    `buffered` its size in bytes. `is_complete` is true when nothing more is to come, as it is
-    before the first `begin`. `keeps_alive` then says whether another response may follow on the
-    connection.
+    `head` is None until it has arrived. `pieces` holds the part of the body that has not been taken
+    yet, `buffered` its size in bytes. `is_complete` is true once the whole response has arrived,
+    and before the first `begin`. `keeps_alive` then says whether another response may follow on
+    the connection.
 
     A response that `fast_response.parse_simple_response` accepts must be read alike here:
     tests/gateway/transport/test_fast_response.py compares the two, and so does tests/fuzz.
     """
 
-    # llhttp, under httptools, reads heads and chunks. It forgives what comes before, between and
-    # behind them, and so the rest is decided here. The cases of bytes that arrive:
+    # llhttp, under httptools, parses heads and chunks. It tolerates bytes before, between and after
+    # them, so this class decides which bytes it gets. The cases of bytes that arrive:
     #
     #   head is None        They belong to a head, up to the first empty line. An interim response
     #                       (1xx) is parsed and dropped, then the next head follows.
     #   _is_chunked         llhttp reads the chunks and the trailer.
-    #   _reads_until_close  All that comes is the body; only `feed_eof` completes the response.
+    #   _reads_until_close  All bytes are the body; only `feed_eof` completes the response.
     #   otherwise           The body has `_bytes_left` more bytes; 0 if there is no body at all
     #                       (HEAD, 204, 304). llhttp never sees such a body.
     #   is_complete         Nothing may follow: `keeps_alive` becomes false, the bytes are dropped.
     #
     # Invariants:
     #   - Each response has a parser of llhttp's of its own: no state passes to the next one.
-    #   - llhttp gets a head only up to its empty line, so it cannot read a body on its own
-    #     account, and every head is parsed by the same rules however the bytes are cut.
-    #   - `_framing_bytes` counts what has come since the last byte of a body, and
-    #     `_field_count` the fields of all heads and trailers of one response. Both are bounded,
-    #     so no endless head, chunk extension, trailer or series of 1xx can fill the memory.
+    #   - llhttp gets a head only up to its empty line, so it never decides itself how to read a
+    #     body, and every head is parsed by the same rules wherever the segments end.
+    #   - `_framing_bytes` counts the bytes of the heads, and then those since the last byte of the
+    #     body; `_field_count` counts the fields of all heads and trailers of one response. Both are
+    #     bounded, so no endless head, chunk extension, trailer or series of 1xx fills the memory.
     #   - A response whose framing is ambiguous is refused (RFC 9112, 6.3), never guessed:
     #     an attacker could place the next response inside its body (response smuggling).
     #   - `is_complete` never turns false again before `begin`.
@@ -90,7 +93,7 @@ class ResponseParser:
         self._tail = b""
 
     def begin(self, *, has_no_body: bool) -> None:
-        """Start the next response; `has_no_body` if it answers a HEAD request (RFC 9112, 6.3)."""
+        """Start the next response; `has_no_body` for one to a HEAD request (RFC 9112, 6.3)."""
         self._has_no_body = has_no_body
         self.head = None
         self.is_complete = self.keeps_alive = self._reads_until_close = self._is_chunked = False
@@ -101,7 +104,7 @@ class ResponseParser:
         self._tail = b""
 
     def feed(self, data: bytes) -> None:
-        """Parse the next bytes of the response, cut anywhere.
+        """Parse the next bytes of the response, which may end anywhere.
 
         Raises:
             MalformedResponse: they are not, or no longer, a response.
@@ -151,7 +154,7 @@ class ResponseParser:
             self.on_body(data[: self._bytes_left])
             self._bytes_left -= len(data)
             self.is_complete = self._bytes_left <= 0
-            # Less than nothing is left: there were bytes behind the body.
+            # A negative number: there were bytes after the body.
             self.keeps_alive = self.keeps_alive and self._bytes_left >= 0
 
     def _feed_chunks(self, data: bytes) -> None:
@@ -159,7 +162,7 @@ class ResponseParser:
         self._parse(data)
         self._tail = (self._tail + data[-5:])[-5:]
         if self.is_complete:
-            # llhttp silently skips line ends behind the last, empty line.
+            # llhttp silently skips line ends after the last, empty line.
             is_end = self._tail[1:] == _EMPTY_LINE and self._tail[0] not in b"\r\n"
             self.keeps_alive = self.keeps_alive and is_end
         elif self._framing_bytes > MAX_HEAD_BYTES:
@@ -186,16 +189,16 @@ class ResponseParser:
         self._parser = None
 
     def take_body(self) -> bytes:
-        """Return what has arrived of the body since the last call."""
-        taken = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
+        """Return the bytes of the body that have arrived since the last call."""
+        body = self.pieces[0] if len(self.pieces) == 1 else b"".join(self.pieces)
         self.pieces.clear()
         self.buffered = 0
-        return taken
+        return body
 
-    # httptools calls what follows.
+    # Called by httptools.
 
     def on_status(self, reason: bytes) -> None:
-        if not reason.isalpha() and CONTROL.search(reason):
+        if not reason.isalpha() and has_control_character(reason):
             raise MalformedResponse("control character in the reason phrase")
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -234,7 +237,7 @@ class ResponseParser:
         coding = head.selected.get(b"transfer-encoding")
         if coding is not None and (length is not None or coding.lower() != b"chunked"):
             raise MalformedResponse(
-                "Transfer-Encoding is not `chunked`, or Content-Length is there too"
+                "Transfer-Encoding is not `chunked`, or there is a Content-Length too"
             )
         if length is not None and not (length.isdigit() and len(length) <= MAX_LENGTH_DIGITS):
             raise MalformedResponse("Content-Length is not one number of bytes")
@@ -255,8 +258,8 @@ class ResponseParser:
         if self.head is None:
             return
         trailer = self._take_fields()
-        # Framing fields in a trailer have no effect (RFC 9110, 6.5.1), but a server that sends
-        # them may believe that they have.
+        # Framing fields in a trailer have no effect (RFC 9110, 6.5.1), but the server that sends
+        # them may disagree about where its response ends.
         if trailer and not FRAMING_FIELDS.isdisjoint(select_headers(trailer)):
             self.keeps_alive = False
         self.is_complete = True

@@ -1,4 +1,4 @@
-"""How long each step of an exchange may take, in seconds."""
+"""Timeouts of an exchange, in seconds: of each step, or until one deadline."""
 
 import asyncio
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ import httpx
 
 
 class ConnectTimeouts(Protocol):
-    """Seconds to wait for a connection, counted from now; None waits for ever."""
+    """Seconds to wait for a connection, counted from now; None waits without limit."""
 
     @property
     def pool(self) -> float | None:
-        """Until the pool has a connection to give."""
+        """Until the pool has a free connection."""
 
     @property
     def connect(self) -> float | None:
@@ -20,11 +20,11 @@ class ConnectTimeouts(Protocol):
 
 
 class Timeouts(ConnectTimeouts, Protocol):
-    """Adds the waits on an open connection; each write and each read has its own time."""
+    """Adds the timeouts on an open connection; each write and each read starts anew."""
 
     @property
     def write(self) -> float | None:
-        """Until the server reads on."""
+        """Until the write buffer has room."""
 
     @property
     def read(self) -> float | None:
@@ -33,7 +33,7 @@ class Timeouts(ConnectTimeouts, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RequestTimeouts:
-    """The time-outs of an httpx request; every wait of a kind has the same time."""
+    """The timeouts of an httpx request; every wait of a kind has the same one."""
 
     connect: float | None = None
     read: float | None = None
@@ -42,7 +42,7 @@ class RequestTimeouts:
 
     @classmethod
     def from_request(cls, request: httpx.Request) -> Self:
-        """Return the time-outs that httpx has put into the request's extensions."""
+        """Return the timeouts that httpx has put into the request's extensions."""
         return cls(**request.extensions.get("timeout", {}))
 
 
@@ -58,10 +58,10 @@ class DeadlineTimeouts:
 
     @property
     def pool(self) -> float:
-        """All the time that is left, in seconds."""
+        """The time that is left, in seconds."""
         return max(0.0, self._ends_at - self._loop.time())
 
     @property
     def connect(self) -> float:
-        """The time that is left, but at most the connect time-out."""
+        """The time that is left, but at most the connect timeout."""
         return min(self._connect, self.pool)

@@ -1,4 +1,4 @@
-"""Waiting on a connection: a time-out for a future, a wake-up for one task, a deferrable timer."""
+"""Timers of a connection: a timeout for a future, a wake-up for one task, a deferrable timer."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from gateway.event_loop import AfterPendingIo
 def expire(
     future: asyncio.Future[Any], error: type[httpx.TimeoutException], seconds: float
 ) -> None:
-    """Fail a future that was waited for `seconds`; the callback of its timer.
+    """Fail a future after `seconds` of waiting; the callback of its timer.
 
-    A result that has already arrived at the socket comes first (see `AfterPendingIo`).
+    Data that has already arrived at the socket is delivered first (see `AfterPendingIo`).
     """
     if not future.done():
         AfterPendingIo(future.get_loop(), _set_timeout, future, error, seconds)
@@ -46,7 +46,7 @@ class Waiter:
             self._future.set_result(None)
 
     async def wait(self, seconds: float | None, error: type[httpx.TimeoutException]) -> None:
-        """Wait for the next `notify`; `seconds` None waits for ever.
+        """Wait for the next `notify`; `seconds` None waits without limit.
 
         Raises:
             httpx.TimeoutException: nothing happened for `seconds`; its class is `error`.
@@ -69,8 +69,8 @@ class LazyTimer:
 
     Nearly every call sets a deadline and nearly none reaches it. A timer of the event loop for
     each call would be created, sorted in among thousands and cancelled again. This class keeps
-    one timer: if it fires early, it is started again for the time that counts by then. A deadline
-    cannot be cancelled: `on_expire` checks whether there still is something to end.
+    one timer; if it fires before the time set last, it is started again. A deadline cannot be
+    cancelled: `on_expire` checks whether there still is a call to end.
     """
 
     __slots__ = ("_at", "_fires_at", "_loop", "_on_expire", "_timer")

@@ -1,4 +1,4 @@
-"""An httpx transport for HTTP/1.1, made for many short calls to few services."""
+"""An httpx transport for HTTP/1.1, optimized for many short calls to few services."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ class Transport(httpx.AsyncBaseTransport):
     """Keep-alive connections, at most `max_connections` for each origin.
 
     Its errors are httpx's own. A connection is used again only after a complete exchange. If a
-    kept connection turns out to be stale, an idempotent request is sent once more over a new one.
+    keep-alive connection is stale, an idempotent request is sent once more over a new connection.
     There is no HTTP/2, no proxy support and no protocol upgrade. An idle connection is closed
     after `idle_seconds`; `tls` None trusts the system's root certificates.
     """
@@ -76,7 +76,9 @@ class Transport(httpx.AsyncBaseTransport):
 
     def _drop_empty_pools(self) -> None:
         if len(self._pools) >= _MANY_POOLS:
-            self._pools = {at: pool for at, pool in self._pools.items() if not pool.is_empty}
+            self._pools = {
+                origin: pool for origin, pool in self._pools.items() if not pool.is_empty
+            }
 
 
 class _ResponseBody(httpx.AsyncByteStream):
@@ -106,12 +108,12 @@ class _ResponseBody(httpx.AsyncByteStream):
 
 
 async def _send_request(pool: Pool, request: httpx.Request) -> httpx.Response:
-    message = await SerializedRequest.serialize(request)
+    serialized = await SerializedRequest.serialize(request)
     timeouts = RequestTimeouts.from_request(request)
     connection = pool.acquire_nowait() or await pool.acquire(timeouts, force_new=False)
     while True:
         try:
-            head = await connection.exchange(message, timeouts)
+            head = await connection.exchange(serialized, timeouts)
         except BaseException as error:
             is_retryable = isinstance(error, httpx.TransportError) and connection.is_retryable
             pool.release(connection)
@@ -129,7 +131,7 @@ def _build_response(
 ) -> httpx.Response:
     stream: httpx.AsyncByteStream = _ResponseBody(pool, connection, request)
     if connection.is_complete:
-        # All of the body has arrived, so the connection is free before anybody reads it.
+        # The whole body has arrived, so the connection is free before the caller reads it.
         stream = httpx.ByteStream(connection.take_body())
         pool.release(connection)
     return httpx.Response(

@@ -11,8 +11,8 @@ Write = Callable[[bytes], None]
 class WriteBatcher:
     """Writes the requests of one turn at its end, or as soon as there are `MAX_BATCH`.
 
-    Waking the server is most of what a small write costs. A server that the first request wakes
-    then finds the others there. A larger batch would delay the first request for no gain.
+    Most of the cost of a small write is waking the server. When the first request wakes it, the
+    others have arrived too. A larger batch would delay the first request without a gain.
     """
 
     __slots__ = ("_batch", "_loop")

@@ -32,7 +32,7 @@ def open_client() -> httpx.AsyncClient:
 
 @cache
 def _create_ssl_context() -> ssl.SSLContext:
-    """Load the CA certificates once: this takes longer than the rest of the start-up."""
+    """Load the CA certificates, once: that takes longer than the rest of the start-up."""
     return httpx.create_ssl_context(trust_env=False)
 
 

@@ -29,14 +29,14 @@ class KeyStatus(StrEnum):
 class KeyProvider:
     """The keys of one issuer, fetched at most once per `keys_cooldown_seconds`.
 
-    `version` is increased whenever the keys change. A task that waits for an unknown key takes
-    one of `waiter_slots`; several providers may share them.
+    `version` increases whenever the keys change. A task that waits for an unknown key takes one of
+    `waiter_slots`, which several providers may share.
     """
 
     # Invariants:
     #
     # - One fetch at a time. All tasks that need a fetch wait for the same `_pending_fetch`, which
-    #   first sleeps for the rest of the cool-down. To cancel a waiting task does not cancel it.
+    #   first sleeps for the rest of the cool-down. It goes on when a waiting task is cancelled.
     # - Cool-down. Two fetches start at least `keys_cooldown_seconds` apart, whether they succeed
     #   or fail, and whether a token or the refresh asked for them.
     # - Keys are never lost. A failed fetch leaves the keys of the last successful one in use.
@@ -44,7 +44,8 @@ class KeyProvider:
     #   arrived has succeeded without it. An earlier fetch may have read the key set before the
     #   key was published. So a client with invented key ids can use up the cool-down, but it
     #   cannot have a valid token refused: that token waits for the next fetch.
-    # - Bounded waiting. At most `MAX_WAITERS` tasks wait; the next one gets a 503 at once.
+    # - Bounded waiting. A task waits for an unknown key only in one of `waiter_slots`, by default
+    #   `MAX_WAITERS`; without a free one it gets a 503 at once.
     #
     # Fetches are numbered in the order in which they start: `_fetches_started` is the number of
     # the newest, `_last_successful_fetch` that of the newest that succeeded. `_last_error` is
@@ -102,7 +103,7 @@ class KeyProvider:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def health(self) -> KeyStatus:
-        """The state of the keys."""
+        """Return the state of the keys."""
         if not self._keys.ids:
             return KeyStatus.NO_KEYS
         return KeyStatus.STALE if self._last_error else KeyStatus.OK

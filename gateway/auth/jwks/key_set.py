@@ -149,7 +149,7 @@ def _read_public_members(entry: Mapping[str, JsonValue]) -> dict[str, str]:
 
 
 def _check_rsa_key(members: Mapping[str, str]) -> None:
-    """At least 2048 bits (RFC 7518, section 3.3), at most 8192 to bound the time to verify."""
+    """Require 2048 bits or more (RFC 7518, 3.3), and at most 8192 to bound the time to verify."""
     modulus, exponent = (int.from_bytes(base64url.decode(members[name])) for name in ("n", "e"))
     if not 2_048 <= modulus.bit_length() <= 8_192:
         raise ValueError("RSA modulus shorter than 2048 or longer than 8192 bits")
@@ -166,7 +166,7 @@ def _check_ed25519_point(members: Mapping[str, str]) -> None:
 def _select_algorithms(
     entry: Mapping[str, JsonValue], members: Mapping[str, str], allowed: Sequence[str]
 ) -> list[str]:
-    """The algorithms of the key's type that its own `alg` and the issuer's settings permit."""
+    """Select the algorithms of the key's type that its `alg` and the issuer's settings permit."""
     supported: Sequence[str] = (
         _RSA_ALGORITHMS if members["kty"] == "RSA" else _curve_algorithms(members)
     )

@@ -1,4 +1,4 @@
-"""Strict parser for compact JWS (RFC 7515, section 3.1): takes a token apart without any key."""
+"""Strict parser for compact JWS (RFC 7515, section 3.1), which needs no key."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ def parse_jws(token: str) -> Jws:
     """Parse a token. The signature is decoded, not verified.
 
     Raises:
-        Unauthenticated: the token is no compact JWS, or its header is not that of an access
+        Unauthenticated: the token is not a compact JWS, or its header is not that of an access
             token.
     """
     segments = token.split(".")
@@ -63,7 +63,10 @@ def _check_header(header: dict[str, JsonValue]) -> tuple[str, str]:
 
 
 def _is_access_token_type(typ: JsonValue) -> bool:
-    """Compare without case; the prefix `application/` is optional (RFC 7515, section 4.1.9)."""
+    """Whether `typ` is that of an access token, by RFC 7515, section 4.1.9.
+
+    The comparison ignores case, and the prefix `application/` is optional.
+    """
     if not isinstance(typ, str):
         return False
     return typ.lower().removeprefix("application/") in _ACCESS_TOKEN_TYPES

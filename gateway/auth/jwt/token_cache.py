@@ -1,4 +1,4 @@
-"""Bounded LRU cache of verified tokens: a repeated token costs a hash instead of a signature."""
+"""LRU cache of verified tokens: a repeated token costs a hash instead of a signature."""
 
 import hashlib
 from collections import OrderedDict
@@ -29,7 +29,7 @@ class TokenCache:
         self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
 
     def __len__(self) -> int:
-        """The number of cached tokens."""
+        """Return the number of cached tokens."""
         return len(self._entries)
 
     def get(

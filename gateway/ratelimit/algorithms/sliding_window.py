@@ -22,7 +22,7 @@ class SlidingWindowState:
     # - A charge that is inside the window is in a bucket that has not been dropped.
     #
     # Why never more than the quota in any window: a bucket is dropped when its *last* charge is
-    # a whole window old, so `_total` is never less than what the window that ends now holds. A
+    # a whole window old, so `_total` is never less than the charges in the window that ends now. A
     # charge is admitted only if `_total` including it is at most the quota. Every window ends at
     # or after the last charge in it, and at that charge the window held at most the quota.
     #
@@ -85,7 +85,7 @@ class SlidingWindowState:
         return max(0, params.quota - self._total), reset
 
     def _drop_expired(self, now: int, window: int) -> int:
-        """Drop the buckets outside the window, and return `now`, which never runs back."""
+        """Drop the buckets outside the window; return the later of `now` and the last charge."""
         now = max(now, self.updated_at)
         buckets = self._buckets
         while buckets and buckets[0][0] + window <= now:

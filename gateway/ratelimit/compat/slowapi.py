@@ -53,10 +53,10 @@ class CurrentLimit(NamedTuple):
 class Limiter(SlowapiInternals):
     """slowapi's `Limiter`, evaluated by Lockgate's engine.
 
-    Takes the arguments of slowapi's. `engine` counts; without it the limiter of the app does
-    (`app.state.resources`), and in an app that has none, one in this process. An app that is
-    mounted inside another has none: give it the engine. With `swallow_errors`, requests pass
-    while Redis is down; otherwise each process then grants its share.
+    It takes the arguments of slowapi's. `engine` counts the requests; the default is the limiter of
+    the app (`app.state.resources`), or a limiter in this process for an app that has none, such as
+    one that is mounted inside another. While Redis is down, each process grants its share; with
+    `swallow_errors`, all requests pass.
 
     Raises:
         ValueError: an option that would have no effect.
@@ -74,7 +74,7 @@ class Limiter(SlowapiInternals):
         if arguments.get("key_style", "endpoint") != "endpoint":
             raise ValueError(
                 f"key_style is {arguments['key_style']!r}; it must be 'endpoint', because by URL "
-                "/items/1 and /items/2 would be counted apart"
+                "/items/1 and /items/2 would be counted separately"
             )
         super().__init__(**{**arguments, "storage_uri": "memory://", "key_style": "endpoint"})
         _reject_storage(self.configured_storage)
@@ -197,15 +197,15 @@ class Limiter(SlowapiInternals):
     def _make_charges(
         self, request: Request, limited: Callable[..., Any]
     ) -> list[tuple[Limit, Charge]]:
-        """Make one charge per key. Of several limits with one key the smallest amount counts."""
+        """Make one charge per key, for the limit with the smallest amount."""
         if self.is_exempt(limited):
             return []
         without_redis: WithoutRedis = "allow" if self.is_swallowing_errors else "local"
         pairs: dict[str, tuple[Limit, Charge]] = {}
         for route_limit in self._limits[limited]:
             for limit, charge in route_limit.make_charges(request, self.key_prefix, without_redis):
-                known = pairs.get(charge.key)
-                if known is None or limit.limit.amount < known[0].limit.amount:
+                other = pairs.get(charge.key)
+                if other is None or limit.limit.amount < other[0].limit.amount:
                     pairs[charge.key] = (limit, charge)
         return list(pairs.values())
 
@@ -239,9 +239,9 @@ class Limiter(SlowapiInternals):
     def on_middleware(self) -> None:
         """Log and raise an error: the middlewares are not supported.
 
-        The log is needed, because the middlewares replace the error by one of their own.
+        The log is needed because the middlewares replace the error with one of their own.
         """
-        text = "slowapi's middlewares block the event loop and break streaming: take them out"
+        text = "slowapi's middlewares block the event loop and break streaming: remove them"
         self.logger.error(text)
         raise RuntimeError(text)
 

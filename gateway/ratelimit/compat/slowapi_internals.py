@@ -1,7 +1,7 @@
-"""The only file that uses names of slowapi which are private or not documented.
+"""The adapter to slowapi: the only file that uses its private or undocumented names.
 
-`tests/gateway/ratelimit/compat/test_slowapi_internals.py` has one test for each of them, which
-names the feature that breaks without it.
+Each name has a test in `tests/gateway/ratelimit/compat/test_slowapi_internals.py` that says what
+breaks without it.
 """
 
 import inspect

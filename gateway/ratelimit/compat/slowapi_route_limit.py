@@ -43,9 +43,9 @@ class RouteLimit:
         caller = limit.key_func(request) if takes_request else limit.key_func()
         if not caller:
             raise ValueError(f"{self.scope}: key_func returned an empty key; expected a caller")
-        where = (self.scope, request.method if limit.per_method else "")
+        counted_scope = (self.scope, request.method if limit.per_method else "")
         window = limit.limit.get_expiry()
-        return f"lockgate:{{slow:{digest(prefix, caller)}}}:{digest(*where)}:{window}"
+        return f"lockgate:{{slow:{digest(prefix, caller)}}}:{digest(*counted_scope)}:{window}"
 
 
 def _applies(limit: Limit, request: Request) -> bool:

@@ -43,8 +43,8 @@ class RedisConnection:
     # - A check without a reply is in `_queued` (not written yet) or in `_in_flight` (written),
     #   never in both. Redis replies in the order of the commands, so that the next reply belongs
     #   to the first check in flight.
-    # - A cancelled caller does not remove its check from `_in_flight`: the reply still comes, and
-    #   is thrown away. A check that is cancelled in `_queued` is not sent.
+    # - A cancelled caller does not remove its check from `_in_flight`: the reply still arrives, and
+    #   is dropped. A check that is cancelled in `_queued` is not sent.
     # - `_timeouts` has one entry per write whose last reply is outstanding, the oldest first, each
     #   with the future of the last check in that write. It is empty only if `_in_flight` is.
     # - No check is written twice, because a charge may have happened. The exception is NOSCRIPT:
@@ -71,7 +71,7 @@ class RedisConnection:
 
     @property
     def state(self) -> RedisConnectionState:
-        """The state of the connection; derived, so that a check need not keep it up to date."""
+        """The state of the connection; derived, so that no check pays for keeping it."""
         if self._failure is not None:
             return RedisConnectionState.CLOSED
         if self._is_open:
@@ -82,7 +82,7 @@ class RedisConnection:
         """Take over a connection that redis-py has set up, for checks alone.
 
         Raises:
-            ConnectionError: it is closed, or has data that was not asked for.
+            ConnectionError: it is closed, or has unexpected data.
         """
         await self._protocol.take_over(connection)
         self._is_open = True
@@ -180,7 +180,7 @@ class RedisConnection:
 
 
 def _fail(future: "asyncio.Future[Verdict]", failure: Exception) -> None:
-    """Fail a check, unless it has its verdict or its caller is gone."""
+    """Fail a check, unless it has its verdict or has been cancelled."""
     if not future.done():
         error = RedisCheckFailed(str(failure))
         error.__cause__ = failure

@@ -152,12 +152,12 @@ local gcra = {}
 -- A changed window keeps the number of requests in the level, not the time they take to drain.
 function gcra.load(state, now)
   local stored = redis.call('HMGET', state.key, 'a', 'v', 'w')
-  local at, level, window = number(stored[1]), number(stored[2]), number(stored[3])
+  local charged_at, level, window = number(stored[1]), number(stored[2]), number(stored[3])
   if window > 0 and window ~= state.window then
     level = math.floor(level * state.window / window)
   end
-  state.now = math.max(now, at)
-  state.level = math.max(0, level - (state.now - at) * state.quota)
+  state.now = math.max(now, charged_at)
+  state.level = math.max(0, level - (state.now - charged_at) * state.quota)
 end
 
 function gcra.compute_retry_after(state)
@@ -199,18 +199,18 @@ end
 -- Check all policies. Shadow policies never refuse.
 local states, admitted = {}, true
 for index, key in ipairs(KEYS) do
-  local at = 5 * index - 3
+  local first = 5 * index - 3
   local state = {
     key = key,
-    quota = tonumber(ARGV[at]),
-    window = tonumber(ARGV[at + 1]),
-    cost = tonumber(ARGV[at + 2]),
-    burst = tonumber(ARGV[at + 3]),
+    quota = tonumber(ARGV[first]),
+    window = tonumber(ARGV[first + 1]),
+    cost = tonumber(ARGV[first + 2]),
+    burst = tonumber(ARGV[first + 3]),
   }
   state.algorithm = state.burst > 0 and gcra or sliding_window
   state.algorithm.load(state, now)
   state.retry_after = state.algorithm.compute_retry_after(state)
-  if state.retry_after > 0 and ARGV[at + 4] == '0' then admitted = false end
+  if state.retry_after > 0 and ARGV[first + 4] == '0' then admitted = false end
   states[index] = state
 end
 
@@ -221,10 +221,10 @@ for index, state in ipairs(states) do
     state.algorithm.charge(state)
     redis.call('PEXPIRE', state.key, text(math.ceil(state.algorithm.compute_ttl(state) / 1000)))
   end
-  local at = 4 * index - 3
-  reply[at] = state.retry_after == 0 and 1 or 0
-  reply[at + 1] = state.algorithm.compute_remaining(state)
-  reply[at + 2] = state.retry_after
-  reply[at + 3] = state.algorithm.compute_reset(state)
+  local first = 4 * index - 3
+  reply[first] = state.retry_after == 0 and 1 or 0
+  reply[first + 1] = state.algorithm.compute_remaining(state)
+  reply[first + 2] = state.retry_after
+  reply[first + 3] = state.algorithm.compute_reset(state)
 end
 return reply

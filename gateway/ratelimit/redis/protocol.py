@@ -45,10 +45,10 @@ class RedisProtocol(asyncio.Protocol):
         """Take over the socket of a connection that redis-py has set up.
 
         redis-py has connected, authenticated and selected the database. From now on its own reader
-        sees no byte.
+        gets no data.
 
         Raises:
-            ConnectionError: the connection is closed, or has data that was not asked for.
+            ConnectionError: the connection is closed, or has unexpected data.
         """
         transport = get_transport(connection)
         if transport is not None:
@@ -70,7 +70,7 @@ class RedisProtocol(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Parse the data, and hand on each complete reply."""
+        """Parse the data, and report each complete reply."""
         reader, on_reply = self._reader, self._on_reply
         try:
             reader.feed(data)

@@ -1,6 +1,7 @@
-"""The only file that uses names of redis-py which are private or not documented.
+"""The adapter to redis-py: the only file that uses its private or undocumented names.
 
-`tests/gateway/ratelimit/redis/test_redis_internals.py` has a test for each of them.
+Each name has a test in `tests/gateway/ratelimit/redis/test_redis_internals.py` that says what
+breaks without it.
 """
 
 import asyncio

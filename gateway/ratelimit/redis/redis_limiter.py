@@ -39,7 +39,7 @@ class RedisLimiter(RateLimiter):
 
     # Invariants:
     # - `_connection` is set only in the state CONNECTED: the connection is open, and Redis has
-    #   answered the probe on it. `_failure` is "" then.
+    #   replied to the probe on it. `_failure` is "" then.
     # - In the state DISCONNECTED `_failure` holds the last failure, also during the next attempt.
     #   It is still "" for the moment in which the lost connection is being cleaned up.
     # - `redis.connected` and `redis.disconnected` are logged in turn: a failed attempt after
@@ -72,7 +72,7 @@ class RedisLimiter(RateLimiter):
 
     @property
     def state(self) -> RedisLimiterState:
-        """The state of the limiter; derived, so that a check need not look at it."""
+        """The state of the limiter; derived, so that no check pays for keeping it."""
         if self._connection is not None:
             return RedisLimiterState.CONNECTED
         if self._first_attempt.is_set():

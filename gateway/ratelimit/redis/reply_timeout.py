@@ -12,7 +12,7 @@ LATE_SECONDS = 0.001
 class ReplyTimeout:
     """Calls `on_timeout` when a reply takes longer than `seconds`, unless cancelled before.
 
-    A busy event loop can let the timer fire although Redis answered in time. Two measures keep
+    A busy event loop can let the timer fire although Redis replied in time. Two measures keep
     that from counting as a slow Redis; each covers a case that the other does not:
 
     - The reply has arrived, but has not been read yet: `AfterPendingIo` delivers it first.

@@ -39,11 +39,11 @@ def parse_reply(charges: Sequence[Charge], reply: Sequence[int]) -> Verdict:
             f"expected {4 * len(charges)}, none of them negative"
         )
     standings = []
-    at = 0
+    first = 0
     for charge in charges:
-        reset, retry_after = reply[at + 3] / MICROSECONDS, reply[at + 2] / MICROSECONDS
-        standings.append(Standing(charge.policy, reply[at + 1], reset, retry_after))
-        at += 4
+        reset, retry_after = reply[first + 3] / MICROSECONDS, reply[first + 2] / MICROSECONDS
+        standings.append(Standing(charge.policy, reply[first + 1], reset, retry_after))
+        first += 4
     return Verdict.of(standings)
 
 

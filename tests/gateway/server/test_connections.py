@@ -260,8 +260,8 @@ async def test_the_state_of_a_connection_is_shown() -> None:
     assert shown == [
         "<HttpProtocol idle, 0 pipelined>",
         "<HttpProtocol reading head, 0 pipelined>",
-        "<HttpProtocol answering, 0 pipelined>",
-        "<HttpProtocol answering, 1 pipelined>",
+        "<HttpProtocol responding, 0 pipelined>",
+        "<HttpProtocol responding, 1 pipelined>",
         "<HttpProtocol idle, 0 pipelined>",
         "<HttpProtocol closing, 0 pipelined>",
     ]

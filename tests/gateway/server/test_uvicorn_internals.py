@@ -116,9 +116,9 @@ async def test_main_loop_sets_the_date_and_stops_on_should_exit(listener: socket
         ((name, date),) = runner.state.default_headers
     assert name == b"date"
     assert date.endswith(b" GMT")
-    ticks = runner._ticks
-    assert ticks is not None
-    assert ticks.done()
+    main_loop = runner._main_loop
+    assert main_loop is not None
+    assert main_loop.done()
 
 
 async def test_shutdown_asks_each_connection_to_shut_down(listener: socket.socket) -> None:

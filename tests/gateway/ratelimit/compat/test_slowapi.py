@@ -235,4 +235,4 @@ async def test_slowapis_middlewares_are_refused_with_a_log_line(
 
     with pytest.raises(AttributeError):  # raised by slowapi's handler, in place of our error
         await send(app, "/")
-    assert "take them out" in caplog.text
+    assert "remove them" in caplog.text
