@@ -338,8 +338,9 @@ async def test_nothing_is_left_for_the_collector(
     async def script(peer: Peer) -> None:
         await peer.request()
         peer.send(answer)
-        if answer == ITEM:
-            await peer.gone()
+        while answer == ITEM:
+            await peer.request()
+            peer.send(answer)
 
     policies = [kind() for kind in kinds]
     async with scripted(script) as server, Shop(server.url, timeout=5, policies=policies) as shop:
