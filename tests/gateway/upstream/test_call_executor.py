@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -19,6 +20,8 @@ from gateway.upstream import (
     CallPolicy,
     PendingCall,
     UpstreamError,
+    UpstreamInvalid,
+    UpstreamResponse,
     UpstreamTimeout,
     UpstreamUnavailable,
 )
@@ -362,3 +365,42 @@ async def test_a_time_out_leaves_nothing_for_the_collector() -> None:
                 with suppress(UpstreamError):
                     await make(shop)
             await settle()
+
+
+async def answer_and_block_the_loop(peer: Peer) -> None:
+    """A response that is in time, and an event loop too busy to read it before the time-out."""
+    await peer.request()
+    peer.send(ITEM)
+    time.sleep(0.2)  # noqa: ASYNC251 - the point
+    await peer.gone()
+
+
+@pytest.mark.parametrize("kinds", [(), (Transparent,), (Transparent, Transparent)])
+async def test_a_response_that_has_arrived_beats_the_time_out(
+    kinds: tuple[type[Transparent], ...],
+) -> None:
+    policies = [kind() for kind in kinds]
+    for make in fetch, load_page, open_stream:
+        async with (
+            scripted(answer_and_block_the_loop) as server,
+            Shop(server.url, timeout=0.1, policies=policies) as shop,
+        ):
+            await make(shop)
+
+
+async def test_a_response_needs_its_type() -> None:
+    async with scripted(answering(ITEM)) as server, Shop(server.url) as shop:
+        with pytest.raises(TypeError, match=r"UpstreamResponse\[\.\.\.\]"):
+            await shop.get("/", into=UpstreamResponse)
+
+
+TEXT = ITEM.replace(b"application/json", b"text/plain")
+
+
+@pytest.mark.parametrize("body_type", [Item, str, bytes, list[Item], dict[str, str]])
+async def test_a_body_that_is_not_json_is_invalid_with_its_head_too(body_type: type) -> None:
+    async with scripted(answering(TEXT, TEXT)) as server, Shop(server.url) as shop:
+        with pytest.raises(UpstreamInvalid, match="content type is not JSON"):
+            await shop.get("/", into=UpstreamResponse[body_type])  # type: ignore[valid-type]
+        response = await shop.get("/", into=UpstreamResponse[None])
+        assert response.headers["content-type"] == "text/plain"
