@@ -1,7 +1,7 @@
 """Fan-out: loads the parts of a composite concurrently, under one budget, and builds it."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from logging import ERROR, getLogger
 from time import perf_counter
 from typing import Any, TypeVar
@@ -95,11 +95,13 @@ class PartExecutor:
             for timer in self._timers:
                 timer.cancel()
             self._timers.clear()
-            if self._unfinished:
-                await self._stop()
-            # The traceback of a failure holds this executor: a cycle, if it held the failure.
-            self._tasks.clear()
-            del self._finished
+            try:
+                if self._unfinished:
+                    await self._stop()
+            finally:
+                # The traceback of a failure holds this executor: a cycle, if it held the failure.
+                self._tasks.clear()
+                del self._finished
 
     def _start(self, group: TimeoutGroup, now: float, left: float | None) -> None:
         """Start the parts of a group; `left` are the seconds left for all parts, if limited."""
@@ -204,11 +206,28 @@ class PartExecutor:
         abandoned = [call.abandon() for call in self._calls]
         running += filter(None, abandoned)
         self._calls.clear()
-        if running:
-            await asyncio.wait(running)
-        # Retrieved, so that asyncio does not report exceptions that came too late to matter.
-        for future in (self._finished, *self._tasks.values()):
-            future.done() and (future.cancelled() or future.exception())
+        try:
+            await _wait_until_done(running)
+        finally:
+            # Retrieved, so that asyncio does not report exceptions that came too late to matter.
+            for future in (self._finished, *self._tasks.values()):
+                future.done() and (future.cancelled() or future.exception())
+
+
+async def _wait_until_done(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Wait until all have ended, also when this is cancelled meanwhile, as `TaskGroup` does.
+
+    Raises:
+        CancelledError: it was.
+    """
+    is_cancelled = False
+    while unfinished := [task for task in tasks if not task.done()]:
+        try:
+            await asyncio.wait(unfinished)
+        except asyncio.CancelledError:
+            is_cancelled = True
+    if is_cancelled:
+        raise asyncio.CancelledError
 
 
 def _build(model: type[C], executor: PartExecutor, context: RequestContext) -> C:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic.fields import FieldInfo
@@ -57,6 +57,7 @@ class BoundPart:
                     "nor one that returns a PendingCall[...]"
                 )
             (return_type,) = get_args(return_type)
+            return_type = NoneType if return_type is None else return_type
         if not _is_type_of(return_type, field.annotation):
             raise TypeError(
                 f"part {name}: {part.fetch.__name__} returns {_type_name(return_type)}, "

@@ -32,6 +32,15 @@ Algorithm = Literal[
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
+_GATEWAY_FIELDS = CONNECTION_FIELDS | {
+    "accept-encoding",
+    "traceparent",
+    "tracestate",
+    "x-request-id",
+}
+"""Fields of upstream calls that the gateway sets itself."""
+
+
 def _require_https(url: HttpUrl) -> HttpUrl:
     if url.scheme != "https" and url.host not in {"localhost", "127.0.0.1", "[::1]"}:
         raise ValueError("keys must be fetched over https; plain http is allowed for loopback only")
@@ -43,12 +52,19 @@ def _parse_rate(value: object) -> object:
 
 
 def _check_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    """Check header fields. An error never quotes a value, because it may be a secret."""
+    """Names in lower case. A message never quotes a value, which may be a secret."""
+    lowered: dict[str, SecretStr] = {}
     for name, value in headers.items():
         _check_header_name(name)
-        if not FIELD_VALUE.fullmatch(value.get_secret_value().encode()):
-            raise ValueError(f"the value of {name} has characters that a header cannot have")
-    return {name.lower(): value for name, value in headers.items()}
+        text = value.get_secret_value()
+        if not text.isascii() or not FIELD_VALUE.fullmatch(text.encode()):
+            raise ValueError(
+                f"the value of {name} has characters that a header cannot have; use printable ASCII"
+            )
+        if name.lower() in lowered:
+            raise ValueError(f"{name} is there twice: upper and lower case are the same")
+        lowered[name.lower()] = value
+    return lowered
 
 
 def _check_forward_headers(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -62,7 +78,7 @@ def _check_forward_headers(names: tuple[str, ...]) -> tuple[str, ...]:
 def _check_header_name(name: str) -> None:
     if not TOKEN.fullmatch(name.encode()):
         raise ValueError(f"{name!r} is not a header name")
-    if name.lower() in CONNECTION_FIELDS | {"accept-encoding"}:
+    if name.lower() in _GATEWAY_FIELDS:
         raise ValueError(f"{name} is set by the gateway itself")
 
 
@@ -177,6 +193,12 @@ class Service(Section):
     forward_headers: Annotated[tuple[str, ...], AfterValidator(_check_forward_headers)] = ()
     forward_token: bool = False
     retry: RetrySettings = RetrySettings()
+
+    @model_validator(mode="after")
+    def _require_one_authorization(self) -> Self:
+        if self.forward_token and "authorization" in self.headers:
+            raise ValueError("set either forward_token or headers.authorization, not both")
+        return self
 
 
 class Demo(Section):

@@ -6,21 +6,19 @@ from dataclasses import dataclass, field
 
 from pydantic_core import to_json
 
+from gateway.transport.request_writer import IDEMPOTENT
 from gateway.upstream.headers import validate_headers
 from gateway.upstream.propagation import PropagatedHeaders, current_headers
 from gateway.upstream.query import Params, encode_query
 from gateway.upstream.service_headers import ServiceHeaders
 from gateway.upstream.url_template import expand
 
-IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
-"""RFC 9110, 9.2.2: a repetition has the effect of the first request."""
-
 _METHOD = re.compile(r"(?!CONNECT$)[A-Z]+(-[A-Z]+)*")
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MAX_TARGET_LENGTH = 65_536
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Call:
     """Method, path template with its values, and the other parts of a request.
 
@@ -43,6 +41,10 @@ class Call:
         default_factory=current_headers, init=False, repr=False, compare=False
     )
 
+    def __repr__(self) -> str:
+        """The operation alone: policies log calls, and the rest may hold secrets."""
+        return f"<Call {self.operation}>"
+
     @property
     def operation(self) -> str:
         """The name of the call in errors and metrics: the method and the template, no values."""
@@ -51,7 +53,12 @@ class Call:
     @property
     def is_idempotent(self) -> bool:
         """Whether the request may be sent more than once (RFC 9110, 9.2.2)."""
-        return self.method in IDEMPOTENT_METHODS
+        return self.method in IDEMPOTENT
+
+    @property
+    def chooses_encoding(self) -> bool:
+        """Whether the call itself sets `Accept-Encoding`; the gateway's own is `identity`."""
+        return any(name.lower() == "accept-encoding" for name in self.headers or ())
 
     def serialize(self, service_headers: ServiceHeaders | None = None) -> tuple[str, str, bytes]:
         """The target below the base path of the service, header lines without Host, and the body.

@@ -1,6 +1,6 @@
 """The one place that every call to a downstream service passes through.
 
-Three ways lead in: `begin` for the calls of a composite, `fetch` for a call that is awaited, and
+Three ways lead in: `begin` for the calls of a composite, `execute` for a call that is awaited, and
 `stream`. All three run the policies of the service, use the same sender, and give the same
 errors. A call to a service without policies pays nothing for the place where they would be.
 """
@@ -9,8 +9,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
+from functools import partial
 from typing import TypeVar
 
+from gateway.event_loop import timeout_after_pending_io
 from gateway.transport.connection import Connection
 from gateway.transport.raw_response import RawResponse
 from gateway.upstream.call import Call
@@ -18,7 +20,12 @@ from gateway.upstream.call_policy import CallPolicy, apply_policies
 from gateway.upstream.deadline import deadline, remaining
 from gateway.upstream.decoding import NotDecodable, decode
 from gateway.upstream.error_mapping import CALL_FAILURES, map_error, map_status
-from gateway.upstream.errors import UpstreamError, UpstreamTimeout
+from gateway.upstream.errors import (
+    UpstreamError,
+    UpstreamInvalid,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
 from gateway.upstream.sender import HttpxSender
 from gateway.upstream.streaming import StreamedResponse
 
@@ -53,8 +60,18 @@ class CallExecutor:
         self._max_body_bytes = max_body_bytes
         self._policies = tuple(policies)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
 
-    # The calls of a composite: no task for a call that finds an idle connection.
+    def __repr__(self) -> str:
+        """The service, and the number of calls that tasks are making."""
+        return f"<CallExecutor {self._service} tasks={len(self._tasks)}>"
+
+    # The calls of a composite. Invariants:
+    #
+    #   - `on_complete` is called once for each call that has begun: by the connection, or by the
+    #     task, or, if the task was cancelled, by the callback of its end. An abandoned call
+    #     ignores it (`PendingCall._complete`).
+    #   - A task is in `_tasks` until it has ended: the event loop alone does not keep it alive.
 
     def begin(self, call: Call, ends_at: float, on_complete: OnResult) -> InFlight:
         """Begin a call. `on_complete` is called once, later, by `ends_at` at the latest.
@@ -70,32 +87,33 @@ class CallExecutor:
             connection = self._sender.try_begin(call, ends_at, on_complete)
             if connection is not None:
                 return connection
-        return self.begin_task(call, ends_at, on_complete)
+        return self.begin_in_task(call, ends_at, on_complete)
 
-    def begin_task(
+    def begin_in_task(
         self, call: Call, ends_at: float, on_complete: OnResult, *, force_new: bool = False
     ) -> asyncio.Task[None]:
-        """Have a task make the call, over a new connection if `force_new`.
+        """Begin a call in a task of its own; `force_new` has it use a new connection.
 
-        The task gets an empty context. A call may be made again from a callback of a connection,
-        whose context is that of some other request.
+        Policies run in the context of the request, where tracing and logging find what they
+        know of it. Without policies the context is empty: a call may begin again in a callback of
+        a connection, whose context is that of some other request.
         """
         task = asyncio.get_running_loop().create_task(
-            self._run(call, ends_at, on_complete, force_new=force_new),
+            self._execute_in_task(call, ends_at, on_complete, force_new=force_new),
             name=call.operation,
-            context=Context(),
+            context=None if self._policies else Context(),
         )
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._end_task, call, on_complete))
         return task
 
-    async def _run(
+    async def _execute_in_task(
         self, call: Call, ends_at: float, on_complete: OnResult, *, force_new: bool
     ) -> None:
         outcome: RawResponse | Exception
-        seconds = max(0.0, ends_at - asyncio.get_running_loop().time())
+        seconds = ends_at - asyncio.get_running_loop().time()
         try:
-            outcome = await self._execute(call, seconds, force_new=force_new)
+            outcome = await self._send(call, seconds, force_new=force_new)
         except CALL_FAILURES as error:
             outcome = self.map_error(call, error, seconds)
             outcome.__cause__ = error
@@ -104,11 +122,19 @@ class CallExecutor:
         try:
             on_complete(outcome, False)
         finally:
-            del outcome  # its traceback holds this frame
+            # The traceback of the outcome holds this frame: a cycle, if the frame held either.
+            del outcome, on_complete
+
+    def _end_task(self, call: Call, on_complete: OnResult, task: asyncio.Task[None]) -> None:
+        """Complete a call whose task was cancelled, perhaps before it ran at all."""
+        self._tasks.discard(task)
+        if task.cancelled():
+            reason = "the client is closed" if self._is_closed else "the call was cancelled"
+            on_complete(UpstreamUnavailable(self._service, call.operation, reason), False)
 
     # A call that is awaited.
 
-    async def fetch(self, call: Call, into: type[T]) -> T:
+    async def execute(self, call: Call, into: type[T]) -> T:
         """Make a call and decode its response.
 
         Raises:
@@ -117,32 +143,48 @@ class CallExecutor:
         """
         seconds = self.limit_seconds(call, remaining())
         try:
-            return self.decode_response(call, await self._execute(call, seconds), into)
+            return self.decode_response(call, await self._send(call, seconds), into)
         except CALL_FAILURES as exc:
             raise map_error(self._service, call.operation, exc, seconds) from exc
 
-    async def _execute(self, call: Call, seconds: float, *, force_new: bool = False) -> RawResponse:
-        """Send the request, under the policies of the service."""
-        if not seconds:
+    # Both ways.
+
+    async def _send(self, call: Call, seconds: float, *, force_new: bool = False) -> RawResponse:
+        """Send the request within `seconds`, under the policies of the service."""
+        if seconds <= 0:
             raise self.no_time_left(call)
         if not self._policies:
             return await self._sender.send(call, seconds, force_new=force_new)
-
-        async def attempt() -> RawResponse:
-            left = remaining() or 0.0
-            try:
-                response = await self._sender.send(call, left)
-                if response.error is not None and response.is_success:
-                    raise _copy(response.error)
-            except CALL_FAILURES as exc:
-                raise map_error(self._service, call.operation, exc, left) from exc
-            if not response.is_success:
-                raise self._map_status(call, response)
-            return response
-
-        async with asyncio.timeout(seconds):
+        async with timeout_after_pending_io(seconds):
             with deadline(seconds):
-                return await apply_policies(self._policies, call, attempt)
+                return await apply_policies(self._policies, call, partial(self._attempt, call))
+
+    async def _attempt(self, call: Call) -> RawResponse:
+        """Send the request once; a response that is cut off or no success is an error."""
+        seconds = self._prepare_attempt(call)
+        try:
+            response = await self._sender.send(call, seconds)
+            if response.error is not None and response.is_success:
+                raise _copy(response.error)
+        except CALL_FAILURES as exc:
+            raise self.map_error(call, exc, seconds) from exc
+        if not response.is_success:
+            raise self._map_status(call, response)
+        return response
+
+    def _prepare_attempt(self, call: Call) -> float:
+        """The seconds that an attempt may take.
+
+        Raises:
+            UpstreamTimeout: no time is left, as after a pause.
+            UpstreamUnavailable: the client has been closed since the first attempt.
+        """
+        if self._is_closed:
+            raise UpstreamUnavailable(self._service, call.operation, "the client is closed")
+        seconds = remaining()
+        if not seconds:
+            raise self.no_time_left(call)
+        return seconds
 
     # A stream.
 
@@ -157,7 +199,8 @@ class CallExecutor:
         around the block holds for the whole.
 
         Raises:
-            UpstreamError: there is no response, or its status is no success.
+            UpstreamError: there is no response, its status is no success, or its body is
+                compressed although the call did not ask for that.
             ValueError: the call cannot be serialized.
         """
         left = remaining()
@@ -174,28 +217,44 @@ class CallExecutor:
     async def _open_stream(
         self, call: Call, seconds: float, idle_timeout: float
     ) -> StreamedResponse:
-        if not seconds:
+        if seconds <= 0:
             raise self.no_time_left(call)
-
-        async def attempt() -> StreamedResponse:
-            left = remaining() or 0.0
-            try:
-                opened = await self._sender.open_stream(call, left, idle_timeout)
-            except CALL_FAILURES as exc:
-                raise map_error(self._service, call.operation, exc, left) from exc
-            response = StreamedResponse(self._service, call, opened, idle_timeout)
-            if not 200 <= response.status < 300:
-                await response.aclose()
-                retry_after = response.headers.get("retry-after", "")
-                raise map_status(self._service, call.operation, response.status, retry_after)
-            return response
-
+        # A policy may fail, or be cancelled, after an attempt has given it a response; or it may
+        # make several attempts and choose. What it does not return is closed here.
+        opened: list[StreamedResponse] = []
+        response = None
         try:
-            async with asyncio.timeout(seconds):
+            async with timeout_after_pending_io(seconds):
                 with deadline(seconds):
-                    return await apply_policies(self._policies, call, attempt)
+                    attempt = partial(self._attempt_stream, call, idle_timeout, opened)
+                    response = await apply_policies(self._policies, call, attempt)
         except TimeoutError as exc:
-            raise map_error(self._service, call.operation, exc, seconds) from exc
+            raise self.map_error(call, exc, seconds) from exc
+        finally:
+            for unused in opened:
+                if unused is not response:
+                    await unused.aclose()
+        return response
+
+    async def _attempt_stream(
+        self, call: Call, idle_timeout: float, opened: list[StreamedResponse]
+    ) -> StreamedResponse:
+        """Send the request once, and add the response to `opened`."""
+        seconds = self._prepare_attempt(call)
+        try:
+            http_response = await self._sender.open_stream(call, seconds, idle_timeout)
+        except CALL_FAILURES as exc:
+            raise self.map_error(call, exc, seconds) from exc
+        response = StreamedResponse(self._service, call, http_response, idle_timeout)
+        opened.append(response)
+        is_success = 200 <= response.status < 300
+        if is_success and (call.chooses_encoding or not response.is_compressed):
+            return response
+        await response.aclose()
+        if is_success:
+            raise UpstreamInvalid(self._service, call.operation, "the body is compressed")
+        retry_after = response.headers.get("retry-after", "")
+        raise map_status(self._service, call.operation, response.status, retry_after)
 
     # What the three ways share.
 
@@ -219,7 +278,7 @@ class CallExecutor:
         status, _, body, error, _ = response
         if not 200 <= status < 300:
             raise self._map_status(call, response)
-        if response.is_compressed:
+        if response.is_compressed and body:  # there is none after a HEAD
             raise NotDecodable("the body is compressed")
         if len(body) > self._max_body_bytes:
             raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")
@@ -236,7 +295,8 @@ class CallExecutor:
         return map_status(self._service, call.operation, response.status, retry_after)
 
     async def aclose(self) -> None:
-        """Cancel the calls that tasks are making, and wait for their end."""
+        """End the calls that tasks are making, and wait until the tasks have ended."""
+        self._is_closed = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -97,8 +97,10 @@ class ServiceClient:
 
     async def aclose(self) -> None:
         """End the calls in flight and close every connection; the client cannot be used again."""
-        await self._transport.aclose()
-        await self._executor.aclose()
+        try:
+            await self._transport.aclose()
+        finally:
+            await self._executor.aclose()
 
     def call(self, call: Call, *, into: type[T]) -> PendingCall[T]:
         """A call that `await` makes; it gives an `into`.

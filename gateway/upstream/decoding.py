@@ -32,6 +32,7 @@ def decode(into: type[T], response: RawResponse) -> T:
 
     Raises:
         NotDecodable: the body is empty, not JSON, or not of that type.
+        TypeError: `into` is no type that a body can have.
     """
     body_type, validator, with_head = _decoder(cast("Any", into))
     value: Any = None
@@ -72,6 +73,8 @@ class _Decoder(NamedTuple):
 
 @lru_cache(maxsize=256)
 def _decoder(into: Hashable) -> _Decoder:
+    if into is UpstreamResponse:
+        raise TypeError("into=UpstreamResponse: write UpstreamResponse[...] with a body's type")
     with_head = get_origin(into) is UpstreamResponse
     (body_type,) = get_args(into) if with_head else (into,)
     if body_type in (None, NoneType):

@@ -1,6 +1,8 @@
 """From what went wrong with a call to the error of the tree that its caller gets."""
 
 import re
+import time
+from datetime import UTC, datetime
 
 import httpx
 
@@ -16,8 +18,9 @@ from gateway.upstream.errors import (
 CALL_FAILURES = (TimeoutError, httpx.RequestError, NotDecodable)
 """What sending a request and decoding its response raise, and `map_error` maps."""
 
-_SECONDS = re.compile(r"[0-9]{1,5}")
+_SECONDS = re.compile(r"[0-9]+")
 _MAX_RETRY_AFTER = 3_600
+_HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"  # RFC 9110, 5.6.7
 
 
 def map_error(service: str, operation: str, error: Exception, seconds: float) -> UpstreamError:
@@ -35,13 +38,23 @@ def map_status(service: str, operation: str, status: int, retry_after: str) -> U
     detail = f"status {status}"
     if status == 429 or status >= 500:
         return UpstreamUnavailable(
-            service, operation, detail, status=status, retry_after=_parse_seconds(retry_after)
+            service, operation, detail, status=status, retry_after=_parse_retry_after(retry_after)
         )
     return UpstreamRefused(service, operation, detail, status=status)
 
 
-def _parse_seconds(text: str) -> float | None:
-    """`Retry-After` where it is a number of seconds up to an hour (RFC 9110, 10.2.3)."""
-    if not _SECONDS.fullmatch(text) or int(text) > _MAX_RETRY_AFTER:
+def _parse_retry_after(text: str) -> float | None:
+    """`Retry-After` in seconds from now, at most an hour; None if it is neither form.
+
+    It is a number of seconds or a date (RFC 9110, 10.2.3). A longer time counts as an hour: to
+    ignore it would be to come back at once.
+    """
+    text = text.strip()
+    if _SECONDS.fullmatch(text):
+        digits = text.lstrip("0") or "0"
+        return float(_MAX_RETRY_AFTER if len(digits) > 4 else min(int(digits), _MAX_RETRY_AFTER))
+    try:
+        date = datetime.strptime(text, _HTTP_DATE).replace(tzinfo=UTC)
+    except ValueError:
         return None
-    return float(text)
+    return min(max(0.0, date.timestamp() - time.time()), _MAX_RETRY_AFTER)

@@ -34,6 +34,8 @@ class PendingCall(Coroutine[Any, Any, T_co]):
     A call is made once, in one of two ways. NEW -> AWAITED: `await` makes it. NEW -> IN_FLIGHT ->
     COMPLETE: `begin` sends it, a callback says that it has an outcome, and `result` decodes that;
     several calls can so be in flight without a task for each. `abandon` ends one in flight.
+
+    Invariant: `_in_flight` and `_on_complete` are set while the call is IN_FLIGHT, and only then.
     """
 
     __slots__ = (
@@ -47,6 +49,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         self._into = into
         self._state = _NEW
         self._in_flight: InFlight | None = None
+        self._on_complete: Callable[[PendingCall[Any]], None] | None = None
         self._outcome: RawResponse | Exception | None = None
         self._coroutine: Coroutine[Any, Any, T_co] | None = None
 
@@ -75,26 +78,30 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         """
         if self._state is not _NEW:
             raise self._made_already()
-        self._state = _IN_FLIGHT
+        self._state = _ABANDONED  # unless it begins
         executor, call = self._executor, self._call
         self._seconds = seconds = executor.limit_seconds(call, seconds)
-        if not seconds:
+        if seconds <= 0:
             raise executor.no_time_left(call)
         self.ends_at = ends_at = now + seconds
-        self._on_complete = on_complete
         self._in_flight = executor.begin(call, ends_at, self._complete)
+        self._on_complete = on_complete
+        self._state = _IN_FLIGHT
 
     def _complete(self, outcome: RawResponse | Exception, is_stale: bool) -> None:
+        on_complete = self._on_complete
+        if on_complete is None:
+            return  # abandoned, but its task has ended with an outcome all the same
         if is_stale:
             # The server had closed the kept connection: once more, over a new one.
-            self._in_flight = self._executor.begin_task(
+            self._in_flight = self._executor.begin_in_task(
                 self._call, self.ends_at, self._complete, force_new=True
             )
             return
-        on_complete = self._on_complete
         # Not kept: it may hold an object that holds this call.
-        del self._on_complete
-        self._in_flight, self._outcome = None, outcome
+        self._in_flight = self._on_complete = None
+        self._outcome = outcome
+        del outcome  # a traceback of it would hold this frame: a cycle, if the frame held it
         self._state = _COMPLETE
         on_complete(self)
 
@@ -135,8 +142,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         in_flight, self._in_flight = self._in_flight, None
         if in_flight is None:
             return None
-        self._state = _ABANDONED
-        del self._on_complete
+        self._state, self._on_complete = _ABANDONED, None
         if isinstance(in_flight, asyncio.Task):
             in_flight.cancel()
             return in_flight
@@ -170,7 +176,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
             if self._state is not _NEW:
                 raise self._made_already()
             self._state = _AWAITED
-            self._coroutine = self._executor.fetch(self._call, self._into)
+            self._coroutine = self._executor.execute(self._call, self._into)
         return self._coroutine
 
     def _made_already(self) -> RuntimeError:

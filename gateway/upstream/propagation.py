@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
@@ -31,9 +31,9 @@ class PropagatedHeaders:
     """
 
     fields: dict[str, str]
-    lines: str
-    incoming: RawHeaders = ()
-    token: str | None = None
+    lines: str = field(repr=False)
+    incoming: RawHeaders = field(default=(), repr=False)
+    token: str | None = field(default=None, repr=False)
 
     def add(self, fields: Mapping[str, str], incoming: RawHeaders) -> Self:
         """The same with more fields, which override those of the same names."""

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.upstream.headers import is_field_value
+from gateway.upstream.headers import is_field_value, validate_headers
 from gateway.upstream.propagation import PropagatedHeaders, RawHeaders
+
+MAX_FORWARDED_BYTES = 8_192
+"""Bytes of the names and values that one call forwards; many servers accept no larger head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +17,18 @@ class ServiceHeaders:
     `fixed` are sent as they are and may hold secrets. `forward` names fields of the incoming
     request; a fixed field of the same name wins. `forward_token` sends the caller's access token,
     once it has been verified, as `Authorization`.
+
+    Raises:
+        ValueError: a fixed field cannot be sent.
     """
 
     fixed: Mapping[str, str] = field(default_factory=dict, repr=False)
     forward: tuple[str, ...] = ()
     forward_token: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse fields that could change the framing of a request."""
+        validate_headers(self.fixed)
 
     def select(self, propagated: PropagatedHeaders) -> dict[str, str]:
         """The fields for a call that is made for this request."""
@@ -31,11 +41,21 @@ class ServiceHeaders:
 def _forward(names: tuple[str, ...], incoming: RawHeaders) -> dict[str, str]:
     """The incoming fields of these names; several of one name are one list (RFC 9110, 5.3).
 
-    A value that is not printable ASCII is left out.
+    A field is forwarded whole or not at all, because a part of a list may say something else:
+    it is left out if a value is not printable ASCII, or if it does not fit in
+    `MAX_FORWARDED_BYTES` together with those before it.
     """
-    fields: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for raw_name, raw_value in incoming:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        if name in names and is_field_value(value):
-            fields[name] = f"{fields[name]}, {value}" if name in fields else value
+        name = raw_name.decode("latin-1")
+        if name in names:
+            found.setdefault(name, []).append(raw_value.decode("latin-1"))
+    fields: dict[str, str] = {}
+    bytes_left = MAX_FORWARDED_BYTES
+    for name, values in found.items():
+        value = ", ".join(values)
+        size = len(name) + len(value)
+        if size <= bytes_left and is_field_value(value):
+            fields[name] = value
+            bytes_left -= size
     return fields

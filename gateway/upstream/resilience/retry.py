@@ -12,6 +12,7 @@ from gateway.upstream.deadline import remaining
 from gateway.upstream.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
 
 BUDGET_WINDOW_SECONDS = 10
+_ROUNDING = 1e-9  # 0.29 * 100 is less than 29
 _NOT_TRANSIENT = frozenset({501, 505, 506, 508, 510, 511})
 
 
@@ -45,7 +46,7 @@ class RetryBudget:
     def try_spend(self) -> bool:
         """Take one retry out of the budget; False if there is none left."""
         bucket = self._bucket()
-        if self._retries + 1 > max(self._minimum, self._share * self._calls):
+        if self._retries + 1 > max(self._minimum, self._share * self._calls + _ROUNDING):
             return False
         bucket[2] += 1
         self._retries += 1
