@@ -370,7 +370,7 @@ class Connection(asyncio.Protocol):
         self._notify()
 
     def eof_received(self) -> None:
-        # The end of the connection may be the end of the response. Over TLS this is called only
+        # The end of the connection may be the end of the response. Over TLS, uvloop calls this only
         # after a close_notify alert, which an attacker who cuts the connection cannot send
         # (RFC 9112, 9.8).
         self._parser.feed_eof()

@@ -80,7 +80,7 @@ class Pool:
         return None
 
     async def acquire(self, timeouts: ConnectTimeouts, *, force_new: bool) -> Connection:
-        """Take a connection until `release`; open one if none is idle, or if `force_new`.
+        """Take a connection, to be used until `release`; a new one if none is idle or `force_new`.
 
         Raises:
             httpx.PoolTimeout: no connection became free in time.
