@@ -1,5 +1,6 @@
 """Fixtures for every test: no network except loopback, a real Redis, a running demo."""
 
+import gc
 import socket
 from typing import Any
 
@@ -13,6 +14,16 @@ hypothesis.settings.load_profile("suite")
 pytest_plugins = ["tests.leak_check", "tests.redis_server", "tests.running_demo"]
 
 _LOOPBACK = ("127.", "::1", "localhost")
+
+
+def pytest_collection_finish() -> None:
+    """Take what collection has built out of the garbage collector's sight.
+
+    Tests that look for reference cycles collect garbage several times. Without this, each
+    collection would examine hundreds of thousands of objects of pytest.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
