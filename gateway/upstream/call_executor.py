@@ -34,7 +34,7 @@ T = TypeVar("T")
 InFlight = Connection | asyncio.Task[None]
 """Where a call that has begun can be abandoned: its connection, or the task that makes it."""
 
-OnResult = Callable[[RawResponse | Exception, bool], None]
+OnCallComplete = Callable[[RawResponse | Exception, bool], None]
 """Called once with the outcome of a call, and whether the connection turned out to be stale."""
 
 
@@ -73,7 +73,7 @@ class CallExecutor:
     #     ignores it (`PendingCall._complete`).
     #   - A task is in `_tasks` until it has ended: the event loop alone does not keep it alive.
 
-    def begin(self, call: Call, ends_at: float, on_complete: OnResult) -> InFlight:
+    def begin(self, call: Call, ends_at: float, on_complete: OnCallComplete) -> InFlight:
         """Begin a call. `on_complete` is called once, later, by `ends_at` at the latest.
 
         `ends_at` is a time of the event loop's clock. Cases: without policies and with an idle
@@ -90,7 +90,7 @@ class CallExecutor:
         return self.begin_in_task(call, ends_at, on_complete)
 
     def begin_in_task(
-        self, call: Call, ends_at: float, on_complete: OnResult, *, force_new: bool = False
+        self, call: Call, ends_at: float, on_complete: OnCallComplete, *, force_new: bool = False
     ) -> asyncio.Task[None]:
         """Begin a call in a task of its own; `force_new` has it use a new connection.
 
@@ -108,7 +108,7 @@ class CallExecutor:
         return task
 
     async def _execute_in_task(
-        self, call: Call, ends_at: float, on_complete: OnResult, *, force_new: bool
+        self, call: Call, ends_at: float, on_complete: OnCallComplete, *, force_new: bool
     ) -> None:
         outcome: RawResponse | Exception
         seconds = ends_at - asyncio.get_running_loop().time()
@@ -125,7 +125,7 @@ class CallExecutor:
             # The traceback of the outcome holds this frame: a cycle, if the frame held either.
             del outcome, on_complete
 
-    def _end_task(self, call: Call, on_complete: OnResult, task: asyncio.Task[None]) -> None:
+    def _end_task(self, call: Call, on_complete: OnCallComplete, task: asyncio.Task[None]) -> None:
         """Complete a call whose task was cancelled, perhaps before it ran at all."""
         self._tasks.discard(task)
         if task.cancelled():

@@ -18,7 +18,10 @@ def validate_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def serialize_headers(fields: Mapping[str, str]) -> str:
     """Validated fields as lines of a message (RFC 9112, 5)."""
-    return "".join([f"{name}: {value}\r\n" for name, value in fields.items()])
+    lines = ""
+    for name, value in fields.items():
+        lines += f"{name}: {value}\r\n"
+    return lines
 
 
 def is_field_value(value: str) -> bool:

@@ -81,7 +81,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         self._state = _ABANDONED  # unless it begins
         executor, call = self._executor, self._call
         self._seconds = seconds = executor.limit_seconds(call, seconds)
-        if seconds <= 0:
+        if seconds <= 0.0:
             raise executor.no_time_left(call)
         self.ends_at = ends_at = now + seconds
         self._in_flight = executor.begin(call, ends_at, self._complete)

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from types import MappingProxyType, TracebackType
-from typing import Final, Self
+from typing import Final
 
 from gateway.upstream.headers import serialize_headers, validate_headers
 
@@ -35,14 +35,15 @@ class PropagatedHeaders:
     incoming: RawHeaders = field(default=(), repr=False)
     token: str | None = field(default=None, repr=False)
 
-    def add(self, fields: Mapping[str, str], incoming: RawHeaders) -> Self:
+    def add(self, fields: dict[str, str], incoming: RawHeaders) -> "PropagatedHeaders":
         """The same with more fields, which override those of the same names."""
-        added = {**self.fields, **fields}
-        if len(added) == len(self.fields) + len(fields) and _EVERY_CALL_NAMES.isdisjoint(fields):
+        known = self.fields
+        added = {**known, **fields} if known else fields
+        if len(added) == len(known) + len(fields) and _EVERY_CALL_NAMES.isdisjoint(fields):
             lines = self.lines + serialize_headers(fields)
         else:
             lines = serialize_headers({**_EVERY_CALL, **added})
-        return type(self)(added, lines, incoming or self.incoming, self.token)
+        return PropagatedHeaders(added, lines, incoming or self.incoming, self.token)
 
     def serialize_with(self, own: Mapping[str, str]) -> str:
         """The lines, with a call's own fields in place of those of the same names."""

@@ -9,7 +9,8 @@ from random import getrandbits
 _TRACEPARENT = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
-_REQUEST_ID = re.compile(r"(?!0{32})[0-9a-f]{32}")
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
+_NO_TRACE_ID = "0" * 32
 _MAX_TRACESTATE = 512
 
 TRACEPARENT = b"traceparent"
@@ -33,6 +34,12 @@ def trace_headers(
             if state.isprintable():
                 fields["tracestate"] = state
         return fields
-    is_trace_id = _REQUEST_ID.fullmatch(request_id)
-    trace_id = request_id if is_trace_id else f"{getrandbits(128) | 1:032x}"
-    return {"traceparent": f"00-{trace_id}-{getrandbits(64) | 1:016x}-00"}
+    trace_id = request_id
+    if not _TRACE_ID.fullmatch(request_id) or request_id == _NO_TRACE_ID:
+        trace_id = _random_id(16)
+    return {"traceparent": f"00-{trace_id}-{_random_id(8)}-00"}
+
+
+def _random_id(size: int) -> str:
+    """An id of so many bytes; the lowest bit is set, as an id of zeros is invalid."""
+    return (getrandbits(size * 8) | 1).to_bytes(size).hex()

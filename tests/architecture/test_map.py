@@ -40,6 +40,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
 
 # Test files that belong to several modules: test file -> what it tests.
 CROSS_MODULE_TESTS: Mapping[str, str] = {
+    "tests/gateway/aggregation/test_cancellation.py": "composites cancelled at any moment",
     "tests/gateway/aggregation/test_coroutine_parts.py": "parts that are coroutines",
     "tests/gateway/auth/jwks/test_key_rotation.py": "requests while the signing keys change",
     "tests/gateway/auth/test_invalid_tokens.py": "invalid tokens against the whole verifier",
@@ -53,6 +54,11 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/test_routes.py": "authentication and authorization of every route",
     "tests/gateway/transport/test_transport_bodies.py": "large bodies and backpressure",
     "tests/gateway/transport/test_transport_tls.py": "TLS connections",
+    "tests/gateway/upstream/resilience/test_retry_safety.py": "what may be sent twice, and when",
+    "tests/gateway/upstream/test_call_lifecycle.py": "a call completes exactly once",
+    "tests/gateway/upstream/test_forwarded_headers.py": "hostile header fields of a request",
+    "tests/gateway/upstream/test_reference_cycles.py": "failed calls leave no reference cycles",
+    "tests/gateway/upstream/test_stream_misuse.py": "streams used in every wrong way",
 }
 
 
