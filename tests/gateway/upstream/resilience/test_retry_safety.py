@@ -47,21 +47,21 @@ class Posted(Composite, budget=5):
     done: Annotated[None, Part(fetch_posted)]
 
 
-async def awaited(shop: Shop, method: str) -> None:
+async def await_call(shop: Shop, method: str) -> None:
     await fetch_posted(shop, method)
 
 
-async def composed(shop: Shop, method: str) -> None:
+async def load_composite(shop: Shop, method: str) -> None:
     await compose(Posted, {"shop": shop, "method": method}, RequestContext())
 
 
-async def streamed(shop: Shop, method: str) -> None:
+async def read_stream(shop: Shop, method: str) -> None:
     async with shop.stream(method, "/", content=b"order") as response:
         async for _ in response:
             pass
 
 
-WAYS = [awaited, composed, streamed]
+WAYS = [await_call, load_composite, read_stream]
 Way = Callable[[Shop, str], Awaitable[None]]
 
 FAILURES = {
@@ -114,14 +114,14 @@ async def test_an_idempotent_call_has_its_attempts_and_no_more(method: str) -> N
         peer.send(FAILURES["503"])
 
     async with scripted(script) as server, Shop(server.url, policies=[retry(4)]) as shop:
-        for way in awaited, composed:
+        for way in await_call, load_composite:
             seen.clear()
             with pytest.raises(UpstreamUnavailable):
                 await way(shop, method)
             assert seen == [method.encode()] * 4
 
 
-@pytest.mark.parametrize("way", [awaited, composed])
+@pytest.mark.parametrize("way", [await_call, load_composite])
 async def test_a_body_that_was_cut_off_is_retried(way: Way) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
