@@ -6,7 +6,7 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import health, openapi
-from gateway.application import Application, load_application
+from gateway.app_loader import Application, load_application
 from gateway.errors import problem_json
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog

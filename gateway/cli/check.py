@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from gateway.app import create_app
-from gateway.application import Application, load_application
+from gateway.app_loader import Application, load_application
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.services import find_upstream_errors, find_used_services

@@ -15,8 +15,7 @@ from gateway.errors.problem_json import internal_error
 from gateway.errors.websocket_denial import deny_or_close
 from gateway.request_context import RequestContext
 from gateway.telemetry.log import log_event
-from gateway.upstream.propagation import propagate_request
-from gateway.upstream.trace_context import TRACEPARENT, TRACESTATE, trace_headers
+from gateway.upstream.propagation import TRACEPARENT, TRACESTATE, propagate_request, trace_headers
 
 log = getLogger("lockgate.access")
 

@@ -11,7 +11,7 @@ import httpx
 from fastapi import FastAPI
 
 from gateway.app import create_app
-from gateway.application import load_application
+from gateway.app_loader import load_application
 from gateway.demo.identity import AUDIENCE, ISSUER, DevelopmentIssuer
 from gateway.demo.services import create_demo_services
 from gateway.settings.loader import load_settings

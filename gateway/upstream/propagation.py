@@ -1,9 +1,14 @@
-"""Header propagation: what calls send along of the request that they are made for."""
+"""Header propagation: the header fields of a request that its upstream calls send along.
 
+These are the request id and the trace context (https://www.w3.org/TR/trace-context/, version 00).
+"""
+
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
+from random import getrandbits
 from types import MappingProxyType, TracebackType
 from typing import Final
 
@@ -17,6 +22,17 @@ _EVERY_CALL: Mapping[str, str] = MappingProxyType(
     }
 )
 _EVERY_CALL_NAMES = frozenset(_EVERY_CALL)
+
+TRACEPARENT = b"traceparent"
+TRACESTATE = b"tracestate"
+
+_TRACEPARENT = re.compile(
+    rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
+_NO_TRACE_ID = "0" * 32
+_MAX_TRACESTATE = 512
+
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
@@ -110,3 +126,31 @@ class _Propagation(AbstractContextManager[None]):
         trace: TracebackType | None,
     ) -> None:
         _current.reset(self._token)
+
+
+def trace_headers(
+    traceparent: bytes | None, tracestate: bytes | None, request_id: str
+) -> dict[str, str]:
+    """The trace fields for the calls of a request.
+
+    A valid `traceparent` of the caller is passed on as it came: the gateway reports no spans of
+    its own, so that a new parent id would name a span that nobody knows (section 4.3, "pass
+    through"). Otherwise a trace begins here, not sampled. Its id is the request id where that
+    is 32 hexadecimal digits, so that logs and traces can be joined.
+    """
+    if traceparent is not None and _TRACEPARENT.fullmatch(traceparent):
+        fields = {"traceparent": traceparent.decode("ascii")}
+        if tracestate and len(tracestate) <= _MAX_TRACESTATE and tracestate.isascii():
+            state = tracestate.decode("ascii")
+            if state.isprintable():
+                fields["tracestate"] = state
+        return fields
+    trace_id = request_id
+    if not _TRACE_ID.fullmatch(request_id) or request_id == _NO_TRACE_ID:
+        trace_id = _random_id(16)
+    return {"traceparent": f"00-{trace_id}-{_random_id(8)}-00"}
+
+
+def _random_id(size: int) -> str:
+    """An id of so many bytes; the lowest bit is set, as an id of zeros is invalid."""
+    return (getrandbits(size * 8) | 1).to_bytes(size).hex()

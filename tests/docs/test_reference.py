@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.application import load_application
+from gateway.app_loader import load_application
 from gateway.errors.tree import GatewayError, Unauthenticated
 from gateway.settings.schema import Section, Settings
 from gateway.testing import lockgate

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 
 from gateway.aggregation import Composed, Composite, Part
 from gateway.app import create_app
-from gateway.application import Application
+from gateway.app_loader import Application
 from gateway.auth import public
 from gateway.resources import Upstream
 from gateway.settings.errors import InvalidSettings

@@ -1,6 +1,6 @@
 """Generates limits.md: the rate-limit policies and their parameters."""
 
-from gateway.application import load_application
+from gateway.app_loader import load_application
 from gateway.ratelimit.policy import RateLimit
 from gateway.settings.rate import UNITS
 from tests.docs.pages.markdown import code, page, table

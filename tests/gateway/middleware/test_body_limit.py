@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from starlette.types import Scope
 
 from gateway.app import create_app
-from gateway.application import Application
+from gateway.app_loader import Application
 from gateway.auth import public
 from gateway.errors import problem_json
 from gateway.middleware.body_limit import BodyLimit
