@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from contextvars import Context
 from functools import cache
 from typing import NamedTuple, Self
 
@@ -52,24 +53,45 @@ class Origin(NamedTuple):
             httpx.ConnectTimeout: it took longer than `seconds`.
             httpx.ConnectError: the host is unknown, refuses, or has no valid certificate.
         """
-        loop = asyncio.get_running_loop()
+        # The event loop runs the callbacks of a connection in the context in which it was opened.
+        # An empty one, so that the connection does not keep the token and the headers of the
+        # request that happened to open it.
+        opening = asyncio.get_running_loop().create_task(
+            self._open(owner, batcher, tls), name="connect", context=Context()
+        )
+        connection: Connection | None = None
         try:
             async with timeout_after_pending_io(seconds):
-                context = await self._tls_context(tls)
-                _, connection = await loop.create_connection(
-                    lambda: Connection(owner, batcher), self.host, self.port, ssl=context
-                )
+                connection = await opening
         except TimeoutError as exc:
             message = f"could not connect to {self.host}:{self.port} in time"
             raise httpx.ConnectTimeout(message) from exc
         except (OSError, UnicodeError) as exc:
             raise httpx.ConnectError(type(exc).__name__) from exc
+        finally:
+            if connection is None:
+                _discard(opening)
+        return connection
+
+    async def _open(
+        self, owner: ConnectionOwner, batcher: WriteBatcher, tls: ssl.SSLContext | None
+    ) -> Connection:
+        context = await self._tls_context(tls)
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(owner, batcher), self.host, self.port, ssl=context
+        )
         return connection
 
     async def _tls_context(self, tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
         if self.scheme == "http":
             return None
         return tls or await asyncio.to_thread(_system_roots)
+
+
+def _discard(opening: asyncio.Task[Connection]) -> None:
+    """Close a connection that was opened just when its caller timed out or was cancelled."""
+    if opening.done() and not opening.cancelled() and opening.exception() is None:
+        opening.result().abort()
 
 
 @cache

@@ -1,12 +1,15 @@
 """Opening a connection: within its time, but a handshake that has completed is never too late."""
 
 import asyncio
+import gc
 import socket
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from contextvars import ContextVar
 from unittest.mock import Mock
 
 import httpx
@@ -130,3 +133,41 @@ def test_the_origin_of_a_url() -> None:
     assert Origin.from_url(httpx.URL("http://a.test:81")) == ("http", "a.test", 81)
     with pytest.raises(httpx.UnsupportedProtocol, match="'ftp'"):
         Origin.from_url(httpx.URL("ftp://a.test"))
+
+
+REQUEST: ContextVar[object] = ContextVar("request")
+
+
+class Secret:
+    """Something that only the request may hold."""
+
+
+def test_a_connection_keeps_nothing_of_the_request_that_opened_it(
+    listening: socket.socket,
+) -> None:
+    async def open_for_a_request() -> tuple[Connection, weakref.ref[Secret]]:
+        secret = Secret()
+        REQUEST.set(secret)
+        return await connect(origin_of(listening, "http"), 5), weakref.ref(secret)
+
+    async def look() -> None:
+        connection, secret = await asyncio.create_task(open_for_a_request())
+        gc.collect()
+        assert secret() is None
+        await close(connection)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(look())
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_a_caller_that_is_cancelled_leaves_no_connection(
+    listening: socket.socket, no_leaks: None, turns: int
+) -> None:
+    connecting = asyncio.create_task(connect(origin_of(listening, "http"), 5))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    connecting.cancel()
+    (outcome,) = await asyncio.gather(connecting, return_exceptions=True)
+    if isinstance(outcome, Connection):
+        await close(outcome)
