@@ -2,7 +2,6 @@
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
-from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import health, openapi
@@ -59,20 +58,13 @@ class Gateway(FastAPI):
     def _build_fastapi_stack(self) -> ASGIApp:
         """Build FastAPI's own stack, which serves the requests that no compiled route matches.
 
-        `self.user_middleware` is left out: it is in the gateway's list. So is
-        `ServerErrorMiddleware`, which would send a text/plain 500 for an unexpected exception
-        before `RequestContextMiddleware` can send its problem document, unless the application
-        has registered a handler of its own for such exceptions.
+        `self.user_middleware` is left out: it is in the gateway's list.
         """
         user_middleware, self.user_middleware = self.user_middleware, []
         try:
-            app = super().build_middleware_stack()
+            return super().build_middleware_stack()
         finally:
             self.user_middleware = user_middleware
-        has_own_handler = Exception in self.exception_handlers or 500 in self.exception_handlers
-        if isinstance(app, ServerErrorMiddleware) and not has_own_handler:
-            return app.app
-        return app
 
 
 def create_app(

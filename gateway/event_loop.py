@@ -6,8 +6,8 @@ therefore takes effect a few turns of the loop after its timer has fired.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from types import TracebackType
 from typing import Generic, TypeVarTuple
 
 Ts = TypeVarTuple("Ts")
@@ -48,29 +48,44 @@ class AfterPendingIo(Generic[*Ts]):
             self._callback(*self._args)
 
 
-@asynccontextmanager
-async def timeout_after_pending_io(seconds: float | None) -> AsyncIterator[None]:
-    """Cancel the block after `seconds`, as `asyncio.timeout` does; None sets no timeout.
+class TimeoutAfterPendingIo:
+    """Cancels the block after `seconds`, as `asyncio.timeout` does; None sets no timeout.
 
     Unlike `asyncio.timeout`, it lets a block complete whose data has already arrived.
 
     Raises:
         TimeoutError: the block has been cancelled.
     """
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(None) as timeout:
-        if seconds is None:
-            yield
-            return
 
-        handle: asyncio.Handle | AfterPendingIo[float]
+    # A generator with `asynccontextmanager` would leave a reference cycle on Python 3.13 when the
+    # timeout takes effect, and with it the call and all that belongs to it.
 
-        def wait_for_pending_io() -> None:
-            nonlocal handle
-            handle = AfterPendingIo(loop, timeout.reschedule, 0.0)  # a time in the past: now
+    __slots__ = ("_handle", "_seconds", "_timeout")
 
-        handle = loop.call_later(seconds, wait_for_pending_io)
-        try:
-            yield
-        finally:
-            handle.cancel()
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._handle: asyncio.Handle | AfterPendingIo[float] | None = None
+
+    async def __aenter__(self) -> None:
+        """Start the timer."""
+        self._timeout = asyncio.timeout(None)
+        await self._timeout.__aenter__()
+        if self._seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._handle = loop.call_later(self._seconds, self._wait_for_pending_io, loop)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the timer; raise TimeoutError if it cancelled the block."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        await self._timeout.__aexit__(kind, error, trace)
+
+    def _wait_for_pending_io(self, loop: asyncio.AbstractEventLoop) -> None:
+        # The time 0 is in the past: the block is cancelled at once.
+        self._handle = AfterPendingIo(loop, self._timeout.reschedule, 0.0)

@@ -10,7 +10,7 @@ from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.resources import Resources
-from gateway.services import Transports, find_upstream_errors, find_used_services, open_clients
+from gateway.services import Transports, find_upstream_errors, find_used_clients, open_clients
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 
@@ -30,8 +30,10 @@ def create_lifespan(
     async def open_resources(app: FastAPI) -> AsyncIterator[None]:
         resources: Resources = app.state.resources
         upstreams, clients = settings.upstreams, application.clients
-        used = find_used_services(app.routes)
-        without_transport = {name: route for name, route in used.items() if name not in transports}
+        used = find_used_clients(app.routes)
+        without_transport = {
+            kind: route for kind, route in used.items() if kind.name not in transports
+        }
         if errors := find_upstream_errors(upstreams, clients, without_transport):
             raise InvalidSettings(errors)
         async with AsyncExitStack() as stack:

@@ -12,6 +12,7 @@ class UnguardedRoute(Exception):
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("\n".join(faults))
+        self.faults = faults
 
 
 def refuse_unguarded(app: FastAPI) -> None:

@@ -19,11 +19,11 @@ Upstreams = Mapping[str, Service]
 
 
 def find_upstream_errors(
-    upstreams: Upstreams, clients: Clients, used: Mapping[str, str]
+    upstreams: Upstreams, clients: Clients, used: Mapping[type[ServiceClient], str]
 ) -> list[ConfigError]:
-    """Find upstreams in the settings without a client, and services in use without an address.
+    """Find upstreams without a client, and clients in use that are undeclared or have no address.
 
-    `used` maps each service in use to a route that uses it; see `find_used_services`.
+    `used` maps each client in use to a route that uses it; see `find_used_clients`.
     """
     unknown = [
         ConfigError(f"upstreams.{name}", "there is no such service", suggest_nearest(name, clients))
@@ -31,23 +31,33 @@ def find_upstream_errors(
     ]
     unaddressed = [
         ConfigError(
-            f"upstreams.{name}.url",
-            f"the service has no address, and {used[name]} calls it",
-            f"set LOCKGATE_UPSTREAMS__{name.upper()}__URL",
+            f"upstreams.{kind.name}.url",
+            f"the service has no address, and {used[kind]} calls it",
+            f"set LOCKGATE_UPSTREAMS__{kind.name.upper()}__URL",
         )
-        for name in sorted(used.keys() - upstreams)
+        for kind in used
+        if clients.get(kind.name) is kind and kind.name not in upstreams
     ]
-    return unknown + unaddressed
+    undeclared = [
+        ConfigError(
+            f"{kind.__module__}.{kind.__name__}",
+            f"{route} uses this client, but the gateway does not open it",
+            f"define it in the package's clients, as the only one with name={kind.name!r}",
+        )
+        for kind, route in used.items()
+        if clients.get(kind.name) is not kind
+    ]
+    return unknown + unaddressed + undeclared
 
 
-def find_used_services(routes: Sequence[BaseRoute]) -> dict[str, str]:
-    """Find the services that routes use through `Upstream[...]`, each with the first such route."""
-    used: dict[str, str] = {}
+def find_used_clients(routes: Sequence[BaseRoute]) -> dict[type[ServiceClient], str]:
+    """Find the clients that routes use through `Upstream[...]`, each with the first such route."""
+    used: dict[type[ServiceClient], str] = {}
     for route in iter_route_contexts(routes):
         if (dependant := getattr(route, "dependant", None)) is not None:
             for kind in _iter_resource_types(dependant):
                 if issubclass(kind, ServiceClient):
-                    used.setdefault(kind.name, f"{route.path}")
+                    used.setdefault(kind, f"{route.path}")
     return used
 
 

@@ -8,7 +8,8 @@ from gateway.app import create_app
 from gateway.app_loader import Application, load_application
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.ratelimit.policy_overrides import apply_rates
-from gateway.services import find_upstream_errors, find_used_services
+from gateway.route_audit import UnguardedRoute
+from gateway.services import find_upstream_errors, find_used_clients
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
@@ -54,10 +55,12 @@ def find_errors(settings: Settings) -> list[ConfigError]:
     """Find the errors in settings that are valid one by one but cannot serve together."""
     try:
         application = load_application(settings.app.package)
+        routes = create_app(settings, application=application).routes
     except InvalidSettings as error:
         return [*_find_issuer_errors(settings), *error.errors]
-    routes = create_app(settings, application=application).routes
-    used = find_used_services(routes)
+    except UnguardedRoute as error:
+        return [*_find_issuer_errors(settings), *map(_convert_fault, error.faults)]
+    used = find_used_clients(routes)
     return [
         *_find_issuer_errors(settings),
         *find_upstream_errors(settings.upstreams, application.clients, used),
@@ -79,6 +82,11 @@ def _find_issuer_errors(settings: Settings) -> list[ConfigError]:
         for index, issuer in enumerate(settings.issuers)
         if issuer.jwks_file and not issuer.jwks_file.is_file()
     ]
+
+
+def _convert_fault(fault: str) -> ConfigError:
+    route, _, message = fault.partition(": ")
+    return ConfigError(route, message)
 
 
 def _find_limit_errors(settings: Settings, application: Application) -> list[ConfigError]:

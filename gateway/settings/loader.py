@@ -44,6 +44,10 @@ _SHOWN_SETTINGS = (
     "upstreams.*.max_connections",
     "upstreams.*.idle_seconds",
     "upstreams.*.transport",
+    "upstreams.*.forward_token",
+    "upstreams.*.forward_headers",
+    "upstreams.*.forward_headers.*",
+    "upstreams.*.retry.*",
 )
 _MAX_SHOWN_LENGTH = 60
 
@@ -90,7 +94,12 @@ def _add_package_file(values: dict[str, Any]) -> tuple[dict[str, Any], list[Conf
         return values, error.errors
     if not package.settings_file.is_file():
         return values, []
-    return _merge(_read_toml(package.settings_file), values), []
+    defaults = _read_toml(package.settings_file)
+    if _get_package(defaults) is not None:
+        message = f"cannot be set in {package.settings_file}, which is the package's own file"
+        hint = "set LOCKGATE_APP__PACKAGE, or set it in the file of --config"
+        raise InvalidSettings([ConfigError("app.package [LOCKGATE_APP__PACKAGE]", message, hint)])
+    return _merge(defaults, values), []
 
 
 def _get_package(values: Mapping[str, Any]) -> str | None:

@@ -62,7 +62,10 @@ def _check_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
                 f"the value of {name} has characters that a header cannot have; use printable ASCII"
             )
         if name.lower() in lowered:
-            raise ValueError(f"{name} is there twice: upper and lower case are the same")
+            raise ValueError(
+                f"{name} is set twice: header names are the same in upper and lower case; "
+                "write it the same way in all files and variables"
+            )
         lowered[name.lower()] = value
     return lowered
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 
 import httpx
 
-from gateway.event_loop import timeout_after_pending_io
+from gateway.event_loop import TimeoutAfterPendingIo
 from gateway.transport.connection import Connection, ConnectionOwner
 from gateway.transport.write_batch import WriteBatcher
 
@@ -61,7 +61,7 @@ class Origin(NamedTuple):
         )
         connection: Connection | None = None
         try:
-            async with timeout_after_pending_io(seconds):
+            async with TimeoutAfterPendingIo(seconds):
                 connection = await opening
         except TimeoutError as exc:
             message = f"could not connect to {self.host}:{self.port} in time"

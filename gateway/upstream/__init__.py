@@ -12,6 +12,7 @@ from gateway.upstream.errors import (
 )
 from gateway.upstream.model import ResponseModel, Timestamp
 from gateway.upstream.pending import PendingCall
+from gateway.upstream.propagation import propagate_headers
 from gateway.upstream.response import UpstreamResponse
 from gateway.upstream.streaming import StreamedResponse
 
@@ -30,4 +31,5 @@ __all__ = [
     "UpstreamResponse",
     "UpstreamTimeout",
     "UpstreamUnavailable",
+    "propagate_headers",
 ]

@@ -12,7 +12,7 @@ from contextvars import Context
 from functools import partial
 from typing import TypeVar
 
-from gateway.event_loop import timeout_after_pending_io
+from gateway.event_loop import TimeoutAfterPendingIo
 from gateway.transport.connection import Connection
 from gateway.transport.raw_response import RawResponse
 from gateway.upstream.call import Call
@@ -155,7 +155,7 @@ class CallExecutor:
             raise self.no_time_left(call)
         if not self._policies:
             return await self._sender.send(call, seconds, force_new=force_new)
-        async with timeout_after_pending_io(seconds):
+        async with TimeoutAfterPendingIo(seconds):
             with deadline(seconds):
                 return await apply_policies(self._policies, call, partial(self._attempt, call))
 
@@ -224,7 +224,7 @@ class CallExecutor:
         opened: list[StreamedResponse] = []
         response = None
         try:
-            async with timeout_after_pending_io(seconds):
+            async with TimeoutAfterPendingIo(seconds):
                 with deadline(seconds):
                     attempt = partial(self._attempt_stream, call, idle_timeout, opened)
                     response = await apply_policies(self._policies, call, attempt)

@@ -91,11 +91,6 @@ def propagate_request(fields: dict[str, str], incoming: RawHeaders) -> AbstractC
     return _Propagation(fields, incoming)
 
 
-def propagated_headers() -> Mapping[str, str]:
-    """The fields that are propagated here, names in lower case."""
-    return MappingProxyType(_current.get().fields)
-
-
 def set_caller_token(token: str) -> None:
     """Remember the verified access token of the request at hand.
 

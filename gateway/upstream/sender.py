@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 
 import httpx
 
-from gateway.event_loop import timeout_after_pending_io
+from gateway.event_loop import TimeoutAfterPendingIo
 from gateway.transport.connection import Connection
 from gateway.transport.pool import Pool
 from gateway.transport.raw_response import OnComplete, Outcome, RawResponse
@@ -67,7 +67,7 @@ class HttpxSender:
             TimeoutError, httpx.TimeoutException: it took longer.
             httpx.RequestError: there is no response.
         """
-        async with timeout_after_pending_io(seconds):
+        async with TimeoutAfterPendingIo(seconds):
             response = await self._transport.handle_async_request(self._request(call))
             try:
                 return await self._read(response)
@@ -84,7 +84,7 @@ class HttpxSender:
         """
         request = self._request(call)
         timeouts: dict[str, float] = request.extensions["timeout"]
-        async with timeout_after_pending_io(seconds):
+        async with TimeoutAfterPendingIo(seconds):
             response = await self._transport.handle_async_request(request)
         # Transports look the time-out up when the body is read, and so after the head.
         timeouts["read"] = read_timeout

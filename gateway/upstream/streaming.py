@@ -8,6 +8,7 @@ from typing import Self, cast
 
 import httpx
 
+from gateway.event_loop import TimeoutAfterPendingIo
 from gateway.upstream.call import Call
 from gateway.upstream.error_mapping import map_error
 from gateway.upstream.errors import UpstreamTimeout, UpstreamUnavailable
@@ -79,7 +80,7 @@ class StreamedResponse:
             # The stream itself: unlike `aiter_raw` it also gives what a mock has read already.
             self._pieces = aiter(cast("httpx.AsyncByteStream", self._response.stream))
         try:
-            async with asyncio.timeout_at(self._ends_at):
+            async with TimeoutAfterPendingIo(self._remaining()):
                 while not (piece := await anext(self._pieces)):
                     pass  # a transport may give an empty piece for a body that is empty
         except StopAsyncIteration:
@@ -95,6 +96,12 @@ class StreamedResponse:
                 raise map_error(self._service, operation, exc, self._idle_timeout) from exc
             raise
         return piece
+
+    def _remaining(self) -> float | None:
+        """Seconds until the deadline, 0 if it has passed; None if there is none."""
+        if self._ends_at is None:
+            return None
+        return max(0.0, self._ends_at - asyncio.get_running_loop().time())
 
     def _no_more(self) -> Exception:
         if self._state is StreamState.COMPLETE:

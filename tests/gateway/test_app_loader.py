@@ -44,6 +44,13 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
     return write
 
 
+def find_error(package: str) -> str:
+    with pytest.raises(InvalidSettings) as caught:
+        load_application(package)
+    (error,) = caught.value.errors
+    return str(error)
+
+
 def test_declarations_are_discovered_from_the_files_of_the_package(package: Package) -> None:
     name = package(
         {
@@ -60,9 +67,46 @@ def test_declarations_are_discovered_from_the_files_of_the_package(package: Pack
     assert len(application.routers) == 1
 
 
-def test_every_part_of_a_package_is_optional(package: Package) -> None:
-    application = load_application(package({}))
-    assert (application.clients, application.policies, application.routers) == ({}, {}, [])
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("clients/orders.py", CLIENT.format(kind="Orders", name="orders")),
+        ("composites/page.py", COMPOSITE),
+        ("limits.py", LIMITS),
+    ],
+)
+def test_a_package_may_consist_of_one_part(package: Package, file: str, text: str) -> None:
+    application = load_application(package({file: text}))
+    counts = (application.clients, application.policies, application.routers)
+    assert sum(map(len, counts)) == 1
+
+
+def test_a_package_that_declares_nothing_is_an_error(package: Package) -> None:
+    assert find_error(package({})) == (
+        "app.package [LOCKGATE_APP__PACKAGE]: the package acme has neither clients nor composites "
+        "nor limits (name the package that contains them)"
+    )
+
+
+@pytest.mark.parametrize(
+    "file", ["clients.py", "clients/__init__.py", "clients/a/__init__.py", "clients/a/b/orders.py"]
+)
+def test_a_client_is_found_in_any_module_of_clients(package: Package, file: str) -> None:
+    files = {"clients/a/__init__.py": "", "clients/a/b/__init__.py": ""} if "/" in file else {}
+    text = CLIENT.format(kind="Orders", name="orders")
+    assert list(load_application(package({**files, file: text})).clients) == ["orders"]
+
+
+def test_a_subclass_without_a_name_of_its_own_does_not_replace_the_client(
+    package: Package,
+) -> None:
+    text = CLIENT.format(kind="Orders", name="orders") + "class Variant(Orders): ...\n"
+    (kind,) = load_application(package({"clients/orders.py": text})).clients.values()
+    assert kind.__name__ == "Orders"
+
+
+def test_composites_may_be_one_module(package: Package) -> None:
+    assert len(load_application(package({"composites.py": COMPOSITE})).routers) == 1
 
 
 def test_two_clients_of_one_service_are_an_error(package: Package) -> None:
@@ -72,19 +116,46 @@ def test_two_clients_of_one_service_are_an_error(package: Package) -> None:
             "clients/two.py": CLIENT.format(kind="Two", name="orders"),
         }
     )
-    with pytest.raises(TypeError, match=r"acme.clients.two.Two and acme.clients.one.One both have"):
-        load_application(name)
+    assert find_error(name) == (
+        "acme.clients.two.Two: has the same name='orders' as acme.clients.one.One "
+        "(names must be unique)"
+    )
 
 
 def test_two_policies_of_one_name_are_an_error(package: Package) -> None:
     twice = LIMITS + 'MORE = RateLimit("everything", "2/second")\n'
-    with pytest.raises(TypeError, match="two policies are named 'everything'"):
-        load_application(package({"limits.py": twice}))
+    assert find_error(package({"limits.py": twice})) == (
+        "acme.limits: two policies are named 'everything' (names must be unique)"
+    )
 
 
 def test_a_composite_without_a_router_is_an_error(package: Package) -> None:
-    with pytest.raises(TypeError, match=r"acme.composites.page has no `router = APIRouter\(\)`"):
-        load_application(package({"composites/page.py": ""}))
+    assert find_error(package({"composites/page.py": ""})) == (
+        "acme.composites.page: there is no `router = APIRouter()` "
+        "(move a module without routes out of composites)"
+    )
+
+
+@pytest.mark.parametrize("file", ["clients/orders.py", "composites/page.py", "limits.py"])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("\nraise TypeError('odd')", "TypeError: odd"),
+        ("def", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_named(
+    package: Package, file: str, text: str, message: str
+) -> None:
+    error = find_error(package({file: text}))
+    module = "acme." + file.removesuffix(".py").replace("/", ".")
+    assert error.startswith(f"{module}: cannot be imported: {message}")
+
+
+def test_the_error_of_a_module_names_file_and_line(package: Package, tmp_path: Path) -> None:
+    error = find_error(package({"limits.py": "\nraise TypeError('odd')"}))
+    assert error.endswith(f"({tmp_path / 'acme' / 'limits.py'}, line 2)")
 
 
 @pytest.mark.parametrize("name", ["no_such_package", "no.such.package", "json.decoder", ""])

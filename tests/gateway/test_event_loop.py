@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import uvloop
 
-from gateway.event_loop import TURNS, AfterPendingIo, timeout_after_pending_io
+from gateway.event_loop import TURNS, AfterPendingIo, TimeoutAfterPendingIo
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -99,7 +99,7 @@ def test_it_leaves_no_reference_cycle(loop: asyncio.AbstractEventLoop) -> None:
 
 def test_a_block_is_cancelled_when_its_time_is_over(loop: asyncio.AbstractEventLoop) -> None:
     async def wait() -> None:
-        async with timeout_after_pending_io(0.001):
+        async with TimeoutAfterPendingIo(0.001):
             await loop.create_future()
 
     with pytest.raises(TimeoutError):
@@ -111,7 +111,7 @@ def test_a_block_that_has_ended_is_not_cancelled(
     loop: asyncio.AbstractEventLoop, seconds: float | None
 ) -> None:
     async def wait() -> None:
-        async with timeout_after_pending_io(seconds):
+        async with TimeoutAfterPendingIo(seconds):
             pass
         for _ in range(2 * TURNS):
             await asyncio.sleep(0)
@@ -132,7 +132,7 @@ def test_a_block_is_not_cancelled_while_its_data_lies_in_the_socket(
             time.sleep(0.02)
 
         try:
-            async with timeout_after_pending_io(0.01):
+            async with TimeoutAfterPendingIo(0.01):
                 loop.call_soon(keep_busy)
                 return await reader.readexactly(1)
         finally:
@@ -144,7 +144,7 @@ def test_a_block_is_not_cancelled_while_its_data_lies_in_the_socket(
 
 def test_an_error_of_the_block_passes_through(loop: asyncio.AbstractEventLoop) -> None:
     async def fail() -> None:
-        async with timeout_after_pending_io(1):
+        async with TimeoutAfterPendingIo(1):
             raise LookupError
 
     with pytest.raises(LookupError):

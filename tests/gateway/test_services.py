@@ -70,6 +70,23 @@ async def test_a_service_that_a_route_calls_needs_an_address() -> None:
     )
 
 
+async def test_a_client_that_a_route_uses_must_be_declared() -> None:
+    class Other(ServiceClient, name="used"):
+        """A second client of the service."""
+
+    for clients in ({}, {"used": Other}):
+        application = Application(clients=clients, policies={}, routers=[router])
+        app = create_app(Settings(), application=application)
+        with pytest.raises(InvalidSettings) as caught:
+            async with app.router.lifespan_context(app):
+                pass
+        (error,) = caught.value.errors
+        assert str(error) == (
+            f"{__name__}.Used: /page uses this client, but the gateway does not open it (define it "
+            "in the package's clients, as the only one with name='used')"
+        )
+
+
 async def test_a_service_that_no_route_calls_needs_none() -> None:
     await start(Settings(upstreams={"used": Service.model_validate({"url": "http://used.test"})}))
 

@@ -21,7 +21,8 @@ class RetryBudget:
 
     Within any `BUDGET_WINDOW_SECONDS`, retries are at most `share` of the calls, but `minimum`
     are always allowed: a service that is called seldom can be retried too. Counted in buckets of
-    one second; memory is constant. After Finagle's and Envoy's retry budgets.
+    one second, so a window is up to one second longer; memory is constant. After Finagle's and
+    Envoy's retry budgets.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class RetryBudget:
     def _bucket(self) -> list[int]:
         """The bucket of this second; those that have left the window are forgotten."""
         buckets, second = self._buckets, int(self._clock())
-        while buckets and buckets[0][0] <= second - BUDGET_WINDOW_SECONDS:
+        while buckets and buckets[0][0] < second - BUDGET_WINDOW_SECONDS:
             _, calls, retries = buckets.popleft()
             self._calls -= calls
             self._retries -= retries
@@ -70,7 +71,8 @@ class Retry(CallPolicy):
     A call is retried when all of this holds:
 
     - its method is idempotent (RFC 9110, 9.2.2): a POST or PATCH is never sent twice;
-    - the service could not be reached, was too slow, broke off, or answered 429 or 5xx;
+    - the service could not be reached, closed the connection early, or responded with 429 or 5xx
+      (a call whose own timeout has passed has no time left for another attempt);
     - fewer than `attempts` have been made, and the budget allows one more;
     - the pause before the next attempt ends before the deadline of the call.
 

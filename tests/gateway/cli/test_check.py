@@ -1,6 +1,7 @@
 """`lockgate check` finds errors in the settings, and names the correct setting."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,45 @@ def test_check_names_the_setting_and_the_nearest_correct_name(  # noqa: PLR0917
 def test_check_names_a_missing_key_file(issuer: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 2
     assert str(issuer) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "message"),
+    [
+        (
+            "@router.get('/page')\ndef get_page() -> int: return 1",
+            "GET /page",
+            'add requires("scope") or public("why") to its dependencies',
+        ),
+        ("router = None", "acme_check.composites.page", "there is no `router = APIRouter()`"),
+        ("1 + ''", "acme_check.composites.page", "cannot be imported: TypeError: unsupported"),
+    ],
+)
+def test_check_and_serve_report_an_error_in_the_code_of_the_package(  # noqa: PLR0917
+    issuer: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    path: str,
+    message: str,
+) -> None:
+    issuer.write_text("{}")
+    folder = tmp_path / "acme_check" / "composites"
+    folder.mkdir(parents=True)
+    page = f"from fastapi import APIRouter\nrouter = APIRouter()\n{text}\n"
+    (folder / "page.py").write_text(page)
+    for file in (folder.parent / "__init__.py", folder / "__init__.py"):
+        file.touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "acme_check")
+    try:
+        assert main(["check", "--json"]) == 2
+        (error,) = json.loads(capsys.readouterr().out)
+        assert error["path"] == path
+        assert error["message"].startswith(message)
+        assert main(["serve"]) == 2
+        assert f"{path}: {message}" in capsys.readouterr().err
+    finally:
+        for module in [name for name in sys.modules if name.startswith("acme_check")]:
+            del sys.modules[module]

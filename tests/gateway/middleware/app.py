@@ -8,7 +8,7 @@ from starlette.responses import StreamingResponse
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.request_context import RequestContext
-from gateway.upstream.propagation import propagated_headers
+from gateway.upstream.propagation import current_headers
 
 
 def create_logged_app() -> FastAPI:
@@ -22,7 +22,7 @@ def create_logged_app() -> FastAPI:
         context.response_headers.append((b"ratelimit", b'"x";r=1;t=1'))
         context.server_timing += [("profile", 0.0123), ("orders", 0.2)]
         context.log_fields["caller"] = "42"
-        return dict(propagated_headers())
+        return dict(current_headers().fields)
 
     @app.get("/broken")
     async def broken() -> None:

@@ -19,7 +19,7 @@ from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
 from gateway.testing import TestGateway, lockgate
 from gateway.upstream.errors import UpstreamTimeout
-from gateway.upstream.propagation import propagated_headers
+from gateway.upstream.propagation import current_headers
 from tests.gateway.middleware.asgi_websocket import DENIAL, WebSocketClient, websocket_scope
 
 ONCE = RateLimit("sockets_once", "1/minute", per="address")
@@ -31,7 +31,7 @@ EVERYBODY = [public("a test")]
 async def echo(websocket: WebSocket) -> None:
     RequestContext.of(websocket.scope).server_timing.append(("hello", 0.001))
     await websocket.accept()
-    await websocket.send_text(propagated_headers()["x-request-id"])
+    await websocket.send_text(current_headers().fields["x-request-id"])
     while True:
         await websocket.send_text(await websocket.receive_text())
 

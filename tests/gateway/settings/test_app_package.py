@@ -176,3 +176,12 @@ def test_an_installed_framework_has_no_shop(
     with pytest.raises(InvalidSettings, match=r"app\.package .*: no package is set"):
         find_app_package(None)
     assert load_settings().upstreams == {}
+
+
+def test_the_file_of_the_package_cannot_name_a_package(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package('[app]\npackage = "acme_settings"')
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "acme_settings")
+    with pytest.raises(InvalidSettings, match=r"^app\.package .*: cannot be set in"):
+        load_settings()

@@ -115,7 +115,7 @@ def test_a_value_that_no_call_could_send_is_refused_by_the_settings(value: str) 
 
 
 def test_a_name_in_two_spellings_is_refused() -> None:
-    with pytest.raises(ValidationError, match="X-Key is there twice"):
+    with pytest.raises(ValidationError, match="X-Key is set twice"):
         Service.model_validate({"url": "http://x", "headers": {"x-key": "1", "X-Key": "2"}})
 
 

@@ -1,6 +1,7 @@
 """Streams: piece by piece, with backpressure, and closed whatever happens."""
 
 import asyncio
+import time
 
 import httpx
 import pytest
@@ -176,6 +177,24 @@ async def test_a_deadline_applies_to_the_whole_stream() -> None:
             async with client.stream("GET", "/", idle_timeout=5) as response:
                 async for _ in response:
                     pass
+
+
+async def test_a_piece_that_arrived_before_the_deadline_is_delivered_by_a_busy_loop() -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        peer.send(CHUNKED + chunk(b"one"))
+        await asyncio.sleep(0.05)
+        peer.send(chunk(b"two"))
+        time.sleep(0.3)  # noqa: ASYNC251 - the loop is busy until after the deadline
+        await peer.wait_closed()
+
+    async with serve_script(script) as server, ExampleClient(server.url) as client:
+        with deadline(0.2):
+            async with client.stream("GET", "/", idle_timeout=5) as response:
+                assert await anext(response) == b"one"
+                assert await anext(response) == b"two"
+                with pytest.raises(UpstreamTimeout, match="the deadline passed"):
+                    await anext(response)
 
 
 async def test_a_cancelled_consumer_leaves_nothing() -> None:

@@ -198,8 +198,8 @@ def test_the_budget_holds_in_every_window(steps: list[tuple[float, bool]]) -> No
             budget.record_call()
             calls.append(int(now))
             continue
-        recent_calls = sum(at > window for at in calls)
-        recent_retries = sum(at > window for at in retries)
+        recent_calls = sum(at >= window for at in calls)
+        recent_retries = sum(at >= window for at in retries)
         allowed = budget.try_spend()
         assert allowed == (recent_retries + 1 <= max(3, 0.2 * recent_calls))
         if allowed:

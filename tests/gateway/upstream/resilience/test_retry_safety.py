@@ -235,9 +235,9 @@ def test_the_budget_at_the_edges_of_its_buckets() -> None:
     budget.record_call()
     assert budget.try_spend()
     assert not budget.try_spend()
-    now = BUDGET_WINDOW_SECONDS - 0.001
+    now = BUDGET_WINDOW_SECONDS + 0.999
     assert not budget.try_spend()
-    now = BUDGET_WINDOW_SECONDS
+    now = BUDGET_WINDOW_SECONDS + 1
     budget.record_call()
     assert not budget.try_spend()  # the two calls have left the window, and so has the retry
     budget.record_call()
