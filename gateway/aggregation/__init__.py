@@ -1,4 +1,4 @@
-"""Aggregation: one response from many services, declared as a model and loaded by fan-out."""
+"""Aggregation: a response model whose parts are loaded from several services concurrently."""
 
 from gateway.aggregation.dependency import Composed
 from gateway.aggregation.model import Composite, Degraded

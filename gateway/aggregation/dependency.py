@@ -1,7 +1,7 @@
-"""`Composed[Dashboard]` in the signature of an endpoint: the composite, loaded for this request.
+"""The FastAPI dependency `Composed[Dashboard]`, which loads a composite for the request.
 
-The inputs of the parts (path, query, clients) become inputs of the endpoint, so that FastAPI
-validates and documents them.
+The inputs of the parts (path, query, clients) become inputs of the endpoint: FastAPI validates
+and documents them.
 """
 
 import inspect
@@ -20,7 +20,7 @@ CONNECTION = "connection"
 
 
 class LoadComposite:
-    """The dependency behind `Composed`; its signature is that of all parts together.
+    """The dependency behind `Composed`; its signature merges the inputs of all parts.
 
     Raises:
         TypeError: two parts declare an input of the same name differently.
@@ -31,7 +31,7 @@ class LoadComposite:
         self.__signature__ = _merge_signatures(model)
 
     async def __call__(self, **inputs: Any) -> Composite:  # noqa: ANN401 - see the signature
-        """Load the composite with the inputs that FastAPI has validated."""
+        """Load the composite from inputs that FastAPI has validated."""
         connection: HTTPConnection = inputs.pop(CONNECTION)
         return await compose(self.model, inputs, RequestContext.of(connection.scope))
 

@@ -1,4 +1,4 @@
-"""Fan-out: loads the parts of a composite concurrently, under one budget, and builds it."""
+"""Fan-out: concurrent loading of the parts of a composite, under one budget."""
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,11 +22,11 @@ C = TypeVar("C", bound=Composite)
 Inputs = Mapping[str, Any]
 
 SMALL_BODY_BYTES = 65_536
-"""Bodies up to this size are decoded together at the end: a few take no longer than a large one."""
+"""Bodies of optional parts up to this size are decoded together at the end."""
 
 
 async def compose(model: type[C], inputs: Inputs, context: RequestContext) -> C:
-    """Load every part of `model` and build it; timings and missing parts go into `context`.
+    """Load every part of `model` and build it; record timings and missing parts in `context`.
 
     Raises:
         UpstreamError: a required part could not be loaded; the others are cancelled.
@@ -36,23 +36,23 @@ async def compose(model: type[C], inputs: Inputs, context: RequestContext) -> C:
         await executor.run(model.timeout_groups)
         return _build(model, executor, context)
     finally:
-        # The tracebacks of failures hold the executor: a cycle, if it held the failures.
+        # Break a reference cycle: the tracebacks of the failures refer to the executor.
         executor.failures.clear()
 
 
 class PartExecutor:
-    """One run of all parts. When `run` returns or raises, nothing of it is left in flight.
+    """One run of all parts. No call or task is in flight after `run` returns or raises.
 
-    Then `values` holds what has been loaded, `failures` why the other parts failed, and
-    `seconds` how long each part took.
+    After `run`, `values` holds the loaded values, `failures` the errors of failed optional parts,
+    and `seconds` the duration of each part.
 
-    A part is run in one of two ways. A part that is one call (`BoundPart.is_one_call`) takes no
-    task: the call begins, and its callback says that it is complete. A part that is a coroutine
-    function gets a task and a timer. Invariants, whichever way:
+    A part runs in one of two ways. A part that is one call (`BoundPart.is_one_call`) needs no
+    task: the executor begins the call, and the call runs a callback on completion. A part that is
+    a coroutine function runs in a task, with a timer for its group. Invariants for both:
 
-    - every part ends exactly once, in `_end`, which counts `_unfinished` down;
+    - every part ends exactly once, in `_end`, which decrements `_unfinished`;
     - `_finished` is done when the last part has ended, or when a required part has failed;
-    - `_stop` runs unless all parts have ended, and waits until every task has.
+    - `_stop` runs unless all parts have ended, and waits until every task has ended.
     """
 
     def __init__(self, parts: Sequence[BoundPart], inputs: Inputs) -> None:
@@ -71,17 +71,17 @@ class PartExecutor:
         self._timers: list[asyncio.TimerHandle | AfterPendingIo[TimeoutGroup]] = []
 
     def __repr__(self) -> str:
-        """How many parts have been loaded, failed, and not finished."""
+        """Show the numbers of loaded, failed and unfinished parts."""
         return (
             f"<PartExecutor {len(self.values)} loaded, {len(self.failures)} failed, "
             f"{self._unfinished} unfinished>"
         )
 
     async def run(self, groups: Sequence[TimeoutGroup]) -> None:
-        """Run the parts concurrently, each within the time-out of its group.
+        """Run the parts concurrently, each within the timeout of its group.
 
         Raises:
-            UpstreamError, Exception: what a required part raised; the others are cancelled.
+            UpstreamError, Exception: a required part raised it; the other parts are cancelled.
         """
         try:
             now, left = self._loop.time(), remaining()
@@ -99,12 +99,12 @@ class PartExecutor:
                 if self._unfinished:
                     await self._stop()
             finally:
-                # The traceback of a failure holds this executor: a cycle, if it held the failure.
+                # Break a reference cycle: the traceback of a failure refers to this executor.
                 self._tasks.clear()
                 del self._finished
 
     def _start(self, group: TimeoutGroup, now: float, left: float | None) -> None:
-        """Start the parts of a group; `left` are the seconds left for all parts, if limited."""
+        """Start the parts of a group; `left` is the time left for all parts in seconds, or None."""
         timeout = group.timeout
         seconds = timeout if left is None or left > timeout else left
         for part in group.calls:
@@ -113,10 +113,10 @@ class PartExecutor:
             with deadline(timeout, self._loop.time):
                 for part in group.coroutines:
                     self._tasks[part] = self._loop.create_task(self._load(part), name=part.name)
-            # A coroutine may ignore the deadline.
+            # A coroutine can ignore the deadline, so a timer cancels it.
             self._timers.append(self._loop.call_later(timeout, self._expire, group))
 
-    # A part that is one call.
+    # Parts that are one call.
 
     def _begin_call(self, part: BoundPart, now: float, seconds: float) -> None:
         try:
@@ -129,11 +129,11 @@ class PartExecutor:
             self._calls[call] = part
 
     def _complete(self, call: PendingCall[Any]) -> None:
-        """The call has a response, or has failed.
+        """End the part of a call that has a response or has failed.
 
-        The body of an optional part is decoded at the end, with those of the others: the objects
-        are then used while they are in the cache of the processor. That of a required part is
-        decoded at once, so that its failure ends the others, and so is a large one.
+        A required part and a large body are decoded immediately; the failure of a required part
+        ends the run. Other bodies are decoded together at the end, while their objects are still
+        in the processor cache for the code that uses them.
         """
         part = self._calls.pop(call)
         if part.required or call.size > SMALL_BODY_BYTES:
@@ -148,10 +148,10 @@ class PartExecutor:
         except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
             self._fail(part, error)
 
-    # A part that is a coroutine.
+    # Parts that are coroutine functions.
 
     async def _load(self, part: BoundPart) -> None:
-        """Run one part to its end; only a required part that fails ends the whole."""
+        """Run one coroutine part; the failure of a required part ends the run."""
         try:
             self.values[part.name] = await part.call(self._inputs)
         except asyncio.CancelledError:
@@ -165,7 +165,7 @@ class PartExecutor:
         self._end(part)
 
     def _timeout_error(self, part: BoundPart) -> UpstreamTimeout | None:
-        """The failure of a cancelled part, if its own time-out alone has cancelled it."""
+        """Return the error of a cancelled part if only its own timeout cancelled it."""
         if part not in self._timed_out or self._tasks[part].uncancel():
             return None
         return UpstreamTimeout(part.service, part.name, f"over {part.timeout} s")
@@ -179,7 +179,7 @@ class PartExecutor:
                 self._timed_out.add(part)
                 self._tasks[part].cancel()
 
-    # Both ways.
+    # All parts.
 
     def _end(self, part: BoundPart) -> None:
         self.seconds[part.name] = perf_counter() - self._started_at
@@ -188,7 +188,7 @@ class PartExecutor:
             self._finished.set_result(None)
 
     def _fail(self, part: BoundPart, failure: Exception) -> None:
-        """Go on without an optional part; a required one ends the whole."""
+        """Record the failure of an optional part; end the run if the part is required."""
         if part.required:
             self._abort(failure)
         else:
@@ -199,7 +199,7 @@ class PartExecutor:
             self._finished.set_exception(failure)
 
     async def _stop(self) -> None:
-        """Abandon what is still in flight, and wait until every task has ended."""
+        """Abandon unfinished calls, cancel unfinished tasks, and wait until all have ended."""
         running = [task for task in self._tasks.values() if not task.done()]
         for task in running:
             task.cancel()
@@ -209,16 +209,16 @@ class PartExecutor:
         try:
             await _wait_until_done(running)
         finally:
-            # Retrieved, so that asyncio does not report exceptions that came too late to matter.
+            # Retrieve late exceptions: asyncio would otherwise report them as never retrieved.
             for future in (self._finished, *self._tasks.values()):
                 future.done() and (future.cancelled() or future.exception())
 
 
 async def _wait_until_done(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Wait until all have ended, also when this is cancelled meanwhile, as `TaskGroup` does.
+    """Wait until all tasks have ended, even during cancellation, as `TaskGroup` does.
 
     Raises:
-        CancelledError: it was.
+        CancelledError: the waiting task was cancelled.
     """
     is_cancelled = False
     while unfinished := [task for task in tasks if not task.done()]:
@@ -249,7 +249,7 @@ def _reason(failure: Exception) -> DegradedReason:
 
 
 def _report(failures: Mapping[str, Exception], context: RequestContext) -> None:
-    """Name missing parts in the log line of the request; log a bug with its traceback as well."""
+    """Add missing parts to the request log line; log unexpected errors with their traceback."""
     shown = (f"{name}: {failure or type(failure).__name__}" for name, failure in failures.items())
     context.log_fields["degraded"] = "; ".join(shown)
     for name, failure in failures.items():

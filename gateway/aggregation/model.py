@@ -1,7 +1,7 @@
-"""Composites: pydantic models whose fields declare how they are loaded.
+"""Composites: pydantic models whose fields declare the functions that load them.
 
 A field without a default is required: if it cannot be loaded, the request fails with the error
-of its service. A field with a default falls back to it, and `degraded` names it.
+of its service. A field with a default falls back to that default and is listed in `degraded`.
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -27,9 +27,9 @@ class Degraded(BaseModel):
 
 
 class Composite(BaseModel):
-    """One response from many services.
+    """A response that combines several services.
 
-    `class Dashboard(Composite, budget=1.5)`: the budget is in seconds, for all parts together.
+    `class Dashboard(Composite, budget=1.5)` sets the budget of all parts together, in seconds.
 
     Raises:
         TypeError: at import, if a field has no part or the part does not fit the field.
@@ -57,7 +57,7 @@ class Composite(BaseModel):
         budget: float = DEFAULT_BUDGET,
         **options: Any,  # noqa: ANN401 - pydantic's signature
     ) -> None:
-        """Compute at import what every request needs."""
+        """Bind the parts and group them by timeout, once at import."""
         super().__pydantic_init_subclass__(**options)
         cls.budget = budget
         cls.parts = tuple(

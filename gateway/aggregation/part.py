@@ -16,9 +16,9 @@ Fetch = Callable[..., Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Names, in a field of a composite, the function that loads it.
+    """Declares the function that loads a field of a composite.
 
-    `timeout` is in seconds; without it the part has the whole budget of the composite.
+    `timeout` is in seconds and defaults to the budget of the composite.
     """
 
     fetch: Fetch
@@ -27,7 +27,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundPart:
-    """A part bound to its field; everything is computed once, when the class is created."""
+    """A part bound to its field, computed once when the composite class is created."""
 
     name: str
     fetch: Fetch
@@ -45,7 +45,7 @@ class BoundPart:
         Raises:
             TypeError: the function is neither a coroutine function nor one that returns a
                 PendingCall, its return type is not that of the field, an input has no type, or
-                its time-out exceeds the budget of the composite.
+                the timeout is not positive or exceeds the budget of the composite.
         """
         is_one_call = not inspect.iscoroutinefunction(part.fetch)
         hints = get_type_hints(part.fetch, include_extras=True)
@@ -66,7 +66,7 @@ class BoundPart:
         timeout = budget if part.timeout is None else part.timeout
         if not 0 < timeout <= budget:
             raise TypeError(
-                f"part {name}: its time-out of {timeout} s exceeds the budget of {budget} s, "
+                f"part {name}: its timeout of {timeout} s exceeds the budget of {budget} s, "
                 "or is not positive"
             )
         inputs = tuple(_inspect_inputs(name, part.fetch, hints))
@@ -75,13 +75,13 @@ class BoundPart:
         return cls(name, part.fetch, inputs, timeout, required, service, names, is_one_call)
 
     def call(self, inputs: Mapping[str, Any]) -> Awaitable[Any]:
-        """Call the function with its inputs: gives a PendingCall where it `is_one_call`."""
+        """Call the function with its inputs; return a PendingCall if the part `is_one_call`."""
         return self.fetch(**{name: inputs[name] for name in self.input_names})
 
 
 @dataclass(frozen=True, slots=True)
 class TimeoutGroup:
-    """The parts that have the same time-out, in seconds: single calls, and coroutines."""
+    """The parts with the same timeout, in seconds: single calls and coroutine functions."""
 
     timeout: float
     calls: tuple[BoundPart, ...]
@@ -89,7 +89,7 @@ class TimeoutGroup:
 
 
 def group_by_timeout(parts: Sequence[BoundPart]) -> tuple[TimeoutGroup, ...]:
-    """One group for each time-out."""
+    """Return one group for each timeout."""
     return tuple(
         TimeoutGroup(
             timeout,
@@ -103,14 +103,14 @@ def group_by_timeout(parts: Sequence[BoundPart]) -> tuple[TimeoutGroup, ...]:
 
 
 def _is_type_of(return_type: object, field_type: object) -> bool:
-    """Whether the field has that type, or a union with it: a `User` fits `User | None`."""
+    """Whether the return type fits the field type: a `User` fits `User` and `User | None`."""
     return return_type == field_type or (
         get_origin(field_type) in (Union, UnionType) and return_type in get_args(field_type)
     )
 
 
 def _inspect_inputs(name: str, fetch: Fetch, hints: dict[str, Any]) -> list[inspect.Parameter]:
-    """The function's parameters as keywords, with their types resolved."""
+    """Return the function's parameters as keyword-only, with resolved types."""
     inputs = []
     for parameter in inspect.signature(fetch).parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -124,7 +124,7 @@ def _inspect_inputs(name: str, fetch: Fetch, hints: dict[str, Any]) -> list[insp
 
 
 def _first_service(name: str, inputs: tuple[inspect.Parameter, ...]) -> str:
-    """The service to name when the whole part times out: that of its first client."""
+    """Return the service of the first client, for timeout errors; default to the part name."""
     for parameter in inputs:
         kind = getattr(parameter.annotation, "__origin__", None)
         if isinstance(kind, type) and issubclass(kind, ServiceClient):

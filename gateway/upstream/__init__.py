@@ -1,4 +1,4 @@
-"""The framework of typed clients: everything that a file in `clients/` imports."""
+"""The framework of typed clients: the public API for the files in `clients/`."""
 
 from gateway.upstream.call import Call
 from gateway.upstream.call_policy import CallPolicy

@@ -1,4 +1,4 @@
-"""The base URL of a service: its origin, and the path that its paths are appended to."""
+"""The base URL of a service: an origin and a path prefix."""
 
 from typing import NamedTuple, Self
 
@@ -8,7 +8,7 @@ from gateway.transport.origin import Origin
 
 
 class BaseUrl(NamedTuple):
-    """A base URL, parsed once; `host` is the value of the Host field."""
+    """A parsed base URL; `host` is the value of the Host field."""
 
     origin: Origin
     host: str
@@ -17,10 +17,10 @@ class BaseUrl(NamedTuple):
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Parse `text`; a slash at its end is dropped.
+        """Parse `text` and drop trailing slashes.
 
         Raises:
-            ValueError: it is not scheme, host, port and path, and nothing else.
+            ValueError: `text` is not a URL of scheme, host, port and path only.
         """
         try:
             url = httpx.URL(text)

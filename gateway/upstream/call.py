@@ -1,4 +1,4 @@
-"""One call as a client method describes it, and its request as text."""
+"""One call as a client method describes it, and its serialized request."""
 
 import re
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ _MAX_TARGET_LENGTH = 65_536
 
 @dataclass(slots=True, repr=False)
 class Call:
-    """Method, path template with its values, and the other parts of a request.
+    """The method, the path template with its values, and the other parts of a request.
 
-    A parameter that is None is left out, a list is repeated. `json` is anything that pydantic
-    can serialize, models included; None sends no body. `timeout` is in seconds, None means the
-    client's.
+    A parameter that is None is left out; a list repeats the parameter. `json` is any value that
+    pydantic can serialize, including models; None sends no body. `timeout` is in seconds; None
+    means the timeout of the client.
     """
 
     method: str
@@ -35,14 +35,14 @@ class Call:
     json: object = None
     content: bytes | None = None
     timeout: float | None = None
-    # Captured here: the call may be sent where its request is no longer at hand, in a task of
-    # its own or from a callback of a connection.
+    # Captured on creation: the call may be sent outside the context of its incoming request, in a
+    # separate task or from a callback of a connection.
     propagated: PropagatedHeaders = field(
         default_factory=current_headers, init=False, repr=False, compare=False
     )
 
     def __repr__(self) -> str:
-        """The operation alone: policies log calls, and the rest may hold secrets."""
+        """Return the operation only: policies log calls, and the other fields may hold secrets."""
         return f"<Call {self.operation}>"
 
     @property
@@ -57,13 +57,13 @@ class Call:
 
     @property
     def chooses_encoding(self) -> bool:
-        """Whether the call itself sets `Accept-Encoding`; the gateway's own is `identity`."""
+        """Whether the call sets `Accept-Encoding`; the default of the gateway is `identity`."""
         return any(name.lower() == "accept-encoding" for name in self.headers or ())
 
     def serialize(self, service_headers: ServiceHeaders | None = None) -> tuple[str, str, bytes]:
-        """The target below the base path of the service, header lines without Host, and the body.
+        """Return the target below the base path, the header lines without Host, and the body.
 
-        A call's own fields override those of the service, which override the propagated ones.
+        The fields of the call override those of the service, which override the propagated ones.
 
         Raises:
             ValueError: the method, a path value, a header or the body cannot be sent.
@@ -101,7 +101,7 @@ class Call:
         return to_json(self.json)
 
     def _own_headers(self, body: bytes) -> dict[str, str]:
-        """The call's own fields, and those that its body needs (RFC 9110, 8.6)."""
+        """Return the fields of the call, and those that its body needs (RFC 9110, 8.6)."""
         own = {} if self.json is None else {"content-type": "application/json"}
         if body or self.method in _METHODS_WITH_BODY:
             own["content-length"] = str(len(body))

@@ -1,8 +1,8 @@
-"""The one place that every call to a downstream service passes through.
+"""The executor of every call to a downstream service.
 
-Three ways lead in: `begin` for the calls of a composite, `execute` for a call that is awaited, and
-`stream`. All three run the policies of the service, use the same sender, and give the same
-errors. A call to a service without policies pays nothing for the place where they would be.
+It has three entry points: `begin` for the calls of a composite, `execute` for an awaited call, and
+`stream`. All three run the policies of the service, use the same sender, and raise the same
+errors. Policies add no cost to a service that has none.
 """
 
 import asyncio
@@ -32,17 +32,17 @@ from gateway.upstream.streaming import StreamedResponse
 T = TypeVar("T")
 
 InFlight = Connection | asyncio.Task[None]
-"""Where a call that has begun can be abandoned: its connection, or the task that makes it."""
+"""The handle to abandon a call in flight: its connection, or the task that makes it."""
 
 OnCallComplete = Callable[[RawResponse | Exception, bool], None]
-"""Called once with the outcome of a call, and whether the connection turned out to be stale."""
+"""Called once with the outcome of a call, and with True if the connection was stale."""
 
 
 class CallExecutor:
-    """Makes the calls of one client, each within its time.
+    """Makes the calls of one client, each within its timeout.
 
-    `service` is the name of the service in errors. `timeout` is in seconds, for a call that sets
-    none. The first of `policies` is the outermost.
+    `service` is the name of the service in errors. `timeout` is in seconds and applies to a call
+    that sets none. The first of `policies` is the outermost.
     """
 
     def __init__(
@@ -63,22 +63,22 @@ class CallExecutor:
         self._is_closed = False
 
     def __repr__(self) -> str:
-        """The service, and the number of calls that tasks are making."""
+        """Show the service, and the number of calls that tasks are making."""
         return f"<CallExecutor {self._service} tasks={len(self._tasks)}>"
 
     # The calls of a composite. Invariants:
     #
-    #   - `on_complete` is called once for each call that has begun: by the connection, or by the
-    #     task, or, if the task was cancelled, by the callback of its end. An abandoned call
-    #     ignores it (`PendingCall._complete`).
-    #   - A task is in `_tasks` until it has ended: the event loop alone does not keep it alive.
+    #   - `on_complete` is called once for each call that has begun: by the connection, by the
+    #     task, or, if the task was cancelled, by its done callback. An abandoned call ignores it
+    #     (`PendingCall._complete`).
+    #   - A task is in `_tasks` until it has ended: the event loop does not keep it alive.
 
     def begin(self, call: Call, ends_at: float, on_complete: OnCallComplete) -> InFlight:
         """Begin a call. `on_complete` is called once, later, by `ends_at` at the latest.
 
-        `ends_at` is a time of the event loop's clock. Cases: without policies and with an idle
-        connection the request is sent here and now, and the connection itself calls
-        `on_complete`. Otherwise a task makes the call.
+        `ends_at` is a time of the event loop's clock. If there are no policies and a connection
+        is idle, the request is sent at once and the connection calls `on_complete`. Otherwise a
+        task makes the call.
 
         Raises:
             ValueError: the call cannot be serialized.
@@ -92,11 +92,11 @@ class CallExecutor:
     def begin_in_task(
         self, call: Call, ends_at: float, on_complete: OnCallComplete, *, force_new: bool = False
     ) -> asyncio.Task[None]:
-        """Begin a call in a task of its own; `force_new` has it use a new connection.
+        """Begin a call in a separate task; `force_new` makes it use a new connection.
 
-        Policies run in the context of the request, where tracing and logging find what they
-        know of it. Without policies the context is empty: a call may begin again in a callback of
-        a connection, whose context is that of some other request.
+        Policies run in the context of the incoming request, which holds its tracing and logging
+        data. Without policies the context is empty: a retry may begin in a callback of a
+        connection, whose context may belong to another request.
         """
         task = asyncio.get_running_loop().create_task(
             self._execute_in_task(call, ends_at, on_complete, force_new=force_new),
@@ -117,28 +117,29 @@ class CallExecutor:
         except CALL_FAILURES as error:
             outcome = self.map_error(call, error, seconds)
             outcome.__cause__ = error
-        except Exception as error:  # noqa: BLE001 - the caller of `on_complete` judges it
+        except Exception as error:  # noqa: BLE001 - passed on to `on_complete`
             outcome = error
         try:
             on_complete(outcome, False)
         finally:
-            # The traceback of the outcome holds this frame: a cycle, if the frame held either.
+            # The traceback of the outcome refers to this frame: a reference to either would
+            # create a cycle.
             del outcome, on_complete
 
     def _end_task(self, call: Call, on_complete: OnCallComplete, task: asyncio.Task[None]) -> None:
-        """Complete a call whose task was cancelled, perhaps before it ran at all."""
+        """Complete a call whose task was cancelled, even if the task never ran."""
         self._tasks.discard(task)
         if task.cancelled():
             reason = "the client is closed" if self._is_closed else "the call was cancelled"
             on_complete(UpstreamUnavailable(self._service, call.operation, reason), False)
 
-    # A call that is awaited.
+    # An awaited call.
 
     async def execute(self, call: Call, into: type[T]) -> T:
         """Make a call and decode its response.
 
         Raises:
-            UpstreamError: there is no response, or none that is an `into`.
+            UpstreamError: there is no response, or it is not a value of type `into`.
             ValueError: the call cannot be serialized.
         """
         seconds = self.limit_seconds(call, remaining())
@@ -147,10 +148,10 @@ class CallExecutor:
         except CALL_FAILURES as exc:
             raise map_error(self._service, call.operation, exc, seconds) from exc
 
-    # Both ways.
+    # Shared by `begin` and `execute`.
 
     async def _send(self, call: Call, seconds: float, *, force_new: bool = False) -> RawResponse:
-        """Send the request within `seconds`, under the policies of the service."""
+        """Send the request under the policies of the service, and wait at most `seconds`."""
         if seconds <= 0:
             raise self.no_time_left(call)
         if not self._policies:
@@ -160,7 +161,7 @@ class CallExecutor:
                 return await apply_policies(self._policies, call, partial(self._attempt, call))
 
     async def _attempt(self, call: Call) -> RawResponse:
-        """Send the request once; a response that is cut off or no success is an error."""
+        """Send the request once; raise an error if the response is cut off or not a success."""
         seconds = self._prepare_attempt(call)
         try:
             response = await self._sender.send(call, seconds)
@@ -173,10 +174,10 @@ class CallExecutor:
         return response
 
     def _prepare_attempt(self, call: Call) -> float:
-        """The seconds that an attempt may take.
+        """Return the seconds that an attempt may take.
 
         Raises:
-            UpstreamTimeout: no time is left, as after a pause.
+            UpstreamTimeout: no time is left, for example after a pause between attempts.
             UpstreamUnavailable: the client has been closed since the first attempt.
         """
         if self._is_closed:
@@ -194,13 +195,13 @@ class CallExecutor:
     ) -> AsyncIterator[StreamedResponse]:
         """Open a response whose body is read inside the block.
 
-        The time-out of the call ends with the head of the response; each wait for a piece of the
-        body takes at most `idle_timeout` seconds (None: the time-out of the call). A deadline
-        around the block holds for the whole.
+        The timeout of the call covers the request and the head of the response. Each wait for a
+        piece of the body takes at most `idle_timeout` seconds (None: the timeout of the call). A
+        deadline around the block covers the whole response.
 
         Raises:
-            UpstreamError: there is no response, its status is no success, or its body is
-                compressed although the call did not ask for that.
+            UpstreamError: there is no response, its status is not a success, or its body is
+                compressed although the call did not set `Accept-Encoding`.
             ValueError: the call cannot be serialized.
         """
         left = remaining()
@@ -219,8 +220,8 @@ class CallExecutor:
     ) -> StreamedResponse:
         if seconds <= 0:
             raise self.no_time_left(call)
-        # A policy may fail, or be cancelled, after an attempt has given it a response; or it may
-        # make several attempts and choose. What it does not return is closed here.
+        # A policy may fail or be cancelled after an attempt has returned a response, or it may
+        # make several attempts and return one of them. All other responses are closed here.
         opened: list[StreamedResponse] = []
         response = None
         try:
@@ -256,29 +257,29 @@ class CallExecutor:
         retry_after = response.headers.get("retry-after", "")
         raise map_status(self._service, call.operation, response.status, retry_after)
 
-    # What the three ways share.
+    # Shared by all three entry points.
 
     def limit_seconds(self, call: Call, left: float | None) -> float:
-        """The seconds that a call may take where `left` remain of a deadline."""
+        """Return the seconds that a call may take; `left` is the time to its deadline, or None."""
         seconds = self._timeout if call.timeout is None else call.timeout
         return seconds if left is None or left > seconds else left
 
     def no_time_left(self, call: Call) -> UpstreamTimeout:
-        """The error of a call for which no time is left."""
+        """Return the error for a call that has no time left."""
         return UpstreamTimeout(self._service, call.operation, "no time was left")
 
     def decode_response(self, call: Call, response: RawResponse, into: type[T]) -> T:
         """Decode the body of a response.
 
         Raises:
-            UpstreamError: the status is no success.
-            httpx.RequestError, NotDecodable: the body broke off, or is no `into`; `map_error`
-                maps them.
+            UpstreamError: the status is not a success.
+            httpx.RequestError, NotDecodable: the body was cut off, or is not a value of type
+                `into`; `map_error` maps these errors.
         """
         status, _, body, error, _ = response
         if not 200 <= status < 300:
             raise self._map_status(call, response)
-        if response.is_compressed and body:  # there is none after a HEAD
+        if response.is_compressed and body:  # a response to HEAD has no body
             raise NotDecodable("the body is compressed")
         if len(body) > self._max_body_bytes:
             raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")
@@ -287,7 +288,7 @@ class CallExecutor:
         return decode(into, response)
 
     def map_error(self, call: Call, error: Exception, seconds: float) -> UpstreamError:
-        """The error for one of `CALL_FAILURES`, of a call that had `seconds`."""
+        """Map one of `CALL_FAILURES` to an UpstreamError; `seconds` is the timeout of the call."""
         return map_error(self._service, call.operation, error, seconds)
 
     def _map_status(self, call: Call, response: RawResponse) -> UpstreamError:
@@ -295,7 +296,7 @@ class CallExecutor:
         return map_status(self._service, call.operation, response.status, retry_after)
 
     async def aclose(self) -> None:
-        """End the calls that tasks are making, and wait until the tasks have ended."""
+        """Cancel the tasks that are making calls, and wait until they have ended."""
         self._is_closed = True
         tasks = list(self._tasks)
         for task in tasks:
@@ -304,5 +305,5 @@ class CallExecutor:
 
 
 def _copy(error: Exception) -> Exception:
-    """The same error without a traceback, which would hold the response that holds it."""
+    """Copy an error without its traceback, which would refer to the response that holds it."""
     return type(error)(str(error))

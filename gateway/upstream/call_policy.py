@@ -1,4 +1,4 @@
-"""The seam where retry, circuit breaking, tracing and the like attach to the calls of a service."""
+"""The interface for retries, circuit breaking, tracing and other policies on calls to a service."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,26 +10,26 @@ from gateway.upstream.call import Call
 R = TypeVar("R")
 
 Attempt = Callable[[], Awaitable[R]]
-"""Sends the request once, and gives the response.
+"""Sends the request once, and returns the response.
 
-It raises UpstreamError where there is none, or where its status is no success. The response is
-a `RawResponse`, or a `StreamedResponse` whose body has not been read.
+It raises UpstreamError if there is no response, or if its status is not a success. The response
+is a `RawResponse`, or a `StreamedResponse` whose body has not been read.
 """
 
 
 class CallPolicy(ABC):
-    """Something done around the attempts of every call to one service.
+    """Wraps the attempts of every call to one service.
 
-    `CallExecutor` is the only place that runs policies, and every call passes through it: those
-    of composites, those that are awaited, and streams. A service without a policy pays nothing.
+    Only `CallExecutor` runs policies. It makes every call: the calls of composites, awaited
+    calls, and streams. Policies add no cost to a service that has none.
     """
 
     @abstractmethod
     async def __call__(self, call: Call, attempt: Attempt[R]) -> R:
         """Make the call with `await attempt()`, as often as the policy allows.
 
-        `gateway.upstream.deadline.remaining()` gives the seconds left for all attempts together.
-        The call is cancelled when they have passed.
+        `gateway.upstream.deadline.remaining()` returns the seconds left for all attempts
+        together. The call is cancelled when that time has passed.
 
         Raises:
             UpstreamError: the call failed, or the policy did not allow it.

@@ -1,4 +1,4 @@
-"""The base of typed clients: from a path template to a value of a type, or an error."""
+"""The base class of typed clients."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -22,25 +22,25 @@ from gateway.upstream.streaming import StreamedResponse
 T = TypeVar("T")
 
 NoContent: Final = type(None)
-"""`into=NoContent`: a success is enough; its body is not read as anything."""
+"""`into=NoContent`: the call returns None on success, and does not decode the body."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class ServiceClient:
-    """A downstream service as typed methods.
+    """The base class of a client whose typed methods call one downstream service.
 
-    A subclass names its service, `class Orders(ServiceClient, name="orders")`. Its methods call
-    `get`, `post` and so on, as `self.get("/users/{user_id}", user_id=7, into=User)`, and return
-    what these return: a call that `await` makes. Redirects, cookies and proxies of the
-    environment are not followed. Calls are repeated only by a policy, but for one case: a stale
-    keep-alive connection (see `sender.py`).
+    A subclass names its service: `class Orders(ServiceClient, name="orders")`. Its methods call
+    `get`, `post` and so on, for example `self.get("/users/{user_id}", user_id=7, into=User)`, and
+    return the `PendingCall`; `await` makes the call. The client does not follow redirects, keep
+    cookies or use the proxies of the environment. Only a policy retries a call, except after a
+    stale keep-alive connection (see `sender.py`).
     """
 
     name: ClassVar[str]
 
     def __init_subclass__(cls, *, name: str | None = None) -> None:
-        """Set the name of the service; a class without one is a variant of its parent.
+        """Set the name of the service; a class without one inherits the name of its parent.
 
         Raises:
             TypeError: the name is missing or not a lower-case identifier.
@@ -65,12 +65,12 @@ class ServiceClient:
     ) -> None:
         """Create the client of the service at `base_url`.
 
-        `timeout` is seconds for a whole call with all its attempts; a deadline around the call
+        `timeout` is in seconds for a whole call with all its attempts; a deadline around the call
         (`deadline.py`) can only shorten it. `headers` are added to every call. Every call runs
         under `policies`, the first of which is the outermost.
 
         Raises:
-            ValueError: `base_url` is not scheme, host, port and path.
+            ValueError: `base_url` does not consist of scheme, host, port and path.
         """
         self._transport = transport or Transport()
         bounds = Bounds(connect_timeout, max_body_bytes)
@@ -83,7 +83,7 @@ class ServiceClient:
         )
 
     async def __aenter__(self) -> Self:
-        """The client itself; leaving closes it."""
+        """Return the client; leaving the block closes it."""
         return self
 
     async def __aexit__(
@@ -92,7 +92,7 @@ class ServiceClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close every connection."""
+        """Close the client."""
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -103,13 +103,14 @@ class ServiceClient:
             await self._executor.aclose()
 
     def call(self, call: Call, *, into: type[T]) -> PendingCall[T]:
-        """A call that `await` makes; it gives an `into`.
+        """Return a call that is made by `await` and returns a value of type `into`.
 
         Awaiting it raises:
-            UpstreamTimeout: no response in time.
-            UpstreamUnavailable: the service was not reached, broke off, or answered 5xx or 429.
-            UpstreamRefused: the service answered 3xx or 4xx.
-            UpstreamInvalid: the body of a success is no `into`.
+            UpstreamTimeout: the service did not respond in time.
+            UpstreamUnavailable: the service could not be reached, closed the connection early,
+                or responded with 5xx or 429.
+            UpstreamRefused: the service responded with 3xx or 4xx other than 429.
+            UpstreamInvalid: the body of a success is not a value of type `into`.
             ValueError: the call cannot be serialized.
         """
         return PendingCall(self._executor, call, into)
@@ -127,10 +128,11 @@ class ServiceClient:
         idle_timeout: float | None = None,
         **segments: str | int,
     ) -> AbstractAsyncContextManager[StreamedResponse]:
-        """A response whose body is read piece by piece: `async with self.stream(...) as response`.
+        """Open a response to read piece by piece: `async with self.stream(...) as response`.
 
-        `timeout` is seconds until the head of the response is there, `idle_timeout` seconds for
-        each wait for a piece of the body. Entering raises what awaiting a `call` raises.
+        `timeout` is in seconds until the head of the response has arrived. `idle_timeout` is in
+        seconds for each wait for a piece of the body. Entering raises the same errors as awaiting
+        a `call`.
         """
         call = Call(method, path, segments, params, headers, json, content, timeout)
         return self._executor.stream(call, idle_timeout)
@@ -145,7 +147,7 @@ class ServiceClient:
         timeout: float | None = None,
         **segments: str | int,
     ) -> PendingCall[T]:
-        """GET."""
+        """Return a GET call."""
         call = Call("GET", path, segments, params, headers, timeout=timeout)
         return self.call(call, into=into)
 
@@ -159,7 +161,7 @@ class ServiceClient:
         timeout: float | None = None,
         **segments: str | int,
     ) -> PendingCall[T]:
-        """DELETE."""
+        """Return a DELETE call."""
         call = Call("DELETE", path, segments, params, headers, timeout=timeout)
         return self.call(call, into=into)
 
@@ -175,7 +177,7 @@ class ServiceClient:
         timeout: float | None = None,
         **segments: str | int,
     ) -> PendingCall[T]:
-        """POST; `json` or `content` is the body."""
+        """Return a POST call; `json` or `content` is the body."""
         call = Call("POST", path, segments, params, headers, json, content, timeout)
         return self.call(call, into=into)
 
@@ -191,7 +193,7 @@ class ServiceClient:
         timeout: float | None = None,
         **segments: str | int,
     ) -> PendingCall[T]:
-        """PUT; `json` or `content` is the body."""
+        """Return a PUT call; `json` or `content` is the body."""
         call = Call("PUT", path, segments, params, headers, json, content, timeout)
         return self.call(call, into=into)
 
@@ -207,6 +209,6 @@ class ServiceClient:
         timeout: float | None = None,
         **segments: str | int,
     ) -> PendingCall[T]:
-        """PATCH; `json` or `content` is the body."""
+        """Return a PATCH call; `json` or `content` is the body."""
         call = Call("PATCH", path, segments, params, headers, json, content, timeout)
         return self.call(call, into=into)

@@ -1,4 +1,4 @@
-"""Deadlines: set once for a piece of work, and read by every call that is made for it."""
+"""Deadlines: set once for a block of code and applied to every call inside it."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,20 +8,21 @@ from types import TracebackType
 
 LoopClock = Callable[[], float]
 
-# A time and the clock that it is a time of: looking up the running loop costs a system call.
+# The end and its clock. Storing the clock saves a lookup of the running loop (a system call).
 _end: ContextVar[tuple[float, LoopClock] | None] = ContextVar("deadline", default=None)
 
 
 def deadline(seconds: float, clock: LoopClock | None = None) -> AbstractContextManager[None]:
-    """Give everything inside the block `seconds` from now; an earlier deadline stays in force.
+    """Set a deadline for the block, `seconds` from now; an earlier deadline stays in force.
 
-    Tasks started inside inherit it. `clock` is that of the running loop, if the caller has it.
+    Tasks started inside the block inherit the deadline. `clock` defaults to the clock of the
+    running loop.
     """
     return _Deadline(seconds, clock or asyncio.get_running_loop().time)
 
 
 def remaining() -> float | None:
-    """Seconds left, never below zero; None where no deadline is set."""
+    """Return the seconds left, never below zero, or None if no deadline is set."""
     end = _end.get()
     if end is None:
         return None
@@ -31,7 +32,7 @@ def remaining() -> float | None:
 
 
 class _Deadline(AbstractContextManager[None]):
-    # Entered once per part of a composite: a generator would cost more than the rest.
+    # Entered for the parts of every composite: a generator would cost more than the rest.
     __slots__ = ("_clock", "_seconds", "_token")
 
     def __init__(self, seconds: float, clock: LoopClock) -> None:

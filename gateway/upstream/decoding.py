@@ -1,4 +1,4 @@
-"""From the bytes of a response to a value of a type: the one place where a body is validated."""
+"""Decoding and validation of response bodies."""
 
 import re
 from collections.abc import Hashable, Iterator
@@ -21,20 +21,20 @@ _MAX_ERRORS_SHOWN = 3
 
 
 class NotDecodable(Exception):
-    """The body is not of the type asked for. The text says where and how, never what it held."""
+    """The body is not of the requested type; the message never quotes the body."""
 
 
 def decode(into: type[T], response: RawResponse) -> T:
-    """The JSON body of a response as an `into`.
+    """Decode the JSON body of a response to a value of type `into`.
 
-    `UpstreamResponse[X]` is the body as an X together with status and header fields. For
-    NoneType, the body is not looked at.
+    `UpstreamResponse[X]` holds the body, of type X, together with the status and the header
+    fields. For NoneType, the body is ignored.
 
     Raises:
         NotDecodable: the body is empty, not JSON, or not of that type.
-        TypeError: `into` is no type that a body can have.
+        TypeError: `into` is not a type that a body can have.
     """
-    # Annotated with Any instead of `typing.cast`, which is a call on the hot path.
+    # Annotated with Any, because `typing.cast` would be a call on the hot path.
     key: Any = into
     value: Any = None
     body_type, validator, with_head = _decoder(key)
@@ -50,7 +50,7 @@ def decode(into: type[T], response: RawResponse) -> T:
             value = validator.validate_json(body)
         except ValidationError as exc:
             errors = exc.errors(include_url=False, include_context=False, include_input=False)
-        # Raised out here, so that the pydantic error, which quotes the body, is not its context.
+        # Raised outside `except`: the pydantic error quotes the body and must not be the context.
         if errors is not None:
             raise NotDecodable(_describe(errors, body_type))
     if with_head:
@@ -60,14 +60,14 @@ def decode(into: type[T], response: RawResponse) -> T:
 
 
 def _describe(errors: list[ErrorDetails], body_type: Any) -> str:  # noqa: ANN401
-    """How many errors there are, and where the first ones are."""
+    """Return the number of errors, and the places and types of the first ones."""
     fields, shown = _field_names(body_type), errors[:_MAX_ERRORS_SHOWN]
     places = [f"{_place(error['loc'], fields)} {error['type']}" for error in shown]
     return f"{len(errors)} wrong: {', '.join(places)}"
 
 
 class _Decoder(NamedTuple):
-    """How one type is decoded; there is no validator where the body is not looked at."""
+    """The decoder of one type; `validator` is None if the body is ignored."""
 
     body_type: Any
     validator: SchemaValidator | None
@@ -110,7 +110,7 @@ def _properties(schema: object) -> Iterator[str]:
 
 
 def _place(location: tuple[int | str, ...], fields: frozenset[str]) -> str:
-    """Where in the body; a step that is no field of ours is a key the service chose."""
+    """Return a path in the body; keys that are not fields of the type are shown as `?`."""
     steps = [
         f"[{step}]" if isinstance(step, int) else f".{step}" if step in fields else ".?"
         for step in location

@@ -1,4 +1,4 @@
-"""From what went wrong with a call to the error of the tree that its caller gets."""
+"""Mapping of failed calls and of response statuses to subclasses of `UpstreamError`."""
 
 import re
 import time
@@ -16,7 +16,7 @@ from gateway.upstream.errors import (
 )
 
 CALL_FAILURES = (TimeoutError, httpx.RequestError, NotDecodable)
-"""What sending a request and decoding its response raise, and `map_error` maps."""
+"""The exceptions of sending a request and decoding its response; `map_error` maps them."""
 
 _SECONDS = re.compile(r"[0-9]+")
 _MAX_RETRY_AFTER = 3_600
@@ -24,7 +24,7 @@ _HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"  # RFC 9110, 5.6.7
 
 
 def map_error(service: str, operation: str, error: Exception, seconds: float) -> UpstreamError:
-    """The error for one of `CALL_FAILURES`, of a call that had `seconds`."""
+    """Map one of `CALL_FAILURES`; `seconds` is the timeout of the call."""
     kind = type(error).__name__
     if isinstance(error, NotDecodable):
         return UpstreamInvalid(service, operation, str(error))
@@ -34,7 +34,7 @@ def map_error(service: str, operation: str, error: Exception, seconds: float) ->
 
 
 def map_status(service: str, operation: str, status: int, retry_after: str) -> UpstreamError:
-    """The error for a response that is no success; `retry_after` is the value of that field."""
+    """Map an unsuccessful status; `retry_after` is the value of the `Retry-After` field."""
     detail = f"status {status}"
     if status == 429 or status >= 500:
         return UpstreamUnavailable(
@@ -44,10 +44,10 @@ def map_status(service: str, operation: str, status: int, retry_after: str) -> U
 
 
 def _parse_retry_after(text: str) -> float | None:
-    """`Retry-After` in seconds from now, at most an hour; None if it is neither form.
+    """Parse `Retry-After` to seconds from now, at most an hour; return None if it is invalid.
 
-    It is a number of seconds or a date (RFC 9110, 10.2.3). A longer time counts as an hour: to
-    ignore it would be to come back at once.
+    The value is a number of seconds or a date (RFC 9110, 10.2.3). A longer time counts as an
+    hour: ignoring it would allow an immediate retry.
     """
     text = text.strip()
     if _SECONDS.fullmatch(text):

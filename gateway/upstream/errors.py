@@ -2,8 +2,8 @@
 
 UpstreamError
 ├── UpstreamTimeout        the service did not respond in time
-├── UpstreamUnavailable    the service could not be reached, broke off, or answered 5xx or 429
-├── UpstreamRefused        the service answered 3xx or 4xx: the same call will fail again
+├── UpstreamUnavailable    the service was unreachable, cut off its response, or sent 5xx or 429
+├── UpstreamRefused        the service responded with 3xx or 4xx: a retry would fail again
 └── UpstreamInvalid        the response is not of the type that its client declares
 """
 
@@ -13,7 +13,7 @@ UpstreamReason = Literal["timeout", "unavailable", "refused", "invalid"]
 
 
 class UpstreamError(Exception):
-    """A call to a downstream service that gave no usable response.
+    """A failed call to a downstream service.
 
     `detail` is for the log. It never quotes the body.
     """
@@ -37,7 +37,7 @@ class UpstreamError(Exception):
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        """One line: service, operation, reason and detail."""
+        """Return service, operation, reason and detail on one line."""
         return f"{self.service} {self.operation}: {self.reason}" + (
             f" ({self.detail})" if self.detail else ""
         )
@@ -50,13 +50,13 @@ class UpstreamTimeout(UpstreamError):
 
 
 class UpstreamUnavailable(UpstreamError):
-    """The service could not be reached, broke off its response, or answered 5xx or 429."""
+    """The service was unreachable, cut off its response, or responded with 5xx or 429."""
 
     reason = "unavailable"
 
 
 class UpstreamRefused(UpstreamError):
-    """The service answered 3xx or 4xx: the same call will fail again."""
+    """The service responded with 3xx or 4xx: a retry would fail again."""
 
     reason = "refused"
 

@@ -1,4 +1,7 @@
-"""Header fields of calls: validated so that they cannot change the framing, and serialized."""
+"""Validation and serialization of the header fields of calls.
+
+A validated field cannot change the framing of a message.
+"""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -7,17 +10,17 @@ from gateway.http1_grammar import CONNECTION_FIELDS, TOKEN
 
 
 def validate_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """A copy of `headers`, names in lower case.
+    """Return a validated copy of `headers`, with names in lower case.
 
     Raises:
-        ValueError: a name or value is not one in ASCII (RFC 9110, 5.1 and 5.5), such as one with
-            a line break in it, or the field belongs to the connection (RFC 9110, 7.6.1).
+        ValueError: a name or value is not valid ASCII (RFC 9110, 5.1 and 5.5), for example because
+            of a line break, or the field belongs to the connection (RFC 9110, 7.6.1).
     """
     return {_validate_name(name): _validate_value(name, value) for name, value in headers.items()}
 
 
 def serialize_headers(fields: Mapping[str, str]) -> str:
-    """Validated fields as lines of a message (RFC 9112, 5)."""
+    """Serialize validated fields to the lines of a message (RFC 9112, 5)."""
     lines = ""
     for name, value in fields.items():
         lines += f"{name}: {value}\r\n"
@@ -26,7 +29,7 @@ def serialize_headers(fields: Mapping[str, str]) -> str:
 
 def is_field_value(value: str) -> bool:
     """Whether `value` is a field value in ASCII: printable characters, spaces and tabs."""
-    # `isprintable` answers faster than a pattern. Only a tab is allowed and not printable.
+    # `isprintable` is faster than a pattern. A tab is allowed, although it is not printable.
     return value.isascii() and (value.isprintable() or value.replace("\t", "").isprintable())
 
 

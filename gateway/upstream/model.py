@@ -13,13 +13,13 @@ _DATE = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _CLOCK = "([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)([.][0-9]{1,9})?"
 _OFFSET = "(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 
-# Kept as a string: a datetime would not be serialized as it came (".120Z" becomes ".120000Z").
+# Kept as a string: a datetime would change the text (".120Z" becomes ".120000Z").
 Timestamp = Annotated[
     str,
     StringConstraints(pattern=f"^{_DATE}T{_CLOCK}{_OFFSET}$", max_length=35),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-"""A date and time with an offset (RFC 3339, 5.6): the form is validated, the text is kept."""
+"""A date and time with an offset (RFC 3339, 5.6); the text is validated and not converted."""
 
 
 _CONFIG = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
@@ -27,10 +27,10 @@ _CONFIG = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
 class ResponseModel:
-    """Base of the models of responses: frozen, strict, unknown fields are dropped.
+    """The base class of response models: frozen and strict; unknown fields are dropped.
 
-    Strict means that no value is converted: "7" is no int. A subclass becomes a pydantic
-    dataclass, which is cheaper than a model: a model keeps a set of the fields that were set.
+    Strict means that no value is converted: "7" is not an int. A subclass becomes a pydantic
+    dataclass, which is cheaper than a model: a model also stores the set of fields that were set.
     """
 
     def __init_subclass__(cls) -> None:
@@ -44,5 +44,5 @@ class ResponseModel:
         source: Any,  # noqa: ANN401 - pydantic's signature
         handler: GetCoreSchemaHandler,
     ) -> CoreSchema:
-        """Let lists stop at their first wrong item."""
+        """Return the schema, with validation of lists stopping at the first invalid item."""
         return with_fail_fast(handler(source))

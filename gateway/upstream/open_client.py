@@ -1,4 +1,4 @@
-"""A typed client as the settings of its service say."""
+"""Creation of a typed client from the settings of its service."""
 
 from typing import TypeVar
 
@@ -17,12 +17,12 @@ Client = TypeVar("Client", bound=ServiceClient)
 def open_client(
     kind: type[Client], service: Service, transport: httpx.AsyncBaseTransport | None = None
 ) -> Client:
-    """A client of that kind, to be used with `async with`.
+    """Create a client of class `kind`, for use with `async with`.
 
-    `transport` takes the place of the one that the settings name.
+    `transport` replaces the transport of the settings.
 
     Raises:
-        ValueError: the URL is not scheme, host, port and path.
+        ValueError: the URL is not a URL of scheme, host, port and path only.
     """
     return kind(
         str(service.url),
@@ -57,7 +57,7 @@ def _service_headers(service: Service) -> ServiceHeaders | None:
 
 
 def _policies(service: Service) -> list[CallPolicy]:
-    """The policies that the settings declare, the outermost first."""
+    """Create the policies of the settings, outermost first."""
     retry = service.retry
     if retry.attempts == 1:
         return []

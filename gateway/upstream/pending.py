@@ -1,4 +1,4 @@
-"""A call of a typed client that has not been made yet."""
+"""Pending calls: the awaitable calls that the methods of a typed client return."""
 
 import asyncio
 import warnings
@@ -15,7 +15,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class CallState(Enum):
-    """How far a call has come; a call goes down this list and never up."""
+    """The state of a call; it only changes to one further down this list."""
 
     NEW = "new"
     IN_FLIGHT = "in flight"
@@ -24,18 +24,19 @@ class CallState(Enum):
     ABANDONED = "abandoned"
 
 
-# Reading a member off its class costs more on the hot path.
+# Module globals: reading a member from its class is slower on the hot path.
 _NEW, _IN_FLIGHT, _COMPLETE, _AWAITED, _ABANDONED = CallState
 
 
 class PendingCall(Coroutine[Any, Any, T_co]):
-    """A call that is made by `await`, or as a task, as any coroutine is.
+    """A call that is made by `await` or by a task, like any coroutine.
 
     A call is made once, in one of two ways. NEW -> AWAITED: `await` makes it. NEW -> IN_FLIGHT ->
-    COMPLETE: `begin` sends it, a callback says that it has an outcome, and `result` decodes that;
-    several calls can so be in flight without a task for each. `abandon` ends one in flight.
+    COMPLETE: `begin` sends it, a callback reports that it has an outcome, and `result` decodes
+    the outcome. The second way needs no task for each call in flight. `abandon` ends a call in
+    flight.
 
-    Invariant: `_in_flight` and `_on_complete` are set while the call is IN_FLIGHT, and only then.
+    Invariant: `_in_flight` and `_on_complete` are set only while the call is IN_FLIGHT.
     """
 
     __slots__ = (
@@ -54,11 +55,11 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         self._coroutine: Coroutine[Any, Any, T_co] | None = None
 
     def __repr__(self) -> str:
-        """The operation and the state."""
+        """Show the operation and the state."""
         return f"<PendingCall {self._call.operation} {self._state.value}>"
 
     def __del__(self) -> None:
-        """Warn of a call that nobody made, as Python does of a coroutine."""
+        """Warn about a call that was never made, as Python does for a coroutine."""
         if self._state is _NEW:
             message = f"the call {self._call.operation} was never awaited"
             warnings.warn(message, RuntimeWarning, stacklevel=2, source=self)
@@ -68,8 +69,8 @@ class PendingCall(Coroutine[Any, Any, T_co]):
     ) -> None:
         """Begin the call; `on_complete` is called once, later, when it is COMPLETE.
 
-        That is at most `seconds` after `now`, a time of the event loop's clock, and never later
-        than the time-out of the call allows: at `ends_at`.
+        It is COMPLETE by `ends_at`: `now`, a time of the event loop's clock, plus `seconds` or the
+        timeout of the call, whichever is shorter.
 
         Raises:
             UpstreamTimeout: no time is left.
@@ -78,7 +79,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         """
         if self._state is not _NEW:
             raise self._made_already()
-        self._state = _ABANDONED  # unless it begins
+        self._state = _ABANDONED  # until the executor has begun it
         executor, call = self._executor, self._call
         self._seconds = seconds = executor.limit_seconds(call, seconds)
         if seconds <= 0.0:
@@ -91,23 +92,23 @@ class PendingCall(Coroutine[Any, Any, T_co]):
     def _complete(self, outcome: RawResponse | Exception, is_stale: bool) -> None:
         on_complete = self._on_complete
         if on_complete is None:
-            return  # abandoned, but its task has ended with an outcome all the same
+            return  # abandoned; its task has nevertheless ended with an outcome
         if is_stale:
-            # The server had closed the kept connection: once more, over a new one.
+            # The server had closed the keep-alive connection: retry over a new one.
             self._in_flight = self._executor.begin_in_task(
                 self._call, self.ends_at, self._complete, force_new=True
             )
             return
-        # Not kept: it may hold an object that holds this call.
+        # Cleared to break a cycle: `on_complete` may refer to an object that refers to this call.
         self._in_flight = self._on_complete = None
         self._outcome = outcome
-        del outcome  # a traceback of it would hold this frame: a cycle, if the frame held it
+        del outcome  # its traceback may refer to this frame: this breaks the cycle
         self._state = _COMPLETE
         on_complete(self)
 
     @property
     def size(self) -> int:
-        """Bytes of the body of a complete call."""
+        """The size of the body in bytes; 0 unless the call is complete with a response."""
         return len(self._outcome.body) if isinstance(self._outcome, RawResponse) else 0
 
     def result(self) -> T_co:
@@ -115,7 +116,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
 
         Raises:
             UpstreamError: the call failed.
-            RuntimeError: it is not complete.
+            RuntimeError: the call is not complete.
         """
         outcome = self._outcome
         if outcome is None:
@@ -125,7 +126,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
                 return self._executor.decode_response(self._call, outcome, self._into)
             except CALL_FAILURES as exc:
                 raise self._executor.map_error(self._call, exc, self._seconds) from exc
-        # No longer held here: its traceback will hold this call.
+        # Cleared to break a cycle: the traceback of the error will refer to this call.
         self._outcome = None
         try:
             if isinstance(outcome, CALL_FAILURES):
@@ -137,7 +138,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
     def abandon(self) -> asyncio.Task[None] | None:
         """End a call that is in flight.
 
-        Returns the task that makes the call, if there is one: it is being cancelled.
+        Returns the task that makes the call, if there is one; the task is being cancelled.
         """
         in_flight, self._in_flight = self._in_flight, None
         if in_flight is None:
@@ -156,15 +157,15 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         return self._make().__await__()
 
     def send(self, value: Any) -> Any:  # noqa: ANN401
-        """Go on with the call."""
+        """Resume the call; the first `send` makes it."""
         return self._make().send(value)
 
     def throw(self, *error: Any) -> Any:  # noqa: ANN401
-        """Let the call end with an error."""
+        """Raise an error inside the call."""
         return self._make().throw(*error)
 
     def close(self) -> None:
-        """End the call, or do not make it at all."""
+        """End the call; a NEW call is not made."""
         self.abandon()
         if self._coroutine is not None:
             self._coroutine.close()

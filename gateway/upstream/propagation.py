@@ -1,6 +1,7 @@
-"""Header propagation: the header fields of a request that its upstream calls send along.
+"""Header propagation from an incoming request to its upstream calls.
 
-These are the request id and the trace context (https://www.w3.org/TR/trace-context/, version 00).
+The propagated fields are the request id and the trace context
+(https://www.w3.org/TR/trace-context/, version 00).
 """
 
 import re
@@ -41,9 +42,9 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 class PropagatedHeaders:
     """The header fields of every call made for one request.
 
-    `fields` are propagated to every service; `lines` are those and the fields of every call,
-    serialized. `incoming` and `token` are the header fields and the verified access token of the
-    request, for services whose settings ask for them. Only `token` is set later.
+    `fields` are propagated to every service. `lines` are the serialized `fields` and the constant
+    fields of every call. `incoming` and `token` are the header fields and the verified access
+    token of the request, for services whose settings forward them. Only `token` is set later.
     """
 
     fields: dict[str, str]
@@ -52,7 +53,7 @@ class PropagatedHeaders:
     token: str | None = field(default=None, repr=False)
 
     def add(self, fields: dict[str, str], incoming: RawHeaders) -> "PropagatedHeaders":
-        """The same with more fields, which override those of the same names."""
+        """Return a copy with more fields; they override existing fields of the same names."""
         known = self.fields
         added = {**known, **fields} if known else fields
         if len(added) == len(known) + len(fields) and _EVERY_CALL_NAMES.isdisjoint(fields):
@@ -62,7 +63,7 @@ class PropagatedHeaders:
         return PropagatedHeaders(added, lines, incoming or self.incoming, self.token)
 
     def serialize_with(self, own: Mapping[str, str]) -> str:
-        """The lines, with a call's own fields in place of those of the same names."""
+        """Serialize with the fields of a call, which override propagated ones of the same names."""
         return serialize_headers({**_EVERY_CALL, **self.fields, **own})
 
 
@@ -70,15 +71,15 @@ _NONE: Final = PropagatedHeaders({}, serialize_headers(_EVERY_CALL))
 _current: ContextVar[PropagatedHeaders] = ContextVar("propagated_headers", default=_NONE)
 
 current_headers = _current.get
-"""The propagated headers of the request at hand."""
+"""Return the propagated headers of the current request."""
 
 
 def propagate_headers(
     headers: Mapping[str, str], incoming: RawHeaders = ()
 ) -> AbstractContextManager[None]:
-    """Send `headers` with every call made inside the block, on top of those of an outer block.
+    """Send `headers` with every call inside the block, in addition to those of an outer block.
 
-    `incoming` are all header fields of the request, names in lower case as ASGI has them.
+    `incoming` are all header fields of the request, with names in lower case as in ASGI.
 
     Raises:
         ValueError: one of `headers` is not a header that a caller may set.
@@ -87,14 +88,14 @@ def propagate_headers(
 
 
 def propagate_request(fields: dict[str, str], incoming: RawHeaders) -> AbstractContextManager[None]:
-    """`propagate_headers` for fields that are valid by construction, names in lower case."""
+    """Propagate `fields` without validation; they are valid and their names are in lower case."""
     return _Propagation(fields, incoming)
 
 
 def set_caller_token(token: str) -> None:
-    """Remember the verified access token of the request at hand.
+    """Store the verified access token of the current request.
 
-    Only calls to services with `forward_token` send it.
+    Only calls to services with `forward_token` send the token.
     """
     current = _current.get()
     if current is not _NONE:
@@ -126,12 +127,12 @@ class _Propagation(AbstractContextManager[None]):
 def trace_headers(
     traceparent: bytes | None, tracestate: bytes | None, request_id: str
 ) -> dict[str, str]:
-    """The trace fields for the calls of a request.
+    """Return the trace fields for the calls of a request.
 
-    A valid `traceparent` of the caller is passed on as it came: the gateway reports no spans of
-    its own, so that a new parent id would name a span that nobody knows (section 4.3, "pass
-    through"). Otherwise a trace begins here, not sampled. Its id is the request id where that
-    is 32 hexadecimal digits, so that logs and traces can be joined.
+    A valid `traceparent` of the caller is passed through unchanged: the gateway reports no spans,
+    so a new parent id would refer to a span that does not exist (section 4.3, "pass through").
+    Otherwise the gateway starts a new trace, not sampled. The trace id is the request id if that
+    is 32 hexadecimal digits, to correlate logs and traces.
     """
     if traceparent is not None and _TRACEPARENT.fullmatch(traceparent):
         fields = {"traceparent": traceparent.decode("ascii")}
@@ -147,5 +148,5 @@ def trace_headers(
 
 
 def _random_id(size: int) -> str:
-    """An id of so many bytes; the lowest bit is set, as an id of zeros is invalid."""
+    """Return a random id of `size` bytes; its lowest bit is set, as an id of zeros is invalid."""
     return (getrandbits(size * 8) | 1).to_bytes(size).hex()

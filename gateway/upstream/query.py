@@ -1,4 +1,4 @@
-"""Query strings from parameters, encoded as HTML forms are (application/x-www-form-urlencoded)."""
+"""Encoding of query strings (application/x-www-form-urlencoded, as in HTML forms)."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -13,9 +13,9 @@ _quote_name = lru_cache(maxsize=512)(quote_plus)
 
 
 def encode_query(params: Params | None) -> str:
-    """The query with its question mark; "" where no parameter has a value.
+    """Encode the query with its question mark; return "" if no parameter has a value.
 
-    A parameter that is None is left out. A list repeats the parameter; None in a list is empty.
+    None omits a parameter. A list repeats the parameter; None in a list is an empty value.
     """
     if not params:
         return ""

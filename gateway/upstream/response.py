@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class UpstreamResponse(Generic[T]):
-    """`into=UpstreamResponse[list[Order]]` gives the decoded body and the head of the response.
+    """The decoded body, status and header fields, for `into=UpstreamResponse[list[Order]]`.
 
     `headers` are all fields of the response, such as `Link`, `X-Total-Count` or `ETag`; names
-    are looked up without regard to case.
+    are case-insensitive.
     """
 
     status: int

@@ -1,9 +1,9 @@
-"""Senders carry the requests of typed clients to one service.
+"""Senders of the requests of typed clients to one service.
 
-`HttpxSender` works over any transport of httpx. `DirectSender` works on the connections of our
-own transport, without an object of httpx between. Both send the same bytes and give the same
-responses: `tests/gateway/upstream/test_call.py` compares the requests, `test_client.py`,
-`test_decoding.py` and `test_error_mapping.py` beside it the responses.
+`HttpxSender` works over any httpx transport. `DirectSender` uses the connections of the gateway's
+transport directly, without httpx requests and responses. Both send the same bytes and return the
+same responses: `tests/gateway/upstream/test_call.py` compares the requests; `test_client.py`,
+`test_decoding.py` and `test_error_mapping.py` beside it compare the responses.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ from gateway.upstream.service_headers import ServiceHeaders
 
 
 class Bounds(NamedTuple):
-    """Seconds that a connection may take to open, and bytes that a response body may have."""
+    """The seconds for opening a connection, and the maximum size of a response body in bytes."""
 
     connect_timeout: float
     max_body_bytes: int
 
 
 class HttpxSender:
-    """Sends requests over any transport of httpx; it neither judges nor decodes responses."""
+    """Sends requests over any httpx transport; it neither checks statuses nor decodes bodies."""
 
     def __init__(
         self,
@@ -49,22 +49,22 @@ class HttpxSender:
     def try_begin(self, call: Call, ends_at: float, on_complete: OnComplete) -> Connection | None:
         """Send a request if that needs no wait; `on_complete` is called by `ends_at` at the latest.
 
-        `ends_at` is a time of the event loop's clock. Returns the connection, on which the
-        request can be abandoned. None means that nothing was sent: use `send`.
+        `ends_at` is a time of the event loop's clock. Returns the connection, whose `abandon`
+        ends the exchange. None means that nothing was sent: use `send`.
 
         Raises:
             ValueError: the call cannot be serialized.
         """
-        return None  # a transport of httpx does not say whether it would wait
+        return None  # an httpx transport does not report whether it would wait
 
     async def send(self, call: Call, seconds: float, *, force_new: bool = False) -> RawResponse:
         """Send a request and read its response within `seconds`.
 
-        `force_new` asks for a connection that has served no request before.
+        `force_new` requests a connection that has served no request before.
 
         Raises:
             ValueError: the call cannot be serialized.
-            TimeoutError, httpx.TimeoutException: it took longer.
+            TimeoutError, httpx.TimeoutException: the response did not arrive in time.
             httpx.RequestError: there is no response.
         """
         async with TimeoutAfterPendingIo(seconds):
@@ -80,13 +80,13 @@ class HttpxSender:
         The body is in `response.stream`; each wait for a piece of it takes at most
         `read_timeout` seconds. The caller closes the response.
 
-        Raises: as `send` does.
+        Raises: the same errors as `send`.
         """
         request = self._request(call)
         timeouts: dict[str, float] = request.extensions["timeout"]
         async with TimeoutAfterPendingIo(seconds):
             response = await self._transport.handle_async_request(request)
-        # Transports look the time-out up when the body is read, and so after the head.
+        # Set after the head: transports look up the read timeout each time they read the body.
         timeouts["read"] = read_timeout
         return response
 
@@ -104,7 +104,7 @@ class HttpxSender:
         status, fields = response.status_code, response.headers.raw
         raw = RawResponse(status, select_headers(fields), head=fields)
         max_bytes = raw.max_body_to_read(self._bounds.max_body_bytes)
-        # The stream itself: unlike `aiter_raw` it also gives what a mock has read already.
+        # Not `aiter_raw`: the stream also yields a body that a mock transport has read already.
         stream = cast("httpx.AsyncByteStream", response.stream)
         body = bytearray()
         try:
@@ -118,7 +118,7 @@ class HttpxSender:
 
 
 class DirectSender(HttpxSender):
-    """Sends requests on the connections of our own transport, as bytes."""
+    """Sends requests as bytes on the connections of the gateway's transport."""
 
     def __init__(
         self,
@@ -129,8 +129,8 @@ class DirectSender(HttpxSender):
     ) -> None:
         super().__init__(transport, base_url, bounds, headers)
         self._pool_of = transport.pool
-        # The pool of the last `send`. The transport forgets only empty pools, and an empty pool
-        # has no idle connection.
+        # The pool of the last `send`. The transport drops only empty pools, and an empty pool has
+        # no idle connection.
         self._pool: Pool | None = None
         self._max_body_bytes = bounds.max_body_bytes
         self._after_target = f" HTTP/1.1\r\nHost: {base_url.host}\r\n"
@@ -146,9 +146,9 @@ class DirectSender(HttpxSender):
     async def send(self, call: Call, seconds: float, *, force_new: bool = False) -> RawResponse:
         """Send a request and read its response within `seconds`.
 
-        Cases: an idle connection serves at once; otherwise the pool opens one or makes us wait.
-        A connection that had served before and turns out to be closed by the server (a stale
-        keep-alive connection) is replaced once by a new one, where the request may be repeated.
+        An idle connection is used at once; otherwise the pool opens a new one or the call waits
+        for one. If the server has closed a keep-alive connection (a stale connection) and the
+        request may be retried, it is sent once more over a new connection.
         """
         data = self._serialize(call)
         pool = self._pool = self._pool_of(self._base_url.origin)
@@ -173,9 +173,11 @@ class DirectSender(HttpxSender):
                 try:
                     raise outcome
                 finally:
-                    # The traceback holds this frame: a cycle, if the frame held the error.
+                    # The traceback refers to this frame: a reference to the error would create
+                    # a cycle.
                     del connection, answer, on_complete, outcome
-            # The stale connection may have been the last one, and its pool forgotten.
+            # Look the pool up again: if the stale connection was its last one, the transport may
+            # have dropped it.
             pool = self._pool = self._pool_of(self._base_url.origin)
             connection = await self._acquire(pool, ends_at, force_new=True)
 
@@ -195,13 +197,13 @@ def create_sender(
     bounds: Bounds,
     headers: ServiceHeaders | None = None,
 ) -> HttpxSender:
-    """The fastest sender over `transport`.
+    """Return the fastest sender for `transport`.
 
-    A class derived from our transport may do something else with requests than ours does, so it
-    is used through httpx's interface.
+    A subclass of `Transport` may override its handling of requests, so it is used through the
+    httpx interface.
     """
     kind = DirectSender if type(transport) is Transport else HttpxSender
-    return kind(transport, base_url, bounds, headers)  # type: ignore[arg-type]  # as just seen
+    return kind(transport, base_url, bounds, headers)  # type: ignore[arg-type]  # checked above
 
 
 def _split_line(line: str) -> tuple[str, str]:
@@ -212,6 +214,6 @@ def _split_line(line: str) -> tuple[str, str]:
 def _set_outcome(
     answer: asyncio.Future[tuple[Outcome, bool]], outcome: Outcome, is_retryable: bool
 ) -> None:
-    """Give the outcome to the waiter, unless it was cancelled."""
+    """Set the outcome of `answer`, unless its waiter was cancelled."""
     if not answer.done():
         answer.set_result((outcome, is_retryable))

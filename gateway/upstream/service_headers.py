@@ -7,19 +7,19 @@ from gateway.upstream.headers import is_field_value, validate_headers
 from gateway.upstream.propagation import PropagatedHeaders, RawHeaders
 
 MAX_FORWARDED_BYTES = 8_192
-"""Bytes of the names and values that one call forwards; many servers accept no larger head."""
+"""Maximum bytes of forwarded names and values per call; many servers reject a larger head."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceHeaders:
-    """What `upstreams.NAME` says of header fields; names are in lower case.
+    """The header settings of `upstreams.NAME`; names are in lower case.
 
-    `fixed` are sent as they are and may hold secrets. `forward` names fields of the incoming
-    request; a fixed field of the same name wins. `forward_token` sends the caller's access token,
-    once it has been verified, as `Authorization`.
+    `fixed` fields are sent unchanged and can hold secrets. `forward` names fields of the incoming
+    request; a fixed field of the same name wins. `forward_token` sends the caller's verified
+    access token as `Authorization`.
 
     Raises:
-        ValueError: a fixed field cannot be sent.
+        ValueError: a fixed field is not valid.
     """
 
     fixed: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -31,7 +31,7 @@ class ServiceHeaders:
         validate_headers(self.fixed)
 
     def select(self, propagated: PropagatedHeaders) -> dict[str, str]:
-        """The fields for a call that is made for this request."""
+        """Return the fields to add to a call of this request."""
         fields = _forward(self.forward, propagated.incoming) if self.forward else {}
         if self.forward_token and propagated.token is not None:
             fields["authorization"] = f"Bearer {propagated.token}"
@@ -39,11 +39,11 @@ class ServiceHeaders:
 
 
 def _forward(names: tuple[str, ...], incoming: RawHeaders) -> dict[str, str]:
-    """The incoming fields of these names; several of one name are one list (RFC 9110, 5.3).
+    """Return the incoming fields of these names; equal names form one list (RFC 9110, 5.3).
 
-    A field is forwarded whole or not at all, because a part of a list may say something else:
-    it is left out if a value is not printable ASCII, or if it does not fit in
-    `MAX_FORWARDED_BYTES` together with those before it.
+    A field is forwarded as a whole or omitted, because a part of a list can have another meaning.
+    It is omitted if a value is not printable ASCII, or if it does not fit in
+    `MAX_FORWARDED_BYTES` together with the fields before it.
     """
     found: dict[str, list[str]] = {}
     for raw_name, raw_value in incoming:

@@ -1,4 +1,4 @@
-"""A response whose body is read while it arrives."""
+"""Streamed responses: the body is read while it arrives."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from gateway.upstream.errors import UpstreamTimeout, UpstreamUnavailable
 
 
 class StreamState(Enum):
-    """How far the body has been read."""
+    """The state of the body of a streamed response."""
 
     OPEN = "open"
     COMPLETE = "complete"
@@ -24,15 +24,15 @@ class StreamState(Enum):
 
 
 class StreamedResponse:
-    """Status, header fields, and the body piece by piece: `async for piece in response`.
+    """The status, header fields, and body of a response: `async for piece in response`.
 
-    The transport reads no further than the consumer: a consumer that is slow makes the service
-    wait (backpressure). Nothing of the body is kept. `ServiceClient.stream` closes the response.
+    A slow consumer slows the service down (backpressure): the transport stops reading if the body
+    is not consumed. The response does not store the body. `ServiceClient.stream` closes it.
     """
 
-    # A consumer takes the end of the iteration for the end of the body. So the iteration ends
-    # only when the body is COMPLETE; when a wait for a piece has failed or was cancelled (FAILED),
-    # or after the block (CLOSED), reading on is an error.
+    # A consumer takes the end of the iteration for the end of the body, so the iteration ends
+    # only when the body is COMPLETE. Reading raises an error after a wait for a piece has failed
+    # or was cancelled (FAILED), and after the block (CLOSED).
 
     def __init__(
         self, service: str, call: Call, response: httpx.Response, idle_timeout: float
@@ -48,46 +48,46 @@ class StreamedResponse:
         self._pieces: AsyncIterator[bytes] | None = None
 
     def __repr__(self) -> str:
-        """The service, the operation, the status, and how far the body has been read."""
+        """Show the service, the operation, the status, and the state of the body."""
         operation = self._call.operation
         return f"<StreamedResponse {self._service} {operation} {self.status} {self._state.value}>"
 
     @property
     def is_compressed(self) -> bool:
-        """Whether there is a body that has a content coding (RFC 9110, 8.4)."""
+        """Whether the response has a body with a content coding (RFC 9110, 8.4)."""
         has_body = self._call.method != "HEAD" and self.status != 204
         return has_body and self.headers.get("content-encoding", "identity").lower() != "identity"
 
     def set_deadline(self, ends_at: float | None) -> None:
-        """End the whole body at that time of the event loop's clock; None sets no end."""
+        """Set the deadline of the whole body, a time of the event loop's clock; None sets none."""
         self._ends_at = ends_at
 
     def __aiter__(self) -> Self:
-        """The body can be read once."""
+        """Return the response; its body can be read once."""
         return self
 
     async def __anext__(self) -> bytes:
-        """The next piece of the body, of any size, as it arrives.
+        """Wait for the next piece of the body, and return it; it is not empty.
 
         Raises:
-            UpstreamTimeout: no piece arrived within the idle time-out, or the deadline passed.
-            UpstreamUnavailable: the body broke off, now or at an earlier piece.
+            UpstreamTimeout: no piece arrived within the idle timeout, or the deadline passed.
+            UpstreamUnavailable: the body was cut off, or an earlier read failed.
             RuntimeError: the response is closed.
         """
         if self._state is not StreamState.OPEN:
             raise self._no_more()
         if self._pieces is None:
-            # The stream itself: unlike `aiter_raw` it also gives what a mock has read already.
+            # Not `aiter_raw`: the stream also yields a body that a mock transport has read already.
             self._pieces = aiter(cast("httpx.AsyncByteStream", self._response.stream))
         try:
             async with TimeoutAfterPendingIo(self._remaining()):
                 while not (piece := await anext(self._pieces)):
-                    pass  # a transport may give an empty piece for a body that is empty
+                    pass  # a transport may yield an empty piece for an empty body
         except StopAsyncIteration:
             self._state = StreamState.COMPLETE
             raise
         except BaseException as exc:
-            # Cancelled too: the iterator of the transport has ended with that.
+            # Also on cancellation: it ends the iterator of the transport.
             self._state = StreamState.FAILED
             operation = self._call.operation
             if isinstance(exc, TimeoutError):
@@ -98,7 +98,7 @@ class StreamedResponse:
         return piece
 
     def _remaining(self) -> float | None:
-        """Seconds until the deadline, 0 if it has passed; None if there is none."""
+        """Return the seconds until the deadline, 0 if it has passed; None if there is none."""
         if self._ends_at is None:
             return None
         return max(0.0, self._ends_at - asyncio.get_running_loop().time())
@@ -108,11 +108,11 @@ class StreamedResponse:
             return StopAsyncIteration()
         operation = self._call.operation
         if self._state is StreamState.FAILED:
-            return UpstreamUnavailable(self._service, operation, "the body broke off earlier")
+            return UpstreamUnavailable(self._service, operation, "the body was cut off earlier")
         return RuntimeError(f"the response of {operation} is closed: read it inside the block")
 
     async def aclose(self) -> None:
-        """Close the response; a body that was not read to its end closes its connection."""
+        """Close the response, and its connection if the body was not read to its end."""
         self._state = StreamState.CLOSED
         pieces, self._pieces = self._pieces, None
         try:

@@ -1,6 +1,6 @@
 """Request paths from templates such as `/users/{user_id}`.
 
-Values are percent-quoted, so that a value cannot leave its segment (path traversal).
+Values are percent-encoded to keep each value in its segment (no path traversal).
 """
 
 import re
@@ -14,7 +14,7 @@ _DOTS = frozenset({".", ".."})
 
 
 def expand(template: str, values: Mapping[str, str | int]) -> str:
-    """The path with every placeholder replaced by its percent-quoted value (RFC 3986, 3.3).
+    """Replace every placeholder with its percent-encoded value (RFC 3986, 3.3).
 
     Raises:
         ValueError: the template is not a path, its placeholders and the values differ, or a
@@ -27,7 +27,7 @@ def expand(template: str, values: Mapping[str, str | int]) -> str:
         raise ValueError(
             f"{template}: its placeholders are {sorted(names)}, but the values are {sorted(values)}"
         )
-    # `_names` has accepted the template: as a format string it has nothing but names in it.
+    # `_names` has validated the template: as a format string it contains only plain names.
     quoted = {
         name: value if type(value) is int else _quote_value(template, value)
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""A time-out takes effect only after data that had arrived has been delivered."""
+"""A timeout takes effect only after data that had arrived has been delivered."""
 
 import asyncio
 import gc

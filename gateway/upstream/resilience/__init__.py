@@ -1,1 +1,1 @@
-"""Policies that make calls to unreliable services succeed more often, or fail sooner."""
+"""Call policies for unreliable services."""

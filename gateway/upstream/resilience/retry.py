@@ -1,4 +1,4 @@
-"""Retry of idempotent calls: jittered, within the deadline, under a budget."""
+"""Retry of idempotent calls, with jitter, a budget, and respect for the deadline."""
 
 import asyncio
 import time
@@ -17,12 +17,12 @@ _NOT_TRANSIENT = frozenset({501, 505, 506, 508, 510, 511})
 
 
 class RetryBudget:
-    """Bounds the retries to one service, so that retries cannot keep an overloaded one down.
+    """Limits the retries to one service, to avoid overloading it further.
 
-    Within any `BUDGET_WINDOW_SECONDS`, retries are at most `share` of the calls, but `minimum`
-    are always allowed: a service that is called seldom can be retried too. Counted in buckets of
-    one second, so a window is up to one second longer; memory is constant. After Finagle's and
-    Envoy's retry budgets.
+    Within any `BUDGET_WINDOW_SECONDS`, retries are at most `share` of the calls. `minimum` retries
+    are always allowed, for services with few calls. Calls are counted in buckets of one second, so
+    a window is up to one second longer; memory is constant. The design follows the retry budgets
+    of Finagle and Envoy.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class RetryBudget:
         self._buckets: deque[list[int]] = deque()
 
     def __repr__(self) -> str:
-        """Calls and retries within the window."""
+        """Show the calls and retries within the window."""
         return f"<RetryBudget {self._retries} retries of {self._calls} calls>"
 
     def record_call(self) -> None:
@@ -45,7 +45,7 @@ class RetryBudget:
         self._calls += 1
 
     def try_spend(self) -> bool:
-        """Take one retry out of the budget; False if there is none left."""
+        """Spend one retry of the budget; return False if none is left."""
         bucket = self._bucket()
         if self._retries + 1 > max(self._minimum, self._share * self._calls + _ROUNDING):
             return False
@@ -54,7 +54,7 @@ class RetryBudget:
         return True
 
     def _bucket(self) -> list[int]:
-        """The bucket of this second; those that have left the window are forgotten."""
+        """Return the bucket of the current second, and drop buckets that have left the window."""
         buckets, second = self._buckets, int(self._clock())
         while buckets and buckets[0][0] < second - BUDGET_WINDOW_SECONDS:
             _, calls, retries = buckets.popleft()
@@ -66,18 +66,18 @@ class RetryBudget:
 
 
 class Retry(CallPolicy):
-    """Repeats a call that failed in a way that may pass.
+    """Retries calls with transient failures.
 
-    A call is retried when all of this holds:
+    A call is retried if all these conditions hold:
 
     - its method is idempotent (RFC 9110, 9.2.2): a POST or PATCH is never sent twice;
     - the service could not be reached, closed the connection early, or responded with 429 or 5xx
       (a call whose own timeout has passed has no time left for another attempt);
-    - fewer than `attempts` have been made, and the budget allows one more;
+    - fewer than `attempts` attempts have been made, and the budget allows one more;
     - the pause before the next attempt ends before the deadline of the call.
 
     The pause is random between 0 and `backoff` seconds, doubled for each attempt up to
-    `max_backoff` (full jitter). A service that sends `Retry-After` is left alone for that long.
+    `max_backoff` (full jitter). It is never shorter than the `Retry-After` of the response.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Retry(CallPolicy):
         self._max_backoff = max_backoff
 
     async def __call__(self, call: Call, attempt: Attempt[R]) -> R:
-        """Make the call, with retries."""
+        """Make the call, and retry it if needed."""
         self._budget.record_call()
         made = 0
         while True:
@@ -103,7 +103,7 @@ class Retry(CallPolicy):
             await asyncio.sleep(pause)
 
     def _pause(self, call: Call, error: UpstreamError, made: int) -> float | None:
-        """Seconds to wait before the next attempt; None if there is to be none."""
+        """Return the seconds to wait before the next attempt; None stops the retries."""
         if made >= self._attempts or not call.is_idempotent or not _is_transient(error):
             return None
         pause = uniform(0, min(self._max_backoff, self._backoff * 2 ** (made - 1)))  # noqa: S311
@@ -116,7 +116,7 @@ class Retry(CallPolicy):
 
 
 def _is_transient(error: UpstreamError) -> bool:
-    """Whether the same call may succeed a moment later."""
+    """Whether the failure may be temporary."""
     return (
         isinstance(error, UpstreamUnavailable | UpstreamTimeout)
         and error.status not in _NOT_TRANSIENT

@@ -38,7 +38,7 @@ def test_a_part_that_returns_something_else_is_refused() -> None:
 
 
 def test_a_part_with_a_timeout_above_the_budget_is_refused() -> None:
-    with pytest.raises(TypeError, match="its time-out of 2 s exceeds the budget of 1 s"):
+    with pytest.raises(TypeError, match="its timeout of 2 s exceeds the budget of 1 s"):
 
         class Page(Composite, budget=1):
             number: Annotated[int, Part(fetch_number, timeout=2)]

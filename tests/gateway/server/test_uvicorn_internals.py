@@ -122,7 +122,7 @@ async def test_main_loop_sets_the_date_and_stops_on_should_exit(listener: socket
 
 
 async def test_shutdown_asks_each_connection_to_shut_down(listener: socket.socket) -> None:
-    """Without: idle connections of clients hold up the end until the time-out."""
+    """Without: idle connections of clients hold up the end until the timeout."""
     async with start_server(create_config(), listener) as runner:
         reader, writer = await asyncio.open_connection(*listener.getsockname())
         writer.write(GET)

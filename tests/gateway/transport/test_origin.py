@@ -56,7 +56,7 @@ def test_a_tcp_handshake_that_completed_while_the_loop_was_busy_is_in_time(
     async def connect_busily() -> None:
         connecting = asyncio.create_task(connect(origin_of(listening, "http"), 0.02))
         await asyncio.sleep(0)  # the kernel has been asked to connect, and will within microseconds
-        time.sleep(0.1)  # noqa: ASYNC251 - the loop is busy for longer than the time-out
+        time.sleep(0.1)  # noqa: ASYNC251 - the loop is busy for longer than the timeout
         connection = await connecting
         assert connection.state is ConnectionState.IDLE
         await close(connection)

@@ -293,7 +293,7 @@ async def open_stream(shop: ExampleClient) -> None:
 
 
 async def answer_and_block_the_loop(peer: Peer) -> None:
-    """A response that is in time, and an event loop too busy to read it before the time-out."""
+    """A response that is in time, and an event loop too busy to read it before the timeout."""
     await peer.read_request()
     peer.send(ITEM)
     time.sleep(0.2)  # noqa: ASYNC251 - the point
