@@ -118,9 +118,16 @@ def _import_module(name: str) -> ModuleType | None:
     try:
         return None if find_spec(name) is None else import_module(name)
     except Exception as error:  # a module of the company may raise anything
-        last = extract_tb(error.__traceback__)[-1]
         message = f"cannot be imported: {type(error).__name__}: {error}"
-        raise _invalid(name, message, f"{last.filename}, line {last.lineno}") from error
+        raise _invalid(name, message, _locate(error)) from error
+
+
+def _locate(error: Exception) -> str:
+    """Return file and line of the last statement at module level that led to the error."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
+    lines = [frame for frame in extract_tb(error.__traceback__) if frame.name == "<module>"]
+    return f"{lines[-1].filename}, line {lines[-1].lineno}" if lines else ""
 
 
 def _invalid(path: str, message: str, hint: str) -> InvalidSettings:

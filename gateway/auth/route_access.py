@@ -44,13 +44,13 @@ def _check(guards: list[Guard], path: str) -> None:
     """Check the declarations together; only a scope required before `owner` can lift it."""
     owners = [guard.path_param for guard in guards if isinstance(guard, Owner)]
     if len({isinstance(guard, Public) for guard in guards}) > 1:
-        raise ValueError(f"{path}: public(...) cannot stand beside requires(...) or owner(...)")
+        raise ValueError("public(...) cannot be combined with requires(...) or owner(...)")
     if len(owners) > 1:
-        raise ValueError(f"{path}: more than one owner(...); one route has one owner")
+        raise ValueError("more than one owner(...); one route has one owner")
     if owners and not isinstance(guards[-1], Owner):
-        raise ValueError(f"{path}: owner(...) goes after requires(...)")
+        raise ValueError("put owner(...) after requires(...)")
     if owners and f"{{{owners[0]}}}" not in path:
-        raise ValueError(f"{path}: owner({owners[0]!r}) is no parameter of this path")
+        raise ValueError(f"owner({owners[0]!r}): the path has no such parameter")
 
 
 def _iter_guards(dependant: Dependant) -> Iterator[tuple[Guard, tuple[str, ...]]]:

@@ -66,6 +66,7 @@ def _create_config(app: FastAPI, settings: Server) -> uvicorn.Config:
         ws="none",
         lifespan="off",  # `open_server` enters it, so that its errors are raised there
         log_config=None,
+        log_level="warning",  # `gateway.started` and `gateway.stopping` report the rest
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the rate limiter decides which proxies to trust (trusted_proxies)

@@ -153,8 +153,20 @@ def test_a_module_that_cannot_be_imported_is_named(
     assert error.startswith(f"{module}: cannot be imported: {message}")
 
 
-def test_the_error_of_a_module_names_file_and_line(package: Package, tmp_path: Path) -> None:
-    error = find_error(package({"limits.py": "\nraise TypeError('odd')"}))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\nraise TypeError('odd')",
+        "\ndef",
+        "\n    pass",
+        "from gateway.ratelimit.policy import RateLimit\nRateLimit('a', 'often')",
+        "import json\njson.loads('{')",
+    ],
+)
+def test_the_error_of_a_module_names_file_and_line(
+    package: Package, tmp_path: Path, text: str
+) -> None:
+    error = find_error(package({"limits.py": text}))
     assert error.endswith(f"({tmp_path / 'acme' / 'limits.py'}, line 2)")
 
 

@@ -56,7 +56,7 @@ def test_caller_alone_is_no_access_declaration() -> None:
         ([public("why"), requires("a")], "public"),
         ([public("why"), owner("user_id")], "public"),
         ([owner("user_id"), requires("a")], "after"),
-        ([requires("a"), owner("id")], "no parameter"),
+        ([requires("a"), owner("id")], "no such parameter"),
         ([requires("a"), owner("user_id"), owner("user_id")], "more than one"),
     ],
 )
