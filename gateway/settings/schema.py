@@ -71,11 +71,15 @@ def _check_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
 
 
 def _check_forward_headers(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
+    """Names in lower case."""
+    lowered = tuple(name.lower() for name in names)
+    for name in lowered:
         _check_header_name(name)
-        if name.lower() == "authorization":
+        if name == "authorization":
             raise ValueError("authorization: set forward_token, which sends verified tokens only")
-    return tuple(name.lower() for name in names)
+        if name in {"expect", "proxy-authorization"} or name.startswith("content-"):
+            raise ValueError(f"{name} cannot be forwarded: it is about the incoming request only")
+    return lowered
 
 
 def _check_header_name(name: str) -> None:

@@ -146,7 +146,7 @@ class CallExecutor:
         try:
             return self.decode_response(call, await self._send(call, seconds), into)
         except CALL_FAILURES as exc:
-            raise map_error(self._service, call.operation, exc, seconds) from exc
+            raise self.map_error(call, exc, seconds) from exc
 
     # Shared by `begin` and `execute`.
 

@@ -140,6 +140,10 @@ def test_secrets_are_not_shown() -> None:
         ({"headers": {"x-api-key": f"{SECRET}\r\nx: 1"}}, "the value of x-api-key has characters"),
         ({"forward_headers": ["accept-encoding"]}, "set by the gateway itself"),
         ({"forward_headers": ["Authorization"]}, "set forward_token"),
+        ({"forward_headers": ["Proxy-Authorization"]}, "proxy-authorization cannot be forwarded"),
+        ({"forward_headers": ["expect"]}, "expect cannot be forwarded"),
+        ({"forward_headers": ["content-encoding"]}, "content-encoding cannot be forwarded"),
+        ({"forward_headers": ["content-type"]}, "content-type cannot be forwarded"),
     ],
 )
 def test_a_header_that_cannot_be_sent_is_refused_by_the_settings(
