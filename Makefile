@@ -44,6 +44,7 @@ check: $(STAMP) ## Check lint, types, import contracts, generated docs, words an
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tests.docs.reference --check
+	@test ! -d tests/shop || $(BIN)/python -m tests.shop.docs.reference --check
 	@$(BIN)/python -m tests.architecture.words
 	@$(BIN)/hadolint Dockerfile
 
@@ -53,6 +54,7 @@ fix: $(STAMP) ## Format the code and apply the linter's fixes
 
 docs: $(STAMP) ## Regenerate docs/reference from the code
 	@$(BIN)/python -m tests.docs.reference
+	@test ! -d tests/shop || $(BIN)/python -m tests.shop.docs.reference
 
 lock: ## Update the lock files to the newest stable versions
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet uv

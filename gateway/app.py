@@ -13,7 +13,7 @@ from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.resources import Resources
-from gateway.route_audit import refuse_unguarded
+from gateway.route_audit import RouteAudit, refuse_unguarded
 from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.services import Transports
 from gateway.settings.schema import Settings
@@ -33,7 +33,8 @@ class Gateway(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """Build the whole stack: a request passes the middleware from top to bottom."""
         server = self.state.settings.server
-        routes = RouteTable(self.router)
+        audit = RouteAudit(self.router)
+        routes = RouteTable(self.router, is_guarded=audit.is_guarded)
         middleware = [
             Middleware(AccessLog),
             Middleware(RequestContextMiddleware),
@@ -48,7 +49,7 @@ class Gateway(FastAPI):
                 find_route_limit=routes.find_max_body_size,
             ),
             *self.user_middleware,
-            Middleware(Dispatcher, gateway=self, routes=routes),
+            Middleware(Dispatcher, gateway=self, routes=routes, audit=audit.refuse_unguarded),
         ]
         app = self._build_fastapi_stack()
         for cls, args, kwargs in reversed(middleware):
@@ -83,11 +84,12 @@ def create_app(
         InvalidSettings: the package named by `app.package` cannot be imported.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
-    application = application or load_application(settings.app.package)
+    application = application or load_application(settings.app)
     app = Gateway(
         title="Lockgate",
         description="One request, one screen: an API gateway and backend for frontends.",
         lifespan=create_lifespan(settings, application, transports or {}),
+        middleware=application.middleware,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

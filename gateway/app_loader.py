@@ -1,65 +1,87 @@
-"""Imports the company's package: its clients, rate-limit policies and composites."""
+"""Loads the company's package: its clients, policies, composites, routers and extensions."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
-from pkgutil import iter_modules
-from traceback import extract_tb
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
 from fastapi import APIRouter
+from starlette.middleware import Middleware
 
+from gateway.package_modules import PackageModules
 from gateway.ratelimit.policy import RateLimit
-from gateway.settings.app_package import find_app_package
-from gateway.settings.errors import ConfigError, InvalidSettings
+from gateway.resources import Resources
+from gateway.settings.app_package import SETTING, AppPackage, find_app_package
+from gateway.settings.app_settings import AppSettings, validate_app_settings
+from gateway.settings.errors import InvalidSettings
+from gateway.settings.schema import App
 from gateway.upstream.client import ServiceClient
+
+AppLifespan = Callable[[Resources], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """The declarations of a company. Clients and policies are keyed by their names."""
+    """The declarations of a company. Clients and policies are keyed by their names.
 
-    clients: Mapping[str, type[ServiceClient]]
-    policies: Mapping[str, RateLimit]
-    routers: Sequence[APIRouter]
+    `package` is None for an application that was not loaded from a package.
+    """
+
+    clients: Mapping[str, type[ServiceClient]] = field(default_factory=dict)
+    policies: Mapping[str, RateLimit] = field(default_factory=dict)
+    routers: Sequence[APIRouter] = ()
+    middleware: Sequence[Middleware] = ()
+    lifespan: AppLifespan | None = None
+    settings: AppSettings | None = None
+    package: AppPackage | None = None
 
 
-def load_application(package: str | None) -> Application:
-    """Import the package that `app.package` names; None is the shop of this repository.
+def load_application(app: App) -> Application:
+    """Import the company's package; see `find_app_package` for which one that is.
 
     Declarations are discovered automatically; there is no registry to update. Clients are found
     in every module of `clients` and of its subpackages, policies in `limits`, and routers as the
-    `router` of every module of `composites`.
+    `router` of every module of `composites` and of `routers`. The optional modules `middleware`,
+    `lifespan` and `settings` extend the gateway itself.
 
     Raises:
-        InvalidSettings: there is no such package, it declares nothing, one of its modules cannot be
-            imported or has no `router`, or two clients or two policies have the same name.
+        InvalidSettings: has an error for each mistake: there is no such package, it declares
+            nothing, one of its modules cannot be imported or lacks what it must define, two
+            clients or two policies have the same name, or a setting of the package is invalid.
     """
-    modules = find_app_package(package)
-    clients, limits, composites = map(
-        _import_module, (modules.clients, modules.limits, modules.composites)
+    package = find_app_package(app.package)
+    modules = PackageModules()
+    application = Application(
+        clients=_find_clients(modules, package.clients),
+        policies=_find_policies(modules, f"{package.declarations}.limits"),
+        routers=[
+            *_find_routers(modules, package.composites),
+            *_find_routers(modules, f"{package.declarations}.routers"),
+        ],
+        middleware=_find_middleware(modules, f"{package.declarations}.middleware"),
+        lifespan=_find_lifespan(modules, f"{package.declarations}.lifespan"),
+        settings=_load_settings(modules, f"{package.declarations}.settings", app.settings),
+        package=package,
     )
-    if not (clients or limits or composites):
-        message = f"the package {package} has neither clients nor composites nor limits"
-        hint = "name the package that contains them"
-        raise InvalidSettings([ConfigError("app.package [LOCKGATE_APP__PACKAGE]", message, hint)])
-    return Application(
-        clients=_find_clients(_iter_modules(clients)) if clients else {},
-        policies=_find_policies(limits) if limits else {},
-        routers=list(map(_get_router, _iter_routed_modules(composites))) if composites else [],
-    )
+    declared = (application.clients, application.policies, application.routers)
+    if not any(declared) and not modules.errors:
+        message = f"the package {package.name} has no client, no composite, no router and no limit"
+        modules.add_error(SETTING, message, "name the package that contains them")
+    if modules.errors:
+        raise InvalidSettings(modules.errors)
+    return application
 
 
-def _find_clients(modules: Iterable[ModuleType]) -> dict[str, type[ServiceClient]]:
+def _find_clients(modules: PackageModules, name: str) -> dict[str, type[ServiceClient]]:
     clients: dict[str, type[ServiceClient]] = {}
-    for module in modules:
+    for module in modules.iter_tree(name):
         for kind in vars(module).values():
             if _is_client_of(module, kind):
                 other = clients.setdefault(kind.name, kind)
                 if other is not kind:
                     message = f"has the same name={kind.name!r} as {_qualified_name(other)}"
-                    raise _invalid(_qualified_name(kind), message, "names must be unique")
+                    modules.add_error(_qualified_name(kind), message, "names must be unique")
     return clients
 
 
@@ -73,65 +95,72 @@ def _is_client_of(module: ModuleType, kind: object) -> bool:
     )
 
 
-def _find_policies(module: ModuleType) -> dict[str, RateLimit]:
+def _find_policies(modules: PackageModules, name: str) -> dict[str, RateLimit]:
     policies: dict[str, RateLimit] = {}
-    for value in vars(module).values():
+    for value in _read_module(modules, name).values():
         if isinstance(value, RateLimit) and policies.setdefault(value.name, value) != value:
             message = f"two policies are named {value.name!r}"
-            raise _invalid(module.__name__, message, "names must be unique")
+            modules.add_error(name, message, "names must be unique")
     return policies
 
 
-def _get_router(module: ModuleType) -> APIRouter:
-    router = getattr(module, "router", None)
-    if not isinstance(router, APIRouter):
-        hint = "move a module without routes out of composites"
-        raise _invalid(module.__name__, "there is no `router = APIRouter()`", hint)
-    return router
+def _find_routers(modules: PackageModules, name: str) -> Iterator[APIRouter]:
+    for module in modules.iter_files(name):
+        router = getattr(module, "router", None)
+        if isinstance(router, APIRouter):
+            yield router
+        else:
+            folder = name.rpartition(".")[2]
+            hint = f"move a module without routes out of {folder}"
+            modules.add_error(module.__name__, "there is no `router = APIRouter()`", hint)
 
 
-def _iter_routed_modules(composites: ModuleType) -> Iterator[ModuleType]:
-    """Yield the modules that must have a router: those of a package, or the module itself."""
-    names = _list_submodules(composites)
-    return filter(None, map(_import_module, names)) if names else iter([composites])
+def _find_middleware(modules: PackageModules, name: str) -> Sequence[Middleware]:
+    declared = _read_module(modules, name)
+    middleware = declared.get("middleware")
+    if isinstance(middleware, list) and all(isinstance(item, Middleware) for item in middleware):
+        return middleware
+    if declared:
+        message = "there is no `middleware = [Middleware(...), ...]`"
+        modules.add_error(name, message, "list the middleware, the outermost first")
+    return ()
 
 
-def _iter_modules(module: ModuleType) -> Iterator[ModuleType]:
-    """Yield a module; if it is a package, also its modules and those of its subpackages."""
-    yield module
-    for submodule in filter(None, map(_import_module, _list_submodules(module))):
-        yield from _iter_modules(submodule)
+def _find_lifespan(modules: PackageModules, name: str) -> AppLifespan | None:
+    declared = _read_module(modules, name)
+    lifespan: AppLifespan | None = declared.get("lifespan")
+    if declared and not callable(lifespan):
+        message = "there is no function `lifespan(resources)`"
+        modules.add_error(name, message, "decorate it with @asynccontextmanager")
+        return None
+    return lifespan
 
 
-def _list_submodules(module: ModuleType) -> list[str]:
-    """List the modules of a package in alphabetical order; a plain module has none."""
-    path = getattr(module, "__path__", ())
-    return sorted(f"{module.__name__}.{found.name}" for found in iter_modules(path))
-
-
-def _import_module(name: str) -> ModuleType | None:
-    """Import a module; None if there is no such module.
-
-    Raises:
-        InvalidSettings: the module raises an exception.
-    """
+def _load_settings(
+    modules: PackageModules, name: str, values: Mapping[str, object]
+) -> AppSettings | None:
+    """Validate `app.settings` with the class that the package declares for them."""
+    declared = _read_module(modules, name)
+    kinds = [kind for kind in declared.values() if _is_settings_class(kind, name)]
+    if declared and len(kinds) != 1:
+        message = f"there are {len(kinds)} subclasses of AppSettings"
+        modules.add_error(name, message, "declare exactly one")
+        return None
     try:
-        return None if find_spec(name) is None else import_module(name)
-    except Exception as error:  # a module of the company may raise anything
-        message = f"cannot be imported: {type(error).__name__}: {error}"
-        raise _invalid(name, message, _locate(error)) from error
+        return validate_app_settings(kinds[0] if kinds else None, values)
+    except InvalidSettings as invalid:
+        modules.errors += invalid.errors
+        return None
 
 
-def _locate(error: Exception) -> str:
-    """Return file and line of the last statement at module level that led to the error."""
-    if isinstance(error, SyntaxError):
-        return f"{error.filename}, line {error.lineno}"
-    lines = [frame for frame in extract_tb(error.__traceback__) if frame.name == "<module>"]
-    return f"{lines[-1].filename}, line {lines[-1].lineno}" if lines else ""
+def _is_settings_class(kind: object, module: str) -> bool:
+    return isinstance(kind, type) and issubclass(kind, AppSettings) and kind.__module__ == module
 
 
-def _invalid(path: str, message: str, hint: str) -> InvalidSettings:
-    return InvalidSettings([ConfigError(path, message, hint)])
+def _read_module(modules: PackageModules, name: str) -> Mapping[str, Any]:
+    """Return the variables of an optional module; none if the package has no such module."""
+    module = modules.find(name)
+    return vars(module) if module else {}
 
 
 def _qualified_name(kind: type) -> str:

@@ -30,7 +30,7 @@ from fastapi.routing import (
 )
 from pydantic import Json
 from starlette._utils import get_route_path
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
 __all__ = ["Dependant", "ModelField", "RouteContext", "get_route_path", "iter_route_contexts"]
@@ -56,6 +56,21 @@ def get_frontend_paths(route: RouteContext) -> list[str]:
         return []
     prefix = getattr(route, "frontend_prefix", "")  # an included one has the prefix of its router
     return [prefix + frontend.path for frontend in group.routes]
+
+
+def get_routes_state(router: APIRouter) -> object:
+    """Return a value that is equal as long as the routes below `router` are the same.
+
+    FastAPI counts the changes to each included router, and serves a route that was added to one
+    after its inclusion.
+    """
+    return router._get_routes_version(), list(router.routes)  # noqa: SLF001
+
+
+def matches_request(route: RouteContext, scope: Scope) -> bool:
+    """Whether a route serves the request or WebSocket connection: its path, and its method."""
+    match, _ = route._effective_route.matches(scope)  # noqa: SLF001
+    return match is Match.FULL
 
 
 def get_dependency_cache_key(dependant: Dependant) -> object:

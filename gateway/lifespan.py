@@ -22,8 +22,9 @@ def create_lifespan(
 ) -> Lifespan:
     """Return the lifespan of an app; it closes the resources in reverse order.
 
-    On entering, it raises InvalidSettings if the settings name an unknown upstream, or if a service
-    in use has no URL.
+    The lifespan of the company's package comes last: it can use the open clients, and add resources
+    of its own. On entering, the lifespan raises InvalidSettings if the settings name an unknown
+    upstream, or if a service in use has no URL.
     """
 
     @asynccontextmanager
@@ -42,6 +43,10 @@ def create_lifespan(
             limiter = open_limiter(settings, application.policies)
             resources[RateLimiter] = await stack.enter_async_context(limiter)
             await stack.enter_async_context(open_clients(upstreams, clients, transports, resources))
+            if application.settings is not None:
+                resources[type(application.settings)] = application.settings
+            if application.lifespan is not None:
+                await stack.enter_async_context(application.lifespan(resources))
             yield
 
     return open_resources

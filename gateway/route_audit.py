@@ -1,10 +1,17 @@
-"""Route audit at start-up: the app does not start if a route declares no access."""
+"""Route audit: the app does not start if a route declares no access, nor serves one added later."""
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.routing import Mount, WebSocketRoute
+from starlette.types import Scope
 
 from gateway.auth.route_access import Requires, find_access
-from gateway.fastapi_internals import RouteContext, get_frontend_paths, iter_audited_routes
+from gateway.fastapi_internals import (
+    RouteContext,
+    get_frontend_paths,
+    get_routes_state,
+    iter_audited_routes,
+    matches_request,
+)
 
 
 class UnguardedRoute(Exception):
@@ -24,6 +31,40 @@ def refuse_unguarded(app: FastAPI) -> None:
     found = map(_find_fault, iter_audited_routes(app.router))
     if faults := [fault for fault in found if fault]:
         raise UnguardedRoute(faults)
+
+
+class RouteAudit:
+    """Audits the routes that are added after start-up, before their first request.
+
+    A request costs one comparison as long as the routes are the same.
+    """
+
+    def __init__(self, router: APIRouter) -> None:
+        self._router = router
+        self._state: object = None
+        self._faults: list[tuple[RouteContext, str | None]] = []
+
+    def is_guarded(self, route: RouteContext) -> bool:
+        """Whether a route declares who may call it."""
+        return _find_fault(route) is None
+
+    def refuse_unguarded(self, scope: Scope) -> None:
+        """Refuse a request or a WebSocket connection whose route declares no access.
+
+        Raises:
+            UnguardedRoute: names the route and how to fix it.
+        """
+        state = get_routes_state(self._router)
+        if state != self._state:
+            audited = [(route, _find_fault(route)) for route in iter_audited_routes(self._router)]
+            # Without a fault no request needs to be compared with the routes.
+            self._faults = audited if any(fault for _, fault in audited) else []
+            self._state = state
+        for route, fault in self._faults:
+            if matches_request(route, scope):  # the first match is the one that FastAPI serves
+                if fault:
+                    raise UnguardedRoute([fault])
+                return
 
 
 def _find_fault(route: RouteContext) -> str | None:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 from starlette.routing import BaseRoute
 
-from gateway.fastapi_internals import Dependant, iter_route_contexts
+from gateway.fastapi_internals import Dependant, RouteContext, iter_route_contexts
 from gateway.resources import ResourceLookup, Resources
 from gateway.settings.errors import ConfigError, suggest_nearest
 from gateway.settings.schema import Service
@@ -50,7 +50,9 @@ def find_upstream_errors(
     return unknown + unaddressed + undeclared
 
 
-def find_used_clients(routes: Sequence[BaseRoute]) -> dict[type[ServiceClient], str]:
+def find_used_clients(
+    routes: Sequence[BaseRoute | RouteContext],
+) -> dict[type[ServiceClient], str]:
     """Find the clients that routes use through `Upstream[...]`, each with the first such route."""
     used: dict[type[ServiceClient], str] = {}
     for route in iter_route_contexts(routes):

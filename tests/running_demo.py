@@ -14,8 +14,6 @@ from typing import IO, Any
 import httpx
 import pytest
 
-from gateway.demo.serve_demo import SERVICE_PORTS
-
 ROOT = Path(__file__).parents[1]
 
 
@@ -47,6 +45,12 @@ class Demo:
         """The printed token, which is for user 42."""
         return self._find(r"Bearer (\S+)'")
 
+    @property
+    def services(self) -> list[str]:
+        """The names of the fake services."""
+        found = re.findall(r"^  (\S+) +http://", self.output, re.MULTILINE)
+        return [name for name in found if name != "identity"]
+
     def service(self, name: str) -> str:
         """The URL of a demo service."""
         return self._find(rf"^  {name} +(\S+)$")
@@ -62,11 +66,11 @@ class Demo:
 
     def reset(self) -> "Demo":
         """Reset every dial, wait until no request is in flight, and count from zero."""
-        for name in SERVICE_PORTS:
+        for name in self.services:
             send_request("DELETE", f"{self.service(name)}/_dial").raise_for_status()
             self.wait_for_counts(name, in_flight=0)
         total = replace(self, baseline={})
-        return replace(self, baseline={name: total.get_counts(name) for name in SERVICE_PORTS})
+        return replace(self, baseline={name: total.get_counts(name) for name in self.services})
 
     def get_counts(self, name: str) -> dict[str, int]:
         """The counts of requests to a service since the last reset."""
@@ -87,27 +91,30 @@ class Demo:
         return self.process.wait(20)
 
 
+SAMPLE = {"LOCKGATE_APP__PACKAGE": "tests.sample"}
+FAST = {"LOCKGATE_DEMO__LATENCY_MS": "0"}
+
+
 @pytest.fixture(scope="session")
 def _shared_demo() -> Iterator[Demo]:
-    yield from run_demo({"LOCKGATE_DEMO__LATENCY_MS": "0"})
+    yield from run_demo(SAMPLE | FAST)
 
 
 @pytest.fixture
 def demo(_shared_demo: Demo) -> Demo:
-    """The shared demo of this test run, without latency. A test that stops it uses `own_demo`."""
+    """The sample application with its fakes, shared by the tests of this run, without latency."""
     return _shared_demo.reset()
 
 
-@pytest.fixture
-def own_demo() -> Iterator[Demo]:
-    """A demo for this test only, without latency."""
-    yield from run_demo({"LOCKGATE_DEMO__LATENCY_MS": "0"})
+@pytest.fixture(scope="session")
+def _shared_shop() -> Iterator[Demo]:
+    yield from run_demo(FAST)
 
 
 @pytest.fixture
-def default_demo() -> Iterator[Demo]:
-    """The demo with the settings of `make run`, but on free ports."""
-    yield from run_demo({})
+def shop(_shared_shop: Demo) -> Demo:
+    """The demo of the shop, shared by the tests of this run, without latency."""
+    return _shared_shop.reset()
 
 
 def run_demo(variables: Mapping[str, str], folder: Path = ROOT) -> Iterator[Demo]:

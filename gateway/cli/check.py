@@ -54,7 +54,7 @@ def require_valid(settings: Settings) -> None:
 def find_errors(settings: Settings) -> list[ConfigError]:
     """Find the errors in settings that are valid one by one but cannot serve together."""
     try:
-        application = load_application(settings.app.package)
+        application = load_application(settings.app)
         routes = create_app(settings, application=application).routes
     except InvalidSettings as error:
         return [*_find_issuer_errors(settings), *error.errors]

@@ -1,9 +1,12 @@
-"""`lockgate demo`: runs the five demo services and the gateway, and prints a token to use."""
+"""`lockgate demo`: runs the gateway with fakes of its services, and prints a token to use."""
 
 import argparse
+from collections.abc import Iterator
 from typing import Any
 
 from gateway.app import create_app
+from gateway.app_loader import Application, load_application
+from gateway.auth.route_access import Requires, find_access
 from gateway.cli.subcommand import (
     Subcommands,
     add_config_option,
@@ -11,16 +14,17 @@ from gateway.cli.subcommand import (
     run_on_uvloop,
     wait_for_shutdown,
 )
-from gateway.demo.child_process import DemoProcess, run_demo_process
-from gateway.demo.identity import AUDIENCE, ISSUER, JWKS_PATH
-from gateway.demo.serve_demo import ANY_PORTS, PORTS
+from gateway.fakes.child_process import FakesPlan, RunningFakes, run_fakes
+from gateway.fakes.identity_provider import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
+from gateway.fastapi_internals import iter_route_contexts
 from gateway.server.lifecycle import open_server
+from gateway.settings.app_package import NoAppPackage
+from gateway.settings.errors import ConfigError
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Issuer, Settings
 from gateway.telemetry.log_writer import log_to_stderr
 
-SCOPES = ("dashboard:read", "storefront:read")
-USER = "42"
+_LOOPBACK = {"127.0.0.1", "localhost"}
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -29,7 +33,7 @@ def add_to(subcommands: Subcommands) -> None:
         subcommands,
         "demo",
         run,
-        purpose="Start the demo: five services, an identity provider and the gateway.",
+        purpose="Start the gateway with fakes of its services and an identity provider.",
         example="lockgate demo --any-ports",
     )
     add_config_option(parser)
@@ -37,45 +41,77 @@ def add_to(subcommands: Subcommands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve the demo until a signal."""
+    """Serve the gateway and the fakes until a signal."""
     settings = load_settings(options.config)
+    try:
+        application = load_application(settings.app)
+    except NoAppPackage as error:
+        message = "the demo shop is part of Lockgate's repository: clone it and run `make run`"
+        hint = "for a gateway of your own, run `lockgate new PATH`"
+        raise NoAppPackage([ConfigError("demo", message, hint)]) from error
     with log_to_stderr(settings.log.model_copy(update={"format": "text"})):
-        run_on_uvloop(_serve_demo(settings, use_any_ports=options.any_ports))
+        run_on_uvloop(_serve_demo(settings, application, use_any_ports=options.any_ports))
     return 0
 
 
-async def _serve_demo(settings: Settings, *, use_any_ports: bool) -> None:
-    async with run_demo_process(
-        latency_ms=settings.demo.latency_ms,
-        ports=ANY_PORTS if use_any_ports else PORTS,
-        user=USER,
-        scopes=SCOPES,
-    ) as demo:
-        settings = _replace_addresses(settings, demo.urls, use_any_port=use_any_ports)
-        async with open_server(create_app(settings), settings.server) as url:
-            print(_format_welcome(url, demo), flush=True)
+async def _serve_demo(settings: Settings, application: Application, *, use_any_ports: bool) -> None:
+    async with run_fakes(_plan_fakes(settings, application, use_any_ports=use_any_ports)) as fakes:
+        settings = _replace_addresses(settings, fakes, use_any_port=use_any_ports)
+        app = create_app(settings, application=application)
+        async with open_server(app, settings.server) as url:
+            print(_format_welcome(url, fakes, settings), flush=True)
             await wait_for_shutdown()
 
 
-def _replace_addresses(settings: Settings, urls: dict[str, str], *, use_any_port: bool) -> Settings:
-    """Replace the addresses of the services and the identity provider with the demo's."""
+def _plan_fakes(settings: Settings, application: Application, *, use_any_ports: bool) -> FakesPlan:
+    """Plan a fake for each service; it listens on the port of the settings if that is local."""
+    assert application.package  # noqa: S101 - `load_application` sets it
+    routes = create_app(settings, application=application).routes
+    scopes = {
+        scope
+        for route in iter_route_contexts(routes)
+        if isinstance(access := find_access(route.dependant), Requires)
+        for scope in access.scopes
+    }
+    return FakesPlan(
+        package=application.package,
+        services=tuple(application.clients),
+        ports={} if use_any_ports else dict(_iter_local_ports(settings)),
+        identity_port=0 if use_any_ports else DEFAULT_PORT,
+        latency_ms=settings.demo.latency_ms,
+        user=settings.demo.user,
+        scopes=sorted(scopes),
+    )
+
+
+def _iter_local_ports(settings: Settings) -> Iterator[tuple[str, int]]:
+    for name, service in settings.upstreams.items():
+        if service.url.host in _LOOPBACK and service.url.port:
+            yield name, service.url.port
+
+
+def _replace_addresses(settings: Settings, fakes: RunningFakes, *, use_any_port: bool) -> Settings:
+    """Replace the addresses of the services and of the identity provider with the fakes'."""
     server = settings.server.model_dump() | {"host": "127.0.0.1"}
     if use_any_port:
         server["port"] = 0
     values: dict[str, Any] = settings.model_dump() | {"server": server}
-    for name, service in values["upstreams"].items():
-        service["url"] = urls.get(name, service["url"])
+    for name, url in fakes.urls.items():
+        service = settings.upstreams.get(name)
+        path = (service.url.path or "/") if service else "/"
+        values["upstreams"].setdefault(name, {})["url"] = url + path
     values["issuers"] = [
-        Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_url=urls["identity"] + JWKS_PATH)
+        Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_url=fakes.identity_url + JWKS_PATH)
     ]
     return Settings.model_validate(values)
 
 
-def _format_welcome(url: str, demo: DemoProcess) -> str:
-    services = "\n".join(f"  {name:16} {service_url}" for name, service_url in demo.urls.items())
+def _format_welcome(url: str, fakes: RunningFakes, settings: Settings) -> str:
+    urls = {"identity": fakes.identity_url} | fakes.urls
+    services = "\n".join(f"  {name:16} {service_url}" for name, service_url in urls.items())
     return (
-        f"The demo services (PUT /_dial on each makes it slow, hang, fail ...):\n{services}\n\n"
+        f"The fake services (PUT /_dial on each makes it slow, hang, fail ...):\n{services}\n\n"
         f"Lockgate is up on {url}, its API is described at {url}/docs. Paste this:\n\n"
-        f"curl -s -i -H 'Authorization: Bearer {demo.token}' {url}/dashboard/{USER}\n\n"
+        f"curl -s -i -H 'Authorization: Bearer {fakes.token}' {url}{settings.demo.path}\n\n"
         "Ctrl-C stops all of it."
     )

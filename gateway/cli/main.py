@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from gateway.cli import check, demo, serve, token
-from gateway.demo.serve_demo import PortUnavailable
+from gateway.fakes.serve_fakes import PortUnavailable
 from gateway.server.lifecycle import AddressUnavailable
 from gateway.settings.errors import InvalidSettings
 

@@ -6,10 +6,8 @@ import sys
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlencode
 
-from gateway.cli.demo import SCOPES, USER
 from gateway.cli.subcommand import Subcommands, add_subcommand
-from gateway.demo.identity import TOKEN_PATH
-from gateway.demo.serve_demo import PORTS
+from gateway.fakes.identity_provider import DEFAULT_PORT, TOKEN_PATH
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -21,26 +19,26 @@ def add_to(subcommands: Subcommands) -> None:
         purpose="Print a development token, which only the running demo accepts.",
         example="lockgate token --user 7 --scope dashboard:read",
     )
-    parser.add_argument("--user", default=USER, metavar="ID", help=f"user id (default: {USER})")
+    parser.add_argument("--user", metavar="ID", help="user id (default: demo.user, which is 42)")
     parser.add_argument(
         "--scope",
         action="append",
         metavar="SCOPE",
-        help=f"repeat for several scopes (default: {' '.join(SCOPES)})",
+        help="repeat for several scopes (default: all that a route of the gateway requires)",
     )
-    port = PORTS["identity"]
     parser.add_argument(
         "--port",
         type=int,
-        default=port,
-        help=f"port of the demo's identity provider (default: {port})",
+        default=DEFAULT_PORT,
+        help=f"port of the demo's identity provider (default: {DEFAULT_PORT})",
     )
     parser.add_argument("--json", action="store_true", help="print token and lifetime as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Request a token from the demo's identity provider on loopback, and print it."""
-    query = urlencode({"sub": options.user, "scope": " ".join(options.scope or SCOPES)})
+    wanted = {"sub": options.user, "scope": " ".join(options.scope or ())}
+    query = urlencode({name: value for name, value in wanted.items() if value})
     connection = HTTPConnection("127.0.0.1", options.port, timeout=5)
     try:
         connection.request("POST", f"{TOKEN_PATH}?{query}")

@@ -1,4 +1,4 @@
-"""Five demo services with realistic data, latency and faults, and a development token issuer.
+"""The services of the demo shop as fakes, with realistic data: one file per service.
 
-`make run`, the tests and the benchmarks use them. They are not for production.
+`make run`, the shop's tests and the benchmarks use them. They are no part of the wheel.
 """

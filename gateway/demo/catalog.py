@@ -3,17 +3,11 @@
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
 
-from gateway.demo.base_service import create_service, encode_json, json_response
 from gateway.demo.products import CURRENCY, PRODUCTS_BY_SKU, ShopProduct
+from gateway.fakes.json_service import create_json_service, encode_json, json_response
 
 _MAX_SKUS = 100
-
-
-def create_catalog() -> ASGIApp:
-    """Create the catalog service."""
-    return create_service("/products", _list_products)
 
 
 async def _list_products(request: Request) -> Response:
@@ -34,3 +28,6 @@ def _to_json(product: ShopProduct) -> dict[str, object]:
         "in_stock": product.in_stock,
         "image": product.image,
     }
+
+
+app = create_json_service("/products", _list_products)

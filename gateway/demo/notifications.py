@@ -4,13 +4,13 @@ from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
 
-from gateway.demo.base_service import create_service, encode_json, json_response, parse_user_id
 from gateway.demo.order_history import PlacedOrder, list_orders
 from gateway.demo.products import PRODUCTS
 from gateway.demo.seeded_random import SeededRandom
 from gateway.demo.timestamps import DAY, HOUR, format_timestamp
+from gateway.demo.user_id import parse_user_id
+from gateway.fakes.json_service import create_json_service, encode_json, json_response
 
 _ORDER_MESSAGES = {
     "pending": ("Waiting for your payment", "Order {number} leaves as soon as it is paid."),
@@ -28,11 +28,6 @@ _SHOP_MESSAGES = (
     ("account", "New sign-in", "Somebody signed in from a new browser. Was it you?"),
     ("account", "Your points", "Some of your points expire at the end of the month."),
 )
-
-
-def create_notifications() -> ASGIApp:
-    """Create the notifications service."""
-    return create_service("/notifications/unread", _list_unread)
 
 
 async def _list_unread(request: Request) -> Response:
@@ -67,3 +62,6 @@ def _to_json(rng: SeededRandom, kind: str, title: str, body: str, age: int) -> d
         "read": False,
         "at": format_timestamp(age),
     }
+
+
+app = create_json_service("/notifications/unread", _list_unread)

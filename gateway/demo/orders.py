@@ -6,20 +6,15 @@ from functools import lru_cache
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
 
-from gateway.demo.base_service import create_service, encode_json, json_response, parse_user_id
 from gateway.demo.order_history import OrderLine, PlacedOrder, list_orders
 from gateway.demo.products import CURRENCY
 from gateway.demo.timestamps import format_timestamp
+from gateway.demo.user_id import parse_user_id
+from gateway.fakes.json_service import create_json_service, encode_json, json_response
 
 _MAX_LIMIT = 50
 _LIMIT = re.compile(r"[0-9]{1,3}")
-
-
-def create_orders() -> ASGIApp:
-    """Create the orders service."""
-    return create_service("/orders", _list_orders)
 
 
 async def _list_orders(request: Request) -> Response:
@@ -62,3 +57,6 @@ def _line_to_json(line: OrderLine) -> dict[str, object]:
         "quantity": line.quantity,
         "price": product.price,
     }
+
+
+app = create_json_service("/orders", _list_orders)

@@ -4,18 +4,13 @@ from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
 
-from gateway.demo.base_service import create_service, encode_json, json_response, parse_user_id
 from gateway.demo.customers import get_customer
 from gateway.demo.order_history import list_orders
 from gateway.demo.products import PRODUCTS, ShopProduct
 from gateway.demo.seeded_random import SeededRandom
-
-
-def create_recommendations() -> ASGIApp:
-    """Create the recommendations service."""
-    return create_service("/recommendations/{user_id}", _list_recommendations)
+from gateway.demo.user_id import parse_user_id
+from gateway.fakes.json_service import create_json_service, encode_json, json_response
 
 
 async def _list_recommendations(request: Request) -> Response:
@@ -49,3 +44,6 @@ def _to_json(product: ShopProduct, score: float, reason: str) -> dict[str, objec
         "image": product.image,
         "reason": reason,
     }
+
+
+app = create_json_service("/recommendations/{user_id}", _list_recommendations)

@@ -4,20 +4,15 @@ from functools import lru_cache
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
 
-from gateway.demo.base_service import create_service, encode_json, json_response, parse_user_id
 from gateway.demo.customers import get_customer
 from gateway.demo.seeded_random import SeededRandom
 from gateway.demo.timestamps import format_timestamp
+from gateway.demo.user_id import parse_user_id
+from gateway.fakes.json_service import create_json_service, encode_json, json_response
 
 _PLANS = ("free",) * 6 + ("plus",) * 3 + ("pro",)  # weighted: most users are on the free plan
 _MAIL_HOSTS = ("example.com", "example.net", "example.org")
-
-
-def create_users() -> ASGIApp:
-    """Create the users service."""
-    return create_service("/users/{user_id}", _get_user)
 
 
 async def _get_user(request: Request) -> Response:
@@ -45,3 +40,6 @@ def _encode_user(user_id: int) -> bytes:
             "loyalty_points": rng.randbelow(4_000),
         }
     )
+
+
+app = create_json_service("/users/{user_id}", _get_user)

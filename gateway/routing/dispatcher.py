@@ -4,7 +4,7 @@ The two paths through one route must give the same response and pass the same ob
 dependencies: `tests/gateway/routing/test_compiled_route.py` proves it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from re import Pattern
 
@@ -30,14 +30,23 @@ class Dispatcher:
     A request takes the general path if it matches no compiled route, if one of its parameters is
     not valid, or if dependencies are overridden. No call has been made by then, so FastAPI serves
     such a request from its beginning. It may refuse a request with an invalid parameter for another
-    reason, because it makes the calls before that parameter first.
+    reason, because it makes the calls before that parameter first. `audit` raises an exception for
+    a request to a route that was added later and declares no access.
     """
 
-    def __init__(self, app: ASGIApp, *, gateway: FastAPI, routes: "RouteTable") -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        gateway: FastAPI,
+        routes: "RouteTable",
+        audit: Callable[[Scope], None],
+    ) -> None:
         self._gateway = gateway
         self._router = gateway.router
         self._resources: Resources = gateway.state.resources
         self._routes = routes
+        self._audit = audit
         handlers = {
             kind: handler
             for kind, handler in gateway.exception_handlers.items()
@@ -73,6 +82,7 @@ class Dispatcher:
             except Exception:  # noqa: BLE001 - FastAPI meets the same error, and responds
                 found = None
         if found is None:
+            self._audit(scope)
             await self.app(scope, receive, send)
             return
         scope.update(compiled.scope)
@@ -121,11 +131,13 @@ class RouteTable:
     """The HTTP routes of a router, in the order in which FastAPI tries them: the first match wins.
 
     The table ends before the first route that is neither FastAPI's nor a plain path, such as a
-    mount: that route may match any request, so FastAPI serves it and all routes after it.
+    mount: that route may match any request, so FastAPI serves it and all routes after it. A route
+    that is not guarded is never compiled.
     """
 
-    def __init__(self, router: APIRouter) -> None:
-        self.entries: Sequence[RouteEntry] = list(_read_entries(iter_route_contexts(router.routes)))
+    def __init__(self, router: APIRouter, *, is_guarded: Callable[[RouteContext], bool]) -> None:
+        routes = iter_route_contexts(router.routes)
+        self.entries: Sequence[RouteEntry] = list(_read_entries(routes, is_guarded))
         # A request is compared only with routes whose first segment is its own, or a parameter.
         self._others = [entry for entry in self.entries if entry.segment is None]
         self._by_segment: Mapping[str, Sequence[RouteEntry]] = {
@@ -158,7 +170,9 @@ class RouteTable:
         return None
 
 
-def _read_entries(routes: Iterable[RouteContext]) -> Iterable[RouteEntry]:
+def _read_entries(
+    routes: Iterable[RouteContext], is_guarded: Callable[[RouteContext], bool]
+) -> Iterable[RouteEntry]:
     for route in routes:
         if isinstance(route.original_route, WebSocketRoute):
             continue  # never matches an HTTP request
@@ -170,7 +184,7 @@ def _read_entries(routes: Iterable[RouteContext]) -> Iterable[RouteEntry]:
             path=route.path_regex,
             methods=frozenset(route.methods),
             max_body_size=getattr(route, "max_body_size", None),
-            compiled=_try_compile(route),
+            compiled=_try_compile(route) if is_guarded(route) else None,
         )
 
 

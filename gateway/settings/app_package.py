@@ -1,50 +1,86 @@
 """Locates the company's package, which holds its clients, composites, limits and settings file."""
 
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from gateway.settings.errors import ConfigError, InvalidSettings
 
+ENTRY_POINT_GROUP = "lockgate"
 SETTINGS_FILE = "lockgate.toml"
+SETTING = "app.package [LOCKGATE_APP__PACKAGE]"
 
-_SETTING = "app.package [LOCKGATE_APP__PACKAGE]"
+Source = Literal["app.package", "entry point", "repository"]
+
 _FRAMEWORK = Path(__file__).parents[1]
+
+
+class NoAppPackage(InvalidSettings):
+    """No package is named, none is installed with an entry point, and there is no shop."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppPackage:
-    """The module names of a package, and the path of its settings file, which may not exist."""
+    """The module names of a package, and the path of its settings file, which may not exist.
 
+    `source` says how the package was found. `declarations` is the prefix of the modules `limits`,
+    `settings`, `routers`, `middleware` and `lifespan`. A module need not exist.
+    """
+
+    name: str
+    source: Source
+    declarations: str
     clients: str
     composites: str
-    limits: str
+    fakes: str
     settings_file: Path
 
 
 def find_app_package(name: str | None) -> AppPackage:
-    """Locate a package by name; None is the shop, which only a clone of the repository has.
+    """Locate the package of the application.
 
-    The package itself is not imported. For a dotted name its parent packages are.
+    It is the package `name`, the value of `app.package`; if that is None, the package of the only
+    entry point in the group `lockgate`; if there is none, the shop, which only a clone of the
+    repository has. The package itself is not imported. For a dotted name its parent packages are.
 
     Raises:
-        InvalidSettings: there is no such package, or `name` is None and there is no shop.
+        InvalidSettings: there is no such package, or several entry points name one.
+        NoAppPackage: nothing names a package, and there is no shop.
     """
-    if name is None:
-        return _find_shop()
+    if name is not None:
+        return _locate(name, "app.package", "name an importable package, such as acme for a folder "
+                                            "acme in PYTHONPATH")  # fmt: skip
+    found = {entry.value: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    if len(found) > 1:
+        names = ", ".join(
+            f"{value} (of {entry.dist.name})" if entry.dist else value
+            for value, entry in sorted(found.items())
+        )
+        message = f"several entry points in the group {ENTRY_POINT_GROUP} name a package: {names}"
+        raise _invalid(message, "set app.package to the one to serve, or uninstall the others")
+    for entry_point in found:
+        hint = f"an entry point in the group {ENTRY_POINT_GROUP} names it: its value is a package"
+        return _locate(entry_point, "entry point", hint)
+    return _find_shop()
+
+
+def _locate(name: str, source: Source, hint: str) -> AppPackage:
     try:
         spec = find_spec(name)
     except (ImportError, ValueError):
         spec = None
     if spec is None or not spec.submodule_search_locations:
-        message = f"there is no package called {name!r}"
-        hint = "name an importable package, such as acme for a folder acme in PYTHONPATH"
-        raise InvalidSettings([ConfigError(_SETTING, message, hint)])
+        raise _invalid(f"there is no package called {name!r}", hint)
     folder = Path(spec.submodule_search_locations[0])
     return AppPackage(
+        name=name,
+        source=source,
+        declarations=name,
         clients=f"{name}.clients",
         composites=f"{name}.composites",
-        limits=f"{name}.limits",
+        fakes=f"{name}.fakes",
         settings_file=folder / SETTINGS_FILE,
     )
 
@@ -53,11 +89,22 @@ def _find_shop() -> AppPackage:
     # The wheel has no gateway/composites. An installed Lockgate therefore never imports `clients`
     # or `config`, which are common names that may belong to the application around it.
     if not (_FRAMEWORK / "composites").is_dir():
-        hint = "name the package that holds your clients, composites and limits"
-        raise InvalidSettings([ConfigError(_SETTING, "no package is set", hint)])
+        message = f"no package is set or named by an entry point in the group {ENTRY_POINT_GROUP}"
+        hint = (
+            "name the package with your clients, composites and limits; "
+            "`lockgate new PATH` creates one"
+        )
+        raise NoAppPackage([ConfigError(SETTING, message, hint)])
     return AppPackage(
+        name="the shop of this repository",
+        source="repository",
+        declarations="config",
         clients="clients",
         composites="gateway.composites",
-        limits="config.limits",
+        fakes="gateway.demo",
         settings_file=_FRAMEWORK.parent / "config" / SETTINGS_FILE,
     )
+
+
+def _invalid(message: str, hint: str) -> InvalidSettings:
+    return InvalidSettings([ConfigError(SETTING, message, hint)])

@@ -52,14 +52,14 @@ _SHOWN_SETTINGS = (
 _MAX_SHOWN_LENGTH = 60
 
 
-def load_settings(file: Path | None = None) -> Settings:
+def load_settings(file: Path | None = None, *, package: str | None = None) -> Settings:
     """Load the settings from three layers, each overriding the one before.
 
     1. `lockgate.toml` in the company's package, if there is one.
     2. `file`, or the file that `LOCKGATE_CONFIG` names.
     3. The environment: variables with the prefix `LOCKGATE_`.
 
-    Tables are merged key by key; a list is replaced as a whole.
+    Tables are merged key by key; a list is replaced as a whole. `package` replaces `app.package`.
 
     Raises:
         InvalidSettings: a file cannot be read, a key is unknown, or a value is invalid.
@@ -67,7 +67,7 @@ def load_settings(file: Path | None = None) -> Settings:
     if file is None and os.environ.get(FILE_VARIABLE):
         file = Path(os.environ[FILE_VARIABLE])
     values = _read_toml(file) if file else {}
-    values, package_errors = _add_package_file(values)
+    values, package_errors = _add_package_file(values, package)
     unknown = list(_find_unknown_variables(os.environ))
     try:
         settings = Settings(**values)
@@ -78,10 +78,15 @@ def load_settings(file: Path | None = None) -> Settings:
         raise InvalidSettings([*unknown, _convert_json_error(error)]) from None
     if unknown:
         raise InvalidSettings(unknown)
+    if package is not None:
+        app = settings.app.model_copy(update={"package": package})
+        settings = settings.model_copy(update={"app": app})
     return settings
 
 
-def _add_package_file(values: dict[str, Any]) -> tuple[dict[str, Any], list[ConfigError]]:
+def _add_package_file(
+    values: dict[str, Any], package_name: str | None
+) -> tuple[dict[str, Any], list[ConfigError]]:
     """Merge `values` over the settings file of the company's package.
 
     The environment or `values` name the package. It is not fatal here if there is no such package,
@@ -89,7 +94,9 @@ def _add_package_file(values: dict[str, Any]) -> tuple[dict[str, Any], list[Conf
     cause of missing settings.
     """
     try:
-        package = find_app_package(_get_package(_read_environment()) or _get_package(values))
+        package = find_app_package(
+            package_name or _get_package(_read_environment()) or _get_package(values)
+        )
     except InvalidSettings as error:
         return values, error.errors
     if not package.settings_file.is_file():

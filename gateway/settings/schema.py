@@ -5,7 +5,7 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -101,9 +101,10 @@ class Section(BaseModel):
 
 
 class App(Section):
-    """The company's package, with its clients, composites and limits."""
+    """The company's package, and the settings that it declares for itself."""
 
     package: str | None = None
+    settings: dict[str, Any] = {}
 
 
 class Server(Section):
@@ -209,9 +210,11 @@ class Service(Section):
 
 
 class Demo(Section):
-    """The five demo services."""
+    """What `lockgate demo` starts: the latency of the fake services, and the line to paste."""
 
     latency_ms: NonNegativeFloat = 200
+    user: Annotated[str, Field(min_length=1)] = "42"
+    path: Annotated[str, Field(pattern="^/")] = "/docs"
 
 
 class Log(Section):

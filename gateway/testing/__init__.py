@@ -12,8 +12,15 @@ audited. A service without a script responds as the demo service of that name do
 the demo has no such service.
 """
 
+from gateway.testing.contract import ApplicationContract
 from gateway.testing.gateway import TestGateway, lockgate
 from gateway.testing.scripted_service import ScriptedService
 from gateway.testing.virtual_time import run_in_virtual_time
 
-__all__ = ["ScriptedService", "TestGateway", "lockgate", "run_in_virtual_time"]
+__all__ = [
+    "ApplicationContract",
+    "ScriptedService",
+    "TestGateway",
+    "lockgate",
+    "run_in_virtual_time",
+]

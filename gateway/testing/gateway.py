@@ -9,18 +9,22 @@ from tempfile import TemporaryDirectory
 
 import httpx
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from gateway.app import create_app
 from gateway.app_loader import load_application
-from gateway.demo.identity import AUDIENCE, ISSUER, DevelopmentIssuer
-from gateway.demo.services import create_demo_services
+from gateway.fakes.identity_provider import AUDIENCE, ISSUER, DevelopmentIssuer
+from gateway.fakes.load_fakes import load_fakes
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Issuer, Settings
 from gateway.testing.scripted_service import ScriptedService
 
 
 class TestGateway:
-    """A running gateway. `app` is its ASGI app, `http` an httpx client connected to it."""
+    """A running gateway. `app` is its ASGI app, `http` an httpx client connected to it.
+
+    `services` has the scripted service for each client of the package, by name.
+    """
 
     __test__ = False  # pytest would collect it because of its name
 
@@ -29,7 +33,7 @@ class TestGateway:
     ) -> None:
         self.app = app
         self.http = http
-        self._services = services
+        self.services = services
 
     def service(self, name: str) -> ScriptedService:
         """Return the scripted service of that name.
@@ -37,7 +41,7 @@ class TestGateway:
         Raises:
             KeyError: the package has no client with that name.
         """
-        return self._services[name]
+        return self.services[name]
 
     def token(self, user: str, scopes: Sequence[str], **claims: object) -> str:
         """Sign a token that this gateway accepts. `claims` are added to the standard ones."""
@@ -59,8 +63,9 @@ async def lockgate(settings: Settings | None = None) -> AsyncIterator[TestGatewa
     from the files and the environment, as `lockgate serve` does.
     """
     settings = settings or load_settings()
-    application = load_application(settings.app.package)
-    services = _create_services(application.clients)
+    application = load_application(settings.app)
+    fakes = load_fakes(application.package) if application.package else {}
+    services = _create_services(application.clients, fakes)
     with TemporaryDirectory() as folder:
         app = create_app(
             _trust_test_issuer(settings, Path(folder)),
@@ -75,11 +80,12 @@ async def lockgate(settings: Settings | None = None) -> AsyncIterator[TestGatewa
             yield TestGateway(app, http, services)
 
 
-def _create_services(names: Iterable[str]) -> dict[str, ScriptedService]:
-    demo = create_demo_services(latency_ms=0)
+def _create_services(
+    names: Iterable[str], fakes: Mapping[str, ASGIApp]
+) -> dict[str, ScriptedService]:
     not_found = httpx.MockTransport(lambda request: httpx.Response(404))
     return {
-        name: ScriptedService(httpx.ASGITransport(demo[name]) if name in demo else not_found)
+        name: ScriptedService(httpx.ASGITransport(fakes[name]) if name in fakes else not_found)
         for name in names
     }
 

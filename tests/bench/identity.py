@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jose import jwk
 
-from gateway.demo.identity import AUDIENCE, ISSUER, DevelopmentIssuer
+from gateway.fakes.identity_provider import AUDIENCE, ISSUER, DevelopmentIssuer
 from tests.bench.paths import make_cache_path
 from tests.bench.upstream import USER
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from gateway.demo.services import create_demo_services
+from gateway.fakes.load_fakes import load_fakes
+from gateway.settings.app_package import find_app_package
 from tests.bench import pinning
 from tests.bench.paths import make_cache_path
 from tests.bench.programs import compile_program
@@ -64,7 +65,7 @@ def _write_body(name: str, body: bytes) -> Path:
 
 async def _fetch_bodies() -> dict[str, bytes]:
     bodies = {}
-    for name, app in create_demo_services(latency_ms=0).items():
+    for name, app in load_fakes(find_app_package(None)).items():
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://demo.invalid"
         ) as client:

@@ -39,12 +39,12 @@ def test_a_test_or_a_contract_enforces_the_decision(page: Path) -> None:
 
 
 def test_no_module_parses_a_token_with_python_jose() -> None:
-    """docs/decisions/python-jose.md: only keys are used; only the demo issuer signs."""
+    """docs/decisions/python-jose.md: only keys are used; only the development issuer signs."""
     for file in list_python_files(*PACKAGES):
         for node in ast.walk(parse_file(file)):
             if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("jose"):
                 names = {alias.name for alias in node.names}
-                allowed = {"jwk", "Key"} | ({"jwt"} if "demo" in file.parts else set())
+                allowed = {"jwk", "Key"} | ({"jwt"} if "fakes" in file.parts else set())
                 assert names <= allowed, relative_path(file)
             if isinstance(node, ast.Import):
                 assert not [a for a in node.names if a.name.split(".")[0] == "jose"], relative_path(

@@ -16,8 +16,8 @@ from zipfile import ZipFile
 from gateway.cli.main import build_parser
 from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Server
-from tests.docs.pages.defaults import create_default_app
 from tests.docs.project import ROOT, build_environment
+from tests.shop.docs.pages.defaults import create_default_app
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 

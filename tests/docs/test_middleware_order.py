@@ -7,8 +7,8 @@ import pytest
 from starlette.types import ASGIApp
 
 from gateway.routing.dispatcher import Dispatcher
-from tests.docs.pages.defaults import create_default_app
 from tests.docs.project import ROOT
+from tests.shop.docs.pages.defaults import create_default_app
 
 README = (ROOT / "README.md").read_text().partition("To read the code,")[2]
 ONE_REQUEST = (ROOT / "docs" / "explanation" / "one-request.md").read_text()

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.demo.identity import AUDIENCE, DISCOVERY_PATH, ISSUER
-from gateway.demo.serve_demo import SERVICE_PORTS
+from gateway.fakes.identity_provider import AUDIENCE, DISCOVERY_PATH, ISSUER
 from tests.running_demo import ROOT, Demo
 
 
@@ -54,10 +53,11 @@ def run_serve(demo: Demo, log: Path, **variables: str) -> Iterator[ServeProcess]
     }
     environment = {
         "PATH": os.environ["PATH"],
+        "LOCKGATE_APP__PACKAGE": "tests.sample",
         "LOCKGATE_ISSUERS": json.dumps([issuer]),
         "LOCKGATE_SERVER__HOST": "127.0.0.1",
         "LOCKGATE_SERVER__PORT": "0",
-        **{f"LOCKGATE_UPSTREAMS__{s.upper()}__URL": demo.service(s) for s in SERVICE_PORTS},
+        **{f"LOCKGATE_UPSTREAMS__{s.upper()}__URL": demo.service(s) for s in demo.services},
         **variables,
     }
     with log.open("w") as stderr:

@@ -7,16 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.load import count_connections, get_concurrently
-from tests.running_demo import Demo, run_demo
+from tests.running_demo import FAST, SAMPLE, Demo, run_demo
 
 CLIENTS = 50  # few enough for a slow machine to serve within the timeouts of a dashboard
 
 
 @pytest.fixture
 def unlimited_demo() -> Iterator[Demo]:
-    yield from run_demo(
-        {"LOCKGATE_DEMO__LATENCY_MS": "0", "LOCKGATE_LIMITS__DASHBOARDS": "100000/second"}
-    )
+    yield from run_demo(SAMPLE | FAST | {"LOCKGATE_LIMITS__DASHBOARDS": "100000/second"})
 
 
 def test_every_client_gets_a_dashboard_without_the_hanging_part(unlimited_demo: Demo) -> None:

@@ -217,8 +217,9 @@ def test_without_a_package_the_command_names_the_setting(
     assert process.returncode == 2, process.stderr
     printed = process.stdout + process.stderr
     assert (
-        "app.package [LOCKGATE_APP__PACKAGE]: no package is set "
-        "(name the package that holds your clients, composites and limits)"
+        "app.package [LOCKGATE_APP__PACKAGE]: no package is set or named by an entry point in the "
+        "group lockgate (name the package with your clients, composites and limits; "
+        "`lockgate new PATH` creates one)"
     ) in printed
     assert "Traceback" not in printed
     assert not [name for name in SHOP if name in printed]

@@ -1,4 +1,4 @@
-"""Both transports."""
+"""The sample application, and both transports."""
 
 from collections.abc import AsyncIterator, Callable
 
@@ -9,6 +9,12 @@ import tests.gateway.upstream.respx_mocking  # noqa: F401 - registers it with re
 from gateway.transport.transport import Transport
 
 Open = Callable[[], httpx.AsyncBaseTransport]
+
+
+@pytest.fixture(autouse=True)
+def _sample_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the settings name the sample application."""
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "tests.sample")
 
 
 @pytest.fixture

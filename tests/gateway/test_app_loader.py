@@ -8,6 +8,8 @@ import pytest
 
 from gateway.app_loader import load_application
 from gateway.settings.errors import InvalidSettings
+from gateway.settings.schema import App
+from gateway.testing import lockgate
 
 CLIENT = """
 from gateway.upstream.client import ServiceClient
@@ -46,7 +48,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
 
 def find_error(package: str) -> str:
     with pytest.raises(InvalidSettings) as caught:
-        load_application(package)
+        load_application(App(package=package))
     (error,) = caught.value.errors
     return str(error)
 
@@ -59,7 +61,7 @@ def test_declarations_are_discovered_from_the_files_of_the_package(package: Pack
             "limits.py": LIMITS,
         }
     )
-    application = load_application(name)
+    application = load_application(App(package=name))
     assert {service: kind.__module__ for service, kind in application.clients.items()} == {
         "orders": "acme.clients.orders"
     }
@@ -76,15 +78,15 @@ def test_declarations_are_discovered_from_the_files_of_the_package(package: Pack
     ],
 )
 def test_a_package_may_consist_of_one_part(package: Package, file: str, text: str) -> None:
-    application = load_application(package({file: text}))
+    application = load_application(App(package=package({file: text})))
     counts = (application.clients, application.policies, application.routers)
     assert sum(map(len, counts)) == 1
 
 
 def test_a_package_that_declares_nothing_is_an_error(package: Package) -> None:
     assert find_error(package({})) == (
-        "app.package [LOCKGATE_APP__PACKAGE]: the package acme has neither clients nor composites "
-        "nor limits (name the package that contains them)"
+        "app.package [LOCKGATE_APP__PACKAGE]: the package acme has no client, no composite, "
+        "no router and no limit (name the package that contains them)"
     )
 
 
@@ -94,19 +96,19 @@ def test_a_package_that_declares_nothing_is_an_error(package: Package) -> None:
 def test_a_client_is_found_in_any_module_of_clients(package: Package, file: str) -> None:
     files = {"clients/a/__init__.py": "", "clients/a/b/__init__.py": ""} if "/" in file else {}
     text = CLIENT.format(kind="Orders", name="orders")
-    assert list(load_application(package({**files, file: text})).clients) == ["orders"]
+    assert list(load_application(App(package=package({**files, file: text}))).clients) == ["orders"]
 
 
 def test_a_subclass_without_a_name_of_its_own_does_not_replace_the_client(
     package: Package,
 ) -> None:
     text = CLIENT.format(kind="Orders", name="orders") + "class Variant(Orders): ...\n"
-    (kind,) = load_application(package({"clients/orders.py": text})).clients.values()
+    (kind,) = load_application(App(package=package({"clients/orders.py": text}))).clients.values()
     assert kind.__name__ == "Orders"
 
 
 def test_composites_may_be_one_module(package: Package) -> None:
-    assert len(load_application(package({"composites.py": COMPOSITE})).routers) == 1
+    assert len(load_application(App(package=package({"composites.py": COMPOSITE}))).routers) == 1
 
 
 def test_two_clients_of_one_service_are_an_error(package: Package) -> None:
@@ -173,13 +175,96 @@ def test_the_error_of_a_module_names_file_and_line(
 @pytest.mark.parametrize("name", ["no_such_package", "no.such.package", "json.decoder", ""])
 def test_a_missing_package_is_reported_with_its_name(name: str) -> None:
     with pytest.raises(InvalidSettings, match=r"app\.package \[LOCKGATE_APP__PACKAGE\]"):
-        load_application(name)
+        load_application(App(package=name))
 
 
-def test_without_a_package_a_clone_loads_the_shop() -> None:
-    application = load_application(None)
-    assert sorted(application.clients) == [
-        "catalog", "notifications", "orders", "recommendations", "users"
-    ]  # fmt: skip
-    assert sorted(application.policies) == ["dashboards", "storefronts"]
-    assert len(application.routers) == 2
+def test_all_errors_of_a_package_are_reported_at_once(package: Package) -> None:
+    name = package(
+        {
+            "clients/orders.py": "1 / 0",
+            "composites/page.py": "",
+            "composites/other.py": "import acme.clients.orders",
+            "limits.py": LIMITS + 'MORE = RateLimit("everything", "2/second")\n',
+            "middleware.py": "middleware = [3]",
+            "lifespan.py": "x = 1",
+            "settings.py": "",
+        }
+    )
+    with pytest.raises(InvalidSettings) as caught:
+        load_application(App(package=name, settings={}))
+    assert [error.path for error in caught.value.errors] == [
+        "acme.clients.orders",
+        "acme.limits",
+        "acme.composites.page",
+        "acme.middleware",
+        "acme.lifespan",
+        "acme.settings",
+    ]
+
+
+EXTENDED = {
+    "settings.py": """
+from gateway.settings import AppSettings
+class AcmeSettings(AppSettings):
+    greeting: str = "hello"
+""",
+    "middleware.py": """
+from starlette.middleware import Middleware
+class Mark:
+    def __init__(self, app):
+        self.app = app
+    async def __call__(self, scope, receive, send):
+        async def mark(message):
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-mark", b"1")]
+            await send(message)
+        await self.app(scope, receive, mark)
+middleware = [Middleware(Mark)]
+""",
+    "lifespan.py": """
+from contextlib import asynccontextmanager
+from acme.clients.orders import Orders
+from acme.settings import AcmeSettings
+class Greeter:
+    text = ""
+    is_open = False
+@asynccontextmanager
+async def lifespan(resources):
+    assert resources[Orders]
+    greeter = resources[Greeter] = Greeter()
+    greeter.text, greeter.is_open = resources[AcmeSettings].greeting, True
+    yield
+    greeter.is_open = False
+""",
+    "routers/greetings.py": """
+from fastapi import APIRouter
+from acme.lifespan import Greeter
+from acme.settings import AcmeSettings
+from gateway.auth import public
+from gateway.resources import Resource
+router = APIRouter(dependencies=[public("a test")])
+@router.get("/greeting")
+async def get_greeting(greeter: Resource[Greeter], settings: Resource[AcmeSettings]) -> list[str]:
+    return [greeter.text, settings.greeting, str(greeter.is_open)]
+""",
+    "clients/orders.py": CLIENT.format(kind="Orders", name="orders"),
+}
+
+
+async def test_a_package_extends_the_gateway(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", package(EXTENDED))
+    monkeypatch.setenv("LOCKGATE_APP__SETTINGS__GREETING", "hi")
+    async with lockgate() as gateway:
+        response = await gateway.get("/greeting")
+        (greeter,) = [v for k, v in gateway.app.state.resources.items() if k.__name__ == "Greeter"]
+    assert response.json() == ["hi", "hi", "True"]
+    assert response.headers["x-mark"] == "1"
+    assert greeter.is_open is False
+
+
+def test_a_setting_of_the_package_is_validated(package: Package) -> None:
+    name = package(EXTENDED)
+    with pytest.raises(InvalidSettings, match=r"app\.settings\.greetng .*did you mean greeting"):
+        load_application(App(package=name, settings={"greetng": "x"}))

@@ -1,17 +1,22 @@
 """An app with a route that declares no access does not start."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, WebSocket
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
 from gateway.app import create_app
+from gateway.app_loader import Application
 from gateway.auth import owner, public, requires
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.route_audit import UnguardedRoute, refuse_unguarded
 from gateway.settings.schema import Settings
+from tests.gateway.middleware.asgi_websocket import WebSocketClient, websocket_scope
 
 
 def build_app(*dependencies: object, prefix: str = "") -> FastAPI:
@@ -146,5 +151,104 @@ def test_every_route_of_the_gateway_is_audited() -> None:
         "/openapi.json",
         "/docs",
         "/dashboard/{user_id}",
-        "/storefront/{user_id}",
     }
+
+
+async def send_all(app: FastAPI, *paths: str) -> list[int]:
+    """The status of a GET for each path."""
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://lockgate.test") as http:
+        return [(await http.get(path)).status_code for path in paths]
+
+
+async def get_late() -> str:
+    return "late"
+
+
+PUBLIC = [public("a test")]
+
+
+def add_to_the_app(app: FastAPI) -> None:
+    app.add_api_route("/late", get_late)
+    app.add_api_route("/guarded", get_late, dependencies=PUBLIC)
+
+
+def add_to_a_new_router(app: FastAPI) -> None:
+    router = APIRouter()
+    router.add_api_route("/late", get_late)
+    router.add_api_route("/guarded", get_late, dependencies=PUBLIC)
+    app.include_router(router)
+
+
+def add_to_an_included_router(app: FastAPI) -> None:
+    router = APIRouter()
+    app.include_router(router)
+    router.add_api_route("/late", get_late)
+    router.add_api_route("/guarded", get_late, dependencies=PUBLIC)
+
+
+def append_to_the_routes(app: FastAPI) -> None:
+    app.router.routes.append(Route("/late", lambda _: PlainTextResponse("late")))
+    app.add_api_route("/guarded", get_late, dependencies=PUBLIC)
+
+
+def mount(app: FastAPI) -> None:
+    app.add_api_route("/guarded", get_late, dependencies=PUBLIC)
+    app.mount("/late", PlainTextResponse("late"))
+
+
+LATE = [
+    (add_to_the_app, "/late"),
+    (add_to_a_new_router, "/late"),
+    (add_to_an_included_router, "/late"),
+    (append_to_the_routes, "/late"),
+    (mount, "/late/page"),
+]
+
+
+@pytest.mark.parametrize("is_started", [False, True])
+@pytest.mark.parametrize(("add", "path"), LATE)
+async def test_a_route_that_is_added_later_is_audited_before_its_first_request(
+    add: Callable[[FastAPI], None],
+    path: str,
+    is_started: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = create_app(Settings(), application=Application())
+    if is_started:
+        assert await send_all(app, "/healthz", path, "/guarded") == [200, 404, 404]
+    add(app)
+    statuses = await send_all(app, "/healthz", path, "/guarded", "/nothing", path)
+    assert statuses == [200, 500, 200, 404, 500]
+    traces = [record.exc_info for record in caplog.records if record.exc_info]
+    assert [info[0] for info in traces] == [UnguardedRoute, UnguardedRoute]
+    assert re.search(r"/late: (add requires|not a FastAPI route)", str(traces[0][1]))
+
+
+async def test_a_later_route_that_is_replaced_by_a_guarded_one_is_served() -> None:
+    app = create_app(Settings(), application=Application())
+    app.add_api_route("/late", get_late)
+    assert await send_all(app, "/late") == [500]
+    app.router.routes.pop()
+    app.add_api_route("/late", get_late, dependencies=PUBLIC)
+    assert await send_all(app, "/late") == [200]
+
+
+async def test_a_guarded_route_in_front_of_an_unguarded_one_is_served() -> None:
+    app = create_app(Settings(), application=Application())
+    app.add_api_route("/things/known", get_late, dependencies=PUBLIC)
+    app.add_api_route("/things/{name}", get_late)
+    assert await send_all(app, "/things/known", "/things/other") == [200, 500]
+
+
+async def test_a_websocket_route_that_is_added_later_is_refused() -> None:
+    app = create_app(Settings(), application=Application())
+
+    @app.websocket("/events")
+    async def send_events(socket: WebSocket) -> None:
+        await socket.accept()
+
+    client = WebSocketClient()
+    await client.run(app, websocket_scope("/events"))
+    assert [message["type"] for message in client.sent] == ["websocket.close"]
+    assert client.sent[0]["code"] == 1011

@@ -8,11 +8,11 @@ from contextlib import suppress
 
 import httpx
 
-from clients.orders import Orders
 from gateway.transport.transport import Transport
 from gateway.upstream.errors import UpstreamError
 from gateway.upstream.model import ResponseModel
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer
+from tests.sample.clients.orders import Orders
 
 IN_FLIGHT = 64
 _JSON = b'{"id": 7}'

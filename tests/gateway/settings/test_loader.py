@@ -31,7 +31,7 @@ def test_the_environment_overrides_the_file(
     settings = load_settings(file)
     assert settings.upstreams["orders"].timeout == 0.25
     assert settings.upstreams["orders"].url.host == "orders.internal"
-    assert settings.upstreams["users"].url.port == 9101
+    assert settings.upstreams["users"].url.port == 9191
     assert settings.limits == {"dashboards": Rate(240, 60)}
 
 

@@ -11,8 +11,11 @@ from gateway.settings.schema import Settings
 TEMPLATE = Path(__file__).parents[3] / "config" / "lockgate.toml"
 
 
-def test_the_template_has_the_defaults() -> None:
-    assert load_settings(TEMPLATE) == Settings(upstreams=load_settings().upstreams)
+def test_the_template_has_the_defaults_except_for_the_shop() -> None:
+    template = load_settings(TEMPLATE)
+    shop = {"upstreams": template.upstreams, "demo": template.demo}
+    assert template == Settings.model_validate(shop)
+    assert template.demo.model_copy(update={"path": "/docs"}) == Settings().demo
 
 
 def test_the_template_names_every_setting() -> None:

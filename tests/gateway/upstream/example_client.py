@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from clients.orders import Orders
 from gateway.upstream.client import NoContent
 from gateway.upstream.model import ResponseModel
+from tests.sample.clients.orders import Orders
 
 URL = "http://shop.test/v1"
 

@@ -1,0 +1,65 @@
+"""Imports the modules of the company's package, and collects the errors of all of them."""
+
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
+from traceback import extract_tb
+from types import ModuleType
+
+from gateway.settings.errors import ConfigError
+
+
+class PackageModules:
+    """Imports modules by name. `errors` has an error for each module that cannot be imported.
+
+    A module that fails only because it imports another one that failed adds no error of its own.
+    """
+
+    def __init__(self) -> None:
+        self.errors: list[ConfigError] = []
+
+    def add_error(self, path: str, message: str, hint: str) -> None:
+        """Record an error in a module."""
+        self.errors.append(ConfigError(path, message, hint))
+
+    def find(self, name: str) -> ModuleType | None:
+        """Import a module; None if there is none, or if it raises an exception."""
+        try:
+            return None if find_spec(name) is None else import_module(name)
+        except Exception as error:  # noqa: BLE001 - a module of the company may raise anything
+            message = f"cannot be imported: {type(error).__name__}: {error}"
+            place = _locate(error)
+            if (message, place) not in [(other.message, other.hint) for other in self.errors]:
+                self.add_error(name, message, place)
+            return None
+
+    def iter_tree(self, name: str) -> Iterator[ModuleType]:
+        """Yield a module; if it is a package, also its modules and those of its subpackages."""
+        module = self.find(name)
+        if module is not None:
+            yield module
+            for submodule in list_submodules(module):
+                yield from self.iter_tree(submodule)
+
+    def iter_files(self, name: str) -> Iterator[ModuleType]:
+        """Yield the modules directly in a package, or the module itself if it is not a package."""
+        module = self.find(name)
+        if module is not None and hasattr(module, "__path__"):
+            yield from filter(None, map(self.find, list_submodules(module)))
+        elif module is not None:
+            yield module
+
+
+def list_submodules(module: ModuleType) -> list[str]:
+    """List the modules of a package in alphabetical order; a plain module has none."""
+    path = getattr(module, "__path__", ())
+    return sorted(f"{module.__name__}.{found.name}" for found in iter_modules(path))
+
+
+def _locate(error: Exception) -> str:
+    """Return file and line of the last statement at module level that led to the error."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}"
+    lines = [frame for frame in extract_tb(error.__traceback__) if frame.name == "<module>"]
+    return f"{lines[-1].filename}, line {lines[-1].lineno}" if lines else ""

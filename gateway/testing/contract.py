@@ -1,0 +1,160 @@
+"""The contract of every application: tests of all its routes, composites and API documents."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Any, ClassVar
+
+from gateway.settings.loader import load_settings
+from gateway.settings.schema import Settings
+from gateway.testing.contract_cases import (
+    OUTCOMES,
+    CompositeCase,
+    ContractRoute,
+    list_composite_cases,
+    list_routes,
+)
+from gateway.testing.example_request import ExampleRequest, build_example
+from gateway.testing.gateway import TestGateway, lockgate
+from gateway.testing.virtual_time import run_in_virtual_time
+
+_USER = "42"
+_GRACE = 0.05  # seconds that a response may take beyond the budget of its composite
+
+
+class ApplicationContract:
+    """Tests that pytest runs for every route and composite of a package, however many there are.
+
+        class TestContract(ApplicationContract):
+            package = "acme"
+
+    `package` replaces `app.package`; None leaves it to the settings. Requests are sent with the
+    examples that parameters declare, as in `Path(examples=["ACC-6008"])`; a number or a plain
+    string needs none. `bodies` has a JSON body for each route that needs one, such as
+    `{"POST /search": {"text": "tea"}}`.
+
+    Redis is not used. The outcomes of composites are tested in virtual time.
+    """
+
+    package: ClassVar[str | None] = None
+    bodies: ClassVar[Mapping[str, object]] = {}
+
+    def pytest_generate_tests(self, metafunc: Any) -> None:  # noqa: ANN401 - pytest's own type
+        """Parametrize the tests with the routes and composites of the package."""
+        settings = self._load_settings()
+        routes = list_routes(settings)
+        cases: dict[str, Callable[[], Iterable[object]]] = {
+            "route": lambda: routes,
+            "guarded": lambda: [route for route in routes if route.scopes is not None],
+            "owned": lambda: [route for route in routes if route.owner],
+            "composite": lambda: [route for route in routes if route.budget is not None],
+            "case": lambda: list_composite_cases(routes),
+        }
+        for name in set(cases) & set(metafunc.fixturenames):
+            metafunc.parametrize(name, list(cases[name]()), ids=str)
+
+    def test_a_request_without_a_token_is_refused(self, guarded: ContractRoute) -> None:
+        """A route that requires scopes responds with 401, and calls no service."""
+
+        async def check(gateway: TestGateway) -> None:
+            response = await self._send(gateway, guarded, user=None)
+            assert response.status_code == 401, response.text
+            assert "www-authenticate" in response.headers
+            _assert_no_calls(gateway)
+
+        self._run(check)
+
+    def test_a_token_without_the_scope_is_refused(self, guarded: ContractRoute) -> None:
+        """A route that requires scopes responds with 403 to a token without them."""
+
+        async def check(gateway: TestGateway) -> None:
+            response = await self._send(gateway, guarded, scopes=["another:scope"])
+            assert response.status_code == 403, response.text
+            _assert_no_calls(gateway)
+
+        self._run(check)
+
+    def test_the_token_of_another_user_is_refused(self, owned: ContractRoute) -> None:
+        """A route with an owner responds with 403 to a valid token of another user."""
+
+        async def check(gateway: TestGateway) -> None:
+            response = await self._send(gateway, owned, user=f"{_USER}0")
+            assert response.status_code == 403, response.text
+            _assert_no_calls(gateway)
+
+        self._run(check)
+
+    def test_a_composite_is_complete_when_all_services_respond(
+        self, composite: ContractRoute
+    ) -> None:
+        """A composite responds with 200 and all parts, if its services have fakes."""
+
+        async def check(gateway: TestGateway) -> None:
+            response = await self._send(gateway, composite)
+            assert response.status_code == 200, response.text
+            assert response.json()["degraded"] == [], response.text
+
+        if composite.has_fakes:
+            self._run(check)
+
+    def test_a_composite_survives_a_failing_service(self, case: CompositeCase) -> None:
+        """A composite responds with 200 or with a documented problem, within its budget."""
+
+        async def check(gateway: TestGateway) -> None:
+            loop = asyncio.get_running_loop()
+            OUTCOMES[case.outcome](gateway.service(case.service))
+            started_at = loop.time()
+            response = await self._send(gateway, case.route)
+            assert str(response.status_code) in case.route.documented, response.text
+            assert response.status_code != 500, response.text
+            assert loop.time() - started_at <= (case.route.budget or 0) + _GRACE
+            if response.status_code != 200:
+                assert response.headers["content-type"] == "application/problem+json"
+
+        self._run(check, run_in_virtual_time)
+
+    def test_a_route_is_documented(self, route: ContractRoute) -> None:
+        """A route in the OpenAPI document has a description, a response type, and its scopes."""
+        operation = route.operation
+        if operation is None:
+            return
+        assert operation.get("description") or operation.get("summary"), f"{route}: add a docstring"
+        assert operation["operationId"]
+        documented = {scope for entry in operation.get("security", ()) for scope in entry["bearer"]}
+        assert documented == set(route.scopes or ())
+
+    def _load_settings(self) -> Settings:
+        return load_settings(package=self.package).model_copy(update={"redis_url": None})
+
+    def _run(
+        self,
+        check: Callable[[TestGateway], Coroutine[Any, Any, None]],
+        run: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run,
+    ) -> None:
+        async def open_and_check() -> None:
+            async with lockgate(self._load_settings()) as gateway:
+                await check(gateway)
+
+        run(open_and_check())
+
+    async def _send(
+        self,
+        gateway: TestGateway,
+        route: ContractRoute,
+        *,
+        user: str | None = _USER,
+        scopes: Iterable[str] | None = None,
+    ) -> Any:  # noqa: ANN401
+        """Send the example request of a route; `user` None sends no token."""
+        example: ExampleRequest = build_example(route, _USER, self.bodies)
+        headers = {}
+        if user is not None:
+            wanted = route.scopes or () if scopes is None else scopes
+            headers["Authorization"] = f"Bearer {gateway.token(user, list(wanted))}"
+        return await gateway.http.request(
+            route.method, example.path, params=example.query, json=example.body, headers=headers
+        )
+
+
+def _assert_no_calls(gateway: TestGateway) -> None:
+    called = [name for name, service in gateway.services.items() if service.requests]
+    assert not called, f"the refused request called {', '.join(called)}"

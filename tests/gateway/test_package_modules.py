@@ -1,0 +1,76 @@
+"""Importing the modules of a package, and collecting the errors of all of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.package_modules import PackageModules
+
+Write = Callable[[str, str], None]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Write:
+    """A function that writes a module of the importable package `shelf`."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def write_module(file: str, text: str) -> None:
+        path = tmp_path / "shelf" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (tmp_path / "shelf", path.parent):
+            (folder / "__init__.py").touch()
+        path.write_text(text)
+
+    return write_module
+
+
+@pytest.fixture(autouse=True)
+def _forget_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys  # noqa: PLC0415 - only this fixture needs it
+
+    for name in [name for name in sys.modules if name.partition(".")[0] == "shelf"]:
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_a_missing_module_is_no_error(write: Write) -> None:
+    write("a.py", "")
+    modules = PackageModules()
+    assert modules.find("shelf.other") is None
+    assert list(modules.iter_tree("shelf.other")) == []
+    assert modules.errors == []
+
+
+def test_every_module_that_cannot_be_imported_is_reported(write: Write, tmp_path: Path) -> None:
+    write("a.py", "1 / 0")
+    write("b.py", "")
+    write("c/d.py", "\nimport no_such_module")
+    modules = PackageModules()
+    found = [module.__name__ for module in modules.iter_tree("shelf")]
+    assert found == ["shelf", "shelf.b", "shelf.c"]
+    assert list(map(str, modules.errors)) == [
+        (
+            "shelf.a: cannot be imported: ZeroDivisionError: division by zero "
+            f"({tmp_path}/shelf/a.py, line 1)"
+        ),
+        (
+            "shelf.c.d: cannot be imported: ModuleNotFoundError: No module named 'no_such_module' "
+            f"({tmp_path}/shelf/c/d.py, line 2)"
+        ),
+    ]
+
+
+def test_a_module_that_imports_a_broken_one_adds_no_error(write: Write) -> None:
+    write("a.py", "1 / 0")
+    write("b.py", "import shelf.a")
+    modules = PackageModules()
+    list(modules.iter_files("shelf"))
+    assert [error.path for error in modules.errors] == ["shelf.a"]
+
+
+def test_the_files_of_a_package_leave_out_the_package_itself(write: Write) -> None:
+    write("a.py", "")
+    write("c/d.py", "")
+    modules = PackageModules()
+    assert [m.__name__ for m in modules.iter_files("shelf")] == ["shelf.a", "shelf.c"]
+    assert [m.__name__ for m in modules.iter_files("shelf.a")] == ["shelf.a"]

@@ -1,0 +1,7 @@
+"""The contract passes for the sample application, and fails for one that breaks it."""
+
+from gateway.testing import ApplicationContract
+
+
+class TestContract(ApplicationContract):
+    package = "tests.sample"

@@ -1,0 +1,91 @@
+"""Valid requests are built from the bounds and examples that parameters declare."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI, Path, Query
+
+from gateway.testing.contract_cases import ContractRoute
+from gateway.testing.example_request import ExampleRequest, build_example
+
+
+class Color(StrEnum):
+    RED = "red"
+
+
+def build(annotation: Any) -> ExampleRequest:
+    """Build the request of a route with one required query parameter."""
+    app = FastAPI()
+
+    @app.get("/things")
+    async def list_things(value: annotation) -> None: ...
+
+    return build_example(describe(app, "/things"), "42", {})
+
+
+def describe(app: FastAPI, path: str, owner: str | None = None) -> ContractRoute:
+    document = app.openapi()
+    return ContractRoute(
+        method="GET",
+        path=path,
+        scopes=("a",),
+        owner=owner,
+        budget=None,
+        services=(),
+        has_fakes=True,
+        operation=document["paths"][path]["get"],
+        schemas=document["components"]["schemas"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"),
+    [
+        (int, 1),
+        (Annotated[int, Query(ge=5)], 5),
+        (Annotated[int, Query(gt=5, lt=7)], 6),
+        (Annotated[int, Query(le=-3)], -3),
+        (Annotated[float, Query(ge=0, le=0.5)], 0.5),
+        (str, "1"),
+        (Annotated[str, Query(min_length=4)], "1111"),
+        (Annotated[str, Query(pattern="^[A-Z]$", examples=["Q"])], "Q"),
+        (Annotated[str, Query(pattern="^[A-Z]$", openapi_examples={"a": {"value": "Z"}})], "Z"),
+        (Literal["b", "c"], "b"),
+        (Color, "red"),
+        (bool, True),
+        (UUID, "6ba7b810-9dad-41d1-80b4-00c04fd430c8"),
+        (Annotated[list[int], Query()], [1]),
+        (int | None, 1),
+    ],
+)
+def test_a_required_parameter_gets_a_valid_value(annotation: Any, value: object) -> None:
+    assert build(annotation).query == {"value": value}
+
+
+def test_an_optional_parameter_is_left_out() -> None:
+    app = FastAPI()
+
+    @app.get("/things")
+    async def list_things(limit: int = 3) -> None: ...
+
+    assert build_example(describe(app, "/things"), "42", {}).query == {}
+
+
+def test_the_owner_is_the_user_and_a_value_is_quoted() -> None:
+    app = FastAPI()
+
+    @app.get("/users/{user_id}/{name}")
+    async def get_thing(
+        user_id: int, name: Annotated[str, Path(pattern="/", examples=["a/b"])]
+    ) -> None: ...
+
+    route = describe(app, "/users/{user_id}/{name}", owner="user_id")
+    bodies = {"GET /users/{user_id}/{name}": {"n": 1}}
+    assert build_example(route, "42", bodies) == ExampleRequest("/users/42/a%2Fb", {}, {"n": 1})
+
+
+def test_a_pattern_without_an_example_is_an_error_that_says_what_to_add() -> None:
+    with pytest.raises(AssertionError, match=r"GET /things: give the parameter value an example"):
+        build(Annotated[str, Query(pattern="^[A-Z]$")])

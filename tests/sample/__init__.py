@@ -1,0 +1,1 @@
+"""The application of the framework's tests: two services, a dashboard and a limit."""

@@ -1,0 +1,1 @@
+"""The composites of the sample application."""

@@ -1,0 +1,1 @@
+"""Fakes of the services of the sample application."""

@@ -1,0 +1,59 @@
+"""Generates limits.md: the rate-limit policies and their parameters."""
+
+from gateway.app_loader import load_application
+from gateway.ratelimit.policy import RateLimit
+from gateway.settings.rate import UNITS
+from gateway.settings.schema import App
+from tests.docs.pages.markdown import code, page, table
+
+HEAD = ("Policy", "Rate", "Per", "Without Redis", "Burst", "Shadow")
+
+INTRODUCTION = """
+Rate-limit policies are declared in `config/limits.py` and applied to a route with
+`limited(...)`. [Routes](routes.md) lists the policies of each route. To override the rate of a
+policy in one environment, use the setting `limits.NAME`, for example
+`LOCKGATE_LIMITS__DASHBOARDS=240/minute`.
+"""
+
+WORDS = f"""
+## Parameters of a policy
+
+- **rate**: the quota and the window, as a count, a slash and a unit
+  ({", ".join(code(unit) for unit in UNITS)}), for example `120/minute` or `10/5minutes`. It
+  is a sliding window: no window of that length, wherever it starts, admits more requests than the
+  quota.
+- **per**: the partition, that is, which requests share one quota: those of one `user`, `service` or
+  `tenant` named by the access token (the token's subject if that claim is missing), or those of one
+  client `address`.
+- **without_redis**: the fallback while Redis is unavailable. `local`: each process counts on its
+  own and grants its share, the rate divided by the setting `counters.processes`. `deny`: the
+  request is refused with 503. `allow`: the request is admitted without being counted.
+- **burst**: turns the rate into a steady rate (GCRA, equivalent to a token bucket). Requests are
+  admitted at that rate, and up to `burst` of them at once. Without `burst`, the rate is a maximum
+  for any window.
+- **shadow**: a dry run. The policy counts, and the log line records the requests that it would
+  have refused, but it never refuses a request and is not shown in the response headers.
+
+See [what a limit means](../explanation/what-a-limit-means.md) for the algorithms.
+"""
+
+
+def render_limits() -> str:
+    """Return the text of the page."""
+    return page(
+        "Limits",
+        INTRODUCTION,
+        table(HEAD, map(_build_row, load_application(App()).policies.values())),
+        WORDS,
+    )
+
+
+def _build_row(policy: RateLimit) -> list[str]:
+    return [
+        code(policy.name),
+        code(str(policy.rate)),
+        policy.per,
+        policy.without_redis,
+        str(policy.burst) if policy.burst else "none",
+        "yes" if policy.shadow else "no",
+    ]

@@ -1,0 +1,95 @@
+"""Tests of config/deploy/compose.yaml: its settings, commands and security options."""
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from gateway.cli.check import find_errors
+from gateway.cli.main import build_parser
+from gateway.fakes.identity_provider import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
+from gateway.settings.loader import load_settings
+from tests.docs.project import ROOT
+from tests.redis_server import RedisServer
+from tests.shop.docs.session import PORTS
+
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(
+    (ROOT / "config" / "deploy" / "compose.yaml").read_text()
+)["services"]
+OURS = [name for name, service in SERVICES.items() if service["image"] == "lockgate"]
+
+
+def test_it_has_the_gateway_redis_and_the_demo() -> None:
+    assert set(SERVICES) == {"gateway", "redis", "demo"}
+    assert OURS == ["gateway", "demo"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_variable_is_a_valid_setting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOCKGATE_CONFIG", raising=False)
+    for variable, value in SERVICES[name]["environment"].items():
+        assert variable.startswith("LOCKGATE_")
+        monkeypatch.setenv(variable, value)
+    settings = load_settings()
+    if SERVICES[name]["command"] == ["serve"]:
+        assert find_errors(settings) == []
+        assert str(settings.redis_url) == "redis://redis:6379/0"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_command_is_a_lockgate_subcommand(name: str) -> None:
+    assert callable(build_parser().parse_args(SERVICES[name]["command"]).run)
+
+
+def test_the_gateway_trusts_the_issuer_of_the_demo() -> None:
+    environment = SERVICES["gateway"]["environment"]
+    assert json.loads(environment["LOCKGATE_ISSUERS"]) == [
+        {
+            "issuer": ISSUER,
+            "audience": AUDIENCE,
+            "jwks_url": f"http://127.0.0.1:{DEFAULT_PORT}{JWKS_PATH}",
+        }
+    ]
+    assert SERVICES["demo"]["network_mode"] == "service:gateway"
+    assert SERVICES["demo"]["environment"]["LOCKGATE_SERVER__PORT"] not in {
+        str(port) for port in (8000, *PORTS.values())
+    }
+
+
+def test_only_the_public_port_is_published() -> None:
+    published = {name: s["ports"] for name, s in SERVICES.items() if "ports" in s}
+    assert published == {"gateway": ["8000:8000"]}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_container_is_read_only_and_without_capabilities(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_grace_period_exceeds_the_shutdown_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    grace = int(SERVICES["gateway"]["stop_grace_period"].removesuffix("s"))
+    assert grace > load_settings().server.shutdown_seconds
+
+
+def test_redis_keeps_nothing_and_is_bounded() -> None:
+    command = SERVICES["redis"]["command"]
+    assert command[0] == "redis-server"
+    options = dict(zip(command[1::2], command[2::2], strict=True))
+    assert options["--save"] == ""
+    assert options["--appendonly"] == "no"
+    assert options["--maxmemory"] == "256mb"
+    assert options["--maxmemory-policy"] == "noeviction"
+
+
+@pytest.mark.redis
+def test_a_redis_takes_these_options(redis_binary: str) -> None:
+    server = RedisServer(redis_binary, *SERVICES["redis"]["command"][1:])
+    server.start()
+    try:
+        assert server.command("PING") == "+PONG"
+    finally:
+        server.stop()

@@ -1,0 +1,93 @@
+"""The first steps of a new user: start the demo, run the printed command, set a dial, stop."""
+
+import asyncio
+import shlex
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.running_demo import FAST, Demo, run_demo, send_request
+
+FIELDS = ["profile", "orders", "notifications", "recommendations", "degraded"]
+PARTS = ["users", "orders", "notifications", "recommendations"]
+
+
+@pytest.fixture
+def own_demo() -> Iterator[Demo]:
+    """A demo for this test only, without latency."""
+    yield from run_demo(FAST)
+
+
+@pytest.fixture
+def default_demo() -> Iterator[Demo]:
+    """The demo with the settings of `make run`, but on free ports."""
+    yield from run_demo({})
+
+
+def run_curl(demo: Demo) -> httpx.Response:
+    """Send the request of the printed curl command, without curl."""
+    command, *_, header, url = shlex.split(demo.curl)
+    assert command == "curl"
+    name, _, value = header.partition(": ")
+    return send_request("GET", url, headers={name: value})
+
+
+def test_the_printed_command_returns_a_complete_dashboard(default_demo: Demo) -> None:
+    response = run_curl(default_demo)
+    assert response.status_code == 200
+    page = response.json()
+    assert list(page) == FIELDS
+    assert page["degraded"] == []
+    assert all(page[field] for field in FIELDS[:-1])
+    assert "server-timing" in response.headers
+
+
+def test_a_dial_changes_the_response(shop: Demo) -> None:
+    shop.set_dial("orders", fault="status", code=503)
+    shop.set_dial("notifications", fault="truncated")
+    shop.set_dial("recommendations", fault="malformed")
+    assert run_curl(shop).json()["degraded"] == [
+        {"part": "orders", "reason": "unavailable"},
+        {"part": "notifications", "reason": "unavailable"},
+        {"part": "recommendations", "reason": "invalid"},
+    ]
+    shop.set_dial("users", fault="reset")
+    response = run_curl(shop)
+    assert response.status_code == 503, response.text
+    assert response.json()["service"] == "users"
+
+
+def test_a_client_disconnect_cancels_its_calls(shop: Demo) -> None:
+    for name in PARTS:
+        shop.set_dial(name, fault="hang")
+
+    async def disconnect() -> None:
+        host, port = shop.url.removeprefix("http://").split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /dashboard/42 HTTP/1.1\r\nHost: x\r\n")
+        writer.write(f"Authorization: Bearer {shop.token}\r\n\r\n".encode())
+        await asyncio.to_thread(shop.wait_for_counts, "users", in_flight=1)
+        writer.close()
+        await writer.wait_closed()
+
+    asyncio.run(disconnect())
+    for name in PARTS:
+        shop.wait_for_counts(name, aborted=1, in_flight=0)
+
+
+def test_shutdown_waits_for_requests_in_flight(own_demo: Demo) -> None:
+    own_demo.set_dial("orders", fault="slow", ms=600)
+
+    async def stop_during_request() -> httpx.Response:
+        headers = {"Authorization": f"Bearer {own_demo.token}"}
+        async with httpx.AsyncClient(trust_env=False, verify=False, timeout=20) as http:
+            request = asyncio.create_task(http.get(f"{own_demo.url}/dashboard/42", headers=headers))
+            await asyncio.to_thread(own_demo.wait_for_counts, "orders", in_flight=1)
+            own_demo.process.terminate()
+            return await request
+
+    response = asyncio.run(stop_during_request())
+    assert response.status_code == 200
+    assert response.json()["degraded"] == []
+    assert own_demo.process.wait(20) == 0
