@@ -1,5 +1,7 @@
-# The first stage installs the locked packages and the wheel. The second runs the gateway and contains
-# no build tools. `make lock` updates the lock files with their hashes.
+# The stage `build` installs the locked packages and the wheel. The stage `gateway`, which is also the
+# default, runs the gateway; it contains no build tools, and no package to serve: the Dockerfile that
+# `lockgate new` writes extends it. The stage `demo` adds the demo shop. `make lock` updates the lock
+# files with their hashes.
 
 FROM python:3.13-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -13,17 +15,11 @@ RUN awk '/^[a-z]/ { keep = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-
         requirements-dev.lock > build.lock \
  && pip install --require-hashes --requirement build.lock
 COPY pyproject.toml README.md ./
-COPY clients clients
-COPY config config
 COPY gateway gateway
 RUN hatchling build -t wheel \
  && pip --python /opt/lockgate/bin/python install --no-deps --no-index dist/*.whl
-# The wheel contains only the framework. The demo shop is copied beside it, so that the image can serve
-# something. docs/how-to/run-in-production.md shows how to add a package of your own.
-RUN cp -r clients config /opt/lockgate/lib/python3.*/site-packages/ \
- && cp -r gateway/composites /opt/lockgate/lib/python3.*/site-packages/gateway/
 
-FROM python:3.13-slim
+FROM python:3.13-slim AS gateway
 ENV PATH=/opt/lockgate/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
@@ -37,3 +33,11 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["python", "-c", "from http.client import HTTPConnection as C; from gateway.settings.loader import load_settings; c = C('127.0.0.1', load_settings().server.port, timeout=2); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
 ENTRYPOINT ["lockgate"]
 CMD ["serve"]
+
+FROM gateway AS demo
+COPY clients /opt/lockgate/lib/python3.13/site-packages/clients
+COPY config /opt/lockgate/lib/python3.13/site-packages/config
+COPY gateway/composites /opt/lockgate/lib/python3.13/site-packages/gateway/composites
+COPY gateway/demo /opt/lockgate/lib/python3.13/site-packages/gateway/demo
+
+FROM gateway

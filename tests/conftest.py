@@ -11,7 +11,12 @@ import pytest
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
-pytest_plugins = ["tests.leak_check", "tests.redis_server", "tests.running_demo"]
+pytest_plugins = [
+    "tests.e2e.installed_wheel",
+    "tests.leak_check",
+    "tests.redis_server",
+    "tests.running_demo",
+]
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

@@ -4,12 +4,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gateway.cli import check, demo, serve, token
+from gateway.cli import check, demo, new, serve, token
 from gateway.fakes.serve_fakes import PortUnavailable
 from gateway.server.lifecycle import AddressUnavailable
 from gateway.settings.errors import InvalidSettings
 
-SUBCOMMANDS = (serve, demo, check, token)
+SUBCOMMANDS = (serve, demo, new, check, token)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

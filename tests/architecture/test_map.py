@@ -28,6 +28,8 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/ratelimit/limiter.py": "tests/gateway/ratelimit/test_memory.py",
     "gateway/request_context.py": "tests/gateway/middleware/test_request_context.py",
     "gateway/resources.py": "tests/gateway/routing/test_dispatcher.py",
+    "gateway/scaffold/additions.py": "tests/gateway/cli/test_new.py",
+    "gateway/scaffold/template_files.py": "tests/gateway/scaffold/test_project.py",
     "gateway/settings/errors.py": "tests/gateway/settings/test_loader.py",
     "gateway/settings/rate.py": "tests/gateway/ratelimit/test_policy.py",
     "gateway/testing/contract_cases.py": "tests/gateway/testing/test_contract.py",

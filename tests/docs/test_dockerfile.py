@@ -13,11 +13,12 @@ from importlib.metadata import requires
 from pathlib import Path
 from zipfile import ZipFile
 
+from gateway.app import create_app
+from gateway.app_loader import Application
 from gateway.cli.main import build_parser
 from gateway.server.lifecycle import open_server
-from gateway.settings.schema import Server
+from gateway.settings.schema import Server, Settings
 from tests.docs.project import ROOT, build_environment
-from tests.shop.docs.pages.defaults import create_default_app
 
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
@@ -38,7 +39,7 @@ def parse_stages() -> list[list[tuple[str, str]]]:
     return found
 
 
-BUILD, RUN = parse_stages()
+BUILD, RUN, DEMO, DEFAULT = parse_stages()
 
 
 def find_arguments(stage: list[tuple[str, str]], name: str) -> list[str]:
@@ -53,7 +54,7 @@ def test_both_stages_run_the_same_pinned_python() -> None:
 
 
 def copied_paths() -> Iterator[str]:
-    for rest in find_arguments(BUILD, "COPY"):
+    for rest in find_arguments(BUILD, "COPY") + find_arguments(DEMO, "COPY"):
         yield from rest.split()[:-1]
 
 
@@ -61,7 +62,7 @@ def test_copied_paths_exist_and_are_not_ignored() -> None:
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     unignored = {line[1:] for line in ignored if line.startswith("!")}
     assert "*" in ignored
-    assert set(copied_paths()) == unignored
+    assert {path.partition("/")[0] for path in copied_paths()} == unignored
     assert all((ROOT / name).exists() for name in copied_paths())
 
 
@@ -105,7 +106,7 @@ def _find_dependencies(package: str) -> set[str]:
 
 
 def test_the_wheel_contains_only_the_framework(tmp_path: Path) -> None:
-    for name in copied_paths():
+    for name in ("pyproject.toml", "README.md", "gateway"):
         (tmp_path / name).symlink_to(ROOT / name)
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel"],
@@ -118,7 +119,7 @@ def test_the_wheel_contains_only_the_framework(tmp_path: Path) -> None:
         assert "lockgate = gateway.cli.main:main" in archive.read(entry).decode()
     assert "gateway/ratelimit/redis/count.lua" in names
     assert {name.partition("/")[0] for name in names} == {"gateway", entry.partition("/")[0]}
-    assert not [name for name in names if name.startswith("gateway/composites")]
+    assert not [name for name in names if name.startswith(("gateway/composites", "gateway/demo"))]
 
 
 def test_the_image_runs_as_an_unprivileged_user_and_has_no_build_tools() -> None:
@@ -132,6 +133,17 @@ def test_the_image_runs_as_an_unprivileged_user_and_has_no_build_tools() -> None
     assert names.index("USER") < names.index("ENTRYPOINT")
 
 
+def test_the_default_image_has_no_shop_and_the_image_of_the_demo_has() -> None:
+    assert DEFAULT == [("FROM", "gateway")]
+    version = re.findall(r"^FROM python:(3\.\d+)-slim AS gateway$", DOCKERFILE, re.MULTILINE)
+    target = f"/opt/lockgate/lib/python{version[0]}/site-packages"
+    assert find_arguments(DEMO, "FROM") == ["gateway AS demo"]
+    assert find_arguments(DEMO, "COPY") == [
+        f"{name} {target}/{name}"
+        for name in ("clients", "config", "gateway/composites", "gateway/demo")
+    ]
+
+
 def test_the_image_starts_the_gateway_and_stops_on_sigterm() -> None:
     assert json.loads(find_arguments(RUN, "ENTRYPOINT")[0]) == ["lockgate"]
     assert callable(build_parser().parse_args(json.loads(find_arguments(RUN, "CMD")[0])).run)
@@ -143,7 +155,8 @@ async def test_the_health_check_detects_a_stopped_gateway() -> None:
     (check,) = find_arguments(RUN, "HEALTHCHECK")
     interpreter, option, program = json.loads(check.partition("CMD ")[2])
     assert (interpreter, option) == ("python", "-c")
-    async with open_server(create_default_app(), Server(host="127.0.0.1", port=0)) as url:
+    app = create_app(Settings(), application=Application())
+    async with open_server(app, Server(host="127.0.0.1", port=0)) as url:
         port = url.rpartition(":")[2]
         assert await _run_health_check(program, port) == 0
     assert await _run_health_check(program, port) != 0

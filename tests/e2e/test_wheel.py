@@ -1,21 +1,12 @@
-"""The wheel in a foreign application, which has its own `config` module and `clients` package.
-
-The child processes run with `-S`: without site-packages' `.pth` files, so that the editable
-installation of this repository cannot stand in for a part that the wheel lacks.
-"""
+"""The wheel in a foreign application, which has its own `config` module and `clients` package."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from zipfile import ZipFile
 
-import fastapi
 import pytest
 
-ROOT = Path(__file__).parents[2]
-DEPENDENCIES = Path(fastapi.__file__).parents[1]
+from tests.e2e.installed_wheel import run
 
 APPLICATION = {
     "config.py": 'NAME = "the foreign config"\n',
@@ -131,39 +122,11 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
         (folder / name).write_text(text)
 
 
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the unpacked wheel, as `pip install --target` would leave it."""
-    source = tmp_path_factory.mktemp("source")
-    for name in ("pyproject.toml", "README.md", "clients", "config", "gateway"):
-        (source / name).symlink_to(ROOT / name)
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel"],
-        cwd=source, check=True, capture_output=True,
-    )  # fmt: skip
-    target = tmp_path_factory.mktemp("site-packages")
-    (wheel,) = (source / "dist").glob("*.whl")
-    with ZipFile(wheel) as archive:
-        archive.extractall(target)
-    return target
-
-
 @pytest.fixture
 def application(tmp_path: Path) -> Path:
     """The folder of the foreign application, with the company's package beside it."""
     write_files(tmp_path, APPLICATION | COMPANY)
     return tmp_path
-
-
-def run(
-    installation: Path, application: Path, *arguments: str, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Run Python in the application's folder, with the wheel and its dependencies installed."""
-    path = f"{application}:{installation}:{DEPENDENCIES}"
-    return subprocess.run(
-        [sys.executable, "-S", *arguments], cwd=application, check=False, timeout=50,
-        env={"PYTHONPATH": path, **variables}, capture_output=True, text=True,
-    )  # fmt: skip
 
 
 def test_the_gateway_serves_the_company_and_the_application_keeps_its_modules(
@@ -238,3 +201,22 @@ print(status, found, [name for name in sys.modules if name.startswith("gateway.c
     process = run(installation, application, "-c", code)
     *_, last = process.stdout.splitlines()
     assert last == "2 [] []", process.stderr
+
+
+def test_the_demo_of_the_shop_is_part_of_the_repository(
+    installation: Path, application: Path
+) -> None:
+    process = run(installation, application, "-m", "gateway.cli", "demo")
+    assert process.returncode == 2
+    assert process.stderr == (
+        "lockgate: demo: the demo shop is part of Lockgate's repository: clone it and run "
+        "`make run` (for a gateway of your own, run `lockgate new PATH`)\n"
+    )
+
+
+def test_the_wheel_has_types_and_no_file_of_the_shop(installation: Path) -> None:
+    files = [path.relative_to(installation).as_posix() for path in installation.rglob("*.py")]
+    assert (installation / "gateway" / "py.typed").is_file()
+    assert not [name for name in files if name.startswith(("gateway/composites", "gateway/demo"))]
+    texts = {name: (installation / name).read_text() for name in files}
+    assert not [name for name, text in texts.items() if "storefront" in text or "catalog" in text]

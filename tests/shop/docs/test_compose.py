@@ -17,7 +17,7 @@ from tests.shop.docs.session import PORTS
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(
     (ROOT / "config" / "deploy" / "compose.yaml").read_text()
 )["services"]
-OURS = [name for name, service in SERVICES.items() if service["image"] == "lockgate"]
+OURS = [name for name, service in SERVICES.items() if service["image"] == "lockgate-demo"]
 
 
 def test_it_has_the_gateway_redis_and_the_demo() -> None:
