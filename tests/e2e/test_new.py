@@ -1,121 +1,108 @@
-"""A project of one's own, from an empty folder and the wheel: every step is green."""
+"""A gateway of one's own, from an empty folder and the wheel, as the how-to pages build it."""
 
-import os
 import re
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.installed_wheel import DEPENDENCIES, run
+from tests.docs.blocks import Block, matches, parse_blocks, parse_files
+from tests.docs.project import ROOT
+from tests.e2e.project import Project
 from tests.running_demo import Demo, send_request
 
-SHOP = re.compile(
-    r"dashboard|storefront|notifications|recommendations|catalog|loyalty", re.IGNORECASE
-)
+HOW_TO = ROOT / "docs" / "how-to"
+GUIDE = HOW_TO / "build-your-own-gateway.md"
+ADDITION = HOW_TO / "add-a-service-and-a-composite.md"
+SHOP = re.compile("dashboard|storefront|notifications|recommendations|catalog", re.IGNORECASE)
+
+pytestmark = pytest.mark.timeout(240)
 
 
-class Project:
-    """A project in a folder, whose `make` runs with the wheel instead of this repository."""
-
-    def __init__(self, folder: Path, installation: Path) -> None:
-        self.folder = folder
-        tools = folder.parent / "tools"
-        tools.mkdir()
-        for name, module in {"lockgate": "gateway.cli", "ruff": "ruff"}.items():
-            _write_tool(tools / name, f'exec {sys.executable} -S -m {module} "$@"')
-        _write_tool(tools / "mypy", f'exec {sys.executable} -m mypy "$@"')
-        _write_tool(tools / "python", f'exec {sys.executable} -S "$@"')
-        self._environment = {
-            "PATH": f"{tools}:{os.environ['PATH']}",
-            "PYTHONPATH": f"{installation}:{DEPENDENCIES}",
-            "MYPYPATH": f"{folder}:{installation}",
-        }
-
-    def make(self, *targets: str) -> str:
-        """Run targets and return what they print, without errors."""
-        done = subprocess.run(
-            ["make", *targets],
-            cwd=self.folder, env=self._environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    @contextmanager
-    def run(self) -> Iterator[Demo]:
-        """Run `make run` on free ports until the block ends."""
-        with subprocess.Popen(
-            ["lockgate", "demo", "--any-ports"],
-            cwd=self.folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env={**self._environment, "LOCKGATE_APP__PACKAGE": self.folder.name,
-                 "PYTHONPATH": f"{self.folder}:{self._environment['PYTHONPATH']}",
-                 "LOCKGATE_DEMO__LATENCY_MS": "0"},
-        ) as process:  # fmt: skip
-            try:
-                assert process.stdout
-                output = ""
-                for line in process.stdout:
-                    output += line
-                    if "Ctrl-C" in line:
-                        break
-                yield Demo(process, output)
-            finally:
-                process.send_signal(signal.SIGTERM)
-                process.wait(20)
+def iter_commands(page: Path, *sections: str) -> Iterator[str]:
+    """Yield the shell blocks of these sections, except the one that starts the demo."""
+    for block in parse_blocks(page):
+        if block.language == "sh" and block.section in sections and block.text != "make run\n":
+            yield block.text
 
 
-def _write_tool(path: Path, command: str) -> None:
-    path.write_text(f"#!/bin/sh\n{command}\n")
-    path.chmod(0o755)
+def run_step(project: Project, command: str) -> None:
+    """Run a step of a page: its output has no failure and nothing of the shop."""
+    started_at = time.monotonic()
+    output = project.run(command)
+    print(f"{time.monotonic() - started_at:5.1f} s  {command.strip()}")
+    assert not re.search(r"\d (failed|skipped|errors?)\b|warning", output), output
+    assert not SHOP.search(output), output
+
+
+def write_files(project: Project, page: Path) -> None:
+    for name, text in parse_files(page).items():
+        (project.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (project.folder / name).write_text(text)
 
 
 @pytest.fixture(scope="module")
 def project(installation: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A new project with a service called `orders` and a page over both services."""
-    folder = tmp_path_factory.mktemp("empty")
-    for where, arguments in [
-        (folder, ["acme"]),
-        (folder / "acme", ["service", "orders"]),
-        (folder / "acme", ["service", "parcels"]),
-        (folder / "acme", ["composite", "overview", "--service", "orders", "--service", "parcels"]),
-    ]:
-        done = run_new(installation, where, arguments)
-        assert done.returncode == 0, done.stderr
-    return Project(folder / "acme", installation)
+    """The project that the guide creates in an empty folder."""
+    empty = Project(tmp_path_factory.mktemp("empty"), installation)
+    first, second = list(iter_commands(GUIDE, "Create a package"))
+    assert first == "lockgate new acme\n"
+    run_step(empty, first)
+    project = Project(empty.folder / "acme", installation)
+    run_step(project, second.removeprefix("cd acme\n"))
+    return project
 
 
-def run_new(
-    installation: Path, folder: Path, arguments: Sequence[str]
-) -> subprocess.CompletedProcess[str]:
-    return run(installation, folder, "-m", "gateway.cli", "new", *arguments)
+@pytest.fixture(scope="module")
+def extended(project: Project) -> Project:
+    """The project after all steps of the guide."""
+    for section in ("Add a service and a page", "Configure it"):
+        for command in iter_commands(GUIDE, section):
+            run_step(project, command)
+    write_files(project, GUIDE)
+    (project.folder / "acme" / "routers" / "__init__.py").touch()
+    for command in iter_commands(GUIDE, "Use your own code"):
+        run_step(project, command)
+    return project
 
 
-@pytest.mark.timeout(180)
-def test_its_checks_and_tests_pass(project: Project) -> None:
-    started_at = time.monotonic()
-    output = project.make("check", "test")
-    print(f"make check test: {time.monotonic() - started_at:.1f} s")
-    assert re.search(r"\d+ passed", output)
-    assert not re.search(r"failed|skipped|warning", output)
-    assert not SHOP.search(output)
+def send(demo: Demo, path: str) -> str:
+    headers = {"Authorization": f"Bearer {demo.token}"}
+    response = send_request("GET", demo.url + path, headers=headers)
+    return response.text
 
 
-def test_it_serves_its_pages_with_fakes(project: Project) -> None:
-    with project.run() as demo:
-        assert sorted(demo.services) == ["messages", "orders", "parcels"]
-        headers = {"Authorization": f"Bearer {demo.token}"}
-        inbox = send_request("GET", f"{demo.url}/inbox/42", headers=headers)
-        demo.set_dial("parcels", fault="status", code=503)
-        overview = send_request("GET", f"{demo.url}/overview/42", headers=headers)
-        refused = send_request("GET", f"{demo.url}/overview/43", headers=headers)
-        document = send_request("GET", f"{demo.url}/openapi.json").text
-    assert inbox.json()["degraded"] == []
-    assert overview.json()["degraded"] == [{"part": "parcels", "reason": "unavailable"}]
-    assert refused.status_code == 403
-    for text in (demo.output, inbox.text, overview.text, refused.text, document):
+def test_the_guide_ends_with_a_gateway_of_ones_own(extended: Project) -> None:
+    (shown,) = [block.text for block in parse_blocks(GUIDE) if block.language == "http"]
+    with extended.start() as demo:
+        assert sorted(demo.services) == ["messages", "orders"]
+        inbox = send(demo, "/inbox/42")
+        demo.set_dial("messages", fault="status", code=503)
+        overview = send(demo, "/overview/42")
+        greeting, document = send(demo, "/greeting"), send(demo, "/openapi.json")
+        refused = send(demo, "/overview/43")
+    assert matches(shown.splitlines()[-1], inbox)
+    assert '"degraded":[{"part":"messages","reason":"unavailable"}]' in overview
+    assert greeting == '{"greeting":"hello"}'
+    for text in (demo.output, inbox, overview, document, refused):
         assert not SHOP.search(text), text
+
+
+def test_the_page_on_services_and_composites_adds_both(extended: Project) -> None:
+    write_files(extended, ADDITION)
+    for command in iter_commands(ADDITION, "Set the addresses", "Test it"):
+        run_step(extended, command)
+    blocks = [block for block in parse_blocks(ADDITION) if block.section == "Try it"]
+    with extended.start() as demo:
+        _run_shell_blocks(extended, demo, blocks)
+
+
+def _run_shell_blocks(project: Project, demo: Demo, blocks: list[Block]) -> None:
+    """Run pairs of a command and its output, with the ports of the running demo."""
+    variables = f"TOKEN={demo.token}\n"
+    for command, output in zip(blocks[::2], blocks[1::2], strict=True):
+        text = command.text.replace("TOKEN=$(lockgate token)\n", "")
+        text = text.replace("http://127.0.0.1:8000", demo.url)
+        text = text.replace("http://127.0.0.1:9302", demo.service("reviews"))
+        assert matches(output.text, project.run(variables + text))
