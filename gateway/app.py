@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import health, openapi
 from gateway.app_loader import Application, load_application
-from gateway.errors import problem_json
+from gateway.errors.handlers import install_error_handlers
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
@@ -98,7 +98,7 @@ def create_app(
     app.state.settings = settings
     app.state.resources = Resources()
 
-    problem_json.install_error_handlers(app)
+    install_error_handlers(app)
 
     app.include_router(health.router)
     app.include_router(openapi.router)
