@@ -21,7 +21,8 @@ class Way:
     """A way to fail, and the response that the client must get.
 
     `type` is the problem type; None for a response without a problem document. `is_unexpected`
-    says that the log must have one traceback. `is_broken` says that the connection must end.
+    says that the log must have one traceback, with `event`. `is_broken` says that the connection
+    must end.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Way:
     is_broken: bool = False
     headers: dict[str, str] = field(default_factory=dict)
     detail: str | None = None
+    event: str = "request.failed"
 
 
 class Thing(BaseModel):
@@ -86,9 +88,11 @@ def build_router(way: Way) -> APIRouter:
     A dependency in a thread keeps a route from being compiled.
     """
     router = APIRouter(dependencies=[public("a test")])
-    router.add_api_route(COMPILED_PATH, way.endpoint, response_model=Thing)
+    returned = way.endpoint.__annotations__.get("return")
+    model = returned if isinstance(returned, type) else Thing
+    router.add_api_route(COMPILED_PATH, way.endpoint, response_model=model)
     general = [Depends(_block)]
-    router.add_api_route(GENERAL_PATH, way.endpoint, response_model=Thing, dependencies=general)
+    router.add_api_route(GENERAL_PATH, way.endpoint, response_model=model, dependencies=general)
     return router
 
 
