@@ -4,14 +4,16 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import health, openapi
+from gateway import health
 from gateway.app_loader import Application, load_application
-from gateway.errors import problem_json
+from gateway.errors.handlers import install_error_handlers
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
+from gateway.openapi import pages
+from gateway.openapi.document import document_responses
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
 from gateway.routing.dispatcher import Dispatcher, RouteTable
@@ -100,13 +102,13 @@ def create_app(
     app.state.settings = settings
     app.state.resources = Resources()
 
-    problem_json.install_error_handlers(app)
+    install_error_handlers(app)
 
     app.include_router(health.router)
-    app.include_router(openapi.router)
+    app.include_router(pages.router)
     for router in application.routers:
         app.include_router(router)
 
     refuse_unguarded(app)
-    openapi.document_problems(app)
+    document_responses(app)
     return app

@@ -33,6 +33,8 @@ from starlette._utils import get_route_path
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
+_LATE = "Caught handled exception, but response already started."
+
 __all__ = ["Dependant", "ModelField", "RouteContext", "get_route_path", "iter_route_contexts"]
 
 
@@ -151,3 +153,12 @@ def get_dependant(scope: Scope) -> Dependant:
         route = context
     dependant: Dependant = route.dependant
     return dependant
+
+
+def unwrap_handled_error(error: BaseException) -> BaseException:
+    """Return the error that has a handler, if Starlette came too late to run it.
+
+    Starlette raises a RuntimeError from an error that has a handler if the response has begun.
+    """
+    is_late = type(error) is RuntimeError and error.args == (_LATE,)
+    return error.__cause__ if is_late and error.__cause__ is not None else error

@@ -7,6 +7,13 @@ from starlette.types import Scope
 
 _KEY = "lockgate.request_context"
 
+DISCARD_RESPONSE = "lockgate.response.discard"
+"""An ASGI extension of the gateway's server, and the type of its message.
+
+The message discards the head of a response of which no byte has been written, so that the failure
+of its body can still become an error response. The server raises a RuntimeError if it is too late.
+"""
+
 
 @dataclass(slots=True)
 class RequestContext:
@@ -17,7 +24,8 @@ class RequestContext:
     access log; they must never hold a token, a body or other confidential data.
 
     `status` and `bytes_sent` describe the response so far; a status of 0 means that no response
-    has been started.
+    has been started. `is_failure_logged` is set once an unexpected exception of the request has
+    been logged, so that the server does not log it again.
     """
 
     request_id: str = ""
@@ -26,6 +34,7 @@ class RequestContext:
     server_timing: list[tuple[str, float]] = field(default_factory=list)
     status: int = 0
     bytes_sent: int = 0
+    is_failure_logged: bool = False
 
     @classmethod
     def of(cls, scope: Scope) -> Self:

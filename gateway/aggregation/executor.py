@@ -12,7 +12,7 @@ from gateway.event_loop import AfterPendingIo
 from gateway.request_context import RequestContext
 from gateway.telemetry.log import log_event
 from gateway.upstream.deadline import deadline, remaining
-from gateway.upstream.errors import UpstreamError, UpstreamTimeout
+from gateway.upstream.errors import InvalidArgument, UpstreamError, UpstreamTimeout
 from gateway.upstream.pending import PendingCall
 
 log = getLogger("lockgate.aggregation")
@@ -20,6 +20,8 @@ log = getLogger("lockgate.aggregation")
 C = TypeVar("C", bound=Composite)
 
 Inputs = Mapping[str, Any]
+
+_EXPECTED = (UpstreamError, InvalidArgument)
 
 SMALL_BODY_BYTES = 65_536
 """Bodies of optional parts up to this size are decoded together at the end."""
@@ -61,7 +63,7 @@ class PartExecutor:
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._unfinished = len(parts)
         self.values: dict[str, Any] = {}
-        self.failures: dict[str, Exception] = {}
+        self.failures: dict[str, BaseException] = {}
         self.seconds: dict[str, float] = {}
         self._started_at = perf_counter()
         self._calls: dict[PendingCall[Any], BoundPart] = {}
@@ -160,7 +162,7 @@ class PartExecutor:
                 self._abort(asyncio.CancelledError())
                 raise
             self._fail(part, timeout)
-        except Exception as error:  # noqa: BLE001 - an optional part may fail in any way
+        except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - it may raise anything
             self._fail(part, error)
         self._end(part)
 
@@ -187,7 +189,7 @@ class PartExecutor:
         if not self._unfinished and not self._finished.done():
             self._finished.set_result(None)
 
-    def _fail(self, part: BoundPart, failure: Exception) -> None:
+    def _fail(self, part: BoundPart, failure: BaseException) -> None:
         """Record the failure of an optional part; end the run if the part is required."""
         if part.required:
             self._abort(failure)
@@ -244,14 +246,20 @@ def _build(model: type[C], executor: PartExecutor, context: RequestContext) -> C
     return model(**executor.values, degraded=degraded)
 
 
-def _reason(failure: Exception) -> DegradedReason:
+def _reason(failure: BaseException) -> DegradedReason:
     return failure.reason if isinstance(failure, UpstreamError) else "error"
 
 
-def _report(failures: Mapping[str, Exception], context: RequestContext) -> None:
-    """Add missing parts to the request log line; log unexpected errors with their traceback."""
-    shown = (f"{name}: {failure or type(failure).__name__}" for name, failure in failures.items())
+def _report(failures: Mapping[str, BaseException], context: RequestContext) -> None:
+    """Add missing parts to the request log line; log unexpected errors with their traceback.
+
+    Of an unexpected error the line has the type only: its text may be long, or fail itself.
+    """
+    shown = (
+        f"{name}: {failure if isinstance(failure, _EXPECTED) else type(failure).__name__}"
+        for name, failure in failures.items()
+    )
     context.log_fields["degraded"] = "; ".join(shown)
     for name, failure in failures.items():
-        if not isinstance(failure, UpstreamError):
+        if not isinstance(failure, _EXPECTED):
             log_event(log, "part.failed", ERROR, failure, id=context.request_id, part=name)

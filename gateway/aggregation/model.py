@@ -4,10 +4,12 @@ A field without a default is required: if it cannot be loaded, the request fails
 of its service. A field with a default falls back to that default and is listed in `degraded`.
 """
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from gateway.aggregation.part import BoundPart, Part, TimeoutGroup, group_by_timeout
 from gateway.upstream.errors import UpstreamReason
@@ -15,6 +17,7 @@ from gateway.upstream.errors import UpstreamReason
 DEFAULT_BUDGET = 2.0
 
 DegradedReason = Literal[UpstreamReason, "error"]
+REASONS: tuple[DegradedReason, ...] = get_args(DegradedReason)
 
 
 class Degraded(BaseModel):
@@ -35,7 +38,8 @@ class Composite(BaseModel):
         TypeError: at import, if a field has no part or the part does not fit the field.
     """
 
-    model_config = ConfigDict(frozen=True)
+    # Every response has every field, so the schema of a response requires those with a default too.
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     parts: ClassVar[tuple[BoundPart, ...]] = ()
     budget: ClassVar[float] = DEFAULT_BUDGET
@@ -66,6 +70,34 @@ class Composite(BaseModel):
             if name != "degraded"
         )
         cls.timeout_groups = group_by_timeout(cls.parts)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe `degraded` with the names of the optional parts, which are all it can list."""
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema)["properties"]
+        names = [part.name for part in cls.parts if not part.required]
+        properties["degraded"] = _describe_degraded(f"{cls.__name__}Degraded", names)
+        return schema
+
+
+def _describe_degraded(title: str, parts: list[str]) -> JsonSchemaValue:
+    """Return the JSON schema of the field `degraded`; without optional parts it is always empty."""
+    item = {
+        "title": title,
+        "description": "A part that could not be loaded, and why",
+        "type": "object",
+        "properties": {
+            "part": {"type": "string", "enum": parts} if parts else {"type": "string"},
+            "reason": {"type": "string", "enum": list(REASONS)},
+        },
+        "required": ["part", "reason"],
+    }
+    bound = {} if parts else {"maxItems": 0}
+    description = "The optional parts that could not be loaded; they have their default"
+    return {"type": "array", "items": item, "description": description, **bound}
 
 
 def _declared_part(place: str, field: FieldInfo) -> Part:

@@ -1,24 +1,25 @@
-"""Error responses: every error is sent as `application/problem+json` (RFC 9457)."""
+"""Problem documents: every error is sent as `application/problem+json` (RFC 9457)."""
 
 import json
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
-from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from pydantic_core import to_json
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
 from starlette.responses import Response
-from starlette.types import ASGIApp, ExceptionHandler
-from starlette.websockets import WebSocket, WebSocketState
 
-from gateway.errors.tree import OUR_PROBLEMS, GatewayError, retry_after
-from gateway.errors.websocket_denial import deny_or_close
+from gateway.errors.tree import ABOUT_BLANK, OUR_PROBLEMS, GatewayError, retry_after
 from gateway.request_context import RequestContext
-from gateway.upstream.errors import UpstreamError, UpstreamReason
+from gateway.upstream.errors import InvalidArgument, UpstreamError, UpstreamReason
 
 MAX_ERRORS = 50  # invalid fields that one problem document lists
 MAX_ERRORS_IN_DETAIL = 5
+
+INVALID_REQUEST = OUR_PROBLEMS + "invalid-request"
+INTERNAL_ERROR = OUR_PROBLEMS + "internal-error"
+LOCATIONS = ("path", "query", "header", "cookie", "body", "request")
+"""Where an invalid value is: a part of the request, or `request` if the error does not say."""
 
 UPSTREAM_STATUS: dict[UpstreamReason, int] = {
     "timeout": 504,
@@ -34,15 +35,7 @@ UPSTREAM_DETAIL: dict[UpstreamReason, str] = {
     "invalid": "The {service} service sent an invalid response.",
 }
 
-
-def install_error_handlers(app: FastAPI) -> None:
-    """Register exception handlers, so that `app` sends a problem document for each known error.
-
-    A WebSocket handshake is denied with the same document, or closed (see `deny_or_close`).
-    """
-    for kind, handler in _HANDLERS.items():
-        # Starlette runs any ASGI app that a handler returns; its types know only of responses.
-        app.add_exception_handler(kind, cast("ExceptionHandler", handler))
+_WITHOUT_BODY = frozenset({204, 205, 304})
 
 
 class Problem(Response):
@@ -61,7 +54,10 @@ def problem(  # noqa: PLR0913 - one keyword per member of RFC 9457
     headers: dict[str, str] | None = None,
     members: dict[str, Any] | None = None,
 ) -> Problem:
-    """Build a problem document; `instance` is the request id, `members` extend the document."""
+    """Build a problem document; `instance` is the request id, `members` extend the document.
+
+    A lone surrogate, which a client can send in JSON, has no UTF-8 form and becomes "?".
+    """
     document = {
         "type": type,
         "title": title,
@@ -70,7 +66,46 @@ def problem(  # noqa: PLR0913 - one keyword per member of RFC 9457
         "instance": request_id,
         **(members or {}),
     }
-    return Problem(json.dumps(document), status_code=status, headers=headers)
+    body = json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    return Problem(body, status_code=status, headers=headers)
+
+
+def internal_error(request_id: str) -> Problem:
+    """Build the last-resort 500, which reveals nothing but the request id."""
+    return problem(
+        request_id,
+        status=500,
+        type=INTERNAL_ERROR,
+        title="Internal error",
+        detail="An unexpected error occurred. Quote the instance when you report it.",
+    )
+
+
+def build_problem(error: BaseException, context: RequestContext) -> Response | None:
+    """Build the response to an expected error; return None if the error is unexpected.
+
+    Expected are the errors of the tree, of calls and of validation, and an `HTTPException` with a
+    final status. A group is expected if every error in it is: the first one is the response. The
+    others were raised while the first one cancelled their tasks.
+    """
+    document: Response | None = None
+    match error:
+        case GatewayError():
+            document = problem_for(error, context)
+        case UpstreamError():
+            document = _problem_of_call(error, context)
+        case InvalidArgument():
+            context.log_fields["error"] = str(error)
+            document = _invalid_request([("request", error.name, error.reason)], context)
+        case RequestValidationError() | WebSocketRequestValidationError():
+            document = _invalid_request([_locate(it) for it in error.errors()], context)
+        case HTTPException():
+            document = _problem_of_status(error, context)
+        case ExceptionGroup():
+            # The first one is built last, so that the log fields are its own.
+            documents = [build_problem(inner, context) for inner in reversed(error.exceptions)]
+            document = None if None in documents else documents[-1]
+    return document
 
 
 def problem_for(error: GatewayError, context: RequestContext) -> Problem:
@@ -87,31 +122,21 @@ def problem_for(error: GatewayError, context: RequestContext) -> Problem:
     )
 
 
-def internal_error(request_id: str) -> Problem:
-    """Build the last-resort 500, which reveals nothing but the request id.
+def get_phrase(status: int) -> str:
+    """Return the reason phrase of a status; of an unknown one, that of the x00 of its class.
 
-    `RequestContextMiddleware` sends it for an exception that no handler is registered for.
+    A client treats an unknown status as the x00 of its class (RFC 9110, section 15).
     """
-    return problem(
-        request_id,
-        status=500,
-        type=OUR_PROBLEMS + "internal-error",
-        title="Internal error",
-        detail="An unexpected error occurred. Quote the instance when you report it.",
-    )
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return HTTPStatus(status // 100 * 100).phrase
 
 
-async def _handle_gateway_error(connection: HTTPConnection, error: Exception) -> ASGIApp:
-    assert isinstance(error, GatewayError)  # noqa: S101 - registered for no other
-    return _refuse(connection, problem_for(error, RequestContext.of(connection.scope)))
-
-
-async def _handle_upstream_error(connection: HTTPConnection, error: Exception) -> ASGIApp:
-    assert isinstance(error, UpstreamError)  # noqa: S101 - registered for no other
-    context = RequestContext.of(connection.scope)
+def _problem_of_call(error: UpstreamError, context: RequestContext) -> Problem:
     context.log_fields["error"] = str(error)
     status = UPSTREAM_STATUS[error.reason]
-    document = problem(
+    return problem(
         context.request_id,
         status=status,
         type=f"{OUR_PROBLEMS}upstream-{error.reason}",
@@ -120,54 +145,63 @@ async def _handle_upstream_error(connection: HTTPConnection, error: Exception) -
         headers=retry_after(error.retry_after or 1) if status == 503 else None,
         members={"service": error.service},
     )
-    return _refuse(connection, document)
 
 
-async def _handle_validation_error(connection: HTTPConnection, error: Exception) -> ASGIApp:
-    assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)  # noqa: S101 - registered for no other
+def _locate(invalid: dict[str, Any]) -> tuple[str, str, str]:
+    """Return the location, field and message of one validation error.
+
+    The errors of FastAPI begin with the part of the request. An application that raises the errors
+    of a model of its own leaves that out.
+    """
+    place = [str(step) for step in invalid.get("loc", ())]
+    location = place.pop(0) if place and place[0] in LOCATIONS else "request"
+    return location, ".".join(place), str(invalid.get("msg", "is not valid"))
+
+
+def _invalid_request(found: list[tuple[str, str, str]], context: RequestContext) -> Problem:
     errors = [
-        {"in": str(location), "field": ".".join(map(str, path)), "message": invalid["msg"]}
-        for invalid in error.errors()
-        for location, *path in [invalid["loc"]]
+        {"in": location, "field": field, "message": message} for location, field, message in found
     ]
-    first = errors[:MAX_ERRORS_IN_DETAIL]
-    document = problem(
-        RequestContext.of(connection.scope).request_id,
+    first = found[:MAX_ERRORS_IN_DETAIL]
+    return problem(
+        context.request_id,
         status=422,
-        type=OUR_PROBLEMS + "invalid-request",
+        type=INVALID_REQUEST,
         title="Invalid request",
-        detail="; ".join(f"{e['in']} {e['field']}: {e['message']}" for e in first),
+        detail="; ".join(f"{location} {field}: {message}" for location, field, message in first),
         members={"errors": errors[:MAX_ERRORS]},
     )
-    return _refuse(connection, document)
 
 
-async def _handle_http_exception(connection: HTTPConnection, error: Exception) -> ASGIApp:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for no other
-    document = problem(
-        RequestContext.of(connection.scope).request_id,
-        status=error.status_code,
-        type="about:blank",
-        title=HTTPStatus(error.status_code).phrase,
-        detail=str(error.detail),
-        headers=dict(error.headers) if error.headers else None,
+def _problem_of_status(error: HTTPException, context: RequestContext) -> Response | None:
+    """Build the response to an `HTTPException`; None if its status cannot be that of a response.
+
+    A status above 599 is invalid (RFC 9110, section 15), and one below 200 is not final.
+    """
+    status = error.status_code
+    if not isinstance(status, int) or not 200 <= status <= 599:
+        return None
+    headers = dict(error.headers) if error.headers else None
+    if status in _WITHOUT_BODY:
+        return Response(status_code=status, headers=headers)
+    return problem(
+        context.request_id,
+        status=int(status),
+        type=ABOUT_BLANK,
+        title=get_phrase(status),
+        detail=_describe(error.detail) or get_phrase(status),
+        headers=headers,
     )
-    return _refuse(connection, document)
 
 
-def _refuse(connection: HTTPConnection, document: Problem) -> ASGIApp:
-    """Return the ASGI app that sends the document, or closes a WebSocket."""
-    is_accepted = (
-        isinstance(connection, WebSocket)
-        and connection.application_state is not WebSocketState.CONNECTING
-    )
-    return deny_or_close(document, connection.scope, is_accepted=is_accepted)
+def _describe(detail: object) -> str:
+    """Return the text of `HTTPException.detail`; another value as JSON, or "" if it has no JSON.
 
-
-_HANDLERS = {
-    GatewayError: _handle_gateway_error,
-    UpstreamError: _handle_upstream_error,
-    RequestValidationError: _handle_validation_error,
-    WebSocketRequestValidationError: _handle_validation_error,
-    HTTPException: _handle_http_exception,
-}
+    FastAPI allows any value there, whereas `detail` is a text (RFC 9457, section 3.1.4).
+    """
+    if detail is None or isinstance(detail, str):
+        return detail or ""
+    try:
+        return to_json(detail, inf_nan_mode="null").decode()
+    except ValueError:
+        return ""

@@ -12,21 +12,29 @@
 `problem_json.py` serializes them and the errors of upstream calls as problem documents.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
-from typing import ClassVar
+from typing import Any, ClassVar
 
 IANA_PROBLEMS = "https://iana.org/assignments/http-problem-types#"
 OUR_PROBLEMS = "urn:lockgate:problem:"
+ABOUT_BLANK = "about:blank"
+"""The type of a problem that its status describes completely (RFC 9457, section 4.2.1)."""
 
 
 class GatewayError(Exception):
-    """An error with a status, a problem type and title (RFC 9457), and a sentence as detail."""
+    """An error with a status, a problem type and title (RFC 9457), and a sentence as detail.
+
+    `member_schemas` holds the JSON schemas of what `members` returns, and `header_names` the names
+    of what `headers` returns. OpenAPI documents both.
+    """
 
     status: ClassVar[int]
     type: ClassVar[str]
     title: ClassVar[str]
     detail: ClassVar[str]
+    member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    header_names: ClassVar[tuple[str, ...]] = ()
 
     def headers(self) -> dict[str, str]:
         """Return the headers that the response must have."""
@@ -47,6 +55,7 @@ class Unauthenticated(GatewayError):
     type = OUR_PROBLEMS + "unauthenticated"
     title = "Unauthenticated"
     detail = "Send a valid access token as 'Authorization: Bearer ...'."
+    header_names = ("WWW-Authenticate",)
 
     def __init__(self, reason: str, *, token_sent: bool = True) -> None:
         super().__init__(reason)
@@ -66,6 +75,14 @@ class Forbidden(GatewayError):
     type = OUR_PROBLEMS + "forbidden"
     title = "Forbidden"
     detail = "The access token does not permit this request."
+    member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "required-scopes": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The scopes that the access token needs",
+        }
+    }
+    header_names = ("WWW-Authenticate",)
 
     def __init__(self, *, scopes: Sequence[str] = ()) -> None:
         super().__init__(*scopes)
@@ -100,6 +117,14 @@ class QuotaExceeded(GatewayError):
     type = IANA_PROBLEMS + "quota-exceeded"
     title = "Quota exceeded"
     detail = "Too many requests. Retry after the number of seconds in Retry-After."
+    member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "violated-policies": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The names of the rate-limit policies that refused the request",
+        }
+    }
+    header_names = ("Retry-After",)
 
     def __init__(self, policies: Sequence[str], retry_after: float) -> None:
         super().__init__(*policies)
@@ -116,8 +141,11 @@ class QuotaExceeded(GatewayError):
 
 
 class _Unavailable(GatewayError):
+    """The gateway, or what it needs for the request, is unavailable for a short time."""
+
     status = 503
     type = IANA_PROBLEMS + "temporary-reduced-capacity"
+    header_names = ("Retry-After",)
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(retry_after)

@@ -1,10 +1,10 @@
 """Refuses WebSocket connections: an HTTP response before the handshake, a close code after it."""
 
-from http import HTTPStatus
-
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 from starlette.websockets import WebSocketClose
+
+from gateway.errors.problem_json import get_phrase
 
 _DENIAL_EXTENSION = "websocket.http.response"
 
@@ -25,7 +25,7 @@ def deny_or_close(response: Response, scope: Scope, *, is_accepted: bool = False
     if not is_accepted and _DENIAL_EXTENSION in (scope.get("extensions") or {}):
         return response
     status = response.status_code
-    return WebSocketClose(close_code(status), HTTPStatus(status).phrase)
+    return WebSocketClose(close_code(status), get_phrase(status))
 
 
 def close_code(status: int) -> int:

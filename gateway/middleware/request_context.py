@@ -5,19 +5,14 @@ A WebSocket connection is treated as a request, and its handshake as the head of
 
 import re
 from collections.abc import Awaitable
-from logging import ERROR, getLogger
 from random import getrandbits
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from gateway.errors.problem_json import internal_error
-from gateway.errors.websocket_denial import deny_or_close
+from gateway.errors.last_resort import is_end_of_task, respond_to_failure
 from gateway.request_context import RequestContext
-from gateway.telemetry.log import log_event
 from gateway.upstream.propagation import TRACEPARENT, TRACESTATE, propagate_request, trace_headers
-
-log = getLogger("lockgate.access")
 
 REQUEST_ID = b"x-request-id"
 
@@ -31,7 +26,8 @@ class RequestContextMiddleware:
     upstream call that `app` makes sends it, and a `traceparent`. The head of the response carries
     the id, and the header fields and the `Server-Timing` of the context.
 
-    An unexpected exception is logged, and the client gets a 500 that reveals only the request id.
+    An exception that reaches it becomes a response or ends the connection: see
+    `gateway/errors/last_resort.py`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -46,11 +42,11 @@ class RequestContextMiddleware:
             try:
                 with propagate_request(propagated, scope["headers"]):
                     await self.app(scope, receive, send)
-            except Exception as error:
-                log_event(log, "request.failed", ERROR, error, id=context.request_id)
-                if context.status:
-                    raise  # the response has begun: the server must break the connection
-                await internal_error(context.request_id)(scope, receive, send)
+            except BaseException as error:
+                if is_end_of_task(error) or not await respond_to_failure(
+                    error, scope, receive, send
+                ):
+                    raise
         elif scope["type"] == "websocket":
             await self._serve_websocket(scope, receive, send)
         else:
@@ -66,15 +62,11 @@ class RequestContextMiddleware:
         except WebSocketDisconnect as disconnect:
             # Raised by Starlette's `receive_text`, and by its `send` after a disconnect.
             channel.record_close(disconnect.code)
-        except Exception as error:
-            log_event(log, "request.failed", ERROR, error, id=context.request_id)
-            if context.status not in {0, 101}:
-                raise  # a denial response has begun: the server must break the connection
-            if not channel.is_closed:
-                respond = deny_or_close(
-                    internal_error(context.request_id), scope, is_accepted=context.status == 101
-                )
-                await respond(scope, channel.receive, channel.send)
+        except BaseException as error:
+            if is_end_of_task(error) or not await respond_to_failure(
+                error, scope, channel.receive, channel.send, is_closed=channel.is_closed
+            ):
+                raise
 
 
 class _ResponseSender:

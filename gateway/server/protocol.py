@@ -11,7 +11,8 @@ from starlette.types import Scope
 from uvicorn import Config
 
 from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES
-from gateway.request_context import RequestContext
+from gateway.request_context import DISCARD_RESPONSE, RequestContext
+from gateway.server.error_responses import serialize_bad_request
 from gateway.server.flow_control import FlowControl
 from gateway.server.idle_timeout import IdleTimeout
 from gateway.server.request_cycle import HIGH_WATER_LIMIT, RequestResponseCycle
@@ -21,7 +22,6 @@ from gateway.server.request_target import (
     serialize_without_upgrade,
     split_target,
 )
-from gateway.server.response_head import serialize_bad_request
 from gateway.server.uvicorn_internals import ServerState, describe_connection
 
 MAX_PIPELINED = 16  # requests that wait on one connection behind the one in flight
@@ -29,6 +29,7 @@ MAX_PIPELINED = 16  # requests that wait on one connection behind the one in fli
 CLIENT_CLOSED_REQUEST = 499  # the status that nginx logs; it is never sent
 
 _ALLOWED_HOST_COUNTS = frozenset({("1.0", 0), ("1.0", 1), ("1.1", 1)})  # by HTTP version
+_EXTENSIONS: dict[str, dict[str, Any]] = {DISCARD_RESPONSE: {}}
 _CHECKED_FIELDS = frozenset({b"host", b"expect", b"transfer-encoding"})
 
 
@@ -264,6 +265,7 @@ class HttpProtocol(asyncio.Protocol):
             "query_string": query,
             "root_path": self._root_path,
             "headers": self._fields,
+            "extensions": _EXTENSIONS,
             "state": self._app_state.copy(),
             **self._connection_scope,
         }

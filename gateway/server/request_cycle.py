@@ -9,12 +9,16 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Scope
 
 from gateway.http1_grammar import Fields
+from gateway.request_context import DISCARD_RESPONSE, RequestContext
+from gateway.server.error_responses import serialize_internal_error
 from gateway.server.flow_control import FlowControl
 from gateway.server.response_head import SerializedHead, serialize_head
 from gateway.server.uvicorn_internals import ServerState
 from gateway.telemetry.log import log_event
 
 HIGH_WATER_LIMIT = 65_536  # bytes of a request body that are buffered before reading pauses
+
+HEAD_DELAY_SECONDS = 0.02  # that a head waits for the first piece of its body
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -51,8 +55,8 @@ class RequestResponseCycle:
     # - The response is WAITING until `_head` is set, then RESPONDING until `is_response_complete`.
     #   Either may become DISCONNECTED, which cancels the task; COMPLETE is final.
     # - `_unsent_head` holds the head from `http.response.start` until the first piece of the body,
-    #   or until the next turn of the event loop. Before it is written, the failure of the app
-    #   can still become a 500.
+    #   or for HEAD_DELAY_SECONDS. Until it is written, the app can discard it and send another
+    #   response (DISCARD_RESPONSE), so that a failure of its body can still become a 500.
     # - `_body` holds the bytes received and not yet passed to the app. It stays empty for GET and
     #   HEAD, and nothing is added once the response is complete.
     # - The app gets the end of the body once (`_is_body_delivered`); from then on `receive` waits
@@ -140,24 +144,36 @@ class RequestResponseCycle:
     async def _run(self, app: ASGIApp) -> None:
         try:
             await app(self.scope, self.receive, self.send)
+            self._check_completeness()
         except asyncio.CancelledError:
             if not self.is_disconnected:
                 raise
-        except Exception as error:  # noqa: BLE001 - an app may raise anything
-            is_expected = isinstance(error, OSError | ClientDisconnect) and self._is_unreachable()
-            if not is_expected:
-                log_event(log, "app.failed", ERROR, error)
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - no request may stop the process
+            self._log_failure(error)
         finally:
             if self._task is not None:
                 self._server_state.tasks.discard(self._task)
             if not self.is_response_complete and not self.is_disconnected:
                 self._abort_response()
 
+    def _check_completeness(self) -> None:
+        if not (self.is_response_complete or self._is_unreachable()):
+            raise RuntimeError(f"the app returned before its response: {self.state.value}")
+
+    def _log_failure(self, error: BaseException) -> None:
+        """Log a failure, unless a middleware has logged it or the client has disconnected."""
+        context = RequestContext.of(self.scope)
+        is_expected = isinstance(error, OSError | ClientDisconnect) and self._is_unreachable()
+        if not (is_expected or context.is_failure_logged):
+            log_event(log, "app.failed", ERROR, error, id=context.request_id)
+
     def _abort_response(self) -> None:
         """End a response that the app has not begun, or not completed, and the connection."""
         if not self._flow.is_closing and (self._head is None or self._unsent_head):
-            fields = [*self._server_state.default_headers, (b"content-length", b"0")]
-            self._flow.write(serialize_head(500, fields, keeps_alive=False).data)
+            fields = self._server_state.default_headers
+            self._flow.write(serialize_internal_error(self.scope, fields))
         self._unsent_head = b""
         self.is_response_complete = True
         self._close_connection()
@@ -233,6 +249,8 @@ class RequestResponseCycle:
             and not self.is_response_complete
         ):
             self._send_body(message.get("body", b""), more=message.get("more_body", False))
+        elif kind == DISCARD_RESPONSE and (self._head is None or self._unsent_head):
+            self._head, self._unsent_head = None, b""
         else:
             raise RuntimeError(f"unexpected ASGI message {kind!r} ({self.state.value})")
 
@@ -250,7 +268,11 @@ class RequestResponseCycle:
         self.keeps_alive = head.keeps_alive
         self._remaining_length = head.length or 0
         self._unsent_head = head.data
-        self._loop.call_soon(self._flush_head)
+        self._loop.call_soon(self._delay_head)
+
+    def _delay_head(self) -> None:
+        if self._unsent_head:
+            self._loop.call_later(HEAD_DELAY_SECONDS, self._flush_head)
 
     def _flush_head(self) -> None:
         if self._unsent_head and not self._flow.is_closing:

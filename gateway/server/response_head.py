@@ -13,11 +13,6 @@ from gateway.http1_grammar import (
 
 _END = (b"", b"")
 _BODILESS_STATUS = frozenset({204, 304})
-_BAD_REQUEST_BODY = b"Invalid HTTP request received."
-_BAD_REQUEST_FIELDS = (
-    (b"content-type", b"text/plain; charset=utf-8"),
-    (b"content-length", b"%d" % len(_BAD_REQUEST_BODY)),
-)
 
 # Field names come from code, not from clients, so few of them are cached.
 _MAX_CACHED_NAMES = 1_024
@@ -75,12 +70,6 @@ def serialize_head(
     lines += _END
     keeps_alive = keeps_alive and not is_close_announced
     return SerializedHead(b"\r\n".join(lines), length, is_chunked, is_bodiless, keeps_alive)
-
-
-def serialize_bad_request(fields: Fields) -> bytes:
-    """Serialize the whole 400 response to a client that does not speak HTTP/1.1."""
-    head = serialize_head(400, [*fields, *_BAD_REQUEST_FIELDS], keeps_alive=False)
-    return head.data + _BAD_REQUEST_BODY
 
 
 def _serialize_lines(status: int, fields: Fields) -> tuple[list[bytes], int | None, bool]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from gateway.telemetry.log import LogEvent, LogField
 
@@ -51,7 +51,17 @@ _cached_event_members = lru_cache(maxsize=256)(_event_members)
 
 def _serialize_members(members: Mapping[str, object]) -> str:
     """Serialize the members of a JSON object, without its braces."""
-    return str(to_json(members, fallback=str), "utf-8")[1:-1]
+    try:
+        return str(to_json(members, fallback=str), "utf-8")[1:-1]
+    except PydanticSerializationError:
+        # A lone surrogate has no UTF-8 form: the text of an exception may quote one from a client.
+        escaped = {name: _escape_surrogates(value) for name, value in members.items()}
+        return str(to_json(escaped, fallback=str), "utf-8")[1:-1]
+
+
+def _escape_surrogates(value: object) -> object:
+    """Return a text with each lone surrogate as its escape sequence; any other value unchanged."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 @lru_cache(maxsize=2)

@@ -4,6 +4,7 @@ from gateway.upstream.call import Call
 from gateway.upstream.call_policy import CallPolicy
 from gateway.upstream.client import NoContent, ServiceClient
 from gateway.upstream.errors import (
+    InvalidArgument,
     UpstreamError,
     UpstreamInvalid,
     UpstreamRefused,
@@ -19,6 +20,7 @@ from gateway.upstream.streaming import StreamedResponse
 __all__ = [
     "Call",
     "CallPolicy",
+    "InvalidArgument",
     "NoContent",
     "PendingCall",
     "ResponseModel",

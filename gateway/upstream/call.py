@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 from gateway.transport.request_writer import IDEMPOTENT
+from gateway.upstream.errors import InvalidArgument
 from gateway.upstream.headers import validate_headers
 from gateway.upstream.propagation import PropagatedHeaders, current_headers
 from gateway.upstream.query import Params, encode_query
@@ -16,6 +17,7 @@ from gateway.upstream.url_template import expand
 _METHOD = re.compile(r"(?!CONNECT$)[A-Z]+(-[A-Z]+)*")
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MAX_TARGET_LENGTH = 65_536
+_SURROGATES = "surrogates not allowed"  # from Python's UnicodeEncodeError, which pydantic quotes
 
 
 @dataclass(slots=True, repr=False)
@@ -66,7 +68,9 @@ class Call:
         The fields of the call override those of the service, which override the propagated ones.
 
         Raises:
-            ValueError: the method, a path value, a header or the body cannot be sent.
+            InvalidArgument: a value for the path, the query, a header or the body cannot be sent.
+            ValueError: the method, the path or a header name cannot be sent, or the body has no
+                JSON form.
         """
         method = self.method
         if method != "GET" and not _METHOD.fullmatch(method):
@@ -75,10 +79,7 @@ class Call:
         if self.params:
             target += encode_query(self.params)
         if len(target) > _MAX_TARGET_LENGTH:
-            raise ValueError(
-                f"{self.operation}: the target is too long: {len(target)} characters, "
-                f"at most {_MAX_TARGET_LENGTH}"
-            )
+            raise self._too_long(target)
         if (
             service_headers is None
             and method not in _METHODS_WITH_BODY
@@ -98,7 +99,22 @@ class Call:
             return self.content or b""
         if self.content is not None:
             raise ValueError(f"{self.operation}: json and content exclude each other")
-        return to_json(self.json)
+        try:
+            return to_json(self.json)
+        except PydanticSerializationError as exc:
+            if _SURROGATES in str(exc):
+                raise InvalidArgument("json", "must not contain lone surrogates") from exc
+            raise
+
+    def _too_long(self, target: str) -> InvalidArgument:
+        """Return the error for a target that is too long; it names the longest value."""
+        values = {**self.segments, **(self.params or {})}
+        name = max(values, key=lambda name: len(str(values[name])), default="")
+        return InvalidArgument(
+            name,
+            f"too long: the target of the call would have {len(target)} characters, "
+            f"at most {_MAX_TARGET_LENGTH}",
+        )
 
     def _own_headers(self, body: bytes) -> dict[str, str]:
         """Return the fields of the call, and those that its body needs (RFC 9110, 8.6)."""

@@ -5,6 +5,8 @@ UpstreamError
 ├── UpstreamUnavailable    the service was unreachable, cut off its response, or sent 5xx or 429
 ├── UpstreamRefused        the service responded with 3xx or 4xx: a retry would fail again
 └── UpstreamInvalid        the response is not of the type that its client declares
+
+InvalidArgument is raised before anything is sent: a value given to a client method cannot be sent.
 """
 
 from typing import ClassVar, Literal
@@ -65,3 +67,22 @@ class UpstreamInvalid(UpstreamError):
     """The response is not of the type that its client declares."""
 
     reason = "invalid"
+
+
+class InvalidArgument(ValueError):
+    """A value given to a typed client that no request can carry, such as ".." as a path segment.
+
+    The gateway responds with 422, because such values come from its caller. A mistake in the code
+    of the client, such as a placeholder without a value, is a plain ValueError and a 500.
+
+    `name` is the name of the value in the call. `reason` never quotes the value.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Return name and reason on one line."""
+        return f"{self.name}: {self.reason}"

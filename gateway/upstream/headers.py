@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from gateway.http1_grammar import CONNECTION_FIELDS, TOKEN
+from gateway.upstream.errors import InvalidArgument
 
 
 def validate_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return a validated copy of `headers`, with names in lower case.
 
     Raises:
-        ValueError: a name or value is not valid ASCII (RFC 9110, 5.1 and 5.5), for example because
-            of a line break, or the field belongs to the connection (RFC 9110, 7.6.1).
+        InvalidArgument: a value is not printable ASCII (RFC 9110, 5.5), for example because of a
+            line break.
+        ValueError: a name is not valid (RFC 9110, 5.1), or the field belongs to the connection
+            (RFC 9110, 7.6.1).
     """
     return {_validate_name(name): _validate_value(name, value) for name, value in headers.items()}
 
@@ -45,5 +48,5 @@ def _validate_name(name: str) -> str:
 
 def _validate_value(name: str, value: str) -> str:
     if not is_field_value(value):
-        raise ValueError(f"header {name!r}: its value has characters that a field cannot have")
+        raise InvalidArgument(name, "a header value must be printable ASCII")
     return value.strip()

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from urllib.parse import quote_plus
 
+from gateway.upstream.errors import InvalidArgument
+
 Param = str | int | float | bool | None
 Params = Mapping[str, Param | Sequence[Param]]
 
@@ -16,6 +18,9 @@ def encode_query(params: Params | None) -> str:
     """Encode the query with its question mark; return "" if no parameter has a value.
 
     None omits a parameter. A list repeats the parameter; None in a list is an empty value.
+
+    Raises:
+        InvalidArgument: a value cannot be encoded.
     """
     if not params:
         return ""
@@ -29,16 +34,19 @@ def encode_query(params: Params | None) -> str:
             pairs.append(f"{_quote_name(name)}={value}")
         # As in httpx, any other sequence, such as a range, is one value.
         elif isinstance(value, _REPEATED):
-            pairs += [f"{_quote_name(name)}={_quote_value(item)}" for item in value]
+            pairs += [f"{_quote_name(name)}={_quote_value(name, item)}" for item in value]
         else:
-            pairs.append(f"{_quote_name(name)}={_quote_value(value)}")
+            pairs.append(f"{_quote_name(name)}={_quote_value(name, value)}")
     return "?" + "&".join(pairs) if has_value else ""
 
 
-def _quote_value(value: object) -> str:
+def _quote_value(name: str, value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)
-    return text if text.isascii() and text.isalnum() else quote_plus(text)
+    try:
+        return text if text.isascii() and text.isalnum() else quote_plus(text)
+    except UnicodeEncodeError:
+        raise InvalidArgument(name, "must not contain lone surrogates") from None

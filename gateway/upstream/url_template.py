@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import quote
 
+from gateway.upstream.errors import InvalidArgument
+
 _PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 _LITERAL = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@]*")
 _DOTS = frozenset({".", ".."})
@@ -17,8 +19,8 @@ def expand(template: str, values: Mapping[str, str | int]) -> str:
     """Replace every placeholder with its percent-encoded value (RFC 3986, 3.3).
 
     Raises:
-        ValueError: the template is not a path, its placeholders and the values differ, or a
-            segment would be empty, "." or "..".
+        InvalidArgument: a value cannot be encoded, or its segment would be empty, "." or "..".
+        ValueError: the template is not a path, or its placeholders and the values differ.
     """
     if not values:
         return _expand_constant(template)
@@ -29,10 +31,14 @@ def expand(template: str, values: Mapping[str, str | int]) -> str:
         )
     # `_names` has validated the template: as a format string it contains only plain names.
     quoted = {
-        name: value if type(value) is int else _quote_value(template, value)
+        name: value if type(value) is int else _quote_value(name, value)
         for name, value in values.items()
     }
-    return _refuse_dot_segments(template, template.format_map(quoted))
+    path = template.format_map(quoted)
+    if (index := _find_dot_segment(path)) is not None:
+        (name, *_) = _PLACEHOLDER.findall(template.split("/")[index]) or ("",)
+        raise InvalidArgument(name, "a segment of a path must not be '.' or '..'")
+    return path
 
 
 @lru_cache(maxsize=512)
@@ -41,13 +47,15 @@ def _expand_constant(template: str) -> str:
         raise ValueError(
             f"{template}: its placeholders are {sorted(names)}, but there are no values"
         )
-    return _refuse_dot_segments(template, template)
+    return template
 
 
-def _refuse_dot_segments(template: str, path: str) -> str:
-    if "/." in path and not _DOTS.isdisjoint(path.split("/")):
-        raise ValueError(f"{template}: a segment is '.' or '..'")
-    return path
+def _find_dot_segment(path: str) -> int | None:
+    """Return the index of the first segment that is "." or ".."; None without one."""
+    if "/." not in path:
+        return None
+    segments = path.split("/")
+    return next((i for i, segment in enumerate(segments) if segment in _DOTS), None)
 
 
 @lru_cache(maxsize=512)
@@ -58,11 +66,16 @@ def _names(template: str) -> frozenset[str]:
         raise ValueError(f"{template!r} is not a path; write one such as /users/{{user_id}}")
     if "" in segments and template != "/":
         raise ValueError(f"{template}: a segment is empty")
+    if not _DOTS.isdisjoint(segments):
+        raise ValueError(f"{template}: a segment is '.' or '..'")
     return frozenset(_PLACEHOLDER.findall(template))
 
 
-def _quote_value(template: str, value: str | int) -> str:
+def _quote_value(name: str, value: str | int) -> str:
     text = str(value)
     if not text:
-        raise ValueError(f"{template}: a value is empty")
-    return text if text.isascii() and text.isalnum() else quote(text, safe="")
+        raise InvalidArgument(name, "a segment of a path must not be empty")
+    try:
+        return text if text.isascii() and text.isalnum() else quote(text, safe="")
+    except UnicodeEncodeError:
+        raise InvalidArgument(name, "must not contain lone surrogates") from None

@@ -48,6 +48,8 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/auth/test_invalid_tokens.py": "invalid tokens against the whole verifier",
     "tests/gateway/auth/test_valid_tokens.py": "valid tokens against the whole verifier",
     "tests/gateway/auth/test_verifier_fuzz.py": "mutated tokens against the whole verifier",
+    "tests/gateway/errors/test_client_mistakes.py": "invalid requests through all layers",
+    "tests/gateway/errors/test_ways_to_raise.py": "failures of an application through all layers",
     "tests/gateway/middleware/test_websockets.py": "WebSocket connections through all layers",
     "tests/gateway/server/test_against_h11.py": "requests compared with uvicorn's h11 protocol",
     "tests/gateway/server/test_connections.py": "connections from open to close",

@@ -10,11 +10,12 @@ import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Security
 from fastapi.exceptions import ResponseValidationError
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, StreamingResponse
 from fastapi.routing import APIRoute
 from fastapi.security import SecurityScopes
 from pydantic import AliasChoices, BaseModel, Json, ValidationError
 from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
 
 from gateway.fastapi_internals import (
     Dependant,
@@ -32,6 +33,7 @@ from gateway.fastapi_internals import (
     iter_audited_routes,
     iter_route_contexts,
     serialize_result,
+    unwrap_handled_error,
 )
 from tests.architecture.sources import (
     PACKAGES,
@@ -281,3 +283,36 @@ def test_get_route_path() -> None:
     """Without it a body's limit would be looked up under a path with the prefix of a mount."""
     assert get_route_path({"path": "/api/orders", "root_path": "/api"}) == "/orders"
     assert get_route_path({"path": "/apiary", "root_path": "/api"}) == "/apiary"
+
+
+async def test_unwrap_handled_error() -> None:
+    """Without it a stream that fails before its first byte is a 500, whatever error it raises."""
+    app = FastAPI(openapi_url=None)
+    raised: list[BaseException] = []
+
+    async def respond(_request: Request, _error: Exception) -> PlainTextResponse:
+        return PlainTextResponse("too late")
+
+    app.add_exception_handler(LookupError, respond)
+
+    @app.get("/")
+    async def endpoint() -> StreamingResponse:
+        async def fail() -> AsyncIterator[bytes]:
+            yield b"half"
+            raise LookupError
+
+        return StreamingResponse(fail())
+
+    async def catch(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except RuntimeError as error:
+            raised.append(unwrap_handled_error(error))
+            await send({"type": "http.response.body"})
+
+    transport = httpx.ASGITransport(catch)
+    async with httpx.AsyncClient(transport=transport, base_url="http://app.test") as http:
+        await http.get("/")
+    assert type(raised[0]) is LookupError
+    other = RuntimeError("another")
+    assert unwrap_handled_error(other) is other

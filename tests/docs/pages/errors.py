@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 from fastapi import FastAPI
 
-from gateway.errors.problem_json import install_error_handlers
+from gateway.errors.handlers import install_error_handlers
 from gateway.middleware.request_context import RequestContextMiddleware
 from tests.docs.pages.failures import Failure, list_failures
 from tests.docs.pages.markdown import code, page, table

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from gateway.auth import Caller, owner, requires
 from gateway.auth.verifier import TokenVerifier, open_verifier
-from gateway.errors import problem_json
+from gateway.errors.handlers import install_error_handlers
 from gateway.resources import Resources
 from gateway.settings.schema import Issuer, Tokens
 from tests.gateway.auth.fake_verifier import FakeVerifier, LogFieldsRecorder
@@ -58,7 +58,7 @@ def client(make_client: ClientFactory, verifier: TokenVerifier) -> httpx.AsyncCl
 def guarded_app(verifier: TokenVerifier) -> FastAPI:
     """Create an app with one route that requires a scope, and one that requires ownership too."""
     app = FastAPI()
-    problem_json.install_error_handlers(app)
+    install_error_handlers(app)
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = verifier
 

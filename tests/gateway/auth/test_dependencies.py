@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from gateway.auth import owner, public, requires
 from gateway.auth.verifier import TokenVerifier
-from gateway.errors import problem_json
+from gateway.errors.handlers import install_error_handlers
 from gateway.resources import Resources
 from tests.gateway.auth.conftest import bearer, client_of, guarded_app
 from tests.gateway.auth.fake_verifier import (
@@ -109,7 +109,7 @@ async def test_scopes_of_router_and_route_add_up(
     guards = [requires(*scopes), owner("user_id")]
     router.add_api_route("/{user_id}", lambda user_id: user_id, dependencies=guards)
     app = FastAPI()
-    problem_json.install_error_handlers(app)
+    install_error_handlers(app)
     app.include_router(router)
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = fake_verifier
@@ -141,7 +141,7 @@ def test_public_needs_a_reason(why: str) -> None:
 
 async def test_a_path_parameter_with_a_convertor_has_no_owner(fake_verifier: FakeVerifier) -> None:
     app = FastAPI()
-    problem_json.install_error_handlers(app)
+    install_error_handlers(app)
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = fake_verifier
     guards = [requires("a"), owner("user_id")]

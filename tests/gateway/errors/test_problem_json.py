@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
 from gateway.errors import problem_json
+from gateway.errors.handlers import install_error_handlers
 from gateway.errors.tree import (
     ContentTooLarge,
     Forbidden,
@@ -30,7 +31,7 @@ MEMBERS = {"type", "title", "status", "detail", "instance"}
 
 async def get_response(error: Exception) -> httpx.Response:
     app = FastAPI()
-    problem_json.install_error_handlers(app)
+    install_error_handlers(app)
 
     @app.get("/")
     async def fail() -> None:

@@ -12,7 +12,7 @@ from starlette.types import Scope
 from gateway.app import create_app
 from gateway.app_loader import Application
 from gateway.auth import public
-from gateway.errors import problem_json
+from gateway.errors.handlers import install_error_handlers
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.routing.dispatcher import RouteTable
@@ -31,7 +31,7 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     app.add_middleware(BodyLimit, max_bytes=MAX_BYTES)
     app.add_middleware(RequestContextMiddleware)
-    problem_json.install_error_handlers(app)
+    install_error_handlers(app)
 
     @app.post("/raw")
     async def raw(request: Request) -> int:

@@ -11,7 +11,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from gateway.auth.dependencies import public, requires
 from gateway.auth.principal import Principal
 from gateway.auth.verifier import TokenVerifier
-from gateway.errors import problem_json
+from gateway.errors.handlers import install_error_handlers
 from gateway.errors.tree import RateLimiterUnavailable, Unauthenticated
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.request_context import RequestContextMiddleware
@@ -70,7 +70,7 @@ def gateway(limiter: RateLimiter | None = None) -> FastAPI:
     app.state.resources[RateLimiter] = limiter or MemoryLimiter(clock=ManualClock())
     app.add_middleware(RequestContextMiddleware)
     app.add_middleware(AccessLog)
-    problem_json.install_error_handlers(app)
+    install_error_handlers(app)
 
     async def endpoint() -> str:
         return "ok"

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.auth import Caller, Principal, owner, requires
 from gateway.auth.verifier import TokenVerifier
-from gateway.errors import problem_json
+from gateway.errors.handlers import install_error_handlers
 from gateway.errors.tree import (
     Forbidden,
     IdentityUnavailable,
@@ -232,7 +232,7 @@ async def fail_anew(_: Request, error: Exception) -> Response:
 def build_app() -> FastAPI:
     """The app: `/in/{user_id}/probe/{number}` three inclusions deep, and `/direct/{user_id}`."""
     app = FastAPI()
-    problem_json.install_error_handlers(app)
+    install_error_handlers(app)
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = Tokens()
     app.add_exception_handler(Answered, answer)

@@ -1,10 +1,14 @@
 """The framing of a response (RFC 9112, 6), and how an app's failure reaches the client."""
 
 import asyncio
+import json
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from gateway.errors.problem_json import INTERNAL_ERROR
+from gateway.request_context import DISCARD_RESPONSE
+from gateway.server.request_cycle import HEAD_DELAY_SECONDS
 from tests.gateway.server.in_memory import HIGH_WATER, Client, body, make_app, start
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -14,9 +18,20 @@ OK = b"HTTP/1.1 200 OK\r\n"
 LENGTH_2 = (b"Content-Length", b"2")
 CHUNKED = (b"Transfer-Encoding", b"chunked")
 CLOSE = b"connection: close\r\n"
-FAILED = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n" + CLOSE + b"\r\n"
+FAILED = b"HTTP/1.1 500 Internal Server Error\r\n"
 TE = b"transfer-encoding: chunked\r\n"
 CL = b"content-length: 2\r\n"
+
+
+def is_internal_error(response: bytes) -> bool:
+    """Whether the response is the problem document that ends a connection, and nothing else."""
+    head, _, content = response.partition(b"\r\n\r\n")
+    length = b"content-length: %d" % len(content)
+    return (
+        head.startswith(FAILED)
+        and {length, CLOSE.rstrip()} <= set(head.split(b"\r\n"))
+        and json.loads(content)["type"] == INTERNAL_ERROR
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,15 +117,13 @@ async def test_an_invalid_response_is_a_500_before_a_byte_is_sent(
     wrong: dict[str, object],
 ) -> None:
     client = Client(make_app(wrong, body(b"too much")))
-    assert await client.send(GET) == FAILED
+    assert is_internal_error(await client.send(GET))
     assert client.is_closed
 
 
 @pytest.mark.parametrize(
     ("parts", "response"),
     [
-        ([b"o"], FAILED),
-        ([b"ok!"], FAILED),
         ([b"o", b""], OK + CL + b"\r\no"),
         ([b"o", b"k!"], OK + CL + b"\r\no"),
     ],
@@ -121,6 +134,13 @@ async def test_a_body_of_another_length_aborts_the_response(
     pieces = [body(part, more=True) for part in parts[:-1]]
     client = Client(make_app(start(200, LENGTH_2), *pieces, body(parts[-1])))
     assert await client.send(GET) == response
+    assert client.is_closed
+
+
+@pytest.mark.parametrize("content", [b"o", b"ok!"])
+async def test_a_body_of_another_length_is_a_500_before_a_byte_is_sent(content: bytes) -> None:
+    client = Client(make_app(start(200, LENGTH_2), body(content)))
+    assert is_internal_error(await client.send(GET))
     assert client.is_closed
 
 
@@ -140,7 +160,7 @@ async def ending(_scope: Scope, _receive: Receive, _send: Send) -> None:
 @pytest.mark.parametrize("app", [failing_early, failing_late, ending, make_app(start())])
 async def test_an_app_that_fails_before_its_head_has_left_is_500(app: object) -> None:
     client = Client(app)  # type: ignore[arg-type]
-    assert await client.send(GET) == FAILED
+    assert is_internal_error(await client.send(GET))
     assert client.is_closed
 
 
@@ -159,9 +179,32 @@ async def test_the_head_is_sent_when_the_body_takes_long() -> None:
         await send(body(b"ok"))
 
     client = Client(app)
-    assert await client.send(GET) == OK + TE + b"\r\n"
+    assert await client.send(GET) == b""
+    await asyncio.sleep(2 * HEAD_DELAY_SECONDS)
+    assert await client.send(b"") == OK + TE + b"\r\n"
     go.set()
     assert await client.send(b"") == OK + TE + b"\r\n2\r\nok\r\n0\r\n\r\n"
+    await client.disconnect()
+
+
+async def test_a_response_can_be_discarded_until_a_byte_of_it_is_sent() -> None:
+    too_late = []
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": DISCARD_RESPONSE})
+        await send(start(503))
+        await send({"type": DISCARD_RESPONSE})
+        await send(start(200, LENGTH_2))
+        await send(body(b"o", more=True))
+        try:
+            await send({"type": DISCARD_RESPONSE})
+        except RuntimeError:
+            too_late.append(True)
+        await send(body(b"k"))
+
+    client = Client(app)
+    assert await client.send(GET) == OK + CL + b"\r\nok"
+    assert too_late
     await client.disconnect()
 
 

@@ -1,6 +1,7 @@
 """Connections that end, on real sockets with asyncio and uvloop, and what the client receives."""
 
 import asyncio
+import json
 import socket
 import ssl
 import struct
@@ -85,7 +86,8 @@ def test_a_client_that_still_sends_its_body_gets_the_whole_response(loop: Loop) 
 def test_a_client_that_still_sends_garbage_gets_the_whole_400(loop: Loop) -> None:
     async def test() -> None:
         response = await send_and_read(Echo(), b"GET / HTTP/1.1\r\n", b"x: " + b"y" * 3_000_000)
-        assert response.endswith(b"Invalid HTTP request received.")
+        assert b"content-type: application/problem+json\r\n" in response
+        assert json.loads(response.partition(b"\r\n\r\n")[2])["status"] == 400
 
     run(loop, test())
 

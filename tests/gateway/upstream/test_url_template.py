@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.upstream.errors import InvalidArgument
 from gateway.upstream.url_template import expand
 
 
@@ -13,7 +14,7 @@ from gateway.upstream.url_template import expand
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_value_is_one_segment_or_refused(value: str) -> None:
     if value in {"", ".", ".."}:
-        with pytest.raises(ValueError, match=r"a value is empty|a segment is"):
+        with pytest.raises(InvalidArgument, match=r"^user_id: a segment of a path must not be"):
             expand("/users/{user_id}/orders", {"user_id": value})
         return
     path = expand("/users/{user_id}/orders", {"user_id": value})
@@ -54,9 +55,28 @@ def test_paths(template: str, values: dict[str, str | int], path: str) -> None:
         ("/a/{x}", {"y": 1}),
         ("/a/{x}", {"x": 1, "y": 1}),
         ("/a/{x", {}),
-        ("/a/.{x}", {"x": "."}),
+        ("/a/../{x}", {"x": 1}),
     ],
 )
-def test_refused(template: str, values: dict[str, str | int]) -> None:
-    with pytest.raises(ValueError, match=r"path|value|segment"):
+def test_a_mistake_in_the_template_is_no_invalid_argument(
+    template: str, values: dict[str, str | int]
+) -> None:
+    with pytest.raises(ValueError, match=r"path|value|segment") as caught:
         expand(template, values)
+    assert not isinstance(caught.value, InvalidArgument)
+
+
+@pytest.mark.parametrize(
+    ("template", "values"),
+    [
+        ("/a/{x}", {"x": ""}),
+        ("/a/{x}", {"x": "."}),
+        ("/a/.{x}", {"x": "."}),
+        ("/{y}/b/{x}", {"x": "..", "y": "a"}),
+        ("/a/{x}", {"x": "\ud800"}),
+    ],
+)
+def test_an_invalid_value_is_named(template: str, values: dict[str, str | int]) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        expand(template, values)
+    assert caught.value.name == "x"

@@ -14,7 +14,7 @@ from slowapi.util import get_remote_address
 
 from gateway.cli import check
 from gateway.cli.main import main
-from gateway.errors import problem_json
+from gateway.errors.handlers import install_error_handlers
 from gateway.ratelimit.compat.slowapi import Limiter
 from gateway.ratelimit.dependency import Limited, limited
 from gateway.ratelimit.policy import RateLimit
@@ -246,7 +246,7 @@ async def test_the_decorator_of_slowapi_limits_requests() -> None:
 async def test_without_the_slowapi_handler_a_429_is_a_problem_document() -> None:
     limiter = Limiter(get_remote_address)
     app = FastAPI()
-    problem_json.install_error_handlers(app)
+    install_error_handlers(app)
 
     @app.get("/")
     @limiter.limit("1/minute")

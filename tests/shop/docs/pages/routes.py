@@ -35,7 +35,7 @@ def render_routes() -> str:
 
 def _build_row(route: RouteContext, method: str, operation: Mapping[str, Any]) -> list[str]:
     purpose = (route.endpoint.__doc__ or "").strip().splitlines()[0]
-    statuses = sorted(operation.get("responses", {"200": None}))
+    statuses = sorted(operation.get("responses", {"200": None}).keys() - {"default"})
     return [
         method,
         code(str(route.path)),

@@ -1,0 +1,82 @@
+"""Exception handlers: they make FastAPI send a problem document for every expected error."""
+
+from typing import cast
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from starlette.exceptions import HTTPException, WebSocketException
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, ExceptionHandler, Scope
+from starlette.websockets import WebSocket, WebSocketClose, WebSocketState
+
+from gateway.errors.problem_json import build_problem
+from gateway.errors.tree import GatewayError
+from gateway.errors.websocket_denial import deny_or_close
+from gateway.fastapi_internals import get_route_path, iter_route_contexts
+from gateway.request_context import RequestContext
+from gateway.upstream.errors import InvalidArgument, UpstreamError
+
+_EXPECTED = (
+    GatewayError,
+    UpstreamError,
+    InvalidArgument,
+    RequestValidationError,
+    WebSocketRequestValidationError,
+    HTTPException,
+    ExceptionGroup,
+)
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Register the handlers; an application can replace each of them for its own routes.
+
+    A WebSocket handshake is denied with the same document, or closed (see `deny_or_close`).
+    """
+    # Starlette runs any ASGI app that a handler returns; its types know only of responses.
+    for kind in _EXPECTED:
+        app.add_exception_handler(kind, cast("ExceptionHandler", _respond))
+    app.add_exception_handler(WebSocketException, cast("ExceptionHandler", _close))
+
+
+async def _respond(connection: HTTPConnection, error: Exception) -> ASGIApp:
+    """Return the ASGI app that sends the problem document, or closes a WebSocket.
+
+    An unexpected error, such as a group with one, is raised again: `RequestContextMiddleware` logs
+    it and responds.
+    """
+    document = build_problem(error, RequestContext.of(connection.scope))
+    if document is None:
+        raise error
+    if document.status_code == 405 and (methods := _find_allowed_methods(connection.scope)):
+        document.headers["Allow"] = ", ".join(sorted(methods))
+    is_accepted = (
+        isinstance(connection, WebSocket)
+        and connection.application_state is not WebSocketState.CONNECTING
+    )
+    return deny_or_close(document, connection.scope, is_accepted=is_accepted)
+
+
+def _find_allowed_methods(scope: Scope) -> set[str]:
+    """Return the methods of all routes with the path of a request; none if one has its method.
+
+    The router names those of the first such route only, whereas `Allow` lists the methods of the
+    resource (RFC 9110, section 10.2.1). If the method has a route, the route itself raised the 405.
+    """
+    if scope["type"] != "http":
+        return set()
+    path = get_route_path(scope)
+    methods = {
+        method
+        for route in iter_route_contexts(scope["app"].routes)
+        if (pattern := getattr(route, "path_regex", None)) and pattern.match(path)
+        for method in route.methods or ()
+    }
+    return set() if scope["method"] in methods else methods
+
+
+async def _close(connection: HTTPConnection, error: Exception) -> ASGIApp:
+    """Close a WebSocket with the code of the error. On an HTTP request, the error is unexpected."""
+    assert isinstance(error, WebSocketException)  # noqa: S101 - registered for no other
+    if connection.scope["type"] != "websocket":
+        raise error
+    return WebSocketClose(error.code, error.reason)

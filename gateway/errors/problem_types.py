@@ -1,0 +1,125 @@
+"""The problem types that OpenAPI documents, each with the JSON schema of its documents."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.errors.problem_json import INTERNAL_ERROR, INVALID_REQUEST, LOCATIONS, UPSTREAM_STATUS
+from gateway.errors.tree import ABOUT_BLANK, OUR_PROBLEMS, GatewayError
+from gateway.upstream.errors import UpstreamError, UpstreamReason
+
+Schema = Mapping[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+
+
+@dataclass(frozen=True, eq=False)
+class ProblemType:
+    """One problem type: the name of its schema, its URI, and its status; None is any status.
+
+    `members` are the schemas of the members that it adds, and `headers` the names of the header
+    fields of its responses.
+    """
+
+    name: str
+    type: str
+    status: int | None
+    description: str
+    members: Mapping[str, Schema] = field(default_factory=dict)
+    headers: tuple[str, ...] = ()
+
+    def build_schema(self) -> dict[str, Any]:
+        """Build the JSON schema of its documents; `type` and `status` are constants."""
+        status: Schema = {"minimum": 200, "maximum": 599}
+        if self.status is not None:
+            status = {"const": self.status}
+        properties = {
+            "type": {**_TEXT, "const": self.type},
+            "title": {**_TEXT, "description": "A summary for people; the wording may change"},
+            "status": {"type": "integer", **status},
+            "detail": {**_TEXT, "description": "An explanation for people"},
+            "instance": {**_TEXT, "description": "The id of the request, as in X-Request-Id"},
+            **self.members,
+        }
+        return {
+            "title": self.name,
+            "description": self.description,
+            "type": "object",
+            "properties": properties,
+            "required": list(properties),
+        }
+
+
+ABOUT_BLANK_PROBLEM = ProblemType(
+    "AboutBlankProblem", ABOUT_BLANK, None, "A problem that its status describes completely"
+)
+
+INTERNAL_ERROR_PROBLEM = ProblemType(
+    "InternalErrorProblem", INTERNAL_ERROR, 500, "An unexpected error occurred in the gateway"
+)
+
+INVALID_REQUEST_PROBLEM = ProblemType(
+    "InvalidRequestProblem",
+    INVALID_REQUEST,
+    422,
+    "A value of the request is not valid",
+    {
+        "errors": {
+            "type": "array",
+            "description": "The invalid values",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "in": {**_TEXT, "enum": list(LOCATIONS)},
+                    "field": _TEXT,
+                    "message": _TEXT,
+                },
+                "required": ["in", "field", "message"],
+            },
+        }
+    },
+)
+
+_UPSTREAM_DESCRIPTION: Mapping[UpstreamReason, str] = {
+    "timeout": "A service did not respond in time",
+    "unavailable": "A service is unavailable",
+    "refused": "A service refused the request",
+    "invalid": "A service sent an invalid response",
+}
+
+
+def describe_error(error: type[GatewayError]) -> ProblemType:
+    """Return the problem type of a class of the tree. Classes may share one, with equal members."""
+    return ProblemType(
+        _name(error.type),
+        error.type,
+        error.status,
+        _describe(error),
+        error.member_schemas,
+        error.header_names,
+    )
+
+
+def describe_call_error(error: type[UpstreamError]) -> ProblemType:
+    """Return the problem type of an error of calls to services."""
+    status, kind = UPSTREAM_STATUS[error.reason], f"{OUR_PROBLEMS}upstream-{error.reason}"
+    return ProblemType(
+        _name(kind),
+        kind,
+        status,
+        _UPSTREAM_DESCRIPTION[error.reason],
+        {"service": {**_TEXT, "description": "The name of the service"}},
+        ("Retry-After",) if status == 503 else (),
+    )
+
+
+def _name(type_uri: str) -> str:
+    """Return the name of a schema: `urn:lockgate:problem:content-too-large` is ContentTooLarge."""
+    last = type_uri.replace("#", ":").rpartition(":")[2]
+    return "".join(word.capitalize() for word in last.split("-")) + "Problem"
+
+
+def _describe(error: type[GatewayError]) -> str:
+    """Return the first line of the docstring of the class that declares the type."""
+    owner = next(kind for kind in error.__mro__ if "type" in vars(kind))
+    return (owner.__doc__ or "").partition("\n")[0]

@@ -1,0 +1,107 @@
+"""Builds the OpenAPI document of the app, once."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from gateway.fastapi_internals import RouteContext, iter_route_contexts
+from gateway.openapi.operation_ids import choose_operation_ids
+from gateway.openapi.responses import add_responses, build_headers
+
+Document = dict[str, Any]
+
+_SCHEMAS = "#/components/schemas/"
+_VALIDATION_ERRORS = ("HTTPValidationError", "ValidationError")
+
+
+def document_responses(app: FastAPI) -> None:
+    """Make the OpenAPI document of `app` list every problem and header field of each route.
+
+    Raises:
+        ValueError: two operations declare the same `operation_id`.
+    """
+    choose_operation_ids(_list_routes(app))
+    app.openapi = partial(_build_document, app)  # type: ignore[method-assign]  # as FastAPI's docs do
+
+
+def _build_document(app: FastAPI) -> Document:
+    if app.openapi_schema is None:
+        app.openapi_schema = _complete(_get_fastapi_document(app), _list_routes(app))
+    return app.openapi_schema
+
+
+def _get_fastapi_document(app: FastAPI) -> Document:
+    with warnings.catch_warnings():
+        # FastAPI gives the methods of one route the same id; the ids are replaced.
+        warnings.filterwarnings("ignore", message="Duplicate Operation ID")
+        return get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+
+
+def _complete(document: Document, routes: list[RouteContext]) -> Document:
+    """Add what FastAPI does not know, and remove what the gateway does not send."""
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    ids = choose_operation_ids(routes)
+    for route in routes:
+        for method, operation in _iter_operations(document, route):
+            operation["operationId"] = ids[str(route.path_format), method]
+            _remove_validation_error(operation)
+            for problem in add_responses(operation, route):
+                schemas[problem.name] = problem.build_schema()
+    components["headers"] = build_headers()
+    for name in _VALIDATION_ERRORS:
+        schemas.pop(name, None)
+    for name, schema in [*schemas.items()]:
+        _name_degraded(schemas, name, schema)
+    if f"{_SCHEMAS}Degraded" not in _iter_references(document):
+        schemas.pop("Degraded", None)  # each composite has its own
+    return document
+
+
+def _list_routes(app: FastAPI) -> list[RouteContext]:
+    routes = iter_route_contexts(app.routes)
+    return [route for route in routes if getattr(route, "include_in_schema", False)]
+
+
+def _iter_operations(document: Document, route: RouteContext) -> Iterator[tuple[str, Document]]:
+    path = document["paths"].get(route.path_format, {})
+    methods = [method.lower() for method in sorted(route.methods or ())]
+    yield from ((method, path[method]) for method in methods if method in path)
+
+
+def _remove_validation_error(operation: Document) -> None:
+    """Remove FastAPI's own description of status 422, but not one of the application."""
+    content = operation["responses"].get("422", {}).get("content", {})
+    schema = content.get("application/json", {}).get("schema", {})
+    if schema.get("$ref", "").endswith(f"/{_VALIDATION_ERRORS[0]}"):
+        del operation["responses"]["422"]
+
+
+def _name_degraded(schemas: Document, name: str, schema: Mapping[str, Any]) -> None:
+    """Move the items of `degraded` of a composite to a schema with a name of its own.
+
+    Generators of clients make a type of it: `DashboardDegraded`.
+    """
+    own_name = f"{name}Degraded"
+    degraded = schema.get("properties", {}).get("degraded", {})
+    is_composite = degraded.get("items", {}).get("title") == f"{schema.get('title')}Degraded"
+    if is_composite and own_name not in schemas:
+        schemas[own_name] = degraded["items"]
+        degraded["items"] = {"$ref": f"{_SCHEMAS}{own_name}"}
+
+
+def _iter_references(node: object) -> Iterator[object]:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        for value in node.values():
+            yield from _iter_references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _iter_references(value)

@@ -1,0 +1,54 @@
+"""The error responses of the server itself, for requests that no middleware can respond to."""
+
+from logging import INFO, getLogger
+from random import getrandbits
+
+from starlette.responses import Response
+from starlette.types import Scope
+
+from gateway.errors.problem_json import internal_error, problem
+from gateway.errors.tree import ABOUT_BLANK
+from gateway.http1_grammar import Fields
+from gateway.request_context import RequestContext
+from gateway.server.response_head import serialize_head
+from gateway.telemetry.log import log_event
+
+log = getLogger("lockgate.server")
+
+
+def serialize_internal_error(scope: Scope, fields: Fields) -> bytes:
+    """Serialize the whole 500 response to a request whose app sent no response.
+
+    `fields` are the default fields of the server.
+    """
+    request_id = RequestContext.of(scope).request_id or _make_id()
+    is_head_request = scope["method"] == "HEAD"
+    return _serialize(internal_error(request_id), request_id, fields, is_head_request)
+
+
+def serialize_bad_request(fields: Fields) -> bytes:
+    """Serialize the whole 400 response to a client that does not speak HTTP/1.1, and log it.
+
+    There is no request to log: `request.malformed` takes the place of the line in the access log.
+    """
+    request_id = _make_id()
+    log_event(log, "request.malformed", INFO, id=request_id, status=400)
+    document = problem(
+        request_id,
+        status=400,
+        type=ABOUT_BLANK,
+        title="Bad Request",
+        detail="Invalid HTTP request received.",
+    )
+    return _serialize(document, request_id, fields, is_head_request=False)
+
+
+def _serialize(document: Response, request_id: str, fields: Fields, is_head_request: bool) -> bytes:
+    own = [*fields, *document.raw_headers, (b"x-request-id", request_id.encode())]
+    status = document.status_code
+    head = serialize_head(status, own, is_head_request=is_head_request, keeps_alive=False)
+    return head.data if is_head_request else head.data + bytes(document.body)
+
+
+def _make_id() -> str:
+    return getrandbits(128).to_bytes(16).hex()

@@ -1,0 +1,113 @@
+"""The documents that the gateway sends match the schemas that OpenAPI describes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from gateway.errors.problem_json import Problem, build_problem, internal_error
+from gateway.errors.problem_types import (
+    ABOUT_BLANK_PROBLEM,
+    INTERNAL_ERROR_PROBLEM,
+    INVALID_REQUEST_PROBLEM,
+    ProblemType,
+    describe_call_error,
+    describe_error,
+)
+from gateway.errors.tree import (
+    ContentTooLarge,
+    Forbidden,
+    GatewayError,
+    IdentityUnavailable,
+    Overloaded,
+    QuotaExceeded,
+    RateLimiterUnavailable,
+    Unauthenticated,
+)
+from gateway.request_context import RequestContext
+from gateway.upstream.errors import InvalidArgument, UpstreamError
+from tests.gateway.errors.served import Reply
+
+ERRORS: list[GatewayError] = [
+    Unauthenticated("expired"),
+    Forbidden(scopes=["a"]),
+    ContentTooLarge(),
+    QuotaExceeded(["a"], 1),
+    IdentityUnavailable(1),
+    RateLimiterUnavailable(1),
+    Overloaded(1),
+]
+
+EXAMPLES: list[tuple[Exception, ProblemType]] = [
+    *((error, describe_error(type(error))) for error in ERRORS),
+    *(
+        (kind("items", "GET /"), describe_call_error(kind))
+        for kind in UpstreamError.__subclasses__()
+    ),
+    (HTTPException(404), ABOUT_BLANK_PROBLEM),
+    (InvalidArgument("name", "is empty"), INVALID_REQUEST_PROBLEM),
+    (RequestValidationError([{"loc": ("query", "n"), "msg": "no"}]), INVALID_REQUEST_PROBLEM),
+]
+
+TYPES: Mapping[str, Any] = {"string": str, "integer": int, "array": list, "object": dict}
+
+
+def check(value: Any, schema: Mapping[str, Any]) -> None:
+    """Validate a value against the keywords of JSON Schema that the schemas use."""
+    known = {
+        *("type", "const", "enum", "minimum", "maximum", "properties", "required", "items"),
+        *("title", "description"),
+    }
+    assert schema.keys() <= known
+    assert isinstance(value, TYPES[schema["type"]])
+    assert value == schema.get("const", value)
+    assert value in schema.get("enum", [value])
+    if schema["type"] == "integer":
+        assert schema.get("minimum", value) <= value <= schema.get("maximum", value)
+    if schema["type"] == "array":
+        assert value
+        for item in value:
+            check(item, schema["items"])
+    if schema["type"] == "object":
+        # Every member is documented, and every documented member is sent.
+        assert set(value) == set(schema["properties"]) == set(schema["required"])
+        for name, member in schema["properties"].items():
+            check(value[name], member)
+
+
+def read(document: Problem) -> Any:
+    return Reply(document.status_code, [], bytes(document.body), is_complete=True).document
+
+
+@pytest.mark.parametrize(("error", "problem"), EXAMPLES, ids=lambda it: type(it).__name__)
+def test_a_document_matches_its_schema(error: Exception, problem: ProblemType) -> None:
+    document = build_problem(error, RequestContext("an-id"))
+    assert isinstance(document, Problem)
+    check(read(document), problem.build_schema())
+    assert problem.status in {None, document.status_code}
+    for name in problem.headers:
+        assert name in document.headers
+
+
+def test_the_document_of_an_internal_error_matches_its_schema() -> None:
+    check(read(internal_error("an-id")), INTERNAL_ERROR_PROBLEM.build_schema())
+
+
+def test_every_class_of_the_tree_has_an_example() -> None:
+    assert {type(error) for error in ERRORS} == set(find_leaves(GatewayError))
+
+
+def test_classes_that_share_a_type_share_its_schema() -> None:
+    schemas: dict[str, dict[str, Any]] = {}
+    for kind in find_leaves(GatewayError):
+        problem = describe_error(kind)
+        assert schemas.setdefault(problem.type, problem.build_schema()) == problem.build_schema()
+    names = [schema["title"] for schema in schemas.values()]
+    assert len(set(names)) == len(names)
+
+
+def find_leaves(kind: type[GatewayError]) -> list[type[GatewayError]]:
+    found = kind.__subclasses__()
+    return [leaf for child in found for leaf in find_leaves(child)] if found else [kind]

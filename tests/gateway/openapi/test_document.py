@@ -1,0 +1,102 @@
+"""The OpenAPI document is valid, and describes models, inputs and access rules."""
+
+import warnings
+from typing import Any
+
+import pytest
+from fastapi import APIRouter
+from fastapi.openapi.models import OpenAPI
+
+from gateway.auth import public
+from tests.gateway.openapi.example_app import create_example_app
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return create_example_app().openapi()
+
+
+def test_the_document_is_valid_and_complete_for_fastapis_own_models(
+    document: dict[str, Any],
+) -> None:
+    parsed = OpenAPI.model_validate(document)
+    assert (
+        parsed.model_dump(by_alias=True, exclude_none=True, mode="json").keys() == document.keys()
+    )
+
+
+def test_every_reference_resolves(document: dict[str, Any]) -> None:
+    references = list_references(document)
+    assert len(references) > 50
+    for reference in references:
+        root, *steps = reference.split("/")
+        assert root == "#"
+        node = document
+        for step in steps:
+            node = node[step]
+
+
+def test_every_schema_is_used(document: dict[str, Any]) -> None:
+    references = set(list_references(document))
+    names = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert names <= references
+
+
+def test_degraded_names_the_optional_parts_of_each_composite(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    degraded = schemas["Page"]["properties"]["degraded"]
+    assert degraded["items"] == {"$ref": "#/components/schemas/PageDegraded"}
+    assert schemas["PageDegraded"]["properties"]["part"]["enum"] == ["names", "others"]
+    assert schemas["ExtrasDegraded"]["properties"]["part"]["enum"] == ["names"]
+    reasons = schemas["PageDegraded"]["properties"]["reason"]["enum"]
+    assert reasons == ["timeout", "unavailable", "refused", "invalid", "error"]
+    assert schemas["Whole"]["properties"]["degraded"]["maxItems"] == 0
+
+
+def test_a_response_has_every_field_of_a_composite(document: dict[str, Any]) -> None:
+    page = document["components"]["schemas"]["Page"]
+    assert page["required"] == list(page["properties"]) == ["item", "names", "others", "degraded"]
+
+
+def test_an_operation_describes_inputs_and_access(document: dict[str, Any]) -> None:
+    operation = document["paths"]["/page/{item_id}"]["get"]
+    assert [(it["in"], it["name"]) for it in operation["parameters"]] == [("path", "item_id")]
+    assert operation["security"] == [{"bearer": ["page:read"]}]
+    assert operation["operationId"] == "get_page"
+    assert "security" not in document["paths"]["/whole"]["get"]
+    scheme = document["components"]["securitySchemes"]["bearer"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+
+
+def test_a_response_of_the_application_for_422_is_kept() -> None:
+    router = APIRouter(dependencies=[public("a test")])
+
+    @router.get("/own", responses={422: {"description": "our own"}})
+    async def get_own(n: int) -> int:
+        return n
+
+    response = create_example_app(router).openapi()["paths"]["/own"]["get"]["responses"]["422"]
+    assert response["description"] == "our own"
+    assert "application/problem+json" in response["content"]
+
+
+def test_a_route_with_two_methods_gives_no_warning() -> None:
+    router = APIRouter(dependencies=[public("a test")])
+
+    @router.api_route("/both", methods=["GET", "POST"])
+    async def serve_both() -> int:
+        return 1
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        path = create_example_app(router).openapi()["paths"]["/both"]
+    assert path["get"]["operationId"] != path["post"]["operationId"]
+
+
+def list_references(node: object) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        return own + [found for value in node.values() for found in list_references(value)]
+    if isinstance(node, list):
+        return [found for value in node for found in list_references(value)]
+    return []

@@ -1,0 +1,34 @@
+"""GET /openapi.json and GET /docs."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from gateway.app import Gateway
+from tests.gateway.openapi.example_app import create_example_app
+
+
+@pytest.fixture
+def app() -> Gateway:
+    return create_example_app()
+
+
+@pytest.fixture
+async def client(app: Gateway) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://lockgate.test"
+    ) as opened:
+        yield opened
+
+
+async def test_the_document_is_served(app: Gateway, client: httpx.AsyncClient) -> None:
+    response = await client.get("/openapi.json")
+    assert response.headers["content-type"] == "application/json"
+    assert response.json() == app.openapi()
+
+
+async def test_the_document_has_a_page(client: httpx.AsyncClient) -> None:
+    response = await client.get("/docs")
+    assert response.headers["content-type"].startswith("text/html")
+    assert "openapi.json" in response.text

@@ -1,0 +1,62 @@
+"""The responses of the server itself are problem documents with an id, which is in the log."""
+
+import json
+import logging
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from gateway.request_context import RequestContext
+from tests.gateway.server.in_memory import Client, build_request
+
+
+async def fail(scope: Scope, _receive: Receive, _send: Send) -> None:
+    RequestContext.of(scope).request_id = "the-request-id"
+    raise ValueError("the password is hunter2")
+
+
+async def test_an_app_that_fails_is_a_problem_with_the_id_of_the_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    response = await Client(fail).send(build_request(b"/"))
+    head, _, content = response.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 500 ")
+    assert b"\r\nx-request-id: the-request-id" in head
+    assert json.loads(content)["instance"] == "the-request-id"
+    assert b"hunter2" not in content
+    (record,) = caplog.records
+    assert record.getMessage() == "app.failed"
+    assert record.fields == {"id": "the-request-id"}  # type: ignore[attr-defined]
+
+
+async def test_a_failure_of_a_head_request_has_no_body() -> None:
+    response = await Client(fail).send(build_request(b"/", method=b"HEAD"))
+    assert response.startswith(b"HTTP/1.1 500 ")
+    assert response.endswith(b"\r\n\r\n")
+
+
+async def test_a_failure_that_was_logged_is_not_logged_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail_again(scope: Scope, receive: Receive, send: Send) -> None:
+        RequestContext.of(scope).is_failure_logged = True
+        await fail(scope, receive, send)
+
+    await Client(fail_again).send(build_request(b"/"))
+    assert not caplog.records
+
+
+async def test_what_is_not_http_is_a_problem_with_an_id_that_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    response = await Client(fail).send(b"what is this?\r\n\r\n")
+    head, _, content = response.partition(b"\r\n\r\n")
+    document = json.loads(content)
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head
+    assert (document["type"], document["status"]) == ("about:blank", 400)
+    assert f"x-request-id: {document['instance']}".encode() in head
+    (record,) = caplog.records
+    assert record.getMessage() == "request.malformed"
+    assert record.fields["id"] == document["instance"]  # type: ignore[attr-defined]
