@@ -12,6 +12,7 @@ from tests.gateway.errors.ways_in_endpoints import ENDPOINTS, install_handlers
 from tests.gateway.errors.ways_in_parts import PARTS
 from tests.gateway.errors.ways_in_responses import RESPONSES
 from tests.gateway.errors.ways_in_values import VALUES
+from tests.gateway.routing.comparison import trust
 
 EVERYWHERE = [*ENDPOINTS, *VALUES, *RESPONSES, *PARTS]
 
@@ -67,7 +68,10 @@ def check_log(way: Way, path: str, served: Served) -> None:
 @pytest.mark.parametrize("way", EVERYWHERE, ids=lambda way: way.name)
 async def test_both_paths_give_the_same_response(way: Way) -> None:
     router = build_router(way)
-    assert [it.compiled is not None for it in RouteTable(router).entries] == [True, False]
+    assert [it.compiled is not None for it in RouteTable(router, is_guarded=trust).entries] == [
+        True,
+        False,
+    ]
     async with serve(router, prepare=install_handlers) as served:
         compiled = await fail(served, way, COMPILED_PATH)
         general = await fail(served, way, GENERAL_PATH)
@@ -82,7 +86,7 @@ def without_timing(reply: Reply) -> Reply:
 @pytest.mark.parametrize("way", DEPENDENCIES, ids=lambda way: way.name)
 async def test_a_way_that_only_general_routes_have(way: Way) -> None:
     router = build_router(way)
-    assert all(it.compiled is None for it in RouteTable(router).entries)
+    assert all(it.compiled is None for it in RouteTable(router, is_guarded=trust).entries)
     async with serve(router, prepare=install_handlers) as served:
         await fail(served, way, GENERAL_PATH)
 
