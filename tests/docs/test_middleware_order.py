@@ -6,9 +6,11 @@ from collections.abc import Iterator
 import pytest
 from starlette.types import ASGIApp
 
+from gateway.app import create_app
+from gateway.app_loader import Application
 from gateway.routing.dispatcher import Dispatcher
+from gateway.settings.schema import Settings
 from tests.docs.project import ROOT
-from tests.shop.docs.pages.defaults import create_default_app
 
 README = (ROOT / "README.md").read_text().partition("To read the code,")[2]
 ONE_REQUEST = (ROOT / "docs" / "explanation" / "one-request.md").read_text()
@@ -27,7 +29,8 @@ def iter_middleware(app: ASGIApp | None) -> Iterator[str]:
 
 @pytest.mark.parametrize("text", [README, DIAGRAM.partition("GET /dashboard")[2], TEXT])
 def test_the_page_lists_the_middleware_in_order(text: str) -> None:
-    names = list(iter_middleware(create_default_app().build_middleware_stack()))
+    app = create_app(Settings(), application=Application())
+    names = list(iter_middleware(app.build_middleware_stack()))
     assert len(names) >= 5
     prose = " ".join(text.lower().split())
     places = [prose.find(name) for name in names]

@@ -7,6 +7,7 @@ from fastapi import FastAPI, HTTPException, WebSocket
 from starlette.exceptions import WebSocketException
 from starlette.types import Message
 
+from gateway.auth import public
 from gateway.errors.handlers import install_error_handlers
 from gateway.middleware.request_context import RequestContextMiddleware
 from tests.gateway.errors.served import build_request, serve
@@ -68,7 +69,7 @@ async def test_a_405_of_the_application_keeps_its_methods() -> None:
         raise HTTPException(405, headers={"Allow": "GET"})
 
     def prepare(app: FastAPI) -> None:
-        app.add_api_route("/", refuse, methods=["PUT", "DELETE"])
+        app.add_api_route("/", refuse, methods=["PUT", "DELETE"], dependencies=[public("a test")])
 
     async with serve(prepare=prepare) as served:
         refused, unknown = await served.send(build_request("/", "PUT"), build_request("/", "PATCH"))
