@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-CODE := clients config gateway tests
+SHOP := clients config gateway/composites gateway/demo tests/shop tests/bench
+FRAMEWORK := gateway tests $(SHOP:%=--exclude %)
 SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test prove bench fuzz check fix docs clean
+.PHONY: help install lock run test test-framework prove bench fuzz check check-framework check-shop fix docs clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  \033[1m%-9s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Create .venv from the lock file and verify the hashes
 
@@ -25,8 +26,11 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: $(STAMP) ## Start the demo: five services and the gateway, no Redis needed
 	@$(BIN)/lockgate demo
 
-test: $(STAMP) ## Run the test suite, including tests against a real Redis (1 to 2 minutes)
+test: $(STAMP) ## Run all tests, including those against a real Redis (about 2 minutes)
 	@$(BIN)/python -m pytest
+
+test-framework: $(STAMP) ## Run the tests of the framework, which do not need the shop
+	@$(BIN)/python -m pytest --ignore=tests/shop --ignore=tests/bench
 
 prove: $(STAMP) ## Run the heavy proofs: load, soak and failover (several minutes)
 	@$(BIN)/python -m pytest -m prove -s
@@ -38,19 +42,29 @@ fuzz: $(STAMP) ## Fuzz the response parser and the transport for SECONDS=300 in 
 	@$(BIN)/python -m tests.fuzz.run parser $$(($(SECONDS) * 3 / 4))
 	@$(BIN)/python -m tests.fuzz.run exchanges $$(($(SECONDS) / 4))
 
-check: $(STAMP) ## Check lint, types, import contracts, generated docs, words and the Dockerfile
-	@$(BIN)/ruff check $(CODE)
-	@$(BIN)/ruff format --check $(CODE)
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+check: check-framework check-shop ## Check the framework and the shop
+
+check-framework: $(STAMP) ## Check lint, types, import contracts, docs, words and the Dockerfile
+	@$(BIN)/ruff check $(FRAMEWORK)
+	@$(BIN)/ruff format --check $(FRAMEWORK)
+	@$(BIN)/mypy -p gateway -p tests --exclude '^(gateway/(composites|demo)|tests/(shop|bench))/'
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m tests.docs.reference --check
-	@test ! -d tests/shop || $(BIN)/python -m tests.shop.docs.reference --check
 	@$(BIN)/python -m tests.architecture.words
 	@$(BIN)/hadolint Dockerfile
 
+check-shop: $(STAMP) ## Check lint, types, import contracts and docs of the shop, if it is there
+ifneq ($(wildcard tests/shop),)
+	@$(BIN)/ruff check $(SHOP)
+	@$(BIN)/ruff format --check $(SHOP)
+	@$(BIN)/mypy -p clients -p config -p gateway.composites -p gateway.demo -p tests.shop -p tests.bench
+	@$(BIN)/lint-imports --no-logo --config tests/shop/importlinter.toml
+	@$(BIN)/python -m tests.shop.docs.reference --check
+endif
+
 fix: $(STAMP) ## Format the code and apply the linter's fixes
-	@$(BIN)/ruff check --fix --quiet $(CODE) || true
-	@$(BIN)/ruff format --quiet $(CODE)
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format --quiet .
 
 docs: $(STAMP) ## Regenerate docs/reference from the code
 	@$(BIN)/python -m tests.docs.reference

@@ -1,7 +1,7 @@
 """Loading a company's package, and the errors in one."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -28,10 +28,14 @@ Package = Callable[[Mapping[str, str]], str]
 
 
 @pytest.fixture
-def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Package]:
     """A function that writes an importable package and returns its name."""
     name = "acme"
     monkeypatch.syspath_prepend(str(tmp_path))
+
+    def forget() -> None:
+        for module in [m for m in sys.modules if m.partition(".")[0] == name]:
+            del sys.modules[module]
 
     def write(files: Mapping[str, str]) -> str:
         for file in {"__init__.py": "", **files}:
@@ -39,11 +43,11 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Package:
             path.parent.mkdir(parents=True, exist_ok=True)
             (path.parent / "__init__.py").touch()
             path.write_text(files.get(file, ""))
-        for module in [m for m in sys.modules if m.partition(".")[0] == name]:
-            del sys.modules[module]
+        forget()
         return name
 
-    return write
+    yield write
+    forget()
 
 
 def find_error(package: str) -> str:

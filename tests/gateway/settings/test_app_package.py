@@ -229,8 +229,3 @@ def test_an_entry_point_that_names_no_package_is_an_error(monkeypatch: pytest.Mo
     install_entry_points(monkeypatch, "no_such_package:app")
     with pytest.raises(InvalidSettings, match=r"called 'no_such_package:app' \(an entry"):
         find_app_package(None)
-
-
-def test_without_a_package_a_clone_has_the_shop() -> None:
-    found = find_app_package(None)
-    assert (found.source, found.clients, found.declarations) == ("repository", "clients", "config")
