@@ -7,10 +7,10 @@ CODE := clients config gateway tests
 SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test prove bench fuzz check fix docs clean
+.PHONY: help install lock run test typescript prove bench fuzz check fix docs clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  \033[1m%-9s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## Create .venv from the lock file and verify the hashes
 
@@ -27,6 +27,9 @@ run: $(STAMP) ## Start the demo: five services and the gateway, no Redis needed
 
 test: $(STAMP) ## Run the test suite, including tests against a real Redis (1 to 2 minutes)
 	@$(BIN)/python -m pytest
+
+typescript: $(STAMP) ## Generate TypeScript types and compile the example (needs npm and its registry)
+	@$(BIN)/python -m pytest -m typescript
 
 prove: $(STAMP) ## Run the heavy proofs: load, soak and failover (several minutes)
 	@$(BIN)/python -m pytest -m prove -s
