@@ -25,8 +25,8 @@ the `X-Request-Id` header and in the log line of the request. Programs should de
 `openapi.json` lists the problems of each route; see [generate TypeScript
 types](../how-to/generate-typescript-types.md).
 
-If an `ExceptionGroup` contains only errors of this page, the first of them is the response. Otherwise
-it is an unexpected exception, which is a 500.
+If an `ExceptionGroup` contains only errors of this page, the first of them is the response.
+Otherwise it is an unexpected exception, which is a 500.
 
 A missing optional part of a composite is not an error: the status is 200 and `degraded` lists
 the part and the reason. The reasons `timeout`, `unavailable`, `refused` and `invalid` correspond to
