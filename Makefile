@@ -8,7 +8,7 @@ FRAMEWORK := gateway tests $(SHOP:%=--exclude %)
 SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test test-framework prove bench fuzz check check-framework check-shop fix docs clean
+.PHONY: help install lock run test test-framework typescript prove bench fuzz check check-framework check-shop fix docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: $(STAMP) ## Run all tests, including those against a real Redis (about 2 m
 
 test-framework: $(STAMP) ## Run the tests of the framework, which do not need the shop
 	@$(BIN)/python -m pytest --ignore=tests/shop --ignore=tests/bench
+
+typescript: $(STAMP) ## Generate TypeScript types and compile the example (needs npm and its registry)
+	@$(BIN)/python -m pytest -m typescript
 
 prove: $(STAMP) ## Run the heavy proofs: load, soak and failover (several minutes)
 	@$(BIN)/python -m pytest -m prove -s

@@ -144,7 +144,8 @@ class RequestResponseCycle:
     async def _run(self, app: ASGIApp) -> None:
         try:
             await app(self.scope, self.receive, self.send)
-            self._check_completeness()
+            if not self.is_response_complete:
+                self._refuse_incomplete_response()
         except asyncio.CancelledError:
             if not self.is_disconnected:
                 raise
@@ -158,8 +159,8 @@ class RequestResponseCycle:
             if not self.is_response_complete and not self.is_disconnected:
                 self._abort_response()
 
-    def _check_completeness(self) -> None:
-        if not (self.is_response_complete or self._is_unreachable()):
+    def _refuse_incomplete_response(self) -> None:
+        if not self._is_unreachable():
             raise RuntimeError(f"the app returned before its response: {self.state.value}")
 
     def _log_failure(self, error: BaseException) -> None:

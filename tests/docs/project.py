@@ -8,7 +8,7 @@ from gateway.settings.loader import PREFIX
 
 ROOT = Path(__file__).parents[2]
 
-_EXCLUDED = {".git", "__pycache__", "dist"}
+_EXCLUDED = {".git", "__pycache__", "dist", "node_modules"}
 _VENV = ".venv"
 _CACHES = "cache", ".hypothesis"
 

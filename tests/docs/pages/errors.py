@@ -22,6 +22,11 @@ Every error response is a problem document (`application/problem+json`, RFC 9457
 `type`, `title`, `status`, `detail` and `instance`. `instance` is the request id, which is also in
 the `X-Request-Id` header and in the log line of the request. Programs should decide by `type` and
 `status`; the wording of `title` and `detail` may change. Each section below shows a response.
+`openapi.json` lists the problems of each route; see [generate TypeScript
+types](../how-to/generate-typescript-types.md).
+
+If an `ExceptionGroup` contains only errors of this page, the first of them is the response.
+Otherwise it is an unexpected exception, which is a 500.
 
 A missing optional part of a composite is not an error: the status is 200 and `degraded` lists
 the part and the reason. The reasons `timeout`, `unavailable`, `refused` and `invalid` correspond to

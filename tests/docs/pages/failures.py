@@ -103,17 +103,22 @@ OTHERS = (
         RequestValidationError(
             [{"type": "int_parsing", "loc": ("path", "user_id"), "msg": "Input should be a number"}]
         ),
-        "A parameter or the body is not valid.",
+        "A parameter or the body is not valid, or a value of the request cannot be sent to a "
+        "service, for example `..` as an id in a path. `in` is the part of the request: `path`, "
+        "`query`, `header`, `cookie` or `body`, or `request` if the error does not say.",
         "Fix the fields listed in `errors`; the same request will fail again.",
     ),
     Failure(
         HTTPException(404),
-        "The path does not exist (404), or does not support the method (405).",
-        "Fix the path or the method of the request.",
+        "The path does not exist (404) or does not support the method (405, with `Allow`), the "
+        "body cannot be parsed (400), or the code of the application raised an `HTTPException`. "
+        "Its `detail` is the text of the exception; any other value is sent as JSON text.",
+        "Fix the path, the method or the body of the request.",
     ),
     Failure(
         RuntimeError("unexpected"),
-        "The gateway raised an unexpected exception.",
+        "The gateway or the code of the application raised an unexpected exception, of any kind. "
+        "The traceback is logged once.",
         "Report it with the value of `instance`, which identifies the log lines of the request.",
     ),
 )

@@ -110,6 +110,7 @@ HUGE = b'{"number": 1' + b"0" * 5_000 + b"}"
         (post(b'{"number": 1}', Content_Type="text/plain"), 422, INVALID),
         (post(b'{"number": 1}', Content_Type="\xff;;=\xfe"), 422, INVALID),
         (post(b'{"number": 1}', Content_Type="application/json; charset=utf-99"), 200, ""),
+        (post(b'{"number": 1, "text": "\\ud800"}'), 422, INVALID),
         (post(b'"\\ud800"', "/any"), 422, INVALID),
         (post(b'{"a": ["\\udfff"]}', "/any"), 422, INVALID),
         (post(b"x" * 2_000_000), 413, "urn:lockgate:problem:content-too-large"),

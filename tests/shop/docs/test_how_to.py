@@ -259,3 +259,11 @@ async def test_without_the_slowapi_handler_a_429_is_a_problem_document() -> None
         refusal = await http.get("/")
     assert refusal.status_code == 429
     assert refusal.headers["content-type"] == "application/problem+json"
+
+
+def test_the_typescript_on_the_page_is_from_the_example_that_is_compiled() -> None:
+    example = (ROOT / "tests" / "typescript" / "dashboard.ts").read_text()
+    blocks = block_texts("generate-typescript-types.md", "typescript")
+    assert len(blocks) == 5
+    for block in blocks:
+        assert block in example

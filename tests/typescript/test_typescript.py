@@ -1,0 +1,120 @@
+"""TypeScript types can be generated from the OpenAPI document, and the example compiles with them.
+
+These tests need npm and its registry. Without them they are skipped, with the reason.
+"""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parent
+DOCUMENT = FOLDER.parents[1] / "docs" / "reference" / "openapi.json"
+UNREACHABLE = ("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT")
+TIMEOUT_SECONDS = 240
+
+Document = dict[str, Any]
+
+pytestmark = [pytest.mark.typescript, pytest.mark.timeout(2 * TIMEOUT_SECONDS)]
+
+
+def run_npm(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["npm", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the example with the packages of its lock file."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed: the TypeScript example was not compiled")
+    folder = tmp_path_factory.mktemp("typescript") / "example"
+    ignore = shutil.ignore_patterns("node_modules", "__pycache__", "*.py")
+    shutil.copytree(FOLDER, folder, ignore=ignore)
+    installed = run_npm(folder, "ci", "--prefer-offline")
+    if installed.returncode and any(code in installed.stderr for code in UNREACHABLE):
+        pytest.skip("the registry of npm is unreachable: the TypeScript example was not compiled")
+    assert installed.returncode == 0, installed.stderr
+    return folder
+
+
+def compile_example(project: Path, document: Document) -> str:
+    """Validate a document, generate types from it, compile, and return the compiler's report."""
+    (project / "openapi.json").write_text(json.dumps(document))
+    for script in ("validate", "generate"):
+        result = run_npm(project, "run", script)
+        assert result.returncode == 0, result.stdout + result.stderr
+    compiled = run_npm(project, "run", "compile")
+    assert (compiled.returncode == 0) == ("error TS" not in compiled.stdout)
+    return compiled.stdout
+
+
+def load_document() -> Document:
+    document: Document = json.loads(DOCUMENT.read_text(encoding="utf-8"))
+    return document
+
+
+def test_the_example_compiles(project: Path) -> None:
+    assert "error TS" not in compile_example(project, load_document())
+
+
+def add_problem(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    added = json.loads(json.dumps(schemas["InternalErrorProblem"]))
+    added["properties"]["type"]["const"] = "urn:lockgate:problem:added"
+    schemas["AddedProblem"] = added
+    responses = document["paths"]["/dashboard/{user_id}"]["get"]["responses"]
+    union = responses["500"]["content"]["application/problem+json"]["schema"]
+    union["oneOf"].append({"$ref": "#/components/schemas/AddedProblem"})
+    union["discriminator"]["mapping"]["urn:lockgate:problem:added"] = (
+        "#/components/schemas/AddedProblem"
+    )
+
+
+def add_part(document: Document) -> None:
+    degraded = document["components"]["schemas"]["DashboardDegraded"]
+    degraded["properties"]["part"]["enum"].append("added")
+
+
+def add_reason(document: Document) -> None:
+    degraded = document["components"]["schemas"]["DashboardDegraded"]
+    degraded["properties"]["reason"]["enum"].append("added")
+
+
+def add_composite(document: Document) -> None:
+    schemas = document["components"]["schemas"]
+    schemas["AddedDegraded"] = json.loads(json.dumps(schemas["DashboardDegraded"]))
+    schemas["AddedDegraded"]["properties"]["part"]["enum"] = ["added"]
+    schemas["Dashboard"]["properties"]["degraded"]["items"]["$ref"] = (
+        "#/components/schemas/AddedDegraded"
+    )
+
+
+@pytest.mark.parametrize("change", [add_problem, add_part, add_reason, add_composite])
+def test_the_example_does_not_compile_without_a_case(
+    project: Path, change: Callable[[Document], None]
+) -> None:
+    document = load_document()
+    change(document)
+    report = compile_example(project, document)
+    assert "is not assignable to parameter of type 'never'" in report
+    assert report.count("error TS") == 1
+
+
+def test_an_invalid_document_is_reported(project: Path) -> None:
+    document = load_document()
+    document["paths"]["/dashboard/{user_id}"]["get"]["responses"]["200"].pop("description")
+    (project / "openapi.json").write_text(json.dumps(document))
+    result = run_npm(project, "run", "validate")
+    assert result.returncode != 0
+    assert "description" in result.stderr
