@@ -16,6 +16,7 @@ from gateway.errors.tree import OUR_PROBLEMS, GatewayError, retry_after
 from gateway.errors.websocket_denial import deny_or_close
 from gateway.request_context import RequestContext
 from gateway.upstream.errors import UpstreamError, UpstreamReason
+from gateway.upstream.problem import UpstreamProblem
 
 MAX_ERRORS = 50  # invalid fields that one problem document lists
 MAX_ERRORS_IN_DETAIL = 5
@@ -106,6 +107,25 @@ async def _handle_gateway_error(connection: HTTPConnection, error: Exception) ->
     return _refuse(connection, problem_for(error, RequestContext.of(connection.scope)))
 
 
+def problem_of_service(error: UpstreamProblem, context: RequestContext) -> Problem:
+    """Build the document that a typed client declares for a refusal of its service."""
+    context.log_fields["error"] = str(error)
+    declared = error.declaration
+    return problem(
+        context.request_id,
+        status=declared.status,
+        type=declared.type_uri,
+        title=declared.title,
+        detail=declared.detail,
+        members=error.members,
+    )
+
+
+async def _handle_upstream_problem(connection: HTTPConnection, error: Exception) -> ASGIApp:
+    assert isinstance(error, UpstreamProblem)  # noqa: S101 - registered for no other
+    return _refuse(connection, problem_of_service(error, RequestContext.of(connection.scope)))
+
+
 async def _handle_upstream_error(connection: HTTPConnection, error: Exception) -> ASGIApp:
     assert isinstance(error, UpstreamError)  # noqa: S101 - registered for no other
     context = RequestContext.of(connection.scope)
@@ -167,6 +187,7 @@ def _refuse(connection: HTTPConnection, document: Problem) -> ASGIApp:
 _HANDLERS = {
     GatewayError: _handle_gateway_error,
     UpstreamError: _handle_upstream_error,
+    UpstreamProblem: _handle_upstream_problem,
     RequestValidationError: _handle_validation_error,
     WebSocketRequestValidationError: _handle_validation_error,
     HTTPException: _handle_http_exception,

@@ -1,6 +1,6 @@
 """The framework of typed clients: the public API for the files in `clients/`."""
 
-from gateway.upstream.call import Call
+from gateway.upstream.call import Call, IdempotentCall
 from gateway.upstream.call_policy import CallPolicy
 from gateway.upstream.client import NoContent, ServiceClient
 from gateway.upstream.errors import (
@@ -10,8 +10,10 @@ from gateway.upstream.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from gateway.upstream.field_types import DecimalText, EpochMilliseconds, EpochSeconds
 from gateway.upstream.model import ResponseModel, Timestamp
 from gateway.upstream.pending import PendingCall
+from gateway.upstream.problem import UpstreamProblem
 from gateway.upstream.propagation import propagate_headers
 from gateway.upstream.response import UpstreamResponse
 from gateway.upstream.streaming import StreamedResponse
@@ -19,6 +21,10 @@ from gateway.upstream.streaming import StreamedResponse
 __all__ = [
     "Call",
     "CallPolicy",
+    "DecimalText",
+    "EpochMilliseconds",
+    "EpochSeconds",
+    "IdempotentCall",
     "NoContent",
     "PendingCall",
     "ResponseModel",
@@ -27,6 +33,7 @@ __all__ = [
     "Timestamp",
     "UpstreamError",
     "UpstreamInvalid",
+    "UpstreamProblem",
     "UpstreamRefused",
     "UpstreamResponse",
     "UpstreamTimeout",

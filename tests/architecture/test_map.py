@@ -35,7 +35,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/testing/scripted_endpoint.py": "tests/gateway/testing/test_scripted_service.py",
     "gateway/testing/virtual_time.py": "tests/gateway/aggregation/test_coroutine_parts.py",
     "gateway/transport/raw_response.py": "tests/gateway/upstream/test_sender.py",
-    "gateway/upstream/errors.py": "tests/gateway/upstream/test_error_mapping.py",
 }
 
 # Test files that belong to several modules: test file -> what it tests.
