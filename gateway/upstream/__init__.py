@@ -15,6 +15,7 @@ from gateway.upstream.model import ResponseModel, Timestamp
 from gateway.upstream.pending import PendingCall
 from gateway.upstream.problem import UpstreamProblem
 from gateway.upstream.propagation import propagate_headers
+from gateway.upstream.query import Params
 from gateway.upstream.response import UpstreamResponse
 from gateway.upstream.streaming import StreamedResponse
 
@@ -26,6 +27,7 @@ __all__ = [
     "EpochSeconds",
     "IdempotentCall",
     "NoContent",
+    "Params",
     "PendingCall",
     "ResponseModel",
     "ServiceClient",

@@ -151,7 +151,11 @@ class ServiceClient:
         timeout: float | None = None,
         **segments: str | int,
     ) -> PendingCall[T]:
-        """Return a GET call."""
+        """Return a GET call, whose JSON response is decoded to a value of type `into`.
+
+        `segments` fill the placeholders of `path`: `get("/users/{user_id}", user_id=7, ...)`.
+        `headers` override those of the settings. `timeout` is in seconds.
+        """
         call = Call("GET", path, segments, params, headers, timeout=timeout)
         return self.call(call, into=into)
 
@@ -225,7 +229,8 @@ class ServiceClient:
     ) -> PendingCall[T]:
         """Return a POST call; `json` or `content` is the body.
 
-        `idempotent` declares that the request may be sent again, such as a search with a body.
+        `json` is any value that pydantic can serialize, including models. `idempotent` declares
+        that the request may be sent again, such as a search with a body.
         """
         kind = IdempotentCall if idempotent else Call
         call = kind("POST", path, segments, params, headers, json, content, timeout)

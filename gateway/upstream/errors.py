@@ -23,7 +23,10 @@ UpstreamReason = Literal["timeout", "unavailable", "refused", "invalid"]
 class UpstreamError(Exception):
     """A failed call to a downstream service.
 
-    `detail` is for the log. It never quotes the body.
+    `service` is its name, and `operation` the method and the path template of the call. `reason`
+    is "timeout", "unavailable", "refused" or "invalid". `status` is that of the response, None
+    without one. `retry_after` is in seconds, None if the service does not say. `detail` is for
+    the log. It never quotes the body.
     """
 
     reason: ClassVar[UpstreamReason]

@@ -38,15 +38,17 @@ _NEW, _IN_FLIGHT, _COMPLETE, _AWAITED, _ABANDONED = CallState
 
 
 class PendingCall(Coroutine[Any, Any, T_co]):
-    """A call that is made by `await` or by a task, like any coroutine.
+    """A call that is made once, by `await` or by a task, like any coroutine.
 
-    A call is made once, in one of two ways. NEW -> AWAITED: `await` makes it. NEW -> IN_FLIGHT ->
-    COMPLETE: `begin` sends it, a callback reports that it has an outcome, and `result` decodes
-    the outcome. The second way needs no task for each call in flight. `abandon` ends a call in
-    flight.
-
-    Invariant: `_in_flight` and `_on_complete` are set only while the call is IN_FLIGHT.
+    A part of a composite can return the call instead of awaiting it, and needs no task then.
     """
+
+    # A call is made in one of two ways. NEW -> AWAITED: `await` makes it. NEW -> IN_FLIGHT ->
+    # COMPLETE: `begin` sends it, a callback reports that it has an outcome, and `result` decodes
+    # the outcome. The second way needs no task for each call in flight. `abandon` ends a call in
+    # flight.
+    #
+    # Invariant: `_in_flight` and `_on_complete` are set only while the call is IN_FLIGHT.
 
     __slots__ = (
         "_call", "_coroutine", "_executor", "_in_flight", "_into", "_on_complete", "_outcome",

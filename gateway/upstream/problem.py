@@ -62,7 +62,7 @@ class UpstreamProblem(UpstreamRefused):
         detail: str = "The service refused the request.",
         members: type[ResponseModel] | None = None,
     ) -> None:
-        """Check the declaration."""
+        """Check the declaration, and store it in `declaration`."""
         super().__init_subclass__()
         if not 400 <= status <= 499 or status in _NOT_PASSED_ON:
             raise TypeError(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tests.docs.pages.clients import render_clients
 from tests.docs.pages.command import render_command
 from tests.docs.pages.errors import render_errors
 from tests.docs.pages.limits import render_limits
@@ -17,6 +18,7 @@ from tests.docs.pages.settings import render_settings
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
 PAGES: Mapping[str, Callable[[], str]] = {
+    "clients.md": render_clients,
     "command.md": render_command,
     "errors.md": render_errors,
     "limits.md": render_limits,

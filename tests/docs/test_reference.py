@@ -2,16 +2,18 @@
 
 import json
 import re
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
+from gateway import upstream
 from gateway.app_loader import load_application
 from gateway.errors.tree import GatewayError, Unauthenticated
 from gateway.settings.schema import Section, Settings
 from gateway.testing import lockgate
 from tests.docs import reference
-from tests.docs.pages import failures
+from tests.docs.pages import clients, failures
 from tests.docs.pages.comments import parse_comments
 from tests.docs.pages.defaults import create_default_app
 from tests.docs.pages.openapi import NOTE, render_openapi
@@ -108,3 +110,19 @@ def test_a_change_of_the_api_changes_the_snapshot() -> None:
     app.openapi_schema = None
     assert re.search(r'"/extra"', render_openapi(app.openapi()))
     assert before == (reference.FOLDER / "openapi.json").read_text()
+
+
+def test_the_page_of_clients_has_every_public_name_and_parameter() -> None:
+    text = (reference.FOLDER / "clients.md").read_text()
+    for name in upstream.__all__:
+        assert f"### {name}\n" in text
+    for method in ("get", "post", "put", "patch", "delete", "stream", "get_pages"):
+        shown = text.partition(f"#### `ServiceClient.{method}`")[2].partition("####")[0]
+        for parameter in signature(getattr(upstream.ServiceClient, method)).parameters:
+            assert parameter == "self" or f"    {parameter}" in shown or f"**{parameter}" in shown
+
+
+def test_a_public_name_that_is_not_on_the_page_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "__all__", [*upstream.__all__, "Forgotten"])
+    with pytest.raises(LookupError, match="has no Forgotten"):
+        clients.render_clients()

@@ -1,9 +1,11 @@
 """Times as numbers and decimals as strings: what is accepted, and what the gateway sends."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Annotated
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -111,3 +113,33 @@ def test_the_schema_is_that_of_what_is_sent() -> None:
 @pytest.mark.parametrize("value", ["7", '"7"', "7.0"])
 def test_a_field_can_be_converted_if_it_says_so(value: str) -> None:
     assert decode(Loose, json_response(f'{{"count":{value}}}'.encode())).count == 7
+
+
+class Color(Enum):
+    RED = "red"
+
+
+class Usual(ResponseModel):
+    at: datetime | None = None
+    day: date | None = None
+    id: UUID | None = None
+    color: Color | None = None
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "value"),
+    [
+        ("at", "2026-01-05T10:00:00Z", datetime(2026, 1, 5, 10, tzinfo=UTC)),
+        ("day", "2026-01-05", date(2026, 1, 5)),
+        ("id", "12345678-1234-5678-1234-567812345678", UUID("12345678123456781234567812345678")),
+        ("color", "red", Color.RED),
+    ],
+)
+def test_usual_types_are_read_from_their_strings_and_sent_as_they_came(
+    field: str, text: str, value: object
+) -> None:
+    usual = decode(Usual, json_response(to_json({field: text})))
+    assert getattr(usual, field) == value
+    assert f'"{field}":"{text}"'.encode() in to_json(usual)
+    with pytest.raises(NotDecodable):
+        decode(Usual, json_response(to_json({field: 1767607200})))
