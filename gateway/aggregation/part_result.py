@@ -84,11 +84,16 @@ def find_cycle(results: Mapping[str, Iterable[str]]) -> list[str] | None:
 
     `results` maps each part to the parts whose results it takes.
     """
+    checked: set[str] = set()
 
     def walk(name: str, path: list[str]) -> list[str] | None:
         if name in path:
             return [*path[path.index(name) :], name]
+        if name in checked:
+            return None
         cycles = (walk(other, [*path, name]) for other in results.get(name, ()))
-        return next(filter(None, cycles), None)
+        found = next(filter(None, cycles), None)
+        checked.add(name)
+        return found
 
     return next(filter(None, (walk(name, []) for name in results)), None)

@@ -99,7 +99,8 @@ class TestGateway:
         if json is not None:
             content = to_json(json)
             fields.setdefault("Content-Type", "application/json")
-        target = path + encode_query(params)
+        query = encode_query(params)
+        target = path + (query.replace("?", "&", 1) if "?" in path else query)
         response = await self.http.request(method, target, headers=fields, content=content)
         self.raise_unexpected()
         return response

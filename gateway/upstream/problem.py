@@ -1,9 +1,11 @@
 """Refusals of a service that the gateway passes on to its own caller as declared problems."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar
 
+from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from gateway.upstream.errors import UpstreamRefused
@@ -69,8 +71,7 @@ class UpstreamProblem(UpstreamRefused):
                 f"{cls.__name__}: status={status} cannot be passed on; declare a status from 400 "
                 "to 499, but not 401, 407 or 429, which are about the gateway itself"
             )
-        declared = fields(members) if members else ()  # type: ignore[arg-type]  # a dataclass
-        if clash := STANDARD_MEMBERS.intersection(field.name for field in declared):
+        if clash := STANDARD_MEMBERS.intersection(_iter_names(members)):
             raise TypeError(f"{cls.__name__}: {', '.join(sorted(clash))} cannot be a member")
         cls.declaration = ProblemDeclaration(
             status, type, title or HTTPStatus(status).phrase, detail, members
@@ -92,3 +93,10 @@ class UpstreamProblem(UpstreamRefused):
         model = self.declaration.members
         decoded = None if model is None else refusal.decode(model)
         self.members: dict[str, Any] = {} if decoded is None else to_jsonable_python(decoded)
+
+
+def _iter_names(model: type[ResponseModel] | None) -> Iterator[str]:
+    """Yield the names under which the fields of a model are sent."""
+    fields: dict[str, FieldInfo] = getattr(model, "__pydantic_fields__", {})
+    for name, info in fields.items():
+        yield info.serialization_alias or name

@@ -5,11 +5,14 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from itertools import product
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise, product
 from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import Field
 
 from gateway.aggregation import Composed, Composite, FromPart, Part
@@ -273,6 +276,26 @@ def test_cycles_of_any_length_are_found() -> None:
     assert find_cycle({"a": ["b"], "b": ["c"], "c": []}) is None
     assert find_cycle({"a": ["b", "c"], "b": ["c"], "c": []}) is None
     assert find_cycle({"a": ["b"], "b": ["c"], "c": ["d"], "d": ["b"]}) == ["b", "c", "d", "b"]
+    names = [str(number) for number in range(60)]
+    assert find_cycle({name: names[:index] for index, name in enumerate(names)}) is None
+
+
+EDGES = st.dictionaries(
+    st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), unique=True, max_size=3)
+)
+
+
+@given(edges=EDGES)
+def test_a_cycle_is_found_if_parts_cannot_be_put_in_an_order(edges: dict[str, list[str]]) -> None:
+    cycle = find_cycle(edges)
+    try:
+        list(TopologicalSorter(edges).static_order())
+    except CycleError:
+        assert cycle is not None
+        assert all(after in edges[name] for name, after in pairwise(cycle))
+        assert cycle[0] == cycle[-1]
+    else:
+        assert cycle is None
 
 
 def test_a_composite_without_shared_results_uses_the_plain_executor() -> None:

@@ -30,7 +30,7 @@ async def test_query_and_headers_of_a_request(gateway: TestGateway) -> None:
     books.on("GET", "/books/7").answers({"id": 7, "title": "Emma"})
     books.on("GET", "/books", params={"author": "Jane Austen"}).answers([])
     page = await gateway.get(
-        "/books/7", user="42", scopes=["books:read"], params={"author": "Jane Austen"},
+        "/books/7?x=1", user="42", scopes=["books:read"], params={"author": "Jane Austen"},
         headers={"X-Request-Id": "request-1"},
     )  # fmt: skip
     assert page.json()["degraded"] == []

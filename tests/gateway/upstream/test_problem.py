@@ -6,6 +6,7 @@ from typing import Annotated
 import pytest
 import respx
 from fastapi import APIRouter
+from pydantic import Field
 
 from gateway.aggregation import Composed, Composite, Part
 from gateway.app_loader import Application
@@ -173,8 +174,10 @@ def test_a_member_cannot_replace_a_standard_one() -> None:
     class Forged(ResponseModel):
         status: int
         instance: str
+        kind: str = Field(alias="type")
+        detail: str = Field(serialization_alias="details")
 
-    with pytest.raises(TypeError, match="Wrong: instance, status cannot be a member"):
+    with pytest.raises(TypeError, match="Wrong: instance, status, type cannot be a member"):
 
         class Wrong(UpstreamProblem, status=409, members=Forged):
             pass
