@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from gateway.aggregation.model import Composite, Degraded, DegradedReason
 from gateway.aggregation.part import BoundPart, TimeoutGroup
+from gateway.aggregation.part_result import PartResult
 from gateway.event_loop import AfterPendingIo
 from gateway.request_context import RequestContext
 from gateway.telemetry.log import log_event
@@ -33,7 +34,10 @@ async def compose(model: type[C], inputs: Inputs, context: RequestContext) -> C:
     Raises:
         UpstreamError: a required part could not be loaded; the others are cancelled.
     """
-    executor = PartExecutor(model.parts, inputs)
+    if model.shared_parts:
+        executor: PartExecutor = SharingPartExecutor(model.parts, inputs, model.shared_parts)
+    else:
+        executor = PartExecutor(model.parts, inputs)
     try:
         await executor.run(model.timeout_groups)
         return _build(model, executor, context)
@@ -133,12 +137,13 @@ class PartExecutor:
     def _complete(self, call: PendingCall[Any]) -> None:
         """End the part of a call that has a response or has failed.
 
-        A required part and a large body are decoded immediately; the failure of a required part
-        ends the run. Other bodies are decoded together at the end, while their objects are still
-        in the processor cache for the code that uses them.
+        A required part, a part that another part waits for, and a large body are decoded
+        immediately; the failure of a required part ends the run. Other bodies are decoded together
+        at the end, while their objects are still in the processor cache for the code that uses
+        them.
         """
         part = self._calls.pop(call)
-        if part.required or call.size > SMALL_BODY_BYTES:
+        if part.decodes_at_once or call.size > SMALL_BODY_BYTES:
             self._decode(part, call)
         else:
             self._undecoded.append((part, call))
@@ -214,6 +219,38 @@ class PartExecutor:
             # Retrieve late exceptions: asyncio would otherwise report them as never retrieved.
             for future in (self._finished, *self._tasks.values()):
                 future.done() and (future.cancelled() or future.exception())
+
+
+class SharingPartExecutor(PartExecutor):
+    """A run in which parts take the results of other parts (`FromPart`).
+
+    A class of its own, so that the other composites need not look for shared results. A shared
+    part runs like any other, once and within its own timeout. Its failure is raised in every part
+    that awaits its result.
+    """
+
+    def __init__(self, parts: Sequence[BoundPart], inputs: Inputs, shared: Sequence[str]) -> None:
+        create_future = asyncio.get_running_loop().create_future
+        self._results = {name: PartResult(create_future()) for name in shared}
+        super().__init__(parts, {**inputs, **self._results})
+
+    async def run(self, groups: Sequence[TimeoutGroup]) -> None:
+        """Run the parts as `PartExecutor.run` does."""
+        try:
+            await super().run(groups)
+        finally:
+            for result in self._results.values():
+                result.close()
+
+    def _end(self, part: BoundPart) -> None:
+        result = self._results.get(part.name)
+        if result is not None:
+            if part.name in self.values:
+                result.set_value(self.values[part.name])
+            elif part.name in self.failures:
+                result.set_error(self.failures[part.name])
+            # Otherwise a required part has failed: the run is ending, and all parts with it.
+        super()._end(part)
 
 
 async def _wait_until_done(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from gateway.aggregation.part import BoundPart, Part, TimeoutGroup, group_by_timeout
+from gateway.aggregation.part import BoundPart, Part, TimeoutGroup, bind_results, group_by_timeout
 from gateway.upstream.errors import UpstreamReason
 
 DEFAULT_BUDGET = 2.0
@@ -44,6 +44,7 @@ class Composite(BaseModel):
     parts: ClassVar[tuple[BoundPart, ...]] = ()
     budget: ClassVar[float] = DEFAULT_BUDGET
     timeout_groups: ClassVar[tuple[TimeoutGroup, ...]] = ()
+    shared_parts: ClassVar[tuple[str, ...]] = ()  # the parts whose results other parts take
 
     if TYPE_CHECKING:
         degraded: list[Degraded] = []
@@ -64,11 +65,13 @@ class Composite(BaseModel):
         """Bind the parts and group them by timeout, once at import."""
         super().__pydantic_init_subclass__(**options)
         cls.budget = budget
-        cls.parts = tuple(
+        declared = [
             BoundPart.bind(name, field, _declared_part(f"{cls.__name__}.{name}", field), budget)
             for name, field in cls.model_fields.items()
             if name != "degraded"
-        )
+        ]
+        cls.parts = bind_results(cls.__name__, declared)
+        cls.shared_parts = tuple({name: None for part in cls.parts for name in part.results})
         cls.timeout_groups = group_by_timeout(cls.parts)
 
     @classmethod

@@ -2,12 +2,13 @@
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic.fields import FieldInfo
 
+from gateway.aggregation.part_result import ResultOf, find_cycle, find_marker
 from gateway.upstream.client import ServiceClient
 from gateway.upstream.pending import PendingCall
 
@@ -27,16 +28,23 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BoundPart:
-    """A part bound to its field, computed once when the composite class is created."""
+    """A part bound to its field, computed once when the composite class is created.
+
+    `inputs` are read from the request, `results` are those of other parts (`FromPart`), by the
+    name of the part. A part `decodes_at_once` if an error or another part needs its value early.
+    """
 
     name: str
     fetch: Fetch
+    return_type: object
     inputs: tuple[inspect.Parameter, ...]
+    results: Mapping[str, ResultOf]
     timeout: float
     required: bool
     service: str
-    input_names: tuple[str, ...]
+    argument_names: tuple[str, ...]
     is_one_call: bool
+    decodes_at_once: bool
 
     @classmethod
     def bind(cls, name: str, field: FieldInfo, part: Part, budget: float) -> "BoundPart":
@@ -44,20 +52,13 @@ class BoundPart:
 
         Raises:
             TypeError: the function is neither a coroutine function nor one that returns a
-                PendingCall, its return type is not that of the field, an input has no type, or
-                the timeout is not positive or exceeds the budget of the composite.
+                PendingCall, its return type is not that of the field, an input has no type, it
+                takes a result that it cannot await, or the timeout is not positive or exceeds
+                the budget of the composite.
         """
         is_one_call = not inspect.iscoroutinefunction(part.fetch)
         hints = get_type_hints(part.fetch, include_extras=True)
-        return_type = hints.get("return")
-        if is_one_call:
-            if get_origin(return_type) is not PendingCall:
-                raise TypeError(
-                    f"part {name}: {part.fetch!r} is not an async function, "
-                    "nor one that returns a PendingCall[...]"
-                )
-            (return_type,) = get_args(return_type)
-            return_type = NoneType if return_type is None else return_type
+        return_type = _get_return_type(name, part.fetch, hints, is_one_call=is_one_call)
         if not _is_type_of(return_type, field.annotation):
             raise TypeError(
                 f"part {name}: {part.fetch.__name__} returns {_type_name(return_type)}, "
@@ -69,14 +70,29 @@ class BoundPart:
                 f"part {name}: its timeout of {timeout} s exceeds the budget of {budget} s, "
                 "or is not positive"
             )
-        inputs = tuple(_inspect_inputs(name, part.fetch, hints))
-        names = tuple(parameter.name for parameter in inputs)
-        required, service = field.is_required(), _first_service(name, inputs)
-        return cls(name, part.fetch, inputs, timeout, required, service, names, is_one_call)
+        parameters = _inspect_parameters(name, part.fetch, hints)
+        results = _find_results(name, part.fetch, parameters, is_one_call=is_one_call)
+        inputs = tuple(parameter for parameter in parameters if parameter.name not in results)
+        return cls(
+            name=name,
+            fetch=part.fetch,
+            return_type=return_type,
+            inputs=inputs,
+            results=results,
+            timeout=timeout,
+            required=field.is_required(),
+            service=_first_service(name, inputs),
+            argument_names=tuple(parameter.name for parameter in parameters),
+            is_one_call=is_one_call,
+            decodes_at_once=field.is_required(),
+        )
 
-    def call(self, inputs: Mapping[str, Any]) -> Awaitable[Any]:
-        """Call the function with its inputs; return a PendingCall if the part `is_one_call`."""
-        return self.fetch(**{name: inputs[name] for name in self.input_names})
+    def call(self, arguments: Mapping[str, Any]) -> Awaitable[Any]:
+        """Call the function; return a PendingCall if the part `is_one_call`.
+
+        `arguments` are the inputs and results of all parts of the composite.
+        """
+        return self.fetch(**{name: arguments[name] for name in self.argument_names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +118,39 @@ def group_by_timeout(parts: Sequence[BoundPart]) -> tuple[TimeoutGroup, ...]:
     )
 
 
+def bind_results(composite: str, parts: Sequence[BoundPart]) -> tuple[BoundPart, ...]:
+    """Check that parts take only results that other parts of the composite have.
+
+    Returns the parts, of which those that others wait for decode their responses at once.
+
+    Raises:
+        TypeError: a result belongs to no other part or is of another type, an input has the name
+            of a shared part, or parts wait for each other.
+    """
+    by_name = {part.name: part for part in parts}
+    shared = {name for part in parts for name in part.results}
+    for part in parts:
+        for name, marker in part.results.items():
+            source = by_name.get(name)
+            if source is None:
+                raise TypeError(f"{composite}.{part.name}: there is no part {name!r} to wait for")
+            if not _is_type_of(source.return_type, marker.kind):
+                raise TypeError(
+                    f"{composite}.{part.name}: {name} is FromPart[{_type_name(marker.kind)}], but "
+                    f"that part returns {_type_name(source.return_type)}"
+                )
+        if clash := shared.intersection(parameter.name for parameter in part.inputs):
+            raise TypeError(
+                f"{composite}.{part.name}: the input {min(clash)!r} has the name of a part whose "
+                "result another part takes; write FromPart[...], or give it another name"
+            )
+    if cycle := find_cycle({part.name: part.results for part in parts}):
+        raise TypeError(f"{composite}: parts wait for each other: {' -> '.join(cycle)}")
+    return tuple(
+        replace(part, decodes_at_once=True) if part.name in shared else part for part in parts
+    )
+
+
 def _is_type_of(return_type: object, field_type: object) -> bool:
     """Whether the return type fits the field type: a `User` fits `User` and `User | None`."""
     return return_type == field_type or (
@@ -109,7 +158,37 @@ def _is_type_of(return_type: object, field_type: object) -> bool:
     )
 
 
-def _inspect_inputs(name: str, fetch: Fetch, hints: dict[str, Any]) -> list[inspect.Parameter]:
+def _get_return_type(
+    name: str, fetch: Fetch, hints: dict[str, Any], *, is_one_call: bool
+) -> object:
+    """Return the type that a function loads, without the PendingCall around it."""
+    return_type = hints.get("return")
+    if not is_one_call:
+        return return_type
+    if get_origin(return_type) is not PendingCall:
+        raise TypeError(
+            f"part {name}: {fetch!r} is not an async function, "
+            "nor one that returns a PendingCall[...]"
+        )
+    (return_type,) = get_args(return_type)
+    return NoneType if return_type is None else return_type
+
+
+def _find_results(
+    name: str, fetch: Fetch, parameters: Sequence[inspect.Parameter], *, is_one_call: bool
+) -> dict[str, ResultOf]:
+    """Find the parameters that are results of other parts, by the name of the part."""
+    markers = {it.name: find_marker(it.annotation) for it in parameters}
+    results = {taken: marker for taken, marker in markers.items() if marker is not None}
+    if results and is_one_call:
+        raise TypeError(
+            f"part {name}: {fetch.__name__} takes the result of another part, but it cannot "
+            "await it; write an async function"
+        )
+    return results
+
+
+def _inspect_parameters(name: str, fetch: Fetch, hints: dict[str, Any]) -> list[inspect.Parameter]:
     """Return the function's parameters as keyword-only, with resolved types."""
     inputs = []
     for parameter in inspect.signature(fetch).parameters.values():

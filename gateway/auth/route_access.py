@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway.auth.dependencies import Authorize, Public
+from gateway.auth.caller_id import CallerIdLookup
+from gateway.auth.dependencies import Authorize, Public, authenticate
 from gateway.auth.ownership import Owner
 from gateway.fastapi_internals import Dependant
 
@@ -32,12 +33,24 @@ def find_access(dependant: Dependant) -> Requires | Public | None:
     _check(guards, dependant.path or "")
     for guard in guards:
         if isinstance(guard, Public):
+            if _needs_caller(dependant):
+                raise ValueError(
+                    "Caller and CallerId[...] need requires(...); a public(...) route has no caller"
+                )
             return guard
     if not guards:
         return None
     scopes = dict.fromkeys(scope for _, scopes in found for scope in scopes)
     owners = [guard.path_param for guard in guards if isinstance(guard, Owner)]
     return Requires(tuple(scopes), owners[0] if owners else None)
+
+
+def _needs_caller(dependant: Dependant) -> bool:
+    """Whether the route, one of its dependencies or a part of its composite takes the caller."""
+    return any(
+        inner.call is authenticate or isinstance(inner.call, CallerIdLookup) or _needs_caller(inner)
+        for inner in dependant.dependencies
+    )
 
 
 def _check(guards: list[Guard], path: str) -> None:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from gateway.errors.tree import ABOUT_BLANK, OUR_PROBLEMS, GatewayError, retry_after
 from gateway.request_context import RequestContext
 from gateway.upstream.errors import InvalidArgument, UpstreamError, UpstreamReason
+from gateway.upstream.problem import UpstreamProblem
 
 MAX_ERRORS = 50  # invalid fields that one problem document lists
 MAX_ERRORS_IN_DETAIL = 5
@@ -92,6 +93,8 @@ def build_problem(error: BaseException, context: RequestContext) -> Response | N
     match error:
         case GatewayError():
             document = problem_for(error, context)
+        case UpstreamProblem():
+            document = _problem_of_service(error, context)
         case UpstreamError():
             document = _problem_of_call(error, context)
         case InvalidArgument():
@@ -131,6 +134,20 @@ def get_phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return HTTPStatus(status // 100 * 100).phrase
+
+
+def _problem_of_service(error: UpstreamProblem, context: RequestContext) -> Problem:
+    """Build the document that a typed client declares for a refusal of its service."""
+    context.log_fields["error"] = str(error)
+    declared = error.declaration
+    return problem(
+        context.request_id,
+        status=declared.status,
+        type=declared.type_uri,
+        title=declared.title,
+        detail=declared.detail,
+        members=error.members,
+    )
 
 
 def _problem_of_call(error: UpstreamError, context: RequestContext) -> Problem:

@@ -3,6 +3,7 @@
     GatewayError
     ├── Unauthenticated         401   no access token, or an invalid one
     ├── Forbidden               403   a valid token that does not permit the request
+    ├── UserRequired            403   a valid token without a user that the route can serve
     ├── ContentTooLarge         413   the request body exceeds the limit
     ├── QuotaExceeded           429   a rate limit is exceeded
     ├── IdentityUnavailable     503   the keys of the identity provider cannot be fetched
@@ -96,6 +97,15 @@ class Forbidden(GatewayError):
     def members(self) -> dict[str, object]:
         """Return the required scopes."""
         return {"required-scopes": list(self.scopes)}
+
+
+class UserRequired(GatewayError):
+    """A valid token that has no user id, or none of the type that the route needs."""
+
+    status = 403
+    type = OUR_PROBLEMS + "user-required"
+    title = "User required"
+    detail = "This route needs the access token of a user."
 
 
 class ContentTooLarge(GatewayError):

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway import health
 from gateway.aggregation.dependency import LoadComposite
+from gateway.auth.caller_id import CallerIdLookup
 from gateway.auth.dependencies import authenticate
 from gateway.auth.route_access import Requires, find_access
 from gateway.errors.problem_types import (
@@ -26,6 +27,7 @@ from gateway.errors.tree import (
     QuotaExceeded,
     RateLimiterUnavailable,
     Unauthenticated,
+    UserRequired,
 )
 from gateway.fastapi_internals import Dependant, RouteContext
 from gateway.ratelimit.dependency import Limited
@@ -143,6 +145,8 @@ def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
         yield describe_error(IdentityUnavailable)
     if isinstance(access, Requires) and access.scopes:
         yield describe_error(Forbidden)
+    if any(isinstance(call, CallerIdLookup) for call in _iter_all_calls(route.dependant)):
+        yield describe_error(UserRequired)
     policies = _list_policies(calls)
     if any(not policy.shadow for policy in policies):
         yield describe_error(QuotaExceeded)
@@ -169,6 +173,13 @@ def _list_calls(dependant: Dependant) -> list[object]:
         if not isinstance(inner.call, LoadComposite):
             calls += _list_calls(inner)
     return calls
+
+
+def _iter_all_calls(dependant: Dependant) -> Iterator[object]:
+    """Yield all dependencies, those of the parts included."""
+    for inner in dependant.dependencies:
+        yield inner.call
+        yield from _iter_all_calls(inner)
 
 
 def _list_policies(calls: Iterable[object]) -> list[RateLimit]:

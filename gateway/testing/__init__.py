@@ -9,18 +9,25 @@
 
 Only the network is simulated: tokens are signed and verified, limits are counted, routes are
 audited. A service without a script responds as the demo service of that name does, or with 404 if
-the demo has no such service.
+the demo has no such service. `on` scripts one endpoint of a service:
+
+    gateway.service("orders").on("POST", "/orders").answers({"id": 7}, status=201)
 """
 
 from gateway.testing.contract import ApplicationContract
 from gateway.testing.gateway import TestGateway, lockgate
-from gateway.testing.scripted_service import ScriptedService
+from gateway.testing.received_request import ReceivedRequest
+from gateway.testing.scripted_endpoint import ScriptedEndpoint
+from gateway.testing.scripted_service import ScriptedService, UnexpectedRequest
 from gateway.testing.virtual_time import run_in_virtual_time
 
 __all__ = [
     "ApplicationContract",
+    "ReceivedRequest",
+    "ScriptedEndpoint",
     "ScriptedService",
     "TestGateway",
+    "UnexpectedRequest",
     "lockgate",
     "run_in_virtual_time",
 ]

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, ClassVar
 
+import httpx
+
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
 from gateway.testing.contract_cases import (
@@ -13,7 +15,7 @@ from gateway.testing.contract_cases import (
     list_composite_cases,
     list_routes,
 )
-from gateway.testing.example_request import ExampleRequest, build_example
+from gateway.testing.example_request import build_example
 from gateway.testing.gateway import TestGateway, lockgate
 from gateway.testing.virtual_time import run_in_virtual_time
 
@@ -143,15 +145,17 @@ class ApplicationContract:
         *,
         user: str | None = _USER,
         scopes: Iterable[str] | None = None,
-    ) -> Any:  # noqa: ANN401
+    ) -> httpx.Response:
         """Send the example request of a route; `user` None sends no token."""
-        example: ExampleRequest = build_example(route, _USER, self.bodies)
-        headers = {}
-        if user is not None:
-            wanted = route.scopes or () if scopes is None else scopes
-            headers["Authorization"] = f"Bearer {gateway.token(user, list(wanted))}"
-        return await gateway.http.request(
-            route.method, example.path, params=example.query, json=example.body, headers=headers
+        example = build_example(route, _USER, self.bodies)
+        wanted = route.scopes or () if scopes is None else scopes
+        return await gateway.request(
+            route.method,
+            example.path,
+            user=user,
+            scopes=list(wanted),
+            params=example.query,
+            json=example.body,
         )
 
 

@@ -18,7 +18,7 @@ from gateway.testing.scripted_service import ScriptedService
 
 Operation = Mapping[str, Any]
 
-OUTCOMES: Mapping[str, Callable[[ScriptedService], None]] = {
+OUTCOMES: Mapping[str, Callable[[ScriptedService], object]] = {
     "status 503": lambda service: service.fails(503),
     "status 404": lambda service: service.fails(404),
     "invalid JSON": lambda service: service.answers_with(b"{"),

@@ -6,18 +6,41 @@ from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, Final, TypedDict, Unpack
 
 import httpx
 from fastapi import FastAPI
+from pydantic_core import to_json
 from starlette.types import ASGIApp
 
 from gateway.app import create_app
-from gateway.app_loader import load_application
+from gateway.app_loader import Application, load_application
 from gateway.fakes.identity_provider import AUDIENCE, ISSUER, DevelopmentIssuer
 from gateway.fakes.load_fakes import load_fakes
 from gateway.settings.loader import load_settings
-from gateway.settings.schema import Issuer, Settings
+from gateway.settings.schema import Issuer, Service, Settings
 from gateway.testing.scripted_service import ScriptedService
+from gateway.upstream.base_url import BaseUrl
+from gateway.upstream.query import Params, encode_query
+
+_CLAIM_NAMES: Final = ("scope_claim", "user_claim", "service_claim", "tenant_claim")
+
+
+class RequestOptions(TypedDict, total=False):
+    """The options of a request without a body; see `TestGateway.request`."""
+
+    user: str | None
+    scopes: Sequence[str]
+    claims: Mapping[str, object] | None
+    params: Params | None
+    headers: Mapping[str, str] | None
+
+
+class BodyOptions(RequestOptions, total=False):
+    """The options of a request with a body; see `TestGateway.request`."""
+
+    json: object
+    content: bytes | None
 
 
 class TestGateway:
@@ -29,11 +52,16 @@ class TestGateway:
     __test__ = False  # pytest would collect it because of its name
 
     def __init__(
-        self, app: FastAPI, http: httpx.AsyncClient, services: Mapping[str, ScriptedService]
+        self,
+        app: FastAPI,
+        http: httpx.AsyncClient,
+        services: Mapping[str, ScriptedService],
+        issuer: Issuer,
     ) -> None:
         self.app = app
         self.http = http
         self.services = services
+        self._issuer = issuer
 
     def service(self, name: str) -> ScriptedService:
         """Return the scripted service of that name.
@@ -45,39 +73,115 @@ class TestGateway:
 
     def token(self, user: str, scopes: Sequence[str], **claims: object) -> str:
         """Sign a token that this gateway accepts. `claims` are added to the standard ones."""
-        return _get_issuer().issue_token(user, scopes=scopes, claims=claims)
+        return self._issue_token(user, scopes, claims)
 
-    async def get(
-        self, path: str, *, user: str | None = None, scopes: Sequence[str] = ()
+    async def request(  # noqa: PLR0913 - one keyword per part of a request
+        self,
+        method: str,
+        path: str,
+        *,
+        user: str | None = None,
+        scopes: Sequence[str] = (),
+        claims: Mapping[str, object] | None = None,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        json: object = None,
+        content: bytes | None = None,
     ) -> httpx.Response:
-        """Send a GET with a token for that user and those scopes, or without a token."""
-        headers = {"Authorization": f"Bearer {self.token(user, scopes)}"} if user else {}
-        return await self.http.get(path, headers=headers)
+        """Send a request with a token for that user and those scopes, or without a token.
+
+        `claims` are added to the token, and override its standard claims. Without a `user`, they
+        must have `sub`: such a token belongs to a service. `params`, `json` and `content` are as
+        in a typed client.
+
+        Raises:
+            UnexpectedRequest: a service received a request that no script matches.
+        """
+        fields = dict(headers or {})
+        if user is not None or claims is not None:
+            fields["Authorization"] = f"Bearer {self._issue_token(user, scopes, claims or {})}"
+        if json is not None:
+            content = to_json(json)
+            fields.setdefault("Content-Type", "application/json")
+        query = encode_query(params)
+        target = path + (query.replace("?", "&", 1) if "?" in path else query)
+        response = await self.http.request(method, target, headers=fields, content=content)
+        self.raise_unexpected()
+        return response
+
+    async def get(self, path: str, **options: Unpack[RequestOptions]) -> httpx.Response:
+        """Send a GET; see `request` for the options."""
+        return await self.request("GET", path, **options)
+
+    async def post(self, path: str, **options: Unpack[BodyOptions]) -> httpx.Response:
+        """Send a POST; see `request` for the options."""
+        return await self.request("POST", path, **options)
+
+    async def put(self, path: str, **options: Unpack[BodyOptions]) -> httpx.Response:
+        """Send a PUT; see `request` for the options."""
+        return await self.request("PUT", path, **options)
+
+    async def patch(self, path: str, **options: Unpack[BodyOptions]) -> httpx.Response:
+        """Send a PATCH; see `request` for the options."""
+        return await self.request("PATCH", path, **options)
+
+    async def delete(self, path: str, **options: Unpack[RequestOptions]) -> httpx.Response:
+        """Send a DELETE; see `request` for the options."""
+        return await self.request("DELETE", path, **options)
+
+    def raise_unexpected(self) -> None:
+        """Raise the first unexpected request that a service has received since the last time.
+
+        Without this, the test would only see that a part is degraded or that the status is 500.
+        """
+        found = [error for service in self.services.values() for error in service.unexpected]
+        for service in self.services.values():
+            service.unexpected.clear()
+        if found:
+            raise found[0]
+
+    def _issue_token(
+        self, user: str | None, scopes: Sequence[str], claims: Mapping[str, object]
+    ) -> str:
+        """Sign a token whose claims have the names that the settings of the issuer say."""
+        names = self._issuer
+        if user is None and "sub" not in claims:
+            raise ValueError("name a user, or the subject in claims, as in claims={'sub': ...}")
+        own: dict[str, object] = {names.scope_claim: " ".join(scopes)}
+        if user is not None and names.user_claim:
+            own[names.user_claim] = user
+        return _get_signer().issue_token(user or "", scopes=scopes, claims={**own, **claims})
 
 
 @asynccontextmanager
-async def lockgate(settings: Settings | None = None) -> AsyncIterator[TestGateway]:
+async def lockgate(
+    settings: Settings | None = None, *, application: Application | None = None
+) -> AsyncIterator[TestGateway]:
     """Run a gateway with its own identity provider and a scripted service for every client.
 
-    The clients and composites are those of `app.package`. Without `settings`, they are loaded
-    from the files and the environment, as `lockgate serve` does.
+    Without `settings`, they are loaded from the files and the environment, as `lockgate serve`
+    does. Without an `application`, the clients and composites are those of `app.package`. The
+    names of the claims of a token are those of the first issuer in the settings that has users.
+
+    Raises:
+        UnexpectedRequest: at the end, if a service received a request that no script matches.
     """
     settings = settings or load_settings()
-    application = load_application(settings.app)
+    application = application or load_application(settings.app)
     fakes = load_fakes(application.package) if application.package else {}
     services = _create_services(application.clients, fakes)
+    _place_services(services, settings.upstreams)
     with TemporaryDirectory() as folder:
-        app = create_app(
-            _trust_test_issuer(settings, Path(folder)),
-            application=application,
-            transports=services,
-        )
+        settings = _trust_test_issuer(settings, Path(folder))
+        app = create_app(settings, application=application, transports=services)
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://lockgate.test") as http,
         ):
-            yield TestGateway(app, http, services)
+            gateway = TestGateway(app, http, services, settings.issuers[0])
+            yield gateway
+            gateway.raise_unexpected()
 
 
 def _create_services(
@@ -90,15 +194,34 @@ def _create_services(
     }
 
 
+def _place_services(
+    services: Mapping[str, ScriptedService], upstreams: Mapping[str, Service]
+) -> None:
+    """Tell each service its name, and the base path of its address."""
+    for name, service in services.items():
+        service.name = name
+        if name in upstreams:
+            service.base_path = BaseUrl.of(str(upstreams[name].url)).path
+
+
 def _trust_test_issuer(settings: Settings, folder: Path) -> Settings:
     """Replace the issuers with the test kit's own; `folder` receives its key file."""
     keys = folder / "jwks.json"
-    keys.write_text(json.dumps(_get_issuer().export_jwks()))
-    issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=keys)
+    keys.write_text(json.dumps(_get_signer().export_jwks()))
+    issuer = Issuer(
+        issuer=ISSUER, audience=AUDIENCE, jwks_file=keys, **_get_claim_names(settings.issuers)
+    )
     return settings.model_copy(update={"issuers": (issuer,)})
 
 
+def _get_claim_names(issuers: Sequence[Issuer]) -> dict[str, Any]:
+    """Return the names of the claims of the first issuer that has users."""
+    for issuer in sorted(issuers, key=lambda issuer: not issuer.user_claim)[:1]:
+        return {name: getattr(issuer, name) for name in _CLAIM_NAMES}
+    return {}
+
+
 @cache
-def _get_issuer() -> DevelopmentIssuer:
+def _get_signer() -> DevelopmentIssuer:
     """Create one issuer for the whole test run, because generating a key is slow."""
     return DevelopmentIssuer()

@@ -7,7 +7,8 @@ import httpx
 
 from gateway.http1_grammar import FieldList
 
-_MAX_ERROR_BODY_BYTES = 16_384
+MAX_ERROR_BODY_BYTES = 16_384
+"""The size of the body of an unsuccessful response up to which it is read."""
 
 
 class RawResponse(NamedTuple):
@@ -53,7 +54,7 @@ class RawResponse(NamedTuple):
         compressed body is not read: no client decodes it.
         """
         if not self.is_success:
-            return _MAX_ERROR_BODY_BYTES
+            return MAX_ERROR_BODY_BYTES
         return 0 if self.is_compressed else max_body_bytes
 
 

@@ -12,8 +12,8 @@ _LENGTH = re.compile(rf"[0-9]{{1,{MAX_LENGTH_DIGITS}}}")
 _LAST_CHUNK = b"0\r\n\r\n"
 _OTHER_LENGTH = "the length of the body differs from its Content-Length"
 
-# RFC 9110, 9.2.2
-IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+# RFC 9110, 9.2.2; QUERY is draft-ietf-httpbis-safe-method-w-body.
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"})
 
 
 class SerializedRequest(NamedTuple):

@@ -1,6 +1,6 @@
 """The framework of typed clients: the public API for the files in `clients/`."""
 
-from gateway.upstream.call import Call
+from gateway.upstream.call import Call, IdempotentCall
 from gateway.upstream.call_policy import CallPolicy
 from gateway.upstream.client import NoContent, ServiceClient
 from gateway.upstream.errors import (
@@ -11,17 +11,25 @@ from gateway.upstream.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from gateway.upstream.field_types import DecimalText, EpochMilliseconds, EpochSeconds
 from gateway.upstream.model import ResponseModel, Timestamp
 from gateway.upstream.pending import PendingCall
+from gateway.upstream.problem import UpstreamProblem
 from gateway.upstream.propagation import propagate_headers
+from gateway.upstream.query import Params
 from gateway.upstream.response import UpstreamResponse
 from gateway.upstream.streaming import StreamedResponse
 
 __all__ = [
     "Call",
     "CallPolicy",
+    "DecimalText",
+    "EpochMilliseconds",
+    "EpochSeconds",
+    "IdempotentCall",
     "InvalidArgument",
     "NoContent",
+    "Params",
     "PendingCall",
     "ResponseModel",
     "ServiceClient",
@@ -29,6 +37,7 @@ __all__ = [
     "Timestamp",
     "UpstreamError",
     "UpstreamInvalid",
+    "UpstreamProblem",
     "UpstreamRefused",
     "UpstreamResponse",
     "UpstreamTimeout",

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from pydantic_core import PydanticSerializationError, to_json
 
@@ -28,6 +29,9 @@ class Call:
     pydantic can serialize, including models; None sends no body. `timeout` is in seconds; None
     means the timeout of the client.
     """
+
+    replay_as: ClassVar[str | None] = None
+    """The method whose rules for sending a request again apply; None means those of `method`."""
 
     method: str
     path: str
@@ -55,7 +59,7 @@ class Call:
     @property
     def is_idempotent(self) -> bool:
         """Whether the request may be sent more than once (RFC 9110, 9.2.2)."""
-        return self.method in IDEMPOTENT
+        return (self.replay_as or self.method) in IDEMPOTENT
 
     @property
     def chooses_encoding(self) -> bool:
@@ -122,3 +126,15 @@ class Call:
         if body or self.method in _METHODS_WITH_BODY:
             own["content-length"] = str(len(body))
         return own | validate_headers(self.headers or {})
+
+
+class IdempotentCall(Call):
+    """A call that may be sent again although its method is not idempotent, such as a search.
+
+    "Some means to know that the request semantics are actually idempotent, regardless of the
+    method" (RFC 9110, 9.2.2) is the declaration of the typed client.
+    """
+
+    __slots__ = ()
+
+    replay_as = "QUERY"  # the method for a safe request with a body

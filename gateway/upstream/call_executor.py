@@ -293,7 +293,7 @@ class CallExecutor:
 
     def _map_status(self, call: Call, response: RawResponse) -> UpstreamError:
         retry_after = response.header(b"retry-after")
-        return map_status(self._service, call.operation, response.status, retry_after)
+        return map_status(self._service, call.operation, response.status, retry_after, response)
 
     async def aclose(self) -> None:
         """Cancel the tasks that are making calls, and wait until they have ended."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from types import TracebackType
 from typing import ClassVar, Final, Self, TypeVar
 
@@ -10,11 +11,14 @@ import httpx
 
 from gateway.transport.transport import Transport
 from gateway.upstream.base_url import BaseUrl
-from gateway.upstream.call import Call
+from gateway.upstream.call import Call, IdempotentCall
 from gateway.upstream.call_executor import CallExecutor
 from gateway.upstream.call_policy import CallPolicy
+from gateway.upstream.errors import UpstreamInvalid
+from gateway.upstream.pagination import NextParams, get_next_link_params
 from gateway.upstream.pending import PendingCall
 from gateway.upstream.query import Params
+from gateway.upstream.response import UpstreamResponse
 from gateway.upstream.sender import Bounds, create_sender
 from gateway.upstream.service_headers import ServiceHeaders
 from gateway.upstream.streaming import StreamedResponse
@@ -147,9 +151,54 @@ class ServiceClient:
         timeout: float | None = None,
         **segments: str | int,
     ) -> PendingCall[T]:
-        """Return a GET call."""
+        """Return a GET call, whose JSON response is decoded to a value of type `into`.
+
+        `segments` fill the placeholders of `path`: `get("/users/{user_id}", user_id=7, ...)`.
+        `headers` override those of the settings. `timeout` is in seconds.
+        """
         call = Call("GET", path, segments, params, headers, timeout=timeout)
         return self.call(call, into=into)
+
+    async def get_pages(  # noqa: PLR0913 - one keyword per part of a request
+        self,
+        path: str,
+        *,
+        into: type[T],
+        max_pages: int,
+        next_params: NextParams[T] | None = None,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - of each call, not of this method
+        **segments: str | int,
+    ) -> list[T]:
+        """Make one GET call for each page, one after the other; return the decoded bodies.
+
+        `next_params(page)` returns the query parameters of the next page, which override those of
+        `params`, or None after the last page. By default they are those of the link to the next
+        page in the `Link` header (RFC 8288). Only its query is used, so that a service cannot send
+        a call to another host or path.
+
+        Raises:
+            UpstreamError: a call failed.
+            UpstreamInvalid: there are more than `max_pages` pages, or the link is not a URL.
+        """
+        pages: list[T] = []
+        into_page: type[UpstreamResponse[T]] = UpstreamResponse[into]  # type: ignore[valid-type]
+        call = Call("GET", path, segments, params, headers, timeout=timeout)
+        for _ in range(max_pages):
+            page = await self.call(call, into=into_page)
+            pages.append(page.content)
+            try:
+                following = (next_params or get_next_link_params)(page)
+            except httpx.InvalidURL:
+                raise self._invalid(call, "the link to the next page is not a URL") from None
+            if following is None:
+                return pages
+            call = replace(call, params={**(params or {}), **following})
+        raise self._invalid(call, f"there are more than {max_pages} pages")
+
+    def _invalid(self, call: Call, detail: str) -> UpstreamInvalid:
+        return UpstreamInvalid(self.name, call.operation, detail)
 
     def delete(
         self,
@@ -175,10 +224,16 @@ class ServiceClient:
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        idempotent: bool = False,
         **segments: str | int,
     ) -> PendingCall[T]:
-        """Return a POST call; `json` or `content` is the body."""
-        call = Call("POST", path, segments, params, headers, json, content, timeout)
+        """Return a POST call; `json` or `content` is the body.
+
+        `json` is any value that pydantic can serialize, including models. `idempotent` declares
+        that the request may be sent again, such as a search with a body.
+        """
+        kind = IdempotentCall if idempotent else Call
+        call = kind("POST", path, segments, params, headers, json, content, timeout)
         return self.call(call, into=into)
 
     def put(  # noqa: PLR0913 - one keyword per part of a request

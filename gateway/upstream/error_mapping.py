@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import httpx
 
+from gateway.transport.raw_response import RawResponse
 from gateway.upstream.decoding import NotDecodable
 from gateway.upstream.errors import (
     UpstreamError,
@@ -33,14 +34,23 @@ def map_error(service: str, operation: str, error: Exception, seconds: float) ->
     return UpstreamUnavailable(service, operation, kind)
 
 
-def map_status(service: str, operation: str, status: int, retry_after: str) -> UpstreamError:
-    """Map an unsuccessful status; `retry_after` is the value of the `Retry-After` field."""
+def map_status(
+    service: str,
+    operation: str,
+    status: int,
+    retry_after: str,
+    response: RawResponse | None = None,
+) -> UpstreamError:
+    """Map an unsuccessful status; `retry_after` is the value of the `Retry-After` field.
+
+    `response` is kept by `UpstreamRefused`; None for a streamed response.
+    """
     detail = f"status {status}"
     if status == 429 or status >= 500:
         return UpstreamUnavailable(
             service, operation, detail, status=status, retry_after=_parse_retry_after(retry_after)
         )
-    return UpstreamRefused(service, operation, detail, status=status)
+    return UpstreamRefused(service, operation, detail, status=status, response=response)
 
 
 def _parse_retry_after(text: str) -> float | None:

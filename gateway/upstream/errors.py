@@ -4,12 +4,20 @@ UpstreamError
 ├── UpstreamTimeout        the service did not respond in time
 ├── UpstreamUnavailable    the service was unreachable, cut off its response, or sent 5xx or 429
 ├── UpstreamRefused        the service responded with 3xx or 4xx: a retry would fail again
+│   └── UpstreamProblem    the gateway responds with the same status (`problem.py`)
 └── UpstreamInvalid        the response is not of the type that its client declares
 
 InvalidArgument is raised before anything is sent: a value given to a client method cannot be sent.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
+
+import httpx
+
+from gateway.transport.raw_response import MAX_ERROR_BODY_BYTES, RawResponse
+from gateway.upstream.decoding import NotDecodable, decode
+
+T = TypeVar("T")
 
 UpstreamReason = Literal["timeout", "unavailable", "refused", "invalid"]
 
@@ -17,7 +25,10 @@ UpstreamReason = Literal["timeout", "unavailable", "refused", "invalid"]
 class UpstreamError(Exception):
     """A failed call to a downstream service.
 
-    `detail` is for the log. It never quotes the body.
+    `service` is its name, and `operation` the method and the path template of the call. `reason`
+    is "timeout", "unavailable", "refused" or "invalid". `status` is that of the response, None
+    without one. `retry_after` is in seconds, None if the service does not say. `detail` is for
+    the log. It never quotes the body.
     """
 
     reason: ClassVar[UpstreamReason]
@@ -58,9 +69,58 @@ class UpstreamUnavailable(UpstreamError):
 
 
 class UpstreamRefused(UpstreamError):
-    """The service responded with 3xx or 4xx: a retry would fail again."""
+    """The service responded with 3xx or 4xx: a retry would fail again.
+
+    The body may hold confidential data: neither the log nor the response of the gateway has it.
+    """
 
     reason = "refused"
+
+    def __init__(
+        self,
+        service: str,
+        operation: str,
+        detail: str = "",
+        *,
+        status: int | None = None,
+        response: RawResponse | None = None,
+    ) -> None:
+        super().__init__(service, operation, detail, status=status)
+        self.response = response
+
+    @property
+    def body(self) -> bytes:
+        """The body of the response, at most 16 KiB; empty for a streamed response."""
+        return b"" if self.response is None else self.response.body[:MAX_ERROR_BODY_BYTES]
+
+    @property
+    def headers(self) -> httpx.Headers:
+        """All header fields of the response, such as `Location`; none for a streamed response."""
+        return httpx.Headers() if self.response is None else self.response.headers
+
+    def decode(self, into: type[T]) -> T:
+        """Decode the JSON body, for example to find out which problem it describes.
+
+        Raises:
+            UpstreamInvalid: the body is empty, larger than 16 KiB, not JSON, or not of that type.
+        """
+        try:
+            return _decode_refusal(into, self.response)
+        except NotDecodable as exc:
+            detail = f"the body of status {self.status}: {exc}"
+            raise UpstreamInvalid(self.service, self.operation, detail, status=self.status) from exc
+
+
+def _decode_refusal(into: type[T], response: RawResponse | None) -> T:
+    if response is None:
+        raise NotDecodable("the body was not read")
+    if response.is_compressed:
+        raise NotDecodable("the body is compressed")
+    if len(response.body) > MAX_ERROR_BODY_BYTES:
+        raise NotDecodable(f"the body is larger than {MAX_ERROR_BODY_BYTES} bytes")
+    if response.error is not None:
+        raise NotDecodable("the body was cut off")
+    return decode(into, response)
 
 
 class UpstreamInvalid(UpstreamError):

@@ -1,8 +1,16 @@
 """The base class of response models, and a type for timestamps."""
 
-from typing import Annotated, Any, dataclass_transform
+from typing import Annotated, Any, ClassVar, dataclass_transform
 
-from pydantic import ConfigDict, Field, GetCoreSchemaHandler, StringConstraints, WithJsonSchema
+from pydantic import (
+    AliasGenerator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 from pydantic_core import CoreSchema
 
@@ -24,6 +32,14 @@ Timestamp = Annotated[
 
 _CONFIG = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
 
+# Only for reading: a validation alias has no effect on what the gateway sends. Code constructs
+# models by the names of the fields.
+_CAMEL_CASE = ConfigDict(
+    alias_generator=AliasGenerator(validation_alias=to_camel),
+    validate_by_alias=True,
+    validate_by_name=True,
+)
+
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(Field,))
 class ResponseModel:
@@ -31,12 +47,19 @@ class ResponseModel:
 
     Strict means that no value is converted: "7" is not an int. A subclass becomes a pydantic
     dataclass, which is cheaper than a model: a model also stores the set of fields that were set.
+
+    `class Order(ResponseModel, camel_case=True)` reads the field `user_id` from `userId`; its
+    subclasses do so too. The gateway sends `user_id`.
     """
 
-    def __init_subclass__(cls) -> None:
-        """Turn the class into a pydantic dataclass."""
+    _config: ClassVar[ConfigDict] = _CONFIG
+
+    def __init_subclass__(cls, *, camel_case: bool | None = None) -> None:
+        """Turn the class into a pydantic dataclass; `camel_case` is inherited."""
         super().__init_subclass__()
-        dataclass(cls, config=_CONFIG, frozen=True, kw_only=True)
+        if camel_case is not None:
+            cls._config = _CONFIG | _CAMEL_CASE if camel_case else _CONFIG
+        dataclass(cls, config=cls._config, frozen=True, kw_only=True)
 
     @classmethod
     def __get_pydantic_core_schema__(

@@ -2,14 +2,23 @@
 
 import asyncio
 import warnings
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from gateway.transport.raw_response import RawResponse
 from gateway.upstream.call import Call
 from gateway.upstream.call_executor import CallExecutor, InFlight
 from gateway.upstream.error_mapping import CALL_FAILURES
+from gateway.upstream.errors import UpstreamRefused
+from gateway.upstream.problem import UpstreamProblem
+
+Outcome = type[UpstreamProblem] | None
+"""What becomes of a refusal: a problem to raise, or None as the result."""
+
+Outcomes = Mapping[int, Outcome]
+"""The outcomes of refusals by their status."""
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -29,20 +38,24 @@ _NEW, _IN_FLIGHT, _COMPLETE, _AWAITED, _ABANDONED = CallState
 
 
 class PendingCall(Coroutine[Any, Any, T_co]):
-    """A call that is made by `await` or by a task, like any coroutine.
+    """A call that is made once, by `await` or by a task, like any coroutine.
 
-    A call is made once, in one of two ways. NEW -> AWAITED: `await` makes it. NEW -> IN_FLIGHT ->
-    COMPLETE: `begin` sends it, a callback reports that it has an outcome, and `result` decodes
-    the outcome. The second way needs no task for each call in flight. `abandon` ends a call in
-    flight.
-
-    Invariant: `_in_flight` and `_on_complete` are set only while the call is IN_FLIGHT.
+    A part of a composite can return the call instead of awaiting it, and needs no task then.
     """
+
+    # A call is made in one of two ways. NEW -> AWAITED: `await` makes it. NEW -> IN_FLIGHT ->
+    # COMPLETE: `begin` sends it, a callback reports that it has an outcome, and `result` decodes
+    # the outcome. The second way needs no task for each call in flight. `abandon` ends a call in
+    # flight.
+    #
+    # Invariant: `_in_flight` and `_on_complete` are set only while the call is IN_FLIGHT.
 
     __slots__ = (
         "_call", "_coroutine", "_executor", "_in_flight", "_into", "_on_complete", "_outcome",
         "_seconds", "_state", "ends_at",
     )  # fmt: skip
+
+    _outcomes: Outcomes = MappingProxyType({})
 
     def __init__(self, executor: CallExecutor, call: Call, into: type[T_co]) -> None:
         self._executor = executor
@@ -150,6 +163,40 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         in_flight.abandon(self._complete)
         return None
 
+    def or_none(self, *statuses: int) -> "PendingCall[T_co | None]":
+        """Return the same call, whose result is None if the service responds with a status.
+
+        For example, `or_none(404)` for a resource that may not exist. Statuses are from 300 to
+        499, except 429.
+
+        Raises:
+            ValueError: a status is not one of these, or already has an outcome.
+        """
+        return self._with_outcomes([(status, None) for status in statuses])
+
+    def or_raise(self, *problems: type[UpstreamProblem]) -> "PendingCall[T_co]":
+        """Return the same call, which raises one of `problems` if the service has its status.
+
+        Raises:
+            ValueError: a status already has an outcome.
+        """
+        return self._with_outcomes([(problem.declaration.status, problem) for problem in problems])
+
+    def _with_outcomes(self, pairs: Sequence[tuple[int, Outcome]]) -> "PendingCall[Any]":
+        """Return the call that is made in the place of this one."""
+        if self._state is not _NEW:
+            raise self._made_already()
+        self._state = _ABANDONED
+        outcomes = dict(self._outcomes)
+        for status, outcome in pairs:
+            if not 300 <= status <= 499 or status == 429 or status in outcomes:
+                raise ValueError(
+                    f"{self._call.operation}: status {status} cannot have this outcome; it has "
+                    "another one, or it is not from 300 to 499, or it is 429"
+                )
+            outcomes[status] = outcome
+        return _CallWithOutcomes(self._executor, self._call, self._into, outcomes)
+
     # The methods of a coroutine.
 
     def __await__(self) -> Generator[Any, Any, T_co]:
@@ -182,3 +229,55 @@ class PendingCall(Coroutine[Any, Any, T_co]):
 
     def _made_already(self) -> RuntimeError:
         return RuntimeError(f"the call {self._call.operation} has been made already")
+
+
+class _CallWithOutcomes(PendingCall[T_co]):
+    """A call for which some statuses of a refusal have an outcome of their own.
+
+    A class of its own, so that the other calls need not look for outcomes.
+    """
+
+    __slots__ = ("_outcomes",)
+
+    def __init__(
+        self, executor: CallExecutor, call: Call, into: type[Any], outcomes: Outcomes
+    ) -> None:
+        super().__init__(executor, call, into)
+        self._outcomes = outcomes
+
+    def result(self) -> T_co:
+        try:
+            return super().result()
+        except UpstreamRefused as refusal:
+            if _becomes_none(refusal, self._outcomes):
+                return None  # type: ignore[return-value]  # `or_none` has added None to the type
+            raise
+
+    def _make(self) -> Coroutine[Any, Any, T_co]:
+        if self._coroutine is None:
+            self._coroutine = _await_outcome(super()._make(), self._outcomes)
+        return self._coroutine
+
+
+async def _await_outcome(call: Awaitable[T_co], outcomes: Outcomes) -> T_co:
+    try:
+        return await call
+    except UpstreamRefused as refusal:
+        if _becomes_none(refusal, outcomes):
+            return None  # type: ignore[return-value]  # `or_none` has added None to the type
+        raise
+
+
+def _becomes_none(refusal: UpstreamRefused, outcomes: Outcomes) -> bool:
+    """Return whether the outcome of the refusal is None; raise the problem if it is one.
+
+    A refusal without an outcome is not raised here: its traceback would refer to this frame, and
+    the frame to the refusal.
+    """
+    status = refusal.status
+    if status is None or status not in outcomes:
+        return False
+    problem = outcomes[status]
+    if problem is not None:
+        raise problem(refusal) from refusal
+    return True

@@ -8,6 +8,10 @@ from gateway.upstream.errors import InvalidArgument
 
 Param = str | int | float | bool | None
 Params = Mapping[str, Param | Sequence[Param]]
+"""Query parameters: text, numbers, booleans, or a list of these, which repeats the parameter.
+
+A parameter that is None is left out. True is sent as `true`.
+"""
 
 _REPEATED = (list, tuple)
 

@@ -140,7 +140,8 @@ class DirectSender(HttpxSender):
         data = self._serialize(call)
         connection = None if self._pool is None else self._pool.acquire_nowait()
         if connection is not None:
-            connection.send_request(data, call.method, ends_at, self._max_body_bytes, on_complete)
+            method = call.replay_as or call.method
+            connection.send_request(data, method, ends_at, self._max_body_bytes, on_complete)
         return connection
 
     async def send(self, call: Call, seconds: float, *, force_new: bool = False) -> RawResponse:
@@ -150,7 +151,7 @@ class DirectSender(HttpxSender):
         for one. If the server has closed a keep-alive connection (a stale connection) and the
         request may be retried, it is sent once more over a new connection.
         """
-        data = self._serialize(call)
+        data, method = self._serialize(call), call.replay_as or call.method
         pool = self._pool = self._pool_of(self._base_url.origin)
         ends_at = pool.loop.time() + seconds
         connection = None if force_new else pool.acquire_nowait()
@@ -160,9 +161,7 @@ class DirectSender(HttpxSender):
             answer: asyncio.Future[tuple[Outcome, bool]] = pool.loop.create_future()
             on_complete = partial(_set_outcome, answer)
             try:
-                connection.send_request(
-                    data, call.method, ends_at, self._max_body_bytes, on_complete
-                )
+                connection.send_request(data, method, ends_at, self._max_body_bytes, on_complete)
                 outcome, is_retryable = await answer
             except BaseException:
                 connection.abandon(on_complete)

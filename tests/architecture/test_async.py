@@ -21,11 +21,9 @@ BLOCKING_PACKAGES = {"requests", "urllib3"}
 BLOCKING_CALLS = {"time.sleep"}
 BANNED_MIDDLEWARE = {"BaseHTTPMiddleware", "SlowAPIMiddleware"}
 
-FOLDERS_WITH_HTTPX = ("gateway/transport/", "gateway/upstream/")
+FOLDERS_WITH_HTTPX = ("gateway/testing/", "gateway/transport/", "gateway/upstream/")
 OTHER_MODULES_WITH_HTTPX = {
     "gateway/auth/jwks/fetch.py",
-    "gateway/testing/gateway.py",
-    "gateway/testing/scripted_service.py",
     "gateway/services.py",
 }
 

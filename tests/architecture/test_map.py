@@ -33,11 +33,10 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/errors.py": "tests/gateway/settings/test_loader.py",
     "gateway/settings/rate.py": "tests/gateway/ratelimit/test_policy.py",
     "gateway/testing/contract_cases.py": "tests/gateway/testing/test_contract.py",
-    "gateway/testing/gateway.py": "tests/gateway/testing/test_contract.py",
-    "gateway/testing/scripted_service.py": "tests/gateway/aggregation/test_executor.py",
+    "gateway/testing/script.py": "tests/gateway/testing/test_scripted_service.py",
+    "gateway/testing/scripted_endpoint.py": "tests/gateway/testing/test_scripted_service.py",
     "gateway/testing/virtual_time.py": "tests/gateway/aggregation/test_coroutine_parts.py",
     "gateway/transport/raw_response.py": "tests/gateway/upstream/test_sender.py",
-    "gateway/upstream/errors.py": "tests/gateway/upstream/test_error_mapping.py",
 }
 
 # Test files that belong to several modules: test file -> what it tests.

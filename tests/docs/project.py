@@ -1,6 +1,8 @@
 """Finds the files of the project, without caches and virtual environments."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,3 +40,11 @@ def build_environment(**variables: str) -> dict[str, str]:
     """Return the environment with no LOCKGATE_ variable except `variables`."""
     unset = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     return unset | variables
+
+
+def run_python(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `python` with these arguments in a copy, importing the packages of the copy."""
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=folder, check=False, timeout=50,
+        env=build_environment(PYTHONPATH=str(folder), **variables), capture_output=True, text=True,
+    )  # fmt: skip

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tests.docs.pages.clients import render_clients
 from tests.docs.pages.command import render_command
 from tests.docs.pages.errors import render_errors
 from tests.docs.pages.settings import render_settings
@@ -17,6 +18,7 @@ Pages = Mapping[str, Callable[[], str]]
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 
 PAGES: Pages = {
+    "clients.md": render_clients,
     "command.md": render_command,
     "errors.md": render_errors,
     "settings.md": render_settings,

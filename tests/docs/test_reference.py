@@ -1,13 +1,15 @@
 """The pages of docs/reference about the framework match the code, and a stale page is reported."""
 
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
+from gateway import upstream
 from gateway.errors.tree import GatewayError, Unauthenticated
 from gateway.settings.schema import Section, Settings
 from tests.docs import reference
-from tests.docs.pages import failures
+from tests.docs.pages import clients, failures
 from tests.docs.pages.comments import parse_comments
 
 
@@ -74,3 +76,19 @@ def test_the_errors_page_has_every_type() -> None:
     text = (reference.FOLDER / "errors.md").read_text()
     for kind in failures._find_concrete_classes(GatewayError):
         assert f'"type": "{kind.type}"' in text  # type: ignore[attr-defined]
+
+
+def test_the_page_of_clients_has_every_public_name_and_parameter() -> None:
+    text = (reference.FOLDER / "clients.md").read_text()
+    for name in upstream.__all__:
+        assert f"### {name}\n" in text
+    for method in ("get", "post", "put", "patch", "delete", "stream", "get_pages"):
+        shown = text.partition(f"#### `ServiceClient.{method}`")[2].partition("####")[0]
+        for parameter in signature(getattr(upstream.ServiceClient, method)).parameters:
+            assert parameter == "self" or f"    {parameter}" in shown or f"**{parameter}" in shown
+
+
+def test_a_public_name_that_is_not_on_the_page_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "__all__", [*upstream.__all__, "Forgotten"])
+    with pytest.raises(LookupError, match="has no Forgotten"):
+        clients.render_clients()

@@ -14,7 +14,7 @@ from gateway.resources import Upstream
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Service, Settings
-from gateway.testing import lockgate
+from gateway.testing import ReceivedRequest, lockgate
 from gateway.upstream import PendingCall, ResponseModel, ServiceClient
 
 
@@ -97,7 +97,7 @@ async def test_an_address_of_an_unknown_service_is_refused() -> None:
         await start(Settings(upstreams={"used": address, "usde": address}))
 
 
-async def get_dashboard_calls(settings: Settings, **headers: str) -> dict[str, httpx.Request]:
+async def get_dashboard_calls(settings: Settings, **headers: str) -> dict[str, ReceivedRequest]:
     """The request that each service of the dashboard got, for one request with a token."""
     async with lockgate(settings) as gateway:
         token = gateway.token("42", ["dashboard:read"])

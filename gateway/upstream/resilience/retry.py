@@ -70,7 +70,8 @@ class Retry(CallPolicy):
 
     A call is retried if all these conditions hold:
 
-    - its method is idempotent (RFC 9110, 9.2.2): a POST or PATCH is never sent twice;
+    - it is idempotent (RFC 9110, 9.2.2): a POST is not sent twice unless its client declares
+      `idempotent=True`, and a PATCH never is;
     - the service could not be reached, closed the connection early, or responded with 429 or 5xx
       (a call whose own timeout has passed has no time left for another attempt);
     - fewer than `attempts` attempts have been made, and the budget allows one more;

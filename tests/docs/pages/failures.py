@@ -15,6 +15,7 @@ from gateway.errors.tree import (
     QuotaExceeded,
     RateLimiterUnavailable,
     Unauthenticated,
+    UserRequired,
 )
 from gateway.upstream.errors import (
     UpstreamError,
@@ -47,6 +48,13 @@ REFUSALS = (
         "token needs every one of them. If the data belong to another user, it lists the `:any` "
         "form of each required scope, and the token needs one of these as well.",
         "Get a token with these scopes; the same request will fail again.",
+    ),
+    Failure(
+        UserRequired(),
+        "The route serves the data of its caller (`CallerId`), but the token has no user id, for "
+        "example because it belongs to a service, or the id is not of the type that the route "
+        "needs.",
+        "Get a token for a user; the same request will fail again.",
     ),
     Failure(
         ContentTooLarge(),

@@ -25,6 +25,7 @@ from gateway.errors.tree import (
     QuotaExceeded,
     RateLimiterUnavailable,
     Unauthenticated,
+    UserRequired,
 )
 from gateway.request_context import RequestContext
 from gateway.upstream.errors import InvalidArgument, UpstreamError
@@ -38,6 +39,7 @@ ERRORS: list[GatewayError] = [
     IdentityUnavailable(1),
     RateLimiterUnavailable(1),
     Overloaded(1),
+    UserRequired(),
 ]
 
 EXAMPLES: list[tuple[Exception, ProblemType]] = [

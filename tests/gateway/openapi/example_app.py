@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from gateway.aggregation import Composed, Composite, Part
 from gateway.app import Gateway, create_app
 from gateway.app_loader import Application
-from gateway.auth import Caller, owner, public, requires
+from gateway.auth import Caller, CallerId, owner, public, requires
 from gateway.ratelimit import RateLimit, limited
 from gateway.resources import Upstream
 from gateway.settings.schema import Settings
@@ -90,9 +90,14 @@ async def read_caller(caller: Caller) -> str:
     return caller.subject
 
 
-@router.get("/nested", dependencies=open_to_all)
+@router.get("/nested", dependencies=[requires("items:read")])
 async def get_nested(subject: Annotated[str, Depends(read_caller)]) -> Item:
     return Item(name=subject)
+
+
+@router.get("/mine", dependencies=[requires("items:read")])
+async def get_mine(user_id: CallerId[int]) -> Item:
+    return Item(name=str(user_id))
 
 
 def create_example_app(*more: APIRouter) -> Gateway:

@@ -40,7 +40,18 @@ PROBLEMS: dict[tuple[str, str], dict[str, set[str]]] = {
         "503": {CAPACITY, IDENTITY},
     },
     ("/direct", "get"): {**ALWAYS, **CALLS},
-    ("/nested", "get"): {**ALWAYS, **TOKEN, "503": {CAPACITY, IDENTITY}},
+    ("/nested", "get"): {
+        **ALWAYS,
+        **TOKEN,
+        "403": {OURS + "forbidden"},
+        "503": {CAPACITY, IDENTITY},
+    },
+    ("/mine", "get"): {
+        **ALWAYS,
+        **TOKEN,
+        "403": {OURS + "forbidden", OURS + "user-required"},
+        "503": {CAPACITY, IDENTITY},
+    },
     ("/healthz", "get"): {"500": ALWAYS["500"], "default": {"about:blank"}},
     ("/readyz", "get"): {"500": ALWAYS["500"], "default": {"about:blank"}},
 }

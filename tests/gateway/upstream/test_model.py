@@ -5,7 +5,7 @@ from typing import Annotated, Generic, TypeVar
 
 import pytest
 from pydantic import Field, TypeAdapter
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from gateway.upstream.decoding import NotDecodable, decode
 from gateway.upstream.model import ResponseModel
@@ -64,3 +64,50 @@ def test_its_schema_has_its_own_description() -> None:
     schemas = [TypeAdapter(kind).json_schema() for kind in (Shelf, Fridge)]
     assert [schema.get("description") for schema in schemas] == [None, "One that cools."]
     assert [schema["title"] for schema in schemas] == ["Shelf", "Fridge"]
+
+
+class Line(ResponseModel, camel_case=True):
+    unit_price: float
+    in_stock: bool = True
+    full_name: str = Field(default="none", validation_alias="fullNAME")
+
+
+class Order(Line):
+    order_lines: list[Line] = Field(default_factory=list)
+
+
+class Plain(Line, camel_case=False):
+    sku_number: int = 0
+
+
+def test_camel_case_is_read_and_python_names_are_sent() -> None:
+    body = {"unitPrice": 1.5, "inStock": False, "fullNAME": "F", "orderLines": [{"unitPrice": 2.0}]}
+    order = read(Order, body)
+    assert order == Order(
+        unit_price=1.5, in_stock=False, full_name="F", order_lines=[Line(unit_price=2.0)]
+    )
+    line = {"unit_price": 2.0, "in_stock": True, "full_name": "none"}
+    sent = {"unit_price": 1.5, "in_stock": False, "full_name": "F", "order_lines": [line]}
+    assert from_json(TypeAdapter(Order).dump_json(order, by_alias=True)) == sent
+    assert set(TypeAdapter(Order).json_schema(mode="serialization")["properties"]) == set(sent)
+
+
+def test_an_alias_that_is_declared_for_both_is_sent() -> None:
+    class Both(ResponseModel, camel_case=True):
+        user_id: int = Field(alias="userID")
+
+    assert TypeAdapter(Both).dump_json(read(Both, {"userID": 1}), by_alias=True) == b'{"userID":1}'
+
+
+def test_camel_case_is_inherited_until_it_is_switched_off() -> None:
+    assert read(Plain, {"unit_price": 1.0, "sku_number": 2}).sku_number == 2
+    with pytest.raises(NotDecodable, match="sku_number int_type"):
+        read(Plain, {"unit_price": 1.0, "sku_number": "2"})
+    assert read(Plain, {"unit_price": 1.0, "skuNumber": 2}).sku_number == 0
+
+
+def test_an_error_names_the_field_as_the_service_does() -> None:
+    with pytest.raises(NotDecodable, match="1 wrong: unitPrice float_type"):
+        read(Line, {"unitPrice": "1.5"})
+    with pytest.raises(NotDecodable, match=r"orderLines\[1\]\.unitPrice missing"):
+        read(Order, {"unitPrice": 1.0, "orderLines": [{"unitPrice": 1.0}, {}]})

@@ -1,12 +1,20 @@
-"""A pending call behaves like a coroutine: awaited once, closed, or reported as never awaited."""
+"""A pending call behaves like a coroutine, and can turn a status of a refusal into None."""
 
 import asyncio
 import gc
+from typing import Annotated, assert_type
 
 import pytest
+import respx
 
+from gateway.aggregation import Composite, Part
+from gateway.aggregation.executor import compose
+from gateway.request_context import RequestContext
 from gateway.transport.pool import Pool
 from gateway.transport.transport import Transport
+from gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
+from gateway.upstream.pending import PendingCall
+from gateway.upstream.problem import UpstreamProblem
 from tests.gateway.transport.scripted_server import OK, respond_with, serve_script
 from tests.gateway.upstream.example_client import ExampleClient, Item
 
@@ -112,3 +120,88 @@ async def test_a_closed_call_gives_no_warning(recwarn: pytest.WarningsRecorder) 
         client.get("/", into=Item).close()
         gc.collect()
     assert [str(warning.message) for warning in recwarn] == []
+
+
+class Conflict(UpstreamProblem, status=409):
+    """The item was changed."""
+
+
+def find(client: ExampleClient) -> PendingCall[Item | None]:
+    return client.get("/items/A", into=Item).or_none(404, 410).or_raise(Conflict)
+
+
+def check_types(client: ExampleClient) -> None:
+    """For the type checker."""
+    call = client.get("/", into=Item)
+    assert_type(call.or_raise(Conflict), PendingCall[Item])
+    assert_type(call.or_none(404), PendingCall[Item | None])
+    assert_type(call.or_raise(Conflict).or_none(404), PendingCall[Item | None])
+
+
+async def test_a_declared_status_is_none_and_others_are_not(
+    routes: respx.Router, client: ExampleClient
+) -> None:
+    route = routes.get("/items/A")
+    for status in (404, 410):
+        route.respond(status)
+        assert await find(client) is None
+    route.respond(200, json={"sku": "A"})
+    assert await find(client) == Item(sku="A")
+    for status, error in ((400, UpstreamRefused), (409, Conflict), (503, UpstreamUnavailable)):
+        route.respond(status)
+        with pytest.raises(error):
+            await find(client)
+    route.respond(404)
+    with pytest.raises(UpstreamRefused):
+        await client.get("/items/A", into=Item)
+
+
+def fetch_found(client: ExampleClient) -> PendingCall[Item | None]:
+    return client.get("/", into=Item).or_none(404)
+
+
+class Found(Composite):
+    item: Annotated[Item | None, Part(fetch_found)]
+
+
+async def load_found(client: ExampleClient) -> Found:
+    return await compose(Found, {"client": client}, RequestContext())
+
+
+async def test_a_part_can_be_none_without_being_degraded(no_leaks: None) -> None:
+    missing = b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n"
+    async with (
+        serve_script(respond_with(ITEM, missing, missing)) as server,
+        ExampleClient(server.url) as client,
+    ):
+        built = [await load_found(client) for _ in range(3)]
+    assert [(page.item, page.degraded) for page in built] == [
+        (Item(sku="A"), []), (None, []), (None, []),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("status", [200, 299, 429, 500, 503])
+async def test_only_a_refusal_can_be_none(client: ExampleClient, status: int) -> None:
+    with pytest.raises(ValueError, match=f"GET /: status {status} cannot have this outcome"):
+        client.get("/", into=Item).or_none(status)
+
+
+async def test_a_status_has_one_outcome(client: ExampleClient) -> None:
+    class Other(UpstreamProblem, status=409):
+        pass
+
+    with pytest.raises(ValueError, match="status 409 cannot have this outcome; it has another"):
+        client.get("/", into=Item).or_raise(Conflict, Other)
+    with pytest.raises(ValueError, match="status 409 cannot have this outcome; it has another"):
+        client.get("/", into=Item).or_none(409).or_raise(Conflict)
+
+
+async def test_the_call_is_made_in_the_place_of_the_original(client: ExampleClient) -> None:
+    original = client.get("/", into=Item)
+    call = original.or_none(404)
+    with pytest.raises(RuntimeError, match="has been made already"):
+        original.or_none(410)
+    with pytest.raises(RuntimeError, match="has been made already"):
+        await original
+    with pytest.warns(RuntimeWarning, match="GET / was never awaited"):
+        del call

@@ -4,15 +4,17 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Annotated
 
 import httpx
 import pytest
 
+from gateway.aggregation import Composite, Part
 from gateway.aggregation.executor import PartExecutor, compose
 from gateway.request_context import RequestContext
-from gateway.upstream import Call, CallPolicy, PendingCall, UpstreamError
+from gateway.upstream import Call, CallPolicy, PendingCall, UpstreamError, UpstreamProblem
 from tests.gateway.transport.scripted_server import Peer, serve_script
-from tests.gateway.upstream.example_client import ExampleClient
+from tests.gateway.upstream.example_client import ExampleClient, Item
 from tests.gateway.upstream.test_call_lifecycle import (
     CUT_OFF,
     FAILED,
@@ -78,12 +80,41 @@ async def leave_stream(shop: ExampleClient) -> None:
         await anext(response)
 
 
+class Declared(UpstreamProblem, status=409):
+    """A refusal with an outcome."""
+
+
+def fetch_declared(shop: ExampleClient) -> PendingCall[Item | None]:
+    return shop.get("/", into=Item).or_none(404).or_raise(Declared)
+
+
+class DeclaredPage(Composite):
+    item: Annotated[Item | None, Part(fetch_declared)]
+
+
+async def await_declared(shop: ExampleClient) -> None:
+    await fetch_declared(shop)
+
+
+async def load_declared(shop: ExampleClient) -> None:
+    await compose(DeclaredPage, {"shop": shop}, RequestContext())
+
+
 WAYS: Sequence[Callable[[ExampleClient], Awaitable[None]]] = (
     fetch, fetch_in_a_task, forget_an_outcome, load_page, load_optional, open_stream, leave_stream,
+    await_declared, load_declared,
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("answer", [ITEM, FAILED, CUT_OFF, b"garbage\r\n\r\n", b""])
+NOT_FOUND, CONFLICT, FORBIDDEN = (
+    b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status for status in (404, 409, 403)
+)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [ITEM, FAILED, CUT_OFF, NOT_FOUND, CONFLICT, FORBIDDEN, b"garbage\r\n\r\n", b""],
+)
 @pytest.mark.parametrize("kinds", [(), (Transparent,), (retry,)], ids=["none", "one", "retry"])
 async def test_nothing_is_left_for_the_collector(
     kinds: tuple[Callable[[], CallPolicy], ...], answer: bytes
@@ -91,7 +122,7 @@ async def test_nothing_is_left_for_the_collector(
     async def script(peer: Peer) -> None:
         await peer.read_request()
         peer.send(answer)
-        while answer == ITEM:
+        while answer in {ITEM, NOT_FOUND, CONFLICT, FORBIDDEN}:
             await peer.read_request()
             peer.send(answer)
 

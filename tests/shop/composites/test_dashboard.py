@@ -16,7 +16,7 @@ from gateway.testing import ScriptedService, TestGateway, lockgate, run_in_virtu
 SERVICES = ("users", "orders", "notifications", "recommendations")
 PARTS = ("profile", "orders", "notifications", "recommendations")
 
-OUTCOMES: dict[str, Callable[[ScriptedService], None]] = {
+OUTCOMES: dict[str, Callable[[ScriptedService], object]] = {
     "ok": ScriptedService.behaves,
     "slow": lambda script: script.behaves(after=5),
     "failed": lambda script: script.fails(500),

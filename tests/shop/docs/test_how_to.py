@@ -4,6 +4,7 @@ import json
 import re
 import tomllib
 from collections.abc import AsyncIterator
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from gateway.ratelimit.dependency import Limited, limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.loader import load_settings
-from gateway.testing import ScriptedService
+from gateway.testing.script import ScriptMethods
 from gateway.upstream import (
     NoContent,
     ServiceClient,
@@ -226,10 +227,13 @@ async def test_the_policy_counts_every_attempt() -> None:
 def test_every_method_of_a_scripted_service_is_on_the_page() -> None:
     text = (HOW_TO / "test-a-composite.md").read_text()
     methods = [
-        name for name, value in vars(ScriptedService).items() if callable(value) and name[0] != "_"
+        name for name, value in vars(ScriptMethods).items() if callable(value) and name[0] != "_"
     ]
-    for method in set(methods) - {"handle_async_request"}:
-        assert f"| `{method}(" in text
+    assert "answers" in methods
+    for method in methods:
+        (row,) = re.findall(rf"^\| `{method}\((.*?)\)` \|", text, re.MULTILINE)
+        shown = [parameter.partition("=")[0] for parameter in filter(None, row.split(", "))]
+        assert ["self", *shown] == list(signature(getattr(ScriptMethods, method)).parameters)
 
 
 async def test_the_decorator_of_slowapi_limits_requests() -> None:

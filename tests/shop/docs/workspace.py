@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
 
-from tests.docs.project import ROOT, build_environment
+from tests.docs.project import ROOT
 from tests.running_demo import Demo, run_demo
 
 PACKAGES = ("clients", "config", "gateway")
@@ -25,14 +23,6 @@ def copy_to(folder: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-
-
-def run_python(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run `python` with these arguments in a copy, importing the packages of the copy."""
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=folder, check=False, timeout=50,
-        env=build_environment(PYTHONPATH=str(folder), **variables), capture_output=True, text=True,
-    )  # fmt: skip
 
 
 @contextmanager

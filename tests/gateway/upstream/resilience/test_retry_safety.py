@@ -105,6 +105,59 @@ async def test_a_request_that_is_not_idempotent_reaches_the_service_once(
                 assert seen == [method.encode()]
 
 
+def fetch_found(shop: ExampleClient) -> PendingCall[Item]:
+    return shop.post("/search", json={"sku": "A"}, into=Item, idempotent=True)
+
+
+class Found(Composite, budget=5):
+    item: Annotated[Item, Part(fetch_found)]
+
+
+async def load_found(shop: ExampleClient) -> Item:
+    return (await compose(Found, {"shop": shop}, RequestContext())).item
+
+
+async def await_found(shop: ExampleClient) -> Item:
+    return await fetch_found(shop)
+
+
+@pytest.mark.parametrize("way", [await_found, load_found])
+async def test_a_post_that_is_declared_idempotent_is_retried(
+    way: Callable[[ExampleClient], Awaitable[Item]], either: httpx.AsyncBaseTransport
+) -> None:
+    seen: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        seen.append(await peer.read_request())
+        peer.send(ITEM if len(seen) > 2 else FAILURES["503"])
+
+    async with serve_script(script) as server:
+        shop = ExampleClient(server.url, timeout=5, transport=either, policies=[retry()])
+        assert await way(shop) == Item(sku="A")
+    assert len(seen) == 3
+    assert len(set(seen)) == 1
+    assert seen[0].startswith(b"POST /search HTTP/1.1\r\n")
+    assert seen[0].endswith(b'\r\n\r\n{"sku":"A"}')
+
+
+@pytest.mark.parametrize("way", [await_found, load_found])
+async def test_a_post_that_is_declared_idempotent_survives_a_stale_connection(
+    way: Callable[[ExampleClient], Awaitable[Item]],
+) -> None:
+    seen: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        seen.append((await peer.read_request()).split(b" ")[0])
+        peer.send(ITEM)
+        if len(seen) == 1:
+            seen.append((await peer.read_request()).split(b" ")[0])  # and closes the connection
+
+    async with serve_script(script) as server, ExampleClient(server.url) as shop:
+        await shop.get("/", into=Item)
+        assert await way(shop) == Item(sku="A")
+    assert seen == [b"GET", b"POST", b"POST"]
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "HEAD", "OPTIONS"])
 async def test_an_idempotent_call_has_its_attempts_and_no_more(method: str) -> None:
     seen: list[bytes] = []
