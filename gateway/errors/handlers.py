@@ -1,5 +1,6 @@
 """Exception handlers: they make FastAPI send a problem document for every expected error."""
 
+from collections.abc import Set
 from typing import cast
 
 from fastapi import FastAPI
@@ -15,6 +16,8 @@ from gateway.errors.websocket_denial import deny_or_close
 from gateway.fastapi_internals import get_route_path, iter_route_contexts
 from gateway.request_context import RequestContext
 from gateway.upstream.errors import InvalidArgument, UpstreamError
+
+_METHODS_OF_FILES = frozenset({"GET", "HEAD"})
 
 _EXPECTED = (
     GatewayError,
@@ -56,11 +59,12 @@ async def _respond(connection: HTTPConnection, error: Exception) -> ASGIApp:
     return deny_or_close(document, connection.scope, is_accepted=is_accepted)
 
 
-def _find_allowed_methods(scope: Scope) -> set[str]:
+def _find_allowed_methods(scope: Scope) -> Set[str]:
     """Return the methods of all routes with the path of a request; none if one has its method.
 
     The router names those of the first such route only, whereas `Allow` lists the methods of the
     resource (RFC 9110, section 10.2.1). If the method has a route, the route itself raised the 405.
+    If no route has the path, it is a file of `router.frontend(...)`.
     """
     if scope["type"] != "http":
         return set()
@@ -71,7 +75,7 @@ def _find_allowed_methods(scope: Scope) -> set[str]:
         if (pattern := getattr(route, "path_regex", None)) and pattern.match(path)
         for method in route.methods or ()
     }
-    return set() if scope["method"] in methods else methods
+    return set() if scope["method"] in methods else methods or _METHODS_OF_FILES
 
 
 async def _close(connection: HTTPConnection, error: Exception) -> ASGIApp:

@@ -115,7 +115,8 @@ class ServiceClient:
                 or responded with 5xx or 429.
             UpstreamRefused: the service responded with 3xx or 4xx other than 429.
             UpstreamInvalid: the body of a success is not a value of type `into`.
-            ValueError: the call cannot be serialized.
+            InvalidArgument: a value cannot be sent, such as ".." in a path; uncaught, it is a 422.
+            ValueError: the call itself is wrong, for example a placeholder has no value.
         """
         return PendingCall(self._executor, call, into)
 

@@ -1,6 +1,7 @@
 """WebSocket connections and HTTP methods: what the exception handlers do beside documents."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI, HTTPException, WebSocket
@@ -75,3 +76,18 @@ async def test_a_405_of_the_application_keeps_its_methods() -> None:
         refused, unknown = await served.send(build_request("/", "PUT"), build_request("/", "PATCH"))
     assert refused.header("allow") == ["GET"]
     assert unknown.header("allow") == ["DELETE, PUT"]
+
+
+async def test_a_405_of_a_file_names_the_methods_of_files(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<!doctype html>")
+
+    def prepare(app: FastAPI) -> None:
+        app.frontend("/shop", directory=tmp_path)
+
+    async with serve(prepare=prepare) as served:
+        refused, missing = await served.send(
+            build_request("/shop/index.html", "DELETE"), build_request("/shop/none.js")
+        )
+    assert (refused.status, refused.header("allow")) == (405, ["GET, HEAD"])
+    assert refused.document["type"] == missing.document["type"] == "about:blank"
+    assert missing.status == 404

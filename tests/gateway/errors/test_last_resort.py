@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.auth import public
@@ -178,6 +179,54 @@ async def test_an_app_that_sends_half_a_response() -> None:
     reply, served = await fail(send_half, is_broken=True)
     assert (reply.status, reply.is_complete) == (200, False)
     assert [it.getMessage() for it in served.log.failures] == ["app.failed"]
+
+
+@pytest.mark.parametrize("kind", [Exception, 500])
+@pytest.mark.parametrize("path", ["/compiled", "/general"])
+async def test_a_handler_of_the_application_for_every_exception(
+    kind: type[Exception] | int, path: str
+) -> None:
+    async def explain(_request: Request, _error: Exception) -> Response:
+        return PlainTextResponse("ours", 500)
+
+    def block() -> None:
+        """Run in a thread, so that the route is not compiled."""
+
+    async def raise_error() -> int:
+        raise KeyError("hunter2")
+
+    def prepare(app: FastAPI) -> None:
+        app.add_exception_handler(kind, explain)
+        app.add_api_route("/compiled", raise_error)
+        app.add_api_route("/general", raise_error, dependencies=[Depends(block)])
+
+    async with serve(prepare=prepare) as served:
+        reply, alive = await served.send(build_request(path), ALIVE)
+        await served.settle(requests=2)
+    assert (reply.status, reply.body, alive.status) == (500, b"ours", 200)
+    assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
+
+
+async def test_a_mounted_app_that_fails_is_logged_once() -> None:
+    """A mount prevents the start, because it declares no access; here it is added later.
+
+    Its response is its own: Starlette has sent it before the gateway gets the exception.
+    """
+
+    def prepare(app: FastAPI) -> None:
+        mounted = FastAPI()
+        app.mount("/mounted", mounted)
+
+        @mounted.get("/")
+        async def fail() -> None:
+            raise KeyError("hunter2")
+
+    async with serve(prepare=prepare) as served:
+        reply, alive = await served.send(build_request("/mounted/"), ALIVE)
+        await served.settle(requests=2)
+    assert (reply.status, alive.status) == (500, 200)
+    assert reply.header("x-request-id") == [REQUEST_ID]
+    assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
 
 
 async def test_a_request_for_cancellation_ends_the_task() -> None:
