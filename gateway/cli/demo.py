@@ -16,6 +16,7 @@ from gateway.cli.subcommand import (
 )
 from gateway.fakes.child_process import FakesPlan, RunningFakes, run_fakes
 from gateway.fakes.identity_provider import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
+from gateway.fakes.load_fakes import load_fakes
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.server.lifecycle import open_server
 from gateway.settings.app_package import NoAppPackage
@@ -64,8 +65,13 @@ async def _serve_demo(settings: Settings, application: Application, *, use_any_p
 
 
 def _plan_fakes(settings: Settings, application: Application, *, use_any_ports: bool) -> FakesPlan:
-    """Plan a fake for each service; it listens on the port of the settings if that is local."""
+    """Plan a fake for each service; it listens on the port of the settings if that is local.
+
+    Raises:
+        InvalidSettings: the module of a fake cannot be imported.
+    """
     assert application.package  # noqa: S101 - `load_application` sets it
+    fakes = load_fakes(application.package)
     routes = create_app(settings, application=application).routes
     scopes = {
         scope
@@ -75,7 +81,7 @@ def _plan_fakes(settings: Settings, application: Application, *, use_any_ports: 
     }
     return FakesPlan(
         package=application.package,
-        services=tuple(application.clients),
+        services=[name for name in fakes if name in application.clients],
         ports={} if use_any_ports else dict(_iter_local_ports(settings)),
         identity_port=0 if use_any_ports else DEFAULT_PORT,
         latency_ms=settings.demo.latency_ms,

@@ -19,7 +19,6 @@ from gateway.fakes.identity_provider import DevelopmentIssuer
 from gateway.fakes.load_fakes import load_fakes
 from gateway.fakes.serve_fakes import PortUnavailable, serve_fakes
 from gateway.settings.app_package import AppPackage
-from gateway.settings.errors import InvalidSettings
 
 _START_TIMEOUT_SECONDS = 30
 _STOP_TIMEOUT_SECONDS = 5
@@ -56,7 +55,6 @@ async def run_fakes(plan: FakesPlan) -> AsyncIterator[RunningFakes]:
     """Serve fakes from a child process until the block ends.
 
     Raises:
-        InvalidSettings: the module of a fake cannot be imported.
         PortUnavailable: a fake or the identity provider cannot listen on its port.
         TimeoutError: the child does not start in time.
     """
@@ -90,7 +88,7 @@ def _run_child(pipe: Connection, plan: FakesPlan) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         uvloop.run(_serve_plan(pipe, plan))
-    except (InvalidSettings, PortUnavailable) as error:
+    except PortUnavailable as error:
         pipe.send(error)
 
 

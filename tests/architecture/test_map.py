@@ -17,7 +17,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/auth/jwt/jws.py": "tests/gateway/auth/test_invalid_tokens.py",
     "gateway/auth/principal.py": "tests/gateway/auth/test_dependencies.py",
     "gateway/cli/__main__.py": "two lines that call gateway.cli.main",
-    "gateway/cli/demo.py": "tests/e2e/test_hanging_service.py",
     "gateway/cli/gc_tuning.py": "tests/e2e/test_serve.py",
     "gateway/cli/subcommand.py": "tests/gateway/cli/test_main.py",
     "gateway/fakes/child_process.py": "tests/e2e/test_hanging_service.py",

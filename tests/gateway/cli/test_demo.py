@@ -1,0 +1,55 @@
+"""`lockgate demo` for a package with a base path in an address, and for one with a broken fake."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.main import main
+from gateway.scaffold.project import create_project
+from tests.running_demo import FAST, run_demo, send_request
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of a new project whose package is `parlor`."""
+    create_project(tmp_path / "parlor")
+    return tmp_path / "parlor"
+
+
+def test_a_fake_serves_below_the_base_path_of_its_address(folder: Path) -> None:
+    settings = folder / "parlor" / "lockgate.toml"
+    settings.write_text(settings.read_text().replace(":9201", ":9201/api/v2"))
+    fake = folder / "parlor" / "fakes" / "messages.py"
+    fake.write_text(fake.read_text().replace('"/messages"', '"/api/v2/messages"'))
+    variables = FAST | {"LOCKGATE_APP__PACKAGE": "parlor", "LOCKGATE_DEMO__USER": "7"}
+    variables["LOCKGATE_DEMO__PATH"] = "/inbox/7"
+    for demo in run_demo(variables, folder):
+        assert demo.services == ["messages"]
+        assert demo.curl.endswith(f"{demo.url}/inbox/7")
+        headers = {"Authorization": f"Bearer {demo.token}"}
+        page = send_request("GET", f"{demo.url}/inbox/7", headers=headers)
+    assert page.json()["degraded"] == []
+    assert page.json()["messages"][0]["name"] == "1 of user 7"
+
+
+def test_a_service_without_a_fake_keeps_its_address(folder: Path) -> None:
+    (folder / "parlor" / "fakes" / "messages.py").rename(folder / "parlor" / "fakes" / "other.py")
+    for demo in run_demo(FAST | {"LOCKGATE_APP__PACKAGE": "parlor"}, folder):
+        assert demo.services == []
+        headers = {"Authorization": f"Bearer {demo.token}"}
+        page = send_request("GET", f"{demo.url}/inbox/42", headers=headers)
+    assert page.json()["service"] == "messages"
+
+
+def test_a_broken_fake_is_reported_with_its_file_and_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = folder / "parlor" / "fakes" / "messages.py"
+    fake.write_text("\n1 / 0\n")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "parlor")
+    assert main(["demo", "--any-ports"]) == 2
+    assert capsys.readouterr().err == (
+        "lockgate: parlor.fakes.messages: cannot be imported: ZeroDivisionError: division by zero "
+        f"({fake}, line 2)\n"
+    )
