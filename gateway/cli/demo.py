@@ -65,6 +65,7 @@ def _replace_addresses(settings: Settings, urls: dict[str, str], *, use_any_port
     values: dict[str, Any] = settings.model_dump() | {"server": server}
     for name, service in values["upstreams"].items():
         service["url"] = urls.get(name, service["url"])
+    values["limits"] = settings.limits
     values["issuers"] = [
         Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_url=urls["identity"] + JWKS_PATH)
     ]

@@ -14,7 +14,6 @@ from gateway.cli.subcommand import (
     wait_for_shutdown,
 )
 from gateway.server.lifecycle import open_server
-from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
 from gateway.telemetry.log_writer import log_to_stderr
@@ -29,15 +28,18 @@ def add_to(subcommands: Subcommands) -> None:
         "serve",
         run,
         purpose="Serve the gateway until SIGINT or SIGTERM.",
-        example="lockgate serve --config lockgate.toml",
+        example="lockgate serve --config lockgate.toml --port 8080",
     )
     add_config_option(parser)
+    parser.add_argument("--host", help="the address to listen on (overrides server.host)")
+    parser.add_argument("--port", help="the port to listen on (overrides server.port)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Check the settings, then serve until a signal."""
-    settings = load_settings(options.config)
-    require_valid(settings)
+    given = {"server.host": options.host, "server.port": options.port}
+    overrides = {path: text for path, text in given.items() if text is not None}
+    settings = require_valid(options.config, overrides)
     with log_to_stderr(settings.log):
         run_on_uvloop(_serve(settings))
     return 0

@@ -195,7 +195,9 @@ def test_check_passes_for_the_company(installation: Path, application: Path) -> 
         installation, application, "-m", "gateway.cli", "check", LOCKGATE_APP__PACKAGE="acme"
     )
     assert process.returncode == 0, process.stdout + process.stderr
-    assert process.stdout == "The settings and policies are fine.\n"
+    assert process.stdout == (
+        "The configuration is valid: 5 routes, 1 composite, 1 service, 1 policy.\n"
+    )
 
 
 def test_an_error_in_the_companys_settings_is_found(installation: Path, application: Path) -> None:

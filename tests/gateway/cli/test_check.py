@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.main import main
+from tests.gateway.cli.conftest import KEYS
 
 
 def test_check_prints_one_sentence_if_there_is_no_error(
     issuer: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    issuer.write_text("{}")
+    issuer.write_bytes(KEYS)
     assert main(["check"]) == 0
-    assert capsys.readouterr().out == "The settings and policies are fine.\n"
+    assert capsys.readouterr().out == (
+        "The configuration is valid: 6 routes, 2 composites, 5 services, 2 policies.\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -22,7 +25,7 @@ def test_check_prints_one_sentence_if_there_is_no_error(
     [
         ("LOCKGATE_LIMITS__DASHBORDS", "1/second", "limits.dashbords", "dashboards"),
         ("LOCKGATE_UPSTREAMS__ODERS__URL", "http://h", "upstreams.oders", "orders"),
-        ("LOCKGATE_SERVER__PROT", "1", "server.prot [LOCKGATE_SERVER__PROT]", "port"),
+        ("LOCKGATE_SERVER__PROT", "1", "server.prot", "port"),
     ],
 )
 def test_check_names_the_setting_and_the_nearest_correct_name(  # noqa: PLR0917
@@ -34,7 +37,7 @@ def test_check_names_the_setting_and_the_nearest_correct_name(  # noqa: PLR0917
     path: str,
     hint: str,
 ) -> None:
-    issuer.write_text("{}")
+    issuer.write_bytes(KEYS)
     monkeypatch.setenv(variable, value)
     assert main(["check", "--json"]) == 2
     (error,) = json.loads(capsys.readouterr().out)
@@ -68,7 +71,7 @@ def test_check_and_serve_report_an_error_in_the_code_of_the_package(  # noqa: PL
     path: str,
     message: str,
 ) -> None:
-    issuer.write_text("{}")
+    issuer.write_bytes(KEYS)
     folder = tmp_path / "acme_check" / "composites"
     folder.mkdir(parents=True)
     page = f"from fastapi import APIRouter\nrouter = APIRouter()\n{text}\n"
