@@ -14,7 +14,7 @@ from gateway.ratelimit.policy import RateLimit
 from gateway.resources import Resources
 from gateway.settings.app_package import SETTING, AppPackage, find_app_package
 from gateway.settings.app_settings import AppSettings, validate_app_settings
-from gateway.settings.errors import InvalidSettings
+from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import App
 from gateway.upstream.client import ServiceClient
 
@@ -25,7 +25,8 @@ AppLifespan = Callable[[Resources], AbstractAsyncContextManager[None]]
 class Application:
     """The declarations of a company. Clients and policies are keyed by their names.
 
-    `package` is None for an application that was not loaded from a package.
+    `package` is None for an application that was not loaded from a package. `is_complete` is False
+    if a module of the package could not be imported, so that declarations may be missing.
     """
 
     clients: Mapping[str, type[ServiceClient]] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Application:
     lifespan: AppLifespan | None = None
     settings: AppSettings | None = None
     package: AppPackage | None = None
+    is_complete: bool = True
 
 
 def load_application(app: App) -> Application:
@@ -50,6 +52,18 @@ def load_application(app: App) -> Application:
             nothing, one of its modules cannot be imported or lacks what it must define, two
             clients or two policies have the same name, or a setting of the package is invalid.
     """
+    application, errors = read_application(app)
+    if errors:
+        raise InvalidSettings(errors)
+    return application
+
+
+def read_application(app: App) -> tuple[Application, list[ConfigError]]:
+    """Import the package as `load_application` does, and return the errors with what was found.
+
+    Raises:
+        InvalidSettings: there is no such package.
+    """
     package = find_app_package(app.package)
     modules = PackageModules()
     application = Application(
@@ -63,14 +77,13 @@ def load_application(app: App) -> Application:
         lifespan=_find_lifespan(modules, f"{package.declarations}.lifespan"),
         settings=_load_settings(modules, f"{package.declarations}.settings", app.settings),
         package=package,
+        is_complete=not modules.has_failed,
     )
     declared = (application.clients, application.policies, application.routers)
     if not any(declared) and not modules.errors:
         message = f"the package {package.name} has no client, no composite, no router and no limit"
         modules.add_error(SETTING, message, "name the package that contains them")
-    if modules.errors:
-        raise InvalidSettings(modules.errors)
-    return application
+    return application, modules.errors
 
 
 def _find_clients(modules: PackageModules, name: str) -> dict[str, type[ServiceClient]]:

@@ -14,10 +14,12 @@ class PackageModules:
     """Imports modules by name. `errors` has an error for each module that cannot be imported.
 
     A module that fails only because it imports another one that failed adds no error of its own.
+    `has_failed` is True if any module could not be imported.
     """
 
     def __init__(self) -> None:
         self.errors: list[ConfigError] = []
+        self.has_failed = False
 
     def add_error(self, path: str, message: str, hint: str) -> None:
         """Record an error in a module."""
@@ -28,6 +30,7 @@ class PackageModules:
         try:
             return None if find_spec(name) is None else import_module(name)
         except Exception as error:  # noqa: BLE001 - a module of the company may raise anything
+            self.has_failed = True
             message = f"cannot be imported: {type(error).__name__}: {error}"
             place = _locate(error)
             if (message, place) not in [(other.message, other.hint) for other in self.errors]:

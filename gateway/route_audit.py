@@ -85,17 +85,21 @@ def _find_fault(route: RouteContext) -> str | None:
             return None
 
 
-def _describe(route: RouteContext) -> str:
-    """Describe a route as `GET /path`, or as `WEBSOCKET /path` for example if it has no methods."""
+def describe_kind(route: RouteContext) -> str:
+    """Return the methods of a route as `GET/HEAD`, or what it is if it has none: `WEBSOCKET`."""
     original = route.original_route
     if route.methods:
-        kind = "/".join(sorted(route.methods))
-    elif isinstance(original, WebSocketRoute):
-        kind = "WEBSOCKET"
-    elif isinstance(original, Mount):
-        kind = "MOUNT"
-    elif frontends := get_frontend_paths(route):
-        return "FRONTEND " + ", ".join(frontends)
-    else:
-        kind = type(original).__name__
-    return f"{kind} {route.path}" if route.path else kind
+        return "/".join(sorted(route.methods))
+    if isinstance(original, WebSocketRoute):
+        return "WEBSOCKET"
+    if isinstance(original, Mount):
+        return "MOUNT"
+    if get_frontend_paths(route):
+        return "FRONTEND"
+    return type(original).__name__
+
+
+def _describe(route: RouteContext) -> str:
+    """Describe a route as `GET /path`, or as `FRONTEND /path, /other` with all its paths."""
+    paths = ", ".join(get_frontend_paths(route)) or route.path
+    return f"{describe_kind(route)} {paths}" if paths else describe_kind(route)

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute
 
 from gateway.fastapi_internals import Dependant, RouteContext, iter_route_contexts
 from gateway.resources import ResourceLookup, Resources
-from gateway.settings.errors import ConfigError, suggest_nearest
+from gateway.settings.errors import ConfigError, find_nearest, get_variable, suggest_nearest
 from gateway.settings.schema import Service
 from gateway.upstream.client import ServiceClient
 from gateway.upstream.open_client import open_client
@@ -29,14 +29,16 @@ def find_upstream_errors(
         ConfigError(f"upstreams.{name}", "there is no such service", suggest_nearest(name, clients))
         for name in sorted(upstreams.keys() - clients)
     ]
+    # An unknown upstream is probably the misspelt name of the service that has no address.
+    misspelt = {find_nearest(name, clients) for name in upstreams.keys() - clients}
     unaddressed = [
         ConfigError(
             f"upstreams.{kind.name}.url",
             f"the service has no address, and {used[kind]} calls it",
-            f"set LOCKGATE_UPSTREAMS__{kind.name.upper()}__URL",
+            f"set {get_variable(f'upstreams.{kind.name}.url')}",
         )
         for kind in used
-        if clients.get(kind.name) is kind and kind.name not in upstreams
+        if clients.get(kind.name) is kind and kind.name not in upstreams.keys() | misspelt
     ]
     undeclared = [
         ConfigError(
@@ -56,11 +58,16 @@ def find_used_clients(
     """Find the clients that routes use through `Upstream[...]`, each with the first such route."""
     used: dict[type[ServiceClient], str] = {}
     for route in iter_route_contexts(routes):
-        if (dependant := getattr(route, "dependant", None)) is not None:
-            for kind in _iter_resource_types(dependant):
-                if issubclass(kind, ServiceClient):
-                    used.setdefault(kind, f"{route.path}")
+        for kind in find_route_clients(route):
+            used.setdefault(kind, f"{route.path}")
     return used
+
+
+def find_route_clients(route: RouteContext) -> list[type[ServiceClient]]:
+    """Find the clients that a route uses, each once."""
+    dependant = getattr(route, "dependant", None)
+    kinds = _iter_resource_types(dependant) if dependant is not None else ()
+    return list(dict.fromkeys(kind for kind in kinds if issubclass(kind, ServiceClient)))
 
 
 @asynccontextmanager

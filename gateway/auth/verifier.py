@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from gateway.auth.clock import Clock
 from gateway.auth.jwks.fetch import fetch_key_set, open_client
+from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider
 from gateway.auth.jwks.key_set import canonical_algorithm
 from gateway.auth.jwt import claims, signatures
@@ -17,7 +18,8 @@ from gateway.auth.jwt.jws import Jws, parse_jws
 from gateway.auth.jwt.token_cache import TokenCache
 from gateway.auth.principal import Principal
 from gateway.errors.tree import Unauthenticated
-from gateway.settings.errors import ConfigError, InvalidSettings
+from gateway.settings.errors import InvalidSettings
+from gateway.settings.issuer_conflicts import find_issuer_conflicts
 from gateway.settings.schema import Issuer, Tokens
 
 
@@ -104,27 +106,21 @@ async def open_verifier(
     requests with its tokens get a 503.
 
     Raises:
-        InvalidSettings: an issuer is listed twice, or a `jwks_file` has no usable keys.
+        InvalidSettings: two issuers are in conflict, or a `jwks_file` has no usable key.
     """
     clock = clock or Clock()
+    key_file_errors = await asyncio.to_thread(find_key_file_errors, issuers)
+    if errors := [*find_issuer_conflicts(issuers), *key_file_errors]:
+        raise InvalidSettings(errors)
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(open_client())
         waiter_slots = asyncio.Semaphore(MAX_WAITERS)
         providers: dict[str, tuple[Issuer, KeyProvider]] = {}
         for issuer in issuers:
             name = issuer.issuer
-            if name in providers:
-                raise InvalidSettings([ConfigError("issuers", f"{name} is listed twice")])
             fetch = partial(fetch_key_set, client, issuer, tokens.keys_timeout_seconds)
             provider = KeyProvider(name, fetch, tokens, clock, waiter_slots=waiter_slots)
             stack.push_async_callback(provider.close)
             providers[name] = issuer, provider
-        await asyncio.gather(*(_start_provider(*pair) for pair in providers.values()))
+        await asyncio.gather(*(provider.start() for _, provider in providers.values()))
         yield JwtVerifier(providers, tokens, clock)
-
-
-async def _start_provider(issuer: Issuer, provider: KeyProvider) -> None:
-    error = await provider.start()
-    if error and issuer.jwks_file is not None:
-        location = f"issuers, {issuer.issuer}: jwks_file"
-        raise InvalidSettings([ConfigError(location, f"{issuer.jwks_file}: {error}")])

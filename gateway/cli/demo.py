@@ -106,6 +106,7 @@ def _replace_addresses(settings: Settings, fakes: RunningFakes, *, use_any_port:
         service = settings.upstreams.get(name)
         path = (service.url.path or "/") if service else "/"
         values["upstreams"].setdefault(name, {})["url"] = url + path
+    values["limits"] = settings.limits
     values["issuers"] = [
         Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_url=fakes.identity_url + JWKS_PATH)
     ]

@@ -2,14 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib.metadata import version
+from io import TextIOWrapper
 
-from gateway.cli import check, demo, new, serve, token
+from gateway.cli import check, demo, new, routes, serve, token
 from gateway.fakes.serve_fakes import PortUnavailable
-from gateway.server.lifecycle import AddressUnavailable
+from gateway.route_audit import UnguardedRoute
+from gateway.server.listener import AddressUnavailable
 from gateway.settings.errors import InvalidSettings
 
-SUBCOMMANDS = (serve, demo, new, check, token)
+SUBCOMMANDS = (serve, demo, new, check, routes, token)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,12 +21,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The exit status is 0, 1 for a failure, 2 for invalid settings or usage. Error messages go to
     standard error.
     """
+    _escape_unprintable_output()
     options = build_parser().parse_args(arguments)
     try:
         status: int = options.run(options)
     except InvalidSettings as invalid:
-        for error in invalid.errors:
-            print(f"lockgate: {error}", file=sys.stderr)
+        _print_errors(invalid.errors)
+        return 2
+    except UnguardedRoute as unguarded:
+        _print_errors(unguarded.faults)
         return 2
     except (AddressUnavailable, PortUnavailable) as error:
         print(f"lockgate: {error}", file=sys.stderr)
@@ -40,7 +46,19 @@ def build_parser() -> argparse.ArgumentParser:
         description="An async API gateway and backend-for-frontend aggregator.",
         epilog="example: lockgate demo",
     )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('lockgate')}")
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
     for subcommand in SUBCOMMANDS:
         subcommand.add_to(subcommands)
     return parser
+
+
+def _escape_unprintable_output() -> None:
+    """Escape what the encoding of the terminal does not have, such as a name in a settings file."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _print_errors(errors: Iterable[object]) -> None:
+    for error in errors:
+        print(f"lockgate: {error}", file=sys.stderr)

@@ -4,6 +4,7 @@ import argparse
 from logging import getLogger
 
 from gateway.app import create_app
+from gateway.app_loader import Application, load_application
 from gateway.cli.check import require_valid
 from gateway.cli.gc_tuning import tune_gc
 from gateway.cli.subcommand import (
@@ -14,7 +15,6 @@ from gateway.cli.subcommand import (
     wait_for_shutdown,
 )
 from gateway.server.lifecycle import open_server
-from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
 from gateway.telemetry.log_writer import log_to_stderr
@@ -29,23 +29,34 @@ def add_to(subcommands: Subcommands) -> None:
         "serve",
         run,
         purpose="Serve the gateway until SIGINT or SIGTERM.",
-        example="lockgate serve --config lockgate.toml",
+        example="lockgate serve --config lockgate.toml --port 8080",
     )
     add_config_option(parser)
+    parser.add_argument("--host", help="the address to listen on (overrides server.host)")
+    parser.add_argument("--port", help="the port to listen on (overrides server.port)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Check the settings, then serve until a signal."""
-    settings = load_settings(options.config)
-    require_valid(settings)
+    given = {"server.host": options.host, "server.port": options.port}
+    overrides = {path: text for path, text in given.items() if text is not None}
+    settings = require_valid(options.config, overrides)
     with log_to_stderr(settings.log):
         run_on_uvloop(_serve(settings))
     return 0
 
 
 async def _serve(settings: Settings) -> None:
-    async with open_server(create_app(settings), settings.server) as url:
+    application = load_application(settings.app)
+    app = create_app(settings, application=application)
+    async with open_server(app, settings.server) as url:
         tune_gc()
-        log_event(log, "gateway.started", url=url)
+        log_event(log, "gateway.started", url=url, **_describe_package(application))
         await wait_for_shutdown()
         log_event(log, "gateway.stopping")
+
+
+def _describe_package(application: Application) -> dict[str, str]:
+    """Return the log fields that name the package, and how it was found."""
+    package = application.package
+    return {"package": package.name, "found_by": package.source} if package else {}

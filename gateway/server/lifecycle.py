@@ -9,16 +9,12 @@ from typing import cast
 import uvicorn
 from fastapi import FastAPI
 
+from gateway.server.listener import open_listener
 from gateway.server.protocol import HttpProtocol
 from gateway.server.uvicorn_internals import ServerState, UvicornRunner
 from gateway.settings.schema import Server
 
-BACKLOG = 2_048
 CANCELLATION_GRACE_SECONDS = 1.0  # for requests that were cancelled to run their cleanup
-
-
-class AddressUnavailable(Exception):
-    """The server cannot listen on the host and port of the settings."""
 
 
 @asynccontextmanager
@@ -29,9 +25,10 @@ async def open_server(app: FastAPI, settings: Server) -> AsyncIterator[str]:
     complete before they are cancelled.
 
     Raises:
-        AddressUnavailable: the server cannot listen on host and port.
+        InvalidSettings: the host is not an address of this machine.
+        AddressUnavailable: the server cannot listen on the port.
     """
-    with _open_listener(settings.host, settings.port) as listener:
+    with open_listener(settings.host, settings.port) as listener:
         async with app.router.lifespan_context(app), _run_server(app, settings, listener):
             host, port = listener.getsockname()[:2]
             yield f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"
@@ -72,20 +69,3 @@ def _create_config(app: FastAPI, settings: Server) -> uvicorn.Config:
         proxy_headers=False,  # the rate limiter decides which proxies to trust (trusted_proxies)
         timeout_graceful_shutdown=settings.shutdown_seconds,
     )
-
-
-def _open_listener(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise AddressUnavailable(
-            f"server.port: cannot listen on {host}:{port}: {error.strerror}; "
-            "set LOCKGATE_SERVER__PORT to a free port"
-        ) from error
-    listener.listen(BACKLOG)
-    listener.setblocking(False)
-    return listener

@@ -6,11 +6,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
-from gateway.settings.errors import ConfigError, InvalidSettings
+from gateway.settings.errors import ConfigError, InvalidSettings, get_variable
 
 ENTRY_POINT_GROUP = "lockgate"
 SETTINGS_FILE = "lockgate.toml"
-SETTING = "app.package [LOCKGATE_APP__PACKAGE]"
+SETTING = "app.package"
 
 Source = Literal["app.package", "entry point", "repository"]
 
@@ -91,7 +91,7 @@ def _find_shop() -> AppPackage:
     if not (_FRAMEWORK / "composites").is_dir():
         message = f"no package is set or named by an entry point in the group {ENTRY_POINT_GROUP}"
         hint = (
-            "name the package with your clients, composites and limits; "
+            f"set {get_variable(SETTING)} to the package with your clients, composites and limits; "
             "`lockgate new PATH` creates one"
         )
         raise NoAppPackage([ConfigError(SETTING, message, hint)])

@@ -1,55 +1,53 @@
 """Loads the settings from the package's file, the `--config` file and the environment."""
 
 import os
-import tomllib
-from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
-
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
-from pydantic_settings import EnvSettingsSource
-from pydantic_settings.exceptions import SettingsError as UnreadableVariable
+from typing import Any
 
 from gateway.settings.app_package import find_app_package
-from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
+from gateway.settings.environment import FILE_VARIABLE, read_environment, read_options
+from gateway.settings.errors import PREFIX, ConfigError, InvalidSettings, get_variable
+from gateway.settings.issuer_conflicts import find_issuer_conflicts
+from gateway.settings.layers import Layer, find_source, merge_all
+from gateway.settings.repair import validate
 from gateway.settings.schema import Settings
+from gateway.settings.setting_path import parse_path
+from gateway.settings.toml_file import read_toml
 
-PREFIX = "LOCKGATE_"
-FILE_VARIABLE = "LOCKGATE_CONFIG"
+__all__ = ["FILE_VARIABLE", "PREFIX", "LoadedSettings", "load_settings", "read_settings"]
 
-# An error repeats an invalid value only for these settings. A value of any other setting may be
-# or contain a secret (a URL with a password, a header with an API key), so it must not reach a
-# terminal or a log. A `*` matches one step of the path.
-_SHOWN_SETTINGS = (
-    "server.*",
-    "server.trusted_proxies.*.*",
-    "tokens.*",
-    "counters.*",
-    "limits.*",
-    "demo.*",
-    "log.*",
-    "app.package",
-    "issuers.*.issuer",
-    "issuers.*.audience",
-    "issuers.*.jwks_file",
-    "issuers.*.algorithms",
-    "issuers.*.algorithms.*",
-    "issuers.*.clock_skew_seconds",
-    "issuers.*.*_claim",
-    "upstreams.*.timeout",
-    "upstreams.*.connect_timeout",
-    "upstreams.*.max_body_bytes",
-    "upstreams.*.max_connections",
-    "upstreams.*.idle_seconds",
-    "upstreams.*.transport",
-    "upstreams.*.forward_token",
-    "upstreams.*.forward_headers",
-    "upstreams.*.forward_headers.*",
-    "upstreams.*.retry.*",
-)
-_MAX_SHOWN_LENGTH = 60
+_PACKAGE_PATH = "app.package"
+_PACKAGE = ("app", "package")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """The settings, and the errors in them: a default stands in for each invalid value.
+
+    `package_errors` are about the package of `app.package`. They are no errors of the settings,
+    because only an application that loads the package needs it.
+    """
+
+    settings: Settings
+    errors: Sequence[ConfigError]
+    package_errors: Sequence[ConfigError]
+    layers: Sequence[Layer]
+
+    def locate(self, error: ConfigError) -> ConfigError:
+        """Add the source of the value that an error is about, if a layer sets it.
+
+        A setting that is missing in a table, such as an address, has the source of the table.
+        """
+        if error.source:
+            return error
+        path, _, _ = error.path.partition(" [")
+        steps = parse_path(path)
+        source = find_source(self.layers, steps)
+        if not source and len(steps) > 2:
+            source = find_source(self.layers, steps[:-1])
+        return replace(error, path=path, source=source) if source else error
 
 
 def load_settings(file: Path | None = None, *, package: str | None = None) -> Settings:
@@ -64,142 +62,59 @@ def load_settings(file: Path | None = None, *, package: str | None = None) -> Se
     Raises:
         InvalidSettings: a file cannot be read, a key is unknown, or a value is invalid.
     """
+    loaded = read_settings(file, {} if package is None else {_PACKAGE_PATH: package})
+    if loaded.errors:
+        # A package that does not exist may be the cause of missing settings.
+        raise InvalidSettings([*loaded.package_errors, *loaded.errors])
+    return loaded.settings
+
+
+def read_settings(
+    file: Path | None = None, options: Mapping[str, str] | None = None
+) -> LoadedSettings:
+    """Read the settings as `load_settings` does, and keep every error instead of raising the first.
+
+    `options` are values of the command line by the path of their setting; they override all layers.
+    """
+    named_by = "--config"
     if file is None and os.environ.get(FILE_VARIABLE):
-        file = Path(os.environ[FILE_VARIABLE])
-    values = _read_toml(file) if file else {}
-    values, package_errors = _add_package_file(values, package)
-    unknown = list(_find_unknown_variables(os.environ))
-    try:
-        settings = Settings(**values)
-    except ValidationError as error:
-        errors = [*unknown, *package_errors, *map(_convert_error, error.errors())]
-        raise InvalidSettings(errors) from None
-    except UnreadableVariable as error:
-        raise InvalidSettings([*unknown, _convert_json_error(error)]) from None
-    if unknown:
-        raise InvalidSettings(unknown)
-    if package is not None:
-        app = settings.app.model_copy(update={"package": package})
-        settings = settings.model_copy(update={"app": app})
-    return settings
+        file, named_by = Path(os.environ[FILE_VARIABLE]), FILE_VARIABLE
+    layers = [
+        read_toml(file, named_by) if file else Layer(),
+        read_environment(os.environ),
+        read_options(options or {}),
+    ]
+    package_layer, package_errors = _read_package_file(layers)
+    layers.insert(0, package_layer)
+    settings, invalid = validate(merge_all(layer.values for layer in layers))
+    loaded = LoadedSettings(settings, [], [], layers)
+    errors = [error for layer in layers for error in layer.errors]
+    errors += map(loaded.locate, [*invalid, *find_issuer_conflicts(settings.issuers)])
+    package_errors = list(map(loaded.locate, package_errors))
+    return replace(loaded, errors=errors, package_errors=package_errors)
 
 
-def _add_package_file(
-    values: dict[str, Any], package_name: str | None
-) -> tuple[dict[str, Any], list[ConfigError]]:
-    """Merge `values` over the settings file of the company's package.
+def _read_package_file(layers: Sequence[Layer]) -> tuple[Layer, Sequence[ConfigError]]:
+    """Read the settings file of the package that the other layers name.
 
-    The environment or `values` name the package. It is not fatal here if there is no such package,
-    because `load_application` raises the same error. The error is returned as well: it may be the
-    cause of missing settings.
+    If there is no such package, the errors are returned: `load_application` raises the same.
     """
     try:
-        package = find_app_package(
-            package_name or _get_package(_read_environment()) or _get_package(values)
-        )
-    except InvalidSettings as error:
-        return values, error.errors
+        package = find_app_package(_get_package(merge_all(layer.values for layer in layers)))
+    except InvalidSettings as missing:
+        return Layer(), missing.errors
     if not package.settings_file.is_file():
-        return values, []
-    defaults = _read_toml(package.settings_file)
-    if _get_package(defaults) is not None:
-        message = f"cannot be set in {package.settings_file}, which is the package's own file"
-        hint = "set LOCKGATE_APP__PACKAGE, or set it in the file of --config"
-        raise InvalidSettings([ConfigError("app.package [LOCKGATE_APP__PACKAGE]", message, hint)])
-    return _merge(defaults, values), []
+        return Layer(), []
+    layer = read_toml(package.settings_file, _PACKAGE_PATH)
+    if _get_package(layer.values) is None:
+        return layer, []
+    hint = f"set {get_variable(_PACKAGE_PATH)}, or set it in the file of --config"
+    message = "cannot be set in the package's own file"
+    error = ConfigError(_PACKAGE_PATH, message, hint, layer.find_source(_PACKAGE))
+    return replace(layer, values=layer.values | {"app": {}}, errors=[*layer.errors, error]), []
 
 
 def _get_package(values: Mapping[str, Any]) -> str | None:
     app = values.get("app")
     name = app.get("package") if isinstance(app, dict) else None
-    return name if isinstance(name, str) else None  # pydantic reports any other type
-
-
-def _read_environment() -> dict[str, Any]:
-    """Read the settings in the environment as one tree, unvalidated."""
-    try:
-        return EnvSettingsSource(Settings)()
-    except UnreadableVariable:
-        return {}  # load_settings reports it
-
-
-def _merge(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two trees of tables; values of `upper` win. A list is replaced as a whole."""
-    merged = dict(lower)
-    for key, value in upper.items():
-        below = merged.get(key)
-        if isinstance(below, dict) and isinstance(value, dict):
-            merged[key] = _merge(below, value)
-        else:
-            merged[key] = value
-    return merged
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidSettings(
-            [ConfigError(str(file), error.strerror or "cannot be read", "name a TOML file")]
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSettings([ConfigError(str(file), f"is not TOML: {error}")]) from error
-
-
-def _find_unknown_variables(environ: Mapping[str, str]) -> Iterator[ConfigError]:
-    """Find variables with our prefix that no setting reads; pydantic-settings ignores them."""
-    for variable in sorted(environ):
-        if variable.upper().startswith(PREFIX) and variable.upper() != FILE_VARIABLE:
-            name = variable[len(PREFIX) :].split("__")[0].lower()
-            if name not in Settings.model_fields:
-                hint = suggest_nearest(name, Settings.model_fields)
-                yield ConfigError(variable, "no such setting", hint)
-
-
-def _convert_error(error: ErrorDetails) -> ConfigError:
-    path = [str(step) for step in error["loc"]]
-    if error["type"] == "extra_forbidden":
-        hint = suggest_nearest(path[-1], _list_keys(path[:-1]))
-        return ConfigError(_format_path(path), "no such setting", hint)
-    message = error["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    return ConfigError(_format_path(path), message, _describe_input(path, error["input"]))
-
-
-def _convert_json_error(error: UnreadableVariable) -> ConfigError:
-    field = str(error).split('"')[1] if '"' in str(error) else ""
-    return ConfigError(
-        _format_path([field]), "is not JSON", "a list or table in a variable is JSON"
-    )
-
-
-def _format_path(path: list[str]) -> str:
-    return f"{'.'.join(path)} [{PREFIX}{'__'.join(path).upper()}]"
-
-
-def _describe_input(path: list[str], value: object) -> str:
-    """Return the invalid value as a hint, if it is short and in `_SHOWN_SETTINGS`."""
-    shown = isinstance(value, int | float | str) and any(
-        _matches(path, pattern) for pattern in _SHOWN_SETTINGS
-    )
-    return f"got {value!r}" if shown and len(str(value)) <= _MAX_SHOWN_LENGTH else ""
-
-
-def _matches(path: list[str], pattern: str) -> bool:
-    steps = pattern.split(".")
-    return len(path) == len(steps) and all(map(fnmatchcase, path, steps))
-
-
-def _list_keys(path: list[str]) -> list[str]:
-    """List the keys that the schema has at `path`."""
-    model: type[BaseModel] = Settings
-    for step in path:
-        field = model.model_fields.get(step)
-        model = _find_model(field.annotation if field else None) or model
-    return list(model.model_fields)
-
-
-def _find_model(annotation: object) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next(filter(None, map(_find_model, get_args(annotation))), None)
+    return name if name and isinstance(name, str) else None  # the schema refuses any other value

@@ -3,95 +3,47 @@
 `config/lockgate.toml` lists every setting with its default and a comment.
 """
 
-from ipaddress import IPv4Network, IPv6Network
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    HttpUrl,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    RedisDsn,
-    SecretStr,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from gateway.http1_grammar import CONNECTION_FIELDS, FIELD_VALUE, TOKEN
-from gateway.settings.rate import Rate
+from gateway.settings.errors import PREFIX
+from gateway.settings.setting_types import (
+    BaseHttpUrl,
+    Bytes,
+    Count,
+    FilePath,
+    Flag,
+    ForwardedHeader,
+    Headers,
+    Host,
+    KeyUrl,
+    Network,
+    Number,
+    Port,
+    RateText,
+    RedisUrl,
+    Seconds,
+    Text,
+    UrlPath,
+)
 
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
 ]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
+CONFLICT = "conflict"
+"""The type of an error about several settings of one table.
 
-_GATEWAY_FIELDS = CONNECTION_FIELDS | {
-    "accept-encoding",
-    "traceparent",
-    "tracestate",
-    "x-request-id",
-}
-"""Fields of upstream calls that the gateway sets itself."""
+Its context has the names of these settings as `fields`, and as `at` the one to name, or "".
+"""
 
 
-def _require_https(url: HttpUrl) -> HttpUrl:
-    if url.scheme != "https" and url.host not in {"localhost", "127.0.0.1", "[::1]"}:
-        raise ValueError("keys must be fetched over https; plain http is allowed for loopback only")
-    return url
-
-
-def _parse_rate(value: object) -> object:
-    return Rate.parse(value) if isinstance(value, str) else value
-
-
-def _check_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    """Names in lower case. A message never quotes a value, which may be a secret."""
-    lowered: dict[str, SecretStr] = {}
-    for name, value in headers.items():
-        _check_header_name(name)
-        text = value.get_secret_value()
-        if not text.isascii() or not FIELD_VALUE.fullmatch(text.encode()):
-            raise ValueError(
-                f"the value of {name} has characters that a header cannot have; use printable ASCII"
-            )
-        if name.lower() in lowered:
-            raise ValueError(
-                f"{name} is set twice: header names are the same in upper and lower case; "
-                "write it the same way in all files and variables"
-            )
-        lowered[name.lower()] = value
-    return lowered
-
-
-def _check_forward_headers(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names in lower case."""
-    lowered = tuple(name.lower() for name in names)
-    for name in lowered:
-        _check_header_name(name)
-        if name == "authorization":
-            raise ValueError("authorization: set forward_token, which sends verified tokens only")
-        if name in {"expect", "proxy-authorization"} or name.startswith("content-"):
-            raise ValueError(f"{name} cannot be forwarded: it is about the incoming request only")
-    return lowered
-
-
-def _check_header_name(name: str) -> None:
-    if not TOKEN.fullmatch(name.encode()):
-        raise ValueError(f"{name!r} is not a header name")
-    if name.lower() in _GATEWAY_FIELDS:
-        raise ValueError(f"{name} is set by the gateway itself")
-
-
-KeyUrl = Annotated[HttpUrl, AfterValidator(_require_https)]
-RateText = Annotated[Rate, BeforeValidator(_parse_rate)]
-Network = IPv4Network | IPv6Network
+def _conflict(message: str, *fields: str, at: str = "") -> PydanticCustomError:
+    return PydanticCustomError(CONFLICT, message, {"fields": fields, "at": at})
 
 
 class Section(BaseModel):
@@ -103,31 +55,31 @@ class Section(BaseModel):
 class App(Section):
     """The company's package, and the settings that it declares for itself."""
 
-    package: str | None = None
+    package: Text | None = None
     settings: dict[str, Any] = {}
 
 
 class Server(Section):
     """The public port and the bounds on requests."""
 
-    host: str = "0.0.0.0"
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8000
+    host: Host = "0.0.0.0"
+    port: Port = 8000
     trusted_proxies: tuple[Network, ...] = ()
-    max_in_flight: PositiveInt = 1_000
-    max_body_bytes: PositiveInt = 1_048_576
-    shutdown_seconds: PositiveInt = 30
+    max_in_flight: Count = 1_000
+    max_body_bytes: Bytes = 1_048_576
+    shutdown_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = 30
 
 
 class Issuer(Section):
     """An identity provider whose tokens are accepted, and the names of its claims."""
 
-    issuer: Annotated[str, Field(min_length=1)]
-    audience: Annotated[str, Field(min_length=1)]
+    issuer: Text
+    audience: Text
     jwks_url: KeyUrl | None = None
     discovery_url: KeyUrl | None = None
-    jwks_file: Path | None = None
+    jwks_file: FilePath | None = None
     algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ALGORITHMS
-    clock_skew_seconds: Annotated[float, Field(ge=0, le=60)] = 5
+    clock_skew_seconds: Annotated[Number, Field(ge=0, le=60)] = 5
     scope_claim: str = "scope"
     user_claim: str = "sub"
     service_claim: str = "client_id"
@@ -137,84 +89,78 @@ class Issuer(Section):
     def _require_one_key_source(self) -> Self:
         sources = [self.jwks_url, self.discovery_url, self.jwks_file]
         if sum(source is not None for source in sources) != 1:
-            raise ValueError("set exactly one of jwks_url, discovery_url and jwks_file")
+            raise _conflict(
+                "must set exactly one of jwks_url, discovery_url and jwks_file",
+                "jwks_url",
+                "discovery_url",
+                "jwks_file",
+            )
         return self
-
-
-def _require_user_claims(issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
-    """Require an explicit `user_claim` where several providers issue user ids.
-
-    Two providers may give the same id to two people, and `owner` could not tell them apart.
-    """
-    with_users = [issuer for issuer in issuers if issuer.user_claim]
-    if len(with_users) > 1:
-        for issuer in with_users:
-            if "user_claim" not in issuer.model_fields_set:
-                raise ValueError(
-                    f"several issuers have users, so {issuer.issuer} must set user_claim: the "
-                    'claim with the id of your users, or "" if its tokens have no user'
-                )
-    return issuers
 
 
 class Tokens(Section):
     """Bounds and caches for tokens and for the providers' keys."""
 
-    max_bytes: PositiveInt = 8_192
-    cache_entries: PositiveInt = 10_000
-    cache_seconds: Annotated[float, Field(ge=0, le=60)] = 60
-    keys_refresh_seconds: PositiveFloat = 300
-    keys_cooldown_seconds: PositiveFloat = 5
-    keys_timeout_seconds: PositiveFloat = 2
+    max_bytes: Bytes = 8_192
+    cache_entries: Count = 10_000
+    cache_seconds: Annotated[Number, Field(ge=0, le=60)] = 60
+    keys_refresh_seconds: Seconds = 300
+    keys_cooldown_seconds: Seconds = 5
+    keys_timeout_seconds: Seconds = 2
 
 
 class Counters(Section):
     """The counters of the rate limits, in Redis and in this process."""
 
-    timeout_ms: Annotated[float, Field(gt=0, le=1_000)] = 20
-    retry_ms: Annotated[float, Field(gt=0, le=2_000)] = 500
-    processes: PositiveInt = 1
-    local_keys: PositiveInt = 100_000
+    timeout_ms: Annotated[Number, Field(gt=0, le=1_000)] = 20
+    retry_ms: Annotated[Number, Field(gt=0, le=2_000)] = 500
+    processes: Count = 1
+    local_keys: Count = 100_000
 
 
 class RetrySettings(Section):
     """Retries of the calls to a service; one attempt means no retry."""
 
-    attempts: Annotated[int, Field(ge=1, le=10)] = 1
-    backoff_ms: Annotated[float, Field(gt=0, le=10_000)] = 25
-    max_backoff_ms: Annotated[float, Field(gt=0, le=60_000)] = 250
-    budget_percent: Annotated[float, Field(ge=0, le=100)] = 20
-    budget_minimum: Annotated[int, Field(ge=0, le=1_000)] = 3
+    attempts: Annotated[int, Field(strict=True, ge=1, le=10)] = 1
+    backoff_ms: Annotated[Number, Field(gt=0, le=10_000)] = 25
+    max_backoff_ms: Annotated[Number, Field(gt=0, le=60_000)] = 250
+    budget_percent: Annotated[Number, Field(ge=0, le=100)] = 20
+    budget_minimum: Annotated[int, Field(strict=True, ge=0, le=1_000)] = 3
 
 
 class Service(Section):
     """A downstream service: its address, and the bounds on a call to it."""
 
-    url: HttpUrl
-    timeout: PositiveFloat = 2.0
-    connect_timeout: PositiveFloat = 1.0
-    max_body_bytes: PositiveInt = 2_097_152
-    max_connections: PositiveInt = 256
-    idle_seconds: PositiveFloat = 30
+    url: BaseHttpUrl
+    timeout: Seconds = 2.0
+    connect_timeout: Seconds = 1.0
+    max_body_bytes: Bytes = 2_097_152
+    max_connections: Count = 256
+    idle_seconds: Seconds = 30
     transport: Literal["lockgate", "httpx"] = "lockgate"
-    headers: Annotated[dict[str, SecretStr], AfterValidator(_check_headers)] = {}
-    forward_headers: Annotated[tuple[str, ...], AfterValidator(_check_forward_headers)] = ()
-    forward_token: bool = False
+    headers: Headers = {}
+    forward_headers: tuple[ForwardedHeader, ...] = ()
+    forward_token: Flag = False
     retry: RetrySettings = RetrySettings()
 
     @model_validator(mode="after")
     def _require_one_authorization(self) -> Self:
         if self.forward_token and "authorization" in self.headers:
-            raise ValueError("set either forward_token or headers.authorization, not both")
+            raise _conflict(
+                "must not be set together with headers.authorization",
+                "forward_token",
+                "headers",
+                at="forward_token",
+            )
         return self
 
 
 class Demo(Section):
     """What `lockgate demo` starts: the latency of the fake services, and the line to paste."""
 
-    latency_ms: NonNegativeFloat = 200
-    user: Annotated[str, Field(min_length=1)] = "42"
-    path: Annotated[str, Field(pattern="^/")] = "/docs"
+    latency_ms: Annotated[Number, Field(ge=0, le=3_600_000)] = 200
+    user: Text = "42"
+    path: UrlPath = "/docs"
 
 
 class Log(Section):
@@ -230,15 +176,15 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
-        env_prefix="LOCKGATE_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
         validate_default=True,
     )
 
-    redis_url: RedisDsn | None = None
+    redis_url: RedisUrl | None = None
     app: App = App()
     server: Server = Server()
-    issuers: Annotated[tuple[Issuer, ...], AfterValidator(_require_user_claims)] = ()
+    issuers: tuple[Issuer, ...] = ()
     tokens: Tokens = Tokens()
     counters: Counters = Counters()
     limits: dict[str, RateText] = {}
@@ -255,5 +201,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment override the arguments, which come from the files."""
-        return env_settings, init_settings
+        """Take the arguments alone: `loader.py` reads the environment, as one of its layers."""
+        return (init_settings,)

@@ -63,10 +63,12 @@ def test_the_log_has_one_line_per_request_and_no_token(demo: Demo, tmp_path: Pat
         get_page(demo.token, gateway.url, "/dashboard/43")
         get_page(demo.token + "x", gateway.url)
         assert gateway.stop() == 0
+        (started,) = [it for it in gateway.read_events() if it["event"] == "gateway.started"]
         requests = [
             event for event in gateway.read_events() if event["event"] == "request.completed"
         ]
         log = gateway.log.read_text()
     assert [request["status"] for request in requests] == [200, 403, 401]
     assert requests[0]["caller"] == "42"
+    assert (started["package"], started["found_by"]) == ("tests.sample", "app.package")
     assert all(len(part) < 20 or part not in log for part in demo.token.split("."))

@@ -158,7 +158,9 @@ def test_check_passes_for_the_company(installation: Path, application: Path) -> 
         installation, application, "-m", "gateway.cli", "check", LOCKGATE_APP__PACKAGE="acme"
     )
     assert process.returncode == 0, process.stdout + process.stderr
-    assert process.stdout == "The settings and policies are fine.\n"
+    assert process.stdout == (
+        "The configuration is valid: 5 routes, 1 composite, 1 service, 1 policy.\n"
+    )
 
 
 def test_an_error_in_the_companys_settings_is_found(installation: Path, application: Path) -> None:
@@ -180,8 +182,8 @@ def test_without_a_package_the_command_names_the_setting(
     assert process.returncode == 2, process.stderr
     printed = process.stdout + process.stderr
     assert (
-        "app.package [LOCKGATE_APP__PACKAGE]: no package is set or named by an entry point in the "
-        "group lockgate (name the package with your clients, composites and limits; "
+        "app.package: no package is set or named by an entry point in the group lockgate "
+        "(set LOCKGATE_APP__PACKAGE to the package with your clients, composites and limits; "
         "`lockgate new PATH` creates one)"
     ) in printed
     assert "Traceback" not in printed

@@ -15,6 +15,7 @@ from gateway.app_loader import Application
 from gateway.auth import owner, public, requires
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.route_audit import UnguardedRoute, refuse_unguarded
+from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
 from tests.gateway.middleware.asgi_websocket import WebSocketClient, websocket_scope
 
@@ -143,7 +144,7 @@ def test_a_frontend_is_audited_too(tmp_path: Path, guarded: bool) -> None:
 
 
 def test_every_route_of_the_gateway_is_audited() -> None:
-    app = create_app(Settings())
+    app = create_app(load_settings())
     paths = {route.path for route in iter_route_contexts(app.routes)}
     assert paths == {
         "/healthz",

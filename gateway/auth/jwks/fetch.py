@@ -3,14 +3,15 @@
 import asyncio
 import ssl
 from functools import cache
-from pathlib import Path
 
 import httpx
 from pydantic import TypeAdapter
 
+from gateway.auth.jwks.key_file import read_key_file
 from gateway.auth.jwks.key_set import MAX_DOCUMENT_BYTES, KeySet, parse_key_set
 from gateway.auth.jwt import strict_json
-from gateway.settings.schema import Issuer, KeyUrl
+from gateway.settings.schema import Issuer
+from gateway.settings.setting_types import KeyUrl
 
 _KEY_URL: TypeAdapter[KeyUrl] = TypeAdapter(KeyUrl)
 
@@ -44,6 +45,8 @@ async def fetch_key_set(client: httpx.AsyncClient, issuer: Issuer, timeout: floa
     """
     try:
         async with asyncio.timeout(timeout):
+            if issuer.jwks_file is not None:
+                return await asyncio.to_thread(read_key_file, issuer.jwks_file, issuer.algorithms)
             return parse_key_set(await _load_document(client, issuer), issuer.algorithms)
     except TimeoutError as exc:
         raise KeysUnavailable(f"no complete response within {timeout:g} s") from exc
@@ -52,8 +55,6 @@ async def fetch_key_set(client: httpx.AsyncClient, issuer: Issuer, timeout: floa
 
 
 async def _load_document(client: httpx.AsyncClient, issuer: Issuer) -> bytes:
-    if issuer.jwks_file is not None:
-        return await asyncio.to_thread(_read_file, issuer.jwks_file)
     if issuer.discovery_url is not None:
         metadata = await _get_body(client, str(issuer.discovery_url))
         return await _get_body(client, _read_jwks_uri(metadata, issuer.issuer))
@@ -85,14 +86,6 @@ async def _get_body(client: httpx.AsyncClient, url: str) -> bytes:
             if len(body) > MAX_DOCUMENT_BYTES:
                 raise ValueError(f"document of more than {MAX_DOCUMENT_BYTES} bytes")
         return bytes(body)
-
-
-def _read_file(path: Path) -> bytes:
-    with path.open("rb") as file:
-        document = file.read(MAX_DOCUMENT_BYTES + 1)
-    if len(document) > MAX_DOCUMENT_BYTES:
-        raise ValueError(f"document of more than {MAX_DOCUMENT_BYTES} bytes")
-    return document
 
 
 def _describe_error(exc: Exception) -> str:

@@ -37,6 +37,10 @@ _SMALL_ORDER_POINTS = frozenset(
 )
 
 
+class NoUsableKey(ValueError):
+    """A JWK Set has no key that may verify a signature."""
+
+
 def canonical_algorithm(algorithm: str) -> str:
     """Return one name per algorithm: "Ed25519" (RFC 9864) becomes "EdDSA".
 
@@ -64,8 +68,8 @@ def parse_key_set(document: bytes, allowed: Sequence[str]) -> KeySet:
     """Parse a JWK Set, and skip every key that cannot verify one of the `allowed` algorithms.
 
     Raises:
-        ValueError: the document is not a JWK Set, has more than `MAX_KEYS` keys, or has no
-            usable key.
+        ValueError: the document is not a JWK Set, or has more than `MAX_KEYS` keys.
+        NoUsableKey: no key can verify one of these algorithms.
     """
     entries = strict_json.parse_object(document).get("keys")
     if not isinstance(entries, list):
@@ -81,7 +85,7 @@ def parse_key_set(document: bytes, allowed: Sequence[str]) -> KeySet:
     unique = [entry for entry in candidates if id_counts[entry["kid"]] == 1]
     prepared = [key for entry in unique for key in _prepare_keys(entry, allowed)]
     if not prepared:
-        raise ValueError("no usable key in the JWK Set")
+        raise NoUsableKey("no usable key in the JWK Set")
     return _build_key_set(prepared)
 
 

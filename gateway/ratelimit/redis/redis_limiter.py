@@ -6,17 +6,15 @@ from contextlib import asynccontextmanager
 from enum import Enum
 from logging import WARNING, getLogger
 
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.redis.connection import RedisCheckFailed, RedisConnection
+from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS, create_pool
 from gateway.telemetry.log import log_event
 
-CONNECT_SECONDS = 0.5
 PROBE = Charge(RateLimit("probe", "1000000/second", burst=1_000_000), "lockgate:{probe}~")
 
 log = getLogger("lockgate.ratelimit")
@@ -53,18 +51,7 @@ class RedisLimiter(RateLimiter):
         self._failure = ""
         self._disconnects = 0
         self._first_attempt = asyncio.Event()
-        # redis-py has no timeout on reads and writes here, because `RedisConnection` has a stricter
-        # one, which takes a busy event loop into account. It does not retry either: a check that is
-        # sent twice is charged twice.
-        self._pool = ConnectionPool.from_url(
-            url,
-            max_connections=1,
-            protocol=2,
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=None,
-            socket_keepalive=True,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._pool = create_pool(url)
 
     def __repr__(self) -> str:
         reason = f", {self._failure}" if self._failure else ""

@@ -11,7 +11,7 @@ from tests.docs.pages.markdown import code, page, table
 
 INTRODUCTION = """
 The exit status is 0 on success, 1 on failure, and 2 for invalid settings or arguments. Every
-subcommand lists its options with `--help`.
+subcommand lists its options with `--help`; `lockgate --version` prints the version.
 """
 
 

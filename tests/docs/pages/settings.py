@@ -21,7 +21,8 @@ application package, the TOML file named by `--config` or `LOCKGATE_CONFIG`, and
 variables. `config/lockgate.toml` is a template with every setting. The name of a variable is
 `{PREFIX}` followed by the path of the setting in capitals, with two underscores between levels. A
 list in a variable is written as JSON. An unknown key is an error, in the file and in the
-environment. `lockgate check` validates the settings without starting the gateway.
+environment. `lockgate check` finds all errors in one run, without starting the gateway, and names
+the file and line, the variable or the option that sets the value.
 """
 
 
@@ -148,7 +149,11 @@ def _describe_bounds(own: Schema) -> Iterator[str]:
     words = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
     for bound, word in words.items():
         if bound in own:
-            yield f"{word} {own[bound]:g}"
+            yield f"{word} {_format_number(own[bound])}"
+
+
+def _format_number(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() else str(number)
 
 
 def _format_default(own: Schema) -> str:

@@ -117,8 +117,13 @@ async def test_issuers_do_not_share_keys(jwks_file: Path, tmp_path: Path) -> Non
     other_file = tmp_path / "other.json"
     other_file.write_bytes(encode_jwk_set(get_signing_key("RS256", name="other").jwk()))
     issuers = [
-        Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=jwks_file),
-        Issuer(issuer="https://other.test", audience=AUDIENCE, jwks_file=other_file),
+        Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=jwks_file, user_claim="sub"),
+        Issuer(
+            issuer="https://other.test",
+            audience=AUDIENCE,
+            jwks_file=other_file,
+            user_claim="sub",
+        ),
     ]
     async with open_verifier(issuers, Tokens()) as verifier:
         assert verifier.health() == {ISSUER: "ok", "https://other.test": "ok"}

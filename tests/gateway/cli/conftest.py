@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.auth.token_factory import encode_jwk_set, get_signing_key
+
+KEYS = encode_jwk_set(get_signing_key("ES256").jwk())
+
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:

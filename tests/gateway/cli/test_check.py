@@ -7,14 +7,17 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.main import main
+from tests.gateway.cli.conftest import KEYS
 
 
 def test_check_prints_one_sentence_if_there_is_no_error(
     issuer: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    issuer.write_text("{}")
+    issuer.write_bytes(KEYS)
     assert main(["check"]) == 0
-    assert capsys.readouterr().out == "The settings and policies are fine.\n"
+    assert capsys.readouterr().out == (
+        "The configuration is valid: 5 routes, 1 composite, 2 services, 1 policy.\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -22,7 +25,7 @@ def test_check_prints_one_sentence_if_there_is_no_error(
     [
         ("LOCKGATE_LIMITS__DASHBORDS", "1/second", "limits.dashbords", "dashboards"),
         ("LOCKGATE_UPSTREAMS__ODERS__URL", "http://h", "upstreams.oders", "orders"),
-        ("LOCKGATE_SERVER__PROT", "1", "server.prot [LOCKGATE_SERVER__PROT]", "port"),
+        ("LOCKGATE_SERVER__PROT", "1", "server.prot", "port"),
     ],
 )
 def test_check_names_the_setting_and_the_nearest_correct_name(  # noqa: PLR0917
@@ -34,7 +37,7 @@ def test_check_names_the_setting_and_the_nearest_correct_name(  # noqa: PLR0917
     path: str,
     hint: str,
 ) -> None:
-    issuer.write_text("{}")
+    issuer.write_bytes(KEYS)
     monkeypatch.setenv(variable, value)
     assert main(["check", "--json"]) == 2
     (error,) = json.loads(capsys.readouterr().out)
@@ -68,7 +71,7 @@ def test_check_and_serve_report_an_error_in_the_code_of_the_package(  # noqa: PL
     path: str,
     message: str,
 ) -> None:
-    issuer.write_text("{}")
+    issuer.write_bytes(KEYS)
     folder = tmp_path / "acme_check" / "composites"
     folder.mkdir(parents=True)
     page = f"from fastapi import APIRouter\nrouter = APIRouter()\n{text}\n"
@@ -87,3 +90,28 @@ def test_check_and_serve_report_an_error_in_the_code_of_the_package(  # noqa: PL
     finally:
         for module in [name for name in sys.modules if name.startswith("acme_check")]:
             del sys.modules[module]
+
+
+def test_a_module_that_cannot_be_imported_hides_no_route_of_another(
+    tmp_path: Path,
+    issuer: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    issuer.write_bytes(KEYS)
+    composites = tmp_path / "kiosk" / "composites"
+    composites.mkdir(parents=True)
+    for folder in (composites.parent, composites):
+        (folder / "__init__.py").touch()
+    (composites / "a.py").write_text("1 / 0")
+    (composites / "b.py").write_text(
+        "from fastapi import APIRouter\nrouter = APIRouter()\n"
+        "@router.get('/open')\nasync def get_open() -> int: return 1\n"
+    )
+    (composites.parent / "clients.py").write_text("import no_such_module")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "kiosk")
+    monkeypatch.setenv("LOCKGATE_UPSTREAMS__ORDERS__URL", "http://orders.internal")
+    assert main(["check", "--json"]) == 2
+    paths = [error["path"] for error in json.loads(capsys.readouterr().out)]
+    assert paths == ["kiosk.clients", "kiosk.composites.a", "GET /open"]

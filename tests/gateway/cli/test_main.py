@@ -1,15 +1,18 @@
 """The `lockgate` command: help, and errors that every subcommand reports."""
 
 import json
+import os
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
 from gateway.cli.main import main
 
 
-@pytest.mark.parametrize("subcommand", ["", "serve", "demo", "check", "token"])
+@pytest.mark.parametrize("subcommand", ["", "serve", "demo", "new", "check", "routes", "token"])
 def test_every_subcommand_has_help_with_an_example(
     subcommand: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -27,8 +30,27 @@ def test_a_missing_package_is_reported_with_the_path_of_the_setting(
     arguments = [subcommand, "--any-ports"] if subcommand == "demo" else [subcommand]
     assert main(arguments) == 2
     printed = capsys.readouterr()
-    error = "app.package [LOCKGATE_APP__PACKAGE]: there is no package called 'no_such_package'"
-    assert error in printed.out + printed.err
+    error = "there is no package called 'no_such_package'"
+    path = "app.package" if subcommand == "demo" else "LOCKGATE_APP__PACKAGE"
+    assert re.search(f"{path}: {error}", printed.out + printed.err)
+
+
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main(["--version"])
+    assert exit_info.value.code == 0
+    assert capsys.readouterr().out == f"lockgate {version('lockgate')}\n"
+
+
+def test_an_output_without_unicode_shows_escapes() -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "gateway.cli", "check"],
+        env={**os.environ, "LOCKGATE_GR\u00d6SSE": "1", "PYTHONIOENCODING": "ascii"},
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert process.returncode == 2
+    assert 'LOCKGATE_GR\\xd6SSE: "gr\\xf6sse": no such setting' in process.stdout
+    assert not process.stderr
 
 
 def test_the_command_runs_as_a_module() -> None:

@@ -1,11 +1,13 @@
 """`lockgate serve` refuses to start with an error that names the cause."""
 
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
 from gateway.cli.main import main
+from tests.gateway.cli.conftest import KEYS
 
 
 def test_serve_refuses_to_start_without_an_issuer(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,10 +41,22 @@ def test_serve_prints_the_errors_that_check_prints(
 def test_a_port_in_use_is_reported(
     issuer: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    issuer.write_text("{}")
+    issuer.write_bytes(KEYS)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         monkeypatch.setenv("LOCKGATE_SERVER__HOST", "127.0.0.1")
         monkeypatch.setenv("LOCKGATE_SERVER__PORT", str(port))
         assert main(["serve"]) == 1
-    assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert f"server.port: cannot listen on 127.0.0.1:{port}: " in error
+    assert f"(process {os.getpid()}) listens there" in error
+
+
+def test_a_host_that_cannot_be_resolved_is_reported(
+    issuer: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    issuer.write_bytes(KEYS)
+    assert main(["serve", "--host", "no-such-host.invalid"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("lockgate: --host: the host cannot be resolved: ")
+    assert "(got 'no-such-host.invalid'; " in error

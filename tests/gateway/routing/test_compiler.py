@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from gateway.app import create_app
 from gateway.routing.dispatcher import RouteTable
-from gateway.settings.schema import Settings
+from gateway.settings.loader import load_settings
 from tests.gateway.routing import example_app
 from tests.gateway.routing.comparison import trust
 
@@ -19,7 +19,7 @@ def test_exactly_the_routes_without_obstacles_are_compiled() -> None:
 
 
 def test_the_composites_are_compiled() -> None:
-    assert "/dashboard/{user_id}" in get_compiled_paths(create_app(Settings()))
+    assert "/dashboard/{user_id}" in get_compiled_paths(create_app(load_settings()))
 
 
 def test_a_websocket_route_does_not_end_the_table() -> None:

@@ -137,7 +137,10 @@ def test_an_error_in_the_package_file_names_the_setting(
 ) -> None:
     package("[server]\nprot = 1\n")
     monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "acme_settings")
-    with pytest.raises(InvalidSettings, match=r"server\.prot .*did you mean port\?"):
+    with pytest.raises(
+        InvalidSettings,
+        match=r"lockgate\.toml:2: server\.prot: .* mean port\?",
+    ):
         load_settings()
 
 
@@ -155,7 +158,7 @@ def test_a_missing_package_does_not_hide_behind_the_settings_it_would_hold(
 
 
 def test_a_package_name_of_another_type_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(InvalidSettings, match=r"app\.package .*valid string \(got 3\)"):
+    with pytest.raises(InvalidSettings, match=r"toml:2: app\.package: must be a string \(got 3\)"):
         load_settings(write_file(tmp_path, "[app]\npackage = 3\n"))
 
 
@@ -185,7 +188,7 @@ def test_the_file_of_the_package_cannot_name_a_package(
 ) -> None:
     package('[app]\npackage = "acme_settings"')
     monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "acme_settings")
-    with pytest.raises(InvalidSettings, match=r"^app\.package .*: cannot be set in"):
+    with pytest.raises(InvalidSettings, match=r"lockgate\.toml:2: app\.package: cannot be set in"):
         load_settings()
 
 

@@ -13,7 +13,7 @@ TEMPLATE = Path(__file__).parents[3] / "config" / "lockgate.toml"
 
 def test_the_template_has_the_defaults_except_for_the_shop() -> None:
     template = load_settings(TEMPLATE)
-    shop = {"upstreams": template.upstreams, "demo": template.demo}
+    shop = {"app": template.app, "upstreams": template.upstreams, "demo": template.demo}
     assert template == Settings.model_validate(shop)
     assert template.demo.model_copy(update={"path": "/docs"}) == Settings().demo
 

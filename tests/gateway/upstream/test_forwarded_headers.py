@@ -108,14 +108,14 @@ def test_the_fields_of_the_gateway_cannot_be_replaced(name: str, setting: str) -
 
 @pytest.mark.parametrize("value", ["ü", "a\u0085x-evil: 1", "a\u2028b", "a\x1cb", "\x7f", "a\nb"])
 def test_a_value_that_no_call_could_send_is_refused_by_the_settings(value: str) -> None:
-    with pytest.raises(ValidationError, match="the value of x-api-key"):
+    with pytest.raises(ValidationError, match="has characters that a header cannot have"):
         Service.model_validate({"url": "http://x", "headers": {"x-api-key": value}})
     with pytest.raises(ValueError, match="x-api-key"):
         ServiceHeaders(fixed={"x-api-key": value})
 
 
 def test_a_name_in_two_spellings_is_refused() -> None:
-    with pytest.raises(ValidationError, match="X-Key is set twice"):
+    with pytest.raises(ValidationError, match="must not have x-key twice"):
         Service.model_validate({"url": "http://x", "headers": {"x-key": "1", "X-Key": "2"}})
 
 

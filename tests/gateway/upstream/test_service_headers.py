@@ -134,16 +134,19 @@ def test_secrets_are_not_shown() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"headers": {"x y": "1"}}, "'x y' is not a header name"),
-        ({"headers": {"Host": "1"}}, "Host is set by the gateway itself"),
+        ({"headers": {"x y": "1"}}, "is not the name of a header field"),
+        ({"headers": {"Host": "1"}}, "is set by the gateway itself"),
         ({"headers": {"transfer-encoding": "1"}}, "set by the gateway itself"),
-        ({"headers": {"x-api-key": f"{SECRET}\r\nx: 1"}}, "the value of x-api-key has characters"),
+        (
+            {"headers": {"x-api-key": f"{SECRET}\r\nx: 1"}},
+            "characters that a header cannot have",
+        ),
         ({"forward_headers": ["accept-encoding"]}, "set by the gateway itself"),
         ({"forward_headers": ["Authorization"]}, "set forward_token"),
-        ({"forward_headers": ["Proxy-Authorization"]}, "proxy-authorization cannot be forwarded"),
-        ({"forward_headers": ["expect"]}, "expect cannot be forwarded"),
-        ({"forward_headers": ["content-encoding"]}, "content-encoding cannot be forwarded"),
-        ({"forward_headers": ["content-type"]}, "content-type cannot be forwarded"),
+        ({"forward_headers": ["Proxy-Authorization"]}, "cannot be forwarded"),
+        ({"forward_headers": ["expect"]}, "cannot be forwarded"),
+        ({"forward_headers": ["content-encoding"]}, "cannot be forwarded"),
+        ({"forward_headers": ["content-type"]}, "cannot be forwarded"),
     ],
 )
 def test_a_header_that_cannot_be_sent_is_refused_by_the_settings(

@@ -1,0 +1,76 @@
+"""The routes of an app with what they declare: access, rate limits, services and composites."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from gateway.aggregation.dependency import LoadComposite
+from gateway.auth.dependencies import Public
+from gateway.auth.route_access import Requires, find_access
+from gateway.fastapi_internals import Dependant, RouteContext, iter_audited_routes
+from gateway.ratelimit.dependency import Limited
+from gateway.ratelimit.policy import RateLimit
+from gateway.route_audit import describe_kind
+from gateway.services import find_route_clients
+from gateway.settings.toml_file import format_file
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSummary:
+    """One method of a route. `limits` are the policies with the rates that are in force."""
+
+    method: str
+    path: str
+    access: Requires | Public | None
+    limits: tuple[RateLimit, ...]
+    services: tuple[str, ...]
+    composites: tuple[str, ...]
+    file: str
+    line: int
+
+
+def list_routes(app: FastAPI, policies: Mapping[str, RateLimit]) -> list[RouteSummary]:
+    """List every route of `app` in the order in which they are matched.
+
+    `policies` by their names replace the declared ones, because the settings may set other rates.
+    """
+    return [
+        entry
+        for route in iter_audited_routes(app.router)
+        for entry in _iter_entries(route, policies)
+    ]
+
+
+def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Iterator[RouteSummary]:
+    calls = list(_iter_calls(route.dependant))
+    declared = [policy for call in calls if isinstance(call, Limited) for policy in call.policies]
+    composites = [call.model.__name__ for call in calls if isinstance(call, LoadComposite)]
+    file, line = _locate(route.endpoint)
+    for method in describe_kind(route).split("/"):
+        yield RouteSummary(
+            method=method,
+            path=str(route.path),
+            access=find_access(route.dependant),
+            limits=tuple(policies.get(policy.name, policy) for policy in declared),
+            services=tuple(kind.name for kind in find_route_clients(route)),
+            composites=tuple(composites),
+            file=file,
+            line=line,
+        )
+
+
+def _iter_calls(dependant: Dependant) -> Iterator[object]:
+    """Yield the callable of every dependency of a route, the innermost first."""
+    for inner in dependant.dependencies:
+        yield from _iter_calls(inner)
+        yield inner.call
+
+
+def _locate(endpoint: object) -> tuple[str, int]:
+    """Return file and line of the function of a route; none if it is not a Python function."""
+    function = inspect.unwrap(endpoint) if callable(endpoint) else endpoint
+    code = getattr(function, "__code__", None)
+    return (format_file(Path(code.co_filename)), code.co_firstlineno) if code else ("", 0)

@@ -1,0 +1,106 @@
+"""`lockgate routes`: lists the routes with their access, rate limits and services."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.app import create_app
+from gateway.app_loader import load_application
+from gateway.auth.dependencies import Public
+from gateway.auth.route_access import Requires
+from gateway.cli.route_list import RouteSummary, list_routes
+from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy_overrides import apply_rates
+from gateway.settings.loader import load_settings
+
+HEAD = ("METHOD", "PATH", "ACCESS", "LIMITS", "SERVICES", "FILE")
+
+
+def add_to(subcommands: Subcommands) -> None:
+    """Add the subcommand to the parser."""
+    parser = add_subcommand(
+        subcommands,
+        "routes",
+        run,
+        purpose="List the routes with their access, rate limits, services and files.",
+        example="lockgate routes --json",
+    )
+    add_config_option(parser)
+    parser.add_argument("--json", action="store_true", help="print the routes as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the routes as a table or as JSON."""
+    settings = load_settings(options.config)
+    application = load_application(settings.app)
+    policies = apply_rates(application.policies, settings.limits)
+    routes = list_routes(create_app(settings, application=application), policies)
+    if options.json:
+        print(json.dumps([_to_json(route) for route in routes]))
+    else:
+        print(_format_table([HEAD, *map(_to_row, routes)]))
+    return 0
+
+
+def _to_row(route: RouteSummary) -> tuple[str, ...]:
+    return (
+        route.method,
+        route.path,
+        _format_access(route.access),
+        ", ".join(map(_format_limit, route.limits)) or "-",
+        ", ".join(route.services) or "-",
+        f"{route.file}:{route.line}" if route.file else "-",
+    )
+
+
+def _format_access(access: Requires | Public | None) -> str:
+    match access:
+        case Public(why):
+            return f"public: {why}"
+        case Requires(scopes, owner):
+            required = " ".join(scopes) or "any token"
+            return f"{required}, owner {owner}" if owner else required
+        case None:
+            return "-"
+
+
+def _format_limit(policy: RateLimit) -> str:
+    burst = f" burst {policy.burst}" if policy.burst else ""
+    shadow = " (shadow)" if policy.shadow else ""
+    return f"{policy.name} {policy.rate}{burst} per {policy.per}{shadow}"
+
+
+def _format_table(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+    return "\n".join(lines)
+
+
+def _to_json(route: RouteSummary) -> dict[str, Any]:
+    access = route.access
+    return {
+        "method": route.method,
+        "path": route.path,
+        "scopes": list(access.scopes) if isinstance(access, Requires) else [],
+        "owner": access.owner if isinstance(access, Requires) else None,
+        "public": access.why if isinstance(access, Public) else None,
+        "limits": [
+            {
+                "name": policy.name,
+                "rate": str(policy.rate),
+                "burst": policy.burst,
+                "per": policy.per,
+                "shadow": policy.shadow,
+            }
+            for policy in route.limits
+        ],
+        "services": list(route.services),
+        "composites": list(route.composites),
+        "file": route.file or None,
+        "line": route.line or None,
+    }

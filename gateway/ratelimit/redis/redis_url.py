@@ -1,0 +1,94 @@
+"""The connection pool of a Redis URL, and the errors in such a URL.
+
+redis-py ignores a database that is not a number, lets options of the URL replace the ones that the
+gateway sets, and reports an unknown option only when it connects.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
+
+CONNECT_SECONDS = 0.5
+
+_OPTIONS = ("client_name", "db")
+_TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+_TLS_OPTIONS = (
+    *_TLS_FILES,
+    "ssl_ca_path",
+    "ssl_cert_reqs",
+    "ssl_check_hostname",
+    "ssl_ciphers",
+    "ssl_min_version",
+    "ssl_password",
+)
+
+
+def create_pool(url: str) -> ConnectionPool:
+    """Create the pool of the one connection to Redis.
+
+    Raises:
+        InvalidSettings: the URL has an option or a database that cannot be used.
+    """
+    if errors := find_redis_errors(url):
+        raise InvalidSettings(errors)
+    return _create_pool(url)
+
+
+def find_redis_errors(url: str) -> list[ConfigError]:
+    """Find the errors in a Redis URL. None of them quotes the URL, which may have a password."""
+    parts = urlsplit(url)
+    errors = [*_iter_database_errors(parts), *_iter_option_errors(parts)]
+    return errors or list(_iter_pool_errors(url))
+
+
+def _create_pool(url: str) -> ConnectionPool:
+    # redis-py has no timeout on reads and writes here, because `RedisConnection` has a stricter
+    # one, which takes a busy event loop into account. It does not retry either: a check that is
+    # sent twice is charged twice.
+    return ConnectionPool.from_url(
+        url,
+        max_connections=1,
+        protocol=2,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=None,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _iter_database_errors(parts: SplitResult) -> Iterator[ConfigError]:
+    database = unquote(parts.path).removeprefix("/")
+    if database and not (database.isascii() and database.isdigit()):
+        message = "must end with the number of a database, such as /0"
+        yield ConfigError("redis_url", message)
+
+
+def _iter_option_errors(parts: SplitResult) -> Iterator[ConfigError]:
+    if parts.fragment:
+        yield ConfigError("redis_url", "must not have a fragment (after #)")
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name in _TLS_OPTIONS and parts.scheme != "rediss":
+            message = f"has the option {name}, which needs a URL that begins with rediss://"
+            yield ConfigError("redis_url", message)
+        elif name not in _OPTIONS + _TLS_OPTIONS:
+            message = f"has the option {name}, which is unknown or set by the gateway itself"
+            yield ConfigError("redis_url", message, suggest_nearest(name, _OPTIONS + _TLS_OPTIONS))
+        elif name == "db" and not (value.isascii() and value.isdigit()):
+            yield ConfigError("redis_url", "must have the number of a database as its option db")
+        elif name in _TLS_FILES and not Path(value).is_file():
+            yield ConfigError("redis_url", f"has the option {name}, but there is no such file")
+
+
+def _iter_pool_errors(url: str) -> Iterator[ConfigError]:
+    """Create a connection without opening it: redis-py refuses invalid values of options here."""
+    try:
+        _create_pool(url).make_connection()  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError, RedisError) as error:
+        yield ConfigError("redis_url", f"cannot be used: {error}")

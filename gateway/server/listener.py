@@ -1,0 +1,75 @@
+"""The listening socket of the server, and the reasons why it cannot be opened."""
+
+import errno
+import socket
+
+from gateway.server.port_owner import find_port_owner
+from gateway.settings.errors import ConfigError, InvalidSettings, get_variable
+
+BACKLOG = 2_048
+
+# The machine has no such address, or it does not support the address family.
+_NOT_OUR_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
+
+
+class AddressUnavailable(Exception):
+    """The server cannot listen on the host and port of the settings."""
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Listen on host and port; port 0 takes a free port.
+
+    Raises:
+        InvalidSettings: the host is not an address of this machine.
+        AddressUnavailable: the port is in use, or the process may not listen on it.
+    """
+    try:
+        listener = _bind(host, port)
+    except OSError as error:
+        if host_errors := find_host_errors(host):
+            raise InvalidSettings(host_errors) from error
+        raise AddressUnavailable(_describe_port_error(host, port, error)) from error
+    listener.setblocking(False)
+    return listener
+
+
+def find_host_errors(host: str) -> list[ConfigError]:
+    """Find out whether the server could listen on `host`, on any port."""
+    try:
+        _bind(host, 0).close()
+    except socket.gaierror as error:
+        problem = f"the host cannot be resolved: {error.strerror}"
+    except OSError as error:
+        known = error.errno in _NOT_OUR_ADDRESS
+        problem = "is not an address of this machine" if known else f"{error.strerror or error}"
+    else:
+        return []
+    hint = f"got {host!r}; 0.0.0.0 listens on all IPv4 addresses"
+    return [ConfigError("server.host", problem, hint)]
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _describe_port_error(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        owner = find_port_owner(port)
+        problem = f"{owner} listens there" if owner else "another process listens there"
+    elif error.errno == errno.EACCES:
+        problem = "the process may not listen on a port below 1024"
+    else:
+        problem = error.strerror or str(error)
+    return (
+        f"server.port: cannot listen on {host}:{port}: {problem} "
+        f"(set {get_variable('server.port')} or --port to a free port)"
+    )

@@ -1,0 +1,24 @@
+"""Rules about the list of issuers as a whole."""
+
+from collections.abc import Iterator, Sequence
+
+from gateway.settings.errors import ConfigError
+from gateway.settings.schema import Issuer
+
+
+def find_issuer_conflicts(issuers: Sequence[Issuer]) -> Iterator[ConfigError]:
+    """Find issuers that are listed twice, and issuers that must set `user_claim`.
+
+    Two providers may give the same id to two people, and `owner` could not tell them apart. So if
+    several providers issue user ids, each must say which claim has the id.
+    """
+    with_users = [issuer for issuer in issuers if issuer.user_claim]
+    for index, issuer in enumerate(issuers):
+        if issuer.issuer in {earlier.issuer for earlier in issuers[:index]}:
+            yield ConfigError(f"issuers.{index}.issuer", f"{issuer.issuer} is listed twice")
+        if len(with_users) > 1 and "user_claim" not in issuer.model_fields_set:
+            yield ConfigError(
+                f"issuers.{index}.user_claim",
+                "must be set, because several issuers have users",
+                'the claim with the id of your users, or "" if its tokens have no user',
+            )

@@ -1,0 +1,210 @@
+"""The types of single settings, and the words for a value that does not fit."""
+
+import re
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    HttpUrl,
+    RedisDsn,
+    SecretStr,
+)
+
+from gateway.http1_grammar import CONNECTION_FIELDS, FIELD_VALUE, TOKEN
+from gateway.settings.rate import UNITS, Rate
+
+_GATEWAY_FIELDS = CONNECTION_FIELDS | {
+    "accept-encoding",
+    "traceparent",
+    "tracestate",
+    "x-request-id",
+}
+"""Fields of upstream calls that the gateway sets itself."""
+
+_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+_HOST_AND_PORT = re.compile(r"\[[0-9A-Fa-f:.]+\]:\d+|[^:]+:\d+")
+
+# A host, and a port unless the host has a dot, as one writes an address without its scheme. The
+# pattern is narrow because the text becomes part of an error message: a key or a token, which may
+# stand in place of a URL by mistake, does not match.
+_ADDRESS_WITHOUT_SCHEME = re.compile(
+    r"(?=.{1,100}$)(?=[^:]*\.|[^:]*:)[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*(:\d{1,5})?(/[a-z0-9/_-]*)?"
+)
+
+
+def _check_host(host: str) -> str:
+    """Check that the server could listen on `host`: an IP address or a host name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return host
+    if host.startswith("[") and host.endswith("]"):
+        raise ValueError(f"must be an IPv6 address without brackets: {host[1:-1]}")
+    if "/" in host:
+        raise ValueError("must be a host alone, without scheme and path")
+    if _HOST_AND_PORT.fullmatch(host):
+        raise ValueError("must be a host without a port; the port is server.port")
+    if len(host) > 253 or not _HOST_NAME.fullmatch(host) or _ends_in_digits(host):
+        raise ValueError("must be an IP address or a host name")
+    return host
+
+
+def _ends_in_digits(host: str) -> bool:
+    """Whether the last label is a number, so that the host is an IPv4 address (RFC 3986, 3.2.2)."""
+    return host.rstrip(".").rpartition(".")[2].isdigit()
+
+
+def _parse_network(value: object) -> object:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
+    if not isinstance(value, str):
+        # A ValueError, because pydantic reports no TypeError.
+        raise ValueError("must be a network in quotes, such as 10.0.0.0/8")  # noqa: TRY004
+    try:
+        return ip_network(value)
+    except ValueError:
+        raise ValueError(_describe_network_error(value)) from None
+
+
+def _describe_network_error(text: str) -> str:
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return "must be a network, such as 10.0.0.0/8"
+    return f"must be a network, without host bits: did you mean {network}?"
+
+
+def _check_http_url(value: object) -> object:
+    return _check_url(value, ("http", "https"))
+
+
+def _check_redis_url(value: object) -> object:
+    return _check_url(value, ("redis", "rediss"))
+
+
+def _check_url(value: object, schemes: tuple[str, ...]) -> object:
+    """Check the scheme of a URL. The messages never quote a URL, which may hold a password."""
+    if not isinstance(value, str):
+        return value
+    default, allowed = schemes[0], " or ".join(f"{scheme}://" for scheme in schemes)
+    if not value:
+        raise ValueError(f"must not be empty; it is a URL that begins with {allowed}")
+    if any(char.isspace() or not char.isprintable() for char in value):
+        raise ValueError("must be a URL without white space and control characters")
+    scheme, separator, _ = value.partition("://")
+    if separator and scheme.lower() in schemes:
+        return value
+    known = (
+        f": did you mean {default}://{value}?" if _ADDRESS_WITHOUT_SCHEME.fullmatch(value) else ""
+    )
+    raise ValueError(f"must be a URL that begins with {allowed}{known}")
+
+
+def _require_https(url: HttpUrl) -> HttpUrl:
+    if url.scheme != "https" and url.host not in {"localhost", "127.0.0.1", "[::1]"}:
+        raise ValueError("must begin with https://; plain http is allowed for loopback only")
+    return url
+
+
+def _check_base_url(url: HttpUrl) -> HttpUrl:
+    if url.username is not None or url.password is not None:
+        raise ValueError("must not contain credentials; set headers.authorization of the service")
+    if url.query is not None:
+        raise ValueError("must not have a query (after ?): it is scheme, host, port and path")
+    if url.fragment is not None:
+        raise ValueError("must not have a fragment (after #): it is scheme, host, port and path")
+    if url.port == 0:
+        raise ValueError("must have a port from 1 to 65535")
+    return url
+
+
+def _check_path(path: Path) -> Path:
+    if not path.name:
+        raise ValueError("must be the path of a file")
+    if "\0" in str(path):
+        raise ValueError("must be a path without a NUL character")
+    return path
+
+
+def _check_url_path(path: str) -> str:
+    if not path.startswith("/") or not path.isascii() or any(char.isspace() for char in path):
+        raise ValueError("must be the path of a URL, such as /dashboard/42")
+    return path
+
+
+def _parse_rate(value: object) -> object:
+    if isinstance(value, Rate):
+        return value
+    words = f"must be a count, a slash and a unit ({', '.join(UNITS)}), such as 120/minute"
+    if not isinstance(value, str):
+        raise ValueError(words)  # noqa: TRY004 - pydantic reports no TypeError
+    try:
+        return Rate.parse(value)
+    except ValueError:
+        raise ValueError(words) from None
+
+
+def _check_header_name(name: str) -> str:
+    if not name.isascii() or not TOKEN.fullmatch(name.encode()):
+        raise ValueError("is not the name of a header field")
+    if name.lower() in _GATEWAY_FIELDS:
+        raise ValueError("is set by the gateway itself")
+    return name.lower()
+
+
+def _check_forwarded_header(name: str) -> str:
+    name = _check_header_name(name)
+    if name == "authorization":
+        raise ValueError("cannot be forwarded: set forward_token, which sends verified tokens only")
+    if name in {"expect", "proxy-authorization"} or name.startswith("content-"):
+        raise ValueError("cannot be forwarded: it is about the incoming request only")
+    return name
+
+
+def _check_header_value(value: SecretStr) -> SecretStr:
+    """Check a field value. The message does not quote it, because it may be a secret."""
+    text = value.get_secret_value()
+    if not text.isascii() or not FIELD_VALUE.fullmatch(text.encode()):
+        raise ValueError("has characters that a header cannot have; use printable ASCII")
+    return value
+
+
+def _refuse_two_spellings(headers: object) -> object:
+    if isinstance(headers, dict):
+        lowered: set[str] = set()
+        for name in map(str, headers):
+            if name.lower() in lowered:
+                raise ValueError(
+                    f"must not have {name.lower()} twice: upper and lower case are the same"
+                )
+            lowered.add(name.lower())
+    return headers
+
+
+Text = Annotated[str, Field(min_length=1)]
+Flag = Annotated[bool, Field(strict=True)]
+Port = Annotated[int, Field(strict=True, ge=0, le=65_535)]
+Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
+Bytes = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000_000)]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Seconds = Annotated[Number, Field(gt=0, le=86_400)]
+
+Host = Annotated[Text, AfterValidator(_check_host)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_network)]
+KeyUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_require_https)]
+BaseHttpUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_base_url)]
+RedisUrl = Annotated[RedisDsn, BeforeValidator(_check_redis_url)]
+UrlPath = Annotated[Text, AfterValidator(_check_url_path)]
+FilePath = Annotated[Path, AfterValidator(_check_path)]
+RateText = Annotated[Rate, BeforeValidator(_parse_rate)]
+
+HeaderName = Annotated[str, AfterValidator(_check_header_name)]
+ForwardedHeader = Annotated[str, AfterValidator(_check_forwarded_header)]
+HeaderValue = Annotated[SecretStr, AfterValidator(_check_header_value)]
+Headers = Annotated[dict[HeaderName, HeaderValue], BeforeValidator(_refuse_two_spellings)]
