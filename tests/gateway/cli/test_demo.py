@@ -1,5 +1,7 @@
 """`lockgate demo` for a package with a base path in an address, and for one with a broken fake."""
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,12 @@ from tests.running_demo import FAST, run_demo, send_request
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Iterator[Path]:
     """The folder of a new project whose package is `parlor`."""
     create_project(tmp_path / "parlor")
-    return tmp_path / "parlor"
+    yield tmp_path / "parlor"
+    for name in [name for name in sys.modules if name.partition(".")[0] == "parlor"]:
+        del sys.modules[name]
 
 
 def test_a_fake_serves_below_the_base_path_of_its_address(folder: Path) -> None:

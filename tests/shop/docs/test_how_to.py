@@ -111,7 +111,9 @@ def test_the_production_environment_is_valid(
     settings = load_settings()
     assert check.find_errors(settings) == []
     assert settings.counters.processes == 4
-    assert all("internal" in str(upstream.url) for upstream in settings.upstreams.values())
+    named = [name for name in environment.splitlines() if name.startswith("LOCKGATE_UPSTREAMS__")]
+    internal = [at for at in settings.upstreams.values() if "internal" in str(at.url)]
+    assert len(internal) == len(named) == 5
 
 
 def test_the_numbers_of_the_production_page_are_the_defaults() -> None:
