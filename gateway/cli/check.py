@@ -15,11 +15,11 @@ from fastapi.exceptions import FastAPIError
 from gateway.app import create_app
 from gateway.app_loader import Application, load_application, read_application
 from gateway.auth.jwks.key_file import find_key_file_errors
-from gateway.cli.route_list import list_routes
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.route_audit import UnguardedRoute
+from gateway.route_list import list_routes
 from gateway.server.listener import find_host_errors
 from gateway.services import find_upstream_errors, find_used_clients
 from gateway.settings.errors import ConfigError, InvalidSettings

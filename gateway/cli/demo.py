@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.app import create_app
 from gateway.app_loader import Application, load_application
-from gateway.auth.route_access import Requires, find_access
+from gateway.auth.route_access import Requires
 from gateway.cli.subcommand import (
     Subcommands,
     add_config_option,
@@ -17,7 +17,7 @@ from gateway.cli.subcommand import (
 from gateway.fakes.child_process import FakesPlan, RunningFakes, run_fakes
 from gateway.fakes.identity_provider import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
 from gateway.fakes.load_fakes import load_fakes
-from gateway.fastapi_internals import iter_route_contexts
+from gateway.route_list import list_routes
 from gateway.server.lifecycle import open_server
 from gateway.settings.app_package import NoAppPackage
 from gateway.settings.errors import ConfigError
@@ -72,12 +72,12 @@ def _plan_fakes(settings: Settings, application: Application, *, use_any_ports: 
     """
     assert application.package  # noqa: S101 - `load_application` sets it
     fakes = load_fakes(application.package)
-    routes = create_app(settings, application=application).routes
+    routes = list_routes(create_app(settings, application=application), application.policies)
     scopes = {
         scope
-        for route in iter_route_contexts(routes)
-        if isinstance(access := find_access(route.dependant), Requires)
-        for scope in access.scopes
+        for route in routes
+        if isinstance(route.access, Requires)
+        for scope in route.access.scopes
     }
     return FakesPlan(
         package=application.package,
@@ -120,5 +120,6 @@ def _format_welcome(url: str, fakes: RunningFakes, settings: Settings) -> str:
         f"The fake services (PUT /_dial on each makes it slow, hang, fail ...):\n{services}\n\n"
         f"Lockgate is up on {url}, its API is described at {url}/docs. Paste this:\n\n"
         f"curl -s -i -H 'Authorization: Bearer {fakes.token}' {url}{settings.demo.path}\n\n"
+        "`lockgate routes` lists the routes; `lockgate new PATH` writes a gateway of your own.\n"
         "Ctrl-C stops all of it."
     )

@@ -9,10 +9,10 @@ from gateway.app import create_app
 from gateway.app_loader import load_application
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires
-from gateway.cli.route_list import RouteSummary, list_routes
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_overrides import apply_rates
+from gateway.route_list import RouteSummary, list_routes
 from gateway.settings.loader import load_settings
 
 HEAD = ("METHOD", "PATH", "ACCESS", "LIMITS", "SERVICES", "FILE")
@@ -100,7 +100,7 @@ def _to_json(route: RouteSummary) -> dict[str, Any]:
             for policy in route.limits
         ],
         "services": list(route.services),
-        "composites": list(route.composites),
+        "composites": [composite.__name__ for composite in route.composites],
         "file": route.file or None,
         "line": route.line or None,
     }

@@ -1,20 +1,19 @@
 """What the contract tests: the routes of an application, and the outcomes of its composites."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import FastAPI
-
-from gateway.aggregation.dependency import LoadComposite
 from gateway.app import create_app
 from gateway.app_loader import load_application
-from gateway.auth.route_access import Requires, find_access
+from gateway.auth.route_access import Requires
 from gateway.fakes.load_fakes import load_fakes
-from gateway.fastapi_internals import RouteContext, iter_route_contexts
-from gateway.services import find_used_clients
+from gateway.route_list import RouteSummary
+from gateway.route_list import list_routes as summarize_routes
 from gateway.settings.schema import Settings
 from gateway.testing.scripted_service import ScriptedService
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 Operation = Mapping[str, Any]
 
@@ -31,30 +30,38 @@ OUTCOMES: Mapping[str, Callable[[ScriptedService], object]] = {
 
 @dataclass(frozen=True)
 class ContractRoute:
-    """A route with one method, and what it declares.
+    """A route with one method, and its operation in the OpenAPI document, if it has one.
 
-    `scopes` is None for a public route, `budget` (in seconds) for a route without a composite, and
-    `operation` for a route that the OpenAPI document leaves out. `schemas` resolves its references.
+    `has_fakes` is True if each service that it calls has a fake. `schemas` resolves the references
+    of the operation.
     """
 
-    method: str
-    path: str
-    scopes: Sequence[str] | None
-    owner: str | None
-    budget: float | None
-    services: Sequence[str]
+    summary: RouteSummary
     has_fakes: bool
     operation: Operation | None
     schemas: Mapping[str, Any]
 
     def __str__(self) -> str:
         """Format as `GET /path`."""
-        return f"{self.method} {self.path}"
+        return str(self.summary)
 
     @property
-    def documented(self) -> Iterable[str]:
-        """The status codes that the OpenAPI document lists."""
-        return self.operation["responses"] if self.operation else ()
+    def access(self) -> Requires | None:
+        """The scopes and the owner; None for a public route."""
+        access = self.summary.access
+        return access if isinstance(access, Requires) else None
+
+    @property
+    def budget(self) -> float:
+        """The budgets of its composites together, in seconds; 0 if it has none."""
+        return sum(composite.budget for composite in self.summary.composites)
+
+    def is_documented(self, status: int) -> bool:
+        """Whether OpenAPI lists a status; `default` stands for the other statuses of 4xx."""
+        if self.operation is None:
+            return True
+        responses = self.operation["responses"]
+        return str(status) in responses or (400 <= status <= 499 and "default" in responses)
 
 
 @dataclass(frozen=True)
@@ -71,46 +78,27 @@ class CompositeCase:
 
 
 def list_routes(settings: Settings) -> list[ContractRoute]:
-    """List the routes of the application that the settings name, one entry for each method."""
+    """List the HTTP routes of the application that the settings name, with one method each."""
     application = load_application(settings.app)
     fakes = load_fakes(application.package) if application.package else {}
     app = create_app(settings, application=application)
+    document = app.openapi()
     return [
-        _describe(route, method, app, fakes)
-        for route in iter_route_contexts(app.routes)
-        for method in sorted(route.methods or ())
+        ContractRoute(
+            summary=summary,
+            has_fakes=fakes.keys() >= set(summary.services),
+            operation=document["paths"].get(summary.path_format, {}).get(summary.method.lower()),
+            schemas=document["components"]["schemas"],
+        )
+        for summary in summarize_routes(app, application.policies)
+        if summary.method in _METHODS
     ]
 
 
 def list_composite_cases(routes: Iterable[ContractRoute]) -> Iterator[CompositeCase]:
     """Yield each composite with each of its services and each outcome."""
     for route in routes:
-        if route.budget is not None:
-            for service in route.services:
+        if route.summary.composites:
+            for service in route.summary.services:
                 for outcome in OUTCOMES:
                     yield CompositeCase(route, service, outcome)
-
-
-def _describe(
-    route: RouteContext, method: str, app: FastAPI, fakes: Mapping[str, object]
-) -> ContractRoute:
-    access = find_access(route.dependant)
-    document = app.openapi()
-    services = [kind.name for kind in find_used_clients([route])]
-    return ContractRoute(
-        method=method,
-        path=str(route.path_format),
-        scopes=access.scopes if isinstance(access, Requires) else None,
-        owner=access.owner if isinstance(access, Requires) else None,
-        budget=_find_budget(route),
-        services=services,
-        has_fakes=all(name in fakes for name in services),
-        operation=document["paths"].get(route.path_format, {}).get(method.lower()),
-        schemas=document["components"]["schemas"],
-    )
-
-
-def _find_budget(route: RouteContext) -> float | None:
-    calls = [inner.call for inner in route.dependant.dependencies]
-    budgets = [call.model.budget for call in calls if isinstance(call, LoadComposite)]
-    return sum(budgets) if budgets else None

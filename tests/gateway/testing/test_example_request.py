@@ -7,6 +7,8 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI, Path, Query
 
+from gateway.auth.route_access import Requires
+from gateway.route_list import RouteSummary
 from gateway.testing.contract_cases import ContractRoute
 from gateway.testing.example_request import ExampleRequest, build_example
 
@@ -27,17 +29,19 @@ def build(annotation: Any) -> ExampleRequest:
 
 def describe(app: FastAPI, path: str, owner: str | None = None) -> ContractRoute:
     document = app.openapi()
-    return ContractRoute(
+    summary = RouteSummary(
         method="GET",
         path=path,
-        scopes=("a",),
-        owner=owner,
-        budget=None,
+        path_format=path,
+        access=Requires(("a",), owner),
+        limits=(),
         services=(),
-        has_fakes=True,
-        operation=document["paths"][path]["get"],
-        schemas=document["components"]["schemas"],
+        composites=(),
+        file="",
+        line=0,
     )
+    operation = document["paths"][path]["get"]
+    return ContractRoute(summary, True, operation, document["components"]["schemas"])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from gateway.aggregation.dependency import LoadComposite
+from gateway.aggregation.model import Composite
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import Dependant, RouteContext, iter_audited_routes
@@ -20,16 +21,25 @@ from gateway.settings.toml_file import format_file
 
 @dataclass(frozen=True, slots=True)
 class RouteSummary:
-    """One method of a route. `limits` are the policies with the rates that are in force."""
+    """One method of a route. `limits` are the policies with the rates that are in force.
+
+    `path_format` is the path without convertors, as in OpenAPI: `/files/{name}` of
+    `/files/{name:path}`. `services` are the names of the services that it calls.
+    """
 
     method: str
     path: str
+    path_format: str
     access: Requires | Public | None
     limits: tuple[RateLimit, ...]
     services: tuple[str, ...]
-    composites: tuple[str, ...]
+    composites: tuple[type[Composite], ...]
     file: str
     line: int
+
+    def __str__(self) -> str:
+        """Format as `GET /path`."""
+        return f"{self.method} {self.path}"
 
 
 def list_routes(app: FastAPI, policies: Mapping[str, RateLimit]) -> list[RouteSummary]:
@@ -47,12 +57,13 @@ def list_routes(app: FastAPI, policies: Mapping[str, RateLimit]) -> list[RouteSu
 def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Iterator[RouteSummary]:
     calls = list(_iter_calls(route.dependant))
     declared = [policy for call in calls if isinstance(call, Limited) for policy in call.policies]
-    composites = [call.model.__name__ for call in calls if isinstance(call, LoadComposite)]
+    composites = [call.model for call in calls if isinstance(call, LoadComposite)]
     file, line = _locate(route.endpoint)
     for method in describe_kind(route).split("/"):
         yield RouteSummary(
             method=method,
             path=str(route.path),
+            path_format=route.path_format or str(route.path),
             access=find_access(route.dependant),
             limits=tuple(policies.get(policy.name, policy) for policy in declared),
             services=tuple(kind.name for kind in find_route_clients(route)),
