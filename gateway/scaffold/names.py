@@ -3,7 +3,7 @@
 import re
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from keyword import iskeyword
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -31,7 +31,8 @@ def name_package(project: str) -> str:
     """
     package = project.lower().replace("-", "_").replace(".", "_").replace(" ", "_")
     check_name(package, "the last part of PATH, as the name of a Python package,")
-    if package in _RESERVED or package in sys.stdlib_module_names or find_spec(package):
+    is_taken = package in _RESERVED or package in sys.stdlib_module_names
+    if is_taken or PathFinder.find_spec(package):
         raise InvalidName(f"there already is a Python module called {package}; choose another PATH")
     return package
 
