@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from logging import ERROR, getLogger
 
 from fastapi import FastAPI
 
-from gateway.app_loader import Application
+from gateway.app_loader import Application, AppLifespan
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
@@ -13,8 +14,15 @@ from gateway.resources import Resources
 from gateway.services import Transports, find_upstream_errors, find_used_clients, open_clients
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
+from gateway.telemetry.log import log_event
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+log = getLogger("lockgate")
+
+
+class LifespanFailed(Exception):
+    """The lifespan of the company's package raised an exception before the gateway could start."""
 
 
 def create_lifespan(
@@ -24,7 +32,7 @@ def create_lifespan(
 
     The lifespan of the company's package comes last: it can use the open clients, and add resources
     of its own. On entering, the lifespan raises InvalidSettings if the settings name an unknown
-    upstream, or if a service in use has no URL.
+    upstream, or if a service in use has no URL, and LifespanFailed if that of the package fails.
     """
 
     @asynccontextmanager
@@ -46,7 +54,19 @@ def create_lifespan(
             if application.settings is not None:
                 resources[type(application.settings)] = application.settings
             if application.lifespan is not None:
-                await stack.enter_async_context(application.lifespan(resources))
+                await _enter_lifespan(stack, application.lifespan, resources)
             yield
 
     return open_resources
+
+
+async def _enter_lifespan(
+    stack: AsyncExitStack, lifespan: AppLifespan, resources: Resources
+) -> None:
+    """Enter the lifespan of the package. Its failure is logged with the traceback."""
+    try:
+        await stack.enter_async_context(lifespan(resources))
+    except Exception as error:
+        log_event(log, "lifespan.failed", ERROR, error)
+        message = f"the lifespan of the package failed: {type(error).__name__}: {error}"
+        raise LifespanFailed(message) from error

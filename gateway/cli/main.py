@@ -8,6 +8,7 @@ from io import TextIOWrapper
 
 from gateway.cli import check, demo, new, routes, serve, token
 from gateway.fakes.serve_fakes import PortUnavailable
+from gateway.lifespan import LifespanFailed
 from gateway.route_audit import UnguardedRoute
 from gateway.server.listener import AddressUnavailable
 from gateway.settings.errors import InvalidSettings
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnguardedRoute as unguarded:
         _print_errors(unguarded.faults)
         return 2
-    except (AddressUnavailable, PortUnavailable) as error:
+    except (AddressUnavailable, LifespanFailed, PortUnavailable) as error:
         print(f"lockgate: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # Ctrl-C before the signal handlers were installed

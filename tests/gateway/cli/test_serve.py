@@ -1,5 +1,6 @@
 """`lockgate serve` refuses to start with an error that names the cause."""
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -60,3 +61,30 @@ def test_a_host_that_cannot_be_resolved_is_reported(
     error = capsys.readouterr().err
     assert error.startswith("lockgate: --host: the host cannot be resolved: ")
     assert "(got 'no-such-host.invalid'; " in error
+
+
+def test_a_lifespan_that_fails_is_logged_with_its_traceback(
+    tmp_path: Path,
+    issuer: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    issuer.write_bytes(KEYS)
+    package = tmp_path / "kiosk_lifespan"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "limits.py").write_text(
+        "from gateway.ratelimit import RateLimit\nALL = RateLimit('all', '1/second')\n"
+    )
+    (package / "lifespan.py").write_text(
+        "from contextlib import asynccontextmanager\n"
+        "@asynccontextmanager\nasync def lifespan(resources):\n"
+        "    raise OSError('the database is down')\n    yield\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "kiosk_lifespan")
+    assert main(["serve", "--host", "127.0.0.1", "--port", "0"]) == 1
+    *events, error = capsys.readouterr().err.splitlines()
+    assert error == "lockgate: the lifespan of the package failed: OSError: the database is down"
+    (failed,) = [event for event in map(json.loads, events) if event["event"] == "lifespan.failed"]
+    assert "the database is down" in failed["exception"]
