@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SHOP := clients config gateway/composites gateway/demo tests/shop tests/bench
-FRAMEWORK := gateway tests $(SHOP:%=--exclude %)
+FRAMEWORK := gateway tests $(SHOP:%=--exclude $(CURDIR)/%)
 SECONDS ?= 300
 
 .DEFAULT_GOAL := help

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from io import TextIOWrapper
 
 from gateway.cli import check, demo, new, routes, serve, token
+from gateway.fakes.child_process import FakesFailed
 from gateway.fakes.serve_fakes import PortUnavailable
 from gateway.lifespan import LifespanFailed
 from gateway.route_audit import UnguardedRoute
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UnguardedRoute as unguarded:
         _print_errors(unguarded.faults)
         return 2
-    except (AddressUnavailable, LifespanFailed, PortUnavailable) as error:
+    except (AddressUnavailable, FakesFailed, LifespanFailed, PortUnavailable) as error:
         print(f"lockgate: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # Ctrl-C before the signal handlers were installed

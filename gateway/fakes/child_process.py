@@ -24,6 +24,10 @@ _START_TIMEOUT_SECONDS = 30
 _STOP_TIMEOUT_SECONDS = 5
 
 
+class FakesFailed(Exception):
+    """The process of the fakes did not start. Its own error is on standard error."""
+
+
 @dataclass(frozen=True, slots=True)
 class FakesPlan:
     """What the child serves: the fakes of a package for these services, and an identity provider.
@@ -56,7 +60,7 @@ async def run_fakes(plan: FakesPlan) -> AsyncIterator[RunningFakes]:
 
     Raises:
         PortUnavailable: a fake or the identity provider cannot listen on its port.
-        TimeoutError: the child does not start in time.
+        FakesFailed: the child ended, or did not start in time.
     """
     spawn = multiprocessing.get_context("spawn")
     parent_end, child_end = spawn.Pipe()
@@ -70,12 +74,16 @@ async def run_fakes(plan: FakesPlan) -> AsyncIterator[RunningFakes]:
         await asyncio.to_thread(child.join, _STOP_TIMEOUT_SECONDS)
         if child.exitcode is None:
             child.kill()
+            await asyncio.to_thread(child.join)
 
 
 def _wait_for_start(pipe: Connection) -> RunningFakes:
     if not pipe.poll(_START_TIMEOUT_SECONDS):
-        raise TimeoutError(f"the fake services did not start within {_START_TIMEOUT_SECONDS} s")
-    message = pipe.recv()
+        raise FakesFailed(f"the fake services did not start within {_START_TIMEOUT_SECONDS} s")
+    try:
+        message = pipe.recv()
+    except EOFError:
+        raise FakesFailed("the process of the fake services ended while it started") from None
     if isinstance(message, Exception):
         raise message
     assert isinstance(message, RunningFakes)  # noqa: S101 - the child sends one of these two

@@ -29,7 +29,6 @@ MAX_PIPELINED = 16  # requests that wait on one connection behind the one in fli
 CLIENT_CLOSED_REQUEST = 499  # the status that nginx logs; it is never sent
 
 _ALLOWED_HOST_COUNTS = frozenset({("1.0", 0), ("1.0", 1), ("1.1", 1)})  # by HTTP version
-_EXTENSIONS: dict[str, dict[str, Any]] = {DISCARD_RESPONSE: {}}
 _CHECKED_FIELDS = frozenset({b"host", b"expect", b"transfer-encoding"})
 
 
@@ -265,7 +264,7 @@ class HttpProtocol(asyncio.Protocol):
             "query_string": query,
             "root_path": self._root_path,
             "headers": self._fields,
-            "extensions": _EXTENSIONS,
+            "extensions": {DISCARD_RESPONSE: {}},
             "state": self._app_state.copy(),
             **self._connection_scope,
         }

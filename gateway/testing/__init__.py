@@ -8,8 +8,8 @@
         assert response.json()["degraded"] == [{"part": "orders", "reason": "unavailable"}]
 
 Only the network is simulated: tokens are signed and verified, limits are counted, routes are
-audited. A service without a script responds as the demo service of that name does, or with 404 if
-the demo has no such service. `on` scripts one endpoint of a service:
+audited. A service without a script responds as its fake in the package does, or with
+404 without a fake. `on` scripts one endpoint of a service:
 
     gateway.service("orders").on("POST", "/orders").answers({"id": 7}, status=201)
 """

@@ -16,12 +16,13 @@ _BY_FORMAT = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class ExampleRequest:
-    """A path with its values, the required query parameters, and a JSON body."""
+    """A path with its values, the required parameters, and a JSON body."""
 
     path: str
     query: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     body: object = None
 
 
@@ -36,18 +37,29 @@ def build_example(
     Raises:
         AssertionError: a parameter has a pattern or a type for which it needs an example.
     """
-    path, query = route.summary.path_format, {}
+    example = ExampleRequest(route.summary.path_format, body=bodies.get(str(route)))
     owner = route.access.owner if route.access else None
     for parameter in (route.operation or {}).get("parameters", ()):
-        name = parameter["name"]
-        is_required = parameter["in"] in {"path", "query"} and parameter.get("required")
-        if is_required:
-            value = user if name == owner else _find_value(route, parameter, is_refused=is_refused)
-            if parameter["in"] == "path":
-                path = path.replace(f"{{{name}}}", quote(str(value), safe=""))
-            else:
-                query[name] = value
-    return ExampleRequest(path, query, bodies.get(str(route)))
+        if parameter.get("required"):
+            is_owner = parameter["in"] == "path" and parameter["name"] == owner
+            value = user if is_owner else _find_value(route, parameter, is_refused=is_refused)
+            _add_parameter(example, parameter, value)
+    return example
+
+
+def _add_parameter(example: ExampleRequest, parameter: Mapping[str, Any], value: object) -> None:
+    name = parameter["name"]
+    match parameter["in"]:
+        case "path":
+            placeholder = f"{{{name}}}"
+            example.path = example.path.replace(placeholder, quote(str(value), safe=""))
+        case "query":
+            example.query[name] = value
+        case "header":
+            example.headers[name] = str(value)
+        case "cookie":
+            cookies = filter(None, (example.headers.get("cookie"), f"{name}={value}"))
+            example.headers["cookie"] = "; ".join(cookies)
 
 
 def _find_value(route: ContractRoute, parameter: Mapping[str, Any], *, is_refused: bool) -> object:
@@ -98,8 +110,14 @@ def _find_by_type(schema: Mapping[str, Any]) -> object:
 
 
 def _find_number(schema: Mapping[str, Any]) -> float:
-    """Return 1, or the nearest number within the bounds."""
+    """Return 1, or the nearest number within the bounds.
+
+    Raises:
+        LookupError: it is none of the numbers that the schema allows.
+    """
     lowest = schema.get("minimum", schema.get("exclusiveMinimum", -inf) + 1)
     highest = schema.get("maximum", schema.get("exclusiveMaximum", inf) - 1)
     number: float = min(max(1, lowest), highest)
+    if number < lowest or number % schema.get("multipleOf", number or 1):
+        raise LookupError(schema)
     return number

@@ -197,7 +197,7 @@ def _create_services(
 def _place_services(
     services: Mapping[str, ScriptedService], upstreams: Mapping[str, Service]
 ) -> None:
-    """Tell each service its name, and the base path of its address."""
+    """Set the name of each service, and the base path of its address."""
     for name, service in services.items():
         service.name = name
         if name in upstreams:

@@ -1,5 +1,6 @@
 """`lockgate demo` for a package with a base path in an address, and for one with a broken fake."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,7 @@ def test_a_service_without_a_fake_keeps_its_address(folder: Path) -> None:
         headers = {"Authorization": f"Bearer {demo.token}"}
         page = send_request("GET", f"{demo.url}/inbox/42", headers=headers)
     assert page.json()["service"] == "messages"
+    assert "Without a fake, at their real addresses: messages\n" in demo.output
 
 
 def test_a_broken_fake_is_reported_with_its_file_and_line(
@@ -57,3 +59,15 @@ def test_a_broken_fake_is_reported_with_its_file_and_line(
         "lockgate: parlor.fakes.messages: cannot be imported: ZeroDivisionError: division by zero "
         f"({fake}, line 2)\n"
     )
+
+
+def test_a_fake_that_fails_only_in_the_child_is_reported(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fake = folder / "parlor" / "fakes" / "messages.py"
+    fake.write_text(f"import os\nif os.getpid() != {os.getpid()}:\n    os._exit(3)\napp = print\n")
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "parlor")
+    assert main(["demo", "--any-ports"]) == 1
+    assert "the process of the fake services ended while it started" in capfd.readouterr().err

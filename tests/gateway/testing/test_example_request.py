@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
-from fastapi import FastAPI, Path, Query
+from fastapi import Cookie, FastAPI, Header, Path, Query
 
 from gateway.auth.route_access import Requires
 from gateway.route_list import RouteSummary
@@ -87,9 +87,39 @@ def test_the_owner_is_the_user_and_a_value_is_quoted() -> None:
 
     route = describe(app, "/users/{user_id}/{name}", owner="user_id")
     bodies = {"GET /users/{user_id}/{name}": {"n": 1}}
-    assert build_example(route, "42", bodies) == ExampleRequest("/users/42/a%2Fb", {}, {"n": 1})
+    assert build_example(route, "42", bodies) == ExampleRequest("/users/42/a%2Fb", body={"n": 1})
 
 
 def test_a_pattern_without_an_example_is_an_error_that_says_what_to_add() -> None:
     with pytest.raises(AssertionError, match=r"GET /things: give the parameter value an example"):
         build(Annotated[str, Query(pattern="^[A-Z]$")])
+
+
+def test_required_headers_and_cookies_are_sent() -> None:
+    app = FastAPI()
+
+    @app.get("/things")
+    async def list_things(
+        tenant: Annotated[int, Header()],
+        one: Annotated[str, Cookie()],
+        two: Annotated[str, Cookie()],
+    ) -> None: ...
+
+    example = build_example(describe(app, "/things"), "42", {})
+    assert example.headers == {"tenant": "1", "cookie": "one=1; two=1"}
+
+
+@pytest.mark.parametrize("bounds", [{"gt": 0, "lt": 1}, {"multiple_of": 7}])
+def test_a_number_that_the_bounds_do_not_give_needs_an_example(bounds: dict[str, float]) -> None:
+    with pytest.raises(AssertionError, match="give the parameter value an example"):
+        build(Annotated[float, Query(**bounds)])  # type: ignore[arg-type]
+
+
+def test_a_request_that_is_refused_needs_no_example() -> None:
+    app = FastAPI()
+
+    @app.get("/things/{name}")
+    async def get_thing(name: Annotated[str, Path(pattern="^[A-Z]$")]) -> None: ...
+
+    example = build_example(describe(app, "/things/{name}"), "42", {}, is_refused=True)
+    assert example.path == "/things/1"
