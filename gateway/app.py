@@ -16,8 +16,10 @@ from gateway.openapi import pages
 from gateway.openapi.document import document_responses
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
+from gateway.route_list import find_duplicates, list_routes
 from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.services import Transports
+from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 
 
@@ -83,13 +85,15 @@ def create_app(
     transports that replace the network for them.
 
     Raises:
-        InvalidSettings: the package named by `app.package` cannot be imported.
+        InvalidSettings: the package named by `app.package` cannot be imported, or two routes have
+            one method and path.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)
     app = Gateway(
-        title="Lockgate",
-        description="One request, one screen: an API gateway and backend for frontends.",
+        title=settings.app.title,
+        description=settings.app.description,
+        version=settings.app.version,
         lifespan=create_lifespan(settings, application, transports or {}),
         middleware=application.middleware,
         openapi_url=None,
@@ -110,5 +114,7 @@ def create_app(
         app.include_router(router)
 
     refuse_unguarded(app)
+    if errors := find_duplicates(list_routes(app, application.policies)):
+        raise InvalidSettings(errors)
     document_responses(app)
     return app

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from inspect import isasyncgenfunction
 from types import ModuleType
 from typing import Any
 
 from fastapi import APIRouter
 from starlette.middleware import Middleware
 
-from gateway.package_modules import PackageModules
+from gateway.package_modules import PackageModules, list_submodules
 from gateway.ratelimit.policy import RateLimit
 from gateway.resources import Resources
 from gateway.settings.app_package import SETTING, AppPackage, find_app_package
@@ -17,6 +19,11 @@ from gateway.settings.app_settings import AppSettings, validate_app_settings
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import App
 from gateway.upstream.client import ServiceClient
+
+MODULES = (
+    "clients", "composites", "fakes", "lifespan", "limits", "middleware", "routers", "settings"
+)  # fmt: skip
+"""The modules of a package that are imported by their names."""
 
 AppLifespan = Callable[[Resources], AbstractAsyncContextManager[None]]
 
@@ -79,11 +86,23 @@ def read_application(app: App) -> tuple[Application, list[ConfigError]]:
         package=package,
         is_complete=not modules.has_failed,
     )
+    if package.source != "repository":
+        _find_misnamed_modules(modules, package.name)
     declared = (application.clients, application.policies, application.routers)
     if not any(declared) and not modules.errors:
         message = f"the package {package.name} has no client, no composite, no router and no limit"
         modules.add_error(SETTING, message, "name the package that contains them")
     return application, modules.errors
+
+
+def _find_misnamed_modules(modules: PackageModules, package: str) -> None:
+    """Report a module such as `limit`, which nothing imports, where `limits` is missing."""
+    module = modules.find(package)
+    names = {name.rpartition(".")[2] for name in list_submodules(module)} if module else set()
+    for missing in sorted(set(MODULES) - names):
+        for name in get_close_matches(missing, names - set(MODULES), cutoff=0.8):
+            hint = "rename it; if it is something else, choose a name that differs more"
+            modules.add_error(f"{package}.{name}", f"did you mean {missing}?", hint)
 
 
 def _find_clients(modules: PackageModules, name: str) -> dict[str, type[ServiceClient]]:
@@ -142,9 +161,9 @@ def _find_middleware(modules: PackageModules, name: str) -> Sequence[Middleware]
 def _find_lifespan(modules: PackageModules, name: str) -> AppLifespan | None:
     declared = _read_module(modules, name)
     lifespan: AppLifespan | None = declared.get("lifespan")
-    if declared and not callable(lifespan):
-        message = "there is no function `lifespan(resources)`"
-        modules.add_error(name, message, "decorate it with @asynccontextmanager")
+    if declared and (not callable(lifespan) or isasyncgenfunction(lifespan)):
+        message = "`lifespan(resources)` is not a function decorated with @asynccontextmanager"
+        modules.add_error(name, message, "import it from contextlib, and decorate the function")
         return None
     return lifespan
 

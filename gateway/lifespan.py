@@ -11,7 +11,13 @@ from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.resources import Resources
-from gateway.services import Transports, find_upstream_errors, find_used_clients, open_clients
+from gateway.services import (
+    Transports,
+    find_upstream_errors,
+    find_used_clients,
+    find_used_resources,
+    open_clients,
+)
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
@@ -55,6 +61,7 @@ def create_lifespan(
                 resources[type(application.settings)] = application.settings
             if application.lifespan is not None:
                 await _enter_lifespan(stack, application.lifespan, resources)
+            _require_resources(app, resources)
             yield
 
     return open_resources
@@ -70,3 +77,18 @@ async def _enter_lifespan(
         log_event(log, "lifespan.failed", ERROR, error)
         message = f"the lifespan of the package failed: {type(error).__name__}: {error}"
         raise LifespanFailed(message) from error
+
+
+def _require_resources(app: FastAPI, resources: Resources) -> None:
+    """Require an open resource for each `Resource[...]` of a route; else each request would fail.
+
+    Raises:
+        LifespanFailed: names each missing type, and a route that uses it.
+    """
+    missing = [
+        f"{route} uses Resource[{kind.__name__}], which the lifespan of the package does not open"
+        for kind, route in find_used_resources(app.routes).items()
+        if kind not in resources
+    ]
+    if missing:
+        raise LifespanFailed("; ".join(missing))

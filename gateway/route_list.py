@@ -1,7 +1,8 @@
 """The routes of an app with what they declare: access, rate limits, services and composites."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.route_audit import describe_kind
 from gateway.services import find_route_clients
+from gateway.settings.errors import ConfigError
 from gateway.settings.toml_file import format_file
+
+_PARAMETER_NAME = re.compile(r"\{\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,19 @@ def list_routes(app: FastAPI, policies: Mapping[str, RateLimit]) -> list[RouteSu
         for route in iter_audited_routes(app.router)
         for entry in _iter_entries(route, policies)
     ]
+
+
+def find_duplicates(routes: Iterable[RouteSummary]) -> list[ConfigError]:
+    """Find routes with the method and the path of an earlier one, which no request can reach."""
+    first: dict[tuple[str, str], RouteSummary] = {}
+    errors = []
+    for route in routes:
+        key = route.method, _PARAMETER_NAME.sub("{", route.path)
+        other = first.setdefault(key, route)
+        if other is not route:
+            places = f"{other.file}:{other.line} and {route.file}:{route.line}"
+            errors.append(ConfigError(str(route), f"is declared twice, in {places}"))
+    return errors
 
 
 def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Iterator[RouteSummary]:

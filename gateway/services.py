@@ -63,6 +63,16 @@ def find_used_clients(
     return used
 
 
+def find_used_resources(routes: Sequence[BaseRoute | RouteContext]) -> dict[type, str]:
+    """Find the types of all resources that routes use, each with the first such route."""
+    used: dict[type, str] = {}
+    for route in iter_route_contexts(routes):
+        if (dependant := getattr(route, "dependant", None)) is not None:
+            for kind in _iter_resource_types(dependant):
+                used.setdefault(kind, f"{route.path}")
+    return used
+
+
 def find_route_clients(route: RouteContext) -> list[type[ServiceClient]]:
     """Find the clients that a route uses, each once."""
     dependant = getattr(route, "dependant", None)

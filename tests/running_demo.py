@@ -117,12 +117,12 @@ def shop(_shared_shop: Demo) -> Demo:
     return _shared_shop.reset()
 
 
-def run_demo(variables: Mapping[str, str], folder: Path = ROOT) -> Iterator[Demo]:
+def run_demo(variables: Mapping[str, str], folder: Path = ROOT, *arguments: str) -> Iterator[Demo]:
     """Start the demo from `folder`, wait until it is ready, and kill it at the end."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LOCKGATE_")}
     environment["PYTHONPATH"] = str(folder)
     process = subprocess.Popen(
-        [sys.executable, "-m", "gateway.cli", "demo", "--any-ports"],
+        [sys.executable, "-m", "gateway.cli", "demo", "--any-ports", *arguments],
         cwd=folder,
         env={**environment, **variables},
         stdout=subprocess.PIPE,

@@ -20,7 +20,7 @@ from gateway.fakes.load_fakes import load_fakes
 from gateway.route_list import list_routes
 from gateway.server.lifecycle import open_server
 from gateway.settings.app_package import NoAppPackage
-from gateway.settings.errors import ConfigError
+from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Issuer, Settings
 from gateway.telemetry.log_writer import log_to_stderr
@@ -35,10 +35,17 @@ def add_to(subcommands: Subcommands) -> None:
         "demo",
         run,
         purpose="Start the gateway with fakes of its services and an identity provider.",
-        example="lockgate demo --any-ports",
+        example="lockgate demo --real orders",
     )
     add_config_option(parser)
     parser.add_argument("--any-ports", action="store_true", help="listen on any free ports")
+    parser.add_argument(
+        "--real",
+        action="append",
+        default=[],
+        metavar="SERVICE",
+        help="call this service at its address instead of a fake; repeat for several",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -51,12 +58,15 @@ def run(options: argparse.Namespace) -> int:
         hint = "for a gateway of your own, run `lockgate new PATH`"
         raise NoAppPackage([ConfigError("demo", message, hint)]) from error
     with log_to_stderr(settings.log.model_copy(update={"format": "text"})):
-        run_on_uvloop(_serve_demo(settings, application, use_any_ports=options.any_ports))
+        plan = _plan_fakes(settings, application, options)
+        run_on_uvloop(_serve_demo(settings, application, plan, use_any_ports=options.any_ports))
     return 0
 
 
-async def _serve_demo(settings: Settings, application: Application, *, use_any_ports: bool) -> None:
-    async with run_fakes(_plan_fakes(settings, application, use_any_ports=use_any_ports)) as fakes:
+async def _serve_demo(
+    settings: Settings, application: Application, plan: FakesPlan, *, use_any_ports: bool
+) -> None:
+    async with run_fakes(plan) as fakes:
         settings = _replace_addresses(settings, fakes, use_any_port=use_any_ports)
         app = create_app(settings, application=application)
         async with open_server(app, settings.server) as url:
@@ -64,12 +74,19 @@ async def _serve_demo(settings: Settings, application: Application, *, use_any_p
             await wait_for_shutdown()
 
 
-def _plan_fakes(settings: Settings, application: Application, *, use_any_ports: bool) -> FakesPlan:
-    """Plan a fake for each service; it listens on the port of the settings if that is local.
+def _plan_fakes(
+    settings: Settings, application: Application, options: argparse.Namespace
+) -> FakesPlan:
+    """Plan a fake for each service that `--real` does not name.
+
+    A fake listens on the port of the address in the settings, if that is on this machine.
 
     Raises:
-        InvalidSettings: the module of a fake cannot be imported.
+        InvalidSettings: the module of a fake cannot be imported, or `--real` names no service.
     """
+    if unknown := [name for name in options.real if name not in application.clients]:
+        hint = suggest_nearest(unknown[0], application.clients)
+        raise InvalidSettings([ConfigError("--real", f"no such service: {unknown[0]}", hint)])
     assert application.package  # noqa: S101 - `load_application` sets it
     fakes = load_fakes(application.package)
     routes = list_routes(create_app(settings, application=application), application.policies)
@@ -79,11 +96,12 @@ def _plan_fakes(settings: Settings, application: Application, *, use_any_ports: 
         if isinstance(route.access, Requires)
         for scope in route.access.scopes
     }
+    services = [name for name in fakes if name in application.clients and name not in options.real]
     return FakesPlan(
         package=application.package,
-        services=[name for name in fakes if name in application.clients],
-        ports={} if use_any_ports else dict(_iter_local_ports(settings)),
-        identity_port=0 if use_any_ports else DEFAULT_PORT,
+        services=services,
+        ports={} if options.any_ports else dict(_iter_local_ports(settings)),
+        identity_port=0 if options.any_ports else DEFAULT_PORT,
         latency_ms=settings.demo.latency_ms,
         user=settings.demo.user,
         scopes=sorted(scopes),
@@ -103,9 +121,8 @@ def _replace_addresses(settings: Settings, fakes: RunningFakes, *, use_any_port:
         server["port"] = 0
     values: dict[str, Any] = settings.model_dump() | {"server": server}
     for name, url in fakes.urls.items():
-        service = settings.upstreams.get(name)
-        path = (service.url.path or "/") if service else "/"
-        values["upstreams"].setdefault(name, {})["url"] = url + path
+        # Without the base path of the real address: a fake has the paths of the typed client.
+        values["upstreams"].setdefault(name, {})["url"] = url
     values["limits"] = settings.limits
     values["issuers"] = [
         Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_url=fakes.identity_url + JWKS_PATH)

@@ -31,7 +31,10 @@ class PortUnavailable(Exception):
     def __str__(self) -> str:
         """Format as one line: the service, its address, and the reason."""
         address = f"{self.host}:{self.port}"
-        return f"the fake service {self.service!r} cannot listen on {address}: {self.reason}"
+        return (
+            f"the fake service {self.service!r} cannot listen on {address}: {self.reason}; use "
+            f"--any-ports, or --real {self.service} if the service itself listens there"
+        )
 
 
 @asynccontextmanager

@@ -23,6 +23,9 @@ _SHOWN_SETTINGS = (
     "demo.*",
     "log.*",
     "app.package",
+    "app.title",
+    "app.description",
+    "app.version",
     "issuers.*.issuer",
     "issuers.*.audience",
     "issuers.*.jwks_file",
@@ -102,7 +105,7 @@ _EXAMPLES = {
     "upstreams.*.forward_headers": '["accept-language"]',
     "upstreams.*": '{"url": "http://users.internal:9101"}',
     "upstreams.*.headers": '{"x-api-key": "secret"}',
-    "limits": '{"dashboards": "240/minute"}',
+    "limits": '{"pages": "240/minute"}',
 }
 
 

@@ -53,10 +53,13 @@ class Section(BaseModel):
 
 
 class App(Section):
-    """The company's package, and the settings that it declares for itself."""
+    """The company's package, the settings that it declares for itself, and the name of its API."""
 
     package: Text | None = None
     settings: dict[str, Any] = {}
+    title: Text = "Lockgate"
+    description: str = "One request, one screen: an API gateway and backend for frontends."
+    version: Text = "0.1.0"
 
 
 class Server(Section):

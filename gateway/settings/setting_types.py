@@ -134,7 +134,7 @@ def _check_path(path: Path) -> Path:
 
 def _check_url_path(path: str) -> str:
     if not path.startswith("/") or not path.isascii() or any(char.isspace() for char in path):
-        raise ValueError("must be the path of a URL, such as /dashboard/42")
+        raise ValueError("must be the path of a URL, such as /inbox/42")
     return path
 
 

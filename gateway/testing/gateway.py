@@ -67,8 +67,11 @@ class TestGateway:
         """Return the scripted service of that name.
 
         Raises:
-            KeyError: the package has no client with that name.
+            LookupError: the package has no client with that name.
         """
+        if name not in self.services:
+            known = ", ".join(self.services) or "none"
+            raise LookupError(f"there is no service {name!r}; clients of the package: {known}")
         return self.services[name]
 
     def token(self, user: str, scopes: Sequence[str], **claims: object) -> str:

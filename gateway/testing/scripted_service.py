@@ -87,8 +87,16 @@ class ScriptedService(ScriptMethods["ScriptedService"], httpx.AsyncBaseTransport
             self.cancelled += 1
             raise
         if step.respond is None:
-            return await self._default.handle_async_request(request)
+            return await self._default.handle_async_request(self._strip_base_path(request))
         return step.respond(received)
+
+    def _strip_base_path(self, request: httpx.Request) -> httpx.Request:
+        """Return the request as a fake expects it: with the path of the typed client."""
+        if not self.base_path:
+            return request
+        target = request.url.raw_path.removeprefix(self.base_path.encode())
+        url = request.url.copy_with(raw_path=target)
+        return httpx.Request(request.method, url, headers=request.headers, content=request.content)
 
     async def _receive(self, request: httpx.Request) -> ReceivedRequest:
         path = request.url.raw_path.decode("ascii").partition("?")[0].removeprefix(self.base_path)

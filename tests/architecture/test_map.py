@@ -18,7 +18,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/auth/principal.py": "tests/gateway/auth/test_dependencies.py",
     "gateway/cli/__main__.py": "two lines that call gateway.cli.main",
     "gateway/cli/gc_tuning.py": "tests/e2e/test_serve.py",
-    "gateway/route_list.py": "tests/gateway/cli/test_routes.py",
     "gateway/cli/subcommand.py": "tests/gateway/cli/test_main.py",
     "gateway/fakes/child_process.py": "tests/e2e/test_hanging_service.py",
     "gateway/fakes/json_service.py": "tests/gateway/fakes/test_dials.py",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app_loader import load_application
+from gateway.lifespan import LifespanFailed
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import App
 from gateway.testing import lockgate
@@ -274,3 +275,41 @@ def test_a_setting_of_the_package_is_validated(package: Package) -> None:
     name = package(EXTENDED)
     with pytest.raises(InvalidSettings, match=r"app\.settings\.greetng: .*did you mean greeting"):
         load_application(App(package=name, settings={"greetng": "x"}))
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("limit.py", "limits"),
+        ("router/orders.py", "routers"),
+        ("middlewares.py", "middleware"),
+        ("client.py", "clients"),
+    ],
+)
+def test_a_misnamed_module_is_reported(package: Package, file: str, name: str) -> None:
+    error = find_error(package({file: "", "composites/page.py": COMPOSITE}))
+    module = file.removesuffix(".py").partition("/")[0]
+    assert error.startswith(f"acme.{module}: did you mean {name}?")
+
+
+def test_a_module_with_a_name_of_its_own_is_no_error(package: Package) -> None:
+    files = {"limits.py": LIMITS, "limit_names.py": "", "money.py": "", "client.py": ""}
+    files["clients/orders.py"] = CLIENT.format(kind="Orders", name="orders")
+    assert load_application(App(package=package(files))).policies
+
+
+def test_a_lifespan_without_its_decorator_is_an_error(package: Package) -> None:
+    files = {"limits.py": LIMITS, "lifespan.py": "async def lifespan(resources):\n    yield\n"}
+    assert "acme.lifespan: `lifespan(resources)` is not a function decorated" in find_error(
+        package(files)
+    )
+
+
+async def test_a_resource_that_the_lifespan_does_not_open_prevents_the_start(
+    package: Package, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = EXTENDED["lifespan.py"].replace("resources[Greeter] = ", "")
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", package({**EXTENDED, "lifespan.py": text}))
+    with pytest.raises(LifespanFailed, match=r"^/greeting uses Resource\[Greeter\], which the lif"):
+        async with lockgate():
+            pytest.fail("it started")

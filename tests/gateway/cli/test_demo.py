@@ -9,6 +9,7 @@ import pytest
 
 from gateway.cli.main import main
 from gateway.scaffold.project import create_project
+from tests.docs.project import run_python
 from tests.running_demo import FAST, run_demo, send_request
 
 
@@ -21,11 +22,9 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         del sys.modules[name]
 
 
-def test_a_fake_serves_below_the_base_path_of_its_address(folder: Path) -> None:
+def test_a_fake_needs_no_base_path(folder: Path) -> None:
     settings = folder / "parlor" / "lockgate.toml"
     settings.write_text(settings.read_text().replace(":9201", ":9201/api/v2"))
-    fake = folder / "parlor" / "fakes" / "messages.py"
-    fake.write_text(fake.read_text().replace('"/messages"', '"/api/v2/messages"'))
     variables = FAST | {"LOCKGATE_APP__PACKAGE": "parlor", "LOCKGATE_DEMO__USER": "7"}
     variables["LOCKGATE_DEMO__PATH"] = "/inbox/7"
     for demo in run_demo(variables, folder):
@@ -35,6 +34,22 @@ def test_a_fake_serves_below_the_base_path_of_its_address(folder: Path) -> None:
         page = send_request("GET", f"{demo.url}/inbox/7", headers=headers)
     assert page.json()["degraded"] == []
     assert page.json()["messages"][0]["name"] == "1 of user 7"
+    done = run_python(folder, "-m", "pytest", "-q", "tests")
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_real_service_is_called_at_its_address(folder: Path) -> None:
+    arguments = ("--real", "messages")
+    for demo in run_demo(FAST | {"LOCKGATE_APP__PACKAGE": "parlor"}, folder, *arguments):
+        assert demo.services == []
+        assert "Without a fake, at their real addresses: messages\n" in demo.output
+
+
+def test_an_unknown_real_service_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--real", "ordres"]) == 2
+    assert capsys.readouterr().err == (
+        "lockgate: --real: no such service: ordres (did you mean orders?)\n"
+    )
 
 
 def test_a_service_without_a_fake_keeps_its_address(folder: Path) -> None:

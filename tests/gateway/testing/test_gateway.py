@@ -116,6 +116,6 @@ async def test_a_service_without_an_address_is_scripted_too() -> None:
     assert page.json()["degraded"] == []
 
 
-def test_an_unknown_service_is_a_key_error(gateway: TestGateway) -> None:
-    with pytest.raises(KeyError):
+def test_an_unknown_service_is_an_error_with_the_known_ones(gateway: TestGateway) -> None:
+    with pytest.raises(LookupError, match="no service 'films'; clients of the package: books"):
         gateway.service("films")
