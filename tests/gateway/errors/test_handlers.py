@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI, HTTPException, WebSocket
+from fastapi import APIRouter, FastAPI, HTTPException, WebSocket
 from starlette.exceptions import WebSocketException
 from starlette.types import Message
 
@@ -81,10 +81,10 @@ async def test_a_405_of_the_application_keeps_its_methods() -> None:
 async def test_a_405_of_a_file_names_the_methods_of_files(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("<!doctype html>")
 
-    def prepare(app: FastAPI) -> None:
-        app.frontend("/shop", directory=tmp_path)
+    router = APIRouter(dependencies=[public("a test")])
+    router.frontend("/shop", directory=tmp_path)
 
-    async with serve(prepare=prepare) as served:
+    async with serve(router) as served:
         refused, missing = await served.send(
             build_request("/shop/index.html", "DELETE"), build_request("/shop/none.js")
         )
