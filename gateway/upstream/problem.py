@@ -11,6 +11,8 @@ from pydantic_core import to_jsonable_python
 from gateway.upstream.errors import UpstreamRefused
 from gateway.upstream.model import ResponseModel
 
+_ABOUT_BLANK = "about:blank"  # the status describes the problem completely (RFC 9457, 4.2.1)
+
 STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance"})  # RFC 9457, 3.1
 
 # Statuses about the gateway as a client of the service, not about the gateway's own caller:
@@ -47,10 +49,12 @@ class UpstreamProblem(UpstreamRefused):
 
     Without a `type`, the type is `about:blank` and the title the phrase of the status. `detail`
     is a sentence for people. `members` declares which members of the service's JSON body become
-    members of the document; nothing else of the body is passed on.
+    members of the document; nothing else of the body is passed on. Members need a `type`, by which
+    a client knows them. `raises` lists the problem in OpenAPI.
 
     Raises:
-        TypeError: at import, if the status cannot be passed on or a member is a standard one.
+        TypeError: at import, if the status cannot be passed on, a member is a standard one, or
+            there are members without a `type`.
     """
 
     declaration: ClassVar[ProblemDeclaration]
@@ -59,7 +63,7 @@ class UpstreamProblem(UpstreamRefused):
         cls,
         *,
         status: int,
-        type: str = "about:blank",  # noqa: A002 - RFC 9457's name
+        type: str = _ABOUT_BLANK,  # noqa: A002 - RFC 9457's name
         title: str | None = None,
         detail: str = "The service refused the request.",
         members: type[ResponseModel] | None = None,
@@ -73,6 +77,11 @@ class UpstreamProblem(UpstreamRefused):
             )
         if clash := STANDARD_MEMBERS.intersection(_iter_names(members)):
             raise TypeError(f"{cls.__name__}: {', '.join(sorted(clash))} cannot be a member")
+        if members is not None and type == _ABOUT_BLANK:
+            raise TypeError(
+                f"{cls.__name__}: members={members.__name__} needs a problem type; add "
+                'type="https://..." (RFC 9457, 4.2.1: about:blank has no members)'
+            )
         cls.declaration = ProblemDeclaration(
             status, type, title or HTTPStatus(status).phrase, detail, members
         )

@@ -22,6 +22,7 @@ from gateway.upstream import (
     UpstreamInvalid,
     UpstreamProblem,
     UpstreamRefused,
+    raises,
 )
 from gateway.upstream.resilience.retry import Retry, RetryBudget
 from tests.gateway.upstream.example_client import URL, ExampleClient, Item
@@ -96,6 +97,7 @@ class Shop(ServiceClient, name="shop"):
         return order(self)
 
 
+@raises(PriceChanged, NotForSale)
 def fetch_order(shop: Upstream[Shop]) -> PendingCall[Item]:
     return shop.order()
 
@@ -112,6 +114,7 @@ router = APIRouter(dependencies=[public("a test")])
 
 
 @router.post("/orders")
+@raises(PriceChanged, NotForSale)
 async def create_order(shop: Upstream[Shop]) -> Item:
     return await shop.order()
 
@@ -179,5 +182,12 @@ def test_a_member_cannot_replace_a_standard_one() -> None:
 
     with pytest.raises(TypeError, match="Wrong: instance, status, type cannot be a member"):
 
-        class Wrong(UpstreamProblem, status=409, members=Forged):
+        class Wrong(UpstreamProblem, status=409, type="urn:wrong", members=Forged):
+            pass
+
+
+def test_members_need_a_type() -> None:
+    with pytest.raises(TypeError, match="Wrong: members=Price needs a problem type; add type="):
+
+        class Wrong(UpstreamProblem, status=409, members=Price):
             pass
