@@ -57,6 +57,11 @@ def test_check_names_a_missing_key_file(issuer: Path, capsys: pytest.CaptureFixt
         ),
         ("router = None", "acme_check.composites.page", "there is no `router = APIRouter()`"),
         ("1 + ''", "acme_check.composites.page", "cannot be imported: TypeError: unsupported"),
+        (
+            "from fastapi import Form\n@router.post('/form')\ndef post(name: str = Form()): ...",
+            "acme_check.composites.page",
+            'cannot be imported: RuntimeError: Form data requires "python-multipart" to be',
+        ),
     ],
 )
 def test_check_and_serve_report_an_error_in_the_code_of_the_package(  # noqa: PLR0917
