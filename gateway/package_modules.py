@@ -28,8 +28,8 @@ class PackageModules:
         try:
             return None if find_spec(name) is None else import_module(name)
         except Exception as error:  # noqa: BLE001 - a module of the company may raise anything
-            reason = " ".join(str(error).split())  # an error is one line
-            message = f"cannot be imported: {type(error).__name__}: {reason}"
+            message = f"cannot be imported: {type(error).__name__}: {error}"
+            message = " ".join(message.split())  # an error is one line
             place = _locate(error)
             if (message, place) not in [(other.message, other.hint) for other in self.errors]:
                 self.add_error(name, message, place)

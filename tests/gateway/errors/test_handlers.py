@@ -81,10 +81,12 @@ async def test_a_405_of_the_application_keeps_its_methods() -> None:
 async def test_a_405_of_a_file_names_the_methods_of_files(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("<!doctype html>")
 
-    router = APIRouter(dependencies=[public("a test")])
-    router.frontend("/shop", directory=tmp_path)
+    def prepare(app: FastAPI) -> None:
+        router = APIRouter(dependencies=[public("a test")])
+        router.frontend("/shop", directory=tmp_path)
+        app.include_router(router)
 
-    async with serve(router) as served:
+    async with serve(prepare=prepare) as served:
         refused, missing = await served.send(
             build_request("/shop/index.html", "DELETE"), build_request("/shop/none.js")
         )

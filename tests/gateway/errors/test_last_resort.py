@@ -19,6 +19,7 @@ from tests.gateway.errors.served import REQUEST_ID, Reply, Served, build_request
 from tests.gateway.server.in_memory import body, start
 
 OURS = "urn:lockgate:problem:"
+PUBLIC = public("a test")
 GET = build_request("/")
 ALIVE = build_request("/healthz")
 
@@ -197,9 +198,8 @@ async def test_a_handler_of_the_application_for_every_exception(
 
     def prepare(app: FastAPI) -> None:
         app.add_exception_handler(kind, explain)
-        open_to_all = public("a test")
-        app.add_api_route("/compiled", raise_error, dependencies=[open_to_all])
-        app.add_api_route("/general", raise_error, dependencies=[open_to_all, Depends(block)])
+        app.add_api_route("/compiled", raise_error, dependencies=[PUBLIC])
+        app.add_api_route("/general", raise_error, dependencies=[PUBLIC, Depends(block)])
 
     async with serve(prepare=prepare) as served:
         reply, alive = await served.send(build_request(path), ALIVE)
