@@ -144,7 +144,7 @@ def _problem_of_service(error: UpstreamProblem, context: RequestContext) -> Prob
         context.request_id,
         status=declared.status,
         type=declared.type_uri,
-        title=declared.title,
+        title=declared.title or get_phrase(declared.status),
         detail=declared.detail,
         members=error.members,
     )

@@ -6,7 +6,13 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from gateway.errors.problem_json import INTERNAL_ERROR, INVALID_REQUEST, LOCATIONS, UPSTREAM_STATUS
+from gateway.errors.problem_json import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    LOCATIONS,
+    UPSTREAM_STATUS,
+    get_phrase,
+)
 from gateway.errors.tree import ABOUT_BLANK, OUR_PROBLEMS, GatewayError
 from gateway.upstream.errors import UpstreamError, UpstreamReason
 from gateway.upstream.model import ResponseModel
@@ -131,7 +137,7 @@ def describe_raised_problem(kind: type[UpstreamProblem], name: str) -> ProblemTy
         name,
         declared.type_uri,
         declared.status,
-        _get_summary(kind) or declared.title,
+        _get_summary(kind) or declared.title or get_phrase(declared.status),
         members,
         definitions=definitions,
     )

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, ClassVar
 
 from pydantic.fields import FieldInfo
@@ -13,7 +12,7 @@ from gateway.upstream.model import ResponseModel
 
 _ABOUT_BLANK = "about:blank"  # the status describes the problem completely (RFC 9457, 4.2.1)
 
-STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance"})  # RFC 9457, 3.1
+_STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance"})  # RFC 9457, 3.1
 
 # Statuses about the gateway as a client of the service, not about the gateway's own caller:
 # missing or invalid credentials of the gateway, and too many requests of the gateway.
@@ -22,11 +21,14 @@ _NOT_PASSED_ON = frozenset({401, 407, 429})
 
 @dataclass(frozen=True, slots=True)
 class ProblemDeclaration:
-    """The problem document of a class of problems (RFC 9457); `members` is their model, if any."""
+    """The problem document of a class of problems (RFC 9457).
+
+    Without a `title`, the phrase of the status is sent. `members` is the model of the members.
+    """
 
     status: int
     type_uri: str
-    title: str
+    title: str | None
     detail: str
     members: type[ResponseModel] | None
 
@@ -75,16 +77,14 @@ class UpstreamProblem(UpstreamRefused):
                 f"{cls.__name__}: status={status} cannot be passed on; declare a status from 400 "
                 "to 499, but not 401, 407 or 429, which are about the gateway itself"
             )
-        if clash := STANDARD_MEMBERS.intersection(_iter_names(members)):
+        if clash := _STANDARD_MEMBERS.intersection(_iter_names(members)):
             raise TypeError(f"{cls.__name__}: {', '.join(sorted(clash))} cannot be a member")
         if members is not None and type == _ABOUT_BLANK:
             raise TypeError(
                 f"{cls.__name__}: members={members.__name__} needs a problem type; add "
                 'type="https://..." (RFC 9457, 4.2.1: about:blank has no members)'
             )
-        cls.declaration = ProblemDeclaration(
-            status, type, title or HTTPStatus(status).phrase, detail, members
-        )
+        cls.declaration = ProblemDeclaration(status, type, title, detail, members)
 
     def __init__(self, refusal: UpstreamRefused) -> None:
         """Create the problem for a refusal.

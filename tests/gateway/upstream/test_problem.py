@@ -165,6 +165,25 @@ async def test_an_optional_part_with_a_problem_is_missing() -> None:
     assert page.json() == {"order": None, "degraded": [{"part": "order", "reason": "refused"}]}
 
 
+class Enhance(UpstreamProblem, status=420):
+    """A status without a phrase of its own."""
+
+
+async def test_an_unknown_status_has_the_phrase_of_its_class() -> None:
+    more = APIRouter(dependencies=[public("a test")])
+
+    @more.get("/calm")
+    @raises(Enhance)
+    async def get_calm(shop: Upstream[Shop]) -> int:
+        return await shop.get("/", into=int).or_raise(Enhance)
+
+    application = Application(clients={"shop": Shop}, routers=[more])
+    async with lockgate(Settings(), application=application) as gateway:
+        gateway.service("shop").fails(420)
+        response = await gateway.get("/calm")
+    assert (response.status_code, response.json()["title"]) == (420, "Bad Request")
+
+
 @pytest.mark.parametrize("status", [200, 304, 401, 407, 429, 500, 503])
 def test_a_status_that_is_about_the_gateway_cannot_be_passed_on(status: int) -> None:
     with pytest.raises(TypeError, match=rf"Wrong: status={status} cannot be passed on; declare"):
