@@ -115,10 +115,10 @@ def list_gateway_problems() -> list[ProblemType]:
 def describe_error(error: type[GatewayError]) -> ProblemType:
     """Return the problem type of a class of the tree. Classes may share one, with equal members."""
     return ProblemType(
-        _name(error.type),
+        _make_name(error.type),
         error.type,
         error.status,
-        _describe(error),
+        _find_summary(error),
         error.member_schemas,
         error.header_names,
     )
@@ -147,7 +147,7 @@ def describe_call_error(error: type[UpstreamError]) -> ProblemType:
     """Return the problem type of an error of calls to services."""
     status, kind = UPSTREAM_STATUS[error.reason], f"{OUR_PROBLEMS}upstream-{error.reason}"
     return ProblemType(
-        _name(kind),
+        _make_name(kind),
         kind,
         status,
         _UPSTREAM_DESCRIPTION[error.reason],
@@ -156,13 +156,13 @@ def describe_call_error(error: type[UpstreamError]) -> ProblemType:
     )
 
 
-def _name(type_uri: str) -> str:
+def _make_name(type_uri: str) -> str:
     """Return the name of a schema: `urn:lockgate:problem:content-too-large` is ContentTooLarge."""
     last = type_uri.replace("#", ":").rpartition(":")[2]
     return "".join(word.capitalize() for word in last.split("-")) + "Problem"
 
 
-def _describe(error: type[GatewayError]) -> str:
+def _find_summary(error: type[GatewayError]) -> str:
     """Return the first line of the docstring of the class that declares the type."""
     owner = next(kind for kind in error.__mro__ if "type" in vars(kind))
     return _get_summary(owner)

@@ -7,7 +7,7 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from gateway.errors.problem_json import Problem, build_problem, internal_error
+from gateway.errors.problem_json import Problem, build_internal_error, build_problem
 from gateway.errors.problem_types import (
     ABOUT_BLANK_PROBLEM,
     INTERNAL_ERROR_PROBLEM,
@@ -125,7 +125,7 @@ def test_a_document_matches_its_schema(error: Exception, problem: ProblemType) -
 
 
 def test_the_document_of_an_internal_error_matches_its_schema() -> None:
-    check(read(internal_error("an-id")), INTERNAL_ERROR_PROBLEM.build_schema())
+    check(read(build_internal_error("an-id")), INTERNAL_ERROR_PROBLEM.build_schema())
 
 
 def test_the_list_of_the_gateways_problems_is_complete() -> None:
