@@ -67,12 +67,11 @@ def _complete(document: Document, routes: list[RouteContext]) -> Document:
             for problem in add_responses(operation, route, raised):
                 schemas |= {problem.name: problem.build_schema(), **problem.definitions}
     components["headers"] = build_headers()
-    for name in _VALIDATION_ERRORS:
-        schemas.pop(name, None)
     for name, schema in [*schemas.items()]:
         _name_degraded(schemas, name, schema)
-    if f"{SCHEMAS}Degraded" not in _iter_references(document):
-        schemas.pop("Degraded", None)  # each composite has its own
+    for name in (*_VALIDATION_ERRORS, "Degraded"):  # of which each composite has its own
+        if f"{SCHEMAS}{name}" not in _iter_references(document):
+            schemas.pop(name, None)
     return document
 
 
