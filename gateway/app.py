@@ -83,7 +83,8 @@ def create_app(
     transports that replace the network for them.
 
     Raises:
-        InvalidSettings: the package named by `app.package` cannot be imported.
+        InvalidSettings: the package named by `app.package` cannot be imported, or OpenAPI cannot
+            describe its routes (see `document_responses`).
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)

@@ -14,9 +14,10 @@ from gateway.openapi.operation_ids import choose_operation_ids
 from gateway.openapi.raised_problems import (
     choose_schema_names,
     describe_raised_problems,
-    refuse_ambiguous_problems,
+    find_ambiguous_problems,
 )
 from gateway.openapi.responses import add_responses, build_headers
+from gateway.settings.errors import InvalidSettings
 
 Document = dict[str, Any]
 
@@ -27,13 +28,13 @@ def document_responses(app: FastAPI) -> None:
     """Make the OpenAPI document of `app` list every problem and header field of each route.
 
     Raises:
-        ValueError: two operations declare the same `operation_id`, or two problems of a route
-            cannot be told apart.
+        InvalidSettings: two operations declare the same `operation_id`, or a client could not tell
+            two problems of a route apart.
     """
     routes = _list_routes(app)
     choose_operation_ids(routes)
-    for route in routes:
-        refuse_ambiguous_problems(route)
+    if errors := [error for route in routes for error in find_ambiguous_problems(route)]:
+        raise InvalidSettings(errors)
     app.openapi = partial(_build_document, app)  # type: ignore[method-assign]  # as FastAPI's docs do
 
 

@@ -8,6 +8,7 @@ from gateway.errors.problem_types import describe_raised_problem
 from gateway.fastapi_internals import RouteContext
 from gateway.openapi.route_calls import list_raised_problems
 from gateway.openapi.route_problems import Problems
+from gateway.settings.errors import ConfigError
 from gateway.upstream.problem import UpstreamProblem
 
 SchemaNames = Mapping[type[UpstreamProblem], str]
@@ -44,18 +45,21 @@ def describe_raised_problems(route: RouteContext, names: SchemaNames) -> Problem
     return found
 
 
-def refuse_ambiguous_problems(route: RouteContext) -> None:
-    """Check that status and `type` tell which members a problem has.
-
-    Raises:
-        ValueError: two problems of the route share both, but not the members.
-    """
+def find_ambiguous_problems(route: RouteContext) -> list[ConfigError]:
+    """Find the problems of a route whose members a client could not tell by status and `type`."""
+    errors = []
     known: dict[tuple[int, str], type[UpstreamProblem]] = {}
     for kind in list_raised_problems(route.dependant):
         declared = kind.declaration
         other = known.setdefault((declared.status, declared.type_uri), kind)
         if other.declaration.members is not declared.members:
-            raise ValueError(
-                f"{route.path}: {other.__qualname__} and {kind.__qualname__} have the type "
-                f"{declared.type_uri!r}, but not the same members; give each a type of its own"
+            message = (
+                f"raises({other.__name__}, {kind.__name__}): both problems are {declared.status} "
+                f"{declared.type_uri}, but their members differ"
             )
+            errors.append(ConfigError(_describe(route), message, "give each a type of its own"))
+    return errors
+
+
+def _describe(route: RouteContext) -> str:
+    return f"{'/'.join(sorted(route.methods or ()))} {route.path}"

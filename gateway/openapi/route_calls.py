@@ -10,7 +10,7 @@ from gateway.ratelimit.policy import RateLimit
 from gateway.resources import ResourceLookup
 from gateway.upstream.client import ServiceClient
 from gateway.upstream.problem import UpstreamProblem
-from gateway.upstream.raised_problems import get_raised_problems
+from gateway.upstream.raises_decorator import get_raised_problems
 
 
 def list_calls(dependant: Dependant) -> list[object]:

@@ -17,7 +17,7 @@ from gateway.upstream.pending import PendingCall
 from gateway.upstream.problem import UpstreamProblem
 from gateway.upstream.propagation import propagate_headers
 from gateway.upstream.query import Params
-from gateway.upstream.raised_problems import raises
+from gateway.upstream.raises_decorator import raises
 from gateway.upstream.response import UpstreamResponse
 from gateway.upstream.streaming import StreamedResponse
 

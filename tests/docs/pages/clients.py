@@ -18,7 +18,7 @@ from gateway.upstream import (
     problem,
     propagation,
     query,
-    raised_problems,
+    raises_decorator,
     response,
     streaming,
 )
@@ -60,7 +60,7 @@ SECTIONS: dict[str, list[tuple[str, ModuleType]]] = {
         ("UpstreamRefused", errors),
         ("UpstreamInvalid", errors),
         ("UpstreamProblem", problem),
-        ("raises", raised_problems),
+        ("raises", raises_decorator),
         ("InvalidArgument", errors),
     ],
     "Policies": [

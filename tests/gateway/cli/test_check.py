@@ -8,6 +8,15 @@ import pytest
 
 from gateway.cli.main import main
 
+SAME_ID = """
+from gateway.auth import public
+
+async def get_page() -> int: return 1
+
+for path in ("/a", "/b"):
+    router.get(path, operation_id="same", dependencies=[public("a test")])(get_page)
+"""
+
 
 def test_check_prints_one_sentence_if_there_is_no_error(
     issuer: Path, capsys: pytest.CaptureFixture[str]
@@ -62,6 +71,7 @@ def test_check_names_a_missing_key_file(issuer: Path, capsys: pytest.CaptureFixt
             "acme_check.composites.page",
             'cannot be imported: RuntimeError: Form data requires "python-multipart" to be',
         ),
+        (SAME_ID, "GET /b", "operation_id 'same' is declared by GET /a and GET /b"),
     ],
 )
 def test_check_and_serve_report_an_error_in_the_code_of_the_package(  # noqa: PLR0917

@@ -12,6 +12,7 @@ from gateway.app_loader import Application
 from gateway.auth import public, requires
 from gateway.ratelimit import RateLimit, limited
 from gateway.resources import Upstream
+from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.testing import lockgate
 from gateway.upstream import (
@@ -290,5 +291,9 @@ def test_problems_that_a_client_cannot_tell_apart_prevent_the_start() -> None:
     async def get_prices() -> int:
         return 1
 
-    with pytest.raises(ValueError, match=r"/prices: PriceChanged and .*Other have the type 'https"):
+    with pytest.raises(InvalidSettings) as raised:
         build_document(more)
+    assert str(raised.value) == (
+        f"GET /prices: raises(PriceChanged, Other): both problems are 409 {ACME}price-changed, but "
+        "their members differ (give each a type of its own)"
+    )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gateway.upstream import UpstreamProblem, UpstreamRefused, raises
-from gateway.upstream.raised_problems import get_raised_problems
+from gateway.upstream.raises_decorator import get_raised_problems
 
 
 class Changed(UpstreamProblem, status=409):
