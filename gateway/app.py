@@ -83,8 +83,7 @@ def create_app(
     transports that replace the network for them.
 
     Raises:
-        InvalidSettings: the package named by `app.package` cannot be imported, or OpenAPI cannot
-            describe its routes (see `document_responses`).
+        InvalidSettings: the package named by `app.package` cannot be imported.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)
