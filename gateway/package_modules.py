@@ -32,6 +32,7 @@ class PackageModules:
         except Exception as error:  # noqa: BLE001 - a module of the company may raise anything
             self.has_failed = True
             message = f"cannot be imported: {type(error).__name__}: {error}"
+            message = " ".join(message.split())  # an error is one line
             place = _locate(error)
             if (message, place) not in [(other.message, other.hint) for other in self.errors]:
                 self.add_error(name, message, place)

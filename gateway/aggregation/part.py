@@ -151,6 +151,19 @@ def bind_results(composite: str, parts: Sequence[BoundPart]) -> tuple[BoundPart,
     )
 
 
+def list_essential_parts(parts: Sequence[BoundPart]) -> list[BoundPart]:
+    """Return the parts whose error can fail the composite: required ones, and those they await."""
+    by_name = {part.name: part for part in parts}
+    found: dict[str, BoundPart] = {}
+    unvisited = [part for part in parts if part.required]
+    while unvisited:
+        part = unvisited.pop()
+        if part.name not in found:
+            found[part.name] = part
+            unvisited += [by_name[name] for name in part.results]
+    return [part for part in parts if part.name in found]
+
+
 def _is_type_of(return_type: object, field_type: object) -> bool:
     """Whether the return type fits the field type: a `User` fits `User` and `User | None`."""
     return return_type == field_type or (

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.errors.problem_json import build_problem, internal_error
+from gateway.errors.problem_json import build_internal_error, build_problem
 from gateway.errors.websocket_denial import deny_or_close
 from gateway.fastapi_internals import unwrap_handled_error
 from gateway.http1_grammar import FIELD_VALUE, TOKEN
@@ -63,7 +63,7 @@ async def respond_to_failure(
         if not await _can_respond(scope, send):
             return False
         _drop_invalid_headers(context)
-        await _send(internal_error(context.request_id), scope, receive, send)
+        await _send(build_internal_error(context.request_id), scope, receive, send)
         return True
     finally:
         del error  # its traceback may refer to this frame, which would be a cycle

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from gateway.errors.tree import ABOUT_BLANK, OUR_PROBLEMS, GatewayError, retry_after
+from gateway.errors.tree import ABOUT_BLANK, OUR_PROBLEMS, GatewayError, build_retry_after
 from gateway.request_context import RequestContext
 from gateway.upstream.errors import InvalidArgument, UpstreamError, UpstreamReason
 from gateway.upstream.problem import UpstreamProblem
@@ -40,40 +40,40 @@ _WITHOUT_BODY = frozenset({204, 205, 304})
 
 
 class Problem(Response):
-    """A problem document as a response."""
+    """A problem document as a response.
+
+    `instance` is the request id, and `members` extend the document. A lone surrogate, which a
+    client can send in JSON, has no UTF-8 form and becomes "?".
+    """
 
     media_type = "application/problem+json"
 
-
-def problem(  # noqa: PLR0913 - one keyword per member of RFC 9457
-    request_id: str,
-    *,
-    status: int,
-    type: str,  # noqa: A002 - RFC 9457's name
-    title: str,
-    detail: str,
-    headers: dict[str, str] | None = None,
-    members: dict[str, Any] | None = None,
-) -> Problem:
-    """Build a problem document; `instance` is the request id, `members` extend the document.
-
-    A lone surrogate, which a client can send in JSON, has no UTF-8 form and becomes "?".
-    """
-    document = {
-        "type": type,
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": request_id,
-        **(members or {}),
-    }
-    body = json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
-    return Problem(body, status_code=status, headers=headers)
+    def __init__(  # noqa: PLR0913 - one keyword per member of RFC 9457
+        self,
+        request_id: str,
+        *,
+        status: int,
+        type: str,  # noqa: A002 - RFC 9457's name
+        title: str,
+        detail: str,
+        headers: dict[str, str] | None = None,
+        members: dict[str, Any] | None = None,
+    ) -> None:
+        document = {
+            "type": type,
+            "title": title,
+            "status": status,
+            "detail": detail,
+            "instance": request_id,
+            **(members or {}),
+        }
+        body = json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+        super().__init__(body, status_code=status, headers=headers)
 
 
-def internal_error(request_id: str) -> Problem:
+def build_internal_error(request_id: str) -> Problem:
     """Build the last-resort 500, which reveals nothing but the request id."""
-    return problem(
+    return Problem(
         request_id,
         status=500,
         type=INTERNAL_ERROR,
@@ -92,18 +92,18 @@ def build_problem(error: BaseException, context: RequestContext) -> Response | N
     document: Response | None = None
     match error:
         case GatewayError():
-            document = problem_for(error, context)
+            document = build_gateway_problem(error, context)
         case UpstreamProblem():
-            document = _problem_of_service(error, context)
+            document = _build_raised_problem(error, context)
         case UpstreamError():
-            document = _problem_of_call(error, context)
+            document = _build_call_problem(error, context)
         case InvalidArgument():
             context.log_fields["error"] = str(error)
-            document = _invalid_request([("request", error.name, error.reason)], context)
+            document = _build_invalid_request([("request", error.name, error.reason)], context)
         case RequestValidationError() | WebSocketRequestValidationError():
-            document = _invalid_request([_locate(it) for it in error.errors()], context)
+            document = _build_invalid_request([_locate(it) for it in error.errors()], context)
         case HTTPException():
-            document = _problem_of_status(error, context)
+            document = _build_status_problem(error, context)
         case ExceptionGroup():
             # The first one is built last, so that the log fields are its own.
             documents = [build_problem(inner, context) for inner in reversed(error.exceptions)]
@@ -111,17 +111,17 @@ def build_problem(error: BaseException, context: RequestContext) -> Response | N
     return document
 
 
-def problem_for(error: GatewayError, context: RequestContext) -> Problem:
+def build_gateway_problem(error: GatewayError, context: RequestContext) -> Problem:
     """Build the problem document for an error of the tree, and log its title as `error`."""
     context.log_fields["error"] = error.title
-    return problem(
+    return Problem(
         context.request_id,
         status=error.status,
         type=error.type,
         title=error.title,
         detail=error.detail,
-        headers=error.headers(),
-        members=error.members(),
+        headers=error.headers,
+        members=error.members,
     )
 
 
@@ -136,30 +136,30 @@ def get_phrase(status: int) -> str:
         return HTTPStatus(status // 100 * 100).phrase
 
 
-def _problem_of_service(error: UpstreamProblem, context: RequestContext) -> Problem:
+def _build_raised_problem(error: UpstreamProblem, context: RequestContext) -> Problem:
     """Build the document that a typed client declares for a refusal of its service."""
     context.log_fields["error"] = str(error)
     declared = error.declaration
-    return problem(
+    return Problem(
         context.request_id,
         status=declared.status,
         type=declared.type_uri,
-        title=declared.title,
+        title=declared.title or get_phrase(declared.status),
         detail=declared.detail,
         members=error.members,
     )
 
 
-def _problem_of_call(error: UpstreamError, context: RequestContext) -> Problem:
+def _build_call_problem(error: UpstreamError, context: RequestContext) -> Problem:
     context.log_fields["error"] = str(error)
     status = UPSTREAM_STATUS[error.reason]
-    return problem(
+    return Problem(
         context.request_id,
         status=status,
         type=f"{OUR_PROBLEMS}upstream-{error.reason}",
         title=f"Upstream {error.reason}",
         detail=UPSTREAM_DETAIL[error.reason].format(service=error.service),
-        headers=retry_after(error.retry_after or 1) if status == 503 else None,
+        headers=build_retry_after(error.retry_after or 1) if status == 503 else None,
         members={"service": error.service},
     )
 
@@ -175,12 +175,12 @@ def _locate(invalid: dict[str, Any]) -> tuple[str, str, str]:
     return location, ".".join(place), str(invalid.get("msg", "is not valid"))
 
 
-def _invalid_request(found: list[tuple[str, str, str]], context: RequestContext) -> Problem:
+def _build_invalid_request(found: list[tuple[str, str, str]], context: RequestContext) -> Problem:
     errors = [
         {"in": location, "field": field, "message": message} for location, field, message in found
     ]
     first = found[:MAX_ERRORS_IN_DETAIL]
-    return problem(
+    return Problem(
         context.request_id,
         status=422,
         type=INVALID_REQUEST,
@@ -190,7 +190,7 @@ def _invalid_request(found: list[tuple[str, str, str]], context: RequestContext)
     )
 
 
-def _problem_of_status(error: HTTPException, context: RequestContext) -> Response | None:
+def _build_status_problem(error: HTTPException, context: RequestContext) -> Response | None:
     """Build the response to an `HTTPException`; None if its status cannot be that of a response.
 
     A status above 599 is invalid (RFC 9110, section 15), and one below 200 is not final.
@@ -201,17 +201,17 @@ def _problem_of_status(error: HTTPException, context: RequestContext) -> Respons
     headers = dict(error.headers) if error.headers else None
     if status in _WITHOUT_BODY:
         return Response(status_code=status, headers=headers)
-    return problem(
+    return Problem(
         context.request_id,
         status=int(status),
         type=ABOUT_BLANK,
         title=get_phrase(status),
-        detail=_describe(error.detail) or get_phrase(status),
+        detail=_format_detail(error.detail) or get_phrase(status),
         headers=headers,
     )
 
 
-def _describe(detail: object) -> str:
+def _format_detail(detail: object) -> str:
     """Return the text of `HTTPException.detail`; another value as JSON, or "" if it has no JSON.
 
     FastAPI allows any value there, whereas `detail` is a text (RFC 9457, section 3.1.4).

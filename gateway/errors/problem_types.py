@@ -1,14 +1,26 @@
 """The problem types that OpenAPI documents, each with the JSON schema of its documents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.errors.problem_json import INTERNAL_ERROR, INVALID_REQUEST, LOCATIONS, UPSTREAM_STATUS
+from pydantic import TypeAdapter
+
+from gateway.errors.problem_json import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    LOCATIONS,
+    UPSTREAM_STATUS,
+    get_phrase,
+)
 from gateway.errors.tree import ABOUT_BLANK, OUR_PROBLEMS, GatewayError
 from gateway.upstream.errors import UpstreamError, UpstreamReason
+from gateway.upstream.model import ResponseModel
+from gateway.upstream.problem import UpstreamProblem
 
 Schema = Mapping[str, Any]
+
+SCHEMAS = "#/components/schemas/"
 
 _TEXT: Schema = {"type": "string"}
 
@@ -17,8 +29,8 @@ _TEXT: Schema = {"type": "string"}
 class ProblemType:
     """One problem type: the name of its schema, its URI, and its status; None is any status.
 
-    `members` are the schemas of the members that it adds, and `headers` the names of the header
-    fields of its responses.
+    `members` are the schemas of the members that it adds, `definitions` those to which they refer,
+    by name, and `headers` the names of the header fields of its responses.
     """
 
     name: str
@@ -27,6 +39,7 @@ class ProblemType:
     description: str
     members: Mapping[str, Schema] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
+    definitions: Mapping[str, Schema] = field(default_factory=dict)
 
     def build_schema(self) -> dict[str, Any]:
         """Build the JSON schema of its documents; `type` and `status` are constants."""
@@ -88,15 +101,45 @@ _UPSTREAM_DESCRIPTION: Mapping[UpstreamReason, str] = {
 }
 
 
+def list_gateway_problems() -> list[ProblemType]:
+    """Return all problem types of the gateway itself."""
+    return [
+        ABOUT_BLANK_PROBLEM,
+        INTERNAL_ERROR_PROBLEM,
+        INVALID_REQUEST_PROBLEM,
+        *map(describe_error, _iter_leaves(GatewayError)),
+        *map(describe_call_error, UpstreamError.__subclasses__()),
+    ]
+
+
 def describe_error(error: type[GatewayError]) -> ProblemType:
     """Return the problem type of a class of the tree. Classes may share one, with equal members."""
     return ProblemType(
-        _name(error.type),
+        _make_name(error.type),
         error.type,
         error.status,
-        _describe(error),
+        _find_summary(error),
         error.member_schemas,
         error.header_names,
+    )
+
+
+def describe_raised_problem(kind: type[UpstreamProblem], name: str) -> ProblemType:
+    """Return the problem type that a typed client declares, with the schema of that name.
+
+    One without a `type` says no more than its status, so it is about:blank.
+    """
+    declared = kind.declaration
+    if declared.type_uri == ABOUT_BLANK:
+        return ABOUT_BLANK_PROBLEM
+    members, definitions = _describe_members(declared.members, name)
+    return ProblemType(
+        name,
+        declared.type_uri,
+        declared.status,
+        _get_summary(kind) or declared.title or get_phrase(declared.status),
+        members,
+        definitions=definitions,
     )
 
 
@@ -104,7 +147,7 @@ def describe_call_error(error: type[UpstreamError]) -> ProblemType:
     """Return the problem type of an error of calls to services."""
     status, kind = UPSTREAM_STATUS[error.reason], f"{OUR_PROBLEMS}upstream-{error.reason}"
     return ProblemType(
-        _name(kind),
+        _make_name(kind),
         kind,
         status,
         _UPSTREAM_DESCRIPTION[error.reason],
@@ -113,13 +156,42 @@ def describe_call_error(error: type[UpstreamError]) -> ProblemType:
     )
 
 
-def _name(type_uri: str) -> str:
+def _make_name(type_uri: str) -> str:
     """Return the name of a schema: `urn:lockgate:problem:content-too-large` is ContentTooLarge."""
     last = type_uri.replace("#", ":").rpartition(":")[2]
     return "".join(word.capitalize() for word in last.split("-")) + "Problem"
 
 
-def _describe(error: type[GatewayError]) -> str:
+def _find_summary(error: type[GatewayError]) -> str:
     """Return the first line of the docstring of the class that declares the type."""
     owner = next(kind for kind in error.__mro__ if "type" in vars(kind))
-    return (owner.__doc__ or "").partition("\n")[0]
+    return _get_summary(owner)
+
+
+def _iter_leaves(kind: type[GatewayError]) -> Iterator[type[GatewayError]]:
+    children = kind.__subclasses__()
+    for child in children:
+        yield from _iter_leaves(child)
+    if not children:
+        yield kind
+
+
+def _get_summary(kind: type) -> str:
+    return (kind.__doc__ or "").partition("\n")[0]
+
+
+def _describe_members(
+    model: type[ResponseModel] | None, prefix: str
+) -> tuple[Mapping[str, Schema], Mapping[str, Schema]]:
+    """Return the schemas of the members, as the gateway sends them, and of nested models.
+
+    `prefix` is put before the names of nested models, so that they are unique in the document.
+    """
+    if model is None:
+        return {}, {}
+    template = f"{SCHEMAS}{prefix}{{model}}"
+    schema = TypeAdapter(model).json_schema(mode="serialization", ref_template=template)
+    nested = {f"{prefix}{name}": it for name, it in schema.get("$defs", {}).items()}
+    if "$ref" in schema:  # the model refers to itself
+        schema = nested[schema["$ref"].removeprefix(SCHEMAS)]
+    return schema["properties"], nested

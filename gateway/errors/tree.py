@@ -26,8 +26,8 @@ ABOUT_BLANK = "about:blank"
 class GatewayError(Exception):
     """An error with a status, a problem type and title (RFC 9457), and a sentence as detail.
 
-    `member_schemas` holds the JSON schemas of what `members` returns, and `header_names` the names
-    of what `headers` returns. OpenAPI documents both.
+    `member_schemas` holds the JSON schemas of `members`, and `header_names` the names of `headers`.
+    OpenAPI documents both.
     """
 
     status: ClassVar[int]
@@ -37,12 +37,14 @@ class GatewayError(Exception):
     member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     header_names: ClassVar[tuple[str, ...]] = ()
 
+    @property
     def headers(self) -> dict[str, str]:
-        """Return the headers that the response must have."""
+        """The header fields that the response must have."""
         return {}
 
+    @property
     def members(self) -> dict[str, object]:
-        """Return the members that this class adds to the problem document."""
+        """The members that this class adds to the problem document."""
         return {}
 
 
@@ -63,8 +65,9 @@ class Unauthenticated(GatewayError):
         self.reason = reason
         self.token_sent = token_sent
 
+    @property
     def headers(self) -> dict[str, str]:
-        """Return the challenge, with an error code only if a token was sent."""
+        """The challenge, with an error code only if a token was sent."""
         error = ', error="invalid_token"' if self.token_sent else ""
         return {"WWW-Authenticate": f'Bearer realm="lockgate"{error}'}
 
@@ -89,13 +92,15 @@ class Forbidden(GatewayError):
         super().__init__(*scopes)
         self.scopes = tuple(scopes)
 
+    @property
     def headers(self) -> dict[str, str]:
-        """Return the challenge, which names the required scopes."""
+        """The challenge, which names the required scopes."""
         scope = f', scope="{" ".join(self.scopes)}"' if self.scopes else ""
         return {"WWW-Authenticate": f'Bearer realm="lockgate", error="insufficient_scope"{scope}'}
 
+    @property
     def members(self) -> dict[str, object]:
-        """Return the required scopes."""
+        """The required scopes."""
         return {"required-scopes": list(self.scopes)}
 
 
@@ -141,12 +146,14 @@ class QuotaExceeded(GatewayError):
         self.policies = tuple(policies)
         self.retry_after = retry_after
 
+    @property
     def headers(self) -> dict[str, str]:
-        """Return `Retry-After` in seconds."""
-        return retry_after(self.retry_after)
+        """`Retry-After` in seconds."""
+        return build_retry_after(self.retry_after)
 
+    @property
     def members(self) -> dict[str, object]:
-        """Return the names of the policies that refused the request."""
+        """The names of the policies that refused the request."""
         return {"violated-policies": list(self.policies)}
 
 
@@ -161,9 +168,10 @@ class _Unavailable(GatewayError):
         super().__init__(retry_after)
         self.retry_after = retry_after
 
+    @property
     def headers(self) -> dict[str, str]:
-        """Return `Retry-After` in seconds."""
-        return retry_after(self.retry_after)
+        """`Retry-After` in seconds."""
+        return build_retry_after(self.retry_after)
 
 
 class IdentityUnavailable(_Unavailable):
@@ -188,6 +196,6 @@ class Overloaded(_Unavailable):
     detail = "The gateway is handling too many requests at the moment. Try again later."
 
 
-def retry_after(seconds: float) -> dict[str, str]:
+def build_retry_after(seconds: float) -> dict[str, str]:
     """Build the `Retry-After` header: whole seconds, rounded up, at least 1 (RFC 9110, 10.2.3)."""
     return {"Retry-After": str(max(1, ceil(seconds)))}

@@ -25,10 +25,10 @@ def deny_or_close(response: Response, scope: Scope, *, is_accepted: bool = False
     if not is_accepted and _DENIAL_EXTENSION in (scope.get("extensions") or {}):
         return response
     status = response.status_code
-    return WebSocketClose(close_code(status), get_phrase(status))
+    return WebSocketClose(get_close_code(status), get_phrase(status))
 
 
-def close_code(status: int) -> int:
+def get_close_code(status: int) -> int:
     """Return the WebSocket close code nearest to an HTTP status of 400 or more (RFC 6455, 7.4)."""
     if status == 503:
         return TRY_AGAIN_LATER

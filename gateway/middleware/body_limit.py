@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.errors.problem_json import problem_for
+from gateway.errors.problem_json import build_gateway_problem
 from gateway.errors.tree import ContentTooLarge
 from gateway.request_context import RequestContext
 
@@ -55,7 +55,7 @@ class BodyLimit:
                 await self.app(scope, body.receive, body.send)
             if not body.is_too_large or body.has_response:
                 return
-        refusal = problem_for(ContentTooLarge(), RequestContext.of(scope))
+        refusal = build_gateway_problem(ContentTooLarge(), RequestContext.of(scope))
         await refusal(scope, receive, send)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.errors.problem_json import problem_for
+from gateway.errors.problem_json import build_gateway_problem
 from gateway.errors.tree import Overloaded
 from gateway.errors.websocket_denial import deny_or_close
 from gateway.request_context import RequestContext
@@ -33,7 +33,9 @@ class ConcurrencyLimit:
             await self.app(scope, receive, send)
             return
         if self.in_flight >= self.max_concurrency:
-            problem = problem_for(Overloaded(RETRY_AFTER_SECONDS), RequestContext.of(scope))
+            problem = build_gateway_problem(
+                Overloaded(RETRY_AFTER_SECONDS), RequestContext.of(scope)
+            )
             await deny_or_close(problem, scope)(scope, receive, send)
             return
         self.in_flight += 1

@@ -8,13 +8,19 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from gateway.errors.problem_types import SCHEMAS, list_gateway_problems
 from gateway.fastapi_internals import RouteContext, iter_route_contexts
 from gateway.openapi.operation_ids import choose_operation_ids
+from gateway.openapi.raised_problems import (
+    choose_schema_names,
+    describe_raised_problems,
+    find_ambiguous_problems,
+)
 from gateway.openapi.responses import add_responses, build_headers
+from gateway.settings.errors import InvalidSettings
 
 Document = dict[str, Any]
 
-_SCHEMAS = "#/components/schemas/"
 _VALIDATION_ERRORS = ("HTTPValidationError", "ValidationError")
 
 
@@ -22,9 +28,13 @@ def document_responses(app: FastAPI) -> None:
     """Make the OpenAPI document of `app` list every problem and header field of each route.
 
     Raises:
-        ValueError: two operations declare the same `operation_id`.
+        InvalidSettings: two operations declare the same `operation_id`, or a client could not tell
+            two problems of a route apart.
     """
-    choose_operation_ids(_list_routes(app))
+    routes = _list_routes(app)
+    choose_operation_ids(routes)
+    if errors := [error for route in routes for error in find_ambiguous_problems(route)]:
+        raise InvalidSettings(errors)
     app.openapi = partial(_build_document, app)  # type: ignore[method-assign]  # as FastAPI's docs do
 
 
@@ -48,19 +58,21 @@ def _complete(document: Document, routes: list[RouteContext]) -> Document:
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     ids = choose_operation_ids(routes)
+    own_names = [problem.name for problem in list_gateway_problems()]
+    names = choose_schema_names(routes, taken={*schemas, *own_names})
     for route in routes:
+        raised = describe_raised_problems(route, names)
         for method, operation in _iter_operations(document, route):
             operation["operationId"] = ids[str(route.path_format), method]
             _remove_validation_error(operation)
-            for problem in add_responses(operation, route):
-                schemas[problem.name] = problem.build_schema()
+            for problem in add_responses(operation, route, raised):
+                schemas |= {problem.name: problem.build_schema(), **problem.definitions}
     components["headers"] = build_headers()
-    for name in _VALIDATION_ERRORS:
-        schemas.pop(name, None)
     for name, schema in [*schemas.items()]:
         _name_degraded(schemas, name, schema)
-    if f"{_SCHEMAS}Degraded" not in _iter_references(document):
-        schemas.pop("Degraded", None)  # each composite has its own
+    for name in (*_VALIDATION_ERRORS, "Degraded"):  # of which each composite has its own
+        if f"{SCHEMAS}{name}" not in _iter_references(document):
+            schemas.pop(name, None)
     return document
 
 
@@ -93,7 +105,7 @@ def _name_degraded(schemas: Document, name: str, schema: Mapping[str, Any]) -> N
     is_composite = degraded.get("items", {}).get("title") == f"{schema.get('title')}Degraded"
     if is_composite and own_name not in schemas:
         schemas[own_name] = degraded["items"]
-        degraded["items"] = {"$ref": f"{_SCHEMAS}{own_name}"}
+        degraded["items"] = {"$ref": f"{SCHEMAS}{own_name}"}
 
 
 def _iter_references(node: object) -> Iterator[object]:

@@ -6,7 +6,7 @@ from random import getrandbits
 from starlette.responses import Response
 from starlette.types import Scope
 
-from gateway.errors.problem_json import internal_error, problem
+from gateway.errors.problem_json import Problem, build_internal_error
 from gateway.errors.tree import ABOUT_BLANK
 from gateway.http1_grammar import Fields
 from gateway.request_context import RequestContext
@@ -23,7 +23,7 @@ def serialize_internal_error(scope: Scope, fields: Fields) -> bytes:
     """
     request_id = RequestContext.of(scope).request_id or _make_id()
     is_head_request = scope["method"] == "HEAD"
-    return _serialize(internal_error(request_id), request_id, fields, is_head_request)
+    return _serialize(build_internal_error(request_id), request_id, fields, is_head_request)
 
 
 def serialize_bad_request(fields: Fields) -> bytes:
@@ -33,7 +33,7 @@ def serialize_bad_request(fields: Fields) -> bytes:
     """
     request_id = _make_id()
     log_event(log, "request.malformed", INFO, id=request_id, status=400)
-    document = problem(
+    document = Problem(
         request_id,
         status=400,
         type=ABOUT_BLANK,

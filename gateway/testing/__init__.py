@@ -19,6 +19,7 @@ from gateway.testing.gateway import TestGateway, lockgate
 from gateway.testing.received_request import ReceivedRequest
 from gateway.testing.scripted_endpoint import ScriptedEndpoint
 from gateway.testing.scripted_service import ScriptedService, UnexpectedRequest
+from gateway.testing.undeclared_problems import UndeclaredProblem
 from gateway.testing.virtual_time import run_in_virtual_time
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ScriptedEndpoint",
     "ScriptedService",
     "TestGateway",
+    "UndeclaredProblem",
     "UnexpectedRequest",
     "lockgate",
     "run_in_virtual_time",

@@ -20,6 +20,7 @@ from gateway.fakes.load_fakes import load_fakes
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Issuer, Service, Settings
 from gateway.testing.scripted_service import ScriptedService
+from gateway.testing.undeclared_problems import UndeclaredProblem, record_undeclared_problems
 from gateway.upstream.base_url import BaseUrl
 from gateway.upstream.query import Params, encode_query
 
@@ -57,11 +58,13 @@ class TestGateway:
         http: httpx.AsyncClient,
         services: Mapping[str, ScriptedService],
         issuer: Issuer,
+        undeclared: list[UndeclaredProblem],
     ) -> None:
         self.app = app
         self.http = http
         self.services = services
         self._issuer = issuer
+        self._undeclared = undeclared
 
     def service(self, name: str) -> ScriptedService:
         """Return the scripted service of that name.
@@ -99,6 +102,7 @@ class TestGateway:
 
         Raises:
             UnexpectedRequest: a service received a request that no script matches.
+            UndeclaredProblem: the route passed on a problem that it does not declare (`raises`).
         """
         fields = dict(headers or {})
         if user is not None or claims is not None:
@@ -133,12 +137,15 @@ class TestGateway:
         return await self.request("DELETE", path, **options)
 
     def raise_unexpected(self) -> None:
-        """Raise the first unexpected request that a service has received since the last time.
+        """Raise the first error that was found since the last time.
 
-        Without this, the test would only see that a part is degraded or that the status is 500.
+        Without this, the test would only see that a part is degraded or that the status is 500, or
+        not notice that a problem is missing in OpenAPI.
         """
-        found = [error for service in self.services.values() for error in service.unexpected]
+        found: list[AssertionError] = [*self._undeclared]
+        self._undeclared.clear()
         for service in self.services.values():
+            found += service.unexpected
             service.unexpected.clear()
         if found:
             raise found[0]
@@ -168,6 +175,7 @@ async def lockgate(
 
     Raises:
         UnexpectedRequest: at the end, if a service received a request that no script matches.
+        UndeclaredProblem: at the end, if a route passed on a problem that it does not declare.
     """
     settings = settings or load_settings()
     application = application or load_application(settings.app)
@@ -177,12 +185,13 @@ async def lockgate(
     with TemporaryDirectory() as folder:
         settings = _trust_test_issuer(settings, Path(folder))
         app = create_app(settings, application=application, transports=services)
+        undeclared = record_undeclared_problems(app)
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://lockgate.test") as http,
         ):
-            gateway = TestGateway(app, http, services, settings.issuers[0])
+            gateway = TestGateway(app, http, services, settings.issuers[0], undeclared)
             yield gateway
             gateway.raise_unexpected()
 

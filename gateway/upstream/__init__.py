@@ -17,6 +17,7 @@ from gateway.upstream.pending import PendingCall
 from gateway.upstream.problem import UpstreamProblem
 from gateway.upstream.propagation import propagate_headers
 from gateway.upstream.query import Params
+from gateway.upstream.raises_decorator import raises
 from gateway.upstream.response import UpstreamResponse
 from gateway.upstream.streaming import StreamedResponse
 
@@ -43,4 +44,5 @@ __all__ = [
     "UpstreamTimeout",
     "UpstreamUnavailable",
     "propagate_headers",
+    "raises",
 ]

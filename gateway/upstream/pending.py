@@ -189,11 +189,13 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         self._state = _ABANDONED
         outcomes = dict(self._outcomes)
         for status, outcome in pairs:
-            if not 300 <= status <= 499 or status == 429 or status in outcomes:
+            if not 300 <= status <= 499 or status == 429:
                 raise ValueError(
-                    f"{self._call.operation}: status {status} cannot have this outcome; it has "
-                    "another one, or it is not from 300 to 499, or it is 429"
+                    f"{self._call.operation}: status {status} cannot have an outcome; declare one "
+                    "from 300 to 499, but not 429, which is no refusal"
                 )
+            if status in outcomes:
+                raise ValueError(f"{self._call.operation}: status {status} has two outcomes")
             outcomes[status] = outcome
         return _CallWithOutcomes(self._executor, self._call, self._into, outcomes)
 

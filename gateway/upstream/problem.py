@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, ClassVar
 
 from pydantic.fields import FieldInfo
@@ -11,7 +10,9 @@ from pydantic_core import to_jsonable_python
 from gateway.upstream.errors import UpstreamRefused
 from gateway.upstream.model import ResponseModel
 
-STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance"})  # RFC 9457, 3.1
+_ABOUT_BLANK = "about:blank"  # the status describes the problem completely (RFC 9457, 4.2.1)
+
+_STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance"})  # RFC 9457, 3.1
 
 # Statuses about the gateway as a client of the service, not about the gateway's own caller:
 # missing or invalid credentials of the gateway, and too many requests of the gateway.
@@ -20,11 +21,14 @@ _NOT_PASSED_ON = frozenset({401, 407, 429})
 
 @dataclass(frozen=True, slots=True)
 class ProblemDeclaration:
-    """The problem document of a class of problems (RFC 9457); `members` is their model, if any."""
+    """The problem document of a class of problems (RFC 9457).
+
+    Without a `title`, the phrase of the status is sent. `members` is the model of the members.
+    """
 
     status: int
     type_uri: str
-    title: str
+    title: str | None
     detail: str
     members: type[ResponseModel] | None
 
@@ -47,10 +51,12 @@ class UpstreamProblem(UpstreamRefused):
 
     Without a `type`, the type is `about:blank` and the title the phrase of the status. `detail`
     is a sentence for people. `members` declares which members of the service's JSON body become
-    members of the document; nothing else of the body is passed on.
+    members of the document; nothing else of the body is passed on. Members need a `type`, by which
+    a client knows them. `raises` lists the problem in OpenAPI.
 
     Raises:
-        TypeError: at import, if the status cannot be passed on or a member is a standard one.
+        TypeError: at import, if the status cannot be passed on, a member is a standard one, or
+            there are members without a `type`.
     """
 
     declaration: ClassVar[ProblemDeclaration]
@@ -59,7 +65,7 @@ class UpstreamProblem(UpstreamRefused):
         cls,
         *,
         status: int,
-        type: str = "about:blank",  # noqa: A002 - RFC 9457's name
+        type: str = _ABOUT_BLANK,  # noqa: A002 - RFC 9457's name
         title: str | None = None,
         detail: str = "The service refused the request.",
         members: type[ResponseModel] | None = None,
@@ -71,11 +77,14 @@ class UpstreamProblem(UpstreamRefused):
                 f"{cls.__name__}: status={status} cannot be passed on; declare a status from 400 "
                 "to 499, but not 401, 407 or 429, which are about the gateway itself"
             )
-        if clash := STANDARD_MEMBERS.intersection(_iter_names(members)):
+        if clash := _STANDARD_MEMBERS.intersection(_iter_names(members)):
             raise TypeError(f"{cls.__name__}: {', '.join(sorted(clash))} cannot be a member")
-        cls.declaration = ProblemDeclaration(
-            status, type, title or HTTPStatus(status).phrase, detail, members
-        )
+        if members is not None and type == _ABOUT_BLANK:
+            raise TypeError(
+                f"{cls.__name__}: members={members.__name__} needs a problem type; add "
+                'type="https://..." (RFC 9457, 4.2.1: about:blank has no members)'
+            )
+        cls.declaration = ProblemDeclaration(status, type, title, detail, members)
 
     def __init__(self, refusal: UpstreamRefused) -> None:
         """Create the problem for a refusal.

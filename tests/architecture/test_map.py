@@ -24,6 +24,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/errors/tree.py": "tests/gateway/errors/test_problem_json.py",
     "gateway/http1_grammar.py": "tests/gateway/transport/test_response_parser.py",
     "gateway/lifespan.py": "tests/gateway/test_services.py",
+    "gateway/openapi/route_calls.py": "tests/gateway/openapi/test_route_problems.py",
     "gateway/ratelimit/limiter.py": "tests/gateway/ratelimit/test_memory.py",
     "gateway/request_context.py": "tests/gateway/middleware/test_request_context.py",
     "gateway/resources.py": "tests/gateway/routing/test_dispatcher.py",

@@ -60,6 +60,18 @@ def test_every_module_that_cannot_be_imported_is_reported(write: Write, tmp_path
     ]
 
 
+def test_an_error_is_one_line(write: Write, tmp_path: Path) -> None:
+    write("a.py", "raise RuntimeError('Install it: \\n\\npip install it\\n')")
+    modules = PackageModules()
+    assert modules.find("shelf.a") is None
+    assert list(map(str, modules.errors)) == [
+        (
+            "shelf.a: cannot be imported: RuntimeError: Install it: pip install it "
+            f"({tmp_path}/shelf/a.py, line 1)"
+        )
+    ]
+
+
 def test_a_module_that_imports_a_broken_one_adds_no_error(write: Write) -> None:
     write("a.py", "1 / 0")
     write("b.py", "import shelf.a")

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.typescript.orders_app import build_document
+
 FOLDER = Path(__file__).parent
 DOCUMENT = FOLDER.parents[1] / "docs" / "reference" / "openapi.json"
 UNREACHABLE = ("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT")
@@ -48,13 +50,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def compile_example(project: Path, document: Document) -> str:
+def compile_example(project: Path, document: Document, configuration: str = "tsconfig.json") -> str:
     """Validate a document, generate types from it, compile, and return the compiler's report."""
     (project / "openapi.json").write_text(json.dumps(document))
     for script in ("validate", "generate"):
         result = run_npm(project, "run", script)
         assert result.returncode == 0, result.stdout + result.stderr
-    compiled = run_npm(project, "run", "compile")
+    compiled = run_npm(project, "run", "compile", "--", "--project", configuration)
     assert (compiled.returncode == 0) == ("error TS" not in compiled.stdout)
     return compiled.stdout
 
@@ -109,6 +111,16 @@ def test_the_example_does_not_compile_without_a_case(
     report = compile_example(project, document)
     assert "is not assignable to parameter of type 'never'" in report
     assert report.count("error TS") == 1
+
+
+def test_problems_of_services_are_cases_with_their_members(project: Path) -> None:
+    assert "error TS" not in compile_example(project, build_document(), "tsconfig.orders.json")
+
+
+def test_the_example_does_not_compile_without_a_problem_of_a_service(project: Path) -> None:
+    text = json.dumps(build_document()).replace("address-unknown", "address-missing")
+    report = compile_example(project, json.loads(text), "tsconfig.orders.json")
+    assert "is not assignable to parameter of type 'never'" in report
 
 
 def test_an_invalid_document_is_reported(project: Path) -> None:

@@ -18,6 +18,7 @@ from gateway.upstream import (
     problem,
     propagation,
     query,
+    raises_decorator,
     response,
     streaming,
 )
@@ -59,6 +60,7 @@ SECTIONS: dict[str, list[tuple[str, ModuleType]]] = {
         ("UpstreamRefused", errors),
         ("UpstreamInvalid", errors),
         ("UpstreamProblem", problem),
+        ("raises", raises_decorator),
         ("InvalidArgument", errors),
     ],
     "Policies": [

@@ -50,6 +50,35 @@ def test_check_names_a_missing_key_file(issuer: Path, capsys: pytest.CaptureFixt
     assert str(issuer) in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("subcommand", ["check", "serve"])
+def test_routes_that_openapi_cannot_describe_are_reported(
+    subcommand: str,
+    tmp_path: Path,
+    issuer: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    issuer.write_text("{}")
+    folder = tmp_path / "shelf_ids" / "composites"
+    folder.mkdir(parents=True)
+    for file in (folder.parent / "__init__.py", folder / "__init__.py"):
+        file.touch()
+    (folder / "page.py").write_text(
+        "from fastapi import APIRouter\n"
+        "from gateway.auth import public\n"
+        "router = APIRouter(dependencies=[public('a test')])\n"
+        "async def get_page() -> int: return 1\n"
+        "for path in ('/a', '/b'):\n"
+        "    router.get(path, operation_id='same')(get_page)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "shelf_ids")
+    assert main([subcommand]) == 2
+    printed = capsys.readouterr()
+    error = "GET /b: operation_id 'same' is declared by GET /a and GET /b (give each operation"
+    assert error in printed.out + printed.err
+
+
 @pytest.mark.parametrize(
     ("text", "path", "message"),
     [
@@ -60,6 +89,11 @@ def test_check_names_a_missing_key_file(issuer: Path, capsys: pytest.CaptureFixt
         ),
         ("router = None", "acme_check.composites.page", "there is no `router = APIRouter()`"),
         ("1 + ''", "acme_check.composites.page", "cannot be imported: TypeError: unsupported"),
+        (
+            "from fastapi import Form\n@router.post('/form')\ndef post(name: str = Form()): ...",
+            "acme_check.composites.page",
+            'cannot be imported: RuntimeError: Form data requires "python-multipart" to be',
+        ),
     ],
 )
 def test_check_and_serve_report_an_error_in_the_code_of_the_package(  # noqa: PLR0917

@@ -208,11 +208,9 @@ async def test_a_handler_of_the_application_for_every_exception(
     assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
 
 
-async def test_a_mounted_app_that_fails_is_logged_once() -> None:
-    """A mount prevents the start, because it declares no access; here it is added later.
-
-    Its response is its own: Starlette has sent it before the gateway gets the exception.
-    """
+async def test_a_mounted_app_does_not_send_an_error_of_its_own() -> None:
+    """A mount declares no access: it prevents the start, and one added later is not reached."""
+    reached = []
 
     def prepare(app: FastAPI) -> None:
         mounted = FastAPI()
@@ -220,12 +218,15 @@ async def test_a_mounted_app_that_fails_is_logged_once() -> None:
 
         @mounted.get("/")
         async def fail() -> None:
+            reached.append("mounted")
             raise KeyError("hunter2")
 
     async with serve(prepare=prepare) as served:
         reply, alive = await served.send(build_request("/mounted/"), ALIVE)
         await served.settle(requests=2)
-    assert (reply.status, alive.status) == (500, 200)
+    assert (reply.status, alive.status, reached) == (500, 200, [])
+    assert reply.header("content-type") == ["application/problem+json"]
+    assert reply.document["type"] == OURS + "internal-error"
     assert reply.header("x-request-id") == [REQUEST_ID]
     assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
 

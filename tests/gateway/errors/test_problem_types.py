@@ -7,7 +7,7 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from gateway.errors.problem_json import Problem, build_problem, internal_error
+from gateway.errors.problem_json import Problem, build_internal_error, build_problem
 from gateway.errors.problem_types import (
     ABOUT_BLANK_PROBLEM,
     INTERNAL_ERROR_PROBLEM,
@@ -15,6 +15,8 @@ from gateway.errors.problem_types import (
     ProblemType,
     describe_call_error,
     describe_error,
+    describe_raised_problem,
+    list_gateway_problems,
 )
 from gateway.errors.tree import (
     ContentTooLarge,
@@ -28,6 +30,8 @@ from gateway.errors.tree import (
     UserRequired,
 )
 from gateway.request_context import RequestContext
+from gateway.transport.raw_response import RawResponse
+from gateway.upstream import ResponseModel, UpstreamProblem, UpstreamRefused
 from gateway.upstream.errors import InvalidArgument, UpstreamError
 from tests.gateway.errors.served import Reply
 
@@ -51,6 +55,33 @@ EXAMPLES: list[tuple[Exception, ProblemType]] = [
     (HTTPException(404), ABOUT_BLANK_PROBLEM),
     (InvalidArgument("name", "is empty"), INVALID_REQUEST_PROBLEM),
     (RequestValidationError([{"loc": ("query", "n"), "msg": "no"}]), INVALID_REQUEST_PROBLEM),
+]
+
+
+class Version(ResponseModel, camel_case=True):
+    current_version: int
+    authors: list[str]
+
+
+class Changed(UpstreamProblem, status=409, type="urn:acme:changed", members=Version):
+    """The order has changed."""
+
+
+class Gone(UpstreamProblem, status=410):
+    """There is no such order any more."""
+
+
+def refuse(status: int, body: bytes) -> UpstreamRefused:
+    response = RawResponse(status, {b"content-type": b"application/json"}, body)
+    return UpstreamRefused("orders", "GET /", status=status, response=response)
+
+
+EXAMPLES += [
+    (
+        Changed(refuse(409, b'{"currentVersion": 1, "authors": ["a"], "secret": 1}')),
+        describe_raised_problem(Changed, "ChangedProblem"),
+    ),
+    (Gone(refuse(410, b"")), describe_raised_problem(Gone, "GoneProblem")),
 ]
 
 TYPES: Mapping[str, Any] = {"string": str, "integer": int, "array": list, "object": dict}
@@ -94,7 +125,13 @@ def test_a_document_matches_its_schema(error: Exception, problem: ProblemType) -
 
 
 def test_the_document_of_an_internal_error_matches_its_schema() -> None:
-    check(read(internal_error("an-id")), INTERNAL_ERROR_PROBLEM.build_schema())
+    check(read(build_internal_error("an-id")), INTERNAL_ERROR_PROBLEM.build_schema())
+
+
+def test_the_list_of_the_gateways_problems_is_complete() -> None:
+    types = {problem.type for _, problem in EXAMPLES} | {INTERNAL_ERROR_PROBLEM.type}
+    listed = {problem.type for problem in list_gateway_problems()}
+    assert listed == types - {Changed.declaration.type_uri}
 
 
 def test_every_class_of_the_tree_has_an_example() -> None:

@@ -110,3 +110,17 @@ def create_example_app(*more: APIRouter) -> Gateway:
 def get_operation(path: str, method: str = "get") -> dict[str, Any]:
     operation: dict[str, Any] = create_example_app().openapi()["paths"][path][method]
     return operation
+
+
+def list_problems(operation: dict[str, Any]) -> dict[str, set[str]]:
+    """Return the types of the problems by status; each status has a union that `type` selects."""
+    schemas = {
+        status: response["content"]["application/problem+json"]["schema"]
+        for status, response in operation["responses"].items()
+        if "application/problem+json" in response.get("content", {})
+    }
+    for schema in schemas.values():
+        references = [entry["$ref"] for entry in schema["oneOf"]]
+        assert references == list(schema["discriminator"]["mapping"].values())
+        assert schema["discriminator"]["propertyName"] == "type"
+    return {status: set(it["discriminator"]["mapping"]) for status, it in schemas.items()}

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 from fastapi import APIRouter
 from fastapi.openapi.models import OpenAPI
+from pydantic import BaseModel
 
+from gateway.app import create_app
+from gateway.app_loader import Application
 from gateway.auth import public
+from gateway.settings.schema import Settings
 from tests.gateway.openapi.example_app import create_example_app
 
 
@@ -78,6 +82,21 @@ def test_a_response_of_the_application_for_422_is_kept() -> None:
     response = create_example_app(router).openapi()["paths"]["/own"]["get"]["responses"]["422"]
     assert response["description"] == "our own"
     assert "application/problem+json" in response["content"]
+
+
+def test_a_model_that_has_the_name_of_one_of_fastapi_is_kept() -> None:
+    class ValidationError(BaseModel):
+        line: int
+
+    router = APIRouter(dependencies=[public("a test")])
+
+    @router.get("/checks")
+    async def get_checks() -> list[ValidationError]:
+        return [ValidationError(line=1)]
+
+    document = create_app(Settings(), application=Application(routers=[router])).openapi()
+    schema = document["components"]["schemas"]["ValidationError"]
+    assert list(schema["properties"]) == ["line"]
 
 
 def test_a_route_with_two_methods_gives_no_warning() -> None:

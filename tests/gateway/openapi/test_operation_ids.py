@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from gateway.auth import public
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.openapi.operation_ids import Operation, choose_operation_ids
+from gateway.settings.errors import InvalidSettings
 from tests.gateway.openapi.example_app import create_example_app
 
 
@@ -62,5 +63,5 @@ def test_an_id_that_is_declared_twice_prevents_the_start() -> None:
     router = build_router()
     router.add_api_route("/a", get_item, operation_id="same")
     router.add_api_route("/b", get_other, operation_id="same")
-    with pytest.raises(ValueError, match="'same' is declared by GET /a and GET /b"):
+    with pytest.raises(InvalidSettings, match="'same' is declared by GET /a and GET /b"):
         create_example_app(router)

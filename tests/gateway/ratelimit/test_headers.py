@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.errors.tree import retry_after
+from gateway.errors.tree import build_retry_after
 from gateway.ratelimit.headers import build_rate_limit_headers
 from gateway.ratelimit.limiter import Standing, Verdict
 from gateway.ratelimit.policy import RateLimit
@@ -70,7 +70,7 @@ def test_they_are_structured_fields_and_never_contradict_retry_after(
     for _, parameters in parse(fields[b"ratelimit"].decode()):
         assert parameters["r"] >= 0
         if not verdict.admitted:
-            wait = int(retry_after(verdict.retry_after)["Retry-After"])
+            wait = int(build_retry_after(verdict.retry_after)["Retry-After"])
             assert parameters.get("t", 0) <= wait
 
 

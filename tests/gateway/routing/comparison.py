@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -17,12 +17,16 @@ Headers = Mapping[str, str | bytes]
 
 @dataclass(frozen=True)
 class Result:
-    """All that a client and the dependencies saw."""
+    """All that a client and the dependencies saw.
+
+    The calls are compared as text, in which NaN is equal to NaN.
+    """
 
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
-    calls: list[object]
+    calls: list[object] = field(compare=False)
+    calls_as_text: str
     error: str | None
 
 
@@ -129,5 +133,6 @@ class TwoPaths:
             response.headers.raw,
             response.content,
             list(self.calls),
+            repr(self.calls),
             errors[0] if errors else None,
         )

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.errors.problem_json import Problem, internal_error
+from gateway.errors.problem_json import Problem, build_internal_error
 from tests.gateway.routing import example_app, failing_app
 from tests.gateway.routing.comparison import TwoPaths
 from tests.gateway.routing.failing_app import FAILURES, RESULTS
@@ -103,7 +103,7 @@ def test_ownership_does_not_depend_on_the_path(paths: TwoPaths, target: str, use
 
 @pytest.mark.parametrize("place", ["first", "last"])
 def test_an_unknown_error_is_a_problem_on_both_paths(paths: TwoPaths, place: str) -> None:
-    expected = internal_error("the-same-id")
+    expected = build_internal_error("the-same-id")
     for result in paths.send("/in/42/probe/3?" + urlencode({place: "unknown"}), GOOD):
         assert (result.status, result.body, result.error) == (500, expected.body, None)
         assert (b"content-type", Problem.media_type.encode()) in result.headers

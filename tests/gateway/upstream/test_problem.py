@@ -22,6 +22,7 @@ from gateway.upstream import (
     UpstreamInvalid,
     UpstreamProblem,
     UpstreamRefused,
+    raises,
 )
 from gateway.upstream.resilience.retry import Retry, RetryBudget
 from tests.gateway.upstream.example_client import URL, ExampleClient, Item
@@ -96,6 +97,7 @@ class Shop(ServiceClient, name="shop"):
         return order(self)
 
 
+@raises(PriceChanged, NotForSale)
 def fetch_order(shop: Upstream[Shop]) -> PendingCall[Item]:
     return shop.order()
 
@@ -112,6 +114,7 @@ router = APIRouter(dependencies=[public("a test")])
 
 
 @router.post("/orders")
+@raises(PriceChanged, NotForSale)
 async def create_order(shop: Upstream[Shop]) -> Item:
     return await shop.order()
 
@@ -162,6 +165,25 @@ async def test_an_optional_part_with_a_problem_is_missing() -> None:
     assert page.json() == {"order": None, "degraded": [{"part": "order", "reason": "refused"}]}
 
 
+class Enhance(UpstreamProblem, status=420):
+    """A status without a phrase of its own."""
+
+
+async def test_an_unknown_status_has_the_phrase_of_its_class() -> None:
+    more = APIRouter(dependencies=[public("a test")])
+
+    @more.get("/calm")
+    @raises(Enhance)
+    async def get_calm(shop: Upstream[Shop]) -> int:
+        return await shop.get("/", into=int).or_raise(Enhance)
+
+    application = Application(clients={"shop": Shop}, routers=[more])
+    async with lockgate(Settings(), application=application) as gateway:
+        gateway.service("shop").fails(420)
+        response = await gateway.get("/calm")
+    assert (response.status_code, response.json()["title"]) == (420, "Bad Request")
+
+
 @pytest.mark.parametrize("status", [200, 304, 401, 407, 429, 500, 503])
 def test_a_status_that_is_about_the_gateway_cannot_be_passed_on(status: int) -> None:
     with pytest.raises(TypeError, match=rf"Wrong: status={status} cannot be passed on; declare"):
@@ -179,5 +201,12 @@ def test_a_member_cannot_replace_a_standard_one() -> None:
 
     with pytest.raises(TypeError, match="Wrong: instance, status, type cannot be a member"):
 
-        class Wrong(UpstreamProblem, status=409, members=Forged):
+        class Wrong(UpstreamProblem, status=409, type="urn:wrong", members=Forged):
+            pass
+
+
+def test_members_need_a_type() -> None:
+    with pytest.raises(TypeError, match="Wrong: members=Price needs a problem type; add type="):
+
+        class Wrong(UpstreamProblem, status=409, members=Price):
             pass

@@ -267,9 +267,10 @@ async def test_without_the_slowapi_handler_a_429_is_a_problem_document() -> None
     assert refusal.headers["content-type"] == "application/problem+json"
 
 
-def test_the_typescript_on_the_page_is_from_the_example_that_is_compiled() -> None:
-    example = (ROOT / "tests" / "typescript" / "dashboard.ts").read_text()
+def test_the_typescript_on_the_page_is_from_the_examples_that_are_compiled() -> None:
+    folder = ROOT / "tests" / "typescript"
+    example = "".join((folder / name).read_text() for name in ("dashboard.ts", "orders.ts"))
     blocks = block_texts("generate-typescript-types.md", "typescript")
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     for block in blocks:
         assert block in example

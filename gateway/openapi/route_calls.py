@@ -1,0 +1,52 @@
+"""The functions that a request to a route calls, which declare what the route can respond with."""
+
+from collections.abc import Iterable
+
+from gateway.aggregation.dependency import LoadComposite
+from gateway.aggregation.part import list_essential_parts
+from gateway.fastapi_internals import Dependant
+from gateway.ratelimit.dependency import Limited
+from gateway.ratelimit.policy import RateLimit
+from gateway.resources import ResourceLookup
+from gateway.upstream.client import ServiceClient
+from gateway.upstream.problem import UpstreamProblem
+from gateway.upstream.raises_decorator import get_raised_problems
+
+
+def list_calls(dependant: Dependant) -> list[object]:
+    """Return all dependencies of a route, nested ones included, but not the clients of parts."""
+    calls: list[object] = []
+    for inner in dependant.dependencies:
+        is_of_part = isinstance(dependant.call, LoadComposite)
+        if not (is_of_part and isinstance(inner.call, ResourceLookup)):
+            calls.append(inner.call)
+        calls += list_calls(inner)
+    return calls
+
+
+def list_policies(calls: Iterable[object]) -> list[RateLimit]:
+    """Return the rate-limit policies among the calls of a route."""
+    return [policy for call in calls if isinstance(call, Limited) for policy in call.policies]
+
+
+def passes_call_errors_on(dependant: Dependant) -> bool:
+    """Whether an error of a call to a service can end a request to the route."""
+    return any(map(_is_essential_call, list_calls(dependant)))
+
+
+def _is_essential_call(call: object) -> bool:
+    if isinstance(call, LoadComposite):
+        return any(part.required for part in call.model.parts)
+    return isinstance(call, ResourceLookup) and issubclass(call.kind, ServiceClient)
+
+
+def list_raised_problems(dependant: Dependant) -> list[type[UpstreamProblem]]:
+    """Return the problems that the functions of a route declare with `raises`.
+
+    Those of an optional part are left out, because the part is then missing.
+    """
+    calls = list_calls(dependant)
+    composites = [call.model for call in calls if isinstance(call, LoadComposite)]
+    parts = [part.fetch for it in composites for part in list_essential_parts(it.parts)]
+    functions = [dependant.call, *calls, *parts]
+    return list(dict.fromkeys(it for call in functions for it in get_raised_problems(call)))

@@ -1,0 +1,90 @@
+"""The problems that a route can respond with, as they follow from what it declares."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from gateway import health
+from gateway.auth.caller_id import CallerIdLookup
+from gateway.auth.dependencies import authenticate
+from gateway.auth.route_access import Requires, find_access
+from gateway.errors.problem_types import (
+    ABOUT_BLANK_PROBLEM,
+    INTERNAL_ERROR_PROBLEM,
+    INVALID_REQUEST_PROBLEM,
+    ProblemType,
+    describe_call_error,
+    describe_error,
+)
+from gateway.errors.tree import (
+    ContentTooLarge,
+    Forbidden,
+    IdentityUnavailable,
+    Overloaded,
+    QuotaExceeded,
+    RateLimiterUnavailable,
+    Unauthenticated,
+    UserRequired,
+)
+from gateway.fastapi_internals import RouteContext
+from gateway.openapi.route_calls import list_calls, list_policies, passes_call_errors_on
+from gateway.ratelimit.dependency import Limited
+from gateway.upstream.errors import UpstreamError
+
+Problems = dict[str, dict[str, ProblemType]]
+"""Problem types by status, and then by type."""
+
+_ABOUT_BLANK = {ABOUT_BLANK_PROBLEM.type: ABOUT_BLANK_PROBLEM}
+
+
+def find_problems(operation: dict[str, Any], route: RouteContext, raised: Problems) -> Problems:
+    """Find the problems of the gateway itself, and add those that the functions of the route raise.
+
+    Of a status that the route declares without a document, FastAPI knows no more than the status.
+    """
+    found: Problems = {}
+    for problem in (*_iter_own_problems(operation, route), *_iter_guard_problems(route)):
+        found.setdefault(str(problem.status), {})[problem.type] = problem
+    for status in ("400", "default") if operation.get("requestBody") else ("default",):
+        found[status] = dict(_ABOUT_BLANK)
+    for status, types in raised.items():
+        found[status] = {**types, **found.get(status, {})}
+    for status, response in operation["responses"].items():
+        if status >= "400" and "content" not in response:
+            found.setdefault(status, dict(_ABOUT_BLANK))
+    return found
+
+
+def _iter_own_problems(operation: dict[str, Any], route: RouteContext) -> Iterator[ProblemType]:
+    """Yield the problems of the request itself, and of the calls that the route makes."""
+    yield INTERNAL_ERROR_PROBLEM
+    if route.path not in health.PATHS:  # exempt from the concurrency limit
+        yield describe_error(Overloaded)
+    if operation.get("parameters") or operation.get("requestBody"):
+        yield INVALID_REQUEST_PROBLEM
+    if operation.get("requestBody"):
+        yield describe_error(ContentTooLarge)
+    if passes_call_errors_on(route.dependant):
+        yield from map(describe_call_error, UpstreamError.__subclasses__())
+
+
+def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
+    """Yield the problems of access rules and rate limits."""
+    access, calls = find_access(route.dependant), list_calls(route.dependant)
+    if isinstance(access, Requires) or any(map(_needs_caller, calls)):
+        yield describe_error(Unauthenticated)
+        yield describe_error(IdentityUnavailable)
+    if isinstance(access, Requires) and access.scopes:
+        yield describe_error(Forbidden)
+    if any(isinstance(call, CallerIdLookup) for call in calls):
+        yield describe_error(UserRequired)
+    policies = list_policies(calls)
+    if any(not policy.shadow for policy in policies):
+        yield describe_error(QuotaExceeded)
+    if any(policy.without_redis == "deny" for policy in policies):
+        yield describe_error(RateLimiterUnavailable)
+
+
+def _needs_caller(call: object) -> bool:
+    if isinstance(call, Limited):
+        return any(policy.per != "address" for policy in call.policies)
+    return call is authenticate
