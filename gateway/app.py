@@ -83,10 +83,20 @@ def create_app(
     transports that replace the network for them.
 
     Raises:
-        InvalidSettings: the package named by `app.package` cannot be imported.
+        InvalidSettings: the package named by `app.package` cannot be imported, or two operations
+            declare the same `operation_id`.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
-    application = application or load_application(settings.app)
+    app = build_app(settings, application or load_application(settings.app), transports)
+    refuse_unguarded(app)
+    document_responses(app)
+    return app
+
+
+def build_app(
+    settings: Settings, application: Application, transports: Transports | None = None
+) -> Gateway:
+    """Build the app without a check of its routes; see `create_app`."""
     app = Gateway(
         title="Lockgate",
         description="One request, one screen: an API gateway and backend for frontends.",
@@ -108,7 +118,4 @@ def create_app(
     app.include_router(pages.router)
     for router in application.routers:
         app.include_router(router)
-
-    refuse_unguarded(app)
-    document_responses(app)
     return app

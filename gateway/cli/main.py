@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_errors(invalid.errors)
         return 2
     except UnguardedRoute as unguarded:
-        _print_errors(unguarded.faults)
+        _print_errors(fault.as_config_error() for fault in unguarded.faults)
         return 2
     except (AddressUnavailable, LifespanFailed, PortUnavailable) as error:
         print(f"lockgate: {error}", file=sys.stderr)

@@ -22,7 +22,7 @@ def document_responses(app: FastAPI) -> None:
     """Make the OpenAPI document of `app` list every problem and header field of each route.
 
     Raises:
-        ValueError: two operations declare the same `operation_id`.
+        InvalidSettings: two operations declare the same `operation_id`.
     """
     choose_operation_ids(_list_routes(app))
     app.openapi = partial(_build_document, app)  # type: ignore[method-assign]  # as FastAPI's docs do

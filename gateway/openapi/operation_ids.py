@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from gateway.fastapi_internals import RouteContext
+from gateway.settings.errors import ConfigError, InvalidSettings
 
 Operation = tuple[str, str]
 """The path of a route, and a method in lower case."""
@@ -17,7 +18,7 @@ def choose_operation_ids(routes: Iterable[RouteContext]) -> Mapping[Operation, s
     makes them, of name, path and method. An `operation_id=` of a route is kept.
 
     Raises:
-        ValueError: two operations declare the same `operation_id`.
+        InvalidSettings: two operations declare the same `operation_id`.
     """
     operations = {
         (str(route.path_format), method.lower()): route
@@ -41,10 +42,9 @@ def _refuse_duplicates(declared: Mapping[Operation, str]) -> None:
     for shared, count in Counter(declared.values()).items():
         if count > 1:
             places = [f"{m.upper()} {path}" for (path, m), it in declared.items() if it == shared]
-            raise ValueError(
-                f"operation_id {shared!r} is declared by {' and '.join(places)}; "
-                "give each operation an id of its own"
-            )
+            message = f"operation_id {shared!r} is declared by {' and '.join(places)}"
+            hint = "give each operation an id of its own"
+            raise InvalidSettings([ConfigError(places[0], message, hint)])
 
 
 def _get_name(route: RouteContext) -> str:

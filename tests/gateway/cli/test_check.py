@@ -2,11 +2,20 @@
 
 import json
 import sys
+from asyncio import sleep
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from gateway.app import Gateway, build_app
+from gateway.app_loader import Application, read_application
+from gateway.cli import check, serve
 from gateway.cli.main import main
+from gateway.settings.errors import ConfigError
+from gateway.settings.schema import App, Server
 from tests.gateway.cli.conftest import KEYS
 
 
@@ -58,6 +67,28 @@ def test_check_names_a_missing_key_file(issuer: Path, capsys: pytest.CaptureFixt
             "GET /page",
             'add requires("scope") or public("why") to its dependencies',
         ),
+        (
+            (
+                "@router.get('/a', dependencies=[requires()], operation_id='same')\n"
+                "@router.get('/b', dependencies=[requires()], operation_id='same')\n"
+                "def get_page() -> int: return 1"
+            ),
+            "GET /b",
+            "operation_id 'same' is declared by GET /b and GET /a",
+        ),
+        (
+            (
+                "class Page: ...\n@router.get('/a', dependencies=[requires()])\n"
+                "def get_page() -> Page: return Page()"
+            ),
+            "acme_check.composites.page",
+            "cannot be imported: FastAPIError: Invalid args for response field!",
+        ),
+        (
+            "router.add_api_route('', lambda: 1, dependencies=[requires()])",
+            "composites",
+            "a route cannot be added: FastAPIError: Prefix and path cannot be both empty",
+        ),
         ("router = None", "acme_check.composites.page", "there is no `router = APIRouter()`"),
         ("1 + ''", "acme_check.composites.page", "cannot be imported: TypeError: unsupported"),
     ],
@@ -74,7 +105,8 @@ def test_check_and_serve_report_an_error_in_the_code_of_the_package(  # noqa: PL
     issuer.write_bytes(KEYS)
     folder = tmp_path / "acme_check" / "composites"
     folder.mkdir(parents=True)
-    page = f"from fastapi import APIRouter\nrouter = APIRouter()\n{text}\n"
+    imports = "from fastapi import APIRouter\nfrom gateway.auth import requires\n"
+    page = f"{imports}router = APIRouter()\n{text}\n"
     (folder / "page.py").write_text(page)
     for file in (folder.parent / "__init__.py", folder / "__init__.py"):
         file.touch()
@@ -90,6 +122,36 @@ def test_check_and_serve_report_an_error_in_the_code_of_the_package(  # noqa: PL
     finally:
         for module in [name for name in sys.modules if name.startswith("acme_check")]:
             del sys.modules[module]
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_valid_gateway_is_built_once(
+    issuer: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    issuer.write_bytes(KEYS)
+    built, imported, served = list[object](), list[object](), list[object]()
+
+    def build(*arguments: Any) -> Gateway:
+        built.append(build_app(*arguments))
+        return cast("Gateway", built[-1])
+
+    def read(app: App) -> tuple[Application, list[ConfigError]]:
+        imported.append(app)
+        return read_application(app)
+
+    @asynccontextmanager
+    async def open_server(app: Gateway, _: Server) -> AsyncIterator[str]:
+        served.append(app)
+        yield "http://gateway.test"
+
+    monkeypatch.setattr(check, "build_app", build)
+    monkeypatch.setattr(check, "read_application", read)
+    monkeypatch.setattr(serve, "open_server", open_server)
+    monkeypatch.setattr(serve, "wait_for_shutdown", lambda: sleep(0))
+    monkeypatch.setattr(serve, "tune_gc", lambda: None)
+    assert main([command]) == 0
+    assert len(built) == len(imported) == 1
+    assert served == (built if command == "serve" else [])
 
 
 def test_a_module_that_cannot_be_imported_hides_no_route_of_another(
