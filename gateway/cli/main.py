@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from io import TextIOWrapper
 
-from gateway.cli import check, demo, new, routes, serve, token
+from gateway.cli import check, demo, health, new, routes, serve, token
 from gateway.fakes.serve_fakes import PortUnavailable
 from gateway.lifespan import LifespanFailed
 from gateway.route_audit import UnguardedRoute
 from gateway.server.listener import AddressUnavailable
 from gateway.settings.errors import InvalidSettings
 
-SUBCOMMANDS = (serve, demo, new, check, routes, token)
+SUBCOMMANDS = (serve, demo, new, check, routes, health, token)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
