@@ -74,7 +74,7 @@ async def _enter_lifespan(
         await stack.enter_async_context(lifespan(resources))
     except (Exception, SystemExit) as error:
         log_event(log, "lifespan.failed", ERROR, error)
-        package = getattr(lifespan, "__module__", "").partition(".")[0]
+        package = str(getattr(lifespan, "__module__", "")).partition(".")[0]
         place = _find_line(error, package)
         message = f"the lifespan of the package failed: {type(error).__name__}{place}"
         raise LifespanFailed(f"{message}; its traceback is in the log") from error

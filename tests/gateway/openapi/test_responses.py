@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from fastapi import APIRouter
 
+from gateway.auth import owner, requires
 from tests.gateway.openapi.example_app import create_example_app, get_operation
 
 OURS = "urn:lockgate:problem:"
@@ -78,6 +80,17 @@ def test_every_route_is_in_the_table() -> None:
 @pytest.mark.parametrize(("path", "method"), PROBLEMS)
 def test_a_route_lists_exactly_its_problems(path: str, method: str) -> None:
     assert list_problems(get_operation(path, method)) == PROBLEMS[path, method]
+
+
+def test_a_route_that_requires_an_owner_alone_can_be_forbidden() -> None:
+    router = APIRouter()
+
+    @router.get("/own/{user_id}", dependencies=[requires(), owner("user_id")])
+    async def get_own(user_id: int) -> int:
+        return user_id
+
+    operation = create_example_app(router).openapi()["paths"]["/own/{user_id}"]["get"]
+    assert list_problems(operation)["403"] == {OURS + "forbidden"}
 
 
 def test_what_a_route_declares_itself_is_kept() -> None:
