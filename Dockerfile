@@ -29,8 +29,10 @@ COPY --from=build /opt/lockgate /opt/lockgate
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
+# The address is that of the settings. A container that runs `serve --port`, `--host` or `--config`
+# needs a check of its own, `lockgate health` with the same options; variables need none.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["python", "-c", "from http.client import HTTPConnection as C; from gateway.settings.loader import load_settings; c = C('127.0.0.1', load_settings().server.port, timeout=2); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
+    CMD ["python", "-m", "gateway.cli.health"]
 ENTRYPOINT ["lockgate"]
 CMD ["serve"]
 

@@ -85,11 +85,23 @@ def create_app(
     transports that replace the network for them.
 
     Raises:
-        InvalidSettings: the package named by `app.package` cannot be imported, or two routes have
-            one method and path.
+        InvalidSettings: the package named by `app.package` cannot be imported, two routes have one
+            method and path, or two operations declare the same `operation_id`.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)
+    app = build_app(settings, application, transports)
+    refuse_unguarded(app)
+    if errors := find_duplicates(list_routes(app, application.policies)):
+        raise InvalidSettings(errors)
+    document_responses(app)
+    return app
+
+
+def build_app(
+    settings: Settings, application: Application, transports: Transports | None = None
+) -> Gateway:
+    """Build the app without a check of its routes; see `create_app`."""
     app = Gateway(
         title=settings.app.title,
         description=settings.app.description,
@@ -112,9 +124,4 @@ def create_app(
     app.include_router(pages.router)
     for router in application.routers:
         app.include_router(router)
-
-    refuse_unguarded(app)
-    if errors := find_duplicates(list_routes(app, application.policies)):
-        raise InvalidSettings(errors)
-    document_responses(app)
     return app

@@ -7,6 +7,7 @@ without it; run these tests before raising the bounds.
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from operator import is_
 from typing import Any
 
 from fastapi import APIRouter
@@ -25,6 +26,7 @@ from fastapi.routing import (
     _FASTAPI_SCOPE_KEY,
     RouteContext,
     _FrontendRouteGroup,
+    _IncludedRouter,
     iter_route_contexts,
     serialize_response,
 )
@@ -60,13 +62,44 @@ def get_frontend_paths(route: RouteContext) -> list[str]:
     return [prefix + frontend.path for frontend in group.routes]
 
 
-def get_routes_state(router: APIRouter) -> object:
-    """Return a value that is equal as long as the routes below `router` are the same.
+class RoutesSnapshot:
+    """The routes below a router at one moment, those of included routers too.
 
-    FastAPI counts the changes to each included router, and serves a route that was added to one
-    after its inclusion.
+    FastAPI counts the changes that its methods make, and serves a route that was added to a router
+    after its inclusion. The lists are compared too, because they can be changed directly.
     """
-    return router._get_routes_version(), list(router.routes)  # noqa: SLF001
+
+    def __init__(self, router: APIRouter) -> None:
+        self._routers = [
+            (inner, inner._routes_version, list(inner.routes))  # noqa: SLF001
+            for inner in _list_routers(router)
+        ]
+
+    def is_current(self) -> bool:
+        """Whether the routes are still the same objects: equal ones may differ in dependencies."""
+        for router, version, routes in self._routers:
+            if router._routes_version != version or len(router.routes) != len(routes):  # noqa: SLF001
+                return False
+            if not all(map(is_, router.routes, routes)):
+                return False
+        return True
+
+
+def _list_routers(router: APIRouter) -> list[APIRouter]:
+    """List a router and all routers that are included below it, each once."""
+    found = [router]
+    for outer in found:
+        for route in outer.routes:
+            if isinstance(route, _IncludedRouter) and route.original_router not in found:
+                found.append(route.original_router)
+    return found
+
+
+def iter_calls(dependant: Dependant) -> Iterator[object]:
+    """Yield the callable of every dependency of a route, the innermost first."""
+    for inner in dependant.dependencies:
+        yield from iter_calls(inner)
+        yield inner.call
 
 
 def matches_request(route: RouteContext, scope: Scope) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from logging import ERROR, getLogger
+from pathlib import Path
+from traceback import walk_tb
 
 from fastapi import FastAPI
 
@@ -20,6 +22,7 @@ from gateway.services import (
 )
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
+from gateway.settings.toml_file import format_file
 from gateway.telemetry.log import log_event
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -70,13 +73,28 @@ def create_lifespan(
 async def _enter_lifespan(
     stack: AsyncExitStack, lifespan: AppLifespan, resources: Resources
 ) -> None:
-    """Enter the lifespan of the package. Its failure is logged with the traceback."""
+    """Enter the lifespan of the package. Its failure is logged with the traceback.
+
+    The message has no text of the exception, which may quote a URL with a password.
+    """
     try:
         await stack.enter_async_context(lifespan(resources))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log_event(log, "lifespan.failed", ERROR, error)
-        message = f"the lifespan of the package failed: {type(error).__name__}: {error}"
-        raise LifespanFailed(message) from error
+        package = str(getattr(lifespan, "__module__", "")).partition(".")[0]
+        place = _find_line(error, package)
+        message = f"the lifespan of the package failed: {type(error).__name__}{place}"
+        raise LifespanFailed(f"{message}; its traceback is in the log") from error
+
+
+def _find_line(error: BaseException, package: str) -> str:
+    """Return the last line of the package in the traceback as ` in FILE:LINE`; "" if none is."""
+    lines = [
+        (frame.f_code.co_filename, line)
+        for frame, line in walk_tb(error.__traceback__)
+        if str(frame.f_globals.get("__name__")).partition(".")[0] == package
+    ]
+    return f" in {format_file(Path(lines[-1][0]))}:{lines[-1][1]}" if lines else ""
 
 
 def _require_resources(app: FastAPI, resources: Resources) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
-from traceback import extract_tb
 from types import ModuleType
 
 from gateway.settings.errors import ConfigError
+from gateway.settings.exception_text import describe_exception, find_module_line
 
 
 class PackageModules:
@@ -29,11 +29,10 @@ class PackageModules:
         """Import a module; None if there is none, or if it raises an exception."""
         try:
             return None if find_spec(name) is None else import_module(name)
-        except Exception as error:  # noqa: BLE001 - a module of the company may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a module may raise anything
             self.has_failed = True
-            message = f"cannot be imported: {type(error).__name__}: {error}"
-            message = " ".join(message.split())  # an error is one line
-            place = _locate(error)
+            message = f"cannot be imported: {describe_exception(error)}"
+            place = find_module_line(error)
             if (message, place) not in [(other.message, other.hint) for other in self.errors]:
                 self.add_error(name, message, place)
             return None
@@ -59,11 +58,3 @@ def list_submodules(module: ModuleType) -> list[str]:
     """List the modules of a package in alphabetical order; a plain module has none."""
     path = getattr(module, "__path__", ())
     return sorted(f"{module.__name__}.{found.name}" for found in iter_modules(path))
-
-
-def _locate(error: Exception) -> str:
-    """Return file and line of the last statement at module level that led to the error."""
-    if isinstance(error, SyntaxError):
-        return f"{error.filename}, line {error.lineno}"
-    lines = [frame for frame in extract_tb(error.__traceback__) if frame.name == "<module>"]
-    return f"{lines[-1].filename}, line {lines[-1].lineno}" if lines else ""

@@ -1,10 +1,8 @@
 """The routes of an app with what they declare: access, rate limits, services and composites."""
 
-import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -12,13 +10,12 @@ from gateway.aggregation.dependency import LoadComposite
 from gateway.aggregation.model import Composite
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires, find_access
-from gateway.fastapi_internals import Dependant, RouteContext, iter_audited_routes
+from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_calls
 from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import RateLimit
-from gateway.route_audit import describe_kind
+from gateway.route_audit import list_kinds, locate_endpoint
 from gateway.services import find_route_clients
 from gateway.settings.errors import ConfigError
-from gateway.settings.toml_file import format_file
 
 _PARAMETER_NAME = re.compile(r"\{\w+")
 
@@ -72,11 +69,11 @@ def find_duplicates(routes: Iterable[RouteSummary]) -> list[ConfigError]:
 
 
 def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Iterator[RouteSummary]:
-    calls = list(_iter_calls(route.dependant))
+    calls = list(iter_calls(route.dependant))
     declared = [policy for call in calls if isinstance(call, Limited) for policy in call.policies]
     composites = [call.model for call in calls if isinstance(call, LoadComposite)]
-    file, line = _locate(route.endpoint)
-    for method in describe_kind(route).split("/"):
+    file, line = locate_endpoint(route)
+    for method in list_kinds(route):
         yield RouteSummary(
             method=method,
             path=str(route.path),
@@ -88,17 +85,3 @@ def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Ite
             file=file,
             line=line,
         )
-
-
-def _iter_calls(dependant: Dependant) -> Iterator[object]:
-    """Yield the callable of every dependency of a route, the innermost first."""
-    for inner in dependant.dependencies:
-        yield from _iter_calls(inner)
-        yield inner.call
-
-
-def _locate(endpoint: object) -> tuple[str, int]:
-    """Return file and line of the function of a route; none if it is not a Python function."""
-    function = inspect.unwrap(endpoint) if callable(endpoint) else endpoint
-    code = getattr(function, "__code__", None)
-    return (format_file(Path(code.co_filename)), code.co_firstlineno) if code else ("", 0)

@@ -13,10 +13,7 @@ Guard = Authorize | Owner | Public
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """A valid token with these scopes; with `owner`, of the user that this path parameter names.
-
-    `owner` without any scope means `owner(...)` without `requires(...)`, which is an error.
-    """
+    """A valid token with these scopes; with `owner`, of the user that this path parameter names."""
 
     scopes: tuple[str, ...]
     owner: str | None = None
@@ -60,6 +57,8 @@ def _check(guards: list[Guard], path: str) -> None:
         raise ValueError("public(...) cannot be combined with requires(...) or owner(...)")
     if len(owners) > 1:
         raise ValueError("more than one owner(...); one route has one owner")
+    if owners and not any(isinstance(guard, Authorize) for guard in guards):
+        raise ValueError("owner(...) needs requires(...) on the same route")
     if owners and not isinstance(guards[-1], Owner):
         raise ValueError("put owner(...) after requires(...)")
     if owners and f"{{{owners[0]}}}" not in path:

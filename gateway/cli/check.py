@@ -6,23 +6,22 @@ Each stage runs even if an earlier one has found errors: `read_settings` replace
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from fastapi import APIRouter
-from fastapi.exceptions import FastAPIError
-
-from gateway.app import create_app
-from gateway.app_loader import Application, load_application, read_application
+from gateway.app import Gateway, build_app
+from gateway.app_loader import Application, read_application
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.openapi.document import document_responses
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
-from gateway.route_audit import UnguardedRoute
-from gateway.route_list import list_routes
+from gateway.route_audit import find_faults
+from gateway.route_list import find_duplicates, list_routes
 from gateway.server.listener import find_host_errors
 from gateway.services import find_upstream_errors, find_used_clients
 from gateway.settings.errors import ConfigError, InvalidSettings
+from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
 from gateway.settings.schema import Issuer, Settings
 
@@ -40,49 +39,76 @@ def add_to(subcommands: Subcommands) -> None:
     parser.add_argument("--json", action="store_true", help="print the errors as JSON")
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedGateway:
+    """A gateway with the errors in it. Without errors it has an `app`, which can be served.
+
+    A default or a placeholder replaces each invalid value of the settings.
+    """
+
+    settings: Settings
+    application: Application
+    app: Gateway | None
+    errors: Sequence[ConfigError]
+
+
 def run(options: argparse.Namespace) -> int:
     """Print every error, or one sentence if there is none. Returns 2 if there is an error."""
-    loaded = read_settings(options.config)
-    errors = _find_all_errors(loaded)
+    checked = _check_all(read_settings(options.config))
     if options.json:
-        print(json.dumps([asdict(error) for error in errors]))
-    elif errors:
-        print("\n".join(map(str, errors)))
+        print(json.dumps([asdict(error) for error in checked.errors]))
+    elif checked.errors:
+        print("\n".join(map(str, checked.errors)))
     else:
-        print(_describe_valid(loaded.settings))
-    return 2 if errors else 0
+        print(_describe_valid(checked))
+    return 2 if checked.errors else 0
 
 
-def require_valid(config: Path | None, options: Mapping[str, str]) -> Settings:
-    """Return the settings if `lockgate check` would find no error in them.
+def require_valid(config: Path | None, options: Mapping[str, str]) -> CheckedGateway:
+    """Return the gateway if `lockgate check` would find no error in it.
 
     `options` override settings; the keys are paths, as `server.port`.
 
     Raises:
         InvalidSettings: has every error that `lockgate check` would print.
     """
-    loaded = read_settings(config, options)
-    if errors := _find_all_errors(loaded):
-        raise InvalidSettings(errors)
-    return loaded.settings
+    checked = _check_all(read_settings(config, options))
+    if checked.errors:
+        raise InvalidSettings(list(checked.errors))
+    return checked
 
 
-def find_errors(settings: Settings) -> list[ConfigError]:
+def check_settings(settings: Settings) -> CheckedGateway:
     """Find the errors in settings that are valid one by one: in what they name, and together."""
     redis_url = settings.redis_url
-    return [
+    errors = [
         *find_host_errors(settings.server.host),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
         *_find_issuer_errors(settings.issuers),
-        *_find_application_errors(settings),
     ]
+    try:
+        application, package_errors = read_application(settings.app)
+    except InvalidSettings as invalid:
+        # Without its package, the settings file with the issuers may be missing too.
+        errors = [error for error in errors if error.path != "issuers"]
+        return CheckedGateway(settings, Application(), None, [*errors, *invalid.errors])
+    errors += package_errors
+    try:
+        app = build_app(settings, application)
+    except Exception as error:  # noqa: BLE001 - FastAPI refuses routes with errors of many types
+        message = f"a route cannot be added: {describe_exception(error)}"
+        errors.append(ConfigError("composites", message))
+        return CheckedGateway(settings, application, None, errors)
+    errors += _find_application_errors(app, application)
+    return CheckedGateway(settings, application, app, errors)
 
 
-def _find_all_errors(loaded: LoadedSettings) -> list[ConfigError]:
+def _check_all(loaded: LoadedSettings) -> CheckedGateway:
     """Find all errors, each once and without those that are only consequences of others."""
-    found = map(loaded.locate, find_errors(loaded.settings))
+    checked = check_settings(loaded.settings)
+    found = map(loaded.locate, checked.errors)
     further = (error for error in found if not _is_consequence(error, loaded.errors))
-    return list(dict.fromkeys([*loaded.errors, *further]))
+    return replace(checked, errors=list(dict.fromkeys([*loaded.errors, *further])))
 
 
 def _is_consequence(error: ConfigError, reported: Sequence[ConfigError]) -> bool:
@@ -105,39 +131,33 @@ def _find_issuer_errors(issuers: Sequence[Issuer]) -> list[ConfigError]:
     return find_key_file_errors(issuers)
 
 
-def _find_application_errors(settings: Settings) -> list[ConfigError]:
-    """Find the errors of the modules of the package, and of the routes that they declare.
+def _find_application_errors(app: Gateway, application: Application) -> Iterator[ConfigError]:
+    """Find the errors of the routes, and of the services and policies that the settings name.
 
     The services and policies are checked only if every module could be imported. Otherwise each
     one that a broken module declares would be reported as missing.
     """
+    faults = [fault.as_config_error() for fault in find_faults(app)]
+    yield from faults or find_duplicates(list_routes(app, application.policies))
+    yield from _find_middleware_errors(app, application)
     try:
-        application, errors = read_application(settings.app)
-        router = APIRouter()
-        for routes in application.routers:
-            router.include_router(routes)
+        document_responses(app)
     except InvalidSettings as invalid:
-        return invalid.errors
-    except FastAPIError as error:
-        return [ConfigError("composites", f"a route cannot be added: {error}")]
-    errors = [*errors, *_iter_unguarded_routes(settings, application)]
-    if not application.is_complete:
-        return errors
-    used = find_used_clients(router.routes)
-    return [
-        *errors,
-        *find_upstream_errors(settings.upstreams, application.clients, used),
-        *_find_limit_errors(settings, application),
-    ]
+        yield from invalid.errors
+    if application.is_complete:
+        settings: Settings = app.state.settings
+        used = find_used_clients(app.routes)
+        yield from find_upstream_errors(settings.upstreams, application.clients, used)
+        yield from _find_limit_errors(settings, application)
 
 
-def _iter_unguarded_routes(settings: Settings, application: Application) -> Iterator[ConfigError]:
+def _find_middleware_errors(app: Gateway, application: Application) -> Iterator[ConfigError]:
+    """Find middleware that cannot be built, which would fail every request."""
     try:
-        create_app(settings, application=application)
-    except UnguardedRoute as unguarded:
-        for fault in unguarded.faults:
-            route, _, message = fault.partition(": ")
-            yield ConfigError(route, message)
+        app.build_middleware_stack()
+    except Exception as error:  # noqa: BLE001 - the middleware of a company may raise anything
+        package = application.package.declarations if application.package else "the application"
+        yield ConfigError(f"{package}.middleware", f"cannot be built: {describe_exception(error)}")
 
 
 def _find_limit_errors(settings: Settings, application: Application) -> list[ConfigError]:
@@ -148,10 +168,10 @@ def _find_limit_errors(settings: Settings, application: Application) -> list[Con
     return []
 
 
-def _describe_valid(settings: Settings) -> str:
+def _describe_valid(checked: CheckedGateway) -> str:
     """Return one sentence that counts what has been checked."""
-    application = load_application(settings.app)
-    routes = list_routes(create_app(settings, application=application), application.policies)
+    application = checked.application
+    routes = list_routes(checked.app, application.policies) if checked.app else []
     counts = {
         "route": len(routes),
         "composite": len({composite for route in routes for composite in route.composites}),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from io import TextIOWrapper
 
-from gateway.cli import check, demo, new, routes, serve, token
+from gateway.cli import check, demo, health, new, routes, serve, token
 from gateway.fakes.child_process import FakesFailed
 from gateway.fakes.serve_fakes import PortUnavailable
 from gateway.lifespan import LifespanFailed
@@ -14,7 +14,7 @@ from gateway.route_audit import UnguardedRoute
 from gateway.server.listener import AddressUnavailable
 from gateway.settings.errors import InvalidSettings
 
-SUBCOMMANDS = (serve, demo, new, check, routes, token)
+SUBCOMMANDS = (serve, demo, new, check, routes, health, token)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_errors(invalid.errors)
         return 2
     except UnguardedRoute as unguarded:
-        _print_errors(unguarded.faults)
+        _print_errors(fault.as_config_error() for fault in unguarded.faults)
         return 2
     except (AddressUnavailable, FakesFailed, LifespanFailed, PortUnavailable) as error:
         print(f"lockgate: {error}", file=sys.stderr)

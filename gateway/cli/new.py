@@ -2,21 +2,27 @@
 
 import argparse
 import json
+import shlex
 import sys
-import tomllib
 from pathlib import Path
 
 from gateway.cli.subcommand import Subcommands, add_subcommand
-from gateway.scaffold.additions import plan_composite, plan_service
+from gateway.scaffold.additions import InvalidFile, plan_composite, plan_service
+from gateway.scaffold.existing_project import (
+    NoProject,
+    find_package,
+    list_services,
+    read_settings_file,
+    require_services,
+)
 from gateway.scaffold.names import InvalidName
-from gateway.scaffold.project import PathTaken, add_to_project, create_project
-from gateway.settings.app_package import ENTRY_POINT_GROUP, SETTINGS_FILE
+from gateway.scaffold.project import PathTaken, add_to_project, create_project, format_code
 
 _ADDITIONS = ("service", "composite")
 
 
-class NoProject(Exception):
-    """The current folder holds no project, or the project lacks what an addition needs."""
+class InvalidUsage(Exception):
+    """The arguments do not belong together."""
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -46,77 +52,57 @@ def add_to(subcommands: Subcommands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the files and print their names. Returns 2 if nothing could be written."""
+    """Write the files and print their names.
+
+    Returns 2 for a mistake in the arguments or in the project, and 1 if a file cannot be read or
+    written; no file is written then.
+    """
     try:
         folder, written = _write(options)
-    except (InvalidName, NoProject, PathTaken) as error:
+    except (InvalidFile, InvalidName, InvalidUsage, NoProject, PathTaken) as error:
         print(f"lockgate: new: {error}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"lockgate: new: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
+    if not format_code(folder, written):
+        print("lockgate: new: the files are written, but ruff cannot format them", file=sys.stderr)
     if options.json:
         print(json.dumps({"folder": str(folder), "files": written}))
         return 0
     for name in written:
         print(folder / name)
     if options.name is None:
-        print(f"\nNext: cd {folder} && make check test run")
+        print(f"\nNext: cd {shlex.quote(str(folder))} && make check test run")
     return 0
 
 
 def _write(options: argparse.Namespace) -> tuple[Path, list[str]]:
+    """Write the files; return the folder, and their paths relative to it."""
+    _check_usage(options)
     if options.name is None:
-        if options.what in _ADDITIONS:
-            raise NoProject(f"name the {options.what}: lockgate new {options.what} NAME")
         folder = Path(options.what)
         return folder, create_project(folder)
-    if options.what not in _ADDITIONS:
-        message = f"{options.what!r} cannot be added; write `service NAME` or `composite NAME`"
-        raise NoProject(message)
     folder = Path()
-    package = _find_package(folder)
+    package = find_package(folder)
     if options.what == "service":
-        settings = folder / package / SETTINGS_FILE
-        text = settings.read_text(encoding="utf-8") if settings.exists() else ""
-        return folder, add_to_project(folder, plan_service(package, options.name, settings=text))
-    services = options.service or _list_services(folder / package)[:1]
-    _require_services(folder / package, services)
-    return folder, add_to_project(folder, plan_composite(package, options.name, services))
+        settings = read_settings_file(folder, package)
+        addition = plan_service(package, options.name, settings=settings)
+    else:
+        services = options.service or list_services(folder, package)[:1]
+        require_services(folder, package, services)
+        addition = plan_composite(package, options.name, services)
+    return folder, add_to_project(folder, addition)
 
 
-def _find_package(folder: Path) -> str:
-    """Read the package of the project in `folder` from the entry point in its pyproject.toml.
-
-    Raises:
-        NoProject: there is no project, or it has no entry point.
-    """
-    file = folder / "pyproject.toml"
-    try:
-        project = tomllib.loads(file.read_text(encoding="utf-8")).get("project", {})
-    except (OSError, ValueError):
-        project = {}
-    packages = list(project.get("entry-points", {}).get(ENTRY_POINT_GROUP, {}).values())
-    if len(packages) != 1 or not (folder / packages[0]).is_dir():
-        raise NoProject(
-            "this folder is no project: its pyproject.toml names no package in "
-            f"[project.entry-points.{ENTRY_POINT_GROUP}]; change to the folder of one, or create "
-            "one with `lockgate new PATH`"
-        )
-    return str(packages[0])
-
-
-def _list_services(package: Path) -> list[str]:
-    files = sorted((package / "clients").glob("*.py"))
-    return [file.stem for file in files if not file.stem.startswith("_")]
-
-
-def _require_services(package: Path, services: list[str]) -> None:
-    known = _list_services(package)
-    if not services:
-        raise NoProject("the package has no service; add one with `lockgate new service NAME`")
-    if missing := [name for name in services if name not in known]:
-        raise NoProject(
-            f"there is no {package.name}/clients/{missing[0]}.py; "
-            f"services of the package: {', '.join(known) or 'none'}"
-        )
+def _check_usage(options: argparse.Namespace) -> None:
+    """Refuse arguments that have no effect together."""
+    what, is_addition = options.what, options.what in _ADDITIONS
+    if is_addition and options.name is None:
+        hint = f"for a folder of that name, write ./{what}"
+        raise InvalidUsage(f"name the {what}: lockgate new {what} NAME ({hint})")
+    if not is_addition and options.name is not None:
+        hint = "write `service NAME` or `composite NAME`, or PATH alone for a new folder"
+        raise InvalidUsage(f"{what!r} cannot be added; {hint}")
+    if options.service and what != "composite":
+        raise InvalidUsage("--service is an option of `lockgate new composite NAME` only")

@@ -3,9 +3,8 @@
 import argparse
 from logging import getLogger
 
-from gateway.app import create_app
-from gateway.app_loader import Application, load_application
-from gateway.cli.check import require_valid
+from gateway.app_loader import Application
+from gateway.cli.check import CheckedGateway, require_valid
 from gateway.cli.gc_tuning import tune_gc
 from gateway.cli.subcommand import (
     Subcommands,
@@ -15,7 +14,6 @@ from gateway.cli.subcommand import (
     wait_for_shutdown,
 )
 from gateway.server.lifecycle import open_server
-from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
 from gateway.telemetry.log_writer import log_to_stderr
 
@@ -40,18 +38,17 @@ def run(options: argparse.Namespace) -> int:
     """Check the settings, then serve until a signal."""
     given = {"server.host": options.host, "server.port": options.port}
     overrides = {path: text for path, text in given.items() if text is not None}
-    settings = require_valid(options.config, overrides)
-    with log_to_stderr(settings.log):
-        run_on_uvloop(_serve(settings))
+    gateway = require_valid(options.config, overrides)
+    with log_to_stderr(gateway.settings.log):
+        run_on_uvloop(_serve(gateway))
     return 0
 
 
-async def _serve(settings: Settings) -> None:
-    application = load_application(settings.app)
-    app = create_app(settings, application=application)
-    async with open_server(app, settings.server) as url:
+async def _serve(gateway: CheckedGateway) -> None:
+    assert gateway.app  # noqa: S101 - it has no errors
+    async with open_server(gateway.app, gateway.settings.server) as url:
         tune_gc()
-        log_event(log, "gateway.started", url=url, **_describe_package(application))
+        log_event(log, "gateway.started", url=url, **_describe_package(gateway.application))
         await wait_for_shutdown()
         log_event(log, "gateway.stopping")
 

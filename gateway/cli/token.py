@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from http.client import HTTPConnection, HTTPException
+from typing import Any
 from urllib.parse import urlencode
 
 from gateway.cli.subcommand import Subcommands, add_subcommand
@@ -39,22 +40,42 @@ def run(options: argparse.Namespace) -> int:
     """Request a token from the demo's identity provider on loopback, and print it."""
     wanted = {"sub": options.user, "scope": " ".join(options.scope or ())}
     query = urlencode({name: value for name, value in wanted.items() if value})
-    connection = HTTPConnection("127.0.0.1", options.port, timeout=5)
+    try:
+        status, issued = _request_token(options.port, query)
+    except (OSError, HTTPException, ValueError) as error:
+        _print_absence(options.port, str(error))
+        return 1
+    if status == 200 and isinstance(issued.get("access_token"), str):
+        print(json.dumps(issued) if options.json else issued["access_token"])
+        return 0
+    if status != 200 and isinstance(issued.get("detail"), str):
+        print(f"lockgate: {issued['detail']}", file=sys.stderr)
+    else:
+        _print_absence(options.port, "another program responds")
+    return 1
+
+
+def _request_token(port: int, query: str) -> tuple[int, dict[str, Any]]:
+    """Return the status and the document of the response; {} for JSON that is no document.
+
+    Raises:
+        OSError: nothing responds on the port.
+        HTTPException: the response is not HTTP.
+        ValueError: the body is not JSON.
+    """
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("POST", f"{TOKEN_PATH}?{query}")
         response = connection.getresponse()
-        issued = json.loads(response.read(65_536))
-    except (OSError, HTTPException, ValueError) as error:
-        print(
-            f"lockgate: no demo responds on 127.0.0.1:{options.port} ({error}); "
-            "start one with `lockgate demo`",
-            file=sys.stderr,
-        )
-        return 1
+        document = json.loads(response.read(65_536))
     finally:
         connection.close()
-    if response.status != 200:
-        print(f"lockgate: {issued['detail']}", file=sys.stderr)
-        return 1
-    print(json.dumps(issued) if options.json else issued["access_token"])
-    return 0
+    return response.status, document if isinstance(document, dict) else {}
+
+
+def _print_absence(port: int, reason: str) -> None:
+    print(
+        f"lockgate: no demo responds on 127.0.0.1:{port} ({reason}); "
+        "start one with `lockgate demo`",
+        file=sys.stderr,
+    )

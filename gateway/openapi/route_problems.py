@@ -73,7 +73,7 @@ def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
     if isinstance(access, Requires) or any(map(_needs_caller, calls)):
         yield describe_error(Unauthenticated)
         yield describe_error(IdentityUnavailable)
-    if isinstance(access, Requires) and access.scopes:
+    if isinstance(access, Requires) and (access.scopes or access.owner):
         yield describe_error(Forbidden)
     if any(isinstance(call, CallerIdLookup) for call in calls):
         yield describe_error(UserRequired)
@@ -85,6 +85,4 @@ def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
 
 
 def _needs_caller(call: object) -> bool:
-    if isinstance(call, Limited):
-        return any(policy.per != "address" for policy in call.policies)
-    return call is authenticate
+    return call.needs_caller if isinstance(call, Limited) else call is authenticate

@@ -22,6 +22,11 @@ class Limited:
 
     policies: tuple[RateLimit, ...]
 
+    @property
+    def needs_caller(self) -> bool:
+        """Whether a policy counts callers, so that a request without a valid token is refused."""
+        return any(policy.per != "address" for policy in self.policies)
+
     async def __call__(self, connection: HTTPConnection) -> None:
         """Charge the request to all policies at once, or refuse it at no cost.
 

@@ -1,12 +1,17 @@
 """Plans the files of a service or a composite that is added to a project."""
 
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from gateway.scaffold.names import ServiceNames, check_name, name_class, name_service
-from gateway.scaffold.template_files import render_templates
+from gateway.scaffold.names import name_composite, name_service
+from gateway.scaffold.render_code import get_folder, render_composite, render_service
+from gateway.scaffold.reserved_names import refuse_reserved_composite, refuse_reserved_service
+from gateway.settings.app_package import SETTINGS_FILE
 
-_FIRST_PORT = 9201
+_FIRST_PORT, _LAST_PORT = 9201, 65_535
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 _ADDRESS = """
 # The address of the fake. In production, set LOCKGATE_UPSTREAMS__{variable}__URL.
@@ -14,22 +19,9 @@ _ADDRESS = """
 url = "http://127.0.0.1:{port}"
 """
 
-_FUNCTION = """
-def fetch_{service}(user_id: _UserId, {service}: Upstream[{client}]) -> PendingCall[list[{model}]]:
-    return {service}.for_user(user_id)
-"""
 
-_OPTIONAL_TEST = """
-
-def test_the_page_is_sent_without_{service}_when_they_are_slow() -> None:
-    async def run() -> None:
-        async with lockgate() as gateway:
-            gateway.service("{service}").behaves(after=5)
-            page = await gateway.get("/{composite}/42", user="42", scopes=SCOPES)
-        assert page.json()["degraded"] == [{{"part": "{service}", "reason": "timeout"}}]
-
-    run_in_virtual_time(run())
-"""
+class InvalidFile(ValueError):
+    """A file of the project cannot be read, or nothing can be added to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,66 +35,73 @@ class Addition:
 def plan_service(package: str, service: str, *, settings: str) -> Addition:
     """Plan a typed client, a fake, a test, and an address in `settings`, the text of the file.
 
+    An address that the settings already have is kept.
+
     Raises:
         InvalidName: the service cannot have that name.
+        InvalidFile: the settings are not TOML, or a table cannot be added to them.
     """
     names = name_service(service)
-    values = {
-        "package": package,
-        "service": service,
-        "client": names.client,
-        "model": names.model,
-    }
-    files = render_templates("service", values, {"package": package, "service": service})
-    port = _FIRST_PORT + settings.count("[upstreams.")
-    address = _ADDRESS.format(service=service, variable=service.upper(), port=port)
-    return Addition(
-        files=files | {f"{package}/lockgate.toml": settings.rstrip("\n") + "\n" + address},
-        new_files=tuple(files),
-    )
+    refuse_reserved_service(names)
+    files = render_service(package, names)
+    file = f"{get_folder(package)}/{SETTINGS_FILE}"
+    changed = _add_address(settings, service, file)
+    added = {} if changed == settings else {file: changed}
+    return Addition(files=files | added, new_files=tuple(files))
 
 
 def plan_composite(package: str, composite: str, services: Sequence[str]) -> Addition:
     """Plan a page with a part for each service, and its tests. The first service is required.
 
     Raises:
-        InvalidName: the composite or a service cannot have that name.
+        InvalidName: the composite or a service cannot have that name, or two names are the same.
     """
-    check_name(composite, "the name of a composite")
-    named = [name_service(service) for service in services]
-    optional = named[1:]
-    values = {
-        "package": package,
-        "composite": composite,
-        "page": name_class(composite) + "Page",
-        "required": services[0],
-        "imports": "\n".join(_render_import(package, names) for names in _sort(named)),
-        "functions": "\n".join(_render_function(names) for names in named),
-        "parts": "\n".join(_render_part(names, is_required=names is named[0]) for names in named),
-        "virtual_time": ", run_in_virtual_time" if optional else "",
-        "tests": "".join(
-            _OPTIONAL_TEST.format(service=names.service, composite=composite) for names in optional
-        ).rstrip("\n"),
-    }
-    files = render_templates("composite", values, {"package": package, "composite": composite})
-    files = {name: text.rstrip("\n") + "\n" for name, text in files.items()}
+    names, named = name_composite(composite), [name_service(service) for service in services]
+    refuse_reserved_composite(names, named)
+    files = render_composite(package, names, named)
     return Addition(files=files, new_files=tuple(files))
 
 
-def _sort(named: Sequence[ServiceNames]) -> list[ServiceNames]:
-    return sorted(named, key=lambda names: names.service)
+def _add_address(settings: str, service: str, file: str) -> str:
+    upstreams = _read_upstreams(settings, file)
+    if service in upstreams:
+        return settings
+    port = _choose_port(upstreams)
+    address = _ADDRESS.format(service=service, variable=service.upper(), port=port)
+    changed = f"{settings.rstrip()}\n{address}" if settings.strip() else address.lstrip()
+    try:
+        tomllib.loads(changed)
+    except tomllib.TOMLDecodeError:  # `upstreams = {...}` is complete; nothing can be added to it
+        message = f"{file} declares upstreams in a form to which no table can be added"
+        raise InvalidFile(f"{message}; write it as [upstreams.NAME] for each service") from None
+    return changed
 
 
-def _render_import(package: str, names: ServiceNames) -> str:
-    types = ", ".join(sorted([names.client, names.model]))
-    return f"from {package}.clients.{names.service} import {types}"
+def _read_upstreams(settings: str, file: str) -> Mapping[str, object]:
+    try:
+        upstreams = tomllib.loads(settings).get("upstreams", {})
+    except (ValueError, RecursionError) as error:
+        raise InvalidFile(f"{file} is not TOML: {error}") from None
+    if not isinstance(upstreams, dict):
+        raise InvalidFile(f"{file}: upstreams must be a table")
+    return upstreams
 
 
-def _render_function(names: ServiceNames) -> str:
-    return _FUNCTION.format(service=names.service, client=names.client, model=names.model)
+def _choose_port(upstreams: Mapping[str, object]) -> int:
+    """Return the port after the highest local one, or the first free one if that is the last."""
+    ports = set(_iter_local_ports(upstreams))
+    port = max(ports, default=_FIRST_PORT - 1) + 1
+    if port <= _LAST_PORT:
+        return port
+    return next(port for port in range(_FIRST_PORT, _LAST_PORT) if port not in ports)
 
 
-def _render_part(names: ServiceNames, *, is_required: bool) -> str:
-    options, default = ("", "") if is_required else (", timeout=0.5", " = []")
-    declared = f"Annotated[list[{names.model}], Part(fetch_{names.service}{options})]"
-    return f"    {names.service}: {declared}{default}"
+def _iter_local_ports(upstreams: Mapping[str, object]) -> Iterator[int]:
+    for service in upstreams.values():
+        url = service.get("url") if isinstance(service, dict) else None
+        try:
+            address = urlsplit(str(url))
+            if address.hostname in _LOOPBACK and address.port:
+                yield address.port
+        except ValueError:  # not a URL: `lockgate check` reports it
+            continue

@@ -1,12 +1,14 @@
 """Locates the company's package, which holds its clients, composites, limits and settings file."""
 
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from gateway.settings.errors import ConfigError, InvalidSettings, get_variable
+from gateway.settings.exception_text import describe_exception, find_module_line
 
 ENTRY_POINT_GROUP = "lockgate"
 SETTINGS_FILE = "lockgate.toml"
@@ -46,12 +48,13 @@ def find_app_package(name: str | None) -> AppPackage:
     repository has. The package itself is not imported. For a dotted name its parent packages are.
 
     Raises:
-        InvalidSettings: there is no such package, or several entry points name one.
+        InvalidSettings: there is no such package, a parent package of it raises an exception, or
+            several entry points name one.
         NoAppPackage: nothing names a package, and there is no shop.
     """
     if name is not None:
-        return _locate(name, "app.package", "name an importable package, such as acme for a folder "
-                                            "acme in PYTHONPATH")  # fmt: skip
+        hint = "name an importable package, such as acme for a folder acme in PYTHONPATH"
+        return _locate(name, "app.package", hint)
     found = {entry.value: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
     if len(found) > 1:
         names = ", ".join(
@@ -67,10 +70,7 @@ def find_app_package(name: str | None) -> AppPackage:
 
 
 def _locate(name: str, source: Source, hint: str) -> AppPackage:
-    try:
-        spec = find_spec(name)
-    except (ImportError, ValueError):
-        spec = None
+    spec = _find_spec(name)
     if spec is None or not spec.submodule_search_locations:
         raise _invalid(f"there is no package called {name!r}", hint)
     folder = Path(spec.submodule_search_locations[0])
@@ -83,6 +83,23 @@ def _locate(name: str, source: Source, hint: str) -> AppPackage:
         fakes=f"{name}.fakes",
         settings_file=folder / SETTINGS_FILE,
     )
+
+
+def _find_spec(name: str) -> ModuleSpec | None:
+    """Find a module; its parent packages are imported.
+
+    Raises:
+        InvalidSettings: a parent package raises an exception.
+    """
+    try:
+        return find_spec(name)
+    except (Exception, SystemExit) as error:
+        place = find_module_line(error)
+        if isinstance(error, ImportError | ValueError) and not place:
+            return None  # no module raised it: a parent does not exist, or `name` is no name
+        parent = name.rpartition(".")[0]
+        message = f"the package {parent} cannot be imported: {describe_exception(error)}"
+        raise _invalid(message, place) from error
 
 
 def _find_shop() -> AppPackage:

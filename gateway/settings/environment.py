@@ -10,7 +10,7 @@ from pydantic_settings import EnvSettingsSource
 
 from gateway.settings.error_messages import show_example
 from gateway.settings.errors import PREFIX, ConfigError, get_variable
-from gateway.settings.layers import Layer, Values, merge, merge_all, normalize_headers
+from gateway.settings.layers import Layer, Values, VariableText, merge, merge_all, normalize_headers
 from gateway.settings.schema import Settings
 from gateway.settings.setting_path import (
     SettingPath,
@@ -107,7 +107,7 @@ def _read_variable(path: SettingPath, name: str, text: str) -> Values:
         _InvalidVariable: it is below a value or a list, or it is not the JSON of a table or list.
     """
     if path[: len(APP_SETTINGS)] == APP_SETTINGS and len(path) > len(APP_SETTINGS):
-        return _nest(path, text)  # the package declares what they are; see app_settings.py
+        return _nest(path, VariableText(text))  # decoded by app_settings.py
     _refuse_inner_variable(path)
     if is_list(path) or is_table(path):
         try:

@@ -1,11 +1,12 @@
-"""The words for what pydantic reports about a setting."""
+"""Messages for invalid settings, made from pydantic's errors."""
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import date, time
 from fnmatch import fnmatchcase
+from typing import get_args
 
 from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
 
 from gateway.settings.errors import ConfigError, suggest_nearest
 from gateway.settings.schema import CONFLICT
@@ -84,7 +85,25 @@ _MESSAGES = {
     "model_type": _TABLE,
     "model_attributes_type": _TABLE,
     "value_error": "{error}",
+    # Only the settings of a package have the types below.
+    "none_required": "must not be set",
+    "string_pattern_mismatch": "must match the pattern {pattern}",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} entries",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "enum": "must be {expected}",
+    "date_type": "must be a date",
+    "datetime_type": "must be a date with a time",
+    "time_type": "must be a time",
+    "time_delta_type": "must be a duration",
+    "decimal_type": _NUMBER,
+    "decimal_parsing": _NUMBER,
+    "bytes_type": _STRING,
+    "frozen_set_type": _LIST,
+    "mapping_type": _TABLE,
+    "dataclass_type": _TABLE,
 }
+_PYDANTIC_TYPES = frozenset(get_args(ErrorType))
 
 # The type of a value -> how TOML and JSON call it.
 _KINDS: Sequence[tuple[type | tuple[type, ...], str]] = (
@@ -114,11 +133,10 @@ def describe_error(error: ErrorDetails) -> ConfigError:
     path = get_error_path(error)
     if error["type"] == "extra_forbidden":
         return describe_unknown(path)
-    context = {name: _format_number(value) for name, value in error.get("ctx", {}).items()}
-    if error["type"] == CONFLICT and context["at"]:
+    context = error.get("ctx", {})
+    if error["type"] == CONFLICT and context.get("at"):
         path += (str(context["at"]),)
-    template = _MESSAGES.get(error["type"])
-    message = template.format(**context) if template else _translate(error["msg"])
+    message = _get_message(error)
     return ConfigError(format_path(path), message, _suggest(path, error, message))
 
 
@@ -176,9 +194,19 @@ def _describe_kind(value: object) -> str:
     return next((f"got {name}" for kinds, name in _KINDS if isinstance(value, kinds)), "")
 
 
-def _translate(message: str) -> str:
-    """Return the words for an error of a type that only the settings of a package have."""
-    return re.sub(r"^Input should (be|have|match)\b", r"must \1", message)
+def _get_message(error: ErrorDetails) -> str:
+    """Return the message of an error.
+
+    The messages of some of pydantic's types quote the value, which may be a secret. So a type
+    without a message of our own has a general one. The message of a type that pydantic does not
+    have is that of its author.
+    """
+    context = {name: _format_number(value) for name, value in error.get("ctx", {}).items()}
+    try:
+        return _MESSAGES[error["type"]].format(**context)
+    except LookupError:
+        is_from_pydantic = error["type"] in _PYDANTIC_TYPES
+        return f"is not a valid value ({error['type']})" if is_from_pydantic else error["msg"]
 
 
 def _format_number(value: object) -> object:

@@ -13,9 +13,11 @@ def find_issuer_conflicts(issuers: Sequence[Issuer]) -> Iterator[ConfigError]:
     several providers issue user ids, each must say which claim has the id.
     """
     with_users = [issuer for issuer in issuers if issuer.user_claim]
+    seen = set[str]()
     for index, issuer in enumerate(issuers):
-        if issuer.issuer in {earlier.issuer for earlier in issuers[:index]}:
+        if issuer.issuer in seen:
             yield ConfigError(f"issuers.{index}.issuer", f"{issuer.issuer} is listed twice")
+        seen.add(issuer.issuer)
         if len(with_users) > 1 and "user_claim" not in issuer.model_fields_set:
             yield ConfigError(
                 f"issuers.{index}.user_claim",

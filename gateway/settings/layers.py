@@ -10,6 +10,12 @@ from gateway.settings.setting_path import SettingPath
 Values = dict[str, Any]
 
 
+class VariableText(str):
+    """The text of a variable for `[app.settings]`; only the package knows the type of its value."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """The values of one file, of the environment, or of the command line.

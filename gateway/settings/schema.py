@@ -35,7 +35,7 @@ Algorithm = Literal[
 ]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
-CONFLICT = "conflict"
+CONFLICT = "lockgate_conflict"
 """The type of an error about several settings of one table.
 
 Its context has the names of these settings as `fields`, and as `at` the one to name, or "".

@@ -37,7 +37,7 @@ def find_type(path: Sequence[str]) -> object:
     """Return the type that the schema has at `path`; None if it has no such setting."""
     found: object = Settings
     for step in path:
-        found = _step_into(found, step)
+        found = step_into(found, step)
     return found
 
 
@@ -64,7 +64,8 @@ def find_scalar(path: Sequence[str]) -> type | None:
     return found if isinstance(found, type) and found in _SCALARS else None
 
 
-def _step_into(annotation: object, step: str) -> object:
+def step_into(annotation: object, step: str) -> object:
+    """Return the type of the entry `step` of a table or list; None if it has no such entry."""
     if _is_model(annotation):
         field = annotation.model_fields.get(step)
         return _unwrap(field.annotation) if field else None

@@ -11,8 +11,24 @@ from gateway.settings.layers import Layer, normalize, normalize_headers
 from gateway.settings.setting_path import SettingPath
 
 MAX_FILE_BYTES = 1_048_576
+_MAX_DEPTH = 16  # steps of a path
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+# What a statement consists of, as far as its end is concerned: strings, comments, brackets, and the
+# line breaks between them.
+_TOKEN = re.compile(
+    r"""
+    "{3} (?: [^"\\]++ | \\. | "(?!"") )*+ "{3,5}
+    | '{3} .*? '{3,5}
+    | " (?: [^"\\\n]++ | \\. )*+ "
+    | ' [^'\n]*+ '
+    | \#[^\n]*+
+    | [\[\]{}\n]
+    """,
+    re.DOTALL | re.VERBOSE,
+)
+
 _REDECLARATION = re.compile(r"Cannot (overwrite|mutate|declare)")
 _UTF_8_MARK, _UTF_16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
@@ -92,42 +108,51 @@ def _locate_syntax_error(name: str, text: str) -> tuple[str, str]:
 def _find_lines(document: str) -> dict[SettingPath, int]:
     """Find the line of every key and table.
 
-    `tomllib` gives no positions, so each statement is parsed once more, on its own.
+    `tomllib` gives no positions, so each statement is parsed once more, on its own. A key that is
+    nested deeper than `_MAX_DEPTH` is left out, because the cost of a path grows with its length.
     """
     lines: dict[SettingPath, int] = {}
     tables: dict[SettingPath, int] = {}  # the number of entries of each array of tables so far
-    table: SettingPath = ()
+    table: SettingPath | None = ()
     for number, statement in _iter_statements(document):
         parsed = tomllib.loads(statement)
         if statement.lstrip().startswith("["):
             table = _enter_table(parsed, tables)
-            lines.setdefault(table, number)
-        else:
+            if table is not None:
+                lines.setdefault(table, number)
+        elif table is not None:
             for path in _iter_paths(parsed):
                 lines.setdefault(table + path, number)
     return lines
 
 
 def _iter_statements(document: str) -> Iterator[tuple[int, str]]:
-    """Yield each statement with its line; one that spans several lines is parsed until it ends."""
-    statement, first = "", 1
-    for number, line in enumerate(document.split("\n"), 1):
-        if not statement:
-            first = number
-        statement += line + "\n"
-        try:
-            tomllib.loads(statement)
-        except tomllib.TOMLDecodeError:
-            continue
-        yield first, statement
-        statement = ""
+    """Yield each statement with its line. A line break inside a string or a list ends none.
+
+    `tomllib` has accepted the document, so every string and every bracket in it is closed.
+    """
+    start, line, first, depth = 0, 1, 1, 0
+    for token in _TOKEN.finditer(document):
+        text = token[0]
+        depth += (text in "[{") - (text in "]}")
+        line += text.count("\n")
+        if text == "\n" and depth == 0:
+            if statement := document[start : token.end()].strip():
+                yield first, statement
+            start, first = token.end(), line
+    yield first, document[start:]
 
 
-def _enter_table(header: dict[str, Any], tables: dict[SettingPath, int]) -> SettingPath:
-    """Return the path of a table from its header, with the index in each array of tables."""
+def _enter_table(header: dict[str, Any], tables: dict[SettingPath, int]) -> SettingPath | None:
+    """Return the path of a table from its header, with the index in each array of tables.
+
+    The path is None if it is deeper than `_MAX_DEPTH`.
+    """
     path: SettingPath = ()
     inner: Any = header
     while inner:
+        if len(path) >= _MAX_DEPTH:
+            return None
         ((key, inner),) = inner.items()
         path += (key,)
         if isinstance(inner, list):  # [[path]] begins a new entry
@@ -145,5 +170,5 @@ def _iter_paths(values: dict[str, Any]) -> Iterator[SettingPath]:
         path, value = pending.pop()
         if path:
             yield path
-        if isinstance(value, dict):
+        if isinstance(value, dict) and len(path) < _MAX_DEPTH:
             pending += [((*path, key), inner) for key, inner in value.items()]

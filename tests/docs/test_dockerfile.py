@@ -154,18 +154,19 @@ def test_the_image_starts_the_gateway_and_stops_on_sigterm() -> None:
 
 async def test_the_health_check_detects_a_stopped_gateway() -> None:
     (check,) = find_arguments(RUN, "HEALTHCHECK")
-    interpreter, option, program = json.loads(check.partition("CMD ")[2])
-    assert (interpreter, option) == ("python", "-c")
+    command = json.loads(check.partition("CMD ")[2])
     app = create_app(Settings(), application=Application())
     async with open_server(app, Server(host="127.0.0.1", port=0)) as url:
         port = url.rpartition(":")[2]
-        assert await _run_health_check(program, port) == 0
-    assert await _run_health_check(program, port) != 0
+        assert await _run_health_check(command, port) == 0
+    assert await _run_health_check(command, port) == 1
 
 
-async def _run_health_check(program: str, port: str) -> int:
+async def _run_health_check(command: list[str], port: str) -> int:
+    python, *arguments = command
+    assert python == "python"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program,
-        env=build_environment(LOCKGATE_SERVER__PORT=port), stderr=asyncio.subprocess.DEVNULL,
+        sys.executable, *arguments, env=build_environment(LOCKGATE_SERVER__PORT=port),
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     return await process.wait()

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.scaffold.project import create_project
 from gateway.settings.loader import load_settings
 from tests.docs.blocks import parse_blocks, parse_files
 from tests.docs.project import ROOT
@@ -17,8 +16,9 @@ PAGE = ROOT / "docs" / "how-to" / "real-services.md"
 @pytest.fixture(scope="module")
 def project(installation: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project that `lockgate new` has written, with the files of the page."""
-    folder = tmp_path_factory.mktemp("real") / "acme"
-    create_project(folder)
+    empty = Project(tmp_path_factory.mktemp("real"), installation)
+    empty.run("lockgate new acme")
+    folder = empty.folder / "acme"
     for name, text in parse_files(PAGE).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path as FilePath
 from typing import Annotated, Any
 
@@ -21,6 +21,7 @@ from gateway.fastapi_internals import (
     Dependant,
     ModelField,
     RouteContext,
+    RoutesSnapshot,
     get_dependant,
     get_dependency_cache_key,
     get_route_path,
@@ -245,6 +246,32 @@ def test_low_priority_routes(tmp_path: FilePath) -> None:
     own, included = iter_audited_routes(app.router)
     assert own.dependant.dependencies == []
     assert [it.call for it in included.dependant.dependencies] == [generator]
+
+
+def test_routes_version_and_included_router(tmp_path: FilePath) -> None:
+    """Without them, a route that is added to an included router is not audited."""
+    app, outer, inner = FastAPI(), APIRouter(), APIRouter()
+    outer.include_router(inner)
+    app.include_router(outer)
+    changes: list[Callable[[], object]] = [
+        lambda: inner.add_api_route("/a", coroutine),
+        lambda: inner.frontend("/shop", directory=tmp_path),
+        lambda: app.include_router(APIRouter()),
+        lambda: outer.routes.append(inner.routes[0]),
+        lambda: inner.routes.__setitem__(0, APIRoute("/a", coroutine)),
+    ]
+    for change in changes:
+        snapshot = RoutesSnapshot(app.router)
+        assert snapshot.is_current()
+        change()
+        assert not snapshot.is_current()
+
+
+def test_a_router_that_includes_itself_is_listed_once() -> None:
+    app, router = FastAPI(), APIRouter()
+    app.include_router(router)
+    router.routes.append(app.router.routes[-1])
+    assert RoutesSnapshot(app.router).is_current()
 
 
 async def test_scope_of_an_included_route() -> None:

@@ -86,3 +86,40 @@ def test_the_files_of_a_package_leave_out_the_package_itself(write: Write) -> No
     modules = PackageModules()
     assert [m.__name__ for m in modules.iter_files("shelf")] == ["shelf.a", "shelf.c"]
     assert [m.__name__ for m in modules.iter_files("shelf.a")] == ["shelf.a"]
+
+
+SECRET = """
+from pydantic import BaseModel, Field
+class Keys(BaseModel):
+    api_key: str = Field(max_length=3)
+Keys(api_key="s3cret")
+"""
+
+
+def test_the_error_of_a_module_quotes_no_value_of_a_model(write: Write, tmp_path: Path) -> None:
+    write("a.py", SECRET)
+    modules = PackageModules()
+    assert modules.find("shelf.a") is None
+    assert list(map(str, modules.errors)) == [
+        (
+            "shelf.a: cannot be imported: ValidationError: invalid values for Keys: "
+            f"api_key (string_too_long) ({tmp_path}/shelf/a.py, line 5)"
+        )
+    ]
+
+
+def test_a_module_that_exits_is_reported(write: Write, tmp_path: Path) -> None:
+    write("a.py", "import sys\nsys.exit()")
+    write("b.py", "1 / 0")
+    modules = PackageModules()
+    list(modules.iter_files("shelf"))
+    assert [(error.path, error.message) for error in modules.errors] == [
+        ("shelf.a", "cannot be imported: SystemExit"),
+        ("shelf.b", "cannot be imported: ZeroDivisionError: division by zero"),
+    ]
+
+
+def test_a_keyboard_interrupt_ends_the_import(write: Write) -> None:
+    write("a.py", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        PackageModules().find("shelf.a")

@@ -1,12 +1,15 @@
 """An app with a route that declares no access does not start."""
 
+import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, WebSocket
+from fastapi.routing import APIRoute
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
@@ -14,10 +17,14 @@ from gateway.app import create_app
 from gateway.app_loader import Application
 from gateway.auth import owner, public, requires
 from gateway.fastapi_internals import iter_route_contexts
-from gateway.route_audit import UnguardedRoute, refuse_unguarded
+from gateway.ratelimit import RateLimit, limited
+from gateway.route_audit import UnguardedRoute, find_faults, refuse_unguarded
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
 from tests.gateway.middleware.asgi_websocket import WebSocketClient, websocket_scope
+
+PER_USER = RateLimit("per_user", "1/second", per="user")
+PER_ADDRESS = RateLimit("per_address", "1/second", per="address")
 
 
 def build_app(*dependencies: object, prefix: str = "") -> FastAPI:
@@ -53,7 +60,10 @@ def test_a_route_on_the_app_itself_is_audited_too() -> None:
     [
         [requires("orders:read")],
         [requires("orders:read"), owner("user_id")],
+        [requires(), owner("user_id")],
         [public("a catalog is no secret")],
+        [public("a catalog is no secret"), limited(PER_ADDRESS)],
+        [requires(), limited(PER_USER)],
     ],
 )
 def test_a_route_that_declares_access_passes(dependencies: list[object]) -> None:
@@ -68,6 +78,23 @@ def test_owner_without_requires_is_not_enough() -> None:
 def test_public_and_requires_contradict_each_other() -> None:
     with pytest.raises(UnguardedRoute, match=r"public\(\.\.\.\)"):
         refuse_unguarded(build_app(requires("a"), public("why")))
+
+
+async def _limit(_: Annotated[None, limited(PER_USER)]) -> None:
+    """A dependency that brings its own limit."""
+
+
+@pytest.mark.parametrize("limit", [limited(PER_ADDRESS, PER_USER), Depends(_limit)])
+def test_a_limit_per_user_on_a_public_route_is_refused(limit: object) -> None:
+    with pytest.raises(UnguardedRoute, match=r"limited\(\.\.\.\) by a policy per user"):
+        refuse_unguarded(build_app(public("why"), limit))
+
+
+def test_a_fault_has_the_line_of_the_function() -> None:
+    (fault,) = find_faults(build_app())
+    assert fault.route == "GET /orders/{user_id}"
+    line = inspect.getsourcelines(build_app)[1] + 4
+    assert fault.as_config_error().source == f"tests/gateway/test_route_audit.py:{line}"
 
 
 @pytest.mark.parametrize(
@@ -233,6 +260,15 @@ async def test_a_later_route_that_is_replaced_by_a_guarded_one_is_served() -> No
     app.router.routes.pop()
     app.add_api_route("/late", get_late, dependencies=PUBLIC)
     assert await send_all(app, "/late") == [200]
+
+
+async def test_a_route_that_replaces_another_in_the_list_is_audited() -> None:
+    app = create_app(Settings(), application=Application())
+    assert await send_all(app, "/late") == [404]  # from now on, no route is compiled
+    app.add_api_route("/late", get_late, dependencies=PUBLIC)
+    assert await send_all(app, "/late") == [200]
+    app.router.routes[-1] = APIRoute("/late", get_late)
+    assert await send_all(app, "/late") == [500]
 
 
 async def test_a_guarded_route_in_front_of_an_unguarded_one_is_served() -> None:

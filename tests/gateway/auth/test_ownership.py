@@ -8,7 +8,11 @@ import pytest
 from fastapi import APIRouter, Depends, Path
 from fastapi.routing import APIRoute
 
+from gateway.app_loader import Application
+from gateway.auth import owner, requires
 from gateway.auth.ownership import is_canonical
+from gateway.settings.schema import Settings
+from gateway.testing import lockgate
 
 UUID_TEXT = "550e8400-e29b-41d4-a716-446655440000"
 
@@ -82,3 +86,19 @@ def test_exactly_one_text_of_a_value_is_canonical(
 
 def test_an_invalid_text_is_left_to_the_route_to_refuse() -> None:
     assert is_canonical("user_id", "abc", ROUTES["number"].dependant)
+
+
+async def test_an_owner_without_a_scope_has_no_exception() -> None:
+    own = APIRouter()
+
+    @own.get("/own/{user_id}", dependencies=[requires(), owner("user_id")])
+    async def get_own(user_id: int) -> int:
+        return user_id
+
+    application = Application(routers=[own])
+    async with lockgate(Settings(), application=application) as gateway:
+        statuses = [
+            (await gateway.get("/own/7", user=user, scopes=scopes)).status_code
+            for user, scopes in [("7", []), ("8", []), ("8", ["orders:read:any"])]
+        ]
+    assert statuses == [200, 403, 403]

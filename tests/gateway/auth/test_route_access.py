@@ -28,7 +28,7 @@ ACCESS: dict[str, tuple[list[object], Requires | Public | None]] = {
     "scopes twice": ([requires("a"), requires("a", "c")], Requires(("a", "c"))),
     "scopes within": ([requires("a"), Depends(_needs_b)], Requires(("a", "b"))),
     "an owner": ([requires("a"), owner("user_id")], Requires(("a",), "user_id")),
-    "an owner without scope": ([owner("user_id")], Requires((), "user_id")),
+    "an owner, no scope": ([requires(), owner("user_id")], Requires((), "user_id")),
     "public": ([public("why")], Public("why")),
     "public twice": ([public("why"), public("not")], Public("why")),
 }
@@ -55,6 +55,7 @@ def test_caller_alone_is_no_access_declaration() -> None:
     [
         ([public("why"), requires("a")], "public"),
         ([public("why"), owner("user_id")], "public"),
+        ([owner("user_id")], r"owner\(...\) needs requires"),
         ([owner("user_id"), requires("a")], "after"),
         ([requires("a"), owner("id")], "no such parameter"),
         ([requires("a"), owner("user_id"), owner("user_id")], "more than one"),

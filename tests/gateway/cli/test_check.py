@@ -2,11 +2,20 @@
 
 import json
 import sys
+from asyncio import sleep
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from gateway.app import Gateway, build_app
+from gateway.app_loader import Application, read_application
+from gateway.cli import check, serve
 from gateway.cli.main import main
+from gateway.settings.errors import ConfigError
+from gateway.settings.schema import App, Server
 from tests.gateway.cli.conftest import KEYS
 
 
@@ -87,6 +96,28 @@ def test_routes_that_openapi_cannot_describe_are_reported(
             "GET /page",
             'add requires("scope") or public("why") to its dependencies',
         ),
+        (
+            (
+                "@router.get('/a', dependencies=[requires()], operation_id='same')\n"
+                "@router.get('/b', dependencies=[requires()], operation_id='same')\n"
+                "def get_page() -> int: return 1"
+            ),
+            "GET /b",
+            "operation_id 'same' is declared by GET /b and GET /a",
+        ),
+        (
+            (
+                "class Page: ...\n@router.get('/a', dependencies=[requires()])\n"
+                "def get_page() -> Page: return Page()"
+            ),
+            "acme_check.composites.page",
+            "cannot be imported: FastAPIError: Invalid args for response field!",
+        ),
+        (
+            "router.add_api_route('', lambda: 1, dependencies=[requires()])",
+            "composites",
+            "a route cannot be added: FastAPIError: Prefix and path cannot be both empty",
+        ),
         ("router = None", "acme_check.composites.page", "there is no `router = APIRouter()`"),
         ("1 + ''", "acme_check.composites.page", "cannot be imported: TypeError: unsupported"),
         (
@@ -108,7 +139,8 @@ def test_check_and_serve_report_an_error_in_the_code_of_the_package(  # noqa: PL
     issuer.write_bytes(KEYS)
     folder = tmp_path / "acme_check" / "composites"
     folder.mkdir(parents=True)
-    page = f"from fastapi import APIRouter\nrouter = APIRouter()\n{text}\n"
+    imports = "from fastapi import APIRouter\nfrom gateway.auth import requires\n"
+    page = f"{imports}router = APIRouter()\n{text}\n"
     (folder / "page.py").write_text(page)
     for file in (folder.parent / "__init__.py", folder / "__init__.py"):
         file.touch()
@@ -124,6 +156,36 @@ def test_check_and_serve_report_an_error_in_the_code_of_the_package(  # noqa: PL
     finally:
         for module in [name for name in sys.modules if name.startswith("acme_check")]:
             del sys.modules[module]
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_valid_gateway_is_built_once(
+    issuer: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    issuer.write_bytes(KEYS)
+    built, imported, served = list[object](), list[object](), list[object]()
+
+    def build(*arguments: Any) -> Gateway:
+        built.append(build_app(*arguments))
+        return cast("Gateway", built[-1])
+
+    def read(app: App) -> tuple[Application, list[ConfigError]]:
+        imported.append(app)
+        return read_application(app)
+
+    @asynccontextmanager
+    async def open_server(app: Gateway, _: Server) -> AsyncIterator[str]:
+        served.append(app)
+        yield "http://gateway.test"
+
+    monkeypatch.setattr(check, "build_app", build)
+    monkeypatch.setattr(check, "read_application", read)
+    monkeypatch.setattr(serve, "open_server", open_server)
+    monkeypatch.setattr(serve, "wait_for_shutdown", lambda: sleep(0))
+    monkeypatch.setattr(serve, "tune_gc", lambda: None)
+    assert main([command]) == 0
+    assert len(built) == len(imported) == 1
+    assert served == (built if command == "serve" else [])
 
 
 def test_a_module_that_cannot_be_imported_hides_no_route_of_another(
@@ -149,3 +211,44 @@ def test_a_module_that_cannot_be_imported_hides_no_route_of_another(
     assert main(["check", "--json"]) == 2
     paths = [error["path"] for error in json.loads(capsys.readouterr().out)]
     assert paths == ["kiosk.clients", "kiosk.composites.a", "GET /open"]
+
+
+def test_middleware_that_cannot_be_built_and_a_route_declared_twice_are_errors(
+    tmp_path: Path,
+    issuer: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    issuer.write_bytes(KEYS)
+    package = tmp_path / "kiosk_middleware"
+    (package / "routers").mkdir(parents=True)
+    for folder in (package, package / "routers"):
+        (folder / "__init__.py").touch()
+    (package / "middleware.py").write_text(
+        "from starlette.middleware import Middleware\n"
+        "class Stamp:\n    def __init__(self, app, value): pass\n"
+        "middleware = [Middleware(Stamp, valeu=1)]\n"
+    )
+    for name in ("one", "two"):
+        (package / "routers" / f"{name}.py").write_text(
+            "from fastapi import APIRouter\nfrom gateway.auth import public\n"
+            "router = APIRouter(dependencies=[public('a test')])\n"
+            f"@router.get('/page')\nasync def get_{name}() -> int: return 1\n"
+        )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "kiosk_middleware")
+    assert main(["check"]) == main(["serve"]) == 2
+    twice, middleware = capsys.readouterr().out.splitlines()
+    assert twice.startswith("GET /page: is declared twice, in ")
+    assert "one.py:4" in twice
+    assert "two.py:4" in twice
+    assert middleware.startswith("kiosk_middleware.middleware: cannot be built: TypeError: ")
+
+
+def test_a_missing_package_is_not_hidden_behind_the_issuers_of_its_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "no_such_package")
+    assert main(["check"]) == 2
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("LOCKGATE_APP__PACKAGE: there is no package called 'no_such_package'")

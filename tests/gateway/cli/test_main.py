@@ -9,10 +9,12 @@ from importlib.metadata import version
 
 import pytest
 
-from gateway.cli.main import main
+from gateway.cli.main import SUBCOMMANDS, main
 
 
-@pytest.mark.parametrize("subcommand", ["", "serve", "demo", "new", "check", "routes", "token"])
+@pytest.mark.parametrize(
+    "subcommand", ["", *(module.__name__.rpartition(".")[2] for module in SUBCOMMANDS)]
+)
 def test_every_subcommand_has_help_with_an_example(
     subcommand: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,7 +66,7 @@ def test_the_table_is_aligned(
             "GET",
             "/live/news",
             "public: news",
-            "chats 5/second per user",
+            "chats 5/second per address",
             "-",
             "acme/composites/live.py:15",
         ],
@@ -74,7 +74,7 @@ def test_the_table_is_aligned(
             "POST",
             "/live/news",
             "public: news",
-            "chats 5/second per user",
+            "chats 5/second per address",
             "-",
             "acme/composites/live.py:15",
         ],
@@ -114,6 +114,6 @@ def test_an_unguarded_route_is_an_error(tmp_path: Path, capsys: pytest.CaptureFi
     live.write_text(LIVE.replace('public("news"), ', ""))
     assert main(["routes"]) == 2
     assert capsys.readouterr().err == (
-        'lockgate: GET/POST /live/news: add requires("scope") or public("why") '
-        "to its dependencies\n"
+        "lockgate: acme/composites/live.py:15: GET/POST /live/news: "
+        'add requires("scope") or public("why") to its dependencies\n'
     )

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def test_serve_prints_the_errors_that_check_prints(
     assert main(["check"]) == main(["serve"]) == 2
     printed = capsys.readouterr()
     assert printed.err.splitlines() == [f"lockgate: {line}" for line in printed.out.splitlines()]
-    assert len(printed.out.splitlines()) == 2
+    assert len(printed.out.splitlines()) == 1
 
 
 def test_a_port_in_use_is_reported(
@@ -63,14 +64,26 @@ def test_a_host_that_cannot_be_resolved_is_reported(
     assert "(got 'no-such-host.invalid'; " in error
 
 
-def test_a_lifespan_that_fails_is_logged_with_its_traceback(
+@pytest.mark.parametrize(
+    ("statement", "error"),
+    [
+        ("raise OSError('no redis://:s3cret@h')", "OSError"),
+        ("raise SystemExit(3)", "SystemExit"),
+        ("__import__('json').loads('')", "JSONDecodeError"),
+    ],
+)
+def test_a_lifespan_that_fails_is_logged_with_its_traceback(  # noqa: PLR0917
     tmp_path: Path,
     issuer: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    statement: str,
+    error: str,
 ) -> None:
     issuer.write_bytes(KEYS)
     package = tmp_path / "kiosk_lifespan"
+    for name in [name for name in sys.modules if name.startswith(package.name)]:
+        monkeypatch.delitem(sys.modules, name)
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "limits.py").write_text(
@@ -79,12 +92,15 @@ def test_a_lifespan_that_fails_is_logged_with_its_traceback(
     (package / "lifespan.py").write_text(
         "from contextlib import asynccontextmanager\n"
         "@asynccontextmanager\nasync def lifespan(resources):\n"
-        "    raise OSError('the database is down')\n    yield\n"
+        f"    {statement}\n    yield\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "kiosk_lifespan")
     assert main(["serve", "--host", "127.0.0.1", "--port", "0"]) == 1
-    *events, error = capsys.readouterr().err.splitlines()
-    assert error == "lockgate: the lifespan of the package failed: OSError: the database is down"
+    *events, line = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"lockgate: the lifespan of the package failed: {error} in {package / 'lifespan.py'}:4; "
+        "its traceback is in the log"
+    )
     (failed,) = [event for event in map(json.loads, events) if event["event"] == "lifespan.failed"]
-    assert "the database is down" in failed["exception"]
+    assert statement in failed["exception"]

@@ -31,7 +31,7 @@ LIMITS = """
 from gateway.ratelimit import RateLimit
 
 PAGES = RateLimit("pages", "10/minute")
-CHATS = RateLimit("chats", "5/second")
+CHATS = RateLimit("chats", "5/second", per="address")
 """
 
 PAGE = """

@@ -6,7 +6,7 @@ import pytest
 from fastapi import APIRouter, Depends
 
 from gateway.aggregation import Composed, Composite, Part
-from gateway.auth import public
+from gateway.auth import owner, public, requires
 from gateway.resources import Upstream
 from tests.gateway.openapi.example_app import (
     Items,
@@ -97,3 +97,14 @@ def test_an_error_in_a_dependency_of_an_optional_part_ends_the_request() -> None
 
     document = create_example_app(router).openapi()
     assert list_problems(document["paths"]["/named"]["get"]) == {**ALWAYS, **CALLS}
+
+
+def test_a_route_that_requires_an_owner_alone_can_be_forbidden() -> None:
+    router = APIRouter()
+
+    @router.get("/own/{user_id}", dependencies=[requires(), owner("user_id")])
+    async def get_own(user_id: int) -> int:
+        return user_id
+
+    operation = create_example_app(router).openapi()["paths"]["/own/{user_id}"]["get"]
+    assert list_problems(operation)["403"] == {OURS + "forbidden"}

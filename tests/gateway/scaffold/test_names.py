@@ -1,10 +1,12 @@
 """Names in generated code."""
 
+import re
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.scaffold.names import InvalidName, name_package, name_service
+from gateway.scaffold.names import InvalidName, name_package, name_project, name_service
 
 
 @pytest.mark.parametrize(
@@ -15,12 +17,11 @@ from gateway.scaffold.names import InvalidName, name_package, name_service
         ("search", "Search", "SearchItem"),
         ("address", "Address", "AddressItem"),
         ("status", "Status", "StatusItem"),
-        ("s", "S", ""),
+        ("s", "S", "SItem"),
+        ("ies", "Ies", "Ie"),
     ],
 )
 def test_a_service_has_a_client_and_a_model(service: str, client: str, model: str) -> None:
-    if not model:
-        model = "SItem"
     names = name_service(service)
     assert (names.service, names.client, names.model) == (service, client, model)
 
@@ -37,7 +38,8 @@ def test_the_client_and_the_model_are_two_identifiers(service: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "service", ["", "Orders", "order-items", "1st", "class", "a b", "ö", "x" * 99]
+    "service",
+    ["", "Orders", "order-items", "1st", "class", "a b", "ö", "x" * 33, "a__b", "a_", "_a", "a\n"],
 )
 def test_a_name_that_code_cannot_have_is_refused(service: str) -> None:
     with pytest.raises(InvalidName, match="the name of a service consists of"):
@@ -45,10 +47,39 @@ def test_a_name_that_code_cannot_have_is_refused(service: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("project", "package"), [("acme", "acme"), ("Acme-Gateway", "acme_gateway"), ("a.b c", "a_b_c")]
+    ("folder", "project", "package"),
+    [
+        ("acme", "acme", "acme"),
+        ("Acme-Gateway", "acme-gateway", "acme_gateway"),
+        ("Acme Gateway", "acme-gateway", "acme_gateway"),
+        ("a.b c", "a-b-c", "a_b_c"),
+        ("a-", "a", "a"),
+        ("_a__b_", "a-b", "a_b"),
+    ],
 )
-def test_a_package_is_named_after_its_project(project: str, package: str) -> None:
-    assert name_package(project) == package
+def test_a_project_and_its_package_are_named_after_the_folder(
+    folder: str, project: str, package: str
+) -> None:
+    assert (name_project(folder), name_package(folder)) == (project, package)
+
+
+# PEP 508, and the grammar of the name of an image.
+PROJECT = re.compile(r"[A-Z0-9]([A-Z0-9._-]*[A-Z0-9])?", re.IGNORECASE | re.ASCII)
+IMAGE = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*", re.ASCII)
+
+
+@given(st.text(max_size=8) | st.from_regex("[A-Za-z0-9Ü\u0130._ -]{1,8}", fullmatch=True))
+@example("Acme Gateway")
+@example("Ünal")
+@example("a-")
+def test_the_name_of_an_accepted_project_is_valid(folder: str) -> None:
+    try:
+        package = name_package(folder)
+    except InvalidName:
+        return
+    assert PROJECT.fullmatch(name_project(folder))
+    assert IMAGE.fullmatch(name_project(folder))
+    assert package.isidentifier()
 
 
 @pytest.mark.parametrize("project", ["gateway", "config", "tests", "json", "httpx", "email"])

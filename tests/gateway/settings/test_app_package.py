@@ -232,3 +232,35 @@ def test_an_entry_point_that_names_no_package_is_an_error(monkeypatch: pytest.Mo
     install_entry_points(monkeypatch, "no_such_package:app")
     with pytest.raises(InvalidSettings, match=r"called 'no_such_package:app' \(an entry"):
         find_app_package(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("import no_such_module", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("def", "SyntaxError: invalid syntax (__init__.py, line 1)"),
+    ],
+)
+def test_a_parent_package_that_raises_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, error: str
+) -> None:
+    folder = tmp_path / "bad_parent"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "__init__.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(InvalidSettings) as caught:
+        find_app_package("bad_parent.inner")
+    assert list(map(str, caught.value.errors)) == [
+        (
+            f"app.package: the package bad_parent cannot be imported: {error} "
+            f"({folder}/__init__.py, line 1)"
+        )
+    ]
+
+
+@pytest.mark.parametrize("name", [".inner", "..", "json.decoder.inner", "no.such", "a b", "a..b"])
+def test_a_name_that_no_package_has_is_reported(name: str) -> None:
+    with pytest.raises(InvalidSettings, match="there is no package called"):
+        find_app_package(name)

@@ -1,10 +1,15 @@
 """The line of every key of a TOML file, compared with the file itself."""
 
+import tomllib
 from pathlib import Path
 from textwrap import dedent
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from gateway.settings import toml_file
 from gateway.settings.toml_file import format_file, read_toml
 
 
@@ -88,6 +93,68 @@ def test_lines_may_end_in_a_carriage_return(tmp_path: Path, newline: str) -> Non
     file = tmp_path / "a.toml"
     file.write_bytes(f"[server]{newline}port = 1{newline}".encode())
     assert read_toml(file, "--config").sources["server", "port"] == f"{file}:2"
+
+
+# Statements whose strings, comments and brackets could hide where they end. Each spans the lines
+# that it has here, and the first has the key.
+STATEMENTS = [
+    "{} = 1",
+    "{} = 1 # [ \" '''",
+    "{} = [\n 1, # ]\n [2,\n 3]]",
+    '{} = "]\\" # ["',
+    "{} = '\\'",
+    "{} = ''",
+    '{} = ""',
+    "{} = '''\nx = ''[ # \n'''''",
+    '{} = """\n[x]\\""" ""\\\\\n"""""',
+    "{} = {{b = [\n1], c = '''\n}}'''}}",
+    "{} = 1\n\n# a = 1\n",
+]
+
+
+@given(st.lists(st.sampled_from(STATEMENTS), max_size=12))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_statement_has_its_first_line(tmp_path: Path, statements: list[str]) -> None:
+    text, expected = "", {}
+    for index, statement in enumerate(statements):
+        expected[f"k{index}"] = text.count("\n") + 1
+        text += statement.format(f"k{index}") + "\n"
+    lines = find_lines(tmp_path, text)
+    assert {key: line for key, line in lines.items() if "." not in key} == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "line", "last"),
+    [
+        ("a = [", '"x",', "]"),
+        ('a = """', "x = [", '"""'),
+        ("", "# comment [", ""),
+        ("", "[[a]]\n[[a.b]]", ""),
+        ("", "", ""),
+    ],
+)
+def test_each_statement_of_a_large_file_is_parsed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str, line: str, last: str
+) -> None:
+    text = "\n".join([first, *[line] * 2_000, last])
+    parsed = list[str]()
+
+    def loads(statement: str) -> dict[str, object]:
+        parsed.append(statement)
+        return tomllib.loads(statement)
+
+    monkeypatch.setattr(toml_file, "tomllib", SimpleNamespace(loads=loads))
+    find_lines(tmp_path, text)
+    assert sum(map(len, parsed)) <= 2 * len(text) + 1
+
+
+def test_a_key_below_many_tables_has_no_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.toml"
+    deep = ".".join(["a"] * 500)
+    file.write_text(f"{deep} = 1\n[b.{deep}]\nc = 1\n[b]\nd = 1\n")
+    sources = read_toml(file, "--config").sources
+    assert max(map(len, sources)) < 50
+    assert sources["b", "d"] == f"{file}:5"
 
 
 def test_a_file_below_the_working_directory_has_a_relative_path(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gateway.cli.check import find_errors
+from gateway.cli.check import check_settings
 from gateway.cli.main import build_parser
 from gateway.fakes.identity_provider import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
 from gateway.settings.loader import load_settings
@@ -33,7 +33,7 @@ def test_every_variable_is_a_valid_setting(name: str, monkeypatch: pytest.Monkey
         monkeypatch.setenv(variable, value)
     settings = load_settings()
     if SERVICES[name]["command"] == ["serve"]:
-        assert find_errors(settings) == []
+        assert check_settings(settings).errors == []
         assert str(settings.redis_url) == "redis://redis:6379/0"
 
 

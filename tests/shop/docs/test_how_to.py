@@ -109,7 +109,7 @@ def test_the_production_environment_is_valid(
         name, _, value = line.partition("=")
         monkeypatch.setenv(name, value)
     settings = load_settings()
-    assert check.find_errors(settings) == []
+    assert check.check_settings(settings).errors == []
     assert settings.counters.processes == 4
     named = [name for name in environment.splitlines() if name.startswith("LOCKGATE_UPSTREAMS__")]
     internal = [at for at in settings.upstreams.values() if "internal" in str(at.url)]

@@ -1,0 +1,85 @@
+"""`lockgate health` asks the gateway at the configured address."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from asyncio import StreamReader, StreamWriter
+from pathlib import Path
+
+import pytest
+
+from gateway.app import create_app
+from gateway.app_loader import Application
+from gateway.cli.main import main
+from gateway.server.lifecycle import open_server
+from gateway.settings.schema import Server, Settings
+
+
+async def ask(*options: str) -> int:
+    return await asyncio.to_thread(main, ["health", *options])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::1", "::"])
+async def test_it_finds_the_gateway_at_the_configured_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str
+) -> None:
+    app = create_app(Settings(), application=Application())
+    async with open_server(app, Server(host=host, port=0)) as url:
+        monkeypatch.setenv("LOCKGATE_SERVER__HOST", host)
+        monkeypatch.setenv("LOCKGATE_SERVER__PORT", url.rpartition(":")[2])
+        assert await ask() == 0
+    assert capsys.readouterr().out == "The gateway is serving.\n"
+
+
+async def test_a_file_and_options_give_the_address(tmp_path: Path) -> None:
+    app = create_app(Settings(), application=Application())
+    async with open_server(app, Server(host="127.0.0.1", port=0)) as url:
+        port = url.rpartition(":")[2]
+        file = tmp_path / "prod.toml"
+        file.write_text(f"[server]\nport = {port}\n")
+        assert await ask("--config", str(file)) == 0
+        assert await ask("--config", str(file), "--port", "1") == 1
+        assert await ask("--host", "127.0.0.1", "--port", port) == 0
+
+
+def test_a_gateway_that_does_not_run_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    assert main(["health", "--host", "127.0.0.1", "--port", str(port)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"lockgate: the gateway does not serve on 127.0.0.1, port {port}: ")
+
+
+@pytest.mark.parametrize(
+    ("response", "error"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", "it responded to /healthz with status 404"),
+        (b"SSH-2.0-x\r\n", "SSH-2.0-x"),
+    ],
+)
+async def test_another_program_on_the_port_is_a_failure(
+    capsys: pytest.CaptureFixture[str], response: bytes, error: str
+) -> None:
+    async def respond(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(response)
+        writer.close()
+
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await ask("--host", "127.0.0.1", "--port", str(port)) == 1
+    assert error in capsys.readouterr().err
+
+
+def test_invalid_settings_are_a_failure_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["health", "--port", "eighty"]) == 1
+    assert "lockgate: --port: must be an integer" in capsys.readouterr().err
+
+
+def test_the_module_alone_does_not_import_the_gateway() -> None:
+    program = (
+        "import sys; import gateway.cli.health; "
+        "sys.exit(any(name in sys.modules for name in ('fastapi', 'gateway.app', 'httpx')))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
