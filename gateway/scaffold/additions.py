@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.scaffold.code import get_folder, render_composite, render_service
 from gateway.scaffold.names import name_composite, name_service
+from gateway.scaffold.render_code import get_folder, render_composite, render_service
 from gateway.scaffold.reserved_names import refuse_reserved_composite, refuse_reserved_service
 from gateway.settings.app_package import SETTINGS_FILE
 

@@ -6,7 +6,7 @@ from keyword import iskeyword
 from pathlib import Path
 
 from gateway.scaffold.additions import InvalidFile
-from gateway.scaffold.code import get_folder
+from gateway.scaffold.render_code import get_folder
 from gateway.settings.app_package import ENTRY_POINT_GROUP, SETTINGS_FILE
 
 _ENTRY_POINTS = ("project", "entry-points", ENTRY_POINT_GROUP)

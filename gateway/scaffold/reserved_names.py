@@ -13,7 +13,6 @@ from keyword import iskeyword
 from fastapi import FastAPI
 
 from gateway.aggregation import Composite
-from gateway.scaffold.code import render_composite, render_service
 from gateway.scaffold.names import (
     CompositeNames,
     InvalidName,
@@ -21,6 +20,7 @@ from gateway.scaffold.names import (
     name_composite,
     name_service,
 )
+from gateway.scaffold.render_code import render_composite, render_service
 
 # Linters refuse them, because they look like digits (E741 and E742 of pycodestyle).
 _AMBIGUOUS = {"l", "O", "I"}

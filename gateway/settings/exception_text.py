@@ -3,22 +3,27 @@
 The text of an exception may be long, and may quote a value that is a secret.
 """
 
+import re
 from traceback import extract_tb
 
 from pydantic import ValidationError
 
+_CREDENTIALS = re.compile(r"(?<=://)\S+@")  # of a URL
 _MAX_LENGTH = 300
 _MAX_ERRORS = 5
 
 
 def describe_exception(error: BaseException) -> str:
-    """Return the type and the first line of the text; of pydantic's errors no value is quoted."""
+    """Return the type and the first line of the text, without the credentials of a URL in it.
+
+    Of pydantic's errors no value is quoted.
+    """
     name = type(error).__name__
     try:
         text = _describe_invalid(error) if isinstance(error, ValidationError) else str(error)
     except Exception:  # noqa: BLE001 - a `__str__` of the company may raise anything
         text = ""
-    line = next(iter(text.splitlines()), "")
+    line = _CREDENTIALS.sub("***@", next(iter(text.splitlines()), ""))
     described = f"{name}: {line}" if line else name
     return described if len(described) <= _MAX_LENGTH else f"{described[: _MAX_LENGTH - 4]} ..."
 

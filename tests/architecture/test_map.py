@@ -28,7 +28,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/ratelimit/limiter.py": "tests/gateway/ratelimit/test_memory.py",
     "gateway/request_context.py": "tests/gateway/middleware/test_request_context.py",
     "gateway/resources.py": "tests/gateway/routing/test_dispatcher.py",
-    "gateway/scaffold/code.py": "tests/gateway/scaffold/test_reserved_names.py",
+    "gateway/scaffold/render_code.py": "tests/gateway/scaffold/test_reserved_names.py",
     "gateway/scaffold/existing_project.py": "tests/gateway/cli/test_new.py",
     "gateway/scaffold/template_files.py": "tests/gateway/scaffold/test_project.py",
     "gateway/settings/environment.py": "tests/gateway/cli/test_wrong_configurations.py",

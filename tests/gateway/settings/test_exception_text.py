@@ -25,6 +25,8 @@ class Point(BaseModel):
         (ValueError(), "ValueError"),
         (ValueError("one\ntwo"), "ValueError: one"),
         (ValueError("\n"), "ValueError"),
+        (ValueError("no db://me:s3@cret@h/a?b=c@d"), "ValueError: no db://***@d"),
+        (ValueError("no http://h/a, me@h"), "ValueError: no http://h/a, me@h"),
         (SystemExit(), "SystemExit"),
         (SystemExit(3), "SystemExit: 3"),
         (Unspeakable(), "Unspeakable"),
