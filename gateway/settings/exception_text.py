@@ -8,7 +8,7 @@ from traceback import extract_tb
 
 from pydantic import ValidationError
 
-_CREDENTIALS = re.compile(r"(?<=://)[^\s@]+@")  # of a URL
+_CREDENTIALS = re.compile(r"(?<=://)\S+@")  # of a URL
 _MAX_LENGTH = 300
 _MAX_ERRORS = 5
 
@@ -23,7 +23,7 @@ def describe_exception(error: BaseException) -> str:
         text = _describe_invalid(error) if isinstance(error, ValidationError) else str(error)
     except Exception:  # noqa: BLE001 - a `__str__` of the company may raise anything
         text = ""
-    line = _CREDENTIALS.sub("***@", " ".join(text.split()))
+    line = _CREDENTIALS.sub("***@", " ".join(text[: 2 * _MAX_LENGTH].split()))
     described = f"{name}: {line}" if line else name
     return described if len(described) <= _MAX_LENGTH else f"{described[: _MAX_LENGTH - 4]} ..."
 

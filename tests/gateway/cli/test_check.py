@@ -102,7 +102,7 @@ def test_routes_that_openapi_cannot_describe_are_reported(
                 "@router.get('/b', dependencies=[requires()], operation_id='same')\n"
                 "def get_page() -> int: return 1"
             ),
-            "GET /b",
+            "GET /a",
             "operation_id 'same' is declared by GET /b and GET /a",
         ),
         (
