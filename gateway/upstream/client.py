@@ -15,7 +15,7 @@ from gateway.upstream.call import Call, IdempotentCall
 from gateway.upstream.call_executor import CallExecutor
 from gateway.upstream.call_policy import CallPolicy
 from gateway.upstream.errors import UpstreamInvalid
-from gateway.upstream.pagination import NextParams, get_next_link_params
+from gateway.upstream.pagination import InvalidLink, NextParams, get_next_link_params
 from gateway.upstream.pending import PendingCall
 from gateway.upstream.query import Params
 from gateway.upstream.response import UpstreamResponse
@@ -181,7 +181,7 @@ class ServiceClient:
 
         Raises:
             UpstreamError: a call failed.
-            UpstreamInvalid: there are more than `max_pages` pages, or the link is not a URL.
+            UpstreamInvalid: there are more than `max_pages` pages, or the `Link` header is invalid.
         """
         pages: list[T] = []
         into_page: type[UpstreamResponse[T]] = UpstreamResponse[into]  # type: ignore[valid-type]
@@ -191,8 +191,8 @@ class ServiceClient:
             pages.append(page.content)
             try:
                 following = (next_params or get_next_link_params)(page)
-            except httpx.InvalidURL:
-                raise self._invalid(call, "the link to the next page is not a URL") from None
+            except InvalidLink as exc:
+                raise self._invalid(call, str(exc)) from None
             if following is None:
                 return pages
             call = replace(call, params={**(params or {}), **following})

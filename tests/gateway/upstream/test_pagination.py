@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.upstream.errors import UpstreamInvalid, UpstreamUnavailable
 from gateway.upstream.model import ResponseModel
-from gateway.upstream.pagination import get_next_link_params
+from gateway.upstream.pagination import MAX_LINK_CHARACTERS, InvalidLink, get_next_link_params
 from gateway.upstream.query import Params, encode_query
 from gateway.upstream.response import UpstreamResponse
 from tests.gateway.upstream.example_client import ExampleClient, Item
@@ -54,6 +54,19 @@ def test_the_query_of_the_next_link(header: str | None, expected: str | None) ->
 
 
 PARAMS = st.dictionaries(st.text(min_size=1, max_size=3), st.lists(st.text(max_size=3), min_size=1))
+
+
+@pytest.mark.parametrize("piece", ["<", "<>;", '<>;a="', '<>;a="\\', "<> ;a = ", "<>;\t", "<a>;=;"])
+def test_a_long_link_header_is_refused_unread(piece: str) -> None:
+    headers = httpx.Headers({"Link": piece * (MAX_LINK_CHARACTERS // len(piece) + 1)})
+    with pytest.raises(InvalidLink, match="the Link header has more than 8192 characters"):
+        get_next_link_params(UpstreamResponse(200, headers, None))
+
+
+def test_a_target_does_not_begin_inside_another() -> None:
+    headers = httpx.Headers({"Link": "<<?a=1</o?page=2>; rel=next"})
+    found = get_next_link_params(UpstreamResponse(200, headers, None))
+    assert found == {"page": ["2"]}
 
 
 @given(params=PARAMS, title=st.text("ab;,<>= ", max_size=6), first=st.booleans())
@@ -117,4 +130,10 @@ async def test_a_link_that_is_no_url_is_invalid(
 ) -> None:
     mock.get("/items").respond(json=[], headers={"Link": "<http://[::1>; rel=next"})
     with pytest.raises(UpstreamInvalid, match="the link to the next page is not a URL"):
+        await client.get_pages("/items", into=list[Item], max_pages=3)
+
+
+async def test_a_long_link_header_is_invalid(mock: respx.MockRouter, client: ExampleClient) -> None:
+    mock.get("/items").respond(json=[], headers={"Link": "<" * 32_000})
+    with pytest.raises(UpstreamInvalid, match="the Link header has more than 8192 characters"):
         await client.get_pages("/items", into=list[Item], max_pages=3)
