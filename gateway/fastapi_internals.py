@@ -30,6 +30,7 @@ from fastapi.routing import (
 )
 from pydantic import Json
 from starlette._utils import get_route_path
+from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
@@ -162,3 +163,8 @@ def unwrap_handled_error(error: BaseException) -> BaseException:
     """
     is_late = type(error) is RuntimeError and error.args == (_LATE,)
     return error.__cause__ if is_late and error.__cause__ is not None else error
+
+
+def get_parsed_json(connection: HTTPConnection) -> object:
+    """Return the body as the request has parsed it from JSON; None if it has not."""
+    return vars(connection).get("_json")

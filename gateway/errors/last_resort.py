@@ -3,8 +3,6 @@
 import asyncio
 from logging import ERROR, getLogger
 
-from fastapi.exceptions import RequestValidationError
-from pydantic_core import PydanticSerializationError
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -15,9 +13,6 @@ from gateway.fastapi_internals import unwrap_handled_error
 from gateway.http1_grammar import FIELD_VALUE, TOKEN
 from gateway.request_context import DISCARD_RESPONSE, RequestContext
 from gateway.telemetry.log import log_event
-
-_ENCODING_ERRORS = (UnicodeEncodeError, PydanticSerializationError)
-_SURROGATES = "surrogates not allowed"  # from Python's UnicodeEncodeError, which pydantic quotes
 
 log = getLogger("lockgate.access")
 
@@ -51,7 +46,7 @@ async def respond_to_failure(
         context = RequestContext.of(scope)
         if not is_closed and await _can_respond(scope, send):
             try:
-                if document := build_problem(_find_cause(error, scope), context):
+                if document := build_problem(unwrap_handled_error(error), context):
                     await _send(document, scope, receive, send)
                     return True
             except Exception as failure:  # noqa: BLE001 - such as a header field that cannot be sent
@@ -67,24 +62,6 @@ async def respond_to_failure(
         return True
     finally:
         del error  # its traceback may refer to this frame, which would be a cycle
-
-
-def _find_cause(error: BaseException, scope: Scope) -> BaseException:
-    """Return the error to respond to.
-
-    A text with a lone surrogate cannot be encoded. Python's parser of JSON accepts one, unlike
-    pydantic's, which decodes responses of services. So it comes from the body of the request, if
-    that has one.
-    """
-    error = unwrap_handled_error(error)
-    if isinstance(error, _ENCODING_ERRORS) and _SURROGATES in str(error) and _has_body(scope):
-        invalid = {"loc": ("body",), "msg": "must not contain lone surrogates"}
-        return RequestValidationError([invalid])
-    return error
-
-
-def _has_body(scope: Scope) -> bool:
-    return any(name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"])
 
 
 def _drop_invalid_headers(context: RequestContext) -> None:

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import SecurityScopes
 from pydantic import AliasChoices, BaseModel, Json, ValidationError
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.fastapi_internals import (
     Dependant,
@@ -23,6 +23,7 @@ from gateway.fastapi_internals import (
     RouteContext,
     get_dependant,
     get_dependency_cache_key,
+    get_parsed_json,
     get_route_path,
     get_routing_scope,
     get_security_scopes,
@@ -316,3 +317,15 @@ async def test_unwrap_handled_error() -> None:
     assert type(raised[0]) is LookupError
     other = RuntimeError("another")
     assert unwrap_handled_error(other) is other
+
+
+async def test_json_of_a_request() -> None:
+    """Without it a lone surrogate that a client sends is a 500, and in the log."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b'{"a": "\\ud800"}', "more_body": False}
+
+    request = Request({"type": "http", "headers": []}, receive)
+    assert get_parsed_json(request) is None
+    await request.json()
+    assert get_parsed_json(request) == {"a": "\ud800"}
