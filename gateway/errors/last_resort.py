@@ -1,6 +1,7 @@
 """The last resort for an exception that no handler has caught: one log event and one response."""
 
 import asyncio
+from contextlib import suppress
 from logging import ERROR, getLogger
 
 from starlette.requests import ClientDisconnect
@@ -17,15 +18,18 @@ from gateway.telemetry.log import log_event
 log = getLogger("lockgate.access")
 
 
-def is_end_of_task(error: BaseException) -> bool:
+def is_end_of_task(error: BaseException, context: RequestContext) -> bool:
     """Whether the exception ends the task of the request, and is no failure of the application.
 
-    The server cancels the task when the client disconnects. A `CancelledError` without such a
-    request comes from the application, for example from another task that it awaited.
+    The server cancels the task when the client disconnects, and `send` raises an OSError. A
+    `CancelledError` without such a request comes from the application, for example from another
+    task that it awaited.
     """
     if isinstance(error, asyncio.CancelledError):
         task = asyncio.current_task()
         return task is not None and task.cancelling() > 0
+    if isinstance(error, OSError):
+        return context.has_client_gone
     return isinstance(error, GeneratorExit | ClientDisconnect)
 
 
@@ -37,7 +41,7 @@ async def respond_to_failure(
     An expected error may come from a middleware of the application, which no handler of FastAPI
     covers. An unexpected one of any kind, `SystemExit` included, is a 500 that reveals only the
     request id: one request must not stop the process. `is_closed` says that the WebSocket has been
-    closed, so that nothing can be sent.
+    closed, so that nothing can be sent. Nor can anything be sent to a client that has gone.
 
     Returns False if a part of the response has been sent. The error has been logged then, and the
     caller raises it again: the server breaks the connection, unless the response is complete.
@@ -50,6 +54,8 @@ async def respond_to_failure(
                     await _send(document, scope, receive, send)
                     return True
             except Exception as failure:  # noqa: BLE001 - such as a header field that cannot be sent
+                if context.has_client_gone:
+                    return True
                 error = failure
         log_event(log, "request.failed", ERROR, error, id=context.request_id)
         context.is_failure_logged = True
@@ -58,7 +64,8 @@ async def respond_to_failure(
         if not await _can_respond(scope, send):
             return False
         _drop_invalid_headers(context)
-        await _send(build_internal_error(context.request_id), scope, receive, send)
+        with suppress(OSError):  # the client has gone
+            await _send(build_internal_error(context.request_id), scope, receive, send)
         return True
     finally:
         del error  # its traceback may refer to this frame, which would be a cycle
@@ -85,7 +92,7 @@ async def _can_respond(scope: Scope, send: Send) -> bool:
         return False
     try:
         await send({"type": DISCARD_RESPONSE})
-    except RuntimeError:
+    except (RuntimeError, OSError):  # too late, or the client has gone
         return False
     context.status = context.bytes_sent = 0
     return True
