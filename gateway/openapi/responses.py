@@ -59,9 +59,8 @@ def add_responses(
     for status, types in problems.items():
         if status not in responses:
             responses[status] = {"description": DESCRIPTIONS.get(status) or get_phrase(int(status))}
-        responses[status].setdefault("content", {})[MEDIA_TYPE] = {
-            "schema": build_union(types.values())
-        }
+        content = responses[status].setdefault("content", {})
+        content[MEDIA_TYPE] = _extend(content.get(MEDIA_TYPE, {}), build_union(types.values()))
     early = _SENT_EARLY - raised.keys()
     for status, response in responses.items():
         names = {"X-Request-Id", *_find_headers(status, route, is_early=status in early)}
@@ -71,6 +70,12 @@ def add_responses(
         for name in sorted(names):
             headers.setdefault(name, {"$ref": f"#/components/headers/{name}"})
     return [problem for types in problems.values() for problem in types.values()]
+
+
+def _extend(declared: Mapping[str, Any], union: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the gateway's problems to the schema that a route declares for its own, if it does."""
+    own = declared.get("schema")
+    return {**declared, "schema": {"anyOf": [own, union]} if own else union}
 
 
 def build_union(problems: Iterable[ProblemType]) -> dict[str, Any]:
