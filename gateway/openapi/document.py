@@ -58,14 +58,15 @@ def _complete(document: Document, routes: list[RouteContext]) -> Document:
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     ids = choose_operation_ids(routes)
-    own_names = [problem.name for problem in list_gateway_problems()]
-    names = choose_schema_names(routes, taken={*schemas, *own_names})
+    models = frozenset(schemas)
+    own_names = [problem.rename_if_in(models).name for problem in list_gateway_problems()]
+    names = choose_schema_names(routes, taken={*models, *own_names})
     for route in routes:
         raised = describe_raised_problems(route, names)
         for method, operation in _iter_operations(document, route):
             operation["operationId"] = ids[str(route.path_format), method]
             _remove_validation_error(operation)
-            for problem in add_responses(operation, route, raised):
+            for problem in add_responses(operation, route, raised, models):
                 schemas |= {problem.name: problem.build_schema(), **problem.definitions}
     components["headers"] = build_headers()
     for name, schema in [*schemas.items()]:

@@ -3,7 +3,7 @@
 Both follow from the dependencies of the route, as the route declares them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from gateway.aggregation.dependency import LoadComposite
@@ -47,15 +47,18 @@ _SENT_EARLY = frozenset({"400", "401", "403", "413", "default"})
 
 
 def add_responses(
-    operation: dict[str, Any], route: RouteContext, raised: Problems
+    operation: dict[str, Any], route: RouteContext, raised: Problems, models: Container[str]
 ) -> list[ProblemType]:
     """Add the problems and the header fields to the operation of a route; return the problems.
 
     `raised` are those that the functions of the route declare with `raises`. What the route
-    declares itself for a status is kept.
+    declares itself for a status is kept. The schema of a problem has none of the names of `models`.
     """
     responses = operation["responses"]
-    problems = find_problems(operation, route, raised)
+    problems = {
+        status: {uri: problem.rename_if_in(models) for uri, problem in types.items()}
+        for status, types in find_problems(operation, route, raised).items()
+    }
     for status, types in problems.items():
         if status not in responses:
             responses[status] = {"description": DESCRIPTIONS.get(status) or get_phrase(int(status))}

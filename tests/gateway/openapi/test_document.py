@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from gateway.app import create_app
 from gateway.app_loader import Application
-from gateway.auth import public
+from gateway.auth import public, requires
 from gateway.settings.schema import Settings
 from tests.gateway.openapi.example_app import create_example_app
 
@@ -97,6 +97,30 @@ def test_a_model_that_has_the_name_of_one_of_fastapi_is_kept() -> None:
     document = create_app(Settings(), application=Application(routers=[router])).openapi()
     schema = document["components"]["schemas"]["ValidationError"]
     assert list(schema["properties"]) == ["line"]
+
+
+def test_a_model_that_has_the_name_of_a_problem_of_the_gateway_is_kept() -> None:
+    class ForbiddenProblem(BaseModel):
+        line: int
+
+    class GatewayForbiddenProblem(BaseModel):
+        column: int
+
+    router = APIRouter(dependencies=[requires("a:read")])
+
+    @router.get("/problems")
+    async def get_problems() -> tuple[ForbiddenProblem, GatewayForbiddenProblem]:
+        return ForbiddenProblem(line=1), GatewayForbiddenProblem(column=1)
+
+    document = create_app(Settings(), application=Application(routers=[router])).openapi()
+    schemas = document["components"]["schemas"]
+    assert list(schemas["ForbiddenProblem"]["properties"]) == ["line"]
+    assert list(schemas["GatewayForbiddenProblem"]["properties"]) == ["column"]
+    refusal = document["paths"]["/problems"]["get"]["responses"]["403"]
+    mapping = refusal["content"]["application/problem+json"]["schema"]["discriminator"]["mapping"]
+    name = "GatewayGatewayForbiddenProblem"
+    assert mapping == {"urn:lockgate:problem:forbidden": f"#/components/schemas/{name}"}
+    assert schemas[name]["title"] == name
 
 
 def test_a_route_with_two_methods_gives_no_warning() -> None:
