@@ -1,17 +1,20 @@
 """All pages of a resource: by link, by cursor, by number; bounded."""
 
+import asyncio
+
 import httpx
 import pytest
 import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.upstream.errors import UpstreamInvalid, UpstreamUnavailable
+from gateway.testing import run_in_virtual_time
+from gateway.upstream.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from gateway.upstream.model import ResponseModel
 from gateway.upstream.pagination import MAX_LINK_CHARACTERS, InvalidLink, get_next_link_params
 from gateway.upstream.query import Params, encode_query
 from gateway.upstream.response import UpstreamResponse
-from tests.gateway.upstream.example_client import ExampleClient, Item
+from tests.gateway.upstream.example_client import URL, ExampleClient, Item
 
 
 class Page(ResponseModel):
@@ -116,6 +119,26 @@ async def test_more_pages_than_allowed_are_an_error(
     with pytest.raises(UpstreamInvalid, match=r"GET /items: invalid \(there are more than 3 pages"):
         await client.get_pages("/items", into=Page, max_pages=3, next_params=next_cursor)
     assert route.call_count == 3
+
+
+@pytest.mark.parametrize(("timeout", "seconds"), [(None, 2.0), (0.5, 0.5)])
+def test_the_timeout_is_for_all_pages_together(timeout: float | None, seconds: float) -> None:
+    async def respond(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.4)
+        return httpx.Response(200, json={"items": [], "next": "again"})
+
+    async def get_pages() -> float:
+        started_at = asyncio.get_running_loop().time()
+        async with ExampleClient(
+            URL, timeout=2.0, transport=httpx.MockTransport(respond)
+        ) as client:
+            with pytest.raises(UpstreamTimeout):
+                await client.get_pages(
+                    "/items", into=Page, max_pages=99, next_params=next_cursor, timeout=timeout
+                )
+        return asyncio.get_running_loop().time() - started_at
+
+    assert run_in_virtual_time(get_pages()) == pytest.approx(seconds)
 
 
 async def test_a_failed_page_fails_all(mock: respx.MockRouter, client: ExampleClient) -> None:
