@@ -85,8 +85,8 @@ def create_app(
     transports that replace the network for them.
 
     Raises:
-        InvalidSettings: the package named by `app.package` cannot be imported, or two routes have
-            one method and path.
+        InvalidSettings: the package named by `app.package` cannot be imported, two routes have
+            one method and path, or a route cannot be described in OpenAPI.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)

@@ -62,9 +62,12 @@ def find_ambiguous_problems(route: RouteContext) -> list[ConfigError]:
                 f"raises({other.__name__}, {kind.__name__}): both problems are {declared.status} "
                 f"{declared.type_uri}, but their members differ"
             )
-            errors.append(ConfigError(_describe(route), message, "give each a type of its own"))
+            errors.append(
+                ConfigError(describe_route(route), message, "give each a type of its own")
+            )
     return errors
 
 
-def _describe(route: RouteContext) -> str:
+def describe_route(route: RouteContext) -> str:
+    """Return the methods and the path of a route: `GET /orders`."""
     return f"{'/'.join(sorted(route.methods or ()))} {route.path}"
