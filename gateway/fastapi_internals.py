@@ -76,6 +76,22 @@ def matches_request(route: RouteContext, scope: Scope) -> bool:
     return match is Match.FULL
 
 
+def iter_dependencies(dependant: Dependant) -> Iterator[tuple[Dependant, Dependant]]:
+    """Yield pairs of a dependant and one of its dependencies, for a route and all below it.
+
+    The innermost come first: that is the order in which FastAPI calls them.
+    """
+    for inner in dependant.dependencies:
+        yield from iter_dependencies(inner)
+        yield dependant, inner
+
+
+def iter_calls(dependant: Dependant) -> Iterator[object]:
+    """Yield the callable of every dependency of a route, the innermost first."""
+    for _, inner in iter_dependencies(dependant):
+        yield inner.call
+
+
 def get_dependency_cache_key(dependant: Dependant) -> object:
     """Return the key under which FastAPI caches a dependency's result during one request."""
     return _get_cache_key(dependant=dependant)

@@ -12,7 +12,7 @@ from gateway.aggregation.dependency import LoadComposite
 from gateway.aggregation.model import Composite
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires, find_access
-from gateway.fastapi_internals import Dependant, RouteContext, iter_audited_routes
+from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_calls
 from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.route_audit import describe_kind
@@ -72,7 +72,7 @@ def find_duplicates(routes: Iterable[RouteSummary]) -> list[ConfigError]:
 
 
 def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Iterator[RouteSummary]:
-    calls = list(_iter_calls(route.dependant))
+    calls = list(iter_calls(route.dependant))
     declared = [policy for call in calls if isinstance(call, Limited) for policy in call.policies]
     composites = [call.model for call in calls if isinstance(call, LoadComposite)]
     file, line = _locate(route.endpoint)
@@ -88,13 +88,6 @@ def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Ite
             file=file,
             line=line,
         )
-
-
-def _iter_calls(dependant: Dependant) -> Iterator[object]:
-    """Yield the callable of every dependency of a route, the innermost first."""
-    for inner in dependant.dependencies:
-        yield from _iter_calls(inner)
-        yield inner.call
 
 
 def _locate(endpoint: object) -> tuple[str, int]:

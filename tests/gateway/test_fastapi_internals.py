@@ -32,6 +32,8 @@ from gateway.fastapi_internals import (
     is_awaited,
     is_single_text,
     iter_audited_routes,
+    iter_calls,
+    iter_dependencies,
     iter_route_contexts,
     serialize_result,
     unwrap_handled_error,
@@ -130,6 +132,23 @@ def test_dependant() -> None:
     assert dependant.http_connection_param_name is None
     assert dependant.response_param_name is dependant.background_tasks_param_name is None
     assert (dependant.use_cache, dependant.concurrency) == (True, None)
+
+
+def test_dependencies_come_in_the_order_of_the_calls() -> None:
+    async def innermost() -> None: ...
+
+    async def inner(_: Annotated[None, Depends(innermost)]) -> None: ...
+
+    async def last() -> None: ...
+
+    async def endpoint(
+        user_id: int, _: Annotated[None, Depends(inner)], __: Annotated[None, Depends(last)]
+    ) -> None: ...
+
+    dependant: Dependant = route_of(endpoint).dependant
+    assert list(iter_calls(dependant)) == [innermost, inner, last]
+    pairs = [(outer.call, it.call) for outer, it in iter_dependencies(dependant)]
+    assert pairs == [(inner, innermost), (endpoint, inner), (endpoint, last)]
 
 
 def test_get_cache_key() -> None:
