@@ -32,6 +32,7 @@ from fastapi.routing import (
 )
 from pydantic import Json
 from starlette._utils import get_route_path
+from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
@@ -95,17 +96,26 @@ def _list_routers(router: APIRouter) -> list[APIRouter]:
     return found
 
 
-def iter_calls(dependant: Dependant) -> Iterator[object]:
-    """Yield the callable of every dependency of a route, the innermost first."""
-    for inner in dependant.dependencies:
-        yield from iter_calls(inner)
-        yield inner.call
-
-
 def matches_request(route: RouteContext, scope: Scope) -> bool:
     """Whether a route serves the request or WebSocket connection: its path, and its method."""
     match, _ = route._effective_route.matches(scope)  # noqa: SLF001
     return match is Match.FULL
+
+
+def iter_dependencies(dependant: Dependant) -> Iterator[tuple[Dependant, Dependant]]:
+    """Yield pairs of a dependant and one of its dependencies, for a route and all below it.
+
+    The innermost come first: that is the order in which FastAPI calls them.
+    """
+    for inner in dependant.dependencies:
+        yield from iter_dependencies(inner)
+        yield dependant, inner
+
+
+def iter_calls(dependant: Dependant) -> Iterator[object]:
+    """Yield the callable of every dependency of a route, the innermost first."""
+    for _, inner in iter_dependencies(dependant):
+        yield inner.call
 
 
 def get_dependency_cache_key(dependant: Dependant) -> object:
@@ -195,3 +205,8 @@ def unwrap_handled_error(error: BaseException) -> BaseException:
     """
     is_late = type(error) is RuntimeError and error.args == (_LATE,)
     return error.__cause__ if is_late and error.__cause__ is not None else error
+
+
+def get_parsed_json(connection: HTTPConnection) -> object:
+    """Return the body as the request has parsed it from JSON; None if it has not."""
+    return vars(connection).get("_json")

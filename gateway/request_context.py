@@ -25,7 +25,8 @@ class RequestContext:
 
     `status` and `bytes_sent` describe the response so far; a status of 0 means that no response
     has been started. `is_failure_logged` is set once an unexpected exception of the request has
-    been logged, so that the server does not log it again.
+    been logged, so that the server does not log it again. `has_client_gone` is set once `send`
+    has raised an OSError: by that, an ASGI server says that the client has disconnected.
     """
 
     request_id: str = ""
@@ -35,6 +36,7 @@ class RequestContext:
     status: int = 0
     bytes_sent: int = 0
     is_failure_logged: bool = False
+    has_client_gone: bool = False
 
     @classmethod
     def of(cls, scope: Scope) -> Self:

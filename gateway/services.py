@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import httpx
 from starlette.routing import BaseRoute
 
-from gateway.fastapi_internals import Dependant, RouteContext, iter_route_contexts
+from gateway.fastapi_internals import RouteContext, iter_calls, iter_route_contexts
 from gateway.resources import ResourceLookup, Resources
 from gateway.settings.errors import ConfigError, find_nearest, get_variable, suggest_nearest
 from gateway.settings.schema import Service
@@ -67,16 +67,14 @@ def find_used_resources(routes: Sequence[BaseRoute | RouteContext]) -> dict[type
     """Find the types of all resources that routes use, each with the first such route."""
     used: dict[type, str] = {}
     for route in iter_route_contexts(routes):
-        if (dependant := getattr(route, "dependant", None)) is not None:
-            for kind in _iter_resource_types(dependant):
-                used.setdefault(kind, f"{route.path}")
+        for kind in _iter_resource_types(route):
+            used.setdefault(kind, f"{route.path}")
     return used
 
 
 def find_route_clients(route: RouteContext) -> list[type[ServiceClient]]:
     """Find the clients that a route uses, each once."""
-    dependant = getattr(route, "dependant", None)
-    kinds = _iter_resource_types(dependant) if dependant is not None else ()
+    kinds = _iter_resource_types(route)
     return list(dict.fromkeys(kind for kind in kinds if issubclass(kind, ServiceClient)))
 
 
@@ -100,9 +98,9 @@ async def open_clients(
         yield
 
 
-def _iter_resource_types(dependant: Dependant) -> Iterator[type]:
+def _iter_resource_types(route: RouteContext) -> Iterator[type]:
     """Yield the types of the resources that a route or one of its dependencies needs."""
-    for inner in dependant.dependencies:
-        if isinstance(inner.call, ResourceLookup):
-            yield inner.call.kind
-        yield from _iter_resource_types(inner)
+    if (dependant := getattr(route, "dependant", None)) is not None:
+        for call in iter_calls(dependant):
+            if isinstance(call, ResourceLookup):
+                yield call.kind

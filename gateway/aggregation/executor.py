@@ -287,16 +287,18 @@ def _reason(failure: BaseException) -> DegradedReason:
     return failure.reason if isinstance(failure, UpstreamError) else "error"
 
 
-def _report(failures: Mapping[str, BaseException], context: RequestContext) -> None:
-    """Add missing parts to the request log line; log unexpected errors with their traceback.
+def _report(failures: dict[str, BaseException], context: RequestContext) -> None:
+    """Add missing parts to the request log line; log each unexpected error with its traceback.
 
-    Of an unexpected error the line has the type only: its text may be long, or fail itself.
+    The line has only the type of an unexpected error: its text may be long, or fail itself.
     """
     shown = (
         f"{name}: {failure if isinstance(failure, _EXPECTED) else type(failure).__name__}"
         for name, failure in failures.items()
     )
     context.log_fields["degraded"] = "; ".join(shown)
+    # The failure of a shared part comes first, and is also that of every part that awaits it.
+    first = {id(failure): name for name, failure in reversed(failures.items())}
     for name, failure in failures.items():
-        if not isinstance(failure, _EXPECTED):
+        if first[id(failure)] == name and not isinstance(failure, _EXPECTED):
             log_event(log, "part.failed", ERROR, failure, id=context.request_id, part=name)

@@ -21,7 +21,13 @@ from gateway.auth.dependencies import (
     get_required_scopes,
 )
 from gateway.auth.principal import ANY
-from gateway.fastapi_internals import Dependant, ModelField, get_dependant, get_validator
+from gateway.fastapi_internals import (
+    Dependant,
+    ModelField,
+    get_dependant,
+    get_validator,
+    iter_dependencies,
+)
 
 Validator = Callable[[str], Any]
 
@@ -96,11 +102,10 @@ def _get_validators(name: str, dependant: Dependant) -> Sequence[Validator]:
 
 def _find_fields(name: str, dependant: Dependant) -> Iterator[ModelField]:
     """Yield every field that reads the path parameter, in the route and all its dependencies."""
-    for field in dependant.path_params:
-        if name in {field.validation_alias, field.alias}:
-            yield field
-    for inner in dependant.dependencies:
-        yield from _find_fields(name, inner)
+    for reader in (dependant, *(inner for _, inner in iter_dependencies(dependant))):
+        for field in reader.path_params:
+            if name in {field.validation_alias, field.alias}:
+                yield field
 
 
 def _is_same_text(user_id: str, named: str) -> bool:

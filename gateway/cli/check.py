@@ -138,17 +138,22 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
     one that a broken module declares would be reported as missing.
     """
     faults = [fault.as_config_error() for fault in find_faults(app)]
-    yield from faults or find_duplicates(list_routes(app, application.policies))
+    yield from faults or _find_route_errors(app, application)
     yield from _find_middleware_errors(app, application)
-    try:
-        document_responses(app)
-    except InvalidSettings as invalid:
-        yield from invalid.errors
     if application.is_complete:
         settings: Settings = app.state.settings
         used = find_used_clients(app.routes)
         yield from find_upstream_errors(settings.upstreams, application.clients, used)
         yield from _find_limit_errors(settings, application)
+
+
+def _find_route_errors(app: Gateway, application: Application) -> Iterator[ConfigError]:
+    """Find the errors of routes whose access is declared as it must be."""
+    yield from find_duplicates(list_routes(app, application.policies))
+    try:
+        document_responses(app)
+    except InvalidSettings as invalid:
+        yield from invalid.errors
 
 
 def _find_middleware_errors(app: Gateway, application: Application) -> Iterator[ConfigError]:

@@ -5,6 +5,7 @@ from typing import cast
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from pydantic_core import PydanticSerializationError
 from starlette.exceptions import HTTPException, WebSocketException
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, ExceptionHandler, Scope
@@ -13,9 +14,14 @@ from starlette.websockets import WebSocket, WebSocketClose, WebSocketState
 from gateway.errors.problem_json import build_problem
 from gateway.errors.tree import GatewayError
 from gateway.errors.websocket_denial import deny_or_close
-from gateway.fastapi_internals import get_route_path, iter_route_contexts
+from gateway.fastapi_internals import get_parsed_json, get_route_path, iter_route_contexts
 from gateway.request_context import RequestContext
 from gateway.upstream.errors import InvalidArgument, UpstreamError
+from gateway.upstream.lone_surrogates import (
+    NO_LONE_SURROGATES,
+    has_lone_surrogate,
+    is_lone_surrogate_error,
+)
 
 _METHODS_OF_FILES = frozenset({"GET", "HEAD"})
 
@@ -38,6 +44,8 @@ def install_error_handlers(app: FastAPI) -> None:
     # Starlette runs any ASGI app that a handler returns; its types know only of responses.
     for kind in _EXPECTED:
         app.add_exception_handler(kind, cast("ExceptionHandler", _respond))
+    for encoding_error in (UnicodeEncodeError, PydanticSerializationError):
+        app.add_exception_handler(encoding_error, cast("ExceptionHandler", _respond_to_unencodable))
     app.add_exception_handler(WebSocketException, cast("ExceptionHandler", _close))
 
 
@@ -57,6 +65,17 @@ async def _respond(connection: HTTPConnection, error: Exception) -> ASGIApp:
         and connection.application_state is not WebSocketState.CONNECTING
     )
     return deny_or_close(document, connection.scope, is_accepted=is_accepted)
+
+
+async def _respond_to_unencodable(connection: HTTPConnection, error: Exception) -> ASGIApp:
+    """Refuse a request body with a lone surrogate, which its route has tried to encode.
+
+    If the body has none, the text comes from the application, and the error is unexpected.
+    """
+    if is_lone_surrogate_error(error) and has_lone_surrogate(get_parsed_json(connection)):
+        invalid = {"loc": ("body",), "msg": NO_LONE_SURROGATES}
+        return await _respond(connection, RequestValidationError([invalid]))
+    raise error
 
 
 def _find_allowed_methods(scope: Scope) -> Set[str]:

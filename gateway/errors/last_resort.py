@@ -1,10 +1,9 @@
 """The last resort for an exception that no handler has caught: one log event and one response."""
 
 import asyncio
+from contextlib import suppress
 from logging import ERROR, getLogger
 
-from fastapi.exceptions import RequestValidationError
-from pydantic_core import PydanticSerializationError
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -16,21 +15,21 @@ from gateway.http1_grammar import FIELD_VALUE, TOKEN
 from gateway.request_context import DISCARD_RESPONSE, RequestContext
 from gateway.telemetry.log import log_event
 
-_ENCODING_ERRORS = (UnicodeEncodeError, PydanticSerializationError)
-_SURROGATES = "surrogates not allowed"  # from Python's UnicodeEncodeError, which pydantic quotes
-
 log = getLogger("lockgate.access")
 
 
-def is_end_of_task(error: BaseException) -> bool:
+def is_end_of_task(error: BaseException, context: RequestContext) -> bool:
     """Whether the exception ends the task of the request, and is no failure of the application.
 
-    The server cancels the task when the client disconnects. A `CancelledError` without such a
-    request comes from the application, for example from another task that it awaited.
+    The server cancels the task when the client disconnects, and `send` raises an OSError. A
+    `CancelledError` without such a request comes from the application, for example from another
+    task that it awaited.
     """
     if isinstance(error, asyncio.CancelledError):
         task = asyncio.current_task()
         return task is not None and task.cancelling() > 0
+    if isinstance(error, OSError):
+        return context.has_client_gone
     return isinstance(error, GeneratorExit | ClientDisconnect)
 
 
@@ -42,7 +41,7 @@ async def respond_to_failure(
     An expected error may come from a middleware of the application, which no handler of FastAPI
     covers. An unexpected one of any kind, `SystemExit` included, is a 500 that reveals only the
     request id: one request must not stop the process. `is_closed` says that the WebSocket has been
-    closed, so that nothing can be sent.
+    closed, so that nothing can be sent. Nor can anything be sent to a client that has gone.
 
     Returns False if a part of the response has been sent. The error has been logged then, and the
     caller raises it again: the server breaks the connection, unless the response is complete.
@@ -51,10 +50,12 @@ async def respond_to_failure(
         context = RequestContext.of(scope)
         if not is_closed and await _can_respond(scope, send):
             try:
-                if document := build_problem(_find_cause(error, scope), context):
+                if document := build_problem(unwrap_handled_error(error), context):
                     await _send(document, scope, receive, send)
                     return True
             except Exception as failure:  # noqa: BLE001 - such as a header field that cannot be sent
+                if context.has_client_gone:
+                    return True
                 error = failure
         log_event(log, "request.failed", ERROR, error, id=context.request_id)
         context.is_failure_logged = True
@@ -63,28 +64,11 @@ async def respond_to_failure(
         if not await _can_respond(scope, send):
             return False
         _drop_invalid_headers(context)
-        await _send(build_internal_error(context.request_id), scope, receive, send)
+        with suppress(OSError):  # the client has gone
+            await _send(build_internal_error(context.request_id), scope, receive, send)
         return True
     finally:
         del error  # its traceback may refer to this frame, which would be a cycle
-
-
-def _find_cause(error: BaseException, scope: Scope) -> BaseException:
-    """Return the error to respond to.
-
-    A text with a lone surrogate cannot be encoded. Python's parser of JSON accepts one, unlike
-    pydantic's, which decodes responses of services. So it comes from the body of the request, if
-    that has one.
-    """
-    error = unwrap_handled_error(error)
-    if isinstance(error, _ENCODING_ERRORS) and _SURROGATES in str(error) and _has_body(scope):
-        invalid = {"loc": ("body",), "msg": "must not contain lone surrogates"}
-        return RequestValidationError([invalid])
-    return error
-
-
-def _has_body(scope: Scope) -> bool:
-    return any(name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"])
 
 
 def _drop_invalid_headers(context: RequestContext) -> None:
@@ -108,7 +92,7 @@ async def _can_respond(scope: Scope, send: Send) -> bool:
         return False
     try:
         await send({"type": DISCARD_RESPONSE})
-    except RuntimeError:
+    except (RuntimeError, OSError):  # too late, or the client has gone
         return False
     context.status = context.bytes_sent = 0
     return True

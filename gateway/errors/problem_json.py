@@ -59,14 +59,15 @@ class Problem(Response):
         headers: dict[str, str] | None = None,
         members: dict[str, Any] | None = None,
     ) -> None:
-        document = {
+        standard = {
             "type": type,
             "title": title,
             "status": status,
             "detail": detail,
             "instance": request_id,
-            **(members or {}),
         }
+        # Twice: the standard members come first, and no other member replaces them.
+        document = {**standard, **(members or {}), **standard}
         body = json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         super().__init__(body, status_code=status, headers=headers)
 

@@ -1,7 +1,7 @@
 """The problem types that OpenAPI documents, each with the JSON schema of its documents."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -40,6 +40,13 @@ class ProblemType:
     members: Mapping[str, Schema] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
     definitions: Mapping[str, Schema] = field(default_factory=dict)
+
+    def rename_if_in(self, taken: Container[str]) -> "ProblemType":
+        """Return the same type, with a name that is not in `taken`."""
+        name = self.name
+        while name in taken:
+            name = f"Gateway{name}"
+        return self if name == self.name else replace(self, name=name)
 
     def build_schema(self) -> dict[str, Any]:
         """Build the JSON schema of its documents; `type` and `status` are constants."""

@@ -6,6 +6,7 @@ A WebSocket connection is treated as a request, and its handshake as the head of
 import re
 from collections.abc import Awaitable
 from random import getrandbits
+from types import CoroutineType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
@@ -43,7 +44,7 @@ class RequestContextMiddleware:
                 with propagate_request(propagated, scope["headers"]):
                     await self.app(scope, receive, send)
             except BaseException as error:
-                if is_end_of_task(error) or not await respond_to_failure(
+                if is_end_of_task(error, context) or not await respond_to_failure(
                     error, scope, receive, send
                 ):
                     raise
@@ -63,7 +64,7 @@ class RequestContextMiddleware:
             # Raised by Starlette's `receive_text`, and by its `send` after a disconnect.
             channel.record_close(disconnect.code)
         except BaseException as error:
-            if is_end_of_task(error) or not await respond_to_failure(
+            if is_end_of_task(error, context) or not await respond_to_failure(
                 error, scope, channel.receive, channel.send, is_closed=channel.is_closed
             ):
                 raise
@@ -84,7 +85,7 @@ class _ResponseSender:
             _add_gathered_headers(message, self._context)
         elif message["type"] == "http.response.body":
             self._context.bytes_sent += len(message.get("body", b""))
-        return self._send(message)
+        return _watch(self._send(message), self._context)
 
 
 class _WebSocketChannel:
@@ -123,11 +124,28 @@ class _WebSocketChannel:
                 _add_gathered_headers(message, context)
             case "websocket.http.response.body":
                 context.bytes_sent += len(message.get("body", b""))
-        return self._send(message)
+        return _watch(self._send(message), context)
 
     def record_close(self, code: int) -> None:
         self.is_closed = True
         self._context.log_fields.setdefault("code", code)
+
+
+def _watch(sent: Awaitable[None], context: RequestContext) -> Awaitable[None]:
+    """Return an awaitable that also records in `context` that the client has gone.
+
+    The awaitable of the gateway's own server is no coroutine unless it waits: most messages need
+    no wrapper.
+    """
+    return _record_disconnect(sent, context) if type(sent) is CoroutineType else sent
+
+
+async def _record_disconnect(sent: Awaitable[None], context: RequestContext) -> None:
+    try:
+        await sent
+    except OSError:
+        context.has_client_gone = True
+        raise
 
 
 def _identify(scope: Scope, context: RequestContext) -> dict[str, str]:

@@ -1,55 +1,96 @@
 """Builds the OpenAPI document of the app, once."""
 
+import json
 import warnings
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import PydanticUserError
 
 from gateway.errors.problem_types import SCHEMAS, list_gateway_problems
-from gateway.fastapi_internals import RouteContext, iter_route_contexts
+from gateway.fastapi_internals import RouteContext, RoutesSnapshot, iter_route_contexts
 from gateway.openapi.operation_ids import choose_operation_ids
 from gateway.openapi.raised_problems import (
     choose_schema_names,
     describe_raised_problems,
+    describe_route,
     find_ambiguous_problems,
 )
 from gateway.openapi.responses import add_responses, build_headers
-from gateway.settings.errors import InvalidSettings
+from gateway.settings.errors import ConfigError, InvalidSettings
 
 Document = dict[str, Any]
 
+_SCHEMA_HINT = "give the type a schema with pydantic's WithJsonSchema, or include_in_schema=False"
 _VALIDATION_ERRORS = ("HTTPValidationError", "ValidationError")
 
 
 def document_responses(app: FastAPI) -> None:
     """Make the OpenAPI document of `app` list every problem and header field of each route.
 
+    The document is built now, so that no request waits for it, and again after routes were added.
+
     Raises:
-        InvalidSettings: two operations declare the same `operation_id`, or a client could not tell
-            two problems of a route apart.
+        InvalidSettings: two operations declare the same `operation_id`, a client could not tell
+            two problems of a route apart, or a type of a route has no JSON schema.
     """
     routes = _list_routes(app)
     choose_operation_ids(routes)
     if errors := [error for route in routes for error in find_ambiguous_problems(route)]:
         raise InvalidSettings(errors)
-    app.openapi = partial(_build_document, app)  # type: ignore[method-assign]  # as FastAPI's docs do
+    app.openapi = _CachedDocument(app).get  # type: ignore[method-assign]  # as FastAPI's docs do
+    try:
+        app.openapi()
+    except PydanticUserError as error:
+        raise InvalidSettings(_find_routes_without_schema(app, routes)) from error
 
 
-def _build_document(app: FastAPI) -> Document:
-    if app.openapi_schema is None:
-        app.openapi_schema = _complete(_get_fastapi_document(app), _list_routes(app))
-    return app.openapi_schema
+def get_document_json(app: FastAPI) -> bytes:
+    """Return the document as JSON, serialized when it was built."""
+    app.openapi()
+    serialized: bytes = app.state.openapi_json
+    return serialized
 
 
-def _get_fastapi_document(app: FastAPI) -> Document:
+class _CachedDocument:
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._routes: RoutesSnapshot | None = None
+
+    def get(self) -> Document:
+        app = self._app
+        if app.openapi_schema is None or self._routes is None or not self._routes.is_current():
+            routes = RoutesSnapshot(app.router)
+            app.openapi_schema = _build_document(app, _list_routes(app))
+            app.state.openapi_json = json.dumps(app.openapi_schema, ensure_ascii=False).encode()
+            self._routes = routes
+        return app.openapi_schema
+
+
+def _build_document(app: FastAPI, routes: list[RouteContext]) -> Document:
+    return _complete(_get_fastapi_document(app, routes), routes)
+
+
+def _find_routes_without_schema(app: FastAPI, routes: list[RouteContext]) -> list[ConfigError]:
+    """Find the routes that cannot be described: pydantic's error does not name them."""
+    errors = []
+    for route in routes:
+        try:
+            _build_document(app, [route])
+        except PydanticUserError as error:
+            message = f"has no OpenAPI description: {error.message}"
+            errors.append(ConfigError(describe_route(route), message, _SCHEMA_HINT))
+    return errors
+
+
+def _get_fastapi_document(app: FastAPI, routes: list[RouteContext]) -> Document:
     with warnings.catch_warnings():
         # FastAPI gives the methods of one route the same id; the ids are replaced.
         warnings.filterwarnings("ignore", message="Duplicate Operation ID")
         return get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
+            title=app.title, version=app.version, description=app.description, routes=routes
         )
 
 
@@ -58,14 +99,15 @@ def _complete(document: Document, routes: list[RouteContext]) -> Document:
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     ids = choose_operation_ids(routes)
-    own_names = [problem.name for problem in list_gateway_problems()]
-    names = choose_schema_names(routes, taken={*schemas, *own_names})
+    models = frozenset(schemas)
+    own_names = [problem.rename_if_in(models).name for problem in list_gateway_problems()]
+    names = choose_schema_names(routes, taken={*models, *own_names})
     for route in routes:
         raised = describe_raised_problems(route, names)
         for method, operation in _iter_operations(document, route):
             operation["operationId"] = ids[str(route.path_format), method]
             _remove_validation_error(operation)
-            for problem in add_responses(operation, route, raised):
+            for problem in add_responses(operation, route, raised, models):
                 schemas |= {problem.name: problem.build_schema(), **problem.definitions}
     components["headers"] = build_headers()
     for name, schema in [*schemas.items()]:

@@ -1,12 +1,11 @@
 """GET /docs and GET /openapi.json."""
 
-import json
-
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse, Response
 
 from gateway.auth.dependencies import public
+from gateway.openapi.document import get_document_json
 
 router = APIRouter(include_in_schema=False, dependencies=[public("documentation")])
 
@@ -14,11 +13,7 @@ router = APIRouter(include_in_schema=False, dependencies=[public("documentation"
 @router.get("/openapi.json")
 async def get_openapi_document(request: Request) -> Response:
     """The OpenAPI document."""
-    state = request.app.state
-    # Serialized once: the route is public, and the document is large.
-    if not hasattr(state, "openapi_json"):
-        state.openapi_json = json.dumps(request.app.openapi(), ensure_ascii=False).encode()
-    return Response(state.openapi_json, media_type="application/json")
+    return Response(get_document_json(request.app), media_type="application/json")
 
 
 @router.get("/docs")

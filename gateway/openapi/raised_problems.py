@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from gateway.errors.problem_types import describe_raised_problem
 from gateway.fastapi_internals import RouteContext
@@ -14,18 +14,23 @@ from gateway.upstream.problem import UpstreamProblem
 SchemaNames = Mapping[type[UpstreamProblem], str]
 
 
-def choose_schema_names(routes: Iterable[RouteContext], taken: Container[str]) -> SchemaNames:
+def choose_schema_names(routes: Iterable[RouteContext], taken: Collection[str]) -> SchemaNames:
     """Choose the name of the schema of each problem: `PriceChanged` is PriceChangedProblem.
 
     A name that is not unique, or taken, gets the module in front, as pydantic does with models.
+    The schemas of nested models begin with that name, so a taken one must not.
     """
     kinds = {kind for route in routes for kind in list_raised_problems(route.dependant)}
     names = {kind: _add_suffix(kind.__name__) for kind in kinds}
     count = Counter(names.values())
     return {
-        kind: name if count[name] == 1 and name not in taken else _make_long_name(kind)
+        kind: name if count[name] == 1 and _is_free(name, taken) else _make_long_name(kind)
         for kind, name in names.items()
     }
+
+
+def _is_free(prefix: str, taken: Iterable[str]) -> bool:
+    return not any(name.startswith(prefix) for name in taken)
 
 
 def _make_long_name(kind: type) -> str:
@@ -57,9 +62,12 @@ def find_ambiguous_problems(route: RouteContext) -> list[ConfigError]:
                 f"raises({other.__name__}, {kind.__name__}): both problems are {declared.status} "
                 f"{declared.type_uri}, but their members differ"
             )
-            errors.append(ConfigError(_describe(route), message, "give each a type of its own"))
+            errors.append(
+                ConfigError(describe_route(route), message, "give each a type of its own")
+            )
     return errors
 
 
-def _describe(route: RouteContext) -> str:
+def describe_route(route: RouteContext) -> str:
+    """Return the methods and the path of a route: `GET /orders`."""
     return f"{'/'.join(sorted(route.methods or ()))} {route.path}"

@@ -3,7 +3,7 @@
 Both follow from the dependencies of the route, as the route declares them.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any
 
 from gateway.aggregation.dependency import LoadComposite
@@ -47,21 +47,23 @@ _SENT_EARLY = frozenset({"400", "401", "403", "413", "default"})
 
 
 def add_responses(
-    operation: dict[str, Any], route: RouteContext, raised: Problems
+    operation: dict[str, Any], route: RouteContext, raised: Problems, models: Container[str]
 ) -> list[ProblemType]:
     """Add the problems and the header fields to the operation of a route; return the problems.
 
     `raised` are those that the functions of the route declare with `raises`. What the route
-    declares itself for a status is kept.
+    declares itself for a status is kept. The schema of a problem has none of the names of `models`.
     """
     responses = operation["responses"]
-    problems = find_problems(operation, route, raised)
+    problems = {
+        status: {uri: problem.rename_if_in(models) for uri, problem in types.items()}
+        for status, types in find_problems(operation, route, raised).items()
+    }
     for status, types in problems.items():
         if status not in responses:
             responses[status] = {"description": DESCRIPTIONS.get(status) or get_phrase(int(status))}
-        responses[status].setdefault("content", {})[MEDIA_TYPE] = {
-            "schema": build_union(types.values())
-        }
+        content = responses[status].setdefault("content", {})
+        content[MEDIA_TYPE] = _extend(content.get(MEDIA_TYPE, {}), build_union(types.values()))
     early = _SENT_EARLY - raised.keys()
     for status, response in responses.items():
         names = {"X-Request-Id", *_find_headers(status, route, is_early=status in early)}
@@ -71,6 +73,12 @@ def add_responses(
         for name in sorted(names):
             headers.setdefault(name, {"$ref": f"#/components/headers/{name}"})
     return [problem for types in problems.values() for problem in types.values()]
+
+
+def _extend(declared: Mapping[str, Any], union: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the gateway's problems to the schema that a route declares for its own, if it does."""
+    own = declared.get("schema")
+    return {**declared, "schema": {"anyOf": [own, union]} if own else union}
 
 
 def build_union(problems: Iterable[ProblemType]) -> dict[str, Any]:

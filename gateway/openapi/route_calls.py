@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gateway.aggregation.dependency import LoadComposite
 from gateway.aggregation.part import list_essential_parts
-from gateway.fastapi_internals import Dependant
+from gateway.fastapi_internals import Dependant, iter_dependencies
 from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.resources import ResourceLookup
@@ -15,13 +15,11 @@ from gateway.upstream.raises_decorator import get_raised_problems
 
 def list_calls(dependant: Dependant) -> list[object]:
     """Return all dependencies of a route, nested ones included, but not the clients of parts."""
-    calls: list[object] = []
-    for inner in dependant.dependencies:
-        is_of_part = isinstance(dependant.call, LoadComposite)
-        if not (is_of_part and isinstance(inner.call, ResourceLookup)):
-            calls.append(inner.call)
-        calls += list_calls(inner)
-    return calls
+    return [
+        inner.call
+        for outer, inner in iter_dependencies(dependant)
+        if not (isinstance(outer.call, LoadComposite) and isinstance(inner.call, ResourceLookup))
+    ]
 
 
 def list_policies(calls: Iterable[object]) -> list[RateLimit]:

@@ -86,6 +86,7 @@ class RequestResponseCycle:
         self._body_event: asyncio.Event | None = None
         self._head: SerializedHead | None = None
         self._unsent_head = b""
+        self._head_timer: asyncio.TimerHandle | None = None
         self._remaining_length = 0
 
     def __repr__(self) -> str:
@@ -251,7 +252,7 @@ class RequestResponseCycle:
         ):
             self._send_body(message.get("body", b""), more=message.get("more_body", False))
         elif kind == DISCARD_RESPONSE and (self._head is None or self._unsent_head):
-            self._head, self._unsent_head = None, b""
+            self._discard_head()
         else:
             raise RuntimeError(f"unexpected ASGI message {kind!r} ({self.state.value})")
 
@@ -271,11 +272,18 @@ class RequestResponseCycle:
         self._unsent_head = head.data
         self._loop.call_soon(self._delay_head)
 
+    def _discard_head(self) -> None:
+        self._head, self._unsent_head = None, b""
+        if self._head_timer is not None:  # it would write the next head too early
+            self._head_timer.cancel()
+            self._head_timer = None
+
     def _delay_head(self) -> None:
-        if self._unsent_head:
-            self._loop.call_later(HEAD_DELAY_SECONDS, self._flush_head)
+        if self._unsent_head and self._head_timer is None:
+            self._head_timer = self._loop.call_later(HEAD_DELAY_SECONDS, self._flush_head)
 
     def _flush_head(self) -> None:
+        self._head_timer = None  # it refers to this object
         if self._unsent_head and not self._flow.is_closing:
             self._flow.write(self._unsent_head)
             self._unsent_head = b""

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from pydantic_core import PydanticSerializationError, to_json
 
+from gateway.settings.errors import escape
 from gateway.telemetry.log import LogEvent, LogField
 
 
@@ -30,15 +31,23 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """Formats a record as one readable line; a traceback follows on lines of its own."""
+    """Formats a record as one readable line; a traceback follows on indented lines of its own.
+
+    Characters that are not printable are escaped: a text from outside can neither forge a line
+    nor control the terminal.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the time of day in UTC, level, event name, and the fields as `name=value`."""
         time_of_day = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
         fields = record.fields if isinstance(record, LogEvent) else {}
         text = " ".join(f"{name}={_quote_if_needed(value)}" for name, value in fields.items())
-        line = f"{time_of_day} {record.levelname.lower():7} {record.getMessage()} {text}".rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        message = escape(record.getMessage())
+        line = f"{time_of_day} {record.levelname.lower():7} {message} {text}".rstrip()
+        if record.exc_info:
+            for line_of_traceback in self.formatException(record.exc_info).split("\n"):
+                line += f"\n    {escape(line_of_traceback)}"
+        return line
 
 
 def _event_members(level: str, event: str, logger: str) -> str:

@@ -10,6 +10,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from gateway.transport.request_writer import IDEMPOTENT
 from gateway.upstream.errors import InvalidArgument
 from gateway.upstream.headers import validate_headers
+from gateway.upstream.lone_surrogates import NO_LONE_SURROGATES, is_lone_surrogate_error
 from gateway.upstream.propagation import PropagatedHeaders, current_headers
 from gateway.upstream.query import Params, encode_query
 from gateway.upstream.service_headers import ServiceHeaders
@@ -18,7 +19,6 @@ from gateway.upstream.url_template import expand
 _METHOD = re.compile(r"(?!CONNECT$)[A-Z]+(-[A-Z]+)*")
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _MAX_TARGET_LENGTH = 65_536
-_SURROGATES = "surrogates not allowed"  # from Python's UnicodeEncodeError, which pydantic quotes
 
 
 @dataclass(slots=True, repr=False)
@@ -106,8 +106,8 @@ class Call:
         try:
             return to_json(self.json)
         except PydanticSerializationError as exc:
-            if _SURROGATES in str(exc):
-                raise InvalidArgument("json", "must not contain lone surrogates") from exc
+            if is_lone_surrogate_error(exc):
+                raise InvalidArgument("json", NO_LONE_SURROGATES) from exc
             raise
 
     def _too_long(self, target: str) -> InvalidArgument:

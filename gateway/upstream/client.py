@@ -14,8 +14,9 @@ from gateway.upstream.base_url import BaseUrl
 from gateway.upstream.call import Call, IdempotentCall
 from gateway.upstream.call_executor import CallExecutor
 from gateway.upstream.call_policy import CallPolicy
+from gateway.upstream.deadline import deadline, remaining
 from gateway.upstream.errors import UpstreamInvalid
-from gateway.upstream.pagination import NextParams, get_next_link_params
+from gateway.upstream.pagination import InvalidLink, NextParams, get_next_link_params
 from gateway.upstream.pending import PendingCall
 from gateway.upstream.query import Params
 from gateway.upstream.response import UpstreamResponse
@@ -169,10 +170,14 @@ class ServiceClient:
         next_params: NextParams[T] | None = None,
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - of each call, not of this method
+        timeout: float | None = None,  # noqa: ASYNC109 - the deadline of the calls
         **segments: str | int,
     ) -> list[T]:
         """Make one GET call for each page, one after the other; return the decoded bodies.
+
+        `timeout` is in seconds for all pages together; None means the timeout of the client. The
+        pages are kept in memory until the last one has arrived: up to `max_pages` decoded bodies
+        of `max_body_bytes` each.
 
         `next_params(page)` returns the query parameters of the next page, which override those of
         `params`, or None after the last page. By default they are those of the link to the next
@@ -181,22 +186,29 @@ class ServiceClient:
 
         Raises:
             UpstreamError: a call failed.
-            UpstreamInvalid: there are more than `max_pages` pages, or the link is not a URL.
+            UpstreamInvalid: there are more than `max_pages` pages, or the `Link` header is invalid.
         """
+        call = Call("GET", path, segments, params, headers, timeout=timeout)
+        with deadline(self._executor.limit_seconds(call, remaining())):
+            return await self._get_pages(call, into, max_pages, next_params or get_next_link_params)
+
+    async def _get_pages(
+        self, first: Call, into: type[T], max_pages: int, next_params: NextParams[T]
+    ) -> list[T]:
         pages: list[T] = []
         into_page: type[UpstreamResponse[T]] = UpstreamResponse[into]  # type: ignore[valid-type]
-        call = Call("GET", path, segments, params, headers, timeout=timeout)
+        call = first
         for _ in range(max_pages):
             page = await self.call(call, into=into_page)
             pages.append(page.content)
             try:
-                following = (next_params or get_next_link_params)(page)
-            except httpx.InvalidURL:
-                raise self._invalid(call, "the link to the next page is not a URL") from None
+                following = next_params(page)
+            except InvalidLink as exc:
+                raise self._invalid(call, str(exc)) from None
             if following is None:
                 return pages
-            call = replace(call, params={**(params or {}), **following})
-        raise self._invalid(call, f"there are more than {max_pages} pages")
+            call = replace(first, params={**(first.params or {}), **following})
+        raise self._invalid(first, f"there are more than {max_pages} pages")
 
     def _invalid(self, call: Call, detail: str) -> UpstreamInvalid:
         return UpstreamInvalid(self.name, call.operation, detail)

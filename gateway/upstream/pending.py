@@ -2,7 +2,7 @@
 
 import asyncio
 import warnings
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -226,8 +226,11 @@ class PendingCall(Coroutine[Any, Any, T_co]):
             if self._state is not _NEW:
                 raise self._made_already()
             self._state = _AWAITED
-            self._coroutine = self._executor.execute(self._call, self._into)
+            self._coroutine = self._create_coroutine()
         return self._coroutine
+
+    def _create_coroutine(self) -> Coroutine[Any, Any, T_co]:
+        return self._executor.execute(self._call, self._into)
 
     def _made_already(self) -> RuntimeError:
         return RuntimeError(f"the call {self._call.operation} has been made already")
@@ -255,15 +258,16 @@ class _CallWithOutcomes(PendingCall[T_co]):
                 return None  # type: ignore[return-value]  # `or_none` has added None to the type
             raise
 
-    def _make(self) -> Coroutine[Any, Any, T_co]:
-        if self._coroutine is None:
-            self._coroutine = _await_outcome(super()._make(), self._outcomes)
-        return self._coroutine
+    def _create_coroutine(self) -> Coroutine[Any, Any, T_co]:
+        return _execute(self._executor, self._call, self._into, self._outcomes)
 
 
-async def _await_outcome(call: Awaitable[T_co], outcomes: Outcomes) -> T_co:
+async def _execute(
+    executor: CallExecutor, call: Call, into: type[T_co], outcomes: Outcomes
+) -> T_co:
+    """Make a call. A function, because a coroutine of the pending call would refer to it."""
     try:
-        return await call
+        return await executor.execute(call, into)
     except UpstreamRefused as refusal:
         if _becomes_none(refusal, outcomes):
             return None  # type: ignore[return-value]  # `or_none` has added None to the type

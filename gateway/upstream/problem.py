@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic.fields import FieldInfo
+from pydantic.dataclasses import is_pydantic_dataclass
 from pydantic_core import to_jsonable_python
 
 from gateway.upstream.errors import UpstreamRefused
@@ -105,7 +105,10 @@ class UpstreamProblem(UpstreamRefused):
 
 
 def _iter_names(model: type[ResponseModel] | None) -> Iterator[str]:
-    """Yield the names under which the fields of a model are sent."""
-    fields: dict[str, FieldInfo] = getattr(model, "__pydantic_fields__", {})
-    for name, info in fields.items():
+    """Yield the names under which the fields and the computed fields of a model are sent."""
+    if model is None or not is_pydantic_dataclass(model):
+        return
+    for name, info in model.__pydantic_fields__.items():
         yield info.serialization_alias or name
+    for name, decorator in model.__pydantic_decorators__.computed_fields.items():
+        yield decorator.info.alias or name

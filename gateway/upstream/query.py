@@ -5,6 +5,7 @@ from functools import lru_cache
 from urllib.parse import quote_plus
 
 from gateway.upstream.errors import InvalidArgument
+from gateway.upstream.lone_surrogates import NO_LONE_SURROGATES
 
 Param = str | int | float | bool | None
 Params = Mapping[str, Param | Sequence[Param]]
@@ -53,4 +54,4 @@ def _quote_value(name: str, value: object) -> str:
     try:
         return text if text.isascii() and text.isalnum() else quote_plus(text)
     except UnicodeEncodeError:
-        raise InvalidArgument(name, "must not contain lone surrogates") from None
+        raise InvalidArgument(name, NO_LONE_SURROGATES) from None

@@ -9,6 +9,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from gateway.upstream.errors import InvalidArgument
+from gateway.upstream.lone_surrogates import NO_LONE_SURROGATES
 
 _PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 _LITERAL = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,;=:@]*")
@@ -78,4 +79,4 @@ def _quote_value(name: str, value: str | int) -> str:
     try:
         return text if text.isascii() and text.isalnum() else quote(text, safe="")
     except UnicodeEncodeError:
-        raise InvalidArgument(name, "must not contain lone surrogates") from None
+        raise InvalidArgument(name, NO_LONE_SURROGATES) from None

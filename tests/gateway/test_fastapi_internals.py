@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import SecurityScopes
 from pydantic import AliasChoices, BaseModel, Json, ValidationError
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.fastapi_internals import (
     Dependant,
@@ -24,6 +24,7 @@ from gateway.fastapi_internals import (
     RoutesSnapshot,
     get_dependant,
     get_dependency_cache_key,
+    get_parsed_json,
     get_route_path,
     get_routing_scope,
     get_security_scopes,
@@ -32,6 +33,8 @@ from gateway.fastapi_internals import (
     is_awaited,
     is_single_text,
     iter_audited_routes,
+    iter_calls,
+    iter_dependencies,
     iter_route_contexts,
     serialize_result,
     unwrap_handled_error,
@@ -130,6 +133,23 @@ def test_dependant() -> None:
     assert dependant.http_connection_param_name is None
     assert dependant.response_param_name is dependant.background_tasks_param_name is None
     assert (dependant.use_cache, dependant.concurrency) == (True, None)
+
+
+def test_dependencies_come_in_the_order_of_the_calls() -> None:
+    async def innermost() -> None: ...
+
+    async def inner(_: Annotated[None, Depends(innermost)]) -> None: ...
+
+    async def last() -> None: ...
+
+    async def endpoint(
+        user_id: int, _: Annotated[None, Depends(inner)], __: Annotated[None, Depends(last)]
+    ) -> None: ...
+
+    dependant: Dependant = route_of(endpoint).dependant
+    assert list(iter_calls(dependant)) == [innermost, inner, last]
+    pairs = [(outer.call, it.call) for outer, it in iter_dependencies(dependant)]
+    assert pairs == [(inner, innermost), (endpoint, inner), (endpoint, last)]
 
 
 def test_get_cache_key() -> None:
@@ -343,3 +363,15 @@ async def test_unwrap_handled_error() -> None:
     assert type(raised[0]) is LookupError
     other = RuntimeError("another")
     assert unwrap_handled_error(other) is other
+
+
+async def test_json_of_a_request() -> None:
+    """Without it a lone surrogate that a client sends is a 500, and in the log."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b'{"a": "\\ud800"}', "more_body": False}
+
+    request = Request({"type": "http", "headers": []}, receive)
+    assert get_parsed_json(request) is None
+    await request.json()
+    assert get_parsed_json(request) == {"a": "\ud800"}

@@ -29,6 +29,10 @@ class HostileService(Orders):
         """Send a GET, and accept any successful response."""
         await self.get("/", into=NoContent)
 
+    async def fetch_pages(self) -> None:
+        """Send a GET for each page, and follow the `Link` header."""
+        await self.get_pages("/", into=NoContent, max_pages=2)
+
     async def submit(self) -> None:
         """Send a POST, which is never retried."""
         await self.post("/", into=NoContent)
@@ -140,5 +144,24 @@ async def test_an_oversized_response_closes_its_connection(no_unhandled_errors: 
         await asyncio.wait_for(connection_closed.wait(), 5)
         await client.fetch()
         assert server.connections == 2
+        await client.aclose()
+        await server.wait_done()
+
+
+@pytest.mark.parametrize("piece", [b"<", b"<>;", b'<>;a="'])
+async def test_a_link_header_that_would_take_long_to_parse(
+    piece: bytes, no_unhandled_errors: None
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        link = piece * (32_000 // len(piece))
+        peer.send(OK + b"Link: " + link + b"\r\nContent-Length: 0\r\n\r\n")
+
+    async with (
+        serve_script(script) as server,
+        HostileService(server.url, transport=Transport()) as client,
+    ):
+        with pytest.raises(UpstreamInvalid, match="the Link header has more than 8192 characters"):
+            await client.fetch_pages()
         await client.aclose()
         await server.wait_done()

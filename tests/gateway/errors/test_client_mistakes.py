@@ -37,6 +37,10 @@ def build_router() -> APIRouter:
     async def put_body() -> Thing:
         return Thing(number=1)
 
+    @router.post("/bug")
+    async def post_bug(value: Annotated[Any, Body()] = None) -> str:
+        return "caf\udce9"
+
     @router.post("/any")
     async def post_any(value: Annotated[Any, Body()], items: Upstream[Items]) -> None:
         await items.post("/", into=NoContent, json=value)
@@ -113,6 +117,8 @@ HUGE = b'{"number": 1' + b"0" * 5_000 + b"}"
         (post(b'{"number": 1, "text": "\\ud800"}'), 422, INVALID),
         (post(b'"\\ud800"', "/any"), 422, INVALID),
         (post(b'{"a": ["\\udfff"]}', "/any"), 422, INVALID),
+        (post(b'[{"\\udfff": 1}]', "/bug"), 422, INVALID),
+        (post(b'"\xed\xa0\x80"', "/bug"), 422, INVALID),
         (post(b"x" * 2_000_000), 413, "urn:lockgate:problem:content-too-large"),
     ],
     ids=lambda value: str(value)[-60:] if isinstance(value, bytes) else None,
@@ -122,6 +128,13 @@ async def test_a_body(request_text: bytes, status: int, kind: str) -> None:
         assert (await send(request_text))[0].status == 200
     else:
         await refuse(request_text, status, kind)
+
+
+@pytest.mark.parametrize("body", [b"1", b'"text"', b'["\\ud83d\\ude00", "\\\\ud800", {"a": null}]'])
+async def test_a_lone_surrogate_of_the_endpoint_is_a_failure(body: bytes) -> None:
+    reply, served = await send(post(body, "/bug"))
+    assert (reply.status, reply.document["type"]) == (500, "urn:lockgate:problem:internal-error")
+    assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.auth import public
 from gateway.errors.last_resort import is_end_of_task
 from gateway.errors.tree import Forbidden
-from gateway.request_context import RequestContext
+from gateway.middleware.request_context import RequestContextMiddleware
+from gateway.request_context import DISCARD_RESPONSE, RequestContext
 from gateway.upstream import UpstreamTimeout
 from tests.gateway.errors.served import REQUEST_ID, Reply, Served, build_request, serve
 from tests.gateway.server.in_memory import body, start
@@ -22,6 +23,7 @@ OURS = "urn:lockgate:problem:"
 PUBLIC = public("a test")
 GET = build_request("/")
 ALIVE = build_request("/healthz")
+CONTEXT = RequestContext()
 
 Middleware = Callable[[ASGIApp, Scope, Receive, Send], Any]
 
@@ -231,18 +233,90 @@ async def test_a_mounted_app_does_not_send_an_error_of_its_own() -> None:
     assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
 
 
+class GoneClient:
+    """A server whose `send` fails after `sent` messages, because the client has gone."""
+
+    def __init__(self, sent: int, *extensions: str) -> None:
+        self.scope: Scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/",
+            "headers": [],
+            "extensions": {name: {} for name in extensions},
+        }
+        self._left = sent
+
+    async def receive(self) -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(self, _message: Message) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise OSError("the client has disconnected")
+
+    async def run(self, middleware: Middleware) -> BaseException | None:
+        """Serve one request, and return the exception that reaches the server."""
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await middleware(app, scope, receive, send)
+
+        try:
+            await RequestContextMiddleware(app)(self.scope, self.receive, self.send)
+        except Exception as error:  # noqa: BLE001 - the result of the test
+            return error
+        return None
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+@pytest.mark.parametrize("extensions", [[], [DISCARD_RESPONSE]])
+async def test_a_response_to_a_client_that_has_gone(
+    sent: int, extensions: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert isinstance(await GoneClient(sent, *extensions).run(send_half), OSError)
+    assert caplog.records == []
+
+
+async def test_a_problem_for_a_client_that_has_gone(caplog: pytest.LogCaptureFixture) -> None:
+    assert await GoneClient(0).run(before(Forbidden())) is None
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+async def test_a_failure_after_the_client_has_gone(
+    sent: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    failure = KeyError("hunter2")
+
+    async def send_and_fail(_app: ASGIApp, _scope: Scope, _receive: Receive, send: Send) -> None:
+        for _ in range(sent):
+            await send(start(200))
+        raise failure
+
+    assert await GoneClient(sent, DISCARD_RESPONSE).run(send_and_fail) is (
+        failure if sent else None
+    )
+    assert [it.getMessage() for it in caplog.records] == ["request.failed"]
+
+
+async def test_an_error_of_the_operating_system_in_the_app(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert await GoneClient(2).run(before(FileNotFoundError("a file"))) is None
+    assert [it.getMessage() for it in caplog.records] == ["request.failed"]
+
+
 async def test_a_request_for_cancellation_ends_the_task() -> None:
     async def wait() -> bool:
         try:
             await asyncio.sleep(10)
         except asyncio.CancelledError as error:
-            return is_end_of_task(error)
+            return is_end_of_task(error, CONTEXT)
         return False
 
     task = asyncio.create_task(wait())
     await asyncio.sleep(0)
     task.cancel()
     assert await task
-    assert not is_end_of_task(asyncio.CancelledError())
-    assert is_end_of_task(ClientDisconnect())
-    assert not is_end_of_task(SystemExit())
+    assert not is_end_of_task(asyncio.CancelledError(), CONTEXT)
+    assert is_end_of_task(ClientDisconnect(), CONTEXT)
+    assert not is_end_of_task(SystemExit(), CONTEXT)

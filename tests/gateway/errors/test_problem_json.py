@@ -1,5 +1,7 @@
 """Every error is a problem document with the same members."""
 
+import json
+
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -7,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.errors import problem_json
 from gateway.errors.handlers import install_error_handlers
+from gateway.errors.problem_json import Problem
 from gateway.errors.tree import (
     ContentTooLarge,
     Forbidden,
@@ -74,6 +77,14 @@ async def test_an_error_is_written_as_a_problem(
     assert extra.items() <= problem.items()
     assert problem["instance"] == "the-request-id"
     assert header is None or header in response.headers
+
+
+def test_a_member_does_not_replace_a_standard_one() -> None:
+    standard = {"type": "urn:own", "title": "Own", "status": 409, "detail": "Own."}
+    forged = {"status": 200, "type": "about:blank", "instance": "", "member": 1}
+    document = Problem("the-request-id", **standard, members=forged)  # type: ignore[arg-type]
+    expected = {**standard, "instance": "the-request-id", "member": 1}
+    assert json.loads(bytes(document.body)) == expected
 
 
 def test_every_upstream_error_has_a_status_and_a_detail() -> None:

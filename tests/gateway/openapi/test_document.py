@@ -1,6 +1,7 @@
 """The OpenAPI document is valid, and describes models, inputs and access rules."""
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from pydantic import BaseModel
 
 from gateway.app import create_app
 from gateway.app_loader import Application
-from gateway.auth import public
+from gateway.auth import public, requires
+from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
+from gateway.upstream import ResponseModel, UpstreamProblem, raises
 from tests.gateway.openapi.example_app import create_example_app
 
 
@@ -99,6 +102,30 @@ def test_a_model_that_has_the_name_of_one_of_fastapi_is_kept() -> None:
     assert list(schema["properties"]) == ["line"]
 
 
+def test_a_model_that_has_the_name_of_a_problem_of_the_gateway_is_kept() -> None:
+    class ForbiddenProblem(BaseModel):
+        line: int
+
+    class GatewayForbiddenProblem(BaseModel):
+        column: int
+
+    router = APIRouter(dependencies=[requires("a:read")])
+
+    @router.get("/problems")
+    async def get_problems() -> tuple[ForbiddenProblem, GatewayForbiddenProblem]:
+        return ForbiddenProblem(line=1), GatewayForbiddenProblem(column=1)
+
+    document = create_app(Settings(), application=Application(routers=[router])).openapi()
+    schemas = document["components"]["schemas"]
+    assert list(schemas["ForbiddenProblem"]["properties"]) == ["line"]
+    assert list(schemas["GatewayForbiddenProblem"]["properties"]) == ["column"]
+    refusal = document["paths"]["/problems"]["get"]["responses"]["403"]
+    mapping = refusal["content"]["application/problem+json"]["schema"]["discriminator"]["mapping"]
+    name = "GatewayGatewayForbiddenProblem"
+    assert mapping == {"urn:lockgate:problem:forbidden": f"#/components/schemas/{name}"}
+    assert schemas[name]["title"] == name
+
+
 def test_a_route_with_two_methods_gives_no_warning() -> None:
     router = APIRouter(dependencies=[public("a test")])
 
@@ -110,6 +137,69 @@ def test_a_route_with_two_methods_gives_no_warning() -> None:
         warnings.simplefilter("error")
         path = create_example_app(router).openapi()["paths"]["/both"]
     assert path["get"]["operationId"] != path["post"]["operationId"]
+
+
+class Engine:
+    """A type without a JSON schema."""
+
+
+class Car(BaseModel, arbitrary_types_allowed=True):
+    engine: Engine
+
+
+class Wreck(ResponseModel):
+    repair: Callable[[], None]
+
+
+class CarSold(UpstreamProblem, status=409, type="urn:acme:sold", members=Wreck):
+    """The members have no JSON schema either."""
+
+
+def test_a_route_without_a_json_schema_prevents_the_start() -> None:
+    router = APIRouter(dependencies=[public("a test")])
+
+    @router.get("/cars")
+    async def get_cars() -> list[Car]:
+        return []
+
+    @router.get("/numbers")
+    async def get_numbers() -> list[int]:
+        return []
+
+    @router.post("/sales")
+    @raises(CarSold)
+    async def post_sale() -> int:
+        return 1
+
+    @router.get("/hidden", include_in_schema=False)
+    async def get_hidden() -> list[Car]:
+        return []
+
+    with pytest.raises(InvalidSettings) as raised:
+        create_app(Settings(), application=Application(routers=[router]))
+    assert [(it.path, it.hint) for it in raised.value.errors] == [
+        ("GET /cars", HINT),
+        ("POST /sales", HINT),
+    ]
+    assert raised.value.errors[0].message == (
+        "has no OpenAPI description: Cannot generate a JsonSchema for core_schema.IsInstanceSchema "
+        f"({Engine})"
+    )
+
+
+HINT = "give the type a schema with pydantic's WithJsonSchema, or include_in_schema=False"
+
+
+def test_a_route_that_is_added_later_is_described() -> None:
+    app = create_example_app()
+    before = app.openapi()
+    assert app.openapi() is before
+
+    @app.get("/later", dependencies=[public("a test")])
+    async def get_later() -> int:
+        return 1
+
+    assert app.openapi()["paths"].keys() - before["paths"].keys() == {"/later"}
 
 
 def list_references(node: object) -> list[str]:

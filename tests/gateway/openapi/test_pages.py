@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from gateway.app import Gateway
+from gateway.auth import public
 from tests.gateway.openapi.example_app import create_example_app
 
 
@@ -26,6 +27,24 @@ async def test_the_document_is_served(app: Gateway, client: httpx.AsyncClient) -
     response = await client.get("/openapi.json")
     assert response.headers["content-type"] == "application/json"
     assert response.json() == app.openapi()
+
+
+async def test_no_request_waits_for_the_document(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.openapi.document.get_openapi", None)
+    monkeypatch.setattr("gateway.openapi.document.json", None)
+    assert (await client.get("/openapi.json")).status_code == 200
+
+
+async def test_a_route_that_is_added_later_is_served(
+    app: Gateway, client: httpx.AsyncClient
+) -> None:
+    @app.get("/later", dependencies=[public("a test")])
+    async def get_later() -> int:
+        return 1
+
+    assert "/later" in (await client.get("/openapi.json")).json()["paths"]
 
 
 async def test_the_document_has_a_page(client: httpx.AsyncClient) -> None:

@@ -280,6 +280,24 @@ async def test_the_names_of_schemas_are_unique() -> None:
     assert f"{here}__ForbiddenProblem" in schemas
 
 
+def test_a_model_that_has_the_name_of_a_nested_member_is_kept() -> None:
+    class PriceChangedProblemMoney(BaseModel):
+        """A model of the application."""
+
+    more = APIRouter(dependencies=open_to_all)
+
+    @more.get("/money")
+    @raises(PriceChanged)
+    async def get_money() -> PriceChangedProblemMoney:
+        return PriceChangedProblemMoney()
+
+    schemas = build_document(more)["components"]["schemas"]
+    here = "tests__gateway__openapi__test_raised_problems"
+    description = schemas["PriceChangedProblemMoney"]["description"]
+    assert description == "A model of the application."
+    assert list(schemas[f"{here}__PriceChangedProblemMoney"]["properties"]) == ["cents"]
+
+
 def test_problems_that_a_client_cannot_tell_apart_prevent_the_start() -> None:
     class Other(UpstreamProblem, status=409, type=ACME + "price-changed", members=Money):
         pass

@@ -1,5 +1,8 @@
 """What a route declares for a status is kept, and each response lists its header fields."""
 
+from fastapi import APIRouter
+
+from gateway.auth import public
 from tests.gateway.openapi.example_app import create_example_app, get_operation
 
 
@@ -8,6 +11,27 @@ def test_what_a_route_declares_itself_is_kept() -> None:
     assert created["responses"]["404"]["description"] == "No such item"
     assert list(conflict["responses"]["409"]["content"]) == ["application/json"]
     assert list(get_operation("/readyz")["responses"]["503"]["content"]) == ["application/json"]
+
+
+def test_a_problem_that_a_route_declares_itself_is_kept_beside_the_gateways() -> None:
+    schema = {"type": "object", "properties": {"type": {"const": "urn:acme:closed"}}}
+    content = {"application/problem+json": {"schema": schema, "example": {"type": "urn:a"}}}
+    router = APIRouter(dependencies=[public("a test")])
+
+    @router.get("/own", responses={503: {"description": "Closed", "content": content}})
+    async def get_own() -> int:
+        return 1
+
+    document = create_example_app(router).openapi()
+    response = document["paths"]["/own"]["get"]["responses"]["503"]
+    described = response["content"]["application/problem+json"]
+    assert response["description"] == "Closed"
+    assert described["example"] == {"type": "urn:a"}
+    declared, own = described["schema"]["anyOf"]
+    assert declared == schema
+    assert [reference["$ref"] for reference in own["oneOf"]] == [
+        "#/components/schemas/TemporaryReducedCapacityProblem"
+    ]
 
 
 def list_headers(path: str, method: str = "get") -> dict[str, set[str]]:

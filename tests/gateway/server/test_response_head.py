@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.errors.problem_json import INTERNAL_ERROR
 from gateway.request_context import DISCARD_RESPONSE
 from gateway.server.request_cycle import HEAD_DELAY_SECONDS
+from gateway.testing import run_in_virtual_time
 from tests.gateway.server.in_memory import HIGH_WATER, Client, body, make_app, start
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -185,6 +186,31 @@ async def test_the_head_is_sent_when_the_body_takes_long() -> None:
     go.set()
     assert await client.send(b"") == OK + TE + b"\r\n2\r\nok\r\n0\r\n\r\n"
     await client.disconnect()
+
+
+def test_the_delay_of_a_head_begins_again_when_it_replaces_another() -> None:
+    written: list[tuple[float, bytes]] = []
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send(start(503))
+        await asyncio.sleep(HEAD_DELAY_SECONDS / 2)
+        await send({"type": DISCARD_RESPONSE})
+        await send(start())
+        await asyncio.sleep(2 * HEAD_DELAY_SECONDS)
+        await send(body(b"ok"))
+
+    async def serve() -> None:
+        client = Client(app)
+        for _ in range(8):
+            at = asyncio.get_running_loop().time() / HEAD_DELAY_SECONDS
+            written.append((at, await client.send(*() if written else [GET])))
+            await asyncio.sleep(HEAD_DELAY_SECONDS / 4)
+        await client.disconnect()
+
+    run_in_virtual_time(serve())
+    head_written_at = next(at for at, response in written if response)
+    assert head_written_at == pytest.approx(1.5)
+    assert written[-1][1].startswith(OK)
 
 
 async def test_a_response_can_be_discarded_until_a_byte_of_it_is_sent() -> None:

@@ -45,3 +45,29 @@ def test_records_of_other_loggers_are_written_too(capsys: pytest.CaptureFixture[
     line_fields = json.loads(capsys.readouterr().err)
     assert (line_fields["level"], line_fields["event"]) == ("error", 'it line_fields "no"')
     assert "ZeroDivisionError" in line_fields["exception"]
+
+
+FORGED = "GET /\r\n12:00:00 error   request.failed \x1b[31m\x85\u2028\x9b\ud800"
+ESCAPED = r"GET /\r\n12:00:00 error   request.failed \x1b[31m\x85\u2028\x9b\ud800"
+
+
+def test_a_message_of_another_logger_stays_one_line_of_text(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with log_to_stderr(Log(format="text")):
+        logger.warning("%s caf\xe9", FORGED)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith(f" warning {ESCAPED} caf\xe9")
+
+
+def test_the_lines_of_a_traceback_are_escaped_and_indented(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with log_to_stderr(Log(format="text")):
+        log_event(logger, "request.failed", logging.ERROR, ValueError(f"no such path: {FORGED}"))
+    first, *traceback = capsys.readouterr().err.splitlines()
+    assert first.endswith("error   request.failed")
+    assert traceback == [
+        r"    ValueError: no such path: GET /\r",
+        r"    12:00:00 error   request.failed \x1b[31m\x85\u2028\x9b\ud800",
+    ]

@@ -1,17 +1,20 @@
 """All pages of a resource: by link, by cursor, by number; bounded."""
 
+import asyncio
+
 import httpx
 import pytest
 import respx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.upstream.errors import UpstreamInvalid, UpstreamUnavailable
+from gateway.testing import run_in_virtual_time
+from gateway.upstream.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 from gateway.upstream.model import ResponseModel
-from gateway.upstream.pagination import get_next_link_params
+from gateway.upstream.pagination import MAX_LINK_CHARACTERS, InvalidLink, get_next_link_params
 from gateway.upstream.query import Params, encode_query
 from gateway.upstream.response import UpstreamResponse
-from tests.gateway.upstream.example_client import ExampleClient, Item
+from tests.gateway.upstream.example_client import URL, ExampleClient, Item
 
 
 class Page(ResponseModel):
@@ -54,6 +57,19 @@ def test_the_query_of_the_next_link(header: str | None, expected: str | None) ->
 
 
 PARAMS = st.dictionaries(st.text(min_size=1, max_size=3), st.lists(st.text(max_size=3), min_size=1))
+
+
+@pytest.mark.parametrize("piece", ["<", "<>;", '<>;a="', '<>;a="\\', "<> ;a = ", "<>;\t", "<a>;=;"])
+def test_a_long_link_header_is_refused_unread(piece: str) -> None:
+    headers = httpx.Headers({"Link": piece * (MAX_LINK_CHARACTERS // len(piece) + 1)})
+    with pytest.raises(InvalidLink, match="the Link header has more than 8192 characters"):
+        get_next_link_params(UpstreamResponse(200, headers, None))
+
+
+def test_a_target_does_not_begin_inside_another() -> None:
+    headers = httpx.Headers({"Link": "<<?a=1</o?page=2>; rel=next"})
+    found = get_next_link_params(UpstreamResponse(200, headers, None))
+    assert found == {"page": ["2"]}
 
 
 @given(params=PARAMS, title=st.text("ab;,<>= ", max_size=6), first=st.booleans())
@@ -105,6 +121,26 @@ async def test_more_pages_than_allowed_are_an_error(
     assert route.call_count == 3
 
 
+@pytest.mark.parametrize(("timeout", "seconds"), [(None, 2.0), (0.5, 0.5)])
+def test_the_timeout_is_for_all_pages_together(timeout: float | None, seconds: float) -> None:
+    async def respond(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.4)
+        return httpx.Response(200, json={"items": [], "next": "again"})
+
+    async def get_pages() -> float:
+        started_at = asyncio.get_running_loop().time()
+        async with ExampleClient(
+            URL, timeout=2.0, transport=httpx.MockTransport(respond)
+        ) as client:
+            with pytest.raises(UpstreamTimeout):
+                await client.get_pages(
+                    "/items", into=Page, max_pages=99, next_params=next_cursor, timeout=timeout
+                )
+        return asyncio.get_running_loop().time() - started_at
+
+    assert run_in_virtual_time(get_pages()) == pytest.approx(seconds)
+
+
 async def test_a_failed_page_fails_all(mock: respx.MockRouter, client: ExampleClient) -> None:
     mock.get("/items", params={"page": "2"}).respond(503)
     mock.get("/items").respond(json=[], headers={"Link": "</items?page=2>; rel=next"})
@@ -117,4 +153,10 @@ async def test_a_link_that_is_no_url_is_invalid(
 ) -> None:
     mock.get("/items").respond(json=[], headers={"Link": "<http://[::1>; rel=next"})
     with pytest.raises(UpstreamInvalid, match="the link to the next page is not a URL"):
+        await client.get_pages("/items", into=list[Item], max_pages=3)
+
+
+async def test_a_long_link_header_is_invalid(mock: respx.MockRouter, client: ExampleClient) -> None:
+    mock.get("/items").respond(json=[], headers={"Link": "<" * 32_000})
+    with pytest.raises(UpstreamInvalid, match="the Link header has more than 8192 characters"):
         await client.get_pages("/items", into=list[Item], max_pages=3)

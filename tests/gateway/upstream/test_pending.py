@@ -122,6 +122,20 @@ async def test_a_closed_call_gives_no_warning(recwarn: pytest.WarningsRecorder) 
     assert [str(warning.message) for warning in recwarn] == []
 
 
+@pytest.mark.parametrize("statuses", [(), (404,)])
+async def test_a_task_that_is_cancelled_before_it_starts_gives_no_warning(
+    statuses: tuple[int, ...], recwarn: pytest.WarningsRecorder
+) -> None:
+    async with ExampleClient("http://shop.invalid") as client:
+        task = asyncio.create_task(client.get("/", into=Item).or_none(*statuses))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        del task
+        gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 class Conflict(UpstreamProblem, status=409):
     """The item was changed."""
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import pytest
 import respx
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from gateway.aggregation import Composed, Composite, Part
 from gateway.app_loader import Application
@@ -202,6 +202,22 @@ def test_a_member_cannot_replace_a_standard_one() -> None:
     with pytest.raises(TypeError, match="Wrong: instance, status, type cannot be a member"):
 
         class Wrong(UpstreamProblem, status=409, type="urn:wrong", members=Forged):
+            pass
+
+
+def test_a_computed_member_cannot_replace_a_standard_one() -> None:
+    class Computed(ResponseModel):
+        @computed_field
+        def status(self) -> int:
+            return 200
+
+        @computed_field(alias="title")
+        def heading(self) -> str:
+            return "forged"
+
+    with pytest.raises(TypeError, match="Wrong: status, title cannot be a member"):
+
+        class Wrong(UpstreamProblem, status=409, type="urn:wrong", members=Computed):
             pass
 
 
