@@ -102,7 +102,7 @@ def build_problem(error: BaseException, context: RequestContext) -> Response | N
             context.log_fields["error"] = str(error)
             document = _build_invalid_request([("request", error.name, error.reason)], context)
         case RequestValidationError() | WebSocketRequestValidationError():
-            document = _build_invalid_request([_locate(it) for it in error.errors()], context)
+            document = _build_invalid_request(list(map(_locate, error.errors())), context)
         case HTTPException():
             document = _build_status_problem(error, context)
         case ExceptionGroup():

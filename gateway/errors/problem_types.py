@@ -198,7 +198,7 @@ def _describe_members(
         return {}, {}
     template = f"{SCHEMAS}{prefix}{{model}}"
     schema = TypeAdapter(model).json_schema(mode="serialization", ref_template=template)
-    nested = {f"{prefix}{name}": it for name, it in schema.get("$defs", {}).items()}
+    nested = {f"{prefix}{name}": inner for name, inner in schema.get("$defs", {}).items()}
     if "$ref" in schema:  # the model refers to itself
         schema = nested[schema["$ref"].removeprefix(SCHEMAS)]
     return schema["properties"], nested

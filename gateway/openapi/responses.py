@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.aggregation.dependency import LoadComposite
 from gateway.errors.problem_json import get_phrase
-from gateway.errors.problem_types import ProblemType
+from gateway.errors.problem_types import SCHEMAS, ProblemType
 from gateway.fastapi_internals import RouteContext
 from gateway.openapi.route_calls import list_calls, list_policies
 from gateway.openapi.route_problems import Problems, find_problems
@@ -83,7 +83,7 @@ def _extend(declared: Mapping[str, Any], union: Mapping[str, Any]) -> dict[str, 
 
 def build_union(problems: Iterable[ProblemType]) -> dict[str, Any]:
     """Build the schema of one of several problems, which `type` tells apart."""
-    references = {it.type: f"#/components/schemas/{it.name}" for it in problems}
+    references = {problem.type: f"{SCHEMAS}{problem.name}" for problem in problems}
     return {
         "oneOf": [{"$ref": reference} for reference in references.values()],
         "discriminator": {"propertyName": "type", "mapping": references},
