@@ -19,8 +19,6 @@ from typing import Any, ClassVar
 
 IANA_PROBLEMS = "https://iana.org/assignments/http-problem-types#"
 OUR_PROBLEMS = "urn:lockgate:problem:"
-ABOUT_BLANK = "about:blank"
-"""The type of a problem that its status describes completely (RFC 9457, section 4.2.1)."""
 
 
 class GatewayError(Exception):

@@ -5,14 +5,13 @@ A WebSocket connection is treated as a request, and its handshake as the head of
 
 import re
 from collections.abc import Awaitable
-from random import getrandbits
 from types import CoroutineType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from gateway.errors.last_resort import is_end_of_task, respond_to_failure
-from gateway.request_context import RequestContext
+from gateway.request_context import RequestContext, generate_request_id
 from gateway.upstream.propagation import (
     TRACEPARENT,
     TRACESTATE,
@@ -165,7 +164,7 @@ def _identify(scope: Scope, context: RequestContext) -> dict[str, str]:
         elif name == TRACESTATE:
             tracestate = value if tracestate is None else b"%b,%b" % (tracestate, value)
     if request_id is None:
-        request_id = getrandbits(128).to_bytes(16).hex()
+        request_id = generate_request_id()
     context.request_id = request_id
     return {"x-request-id": request_id, **build_trace_headers(traceparent, tracestate, request_id)}
 

@@ -12,8 +12,7 @@ from gateway.errors.problem_types import SCHEMAS, ProblemType
 from gateway.fastapi_internals import RouteContext
 from gateway.openapi.route_calls import list_calls, list_policies
 from gateway.openapi.route_problems import Problems, find_problems
-
-MEDIA_TYPE = "application/problem+json"
+from gateway.upstream.problem import PROBLEM_MEDIA_TYPE
 
 DESCRIPTIONS = {
     "400": "The request is malformed",
@@ -63,7 +62,8 @@ def add_responses(
         if status not in responses:
             responses[status] = {"description": DESCRIPTIONS.get(status) or get_phrase(int(status))}
         content = responses[status].setdefault("content", {})
-        content[MEDIA_TYPE] = _extend(content.get(MEDIA_TYPE, {}), build_union(types.values()))
+        declared = content.get(PROBLEM_MEDIA_TYPE, {})
+        content[PROBLEM_MEDIA_TYPE] = _extend(declared, build_union(types.values()))
     early = _SENT_EARLY - raised.keys()
     for status, response in responses.items():
         names = {"X-Request-Id", *_find_headers(status, route, is_early=status in early)}
