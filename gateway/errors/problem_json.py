@@ -131,9 +131,10 @@ def build_gateway_problem(error: GatewayError, context: RequestContext) -> Probl
 
 
 def get_phrase(status: int) -> str:
-    """Return the reason phrase of a status; of an unknown one, that of the x00 of its class.
+    """Return the reason phrase of a status.
 
-    A client treats an unknown status as the x00 of its class (RFC 9110, section 15).
+    An unknown status has the phrase of the x00 of its class, as which a client treats it (RFC 9110,
+    section 15).
     """
     try:
         return HTTPStatus(status).phrase
@@ -184,13 +185,16 @@ def _build_invalid_request(found: list[tuple[str, str, str]], context: RequestCo
     errors = [
         {"in": location, "field": field, "message": message} for location, field, message in found
     ]
-    first = found[:MAX_ERRORS_IN_DETAIL]
+    sentences = [
+        f"{f'{location} {field}'.rstrip()}: {message}"
+        for location, field, message in found[:MAX_ERRORS_IN_DETAIL]
+    ]
     return Problem(
         context.request_id,
         status=422,
         type=INVALID_REQUEST,
         title="Invalid request",
-        detail="; ".join(f"{location} {field}: {message}" for location, field, message in first),
+        detail="; ".join(sentences),
         members={"errors": errors[:MAX_ERRORS]},
     )
 

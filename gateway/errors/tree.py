@@ -156,7 +156,7 @@ class QuotaExceeded(GatewayError):
 
 
 class _Unavailable(GatewayError):
-    """The gateway, or what it needs for the request, is unavailable for a short time."""
+    """The gateway, or something that it needs for the request, is unavailable for a short time."""
 
     status = 503
     type = IANA_PROBLEMS + "temporary-reduced-capacity"

@@ -50,8 +50,9 @@ def add_responses(
 ) -> list[ProblemType]:
     """Add the problems and the header fields to the operation of a route; return the problems.
 
-    `raised` are those that the functions of the route declare with `raises`. What the route
-    declares itself for a status is kept. The schema of a problem has none of the names of `models`.
+    `raised` are those that the functions of the route declare with `raises`. The
+    descriptions, schemas and header fields that the route declares itself are kept. The schema of
+    a problem has none of the names of `models`.
     """
     responses = operation["responses"]
     problems = {

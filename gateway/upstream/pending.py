@@ -15,7 +15,7 @@ from gateway.upstream.errors import UpstreamRefused
 from gateway.upstream.problem import UpstreamProblem
 
 RefusalHandling = type[UpstreamProblem] | None
-"""How a call handles a refusal: it raises this problem, or its result is None."""
+"""The handling of a refusal: the call raises this problem, or its result is None."""
 
 RefusalHandlings = Mapping[int, RefusalHandling]
 """The handlings of refusals by their status; any other refusal is raised as it is."""
