@@ -1,6 +1,7 @@
 """The context of one request, kept in its ASGI scope from the first middleware to the last."""
 
 from dataclasses import dataclass, field
+from random import getrandbits
 from typing import Self
 
 from starlette.types import Scope
@@ -45,3 +46,8 @@ class RequestContext:
         if context is None:
             context = scope[_KEY] = cls()
         return context
+
+
+def generate_request_id() -> str:
+    """Generate a random id for a request that has none: 32 hexadecimal digits."""
+    return getrandbits(128).to_bytes(16).hex()

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx
+from pydantic import HttpUrl
 from starlette.routing import BaseRoute
 
 from gateway.fastapi_internals import RouteContext, iter_calls, iter_route_contexts
@@ -91,7 +92,7 @@ async def open_clients(
         for name, kind in clients.items():
             service = upstreams.get(name)
             if service is None and name in transports:
-                service = Service(url=f"http://{name}.invalid")
+                service = Service(url=HttpUrl(f"http://{name}.invalid"))
             if service is not None:
                 client = open_client(kind, service, transports.get(name))
                 resources[kind] = await stack.enter_async_context(client)

@@ -162,7 +162,7 @@ class PartExecutor:
         try:
             self.values[part.name] = await part.call(self._inputs)
         except asyncio.CancelledError:
-            timeout = self._timeout_error(part)
+            timeout = self._build_timeout_error(part)
             if timeout is None:
                 self._abort(asyncio.CancelledError())
                 raise
@@ -171,7 +171,7 @@ class PartExecutor:
             self._fail(part, error)
         self._end(part)
 
-    def _timeout_error(self, part: BoundPart) -> UpstreamTimeout | None:
+    def _build_timeout_error(self, part: BoundPart) -> UpstreamTimeout | None:
         """Return the error of a cancelled part if only its own timeout cancelled it."""
         if part not in self._timed_out or self._tasks[part].uncancel():
             return None
@@ -276,14 +276,14 @@ def _build(model: type[C], executor: PartExecutor, context: RequestContext) -> C
         return model(**executor.values, degraded=[])
     _report(failures, context)
     degraded = [
-        Degraded(part=part.name, reason=_reason(failures[part.name]))
+        Degraded(part=part.name, reason=_get_reason(failures[part.name]))
         for part in model.parts
         if part.name in failures
     ]
     return model(**executor.values, degraded=degraded)
 
 
-def _reason(failure: BaseException) -> DegradedReason:
+def _get_reason(failure: BaseException) -> DegradedReason:
     return failure.reason if isinstance(failure, UpstreamError) else "error"
 
 

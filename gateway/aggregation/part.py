@@ -61,8 +61,8 @@ class BoundPart:
         return_type = _get_return_type(name, part.fetch, hints, is_one_call=is_one_call)
         if not _is_type_of(return_type, field.annotation):
             raise TypeError(
-                f"part {name}: {part.fetch.__name__} returns {_type_name(return_type)}, "
-                f"but the field is {_type_name(field.annotation)}"
+                f"part {name}: {part.fetch.__name__} returns {_get_type_name(return_type)}, "
+                f"but the field is {_get_type_name(field.annotation)}"
             )
         timeout = budget if part.timeout is None else part.timeout
         if not 0 < timeout <= budget:
@@ -81,7 +81,7 @@ class BoundPart:
             results=results,
             timeout=timeout,
             required=field.is_required(),
-            service=_first_service(name, inputs),
+            service=_find_first_service(name, inputs),
             argument_names=tuple(parameter.name for parameter in parameters),
             is_one_call=is_one_call,
             decodes_at_once=field.is_required(),
@@ -136,8 +136,8 @@ def bind_results(composite: str, parts: Sequence[BoundPart]) -> tuple[BoundPart,
                 raise TypeError(f"{composite}.{part.name}: there is no part {name!r} to wait for")
             if not _is_type_of(source.return_type, marker.kind):
                 raise TypeError(
-                    f"{composite}.{part.name}: {name} is FromPart[{_type_name(marker.kind)}], but "
-                    f"that part returns {_type_name(source.return_type)}"
+                    f"{composite}.{part.name}: {name} is FromPart[{_get_type_name(marker.kind)}], "
+                    f"but that part returns {_get_type_name(source.return_type)}"
                 )
         if clash := shared.intersection(parameter.name for parameter in part.inputs):
             raise TypeError(
@@ -191,7 +191,7 @@ def _find_results(
     name: str, fetch: Fetch, parameters: Sequence[inspect.Parameter], *, is_one_call: bool
 ) -> dict[str, ResultOf]:
     """Find the parameters that are results of other parts, by the name of the part."""
-    markers = {it.name: find_marker(it.annotation) for it in parameters}
+    markers = {param.name: find_marker(param.annotation) for param in parameters}
     results = {taken: marker for taken, marker in markers.items() if marker is not None}
     if results and is_one_call:
         raise TypeError(
@@ -215,7 +215,7 @@ def _inspect_parameters(name: str, fetch: Fetch, hints: dict[str, Any]) -> list[
     return inputs
 
 
-def _first_service(name: str, inputs: tuple[inspect.Parameter, ...]) -> str:
+def _find_first_service(name: str, inputs: tuple[inspect.Parameter, ...]) -> str:
     """Return the service of the first client, for timeout errors; default to the part name."""
     for parameter in inputs:
         kind = getattr(parameter.annotation, "__origin__", None)
@@ -224,5 +224,5 @@ def _first_service(name: str, inputs: tuple[inspect.Parameter, ...]) -> str:
     return name
 
 
-def _type_name(annotation: object) -> str:
+def _get_type_name(annotation: object) -> str:
     return annotation.__name__ if isinstance(annotation, type) else str(annotation)

@@ -35,7 +35,7 @@ else:
 
 def find_marker(annotation: object) -> ResultOf | None:
     """Return the marker of a `FromPart[...]` annotation; None for any other."""
-    return next((it for it in get_args(annotation)[1:] if isinstance(it, ResultOf)), None)
+    return next((mark for mark in get_args(annotation)[1:] if isinstance(mark, ResultOf)), None)
 
 
 class PartResult(Awaitable[Any]):

@@ -12,7 +12,7 @@ from gateway.auth.clock import Clock
 from gateway.auth.jwks.fetch import fetch_key_set, open_client
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider
-from gateway.auth.jwks.key_set import canonical_algorithm
+from gateway.auth.jwks.key_set import get_canonical_algorithm
 from gateway.auth.jwt import claims, signatures
 from gateway.auth.jwt.jws import Jws, parse_jws
 from gateway.auth.jwt.token_cache import TokenCache
@@ -88,7 +88,7 @@ class JwtVerifier(TokenVerifier):
         return found
 
     def _check_claims(self, jws: Jws, issuer: Issuer) -> Principal:
-        if canonical_algorithm(jws.algorithm) not in issuer.algorithms:
+        if get_canonical_algorithm(jws.algorithm) not in issuer.algorithms:
             raise Unauthenticated("algorithm_not_allowed")
         return claims.check_claims(jws.payload, issuer, self._clock.now())
 

@@ -41,7 +41,7 @@ async def respond_to_failure(
     An expected error may come from a middleware of the application, which no handler of FastAPI
     covers. An unexpected one of any kind, `SystemExit` included, is a 500 that reveals only the
     request id: one request must not stop the process. `is_closed` says that the WebSocket has been
-    closed, so that nothing can be sent. Nor can anything be sent to a client that has gone.
+    closed, so that nothing can be sent. A client that has gone gets no response either.
 
     Returns False if a part of the response has been sent. The error has been logged then, and the
     caller raises it again: the server breaks the connection, unless the response is complete.

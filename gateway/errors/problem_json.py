@@ -9,10 +9,10 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from gateway.errors.tree import ABOUT_BLANK, OUR_PROBLEMS, GatewayError, build_retry_after
+from gateway.errors.tree import OUR_PROBLEMS, GatewayError, build_retry_after
 from gateway.request_context import RequestContext
 from gateway.upstream.errors import InvalidArgument, UpstreamError, UpstreamReason
-from gateway.upstream.problem import UpstreamProblem
+from gateway.upstream.problem import ABOUT_BLANK, PROBLEM_MEDIA_TYPE, UpstreamProblem
 
 MAX_ERRORS = 50  # invalid fields that one problem document lists
 MAX_ERRORS_IN_DETAIL = 5
@@ -27,6 +27,10 @@ UPSTREAM_STATUS: dict[UpstreamReason, int] = {
     "unavailable": 503,
     "refused": 502,
     "invalid": 502,
+}
+
+UPSTREAM_TYPE: dict[UpstreamReason, str] = {
+    reason: f"{OUR_PROBLEMS}upstream-{reason}" for reason in UPSTREAM_STATUS
 }
 
 UPSTREAM_DETAIL: dict[UpstreamReason, str] = {
@@ -46,7 +50,7 @@ class Problem(Response):
     client can send in JSON, has no UTF-8 form and becomes "?".
     """
 
-    media_type = "application/problem+json"
+    media_type = PROBLEM_MEDIA_TYPE
 
     def __init__(  # noqa: PLR0913 - one keyword per member of RFC 9457
         self,
@@ -102,7 +106,7 @@ def build_problem(error: BaseException, context: RequestContext) -> Response | N
             context.log_fields["error"] = str(error)
             document = _build_invalid_request([("request", error.name, error.reason)], context)
         case RequestValidationError() | WebSocketRequestValidationError():
-            document = _build_invalid_request([_locate(it) for it in error.errors()], context)
+            document = _build_invalid_request(list(map(_locate, error.errors())), context)
         case HTTPException():
             document = _build_status_problem(error, context)
         case ExceptionGroup():
@@ -127,9 +131,10 @@ def build_gateway_problem(error: GatewayError, context: RequestContext) -> Probl
 
 
 def get_phrase(status: int) -> str:
-    """Return the reason phrase of a status; of an unknown one, that of the x00 of its class.
+    """Return the reason phrase of a status.
 
-    A client treats an unknown status as the x00 of its class (RFC 9110, section 15).
+    An unknown status has the phrase of the x00 of its class, as which a client treats it (RFC 9110,
+    section 15).
     """
     try:
         return HTTPStatus(status).phrase
@@ -157,7 +162,7 @@ def _build_call_problem(error: UpstreamError, context: RequestContext) -> Proble
     return Problem(
         context.request_id,
         status=status,
-        type=f"{OUR_PROBLEMS}upstream-{error.reason}",
+        type=UPSTREAM_TYPE[error.reason],
         title=f"Upstream {error.reason}",
         detail=UPSTREAM_DETAIL[error.reason].format(service=error.service),
         headers=build_retry_after(error.retry_after or 1) if status == 503 else None,
@@ -180,13 +185,16 @@ def _build_invalid_request(found: list[tuple[str, str, str]], context: RequestCo
     errors = [
         {"in": location, "field": field, "message": message} for location, field, message in found
     ]
-    first = found[:MAX_ERRORS_IN_DETAIL]
+    sentences = [
+        f"{f'{location} {field}'.rstrip()}: {message}"
+        for location, field, message in found[:MAX_ERRORS_IN_DETAIL]
+    ]
     return Problem(
         context.request_id,
         status=422,
         type=INVALID_REQUEST,
         title="Invalid request",
-        detail="; ".join(f"{location} {field}: {message}" for location, field, message in first),
+        detail="; ".join(sentences),
         members={"errors": errors[:MAX_ERRORS]},
     )
 

@@ -11,12 +11,13 @@ from gateway.errors.problem_json import (
     INVALID_REQUEST,
     LOCATIONS,
     UPSTREAM_STATUS,
+    UPSTREAM_TYPE,
     get_phrase,
 )
-from gateway.errors.tree import ABOUT_BLANK, OUR_PROBLEMS, GatewayError
+from gateway.errors.tree import GatewayError
 from gateway.upstream.errors import UpstreamError, UpstreamReason
 from gateway.upstream.model import ResponseModel
-from gateway.upstream.problem import UpstreamProblem
+from gateway.upstream.problem import ABOUT_BLANK, UpstreamProblem
 
 Schema = Mapping[str, Any]
 
@@ -152,7 +153,7 @@ def describe_raised_problem(kind: type[UpstreamProblem], name: str) -> ProblemTy
 
 def describe_call_error(error: type[UpstreamError]) -> ProblemType:
     """Return the problem type of an error of calls to services."""
-    status, kind = UPSTREAM_STATUS[error.reason], f"{OUR_PROBLEMS}upstream-{error.reason}"
+    status, kind = UPSTREAM_STATUS[error.reason], UPSTREAM_TYPE[error.reason]
     return ProblemType(
         _make_name(kind),
         kind,
@@ -198,7 +199,7 @@ def _describe_members(
         return {}, {}
     template = f"{SCHEMAS}{prefix}{{model}}"
     schema = TypeAdapter(model).json_schema(mode="serialization", ref_template=template)
-    nested = {f"{prefix}{name}": it for name, it in schema.get("$defs", {}).items()}
+    nested = {f"{prefix}{name}": inner for name, inner in schema.get("$defs", {}).items()}
     if "$ref" in schema:  # the model refers to itself
         schema = nested[schema["$ref"].removeprefix(SCHEMAS)]
     return schema["properties"], nested

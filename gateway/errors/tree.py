@@ -19,8 +19,6 @@ from typing import Any, ClassVar
 
 IANA_PROBLEMS = "https://iana.org/assignments/http-problem-types#"
 OUR_PROBLEMS = "urn:lockgate:problem:"
-ABOUT_BLANK = "about:blank"
-"""The type of a problem that its status describes completely (RFC 9457, section 4.2.1)."""
 
 
 class GatewayError(Exception):
@@ -158,7 +156,7 @@ class QuotaExceeded(GatewayError):
 
 
 class _Unavailable(GatewayError):
-    """The gateway, or what it needs for the request, is unavailable for a short time."""
+    """The gateway, or something that it needs for the request, is unavailable for a short time."""
 
     status = 503
     type = IANA_PROBLEMS + "temporary-reduced-capacity"

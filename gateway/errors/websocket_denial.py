@@ -8,9 +8,9 @@ from gateway.errors.problem_json import get_phrase
 
 _DENIAL_EXTENSION = "websocket.http.response"
 
-POLICY_VIOLATION = 1008
-INTERNAL_ERROR = 1011
-TRY_AGAIN_LATER = 1013
+CLOSE_POLICY_VIOLATION = 1008
+CLOSE_INTERNAL_ERROR = 1011
+CLOSE_TRY_AGAIN_LATER = 1013
 
 
 def deny_or_close(response: Response, scope: Scope, *, is_accepted: bool = False) -> ASGIApp:
@@ -31,5 +31,5 @@ def deny_or_close(response: Response, scope: Scope, *, is_accepted: bool = False
 def get_close_code(status: int) -> int:
     """Return the WebSocket close code nearest to an HTTP status of 400 or more (RFC 6455, 7.4)."""
     if status == 503:
-        return TRY_AGAIN_LATER
-    return POLICY_VIOLATION if status < 500 else INTERNAL_ERROR
+        return CLOSE_TRY_AGAIN_LATER
+    return CLOSE_POLICY_VIOLATION if status < 500 else CLOSE_INTERNAL_ERROR

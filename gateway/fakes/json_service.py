@@ -11,6 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from gateway.upstream.problem import ABOUT_BLANK, PROBLEM_MEDIA_TYPE
+
 
 def create_json_service(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
     """Create an app with GET on `path`. Every error is a problem document (RFC 9457)."""
@@ -32,12 +34,12 @@ def json_response(body: bytes) -> Response:
 def problem_response(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     """Return a problem document of type `about:blank` (RFC 9457, section 4.2.1)."""
     document = {
-        "type": "about:blank",
+        "type": ABOUT_BLANK,
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
     }
-    return Response(encode_json(document), status, headers, "application/problem+json")
+    return Response(encode_json(document), status, headers, PROBLEM_MEDIA_TYPE)
 
 
 async def _handle_http_exception(_: Request, error: Exception) -> Response:

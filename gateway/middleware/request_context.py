@@ -5,15 +5,19 @@ A WebSocket connection is treated as a request, and its handshake as the head of
 
 import re
 from collections.abc import Awaitable
-from random import getrandbits
 from types import CoroutineType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from gateway.errors.last_resort import is_end_of_task, respond_to_failure
-from gateway.request_context import RequestContext
-from gateway.upstream.propagation import TRACEPARENT, TRACESTATE, propagate_request, trace_headers
+from gateway.request_context import RequestContext, generate_request_id
+from gateway.upstream.propagation import (
+    TRACEPARENT,
+    TRACESTATE,
+    build_trace_headers,
+    propagate_request,
+)
 
 REQUEST_ID = b"x-request-id"
 
@@ -115,7 +119,7 @@ class _WebSocketChannel:
                 context.status = 101
                 _add_gathered_headers(message, context)
             case "websocket.send":
-                context.bytes_sent += _payload_length(message)
+                context.bytes_sent += _get_payload_length(message)
             case "websocket.close":
                 context.status = context.status or 403
                 self.record_close(message.get("code", 1000))
@@ -160,9 +164,9 @@ def _identify(scope: Scope, context: RequestContext) -> dict[str, str]:
         elif name == TRACESTATE:
             tracestate = value if tracestate is None else b"%b,%b" % (tracestate, value)
     if request_id is None:
-        request_id = getrandbits(128).to_bytes(16).hex()
+        request_id = generate_request_id()
     context.request_id = request_id
-    return {"x-request-id": request_id, **trace_headers(traceparent, tracestate, request_id)}
+    return {"x-request-id": request_id, **build_trace_headers(traceparent, tracestate, request_id)}
 
 
 def _add_gathered_headers(message: Message, context: RequestContext) -> None:
@@ -177,7 +181,7 @@ def _add_gathered_headers(message: Message, context: RequestContext) -> None:
     message["headers"] = headers
 
 
-def _payload_length(message: Message) -> int:
+def _get_payload_length(message: Message) -> int:
     """Return the length of a WebSocket message in bytes, as text or as binary."""
     text = message.get("text")
     if text is not None:

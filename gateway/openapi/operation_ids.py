@@ -25,9 +25,11 @@ def choose_operation_ids(routes: Iterable[RouteContext]) -> Mapping[Operation, s
         for route in routes
         for method in sorted(route.methods or ())
     }
-    declared = {key: str(it.operation_id) for key, it in operations.items() if it.operation_id}
+    declared = {
+        key: str(route.operation_id) for key, route in operations.items() if route.operation_id
+    }
     _refuse_duplicates(declared)
-    names = {key: _get_name(it) for key, it in operations.items() if key not in declared}
+    names = {key: _get_name(route) for key, route in operations.items() if key not in declared}
     taken = Counter([*names.values(), *declared.values()])
     return {
         **declared,
@@ -42,7 +44,7 @@ def _refuse_duplicates(declared: Mapping[Operation, str]) -> None:
     errors = []
     for shared, count in Counter(declared.values()).items():
         if count > 1:
-            places = [f"{m.upper()} {path}" for (path, m), it in declared.items() if it == shared]
+            places = [f"{m.upper()} {path}" for (path, m), id_ in declared.items() if id_ == shared]
             message = f"operation_id {shared!r} is declared by {' and '.join(places)}"
             errors.append(ConfigError(places[-1], message, "give each operation an id of its own"))
     if errors:

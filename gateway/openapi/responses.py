@@ -8,12 +8,11 @@ from typing import Any
 
 from gateway.aggregation.dependency import LoadComposite
 from gateway.errors.problem_json import get_phrase
-from gateway.errors.problem_types import ProblemType
+from gateway.errors.problem_types import SCHEMAS, ProblemType
 from gateway.fastapi_internals import RouteContext
 from gateway.openapi.route_calls import list_calls, list_policies
 from gateway.openapi.route_problems import Problems, find_problems
-
-MEDIA_TYPE = "application/problem+json"
+from gateway.upstream.problem import PROBLEM_MEDIA_TYPE
 
 DESCRIPTIONS = {
     "400": "The request is malformed",
@@ -51,8 +50,9 @@ def add_responses(
 ) -> list[ProblemType]:
     """Add the problems and the header fields to the operation of a route; return the problems.
 
-    `raised` are those that the functions of the route declare with `raises`. What the route
-    declares itself for a status is kept. The schema of a problem has none of the names of `models`.
+    `raised` are those that the functions of the route declare with `raises`. The
+    descriptions, schemas and header fields that the route declares itself are kept. The schema of
+    a problem has none of the names of `models`.
     """
     responses = operation["responses"]
     problems = {
@@ -63,7 +63,8 @@ def add_responses(
         if status not in responses:
             responses[status] = {"description": DESCRIPTIONS.get(status) or get_phrase(int(status))}
         content = responses[status].setdefault("content", {})
-        content[MEDIA_TYPE] = _extend(content.get(MEDIA_TYPE, {}), build_union(types.values()))
+        declared = content.get(PROBLEM_MEDIA_TYPE, {})
+        content[PROBLEM_MEDIA_TYPE] = _extend(declared, build_union(types.values()))
     early = _SENT_EARLY - raised.keys()
     for status, response in responses.items():
         names = {"X-Request-Id", *_find_headers(status, route, is_early=status in early)}
@@ -83,7 +84,7 @@ def _extend(declared: Mapping[str, Any], union: Mapping[str, Any]) -> dict[str, 
 
 def build_union(problems: Iterable[ProblemType]) -> dict[str, Any]:
     """Build the schema of one of several problems, which `type` tells apart."""
-    references = {it.type: f"#/components/schemas/{it.name}" for it in problems}
+    references = {problem.type: f"{SCHEMAS}{problem.name}" for problem in problems}
     return {
         "oneOf": [{"$ref": reference} for reference in references.values()],
         "discriminator": {"propertyName": "type", "mapping": references},

@@ -45,6 +45,7 @@ def list_raised_problems(dependant: Dependant) -> list[type[UpstreamProblem]]:
     """
     calls = list_calls(dependant)
     composites = [call.model for call in calls if isinstance(call, LoadComposite)]
-    parts = [part.fetch for it in composites for part in list_essential_parts(it.parts)]
+    parts = [part.fetch for model in composites for part in list_essential_parts(model.parts)]
     functions = [dependant.call, *calls, *parts]
-    return list(dict.fromkeys(it for call in functions for it in get_raised_problems(call)))
+    problems = (problem for call in functions for problem in get_raised_problems(call))
+    return list(dict.fromkeys(problems))

@@ -39,7 +39,7 @@ _ABOUT_BLANK = {ABOUT_BLANK_PROBLEM.type: ABOUT_BLANK_PROBLEM}
 def find_problems(operation: dict[str, Any], route: RouteContext, raised: Problems) -> Problems:
     """Find the problems of the gateway itself, and add those that the functions of the route raise.
 
-    Of a status that the route declares without a document, FastAPI knows no more than the status.
+    If the route declares a status without a document, only the status is known.
     """
     found: Problems = {}
     for problem in (*_iter_own_problems(operation, route), *_iter_guard_problems(route)):

@@ -1,17 +1,16 @@
 """The error responses of the server itself, for requests that no middleware can respond to."""
 
 from logging import INFO, getLogger
-from random import getrandbits
 
 from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.errors.problem_json import Problem, build_internal_error
-from gateway.errors.tree import ABOUT_BLANK
 from gateway.http1_grammar import Fields
-from gateway.request_context import RequestContext
+from gateway.request_context import RequestContext, generate_request_id
 from gateway.server.response_head import serialize_head
 from gateway.telemetry.log import log_event
+from gateway.upstream.problem import ABOUT_BLANK
 
 log = getLogger("lockgate.server")
 
@@ -21,7 +20,7 @@ def serialize_internal_error(scope: Scope, fields: Fields) -> bytes:
 
     `fields` are the default fields of the server.
     """
-    request_id = RequestContext.of(scope).request_id or _make_id()
+    request_id = RequestContext.of(scope).request_id or generate_request_id()
     is_head_request = scope["method"] == "HEAD"
     return _serialize(build_internal_error(request_id), request_id, fields, is_head_request)
 
@@ -31,7 +30,7 @@ def serialize_bad_request(fields: Fields) -> bytes:
 
     There is no request to log: `request.malformed` takes the place of the line in the access log.
     """
-    request_id = _make_id()
+    request_id = generate_request_id()
     log_event(log, "request.malformed", INFO, id=request_id, status=400)
     document = Problem(
         request_id,
@@ -48,7 +47,3 @@ def _serialize(document: Response, request_id: str, fields: Fields, is_head_requ
     status = document.status_code
     head = serialize_head(status, own, is_head_request=is_head_request, keeps_alive=False)
     return head.data if is_head_request else head.data + bytes(document.body)
-
-
-def _make_id() -> str:
-    return getrandbits(128).to_bytes(16).hex()

@@ -74,11 +74,11 @@ def serialize_head(
 
 def _serialize_lines(status: int, fields: Fields) -> tuple[list[bytes], int | None, bool]:
     """Return the lines, their Content-Length, and whether they have `Connection: close`."""
-    lines = [_STATUS_LINES.get(status) or _status_line_without_phrase(status)]
+    lines = [_STATUS_LINES.get(status) or _build_status_line(status)]
     length: int | None = None
     is_close_announced = False
     for name, value in fields:
-        start = _line_starts.get(name) or _line_start(name)
+        start = _line_starts.get(name) or _build_line_start(name)
         if start in _FRAMING:
             if start == _TRANSFER_ENCODING:
                 continue
@@ -100,7 +100,7 @@ def _parse_length(value: bytes, previous: int | None) -> int:
     return int(value)
 
 
-def _line_start(name: bytes) -> bytes:
+def _build_line_start(name: bytes) -> bytes:
     if not TOKEN.fullmatch(name):
         raise InvalidResponseHead(f"invalid header field name {name!r}")
     start = name.lower() + b": "
@@ -109,7 +109,7 @@ def _line_start(name: bytes) -> bytes:
     return start
 
 
-def _status_line_without_phrase(status: int) -> bytes:
+def _build_status_line(status: int) -> bytes:
     if not 200 <= status <= 999:
         raise InvalidResponseHead(f"{status} is not a final status (200 to 999)")
     return b"HTTP/1.1 %d " % status

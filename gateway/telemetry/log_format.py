@@ -19,11 +19,11 @@ class JsonFormatter(logging.Formatter):
         """Serialize the time in UTC, level, event name, logger, and the fields of the event."""
         timestamp = f"{_format_second(int(record.created))}.{int(record.msecs):03}+00:00"
         if isinstance(record, LogEvent):
-            members = _cached_event_members(record.levelname, record.msg, record.name)
+            members = _serialize_event_cached(record.levelname, record.msg, record.name)
             if record.fields:
                 members = f"{members},{_serialize_members(record.fields)}"
         else:
-            members = _event_members(record.levelname, record.getMessage(), record.name)
+            members = _serialize_event(record.levelname, record.getMessage(), record.name)
         if record.exc_info:
             exception = {"exception": self.formatException(record.exc_info)}
             members = f"{members},{_serialize_members(exception)}"
@@ -50,12 +50,12 @@ class TextFormatter(logging.Formatter):
         return line
 
 
-def _event_members(level: str, event: str, logger: str) -> str:
+def _serialize_event(level: str, event: str, logger: str) -> str:
     return _serialize_members({"level": level.lower(), "event": event, "logger": logger})
 
 
 # There are few event names: these members are serialized once for each.
-_cached_event_members = lru_cache(maxsize=256)(_event_members)
+_serialize_event_cached = lru_cache(maxsize=256)(_serialize_event)
 
 
 def _serialize_members(members: Mapping[str, object]) -> str:

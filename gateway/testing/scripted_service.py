@@ -107,7 +107,7 @@ class ScriptedService(ScriptMethods["ScriptedService"], httpx.AsyncBaseTransport
 
     def _take_step(self, request: ReceivedRequest) -> Step:
         """Return the step of the last endpoint that matches, or else that of the service."""
-        matching = [it for it in self._endpoints if it.pattern.matches(request)]
+        matching = [endpoint for endpoint in self._endpoints if endpoint.pattern.matches(request)]
         for endpoint in matching:
             endpoint.requests.append(request)
         scripts = [endpoint.script for endpoint in matching if not endpoint.script.is_empty]

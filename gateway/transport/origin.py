@@ -76,16 +76,16 @@ class Origin(NamedTuple):
     async def _open(
         self, owner: ConnectionOwner, batcher: WriteBatcher, tls: ssl.SSLContext | None
     ) -> Connection:
-        context = await self._tls_context(tls)
+        context = await self._create_tls_context(tls)
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: Connection(owner, batcher), self.host, self.port, ssl=context
         )
         return connection
 
-    async def _tls_context(self, tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
+    async def _create_tls_context(self, tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
         if self.scheme == "http":
             return None
-        return tls or await asyncio.to_thread(_system_roots)
+        return tls or await asyncio.to_thread(_load_system_roots)
 
 
 def _discard(opening: asyncio.Task[Connection]) -> None:
@@ -95,7 +95,7 @@ def _discard(opening: asyncio.Task[Connection]) -> None:
 
 
 @cache
-def _system_roots() -> ssl.SSLContext:
+def _load_system_roots() -> ssl.SSLContext:
     # Reading the roots takes tens of milliseconds: once per process, and never on the loop.
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])

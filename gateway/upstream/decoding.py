@@ -61,8 +61,8 @@ def decode(into: type[T], response: RawResponse) -> T:
 
 def _describe(errors: list[ErrorDetails], body_type: Any) -> str:  # noqa: ANN401
     """Return the number of errors, and the places and types of the first ones."""
-    fields, shown = _field_names(body_type), errors[:_MAX_ERRORS_SHOWN]
-    places = [f"{_place(error['loc'], fields)} {error['type']}" for error in shown]
+    fields, shown = _get_field_names(body_type), errors[:_MAX_ERRORS_SHOWN]
+    places = [f"{_format_location(error['loc'], fields)} {error['type']}" for error in shown]
     return f"{len(errors)} wrong: {', '.join(places)}"
 
 
@@ -92,24 +92,24 @@ def _adapter(into: Hashable) -> TypeAdapter[Any]:
 
 
 @lru_cache(maxsize=256)
-def _field_names(into: Hashable) -> frozenset[str]:
+def _get_field_names(into: Hashable) -> frozenset[str]:
     try:
-        return frozenset(_properties(_adapter(into).json_schema()))
+        return frozenset(_iter_properties(_adapter(into).json_schema()))
     except PydanticInvalidForJsonSchema:
         return frozenset()
 
 
-def _properties(schema: object) -> Iterator[str]:
+def _iter_properties(schema: object) -> Iterator[str]:
     if isinstance(schema, dict):
         yield from schema.get("properties", {})
         for below in schema.values():
-            yield from _properties(below)
+            yield from _iter_properties(below)
     elif isinstance(schema, list):
         for below in schema:
-            yield from _properties(below)
+            yield from _iter_properties(below)
 
 
-def _place(location: tuple[int | str, ...], fields: frozenset[str]) -> str:
+def _format_location(location: tuple[int | str, ...], fields: frozenset[str]) -> str:
     """Return a path in the body; keys that are not fields of the type are shown as `?`."""
     steps = [
         f"[{step}]" if isinstance(step, int) else f".{step}" if step in fields else ".?"

@@ -30,8 +30,8 @@ def open_client(
         connect_timeout=service.connect_timeout,
         max_body_bytes=service.max_body_bytes,
         transport=transport or _create_transport(service),
-        headers=_service_headers(service),
-        policies=_policies(service),
+        headers=_create_service_headers(service),
+        policies=_create_policies(service),
     )
 
 
@@ -46,7 +46,7 @@ def _create_transport(service: Service) -> httpx.AsyncBaseTransport:
     return httpx.AsyncHTTPTransport(trust_env=False, limits=limits, retries=0)
 
 
-def _service_headers(service: Service) -> ServiceHeaders | None:
+def _create_service_headers(service: Service) -> ServiceHeaders | None:
     if not (service.headers or service.forward_headers or service.forward_token):
         return None
     return ServiceHeaders(
@@ -56,7 +56,7 @@ def _service_headers(service: Service) -> ServiceHeaders | None:
     )
 
 
-def _policies(service: Service) -> list[CallPolicy]:
+def _create_policies(service: Service) -> list[CallPolicy]:
     """Create the policies of the settings, outermost first."""
     retry = service.retry
     if retry.attempts == 1:

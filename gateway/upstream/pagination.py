@@ -1,4 +1,4 @@
-"""How to find the next page of a response that has several."""
+"""Finds the next page of a response with several pages."""
 
 import re
 from collections.abc import Callable, Iterator

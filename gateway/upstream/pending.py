@@ -14,11 +14,11 @@ from gateway.upstream.error_mapping import CALL_FAILURES
 from gateway.upstream.errors import UpstreamRefused
 from gateway.upstream.problem import UpstreamProblem
 
-Outcome = type[UpstreamProblem] | None
-"""What becomes of a refusal: a problem to raise, or None as the result."""
+RefusalHandling = type[UpstreamProblem] | None
+"""The handling of a refusal: the call raises this problem, or its result is None."""
 
-Outcomes = Mapping[int, Outcome]
-"""The outcomes of refusals by their status."""
+RefusalHandlings = Mapping[int, RefusalHandling]
+"""The handlings of refusals by their status; any other refusal is raised as it is."""
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -44,9 +44,9 @@ class PendingCall(Coroutine[Any, Any, T_co]):
     """
 
     # A call is made in one of two ways. NEW -> AWAITED: `await` makes it. NEW -> IN_FLIGHT ->
-    # COMPLETE: `begin` sends it, a callback reports that it has an outcome, and `result` decodes
-    # the outcome. The second way needs no task for each call in flight. `abandon` ends a call in
-    # flight.
+    # COMPLETE: `begin` sends it, a callback reports its outcome (a response or an error), and
+    # `result` decodes the response or raises the error. The second way needs no task for each call
+    # in flight. `abandon` ends a call in flight.
     #
     # Invariant: `_in_flight` and `_on_complete` are set only while the call is IN_FLIGHT.
 
@@ -55,7 +55,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         "_seconds", "_state", "ends_at",
     )  # fmt: skip
 
-    _outcomes: Outcomes = MappingProxyType({})
+    _handlings: RefusalHandlings = MappingProxyType({})
 
     def __init__(self, executor: CallExecutor, call: Call, into: type[T_co]) -> None:
         self._executor = executor
@@ -170,34 +170,34 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         499, except 429.
 
         Raises:
-            ValueError: a status is not one of these, or already has an outcome.
+            ValueError: a status is not one of these, or is handled already.
         """
-        return self._with_outcomes([(status, None) for status in statuses])
+        return self._add_handlings([(status, None) for status in statuses])
 
     def or_raise(self, *problems: type[UpstreamProblem]) -> "PendingCall[T_co]":
         """Return the same call, which raises one of `problems` if the service has its status.
 
         Raises:
-            ValueError: a status already has an outcome.
+            ValueError: a status is handled already.
         """
-        return self._with_outcomes([(problem.declaration.status, problem) for problem in problems])
+        return self._add_handlings([(problem.declaration.status, problem) for problem in problems])
 
-    def _with_outcomes(self, pairs: Sequence[tuple[int, Outcome]]) -> "PendingCall[Any]":
+    def _add_handlings(self, pairs: Sequence[tuple[int, RefusalHandling]]) -> "PendingCall[Any]":
         """Return the call that is made in the place of this one."""
         if self._state is not _NEW:
             raise self._made_already()
         self._state = _ABANDONED
-        outcomes = dict(self._outcomes)
-        for status, outcome in pairs:
+        handlings = dict(self._handlings)
+        for status, handling in pairs:
             if not 300 <= status <= 499 or status == 429:
                 raise ValueError(
-                    f"{self._call.operation}: status {status} cannot have an outcome; declare one "
-                    "from 300 to 499, but not 429, which is no refusal"
+                    f"{self._call.operation}: status {status} is no refusal; declare a status "
+                    "from 300 to 499, but not 429"
                 )
-            if status in outcomes:
-                raise ValueError(f"{self._call.operation}: status {status} has two outcomes")
-            outcomes[status] = outcome
-        return _CallWithOutcomes(self._executor, self._call, self._into, outcomes)
+            if status in handlings:
+                raise ValueError(f"{self._call.operation}: status {status} is declared twice")
+            handlings[status] = handling
+        return _CallWithHandlings(self._executor, self._call, self._into, handlings)
 
     # The methods of a coroutine.
 
@@ -236,54 +236,57 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         return RuntimeError(f"the call {self._call.operation} has been made already")
 
 
-class _CallWithOutcomes(PendingCall[T_co]):
-    """A call for which some statuses of a refusal have an outcome of their own.
+class _CallWithHandlings(PendingCall[T_co]):
+    """A call that handles the refusals with some statuses.
 
-    A class of its own, so that the other calls need not look for outcomes.
+    A class of its own, so that the other calls need not look for handlings.
     """
 
-    __slots__ = ("_outcomes",)
+    __slots__ = ("_handlings",)
 
     def __init__(
-        self, executor: CallExecutor, call: Call, into: type[Any], outcomes: Outcomes
+        self, executor: CallExecutor, call: Call, into: type[Any], handlings: RefusalHandlings
     ) -> None:
         super().__init__(executor, call, into)
-        self._outcomes = outcomes
+        self._handlings = handlings
 
     def result(self) -> T_co:
         try:
             return super().result()
         except UpstreamRefused as refusal:
-            if _becomes_none(refusal, self._outcomes):
-                return None  # type: ignore[return-value]  # `or_none` has added None to the type
-            raise
+            _raise_problem(refusal, self._handlings)
+            if not _is_none(refusal, self._handlings):
+                raise
+            return None  # type: ignore[return-value]  # `or_none` has added None to the type
 
     def _create_coroutine(self) -> Coroutine[Any, Any, T_co]:
-        return _execute(self._executor, self._call, self._into, self._outcomes)
+        return _execute(self._executor, self._call, self._into, self._handlings)
 
 
 async def _execute(
-    executor: CallExecutor, call: Call, into: type[T_co], outcomes: Outcomes
+    executor: CallExecutor, call: Call, into: type[T_co], handlings: RefusalHandlings
 ) -> T_co:
-    """Make a call. A function, because a coroutine of the pending call would refer to it."""
+    """Make a call. This is no method: the coroutine and the pending call would form a cycle."""
     try:
         return await executor.execute(call, into)
     except UpstreamRefused as refusal:
-        if _becomes_none(refusal, outcomes):
-            return None  # type: ignore[return-value]  # `or_none` has added None to the type
-        raise
+        _raise_problem(refusal, handlings)
+        if not _is_none(refusal, handlings):
+            raise
+        return None  # type: ignore[return-value]  # `or_none` has added None to the type
 
 
-def _becomes_none(refusal: UpstreamRefused, outcomes: Outcomes) -> bool:
-    """Return whether the outcome of the refusal is None; raise the problem if it is one.
+def _raise_problem(refusal: UpstreamRefused, handlings: RefusalHandlings) -> None:
+    """Raise the problem that is declared for the status of the refusal, if there is one.
 
-    A refusal without an outcome is not raised here: its traceback would refer to this frame, and
-    the frame to the refusal.
+    The refusal itself is not raised here: its traceback would refer to this frame, and the frame
+    to the refusal.
     """
-    status = refusal.status
-    if status is None or status not in outcomes:
-        return False
-    problem = outcomes[status]
+    problem = handlings.get(refusal.status or 0)
     if problem is not None:
         raise problem(refusal) from refusal
-    return True
+
+
+def _is_none(refusal: UpstreamRefused, handlings: RefusalHandlings) -> bool:
+    """Whether the result of the call is None in place of the refusal."""
+    return handlings.get(refusal.status or 0, UpstreamProblem) is None

@@ -10,7 +10,10 @@ from pydantic_core import to_jsonable_python
 from gateway.upstream.errors import UpstreamRefused
 from gateway.upstream.model import ResponseModel
 
-_ABOUT_BLANK = "about:blank"  # the status describes the problem completely (RFC 9457, 4.2.1)
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+ABOUT_BLANK = "about:blank"
+"""The type of a problem that its status describes completely (RFC 9457, 4.2.1)."""
 
 _STANDARD_MEMBERS = frozenset({"type", "title", "status", "detail", "instance"})  # RFC 9457, 3.1
 
@@ -65,7 +68,7 @@ class UpstreamProblem(UpstreamRefused):
         cls,
         *,
         status: int,
-        type: str = _ABOUT_BLANK,  # noqa: A002 - RFC 9457's name
+        type: str = ABOUT_BLANK,  # noqa: A002 - RFC 9457's name
         title: str | None = None,
         detail: str = "The service refused the request.",
         members: type[ResponseModel] | None = None,
@@ -79,7 +82,7 @@ class UpstreamProblem(UpstreamRefused):
             )
         if clash := _STANDARD_MEMBERS.intersection(_iter_names(members)):
             raise TypeError(f"{cls.__name__}: {', '.join(sorted(clash))} cannot be a member")
-        if members is not None and type == _ABOUT_BLANK:
+        if members is not None and type == ABOUT_BLANK:
             raise TypeError(
                 f"{cls.__name__}: members={members.__name__} needs a problem type; add "
                 'type="https://..." (RFC 9457, 4.2.1: about:blank has no members)'

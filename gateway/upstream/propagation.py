@@ -124,7 +124,7 @@ class _Propagation(AbstractContextManager[None]):
         _current.reset(self._token)
 
 
-def trace_headers(
+def build_trace_headers(
     traceparent: bytes | None, tracestate: bytes | None, request_id: str
 ) -> dict[str, str]:
     """Return the trace fields for the calls of a request.
@@ -143,10 +143,10 @@ def trace_headers(
         return fields
     trace_id = request_id
     if not _TRACE_ID.fullmatch(request_id) or request_id == _NO_TRACE_ID:
-        trace_id = _random_id(16)
-    return {"traceparent": f"00-{trace_id}-{_random_id(8)}-00"}
+        trace_id = _generate_id(16)
+    return {"traceparent": f"00-{trace_id}-{_generate_id(8)}-00"}
 
 
-def _random_id(size: int) -> str:
+def _generate_id(size: int) -> str:
     """Return a random id of `size` bytes; its lowest bit is set, as an id of zeros is invalid."""
     return (getrandbits(size * 8) | 1).to_bytes(size).hex()

@@ -27,7 +27,7 @@ def with_fail_fast(schema: T) -> T:
     # A dict is a schema only if "type" is a string: a field can be named "type" or "default".
     kind = schema.get("type")
     kept = _NO_SCHEMA if isinstance(kind, str) else frozenset()
-    copy = {key: it if key in kept else with_fail_fast(it) for key, it in schema.items()}
+    copy = {key: value if key in kept else with_fail_fast(value) for key, value in schema.items()}
     if isinstance(kind, str) and kind in _SERIES:
         copy["fail_fast"] = True
     return copy  # type: ignore[return-value]

@@ -41,7 +41,7 @@ class NoUsableKey(ValueError):
     """A JWK Set has no key that may verify a signature."""
 
 
-def canonical_algorithm(algorithm: str) -> str:
+def get_canonical_algorithm(algorithm: str) -> str:
     """Return one name per algorithm: "Ed25519" (RFC 9864) becomes "EdDSA".
 
     The gateway supports no other curve for EdDSA, so the two names mean the same.
@@ -61,7 +61,7 @@ class KeySet:
 
     def find(self, key_id: str, algorithm: str) -> Key | None:
         """Return the key with that id if it may verify that algorithm."""
-        return self.by_id_and_algorithm.get((key_id, canonical_algorithm(algorithm)))
+        return self.by_id_and_algorithm.get((key_id, get_canonical_algorithm(algorithm)))
 
 
 def parse_key_set(document: bytes, allowed: Sequence[str]) -> KeySet:
@@ -176,7 +176,7 @@ def _select_algorithms(
     )
     if "alg" in entry:
         alg = entry["alg"]
-        declared = canonical_algorithm(alg) if isinstance(alg, str) else None
+        declared = get_canonical_algorithm(alg) if isinstance(alg, str) else None
         supported = [name for name in supported if name == declared]
     return [name for name in supported if name in allowed]
 

@@ -66,7 +66,16 @@ VALUES = [
     Way("header surrogate", http(400, headers={"X-A": SURROGATE})),
     # Validation errors that the application raises itself.
     Way("validation", raising(validation({"loc": ("query", "a"), "msg": "no"})), **CALLERS),
-    Way("validation without a location", raising(validation({"loc": (), "msg": "no"})), **CALLERS),
+    Way(
+        "validation without a location",
+        raising(validation({"loc": (), "msg": "no"})),
+        **expect(422, INVALID, detail="request: no"),
+    ),
+    Way(
+        "validation without a field",
+        raising(validation({"loc": ("body",), "msg": "no"})),
+        **expect(422, INVALID, detail="body: no"),
+    ),
     Way(
         "validation of an own model",
         raising(validation({"loc": ("size", 3), "msg": "no"})),

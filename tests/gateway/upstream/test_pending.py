@@ -196,17 +196,17 @@ async def test_a_part_can_be_none_without_being_degraded(no_leaks: None) -> None
 
 @pytest.mark.parametrize("status", [200, 299, 429, 500, 503])
 async def test_only_a_refusal_can_be_none(client: ExampleClient, status: int) -> None:
-    with pytest.raises(ValueError, match=f"GET /: status {status} cannot have an outcome"):
+    with pytest.raises(ValueError, match=f"GET /: status {status} is no refusal"):
         client.get("/", into=Item).or_none(status)
 
 
-async def test_a_status_has_one_outcome(client: ExampleClient) -> None:
+async def test_a_status_is_declared_once(client: ExampleClient) -> None:
     class Other(UpstreamProblem, status=409):
         pass
 
-    with pytest.raises(ValueError, match="GET /: status 409 has two outcomes"):
+    with pytest.raises(ValueError, match="GET /: status 409 is declared twice"):
         client.get("/", into=Item).or_raise(Conflict, Other)
-    with pytest.raises(ValueError, match="GET /: status 409 has two outcomes"):
+    with pytest.raises(ValueError, match="GET /: status 409 is declared twice"):
         client.get("/", into=Item).or_none(409).or_raise(Conflict)
 
 

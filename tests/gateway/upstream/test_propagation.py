@@ -5,7 +5,7 @@ import re
 import pytest
 
 from gateway.upstream.call import Call
-from gateway.upstream.propagation import current_headers, propagate_headers, trace_headers
+from gateway.upstream.propagation import build_trace_headers, current_headers, propagate_headers
 
 VALID = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 STARTED = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-00")
@@ -22,11 +22,11 @@ def test_an_inner_block_adds_to_the_headers_of_an_outer_block() -> None:
 
 
 def test_a_valid_trace_is_passed_on_unchanged() -> None:
-    assert trace_headers(VALID, b"vendor=1", "r") == {
+    assert build_trace_headers(VALID, b"vendor=1", "r") == {
         "traceparent": VALID.decode(),
         "tracestate": "vendor=1",
     }
-    assert trace_headers(VALID, None, "r") == {"traceparent": VALID.decode()}
+    assert build_trace_headers(VALID, None, "r") == {"traceparent": VALID.decode()}
 
 
 @pytest.mark.parametrize(
@@ -44,17 +44,17 @@ def test_a_valid_trace_is_passed_on_unchanged() -> None:
     ],
 )
 def test_an_invalid_trace_is_replaced_by_a_new_one(traceparent: bytes | None) -> None:
-    sent = trace_headers(traceparent, b"vendor=1", "not hexadecimal")
+    sent = build_trace_headers(traceparent, b"vendor=1", "not hexadecimal")
     assert set(sent) == {"traceparent"}
     assert STARTED.fullmatch(sent["traceparent"])
 
 
 def test_a_trace_that_begins_here_has_the_id_of_the_request() -> None:
-    sent = trace_headers(None, None, REQUEST_ID)["traceparent"]
+    sent = build_trace_headers(None, None, REQUEST_ID)["traceparent"]
     assert sent.startswith(f"00-{REQUEST_ID}-")
     assert STARTED.fullmatch(sent)
 
 
 @pytest.mark.parametrize("tracestate", [b"", b"\xff", b"a\r\nb", b"a" * 513])
 def test_a_state_that_cannot_be_sent_is_left_out(tracestate: bytes) -> None:
-    assert set(trace_headers(VALID, tracestate, "r")) == {"traceparent"}
+    assert set(build_trace_headers(VALID, tracestate, "r")) == {"traceparent"}
