@@ -4,6 +4,8 @@ import argparse
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import HttpUrl
+
 from gateway.app import create_app
 from gateway.app_loader import Application, load_application
 from gateway.auth.route_access import Requires
@@ -125,7 +127,7 @@ def _replace_addresses(settings: Settings, fakes: RunningFakes, *, use_any_port:
         values["upstreams"].setdefault(name, {})["url"] = url
     values["limits"] = settings.limits
     values["issuers"] = [
-        Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_url=fakes.identity_url + JWKS_PATH)
+        Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_url=HttpUrl(fakes.identity_url + JWKS_PATH))
     ]
     return Settings.model_validate(values)
 

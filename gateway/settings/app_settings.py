@@ -55,7 +55,7 @@ def _decode(annotation: object, value: object) -> object:
     if isinstance(value, VariableText):
         return _decode_json(str(value)) if _is_structured(annotation) else str(value)
     if isinstance(value, Mapping):
-        return {name: _decode(step_into(annotation, name), it) for name, it in value.items()}
+        return {name: _decode(step_into(annotation, name), inner) for name, inner in value.items()}
     return value
 
 

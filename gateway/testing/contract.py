@@ -9,7 +9,7 @@ import httpx
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
 from gateway.testing.contract_cases import (
-    OUTCOMES,
+    FAILURES,
     CompositeCase,
     ContractRoute,
     list_composite_cases,
@@ -34,7 +34,7 @@ class ApplicationContract:
     string needs none. `bodies` has a JSON body for each route that needs one, such as
     `{"POST /search": {"text": "tea"}}`.
 
-    Redis is not used. The outcomes of composites are tested in virtual time.
+    Redis is not used. Composites are tested in virtual time while their services fail.
     """
 
     package: ClassVar[str | None] = None
@@ -105,7 +105,7 @@ class ApplicationContract:
 
         async def check(gateway: TestGateway) -> None:
             loop = asyncio.get_running_loop()
-            OUTCOMES[case.outcome](gateway.service(case.service))
+            FAILURES[case.failure](gateway.service(case.service))
             started_at = loop.time()
             response = await self._send(gateway, case.route)
             assert response.status_code != 500, response.text

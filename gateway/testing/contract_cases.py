@@ -1,4 +1,4 @@
-"""What the contract tests: the routes of an application, and the outcomes of its composites."""
+"""The cases of the contract: the routes of an application, and its composites while services fail."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 Operation = Mapping[str, Any]
 
-OUTCOMES: Mapping[str, Callable[[ScriptedService], object]] = {
+FAILURES: Mapping[str, Callable[[ScriptedService], object]] = {
     "status 503": lambda service: service.fails(503),
     "status 404": lambda service: service.fails(404),
     "invalid JSON": lambda service: service.answers_with(b"{"),
@@ -66,15 +66,15 @@ class ContractRoute:
 
 @dataclass(frozen=True)
 class CompositeCase:
-    """A composite while one of its services has one of the `OUTCOMES`."""
+    """A composite while one of its services has one of the `FAILURES`."""
 
     route: ContractRoute
     service: str
-    outcome: str
+    failure: str
 
     def __str__(self) -> str:
-        """Format as `GET /path, service: outcome`."""
-        return f"{self.route}, {self.service}: {self.outcome}"
+        """Format as `GET /path, service: failure`."""
+        return f"{self.route}, {self.service}: {self.failure}"
 
 
 def list_routes(settings: Settings) -> list[ContractRoute]:
@@ -96,9 +96,9 @@ def list_routes(settings: Settings) -> list[ContractRoute]:
 
 
 def list_composite_cases(routes: Iterable[ContractRoute]) -> Iterator[CompositeCase]:
-    """Yield each composite with each of its services and each outcome."""
+    """Yield each composite with each of its services and each failure."""
     for route in routes:
         if route.summary.composites:
             for service in route.summary.services:
-                for outcome in OUTCOMES:
-                    yield CompositeCase(route, service, outcome)
+                for failure in FAILURES:
+                    yield CompositeCase(route, service, failure)
