@@ -1,4 +1,4 @@
-"""The cases of the contract: the routes of an application, and its composites while services fail."""
+"""The cases of the contract: the routes of an application, and composites of a failing service."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
