@@ -86,8 +86,7 @@ def create_app(
 
     Raises:
         InvalidSettings: the package named by `app.package` cannot be imported, two routes have one
-            method and path, two operations declare the same `operation_id`, or a route cannot be
-            described in OpenAPI.
+            method and path, or two operations declare the same `operation_id`.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)

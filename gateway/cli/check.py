@@ -13,7 +13,7 @@ from gateway.app import Gateway, build_app
 from gateway.app_loader import Application, read_application
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
-from gateway.openapi.document import document_responses
+from gateway.openapi.document import build_document, document_responses
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.route_audit import find_faults
@@ -152,6 +152,7 @@ def _find_route_errors(app: Gateway, application: Application) -> Iterator[Confi
     yield from find_duplicates(list_routes(app, application.policies))
     try:
         document_responses(app)
+        build_document(app)
     except InvalidSettings as invalid:
         yield from invalid.errors
 
