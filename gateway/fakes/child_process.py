@@ -30,7 +30,7 @@ class FakesFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FakesPlan:
-    """What the child serves: the fakes of a package for these services, and an identity provider.
+    """The plan of the child: fakes of a package for these services, and an identity provider.
 
     `ports` has a port by the name of the service; a service without one listens on any free port.
     The identity provider issues tokens for `user` with `scopes`, unless the request names others.

@@ -21,7 +21,7 @@ _MAX_ROUNDS = 10
 
 _URL = "https://placeholder.invalid"
 
-# What replaces an invalid or missing value that has no default. A `{}` is the key of the entry.
+# The replacements of invalid or missing values without a default. A `{}` is the key of the entry.
 _PLACEHOLDERS: Mapping[str, Any] = {
     "issuers": [{"issuer": _URL, "audience": "-", "jwks_url": _URL}],
     "issuers.*": {"issuer": _URL + "/{}", "audience": "-", "jwks_url": _URL, "user_claim": ""},

@@ -159,7 +159,7 @@ class Service(Section):
 
 
 class Demo(Section):
-    """What `lockgate demo` starts: the latency of the fake services, and the line to paste."""
+    """`lockgate demo`: the latency of the fake services, and the curl command that it prints."""
 
     latency_ms: Annotated[Number, Field(ge=0, le=3_600_000)] = 200
     user: Text = "42"

@@ -15,7 +15,7 @@ _MAX_DEPTH = 16  # steps of a path
 
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
-# What a statement consists of, as far as its end is concerned: strings, comments, brackets, and the
+# The parts of a statement that decide where it ends: strings, comments, brackets, and the
 # line breaks between them.
 _TOKEN = re.compile(
     r"""

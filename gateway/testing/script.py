@@ -18,7 +18,7 @@ Respond = Callable[[ReceivedRequest], httpx.Response]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What happens to one request: a delay in seconds, then a response or an error.
+    """The reaction to one request: a delay in seconds, then a response or an error.
 
     `respond` raises the error. If it is None, the default of the service responds.
     """

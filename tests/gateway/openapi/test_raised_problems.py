@@ -59,7 +59,7 @@ class Comment(ResponseModel):
 
 
 class CommentsClosed(UpstreamProblem, status=403, type=ACME + "comments-closed", members=Comment):
-    """Nobody can comment on this any more."""
+    """Comments are closed."""
 
 
 class NotForSale(UpstreamProblem, status=422):
