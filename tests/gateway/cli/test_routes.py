@@ -1,8 +1,6 @@
 """`lockgate routes` lists what each route declares."""
 
 import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -33,16 +31,9 @@ async def get_news() -> int:
 
 
 @pytest.fixture(autouse=True)
-def _package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.upper().startswith("LOCKGATE_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for module in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-        monkeypatch.delitem(sys.modules, module)
+def _package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case = Wrong("", text=None, files={"composites/live.py": LIVE})
-    case.write(tmp_path)
+    case.write(folder)
     for name, value in case.get_variables().items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("LOCKGATE_ISSUERS")

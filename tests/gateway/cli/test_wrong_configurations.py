@@ -18,7 +18,6 @@ from gateway.settings.setting_path import list_keys
 from tests.gateway.cli.wrong_configuration import (
     FILE,
     ISSUER,
-    PACKAGE,
     PAGE,
     VARIABLES,
     Wrong,
@@ -28,19 +27,6 @@ from tests.gateway.cli.wrong_configuration import (
 CASES = read_cases()
 
 MANY = Path(__file__).with_name("many_mistakes.txt")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, from which the package of a case can be imported."""
-    for name in os.environ:
-        if name.upper().startswith("LOCKGATE_"):
-            monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for module in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-        monkeypatch.delitem(sys.modules, module)
-    return tmp_path
 
 
 def prepare(case: Wrong, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
