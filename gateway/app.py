@@ -12,6 +12,7 @@ from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
+from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
 from gateway.resources import Resources
@@ -42,6 +43,7 @@ class Gateway(FastAPI):
         middleware = [
             Middleware(AccessLog),
             Middleware(RequestContextMiddleware),
+            Middleware(TargetValidation),
             Middleware(
                 ConcurrencyLimit,
                 max_concurrency=server.max_in_flight,
