@@ -109,11 +109,15 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(*routers: APIRouter, prepare: Any = None) -> AsyncIterator[Served]:
+async def serve(
+    *routers: APIRouter, prepare: Any = None, settings: Settings | None = None
+) -> AsyncIterator[Served]:
     """Serve a gateway with these routes; `prepare` is called with the app before it starts."""
     application = Application(clients={"items": Items}, policies={}, routers=routers)
     service = httpx.MockTransport(lambda _request: httpx.Response(200, json=None))
-    app: FastAPI = create_app(Settings(), application=application, transports={"items": service})
+    app: FastAPI = create_app(
+        settings or Settings(), application=application, transports={"items": service}
+    )
     if prepare is not None:
         prepare(app)
     root, log = logging.getLogger(), LogRecords()
