@@ -24,6 +24,7 @@ from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
 from gateway.settings.schema import Issuer, Settings
+from gateway.upstream.tls_settings import find_tls_errors
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -84,6 +85,7 @@ def check_settings(settings: Settings) -> CheckedGateway:
     errors = [
         *find_host_errors(settings.server.host),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
+        *find_tls_errors(settings),
         *_find_issuer_errors(settings.issuers),
     ]
     try:

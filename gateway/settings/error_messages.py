@@ -18,6 +18,7 @@ from gateway.settings.setting_path import SettingPath, format_path, list_keys
 _SHOWN_SETTINGS = (
     "server.*",
     "server.trusted_proxies.*",
+    "tls.ca_file",
     "tokens.*",
     "counters.*",
     "limits.*",

@@ -73,6 +73,12 @@ class Server(Section):
     shutdown_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = 30
 
 
+class Tls(Section):
+    """TLS towards identity providers, services and Redis."""
+
+    ca_file: FilePath | None = None
+
+
 class Issuer(Section):
     """An identity provider whose tokens are accepted, and the names of its claims."""
 
@@ -187,6 +193,7 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = None
     app: App = App()
     server: Server = Server()
+    tls: Tls = Tls()
     issuers: tuple[Issuer, ...] = ()
     tokens: Tokens = Tokens()
     counters: Counters = Counters()
