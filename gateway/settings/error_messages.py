@@ -8,9 +8,9 @@ from typing import get_args
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from gateway.settings.errors import ConfigError, suggest_nearest
+from gateway.settings.errors import ConfigError, get_variable, suggest_nearest
 from gateway.settings.schema import CONFLICT
-from gateway.settings.setting_path import SettingPath, format_path, list_keys
+from gateway.settings.setting_path import SettingPath, find_meant_path, format_path, list_keys
 
 # An error repeats an invalid value only for these settings. A value of any other setting may be
 # or contain a secret (a URL with a password, a header with an API key), so it must not reach a
@@ -148,7 +148,11 @@ def get_error_path(error: ErrorDetails) -> SettingPath:
 
 def describe_unknown(path: SettingPath) -> ConfigError:
     """Return the error for a setting that the schema does not have."""
-    hint = suggest_nearest(path[-1], list_keys(path[:-1]))
+    if len(path) == 1 and (meant := find_meant_path(path[0])):
+        setting = format_path(meant)
+        hint = f"did you mean {setting}, which is {get_variable(setting)} in the environment?"
+    else:
+        hint = suggest_nearest(path[-1], list_keys(path[:-1]))
     return ConfigError(format_path(path), "no such setting", hint)
 
 

@@ -31,7 +31,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/scaffold/render_code.py": "tests/gateway/scaffold/test_reserved_names.py",
     "gateway/scaffold/existing_project.py": "tests/gateway/cli/test_new.py",
     "gateway/scaffold/template_files.py": "tests/gateway/scaffold/test_project.py",
-    "gateway/settings/environment.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/errors.py": "tests/gateway/settings/test_loader.py",
     "gateway/settings/issuer_conflicts.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/layers.py": "tests/gateway/settings/test_loader.py",
