@@ -37,7 +37,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from gateway.request_path import restore_slashes
+from gateway.request_path import decode_parameter
 
 _LATE = "Caught handled exception, but response already started."
 
@@ -49,7 +49,7 @@ class SegmentConvertor(StringConvertor):
 
     def convert(self, value: str) -> str:
         """Return the value of the parameter."""
-        return restore_slashes(value)
+        return decode_parameter(value)
 
 
 class SegmentsConvertor(PathConvertor):
@@ -57,7 +57,7 @@ class SegmentsConvertor(PathConvertor):
 
     def convert(self, value: str) -> str:
         """Return the value of the parameter."""
-        return restore_slashes(value)
+        return decode_parameter(value)
 
 
 # Starlette looks a convertor up when a route is created. A module that creates guarded routes has
@@ -135,6 +135,13 @@ def iter_dependencies(dependant: Dependant) -> Iterator[tuple[Dependant, Dependa
     for inner in dependant.dependencies:
         yield from iter_dependencies(inner)
         yield dependant, inner
+
+
+def iter_dependants(dependant: Dependant) -> Iterator[Dependant]:
+    """Yield a route's dependant and all below it."""
+    yield dependant
+    for _, inner in iter_dependencies(dependant):
+        yield inner
 
 
 def iter_calls(dependant: Dependant) -> Iterator[object]:

@@ -1,5 +1,6 @@
 """Opens the resources of the app (token verifier, rate limiter, clients), and closes them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from logging import ERROR, getLogger
@@ -24,6 +25,7 @@ from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
 from gateway.telemetry.log import log_event
+from gateway.upstream.tls_settings import find_tls_errors
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -54,12 +56,16 @@ def create_lifespan(
         }
         if errors := find_upstream_errors(upstreams, clients, without_transport):
             raise InvalidSettings(errors)
+        if errors := await asyncio.to_thread(find_tls_errors, settings):
+            raise InvalidSettings(errors)
         async with AsyncExitStack() as stack:
-            verifier = open_verifier(settings.issuers, settings.tokens)
+            verifier = open_verifier(
+                settings.issuers, settings.tokens, ca_file=settings.tls.ca_file
+            )
             resources[TokenVerifier] = await stack.enter_async_context(verifier)
             limiter = open_limiter(settings, application.policies)
             resources[RateLimiter] = await stack.enter_async_context(limiter)
-            await stack.enter_async_context(open_clients(upstreams, clients, transports, resources))
+            await stack.enter_async_context(open_clients(settings, clients, transports, resources))
             if application.settings is not None:
                 resources[type(application.settings)] = application.settings
             if application.lifespan is not None:

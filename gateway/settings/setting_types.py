@@ -49,6 +49,9 @@ _ADDRESS_WITHOUT_SCHEME = re.compile(
 )
 
 
+_ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
+
+
 def _check_host(host: str) -> str:
     """Check that the server could listen on `host`: an IP address or a host name."""
     try:
@@ -163,6 +166,20 @@ def _check_url_path(path: str) -> str:
     return path
 
 
+def _check_root_path(path: str) -> str:
+    """Check the prefix of all paths; "" is none. It is compared with the path of a request."""
+    if not path:
+        return path
+    proper = "/" + path.strip("/")
+    if not path.strip("/"):
+        raise ValueError('must be the beginning of a path, such as /api, or "" for none')
+    if not _ROOT_PATH.fullmatch(proper):
+        raise ValueError("must be the beginning of a path, such as /api, without %, ? and #")
+    if path != proper:
+        raise ValueError(f"must begin with one slash and not end with one: did you mean {proper}?")
+    return path
+
+
 def _parse_rate(value: object) -> object:
     if isinstance(value, Rate):
         return value
@@ -175,9 +192,14 @@ def _parse_rate(value: object) -> object:
         raise ValueError(words) from None
 
 
-def _check_header_name(name: str) -> str:
+def _check_field_name(name: str) -> str:
     if not name.isascii() or not TOKEN.fullmatch(name.encode()):
         raise ValueError("is not the name of a header field")
+    return name
+
+
+def _check_header_name(name: str) -> str:
+    _check_field_name(name)
     if name.lower() in _GATEWAY_FIELDS:
         raise ValueError("is set by the gateway itself")
     return name.lower()
@@ -233,10 +255,12 @@ Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_network)]
 KeyUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_require_https)]
 BaseHttpUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_base_url)]
 RedisUrl = Annotated[RedisDsn, BeforeValidator(_check_redis_url)]
+RootPath = Annotated[str, AfterValidator(_check_root_path)]
 UrlPath = Annotated[Text, AfterValidator(_check_url_path)]
 FilePath = Annotated[Path, AfterValidator(_check_path)]
 RateText = Annotated[Rate, BeforeValidator(_parse_rate)]
 
+FieldName = Annotated[str, AfterValidator(_check_field_name)]
 HeaderName = Annotated[str, AfterValidator(_check_header_name)]
 ClientAddressHeader = Annotated[str, AfterValidator(_check_client_address_header)]
 ForwardedHeader = Annotated[str, AfterValidator(_check_forwarded_header)]

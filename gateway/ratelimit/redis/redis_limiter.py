@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
 from logging import WARNING, getLogger
+from pathlib import Path
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
@@ -32,7 +33,8 @@ class RedisLimiter(RateLimiter):
     """Counts in Redis, for all processes together.
 
     `timeout` bounds one check; `retry` is the least time between two attempts to connect. Both are
-    in seconds. While there is no connection, every check fails at once.
+    in seconds. While there is no connection, every check fails at once. `ca_file` has CAs to trust
+    in addition to those of the system.
     """
 
     # Invariants:
@@ -44,14 +46,16 @@ class RedisLimiter(RateLimiter):
     #   another failure is neither logged nor counted in `_disconnects`.
     # - There is one connection at most, and only `run` opens and closes it.
 
-    def __init__(self, url: str, *, timeout: float, retry: float) -> None:
+    def __init__(
+        self, url: str, *, timeout: float, retry: float, ca_file: Path | None = None
+    ) -> None:
         self._timeout = timeout
         self._retry = retry
         self._connection: RedisConnection | None = None
         self._failure = ""
         self._disconnects = 0
         self._first_attempt = asyncio.Event()
-        self._pool = create_pool(url)
+        self._pool = create_pool(url, ca_file)
 
     def __repr__(self) -> str:
         reason = f", {self._failure}" if self._failure else ""

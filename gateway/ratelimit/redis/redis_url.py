@@ -13,6 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from gateway.ratelimit.redis.redis_internals import use_own_connection
 from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 
 CONNECT_SECONDS = 0.5
@@ -30,15 +31,18 @@ _TLS_OPTIONS = (
 )
 
 
-def create_pool(url: str) -> ConnectionPool:
+def create_pool(url: str, ca_file: Path | None = None) -> ConnectionPool:
     """Create the pool of the one connection to Redis.
+
+    `ca_file` has CAs to trust in addition to those of the system, unless the URL names a file or a
+    directory of its own.
 
     Raises:
         InvalidSettings: the URL has an option or a database that cannot be used.
     """
     if errors := find_redis_errors(url):
         raise InvalidSettings(errors)
-    return _create_pool(url)
+    return _create_pool(url, ca_file)
 
 
 def find_redis_errors(url: str) -> list[ConfigError]:
@@ -48,11 +52,11 @@ def find_redis_errors(url: str) -> list[ConfigError]:
     return errors or list(_iter_pool_errors(url))
 
 
-def _create_pool(url: str) -> ConnectionPool:
+def _create_pool(url: str, ca_file: Path | None = None) -> ConnectionPool:
     # redis-py has no timeout on reads and writes here, because `RedisConnection` has a stricter
     # one, which takes a busy event loop into account. It does not retry either: a check that is
     # sent twice is charged twice.
-    return ConnectionPool.from_url(
+    pool = ConnectionPool.from_url(
         url,
         max_connections=1,
         protocol=2,
@@ -61,6 +65,8 @@ def _create_pool(url: str) -> ConnectionPool:
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 0),
     )
+    use_own_connection(pool, ca_file)
+    return pool
 
 
 def _iter_database_errors(parts: SplitResult) -> Iterator[ConfigError]:

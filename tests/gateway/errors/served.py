@@ -92,7 +92,11 @@ class Served:
             replies = []
             for request in requests:
                 writer.write(request)
-                replies.append(await asyncio.wait_for(_read(reader), TIMEOUT_SECONDS))
+                replies.append(
+                    await asyncio.wait_for(
+                        _read(reader, is_head=request.startswith(b"HEAD ")), TIMEOUT_SECONDS
+                    )
+                )
         finally:
             writer.close()
         return replies
@@ -148,7 +152,7 @@ def build_request(
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
 
 
-async def _read(reader: asyncio.StreamReader) -> Reply:
+async def _read(reader: asyncio.StreamReader, *, is_head: bool) -> Reply:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     start, *lines = head.strip().split("\r\n")
     fields = [(line.partition(": ")[0], line.partition(": ")[2]) for line in lines]
@@ -156,7 +160,7 @@ async def _read(reader: asyncio.StreamReader) -> Reply:
     content, is_complete = b"", True
     if known.get("transfer-encoding") == "chunked":
         content, is_complete = await _read_chunks(reader)
-    elif status not in {204, 304}:
+    elif status not in {204, 304} and not is_head:
         content = await reader.readexactly(int(known["content-length"]))
     return Reply(status, fields, content, is_complete)
 
