@@ -12,6 +12,7 @@ from tests.e2e.proxied_gateway import (
     CLIENT_ADDRESS,
     TLS_NAME,
     build_get,
+    issue_chain,
     read_address,
     send,
     serve_gateway,
@@ -39,9 +40,8 @@ async def test_the_configuration_of_the_page(
     tmp_path: Path, language: str, run: Run, changes: dict[str, str], header: str | None
 ) -> None:
     authority = Authority(tmp_path)
-    authority.make_server_context(TLS_NAME)
     tls = authority.make_client_context()
-    chain = str(tmp_path / f"{TLS_NAME}-30.pem")
+    chain = str(issue_chain(authority, tmp_path))
     async with serve_gateway("127.0.0.1", header) as served:
         text = BLOCKS[language].replace("127.0.0.1:8000", f"127.0.0.1:{served.port}")
         for old, new in changes.items():

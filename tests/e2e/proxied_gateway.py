@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
+from pathlib import Path
 
 from fastapi import APIRouter, Request
 
@@ -13,6 +14,7 @@ from gateway.client_ip import find_client_address
 from gateway.settings.schema import Server, Settings
 from tests.gateway.errors.served import Served, serve
 from tests.gateway.middleware.test_target_validation import build_router
+from tests.gateway.transport.certificate_authority import Authority
 
 TIMEOUT_SECONDS = 10
 QUIET_SECONDS = 0.5  # after which a proxy that sends nothing waits for the rest of a request
@@ -41,6 +43,13 @@ address_router = APIRouter(dependencies=[public("a test")])
 async def get_address(request: Request) -> str:
     client = find_client_address(request, request.app.state.settings.server)
     return f"{client.ip} {client.doubt}".rstrip()
+
+
+def issue_chain(authority: Authority, folder: Path) -> Path:
+    """Issue a certificate for TLS_NAME; return a file with it and its key."""
+    chain = folder / "chain.pem"
+    chain.write_bytes(b"".join(file.read_bytes() for file in authority.issue(TLS_NAME)))
+    return chain
 
 
 async def send(port: int, request: bytes, tls: ssl.SSLContext | None = None) -> bytes:

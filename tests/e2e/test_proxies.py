@@ -9,8 +9,8 @@ from pathlib import Path
 from tests.e2e.proxied_gateway import (
     CLIENT_ADDRESS,
     PROXY_ADDRESS,
-    TLS_NAME,
     build_get,
+    issue_chain,
     read_address,
     send,
     serve_gateway,
@@ -179,8 +179,7 @@ async def find_smuggled(proxy: Proxy, served: Served) -> list[str]:
 @contextmanager
 def _nginx(folder: Path, gateway: int) -> Iterator[tuple[Proxy, ssl.SSLContext]]:
     authority = Authority(folder)
-    authority.make_server_context(TLS_NAME)
-    with run_nginx(folder, write_nginx(gateway, folder / f"{TLS_NAME}-30.pem"), 2) as proxy:
+    with run_nginx(folder, write_nginx(gateway, issue_chain(authority, folder)), 2) as proxy:
         yield proxy, authority.make_client_context()
 
 
