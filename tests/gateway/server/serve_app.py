@@ -17,7 +17,9 @@ async def serve_app(
     app: ASGIApp, state: ServerState | None = None, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
     """Serve `app` for the length of the block, and return the port."""
-    config = uvicorn.Config(app, http=HttpProtocol, lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        app, http=HttpProtocol, lifespan="off", log_config=None, proxy_headers=False
+    )
     config.load()
     known = state or ServerState()
     loop = asyncio.get_running_loop()
