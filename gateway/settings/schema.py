@@ -77,6 +77,7 @@ class Server(Section):
     max_body_bytes: Bytes = 1_048_576
     shutdown_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = 30
     root_path: RootPath = ""
+    root_path_is_stripped: Flag = False
     compression: Flag = True
     cors_origins: Origins = ()
     cors_credentials: Flag = False
@@ -92,6 +93,17 @@ class Server(Section):
                 "client_address_header",
                 "trusted_proxies",
                 at="client_address_header",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _require_root_path(self) -> Self:
+        if self.root_path_is_stripped and not self.root_path:
+            raise _conflict(
+                "has no effect without root_path",
+                "root_path_is_stripped",
+                "root_path",
+                at="root_path_is_stripped",
             )
         return self
 

@@ -42,7 +42,7 @@ async def test_the_configuration_of_the_page(
     authority = Authority(tmp_path)
     tls = authority.make_client_context()
     chain = str(issue_chain(authority, tmp_path))
-    async with serve_gateway("127.0.0.1", header) as served:
+    async with serve_gateway("127.0.0.1", client_address_header=header) as served:
         text = BLOCKS[language].replace("127.0.0.1:8000", f"127.0.0.1:{served.port}")
         for old, new in changes.items():
             assert old in text

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Request
 
@@ -25,13 +26,11 @@ TLS_NAME = "api.example.com"  # of the certificates of the proxies
 
 
 @asynccontextmanager
-async def serve_gateway(
-    proxy: str = PROXY_ADDRESS, header: str | None = None
-) -> AsyncIterator[Served]:
-    """Serve a gateway that trusts this proxy; `header` is the setting `client_address_header`."""
+async def serve_gateway(proxy: str = PROXY_ADDRESS, **options: Any) -> AsyncIterator[Served]:
+    """Serve a gateway that trusts this proxy; `options` are further settings of the server."""
     router = build_router()
     router.include_router(address_router)
-    server = Server(trusted_proxies=(ip_network(proxy),), client_address_header=header)
+    server = Server(trusted_proxies=(ip_network(proxy),), **options)
     async with serve(router, settings=Settings(server=server)) as served:
         yield served
 

@@ -143,6 +143,7 @@ async def find_bypasses(
             assert alive.startswith(b"HTTP/1.1 200 "), (rule, alive)
             targets = [path, f"http://{host}{path}", f"http://{host}/x/..{path}%0a"]
             targets += [*write_invalid(path), *write_similar(path)]
+            targets += ["/api" + path, "/api/api" + path]
             targets += [f"/general/names/{up}{path}" for up in ("../..", "..%2f..", "%2e%2e/..")]
             served = await asyncio.gather(*(is_served(rule, path, it) for it in targets))
             found += [f"{rule}: {it}" for it, bad in zip(targets, served, strict=True) if bad]
@@ -190,6 +191,18 @@ async def test_no_rule_of_nginx_is_bypassed(tmp_path: Path) -> None:
                 assert text in await send(nginx.ports[0], build_get(path, "other.test"))
             assert await find_bypasses(nginx, list(NGINX_RULES)) == []
             assert await find_bypasses(nginx, ["exact"], tls=tls) == []
+
+
+async def test_no_rule_for_a_path_below_a_prefix_is_bypassed(tmp_path: Path) -> None:
+    rules = ["below-api", "rewritten"]
+    async with serve_gateway(root_path="/api", root_path_is_stripped=True) as served:
+        with _nginx(tmp_path, served.port) as (nginx, _):
+            port = nginx.ports[0]
+            for rule in rules:
+                host = name_site(rule, "/readyz")
+                value = await send(port, build_get("/api/general/names/a", host))
+                assert b'["a"]' in value
+            assert await find_bypasses(nginx, rules) == []
 
 
 async def test_no_request_is_smuggled_through_nginx(tmp_path: Path) -> None:

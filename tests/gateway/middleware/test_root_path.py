@@ -133,3 +133,13 @@ def test_a_route_that_begins_with_the_prefix_is_refused() -> None:
     with pytest.raises(InvalidSettings) as raised:
         create_app(SETTINGS, application=Application(routers=[router]))
     assert [error.path for error in raised.value.errors] == ["GET /api/v1/items"]
+
+
+async def test_a_prefix_that_the_proxy_has_stripped_is_not_stripped_again() -> None:
+    server = SETTINGS.server.model_copy(update={"root_path_is_stripped": True})
+    settings = Settings(server=server)
+    async with serve(build_routes(), settings=settings) as served:
+        item = (await get(served, "/items/7")).document
+        assert item["url"] == "http://x/api/v1/items/7"
+        for path in ("/items/7", "/readyz", "/healthz", "/docs"):
+            assert (await get(served, f"/api/v1{path}")).status == 404, path
