@@ -10,7 +10,7 @@ import re
 from urllib.parse import unquote_to_bytes
 
 _ESCAPED_SLASH = re.compile(rb"%2[Ff]")
-_LIKE_AN_ESCAPE = re.compile("%(?=2[Ff]|25)")
+_LIKE_A_KEPT_ESCAPE = re.compile(rb"%25(?=2[Ff]|25)")
 _KEPT_ESCAPE = re.compile("%(2[Ff]|25)")
 _MALFORMED_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPED_LETTER_OR_DIGIT = re.compile(rb"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
@@ -49,8 +49,13 @@ def decode_path(raw_path: bytes) -> str:
         raise InvalidPath("has a % that is not followed by two hexadecimal digits")
     if _ESCAPED_LETTER_OR_DIGIT.search(raw_path):
         raise InvalidPath("has an escaped letter or digit, which must stand as it is")
-    pieces = [_decode_piece(piece) for piece in _ESCAPED_SLASH.split(raw_path)]
-    path = "%2F".join(pieces)
+    kept = _ESCAPED_SLASH.sub(b"%252F", _LIKE_A_KEPT_ESCAPE.sub(b"%2525", raw_path))
+    try:
+        path = unquote_to_bytes(kept).decode()
+    except UnicodeDecodeError:
+        raise InvalidPath("is not UTF-8") from None
+    if _CONTROL_CHARACTER.search(path):
+        raise InvalidPath("has a control character")
     if _DOT_SEGMENT.search(path):
         raise InvalidPath("has a segment . or ..")
     return path
@@ -61,13 +66,3 @@ def decode_parameter(text: str) -> str:
     if "%" not in text:
         return text
     return _KEPT_ESCAPE.sub(lambda kept: "%" if kept[1] == "25" else "/", text)
-
-
-def _decode_piece(piece: bytes) -> str:
-    try:
-        text = unquote_to_bytes(piece).decode()
-    except UnicodeDecodeError:
-        raise InvalidPath("is not UTF-8") from None
-    if _CONTROL_CHARACTER.search(text):
-        raise InvalidPath("has a control character")
-    return _LIKE_AN_ESCAPE.sub("%25", text)

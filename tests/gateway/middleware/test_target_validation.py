@@ -156,6 +156,20 @@ async def test_an_absolute_target_names_the_same_path() -> None:
     assert [it.status for it in replies] == [200, 400, 400, 404]
 
 
+@pytest.mark.parametrize(
+    "name", ["X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "X-Forwarded-Path"]
+)
+async def test_a_header_never_replaces_the_path(name: str) -> None:
+    async with serve(build_router()) as served:
+        [reply] = await served.send(build_request("/healthz", headers={name: "/readyz"}))
+        [other] = await served.send(
+            build_request("/healthz", headers={"X-HTTP-Method-Override": "DELETE"})
+        )
+    assert (
+        (reply.status, reply.document) == (other.status, other.document) == (200, {"status": "ok"})
+    )
+
+
 async def test_the_body_limit_of_a_route_holds_for_each_spelling_of_its_parameter() -> None:
     async with serve(build_router()) as served:
         for target in ("/names/a", "/names/a%2Fb", "/names/%C3%A9", "/pairs/a%2Fb/c"):
