@@ -17,6 +17,7 @@ from gateway.middleware.cors import Cors
 from gateway.middleware.cors_policy import CorsPolicy
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.root_path import RootPath
+from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
 from gateway.resources import Resources
@@ -50,6 +51,7 @@ class Gateway(FastAPI):
             Middleware(AccessLog),
             Middleware(RequestContextMiddleware),
             *self._list_cors(),
+            Middleware(TargetValidation),
             Middleware(
                 ConcurrencyLimit,
                 max_concurrency=server.max_in_flight,

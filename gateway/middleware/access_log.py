@@ -37,6 +37,12 @@ class AccessLog:
             _log_completion(scope, context, perf_counter() - started)
 
 
+def _get_path(scope: Scope) -> str:
+    """Return the path as it was received, without the query: its escapes tell two paths apart."""
+    raw_path: bytes | None = scope.get("raw_path")
+    return scope["path"] if raw_path is None else raw_path.decode("latin-1")
+
+
 def _log_completion(scope: Scope, context: RequestContext, seconds: float) -> None:
     if not log.isEnabledFor(INFO):
         return
@@ -45,7 +51,7 @@ def _log_completion(scope: Scope, context: RequestContext, seconds: float) -> No
     fields: dict[str, LogField] = {
         "id": context.request_id,
         "method": "WEBSOCKET" if is_websocket else scope["method"],
-        "path": scope["path"][:MAX_LOGGED_PATH],
+        "path": _get_path(scope)[:MAX_LOGGED_PATH],
         "status": context.status,
         "bytes": context.bytes_sent,
         "ms": int(seconds * 10_000 + 0.5) / 10,  # `round` to a digit takes ten times as long
