@@ -22,7 +22,7 @@ from gateway.openapi import pages
 from gateway.openapi.document import document_responses
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
-from gateway.route_list import find_duplicates, list_routes
+from gateway.route_list import find_duplicates, find_unreachable, list_routes
 from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.routing.request_headers import find_request_headers
 from gateway.services import Transports
@@ -111,8 +111,8 @@ def create_app(
 
     Raises:
         InvalidSettings: the package named by `app.package` cannot be imported or contradicts a
-            setting, two routes have one method and path, or two operations declare the same
-            `operation_id`.
+            setting, two routes have one method and path, no request can reach a route, or two
+            operations declare the same `operation_id`.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)
@@ -121,6 +121,7 @@ def create_app(
     routes = list_routes(app, application.policies)
     if errors := [
         *find_duplicates(routes),
+        *find_unreachable(routes),
         *find_conflicts(settings.server, application, routes),
     ]:
         raise InvalidSettings(errors)
