@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 import uvloop
 
+from gateway.background_tasks import log_loop_error
+
 # argparse has no public name for this type.
 Subcommands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
 
@@ -42,6 +44,7 @@ def add_config_option(parser: argparse.ArgumentParser) -> None:
 def run_on_uvloop(main: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine to completion on a new uvloop event loop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(log_loop_error)
         runner.run(main)
 
 

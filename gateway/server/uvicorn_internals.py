@@ -12,6 +12,8 @@ import uvicorn
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
+from gateway.background_tasks import log_failure
+
 __all__ = ["ServerState", "UvicornRunner", "describe_connection"]
 
 
@@ -48,7 +50,8 @@ class UvicornRunner:
         self._server.lifespan = config.lifespan_class(config)
         await self._server.startup(sockets=[self._listener])
         # It renews the Date header every second.
-        self._main_loop = asyncio.create_task(self._server.main_loop())
+        self._main_loop = asyncio.create_task(self._server.main_loop(), name="uvicorn main loop")
+        self._main_loop.add_done_callback(log_failure)
 
     async def stop(self) -> None:
         """Stop accepting, shut connections down, and wait for requests in flight.

@@ -19,6 +19,7 @@ from gateway.settings.setting_types import (
     ForwardedHeader,
     Headers,
     Host,
+    KeyPrefix,
     KeyUrl,
     Network,
     Number,
@@ -119,6 +120,7 @@ class Counters(Section):
     retry_ms: Annotated[Number, Field(gt=0, le=2_000)] = 500
     processes: Count = 1
     local_keys: Count = 100_000
+    key_prefix: KeyPrefix = ""
 
 
 class RetrySettings(Section):

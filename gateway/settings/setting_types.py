@@ -10,12 +10,12 @@ from pydantic import (
     BeforeValidator,
     Field,
     HttpUrl,
-    RedisDsn,
     SecretStr,
 )
 
 from gateway.http1_grammar import CONNECTION_FIELDS, FIELD_VALUE, TOKEN
 from gateway.settings.rate import UNITS, Rate
+from gateway.settings.redis_address import ADDRESS_WITHOUT_SCHEME, check_redis_url
 
 _GATEWAY_FIELDS = CONNECTION_FIELDS | {
     "accept-encoding",
@@ -27,13 +27,6 @@ _GATEWAY_FIELDS = CONNECTION_FIELDS | {
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 _HOST_AND_PORT = re.compile(r"\[[0-9A-Fa-f:.]+\]:\d+|[^:]+:\d+")
-
-# A host, and a port unless the host has a dot, as one writes an address without its scheme. The
-# pattern is narrow because the text becomes part of an error message: a key or a token, which may
-# stand in place of a URL by mistake, does not match.
-_ADDRESS_WITHOUT_SCHEME = re.compile(
-    r"(?=.{1,100}$)(?=[^:]*\.|[^:]*:)[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*(:\d{1,5})?(/[a-z0-9/_-]*)?"
-)
 
 
 def _check_host(host: str) -> str:
@@ -84,10 +77,6 @@ def _check_http_url(value: object) -> object:
     return _check_url(value, ("http", "https"))
 
 
-def _check_redis_url(value: object) -> object:
-    return _check_url(value, ("redis", "rediss"))
-
-
 def _check_url(value: object, schemes: tuple[str, ...]) -> object:
     """Check the scheme of a URL. The messages never quote a URL, which may hold a password."""
     if not isinstance(value, str):
@@ -101,7 +90,7 @@ def _check_url(value: object, schemes: tuple[str, ...]) -> object:
     if separator and scheme.lower() in schemes:
         return value
     known = (
-        f": did you mean {default}://{value}?" if _ADDRESS_WITHOUT_SCHEME.fullmatch(value) else ""
+        f": did you mean {default}://{value}?" if ADDRESS_WITHOUT_SCHEME.fullmatch(value) else ""
     )
     raise ValueError(f"must be a URL that begins with {allowed}{known}")
 
@@ -136,6 +125,13 @@ def _check_url_path(path: str) -> str:
     if not path.startswith("/") or not path.isascii() or any(char.isspace() for char in path):
         raise ValueError("must be the path of a URL, such as /inbox/42")
     return path
+
+
+def _check_key_prefix(prefix: str) -> str:
+    """Check a prefix of keys: no braces, which would change the hash tag of a Redis Cluster."""
+    if not re.fullmatch(r"[A-Za-z0-9:._-]*", prefix):
+        raise ValueError("must consist of letters, digits and : . _ - alone")
+    return prefix
 
 
 def _parse_rate(value: object) -> object:
@@ -199,7 +195,8 @@ Host = Annotated[Text, AfterValidator(_check_host)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_network)]
 KeyUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_require_https)]
 BaseHttpUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_base_url)]
-RedisUrl = Annotated[RedisDsn, BeforeValidator(_check_redis_url)]
+RedisUrl = Annotated[str, BeforeValidator(check_redis_url)]
+KeyPrefix = Annotated[str, Field(max_length=64), AfterValidator(_check_key_prefix)]
 UrlPath = Annotated[Text, AfterValidator(_check_url_path)]
 FilePath = Annotated[Path, AfterValidator(_check_path)]
 RateText = Annotated[Rate, BeforeValidator(_parse_rate)]

@@ -34,6 +34,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/errors.py": "tests/gateway/settings/test_loader.py",
     "gateway/settings/issuer_conflicts.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/layers.py": "tests/gateway/settings/test_loader.py",
+    "gateway/settings/redis_address.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/rate.py": "tests/gateway/ratelimit/test_policy.py",
     "gateway/testing/contract_cases.py": "tests/gateway/testing/test_contract.py",
     "gateway/testing/script.py": "tests/gateway/testing/test_scripted_service.py",

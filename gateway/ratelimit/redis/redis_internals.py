@@ -9,9 +9,17 @@ from collections.abc import Callable
 from typing import cast
 
 from redis.asyncio.connection import AbstractConnection, DefaultParser
+from redis.exceptions import ResponseError
 
-parse_error: Callable[[str], Exception] = DefaultParser.parse_error
-"""Turn the text of an error reply into redis-py's exception, such as `NoScriptError`."""
+_parse_error: Callable[[str], Exception] = DefaultParser.parse_error
+
+
+def parse_error(text: str) -> Exception:
+    """Turn the text of an error reply into redis-py's exception, such as `NoScriptError`."""
+    try:
+        return _parse_error(text)
+    except (ValueError, LookupError):  # redis-py parses the address in a MOVED
+        return ResponseError(text)
 
 
 def get_transport(connection: AbstractConnection) -> asyncio.Transport | None:
