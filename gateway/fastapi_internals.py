@@ -112,6 +112,13 @@ def iter_dependencies(dependant: Dependant) -> Iterator[tuple[Dependant, Dependa
         yield dependant, inner
 
 
+def iter_dependants(dependant: Dependant) -> Iterator[Dependant]:
+    """Yield a route's dependant and all below it."""
+    yield dependant
+    for _, inner in iter_dependencies(dependant):
+        yield inner
+
+
 def iter_calls(dependant: Dependant) -> Iterator[object]:
     """Yield the callable of every dependency of a route, the innermost first."""
     for _, inner in iter_dependencies(dependant):

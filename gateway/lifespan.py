@@ -3,6 +3,7 @@
 Whatever cannot be opened ends the start with an error; `background_tasks.py` watches what goes on.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from logging import ERROR, getLogger
@@ -29,6 +30,7 @@ from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
 from gateway.telemetry.log import log_event
+from gateway.upstream.tls_settings import find_tls_errors
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -62,17 +64,18 @@ def create_lifespan(
         }
         if errors := find_upstream_errors(upstreams, clients, without_transport):
             raise InvalidSettings(errors)
+        if errors := await asyncio.to_thread(find_tls_errors, settings):
+            raise InvalidSettings(errors)
         tasks = resources[BackgroundTasks] = BackgroundTasks()
         async with AsyncExitStack() as stack:
-            resources[TokenVerifier] = await _open(
-                stack, open_verifier(settings.issuers, settings.tokens), "the token verifier"
+            verifier = open_verifier(
+                settings.issuers, settings.tokens, ca_file=settings.tls.ca_file
             )
-            resources[RateLimiter] = await _open(
-                stack, open_limiter(settings, application.policies), "the rate limiter"
-            )
-            await _open(
-                stack, open_clients(upstreams, clients, transports, resources), "the clients"
-            )
+            resources[TokenVerifier] = await _open(stack, verifier, "the token verifier")
+            limiter = open_limiter(settings, application.policies)
+            resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
+            opening = open_clients(settings, clients, transports, resources)
+            await _open(stack, opening, "the clients")
             if application.settings is not None:
                 resources[type(application.settings)] = application.settings
             if application.lifespan is not None:

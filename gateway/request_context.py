@@ -28,6 +28,7 @@ class RequestContext:
     has been started. `is_failure_logged` is set once an unexpected exception of the request has
     been logged, so that the server does not log it again. `has_client_gone` is set once `send`
     has raised an OSError: by that, an ASGI server says that the client has disconnected.
+    `is_private` is set once a token has been asked for: the response may be for one caller alone.
     """
 
     request_id: str = ""
@@ -38,6 +39,7 @@ class RequestContext:
     bytes_sent: int = 0
     is_failure_logged: bool = False
     has_client_gone: bool = False
+    is_private: bool = False
 
     @classmethod
     def of(cls, scope: Scope) -> Self:

@@ -63,7 +63,9 @@ async def authenticate(connection: HTTPConnection) -> Principal:
     principal: Principal | None = connection.scope.get(_PRINCIPAL)
     if principal is not None:
         return principal
-    log_fields = RequestContext.of(connection.scope).log_fields
+    context = RequestContext.of(connection.scope)
+    context.is_private = True
+    log_fields = context.log_fields
     try:
         verifier: TokenVerifier = connection.app.state.resources[TokenVerifier]
         token = extract_bearer_token(connection)

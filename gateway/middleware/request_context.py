@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from gateway.errors.last_resort import is_end_of_task, respond_to_failure
+from gateway.middleware.response_headers import REQUEST_ID, complete_head
 from gateway.request_context import RequestContext, generate_request_id
 from gateway.upstream.propagation import (
     TRACEPARENT,
@@ -18,8 +19,6 @@ from gateway.upstream.propagation import (
     build_trace_headers,
     propagate_request,
 )
-
-REQUEST_ID = b"x-request-id"
 
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
@@ -86,7 +85,7 @@ class _ResponseSender:
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self._context.status = message["status"]
-            _add_gathered_headers(message, self._context)
+            complete_head(message, self._context)
         elif message["type"] == "http.response.body":
             self._context.bytes_sent += len(message.get("body", b""))
         return _watch(self._send(message), self._context)
@@ -117,7 +116,7 @@ class _WebSocketChannel:
         match message["type"]:
             case "websocket.accept":
                 context.status = 101
-                _add_gathered_headers(message, context)
+                complete_head(message, context)
             case "websocket.send":
                 context.bytes_sent += _get_payload_length(message)
             case "websocket.close":
@@ -125,7 +124,7 @@ class _WebSocketChannel:
                 self.record_close(message.get("code", 1000))
             case "websocket.http.response.start":
                 context.status = message["status"]
-                _add_gathered_headers(message, context)
+                complete_head(message, context)
             case "websocket.http.response.body":
                 context.bytes_sent += len(message.get("body", b""))
         return _watch(self._send(message), context)
@@ -167,18 +166,6 @@ def _identify(scope: Scope, context: RequestContext) -> dict[str, str]:
         request_id = generate_request_id()
     context.request_id = request_id
     return {"x-request-id": request_id, **build_trace_headers(traceparent, tracestate, request_id)}
-
-
-def _add_gathered_headers(message: Message, context: RequestContext) -> None:
-    headers = [
-        *message.get("headers", ()),
-        (REQUEST_ID, context.request_id.encode()),
-        *context.response_headers,
-    ]
-    if context.server_timing:
-        metrics = [f"{name};dur={seconds * 1000:.1f}" for name, seconds in context.server_timing]
-        headers.append((b"server-timing", ", ".join(metrics).encode()))
-    message["headers"] = headers
 
 
 def _get_payload_length(message: Message) -> int:

@@ -10,7 +10,7 @@ from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_overrides import PolicyOverrides, apply_rates
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
-from gateway.settings.schema import Counters, Settings
+from gateway.settings.schema import Settings
 
 
 @asynccontextmanager
@@ -30,17 +30,19 @@ async def open_limiter(
     if settings.redis_url is None:
         yield PolicyOverrides(local, policies)
         return
-    async with _run_redis_limiter(str(settings.redis_url), settings.counters) as shared:
+    async with _run_redis_limiter(settings, str(settings.redis_url)) as shared:
         yield PolicyOverrides(FallbackLimiter(shared, local, settings.counters.processes), policies)
 
 
 @asynccontextmanager
-async def _run_redis_limiter(url: str, counters: Counters) -> AsyncIterator[RedisLimiter]:
+async def _run_redis_limiter(settings: Settings, url: str) -> AsyncIterator[RedisLimiter]:
+    counters = settings.counters
     limiter = RedisLimiter(
         url,
         timeout=counters.timeout_ms / 1_000,
         retry=counters.retry_ms / 1_000,
         key_prefix=counters.key_prefix,
+        ca_file=settings.tls.ca_file,
     )
     task = asyncio.create_task(limiter.run(), name="ratelimit.redis")
     try:

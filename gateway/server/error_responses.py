@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.errors.problem_json import Problem, build_internal_error
-from gateway.http1_grammar import Fields
+from gateway.http1_grammar import Fields, iter_valid_fields
 from gateway.request_context import RequestContext, generate_request_id
 from gateway.server.response_head import serialize_head
 from gateway.telemetry.log import log_event
@@ -18,10 +18,13 @@ log = getLogger("lockgate.server")
 def serialize_internal_error(scope: Scope, fields: Fields) -> bytes:
     """Serialize the whole 500 response to a request whose app sent no response.
 
-    `fields` are the default fields of the server.
+    `fields` are the default fields of the server. Those of the request's context let a page of
+    another origin read the response.
     """
-    request_id = RequestContext.of(scope).request_id or generate_request_id()
+    context = RequestContext.of(scope)
+    request_id = context.request_id or generate_request_id()
     is_head_request = scope["method"] == "HEAD"
+    fields = [*fields, *iter_valid_fields(context.response_headers)]
     return _serialize(build_internal_error(request_id), request_id, fields, is_head_request)
 
 

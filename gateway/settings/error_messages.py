@@ -18,6 +18,8 @@ from gateway.settings.setting_path import SettingPath, find_meant_path, format_p
 _SHOWN_SETTINGS = (
     "server.*",
     "server.trusted_proxies.*",
+    "tls.ca_file",
+    "server.cors_*_headers.*",
     "tokens.*",
     "counters.*",
     "limits.*",
@@ -121,6 +123,9 @@ _EXAMPLES = {
     '"discovery_url": "https://login.example.com/.well-known/openid-configuration"}]',
     "issuers.*.algorithms": '["RS256"]',
     "server.trusted_proxies": '["10.0.0.0/8"]',
+    "server.cors_origins": '["https://app.example.com"]',
+    "server.cors_request_headers": '["sentry-trace"]',
+    "server.cors_response_headers": '["x-total-count"]',
     "upstreams.*.forward_headers": '["accept-language"]',
     "upstreams.*": '{"url": "http://users.internal:9101"}',
     "upstreams.*.headers": '{"x-api-key": "secret"}',

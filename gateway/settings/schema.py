@@ -10,10 +10,12 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.settings.errors import PREFIX
+from gateway.settings.origins import ANY_ORIGIN, Origins
 from gateway.settings.setting_types import (
     BaseHttpUrl,
     Bytes,
     Count,
+    FieldName,
     FilePath,
     Flag,
     ForwardedHeader,
@@ -26,6 +28,7 @@ from gateway.settings.setting_types import (
     Port,
     RateText,
     RedisUrl,
+    RootPath,
     Seconds,
     Text,
     UrlPath,
@@ -72,6 +75,30 @@ class Server(Section):
     max_in_flight: Count = 1_000
     max_body_bytes: Bytes = 1_048_576
     shutdown_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = 30
+    root_path: RootPath = ""
+    compression: Flag = True
+    cors_origins: Origins = ()
+    cors_credentials: Flag = False
+    cors_request_headers: tuple[FieldName, ...] = ()
+    cors_response_headers: tuple[FieldName, ...] = ()
+    cors_max_age_seconds: Annotated[int, Field(strict=True, ge=0, le=86_400)] = 7_200
+
+    @model_validator(mode="after")
+    def _refuse_credentials_from_any_origin(self) -> Self:
+        if self.cors_credentials and ANY_ORIGIN in self.cors_origins:
+            raise _conflict(
+                "must not be true while cors_origins is *: list the origins",
+                "cors_credentials",
+                "cors_origins",
+                at="cors_credentials",
+            )
+        return self
+
+
+class Tls(Section):
+    """TLS towards identity providers, services and Redis."""
+
+    ca_file: FilePath | None = None
 
 
 class Issuer(Section):
@@ -189,6 +216,7 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = None
     app: App = App()
     server: Server = Server()
+    tls: Tls = Tls()
     issuers: tuple[Issuer, ...] = ()
     tokens: Tokens = Tokens()
     counters: Counters = Counters()

@@ -29,6 +29,9 @@ _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,
 _HOST_AND_PORT = re.compile(r"\[[0-9A-Fa-f:.]+\]:\d+|[^:]+:\d+")
 
 
+_ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
+
+
 def _check_host(host: str) -> str:
     """Check that the server could listen on `host`: an IP address or a host name."""
     try:
@@ -134,6 +137,20 @@ def _check_key_prefix(prefix: str) -> str:
     return prefix
 
 
+def _check_root_path(path: str) -> str:
+    """Check the prefix of all paths; "" is none. It is compared with the path of a request."""
+    if not path:
+        return path
+    proper = "/" + path.strip("/")
+    if not path.strip("/"):
+        raise ValueError('must be the beginning of a path, such as /api, or "" for none')
+    if not _ROOT_PATH.fullmatch(proper):
+        raise ValueError("must be the beginning of a path, such as /api, without %, ? and #")
+    if path != proper:
+        raise ValueError(f"must begin with one slash and not end with one: did you mean {proper}?")
+    return path
+
+
 def _parse_rate(value: object) -> object:
     if isinstance(value, Rate):
         return value
@@ -146,9 +163,14 @@ def _parse_rate(value: object) -> object:
         raise ValueError(words) from None
 
 
-def _check_header_name(name: str) -> str:
+def _check_field_name(name: str) -> str:
     if not name.isascii() or not TOKEN.fullmatch(name.encode()):
         raise ValueError("is not the name of a header field")
+    return name
+
+
+def _check_header_name(name: str) -> str:
+    _check_field_name(name)
     if name.lower() in _GATEWAY_FIELDS:
         raise ValueError("is set by the gateway itself")
     return name.lower()
@@ -197,10 +219,12 @@ KeyUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_re
 BaseHttpUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_base_url)]
 RedisUrl = Annotated[str, BeforeValidator(check_redis_url)]
 KeyPrefix = Annotated[str, Field(max_length=64), AfterValidator(_check_key_prefix)]
+RootPath = Annotated[str, AfterValidator(_check_root_path)]
 UrlPath = Annotated[Text, AfterValidator(_check_url_path)]
 FilePath = Annotated[Path, AfterValidator(_check_path)]
 RateText = Annotated[Rate, BeforeValidator(_parse_rate)]
 
+FieldName = Annotated[str, AfterValidator(_check_field_name)]
 HeaderName = Annotated[str, AfterValidator(_check_header_name)]
 ForwardedHeader = Annotated[str, AfterValidator(_check_forwarded_header)]
 HeaderValue = Annotated[SecretStr, AfterValidator(_check_header_value)]

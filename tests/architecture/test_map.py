@@ -13,6 +13,8 @@ from tests.architecture.sources import ROOT, get_relative_path, list_python_file
 # needs none.
 COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/aggregation/dependency.py": "tests/gateway/aggregation/test_executor.py",
+    "gateway/allowed_methods.py": "tests/gateway/errors/test_handlers.py",
+    "gateway/app_conflicts.py": "tests/gateway/middleware/test_root_path.py",
     "gateway/auth/jwt/claims.py": "tests/gateway/auth/test_invalid_tokens.py",
     "gateway/auth/jwt/jws.py": "tests/gateway/auth/test_invalid_tokens.py",
     "gateway/auth/principal.py": "tests/gateway/auth/test_dependencies.py",
@@ -28,6 +30,8 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/ratelimit/limiter.py": "tests/gateway/ratelimit/test_memory.py",
     "gateway/request_context.py": "tests/gateway/middleware/test_request_context.py",
     "gateway/resources.py": "tests/gateway/routing/test_dispatcher.py",
+    "gateway/routing/options_requests.py": "tests/gateway/routing/test_head_requests.py",
+    "gateway/routing/request_headers.py": "tests/gateway/middleware/test_cors.py",
     "gateway/scaffold/render_code.py": "tests/gateway/scaffold/test_reserved_names.py",
     "gateway/scaffold/existing_project.py": "tests/gateway/cli/test_new.py",
     "gateway/scaffold/template_files.py": "tests/gateway/scaffold/test_project.py",
@@ -35,6 +39,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/issuer_conflicts.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/layers.py": "tests/gateway/settings/test_loader.py",
     "gateway/settings/redis_address.py": "tests/gateway/cli/test_wrong_configurations.py",
+    "gateway/settings/origins.py": "tests/gateway/middleware/test_cors_policy.py",
     "gateway/settings/rate.py": "tests/gateway/ratelimit/test_policy.py",
     "gateway/testing/contract_cases.py": "tests/gateway/testing/test_contract.py",
     "gateway/testing/script.py": "tests/gateway/testing/test_scripted_service.py",
@@ -43,6 +48,8 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/setting_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/testing/virtual_time.py": "tests/gateway/aggregation/test_coroutine_parts.py",
     "gateway/transport/raw_response.py": "tests/gateway/upstream/test_sender.py",
+    "gateway/transport/tls.py": "tests/gateway/test_trust_store.py",
+    "gateway/upstream/tls_settings.py": "tests/gateway/test_trust_store.py",
 }
 
 # Test files that belong to several modules: test file -> what it tests.

@@ -49,7 +49,7 @@ async def test_a_method_that_is_not_allowed_is_a_problem(method: str, status: in
         answer = await gateway.http.request(method, "/dashboard/42")
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize("path", ["/dashboard/42/", "/dashboard/42%2F", "/docs/", "/healthz/"])

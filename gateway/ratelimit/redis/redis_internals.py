@@ -5,11 +5,20 @@ breaks without it.
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
-from redis.asyncio.connection import AbstractConnection, DefaultParser
+from redis.asyncio.connection import (
+    AbstractConnection,
+    ConnectionPool,
+    DefaultParser,
+    SSLConnection,
+)
 from redis.exceptions import ResponseError
+
+from gateway.trust_store import load_trust_store
 
 _parse_error: Callable[[str], Exception] = DefaultParser.parse_error
 
@@ -34,3 +43,33 @@ async def has_pending_data(connection: AbstractConnection) -> bool:
     redis-py plans to rename `can_read`, because it reports more than data to read.
     """
     return await connection.can_read()
+
+
+def use_own_connection(pool: ConnectionPool, ca_file: Path | None) -> None:
+    """Let a pool create connections that trust the trust store of the gateway."""
+    if issubclass(pool.connection_class, SSLConnection):
+        pool.connection_class = TlsRedisConnection
+        pool.connection_kwargs["ca_file"] = ca_file
+
+
+class TlsRedisConnection(SSLConnection):
+    """A connection over TLS that loads its certificates in a thread.
+
+    redis-py loads them on the event loop, once, and trusts the system alone.
+    """
+
+    def __init__(self, *, ca_file: Path | None = None, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(**options)
+        self._ca_file = ca_file
+
+    async def _connect(self) -> None:
+        await asyncio.to_thread(self._load_ssl_context)
+        await super()._connect()  # type: ignore[no-untyped-call]
+
+    def _load_ssl_context(self) -> ssl.SSLContext:
+        tls = self.ssl_context
+        tls.context = None  # a file may have changed since the last connection
+        context = tls.get()
+        if not (tls.ca_certs or tls.ca_path):
+            load_trust_store(context, self._ca_file)
+        return context

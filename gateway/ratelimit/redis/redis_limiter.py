@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
 from logging import ERROR, WARNING, getLogger
+from pathlib import Path
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
@@ -34,8 +35,8 @@ class RedisLimiter(RateLimiter):
     """Counts in Redis, for all processes together.
 
     `timeout` bounds one check; `retry` is the least time between two attempts to connect. Both are
-    in seconds. Each key begins with `key_prefix`. While there is no connection, every check fails
-    at once.
+    in seconds. Each key begins with `key_prefix`. `ca_file` has CAs to trust in addition to those
+    of the system. While there is no connection, every check fails at once.
     """
 
     # Invariants:
@@ -47,7 +48,15 @@ class RedisLimiter(RateLimiter):
     #   `redis.connected`. `_disconnects` counts the first failure after a connection alone.
     # - There is one connection at most, and only `run` opens and closes it.
 
-    def __init__(self, url: str, *, timeout: float, retry: float, key_prefix: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        retry: float,
+        key_prefix: str = "",
+        ca_file: Path | None = None,
+    ) -> None:
         self._is_tls = is_tls(url)
         self._timeout = timeout
         self._retry = retry
@@ -57,7 +66,7 @@ class RedisLimiter(RateLimiter):
         self._logged: set[str] = set()
         self._disconnects = 0
         self._first_attempt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pool = create_pool(url)
+        self._pool = create_pool(url, ca_file)
 
     def __repr__(self) -> str:
         reason = f", {self._failure}" if self._failure else ""

@@ -14,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from gateway.ratelimit.redis.redis_internals import use_own_connection
 from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.redis_address import TLS_SCHEMES
 
@@ -32,15 +33,18 @@ _TLS_OPTIONS = (
 )
 
 
-def create_pool(url: str) -> ConnectionPool:
+def create_pool(url: str, ca_file: Path | None = None) -> ConnectionPool:
     """Create the pool of the one connection to Redis.
+
+    `ca_file` has CAs to trust in addition to those of the system, unless the URL names a file or a
+    directory of its own.
 
     Raises:
         InvalidSettings: the URL has an option or a database that cannot be used.
     """
     if errors := find_redis_errors(url):
         raise InvalidSettings(errors)
-    return _create_pool(url)
+    return _create_pool(url, ca_file)
 
 
 def find_redis_errors(url: str) -> list[ConfigError]:
@@ -55,12 +59,12 @@ def is_tls(url: str) -> bool:
     return url.startswith(tuple(f"{scheme}://" for scheme in TLS_SCHEMES))
 
 
-def _create_pool(url: str) -> ConnectionPool:
+def _create_pool(url: str, ca_file: Path | None = None) -> ConnectionPool:
     # redis-py has no timeout on reads and writes here, because `RedisConnection` has a stricter
     # one, which takes a busy event loop into account. It does not retry either: a check that is
     # sent twice is charged twice.
     is_socket = url.startswith("unix://")
-    return ConnectionPool.from_url(
+    pool = ConnectionPool.from_url(
         # redis-py does not know the scheme of Valkey, which speaks the same protocol.
         f"redis{url.removeprefix('valkey')}" if url.startswith("valkey") else url,
         max_connections=1,
@@ -70,6 +74,8 @@ def _create_pool(url: str) -> ConnectionPool:
         retry=Retry(NoBackoff(), 0),
         **({} if is_socket else {"socket_keepalive": True}),
     )
+    use_own_connection(pool, ca_file)
+    return pool
 
 
 def _iter_database_errors(parts: SplitResult) -> Iterator[ConfigError]:

@@ -174,7 +174,11 @@ async def test_an_unknown_path(target: str) -> None:
 
 @pytest.mark.parametrize(
     ("target", "allowed"),
-    [("/body", "POST, PUT"), ("/compiled/parameters/a", "GET"), ("/healthz", "GET")],
+    [
+        ("/body", "OPTIONS, POST, PUT"),
+        ("/compiled/parameters/a", "GET, HEAD, OPTIONS"),
+        ("/healthz", "GET, HEAD, OPTIONS"),
+    ],
 )
 async def test_a_method_that_no_route_supports(target: str, allowed: str) -> None:
     reply = await refuse(build_request(target, "DELETE"), 405, BLANK)
