@@ -45,15 +45,16 @@ class Gateway(FastAPI):
         server = self.state.settings.server
         audit = RouteAudit(self.router)
         routes = RouteTable(self.router, is_guarded=audit.is_guarded)
+        probe_paths = [server.root_path + path for path in health.PATHS]
         middleware = [
             *self._list_root_path(),
-            Middleware(AccessLog),
+            Middleware(AccessLog, probe_paths=probe_paths, trusted_proxies=server.trusted_proxies),
             Middleware(RequestContextMiddleware),
             *self._list_cors(),
             Middleware(
                 ConcurrencyLimit,
                 max_concurrency=server.max_in_flight,
-                exempt_paths=[server.root_path + path for path in health.PATHS],
+                exempt_paths=probe_paths,
             ),
             Middleware(
                 BodyLimit,

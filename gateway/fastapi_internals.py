@@ -191,6 +191,21 @@ def get_routing_scope(route: RouteContext) -> dict[str, Any]:
     return entries
 
 
+def find_route_path(scope: Scope) -> str:
+    """Return the path template of the route that serves this request; "" if none does, or a mount.
+
+    That is the path with the prefixes of the routers around it.
+    """
+    route = scope.get("route")
+    if route is None:
+        return ""
+    context = scope.get(_FASTAPI_SCOPE_KEY, {}).get(_FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY)
+    if context is not None and context.original_route is route:
+        route = context
+    path: str = getattr(route, "path", None) or ""
+    return path
+
+
 def get_dependant(scope: Scope) -> Dependant:
     """Return the dependencies of the route that serves this request, those of its routers included.
 

@@ -6,6 +6,8 @@ from typing import Self
 
 from starlette.types import Scope
 
+from gateway.telemetry.log import LogField
+
 _KEY = "lockgate.request_context"
 
 DISCARD_RESPONSE = "lockgate.response.discard"
@@ -33,7 +35,7 @@ class RequestContext:
 
     request_id: str = ""
     response_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    log_fields: dict[str, str | int | float] = field(default_factory=dict)
+    log_fields: dict[str, LogField] = field(default_factory=dict)
     server_timing: list[tuple[str, float]] = field(default_factory=list)
     status: int = 0
     bytes_sent: int = 0

@@ -74,6 +74,9 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         log_fields["reason"] = refusal.reason
         raise
     log_fields["caller"] = _shorten_for_log(principal.subject)
+    log_fields["issuer"] = principal.issuer
+    if principal.tenant:
+        log_fields["tenant"] = _shorten_for_log(principal.tenant)
     connection.scope[_PRINCIPAL] = principal
     set_caller_token(token)
     return principal

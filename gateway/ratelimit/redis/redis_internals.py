@@ -63,10 +63,15 @@ class TlsRedisConnection(SSLConnection):
         self._ca_file = ca_file
 
     async def _connect(self) -> None:
-        await asyncio.to_thread(self._load_ssl_context)
+        await asyncio.to_thread(self.load_ssl_context)
         await super()._connect()  # type: ignore[no-untyped-call]
 
-    def _load_ssl_context(self) -> ssl.SSLContext:
+    def load_ssl_context(self) -> ssl.SSLContext:
+        """Load the certificates.
+
+        Raises:
+            OSError: a file cannot be read, or holds no certificate, or a cipher is unknown.
+        """
         tls = self.ssl_context
         tls.context = None  # a file may have changed since the last connection
         context = tls.get()

@@ -14,7 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from gateway.ratelimit.redis.redis_internals import use_own_connection
+from gateway.ratelimit.redis.redis_internals import TlsRedisConnection, use_own_connection
 from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.redis_address import TLS_SCHEMES
 
@@ -106,6 +106,8 @@ def _iter_option_errors(parts: SplitResult) -> Iterator[ConfigError]:
 def _iter_pool_errors(url: str) -> Iterator[ConfigError]:
     """Create a connection without opening it: redis-py refuses invalid values of options here."""
     try:
-        _create_pool(url).make_connection()  # type: ignore[no-untyped-call]
-    except (ValueError, TypeError, RedisError) as error:
+        connection = _create_pool(url).make_connection()  # type: ignore[no-untyped-call]
+        if isinstance(connection, TlsRedisConnection):
+            connection.load_ssl_context()
+    except (ValueError, TypeError, OSError, RedisError) as error:
         yield ConfigError("redis_url", f"cannot be used: {error}")
