@@ -17,6 +17,7 @@ from gateway.middleware.cors import Cors
 from gateway.middleware.cors_policy import CorsPolicy
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.root_path import RootPath
+from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
 from gateway.resources import Resources
@@ -48,9 +49,10 @@ class Gateway(FastAPI):
         probe_paths = [server.root_path + path for path in health.PATHS]
         middleware = [
             *self._list_root_path(),
-            Middleware(AccessLog, probe_paths=probe_paths, trusted_proxies=server.trusted_proxies),
+            Middleware(AccessLog, probe_paths=probe_paths, server=server),
             Middleware(RequestContextMiddleware),
             *self._list_cors(),
+            Middleware(TargetValidation),
             Middleware(
                 ConcurrencyLimit,
                 max_concurrency=server.max_in_flight,

@@ -32,13 +32,38 @@ from fastapi.routing import (
 )
 from pydantic import Json
 from starlette._utils import get_route_path
+from starlette.convertors import PathConvertor, StringConvertor, register_url_convertor
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
+from gateway.request_path import restore_slashes
+
 _LATE = "Caught handled exception, but response already started."
 
 __all__ = ["Dependant", "ModelField", "RouteContext", "get_route_path", "iter_route_contexts"]
+
+
+class SegmentConvertor(StringConvertor):
+    """Converts `{name}` of a path; an escaped slash is a part of the value."""
+
+    def convert(self, value: str) -> str:
+        """Return the value of the parameter."""
+        return restore_slashes(value)
+
+
+class SegmentsConvertor(PathConvertor):
+    """Converts `{name:path}`, which may have several segments."""
+
+    def convert(self, value: str) -> str:
+        """Return the value of the parameter."""
+        return restore_slashes(value)
+
+
+# Starlette looks a convertor up when a route is created. A module that creates guarded routes has
+# imported this one before, because it has imported `requires` or `public`.
+register_url_convertor("str", SegmentConvertor())
+register_url_convertor("path", SegmentsConvertor())
 
 
 def iter_audited_routes(router: APIRouter) -> Iterator[RouteContext]:

@@ -7,10 +7,11 @@ from time import perf_counter
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.client_ip import IpNetworks, find_client_address
+from gateway.client_ip import find_client_address
 from gateway.fastapi_internals import find_route_path
 from gateway.request_context import RequestContext
 from gateway.settings.errors import escape
+from gateway.settings.schema import Server
 from gateway.telemetry.log import LogEvent, LogField
 
 log = getLogger("lockgate.access")
@@ -28,15 +29,15 @@ class AccessLog:
     that the client got, or with the status that was sent before the failure.
 
     A successful request to one of `probe_paths` is logged at level debug. The address of the client
-    is found behind the proxies in `trusted_proxies`.
+    is found behind the trusted proxies of `server`.
     """
 
     def __init__(
-        self, app: ASGIApp, probe_paths: Collection[str] = (), trusted_proxies: IpNetworks = ()
+        self, app: ASGIApp, probe_paths: Collection[str] = (), server: Server | None = None
     ) -> None:
         self.app = app
         self._probe_paths = frozenset(probe_paths)
-        self._trusted_proxies = trusted_proxies
+        self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request or a WebSocket connection; `lifespan` passes through."""
@@ -51,19 +52,16 @@ class AccessLog:
             self._log_completion(scope, context, perf_counter() - started)
 
     def _log_completion(self, scope: Scope, context: RequestContext, seconds: float) -> None:
-        path: str = scope["path"]
-        is_probe = path in self._probe_paths and context.status < 400
+        is_probe = scope["path"] in self._probe_paths and context.status < 400
         level = DEBUG if is_probe else INFO
         if not log.isEnabledFor(level):
             return
         is_websocket = scope["type"] == "websocket"
         event = "websocket.closed" if is_websocket else "request.completed"
-        if not path.isprintable():
-            path = escape(path[:MAX_LOGGED_PATH])
         fields: dict[str, LogField] = {
             "id": context.request_id,
             "method": "WEBSOCKET" if is_websocket else scope["method"],
-            "path": path[:MAX_LOGGED_PATH],
+            "path": _get_path(scope),
             "route": find_route_path(scope),
             "status": context.status,
             "bytes": context.bytes_sent,
@@ -80,8 +78,8 @@ class AccessLog:
 
     def _find_client(self, scope: Scope) -> str:
         """Return the address of the client; "" if it has none, as on a Unix socket."""
-        if self._trusted_proxies:
-            return str(find_client_address(HTTPConnection(scope), self._trusted_proxies) or "")
+        if self._server is not None and self._server.trusted_proxies:
+            return str(find_client_address(HTTPConnection(scope), self._server).ip or "")
         peer = scope["client"]
         return peer[0].removeprefix(_MAPPED_IPV4) if peer else ""
 
@@ -89,3 +87,11 @@ class AccessLog:
 def round_milliseconds(seconds: float) -> float:
     """Return milliseconds with one digit; `round` to a digit takes ten times as long."""
     return int(seconds * 10_000 + 0.5) / 10
+
+
+def _get_path(scope: Scope) -> str:
+    """Return the path as it was received, without the query: its escapes tell two paths apart."""
+    raw_path: bytes | None = scope.get("raw_path")
+    path: str = scope["path"] if raw_path is None else raw_path.decode("latin-1")
+    path = path[:MAX_LOGGED_PATH]
+    return path if path.isprintable() else escape(path)

@@ -47,6 +47,7 @@ _SHOWN_SETTINGS = (
     "upstreams.*.forward_headers.*",
     "upstreams.*.retry.*",
 )
+_MAX_LISTED_SETTINGS = 5
 _MAX_SHOWN_LENGTH = 60
 
 _INTEGER, _NUMBER, _FLAG = "must be an integer", "must be a number", "must be true or false"
@@ -169,7 +170,9 @@ def show_example(path: SettingPath, text: str = "") -> str:
     if pattern := find_pattern(path, _EXAMPLES):
         return f"such as {_EXAMPLES[pattern]}"
     keys = list_keys(path)
-    return f"it has the settings {', '.join(keys)}" if keys else ""
+    shown = ", ".join(keys[:_MAX_LISTED_SETTINGS])
+    more = " and more" if len(keys) > _MAX_LISTED_SETTINGS else ""
+    return f"it has the settings {shown}{more}" if keys else ""
 
 
 def find_pattern(path: SettingPath, patterns: Iterable[str]) -> str | None:

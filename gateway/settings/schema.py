@@ -14,6 +14,7 @@ from gateway.settings.origins import ANY_ORIGIN, Origins
 from gateway.settings.setting_types import (
     BaseHttpUrl,
     Bytes,
+    ClientAddressHeader,
     Count,
     FieldName,
     FilePath,
@@ -72,6 +73,7 @@ class Server(Section):
     host: Host = "0.0.0.0"
     port: Port = 8000
     trusted_proxies: tuple[Network, ...] = ()
+    client_address_header: ClientAddressHeader | None = None
     max_in_flight: Count = 1_000
     max_body_bytes: Bytes = 1_048_576
     shutdown_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = 30
@@ -82,6 +84,17 @@ class Server(Section):
     cors_request_headers: tuple[FieldName, ...] = ()
     cors_response_headers: tuple[FieldName, ...] = ()
     cors_max_age_seconds: Annotated[int, Field(strict=True, ge=0, le=86_400)] = 7_200
+
+    @model_validator(mode="after")
+    def _require_trusted_proxies(self) -> Self:
+        if self.client_address_header is not None and not self.trusted_proxies:
+            raise _conflict(
+                "has no effect without trusted_proxies: it is read from them only",
+                "client_address_header",
+                "trusted_proxies",
+                at="client_address_header",
+            )
+        return self
 
     @model_validator(mode="after")
     def _refuse_credentials_from_any_origin(self) -> Self:

@@ -25,8 +25,21 @@ _GATEWAY_FIELDS = CONNECTION_FIELDS | {
 }
 """Fields of upstream calls that the gateway sets itself."""
 
+_OTHER_FIELDS = _GATEWAY_FIELDS | {
+    "authorization",
+    "cookie",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+}
+"""Fields of a request that never have the address of its client."""
+
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 _HOST_AND_PORT = re.compile(r"\[[0-9A-Fa-f:.]+\]:\d+|[^:]+:\d+")
+
+_IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
+"""IPv4 addresses as an IPv6 socket sees them; the gateway turns them into IPv4."""
 
 
 _ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
@@ -63,17 +76,29 @@ def _parse_network(value: object) -> object:
         # A ValueError, because pydantic reports no TypeError.
         raise ValueError("must be a network in quotes, such as 10.0.0.0/8")  # noqa: TRY004
     try:
-        return ip_network(value)
+        network = ip_network(value)
     except ValueError:
         raise ValueError(_describe_network_error(value)) from None
+    if isinstance(network, IPv6Network) and network.subnet_of(_IPV4_MAPPED):
+        bits = network.prefixlen - _IPV4_MAPPED.prefixlen
+        ipv4 = network.network_address.ipv4_mapped
+        raise ValueError(f"must be an IPv4 network: did you mean {ipv4}/{bits}?")
+    return network
 
 
 def _describe_network_error(text: str) -> str:
+    if text == "*":
+        return "must be the networks of the proxies: with * a client could forge its address"
+    if text.startswith(("unix:", "/")):
+        return "must be a network; a unix socket has no address to trust"
     try:
-        network = ip_network(text, strict=False)
+        network = ip_network(text.strip(), strict=False)
     except ValueError:
+        if any(char.isalpha() for char in text) and _HOST_NAME.fullmatch(text):
+            return "must be a network, such as 10.0.0.0/8; host names are not resolved"
         return "must be a network, such as 10.0.0.0/8"
-    return f"must be a network, without host bits: did you mean {network}?"
+    excess = "host bits" if text == text.strip() else "white space"
+    return f"must be a network, without {excess}: did you mean {network}?"
 
 
 def _check_http_url(value: object) -> object:
@@ -185,6 +210,14 @@ def _check_forwarded_header(name: str) -> str:
     return name
 
 
+def _check_client_address_header(name: str) -> str:
+    if not name.isascii() or not TOKEN.fullmatch(name.encode()):
+        raise ValueError("is not the name of a header field, such as CF-Connecting-IP")
+    if name.lower() in _OTHER_FIELDS:
+        raise ValueError("is not a field in which a proxy forwards an address")
+    return name.lower()
+
+
 def _check_header_value(value: SecretStr) -> SecretStr:
     """Check a field value. The message does not quote it, because it may be a secret."""
     text = value.get_secret_value()
@@ -226,6 +259,7 @@ RateText = Annotated[Rate, BeforeValidator(_parse_rate)]
 
 FieldName = Annotated[str, AfterValidator(_check_field_name)]
 HeaderName = Annotated[str, AfterValidator(_check_header_name)]
+ClientAddressHeader = Annotated[str, AfterValidator(_check_client_address_header)]
 ForwardedHeader = Annotated[str, AfterValidator(_check_forwarded_header)]
 HeaderValue = Annotated[SecretStr, AfterValidator(_check_header_value)]
 Headers = Annotated[dict[HeaderName, HeaderValue], BeforeValidator(_refuse_two_spellings)]

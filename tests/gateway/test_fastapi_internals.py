@@ -22,6 +22,7 @@ from gateway.fastapi_internals import (
     ModelField,
     RouteContext,
     RoutesSnapshot,
+    SegmentConvertor,
     get_dependant,
     get_dependency_cache_key,
     get_parsed_json,
@@ -39,6 +40,7 @@ from gateway.fastapi_internals import (
     serialize_result,
     unwrap_handled_error,
 )
+from gateway.request_path import ESCAPED_SLASH
 from tests.architecture.sources import (
     PACKAGES,
     ROOT,
@@ -324,6 +326,21 @@ def test_scope_of_a_direct_route() -> None:
     route = route_of(coroutine, "/")
     assert get_routing_scope(route) == {"route": route.original_route, "endpoint": coroutine}
     assert get_dependant(get_routing_scope(route)) is route.dependant
+
+
+def test_segment_convertor() -> None:
+    """Without it a parameter would have the stand-in for an escaped slash."""
+    route = APIRoute("/a/{name}", lambda: None)
+    assert type(route.param_convertors["name"]) is SegmentConvertor
+    _, child = route.matches({"type": "http", "path": f"/a/b{ESCAPED_SLASH}c", "method": "GET"})
+    assert child["path_params"] == {"name": "b/c"}
+
+
+def test_segments_convertor() -> None:
+    """Without it a parameter with several segments would have the stand-in."""
+    route = APIRoute("/a/{rest:path}", lambda: None)
+    _, child = route.matches({"type": "http", "path": f"/a/b{ESCAPED_SLASH}c/d", "method": "GET"})
+    assert child["path_params"] == {"rest": "b/c/d"}
 
 
 def test_get_route_path() -> None:

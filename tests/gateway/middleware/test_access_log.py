@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway.middleware.access_log import AccessLog
 from gateway.request_context import RequestContext
+from gateway.settings.schema import Server
 
 
 async def receive() -> Message:
@@ -105,7 +106,7 @@ async def test_the_address_of_the_client_is_found_behind_trusted_proxies(
 
     headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
     for trusted in ((), (ip_network("10.0.0.0/8"),)):
-        app = AccessLog(respond, trusted_proxies=trusted)
+        app = AccessLog(respond, server=Server(trusted_proxies=trusted))
         scope = {"type": "http", "method": "GET", "path": "/", "client": peer, "headers": headers}
         await app(scope, receive, send)
         expected = client if trusted or not forwarded else str(peer and peer[0])
