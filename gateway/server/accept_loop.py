@@ -57,7 +57,7 @@ class AcceptLoop:
         self._loop: AbstractEventLoop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
-        self._logged: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
 
     def start(self) -> None:
         """Accept connections from now on."""
@@ -96,9 +96,9 @@ class AcceptLoop:
         count = connections.count + len(self._opening)
         if count < connections.max_connections:
             return Room.MADE
-        self._log_rarely(
-            "server.connections_limited", WARNING, max_connections=connections.max_connections
-        )
+        if self._is_due("limited"):
+            limit = connections.max_connections
+            log_event(log, "server.connections_limited", WARNING, max_connections=limit)
         room = connections.make_room(self._loop.time())
         if room is Room.NONE and count >= connections.max_connections + RESERVED_CONNECTIONS:
             return Room.SOON
@@ -120,13 +120,15 @@ class AcceptLoop:
     def _report_resources(self, error: OSError) -> None:
         """Log that the process or the system is out of descriptors or memory, and try later."""
         self._connections.make_room(self._loop.time())
-        self._log_rarely(
-            "server.accept_failed",
-            ERROR,
-            reason=f"{errno.errorcode[error.errno or 0]}: {error.strerror}",
-            connections=self._connections.count,
-            file_limit=get_file_limit(),
-        )
+        if self._is_due("failed"):
+            log_event(
+                log,
+                "server.accept_failed",
+                ERROR,
+                reason=f"{errno.errorcode[error.errno or 0]}: {error.strerror}",
+                connections=self._connections.count,
+                file_limit=get_file_limit(),
+            )
         self._wait_a_moment()
 
     def _wait_a_moment(self) -> None:
@@ -134,11 +136,13 @@ class AcceptLoop:
         self._loop.remove_reader(self._listener)
         self._pause = self._loop.call_later(PAUSE_SECONDS, self.start)
 
-    def _log_rarely(self, event: str, level: int, **fields: str | int) -> None:
+    def _is_due(self, topic: str) -> bool:
+        """Whether to log about this topic again: once in LOG_SECONDS."""
         now = self._loop.time()
-        if now >= self._logged.get(event, 0) + LOG_SECONDS:
-            self._logged[event] = now
-            log_event(log, event, level, **fields)
+        is_due = now >= self._logged_at.get(topic, -LOG_SECONDS) + LOG_SECONDS
+        if is_due:
+            self._logged_at[topic] = now
+        return is_due
 
 
 def _normalize_address(address: Address) -> Address:
