@@ -17,6 +17,12 @@ The message discards the head of a response of which no byte has been written, s
 of its body can still become an error response. The server raises a RuntimeError if it is too late.
 """
 
+IS_DRAINING = "lockgate.is_draining"
+"""Set in the state of the ASGI scope while the server drains: it will stop in a few seconds."""
+
+IS_OVER_CONNECTION_LIMIT = "lockgate.is_over_connection_limit"
+"""Set in the state of the ASGI scope of a connection that was accepted for probes alone."""
+
 
 @dataclass(slots=True)
 class RequestContext:

@@ -76,6 +76,11 @@ class Server(Section):
     client_address_header: ClientAddressHeader | None = None
     max_in_flight: Count = 1_000
     max_body_bytes: Bytes = 1_048_576
+    max_connections: Count | None = None
+    idle_seconds: Seconds = 75
+    head_seconds: Seconds = 15
+    stall_seconds: Seconds = 30
+    drain_seconds: Annotated[Number, Field(ge=0, le=3_600)] = 5
     shutdown_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = 30
     root_path: RootPath = ""
     compression: Flag = True
