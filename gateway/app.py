@@ -72,8 +72,11 @@ class Gateway(FastAPI):
         return app
 
     def _list_root_path(self) -> list[Middleware]:
-        root_path = self.state.settings.server.root_path
-        return [Middleware(RootPath, root_path=root_path)] if root_path else []
+        server = self.state.settings.server
+        if not server.root_path:
+            return []
+        is_stripped = server.root_path_is_stripped
+        return [Middleware(RootPath, root_path=server.root_path, is_stripped=is_stripped)]
 
     def _list_cors(self) -> list[Middleware]:
         settings: Settings = self.state.settings

@@ -37,7 +37,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from gateway.request_path import restore_slashes
+from gateway.request_path import decode_parameter
 
 _LATE = "Caught handled exception, but response already started."
 
@@ -49,7 +49,7 @@ class SegmentConvertor(StringConvertor):
 
     def convert(self, value: str) -> str:
         """Return the value of the parameter."""
-        return restore_slashes(value)
+        return decode_parameter(value)
 
 
 class SegmentsConvertor(PathConvertor):
@@ -57,7 +57,7 @@ class SegmentsConvertor(PathConvertor):
 
     def convert(self, value: str) -> str:
         """Return the value of the parameter."""
-        return restore_slashes(value)
+        return decode_parameter(value)
 
 
 # Starlette looks a convertor up when a route is created. A module that creates guarded routes has

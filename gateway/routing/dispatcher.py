@@ -24,7 +24,7 @@ from gateway.fastapi_internals import (
     iter_route_contexts,
     matches_request,
 )
-from gateway.request_path import ESCAPED_SLASH, restore_slashes
+from gateway.request_path import decode_parameter
 from gateway.resources import Resources
 from gateway.routing.compiled_route import CompiledRoute
 from gateway.routing.compiler import NotCompilable, compile_route
@@ -185,8 +185,8 @@ class RouteTable:
                 if entry.compiled is None:
                     return None
                 path_params = match.groupdict()
-                if ESCAPED_SLASH in path:
-                    path_params = {k: restore_slashes(v) for k, v in path_params.items()}
+                if "%" in path:
+                    path_params = {k: decode_parameter(v) for k, v in path_params.items()}
                 return entry.compiled, path_params
         return None
 

@@ -83,6 +83,7 @@ class Server(Section):
     drain_seconds: Annotated[Number, Field(ge=0, le=3_600)] = 5
     shutdown_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = 30
     root_path: RootPath = ""
+    root_path_is_stripped: Flag = False
     compression: Flag = True
     cors_origins: Origins = ()
     cors_credentials: Flag = False
@@ -98,6 +99,17 @@ class Server(Section):
                 "client_address_header",
                 "trusted_proxies",
                 at="client_address_header",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _require_root_path(self) -> Self:
+        if self.root_path_is_stripped and not self.root_path:
+            raise _conflict(
+                "has no effect without root_path",
+                "root_path_is_stripped",
+                "root_path",
+                at="root_path_is_stripped",
             )
         return self
 

@@ -88,7 +88,7 @@ def _parse_network(value: object) -> object:
 
 def _describe_network_error(text: str) -> str:
     if text == "*":
-        return "must be the networks of the proxies: with * a client could forge its address"
+        return "must be the networks of the proxies; with all, a client can forge its address"
     if text.startswith(("unix:", "/")):
         return "must be a network; a unix socket has no address to trust"
     try:

@@ -21,7 +21,9 @@ async def serve_app(
     timeouts: ClientTimeouts | None = None,
 ) -> AsyncIterator[int]:
     """Serve `app` for the length of the block, and return the port."""
-    config = uvicorn.Config(app, http=HttpProtocol, lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        app, http=HttpProtocol, lifespan="off", log_config=None, proxy_headers=False
+    )
     config.load()
     known = state or ServerState()
     loop = asyncio.get_running_loop()
