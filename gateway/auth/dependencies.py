@@ -70,6 +70,8 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         principal = await verifier.verify(token)
     except Unauthenticated as refusal:
         log_fields["reason"] = refusal.reason
+        if refusal.explanation:
+            log_fields["explanation"] = refusal.explanation
         raise
     log_fields["caller"] = _shorten_for_log(principal.subject)
     connection.scope[_PRINCIPAL] = principal

@@ -129,11 +129,8 @@ FAULTY: dict[str, Responder] = {
     "503": _respond_with(VALID, "503 Service Unavailable"),
     "404": _respond_with(VALID, "404 Not Found"),
     "204": _respond_with(b"", "204 No Content"),
-    "301": _respond_with(VALID, "301 Moved Permanently", "Location: /elsewhere"),
     "302 to another host": _respond_with(VALID, "302 Found", "Location: http://169.254.169.254/"),
-    "307": _respond_with(VALID, "307 Temporary Redirect", "Location: /keys"),
     "a body too large": _respond_with(VALID + b" " * MAX_DOCUMENT_BYTES),
-    "compressed": _respond_with(gzip.compress(VALID), "200 OK", "Content-Encoding: gzip"),
     "a compression bomb": _respond_with(
         gzip.compress(b" " * 10_000_000), "200 OK", "Content-Encoding: gzip"
     ),
@@ -144,8 +141,6 @@ FAULTY: dict[str, Responder] = {
     "no keys member": _respond_with(b"{}"),
     "keys null": _respond_with(b'{"keys":null}'),
     "keys an object": _respond_with(b'{"keys":{"kid":{}}}'),
-    "no keys": _respond_with(b'{"keys":[]}'),
-    "unusable keys": _respond_with(b'{"keys":[1,null,"x",[],{},{"kid":"x"},{"kty":[]}]}'),
     "keys twice": _respond_with(b'{"keys":[],"keys":[]}'),
     "too many keys": _respond_with(
         encode_jwk_set(*[KEY.jwk(kid=str(kid)) for kid in range(MAX_KEYS + 1)])
@@ -169,7 +164,7 @@ async def test_a_faulty_provider(idp: IdentityProvider, http: httpx.AsyncClient,
 
 
 async def test_a_refused_connection(http: httpx.AsyncClient) -> None:
-    with pytest.raises(KeysUnavailable, match="ConnectError"):
+    with pytest.raises(KeysUnavailable, match="/keys: the connection was refused"):
         await fetch_key_set(http, issuer(jwks_url="http://127.0.0.1:1/keys"), 2)
 
 
@@ -182,9 +177,7 @@ async def test_proxies_of_the_environment_are_ignored(
         assert await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)
 
 
-@pytest.mark.parametrize(
-    "content", [None, b"", b"{", b'{"keys":[]}', b" " * (MAX_DOCUMENT_BYTES + 1)]
-)
+@pytest.mark.parametrize("content", [None, b"", b"{", b" " * (MAX_DOCUMENT_BYTES + 1)])
 async def test_a_file_without_keys(
     tmp_path: Path, http: httpx.AsyncClient, content: bytes | None
 ) -> None:

@@ -66,18 +66,18 @@ RequestKey = Callable[[str], asyncio.Task[object]]
 @pytest.fixture
 def request_key(provider: KeyProvider) -> RequestKey:
     """Start a task that asks for a key."""
-    return lambda kid: asyncio.create_task(provider.get_key(kid, "ES256"))
+    return lambda kid: asyncio.create_task(provider.get_keys(kid, "ES256"))
 
 
 async def test_a_known_key_costs_no_fetch(provider: KeyProvider, source: KeySource) -> None:
     for _ in range(100):
-        await provider.get_key("old", "ES256")
+        await provider.get_keys("old", "ES256")
     assert len(source.fetched_at) == 1
 
 
 async def test_a_new_key_is_fetched_at_once(provider: KeyProvider, source: KeySource) -> None:
     source.ids.add("new")
-    await provider.get_key("new", "ES256")
+    await provider.get_keys("new", "ES256")
     assert len(source.fetched_at) == 2
 
 
@@ -129,7 +129,7 @@ async def test_a_token_that_arrives_during_the_first_fetch_waits_for_that_one_on
     source.gate.clear()
     starting = asyncio.create_task(provider.start())
     await run_ready_tasks()
-    requested = asyncio.create_task(provider.get_key("old", "ES256"))
+    requested = asyncio.create_task(provider.get_keys("old", "ES256"))
     await run_ready_tasks()
     source.gate.set()
     await run_ready_tasks()
@@ -300,7 +300,7 @@ async def test_keys_are_refreshed_in_the_background(
 ) -> None:
     source.ids = {"new"}
     await clock.advance(300)
-    assert await provider.get_key("new", "ES256")
+    assert await provider.get_keys("new", "ES256")
     assert len(source.fetched_at) == 2
 
 
@@ -321,7 +321,7 @@ async def test_closing_ends_every_task_and_every_wait(
     before = asyncio.all_tasks()
     provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
     await provider.start()
-    waiting = asyncio.create_task(provider.get_key("new", "ES256"))
+    waiting = asyncio.create_task(provider.get_keys("new", "ES256"))
     await run_ready_tasks()
     await provider.close()
     with pytest.raises(IdentityUnavailable):

@@ -91,7 +91,7 @@ async def test_a_token_that_is_invalid_without_its_key_costs_no_fetch(
         make_token({"aud": "elsewhere"}, {"kid": "unknown"}),
         make_token({"exp": 1}, {"kid": "unknown"}),
         make_token({"sub": ...}, {"kid": "unknown"}),
-        make_token({"scope": 1}, {"kid": "unknown"}),
+        make_token({"nonce": "n"}, {"kid": "unknown"}),
     ]
     assert await _get_statuses(client, invalid) == [401] * len(invalid)
     assert idp.requested_paths == ["/keys"]
