@@ -86,6 +86,6 @@ def _read_type(header: dict[str, JsonValue]) -> str:
 def _describe_segments(count: int) -> str:
     if count == 5:
         return "it is encrypted (JWE): tell the provider to sign access tokens without encryption"
-    if count == 1:
+    if count < 3:
         return "it is no JWT but an opaque token: tell the provider to issue JWTs for this API"
-    return f"it has {count} segments separated by dots, or an empty one; a signed JWT has 3"
+    return f"it has {count} segments separated by dots; a signed JWT has 3, and none is empty"
