@@ -51,6 +51,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
 CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/aggregation/test_cancellation.py": "composites cancelled at any moment",
     "tests/gateway/aggregation/test_coroutine_parts.py": "parts that are coroutines",
+    "tests/gateway/auth/jwks/test_key_refresh.py": "keys that change, end or cannot be fetched",
     "tests/gateway/auth/jwks/test_key_rotation.py": "requests while the signing keys change",
     "tests/gateway/auth/test_identity_providers.py": "tokens of real providers, and their pages",
     "tests/gateway/auth/test_invalid_tokens.py": "invalid tokens against the whole verifier",
