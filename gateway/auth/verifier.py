@@ -10,7 +10,7 @@ from functools import partial
 from pydantic import JsonValue
 
 from gateway.auth.clock import Clock
-from gateway.auth.jwks.fetch import fetch_key_set, open_client
+from gateway.auth.jwks.fetch import fetch_key_set, find_proxy_errors, open_client
 from gateway.auth.jwks.jwk import get_canonical_algorithm
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider
@@ -164,14 +164,16 @@ async def open_verifier(
     requests with its tokens get a 503.
 
     Raises:
-        InvalidSettings: two issuers are in conflict, or a `jwks_file` has no usable key.
+        InvalidSettings: two issuers are in conflict, or a `jwks_file` has no usable key, or the
+            proxy for keys cannot be used.
     """
     clock = clock or Clock()
     key_file_errors = await asyncio.to_thread(find_key_file_errors, issuers)
-    if errors := [*find_issuer_conflicts(issuers), *key_file_errors]:
+    proxy_errors = find_proxy_errors(tokens.keys_proxy)
+    if errors := [*find_issuer_conflicts(issuers), *key_file_errors, *proxy_errors]:
         raise InvalidSettings(errors)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(open_client(tokens.keys_proxy))
+        client = await stack.enter_async_context(open_client(proxy=tokens.keys_proxy))
         waiter_slots = asyncio.Semaphore(MAX_WAITERS)
         providers = list[KeyProvider]()
         trusted = dict[str, TrustedIssuer]()

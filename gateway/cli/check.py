@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gateway.app import Gateway, build_app
 from gateway.app_loader import Application, read_application
+from gateway.auth.jwks.fetch import find_proxy_errors
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.openapi.document import build_document, document_responses
@@ -85,6 +86,7 @@ def check_settings(settings: Settings) -> CheckedGateway:
         *find_host_errors(settings.server.host),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
         *_find_issuer_errors(settings.issuers),
+        *find_proxy_errors(settings.tokens.keys_proxy),
     ]
     try:
         application, package_errors = read_application(settings.app)

@@ -14,6 +14,7 @@ from gateway.auth.jwks.key_file import read_key_file
 from gateway.auth.jwks.key_set import MAX_DOCUMENT_BYTES, KeySet, parse_key_set
 from gateway.auth.jwt import strict_json
 from gateway.auth.jwt.refusal import show
+from gateway.settings.errors import ConfigError
 from gateway.settings.schema import TENANT_PLACEHOLDER, Issuer
 from gateway.settings.setting_types import ENVIRONMENT, KeyUrl
 
@@ -31,7 +32,7 @@ class KeysUnavailable(Exception):
     """The keys could not be fetched; the message gives the reason, for the log."""
 
 
-def open_client(proxy: str | None = None) -> httpx.AsyncClient:
+def open_client(*, proxy: str | None = None) -> httpx.AsyncClient:
     """Open the HTTP client for key sets.
 
     `proxy` is the URL of a proxy, or "environment" for HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
@@ -52,6 +53,20 @@ def open_client(proxy: str | None = None) -> httpx.AsyncClient:
 def _create_ssl_context() -> ssl.SSLContext:
     """Load the CA certificates, once: that takes longer than the rest of the start-up."""
     return httpx.create_ssl_context(trust_env=False)
+
+
+def find_proxy_errors(proxy: str | None) -> list[ConfigError]:
+    """Find the proxy, of the settings or of the environment, that cannot be used."""
+    if proxy is None:
+        return []
+    try:
+        open_client(proxy=proxy)
+    except (ImportError, ValueError, httpx.InvalidURL):
+        # The message of the exception may quote a password.
+        place = "of the environment (HTTPS_PROXY, ALL_PROXY)" if proxy == ENVIRONMENT else "URL"
+        message = f"the proxy {place} cannot be used"
+        return [ConfigError("tokens.keys_proxy", message, "it must begin with http://")]
+    return []
 
 
 async def fetch_key_set(client: httpx.AsyncClient, issuer: Issuer, timeout: float) -> KeySet:  # noqa: ASYNC109 - one deadline for discovery and keys together
@@ -94,7 +109,8 @@ def _read_jwks_uri(document: bytes, issuer: str) -> str:
         return str(_KEY_URL.validate_python(metadata.get("jwks_uri")))
     except ValueError as exc:
         raise ValueError(
-            "jwks_uri of the discovery document is not an https URL, or http on loopback"
+            f"jwks_uri of the discovery document is {show(metadata.get('jwks_uri'))}; "
+            "it must be an https URL, or http on loopback"
         ) from exc
 
 

@@ -262,7 +262,7 @@ async def test_keys_are_fetched_through_a_proxy_by_setting(
 ) -> None:
     url = proxied[0].decode()
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1" if is_in_settings else url)
-    async with open_client(url if is_in_settings else "environment") as http:
+    async with open_client(proxy=url if is_in_settings else "environment") as http:
         with pytest.raises(KeysUnavailable, match="the proxy refused the connection: 502"):
             await fetch_key_set(http, issuer(jwks_url="https://id.example.test/keys"), 2)
         assert proxied[1:] == [b"CONNECT id.example.test:443 HTTP/1.1"]
@@ -274,7 +274,7 @@ async def test_no_proxy_of_the_environment_counts(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxied[0].decode())
     monkeypatch.setenv("NO_PROXY", "localhost")
-    async with open_client("environment") as http:
+    async with open_client(proxy="environment") as http:
         with pytest.raises(KeysUnavailable, match="the connection was refused"):
             await fetch_key_set(http, issuer(jwks_url="https://localhost:1/keys"), 2)
     assert len(proxied) == 1

@@ -91,7 +91,7 @@ async def test_the_fault_of_a_connection(url: str, message: str) -> None:
 async def test_the_fault_of_a_proxy() -> None:
     async with (
         serve_refusal("407 Proxy Authentication Required") as address,
-        open_client(f"http://user:hunter2@{address}") as client,
+        open_client(proxy=f"http://user:hunter2@{address}") as client,
     ):
         message = await find_message(client, "https://id.example.test/keys")
     assert message == "the proxy refused the connection: 407 Proxy Authentication Required"
