@@ -164,6 +164,14 @@ async def test_a_faulty_provider(idp: IdentityProvider, http: httpx.AsyncClient,
     assert idp.requested_paths == ["/keys"]
 
 
+async def test_a_page_instead_of_keys_is_named(
+    idp: IdentityProvider, http: httpx.AsyncClient
+) -> None:
+    idp.respond = _respond_with(b"<html>Sign in</html>")
+    with pytest.raises(KeysUnavailable, match="the document is not JSON: Expecting value"):
+        await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)
+
+
 async def test_a_refused_connection(http: httpx.AsyncClient) -> None:
     with pytest.raises(KeysUnavailable, match="/keys: the connection was refused"):
         await fetch_key_set(http, issuer(jwks_url="http://127.0.0.1:1/keys"), 2)
