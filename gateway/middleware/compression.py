@@ -13,7 +13,7 @@ from gateway.request_context import RequestContext
 MAX_BYTES_ON_LOOP = 65_536  # which take a quarter of a millisecond; more is encoded in a thread
 
 _ACCEPT_ENCODING = b"accept-encoding"
-_VARY = (b"vary", b"accept-encoding")
+VARY_BY_CODING = (b"vary", b"accept-encoding")
 
 _COMPRESSIBLE = re.compile(
     rb"(?:text/(?!event-stream)[^;]*|[^;]*\+(?:json|xml|text)"
@@ -33,7 +33,7 @@ class Compression:
     """ASGI middleware that encodes compressible responses of a known length.
 
     A stream, whose length is not known, passes as it is: its pieces must arrive when they are sent.
-    The `Vary` of a response says if another request would get it encoded.
+    A request that accepts no coding passes too; `complete_head` adds `Vary` to its response.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -46,27 +46,9 @@ class Compression:
         accepted = [value for name, value in scope["headers"] if name == _ACCEPT_ENCODING]
         choice = choose_coding(b",".join(accepted)) if accepted else NO_CODING
         if choice.coding is None:
-            return self.app(scope, receive, _VaryAdder(RequestContext.of(scope), send).send)
+            RequestContext.of(scope).accepts_no_coding = True
+            return self.app(scope, receive, send)
         return self.app(scope, receive, _EncodingSender(choice, choice.coding, send).send)
-
-
-class _VaryAdder:
-    """Adds `Vary` to a response that no cache may serve to a client that wants it encoded."""
-
-    __slots__ = ("_context", "_send")
-
-    def __init__(self, context: RequestContext, send: Send) -> None:
-        self._context = context
-        self._send = send
-
-    def send(self, message: Message) -> Awaitable[None]:
-        if (
-            message["type"] == "http.response.start"
-            and not self._context.is_private  # no cache stores a private response
-            and _find_length(message, MIN_BYTES) is not None
-        ):
-            message["headers"] = [*message["headers"], _VARY]
-        return self._send(message)
 
 
 class _EncodingSender:
@@ -84,7 +66,7 @@ class _EncodingSender:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            length = _find_length(message, self._min_bytes)
+            length = find_encodable_length(message, self._min_bytes)
             if length is not None:
                 self._start, self._length = message, length
                 return
@@ -105,7 +87,7 @@ class _EncodingSender:
         else:
             encoded = await _run(encoder.encode, body)
             if len(encoded) >= len(body) and self._min_bytes:
-                fields = [*start["headers"], _VARY]
+                fields = [*start["headers"], VARY_BY_CODING]
             else:
                 fields.append((b"content-length", b"%d" % len(encoded)))
                 first["body"] = encoded
@@ -122,7 +104,7 @@ async def _run(encode: Callable[[bytes], bytes], piece: bytes) -> bytes:
     return encode(piece)
 
 
-def _find_length(start: Message, min_bytes: int) -> int | None:
+def find_encodable_length(start: Message, min_bytes: int = MIN_BYTES) -> int | None:
     """Return the length of a body that may be encoded; None for any other response."""
     length, is_compressible = -1, False
     for name, value in start.get("headers", ()):
@@ -146,4 +128,4 @@ def _iter_encoded_fields(fields: Fields, coding: str) -> Fields:
         elif name not in {b"content-length", b"accept-ranges"}:
             yield name, value
     yield b"content-encoding", coding.encode()
-    yield _VARY
+    yield VARY_BY_CODING
