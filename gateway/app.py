@@ -12,6 +12,7 @@ from gateway.errors.handlers import install_error_handlers
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
+from gateway.middleware.compression import Compression
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.cors import Cors
 from gateway.middleware.cors_policy import CorsPolicy
@@ -58,6 +59,7 @@ class Gateway(FastAPI):
                 max_concurrency=server.max_in_flight,
                 exempt_paths=probe_paths,
             ),
+            *([Middleware(Compression)] if server.compression else []),
             Middleware(
                 BodyLimit,
                 max_bytes=server.max_body_bytes,
