@@ -14,6 +14,7 @@ from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
+from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
 from gateway.route_list import find_duplicates, list_routes
@@ -86,13 +87,15 @@ def create_app(
 
     Raises:
         InvalidSettings: the package named by `app.package` cannot be imported, two routes have one
-            method and path, or two operations declare the same `operation_id`.
+            method and path, two operations declare the same `operation_id`, or a middleware or
+            decorator of slowapi would have no effect.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)
     app = build_app(settings, application, transports)
     refuse_unguarded(app)
-    if errors := find_duplicates(list_routes(app, application.policies)):
+    errors = find_duplicates(list_routes(app, application.policies))
+    if errors := [*errors, *find_slowapi_errors(app)]:
         raise InvalidSettings(errors)
     document_responses(app)
     return app

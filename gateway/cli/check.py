@@ -14,6 +14,7 @@ from gateway.app_loader import Application, read_application
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.openapi.document import build_document, document_responses
+from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.route_audit import find_faults
@@ -140,6 +141,7 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
     faults = [fault.as_config_error() for fault in find_faults(app)]
     yield from faults or _find_route_errors(app, application)
     yield from _find_middleware_errors(app, application)
+    yield from find_slowapi_errors(app)
     if application.is_complete:
         settings: Settings = app.state.settings
         used = find_used_clients(app.routes)

@@ -1,9 +1,10 @@
 """`FallbackLimiter`: applies `without_redis` of each policy when Redis is slow or down."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
+from typing import Any
 
 from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
@@ -44,6 +45,11 @@ class FallbackLimiter(RateLimiter):
         if verdict.admitted:
             self._local.record(self._select_local(charges))
         return verdict
+
+    def clear(self, prefix: str) -> Coroutine[Any, Any, None] | None:
+        """Drop the counts of all keys that begin with `prefix`, here and in Redis."""
+        self._local.clear(prefix)
+        return self._shared.clear(prefix)
 
     def health(self) -> dict[str, str | int]:
         """Return the health of the limiter on Redis, and the number of checks without it."""

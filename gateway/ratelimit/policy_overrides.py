@@ -1,6 +1,7 @@
 """`PolicyOverrides`: policies with the rates that the settings or an operator set."""
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from typing import Any
 
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.policy import RateLimit, with_rate
@@ -44,6 +45,10 @@ class PolicyOverrides(RateLimiter):
             if self.policies.get(charge.policy.name, charge.policy) is not charge.policy:
                 return self._limiter.check([self._override(charge) for charge in charges])
         return self._limiter.check(charges)
+
+    def clear(self, prefix: str) -> Coroutine[Any, Any, None] | None:
+        """Drop the counts of all keys that begin with `prefix`."""
+        return self._limiter.clear(prefix)
 
     def health(self) -> dict[str, str | int]:
         """Return the health of the limiter underneath."""

@@ -56,6 +56,9 @@ class StubLimiter(RateLimiter):
             raise self.verdict
         return self.verdict
 
+    def clear(self, prefix: str) -> None:
+        """Hold no counts."""
+
     def health(self) -> dict[str, str | int]:
         """Return a constant."""
         return {"status": "ok"}

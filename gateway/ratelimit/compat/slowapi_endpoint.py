@@ -1,0 +1,143 @@
+"""What can be decorated: an endpoint that takes a request, and returns its response at once."""
+
+import inspect
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated, Any, get_args, get_origin
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.websockets import WebSocket
+
+from gateway.ratelimit.compat.slowapi_callback import yields
+
+Function = Callable[..., Any]
+
+
+class EndpointNames:
+    """Names of endpoints that are the same in every process and after a restart.
+
+    Two functions can have one qualified name: closures of one factory, or a function that is
+    defined twice in a module. From the second on the name has a number, in the order in which they
+    are decorated.
+    """
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def assign(self, endpoint: Function) -> str:
+        """Return the name of an endpoint, for the first time it is decorated."""
+        name = describe(endpoint)
+        self._seen[name] += 1
+        return name if self._seen[name] == 1 else f"{name}~{self._seen[name]}"
+
+
+def describe(endpoint: Function) -> str:
+    """Return module and qualified name of a function; those of its class for another callable."""
+    while isinstance(endpoint, partial):
+        endpoint = endpoint.func
+    named = endpoint if hasattr(endpoint, "__qualname__") else type(endpoint)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def find_request_position(endpoint: Function) -> int:
+    """Return the position of the parameter `request`.
+
+    Raises:
+        TypeError: there is none, or the endpoint is a WebSocket, a generator, or no function.
+    """
+    parameters = _get_signature(endpoint).parameters
+    position = list(parameters).index("request") if "request" in parameters else -1
+    name = describe(endpoint)
+    if any(_is_subclass(kind, WebSocket) for kind in _iter_types(parameters)) or (
+        position < 0 and "websocket" in parameters
+    ):
+        raise TypeError(
+            f"{name} is a WebSocket endpoint, which slowapi cannot limit; use limited(...) of "
+            "gateway.ratelimit, which counts connections"
+        )
+    if position < 0:
+        raise TypeError(f'No "request" or "websocket" argument on function "{endpoint}"')
+    _check_type(name, "request", parameters["request"], HTTPConnection, Request)
+    if "response" in parameters:
+        _check_type(name, "response", parameters["response"], Response, Response)
+    if yields(endpoint):
+        raise TypeError(
+            f"{name} yields its response, so that its status is sent before a limit can refuse the "
+            "request; return a response instead"
+        )
+    return position
+
+
+def add_response_parameter(limited: Function) -> bool:
+    """Let FastAPI pass a response, whose headers it merges into the one it sends.
+
+    Returns whether `limited` gets a `response` that its endpoint does not take.
+    """
+    signature = inspect.signature(limited)
+    parameters = list(signature.parameters.values())
+    if "response" in signature.parameters:
+        return False
+    added = inspect.Parameter("response", inspect.Parameter.KEYWORD_ONLY, annotation=Response)
+    last = bool(parameters) and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
+    parameters.insert(len(parameters) - last, added)
+    limited.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return True
+
+
+def make_async(endpoint: Function) -> Callable[..., Awaitable[Any]]:
+    """Return a function that runs the endpoint as FastAPI does: `def` in the thread pool."""
+    if _is_async(endpoint):
+        return endpoint
+
+    async def run(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the endpoint's own
+        result = await run_in_threadpool(endpoint, *args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
+
+    return run
+
+
+def _is_async(endpoint: Function) -> bool:
+    while isinstance(endpoint, partial):
+        endpoint = endpoint.func
+    called = getattr(endpoint, "__call__", None)  # noqa: B004 - the method itself is looked at
+    return inspect.iscoroutinefunction(endpoint) or inspect.iscoroutinefunction(called)
+
+
+def _get_signature(endpoint: Function) -> inspect.Signature:
+    """Return the signature; annotations that cannot be evaluated stay texts."""
+    if not callable(endpoint):
+        raise TypeError(f"{endpoint!r:.80} cannot be limited: it is not a function")
+    try:
+        return inspect.signature(endpoint, eval_str=True)
+    except Exception:  # noqa: BLE001 - an annotation can raise anything
+        return inspect.signature(endpoint)
+
+
+def _iter_types(parameters: Any) -> list[Any]:  # noqa: ANN401 - a mapping proxy
+    return [_get_type(parameter) for parameter in parameters.values()]
+
+
+def _get_type(parameter: inspect.Parameter) -> Any:  # noqa: ANN401 - whatever the annotation is
+    annotation = parameter.annotation
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+
+
+def _is_subclass(kind: object, base: type) -> bool:
+    return isinstance(kind, type) and kind is not Any and issubclass(kind, base)
+
+
+def _check_type(
+    name: str, parameter: str, declared: inspect.Parameter, widest: type, expected: type
+) -> None:
+    """Refuse a parameter that FastAPI would fill with something else, such as a query parameter."""
+    kind = _get_type(declared)
+    if kind in {inspect.Parameter.empty, Any} or not isinstance(kind, type):
+        return
+    if kind is not widest and not issubclass(kind, expected):
+        raise TypeError(
+            f"{name}: parameter `{parameter}` must be an instance of "
+            f"{expected.__module__}.{expected.__qualname__}, and is annotated as {kind.__name__}"
+        )
