@@ -271,7 +271,8 @@ class Limiter(SlowapiInternals):
     def _get_engine(self, request: Request) -> RateLimiter:
         if self.engine is not None:
             return self.engine
-        resources = getattr(request.app.state, "resources", None)
+        app = request.scope.get("app")  # none in a test that calls the endpoint itself
+        resources = getattr(app.state, "resources", None) if app else None
         if resources is None:
             return self._own_engine
         self._app_engine = resources[RateLimiter]
@@ -279,5 +280,5 @@ class Limiter(SlowapiInternals):
 
     def _set_engine(self, engine: RateLimiter) -> None:
         if self.engine is not None:
-            raise ValueError("this Limiter has an engine already: leave out storage_uri, or engine")
+            raise ValueError("this Limiter has an engine: from `open`, `engine` or `storage_uri`")
         self.engine = engine

@@ -15,6 +15,8 @@ from gateway.ratelimit.compat.slowapi_callback import yields
 
 Function = Callable[..., Any]
 
+MAX_NAMESAKES = 1_000
+
 
 class EndpointNames:
     """Names of endpoints that are the same in every process and after a restart.
@@ -22,6 +24,10 @@ class EndpointNames:
     Two functions can have one qualified name: closures of one factory, or a function that is
     defined twice in a module. From the second on the name has a number, in the order in which they
     are decorated.
+
+    Raises:
+        RuntimeError: there are too many, as when a function is decorated for each request, which
+            would count nothing.
     """
 
     def __init__(self) -> None:
@@ -31,6 +37,11 @@ class EndpointNames:
         """Return the name of an endpoint, for the first time it is decorated."""
         name = describe(endpoint)
         self._seen[name] += 1
+        if self._seen[name] > MAX_NAMESAKES:
+            raise RuntimeError(
+                f"{MAX_NAMESAKES} functions named {name} are limited: decorate a function once, "
+                "where it is defined, and not for each request"
+            )
         return name if self._seen[name] == 1 else f"{name}~{self._seen[name]}"
 
 

@@ -95,10 +95,18 @@ def read_config(filename: str | None) -> dict[str, str]:
     """Return the options that the environment or slowapi's configuration file sets.
 
     The file is `.env` in the working directory, unless another is named. An empty value is none.
+
+    Raises:
+        ValueError: the file cannot be read.
     """
     if filename is None and Path(".env").is_file():
         filename = ".env"
-    config = Config(filename)
+    try:
+        config = Config(filename)
+    except (OSError, UnicodeError) as error:
+        raise ValueError(
+            f"{filename} cannot be read: {error}; name another file as config_filename"
+        ) from error
     values = {option: config(key, default="") for option, key in CONFIG_KEYS.items()}
     return {option: value for option, value in values.items() if value}
 

@@ -10,7 +10,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 
 from gateway.app import create_app
-from gateway.auth import public
+from gateway.cli.check import check_settings
 from gateway.ratelimit.compat.decorated_routes import check_app, find_slowapi_errors
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import App, Settings
@@ -103,4 +103,10 @@ def test_a_gateway_does_not_start_with_such_a_route(
     assert [error.path for error in raised.value.errors] == [
         "slowapi.middleware.SlowAPIMiddleware", "GET /page"
     ]  # fmt: skip
-    assert public("a test")
+    checked = check_settings(Settings(app=App(package="misplaced")))
+    (misplaced,) = (str(error) for error in checked.errors if error.path == "GET /page")
+    assert misplaced == (
+        "GET /page: the limit of misplaced.composites.page.page has no effect, because it stands "
+        "above the route (put @limiter.limit(...) below the route decorator)"
+    )
+    assert any("SlowAPIMiddleware" in error.path for error in checked.errors)

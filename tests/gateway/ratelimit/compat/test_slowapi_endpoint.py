@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, Depends, Request, Response, WebSocket
+from slowapi.errors import RateLimitExceeded
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from gateway.ratelimit.compat.slowapi_endpoint import EndpointNames
+from gateway.ratelimit.compat.slowapi_endpoint import MAX_NAMESAKES, EndpointNames
 from tests.gateway.ratelimit.compat.slowapi_app import build_app, build_limiter, get_statuses, send
 
 
@@ -214,6 +215,22 @@ async def test_a_call_without_a_request_is_an_error_unless_the_limiter_is_off() 
         await limited()  # type: ignore[call-arg]
     slowapi_limiter.enabled = False
     assert await limited("no request") == "ok"  # type: ignore[arg-type]
+
+
+def test_a_function_that_is_decorated_for_each_request_is_an_error() -> None:
+    names = EndpointNames()
+    for _ in range(MAX_NAMESAKES):
+        names.assign(get_async)
+    with pytest.raises(RuntimeError, match="not for each request"):
+        names.assign(get_async)
+
+
+async def test_an_endpoint_can_be_called_without_an_app() -> None:
+    limited = build_limiter(headers_enabled=True).limit("1/minute")(get_async)
+    request = Request({"type": "http", "method": "GET", "path": "/", "headers": []})
+    assert await limited(request) == "ok"
+    with pytest.raises(RateLimitExceeded, match="1 per 1 minute"):
+        await limited(request)
 
 
 def test_the_name_of_an_endpoint_is_the_same_in_every_process() -> None:

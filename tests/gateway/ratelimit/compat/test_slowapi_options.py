@@ -148,6 +148,13 @@ def test_the_configuration_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert Limiter(get_remote_address, config_filename="limits.env").enabled is False
 
 
+def test_a_configuration_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "binary.env"
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"binary\.env cannot be read"):
+        Limiter(get_remote_address, config_filename=str(file))
+
+
 async def test_memory_as_the_storage_counts_in_this_process() -> None:
     slowapi_limiter = Limiter(get_remote_address, storage_uri="memory://")
     assert isinstance(slowapi_limiter.engine, MemoryLimiter)
