@@ -9,7 +9,7 @@ from typing import Any
 from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.policy import RateLimit, cache_per_policy, with_rate
+from gateway.ratelimit.policy import MAX_REFILL, RateLimit, cache_per_policy, with_rate
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.settings.rate import Rate
 
@@ -84,5 +84,9 @@ class FallbackLimiter(RateLimiter):
 def scale_to_share(policy: RateLimit, processes: int) -> RateLimit:
     """Return the policy with the rate and burst that one of `processes` processes may grant."""
     rate = Rate(ceil(policy.rate.quota / processes), policy.rate.window)
-    burst = ceil(policy.burst / processes) if policy.burst else None
+    burst = None
+    if policy.burst:
+        # Both are rounded up, so that the share of a burst can refill more slowly than the whole.
+        most = MAX_REFILL * rate.quota // rate.window
+        burst = min(ceil(policy.burst / processes), most)
     return with_rate(policy, rate, burst)

@@ -12,7 +12,7 @@ from gateway.ratelimit.compat.slowapi_headers import (
 from gateway.ratelimit.compat.slowapi_internals import set_current_limit
 from gateway.ratelimit.compat.slowapi_route_limit import LimitCharge, RouteLimit
 from gateway.ratelimit.limiter import RateLimiter, Verdict
-from gateway.ratelimit.policy import WithoutRedis
+from gateway.ratelimit.policy import SLOWAPI, WithoutRedis
 from gateway.request_context import RequestContext
 
 
@@ -59,7 +59,7 @@ def _report(verdict: Verdict, context: RequestContext) -> None:
     if verdict.degraded:
         context.log_fields["limits"] = verdict.degraded
     if verdict.refused_by:
-        context.log_fields["refused_by"] = "slowapi"
+        context.log_fields["refused_by"] = SLOWAPI
 
 
 async def _make_error(

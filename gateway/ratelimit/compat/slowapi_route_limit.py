@@ -10,7 +10,7 @@ from starlette.requests import Request
 from gateway.ratelimit.compat.slowapi_declared_limit import DeclaredLimit, get_method
 from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.partition import digest
-from gateway.ratelimit.policy import RateLimit, WithoutRedis
+from gateway.ratelimit.policy import SLOWAPI, RateLimit, WithoutRedis
 from gateway.settings.rate import Rate
 
 log = getLogger("slowapi")
@@ -78,4 +78,4 @@ def _to_text(caller: object) -> str:
 @lru_cache(maxsize=1_024)
 def _make_policy(item: RateLimitItem, without_redis: WithoutRedis) -> RateLimit:
     rate = Rate(item.amount, item.get_expiry())
-    return RateLimit("slowapi", rate, per="address", without_redis=without_redis)
+    return RateLimit(SLOWAPI, rate, per="address", without_redis=without_redis)

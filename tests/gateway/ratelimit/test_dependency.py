@@ -181,6 +181,12 @@ def test_the_policies_of_a_route_can_be_read_back() -> None:
     assert dependency.dependency == Limited((USERS, TENANTS))
 
 
+@pytest.mark.parametrize("policy", ["users", RateLimit, [USERS], None])
+def test_what_is_no_policy_is_an_error(policy: Any) -> None:
+    with pytest.raises(TypeError, match="each a RateLimit"):
+        limited(policy)
+
+
 def test_no_policy_or_the_same_twice_is_an_error() -> None:
     with pytest.raises(ValueError, match="each once"):
         limited()
