@@ -32,12 +32,14 @@ from gateway.ratelimit.compat.slowapi_endpoint import (
     EndpointNames,
     add_response_parameter,
     find_request_position,
+    find_response_parameter,
     make_async,
 )
 from gateway.ratelimit.compat.slowapi_engine import clear_soon, open_engine
 from gateway.ratelimit.compat.slowapi_headers import (
     CurrentLimit,
     build_headers,
+    check_header_names,
     format_retry_after,
 )
 from gateway.ratelimit.compat.slowapi_internals import (
@@ -83,6 +85,7 @@ class Limiter(SlowapiInternals):
     ) -> None:
         self.options = read_options(key_func, *args, **options)
         super().__init__(key_func, self.options.config_filename)
+        check_header_names(self.get_header_names())
         self.enabled = self.options.enabled
         self.engine = engine
         self._own_engine = MemoryLimiter()
@@ -220,7 +223,7 @@ class Limiter(SlowapiInternals):
 
         @functools.wraps(endpoint)
         async def limited(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the endpoint's own
-            response = kwargs.pop("response", None) if is_added else kwargs.get("response")
+            response = kwargs.pop(added, None) if added else kwargs.get(declared or "")
             if not self.enabled:
                 return await run(*args, **kwargs)
             request = kwargs.get("request", args[position] if len(args) > position else None)
@@ -234,7 +237,9 @@ class Limiter(SlowapiInternals):
             self.inject_headers(result if isinstance(result, Response) else response, current_limit)
             return result
 
-        is_added = self.options.headers_enabled and add_response_parameter(limited)
+        declared, added = find_response_parameter(endpoint), ""
+        if self.options.headers_enabled and not declared:
+            added = add_response_parameter(limited)
         self._limits[limited] = self._names.assign(endpoint), []
         register(endpoint, limited)
         return limited  # type: ignore[return-value]  # `wraps` gives it the endpoint's signature

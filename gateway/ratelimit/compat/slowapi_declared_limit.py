@@ -1,6 +1,5 @@
 """`DeclaredLimit`: the options of one `@limiter.limit(...)`, checked when it is declared."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,6 +10,7 @@ from limits import RateLimitItem, parse_many
 from slowapi.wrappers import Limit
 from starlette.requests import Request
 
+from gateway.http1_grammar import TOKEN
 from gateway.ratelimit.compat.slowapi_callback import Callback
 from gateway.ratelimit.compat.slowapi_internals import make_limit
 
@@ -18,8 +18,6 @@ StrOrCallable = str | Callable[..., Any]
 
 MAX_AMOUNT = 999_999_999
 MAX_WINDOW = 99_999 * 86_400  # seconds; the same bounds as those of a policy of the gateway
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ def get_method(request: Request) -> str:
 def _read_methods(methods: object) -> Sequence[str]:
     if not isinstance(methods, list | tuple | set | frozenset) or not methods:
         raise TypeError(f"methods is {methods!r:.60}; it must be a list such as ['GET', 'POST']")
-    if not all(isinstance(name, str) and _TOKEN.fullmatch(name) for name in methods):
+    if not all(isinstance(name, str) and TOKEN.fullmatch(name.encode()) for name in methods):
         raise ValueError(f"methods is {methods!r:.60}; it must have the names of methods")
     return tuple({"GET" if name.upper() == "HEAD" else name.upper() for name in methods})
 

@@ -17,6 +17,8 @@ Function = Callable[..., Any]
 
 MAX_NAMESAKES = 1_000
 
+_ADDED = "lockgate_response"
+
 
 class EndpointNames:
     """Names of endpoints that are the same in every process and after a restart.
@@ -62,18 +64,15 @@ def find_request_position(endpoint: Function) -> int:
     parameters = _get_signature(endpoint).parameters
     position = list(parameters).index("request") if "request" in parameters else -1
     name = describe(endpoint)
-    if any(_is_subclass(kind, WebSocket) for kind in _iter_types(parameters)) or (
-        position < 0 and "websocket" in parameters
-    ):
+    is_websocket = any(_is_a(parameter, WebSocket) for parameter in parameters.values())
+    if is_websocket or (position < 0 and "websocket" in parameters):
         raise TypeError(
             f"{name} is a WebSocket endpoint, which slowapi cannot limit; use limited(...) of "
             "gateway.ratelimit, which counts connections"
         )
     if position < 0:
         raise TypeError(f'No "request" or "websocket" argument on function "{endpoint}"')
-    _check_type(name, "request", parameters["request"], HTTPConnection, Request)
-    if "response" in parameters:
-        _check_type(name, "response", parameters["response"], Response, Response)
+    _check_request(name, parameters["request"])
     if yields(endpoint):
         raise TypeError(
             f"{name} yields its response, so that its status is sent before a limit can refuse the "
@@ -82,20 +81,25 @@ def find_request_position(endpoint: Function) -> int:
     return position
 
 
-def add_response_parameter(limited: Function) -> bool:
-    """Let FastAPI pass a response, whose headers it merges into the one it sends.
+def find_response_parameter(endpoint: Function) -> str | None:
+    """Return the parameter that FastAPI fills with a response, by its type; None if there is none.
 
-    Returns whether `limited` gets a `response` that its endpoint does not take.
+    FastAPI merges the headers of that response into the one it sends.
     """
+    parameters = _get_signature(endpoint).parameters.values()
+    found = (parameter.name for parameter in parameters if _is_a(parameter, Response))
+    return next(found, None)
+
+
+def add_response_parameter(limited: Function) -> str:
+    """Add a parameter that FastAPI fills with a response, and return its name."""
     signature = inspect.signature(limited)
     parameters = list(signature.parameters.values())
-    if "response" in signature.parameters:
-        return False
-    added = inspect.Parameter("response", inspect.Parameter.KEYWORD_ONLY, annotation=Response)
+    added = inspect.Parameter(_ADDED, inspect.Parameter.KEYWORD_ONLY, annotation=Response)
     last = bool(parameters) and parameters[-1].kind is inspect.Parameter.VAR_KEYWORD
     parameters.insert(len(parameters) - last, added)
     limited.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    return True
+    return _ADDED
 
 
 def make_async(endpoint: Function) -> Callable[..., Awaitable[Any]]:
@@ -127,28 +131,22 @@ def _get_signature(endpoint: Function) -> inspect.Signature:
         return inspect.signature(endpoint)
 
 
-def _iter_types(parameters: Any) -> list[Any]:  # noqa: ANN401 - a mapping proxy
-    return [_get_type(parameter) for parameter in parameters.values()]
-
-
 def _get_type(parameter: inspect.Parameter) -> Any:  # noqa: ANN401 - whatever the annotation is
     annotation = parameter.annotation
     return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
 
 
-def _is_subclass(kind: object, base: type) -> bool:
+def _is_a(parameter: inspect.Parameter, base: type) -> bool:
+    kind = _get_type(parameter)
     return isinstance(kind, type) and kind is not Any and issubclass(kind, base)
 
 
-def _check_type(
-    name: str, parameter: str, declared: inspect.Parameter, widest: type, expected: type
-) -> None:
-    """Refuse a parameter that FastAPI would fill with something else, such as a query parameter."""
-    kind = _get_type(declared)
-    if kind in {inspect.Parameter.empty, Any} or not isinstance(kind, type):
-        return
-    if kind is not widest and not issubclass(kind, expected):
+def _check_request(endpoint: str, parameter: inspect.Parameter) -> None:
+    """Refuse a type that FastAPI would fill with something else, such as a query parameter."""
+    kind = _get_type(parameter)
+    is_unknown = not isinstance(kind, type) or kind in {inspect.Parameter.empty, Any}
+    if not is_unknown and kind is not HTTPConnection and not issubclass(kind, Request):
         raise TypeError(
-            f"{name}: parameter `{parameter}` must be an instance of "
-            f"{expected.__module__}.{expected.__qualname__}, and is annotated as {kind.__name__}"
+            f"{endpoint}: parameter `request` must be an instance of starlette.requests.Request, "
+            f"and is annotated as {kind.__name__}"
         )

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from limits import RateLimitItem
 
+from gateway.http1_grammar import TOKEN
 from gateway.ratelimit.compat.slowapi_route_limit import LimitCharge
 from gateway.ratelimit.limiter import Standing, Verdict
 
@@ -48,6 +49,17 @@ def make_current_limit(charges: Sequence[LimitCharge], verdict: Verdict) -> Curr
         standing.reset,
         verdict.retry_after,
     )
+
+
+def check_header_names(names: Sequence[str]) -> None:
+    """Check the names that the configuration gives to the headers.
+
+    Raises:
+        ValueError: a name is not that of a header field.
+    """
+    for name in names:
+        if not TOKEN.fullmatch(name.encode()):
+            raise ValueError(f"{name!r:.60} is not the name of a header (RATELIMIT_HEADER_...)")
 
 
 def build_headers(

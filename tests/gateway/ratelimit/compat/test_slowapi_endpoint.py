@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, Depends, Request, Response, WebSocket
+from httpx import ASGITransport, AsyncClient
 from slowapi.errors import RateLimitExceeded
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
@@ -41,10 +42,6 @@ async def take_text(request: str = "") -> None:
     """An endpoint whose `request` is a query parameter."""
 
 
-async def take_response_text(request: Request, response: str = "") -> None:
-    """An endpoint whose `response` is a query parameter."""
-
-
 async def yield_async(request: Request) -> AsyncIterator[str]:
     """An asynchronous generator."""
     yield "event"
@@ -77,7 +74,6 @@ def yield_decorated(*args: Any, **kwargs: Any) -> AsyncIterator[str]:
         (take_bare_websocket, "WebSocket"),
         (take_nothing, '^No "request" or "websocket" argument on function'),
         (take_text, "parameter `request` must be an instance of starlette.requests.Request"),
-        (take_response_text, "parameter `response` must be an instance of .*Response"),
         (yield_async, "yields"),
         (yield_sync, "yields"),
         (YieldingObject(), "yields"),
@@ -160,6 +156,42 @@ async def test_every_kind_of_function_is_limited(endpoint: Any, headers: bool) -
     assert (response.status_code, response.json()) == (200, "ok")
     assert ("X-RateLimit-Limit" in response.headers) is headers
     assert await get_statuses(app, "/") == [429]
+
+
+async def test_the_response_is_found_by_its_type_and_not_by_its_name() -> None:
+    slowapi_limiter = build_limiter(headers_enabled=True)
+    app = build_app(slowapi_limiter)
+
+    @app.get("/named")
+    @slowapi_limiter.limit("1/minute")
+    async def get_named(request: Request, reply: Response) -> str:
+        reply.headers["own"] = "header"
+        return "ok"
+
+    @app.post("/body")
+    @slowapi_limiter.limit("1/minute")
+    @slowapi_limiter.limit("9/hour")
+    async def post_body(request: Request, response: dict[str, int], **_: str) -> dict[str, int]:
+        return response
+
+    named = await send(app, "/named")
+    assert (named.headers["own"], named.headers["X-RateLimit-Remaining"]) == ("header", "0")
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://app") as client:
+        body = await client.post("/body", params={"_": "x"}, json={"a": 1})
+    assert (body.json(), body.headers["X-RateLimit-Limit"]) == ({"a": 1}, "1")
+
+
+async def test_two_limiters_with_headers() -> None:
+    inner, outer = build_limiter(headers_enabled=True), build_limiter(headers_enabled=True)
+    app = build_app(outer)
+
+    @app.get("/")
+    @outer.limit("3/minute")
+    @inner.limit("9/minute")
+    async def root(request: Request) -> str:
+        return "ok"
+
+    assert (await send(app, "/")).headers["X-RateLimit-Limit"] == "3"
 
 
 async def test_endpoints_of_starlette() -> None:

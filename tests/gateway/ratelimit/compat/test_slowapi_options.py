@@ -148,6 +148,12 @@ def test_the_configuration_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert Limiter(get_remote_address, config_filename="limits.env").enabled is False
 
 
+def test_a_header_cannot_have_an_invalid_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RATELIMIT_HEADER_RESET", "X Reset")
+    with pytest.raises(ValueError, match="'X Reset' is not the name of a header"):
+        build_limiter()
+
+
 def test_a_configuration_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     file = tmp_path / "binary.env"
     file.write_bytes(b"\xff\xfe")
