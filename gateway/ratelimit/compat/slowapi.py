@@ -35,7 +35,7 @@ from gateway.ratelimit.compat.slowapi_endpoint import (
     find_response_parameter,
     make_async,
 )
-from gateway.ratelimit.compat.slowapi_engine import clear_soon, open_engine
+from gateway.ratelimit.compat.slowapi_engine import clear_soon, find_app_engine, open_engine
 from gateway.ratelimit.compat.slowapi_headers import (
     CurrentLimit,
     build_headers,
@@ -276,12 +276,11 @@ class Limiter(SlowapiInternals):
     def _get_engine(self, request: Request) -> RateLimiter:
         if self.engine is not None:
             return self.engine
-        app = request.scope.get("app")  # none in a test that calls the endpoint itself
-        resources = getattr(app.state, "resources", None) if app else None
-        if resources is None:
+        found = find_app_engine(request)
+        if found is None:
             return self._own_engine
-        self._app_engine = resources[RateLimiter]
-        return self._app_engine
+        self._app_engine = found  # for `reset`, which has no request
+        return found
 
     def _set_engine(self, engine: RateLimiter) -> None:
         if self.engine is not None:

@@ -5,8 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Generator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from starlette.requests import Request
+
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
+from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.repair import validate
 
@@ -25,6 +28,13 @@ async def open_engine(redis_url: str | None, processes: int) -> AsyncIterator[Ra
         raise InvalidSettings(errors)
     async with open_limiter(settings, {}) as engine:
         yield engine
+
+
+def find_app_engine(request: Request) -> RateLimiter | None:
+    """Return the limiter of the gateway that serves a request; None in any other app."""
+    app = request.scope.get("app")  # none in a test that calls the endpoint itself
+    resources = getattr(app.state, "resources", None) if app else None
+    return resources.get(RateLimiter) if isinstance(resources, Resources) else None
 
 
 def clear_soon(engine: RateLimiter, prefix: str) -> Awaitable[None]:
