@@ -7,7 +7,9 @@ honoured is an error when it is given.
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from inspect import isfunction
 from typing import Any, NoReturn, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 from slowapi.errors import RateLimitExceeded
 from starlette.applications import Starlette
@@ -93,7 +95,9 @@ class Limiter(SlowapiInternals):
         if self.options.in_process:
             self._set_engine(self._own_engine)
         self._names = EndpointNames()
-        self._limits: dict[Callable[..., Any], tuple[str, list[RouteLimit]]] = {}
+        self._limits: WeakKeyDictionary[Callable[..., Any], tuple[str, list[RouteLimit]]] = (
+            WeakKeyDictionary()
+        )
         self._exempt: set[Callable[..., Any]] = set()
 
     def limit(  # noqa: PLR0913, PLR0917 - slowapi's signature
@@ -205,7 +209,8 @@ class Limiter(SlowapiInternals):
     def _make_decorator(self, declared: DeclaredLimit, scope: StrOrCallable = "") -> Decorator:
         def decorate(endpoint: Endpoint) -> Endpoint:
             # Several decorators on one endpoint wrap it once and are checked together.
-            limited = endpoint if endpoint in self._limits else self._wrap(endpoint)
+            is_limited = isfunction(endpoint) and endpoint in self._limits
+            limited = endpoint if is_limited else self._wrap(endpoint)
             name, limits = self._limits[limited]
             shared = scope(name) if callable(scope) else scope
             if not isinstance(shared, str):

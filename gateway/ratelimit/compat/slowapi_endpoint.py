@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Annotated, Any, get_args, get_origin
+from weakref import WeakKeyDictionary
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
@@ -25,19 +26,26 @@ class EndpointNames:
 
     Two functions can have one qualified name: closures of one factory, or a function that is
     defined twice in a module. From the second on the name has a number, in the order in which they
-    are decorated.
+    are decorated. A function that is decorated again keeps its name.
 
     Raises:
-        RuntimeError: there are too many, as when a function is decorated for each request, which
-            would count nothing.
+        RuntimeError: there are too many, as when a new function is decorated for each request,
+            which would count nothing.
     """
 
     def __init__(self) -> None:
         self._seen: Counter[str] = Counter()
+        self._names: WeakKeyDictionary[Function, str] = WeakKeyDictionary()
 
     def assign(self, endpoint: Function) -> str:
-        """Return the name of an endpoint, for the first time it is decorated."""
-        name = describe(endpoint)
+        """Return the name of an endpoint."""
+        if not inspect.isfunction(endpoint):
+            return self._number(describe(endpoint))
+        if endpoint not in self._names:
+            self._names[endpoint] = self._number(describe(endpoint))
+        return self._names[endpoint]
+
+    def _number(self, name: str) -> str:
         self._seen[name] += 1
         if self._seen[name] > MAX_NAMESAKES:
             raise RuntimeError(

@@ -17,7 +17,8 @@ class CurrentLimit(NamedTuple):
     """The limit that the headers describe; `request.state.view_rate_limit` of slowapi.
 
     Its first two members are slowapi's: the limit, and the caller's key with the endpoint.
-    `remaining` is a number of requests; `reset` and `retry_after` are in seconds.
+    `remaining` is a number of requests; `reset` and `retry_after` are in seconds. A refused request
+    would be refused again before either of them.
     """
 
     item: RateLimitItem
@@ -46,7 +47,7 @@ def make_current_limit(charges: Sequence[LimitCharge], verdict: Verdict) -> Curr
         selected.item,
         (selected.key, selected.route_limit.scope[1]),
         standing.remaining,
-        standing.reset,
+        max(standing.reset, verdict.retry_after),
         verdict.retry_after,
     )
 

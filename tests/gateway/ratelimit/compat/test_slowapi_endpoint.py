@@ -1,6 +1,7 @@
 """What can be decorated, and what is refused when it is."""
 
 import functools
+import gc
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
@@ -250,11 +251,31 @@ async def test_a_call_without_a_request_is_an_error_unless_the_limiter_is_off() 
 
 
 def test_a_function_that_is_decorated_for_each_request_is_an_error() -> None:
+    def make() -> Any:
+        async def closure(request: Request) -> None: ...
+
+        return closure
+
     names = EndpointNames()
     for _ in range(MAX_NAMESAKES):
+        names.assign(make())
         names.assign(get_async)
     with pytest.raises(RuntimeError, match="not for each request"):
-        names.assign(get_async)
+        names.assign(make())
+
+
+async def test_a_function_that_is_decorated_again_keeps_its_count_and_leaks_nothing() -> None:
+    slowapi_limiter = build_limiter()
+    app = build_app(slowapi_limiter)
+
+    @app.get("/")
+    async def root(request: Request) -> str:
+        limited = slowapi_limiter.limit("2/minute")(get_async)
+        return await limited(request)
+
+    assert await get_statuses(app, "/", "/", "/") == [200, 200, 429]
+    gc.collect()
+    assert not slowapi_limiter._limits
 
 
 async def test_an_endpoint_can_be_called_without_an_app() -> None:

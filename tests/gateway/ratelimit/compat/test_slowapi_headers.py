@@ -3,9 +3,12 @@
 import pytest
 from fastapi import FastAPI, Request, Response
 from slowapi.errors import RateLimitExceeded
+from slowapi.util import get_remote_address
 from starlette.responses import JSONResponse
 
 from gateway.ratelimit.compat.slowapi import Limiter
+from gateway.ratelimit.memory import MemoryLimiter
+from tests.gateway.ratelimit.charges import ManualClock
 from tests.gateway.ratelimit.compat.slowapi_app import build_app, build_limiter, send
 
 
@@ -25,6 +28,29 @@ async def test_headers_are_whole_numbers_and_only_a_refusal_has_retry_after() ->
         assert response.headers["X-RateLimit-Reset"].isdigit()
     assert "Retry-After" not in admitted.headers
     assert refused.headers["Retry-After"] == "60"
+
+
+async def test_a_refused_request_is_not_told_to_come_back_too_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = ManualClock()
+    slowapi_limiter = Limiter(
+        get_remote_address, engine=MemoryLimiter(clock=clock), headers_enabled=True
+    )
+    app = build_app(slowapi_limiter)
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)
+
+    @app.get("/")
+    @slowapi_limiter.limit("5/minute", cost=lambda request: int(request.headers["cost"]))
+    async def root(request: Request) -> str:
+        return "ok"
+
+    await send(app, "/", cost="1")
+    clock.advance(30)
+    await send(app, "/", cost="4")
+    refusal = await send(app, "/", cost="3")  # 1 comes back in 30 s, and 4 in 60 s
+    assert refusal.headers["Retry-After"] == "60"
+    assert refusal.headers["X-RateLimit-Reset"] == "1800000060"
 
 
 async def test_retry_after_as_a_date() -> None:
