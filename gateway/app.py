@@ -15,9 +15,10 @@ from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
+from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
-from gateway.route_list import find_duplicates, list_routes
+from gateway.route_list import find_duplicates, list_limits, list_routes
 from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.services import Transports
 from gateway.settings.errors import InvalidSettings
@@ -87,15 +88,18 @@ def create_app(
 
     Raises:
         InvalidSettings: the package named by `app.package` cannot be imported, two routes have one
-            method and path, two operations declare the same `operation_id`, or a middleware or
-            decorator of slowapi would have no effect.
+            method and path, two operations declare the same `operation_id`, two policies of one
+            name differ, or a middleware or decorator of slowapi would have no effect.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)
     app = build_app(settings, application, transports)
     refuse_unguarded(app)
-    errors = find_duplicates(list_routes(app, application.policies))
-    if errors := [*errors, *find_slowapi_errors(app)]:
+    if errors := [
+        *find_duplicates(list_routes(app, application.policies)),
+        *find_policy_conflicts(list_limits(app), application.policies),
+        *find_slowapi_errors(app),
+    ]:
         raise InvalidSettings(errors)
     document_responses(app)
     return app

@@ -15,10 +15,11 @@ from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.openapi.document import build_document, document_responses
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
+from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.route_audit import find_faults
-from gateway.route_list import find_duplicates, list_routes
+from gateway.route_list import find_duplicates, list_limits, list_routes
 from gateway.server.listener import find_host_errors
 from gateway.services import find_upstream_errors, find_used_clients
 from gateway.settings.errors import ConfigError, InvalidSettings
@@ -152,6 +153,7 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
 def _find_route_errors(app: Gateway, application: Application) -> Iterator[ConfigError]:
     """Find the errors of routes whose access is declared as it must be."""
     yield from find_duplicates(list_routes(app, application.policies))
+    yield from find_policy_conflicts(list_limits(app), application.policies)
     try:
         document_responses(app)
         build_document(app)
