@@ -28,7 +28,11 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/http1_grammar.py": "tests/gateway/transport/test_response_parser.py",
     "gateway/lifespan.py": "tests/gateway/test_services.py",
     "gateway/openapi/route_calls.py": "tests/gateway/openapi/test_route_problems.py",
+    "gateway/ratelimit/compat/slowapi_check.py": "tests/gateway/ratelimit/compat/test_slowapi.py",
     "gateway/ratelimit/limiter.py": "tests/gateway/ratelimit/test_memory.py",
+    "gateway/ratelimit/redis/delete_keys.py": (
+        "tests/gateway/ratelimit/compat/test_slowapi_engine.py"
+    ),
     "gateway/request_context.py": "tests/gateway/middleware/test_request_context.py",
     "gateway/resources.py": "tests/gateway/routing/test_dispatcher.py",
     "gateway/routing/options_requests.py": "tests/gateway/routing/test_head_requests.py",
