@@ -8,7 +8,7 @@ import httpx
 
 from gateway.transport.origin import HostTimeout, HostUnreachable
 from gateway.transport.raw_response import RawResponse
-from gateway.upstream.decoding import NotDecodable
+from gateway.upstream.content_coding import NotDecodable
 from gateway.upstream.errors import (
     UpstreamError,
     UpstreamInvalid,

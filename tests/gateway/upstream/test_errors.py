@@ -52,7 +52,7 @@ async def test_a_refusal_has_status_headers_and_body(
         (httpx.Response(409, json={"type": 1, "version": "3"}), "2 wrong: type string_type"),
         (
             httpx.Response(409, content=stream(b"{}"), headers={"content-encoding": "br"}),
-            "compressed",
+            "not valid br",
         ),
         (httpx.Response(409, json="x" * MAX_ERROR_BODY_BYTES), "larger than 16384 bytes"),
     ],
