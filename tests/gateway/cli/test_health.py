@@ -60,8 +60,8 @@ async def test_it_follows_the_process_that_serves(
 ) -> None:
     app = create_app(Settings(), application=Application())
     host = "::1" if "--host=::1" in command else "127.0.0.1"
-    async with open_server(app, Server(host=host, port=0)) as url:
-        port = url.rpartition(":")[2]
+    async with open_server(app, Server(host=host, port=0)) as running:
+        port = running.url.rpartition(":")[2]
         (tmp_path / "prod.toml").write_text(f"[server]\nport = {port}\nhost = '127.0.0.1'\n")
         sleep = "print(flush=True); import time; time.sleep(60)"
         names = {"python": sys.executable, "sleep": sleep, "port": port}
