@@ -12,6 +12,7 @@ from gateway.errors.handlers import install_error_handlers
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
+from gateway.middleware.compression import Compression
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.cors import Cors
 from gateway.middleware.cors_policy import CorsPolicy
@@ -20,9 +21,11 @@ from gateway.middleware.root_path import RootPath
 from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
+from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
+from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
-from gateway.route_list import find_duplicates, find_unreachable, list_routes
+from gateway.route_list import find_duplicates, find_unreachable, list_limits, list_routes
 from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.routing.request_headers import find_request_headers
 from gateway.services import Transports
@@ -46,17 +49,19 @@ class Gateway(FastAPI):
         server = self.state.settings.server
         audit = RouteAudit(self.router)
         routes = RouteTable(self.router, is_guarded=audit.is_guarded)
+        probe_paths = [server.root_path + path for path in health.PATHS]
         middleware = [
             *self._list_root_path(),
-            Middleware(AccessLog),
+            Middleware(AccessLog, probe_paths=probe_paths, server=server),
             Middleware(RequestContextMiddleware),
             *self._list_cors(),
             Middleware(TargetValidation),
             Middleware(
                 ConcurrencyLimit,
                 max_concurrency=server.max_in_flight,
-                exempt_paths=[server.root_path + path for path in health.PATHS],
+                exempt_paths=probe_paths,
             ),
+            *([Middleware(Compression)] if server.compression else []),
             Middleware(
                 BodyLimit,
                 max_bytes=server.max_body_bytes,
@@ -111,8 +116,9 @@ def create_app(
 
     Raises:
         InvalidSettings: the package named by `app.package` cannot be imported or contradicts a
-            setting, two routes have one method and path, no request can reach a route, or two
-            operations declare the same `operation_id`.
+            setting, two routes have one method and path, no request can reach a route, two
+            operations declare the same `operation_id`, two policies of one name differ, or a
+            middleware or decorator of slowapi would have no effect.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)
@@ -123,6 +129,8 @@ def create_app(
         *find_duplicates(routes),
         *find_unreachable(routes),
         *find_conflicts(settings.server, application, routes),
+        *find_policy_conflicts(list_limits(app), application.policies),
+        *find_slowapi_errors(app),
     ]:
         raise InvalidSettings(errors)
     document_responses(app)

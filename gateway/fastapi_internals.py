@@ -127,6 +127,12 @@ def matches_request(route: RouteContext, scope: Scope) -> bool:
     return match is Match.FULL
 
 
+def parses_body(route: RouteContext) -> bool:
+    """Whether FastAPI parses the request body for this route, as JSON or as a form."""
+    dependant: Dependant | None = getattr(route, "dependant", None)
+    return dependant is not None and any(it.body_params for it in iter_dependants(dependant))
+
+
 def iter_dependencies(dependant: Dependant) -> Iterator[tuple[Dependant, Dependant]]:
     """Yield pairs of a dependant and one of its dependencies, for a route and all below it.
 
@@ -214,6 +220,21 @@ def get_routing_scope(route: RouteContext) -> dict[str, Any]:
         context = {_FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY: route._route_context}  # noqa: SLF001
         entries[_FASTAPI_SCOPE_KEY] = context
     return entries
+
+
+def find_route_path(scope: Scope) -> str:
+    """Return the path template of the route that serves this request; "" if none does, or a mount.
+
+    That is the path with the prefixes of the routers around it.
+    """
+    route = scope.get("route")
+    if route is None:
+        return ""
+    context = scope.get(_FASTAPI_SCOPE_KEY, {}).get(_FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY)
+    if context is not None and context.original_route is route:
+        route = context
+    path: str = getattr(route, "path", None) or ""
+    return path
 
 
 def get_dependant(scope: Scope) -> Dependant:

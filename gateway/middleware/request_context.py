@@ -13,6 +13,7 @@ from starlette.websockets import WebSocketDisconnect
 from gateway.errors.last_resort import is_end_of_task, respond_to_failure
 from gateway.middleware.response_headers import REQUEST_ID, complete_head
 from gateway.request_context import RequestContext, generate_request_id
+from gateway.settings.errors import escape
 from gateway.upstream.propagation import (
     TRACEPARENT,
     TRACESTATE,
@@ -20,7 +21,11 @@ from gateway.upstream.propagation import (
     propagate_request,
 )
 
-_SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+# UUIDs, ULIDs, base64, and the form of X-Amzn-Trace-Id: Self=1-…;Root=1-…
+_SAFE_ID = re.compile(rb"[A-Za-z0-9._:;=/+@~-]{1,128}")
+
+MAX_LOGGED_USER_AGENT = 128  # bytes
+_USER_AGENT = b"user-agent"
 
 
 class RequestContextMiddleware:
@@ -158,14 +163,29 @@ def _identify(scope: Scope, context: RequestContext) -> dict[str, str]:
         if name == REQUEST_ID:
             if request_id is None and _SAFE_ID.fullmatch(value):
                 request_id = str(value, "ascii")
+        elif name == _USER_AGENT:
+            context.log_fields["user_agent"] = _describe_user_agent(value)
         elif name == TRACEPARENT:
             traceparent = value if traceparent is None else b""  # two are invalid
         elif name == TRACESTATE:
             tracestate = value if tracestate is None else b"%b,%b" % (tracestate, value)
-    if request_id is None:
-        request_id = generate_request_id()
-    context.request_id = request_id
-    return {"x-request-id": request_id, **build_trace_headers(traceparent, tracestate, request_id)}
+    context.request_id = request_id or generate_request_id()
+    trace = build_trace_headers(traceparent, tracestate, context.request_id)
+    _log_trace_id(trace["traceparent"], context)
+    return {"x-request-id": context.request_id, **trace}
+
+
+def _log_trace_id(traceparent: str, context: RequestContext) -> None:
+    """Add the trace id to the log line, unless it is the request id."""
+    trace_id = traceparent[3:35]
+    if trace_id != context.request_id:
+        context.log_fields["trace_id"] = trace_id
+
+
+def _describe_user_agent(value: bytes) -> str:
+    """Return the beginning of a `User-Agent`; bytes that are not printable ASCII are escaped."""
+    text = str(value[:MAX_LOGGED_USER_AGENT], "ascii", "backslashreplace")
+    return text if text.isprintable() else escape(text)
 
 
 def _get_payload_length(message: Message) -> int:

@@ -19,7 +19,8 @@ async def open_limiter(
 ) -> AsyncIterator[RateLimiter]:
     """Open the limiter of this process: on Redis, or in process if no URL is set.
 
-    The gateway also starts while Redis is down; the limiter connects later.
+    The gateway also starts while Redis is down; the limiter connects later. An unexpected exception
+    of the first attempt to connect ends the start.
 
     Raises:
         InvalidSettings: the settings set the rate of a policy that is not declared.
@@ -40,6 +41,7 @@ async def _run_redis_limiter(settings: Settings, url: str) -> AsyncIterator[Redi
         url,
         timeout=counters.timeout_ms / 1_000,
         retry=counters.retry_ms / 1_000,
+        key_prefix=counters.key_prefix,
         ca_file=settings.tls.ca_file,
     )
     task = asyncio.create_task(limiter.run(), name="ratelimit.redis")

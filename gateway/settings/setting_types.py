@@ -10,12 +10,12 @@ from pydantic import (
     BeforeValidator,
     Field,
     HttpUrl,
-    RedisDsn,
     SecretStr,
 )
 
 from gateway.http1_grammar import CONNECTION_FIELDS, FIELD_VALUE, TOKEN
 from gateway.settings.rate import UNITS, Rate
+from gateway.settings.redis_address import ADDRESS_WITHOUT_SCHEME, check_redis_url
 
 _GATEWAY_FIELDS = CONNECTION_FIELDS | {
     "accept-encoding",
@@ -34,6 +34,10 @@ _OTHER_FIELDS = _GATEWAY_FIELDS | {
     "x-forwarded-proto",
 }
 """Fields of a request that never have the address of its client."""
+ENVIRONMENT = "environment"
+"""The value of `tokens.keys_proxy` that takes the proxy from HTTPS_PROXY and NO_PROXY."""
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 _HOST_AND_PORT = re.compile(r"\[[0-9A-Fa-f:.]+\]:\d+|[^:]+:\d+")
@@ -45,15 +49,14 @@ _ALL_TRUSTED = (
 _IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 """IPv4 addresses as an IPv6 socket sees them; the gateway turns them into IPv4."""
 
-# A host, and a port unless the host has a dot, as one writes an address without its scheme. The
-# pattern is narrow because the text becomes part of an error message: a key or a token, which may
-# stand in place of a URL by mistake, does not match.
-_ADDRESS_WITHOUT_SCHEME = re.compile(
-    r"(?=.{1,100}$)(?=[^:]*\.|[^:]*:)[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*(:\d{1,5})?(/[a-z0-9/_-]*)?"
-)
-
 
 _ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
+
+
+def _check_scope(scope: str) -> str:
+    if not _SCOPE.fullmatch(scope):
+        raise ValueError("must be a scope, which is one word, such as orders:read")
+    return scope
 
 
 def _check_host(host: str) -> str:
@@ -118,10 +121,6 @@ def _check_http_url(value: object) -> object:
     return _check_url(value, ("http", "https"))
 
 
-def _check_redis_url(value: object) -> object:
-    return _check_url(value, ("redis", "rediss"))
-
-
 def _check_url(value: object, schemes: tuple[str, ...]) -> object:
     """Check the scheme of a URL. The messages never quote a URL, which may hold a password."""
     if not isinstance(value, str):
@@ -135,9 +134,33 @@ def _check_url(value: object, schemes: tuple[str, ...]) -> object:
     if separator and scheme.lower() in schemes:
         return value
     known = (
-        f": did you mean {default}://{value}?" if _ADDRESS_WITHOUT_SCHEME.fullmatch(value) else ""
+        f": did you mean {default}://{value}?" if ADDRESS_WITHOUT_SCHEME.fullmatch(value) else ""
     )
     raise ValueError(f"must be a URL that begins with {allowed}{known}")
+
+
+def _check_names(value: object) -> object:
+    """Check one name, or a list of names."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        # A ValueError, because pydantic reports no TypeError.
+        raise ValueError("must be a string or a list of strings")
+    if not names or not all(names):
+        raise ValueError("must not be empty")
+    return value
+
+
+def _check_proxy(value: str) -> str:
+    """Check the proxy for keys. The message does not quote a URL, which may hold a password."""
+    if value == ENVIRONMENT:
+        return value
+    scheme, separator, rest = value.partition("://")
+    host = rest.rpartition("@")[2].partition("/")[0]
+    if not separator or scheme not in {"http", "https"} or not host or not value.isprintable():
+        raise ValueError(
+            "must be the URL of a proxy, such as http://proxy.internal:3128, or environment"
+        )
+    return value
 
 
 def _require_https(url: HttpUrl) -> HttpUrl:
@@ -170,6 +193,13 @@ def _check_url_path(path: str) -> str:
     if not path.startswith("/") or not path.isascii() or any(char.isspace() for char in path):
         raise ValueError("must be the path of a URL, such as /inbox/42")
     return path
+
+
+def _check_key_prefix(prefix: str) -> str:
+    """Check a prefix of keys: no braces, which would change the hash tag of a Redis Cluster."""
+    if not re.fullmatch(r"[A-Za-z0-9:._-]*", prefix):
+        raise ValueError("must consist of letters, digits and : . _ - alone")
+    return prefix
 
 
 def _check_root_path(path: str) -> str:
@@ -256,11 +286,16 @@ Bytes = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000_000)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Seconds = Annotated[Number, Field(gt=0, le=86_400)]
 
+Names = Annotated[Text | tuple[Text, ...], BeforeValidator(_check_names)]
+ScopeName = Annotated[str, AfterValidator(_check_scope)]
+KeysProxy = Annotated[str, AfterValidator(_check_proxy)]
+
 Host = Annotated[Text, AfterValidator(_check_host)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_network)]
 KeyUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_require_https)]
 BaseHttpUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_base_url)]
-RedisUrl = Annotated[RedisDsn, BeforeValidator(_check_redis_url)]
+RedisUrl = Annotated[str, BeforeValidator(check_redis_url)]
+KeyPrefix = Annotated[str, Field(max_length=64), AfterValidator(_check_key_prefix)]
 RootPath = Annotated[str, AfterValidator(_check_root_path)]
 UrlPath = Annotated[Text, AfterValidator(_check_url_path)]
 FilePath = Annotated[Path, AfterValidator(_check_path)]

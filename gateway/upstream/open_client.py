@@ -1,5 +1,6 @@
 """Creation of a typed client from the settings of its service."""
 
+from logging import DEBUG
 from pathlib import Path
 from typing import TypeVar
 
@@ -8,6 +9,7 @@ import httpx
 from gateway.settings.schema import Service
 from gateway.transport.tls import ClientTls, TlsFiles
 from gateway.transport.transport import Transport
+from gateway.upstream.call_log import CallLog, log
 from gateway.upstream.call_policy import CallPolicy
 from gateway.upstream.client import ServiceClient
 from gateway.upstream.resilience.retry import Retry, RetryBudget
@@ -39,7 +41,7 @@ def open_client(
         max_body_bytes=service.max_body_bytes,
         transport=transport or _create_transport(service, ca_file),
         headers=_create_service_headers(service),
-        policies=_create_policies(service),
+        policies=[*_create_policies(service), *_create_log(kind.name)],
     )
 
 
@@ -67,6 +69,11 @@ def _create_service_headers(service: Service) -> ServiceHeaders | None:
         forward=service.forward_headers,
         forward_token=service.forward_token,
     )
+
+
+def _create_log(service: str) -> list[CallPolicy]:
+    """Create the innermost policy, which sees every attempt, if the log has the level debug."""
+    return [CallLog(service)] if log.isEnabledFor(DEBUG) else []
 
 
 def _create_policies(service: Service) -> list[CallPolicy]:

@@ -56,6 +56,9 @@ class StubLimiter(RateLimiter):
             raise self.verdict
         return self.verdict
 
+    def clear(self, prefix: str) -> None:
+        """Hold no counts."""
+
     def health(self) -> dict[str, str | int]:
         """Return a constant."""
         return {"status": "ok"}
@@ -187,6 +190,12 @@ def test_the_policies_of_a_route_can_be_read_back() -> None:
     dependency = limited(USERS, TENANTS)
     assert isinstance(dependency, type(Depends()))
     assert dependency.dependency == Limited((USERS, TENANTS))
+
+
+@pytest.mark.parametrize("policy", ["users", RateLimit, [USERS], None])
+def test_what_is_no_policy_is_an_error(policy: Any) -> None:
+    with pytest.raises(TypeError, match="each a RateLimit"):
+        limited(policy)
 
 
 def test_no_policy_or_the_same_twice_is_an_error() -> None:
