@@ -5,6 +5,7 @@ A WebSocket connection is treated as a request, and its handshake as the head of
 
 import re
 from collections.abc import Awaitable
+from functools import lru_cache
 from types import CoroutineType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -161,30 +162,31 @@ def _identify(scope: Scope, context: RequestContext) -> dict[str, str]:
     request_id = traceparent = tracestate = None
     for name, value in scope["headers"]:
         if name == REQUEST_ID:
-            if request_id is None and _SAFE_ID.fullmatch(value):
-                request_id = str(value, "ascii")
+            request_id = request_id or _keep_if_safe(value)
         elif name == _USER_AGENT:
-            context.log_fields["user_agent"] = _describe_user_agent(value)
+            context.log_fields["user_agent"] = _describe_user_agent(value[:MAX_LOGGED_USER_AGENT])
         elif name == TRACEPARENT:
             traceparent = value if traceparent is None else b""  # two are invalid
         elif name == TRACESTATE:
             tracestate = value if tracestate is None else b"%b,%b" % (tracestate, value)
-    context.request_id = request_id or generate_request_id()
-    trace = build_trace_headers(traceparent, tracestate, context.request_id)
-    _log_trace_id(trace["traceparent"], context)
-    return {"x-request-id": context.request_id, **trace}
-
-
-def _log_trace_id(traceparent: str, context: RequestContext) -> None:
-    """Add the trace id to the log line, unless it is the request id."""
-    trace_id = traceparent[3:35]
-    if trace_id != context.request_id:
+    if request_id is None:
+        request_id = generate_request_id()
+    context.request_id = request_id
+    trace = build_trace_headers(traceparent, tracestate, request_id)
+    trace_id = trace["traceparent"][3:35]
+    if trace_id != request_id:
         context.log_fields["trace_id"] = trace_id
+    return {"x-request-id": request_id, **trace}
 
 
+def _keep_if_safe(request_id: bytes) -> str | None:
+    return str(request_id, "ascii") if _SAFE_ID.fullmatch(request_id) else None
+
+
+@lru_cache(maxsize=1_024)
 def _describe_user_agent(value: bytes) -> str:
-    """Return the beginning of a `User-Agent`; bytes that are not printable ASCII are escaped."""
-    text = str(value[:MAX_LOGGED_USER_AGENT], "ascii", "backslashreplace")
+    """Return a `User-Agent` as text; bytes that are not printable ASCII are escaped."""
+    text = str(value, "ascii", "backslashreplace")
     return text if text.isprintable() else escape(text)
 
 
