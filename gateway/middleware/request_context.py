@@ -27,6 +27,7 @@ _SAFE_ID = re.compile(rb"[A-Za-z0-9._:;=/+@~-]{1,128}")
 
 MAX_LOGGED_USER_AGENT = 128  # bytes
 _USER_AGENT = b"user-agent"
+_READ_FIELDS = frozenset({REQUEST_ID, _USER_AGENT, TRACEPARENT, TRACESTATE})
 
 
 class RequestContextMiddleware:
@@ -161,13 +162,15 @@ def _identify(scope: Scope, context: RequestContext) -> dict[str, str]:
     """Set the request id, and return the fields that every upstream call of the request sends."""
     request_id = traceparent = tracestate = None
     for name, value in scope["headers"]:
-        if name == REQUEST_ID:
-            request_id = request_id or _keep_if_safe(value)
-        elif name == _USER_AGENT:
+        if name not in _READ_FIELDS:  # one look-up for most fields, instead of four comparisons
+            continue
+        if name == _USER_AGENT:
             context.log_fields["user_agent"] = _describe_user_agent(value[:MAX_LOGGED_USER_AGENT])
+        elif name == REQUEST_ID:
+            request_id = request_id or _keep_if_safe(value)
         elif name == TRACEPARENT:
             traceparent = value if traceparent is None else b""  # two are invalid
-        elif name == TRACESTATE:
+        else:
             tracestate = value if tracestate is None else b"%b,%b" % (tracestate, value)
     if request_id is None:
         request_id = generate_request_id()
