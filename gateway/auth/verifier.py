@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -98,9 +99,15 @@ class JwtVerifier(TokenVerifier):
 
 @asynccontextmanager
 async def open_verifier(
-    issuers: Sequence[Issuer], tokens: Tokens, *, clock: Clock | None = None
+    issuers: Sequence[Issuer],
+    tokens: Tokens,
+    *,
+    clock: Clock | None = None,
+    ca_file: Path | None = None,
 ) -> AsyncIterator[TokenVerifier]:
     """Fetch every issuer's keys, and refresh them until the end of the block.
+
+    `ca_file` has CAs to trust in addition to those of the system.
 
     An issuer that cannot be reached does not prevent the start: until its keys have been fetched,
     requests with its tokens get a 503.
@@ -113,7 +120,8 @@ async def open_verifier(
     if errors := [*find_issuer_conflicts(issuers), *key_file_errors]:
         raise InvalidSettings(errors)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(open_client())
+        http = await asyncio.to_thread(open_client, ca_file)
+        client = await stack.enter_async_context(http)
         waiter_slots = asyncio.Semaphore(MAX_WAITERS)
         providers: dict[str, tuple[Issuer, KeyProvider]] = {}
         for issuer in issuers:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from gateway.app import Gateway, build_app
+from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, read_application
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
@@ -26,6 +27,7 @@ from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
 from gateway.settings.schema import Issuer, Settings
+from gateway.upstream.tls_settings import find_tls_errors
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -86,6 +88,7 @@ def check_settings(settings: Settings) -> CheckedGateway:
     errors = [
         *find_host_errors(settings.server.host),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
+        *find_tls_errors(settings),
         *_find_issuer_errors(settings.issuers),
     ]
     try:
@@ -152,7 +155,9 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
 
 def _find_route_errors(app: Gateway, application: Application) -> Iterator[ConfigError]:
     """Find the errors of routes whose access is declared as it must be."""
-    yield from find_duplicates(list_routes(app, application.policies))
+    routes, settings = list_routes(app, application.policies), app.state.settings
+    yield from find_duplicates(routes)
+    yield from find_conflicts(settings.server, application, routes)
     yield from find_policy_conflicts(list_limits(app), application.policies)
     try:
         document_responses(app)

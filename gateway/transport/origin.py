@@ -1,15 +1,14 @@
 """An origin: scheme, host and port, and how to open a connection to it."""
 
 import asyncio
-import ssl
 from contextvars import Context
-from functools import cache
 from typing import NamedTuple, Self
 
 import httpx
 
 from gateway.event_loop import TimeoutAfterPendingIo
 from gateway.transport.connection import Connection, ConnectionOwner
+from gateway.transport.tls import ClientTls, InvalidTlsFile
 from gateway.transport.write_batch import WriteBatcher
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -42,12 +41,12 @@ class Origin(NamedTuple):
         batcher: WriteBatcher,
         seconds: float | None,
         *,
-        tls: ssl.SSLContext | None,
+        tls: ClientTls,
     ) -> Connection:
         """Open a connection and verify the server's certificate.
 
-        `seconds` bounds DNS lookup, TCP and TLS handshakes together; `tls` None trusts the system's
-        root certificates. A handshake that completes while the loop is busy is in time.
+        `seconds` bounds DNS lookup, TCP and TLS handshakes together. A handshake that completes
+        while the loop is busy is in time.
 
         Raises:
             httpx.ConnectTimeout: it took longer than `seconds`.
@@ -66,6 +65,8 @@ class Origin(NamedTuple):
         except TimeoutError as exc:
             message = f"could not connect to {self.host}:{self.port} in time"
             raise httpx.ConnectTimeout(message) from exc
+        except InvalidTlsFile as exc:
+            raise httpx.ConnectError(f"{exc.name} {exc}") from exc
         except (OSError, UnicodeError) as exc:
             raise httpx.ConnectError(type(exc).__name__) from exc
         finally:
@@ -74,29 +75,25 @@ class Origin(NamedTuple):
         return connection
 
     async def _open(
-        self, owner: ConnectionOwner, batcher: WriteBatcher, tls: ssl.SSLContext | None
+        self, owner: ConnectionOwner, batcher: WriteBatcher, tls: ClientTls
     ) -> Connection:
-        context = await self._create_tls_context(tls)
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(owner, batcher), self.host, self.port, ssl=context
+        loop = asyncio.get_running_loop()
+        if self.scheme == "http":
+            _, connection = await loop.create_connection(
+                lambda: Connection(owner, batcher), self.host, self.port
+            )
+            return connection
+        _, connection = await loop.create_connection(
+            lambda: Connection(owner, batcher),
+            self.host,
+            self.port,
+            ssl=await tls.get_context(),
+            server_hostname=tls.server_name,
         )
         return connection
-
-    async def _create_tls_context(self, tls: ssl.SSLContext | None) -> ssl.SSLContext | None:
-        if self.scheme == "http":
-            return None
-        return tls or await asyncio.to_thread(_load_system_roots)
 
 
 def _discard(opening: asyncio.Task[Connection]) -> None:
     """Close a connection that was opened just when its caller timed out or was cancelled."""
     if opening.done() and not opening.cancelled() and opening.exception() is None:
         opening.result().abort()
-
-
-@cache
-def _load_system_roots() -> ssl.SSLContext:
-    # Reading the roots takes tens of milliseconds: once per process, and never on the loop.
-    context = ssl.create_default_context()
-    context.set_alpn_protocols(["http/1.1"])
-    return context

@@ -1,8 +1,7 @@
 """Fetches an issuer's key set: from a file, from a JWKS URL, or through OIDC discovery."""
 
 import asyncio
-import ssl
-from functools import cache
+from pathlib import Path
 
 import httpx
 from pydantic import TypeAdapter
@@ -12,6 +11,7 @@ from gateway.auth.jwks.key_set import MAX_DOCUMENT_BYTES, KeySet, parse_key_set
 from gateway.auth.jwt import strict_json
 from gateway.settings.schema import Issuer
 from gateway.settings.setting_types import KeyUrl
+from gateway.trust_store import share_ssl_context
 
 _KEY_URL: TypeAdapter[KeyUrl] = TypeAdapter(KeyUrl)
 
@@ -20,21 +20,21 @@ class KeysUnavailable(Exception):
     """The keys could not be fetched; the message gives the reason, for the log."""
 
 
-def open_client() -> httpx.AsyncClient:
-    """Open the HTTP client for key sets: no redirects, and no proxy from the environment."""
+def open_client(ca_file: Path | None = None) -> httpx.AsyncClient:
+    """Open the HTTP client for key sets: no redirects, and no proxy from the environment.
+
+    `ca_file` has CAs to trust in addition to those of the system. Blocks while it reads them.
+
+    Raises:
+        ValueError: `ca_file` cannot be used.
+    """
     return httpx.AsyncClient(
         follow_redirects=False,
         trust_env=False,
-        verify=_create_ssl_context(),
+        verify=share_ssl_context(ca_file),
         timeout=None,  # noqa: S113 - `fetch_key_set` has one deadline for everything
         headers={"Accept": "application/json", "Accept-Encoding": "identity"},
     )
-
-
-@cache
-def _create_ssl_context() -> ssl.SSLContext:
-    """Load the CA certificates, once: that takes longer than the rest of the start-up."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 async def fetch_key_set(client: httpx.AsyncClient, issuer: Issuer, timeout: float) -> KeySet:  # noqa: ASYNC109 - one deadline for discovery and keys together

@@ -5,13 +5,30 @@ breaks without it.
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
-from redis.asyncio.connection import AbstractConnection, DefaultParser
+from redis.asyncio.connection import (
+    AbstractConnection,
+    ConnectionPool,
+    DefaultParser,
+    SSLConnection,
+)
+from redis.exceptions import ResponseError
 
-parse_error: Callable[[str], Exception] = DefaultParser.parse_error
-"""Turn the text of an error reply into redis-py's exception, such as `NoScriptError`."""
+from gateway.trust_store import load_trust_store
+
+_parse_error: Callable[[str], Exception] = DefaultParser.parse_error
+
+
+def parse_error(text: str) -> Exception:
+    """Turn the text of an error reply into redis-py's exception, such as `NoScriptError`."""
+    try:
+        return _parse_error(text)
+    except (ValueError, LookupError):  # redis-py parses the address in a MOVED
+        return ResponseError(text)
 
 
 def get_transport(connection: AbstractConnection) -> asyncio.Transport | None:
@@ -26,3 +43,38 @@ async def has_pending_data(connection: AbstractConnection) -> bool:
     redis-py plans to rename `can_read`, because it reports more than data to read.
     """
     return await connection.can_read()
+
+
+def use_own_connection(pool: ConnectionPool, ca_file: Path | None) -> None:
+    """Let a pool create connections that trust the trust store of the gateway."""
+    if issubclass(pool.connection_class, SSLConnection):
+        pool.connection_class = TlsRedisConnection
+        pool.connection_kwargs["ca_file"] = ca_file
+
+
+class TlsRedisConnection(SSLConnection):
+    """A connection over TLS that loads its certificates in a thread.
+
+    redis-py loads them on the event loop, once, and trusts the system alone.
+    """
+
+    def __init__(self, *, ca_file: Path | None = None, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(**options)
+        self._ca_file = ca_file
+
+    async def _connect(self) -> None:
+        await asyncio.to_thread(self.load_ssl_context)
+        await super()._connect()  # type: ignore[no-untyped-call]
+
+    def load_ssl_context(self) -> ssl.SSLContext:
+        """Load the certificates.
+
+        Raises:
+            OSError: a file cannot be read, or holds no certificate, or a cipher is unknown.
+        """
+        tls = self.ssl_context
+        tls.context = None  # a file may have changed since the last connection
+        context = tls.get()
+        if not (tls.ca_certs or tls.ca_path):
+            load_trust_store(context, self._ca_file)
+        return context

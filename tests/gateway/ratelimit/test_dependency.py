@@ -139,6 +139,17 @@ async def test_a_policy_per_address_needs_no_token() -> None:
     assert (await get(app, "/address", **spoofed)).status_code == 429
 
 
+async def test_the_log_says_why_a_forwarded_address_is_not_believed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "lockgate.access")
+    app = gateway()
+    await get(app, "/address", **{"X-Forwarded-For": "198.51.100.7"})
+    await get(app, "/address", **{"X-Forwarded-For": "198.51.100.7", "Forwarded": "for=1.1.1.1"})
+    doubts = [vars(it)["fields"].get("client_address_doubt") for it in caplog.records]
+    assert doubts == [None, "forwarded and x-forwarded-for name different clients"]
+
+
 async def test_an_unauthenticated_request_is_not_charged() -> None:
     app = gateway()
     for _ in range(5):

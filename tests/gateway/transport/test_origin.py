@@ -18,6 +18,7 @@ import uvloop
 
 from gateway.transport.connection import Connection, ConnectionState
 from gateway.transport.origin import Origin
+from gateway.transport.tls import ClientTls
 from gateway.transport.write_batch import WriteBatcher
 from tests.gateway.transport.certificate_authority import Authority
 
@@ -41,7 +42,7 @@ async def connect(
     origin: Origin, seconds: float | None, tls: ssl.SSLContext | None = None
 ) -> Connection:
     batcher = WriteBatcher(asyncio.get_running_loop())
-    return await origin.connect(Mock(), batcher, seconds, tls=tls)
+    return await origin.connect(Mock(), batcher, seconds, tls=ClientTls(context=tls))
 
 
 async def close(connection: Connection) -> None:
