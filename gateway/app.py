@@ -12,6 +12,7 @@ from gateway.errors.handlers import install_error_handlers
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
+from gateway.middleware.compression import Compression
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.cors import Cors
 from gateway.middleware.cors_policy import CorsPolicy
@@ -60,6 +61,7 @@ class Gateway(FastAPI):
                 max_concurrency=server.max_in_flight,
                 exempt_paths=probe_paths,
             ),
+            *([Middleware(Compression)] if server.compression else []),
             Middleware(
                 BodyLimit,
                 max_bytes=server.max_body_bytes,
@@ -115,8 +117,8 @@ def create_app(
     Raises:
         InvalidSettings: the package named by `app.package` cannot be imported or contradicts a
             setting, two routes have one method and path, two operations declare the same
-            `operation_id`, two policies of one name differ, or a middleware or decorator of
-            slowapi would have no effect.
+            `operation_id`, two policies of one name differ, or a middleware or decorator of slowapi
+            would have no effect.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)

@@ -127,6 +127,12 @@ def matches_request(route: RouteContext, scope: Scope) -> bool:
     return match is Match.FULL
 
 
+def parses_body(route: RouteContext) -> bool:
+    """Whether FastAPI parses the request body for this route, as JSON or as a form."""
+    dependant: Dependant | None = getattr(route, "dependant", None)
+    return dependant is not None and any(it.body_params for it in iter_dependants(dependant))
+
+
 def iter_dependencies(dependant: Dependant) -> Iterator[tuple[Dependant, Dependant]]:
     """Yield pairs of a dependant and one of its dependencies, for a route and all below it.
 

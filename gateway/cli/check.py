@@ -12,6 +12,7 @@ from pathlib import Path
 from gateway.app import Gateway, build_app
 from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, read_application
+from gateway.auth.jwks.fetch import find_proxy_errors
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.openapi.document import build_document, document_responses
@@ -90,6 +91,7 @@ def check_settings(settings: Settings) -> CheckedGateway:
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
         *find_tls_errors(settings),
         *_find_issuer_errors(settings.issuers),
+        *find_proxy_errors(settings.tokens.keys_proxy),
     ]
     try:
         application, package_errors = read_application(settings.app)
