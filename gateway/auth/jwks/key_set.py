@@ -70,7 +70,9 @@ class KeySet:
         ]
 
     def explain_absence(self, key_id: str | None) -> str:
-        """Return why there is no key with that id, for the log."""
+        """Return why there is no key for a token with that `kid`, for the log."""
+        if key_id is None:
+            return "the token has no kid, and the provider publishes no usable key"
         for key in self.ignored:
             if key.key_id == key_id:
                 return f"the key with the kid {show(key_id)} is not usable: {key.reason}"
