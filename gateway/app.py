@@ -5,19 +5,29 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import health
+from gateway.allowed_methods import find_allowed_methods
+from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, load_application
 from gateway.errors.handlers import install_error_handlers
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
+from gateway.middleware.compression import Compression
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
+from gateway.middleware.cors import Cors
+from gateway.middleware.cors_policy import CorsPolicy
 from gateway.middleware.request_context import RequestContextMiddleware
+from gateway.middleware.root_path import RootPath
+from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
+from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
+from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
-from gateway.route_list import find_duplicates, list_routes
+from gateway.route_list import find_duplicates, list_limits, list_routes
 from gateway.routing.dispatcher import Dispatcher, RouteTable
+from gateway.routing.request_headers import find_request_headers
 from gateway.services import Transports
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
@@ -39,14 +49,19 @@ class Gateway(FastAPI):
         server = self.state.settings.server
         audit = RouteAudit(self.router)
         routes = RouteTable(self.router, is_guarded=audit.is_guarded)
+        probe_paths = [server.root_path + path for path in health.PATHS]
         middleware = [
-            Middleware(AccessLog),
+            *self._list_root_path(),
+            Middleware(AccessLog, probe_paths=probe_paths, server=server),
             Middleware(RequestContextMiddleware),
+            *self._list_cors(),
+            Middleware(TargetValidation),
             Middleware(
                 ConcurrencyLimit,
                 max_concurrency=server.max_in_flight,
-                exempt_paths=health.PATHS,
+                exempt_paths=probe_paths,
             ),
+            *([Middleware(Compression)] if server.compression else []),
             Middleware(
                 BodyLimit,
                 max_bytes=server.max_body_bytes,
@@ -59,6 +74,21 @@ class Gateway(FastAPI):
         for cls, args, kwargs in reversed(middleware):
             app = cls(app, *args, **kwargs)
         return app
+
+    def _list_root_path(self) -> list[Middleware]:
+        server = self.state.settings.server
+        if not server.root_path:
+            return []
+        is_stripped = server.root_path_is_stripped
+        return [Middleware(RootPath, root_path=server.root_path, is_stripped=is_stripped)]
+
+    def _list_cors(self) -> list[Middleware]:
+        settings: Settings = self.state.settings
+        if not settings.server.cors_origins:
+            return []
+        forwarded = [name for it in settings.upstreams.values() for name in it.forward_headers]
+        policy = CorsPolicy(settings.server, [*forwarded, *find_request_headers(self.router)])
+        return [Middleware(Cors, policy=policy, find_methods=find_allowed_methods)]
 
     def _build_fastapi_stack(self) -> ASGIApp:
         """Build FastAPI's own stack, which serves the requests that no compiled route matches.
@@ -85,14 +115,22 @@ def create_app(
     transports that replace the network for them.
 
     Raises:
-        InvalidSettings: the package named by `app.package` cannot be imported, two routes have one
-            method and path, or two operations declare the same `operation_id`.
+        InvalidSettings: the package named by `app.package` cannot be imported or contradicts a
+            setting, two routes have one method and path, two operations declare the same
+            `operation_id`, two policies of one name differ, or a middleware or decorator of slowapi
+            would have no effect.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)
     app = build_app(settings, application, transports)
     refuse_unguarded(app)
-    if errors := find_duplicates(list_routes(app, application.policies)):
+    routes = list_routes(app, application.policies)
+    if errors := [
+        *find_duplicates(routes),
+        *find_conflicts(settings.server, application, routes),
+        *find_policy_conflicts(list_limits(app), application.policies),
+        *find_slowapi_errors(app),
+    ]:
         raise InvalidSettings(errors)
     document_responses(app)
     return app

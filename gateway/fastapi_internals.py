@@ -32,13 +32,38 @@ from fastapi.routing import (
 )
 from pydantic import Json
 from starlette._utils import get_route_path
+from starlette.convertors import PathConvertor, StringConvertor, register_url_convertor
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
+from gateway.request_path import decode_parameter
+
 _LATE = "Caught handled exception, but response already started."
 
 __all__ = ["Dependant", "ModelField", "RouteContext", "get_route_path", "iter_route_contexts"]
+
+
+class SegmentConvertor(StringConvertor):
+    """Converts `{name}` of a path; an escaped slash is a part of the value."""
+
+    def convert(self, value: str) -> str:
+        """Return the value of the parameter."""
+        return decode_parameter(value)
+
+
+class SegmentsConvertor(PathConvertor):
+    """Converts `{name:path}`, which may have several segments."""
+
+    def convert(self, value: str) -> str:
+        """Return the value of the parameter."""
+        return decode_parameter(value)
+
+
+# Starlette looks a convertor up when a route is created. A module that creates guarded routes has
+# imported this one before, because it has imported `requires` or `public`.
+register_url_convertor("str", SegmentConvertor())
+register_url_convertor("path", SegmentsConvertor())
 
 
 def iter_audited_routes(router: APIRouter) -> Iterator[RouteContext]:
@@ -102,6 +127,12 @@ def matches_request(route: RouteContext, scope: Scope) -> bool:
     return match is Match.FULL
 
 
+def parses_body(route: RouteContext) -> bool:
+    """Whether FastAPI parses the request body for this route, as JSON or as a form."""
+    dependant: Dependant | None = getattr(route, "dependant", None)
+    return dependant is not None and any(it.body_params for it in iter_dependants(dependant))
+
+
 def iter_dependencies(dependant: Dependant) -> Iterator[tuple[Dependant, Dependant]]:
     """Yield pairs of a dependant and one of its dependencies, for a route and all below it.
 
@@ -110,6 +141,13 @@ def iter_dependencies(dependant: Dependant) -> Iterator[tuple[Dependant, Dependa
     for inner in dependant.dependencies:
         yield from iter_dependencies(inner)
         yield dependant, inner
+
+
+def iter_dependants(dependant: Dependant) -> Iterator[Dependant]:
+    """Yield a route's dependant and all below it."""
+    yield dependant
+    for _, inner in iter_dependencies(dependant):
+        yield inner
 
 
 def iter_calls(dependant: Dependant) -> Iterator[object]:
@@ -182,6 +220,21 @@ def get_routing_scope(route: RouteContext) -> dict[str, Any]:
         context = {_FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY: route._route_context}  # noqa: SLF001
         entries[_FASTAPI_SCOPE_KEY] = context
     return entries
+
+
+def find_route_path(scope: Scope) -> str:
+    """Return the path template of the route that serves this request; "" if none does, or a mount.
+
+    That is the path with the prefixes of the routers around it.
+    """
+    route = scope.get("route")
+    if route is None:
+        return ""
+    context = scope.get(_FASTAPI_SCOPE_KEY, {}).get(_FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY)
+    if context is not None and context.original_route is route:
+        route = context
+    path: str = getattr(route, "path", None) or ""
+    return path
 
 
 def get_dependant(scope: Scope) -> Dependant:

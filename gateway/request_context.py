@@ -6,6 +6,8 @@ from typing import Self
 
 from starlette.types import Scope
 
+from gateway.telemetry.log import LogField
+
 _KEY = "lockgate.request_context"
 
 DISCARD_RESPONSE = "lockgate.response.discard"
@@ -14,6 +16,12 @@ DISCARD_RESPONSE = "lockgate.response.discard"
 The message discards the head of a response of which no byte has been written, so that the failure
 of its body can still become an error response. The server raises a RuntimeError if it is too late.
 """
+
+IS_DRAINING = "lockgate.is_draining"
+"""Set in the state of the ASGI scope while the server drains: it will stop in a few seconds."""
+
+IS_OVER_CONNECTION_LIMIT = "lockgate.is_over_connection_limit"
+"""Set in the state of the ASGI scope of a connection that was accepted for probes alone."""
 
 
 @dataclass(slots=True)
@@ -28,16 +36,20 @@ class RequestContext:
     has been started. `is_failure_logged` is set once an unexpected exception of the request has
     been logged, so that the server does not log it again. `has_client_gone` is set once `send`
     has raised an OSError: by that, an ASGI server says that the client has disconnected.
+    `is_private` is set once a token has been asked for: the response may be for one caller alone.
+    `accepts_no_coding` is set if the response is not compressed because of the request alone.
     """
 
     request_id: str = ""
     response_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    log_fields: dict[str, str | int | float] = field(default_factory=dict)
+    log_fields: dict[str, LogField] = field(default_factory=dict)
     server_timing: list[tuple[str, float]] = field(default_factory=list)
     status: int = 0
     bytes_sent: int = 0
     is_failure_logged: bool = False
     has_client_gone: bool = False
+    is_private: bool = False
+    accepts_no_coding: bool = False
 
     @classmethod
     def of(cls, scope: Scope) -> Self:

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from gateway.fastapi_internals import RouteContext, iter_calls, iter_route_contexts
 from gateway.resources import ResourceLookup, Resources
 from gateway.settings.errors import ConfigError, find_nearest, get_variable, suggest_nearest
-from gateway.settings.schema import Service
+from gateway.settings.schema import Service, Settings
 from gateway.upstream.client import ServiceClient
 from gateway.upstream.open_client import open_client
 
@@ -81,7 +81,7 @@ def find_route_clients(route: RouteContext) -> list[type[ServiceClient]]:
 
 @asynccontextmanager
 async def open_clients(
-    upstreams: Upstreams, clients: Clients, transports: Transports, resources: Resources
+    settings: Settings, clients: Clients, transports: Transports, resources: Resources
 ) -> AsyncIterator[None]:
     """Open the client of every service that has an address, into `resources`.
 
@@ -90,11 +90,13 @@ async def open_clients(
     """
     async with AsyncExitStack() as stack:
         for name, kind in clients.items():
-            service = upstreams.get(name)
+            service = settings.upstreams.get(name)
             if service is None and name in transports:
                 service = Service(url=HttpUrl(f"http://{name}.invalid"))
             if service is not None:
-                client = open_client(kind, service, transports.get(name))
+                client = open_client(
+                    kind, service, transports.get(name), ca_file=settings.tls.ca_file
+                )
                 resources[kind] = await stack.enter_async_context(client)
         yield
 

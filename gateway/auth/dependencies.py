@@ -64,7 +64,9 @@ async def authenticate(connection: HTTPConnection) -> Principal:
     principal: Principal | None = connection.scope.get(_PRINCIPAL)
     if principal is not None:
         return principal
-    log_fields = RequestContext.of(connection.scope).log_fields
+    context = RequestContext.of(connection.scope)
+    context.is_private = True
+    log_fields = context.log_fields
     try:
         verifier: TokenVerifier = connection.app.state.resources[TokenVerifier]
         token = extract_bearer_token(connection)
@@ -75,6 +77,9 @@ async def authenticate(connection: HTTPConnection) -> Principal:
             log_fields["explanation"] = refusal.explanation
         raise
     log_fields["caller"] = _shorten_for_log(principal.subject)
+    log_fields["issuer"] = principal.issuer
+    if principal.tenant:
+        log_fields["tenant"] = _shorten_for_log(principal.tenant)
     connection.scope[_PRINCIPAL] = principal
     set_caller_token(token)
     return principal

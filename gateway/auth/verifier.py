@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from pydantic import JsonValue
 
@@ -156,9 +157,15 @@ async def _verify_signature(jws: Jws, issuer: TrustedIssuer) -> int:
 
 @asynccontextmanager
 async def open_verifier(
-    issuers: Sequence[Issuer], tokens: Tokens, *, clock: Clock | None = None
+    issuers: Sequence[Issuer],
+    tokens: Tokens,
+    *,
+    clock: Clock | None = None,
+    ca_file: Path | None = None,
 ) -> AsyncIterator[TokenVerifier]:
     """Fetch every issuer's keys, and refresh them until the end of the block.
+
+    `ca_file` has CAs to trust in addition to those of the system.
 
     An issuer that cannot be reached does not prevent the start: until its keys have been fetched,
     requests with its tokens get a 503.
@@ -173,7 +180,8 @@ async def open_verifier(
     if errors := [*find_issuer_conflicts(issuers), *key_file_errors, *proxy_errors]:
         raise InvalidSettings(errors)
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(open_client(proxy=tokens.keys_proxy))
+        opening = partial(open_client, ca_file, proxy=tokens.keys_proxy)
+        client = await stack.enter_async_context(await asyncio.to_thread(opening))
         waiter_slots = asyncio.Semaphore(MAX_WAITERS)
         providers = list[KeyProvider]()
         trusted = dict[str, TrustedIssuer]()

@@ -11,10 +11,11 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, ExceptionHandler, Scope
 from starlette.websockets import WebSocket, WebSocketClose, WebSocketState
 
+from gateway.allowed_methods import find_allowed_methods
 from gateway.errors.problem_json import build_problem
 from gateway.errors.tree import GatewayError
 from gateway.errors.websocket_denial import deny_or_close
-from gateway.fastapi_internals import get_parsed_json, get_route_path, iter_route_contexts
+from gateway.fastapi_internals import get_parsed_json
 from gateway.request_context import RequestContext
 from gateway.upstream.errors import InvalidArgument, UpstreamError
 from gateway.upstream.lone_surrogates import (
@@ -79,21 +80,14 @@ async def _respond_to_unencodable(connection: HTTPConnection, error: Exception) 
 
 
 def _find_allowed_methods(scope: Scope) -> Set[str]:
-    """Return the methods of all routes with the path of a request; none if one has its method.
+    """Return the methods for the `Allow` of a 405; none if a route itself has raised it.
 
-    The router names those of the first such route only, whereas `Allow` lists the methods of the
-    resource (RFC 9110, section 10.2.1). If the method has a route, the route itself raised the 405.
-    If no route has the path, it is a file of `router.frontend(...)`.
+    A route has raised it if the method has a route. If no route has the path, it is a file of
+    `router.frontend(...)`.
     """
     if scope["type"] != "http":
         return set()
-    path = get_route_path(scope)
-    methods = {
-        method
-        for route in iter_route_contexts(scope["app"].routes)
-        if (pattern := getattr(route, "path_regex", None)) and pattern.match(path)
-        for method in route.methods or ()
-    }
+    methods = find_allowed_methods(scope)
     return set() if scope["method"] in methods else methods or _METHODS_OF_FILES
 
 

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.errors.problem_json import build_internal_error, build_problem
 from gateway.errors.websocket_denial import deny_or_close
 from gateway.fastapi_internals import unwrap_handled_error
-from gateway.http1_grammar import FIELD_VALUE, TOKEN
+from gateway.http1_grammar import iter_valid_fields
 from gateway.request_context import DISCARD_RESPONSE, RequestContext
 from gateway.telemetry.log import log_event
 
@@ -73,11 +73,7 @@ async def respond_to_failure(
 
 def _drop_invalid_headers(context: RequestContext) -> None:
     """Drop the gathered header fields that the server refuses: they may be the failure itself."""
-    context.response_headers = [
-        (name, value)
-        for name, value in context.response_headers
-        if TOKEN.fullmatch(name) and FIELD_VALUE.fullmatch(value)
-    ]
+    context.response_headers = [*iter_valid_fields(context.response_headers)]
 
 
 async def _can_respond(scope: Scope, send: Send) -> bool:

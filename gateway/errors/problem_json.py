@@ -46,8 +46,9 @@ _WITHOUT_BODY = frozenset({204, 205, 304})
 class Problem(Response):
     """A problem document as a response.
 
-    `instance` is the request id, and `members` extend the document. A lone surrogate, which a
-    client can send in JSON, has no UTF-8 form and becomes "?".
+    `instance` is the request id, and `members` extend the document. No cache may store it, unless
+    `headers` say otherwise: a cache might keep a 404 for long (RFC 9111, section 4.2.2). A lone
+    surrogate, which a client can send in JSON, has no UTF-8 form and becomes "?".
     """
 
     media_type = PROBLEM_MEDIA_TYPE
@@ -74,6 +75,7 @@ class Problem(Response):
         document = {**standard, **(members or {}), **standard}
         body = json.dumps(document, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
         super().__init__(body, status_code=status, headers=headers)
+        self.headers.setdefault("Cache-Control", "no-store")
 
 
 def build_internal_error(request_id: str) -> Problem:

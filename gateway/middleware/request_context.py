@@ -11,7 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from gateway.errors.last_resort import is_end_of_task, respond_to_failure
+from gateway.middleware.response_headers import REQUEST_ID, complete_head
 from gateway.request_context import RequestContext, generate_request_id
+from gateway.settings.errors import escape
 from gateway.upstream.propagation import (
     TRACEPARENT,
     TRACESTATE,
@@ -19,9 +21,11 @@ from gateway.upstream.propagation import (
     propagate_request,
 )
 
-REQUEST_ID = b"x-request-id"
+# UUIDs, ULIDs, base64, and the form of X-Amzn-Trace-Id: Self=1-…;Root=1-…
+_SAFE_ID = re.compile(rb"[A-Za-z0-9._:;=/+@~-]{1,128}")
 
-_SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+MAX_LOGGED_USER_AGENT = 128  # bytes
+_USER_AGENT = b"user-agent"
 
 
 class RequestContextMiddleware:
@@ -86,7 +90,7 @@ class _ResponseSender:
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self._context.status = message["status"]
-            _add_gathered_headers(message, self._context)
+            complete_head(message, self._context)
         elif message["type"] == "http.response.body":
             self._context.bytes_sent += len(message.get("body", b""))
         return _watch(self._send(message), self._context)
@@ -117,7 +121,7 @@ class _WebSocketChannel:
         match message["type"]:
             case "websocket.accept":
                 context.status = 101
-                _add_gathered_headers(message, context)
+                complete_head(message, context)
             case "websocket.send":
                 context.bytes_sent += _get_payload_length(message)
             case "websocket.close":
@@ -125,7 +129,7 @@ class _WebSocketChannel:
                 self.record_close(message.get("code", 1000))
             case "websocket.http.response.start":
                 context.status = message["status"]
-                _add_gathered_headers(message, context)
+                complete_head(message, context)
             case "websocket.http.response.body":
                 context.bytes_sent += len(message.get("body", b""))
         return _watch(self._send(message), context)
@@ -159,26 +163,29 @@ def _identify(scope: Scope, context: RequestContext) -> dict[str, str]:
         if name == REQUEST_ID:
             if request_id is None and _SAFE_ID.fullmatch(value):
                 request_id = str(value, "ascii")
+        elif name == _USER_AGENT:
+            context.log_fields["user_agent"] = _describe_user_agent(value)
         elif name == TRACEPARENT:
             traceparent = value if traceparent is None else b""  # two are invalid
         elif name == TRACESTATE:
             tracestate = value if tracestate is None else b"%b,%b" % (tracestate, value)
-    if request_id is None:
-        request_id = generate_request_id()
-    context.request_id = request_id
-    return {"x-request-id": request_id, **build_trace_headers(traceparent, tracestate, request_id)}
+    context.request_id = request_id or generate_request_id()
+    trace = build_trace_headers(traceparent, tracestate, context.request_id)
+    _log_trace_id(trace["traceparent"], context)
+    return {"x-request-id": context.request_id, **trace}
 
 
-def _add_gathered_headers(message: Message, context: RequestContext) -> None:
-    headers = [
-        *message.get("headers", ()),
-        (REQUEST_ID, context.request_id.encode()),
-        *context.response_headers,
-    ]
-    if context.server_timing:
-        metrics = [f"{name};dur={seconds * 1000:.1f}" for name, seconds in context.server_timing]
-        headers.append((b"server-timing", ", ".join(metrics).encode()))
-    message["headers"] = headers
+def _log_trace_id(traceparent: str, context: RequestContext) -> None:
+    """Add the trace id to the log line, unless it is the request id."""
+    trace_id = traceparent[3:35]
+    if trace_id != context.request_id:
+        context.log_fields["trace_id"] = trace_id
+
+
+def _describe_user_agent(value: bytes) -> str:
+    """Return the beginning of a `User-Agent`; bytes that are not printable ASCII are escaped."""
+    text = str(value[:MAX_LOGGED_USER_AGENT], "ascii", "backslashreplace")
+    return text if text.isprintable() else escape(text)
 
 
 def _get_payload_length(message: Message) -> int:

@@ -97,8 +97,13 @@ def _get_fastapi_document(app: FastAPI, routes: list[RouteContext]) -> Document:
     with warnings.catch_warnings():
         # FastAPI gives the methods of one route the same id; the ids are replaced.
         warnings.filterwarnings("ignore", message="Duplicate Operation ID")
+        root_path = app.state.settings.server.root_path
         return get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=routes
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=routes,
+            servers=[{"url": root_path}] if root_path else None,
         )
 
 

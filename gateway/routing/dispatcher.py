@@ -6,6 +6,7 @@ dependencies: `tests/gateway/routing/test_compiled_route.py` proves it.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from re import Pattern
 
 from fastapi import APIRouter, FastAPI
@@ -16,12 +17,26 @@ from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.fastapi_internals import RouteContext, get_route_path, iter_route_contexts
+from gateway.errors.tree import UnsupportedContentCoding
+from gateway.fastapi_internals import (
+    RouteContext,
+    get_route_path,
+    iter_audited_routes,
+    iter_route_contexts,
+    matches_request,
+)
+from gateway.request_path import decode_parameter
 from gateway.resources import Resources
 from gateway.routing.compiled_route import CompiledRoute
 from gateway.routing.compiler import NotCompilable, compile_route
+from gateway.routing.encoded_requests import has_content_coding, refuse_content_coding
+from gateway.routing.head_requests import serve_head
+from gateway.routing.options_requests import describe_options
 
 _OUTCOME = "lockgate.outcome"
+
+_DERIVED_METHODS = frozenset({"HEAD", "OPTIONS"})
+"""Methods that a path has without a route for them, as it has routes for others."""
 
 
 class Dispatcher:
@@ -68,11 +83,7 @@ class Dispatcher:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection; only HTTP takes compiled routes."""
         found = None
-        if (
-            scope["type"] == "http"
-            and not scope["root_path"]
-            and not self._gateway.dependency_overrides
-        ):
+        if scope["type"] == "http" and not self._gateway.dependency_overrides:
             found = self._routes.find(scope)
         if found is not None:
             compiled, path_params = found
@@ -82,8 +93,7 @@ class Dispatcher:
             except Exception:  # noqa: BLE001 - FastAPI meets the same error, and responds
                 found = None
         if found is None:
-            self._audit(scope)
-            await self.app(scope, receive, send)
+            await self._serve_generally(scope, receive, send)
             return
         scope.update(compiled.scope)
         scope["router"] = self._router
@@ -105,6 +115,35 @@ class Dispatcher:
         if result is not None:
             scope[_OUTCOME] = result
         await self._finish(scope, receive, send)
+
+    async def _serve_generally(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request that no compiled route serves, or a WebSocket connection."""
+        if scope["type"] == "http" and scope["method"] in _DERIVED_METHODS:
+            app = self._find_derived_app(scope)
+            if app is not None:
+                await app(scope, receive, send)
+                return
+        self._audit(scope)
+        if scope["type"] == "http" and has_content_coding(scope):
+            try:
+                refuse_content_coding(scope, iter_route_contexts(self._router.routes))
+            except UnsupportedContentCoding as error:
+                scope[_OUTCOME] = error
+                await self._finish(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    def _find_derived_app(self, scope: Scope) -> ASGIApp | None:
+        """Return the app for a HEAD or OPTIONS request that no route declares; None for others."""
+        routes = list(iter_audited_routes(self._router))
+        if any(matches_request(route, scope) for route in routes):
+            return None
+        if scope["method"] == "OPTIONS":
+            return describe_options(scope)
+        get = {**scope, "method": "GET"}
+        if any(matches_request(route, get) for route in routes):
+            return partial(serve_head, self)
+        return None
 
 
 async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,12 +187,16 @@ class RouteTable:
 
     def find(self, scope: Scope) -> tuple[CompiledRoute, dict[str, str]] | None:
         """Find the compiled route for a request, and its path parameters; None if there is none."""
-        method, path = scope["method"], scope["path"]
-        if "\n" in path:  # the pattern of a path also matches before a last line feed
-            return None
+        method = scope["method"]
+        path = get_route_path(scope) if scope["root_path"] else scope["path"]
         for entry in self._by_segment.get(path[1:].partition("/")[0], self._others):
             if method in entry.methods and (match := entry.path.match(path)):
-                return None if entry.compiled is None else (entry.compiled, match.groupdict())
+                if entry.compiled is None:
+                    return None
+                path_params = match.groupdict()
+                if "%" in path:
+                    path_params = {k: decode_parameter(v) for k, v in path_params.items()}
+                return entry.compiled, path_params
         return None
 
     def find_max_body_size(self, scope: Scope) -> int | None:

@@ -10,15 +10,19 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.settings.errors import PREFIX
+from gateway.settings.origins import ANY_ORIGIN, Origins
 from gateway.settings.setting_types import (
     BaseHttpUrl,
     Bytes,
+    ClientAddressHeader,
     Count,
+    FieldName,
     FilePath,
     Flag,
     ForwardedHeader,
     Headers,
     Host,
+    KeyPrefix,
     KeysProxy,
     KeyUrl,
     Names,
@@ -27,6 +31,7 @@ from gateway.settings.setting_types import (
     Port,
     RateText,
     RedisUrl,
+    RootPath,
     ScopeName,
     Seconds,
     Text,
@@ -74,9 +79,62 @@ class Server(Section):
     host: Host = "0.0.0.0"
     port: Port = 8000
     trusted_proxies: tuple[Network, ...] = ()
+    client_address_header: ClientAddressHeader | None = None
     max_in_flight: Count = 1_000
     max_body_bytes: Bytes = 1_048_576
+    max_connections: Count | None = None
+    idle_seconds: Seconds = 75
+    head_seconds: Seconds = 15
+    stall_seconds: Seconds = 30
+    drain_seconds: Annotated[Number, Field(ge=0, le=3_600)] = 5
     shutdown_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = 30
+    root_path: RootPath = ""
+    root_path_is_stripped: Flag = False
+    compression: Flag = True
+    cors_origins: Origins = ()
+    cors_credentials: Flag = False
+    cors_request_headers: tuple[FieldName, ...] = ()
+    cors_response_headers: tuple[FieldName, ...] = ()
+    cors_max_age_seconds: Annotated[int, Field(strict=True, ge=0, le=86_400)] = 7_200
+
+    @model_validator(mode="after")
+    def _require_trusted_proxies(self) -> Self:
+        if self.client_address_header is not None and not self.trusted_proxies:
+            raise _conflict(
+                "has no effect without trusted_proxies: it is read from them only",
+                "client_address_header",
+                "trusted_proxies",
+                at="client_address_header",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _require_root_path(self) -> Self:
+        if self.root_path_is_stripped and not self.root_path:
+            raise _conflict(
+                "has no effect without root_path",
+                "root_path_is_stripped",
+                "root_path",
+                at="root_path_is_stripped",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _refuse_credentials_from_any_origin(self) -> Self:
+        if self.cors_credentials and ANY_ORIGIN in self.cors_origins:
+            raise _conflict(
+                "must not be true while cors_origins is *: list the origins",
+                "cors_credentials",
+                "cors_origins",
+                at="cors_credentials",
+            )
+        return self
+
+
+class Tls(Section):
+    """TLS towards identity providers, services and Redis."""
+
+    ca_file: FilePath | None = None
 
 
 class Issuer(Section):
@@ -153,6 +211,7 @@ class Counters(Section):
     retry_ms: Annotated[Number, Field(gt=0, le=2_000)] = 500
     processes: Count = 1
     local_keys: Count = 100_000
+    key_prefix: KeyPrefix = ""
 
 
 class RetrySettings(Section):
@@ -221,6 +280,7 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = None
     app: App = App()
     server: Server = Server()
+    tls: Tls = Tls()
     issuers: tuple[Issuer, ...] = ()
     tokens: Tokens = Tokens()
     counters: Counters = Counters()

@@ -10,12 +10,12 @@ from pydantic import (
     BeforeValidator,
     Field,
     HttpUrl,
-    RedisDsn,
     SecretStr,
 )
 
 from gateway.http1_grammar import CONNECTION_FIELDS, FIELD_VALUE, TOKEN
 from gateway.settings.rate import UNITS, Rate
+from gateway.settings.redis_address import ADDRESS_WITHOUT_SCHEME, check_redis_url
 
 _GATEWAY_FIELDS = CONNECTION_FIELDS | {
     "accept-encoding",
@@ -25,6 +25,15 @@ _GATEWAY_FIELDS = CONNECTION_FIELDS | {
 }
 """Fields of upstream calls that the gateway sets itself."""
 
+_OTHER_FIELDS = _GATEWAY_FIELDS | {
+    "authorization",
+    "cookie",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+}
+"""Fields of a request that never have the address of its client."""
 ENVIRONMENT = "environment"
 """The value of `tokens.keys_proxy` that takes the proxy from HTTPS_PROXY and NO_PROXY."""
 
@@ -33,12 +42,11 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 _HOST_AND_PORT = re.compile(r"\[[0-9A-Fa-f:.]+\]:\d+|[^:]+:\d+")
 
-# A host, and a port unless the host has a dot, as one writes an address without its scheme. The
-# pattern is narrow because the text becomes part of an error message: a key or a token, which may
-# stand in place of a URL by mistake, does not match.
-_ADDRESS_WITHOUT_SCHEME = re.compile(
-    r"(?=.{1,100}$)(?=[^:]*\.|[^:]*:)[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*(:\d{1,5})?(/[a-z0-9/_-]*)?"
-)
+_IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
+"""IPv4 addresses as an IPv6 socket sees them; the gateway turns them into IPv4."""
+
+
+_ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
 
 
 def _check_scope(scope: str) -> str:
@@ -78,25 +86,33 @@ def _parse_network(value: object) -> object:
         # A ValueError, because pydantic reports no TypeError.
         raise ValueError("must be a network in quotes, such as 10.0.0.0/8")  # noqa: TRY004
     try:
-        return ip_network(value)
+        network = ip_network(value)
     except ValueError:
         raise ValueError(_describe_network_error(value)) from None
+    if isinstance(network, IPv6Network) and network.subnet_of(_IPV4_MAPPED):
+        bits = network.prefixlen - _IPV4_MAPPED.prefixlen
+        ipv4 = network.network_address.ipv4_mapped
+        raise ValueError(f"must be an IPv4 network: did you mean {ipv4}/{bits}?")
+    return network
 
 
 def _describe_network_error(text: str) -> str:
+    if text == "*":
+        return "must be the networks of the proxies; with all, a client can forge its address"
+    if text.startswith(("unix:", "/")):
+        return "must be a network; a unix socket has no address to trust"
     try:
-        network = ip_network(text, strict=False)
+        network = ip_network(text.strip(), strict=False)
     except ValueError:
+        if any(char.isalpha() for char in text) and _HOST_NAME.fullmatch(text):
+            return "must be a network, such as 10.0.0.0/8; host names are not resolved"
         return "must be a network, such as 10.0.0.0/8"
-    return f"must be a network, without host bits: did you mean {network}?"
+    excess = "host bits" if text == text.strip() else "white space"
+    return f"must be a network, without {excess}: did you mean {network}?"
 
 
 def _check_http_url(value: object) -> object:
     return _check_url(value, ("http", "https"))
-
-
-def _check_redis_url(value: object) -> object:
-    return _check_url(value, ("redis", "rediss"))
 
 
 def _check_url(value: object, schemes: tuple[str, ...]) -> object:
@@ -112,7 +128,7 @@ def _check_url(value: object, schemes: tuple[str, ...]) -> object:
     if separator and scheme.lower() in schemes:
         return value
     known = (
-        f": did you mean {default}://{value}?" if _ADDRESS_WITHOUT_SCHEME.fullmatch(value) else ""
+        f": did you mean {default}://{value}?" if ADDRESS_WITHOUT_SCHEME.fullmatch(value) else ""
     )
     raise ValueError(f"must be a URL that begins with {allowed}{known}")
 
@@ -173,6 +189,27 @@ def _check_url_path(path: str) -> str:
     return path
 
 
+def _check_key_prefix(prefix: str) -> str:
+    """Check a prefix of keys: no braces, which would change the hash tag of a Redis Cluster."""
+    if not re.fullmatch(r"[A-Za-z0-9:._-]*", prefix):
+        raise ValueError("must consist of letters, digits and : . _ - alone")
+    return prefix
+
+
+def _check_root_path(path: str) -> str:
+    """Check the prefix of all paths; "" is none. It is compared with the path of a request."""
+    if not path:
+        return path
+    proper = "/" + path.strip("/")
+    if not path.strip("/"):
+        raise ValueError('must be the beginning of a path, such as /api, or "" for none')
+    if not _ROOT_PATH.fullmatch(proper):
+        raise ValueError("must be the beginning of a path, such as /api, without %, ? and #")
+    if path != proper:
+        raise ValueError(f"must begin with one slash and not end with one: did you mean {proper}?")
+    return path
+
+
 def _parse_rate(value: object) -> object:
     if isinstance(value, Rate):
         return value
@@ -185,9 +222,14 @@ def _parse_rate(value: object) -> object:
         raise ValueError(words) from None
 
 
-def _check_header_name(name: str) -> str:
+def _check_field_name(name: str) -> str:
     if not name.isascii() or not TOKEN.fullmatch(name.encode()):
         raise ValueError("is not the name of a header field")
+    return name
+
+
+def _check_header_name(name: str) -> str:
+    _check_field_name(name)
     if name.lower() in _GATEWAY_FIELDS:
         raise ValueError("is set by the gateway itself")
     return name.lower()
@@ -200,6 +242,14 @@ def _check_forwarded_header(name: str) -> str:
     if name in {"expect", "proxy-authorization"} or name.startswith("content-"):
         raise ValueError("cannot be forwarded: it is about the incoming request only")
     return name
+
+
+def _check_client_address_header(name: str) -> str:
+    if not name.isascii() or not TOKEN.fullmatch(name.encode()):
+        raise ValueError("is not the name of a header field, such as CF-Connecting-IP")
+    if name.lower() in _OTHER_FIELDS:
+        raise ValueError("is not a field in which a proxy forwards an address")
+    return name.lower()
 
 
 def _check_header_value(value: SecretStr) -> SecretStr:
@@ -238,12 +288,16 @@ Host = Annotated[Text, AfterValidator(_check_host)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_network)]
 KeyUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_require_https)]
 BaseHttpUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_base_url)]
-RedisUrl = Annotated[RedisDsn, BeforeValidator(_check_redis_url)]
+RedisUrl = Annotated[str, BeforeValidator(check_redis_url)]
+KeyPrefix = Annotated[str, Field(max_length=64), AfterValidator(_check_key_prefix)]
+RootPath = Annotated[str, AfterValidator(_check_root_path)]
 UrlPath = Annotated[Text, AfterValidator(_check_url_path)]
 FilePath = Annotated[Path, AfterValidator(_check_path)]
 RateText = Annotated[Rate, BeforeValidator(_parse_rate)]
 
+FieldName = Annotated[str, AfterValidator(_check_field_name)]
 HeaderName = Annotated[str, AfterValidator(_check_header_name)]
+ClientAddressHeader = Annotated[str, AfterValidator(_check_client_address_header)]
 ForwardedHeader = Annotated[str, AfterValidator(_check_forwarded_header)]
 HeaderValue = Annotated[SecretStr, AfterValidator(_check_header_value)]
 Headers = Annotated[dict[HeaderName, HeaderValue], BeforeValidator(_refuse_two_spellings)]

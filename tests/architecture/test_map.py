@@ -13,6 +13,8 @@ from tests.architecture.sources import ROOT, get_relative_path, list_python_file
 # needs none.
 COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/aggregation/dependency.py": "tests/gateway/aggregation/test_executor.py",
+    "gateway/allowed_methods.py": "tests/gateway/errors/test_handlers.py",
+    "gateway/app_conflicts.py": "tests/gateway/middleware/test_root_path.py",
     "gateway/auth/jwks/key_strength.py": "tests/gateway/auth/jwks/test_jwk.py",
     "gateway/auth/jwt/jws.py": "tests/gateway/auth/test_invalid_tokens.py",
     "gateway/auth/jwt/refusal.py": "tests/gateway/auth/jwt/test_audience.py",
@@ -26,17 +28,26 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/http1_grammar.py": "tests/gateway/transport/test_response_parser.py",
     "gateway/lifespan.py": "tests/gateway/test_services.py",
     "gateway/openapi/route_calls.py": "tests/gateway/openapi/test_route_problems.py",
+    "gateway/ratelimit/compat/slowapi_check.py": "tests/gateway/ratelimit/compat/test_slowapi.py",
     "gateway/ratelimit/limiter.py": "tests/gateway/ratelimit/test_memory.py",
+    "gateway/ratelimit/redis/delete_keys.py": (
+        "tests/gateway/ratelimit/compat/test_slowapi_engine.py"
+    ),
     "gateway/request_context.py": "tests/gateway/middleware/test_request_context.py",
     "gateway/resources.py": "tests/gateway/routing/test_dispatcher.py",
+    "gateway/routing/options_requests.py": "tests/gateway/routing/test_head_requests.py",
+    "gateway/routing/request_headers.py": "tests/gateway/middleware/test_cors.py",
     "gateway/scaffold/render_code.py": "tests/gateway/scaffold/test_reserved_names.py",
     "gateway/scaffold/existing_project.py": "tests/gateway/cli/test_new.py",
     "gateway/scaffold/template_files.py": "tests/gateway/scaffold/test_project.py",
-    "gateway/settings/environment.py": "tests/gateway/cli/test_wrong_configurations.py",
+    "gateway/server/request_parser.py": "tests/gateway/server/test_protocol.py",
+    "gateway/server/socket_state.py": "tests/gateway/server/test_client_timeouts.py",
     "gateway/settings/errors.py": "tests/gateway/settings/test_loader.py",
     "gateway/settings/issuer_conflicts.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/issuer_names.py": "tests/gateway/auth/test_verifier.py",
     "gateway/settings/layers.py": "tests/gateway/settings/test_loader.py",
+    "gateway/settings/redis_address.py": "tests/gateway/cli/test_wrong_configurations.py",
+    "gateway/settings/origins.py": "tests/gateway/middleware/test_cors_policy.py",
     "gateway/settings/rate.py": "tests/gateway/ratelimit/test_policy.py",
     "gateway/testing/contract_cases.py": "tests/gateway/testing/test_contract.py",
     "gateway/testing/script.py": "tests/gateway/testing/test_scripted_service.py",
@@ -45,6 +56,8 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/setting_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/testing/virtual_time.py": "tests/gateway/aggregation/test_coroutine_parts.py",
     "gateway/transport/raw_response.py": "tests/gateway/upstream/test_sender.py",
+    "gateway/transport/tls.py": "tests/gateway/test_trust_store.py",
+    "gateway/upstream/tls_settings.py": "tests/gateway/test_trust_store.py",
 }
 
 # Test files that belong to several modules: test file -> what it tests.
@@ -62,8 +75,10 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/cli/test_wrong_configurations.py": "every mistake in a configuration",
     "tests/gateway/middleware/test_websockets.py": "WebSocket connections through all layers",
     "tests/gateway/server/test_against_h11.py": "requests compared with uvicorn's h11 protocol",
-    "tests/gateway/server/test_connections.py": "connections from open to close",
+    "tests/gateway/server/test_client_timeouts.py": "clients that take too long",
     "tests/gateway/server/test_disconnect.py": "a client that disconnects during a request",
+    "tests/gateway/server/test_end_of_connections.py": "how connections end",
+    "tests/gateway/server/test_pipelining.py": "several requests in one write",
     "tests/gateway/server/test_sockets.py": "the server on real sockets, on asyncio and uvloop",
     "tests/gateway/test_routes.py": "owners, methods and inputs of a composite",
     "tests/gateway/transport/test_transport_bodies.py": "large bodies and backpressure",

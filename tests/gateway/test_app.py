@@ -11,6 +11,7 @@ from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
+from gateway.middleware.target_validation import TargetValidation
 from gateway.routing.dispatcher import Dispatcher
 from gateway.testing import lockgate
 
@@ -36,7 +37,13 @@ async def test_the_middleware_is_in_order() -> None:
         while app is not None and not isinstance(app, Dispatcher):
             kinds.append(type(app))
             app = getattr(app, "app", None)
-    assert kinds == [AccessLog, RequestContextMiddleware, ConcurrencyLimit, BodyLimit]
+    assert kinds == [
+        AccessLog,
+        RequestContextMiddleware,
+        TargetValidation,
+        ConcurrencyLimit,
+        BodyLimit,
+    ]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

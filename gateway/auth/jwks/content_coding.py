@@ -4,7 +4,7 @@ import io
 import zlib
 from collections.abc import Callable, Mapping
 
-import brotli  # type: ignore[import-untyped]
+import brotli
 import zstandard
 
 _MAX_CODINGS = 2

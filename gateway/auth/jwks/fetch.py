@@ -1,11 +1,11 @@
 """Fetches an issuer's key set: from a file, from a JWKS URL, or through OIDC discovery."""
 
 import asyncio
-import ssl
 from codecs import BOM_UTF8
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from importlib.metadata import version
 from json import JSONDecodeError
+from pathlib import Path
 
 import httpx
 from pydantic import JsonValue, TypeAdapter
@@ -18,6 +18,7 @@ from gateway.auth.jwt.refusal import show
 from gateway.settings.errors import ConfigError
 from gateway.settings.schema import TENANT_PLACEHOLDER, Issuer
 from gateway.settings.setting_types import ENVIRONMENT, KeyUrl
+from gateway.trust_store import share_ssl_context
 
 _KEY_URL: TypeAdapter[KeyUrl] = TypeAdapter(KeyUrl)
 
@@ -37,27 +38,25 @@ class KeysUnavailable(Exception):
     """The keys could not be fetched; the message gives the reason, for the log."""
 
 
-def open_client(*, proxy: str | None = None) -> httpx.AsyncClient:
+def open_client(ca_file: Path | None = None, *, proxy: str | None = None) -> httpx.AsyncClient:
     """Open the HTTP client for key sets.
 
-    `proxy` is the URL of a proxy, or "environment" for HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
-    Loopback addresses are called without the proxy.
+    `ca_file` has CAs to trust in addition to those of the system. `proxy` is the URL of a proxy,
+    or "environment" for HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Loopback addresses are called
+    without the proxy. Blocks while it reads the CA certificates.
+
+    Raises:
+        ValueError: `ca_file` or `proxy` cannot be used.
     """
     return httpx.AsyncClient(
         follow_redirects=False,  # `get_document` follows those within one origin
         trust_env=proxy == ENVIRONMENT,
         proxy=None if proxy == ENVIRONMENT else proxy,
         mounts=dict.fromkeys(_LOOPBACK),
-        verify=_create_ssl_context(),
+        verify=share_ssl_context(ca_file),
         timeout=None,  # noqa: S113 - `fetch_key_set` has one deadline for everything
         headers=_HEADERS,
     )
-
-
-@cache
-def _create_ssl_context() -> ssl.SSLContext:
-    """Load the CA certificates, once: that takes longer than the rest of the start-up."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 def find_proxy_errors(proxy: str | None) -> list[ConfigError]:

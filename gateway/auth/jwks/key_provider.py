@@ -9,6 +9,7 @@ from gateway.auth.clock import Clock
 from gateway.auth.jwks.fetch import KeysUnavailable
 from gateway.auth.jwks.key_set import KeySet
 from gateway.auth.jwt.signatures import Key
+from gateway.background_tasks import keep_running
 from gateway.errors.tree import IdentityUnavailable, Unauthenticated
 from gateway.settings.schema import Tokens
 from gateway.telemetry.log import log_event
@@ -98,8 +99,9 @@ class KeyProvider:
         Return the error of the first fetch, or "" if it succeeded.
         """
         await self._wait_for_fetch()
+        name = f"key refresh of {self.issuer}"
         self._refresh_task = asyncio.create_task(
-            self._refresh_periodically(), name=f"key refresh of {self.issuer}"
+            keep_running(name, self._refresh_periodically), name=name
         )
         return self._last_error
 

@@ -85,11 +85,11 @@ async def test_the_caller_and_nothing_else_is_logged(
     recorded_client: httpx.AsyncClient, recorder: LogFieldsRecorder
 ) -> None:
     await recorded_client.get("/me", headers=bearer(READ))
-    assert recorder.log_fields == {"caller": "u1"}
+    assert recorder.log_fields == {"caller": "u1", "issuer": "iss"}
     await recorded_client.get("/me", headers=bearer(OWNERLESS))
-    assert recorder.log_fields == {"caller": "nobody"}
+    assert recorder.log_fields == {"caller": "nobody", "issuer": "iss"}
     await recorded_client.get("/me", headers=bearer("x" * 300 + "-dashboard_read"))
-    assert recorder.log_fields == {"caller": "x" * 64}
+    assert recorder.log_fields == {"caller": "x" * 64, "issuer": "iss"}
     await recorded_client.get("/me", headers=bearer("bad"))
     assert recorder.log_fields == {"reason": "bad_signature", "error": "Unauthenticated"}
 

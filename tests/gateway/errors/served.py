@@ -92,7 +92,11 @@ class Served:
             replies = []
             for request in requests:
                 writer.write(request)
-                replies.append(await asyncio.wait_for(_read(reader), TIMEOUT_SECONDS))
+                replies.append(
+                    await asyncio.wait_for(
+                        _read(reader, is_head=request.startswith(b"HEAD ")), TIMEOUT_SECONDS
+                    )
+                )
         finally:
             writer.close()
         return replies
@@ -109,11 +113,15 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(*routers: APIRouter, prepare: Any = None) -> AsyncIterator[Served]:
+async def serve(
+    *routers: APIRouter, prepare: Any = None, settings: Settings | None = None
+) -> AsyncIterator[Served]:
     """Serve a gateway with these routes; `prepare` is called with the app before it starts."""
     application = Application(clients={"items": Items}, policies={}, routers=routers)
     service = httpx.MockTransport(lambda _request: httpx.Response(200, json=None))
-    app: FastAPI = create_app(Settings(), application=application, transports={"items": service})
+    app: FastAPI = create_app(
+        settings or Settings(), application=application, transports={"items": service}
+    )
     if prepare is not None:
         prepare(app)
     root, log = logging.getLogger(), LogRecords()
@@ -144,7 +152,7 @@ def build_request(
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body or b"")
 
 
-async def _read(reader: asyncio.StreamReader) -> Reply:
+async def _read(reader: asyncio.StreamReader, *, is_head: bool) -> Reply:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     start, *lines = head.strip().split("\r\n")
     fields = [(line.partition(": ")[0], line.partition(": ")[2]) for line in lines]
@@ -152,7 +160,7 @@ async def _read(reader: asyncio.StreamReader) -> Reply:
     content, is_complete = b"", True
     if known.get("transfer-encoding") == "chunked":
         content, is_complete = await _read_chunks(reader)
-    elif status not in {204, 304}:
+    elif status not in {204, 304} and not is_head:
         content = await reader.readexactly(int(known["content-length"]))
     return Reply(status, fields, content, is_complete)
 

@@ -75,7 +75,7 @@ async def test_a_405_of_the_application_keeps_its_methods() -> None:
     async with serve(prepare=prepare) as served:
         refused, unknown = await served.send(build_request("/", "PUT"), build_request("/", "PATCH"))
     assert refused.header("allow") == ["GET"]
-    assert unknown.header("allow") == ["DELETE, PUT"]
+    assert unknown.header("allow") == ["DELETE, OPTIONS, PUT"]
 
 
 async def test_a_405_of_a_file_names_the_methods_of_files(tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ def paths() -> TwoPaths:
         "/",
         "/?n=1&texts=x",
         "/%7B/of/3",
+        "/a%2Fb/of/3",
         "/things/of/3",
         "/others/of/3",
         "/others/of/3/more",
@@ -70,7 +71,6 @@ def test_a_compiled_route_answers_as_fastapi_does(target: str, paths: TwoPaths) 
         ("GET", "/things/rest/a/b"),
         ("GET", "/things/excluded"),
         ("PUT", "/things/first/35"),
-        ("HEAD", "/things/first/35"),
         ("DELETE", "/things/first/35"),
         ("GET", "/things/nowhere"),
         ("GET", "//of/3"),
@@ -78,7 +78,7 @@ def test_a_compiled_route_answers_as_fastapi_does(target: str, paths: TwoPaths) 
         ("GET", "/others/of/x/more"),
         ("GET", "/nowhere/more"),
         ("GET", "/%7B"),
-        ("GET", "/a%2Fb/of/3"),
+        ("GET", "/things%2Fof/3"),
     ],
 )
 def test_any_other_request_goes_on_to_fastapi(method: str, target: str, paths: TwoPaths) -> None:

@@ -15,6 +15,7 @@ from gateway.auth.jwks.key_set import MAX_DOCUMENT_BYTES, MAX_KEYS
 from gateway.settings.schema import Issuer
 from tests.gateway.auth.identity_provider import IdentityProvider, Responder, send_response
 from tests.gateway.auth.token_factory import AUDIENCE, ISSUER, encode_jwk_set, get_signing_key
+from tests.gateway.transport.addresses import black_hole, resolve_to
 
 KEY = get_signing_key("ES256")
 
@@ -286,6 +287,16 @@ async def test_no_proxy_of_the_environment_counts(
         with pytest.raises(KeysUnavailable, match="the connection was refused"):
             await fetch_key_set(http, issuer(jwks_url="https://localhost:1/keys"), 2)
     assert len(proxied) == 1
+
+
+async def test_a_first_address_that_does_not_respond(
+    idp: IdentityProvider, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, "::1", "127.0.0.1", name="localhost")
+    port = int(idp.origin.rpartition(":")[2])
+    with black_hole("::1", port):
+        keys = await fetch_key_set(http, issuer(jwks_url=f"http://localhost:{port}/keys"), 5)
+    assert keys.ids == {"es256"}
 
 
 async def test_proxies_of_the_environment_are_ignored(
