@@ -192,6 +192,17 @@ class Tokens(Section):
     keys_max_stale_seconds: Annotated[Number, Field(gt=0, le=31_536_000)] = 86_400
     keys_proxy: Annotated[KeysProxy | None, Field(repr=False)] = None
 
+    @model_validator(mode="after")
+    def _require_refresh_before_stale(self) -> Self:
+        if self.keys_max_stale_seconds < self.keys_refresh_seconds:
+            raise _conflict(
+                "must be at least tokens.keys_refresh_seconds",
+                "keys_max_stale_seconds",
+                "keys_refresh_seconds",
+                at="keys_max_stale_seconds",
+            )
+        return self
+
 
 class Counters(Section):
     """The counters of the rate limits, in Redis and in this process."""
