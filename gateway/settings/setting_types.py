@@ -42,6 +42,10 @@ _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 _HOST_AND_PORT = re.compile(r"\[[0-9A-Fa-f:.]+\]:\d+|[^:]+:\d+")
 
+_ALL_TRUSTED = (
+    "must be the networks of the proxies: if all are trusted, a client can forge its address"
+)
+
 _IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 """IPv4 addresses as an IPv6 socket sees them; the gateway turns them into IPv4."""
 
@@ -89,6 +93,8 @@ def _parse_network(value: object) -> object:
         network = ip_network(value)
     except ValueError:
         raise ValueError(_describe_network_error(value)) from None
+    if network.prefixlen == 0:
+        raise ValueError(_ALL_TRUSTED)
     if isinstance(network, IPv6Network) and network.subnet_of(_IPV4_MAPPED):
         bits = network.prefixlen - _IPV4_MAPPED.prefixlen
         ipv4 = network.network_address.ipv4_mapped
@@ -98,7 +104,7 @@ def _parse_network(value: object) -> object:
 
 def _describe_network_error(text: str) -> str:
     if text == "*":
-        return "must be the networks of the proxies; with all, a client can forge its address"
+        return _ALL_TRUSTED
     if text.startswith(("unix:", "/")):
         return "must be a network; a unix socket has no address to trust"
     try:
