@@ -55,6 +55,13 @@ def _check_host(host: str) -> str:
     return host
 
 
+def _check_host_name(name: str) -> str:
+    """Check a name that a certificate may have: a host name without a trailing dot."""
+    if len(name) > 253 or not _HOST_NAME.fullmatch(name) or name.endswith(".") or ":" in name:
+        raise ValueError("must be a host name alone, such as orders.internal")
+    return name
+
+
 def _ends_in_digits(host: str) -> bool:
     """Whether the last label is a number, so that the host is an IPv4 address (RFC 3986, 3.2.2)."""
     return host.rstrip(".").rpartition(".")[2].isdigit()
@@ -196,6 +203,7 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Seconds = Annotated[Number, Field(gt=0, le=86_400)]
 
 Host = Annotated[Text, AfterValidator(_check_host)]
+HostName = Annotated[Text, AfterValidator(_check_host_name)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_network)]
 KeyUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_require_https)]
 BaseHttpUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_base_url)]
