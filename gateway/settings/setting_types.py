@@ -3,7 +3,7 @@
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,8 @@ from pydantic import (
 from gateway.http1_grammar import CONNECTION_FIELDS, FIELD_VALUE, TOKEN
 from gateway.settings.rate import UNITS, Rate
 
+Url = TypeVar("Url", HttpUrl, RedisDsn)
+
 _GATEWAY_FIELDS = CONNECTION_FIELDS | {
     "accept-encoding",
     "traceparent",
@@ -26,6 +28,7 @@ _GATEWAY_FIELDS = CONNECTION_FIELDS | {
 """Fields of upstream calls that the gateway sets itself."""
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+_AFTER_SCHEME = re.compile(r"([^/?#\\]*)([^?#]*)(.*)", re.DOTALL)
 _HOST_AND_PORT = re.compile(r"\[[0-9A-Fa-f:.]+\]:\d+|[^:]+:\d+")
 
 # A host, and a port unless the host has a dot, as one writes an address without its scheme. The
@@ -104,13 +107,50 @@ def _check_url(value: object, schemes: tuple[str, ...]) -> object:
         raise ValueError(f"must not be empty; it is a URL that begins with {allowed}")
     if any(char.isspace() or not char.isprintable() for char in value):
         raise ValueError("must be a URL without white space and control characters")
-    scheme, separator, _ = value.partition("://")
+    scheme, separator, rest = value.partition("://")
     if separator and scheme.lower() in schemes:
+        _check_url_text(rest)
+        if default == "http" and rest.startswith("/"):
+            raise ValueError("must have a host after ://")
         return value
     known = (
         f": did you mean {default}://{value}?" if _ADDRESS_WITHOUT_SCHEME.fullmatch(value) else ""
     )
     raise ValueError(f"must be a URL that begins with {allowed}{known}")
+
+
+def _check_url_text(text: str) -> None:
+    """Check a URL after its scheme for what a parser would silently change."""
+    authority, path, _ = _AFTER_SCHEME.fullmatch(text).groups()  # type: ignore[union-attr]
+    if "\\" in text:
+        raise ValueError("must not have a backslash: write /")
+    if "{" in text or "}" in text:
+        raise ValueError("must not have { or }: it is used as it is, without placeholders")
+    if any(segment.lower().replace("%2e", ".") in {".", ".."} for segment in path.split("/")):
+        raise ValueError("must not have . or .. as a segment of its path")
+    if authority.startswith(("@", ":@")):
+        raise ValueError("must not have an @ before its host")
+    host = authority.rpartition("@")[2]
+    if "%" in host:
+        raise ValueError("must have a host without %, which also means without the zone of IPv6")
+
+
+def _check_url_host(url: Url) -> Url:
+    host = (url.host or "").removesuffix(".")
+    if url.port == 0:
+        raise ValueError("must have a port from 1 to 65535")
+    is_name = len(host) <= 253 and _HOST_NAME.fullmatch(host)
+    if host and not (host.startswith("[") or is_name):
+        raise ValueError("must have a host that is an IP address or a host name")
+    return url
+
+
+def _check_key_url(url: HttpUrl) -> HttpUrl:
+    if url.username is not None or url.password is not None:
+        raise ValueError("must not contain credentials: keys are public")
+    if url.fragment is not None:
+        raise ValueError("must not have a fragment (after #)")
+    return _require_https(_check_url_host(url))
 
 
 def _require_https(url: HttpUrl) -> HttpUrl:
@@ -126,9 +166,7 @@ def _check_base_url(url: HttpUrl) -> HttpUrl:
         raise ValueError("must not have a query (after ?): it is scheme, host, port and path")
     if url.fragment is not None:
         raise ValueError("must not have a fragment (after #): it is scheme, host, port and path")
-    if url.port == 0:
-        raise ValueError("must have a port from 1 to 65535")
-    return url
+    return _check_url_host(url)
 
 
 def _check_path(path: Path) -> Path:
@@ -205,9 +243,9 @@ Seconds = Annotated[Number, Field(gt=0, le=86_400)]
 Host = Annotated[Text, AfterValidator(_check_host)]
 HostName = Annotated[Text, AfterValidator(_check_host_name)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_network)]
-KeyUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_require_https)]
+KeyUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_key_url)]
 BaseHttpUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_base_url)]
-RedisUrl = Annotated[RedisDsn, BeforeValidator(_check_redis_url)]
+RedisUrl = Annotated[RedisDsn, BeforeValidator(_check_redis_url), AfterValidator(_check_url_host)]
 UrlPath = Annotated[Text, AfterValidator(_check_url_path)]
 FilePath = Annotated[Path, AfterValidator(_check_path)]
 RateText = Annotated[Rate, BeforeValidator(_parse_rate)]
