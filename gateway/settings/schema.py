@@ -5,7 +5,7 @@
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -22,6 +22,7 @@ from gateway.settings.setting_types import (
     ForwardedHeader,
     Headers,
     Host,
+    HostName,
     KeyPrefix,
     KeysProxy,
     KeyUrl,
@@ -224,6 +225,25 @@ class RetrySettings(Section):
     budget_minimum: Annotated[int, Field(strict=True, ge=0, le=1_000)] = 3
 
 
+class ServiceTls(Section):
+    """TLS to one service: the CAs to trust, and the certificate of the gateway."""
+
+    ca_file: FilePath | None = None
+    client_certificate_file: FilePath | None = None
+    client_key_file: FilePath | None = None
+    client_key_password: SecretStr | None = None
+    server_name: HostName | None = None
+
+    @model_validator(mode="after")
+    def _require_certificate(self) -> Self:
+        for name in ("client_key_file", "client_key_password"):
+            if getattr(self, name) is not None and self.client_certificate_file is None:
+                raise _conflict(
+                    "needs client_certificate_file", name, "client_certificate_file", at=name
+                )
+        return self
+
+
 class Service(Section):
     """A downstream service: its address, and the bounds on a call to it."""
 
@@ -238,6 +258,13 @@ class Service(Section):
     forward_headers: tuple[ForwardedHeader, ...] = ()
     forward_token: Flag = False
     retry: RetrySettings = RetrySettings()
+    tls: ServiceTls = ServiceTls()
+
+    @model_validator(mode="after")
+    def _require_https(self) -> Self:
+        if self.url.scheme != "https" and self.tls != ServiceTls():
+            raise _conflict("needs a url that begins with https://", "tls", "url", at="tls")
+        return self
 
     @model_validator(mode="after")
     def _require_one_authorization(self) -> Self:
