@@ -49,7 +49,7 @@ class Gateway(FastAPI):
         middleware = [
             *self._list_root_path(),
             Middleware(AccessLog),
-            Middleware(RequestContextMiddleware),
+            Middleware(RequestContextMiddleware, may_compress=server.compression),
             *self._list_cors(),
             Middleware(
                 ConcurrencyLimit,

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.auth.dependencies import public
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
+from gateway.middleware.compression import Compression
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.routing.dispatcher import Dispatcher
@@ -36,7 +37,7 @@ async def test_the_middleware_is_in_order() -> None:
         while app is not None and not isinstance(app, Dispatcher):
             kinds.append(type(app))
             app = getattr(app, "app", None)
-    assert kinds == [AccessLog, RequestContextMiddleware, ConcurrencyLimit, BodyLimit]
+    assert kinds == [AccessLog, RequestContextMiddleware, ConcurrencyLimit, Compression, BodyLimit]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
