@@ -29,10 +29,9 @@ COPY --from=build /opt/lockgate /opt/lockgate
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# The address is that of the settings. A container that runs `serve --port`, `--host` or `--config`
-# needs a check of its own, `lockgate health` with the same options; variables need none.
+# The address is that of the settings of process 1: its options, its variables and its file.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["python", "-m", "gateway.cli.health"]
+    CMD ["python", "-m", "gateway.cli.health", "--pid", "1"]
 ENTRYPOINT ["lockgate"]
 CMD ["serve"]
 

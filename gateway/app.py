@@ -18,11 +18,14 @@ from gateway.middleware.cors import Cors
 from gateway.middleware.cors_policy import CorsPolicy
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.root_path import RootPath
+from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
+from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
+from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
-from gateway.route_list import find_duplicates, list_routes
+from gateway.route_list import find_duplicates, find_unreachable, list_limits, list_routes
 from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.routing.request_headers import find_request_headers
 from gateway.services import Transports
@@ -46,15 +49,17 @@ class Gateway(FastAPI):
         server = self.state.settings.server
         audit = RouteAudit(self.router)
         routes = RouteTable(self.router, is_guarded=audit.is_guarded)
+        probe_paths = [server.root_path + path for path in health.PATHS]
         middleware = [
             *self._list_root_path(),
-            Middleware(AccessLog),
+            Middleware(AccessLog, probe_paths=probe_paths, server=server),
             Middleware(RequestContextMiddleware, may_compress=server.compression),
             *self._list_cors(),
+            Middleware(TargetValidation),
             Middleware(
                 ConcurrencyLimit,
                 max_concurrency=server.max_in_flight,
-                exempt_paths=[server.root_path + path for path in health.PATHS],
+                exempt_paths=probe_paths,
             ),
             *([Middleware(Compression)] if server.compression else []),
             Middleware(
@@ -71,8 +76,11 @@ class Gateway(FastAPI):
         return app
 
     def _list_root_path(self) -> list[Middleware]:
-        root_path = self.state.settings.server.root_path
-        return [Middleware(RootPath, root_path=root_path)] if root_path else []
+        server = self.state.settings.server
+        if not server.root_path:
+            return []
+        is_stripped = server.root_path_is_stripped
+        return [Middleware(RootPath, root_path=server.root_path, is_stripped=is_stripped)]
 
     def _list_cors(self) -> list[Middleware]:
         settings: Settings = self.state.settings
@@ -108,8 +116,9 @@ def create_app(
 
     Raises:
         InvalidSettings: the package named by `app.package` cannot be imported or contradicts a
-            setting, two routes have one method and path, or two operations declare the same
-            `operation_id`.
+            setting, two routes have one method and path, no request can reach a route, two
+            operations declare the same `operation_id`, two policies of one name differ, or a
+            middleware or decorator of slowapi would have no effect.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)
@@ -118,7 +127,10 @@ def create_app(
     routes = list_routes(app, application.policies)
     if errors := [
         *find_duplicates(routes),
+        *find_unreachable(routes),
         *find_conflicts(settings.server, application, routes),
+        *find_policy_conflicts(list_limits(app), application.policies),
+        *find_slowapi_errors(app),
     ]:
         raise InvalidSettings(errors)
     document_responses(app)

@@ -1,131 +1,122 @@
-"""The IP address of the client, found behind trusted proxies.
+"""The IP address of the client, found behind trusted proxies."""
 
-Reads `Forwarded` (RFC 7239) and `X-Forwarded-For`, the nearest hop first.
-"""
-
-import re
-from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from itertools import islice
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
+from typing import NamedTuple
 
 from starlette.requests import HTTPConnection
 
-IpAddress = IPv4Address | IPv6Address
+from gateway.forwarded_fields import (
+    IpAddress,
+    has_for,
+    parse_forwarded,
+    parse_node,
+    parse_single,
+    parse_x_forwarded_for,
+)
+from gateway.settings.schema import Server
+
 IpNetworks = Sequence[IPv4Network | IPv6Network]
 
-MAX_HEADER_CHARACTERS = 2_048
-MAX_HOPS = 20
+_MAX_CACHED_PEERS = 1_024
 
-# The grammar of `Forwarded`, RFC 7239, sections 4 and 6.
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a token of HTTP
-_QUOTED_STRING = r'"(?:[^"\\]|\\.)*"'
-_PAIR = re.compile(rf"(?P<name>{_TOKEN})=(?P<value>{_TOKEN}|{_QUOTED_STRING})")
-_ANY_PAIR = rf"{_TOKEN}=(?:{_TOKEN}|{_QUOTED_STRING})"
-_ELEMENT = re.compile(rf"[ \t]*{_ANY_PAIR}(?:;{_ANY_PAIR})*[ \t]*")
-_PORT = r"(?::(?:\d{1,5}|_[A-Za-z0-9._-]+))?"
-_NODE = re.compile(rf"(?P<v4>\d+\.\d+\.\d+\.\d+){_PORT}|\[(?P<v6>[0-9A-Fa-f:.]+)\]{_PORT}")
+_LISTS = {"forwarded": parse_forwarded, "x-forwarded-for": parse_x_forwarded_for}
+"""Fields to which each proxy appends a hop; any other field has one address."""
+
+_LIST_NAMES = frozenset(name.encode() for name in _LISTS)
 
 
-def find_client_address(connection: HTTPConnection, trusted: IpNetworks) -> IpAddress | None:
-    """Return the nearest address that is not a trusted proxy, or None without an IP peer.
+class ClientAddress(NamedTuple):
+    """The nearest address that is not a trusted proxy; `ip` is None if the peer has no IP address.
 
-    That is the peer, unless it is trusted: then the hops that it forwarded are read from the
-    right, past trusted ones. A hop that is missing, malformed or ambiguous ends the search at the
-    last known address.
+    `doubt` says why an address that a trusted proxy forwarded is not believed; else it is empty.
     """
-    address = _get_peer(connection)
-    if address is None:
-        return None
-    hops = _read_hops(connection)
-    while _is_in(address, trusted):
-        hop = next(hops, None)
+
+    ip: IpAddress | None
+    doubt: str = ""
+
+
+def find_client_address(connection: HTTPConnection, server: Server) -> ClientAddress:
+    """Find the address of the client: the peer, or what a trusted peer forwards.
+
+    `server.client_address_header` names the field to read. Without it, `Forwarded` and
+    `X-Forwarded-For` are read, and with both, they must name the same client. A hop that is missing
+    or malformed ends the search at the last known address.
+    """
+    peer = _parse_peer(connection.client.host) if connection.client else None
+    if peer is None or not _is_in(peer, server.trusted_proxies):
+        return ClientAddress(peer)
+    name = server.client_address_header
+    fields = _read_fields(connection, name)
+    if name is None:
+        return _find_agreed_client(fields, peer, server.trusted_proxies)
+    if name in _LISTS:
+        return _follow_hops(name, ",".join(fields.get(name, ())), peer, server.trusted_proxies)
+    return _read_single(name, fields.get(name, []), peer)
+
+
+def explain_ignored_fields(connection: HTTPConnection, server: Server) -> str:
+    """Say which field of a peer that is not trusted is ignored; "" if there is none."""
+    peer = _parse_peer(connection.client.host) if connection.client else None
+    if peer is not None and _is_in(peer, server.trusted_proxies):
+        return ""
+    for name in _read_fields(connection, server.client_address_header):
+        return f"{name} is not from one of server.trusted_proxies"
+    return ""
+
+
+def _read_fields(connection: HTTPConnection, name: str | None) -> dict[str, list[str]]:
+    """Read the values of the field that is set, or of both lists."""
+    names = _LIST_NAMES if name is None else (name.encode(),)
+    fields: dict[str, list[str]] = {}
+    for field, value in connection.scope["headers"]:
+        if field in names:
+            fields.setdefault(str(field, "latin-1"), []).append(str(value, "latin-1"))
+    return fields
+
+
+def _find_agreed_client(
+    fields: Mapping[str, Sequence[str]], peer: IpAddress, trusted: IpNetworks
+) -> ClientAddress:
+    """Read each list that is present. If they disagree, one of them is forged, or both are wrong.
+
+    A proxy that appends to one of them passes the other on as the client sent it.
+    """
+    lists = {name: ",".join(lines) for name, lines in fields.items()}
+    if not has_for(lists.get("forwarded", "")):
+        lists.pop("forwarded", None)
+    found = [_follow_hops(name, text, peer, trusted) for name, text in lists.items() if text]
+    if len({client.ip for client in found}) > 1:
+        return ClientAddress(peer, "forwarded and x-forwarded-for name different clients")
+    return found[0] if found else ClientAddress(peer)
+
+
+def _follow_hops(name: str, text: str, peer: IpAddress, trusted: IpNetworks) -> ClientAddress:
+    """Follow the hops of a list from the peer outwards, to the first that is not trusted."""
+    address = peer
+    for hop in _LISTS[name](text):
         if hop is None:
+            return ClientAddress(address, f"{name} has a hop that is no address")
+        address = hop
+        if not _is_in(address, trusted):
             break
-        address = _unmap_ipv4(hop)
-    return address
+    return ClientAddress(address)
 
 
-def parse_forwarded(header: str) -> Iterator[IpAddress | None]:
-    """Yield the `for` nodes of `Forwarded` from right to left; None for a hop without address."""
-    return islice(map(_parse_element, _split_elements(header)), MAX_HOPS)
+def _read_single(name: str, values: Sequence[str], peer: IpAddress) -> ClientAddress:
+    if len(values) != 1:
+        return ClientAddress(peer, f"{name} is {'sent twice' if values else 'missing'}")
+    address = parse_single(name, values[0])
+    if address is None:
+        return ClientAddress(peer, f"{name} is no address")
+    return ClientAddress(address)
 
 
-def parse_x_forwarded_for(header: str) -> Iterator[IpAddress | None]:
-    """Yield the hops of `X-Forwarded-For` from right to left; None for one that is no address."""
-    return islice(map(_parse_hop, reversed(header.split(","))), MAX_HOPS)
-
-
-def _get_peer(connection: HTTPConnection) -> IpAddress | None:
-    try:
-        return _unmap_ipv4(ip_address(connection.client.host)) if connection.client else None
-    except ValueError:
-        return None
-
-
-def _read_hops(connection: HTTPConnection) -> Iterator[IpAddress | None]:
-    """Read the hops of the header that is present. With both, it is unclear which to believe."""
-    forwarded = ",".join(connection.headers.getlist("forwarded"))
-    x_forwarded_for = ",".join(connection.headers.getlist("x-forwarded-for"))
-    has_one = bool(forwarded) != bool(x_forwarded_for)
-    if not has_one or len(forwarded + x_forwarded_for) > MAX_HEADER_CHARACTERS:
-        return iter(())
-    return parse_forwarded(forwarded) if forwarded else parse_x_forwarded_for(x_forwarded_for)
-
-
-def _unmap_ipv4(address: IpAddress) -> IpAddress:
-    """Turn an IPv4-mapped IPv6 address, such as `::ffff:192.0.2.1`, into the IPv4 address."""
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+@lru_cache(maxsize=_MAX_CACHED_PEERS)
+def _parse_peer(host: str) -> IpAddress | None:
+    return parse_node(host)
 
 
 def _is_in(address: IpAddress, networks: IpNetworks) -> bool:
     return any(address in network for network in networks)
-
-
-def _split_elements(header: str) -> Iterator[str | None]:
-    """Yield the elements from right to left; None for a part that is not an element.
-
-    A trusted proxy appends its element on the right, and the text to the left of it comes from
-    outside. So the shortest tail that is an element is cut off, again and again: nothing on the
-    left, such as an unclosed quote, can change how an element on the right is read.
-    """
-    end = len(header)
-    while end >= 0:
-        comma = end
-        element = None
-        for _ in range(MAX_HOPS):
-            comma = header.rfind(",", 0, comma)
-            element = _ELEMENT.fullmatch(header, comma + 1, end)
-            if element or comma < 0:
-                break
-        yield element[0] if element else None
-        end = comma
-
-
-def _parse_element(element: str | None) -> IpAddress | None:
-    if element is None:
-        return None
-    nodes = [pair["value"] for pair in _PAIR.finditer(element) if pair["name"].lower() == "for"]
-    if len(nodes) != 1:
-        return None
-    node = nodes[0]
-    return _parse_node(re.sub(r"\\(.)", r"\1", node[1:-1]) if node.startswith('"') else node)
-
-
-def _parse_node(text: str) -> IpAddress | None:
-    """Parse an IPv4 address, or an IPv6 address in brackets, each with or without a port."""
-    match = _NODE.fullmatch(text)
-    return _parse_address(match["v4"] or match["v6"]) if match else None
-
-
-def _parse_hop(text: str) -> IpAddress | None:
-    """Parse a hop of `X-Forwarded-For`, which may also be an IPv6 address without brackets."""
-    text = text.strip(" \t")
-    return _parse_node(text) or _parse_address(text)
-
-
-def _parse_address(text: str) -> IpAddress | None:
-    try:
-        return None if "%" in text else ip_address(text)
-    except ValueError:
-        return None

@@ -32,13 +32,38 @@ from fastapi.routing import (
 )
 from pydantic import Json
 from starlette._utils import get_route_path
+from starlette.convertors import PathConvertor, StringConvertor, register_url_convertor
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
+from gateway.request_path import decode_parameter
+
 _LATE = "Caught handled exception, but response already started."
 
 __all__ = ["Dependant", "ModelField", "RouteContext", "get_route_path", "iter_route_contexts"]
+
+
+class SegmentConvertor(StringConvertor):
+    """Converts `{name}` of a path; an escaped slash is a part of the value."""
+
+    def convert(self, value: str) -> str:
+        """Return the value of the parameter."""
+        return decode_parameter(value)
+
+
+class SegmentsConvertor(PathConvertor):
+    """Converts `{name:path}`, which may have several segments."""
+
+    def convert(self, value: str) -> str:
+        """Return the value of the parameter."""
+        return decode_parameter(value)
+
+
+# Starlette looks a convertor up when a route is created. A module that creates guarded routes has
+# imported this one before, because it has imported `requires` or `public`.
+register_url_convertor("str", SegmentConvertor())
+register_url_convertor("path", SegmentsConvertor())
 
 
 def iter_audited_routes(router: APIRouter) -> Iterator[RouteContext]:
@@ -195,6 +220,21 @@ def get_routing_scope(route: RouteContext) -> dict[str, Any]:
         context = {_FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY: route._route_context}  # noqa: SLF001
         entries[_FASTAPI_SCOPE_KEY] = context
     return entries
+
+
+def find_route_path(scope: Scope) -> str:
+    """Return the path template of the route that serves this request; "" if none does, or a mount.
+
+    That is the path with the prefixes of the routers around it.
+    """
+    route = scope.get("route")
+    if route is None:
+        return ""
+    context = scope.get(_FASTAPI_SCOPE_KEY, {}).get(_FASTAPI_EFFECTIVE_ROUTE_CONTEXT_KEY)
+    if context is not None and context.original_route is route:
+        route = context
+    path: str = getattr(route, "path", None) or ""
+    return path
 
 
 def get_dependant(scope: Scope) -> Dependant:

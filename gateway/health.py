@@ -2,15 +2,19 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from gateway.auth.dependencies import public
 from gateway.auth.verifier import TokenVerifier
+from gateway.background_tasks import BackgroundTasks
 from gateway.ratelimit.limiter import RateLimiter
+from gateway.request_context import IS_DRAINING
 from gateway.resources import Resource
 
 LIVENESS_PATH, READINESS_PATH = PATHS = ("/healthz", "/readyz")
+
+Status = Literal["ok", "degraded", "unavailable", "draining"]
 
 router = APIRouter(tags=["health"], dependencies=[public("health probes of the orchestrator")])
 
@@ -26,12 +30,15 @@ class Readiness(BaseModel):
 
     A `degraded` process still serves: taking all such processes out of rotation would turn the
     loss of Redis or of an identity provider into an outage. A process is `unavailable` only if
-    it cannot verify any token.
+    it cannot verify any token, or if a background task has ended by an exception: `tasks` has the
+    kind of exception by the name of the task. A process is `draining` once it has been asked to
+    stop.
     """
 
-    status: Literal["ok", "degraded", "unavailable"]
+    status: Status
     issuers: dict[str, str]
     limits: dict[str, str | int]
+    tasks: dict[str, str] = {}
 
 
 @router.get(LIVENESS_PATH)
@@ -42,12 +49,21 @@ async def get_health() -> Liveness:
 
 @router.get(READINESS_PATH, responses={503: {"model": Readiness}})
 async def get_readiness(
-    verifier: Resource[TokenVerifier], limiter: Resource[RateLimiter], response: Response
+    verifier: Resource[TokenVerifier],
+    limiter: Resource[RateLimiter],
+    background_tasks: Resource[BackgroundTasks],
+    request: Request,
+    response: Response,
 ) -> Readiness:
-    """Readiness probe. Returns the status of the identity providers and of the rate limiter."""
-    issuers, limits = verifier.health(), limiter.health()
+    """Readiness probe. Returns the status of providers, rate limiter and background tasks."""
+    issuers, limits, tasks = verifier.health(), limiter.health(), background_tasks.failures
     is_ok = limits["status"] == "ok" and all(state == "ok" for state in issuers.values())
-    if issuers and all(state == "no keys" for state in issuers.values()):
+    has_no_keys = bool(issuers) and all(state == "no keys" for state in issuers.values())
+    status: Status = "ok" if is_ok else "degraded"
+    if has_no_keys or tasks:
+        status = "unavailable"
+    if IS_DRAINING in request.scope.get("state", ()):
+        status = "draining"
+    if status in {"unavailable", "draining"}:
         response.status_code = 503
-        return Readiness(status="unavailable", issuers=issuers, limits=limits)
-    return Readiness(status="ok" if is_ok else "degraded", issuers=issuers, limits=limits)
+    return Readiness(status=status, issuers=issuers, limits=limits, tasks=tasks)

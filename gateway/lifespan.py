@@ -1,15 +1,21 @@
-"""Opens the resources of the app (token verifier, rate limiter, clients), and closes them."""
+"""Opens the resources of the app (token verifier, rate limiter, clients), and closes them.
 
+Whatever cannot be opened ends the start with an error; `background_tasks.py` watches what goes on.
+"""
+
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from logging import ERROR, getLogger
 from pathlib import Path
 from traceback import walk_tb
+from typing import TypeVar
 
 from fastapi import FastAPI
 
 from gateway.app_loader import Application, AppLifespan
 from gateway.auth.verifier import TokenVerifier, open_verifier
+from gateway.background_tasks import BackgroundTasks, report_slow_start
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.resources import Resources
@@ -24,14 +30,18 @@ from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
 from gateway.telemetry.log import log_event
+from gateway.upstream.tls_settings import find_tls_errors
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 log = getLogger("lockgate")
 
 
+T = TypeVar("T")
+
+
 class LifespanFailed(Exception):
-    """The lifespan of the company's package raised an exception before the gateway could start."""
+    """A resource of the gateway, or the lifespan of the company's package, cannot be opened."""
 
 
 def create_lifespan(
@@ -41,7 +51,7 @@ def create_lifespan(
 
     The lifespan of the company's package comes last: it can use the open clients, and add resources
     of its own. On entering, the lifespan raises InvalidSettings if the settings name an unknown
-    upstream, or if a service in use has no URL, and LifespanFailed if that of the package fails.
+    upstream, or if a service in use has no URL, and LifespanFailed after any unexpected exception.
     """
 
     @asynccontextmanager
@@ -54,37 +64,71 @@ def create_lifespan(
         }
         if errors := find_upstream_errors(upstreams, clients, without_transport):
             raise InvalidSettings(errors)
+        if errors := await asyncio.to_thread(find_tls_errors, settings):
+            raise InvalidSettings(errors)
+        tasks = resources[BackgroundTasks] = BackgroundTasks()
         async with AsyncExitStack() as stack:
-            verifier = open_verifier(settings.issuers, settings.tokens)
-            resources[TokenVerifier] = await stack.enter_async_context(verifier)
+            verifier = open_verifier(
+                settings.issuers, settings.tokens, ca_file=settings.tls.ca_file
+            )
+            resources[TokenVerifier] = await _open(stack, verifier, "the token verifier")
             limiter = open_limiter(settings, application.policies)
-            resources[RateLimiter] = await stack.enter_async_context(limiter)
-            await stack.enter_async_context(open_clients(upstreams, clients, transports, resources))
+            resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
+            opening = open_clients(settings, clients, transports, resources)
+            await _open(stack, opening, "the clients")
             if application.settings is not None:
                 resources[type(application.settings)] = application.settings
             if application.lifespan is not None:
-                await _enter_lifespan(stack, application.lifespan, resources)
+                async with tasks.watch_new_tasks():
+                    await _enter_lifespan(stack, application.lifespan, resources)
             _require_resources(app, resources)
             yield
 
     return open_resources
 
 
+async def _open(stack: AsyncExitStack, resource: AbstractAsyncContextManager[T], name: str) -> T:
+    """Open a resource of the gateway.
+
+    Raises:
+        InvalidSettings: the resource cannot be opened with these settings.
+        LifespanFailed: an unexpected exception, which is logged with its traceback.
+    """
+    try:
+        async with report_slow_start(name):
+            return await stack.enter_async_context(resource)
+    except InvalidSettings:
+        raise
+    except Exception as error:
+        raise _describe_failure(error, name, "gateway") from error
+
+
 async def _enter_lifespan(
     stack: AsyncExitStack, lifespan: AppLifespan, resources: Resources
 ) -> None:
-    """Enter the lifespan of the package. Its failure is logged with the traceback.
+    """Enter the lifespan of the package.
 
-    The message has no text of the exception, which may quote a URL with a password.
+    Raises:
+        LifespanFailed: it raised an exception, which is logged with its traceback.
     """
+    name = "the lifespan of the package"
     try:
-        await stack.enter_async_context(lifespan(resources))
+        async with report_slow_start(name):
+            await stack.enter_async_context(lifespan(resources))
     except (Exception, SystemExit) as error:
-        log_event(log, "lifespan.failed", ERROR, error)
         package = str(getattr(lifespan, "__module__", "")).partition(".")[0]
-        place = _find_line(error, package)
-        message = f"the lifespan of the package failed: {type(error).__name__}{place}"
-        raise LifespanFailed(f"{message}; its traceback is in the log") from error
+        raise _describe_failure(error, name, package) from error
+
+
+def _describe_failure(error: BaseException, name: str, package: str) -> LifespanFailed:
+    """Log an exception, and return the error for the terminal.
+
+    It has no text of the exception, which may quote a URL with a password.
+    """
+    log_event(log, "lifespan.failed", ERROR, error)
+    place = _find_line(error, package)
+    message = f"{name} failed: {type(error).__name__}{place}"
+    return LifespanFailed(f"{message}; its traceback is in the log")
 
 
 def _find_line(error: BaseException, package: str) -> str:

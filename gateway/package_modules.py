@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
@@ -55,6 +56,11 @@ class PackageModules:
 
 
 def list_submodules(module: ModuleType) -> list[str]:
-    """List the modules of a package in alphabetical order; a plain module has none."""
-    path = getattr(module, "__path__", ())
-    return sorted(f"{module.__name__}.{found.name}" for found in iter_modules(path))
+    """List the modules of a package in alphabetical order; a plain module has none.
+
+    A folder of modules is a package even without `__init__.py` (PEP 420).
+    """
+    path = list(getattr(module, "__path__", ()))
+    folders = {file.parent.name for folder in path for file in Path(folder).glob("*/*.py")}
+    names = {found.name for found in iter_modules(path)} | set(filter(str.isidentifier, folders))
+    return sorted(f"{module.__name__}.{name}" for name in names)

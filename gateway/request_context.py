@@ -6,6 +6,8 @@ from typing import Self
 
 from starlette.types import Scope
 
+from gateway.telemetry.log import LogField
+
 _KEY = "lockgate.request_context"
 
 DISCARD_RESPONSE = "lockgate.response.discard"
@@ -14,6 +16,12 @@ DISCARD_RESPONSE = "lockgate.response.discard"
 The message discards the head of a response of which no byte has been written, so that the failure
 of its body can still become an error response. The server raises a RuntimeError if it is too late.
 """
+
+IS_DRAINING = "lockgate.is_draining"
+"""Set in the state of the ASGI scope while the server drains: it will stop in a few seconds."""
+
+IS_OVER_CONNECTION_LIMIT = "lockgate.is_over_connection_limit"
+"""Set in the state of the ASGI scope of a connection that was accepted for probes alone."""
 
 
 @dataclass(slots=True)
@@ -33,7 +41,7 @@ class RequestContext:
 
     request_id: str = ""
     response_headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    log_fields: dict[str, str | int | float] = field(default_factory=dict)
+    log_fields: dict[str, LogField] = field(default_factory=dict)
     server_timing: list[tuple[str, float]] = field(default_factory=list)
     status: int = 0
     bytes_sent: int = 0

@@ -21,11 +21,12 @@ pytest_plugins = [
 _LOOPBACK = ("127.", "::1", "localhost")
 
 
-def pytest_collection_finish() -> None:
-    """Take what collection has built out of the garbage collector's sight.
+@pytest.fixture(scope="module", autouse=True)
+def _freeze_old_objects() -> None:
+    """Exclude the objects of pytest and of earlier modules from garbage collection.
 
     Tests that look for reference cycles collect garbage several times. Without this, each
-    collection would examine hundreds of thousands of objects of pytest.
+    collection would examine hundreds of thousands of objects.
     """
     gc.collect()
     gc.freeze()

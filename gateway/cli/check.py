@@ -12,19 +12,23 @@ from pathlib import Path
 from gateway.app import Gateway, build_app
 from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, read_application
+from gateway.auth.jwks.fetch import find_proxy_errors
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.openapi.document import build_document, document_responses
+from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
+from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.route_audit import find_faults
-from gateway.route_list import find_duplicates, list_routes
+from gateway.route_list import find_duplicates, find_unreachable, list_limits, list_routes
 from gateway.server.listener import find_host_errors
 from gateway.services import find_upstream_errors, find_used_clients
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
 from gateway.settings.schema import Issuer, Settings
+from gateway.upstream.tls_settings import find_tls_errors
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -85,7 +89,9 @@ def check_settings(settings: Settings) -> CheckedGateway:
     errors = [
         *find_host_errors(settings.server.host),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
+        *find_tls_errors(settings),
         *_find_issuer_errors(settings.issuers),
+        *find_proxy_errors(settings.tokens.keys_proxy),
     ]
     try:
         application, package_errors = read_application(settings.app)
@@ -141,6 +147,7 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
     faults = [fault.as_config_error() for fault in find_faults(app)]
     yield from faults or _find_route_errors(app, application)
     yield from _find_middleware_errors(app, application)
+    yield from find_slowapi_errors(app)
     if application.is_complete:
         settings: Settings = app.state.settings
         used = find_used_clients(app.routes)
@@ -152,7 +159,9 @@ def _find_route_errors(app: Gateway, application: Application) -> Iterator[Confi
     """Find the errors of routes whose access is declared as it must be."""
     routes, settings = list_routes(app, application.policies), app.state.settings
     yield from find_duplicates(routes)
+    yield from find_unreachable(routes)
     yield from find_conflicts(settings.server, application, routes)
+    yield from find_policy_conflicts(list_limits(app), application.policies)
     try:
         document_responses(app)
         build_document(app)

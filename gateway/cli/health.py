@@ -1,14 +1,19 @@
 """`lockgate health`: asks the gateway on this machine whether it is serving.
 
-The image runs `python -m gateway.cli.health` every few seconds. It imports only the settings,
-which takes a quarter of the CPU time that the whole command takes.
+The image runs `python -m gateway.cli.health --pid 1` every few seconds. It imports only the
+settings, which takes a quarter of the CPU time that the whole command takes.
 """
 
 import argparse
+import os
+import shlex
 import sys
+from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.settings.errors import PREFIX
 from gateway.settings.loader import read_settings
 from gateway.settings.schema import Server
 
@@ -31,6 +36,8 @@ def add_to(subcommands: Subcommands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Send one request to the configured address. Returns 1 also if the settings are invalid."""
+    if options.pid is not None:
+        _follow_process(options)
     given = {"server.host": options.host, "server.port": options.port}
     overrides = {path: text for path, text in given.items() if text is not None}
     loaded = read_settings(options.config, overrides)
@@ -71,6 +78,47 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add_config_option(parser)
     parser.add_argument("--host", help="the address to ask (overrides server.host)")
     parser.add_argument("--port", help="the port to ask (overrides server.port)")
+    parser.add_argument(
+        "--pid",
+        type=int,
+        help="use the options and variables of `lockgate serve` in this process (1 in a container)",
+    )
+
+
+def _follow_process(options: argparse.Namespace) -> None:
+    """Complete the options, and the variables, with those of `lockgate serve` in another process.
+
+    A container may run `serve` with options, or set variables in its entry point: its health check
+    sees neither. What cannot be read, or is not there, is left out.
+    """
+    folder = Path("/proc", str(options.pid))
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    add_config_option(parser)
+    parser.add_argument("--host")
+    parser.add_argument("--port")
+    try:
+        words = list(_iter_words(folder / "cmdline"))
+        served, _ = parser.parse_known_args(words[words.index("serve") + 1 :])
+    except (OSError, ValueError, argparse.ArgumentError):
+        return
+    if served.config is not None:
+        served.config = folder / "cwd" / served.config  # an absolute path stays as it is
+    for name, value in vars(served).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    for name, _, value in (entry.partition("=") for entry in _read_list(folder / "environ")):
+        if name.upper().startswith(PREFIX):
+            os.environ.setdefault(name, value)
+
+
+def _iter_words(file: Path) -> Iterator[str]:
+    """Yield the words of a command line; those of `sh -c '...'` too."""
+    for word in _read_list(file):
+        yield from shlex.split(word) if " " in word else [word]
+
+
+def _read_list(file: Path) -> list[str]:
+    return os.fsdecode(file.read_bytes()).split("\0")
 
 
 def main() -> int:

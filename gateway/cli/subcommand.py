@@ -1,13 +1,14 @@
-"""Shared by the subcommands: parser, options, event loop, shutdown signals."""
+"""Shared by the subcommands: parser, options, event loop."""
 
 import argparse
 import asyncio
-import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import uvloop
+
+from gateway.background_tasks import log_loop_error
 
 # argparse has no public name for this type.
 Subcommands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
@@ -42,17 +43,5 @@ def add_config_option(parser: argparse.ArgumentParser) -> None:
 def run_on_uvloop(main: Coroutine[Any, Any, None]) -> None:
     """Run a coroutine to completion on a new uvloop event loop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.get_loop().set_exception_handler(log_loop_error)
         runner.run(main)
-
-
-async def wait_for_shutdown() -> None:
-    """Wait for SIGINT or SIGTERM. A second signal kills the process: the handlers are removed."""
-    shutdown = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, shutdown.set)
-    try:
-        await shutdown.wait()
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

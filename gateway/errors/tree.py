@@ -50,7 +50,8 @@ class GatewayError(Exception):
 class Unauthenticated(GatewayError):
     """No access token, or an invalid one (RFC 6750, section 3).
 
-    `reason` is only logged: the response is the same for every invalid token.
+    `reason` and its `explanation` are only logged: the response is the same for every invalid
+    token.
     """
 
     status = 401
@@ -59,9 +60,10 @@ class Unauthenticated(GatewayError):
     detail = "Send a valid access token as 'Authorization: Bearer ...'."
     header_names = ("WWW-Authenticate",)
 
-    def __init__(self, reason: str, *, token_sent: bool = True) -> None:
+    def __init__(self, reason: str, explanation: str = "", *, token_sent: bool = True) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.explanation = explanation
         self.token_sent = token_sent
 
     @property

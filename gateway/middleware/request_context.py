@@ -5,6 +5,7 @@ A WebSocket connection is treated as a request, and its handshake as the head of
 
 import re
 from collections.abc import Awaitable
+from functools import lru_cache
 from types import CoroutineType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from gateway.errors.last_resort import is_end_of_task, respond_to_failure
 from gateway.middleware.response_headers import REQUEST_ID, complete_head
 from gateway.request_context import RequestContext, generate_request_id
+from gateway.settings.errors import escape
 from gateway.upstream.propagation import (
     TRACEPARENT,
     TRACESTATE,
@@ -20,7 +22,12 @@ from gateway.upstream.propagation import (
     propagate_request,
 )
 
-_SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+# UUIDs, ULIDs, base64, and the form of X-Amzn-Trace-Id: Self=1-…;Root=1-…
+_SAFE_ID = re.compile(rb"[A-Za-z0-9._:;=/+@~-]{1,128}")
+
+MAX_LOGGED_USER_AGENT = 128  # bytes
+_USER_AGENT = b"user-agent"
+_READ_FIELDS = frozenset({REQUEST_ID, _USER_AGENT, TRACEPARENT, TRACESTATE})
 
 
 class RequestContextMiddleware:
@@ -157,17 +164,35 @@ def _identify(scope: Scope, context: RequestContext) -> dict[str, str]:
     """Set the request id, and return the fields that every upstream call of the request sends."""
     request_id = traceparent = tracestate = None
     for name, value in scope["headers"]:
-        if name == REQUEST_ID:
-            if request_id is None and _SAFE_ID.fullmatch(value):
-                request_id = str(value, "ascii")
+        if name not in _READ_FIELDS:  # one look-up for most fields, instead of four comparisons
+            continue
+        if name == _USER_AGENT:
+            context.log_fields["user_agent"] = _describe_user_agent(value[:MAX_LOGGED_USER_AGENT])
+        elif name == REQUEST_ID:
+            request_id = request_id or _keep_if_safe(value)
         elif name == TRACEPARENT:
             traceparent = value if traceparent is None else b""  # two are invalid
-        elif name == TRACESTATE:
+        else:
             tracestate = value if tracestate is None else b"%b,%b" % (tracestate, value)
     if request_id is None:
         request_id = generate_request_id()
     context.request_id = request_id
-    return {"x-request-id": request_id, **build_trace_headers(traceparent, tracestate, request_id)}
+    trace = build_trace_headers(traceparent, tracestate, request_id)
+    trace_id = trace["traceparent"][3:35]
+    if trace_id != request_id:
+        context.log_fields["trace_id"] = trace_id
+    return {"x-request-id": request_id, **trace}
+
+
+def _keep_if_safe(request_id: bytes) -> str | None:
+    return str(request_id, "ascii") if _SAFE_ID.fullmatch(request_id) else None
+
+
+@lru_cache(maxsize=1_024)
+def _describe_user_agent(value: bytes) -> str:
+    """Return a `User-Agent` as text; bytes that are not printable ASCII are escaped."""
+    text = str(value, "ascii", "backslashreplace")
+    return text if text.isprintable() else escape(text)
 
 
 def _get_payload_length(message: Message) -> int:

@@ -16,7 +16,7 @@ _NO_SNIFF = (_CONTENT_TYPE_OPTIONS, b"nosniff")
 
 
 def complete_head(message: Message, context: RequestContext, *, may_compress: bool) -> None:
-    """Add to the head of a response what the context has gathered.
+    """Add to the head of a response what the context has gathered; log its `Server-Timing`.
 
     A browser or a proxy must not store a private response, nor guess the type of any; a field that
     the application has set itself is kept. A response that the gateway `may_compress` depends on
@@ -27,7 +27,9 @@ def complete_head(message: Message, context: RequestContext, *, may_compress: bo
     headers = [*sent, (REQUEST_ID, context.request_id.encode()), *context.response_headers]
     if context.server_timing:
         metrics = [f"{name};dur={seconds * 1000:.1f}" for name, seconds in context.server_timing]
-        headers.append((b"server-timing", ", ".join(metrics).encode()))
+        timing = ", ".join(metrics)
+        headers.append((b"server-timing", timing.encode()))
+        context.log_fields["server_timing"] = timing
     if _CONTENT_TYPE_OPTIONS not in names:
         headers.append(_NO_SNIFF)
     if context.is_private:

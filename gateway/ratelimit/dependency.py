@@ -7,8 +7,9 @@ from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import authenticate, find_principal
-from gateway.client_ip import find_client_address
+from gateway.client_ip import explain_ignored_fields, find_client_address
 from gateway.errors.tree import QuotaExceeded
+from gateway.forwarded_fields import IpAddress
 from gateway.ratelimit.headers import build_rate_limit_headers
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.partition import address_partition, caller_partition, make_key
@@ -39,8 +40,7 @@ class Limited:
         charges = []
         for policy in self.policies:
             if policy.per == "address":
-                trusted = connection.app.state.settings.server.trusted_proxies
-                partition = address_partition(find_client_address(connection, trusted))
+                partition = address_partition(_find_client(connection))
             else:
                 partition = caller_partition(
                     policy, find_principal(connection) or await authenticate(connection)
@@ -60,13 +60,27 @@ def limited(*policies: RateLimit) -> Dependency:
     Policies per address also work on a `public(...)` route.
 
     Raises:
+        TypeError: something else than a policy is given.
         ValueError: there is no policy, or one is given twice.
     """
+    for policy in policies:
+        if not isinstance(policy, RateLimit):
+            raise TypeError(f"limited() takes policies, each a RateLimit; got {policy!r:.60}")
     names = [policy.name for policy in policies]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"limited() takes one or more policies, each once; got {names}")
     dependency: Dependency = Depends(Limited(policies))
     return dependency
+
+
+def _find_client(connection: HTTPConnection) -> IpAddress | None:
+    """Find the address of the client; log why a forwarded one is not believed."""
+    server = connection.app.state.settings.server
+    client = find_client_address(connection, server)
+    doubt = client.doubt or explain_ignored_fields(connection, server)
+    if doubt:
+        RequestContext.of(connection.scope).log_fields["client_address_doubt"] = doubt
+    return client.ip
 
 
 def _report(verdict: Verdict, context: RequestContext) -> None:

@@ -10,7 +10,7 @@ from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_overrides import PolicyOverrides, apply_rates
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
-from gateway.settings.schema import Counters, Settings
+from gateway.settings.schema import Settings
 
 
 @asynccontextmanager
@@ -19,7 +19,8 @@ async def open_limiter(
 ) -> AsyncIterator[RateLimiter]:
     """Open the limiter of this process: on Redis, or in process if no URL is set.
 
-    The gateway also starts while Redis is down; the limiter connects later.
+    The gateway also starts while Redis is down; the limiter connects later. An unexpected exception
+    of the first attempt to connect ends the start.
 
     Raises:
         InvalidSettings: the settings set the rate of a policy that is not declared.
@@ -29,14 +30,19 @@ async def open_limiter(
     if settings.redis_url is None:
         yield PolicyOverrides(local, policies)
         return
-    async with _run_redis_limiter(str(settings.redis_url), settings.counters) as shared:
+    async with _run_redis_limiter(settings, str(settings.redis_url)) as shared:
         yield PolicyOverrides(FallbackLimiter(shared, local, settings.counters.processes), policies)
 
 
 @asynccontextmanager
-async def _run_redis_limiter(url: str, counters: Counters) -> AsyncIterator[RedisLimiter]:
+async def _run_redis_limiter(settings: Settings, url: str) -> AsyncIterator[RedisLimiter]:
+    counters = settings.counters
     limiter = RedisLimiter(
-        url, timeout=counters.timeout_ms / 1_000, retry=counters.retry_ms / 1_000
+        url,
+        timeout=counters.timeout_ms / 1_000,
+        retry=counters.retry_ms / 1_000,
+        key_prefix=counters.key_prefix,
+        ca_file=settings.tls.ca_file,
     )
     task = asyncio.create_task(limiter.run(), name="ratelimit.redis")
     try:

@@ -12,12 +12,12 @@ from typing import Any, NoReturn
 from fastapi.routing import APIRoute
 from fastapi.security import SecurityScopes
 from pydantic import BaseModel
-from starlette.convertors import StringConvertor
 
 from gateway.fastapi_internals import (
     Dependant,
     ModelField,
     RouteContext,
+    SegmentConvertor,
     get_dependency_cache_key,
     get_routing_scope,
     get_security_scopes,
@@ -55,7 +55,7 @@ def compile_route(route: RouteContext) -> CompiledRoute:
     if type(route.original_route) is not APIRoute:
         raise NotCompilable("its class is not APIRoute: a subclass may handle requests otherwise")
     convertors = route.param_convertors.values()
-    if any(type(convertor) is not StringConvertor for convertor in convertors):
+    if any(type(convertor) is not SegmentConvertor for convertor in convertors):
         raise NotCompilable("a path parameter has a convertor")
     if not _returns_plain_json(route):
         raise NotCompilable("its response is not simply a model as JSON")

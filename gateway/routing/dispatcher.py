@@ -25,6 +25,7 @@ from gateway.fastapi_internals import (
     iter_route_contexts,
     matches_request,
 )
+from gateway.request_path import decode_parameter
 from gateway.resources import Resources
 from gateway.routing.compiled_route import CompiledRoute
 from gateway.routing.compiler import NotCompilable, compile_route
@@ -188,11 +189,14 @@ class RouteTable:
         """Find the compiled route for a request, and its path parameters; None if there is none."""
         method = scope["method"]
         path = get_route_path(scope) if scope["root_path"] else scope["path"]
-        if "\n" in path:  # the pattern of a path also matches before a last line feed
-            return None
         for entry in self._by_segment.get(path[1:].partition("/")[0], self._others):
             if method in entry.methods and (match := entry.path.match(path)):
-                return None if entry.compiled is None else (entry.compiled, match.groupdict())
+                if entry.compiled is None:
+                    return None
+                path_params = match.groupdict()
+                if "%" in path:
+                    path_params = {k: decode_parameter(v) for k, v in path_params.items()}
+                return entry.compiled, path_params
         return None
 
     def find_max_body_size(self, scope: Scope) -> int | None:

@@ -1,15 +1,19 @@
 """Reads the settings in the environment, one variable at a time, and options as if they were."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
-from gateway.settings.error_messages import show_example
+from gateway.settings.error_messages import find_pattern, show_example
 from gateway.settings.errors import PREFIX, ConfigError, get_variable
+from gateway.settings.injected_variables import is_injected
 from gateway.settings.layers import Layer, Values, VariableText, merge, merge_all, normalize_headers
 from gateway.settings.schema import Settings
 from gateway.settings.setting_path import (
@@ -19,29 +23,37 @@ from gateway.settings.setting_path import (
     format_path,
     is_list,
     is_table,
+    list_keys,
 )
+from gateway.settings.value_file import UnreadableValue, read_value
 
 FILE_VARIABLE = "LOCKGATE_CONFIG"
 DELIMITER = "__"
+FILE_SUFFIX = "_file"
 APP_SETTINGS = ("app", "settings")
+
+_QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
 
 
 def read_environment(environ: Mapping[str, str]) -> Layer:
     """Read every variable with our prefix; the variable of an inner setting wins over its table's.
 
-    Names are the same in upper and lower case.
+    Names are the same in upper and lower case. A variable without a value counts as unset, as
+    Compose sets it for `${X:-}`. A variable that Kubernetes or Docker injects is none of ours. The
+    name of a setting with the suffix `_FILE` names a file with its value, such as a secret.
     """
-    variables = sorted(_iter_variables(environ), key=lambda variable: len(variable[0]))
+    variables = sorted(_iter_variables(environ), key=lambda variable: len(variable.path))
     sources: dict[SettingPath, str] = {}
     trees, errors = list[Values](), list[ConfigError]()
-    for path, name in variables:
+    for variable in variables:
+        path, name = variable.path, variable.name
         if path in sources:
             hint = f"unset {name} or {sources[path]}"
             errors.append(ConfigError(format_path(path), "is set twice", hint, name))
             continue
         sources[path] = name
         try:
-            trees.append(_read_variable(path, name, environ[name]))
+            trees.append(_read_variable(path, _get_text(variable)))
         except _InvalidVariable as error:
             errors.append(error.as_config_error(path, name))
     values = merge_all(trees)
@@ -84,23 +96,71 @@ class _InvalidVariable(Exception):
 class _VariableSource(EnvSettingsSource):
     """One variable, so that each value and each error has a source."""
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, path: SettingPath, text: str) -> None:
         super().__init__(Settings)
-        self.env_vars = {name.lower(): text}
+        self.env_vars = {f"{PREFIX}{DELIMITER.join(path)}".lower(): text}
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: str) -> Any:  # noqa: ANN401 - the signature of pydantic-settings
         """Decode the text of a list or a table."""
         return _parse_json(value)
 
 
-def _iter_variables(environ: Mapping[str, str]) -> Iterator[tuple[SettingPath, str]]:
-    """Yield the path and the name of every variable with our prefix, in alphabetical order."""
+@dataclass(frozen=True, slots=True)
+class _Variable:
+    """A variable that sets the setting at `path`; `is_file` if its value is in the file `text`."""
+
+    name: str
+    text: str
+    path: SettingPath
+    is_file: bool
+
+
+def _iter_variables(environ: Mapping[str, str]) -> Iterator[_Variable]:
+    """Yield every variable that sets something, in alphabetical order."""
     for name in sorted(environ):
-        if name.upper().startswith(PREFIX) and name.upper() != FILE_VARIABLE:
-            yield tuple(name[len(PREFIX) :].lower().split(DELIMITER)), name
+        if not name.upper().startswith(PREFIX) or name.upper() == FILE_VARIABLE:
+            continue
+        text = environ[name].strip()
+        path: SettingPath = tuple(name[len(PREFIX) :].lower().split(DELIMITER))
+        setting = _find_setting_of_file(path)
+        if text and (find_type(setting or path) is not None or not is_injected(name, environ)):
+            yield _Variable(name, text, setting or path, is_file=setting is not None)
 
 
-def _read_variable(path: SettingPath, name: str, text: str) -> Values:
+def _find_setting_of_file(path: SettingPath) -> SettingPath | None:
+    """Return the setting whose value is in the file that this variable names; None if it is none.
+
+    A table whose keys are free, such as `limits`, may have a key that ends in `_file`. So the
+    suffix has a meaning for the fixed settings of the schema and for header fields alone.
+    """
+    *table, key = path
+    setting = (*table, key.removesuffix(FILE_SUFFIX))
+    if setting == path or key in list_keys(table):
+        return None
+    is_known = setting[-1] in list_keys(table) or find_pattern(path, ("upstreams.*.headers.*",))
+    return setting if is_known else None
+
+
+def _get_text(variable: _Variable) -> str:
+    """Return the value of a variable, or that of the file it names, without white space around it.
+
+    Raises:
+        _InvalidVariable: the file cannot be read, or the text has quotes that a shell would remove.
+    """
+    is_ours = variable.path[: len(APP_SETTINGS)] != APP_SETTINGS
+    if is_ours and _QUOTED.fullmatch(variable.text):
+        hint = "write it without quotes; docker run --env-file does not remove them"
+        raise _InvalidVariable("has quotes around its value, which are part of the value", hint)
+    if not variable.is_file:
+        return variable.text
+    try:
+        return read_value(Path(variable.text)).strip()
+    except UnreadableValue as error:
+        hint = f"{variable.name} must name a file with the value"
+        raise _InvalidVariable(str(error), hint) from None
+
+
+def _read_variable(path: SettingPath, text: str) -> Values:
     """Return the value of a variable, in the tables around it.
 
     Raises:
@@ -111,7 +171,7 @@ def _read_variable(path: SettingPath, name: str, text: str) -> Values:
     _refuse_inner_variable(path)
     if is_list(path) or is_table(path):
         try:
-            return _VariableSource(name, text)() or _nest(path, text)
+            return _VariableSource(path, text)() or _nest(path, text)
         except _NotJson as error:
             raise _describe_json_error(path, text, str(error)) from None
     return _nest(path, parse_scalar(path, text))

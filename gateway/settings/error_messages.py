@@ -8,9 +8,9 @@ from typing import get_args
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from gateway.settings.errors import ConfigError, suggest_nearest
+from gateway.settings.errors import ConfigError, get_variable, suggest_nearest
 from gateway.settings.schema import CONFLICT
-from gateway.settings.setting_path import SettingPath, format_path, list_keys
+from gateway.settings.setting_path import SettingPath, find_meant_path, format_path, list_keys
 
 # An error repeats an invalid value only for these settings. A value of any other setting may be
 # or contain a secret (a URL with a password, a header with an API key), so it must not reach a
@@ -19,7 +19,10 @@ _SHOWN_SETTINGS = (
     "server.*",
     "server.trusted_proxies.*",
     "server.cors_*_headers.*",
-    "tokens.*",
+    "tls.ca_file",
+    "tokens.*_bytes",
+    "tokens.*_entries",
+    "tokens.*_seconds",
     "counters.*",
     "limits.*",
     "demo.*",
@@ -29,12 +32,17 @@ _SHOWN_SETTINGS = (
     "app.description",
     "app.version",
     "issuers.*.issuer",
+    "issuers.*.tenants",
+    "issuers.*.tenants.*",
     "issuers.*.audience",
     "issuers.*.jwks_file",
     "issuers.*.algorithms",
     "issuers.*.algorithms.*",
     "issuers.*.clock_skew_seconds",
     "issuers.*.*_claim",
+    "issuers.*.granted_scopes",
+    "issuers.*.granted_scopes.*",
+    "issuers.*.id_tokens",
     "upstreams.*.timeout",
     "upstreams.*.connect_timeout",
     "upstreams.*.max_body_bytes",
@@ -45,7 +53,10 @@ _SHOWN_SETTINGS = (
     "upstreams.*.forward_headers",
     "upstreams.*.forward_headers.*",
     "upstreams.*.retry.*",
+    "upstreams.*.tls.*_file",
+    "upstreams.*.tls.server_name",
 )
+_MAX_LISTED_SETTINGS = 5
 _MAX_SHOWN_LENGTH = 60
 
 _INTEGER, _NUMBER, _FLAG = "must be an integer", "must be a number", "must be true or false"
@@ -121,6 +132,7 @@ _EXAMPLES = {
     "issuers": '[{"issuer": "https://login.example.com", "audience": "lockgate", '
     '"discovery_url": "https://login.example.com/.well-known/openid-configuration"}]',
     "issuers.*.algorithms": '["RS256"]',
+    "issuers.*.granted_scopes": '["dashboard:read"]',
     "server.trusted_proxies": '["10.0.0.0/8"]',
     "server.cors_origins": '["https://app.example.com"]',
     "server.cors_request_headers": '["sentry-trace"]',
@@ -151,7 +163,11 @@ def get_error_path(error: ErrorDetails) -> SettingPath:
 
 def describe_unknown(path: SettingPath) -> ConfigError:
     """Return the error for a setting that the schema does not have."""
-    hint = suggest_nearest(path[-1], list_keys(path[:-1]))
+    if len(path) == 1 and (meant := find_meant_path(path[0])):
+        setting = format_path(meant)
+        hint = f"did you mean {setting}, which is {get_variable(setting)} in the environment?"
+    else:
+        hint = suggest_nearest(path[-1], list_keys(path[:-1]))
     return ConfigError(format_path(path), "no such setting", hint)
 
 
@@ -164,7 +180,9 @@ def show_example(path: SettingPath, text: str = "") -> str:
     if pattern := find_pattern(path, _EXAMPLES):
         return f"such as {_EXAMPLES[pattern]}"
     keys = list_keys(path)
-    return f"it has the settings {', '.join(keys)}" if keys else ""
+    shown = ", ".join(keys[:_MAX_LISTED_SETTINGS])
+    more = " and more" if len(keys) > _MAX_LISTED_SETTINGS else ""
+    return f"it has the settings {shown}{more}" if keys else ""
 
 
 def find_pattern(path: SettingPath, patterns: Iterable[str]) -> str | None:

@@ -77,8 +77,8 @@ def read_settings(
     `options` are values of the command line by the path of their setting; they override all layers.
     """
     named_by = "--config"
-    if file is None and os.environ.get(FILE_VARIABLE):
-        file, named_by = Path(os.environ[FILE_VARIABLE]), FILE_VARIABLE
+    if file is None and (name := os.environ.get(FILE_VARIABLE, "").strip()):
+        file, named_by = Path(name), FILE_VARIABLE
     layers = [
         read_toml(file, named_by) if file else Layer(),
         read_environment(os.environ),

@@ -5,7 +5,7 @@
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -14,6 +14,7 @@ from gateway.settings.origins import ANY_ORIGIN, Origins
 from gateway.settings.setting_types import (
     BaseHttpUrl,
     Bytes,
+    ClientAddressHeader,
     Count,
     FieldName,
     FilePath,
@@ -21,13 +22,18 @@ from gateway.settings.setting_types import (
     ForwardedHeader,
     Headers,
     Host,
+    HostName,
+    KeyPrefix,
+    KeysProxy,
     KeyUrl,
+    Names,
     Network,
     Number,
     Port,
     RateText,
     RedisUrl,
     RootPath,
+    ScopeName,
     Seconds,
     Text,
     UrlPath,
@@ -37,6 +43,9 @@ Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
 ]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+
+TENANT_PLACEHOLDER = "{tenantid}"
+"""Stands for the tenant in the `issuer` of Microsoft Entra ID."""
 
 CONFLICT = "lockgate_conflict"
 """The type of an error about several settings of one table.
@@ -71,16 +80,45 @@ class Server(Section):
     host: Host = "0.0.0.0"
     port: Port = 8000
     trusted_proxies: tuple[Network, ...] = ()
+    client_address_header: ClientAddressHeader | None = None
     max_in_flight: Count = 1_000
     max_body_bytes: Bytes = 1_048_576
+    max_connections: Count | None = None
+    idle_seconds: Seconds = 75
+    head_seconds: Seconds = 15
+    stall_seconds: Seconds = 30
+    drain_seconds: Annotated[Number, Field(ge=0, le=3_600)] = 5
     shutdown_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = 30
     root_path: RootPath = ""
+    root_path_is_stripped: Flag = False
     compression: Flag = True
     cors_origins: Origins = ()
     cors_credentials: Flag = False
     cors_request_headers: tuple[FieldName, ...] = ()
     cors_response_headers: tuple[FieldName, ...] = ()
     cors_max_age_seconds: Annotated[int, Field(strict=True, ge=0, le=86_400)] = 7_200
+
+    @model_validator(mode="after")
+    def _require_trusted_proxies(self) -> Self:
+        if self.client_address_header is not None and not self.trusted_proxies:
+            raise _conflict(
+                "has no effect without trusted_proxies: it is read from them only",
+                "client_address_header",
+                "trusted_proxies",
+                at="client_address_header",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _require_root_path(self) -> Self:
+        if self.root_path_is_stripped and not self.root_path:
+            raise _conflict(
+                "has no effect without root_path",
+                "root_path_is_stripped",
+                "root_path",
+                at="root_path_is_stripped",
+            )
+        return self
 
     @model_validator(mode="after")
     def _refuse_credentials_from_any_origin(self) -> Self:
@@ -94,20 +132,41 @@ class Server(Section):
         return self
 
 
+class Tls(Section):
+    """TLS towards identity providers, services and Redis."""
+
+    ca_file: FilePath | None = None
+
+
 class Issuer(Section):
     """An identity provider whose tokens are accepted, and the names of its claims."""
 
     issuer: Text
-    audience: Text
+    tenants: tuple[Text, ...] = ()
+    audience: Names
+    audience_claim: Literal["aud", "client_id", "azp", "cid", "appid"] = "aud"
     jwks_url: KeyUrl | None = None
     discovery_url: KeyUrl | None = None
     jwks_file: FilePath | None = None
     algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ALGORITHMS
     clock_skew_seconds: Annotated[Number, Field(ge=0, le=60)] = 5
-    scope_claim: str = "scope"
+    scope_claim: Names = "scope"
+    granted_scopes: tuple[ScopeName, ...] = ()
     user_claim: str = "sub"
     service_claim: str = "client_id"
     tenant_claim: str = "tenant"
+    id_tokens: Flag = False
+
+    @model_validator(mode="after")
+    def _require_tenants_of_template(self) -> Self:
+        if bool(self.tenants) != (TENANT_PLACEHOLDER in self.issuer):
+            raise _conflict(
+                f"must be set if issuer contains {TENANT_PLACEHOLDER}, and only then",
+                "tenants",
+                "issuer",
+                at="tenants",
+            )
+        return self
 
     @model_validator(mode="after")
     def _require_one_key_source(self) -> Self:
@@ -131,6 +190,19 @@ class Tokens(Section):
     keys_refresh_seconds: Seconds = 300
     keys_cooldown_seconds: Seconds = 5
     keys_timeout_seconds: Seconds = 2
+    keys_max_stale_seconds: Annotated[Number, Field(gt=0, le=31_536_000)] = 86_400
+    keys_proxy: Annotated[KeysProxy | None, Field(repr=False)] = None
+
+    @model_validator(mode="after")
+    def _require_refresh_before_stale(self) -> Self:
+        if self.keys_max_stale_seconds < self.keys_refresh_seconds:
+            raise _conflict(
+                "must be at least tokens.keys_refresh_seconds",
+                "keys_max_stale_seconds",
+                "keys_refresh_seconds",
+                at="keys_max_stale_seconds",
+            )
+        return self
 
 
 class Counters(Section):
@@ -140,6 +212,7 @@ class Counters(Section):
     retry_ms: Annotated[Number, Field(gt=0, le=2_000)] = 500
     processes: Count = 1
     local_keys: Count = 100_000
+    key_prefix: KeyPrefix = ""
 
 
 class RetrySettings(Section):
@@ -150,6 +223,25 @@ class RetrySettings(Section):
     max_backoff_ms: Annotated[Number, Field(gt=0, le=60_000)] = 250
     budget_percent: Annotated[Number, Field(ge=0, le=100)] = 20
     budget_minimum: Annotated[int, Field(strict=True, ge=0, le=1_000)] = 3
+
+
+class ServiceTls(Section):
+    """TLS to one service: the CAs to trust, and the certificate of the gateway."""
+
+    ca_file: FilePath | None = None
+    client_certificate_file: FilePath | None = None
+    client_key_file: FilePath | None = None
+    client_key_password: SecretStr | None = None
+    server_name: HostName | None = None
+
+    @model_validator(mode="after")
+    def _require_certificate(self) -> Self:
+        for name in ("client_key_file", "client_key_password"):
+            if getattr(self, name) is not None and self.client_certificate_file is None:
+                raise _conflict(
+                    "needs client_certificate_file", name, "client_certificate_file", at=name
+                )
+        return self
 
 
 class Service(Section):
@@ -166,6 +258,13 @@ class Service(Section):
     forward_headers: tuple[ForwardedHeader, ...] = ()
     forward_token: Flag = False
     retry: RetrySettings = RetrySettings()
+    tls: ServiceTls = ServiceTls()
+
+    @model_validator(mode="after")
+    def _require_https(self) -> Self:
+        if self.url.scheme != "https" and self.tls != ServiceTls():
+            raise _conflict("needs a url that begins with https://", "tls", "url", at="tls")
+        return self
 
     @model_validator(mode="after")
     def _require_one_authorization(self) -> Self:
@@ -208,6 +307,7 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = None
     app: App = App()
     server: Server = Server()
+    tls: Tls = Tls()
     issuers: tuple[Issuer, ...] = ()
     tokens: Tokens = Tokens()
     counters: Counters = Counters()

@@ -47,6 +47,27 @@ def list_keys(path: Sequence[str]) -> list[str]:
     return list(model.model_fields) if _is_model(model) else []
 
 
+def find_meant_path(name: str) -> SettingPath | None:
+    """Return the setting that `name` at the root means: `server_port` or `port` is `server.port`.
+
+    The first has one underscore where the environment needs two, the second lacks its table.
+    """
+    tables = [table for table in list_keys(()) if name in list_keys((table,))]
+    return _split_at_underscores((), name) or ((tables[0], name) if tables else None)
+
+
+def _split_at_underscores(table: SettingPath, name: str) -> SettingPath | None:
+    """Split a name into the keys of nested tables, the first of which is in `table`."""
+    keys, is_free = list_keys(table), is_table(table) and not list_keys(table)
+    for position in (position for position, char in enumerate(name) if char == "_"):
+        key, rest = name[:position], name[position + 1 :]
+        is_key = key in keys or (is_free and key)
+        if is_key and (found := _split_at_underscores((*table, key), rest)):
+            return found
+    is_setting = bool(table and name) and (name in keys or is_free)
+    return (*table, name) if is_setting else None
+
+
 def is_table(path: Sequence[str]) -> bool:
     """Whether the setting at `path` is a table."""
     found = find_type(path)

@@ -1,14 +1,16 @@
 """Reads a settings file, with the line of each setting."""
 
+import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from gateway.settings.errors import ConfigError
 from gateway.settings.layers import Layer, normalize, normalize_headers
-from gateway.settings.setting_path import SettingPath
+from gateway.settings.setting_path import SettingPath, format_path
 
 MAX_FILE_BYTES = 1_048_576
 _MAX_DEPTH = 16  # steps of a path
@@ -30,7 +32,7 @@ _TOKEN = re.compile(
 )
 
 _REDECLARATION = re.compile(r"Cannot (overwrite|mutate|declare)")
-_UTF_8_MARK, _UTF_16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_toml(file: Path, named_by: str) -> Layer:
@@ -44,9 +46,9 @@ def read_toml(file: Path, named_by: str) -> Layer:
         values = normalize_headers(tomllib.loads(document))
         lines = _find_lines(document)
     except OSError as error:
-        return _refuse(name, _describe_os_error(error), f"{named_by} must name a TOML file")
+        return _refuse(name, describe_os_error(file, error), f"{named_by} must name a TOML file")
     except tomllib.TOMLDecodeError as error:
-        return _refuse(*_locate_syntax_error(name, str(error)))
+        return _refuse(*_locate_syntax_error(name, document, str(error)))
     except RecursionError:
         return _refuse(name, "is nested too deep")
     except _UnreadableFile as error:
@@ -76,54 +78,77 @@ def _read(file: Path) -> str:
         content = stream.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise _UnreadableFile(f"is larger than {MAX_FILE_BYTES} bytes")
-    if content.startswith(_UTF_8_MARK):
-        raise _UnreadableFile("begins with a byte order mark (BOM); save it as UTF-8 without a BOM")
     if content.startswith(_UTF_16_MARKS):
         raise _UnreadableFile("is UTF-16; save it as UTF-8")
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")  # without the byte order mark that Windows adds
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise _UnreadableFile(f"is not UTF-8 in line {line}; save it as UTF-8") from None
 
 
-def _describe_os_error(error: OSError) -> str:
+def describe_os_error(file: Path, error: OSError) -> str:
+    """Return why a file cannot be read, in words that name the usual cause in a container."""
     if isinstance(error, FileNotFoundError):
-        return "there is no such file"
+        return "is a symbolic link to no file" if file.is_symlink() else "there is no such file"
     if isinstance(error, IsADirectoryError):
-        return "is a directory, not a file"
+        return "is a directory, not a file; Docker creates one if the file to mount does not exist"
+    if isinstance(error, PermissionError):
+        return f"cannot be read by the user {os.geteuid()}, which runs this process"
     return f"cannot be read: {error.strerror or error}"
 
 
-def _locate_syntax_error(name: str, text: str) -> tuple[str, str]:
+def _locate_syntax_error(name: str, document: str, text: str) -> tuple[str, str]:
     """Return the place and the message of an error of tomllib."""
     position = _POSITION.search(text)
     place = f"{name}:{position[1]}" if position and position[1] else name
     if _REDECLARATION.match(text):
-        return place, "declares a key or a table a second time"
+        last_line = int(position[1]) if position and position[1] else document.count("\n") + 1
+        return place, _describe_redeclaration(document, last_line)
     problem = _POSITION.sub(" at the end of the file" if place == name else "", text)
     return place, f"is not TOML: {problem[:1].lower()}{problem[1:]}"
 
 
+def _describe_redeclaration(document: str, last_line: int) -> str:
+    """Name the key or the table that the statement in `last_line` repeats, and its first line."""
+    statements = list(takewhile(lambda found: found[0] <= last_line, _iter_statements(document)))
+    try:
+        declarations = list(_iter_declarations(statements))
+    except tomllib.TOMLDecodeError:
+        declarations = []
+    repeated = [path for path, line in declarations if line == statements[-1][0]]
+    for path in sorted(repeated, key=len, reverse=True):
+        line = next(line for declared, line in declarations if declared == path)
+        if line < statements[-1][0]:
+            return f"declares {format_path(path)} a second time; line {line} is the first"
+    return "declares a key or a table a second time"
+
+
 def _find_lines(document: str) -> dict[SettingPath, int]:
-    """Find the line of every key and table.
+    """Find the line of every key and table: the first one, if a table is declared in parts."""
+    lines: dict[SettingPath, int] = {}
+    for path, line in _iter_declarations(_iter_statements(document)):
+        lines.setdefault(path, line)
+    return lines
+
+
+def _iter_declarations(statements: Iterable[tuple[int, str]]) -> Iterator[tuple[SettingPath, int]]:
+    """Yield the path of every key and table with its line.
 
     `tomllib` gives no positions, so each statement is parsed once more, on its own. A key that is
     nested deeper than `_MAX_DEPTH` is left out, because the cost of a path grows with its length.
     """
-    lines: dict[SettingPath, int] = {}
     tables: dict[SettingPath, int] = {}  # the number of entries of each array of tables so far
     table: SettingPath | None = ()
-    for number, statement in _iter_statements(document):
+    for number, statement in statements:
         parsed = tomllib.loads(statement)
         if statement.lstrip().startswith("["):
             table = _enter_table(parsed, tables)
             if table is not None:
-                lines.setdefault(table, number)
+                yield table, number
         elif table is not None:
             for path in _iter_paths(parsed):
-                lines.setdefault(table + path, number)
-    return lines
+                yield table + path, number
 
 
 def _iter_statements(document: str) -> Iterator[tuple[int, str]]:

@@ -38,12 +38,12 @@ class TextFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write the time of day in UTC, level, event name, and the fields as `name=value`."""
-        time_of_day = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S")
+        """Write the time in UTC, level, event name, and the fields as `name=value`."""
+        timestamp = f"{_format_second(int(record.created))}Z"
         fields = record.fields if isinstance(record, LogEvent) else {}
         text = " ".join(f"{name}={_quote_if_needed(value)}" for name, value in fields.items())
         message = escape(record.getMessage())
-        line = f"{time_of_day} {record.levelname.lower():7} {message} {text}".rstrip()
+        line = f"{timestamp} {record.levelname.lower():7} {message} {text}".rstrip()
         if record.exc_info:
             for line_of_traceback in self.formatException(record.exc_info).split("\n"):
                 line += f"\n    {escape(line_of_traceback)}"

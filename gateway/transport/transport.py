@@ -2,16 +2,16 @@
 
 import ssl
 from collections.abc import AsyncIterator
-from functools import partial
 
 import httpx
 
 from gateway.transport.connection import Connection
-from gateway.transport.origin import Origin
+from gateway.transport.origin import Origin, OriginConnector
 from gateway.transport.pool import Pool
 from gateway.transport.request_writer import SerializedRequest
 from gateway.transport.response_parser import ResponseHead
 from gateway.transport.timeouts import RequestTimeouts
+from gateway.transport.tls import ClientTls
 
 _MANY_POOLS = 64
 
@@ -22,7 +22,7 @@ class Transport(httpx.AsyncBaseTransport):
     Its errors are httpx's own. A connection is used again only after a complete exchange. If a
     keep-alive connection is stale, an idempotent request is sent once more over a new connection.
     There is no HTTP/2, no proxy support and no protocol upgrade. An idle connection is closed
-    after `idle_seconds`; `tls` None trusts the system's root certificates.
+    after `idle_seconds`; `tls` None trusts the CAs of the system.
     """
 
     def __init__(
@@ -30,11 +30,11 @@ class Transport(httpx.AsyncBaseTransport):
         *,
         max_connections: int = 256,
         idle_seconds: float = 30.0,
-        tls: ssl.SSLContext | None = None,
+        tls: ClientTls | ssl.SSLContext | None = None,
     ) -> None:
         self._max_connections = max_connections
         self._idle_seconds = idle_seconds
-        self._tls = tls
+        self._tls = tls if isinstance(tls, ClientTls) else ClientTls(context=tls)
         self._pools: dict[Origin, Pool] = {}
         self._is_closed = False
 
@@ -68,7 +68,7 @@ class Transport(httpx.AsyncBaseTransport):
         if pool is None:
             self._drop_empty_pools()
             pool = self._pools[origin] = Pool(
-                partial(origin.connect, tls=self._tls),
+                OriginConnector(origin, self._tls).connect,
                 max_connections=self._max_connections,
                 idle_seconds=self._idle_seconds,
             )

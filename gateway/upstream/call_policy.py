@@ -2,12 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from functools import partial
 from typing import TypeVar
 
 from gateway.upstream.call import Call
 
 R = TypeVar("R")
+
+attempt_number: ContextVar[int] = ContextVar("attempt_number", default=1)
+"""The number of the attempt that is being made; a policy that makes several sets it."""
 
 Attempt = Callable[[], Awaitable[R]]
 """Sends the request once, and returns the response.

@@ -1,25 +1,35 @@
 """Creation of a typed client from the settings of its service."""
 
+from logging import DEBUG
 from typing import TypeVar
 
 import httpx
 
 from gateway.settings.schema import Service
+from gateway.transport.tls import ClientTls
 from gateway.transport.transport import Transport
+from gateway.upstream.call_log import CallLog, log
 from gateway.upstream.call_policy import CallPolicy
 from gateway.upstream.client import ServiceClient
+from gateway.upstream.httpx_transport import HttpxTransport
 from gateway.upstream.resilience.retry import Retry, RetryBudget
 from gateway.upstream.service_headers import ServiceHeaders
+from gateway.upstream.tls_settings import create_client_tls
 
 Client = TypeVar("Client", bound=ServiceClient)
 
 
 def open_client(
-    kind: type[Client], service: Service, transport: httpx.AsyncBaseTransport | None = None
+    kind: type[Client],
+    service: Service,
+    transport: httpx.AsyncBaseTransport | None = None,
+    *,
+    tls: ClientTls | None = None,
 ) -> Client:
     """Create a client of class `kind`, for use with `async with`.
 
-    `transport` replaces the transport of the settings.
+    `transport` replaces the transport of the settings. `tls` None takes the TLS settings of the
+    service alone.
 
     Raises:
         ValueError: the URL is not a URL of scheme, host, port and path only.
@@ -29,21 +39,23 @@ def open_client(
         timeout=service.timeout,
         connect_timeout=service.connect_timeout,
         max_body_bytes=service.max_body_bytes,
-        transport=transport or _create_transport(service),
+        transport=transport or _create_transport(service, tls or create_client_tls(service, None)),
         headers=_create_service_headers(service),
-        policies=_create_policies(service),
+        policies=[*_create_policies(service), *_create_log(kind.name)],
     )
 
 
-def _create_transport(service: Service) -> httpx.AsyncBaseTransport:
+def _create_transport(service: Service, tls: ClientTls) -> httpx.AsyncBaseTransport:
     if service.transport == "lockgate":
-        return Transport(max_connections=service.max_connections, idle_seconds=service.idle_seconds)
+        return Transport(
+            max_connections=service.max_connections, idle_seconds=service.idle_seconds, tls=tls
+        )
     limits = httpx.Limits(
         max_connections=service.max_connections,
         max_keepalive_connections=service.max_connections,
         keepalive_expiry=service.idle_seconds,
     )
-    return httpx.AsyncHTTPTransport(trust_env=False, limits=limits, retries=0)
+    return HttpxTransport(tls=tls, is_https=service.url.scheme == "https", limits=limits)
 
 
 def _create_service_headers(service: Service) -> ServiceHeaders | None:
@@ -54,6 +66,11 @@ def _create_service_headers(service: Service) -> ServiceHeaders | None:
         forward=service.forward_headers,
         forward_token=service.forward_token,
     )
+
+
+def _create_log(service: str) -> list[CallPolicy]:
+    """Create the innermost policy, which sees every attempt, if the log has the level debug."""
+    return [CallLog(service)] if log.isEnabledFor(DEBUG) else []
 
 
 def _create_policies(service: Service) -> list[CallPolicy]:

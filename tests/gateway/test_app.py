@@ -12,6 +12,7 @@ from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.compression import Compression
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
+from gateway.middleware.target_validation import TargetValidation
 from gateway.routing.dispatcher import Dispatcher
 from gateway.testing import lockgate
 
@@ -37,7 +38,14 @@ async def test_the_middleware_is_in_order() -> None:
         while app is not None and not isinstance(app, Dispatcher):
             kinds.append(type(app))
             app = getattr(app, "app", None)
-    assert kinds == [AccessLog, RequestContextMiddleware, ConcurrencyLimit, Compression, BodyLimit]
+    assert kinds == [
+        AccessLog,
+        RequestContextMiddleware,
+        TargetValidation,
+        ConcurrencyLimit,
+        Compression,
+        BodyLimit,
+    ]
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

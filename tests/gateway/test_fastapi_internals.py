@@ -22,6 +22,7 @@ from gateway.fastapi_internals import (
     ModelField,
     RouteContext,
     RoutesSnapshot,
+    SegmentConvertor,
     get_dependant,
     get_dependency_cache_key,
     get_parsed_json,
@@ -324,6 +325,21 @@ def test_scope_of_a_direct_route() -> None:
     route = route_of(coroutine, "/")
     assert get_routing_scope(route) == {"route": route.original_route, "endpoint": coroutine}
     assert get_dependant(get_routing_scope(route)) is route.dependant
+
+
+def test_segment_convertor() -> None:
+    """Without it a parameter would keep its escaped slash."""
+    route = APIRoute("/a/{name}", lambda: None)
+    assert type(route.param_convertors["name"]) is SegmentConvertor
+    _, child = route.matches({"type": "http", "path": "/a/b%2Fc", "method": "GET"})
+    assert child["path_params"] == {"name": "b/c"}
+
+
+def test_segments_convertor() -> None:
+    """Without it a parameter with several segments would keep its escaped slash."""
+    route = APIRoute("/a/{rest:path}", lambda: None)
+    _, child = route.matches({"type": "http", "path": "/a/b%2Fc/d", "method": "GET"})
+    assert child["path_params"] == {"rest": "b/c/d"}
 
 
 def test_get_route_path() -> None:

@@ -123,3 +123,13 @@ def test_a_keyboard_interrupt_ends_the_import(write: Write) -> None:
     write("a.py", "raise KeyboardInterrupt")
     with pytest.raises(KeyboardInterrupt):
         PackageModules().find("shelf.a")
+
+
+def test_a_folder_without_an_init_module_is_a_package(write: Write, tmp_path: Path) -> None:
+    write("a.py", "")
+    write("b/c.py", "")
+    write("not-a-name/d.py", "")
+    for folder in ("b", "not-a-name"):
+        (tmp_path / "shelf" / folder / "__init__.py").unlink()
+    found = [module.__name__ for module in PackageModules().iter_tree("shelf")]
+    assert found == ["shelf", "shelf.a", "shelf.b", "shelf.b.c"]

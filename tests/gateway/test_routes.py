@@ -26,11 +26,11 @@ async def test_the_any_form_of_the_scope_admits_the_token_of_another_user() -> N
     assert answer.status_code == 200
 
 
-@pytest.mark.parametrize("user", ["042", "+42", "4_2", "%D9%A4%D9%A2", "42%20", "42%00", "..%2F42"])
+@pytest.mark.parametrize("user", ["042", "+42", "4_2", "%D9%A4%D9%A2", "42%20", "42%2F", "4%2F2"])
 async def test_a_user_id_that_is_not_canonical_is_not_the_owner(user: str) -> None:
     async with lockgate() as gateway:
         answer = await gateway.get(f"/dashboard/{user}", user=USER, scopes=["dashboard:read"])
-    assert answer.status_code in {403, 404}
+    assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/dashboard/abc", "/dashboard/0", "/dashboard/42?limit=51"])
@@ -52,7 +52,7 @@ async def test_a_method_that_is_not_allowed_is_a_problem(method: str, status: in
     assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
 
-@pytest.mark.parametrize("path", ["/dashboard/42/", "/dashboard/42%2F", "/docs/", "/healthz/"])
+@pytest.mark.parametrize("path", ["/dashboard/42/", "/docs/", "/healthz/", "/healthz%2F"])
 async def test_a_trailing_slash_is_not_redirected_to_the_host_header(path: str) -> None:
     async with lockgate() as gateway:
         answer = await gateway.http.get(path, headers={"Host": "elsewhere.example"})

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from enum import Enum
+from logging import WARNING, getLogger
 from typing import NoReturn
 
 from redis.asyncio.connection import AbstractConnection
@@ -13,8 +14,12 @@ from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.redis.protocol import RedisProtocol, RedisReply
 from gateway.ratelimit.redis.reply_timeout import ReplyTimeout
 from gateway.ratelimit.redis.script import pack_eval, pack_evalsha, parse_reply
+from gateway.telemetry.log import log_event
 
 MAX_PENDING_CHECKS = 10_000
+MAX_LOGGED_KEYS = 100  # per connection
+
+log = getLogger("lockgate.ratelimit")
 
 # The charges, the packed command, and the future that the caller awaits.
 Check = tuple[Sequence[Charge], bytes, "asyncio.Future[Verdict]"]
@@ -36,7 +41,8 @@ class RedisConnection:
     """Sends checks and completes them with the verdicts of Redis, until the first failure.
 
     The checks of one turn of the event loop are sent in one write, with one timeout of `timeout`
-    seconds. `now`, in microseconds, replaces the clock of the server; for tests.
+    seconds. Each key begins with `prefix`. `now`, in microseconds, replaces the clock of the
+    server; for tests.
     """
 
     # Invariants:
@@ -52,9 +58,11 @@ class RedisConnection:
     # - `_failure` is set once, by the first failure. From then on the connection is closed: all
     #   three collections are empty, every check has failed, and new ones are refused.
 
-    def __init__(self, timeout: float, now: int = 0) -> None:
+    def __init__(self, timeout: float, now: int = 0, prefix: bytes = b"") -> None:
         self._timeout = timeout
         self._now = now
+        self._prefix = prefix
+        self._logged_keys: set[str] = set()
         self._loop = asyncio.get_running_loop()
         self._protocol = RedisProtocol(self._on_reply, self._flush, self._close)
         self._is_open = False
@@ -98,7 +106,7 @@ class RedisConnection:
         if len(self._queued) + len(self._in_flight) >= MAX_PENDING_CHECKS:
             raise RedisCheckFailed(f"{MAX_PENDING_CHECKS} checks are pending already")
         future: asyncio.Future[Verdict] = self._loop.create_future()
-        self._enqueue((charges, pack_evalsha(charges, self._now), future))
+        self._enqueue((charges, pack_evalsha(charges, self._now, self._prefix), future))
         return future
 
     async def wait_closed(self) -> NoReturn:
@@ -152,15 +160,24 @@ class RedisConnection:
         self, charges: Sequence[Charge], future: "asyncio.Future[Verdict]", reply: object
     ) -> None:
         if isinstance(reply, NoScriptError):
-            self._enqueue((charges, pack_eval(charges, self._now), future))
+            self._enqueue((charges, pack_eval(charges, self._now, self._prefix), future))
             return
         if isinstance(reply, Exception):
             failure = reply
         else:
             failure = InvalidResponse(f"expected an array of integers, got {reply!r:.40}")
         _fail(future, failure)
-        if "WRONGTYPE" not in str(failure):
+        if "WRONGTYPE" in str(failure):
+            self._log_keys(charges, failure)
+        else:
             self._close(failure)
+
+    def _log_keys(self, charges: Sequence[Charge], failure: Exception) -> None:
+        """Log that one of these keys holds something else, once per connection."""
+        keys = " ".join(charge.key for charge in charges)
+        if keys not in self._logged_keys and len(self._logged_keys) < MAX_LOGGED_KEYS:
+            self._logged_keys.add(keys)
+            log_event(log, "redis.key_failed", WARNING, keys=keys, reason=str(failure)[:200])
 
     def _on_timeout(self) -> None:
         self._close(TimeoutError(f"no reply from Redis within {self._timeout * 1_000:g} ms"))

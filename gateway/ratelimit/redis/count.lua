@@ -30,7 +30,7 @@
 --   `now` before the last charge counts as the time of the last charge.
 -- - A bucket is dropped only when its last charge is a whole window old.
 -- - Nothing is charged before all policies have been checked. If one key has another type, the
---   script fails (WRONGTYPE) without a charge.
+--   script fails (WRONGTYPE) without a charge. A hash that another program wrote is replaced.
 -- - A refused request, or one at no cost, writes nothing but the removal of expired buckets.
 -- - The key of a sliding window and the key of a GCRA bucket differ (partition.py: make_key), so
 --   a hash never holds the fields of both.
@@ -38,14 +38,26 @@
 --   the policy is not changed until then.
 
 local BUCKETS = 60
+local MAX_CLOCK_CHANGE = 86400 * 1000000
 
 -- Format a whole number. Lua writes large ones as 1.7e+15 by default.
 local function text(number)
   return string.format('%.0f', number)
 end
 
+-- Parse a stored number: a whole one of at least 0 that a double holds exactly, 0 if it is absent.
+-- Anything else was written by another program.
 local function number(value)
-  return tonumber(value or 0)
+  local parsed = tonumber(value or 0)
+  if not parsed or parsed < 0 or parsed > 2^53 or parsed ~= math.floor(parsed) then
+    error('FOREIGN')
+  end
+  return parsed
+end
+
+-- Refuse a stored time that lies so far ahead that no clock that was set back explains it.
+local function check_time(time, now, window)
+  if time > now + window + MAX_CLOCK_CHANGE then error('FOREIGN') end
 end
 
 local sliding_window = {}
@@ -56,14 +68,16 @@ function sliding_window.load(state, now)
   state.head, state.closed = number(stored[1]), number(stored[2])
   state.total, state.first = number(stored[3]), number(stored[4])
   state.last, state.count = number(stored[5]), number(stored[6])
+  check_time(state.last, now, state.window)
   state.now = math.max(now, state.last)
   sliding_window.drop_expired(state)
 end
 
 function sliding_window.load_bucket(state, index)
   local stored = redis.call('HGET', state.key, text(index))
-  local last, count = string.match(stored, '(%d+) (%d+)')
-  return tonumber(last), tonumber(count)
+  local last, count = string.match(stored or '', '^(%d+) (%d+)$')
+  if not last then error('FOREIGN') end
+  return number(last), number(count)
 end
 
 -- Drop the buckets whose last charge is a whole window old, and set `state.oldest` to the time of
@@ -77,7 +91,7 @@ function sliding_window.drop_expired(state)
     if last > horizon then break end
     expired[#expired + 1] = text(state.head)
     state.head, state.closed = state.head + 1, state.closed - 1
-    state.total = state.total - count
+    state.total = number(state.total - count)
   end
   if state.closed == 0 then
     state.oldest = state.last
@@ -153,11 +167,14 @@ local gcra = {}
 function gcra.load(state, now)
   local stored = redis.call('HMGET', state.key, 'a', 'v', 'w')
   local charged_at, level, window = number(stored[1]), number(stored[2]), number(stored[3])
+  check_time(charged_at, now, state.window)
   if window > 0 and window ~= state.window then
     level = math.floor(level * state.window / window)
   end
   state.now = math.max(now, charged_at)
   state.level = math.max(0, level - (state.now - charged_at) * state.quota)
+  -- A level that takes a day longer to drain than a full bucket was not charged by this script.
+  check_time(state.level / state.quota, state.burst * state.window / state.quota, 0)
 end
 
 function gcra.compute_retry_after(state)
@@ -196,6 +213,23 @@ if now == 0 then
   now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
+-- Load the state of a key, and compute the time until the cost fits. A hash with fields that this
+-- script has not written is deleted, and counts as empty.
+local function inspect(state)
+  state.algorithm.load(state, now)
+  state.retry_after = state.algorithm.compute_retry_after(state)
+end
+
+local function inspect_or_reset(state)
+  local ok, failure = pcall(inspect, state)
+  if ok then return end
+  -- Redis 7 raises the errors of `redis.call` as tables, and Redis 6.2 as strings.
+  local message = type(failure) == 'table' and failure.err or tostring(failure)
+  if not string.find(message, 'FOREIGN', 1, true) then error(failure, 0) end
+  redis.call('DEL', state.key)
+  inspect(state)
+end
+
 -- Check all policies. Shadow policies never refuse.
 local states, admitted = {}, true
 for index, key in ipairs(KEYS) do
@@ -208,8 +242,7 @@ for index, key in ipairs(KEYS) do
     burst = tonumber(ARGV[first + 3]),
   }
   state.algorithm = state.burst > 0 and gcra or sliding_window
-  state.algorithm.load(state, now)
-  state.retry_after = state.algorithm.compute_retry_after(state)
+  inspect_or_reset(state)
   if state.retry_after > 0 and ARGV[first + 4] == '0' then admitted = false end
   states[index] = state
 end

@@ -1,10 +1,12 @@
 """`RedisLimiter`: counts in Redis, and keeps one connection to it in a background task."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
-from logging import WARNING, getLogger
+from logging import ERROR, WARNING, getLogger
+from pathlib import Path
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
@@ -12,7 +14,9 @@ from redis.exceptions import RedisError
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.redis.connection import RedisCheckFailed, RedisConnection
-from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS, create_pool
+from gateway.ratelimit.redis.delete_keys import delete_keys
+from gateway.ratelimit.redis.failures import describe_failure, require_standalone
+from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS, create_pool, is_tls
 from gateway.telemetry.log import log_event
 
 PROBE = Charge(RateLimit("probe", "1000000/second", burst=1_000_000), "lockgate:{probe}~")
@@ -32,7 +36,8 @@ class RedisLimiter(RateLimiter):
     """Counts in Redis, for all processes together.
 
     `timeout` bounds one check; `retry` is the least time between two attempts to connect. Both are
-    in seconds. While there is no connection, every check fails at once.
+    in seconds. Each key begins with `key_prefix`. `ca_file` has CAs to trust in addition to those
+    of the system. While there is no connection, every check fails at once.
     """
 
     # Invariants:
@@ -40,18 +45,29 @@ class RedisLimiter(RateLimiter):
     #   replied to the probe on it. `_failure` is "" then.
     # - In the state DISCONNECTED `_failure` holds the last failure, also during the next attempt.
     #   It is still "" for the moment in which the lost connection is being cleaned up.
-    # - `redis.connected` and `redis.disconnected` are logged in turn: a failed attempt after
-    #   another failure is neither logged nor counted in `_disconnects`.
+    # - `redis.disconnected` is logged once for each kind of failure (`_logged`) until the next
+    #   `redis.connected`. `_disconnects` counts the first failure after a connection alone.
     # - There is one connection at most, and only `run` opens and closes it.
 
-    def __init__(self, url: str, *, timeout: float, retry: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        retry: float,
+        key_prefix: str = "",
+        ca_file: Path | None = None,
+    ) -> None:
+        self._is_tls = is_tls(url)
         self._timeout = timeout
         self._retry = retry
+        self._key_prefix = key_prefix.encode()
         self._connection: RedisConnection | None = None
         self._failure = ""
+        self._logged: set[str] = set()
         self._disconnects = 0
-        self._first_attempt = asyncio.Event()
-        self._pool = create_pool(url)
+        self._first_attempt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pool = create_pool(url, ca_file)
 
     def __repr__(self) -> str:
         reason = f", {self._failure}" if self._failure else ""
@@ -62,7 +78,7 @@ class RedisLimiter(RateLimiter):
         """The state of the limiter; derived, so that no check pays for keeping it."""
         if self._connection is not None:
             return RedisLimiterState.CONNECTED
-        if self._first_attempt.is_set():
+        if self._first_attempt.done():
             return RedisLimiterState.DISCONNECTED
         return RedisLimiterState.CONNECTING
 
@@ -80,15 +96,27 @@ class RedisLimiter(RateLimiter):
         """Return whether Redis counts. `reason` is the kind of failure; the log has its text."""
         if self._connection is not None:
             return {"redis": "up", "disconnects": self._disconnects}
-        kind, _, _ = self._failure.partition(":")
+        kind = re.split(r"[: ]", self._failure, maxsplit=1)[0]
         return {"redis": "down", "disconnects": self._disconnects, "reason": kind}
 
+    async def clear(self, prefix: str) -> None:
+        """Delete the counts of all keys that begin with `prefix`; see `delete_keys`."""
+        await delete_keys(self._pool, self._key_prefix.decode() + prefix)
+
     async def wait_first_attempt(self) -> None:
-        """Wait until the first attempt to connect has succeeded or failed."""
-        await self._first_attempt.wait()
+        """Wait until the first attempt to connect has succeeded or failed.
+
+        Raises:
+            Exception: it failed for a reason that no Redis causes, such as a bug.
+        """
+        await asyncio.shield(self._first_attempt)
 
     async def run(self) -> None:
-        """Keep a connection to Redis until cancelled, with one attempt at most per `retry`."""
+        """Keep a connection to Redis until cancelled, with one attempt at most per `retry`.
+
+        No exception ends it: an unexpected one is logged with its traceback, and the next attempt
+        may succeed.
+        """
         clock = asyncio.get_running_loop().time
         while True:
             started = clock()
@@ -101,15 +129,20 @@ class RedisLimiter(RateLimiter):
                 self._on_failure(error.__cause__ or error)
             except (RedisError, OSError, TimeoutError) as error:
                 self._on_failure(error)
-            self._first_attempt.set()
+            except Exception as error:  # noqa: BLE001 - see above
+                self._on_failure(error, traceback=error)
+                self._end_first_attempt(error)
+            self._end_first_attempt()
             await asyncio.sleep(started + self._retry - clock())
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[RedisConnection]:
         async with asyncio.timeout(CONNECT_SECONDS):
             pooled: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
-        connection = RedisConnection(self._timeout)
+        connection = RedisConnection(self._timeout, prefix=self._key_prefix)
         try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await require_standalone(pooled)
             await connection.open(pooled)
             yield connection
         finally:
@@ -120,12 +153,24 @@ class RedisLimiter(RateLimiter):
 
     def _on_connect(self, connection: RedisConnection) -> None:
         self._connection, self._failure = connection, ""
-        self._first_attempt.set()
+        self._logged.clear()
+        self._end_first_attempt()
         log_event(log, "redis.connected")
 
-    def _on_failure(self, error: BaseException) -> None:
-        failure = f"{type(error).__name__}: {error}".removesuffix(": ")[:200]
+    def _on_failure(self, error: BaseException, traceback: BaseException | None = None) -> None:
+        failure, kind = describe_failure(error, is_tls=self._is_tls), type(error).__name__
         if not self._failure:
             self._disconnects += 1
-            log_event(log, "redis.disconnected", WARNING, reason=failure)
+        if kind not in self._logged:
+            self._logged.add(kind)
+            level = ERROR if traceback else WARNING
+            log_event(log, "redis.disconnected", level, traceback, reason=failure)
         self._failure = failure
+
+    def _end_first_attempt(self, error: Exception | None = None) -> None:
+        if self._first_attempt.done():
+            return
+        if error is None:
+            self._first_attempt.set_result(None)
+        else:
+            self._first_attempt.set_exception(error)

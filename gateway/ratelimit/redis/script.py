@@ -14,17 +14,17 @@ SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
 _SERVER_CLOCK = b"$1\r\n0\r\n"
 
 
-def pack_evalsha(charges: Sequence[Charge], now: int = 0) -> bytes:
-    """Pack the EVALSHA command.
+def pack_evalsha(charges: Sequence[Charge], now: int = 0, prefix: bytes = b"") -> bytes:
+    """Pack the EVALSHA command; each key begins with `prefix`.
 
     A `now` other than 0, in microseconds, replaces the clock of the server; for tests.
     """
-    return _pack(_pack_head(b"EVALSHA", SHA, len(charges)), charges, now)
+    return _pack(_pack_head(b"EVALSHA", SHA, len(charges)), charges, now, prefix)
 
 
-def pack_eval(charges: Sequence[Charge], now: int = 0) -> bytes:
+def pack_eval(charges: Sequence[Charge], now: int = 0, prefix: bytes = b"") -> bytes:
     """Pack the EVAL command, which carries the script, for a server that does not have it."""
-    return _pack(_pack_head(b"EVAL", SCRIPT, len(charges)), charges, now)
+    return _pack(_pack_head(b"EVAL", SCRIPT, len(charges)), charges, now, prefix)
 
 
 def parse_reply(charges: Sequence[Charge], reply: Sequence[int]) -> Verdict:
@@ -47,11 +47,11 @@ def parse_reply(charges: Sequence[Charge], reply: Sequence[int]) -> Verdict:
     return Verdict.of(standings)
 
 
-def _pack(head: bytes, charges: Sequence[Charge], now: int) -> bytes:
+def _pack(head: bytes, charges: Sequence[Charge], now: int, prefix: bytes) -> bytes:
     """Pack a command in RESP: an array of bulk strings."""
     parts = [head]
     for charge in charges:
-        key = charge.key.encode()
+        key = prefix + charge.key.encode()
         parts.append(b"$%d\r\n%b\r\n" % (len(key), key))
     parts.append(_pack_bulk_string(b"%d" % now) if now else _SERVER_CLOCK)
     for charge in charges:

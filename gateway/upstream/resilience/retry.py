@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import uniform
 
 from gateway.upstream.call import Call
-from gateway.upstream.call_policy import Attempt, CallPolicy, R
+from gateway.upstream.call_policy import Attempt, CallPolicy, R, attempt_number
 from gateway.upstream.deadline import remaining
 from gateway.upstream.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
 
@@ -95,12 +95,15 @@ class Retry(CallPolicy):
         made = 0
         while True:
             made += 1
+            number = attempt_number.set(made)
             try:
                 return await attempt()
             except UpstreamError as error:
                 pause = self._pause(call, error, made)
                 if pause is None:
                     raise
+            finally:
+                attempt_number.reset(number)
             await asyncio.sleep(pause)
 
     def _pause(self, call: Call, error: UpstreamError, made: int) -> float | None:

@@ -7,6 +7,7 @@ from gateway.auth.principal import Principal
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors.tree import IdentityUnavailable, Unauthenticated
 from gateway.request_context import RequestContext
+from gateway.telemetry.log import LogField
 
 
 class FakeVerifier(TokenVerifier):
@@ -36,7 +37,7 @@ class LogFieldsRecorder:
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
-        self.log_fields: dict[str, str | int | float] = {}
+        self.log_fields: dict[str, LogField] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and keep its log fields."""

@@ -1,11 +1,13 @@
 """`lockgate health` asks the gateway at the configured address."""
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
 from asyncio import StreamReader, StreamWriter
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -25,22 +27,66 @@ async def test_it_finds_the_gateway_at_the_configured_address(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str
 ) -> None:
     app = create_app(Settings(), application=Application())
-    async with open_server(app, Server(host=host, port=0)) as url:
+    async with open_server(app, Server(host=host, port=0)) as server:
         monkeypatch.setenv("LOCKGATE_SERVER__HOST", host)
-        monkeypatch.setenv("LOCKGATE_SERVER__PORT", url.rpartition(":")[2])
+        monkeypatch.setenv("LOCKGATE_SERVER__PORT", server.url.rpartition(":")[2])
         assert await ask() == 0
     assert capsys.readouterr().out == "The gateway is serving.\n"
 
 
 async def test_a_file_and_options_give_the_address(tmp_path: Path) -> None:
     app = create_app(Settings(), application=Application())
-    async with open_server(app, Server(host="127.0.0.1", port=0)) as url:
-        port = url.rpartition(":")[2]
+    async with open_server(app, Server(host="127.0.0.1", port=0)) as server:
+        port = server.url.rpartition(":")[2]
         file = tmp_path / "prod.toml"
         file.write_text(f"[server]\nport = {port}\n")
         assert await ask("--config", str(file)) == 0
         assert await ask("--config", str(file), "--port", "1") == 1
         assert await ask("--host", "127.0.0.1", "--port", port) == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["{python}", "-c", "{sleep}", "lockgate", "serve", "--config", "prod.toml"],
+        ["{python}", "-c", "{sleep}", "lockgate", "serve", "--config=prod.toml", "--host=::1"],
+        ["{python}", "-c", "{sleep}", "--", "lockgate", "serve", "--port", "{port}"],
+        ["{python}", "-c", "{sleep}", "sh", "-c", "exec lockgate serve --port '{port}'"],
+        ["env", "LOCKGATE_SERVER__PORT={port}", "{python}", "-c", "{sleep}", "lockgate", "serve"],
+    ],
+)
+async def test_it_follows_the_process_that_serves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    app = create_app(Settings(), application=Application())
+    host = "::1" if "--host=::1" in command else "127.0.0.1"
+    async with open_server(app, Server(host=host, port=0)) as running:
+        port = running.url.rpartition(":")[2]
+        (tmp_path / "prod.toml").write_text(f"[server]\nport = {port}\nhost = '127.0.0.1'\n")
+        sleep = "print(flush=True); import time; time.sleep(60)"
+        names = {"python": sys.executable, "sleep": sleep, "port": port}
+        words = [word.format(**names) for word in command]
+        process = await asyncio.create_subprocess_exec(
+            *words, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+        )
+        try:
+            assert process.stdout is not None
+            await process.stdout.readline()
+            with mock.patch.dict(os.environ):
+                monkeypatch.delenv("LOCKGATE_SERVER__PORT", raising=False)
+                assert await ask("--pid", str(process.pid)) == 0
+                assert await ask("--pid", str(process.pid), "--port", "1") == 1
+        finally:
+            process.kill()
+            await process.wait()
+
+
+def test_a_process_that_does_not_serve_gives_no_options(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for pid in (os.getpid(), 4_194_305):
+        assert main(["health", "--pid", str(pid), "--port", "eighty"]) == 1
+        assert "lockgate: --port: must be an integer" in capsys.readouterr().err
 
 
 def test_a_gateway_that_does_not_run_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,10 +60,6 @@ def test_check_and_serve_name_the_mistake(
 @pytest.mark.parametrize(
     ("content", "error"),
     [
-        (
-            b"\xef\xbb\xbf[server]",
-            "begins with a byte order mark (BOM); save it as UTF-8 without a BOM",
-        ),
         ("[server]".encode("utf-16"), "is UTF-16; save it as UTF-8"),
         ("[server]\n# gro\u00df\n".encode("latin-1"), "is not UTF-8 in line 2; save it as UTF-8"),
         (b"a = " + b"[" * 100_000, "is nested too deep"),

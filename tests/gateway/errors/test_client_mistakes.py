@@ -150,8 +150,6 @@ async def test_a_lone_surrogate_of_the_endpoint_is_a_failure(body: bytes) -> Non
         ("/parameters/a", {"X-Ratio": "\xff"}),
         ("/parameters/a", {"Cookie": "session=\xff"}),
         ("/parameters/a", {"Cookie": '=; session="\\"; a=1'}),
-        ("/call/..", {}),
-        ("/call/%2e", {}),
         ("/call/a?header=%00", {}),
         ("/call/a?header=a%0d%0ab", {}),
         ("/call/a?header=%E2%98%83", {}),
@@ -167,9 +165,14 @@ async def test_a_parameter_on_both_paths(target: str, headers: dict[str, str]) -
     }
 
 
-@pytest.mark.parametrize("target", ["/nowhere", "/%ff", "/%ED%A0%80", "/a%00b", "//", "/body/"])
+@pytest.mark.parametrize("target", ["/nowhere", "/a%20b", "/body/"])
 async def test_an_unknown_path(target: str) -> None:
     await refuse(build_request(target), 404, BLANK)
+
+
+@pytest.mark.parametrize("target", ["/%ff", "/%ED%A0%80", "/a%00b", "//", "/compiled/call/.."])
+async def test_an_invalid_path(target: str) -> None:
+    await refuse(build_request(target), 400, BLANK)
 
 
 @pytest.mark.parametrize(
@@ -186,6 +189,5 @@ async def test_a_method_that_no_route_supports(target: str, allowed: str) -> Non
 
 
 async def test_a_value_of_the_caller_is_named_in_the_log() -> None:
-    _, served = await send(build_request("/compiled/call/.."))
-    error = served.log.completed[0]["error"]
-    assert error == "name: a segment of a path must not be '.' or '..'"
+    _, served = await send(build_request("/compiled/call/a?header=%00"))
+    assert "X-Of" in str(served.log.completed[0]["error"])

@@ -154,10 +154,14 @@ async def test_a_connection_leaves_one_log_line(
     await connect(gateway, "/echo", given, client=WebSocketClient("h\u00e4", code=1001))
     fields = get_log_fields(caplog)
     assert fields.pop("ms") >= 0
+    assert len(fields.pop("trace_id")) == 32
     assert fields == {
         "id": "trace-1234",
         "method": "WEBSOCKET",
         "path": "/echo",
+        "route": "/echo",
+        "client": "192.0.2.7",
+        "server_timing": "hello;dur=1.0",
         "status": 101,
         "bytes": len("trace-1234") + 3,
         "code": 1001,

@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.middleware.request_context import RequestContextMiddleware
+from gateway.middleware.target_validation import TargetValidation
 from gateway.routing.dispatcher import Dispatcher, RouteTable
 
 Headers = Mapping[str, str | bytes]
@@ -108,7 +109,7 @@ class TwoPaths:
             scope["app"] = self.app
             await dispatcher(scope, receive, send)
 
-        return RequestContextMiddleware(serve)
+        return RequestContextMiddleware(TargetValidation(serve))
 
     def _send(self, app: ASGIApp, method: str, target: str, headers: Headers) -> Result:
         self.calls.clear()

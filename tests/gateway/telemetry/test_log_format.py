@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import UTC, datetime
 
 import pytest
 
@@ -34,6 +35,7 @@ def test_a_text_line_stays_one_line_whatever_a_field_holds(
         log_event(logger, "limit.refused", policy="chat", caller="a\nb c")
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(r'info    limit.refused policy=chat caller="a\nb c"')
+    assert datetime.fromisoformat(line.partition(" ")[0]).tzinfo == UTC
 
 
 def test_records_of_other_loggers_are_written_too(capsys: pytest.CaptureFixture[str]) -> None:

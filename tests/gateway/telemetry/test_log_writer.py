@@ -3,11 +3,13 @@
 import io
 import json
 import logging
+import subprocess
 import sys
 import threading
 import time
 
 import pytest
+from typing_extensions import Buffer
 
 from gateway.settings.schema import Log
 from gateway.telemetry import log_writer
@@ -34,29 +36,74 @@ def test_many_threads_may_log_at_once(capsys: pytest.CaptureFixture[str]) -> Non
         assert numbers == list(range(200))
 
 
-class StuckStream(io.StringIO):
-    """A stream that blocks every write until the test sets `go`."""
+class StuckFile(io.BytesIO):
+    """A file that blocks every write until the test sets `go`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.go = threading.Event()
 
-    def write(self, text: str) -> int:
+    def write(self, content: Buffer) -> int:
         self.go.wait(10)
-        return super().write(text)
+        return super().write(content)
 
 
-def test_lines_dropped_by_a_stuck_stream_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = StuckStream()
-    monkeypatch.setattr(sys, "stderr", stream)
+def test_lines_dropped_by_a_stuck_file_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = StuckFile()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(file))
     monkeypatch.setattr(log_writer, "MAX_QUEUED_LINES", 2)
     with log_to_stderr(Log()):
         for _ in range(30):
             log_event(logger, "request.completed")
-        stream.go.set()
-    *lines, last = stream.getvalue().splitlines()
-    assert last == f"{30 - len(lines)} log lines were dropped"
-    assert 2 <= len(lines) <= 4
+        file.go.set()
+    events = [json.loads(line) for line in file.getvalue().splitlines()]
+    dropped = [event["lines"] for event in events if event["event"] == "log.dropped"]
+    assert len(events) - len(dropped) + sum(dropped) == 30
+    assert 2 <= len(events) - len(dropped) <= 4
+
+
+class FailingFile(io.BytesIO):
+    """A file that fails the first writes as a full disk does, and then takes half of each."""
+
+    def __init__(self, failures: int) -> None:
+        super().__init__()
+        self.failures = failures
+
+    def write(self, content: Buffer) -> int:
+        if self.failures:
+            self.failures -= 1
+            raise OSError(28, "No space left on device")
+        return super().write(memoryview(content)[: max(1, len(memoryview(content)) // 2)])
+
+
+def test_a_full_disk_costs_the_lines_of_that_time_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = FailingFile(failures=2)
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(file))
+    with log_to_stderr(Log()):
+        log_event(logger, "first.line")
+        while file.failures:
+            time.sleep(0.001)
+        log_event(logger, "second.line")
+    events = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert [event["event"] for event in events] == ["log.dropped", "second.line"]
+    assert events[0]["lines"] == 1
+
+
+def test_a_reader_that_has_left_or_is_stuck_hangs_neither_the_process_nor_its_end() -> None:
+    program = (
+        "import logging; from gateway.settings.schema import Log;"
+        "from gateway.telemetry.log import log_event;"
+        "from gateway.telemetry.log_writer import log_to_stderr\n"
+        "with log_to_stderr(Log()):\n"
+        "    for _ in range(20_000): log_event(logging.getLogger(), 'x' * 100)\n"
+    )
+    for reader_leaves in (True, False):
+        command = [sys.executable, "-c", program]
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+            assert process.stderr is not None
+            if reader_leaves:
+                process.stderr.close()
+            assert process.wait(30) == 0
 
 
 def test_lines_are_written_while_logging_goes_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,12 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
 _YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 
@@ -51,8 +56,15 @@ class Authority:
         context.load_verify_locations(cadata=pem)
         return context
 
-    def make_server_context(self, host: str, *, days: int = 30) -> ssl.SSLContext:
-        """The context of a server that is `host`, for so many days from yesterday."""
+    @property
+    def certificate_file(self) -> Path:
+        """A file with the certificate of this authority, to be trusted by clients."""
+        file = self._folder / "authority.pem"
+        file.write_bytes(self._certificate.public_bytes(Encoding.PEM))
+        return file
+
+    def issue(self, host: str, *, days: int = 30, password: str | None = None) -> tuple[Path, Path]:
+        """The files of a certificate for `host` and of its key, valid from yesterday on."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([_general(host)])
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
@@ -63,13 +75,17 @@ class Authority:
             .add_extension(issuer, critical=False)
             .sign(self._key, SHA256())
         )
-        chain = self._folder / f"{host}-{days}.pem"
-        chain.write_bytes(
-            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            + certificate.public_bytes(Encoding.PEM)
-        )
+        number = certificate.serial_number
+        files = self._folder / f"{number}.pem", self._folder / f"{number}.key"
+        secret = BestAvailableEncryption(password.encode()) if password else NoEncryption()
+        files[0].write_bytes(certificate.public_bytes(Encoding.PEM))
+        files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, secret))
+        return files
+
+    def make_server_context(self, host: str, *, days: int = 30) -> ssl.SSLContext:
+        """The context of a server that is `host`, for so many days from yesterday."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain)
+        context.load_cert_chain(*self.issue(host, days=days))
         return context
 
 

@@ -36,15 +36,11 @@ KINDS = (PartExecutor, PendingCall, UpstreamError, Call, httpx.Response)
 @contextmanager
 def nothing_for_the_collector() -> Iterator[None]:
     """Fail if an object of KINDS outlives the block, where the garbage collector does not run."""
-    gc.collect()
     gc.disable()
-    before = [it for it in gc.get_objects() if isinstance(it, KINDS)]
-    known = set(map(id, before))
+    gc.freeze()  # `get_objects` leaves out what exists already
     try:
         yield
-        left = [it for it in gc.get_objects() if isinstance(it, KINDS) and id(it) not in known]
-        described = [repr(it) for it in left]
-        del left
+        described = [repr(it) for it in gc.get_objects() if isinstance(it, KINDS)]
     finally:
         gc.enable()
     assert described == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -23,9 +24,9 @@ class FakeRedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator["FakeRedisServer"]:
+    async def open(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["FakeRedisServer"]:
         """Listen until the block ends."""
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         async with server:
             yield self

@@ -70,6 +70,26 @@ def test_it_counts_with_a_password(run: Callable[..., Any], own_redis: RedisServ
     assert run(spend(url)) == list(range(99, 49, -1))
 
 
+@pytest.mark.parametrize("run", LOOPS)
+def test_it_counts_over_a_unix_socket(
+    run: Callable[..., Any], redis_binary: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "redis.sock"
+    server = RedisServer(redis_binary, "--unixsocket", str(path))
+    server.start()
+    try:
+        assert run(spend(f"unix://{path}?db=3")) == list(range(99, 49, -1))
+        assert server.command("DBSIZE") == ":0"
+        server.command("CONFIG", "SET", "requirepass", "r@ght")
+        assert run(spend(f"unix://:r%40ght@{path}?db=4")) == list(range(99, 49, -1))
+    finally:
+        server.stop()
+
+
+def test_it_counts_in_a_valkey(redis_server: RedisServer) -> None:
+    assert uvloop.run(spend(redis_server.url.replace("redis", "valkey"))) == list(range(99, 49, -1))
+
+
 async def test_a_wrong_password_fails_before_any_check(own_redis: RedisServer) -> None:
     own_redis.command("CONFIG", "SET", "requirepass", "right")
     limiter = RedisLimiter(

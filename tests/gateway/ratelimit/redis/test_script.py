@@ -12,7 +12,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.policy import MICROSECONDS
+from gateway.ratelimit.policy import MICROSECONDS, RateLimit
 from gateway.ratelimit.redis.script import SHA, pack_eval, pack_evalsha, parse_reply
 from tests.gateway.ratelimit.charges import START, ManualClock, charge
 from tests.redis_server import RedisServer
@@ -63,6 +63,11 @@ def run(client: redis.Redis) -> Iterator[Run]:
 
     yield decide
     client.connection_pool.release(connection)
+
+
+def replace_shadow(kind: Charge, *, shadow: bool) -> RateLimit:
+    policy = kind.policy
+    return RateLimit(policy.name, policy.rate, burst=policy.burst, shadow=shadow)
 
 
 @settings(
@@ -138,6 +143,36 @@ def test_a_busy_key_stays_a_small_listpack(run: Run, client: redis.Redis) -> Non
     assert int(client.hlen(busy.key)) <= 68
     assert client.object("encoding", busy.key) == b"listpack"
     assert int(client.memory_usage(busy.key) or 0) < 4_096
+
+
+FIELDS = ("h", "n", "t", "f", "l", "k", "a", "v", "w", "0", "1", "59")
+NUMBERS = ["-1", "0", "5", "7", "1.5", "nan", "1e400", "0x10", "9e18", "99999999999999999999"]
+TIMES = [str(START), str(START + 10**13), f"{START} 3"]
+FOREIGN = st.sampled_from([*NUMBERS, *TIMES, "", "x", "\0", "1 2 3", "-1 -1"])
+
+
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    stored=st.dictionaries(st.sampled_from(FIELDS), FOREIGN, min_size=1),
+    kind=st.sampled_from([charge(100, 10), charge(7, 10, burst=4)]),
+    shadow=st.booleans(),
+)
+def test_a_hash_with_foreign_values_is_counted_in_or_replaced(
+    run: Run, client: redis.Redis, stored: dict[str, str], kind: Charge, shadow: bool
+) -> None:
+    kind = replace(kind, policy=replace_shadow(kind, shadow=shadow))
+    client.delete(kind.key)
+    for field, value in stored.items():
+        client.hset(kind.key, field, value)  # without an expiry
+    other = charge(10, name="other", cost=0)
+    for _ in range(3):
+        standing = run([other, kind]).standings[1]
+        assert 0 <= standing.remaining <= 100
+        assert 0 <= standing.retry_after <= 10 + 86_400 + 10
+    # A whole day and two windows later, the key is as a new one.
+    assert run([kind], START + (86_400 + 30) * MICROSECONDS).standings[0].retry_after == 0
 
 
 def test_a_key_of_another_type_is_an_error_and_no_admission(run: Run, client: redis.Redis) -> None:

@@ -1,0 +1,87 @@
+"""Describes a failure of Redis in words, with what an operator can do about it."""
+
+from collections.abc import Mapping
+
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import InvalidResponse, RedisError, ResponseError
+
+MAX_CHARACTERS = 300
+
+_PERMISSION = "the user of redis_url lacks a permission; the documentation lists all of them"
+
+# A part of an error of Redis -> what it means here. The first that occurs is taken.
+_HINTS: Mapping[str, str] = {
+    "NOAUTH": "redis_url has no password, and this Redis requires one",
+    "WRONGPASS": "the user or the password of redis_url is wrong; @ / # % in them are written as "
+    "%40 %2F %23 %25",
+    "invalid password": "the password of redis_url is wrong",
+    "without any password configured": "this Redis has no password; remove it from redis_url",
+    "NOPERM": _PERMISSION,
+    "no permissions": _PERMISSION,
+    "executing the script can't": _PERMISSION,
+    "READONLY": "this is a replica; redis_url must name the primary",
+    "LOADING": "it starts, and reads its data",
+    "MASTERDOWN": "this is a replica without its primary; redis_url must name the primary",
+    "OOM": "its maxmemory is reached",
+    "MISCONF": "it cannot save its data to disk, and refuses to write",
+    "NOREPLICAS": "it has too few replicas to write (min-replicas-to-write)",
+    "DENIED": "protected mode: set a password, or bind Redis to a private network",
+    "max number of clients": "it has as many connections as maxclients allows",
+    "MOVED": "this is a node of a Redis Cluster, which the gateway does not support",
+    "CROSSSLOT": "this is a Redis Cluster, which the gateway does not support",
+    "CLUSTERDOWN": "this is a Redis Cluster, which the gateway does not support",
+    "unknown command": "it has no scripts: the gateway needs EVALSHA and EVAL",
+    "DB index is out of range": "redis_url names a database that this Redis does not have",
+}
+_TLS_HINT = "does this port speak TLS? Without TLS, redis_url begins with redis://"
+_PLAIN_HINT = (
+    "is maxclients reached, or does this port speak TLS? With TLS, redis_url begins with rediss://"
+)
+
+
+class RedisClusterUnsupported(RedisError):
+    """The server is a node of a Redis Cluster: a check would have to go to the node of its key."""
+
+
+class RedisSentinelUnsupported(RedisError):
+    """The server is a Sentinel, which counts nothing itself."""
+
+
+def describe_failure(error: BaseException, *, is_tls: bool = False) -> str:
+    """Return the kind of a failure, its text, and a hint. No error of Redis quotes a password."""
+    code = getattr(error, "status_code", None) or ""
+    text = f"{code} {error}".strip()
+    kind = type(error).__name__
+    described = f"{kind}: {text}"[:MAX_CHARACTERS] if text else kind
+    hint = next((hint for part, hint in _HINTS.items() if part in text), "")
+    if not hint:
+        hint = _get_tls_hint(error, text, is_tls=is_tls)
+    return f"{described} ({hint})" if hint else described
+
+
+def _get_tls_hint(error: BaseException, text: str, *, is_tls: bool) -> str:
+    """Return a hint for a failure that TLS on one side alone causes, as it may cause this one."""
+    if is_tls:
+        return _TLS_HINT if not text or "WRONG_VERSION_NUMBER" in text else ""
+    is_closed = isinstance(error, InvalidResponse) or "onnection lost" in text or "closed" in text
+    return _PLAIN_HINT if is_closed else ""
+
+
+async def require_standalone(connection: AbstractConnection) -> None:
+    """Ask the server in which mode it runs; one that does not say counts as standalone.
+
+    Raises:
+        RedisClusterUnsupported, RedisSentinelUnsupported: it is no server for all keys.
+        ConnectionError: it closed the connection.
+    """
+    await connection.send_command("HELLO")
+    try:
+        reply = await connection.read_response()
+    except ResponseError:  # an old server, or a user without the permission
+        return
+    words = [word.decode() if isinstance(word, bytes) else word for word in reply or ()]
+    mode = dict(zip(words[::2], words[1::2], strict=False)).get("mode")
+    if mode == "cluster":
+        raise RedisClusterUnsupported("redis_url names a node of a cluster")
+    if mode == "sentinel":
+        raise RedisSentinelUnsupported("redis_url names a Sentinel; it must name the primary")
