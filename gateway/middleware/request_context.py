@@ -41,15 +41,16 @@ class RequestContextMiddleware:
     `gateway/errors/last_resort.py`.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, may_compress: bool = False) -> None:
         self.app = app
+        self._may_compress = may_compress
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request or a WebSocket connection; `lifespan` passes through."""
         if scope["type"] == "http":
             context = RequestContext.of(scope)
             propagated = _identify(scope, context)
-            send = _ResponseSender(context, send).send
+            send = _ResponseSender(context, send, self._may_compress).send
             try:
                 with propagate_request(propagated, scope["headers"]):
                     await self.app(scope, receive, send)
@@ -83,16 +84,17 @@ class RequestContextMiddleware:
 class _ResponseSender:
     """Adds the context's fields to the head of a response, and records its status and length."""
 
-    __slots__ = ("_context", "_send")
+    __slots__ = ("_context", "_may_compress", "_send")
 
-    def __init__(self, context: RequestContext, send: Send) -> None:
+    def __init__(self, context: RequestContext, send: Send, may_compress: bool) -> None:
         self._context = context
         self._send = send
+        self._may_compress = may_compress
 
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self._context.status = message["status"]
-            complete_head(message, self._context)
+            complete_head(message, self._context, may_compress=self._may_compress)
         elif message["type"] == "http.response.body":
             self._context.bytes_sent += len(message.get("body", b""))
         return _watch(self._send(message), self._context)
@@ -123,7 +125,7 @@ class _WebSocketChannel:
         match message["type"]:
             case "websocket.accept":
                 context.status = 101
-                complete_head(message, context)
+                complete_head(message, context, may_compress=False)
             case "websocket.send":
                 context.bytes_sent += _get_payload_length(message)
             case "websocket.close":
@@ -131,7 +133,7 @@ class _WebSocketChannel:
                 self.record_close(message.get("code", 1000))
             case "websocket.http.response.start":
                 context.status = message["status"]
-                complete_head(message, context)
+                complete_head(message, context, may_compress=False)
             case "websocket.http.response.body":
                 context.bytes_sent += len(message.get("body", b""))
         return _watch(self._send(message), context)
