@@ -8,7 +8,7 @@ FRAMEWORK := gateway tests $(SHOP:%=--exclude $(CURDIR)/%)
 SECONDS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test test-framework typescript prove bench fuzz check check-framework check-shop fix docs clean
+.PHONY: help install lock run test test-framework typescript browser prove bench fuzz check check-framework check-shop fix docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-framework: $(STAMP) ## Run the tests of the framework, which do not need th
 
 typescript: $(STAMP) ## Generate TypeScript types and compile the example (needs npm and its registry)
 	@$(BIN)/python -m pytest -m typescript
+
+browser: $(STAMP) ## Meet the gateway in a real Chromium (needs it, npm and its registry)
+	@$(BIN)/python -m pytest -m browser
 
 prove: $(STAMP) ## Run the heavy proofs: load, soak and failover (several minutes)
 	@$(BIN)/python -m pytest -m prove -s

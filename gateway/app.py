@@ -12,6 +12,7 @@ from gateway.errors.handlers import install_error_handlers
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
+from gateway.middleware.compression import Compression
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.cors import Cors
 from gateway.middleware.cors_policy import CorsPolicy
@@ -20,9 +21,11 @@ from gateway.middleware.root_path import RootPath
 from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
+from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
+from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
-from gateway.route_list import find_duplicates, list_routes
+from gateway.route_list import find_duplicates, list_limits, list_routes
 from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.routing.request_headers import find_request_headers
 from gateway.services import Transports
@@ -58,6 +61,7 @@ class Gateway(FastAPI):
                 max_concurrency=server.max_in_flight,
                 exempt_paths=probe_paths,
             ),
+            *([Middleware(Compression)] if server.compression else []),
             Middleware(
                 BodyLimit,
                 max_bytes=server.max_body_bytes,
@@ -72,8 +76,11 @@ class Gateway(FastAPI):
         return app
 
     def _list_root_path(self) -> list[Middleware]:
-        root_path = self.state.settings.server.root_path
-        return [Middleware(RootPath, root_path=root_path)] if root_path else []
+        server = self.state.settings.server
+        if not server.root_path:
+            return []
+        is_stripped = server.root_path_is_stripped
+        return [Middleware(RootPath, root_path=server.root_path, is_stripped=is_stripped)]
 
     def _list_cors(self) -> list[Middleware]:
         settings: Settings = self.state.settings
@@ -109,8 +116,9 @@ def create_app(
 
     Raises:
         InvalidSettings: the package named by `app.package` cannot be imported or contradicts a
-            setting, two routes have one method and path, or two operations declare the same
-            `operation_id`.
+            setting, two routes have one method and path, two operations declare the same
+            `operation_id`, two policies of one name differ, or a middleware or decorator of slowapi
+            would have no effect.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)
@@ -120,6 +128,8 @@ def create_app(
     if errors := [
         *find_duplicates(routes),
         *find_conflicts(settings.server, application, routes),
+        *find_policy_conflicts(list_limits(app), application.policies),
+        *find_slowapi_errors(app),
     ]:
         raise InvalidSettings(errors)
     document_responses(app)

@@ -20,7 +20,7 @@ def find_conflicts(
             "is set, and the middleware of the package has a CORSMiddleware, too",
             "remove the CORSMiddleware, which does not cover the errors of the gateway",
         )
-    if server.root_path:
+    if server.root_path and not server.root_path_is_stripped:
         for route in routes:
             if f"{route.path}/".startswith(f"{server.root_path}/"):
                 yield ConfigError(

@@ -41,14 +41,22 @@ def find_client_address(connection: HTTPConnection, server: Server) -> ClientAdd
     or malformed ends the search at the last known address.
     """
     peer = _parse_peer(connection.client.host) if connection.client else None
-    if peer is None or not _is_in(peer, server.trusted_proxies):
-        return ClientAddress(peer)
     name = server.client_address_header
+    if peer is None or not _is_in(peer, server.trusted_proxies):
+        return ClientAddress(peer, _find_ignored(connection, name))
     if name is None:
         return _find_agreed_client(connection, peer, server.trusted_proxies)
     if name in _LISTS:
         return _follow_hops(connection, name, peer, server.trusted_proxies)
     return _read_single(connection, name, peer)
+
+
+def _find_ignored(connection: HTTPConnection, name: str | None) -> str:
+    """Say which field of a peer that is not trusted is ignored; "" if it sends none."""
+    for ignored in _LISTS if name is None else (name,):
+        if ignored in connection.headers:
+            return f"{ignored} is not from one of server.trusted_proxies"
+    return ""
 
 
 def _find_agreed_client(

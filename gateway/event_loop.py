@@ -12,8 +12,12 @@ from typing import Generic, TypeVarTuple
 
 Ts = TypeVarTuple("Ts")
 
-TURNS = 8
-"""One turn polls the sockets; the others carry data from the transport to the waiting task."""
+TURNS = 16
+"""One turn polls the sockets; the others carry data from the transport to the waiting task.
+
+The longest way is that of a new connection: from the socket through TLS, the attempt with one of
+several addresses and the race between them to the call.
+"""
 
 
 class AfterPendingIo(Generic[*Ts]):

@@ -37,7 +37,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from gateway.request_path import restore_slashes
+from gateway.request_path import decode_parameter
 
 _LATE = "Caught handled exception, but response already started."
 
@@ -49,7 +49,7 @@ class SegmentConvertor(StringConvertor):
 
     def convert(self, value: str) -> str:
         """Return the value of the parameter."""
-        return restore_slashes(value)
+        return decode_parameter(value)
 
 
 class SegmentsConvertor(PathConvertor):
@@ -57,7 +57,7 @@ class SegmentsConvertor(PathConvertor):
 
     def convert(self, value: str) -> str:
         """Return the value of the parameter."""
-        return restore_slashes(value)
+        return decode_parameter(value)
 
 
 # Starlette looks a convertor up when a route is created. A module that creates guarded routes has
@@ -125,6 +125,12 @@ def matches_request(route: RouteContext, scope: Scope) -> bool:
     """Whether a route serves the request or WebSocket connection: its path, and its method."""
     match, _ = route._effective_route.matches(scope)  # noqa: SLF001
     return match is Match.FULL
+
+
+def parses_body(route: RouteContext) -> bool:
+    """Whether FastAPI parses the request body for this route, as JSON or as a form."""
+    dependant: Dependant | None = getattr(route, "dependant", None)
+    return dependant is not None and any(it.body_params for it in iter_dependants(dependant))
 
 
 def iter_dependencies(dependant: Dependant) -> Iterator[tuple[Dependant, Dependant]]:

@@ -6,7 +6,7 @@ comes from outside and must not change how the right end is read.
 
 import re
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from itertools import islice
 
 IpAddress = IPv4Address | IPv6Address
@@ -20,8 +20,8 @@ MAX_HOPS = 20
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - a token of HTTP
 _VALUE = r"(?:\"(?:[^\"\\]|\\.)*\"|[!#$%&'*+.^_`|~0-9A-Za-z:\[\]-]+)"
 _PAIR = re.compile(rf"(?P<name>{_TOKEN})=(?P<value>{_VALUE})")
-_ANY_PAIR = rf"(?:{_TOKEN}={_VALUE})?"
-_ELEMENT = re.compile(rf"[ \t]*{_ANY_PAIR}(?:[ \t]*;[ \t]*{_ANY_PAIR})*[ \t]*")
+_ANY_PAIR = rf"[ \t]*(?:{_TOKEN}={_VALUE}[ \t]*)?"
+_ELEMENT = re.compile(rf"{_ANY_PAIR}(?:;{_ANY_PAIR})*")  # one way to match: no backtracking
 _HAS_FOR = re.compile(r"(?:^|[,; \t])for=", re.IGNORECASE)
 
 _PORT = r"(?::(?:\d{1,5}|_[A-Za-z0-9._-]+))?"
@@ -31,6 +31,9 @@ _NODE = re.compile(
     rf"|\[(?P<v6>[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*){_ZONE}\]{_ZONE}{_PORT}"
     rf"|(?P<bare>[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*){_ZONE}"
 )
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+"""IPv4 clients of a network that has IPv6 alone (RFC 6052); one /64 holds all of them."""
 
 _WITH_PORT = frozenset({"cloudfront-viewer-address"})
 """Fields whose address always has a port, an IPv6 address without brackets too."""
@@ -43,14 +46,14 @@ def has_for(header: str) -> bool:
 
 def parse_forwarded(header: str) -> Iterator[IpAddress | None]:
     """Yield the `for` nodes of `Forwarded` from right to left; None for a hop without address."""
-    elements = (it for it in _split_elements(_cut(header)) if it is None or it.strip(" \t;"))
-    return islice(map(_parse_element, elements), MAX_HOPS)
+    elements = islice(_split_elements(_cut(header)), MAX_HOPS)
+    return (_parse_element(it) for it in elements if it is None or it.strip(" \t;"))
 
 
 def parse_x_forwarded_for(header: str) -> Iterator[IpAddress | None]:
     """Yield the hops of `X-Forwarded-For` from right to left; None for one that is no address."""
-    hops = (hop for hop in reversed(_cut(header).split(",")) if hop.strip(" \t"))
-    return islice(map(parse_node, hops), MAX_HOPS)
+    hops = islice(reversed(_cut(header).split(",")), MAX_HOPS)
+    return (parse_node(hop) for hop in hops if hop.strip(" \t"))
 
 
 def parse_single(name: str, value: str) -> IpAddress | None:
@@ -61,17 +64,24 @@ def parse_single(name: str, value: str) -> IpAddress | None:
 
 
 def parse_node(text: str) -> IpAddress | None:
-    """Parse an address, with or without brackets, port and zone; IPv4-mapped ones become IPv4.
+    """Parse an address, with or without brackets, port and zone.
 
-    A zone, as in `fe80::1%eth0`, is dropped: it has a meaning on the host of the proxy only.
+    An IPv4 address that is written as IPv6 (IPv4-mapped, NAT64) becomes IPv4. A zone, as in
+    `fe80::1%eth0`, is dropped: it has a meaning on the host of the proxy only.
     """
     match = _NODE.fullmatch(text.strip(" \t"))
     try:
         address = ip_address(match["v4"] or match["v6"] or match["bare"]) if match else None
     except ValueError:
         return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+    return _unmap_ipv4(address) if isinstance(address, IPv6Address) else address
+
+
+def _unmap_ipv4(address: IPv6Address) -> IpAddress:
+    """Return the IPv4 address of a client whose packets a host or a network translates to IPv6."""
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address
 
 
 def _cut(header: str) -> str:

@@ -2,18 +2,19 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from gateway.auth.dependencies import public
 from gateway.auth.verifier import TokenVerifier
 from gateway.background_tasks import BackgroundTasks
 from gateway.ratelimit.limiter import RateLimiter
+from gateway.request_context import IS_DRAINING
 from gateway.resources import Resource
 
 LIVENESS_PATH, READINESS_PATH = PATHS = ("/healthz", "/readyz")
 
-Status = Literal["ok", "degraded", "unavailable"]
+Status = Literal["ok", "degraded", "unavailable", "draining"]
 
 router = APIRouter(tags=["health"], dependencies=[public("health probes of the orchestrator")])
 
@@ -30,7 +31,8 @@ class Readiness(BaseModel):
     A `degraded` process still serves: taking all such processes out of rotation would turn the
     loss of Redis or of an identity provider into an outage. A process is `unavailable` only if
     it cannot verify any token, or if a background task has ended by an exception: `tasks` has the
-    kind of exception by the name of the task.
+    kind of exception by the name of the task. A process is `draining` once it has been asked to
+    stop.
     """
 
     status: Status
@@ -50,6 +52,7 @@ async def get_readiness(
     verifier: Resource[TokenVerifier],
     limiter: Resource[RateLimiter],
     background_tasks: Resource[BackgroundTasks],
+    request: Request,
     response: Response,
 ) -> Readiness:
     """Readiness probe. Returns the status of providers, rate limiter and background tasks."""
@@ -58,5 +61,9 @@ async def get_readiness(
     has_no_keys = bool(issuers) and all(state == "no keys" for state in issuers.values())
     status: Status = "ok" if is_ok else "degraded"
     if has_no_keys or tasks:
-        response.status_code, status = 503, "unavailable"
+        status = "unavailable"
+    if IS_DRAINING in request.scope.get("state", ()):
+        status = "draining"
+    if status in {"unavailable", "draining"}:
+        response.status_code = 503
     return Readiness(status=status, issuers=issuers, limits=limits, tasks=tasks)

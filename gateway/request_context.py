@@ -17,6 +17,12 @@ The message discards the head of a response of which no byte has been written, s
 of its body can still become an error response. The server raises a RuntimeError if it is too late.
 """
 
+IS_DRAINING = "lockgate.is_draining"
+"""Set in the state of the ASGI scope while the server drains: it will stop in a few seconds."""
+
+IS_OVER_CONNECTION_LIMIT = "lockgate.is_over_connection_limit"
+"""Set in the state of the ASGI scope of a connection that was accepted for probes alone."""
+
 
 @dataclass(slots=True)
 class RequestContext:
@@ -31,6 +37,7 @@ class RequestContext:
     been logged, so that the server does not log it again. `has_client_gone` is set once `send`
     has raised an OSError: by that, an ASGI server says that the client has disconnected.
     `is_private` is set once a token has been asked for: the response may be for one caller alone.
+    `accepts_no_coding` is set if the response is not compressed because of the request alone.
     """
 
     request_id: str = ""
@@ -42,6 +49,7 @@ class RequestContext:
     is_failure_logged: bool = False
     has_client_gone: bool = False
     is_private: bool = False
+    accepts_no_coding: bool = False
 
     @classmethod
     def of(cls, scope: Scope) -> Self:

@@ -9,17 +9,13 @@ the whole policy are in `docs/decisions/request-paths.md`.
 import re
 from urllib.parse import unquote_to_bytes
 
-ESCAPED_SLASH = "\x1f"
-"""Stands for `%2F` in a decoded path, so that no router takes it for the end of a segment.
-
-No other part of a path can be this character: a path with a control character is refused.
-"""
-
-_ESCAPED_SLASH_SPELLING = re.compile(rb"%2[Ff]")
+_ESCAPED_SLASH = re.compile(rb"%2[Ff]")
+_LIKE_A_KEPT_ESCAPE = re.compile(rb"%25(?=2[Ff]|25)")
+_KEPT_ESCAPE = re.compile("%(2[Ff]|25)")
 _MALFORMED_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPED_LETTER_OR_DIGIT = re.compile(rb"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])")
 _CONTROL_CHARACTER = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_DOT_SEGMENT = re.compile(rf"(?:^|[/\\{ESCAPED_SLASH}])\.\.?(?:[/\\{ESCAPED_SLASH}]|\Z)")
+_DOT_SEGMENT = re.compile(r"(?:^|[/\\]|%2F)\.\.?(?:[/\\]|%2F|\Z)")
 
 
 class InvalidPath(Exception):
@@ -36,7 +32,11 @@ def is_plain(raw_path: bytes) -> bool:
 
 
 def decode_path(raw_path: bytes) -> str:
-    """Decode the percent-escapes of a path; `%2F` becomes ESCAPED_SLASH.
+    """Decode the percent-escapes of a path, except `%2F`.
+
+    So no router takes an escaped slash for the end of a segment, and the URL that Starlette builds
+    from the path has it. Text that looks like `%2F` or `%25` after decoding keeps its `%25`:
+    `decode_parameter` gives every value back as the client meant it.
 
     Raises:
         InvalidPath: programs may differ in what this path means.
@@ -49,23 +49,20 @@ def decode_path(raw_path: bytes) -> str:
         raise InvalidPath("has a % that is not followed by two hexadecimal digits")
     if _ESCAPED_LETTER_OR_DIGIT.search(raw_path):
         raise InvalidPath("has an escaped letter or digit, which must stand as it is")
-    pieces = [_decode_piece(piece) for piece in _ESCAPED_SLASH_SPELLING.split(raw_path)]
-    path = ESCAPED_SLASH.join(pieces)
+    kept = _ESCAPED_SLASH.sub(b"%252F", _LIKE_A_KEPT_ESCAPE.sub(b"%2525", raw_path))
+    try:
+        path = unquote_to_bytes(kept).decode()
+    except UnicodeDecodeError:
+        raise InvalidPath("is not UTF-8") from None
+    if _CONTROL_CHARACTER.search(path):
+        raise InvalidPath("has a control character")
     if _DOT_SEGMENT.search(path):
         raise InvalidPath("has a segment . or ..")
     return path
 
 
-def restore_slashes(text: str) -> str:
-    """Return a parameter of a path as the client meant it, with its escaped slashes."""
-    return text.replace(ESCAPED_SLASH, "/")
-
-
-def _decode_piece(piece: bytes) -> str:
-    try:
-        text = unquote_to_bytes(piece).decode()
-    except UnicodeDecodeError:
-        raise InvalidPath("is not UTF-8") from None
-    if _CONTROL_CHARACTER.search(text):
-        raise InvalidPath("has a control character")
-    return text
+def decode_parameter(text: str) -> str:
+    """Decode the escapes that `decode_path` has kept in a parameter."""
+    if "%" not in text:
+        return text
+    return _KEPT_ESCAPE.sub(lambda kept: "%" if kept[1] == "25" else "/", text)

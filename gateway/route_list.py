@@ -55,6 +55,11 @@ def list_routes(app: FastAPI, policies: Mapping[str, RateLimit]) -> list[RouteSu
     ]
 
 
+def list_limits(app: FastAPI) -> list[tuple[str, tuple[RateLimit, ...]]]:
+    """List every route of `app` as `GET /path`, with the policies as it declares them."""
+    return [(str(route), route.limits) for route in list_routes(app, {})]
+
+
 def find_duplicates(routes: Iterable[RouteSummary]) -> list[ConfigError]:
     """Find routes with the method and the path of an earlier one, which no request can reach."""
     first: dict[tuple[str, str], RouteSummary] = {}

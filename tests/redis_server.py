@@ -23,7 +23,7 @@ class RedisServer:
         self._binary = binary
         self._flags = flags
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = find_free_port()
 
     @property
     def url(self) -> str:
@@ -120,7 +120,7 @@ def own_redis(redis_binary: str) -> Iterator[RedisServer]:
     server.stop()
 
 
-def _free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

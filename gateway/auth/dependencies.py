@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from gateway.auth.bearer import extract_bearer_token
+from gateway.auth.jwt.refusal import show, show_all
 from gateway.auth.principal import SCOPE, Principal
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors.tree import Forbidden, Unauthenticated
@@ -72,6 +73,8 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         principal = await verifier.verify(token)
     except Unauthenticated as refusal:
         log_fields["reason"] = refusal.reason
+        if refusal.explanation:
+            log_fields["explanation"] = refusal.explanation
         raise
     log_fields["caller"] = _shorten_for_log(principal.subject)
     log_fields["issuer"] = principal.issuer
@@ -109,7 +112,9 @@ class Authorize(SecurityBase):
         principal = await authenticate(connection)
         for scope in required.scopes:
             if not principal.may(scope):
-                raise forbid(connection.scope, "missing_scope", required.scopes)
+                found = show_all(sorted(principal.scopes))
+                explanation = f"{show(scope)} is required; the token has {found}"
+                raise forbid(connection.scope, "missing_scope", required.scopes, explanation)
         connection.scope[_REQUIRED_SCOPES] = (
             *get_required_scopes(connection.scope),
             *required.scopes,
@@ -136,9 +141,12 @@ def get_required_scopes(scope: Scope) -> tuple[str, ...]:
     return required
 
 
-def forbid(scope: Scope, reason: str, scopes: Sequence[str]) -> Forbidden:
-    """Return the error for a caller without these scopes; `reason` is only logged."""
-    RequestContext.of(scope).log_fields["reason"] = reason
+def forbid(scope: Scope, reason: str, scopes: Sequence[str], explanation: str = "") -> Forbidden:
+    """Return the error for a caller without these scopes; the reason is only logged."""
+    log_fields = RequestContext.of(scope).log_fields
+    log_fields["reason"] = reason
+    if explanation:
+        log_fields["explanation"] = explanation
     return Forbidden(scopes=scopes)
 
 

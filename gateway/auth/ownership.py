@@ -61,7 +61,9 @@ class Owner:
             if principal.may_for_anyone(scope):
                 return
         if not self._is_named(principal.user_id, connection):
-            raise forbid(connection.scope, "not_the_owner", [scope + ANY for scope in scopes])
+            explanation = "" if principal.user_id else "the token has no user id: see user_claim"
+            wider = [scope + ANY for scope in scopes]
+            raise forbid(connection.scope, "not_the_owner", wider, explanation)
 
     def _is_named(self, user_id: str | None, connection: HTTPConnection) -> bool:
         """Whether the path names this user. A parameter with a convertor names no user."""

@@ -2,26 +2,34 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from pydantic import JsonValue
 
 from gateway.auth.clock import Clock
-from gateway.auth.jwks.fetch import fetch_key_set, open_client
+from gateway.auth.jwks.fetch import fetch_key_set, find_proxy_errors, open_client
+from gateway.auth.jwks.jwk import get_canonical_algorithm
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider
-from gateway.auth.jwks.key_set import get_canonical_algorithm
-from gateway.auth.jwt import claims, signatures
+from gateway.auth.jwt import signatures
+from gateway.auth.jwt.claim_path import Claims
+from gateway.auth.jwt.claims import ClaimRules
 from gateway.auth.jwt.jws import Jws, parse_jws
+from gateway.auth.jwt.refusal import show, show_all
 from gateway.auth.jwt.token_cache import TokenCache
 from gateway.auth.principal import Principal
 from gateway.errors.tree import Unauthenticated
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.issuer_conflicts import find_issuer_conflicts
+from gateway.settings.issuer_names import list_issuer_names
 from gateway.settings.schema import Issuer, Tokens
+
+MAX_CANDIDATES = 4
+"""The maximum of keys that are tried for one signature."""
 
 
 class TokenVerifier(ABC):
@@ -41,12 +49,20 @@ class TokenVerifier(ABC):
         """Return the state of each issuer's keys: "ok", "stale" or "no keys"."""
 
 
+@dataclass(frozen=True, slots=True)
+class TrustedIssuer:
+    """One value of `iss` that is accepted; `tenant` is the tenant of Entra ID in it, or None."""
+
+    tenant: str | None
+    algorithms: Collection[str]
+    rules: ClaimRules
+    provider: KeyProvider
+
+
 class JwtVerifier(TokenVerifier):
     """Verifies JWTs of the configured issuers, as RFC 8725 recommends."""
 
-    def __init__(
-        self, issuers: Mapping[str, tuple[Issuer, KeyProvider]], tokens: Tokens, clock: Clock
-    ) -> None:
+    def __init__(self, issuers: Mapping[str, TrustedIssuer], tokens: Tokens, clock: Clock) -> None:
         self._issuers = issuers
         self._max_bytes = tokens.max_bytes
         self._clock = clock
@@ -55,7 +71,8 @@ class JwtVerifier(TokenVerifier):
     async def verify(self, token: str) -> Principal:
         """Verify a token and return its principal; a token in the cache is not verified again."""
         if len(token) > self._max_bytes:
-            raise Unauthenticated("too_large")
+            hint = f"{len(token)} bytes; tokens.max_bytes is {self._max_bytes}"
+            raise Unauthenticated("too_large", hint)
         if not token.isascii():
             raise Unauthenticated("malformed")
         cached = self._token_cache.get(token, self._clock.now(), self._get_key_version)
@@ -63,38 +80,79 @@ class JwtVerifier(TokenVerifier):
 
     def health(self) -> dict[str, str]:
         """Return the state of each issuer's keys: "ok", "stale" or "no keys"."""
-        return {name: provider.health() for name, (_, provider) in self._issuers.items()}
+        providers = {issuer.provider for issuer in self._issuers.values()}
+        return {provider.issuer: provider.health() for provider in providers}
 
     async def _verify_uncached(self, token: str) -> Principal:
         # All checks that need no key come first: only a token that passes them may wait for a
         # fetch of its issuer's keys. Nothing is trusted until the signature has been verified.
         jws = parse_jws(token)
-        issuer, provider = self._find_issuer(jws.payload)
+        issuer = self._find_issuer(jws.payload)
         principal = self._check_claims(jws, issuer)
-        key = await provider.get_key(jws.key_id, jws.algorithm)
-        key_version = provider.version
-        if not signatures.is_valid_signature(key, jws.signing_input, jws.signature):
-            raise Unauthenticated("bad_signature")
+        key_version = await _verify_signature(jws, issuer)
         # The token may have expired while it waited for the key.
         now = self._clock.now()
-        claims.check_expiry(principal.expires_at, now, issuer.clock_skew_seconds)
+        issuer.rules.check_expiry(principal.expires_at, now)
         self._token_cache.put(token, principal, now, key_version)
         return principal
 
-    def _find_issuer(self, payload: Mapping[str, JsonValue]) -> tuple[Issuer, KeyProvider]:
+    def _find_issuer(self, payload: Claims) -> TrustedIssuer:
         name = payload.get("iss")
-        found = self._issuers.get(name) if isinstance(name, str) else None
-        if found is None:
-            raise Unauthenticated("unknown_issuer")
-        return found
+        issuer = self._issuers.get(name) if isinstance(name, str) else None
+        if issuer is None:
+            raise Unauthenticated("unknown_issuer", self._explain_issuer(name))
+        if issuer.tenant is not None and payload.get("tid") != issuer.tenant:
+            got = show(payload.get("tid"))
+            raise Unauthenticated("wrong_tenant", f"iss is {show(name)}, but tid is {got}")
+        return issuer
 
-    def _check_claims(self, jws: Jws, issuer: Issuer) -> Principal:
+    def _explain_issuer(self, name: JsonValue) -> str:
+        known = sorted(self._issuers)
+        similar = (
+            []
+            if not isinstance(name, str)
+            else [other for other in known if other.rstrip("/") == name.rstrip("/")]
+        )
+        hint = "; they differ in the last slash" if similar else ""
+        return f"iss is {show(name)}; the setting issuers has {show_all(similar or known)}{hint}"
+
+    def _check_claims(self, jws: Jws, issuer: TrustedIssuer) -> Principal:
         if get_canonical_algorithm(jws.algorithm) not in issuer.algorithms:
-            raise Unauthenticated("algorithm_not_allowed")
-        return claims.check_claims(jws.payload, issuer, self._clock.now())
+            allowed = ", ".join(issuer.algorithms)
+            raise Unauthenticated(
+                "algorithm_not_allowed", f"alg is {show(jws.algorithm)}; allowed are {allowed}"
+            )
+        return issuer.rules.check(jws.payload, jws.type, self._clock.now())
 
     def _get_key_version(self, issuer: str) -> int:
-        return self._issuers[issuer][1].version
+        return self._issuers[issuer].provider.version
+
+
+async def _verify_signature(jws: Jws, issuer: TrustedIssuer) -> int:
+    """Verify the signature, and return the version of the keys.
+
+    If no known key has made it, the keys are fetched again, within the cool-down.
+
+    Raises:
+        Unauthenticated: no key of the issuer has made the signature.
+        IdentityUnavailable: its key is not known and cannot be fetched now.
+    """
+    provider = issuer.provider
+    while True:
+        keys = await provider.get_keys(jws.key_id, jws.algorithm, issuer.tenant)
+        version = provider.version
+        if len(keys) > MAX_CANDIDATES:
+            hint = f"{len(keys)} keys may have signed it; the header needs a kid of its own"
+            raise Unauthenticated("ambiguous_key", hint)
+        for key in keys:
+            if signatures.is_valid_signature(key, jws.signing_input, jws.signature):
+                return version
+        if not await provider.refetch(version):
+            break
+    if keys:
+        raise Unauthenticated("bad_signature", f"of the key with the kid {show(jws.key_id)}")
+    hint = f"alg is {show(jws.algorithm)}, which no key with the kid {show(jws.key_id)} verifies"
+    raise Unauthenticated("algorithm_not_allowed_for_key", hint)
 
 
 @asynccontextmanager
@@ -113,22 +171,27 @@ async def open_verifier(
     requests with its tokens get a 503.
 
     Raises:
-        InvalidSettings: two issuers are in conflict, or a `jwks_file` has no usable key.
+        InvalidSettings: two issuers are in conflict, or a `jwks_file` has no usable key, or the
+            proxy for keys cannot be used.
     """
     clock = clock or Clock()
     key_file_errors = await asyncio.to_thread(find_key_file_errors, issuers)
-    if errors := [*find_issuer_conflicts(issuers), *key_file_errors]:
+    proxy_errors = find_proxy_errors(tokens.keys_proxy)
+    if errors := [*find_issuer_conflicts(issuers), *key_file_errors, *proxy_errors]:
         raise InvalidSettings(errors)
     async with AsyncExitStack() as stack:
-        http = await asyncio.to_thread(open_client, ca_file)
-        client = await stack.enter_async_context(http)
+        opening = partial(open_client, ca_file, proxy=tokens.keys_proxy)
+        client = await stack.enter_async_context(await asyncio.to_thread(opening))
         waiter_slots = asyncio.Semaphore(MAX_WAITERS)
-        providers: dict[str, tuple[Issuer, KeyProvider]] = {}
+        providers = list[KeyProvider]()
+        trusted = dict[str, TrustedIssuer]()
         for issuer in issuers:
-            name = issuer.issuer
             fetch = partial(fetch_key_set, client, issuer, tokens.keys_timeout_seconds)
-            provider = KeyProvider(name, fetch, tokens, clock, waiter_slots=waiter_slots)
+            provider = KeyProvider(issuer.issuer, fetch, tokens, clock, waiter_slots=waiter_slots)
             stack.push_async_callback(provider.close)
-            providers[name] = issuer, provider
-        await asyncio.gather(*(provider.start() for _, provider in providers.values()))
-        yield JwtVerifier(providers, tokens, clock)
+            providers.append(provider)
+            rules = ClaimRules(issuer)
+            for name, tenant in list_issuer_names(issuer).items():
+                trusted[name] = TrustedIssuer(tenant, issuer.algorithms, rules, provider)
+        await asyncio.gather(*(provider.start() for provider in providers))
+        yield JwtVerifier(trusted, tokens, clock)

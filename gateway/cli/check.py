@@ -12,13 +12,16 @@ from pathlib import Path
 from gateway.app import Gateway, build_app
 from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, read_application
+from gateway.auth.jwks.fetch import find_proxy_errors
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.openapi.document import build_document, document_responses
+from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
+from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.route_audit import find_faults
-from gateway.route_list import find_duplicates, list_routes
+from gateway.route_list import find_duplicates, list_limits, list_routes
 from gateway.server.listener import find_host_errors
 from gateway.services import find_upstream_errors, find_used_clients
 from gateway.settings.errors import ConfigError, InvalidSettings
@@ -88,6 +91,7 @@ def check_settings(settings: Settings) -> CheckedGateway:
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
         *find_tls_errors(settings),
         *_find_issuer_errors(settings.issuers),
+        *find_proxy_errors(settings.tokens.keys_proxy),
     ]
     try:
         application, package_errors = read_application(settings.app)
@@ -143,6 +147,7 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
     faults = [fault.as_config_error() for fault in find_faults(app)]
     yield from faults or _find_route_errors(app, application)
     yield from _find_middleware_errors(app, application)
+    yield from find_slowapi_errors(app)
     if application.is_complete:
         settings: Settings = app.state.settings
         used = find_used_clients(app.routes)
@@ -155,6 +160,7 @@ def _find_route_errors(app: Gateway, application: Application) -> Iterator[Confi
     routes, settings = list_routes(app, application.policies), app.state.settings
     yield from find_duplicates(routes)
     yield from find_conflicts(settings.server, application, routes)
+    yield from find_policy_conflicts(list_limits(app), application.policies)
     try:
         document_responses(app)
         build_document(app)

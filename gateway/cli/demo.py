@@ -9,17 +9,18 @@ from pydantic import HttpUrl
 from gateway.app import create_app
 from gateway.app_loader import Application, load_application
 from gateway.auth.route_access import Requires
+from gateway.cli.signals import handle_signals, ignore_reload_signals
 from gateway.cli.subcommand import (
     Subcommands,
     add_config_option,
     add_subcommand,
     run_on_uvloop,
-    wait_for_shutdown,
 )
 from gateway.fakes.child_process import FakesPlan, RunningFakes, run_fakes
 from gateway.fakes.identity_provider import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
 from gateway.fakes.load_fakes import load_fakes
 from gateway.route_list import list_routes
+from gateway.server.file_limit import raise_file_limit
 from gateway.server.lifecycle import open_server
 from gateway.settings.app_package import NoAppPackage
 from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
@@ -51,7 +52,9 @@ def add_to(subcommands: Subcommands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve the gateway and the fakes until a signal."""
+    """Serve the gateway and the fakes until a signal; nothing drains."""
+    ignore_reload_signals()
+    raise_file_limit()
     settings = load_settings(options.config)
     try:
         application = load_application(settings.app)
@@ -68,12 +71,13 @@ def run(options: argparse.Namespace) -> int:
 async def _serve_demo(
     settings: Settings, application: Application, plan: FakesPlan, *, use_any_ports: bool
 ) -> None:
-    async with run_fakes(plan) as fakes:
-        settings = _replace_addresses(settings, fakes, use_any_port=use_any_ports)
-        app = create_app(settings, application=application)
-        async with open_server(app, settings.server) as url:
-            print(_format_welcome(url, fakes, settings), flush=True)
-            await wait_for_shutdown()
+    with handle_signals() as signals:
+        async with run_fakes(plan) as fakes:
+            settings = _replace_addresses(settings, fakes, use_any_port=use_any_ports)
+            app = create_app(settings, application=application)
+            async with open_server(app, settings.server) as server:
+                print(_format_welcome(server.url, fakes, settings), flush=True)
+                await signals.wait()
 
 
 def _plan_fakes(

@@ -1,18 +1,20 @@
 """`lockgate serve`: runs the gateway in production."""
 
 import argparse
+import signal
 from logging import getLogger
 
 from gateway.app_loader import Application
 from gateway.cli.check import CheckedGateway, require_valid
 from gateway.cli.gc_tuning import tune_gc
+from gateway.cli.signals import handle_signals, ignore_reload_signals
 from gateway.cli.subcommand import (
     Subcommands,
     add_config_option,
     add_subcommand,
     run_on_uvloop,
-    wait_for_shutdown,
 )
+from gateway.server.file_limit import raise_file_limit
 from gateway.server.lifecycle import open_server
 from gateway.telemetry.log import log_event
 from gateway.telemetry.log_writer import log_to_stderr
@@ -36,6 +38,8 @@ def add_to(subcommands: Subcommands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check the settings, then serve until a signal."""
+    ignore_reload_signals()
+    raise_file_limit()
     given = {"server.host": options.host, "server.port": options.port}
     overrides = {path: text for path, text in given.items() if text is not None}
     gateway = require_valid(options.config, overrides)
@@ -46,11 +50,18 @@ def run(options: argparse.Namespace) -> int:
 
 async def _serve(gateway: CheckedGateway) -> None:
     assert gateway.app  # noqa: S101 - it has no errors
-    async with open_server(gateway.app, gateway.settings.server) as url:
-        tune_gc()
-        log_event(log, "gateway.started", url=url, **_describe_package(gateway.application))
-        await wait_for_shutdown()
-        log_event(log, "gateway.stopping")
+    settings = gateway.settings.server
+    with handle_signals() as signals:
+        async with open_server(gateway.app, settings) as server:
+            tune_gc()
+            package = _describe_package(gateway.application)
+            limit = server.max_connections
+            log_event(log, "gateway.started", url=server.url, max_connections=limit, **package)
+            received = await signals.wait()
+            # Ctrl-C is a developer's: no load balancer has to notice.
+            drain_seconds = settings.drain_seconds if received == signal.SIGTERM else 0
+            log_event(log, "gateway.stopping", signal=received.name, drain_seconds=drain_seconds)
+            await server.drain(drain_seconds)
 
 
 def _describe_package(application: Application) -> dict[str, str]:

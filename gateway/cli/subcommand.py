@@ -1,8 +1,7 @@
-"""Shared by the subcommands: parser, options, event loop, shutdown signals."""
+"""Shared by the subcommands: parser, options, event loop."""
 
 import argparse
 import asyncio
-import signal
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -46,16 +45,3 @@ def run_on_uvloop(main: Coroutine[Any, Any, None]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.get_loop().set_exception_handler(log_loop_error)
         runner.run(main)
-
-
-async def wait_for_shutdown() -> None:
-    """Wait for SIGINT or SIGTERM. A second signal kills the process: the handlers are removed."""
-    shutdown = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, shutdown.set)
-    try:
-        await shutdown.wait()
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

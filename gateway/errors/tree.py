@@ -5,6 +5,7 @@
     ├── Forbidden               403   a valid token that does not permit the request
     ├── UserRequired            403   a valid token without a user that the route can serve
     ├── ContentTooLarge         413   the request body exceeds the limit
+    ├── UnsupportedContentCoding 415  a compressed request body
     ├── QuotaExceeded           429   a rate limit is exceeded
     ├── IdentityUnavailable     503   the keys of the identity provider cannot be fetched
     ├── RateLimiterUnavailable  503   Redis is unavailable, and the policy is `deny`
@@ -49,7 +50,8 @@ class GatewayError(Exception):
 class Unauthenticated(GatewayError):
     """No access token, or an invalid one (RFC 6750, section 3).
 
-    `reason` is only logged: the response is the same for every invalid token.
+    `reason` and its `explanation` are only logged: the response is the same for every invalid
+    token.
     """
 
     status = 401
@@ -58,9 +60,10 @@ class Unauthenticated(GatewayError):
     detail = "Send a valid access token as 'Authorization: Bearer ...'."
     header_names = ("WWW-Authenticate",)
 
-    def __init__(self, reason: str, *, token_sent: bool = True) -> None:
+    def __init__(self, reason: str, explanation: str = "", *, token_sent: bool = True) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.explanation = explanation
         self.token_sent = token_sent
 
     @property
@@ -121,6 +124,24 @@ class ContentTooLarge(GatewayError):
     type = OUR_PROBLEMS + "content-too-large"
     title = "Content too large"
     detail = "The request body exceeds the maximum size."
+
+
+class UnsupportedContentCoding(GatewayError):
+    """The request body is compressed, and the route needs it as it is.
+
+    RFC 7694, section 3: `Accept-Encoding` lists what the server accepts.
+    """
+
+    status = 415
+    type = OUR_PROBLEMS + "unsupported-content-coding"
+    title = "Unsupported content coding"
+    detail = "Send the request body without Content-Encoding."
+    header_names = ("Accept-Encoding",)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The codings that are accepted: none."""
+        return {"Accept-Encoding": "identity"}
 
 
 class QuotaExceeded(GatewayError):

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.errors.problem_json import build_gateway_problem
 from gateway.errors.tree import Overloaded
 from gateway.errors.websocket_denial import deny_or_close
-from gateway.request_context import RequestContext
+from gateway.request_context import IS_OVER_CONNECTION_LIMIT, RequestContext
 
 RETRY_AFTER_SECONDS = 1.0
 
@@ -15,8 +15,9 @@ RETRY_AFTER_SECONDS = 1.0
 class ConcurrencyLimit:
     """ASGI middleware that lets at most `max_concurrency` requests run at once.
 
-    A WebSocket connection counts for as long as it is open. Requests for `exempt_paths` always
-    pass: an orchestrator must not mistake an overloaded process for a dead one.
+    A WebSocket connection counts for as long as it is open. A request on a connection above
+    `server.max_connections` is refused, too. Requests for `exempt_paths` always pass: an
+    orchestrator must not mistake an overloaded process for a dead one.
     """
 
     def __init__(
@@ -32,7 +33,9 @@ class ConcurrencyLimit:
         if scope["type"] == "lifespan" or scope["path"] in self.exempt_paths:
             await self.app(scope, receive, send)
             return
-        if self.in_flight >= self.max_concurrency:
+        if self.in_flight >= self.max_concurrency or IS_OVER_CONNECTION_LIMIT in scope.get(
+            "state", ()
+        ):
             problem = build_gateway_problem(
                 Overloaded(RETRY_AFTER_SECONDS), RequestContext.of(scope)
             )

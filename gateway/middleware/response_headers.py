@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from starlette.types import Message
 
 from gateway.http1_grammar import Fields
+from gateway.middleware.compression import VARY_BY_CODING, find_encodable_length
 from gateway.request_context import RequestContext
 
 REQUEST_ID = b"x-request-id"
@@ -21,31 +22,32 @@ def complete_head(message: Message, context: RequestContext) -> None:
     the application has set itself is kept. Several `Vary` become one, because some caches read the
     first one only.
     """
-    headers = [
-        *message.get("headers", ()),
-        (REQUEST_ID, context.request_id.encode()),
-        *context.response_headers,
-    ]
+    sent = message.get("headers", ())
+    names = [name for name, _ in sent]
+    headers = [*sent, (REQUEST_ID, context.request_id.encode()), *context.response_headers]
     if context.server_timing:
         metrics = [f"{name};dur={seconds * 1000:.1f}" for name, seconds in context.server_timing]
         timing = ", ".join(metrics)
         headers.append((b"server-timing", timing.encode()))
         context.log_fields["server_timing"] = timing
-    names = [name.lower() for name, _ in headers]
-    if context.is_private and _CACHE_CONTROL not in names:
-        headers.append(_NO_STORE)
     if _CONTENT_TYPE_OPTIONS not in names:
         headers.append(_NO_SNIFF)
-    if names.count(_VARY) > 1:
-        headers = [*_merge_vary(headers)]
-    message["headers"] = headers
+    has_own_vary = _VARY in names
+    if context.is_private:
+        if _CACHE_CONTROL not in names:
+            headers.append(_NO_STORE)
+    elif context.accepts_no_coding and find_encodable_length(message) is not None:
+        # A cache must not serve this response to a client that accepts a coding.
+        headers.append(VARY_BY_CODING)
+        has_own_vary = True
+    message["headers"] = [*_merge_vary(headers)] if has_own_vary else headers
 
 
 def _merge_vary(headers: Fields) -> Iterable[tuple[bytes, bytes]]:
     """Yield the fields with one `Vary`; `*` contains all names (RFC 9110, 12.5.5)."""
     listed: dict[bytes, bytes] = {}
     for name, value in headers:
-        if name.lower() == _VARY:
+        if name == _VARY:
             for item in value.split(b","):
                 listed.setdefault(item.strip().lower(), item.strip())
         else:

@@ -19,6 +19,7 @@ DESCRIPTIONS = {
     "401": "No valid access token",
     "403": "The request is not permitted",
     "413": "The request body is too large",
+    "415": "The request body is compressed",
     "422": "The request is not valid",
     "429": "A rate limit is exceeded",
     "500": "An unexpected error occurred in the gateway",
@@ -29,6 +30,7 @@ DESCRIPTIONS = {
 }
 
 HEADERS: Mapping[str, Mapping[str, Any]] = {
+    "Accept-Encoding": {"description": "The content codings of request bodies (status 415)"},
     "Allow": {"description": "The methods that the path supports (status 405)"},
     "RateLimit": {"description": "The remaining quota of each rate-limit policy"},
     "RateLimit-Policy": {"description": "The quota and the window of each rate-limit policy"},
@@ -42,7 +44,7 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
 }
 
 # The gateway sends its own problems with these statuses before it has checked a rate limit.
-_SENT_EARLY = frozenset({"400", "401", "403", "413", "default"})
+_SENT_EARLY = frozenset({"400", "401", "403", "413", "415", "default"})
 
 
 def add_responses(

@@ -23,6 +23,7 @@ from gateway.errors.tree import (
     QuotaExceeded,
     RateLimiterUnavailable,
     Unauthenticated,
+    UnsupportedContentCoding,
     UserRequired,
 )
 from gateway.fastapi_internals import RouteContext
@@ -63,6 +64,7 @@ def _iter_own_problems(operation: dict[str, Any], route: RouteContext) -> Iterat
         yield INVALID_REQUEST_PROBLEM
     if operation.get("requestBody"):
         yield describe_error(ContentTooLarge)
+        yield describe_error(UnsupportedContentCoding)
     if passes_call_errors_on(route.dependant):
         yield from map(describe_call_error, UpstreamError.__subclasses__())
 

@@ -60,8 +60,12 @@ def limited(*policies: RateLimit) -> Dependency:
     Policies per address also work on a `public(...)` route.
 
     Raises:
+        TypeError: something else than a policy is given.
         ValueError: there is no policy, or one is given twice.
     """
+    for policy in policies:
+        if not isinstance(policy, RateLimit):
+            raise TypeError(f"limited() takes policies, each a RateLimit; got {policy!r:.60}")
     names = [policy.name for policy in policies]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"limited() takes one or more policies, each once; got {names}")

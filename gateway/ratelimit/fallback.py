@@ -1,14 +1,15 @@
 """`FallbackLimiter`: applies `without_redis` of each policy when Redis is slow or down."""
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
+from typing import Any
 
 from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.policy import RateLimit, cache_per_policy, with_rate
+from gateway.ratelimit.policy import MAX_REFILL, RateLimit, cache_per_policy, with_rate
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.settings.rate import Rate
 
@@ -45,6 +46,11 @@ class FallbackLimiter(RateLimiter):
             self._local.record(self._select_local(charges))
         return verdict
 
+    def clear(self, prefix: str) -> Coroutine[Any, Any, None] | None:
+        """Drop the counts of all keys that begin with `prefix`, here and in Redis."""
+        self._local.clear(prefix)
+        return self._shared.clear(prefix)
+
     def health(self) -> dict[str, str | int]:
         """Return the health of the limiter on Redis, and the number of checks without it."""
         shared = self._shared.health()
@@ -78,5 +84,9 @@ class FallbackLimiter(RateLimiter):
 def scale_to_share(policy: RateLimit, processes: int) -> RateLimit:
     """Return the policy with the rate and burst that one of `processes` processes may grant."""
     rate = Rate(ceil(policy.rate.quota / processes), policy.rate.window)
-    burst = ceil(policy.burst / processes) if policy.burst else None
+    burst = None
+    if policy.burst:
+        # Both are rounded up, so that the share of a burst can refill more slowly than the whole.
+        most = MAX_REFILL * rate.quota // rate.window
+        burst = min(ceil(policy.burst / processes), most)
     return with_rate(policy, rate, burst)

@@ -5,9 +5,9 @@ because each request creates three of them and a frozen one takes three times as
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from gateway.ratelimit.policy import RateLimit
 
@@ -83,6 +83,14 @@ class RateLimiter(ABC):
 
         Raises:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
+        """
+
+    @abstractmethod
+    def clear(self, prefix: str) -> Coroutine[Any, Any, None] | None:
+        """Drop the counts of all keys that begin with `prefix`: in this process at once.
+
+        Returns what remains to be awaited, for counts in Redis. It raises a RedisError or an
+        OSError if Redis cannot be reached.
         """
 
     @abstractmethod

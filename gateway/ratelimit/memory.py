@@ -104,10 +104,12 @@ class MemoryLimiter(RateLimiter):
             if charge.cost:
                 state.charge(now, params, charge.cost)
 
-    def clear(self) -> None:
-        """Drop the states of all keys."""
-        self._by_window.clear()
-        self._size = 0
+    def clear(self, prefix: str) -> None:
+        """Drop the states of all keys that begin with `prefix`."""
+        for states in list(self._by_window.values()):
+            for key in list(states):  # a copy: another thread may clear
+                if key.startswith(prefix) and states.pop(key, None) is not None:
+                    self._size -= 1
 
     def health(self) -> dict[str, str | int]:
         """Return the number of keys held."""

@@ -4,12 +4,20 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, get_args
 
+from gateway.settings.errors import find_nearest
 from gateway.settings.rate import Rate
 
 Per = Literal["user", "service", "tenant", "address"]
 WithoutRedis = Literal["local", "deny", "allow"]
+
+SLOWAPI = "slowapi"
+"""The name that the limits of slowapi's decorators share; no policy can be declared under it."""
+
+MAX_BURST = 999_999_999
+MAX_REFILL = 99_999 * 86_400
+"""The longest time in seconds in which a burst can refill; numbers in Redis are exact up to it."""
 
 MICROSECONDS = 1_000_000
 MAX_CACHED_POLICIES = 1_024
@@ -28,7 +36,8 @@ class RateLimit:
     `burst` requests at once. A `shadow` policy counts and is logged, but never refuses.
 
     Raises:
-        ValueError: the name, the rate or the burst is invalid.
+        TypeError, ValueError: a value is invalid. A misspelt fallback would otherwise be none, and
+            `shadow="false"` would never refuse a request.
     """
 
     name: str
@@ -48,20 +57,58 @@ class RateLimit:
         burst: int | None = None,
         shadow: bool = False,
     ) -> None:
-        if not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ValueError(
                 f"policy name {name!r} is invalid: use a lower-case letter, then at most 63 "
                 "lower-case letters, digits or underscores"
             )
-        if burst is not None and burst < 1:
-            raise ValueError(f"policy {name}: burst is {burst}; it must be at least 1")
+        rate = Rate.parse(rate) if isinstance(rate, str) else rate
+        _check_choice(name, "per", per, get_args(Per))
+        _check_choice(name, "without_redis", without_redis, get_args(WithoutRedis))
+        _check_type(name, "rate", rate, Rate, "a text such as '120/minute'")
+        _check_type(name, "shadow", shadow, bool, "True or False")
+        if burst is not None:
+            _check_type(name, "burst", burst, int, "a whole number")
+            check_burst(name, rate, burst)
         set_field = object.__setattr__
         set_field(self, "name", name)
-        set_field(self, "rate", Rate.parse(rate) if isinstance(rate, str) else rate)
+        set_field(self, "rate", rate)
         set_field(self, "per", per)
         set_field(self, "without_redis", without_redis)
         set_field(self, "burst", burst)
         set_field(self, "shadow", shadow)
+
+
+def check_burst(name: str, rate: Rate, burst: int) -> None:
+    """Check a burst against its rate.
+
+    Raises:
+        ValueError: it is not positive, or too large.
+    """
+    if not 1 <= burst <= MAX_BURST:
+        raise ValueError(
+            f"policy {name}: burst is {burst}; it must be at least 1 and at most {MAX_BURST}"
+        )
+    if burst * rate.window > MAX_REFILL * rate.quota:
+        raise ValueError(
+            f"policy {name}: a burst of {burst} would refill in more than {MAX_REFILL // 86_400} "
+            f"days at {rate}"
+        )
+
+
+def _check_choice(policy: str, field: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        nearest = find_nearest(value, choices) if isinstance(value, str) else None
+        hint = f"; did you mean {nearest}?" if nearest else ""
+        raise ValueError(
+            f"policy {policy}: {field} is {value!r}; it must be one of {', '.join(choices)}{hint}"
+        )
+
+
+def _check_type(policy: str, field: str, value: object, kind: type, expected: str) -> None:
+    is_bool = isinstance(value, bool) and kind is not bool
+    if not isinstance(value, kind) or is_bool:
+        raise TypeError(f"policy {policy}: {field} is {value!r:.60}; it must be {expected}")
 
 
 def with_rate(policy: RateLimit, rate: Rate, burst: int | None = None) -> RateLimit:

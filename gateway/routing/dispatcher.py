@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.errors.tree import UnsupportedContentCoding
 from gateway.fastapi_internals import (
     RouteContext,
     get_route_path,
@@ -24,10 +25,11 @@ from gateway.fastapi_internals import (
     iter_route_contexts,
     matches_request,
 )
-from gateway.request_path import ESCAPED_SLASH, restore_slashes
+from gateway.request_path import decode_parameter
 from gateway.resources import Resources
 from gateway.routing.compiled_route import CompiledRoute
 from gateway.routing.compiler import NotCompilable, compile_route
+from gateway.routing.encoded_requests import has_content_coding, refuse_content_coding
 from gateway.routing.head_requests import serve_head
 from gateway.routing.options_requests import describe_options
 
@@ -122,6 +124,13 @@ class Dispatcher:
                 await app(scope, receive, send)
                 return
         self._audit(scope)
+        if scope["type"] == "http" and has_content_coding(scope):
+            try:
+                refuse_content_coding(scope, iter_route_contexts(self._router.routes))
+            except UnsupportedContentCoding as error:
+                scope[_OUTCOME] = error
+                await self._finish(scope, receive, send)
+                return
         await self.app(scope, receive, send)
 
     def _find_derived_app(self, scope: Scope) -> ASGIApp | None:
@@ -185,8 +194,8 @@ class RouteTable:
                 if entry.compiled is None:
                     return None
                 path_params = match.groupdict()
-                if ESCAPED_SLASH in path:
-                    path_params = {k: restore_slashes(v) for k, v in path_params.items()}
+                if "%" in path:
+                    path_params = {k: decode_parameter(v) for k, v in path_params.items()}
                 return entry.compiled, path_params
         return None
 

@@ -1,5 +1,6 @@
 """The error responses of the server itself, for requests that no middleware can respond to."""
 
+from http import HTTPStatus
 from logging import INFO, getLogger
 
 from starlette.responses import Response
@@ -8,8 +9,9 @@ from starlette.types import Scope
 from gateway.errors.problem_json import Problem, build_internal_error
 from gateway.http1_grammar import Fields, iter_valid_fields
 from gateway.request_context import RequestContext, generate_request_id
+from gateway.server.refusals import Refusal
 from gateway.server.response_head import serialize_head
-from gateway.telemetry.log import log_event
+from gateway.telemetry.log import LogField, log_event
 from gateway.upstream.problem import ABOUT_BLANK
 
 log = getLogger("lockgate.server")
@@ -28,19 +30,23 @@ def serialize_internal_error(scope: Scope, fields: Fields) -> bytes:
     return _serialize(build_internal_error(request_id), request_id, fields, is_head_request)
 
 
-def serialize_bad_request(fields: Fields) -> bytes:
-    """Serialize the whole 400 response to a client that does not speak HTTP/1.1, and log it.
+def serialize_refusal(refusal: Refusal, fields: Fields, client: tuple[str, int] | None) -> bytes:
+    """Serialize the whole response to a request that the app never gets, and log it.
 
     There is no request to log: `request.malformed` takes the place of the line in the access log.
     """
     request_id = generate_request_id()
-    log_event(log, "request.malformed", INFO, id=request_id, status=400)
+    log_fields: dict[str, LogField] = {"id": request_id, "status": refusal.status}
+    log_fields["reason"] = refusal.hint or refusal.detail
+    if client is not None:
+        log_fields["client"] = client[0]
+    log_event(log, "request.malformed", INFO, **log_fields)
     document = Problem(
         request_id,
-        status=400,
+        status=refusal.status,
         type=ABOUT_BLANK,
-        title="Bad Request",
-        detail="Invalid HTTP request received.",
+        title=HTTPStatus(refusal.status).phrase,
+        detail=refusal.detail,
     )
     return _serialize(document, request_id, fields, is_head_request=False)
 

@@ -6,7 +6,8 @@ import socket
 from gateway.server.port_owner import find_port_owner
 from gateway.settings.errors import ConfigError, InvalidSettings, get_variable
 
-BACKLOG = 2_048
+BACKLOG = 4_096
+"""Connections that the kernel completes before the server accepts them; see also `somaxconn`."""
 
 # The machine has no such address, or it does not support the address family.
 _NOT_OUR_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
@@ -50,9 +51,12 @@ def find_host_errors(host: str) -> list[ConfigError]:
 
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, asyncio sets TCP_NODELAY on the connections.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:  # `::` takes IPv4, too, whatever the default of the system
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listener.bind((host, port))
         listener.listen(BACKLOG)
     except BaseException:

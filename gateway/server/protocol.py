@@ -1,39 +1,37 @@
-"""The HTTP/1.1 protocol of the public port, run by uvicorn: parsing, pipelining and bounds."""
+"""The HTTP/1.1 protocol of the public port: requests and responses of one connection, in order."""
 
 import asyncio
 import enum
-from collections import deque
+from contextvars import Context
 from typing import Any, cast
-from urllib.parse import unquote
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.types import Scope
 from uvicorn import Config
 
-from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES
-from gateway.request_context import DISCARD_RESPONSE, RequestContext
-from gateway.server.error_responses import serialize_bad_request
+from gateway.request_context import RequestContext
+from gateway.server import refusals
+from gateway.server.connections import OpenConnections, WaitingQueue
+from gateway.server.error_responses import serialize_refusal
 from gateway.server.flow_control import FlowControl
-from gateway.server.idle_timeout import IdleTimeout
+from gateway.server.refusals import Refusal, RequestRefused
 from gateway.server.request_cycle import HIGH_WATER_LIMIT, RequestResponseCycle
-from gateway.server.request_target import (
-    MalformedRequest,
-    check_host,
-    serialize_without_upgrade,
-    split_target,
-)
+from gateway.server.request_parser import RequestParser
+from gateway.server.socket_state import count_bytes_in_kernel, has_data_to_read
 from gateway.server.uvicorn_internals import ServerState, describe_connection
 
-MAX_PIPELINED = 16  # requests that wait on one connection behind the one in flight
+MAX_PIPELINED = 16
+"""Requests that wait on one connection behind the one in flight; above it, parsing pauses."""
+
+PARSE_BYTES = 4_096
+"""Bytes to parse at once; the requests in them may exceed MAX_PIPELINED."""
+
+MIN_BYTES_PER_SECOND = 500
+"""The least that a client must send of a body, or read of a response, over `stall_seconds`."""
+
+MAX_DROPPED_BYTES = 1_048_576
+"""Bytes of a body that may follow the response to its request, as after a 413."""
 
 CLIENT_CLOSED_REQUEST = 499  # the status that nginx logs; it is never sent
-
-_ALLOWED_HOST_COUNTS = frozenset({("1.0", 0), ("1.0", 1), ("1.1", 1)})  # by HTTP version
-_CHECKED_FIELDS = frozenset({b"host", b"expect", b"transfer-encoding"})
-
-
-class LimitExceeded(Exception):
-    """A request or a connection exceeds one of the bounds."""
 
 
 class ProtocolState(enum.Enum):
@@ -47,55 +45,69 @@ class ProtocolState(enum.Enum):
 
 
 class HttpProtocol(asyncio.Protocol):
-    """One connection of a client: parses requests and runs the app for them, one at a time.
+    """One connection of a client: runs the app for its requests, one at a time.
 
-    A request that exceeds a bound is refused. A client that is idle for too long is disconnected
-    (see `IdleTimeout`). A client that disconnects before its response is complete cancels the app.
+    A request that exceeds a bound is refused. A client that takes too long is disconnected (see
+    `OpenConnections`). A client that disconnects before its response is complete, or that closes
+    its side of the connection, cancels the app.
     """
 
     # Receiving and responding are two state machines, because of pipelining.
     #
-    # Receiving. httptools makes these callbacks, in this order, for each request:
-    #     on_message_begin, on_url*, on_header*      `_is_receiving` and `_is_in_head`
-    #     on_headers_complete, on_body*, (trailers)  `_is_receiving`; `_receiving` is the cycle
-    #     on_message_complete                        neither flag
-    # `_discards_input` is set after the last request of a connection: later bytes are dropped.
+    # Receiving. `RequestParser` knows how far a request has arrived. `_receiving` is the cycle of
+    # the last one whose head is complete.
     #
     # Responding. `_active` is the cycle whose app runs, or ran last; `_pipelined` holds the cycles
     # after it, in order. The next one starts when the response of `_active` is complete.
     #
     # Invariants:
     # - `_pipelined` is empty unless the response of `_active` is incomplete or the connection is
-    #   closing, and never longer than MAX_PIPELINED.
-    # - The bodies in `_pipelined` together hold no more than HIGH_WATER_LIMIT bytes and one read.
-    # - `_head_bytes` counts one head and its trailers, `_framing_bytes` the bytes read since the
-    #   last event of the parser, such as chunk extensions. Above MAX_HEAD_BYTES either of them
-    #   refuses the request.
-    # - A request that is refused while a response is incomplete gets no response of its own: the
-    #   client would take it for the incomplete one. The connection is closed instead.
+    #   closing.
+    # - While `_pipelined` holds MAX_PIPELINED requests, or bodies of more than HIGH_WATER_LIMIT
+    #   bytes, nothing is parsed and nothing is read: `_unparsed` holds the rest of the last read.
+    # - A request that is refused while a response is incomplete gets its response after those of
+    #   the requests before it: `_refusal` holds it until then.
+    # - `_queue` is the queue of `OpenConnections` that holds this connection while no request is in
+    #   flight, otherwise None.
 
-    def __init__(
+    __slots__ = (
+        "__weakref__", "_active", "_app", "_client", "_connections", "_dropped_bytes", "_flow",
+        "_is_reserved", "_is_waiting_for_body", "_loop", "_parser", "_pipelined", "_queue",
+        "_received_bytes", "_receiving", "_refusal", "_root_path", "_server_state", "_state",
+        "_transport", "_unparsed", "_unread_bytes",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - the first three are those of uvicorn's protocols
         self,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
+        connections: OpenConnections,
+        *,
+        client: tuple[str, int] | None = None,
+        is_reserved: bool = False,
     ) -> None:
+        """Create the protocol of one connection.
+
+        `client` is the address of the client, if it is known. A connection that `is_reserved` was
+        accepted above the limit of connections, for probes.
+        """
         self._app = config.loaded_app
         self._root_path = config.root_path
-        self._raw_root_path = config.root_path.encode("ascii")
         self._server_state = server_state
-        self._app_state = app_state
-        self._loop = _loop or asyncio.get_running_loop()
-        self._parser = HttpRequestParser(self)
+        self._state = app_state
+        self._connections = connections
+        self._client = client
+        self._is_reserved = is_reserved
+        self._loop = asyncio.get_running_loop()
+        self._queue: WaitingQueue | None = None
         self._active: RequestResponseCycle | None = None
         self._receiving: RequestResponseCycle | None = None
-        self._pipelined: deque[RequestResponseCycle] = deque()
-        self._url = self._checked_host = b""
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._host_count = self._field_count = self._head_bytes = self._framing_bytes = 0
-        self._expects_continue = self._is_receiving = self._is_in_head = False
-        self._discards_input = False
+        self._pipelined: list[RequestResponseCycle] = []
+        self._refusal: Refusal | None = None
+        self._unparsed = b""
+        self._received_bytes = self._dropped_bytes = self._unread_bytes = 0
+        self._is_waiting_for_body = False
 
     def __repr__(self) -> str:
         return f"<HttpProtocol {self.state.value}, {len(self._pipelined)} pipelined>"
@@ -103,61 +115,71 @@ class HttpProtocol(asyncio.Protocol):
     @property
     def state(self) -> ProtocolState:
         """The state of the connection; derived, so that no request pays for keeping it."""
-        flow = getattr(self, "_flow", None)  # None until the connection is made
-        if flow is not None and flow.is_closing:
+        if self._flow.is_closing:
             return ProtocolState.CLOSING
         if self._is_responding():
             return ProtocolState.RESPONDING
-        if not self._is_receiving:
+        if not self._parser.is_receiving:
             return ProtocolState.IDLE
-        return ProtocolState.READING_HEAD if self._is_in_head else ProtocolState.READING_BODY
+        in_head = self._parser.is_in_head
+        return ProtocolState.READING_HEAD if in_head else ProtocolState.READING_BODY
 
     # Called by the event loop, and by uvicorn when it stops.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport = cast("asyncio.Transport", transport)
-        self._flow = FlowControl(transport)
-        self._connection_scope = describe_connection(transport)
+        self._transport = cast("asyncio.Transport", transport)
+        self._flow = FlowControl(self._transport)
+        scope = describe_connection(self._transport, self._client)
+        self._client = scope["client"]
+        self._parser = RequestParser(self, scope, self._state, self._root_path)
         self._server_state.connections.add(cast("Any", self))
-        self._idle_timeout = IdleTimeout(self._loop, self._flow, self._is_awaiting_client)
+        self._connections.count += 1
+        self._wait_in(self._connections.new)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._idle_timeout.cancel()
         self._flow.is_closing = True
         self._server_state.connections.discard(cast("Any", self))
+        self._connections.count -= 1
+        self._connections.remove(self)
         self._pipelined.clear()
+        self._unparsed = b""
         self._flow.resume_writing()
         if self._active is not None and not self._active.is_response_complete:
             RequestContext.of(self._active.scope).log_fields["status"] = CLIENT_CLOSED_REQUEST
             self._active.disconnect()
         # Break reference cycles, so that the connection needs no garbage collection.
         self._active = self._receiving = None
-        del self._parser
+        self._parser.close()
+        del self._transport
 
     def data_received(self, data: bytes) -> None:
-        if self._discards_input or self._flow.is_closing:
+        if self._parser.has_ended or self._flow.is_closing:
             return
-        self._idle_timeout.bytes_received += len(data)
-        self._framing_bytes += len(data)
-        try:
-            while data:
-                data = self._feed_parser(data)
-        except HttpParserError:
-            if not self._discards_input:
-                self._refuse()
+        self._received_bytes += len(data)
+        if self._unparsed or len(data) > PARSE_BYTES:
+            self._unparsed += data
+            self._parse_buffered()
         else:
-            if self._framing_bytes > MAX_HEAD_BYTES:
-                self._refuse()
+            self._parse(data)
+            if self._pipelined:
+                self._limit_pipeline()
+        if self._parser.is_receiving:
+            self._wait_for_rest()
 
     def eof_received(self) -> None:
         self._flow.close()
+        self._wait_in(self._connections.closing)
 
     def pause_writing(self) -> None:
         self._flow.pause_writing()
+        self._unread_bytes = self._count_unread_bytes()
+        self._connections.readers.add(self, self._loop.time())
 
     def resume_writing(self) -> None:
-        self._idle_timeout.has_progressed = True
+        self._connections.readers.discard(self)
         self._flow.resume_writing()
+        if self._queue is None and not self._is_responding():
+            self._wait_in(self._connections.idle)
 
     def shutdown(self) -> None:
         """Close the connection once the response in flight is complete."""
@@ -171,160 +193,202 @@ class HttpProtocol(asyncio.Protocol):
         """Close the connection at once."""
         self._flow.abort()
 
-    # Called by httptools. An exception ends the parsing with an HttpParserError.
+    # Called by OpenConnections.
 
-    def on_message_begin(self) -> None:
-        if self._discards_input:
-            raise LimitExceeded
-        self._is_receiving = self._is_in_head = True
-        self._receiving = None
-        self._host_count = self._head_bytes = self._field_count = 0
-        self._url, self._fields, self._expects_continue = b"", [], False
+    def has_unread_data(self) -> bool:
+        """Whether something has just arrived, and the server has not read it yet."""
+        return has_data_to_read(self._transport)
 
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-        self._head_bytes += len(url)
-        if self._head_bytes > MAX_HEAD_BYTES:
-            raise LimitExceeded
+    def expire_idle(self) -> None:
+        """End the connection: no request has begun in time."""
+        if self.has_unread_data():
+            self._wait_in(self._connections.idle if self._active else self._connections.new)
+        elif self._flow.unsent_bytes:
+            self._flow.abort()
+        else:
+            self._flow.close()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._field_count += 1
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > MAX_HEAD_BYTES or self._field_count > MAX_FIELDS:
-            raise LimitExceeded
-        # A trailer must not be taken for a header (RFC 9110, 6.5.1): a proxy in front of the
-        # gateway removes forged fields from the head alone.
-        if self._is_in_head:
-            name, value = name.lower(), value.rstrip()
-            self._fields.append((name, value))
-            if name in _CHECKED_FIELDS:
-                self._check_field(name, value)
+    def expire_head(self) -> None:
+        """Refuse the request: its head did not arrive in time."""
+        self._refuse(refusals.HEAD_TIMEOUT)
 
-    def on_headers_complete(self) -> None:
-        self._framing_bytes = 0
-        if self._parser.should_upgrade():
+    def expire_closing(self) -> None:
+        """Abort the connection: the client did not close it in time."""
+        if self._flow.is_write_paused:  # `check_reader` decides
+            self._wait_in(self._connections.closing)
+        else:
+            self._flow.abort()
+
+    def check_body(self, seconds: float) -> None:
+        """Refuse the request if too little of its body has arrived in the last `seconds`.
+
+        While the app reads slower than the client sends, the client is not to blame.
+        """
+        is_slow = self._received_bytes < MIN_BYTES_PER_SECOND * seconds and self._flow.is_reading
+        if is_slow and not self.has_unread_data():
+            self._refuse(refusals.BODY_TIMEOUT)
+        else:
+            self._received_bytes = 0
+            self._connections.bodies.add(self, self._loop.time())
+
+    def check_reader(self, seconds: float) -> None:
+        """Abort the connection if the client has read too little in the last `seconds`."""
+        before, self._unread_bytes = self._unread_bytes, self._count_unread_bytes()
+        if before - self._unread_bytes < MIN_BYTES_PER_SECOND * seconds:
+            self._flow.abort()
+        else:
+            self._connections.readers.add(self, self._loop.time())
+
+    def _count_unread_bytes(self) -> int:
+        return self._flow.unsent_bytes + count_bytes_in_kernel(self._transport)
+
+    def _wait_in(self, queue: WaitingQueue) -> None:
+        """Wait for the client, in this queue, with no request in flight."""
+        if self._queue is not None:
+            self._queue.discard(self)
+        self._queue = queue
+        queue.add(self, self._loop.time())
+
+    def _wait_for_rest(self) -> None:
+        """Apply the timeout of an incomplete request, unless an earlier one is in flight."""
+        if self._parser.has_ended:
             return
-        if len(self._pipelined) >= MAX_PIPELINED:
-            raise LimitExceeded
-        scope = self._build_scope()
-        self._is_in_head = False
+        if not self._parser.is_in_head:
+            if not self._is_waiting_for_body:
+                self._is_waiting_for_body = True
+                self._received_bytes = 0
+                self._connections.bodies.add(self, self._loop.time())
+        elif not (self._is_responding() or self._queue is self._connections.heads):
+            self._wait_in(self._connections.heads)
+
+    # Called by RequestParser.
+
+    def begin_request(self, scope: Scope, *, keeps_alive: bool, expects_continue: bool) -> None:
+        """Start the request, or let it wait behind the one in flight."""
         cycle = self._receiving = RequestResponseCycle(
             scope, self._flow, self._server_state, self._loop, self._on_response_complete
         )
-        is_http_1_1 = scope["http_version"] == "1.1"
-        cycle.keeps_alive = is_http_1_1 and self._parser.should_keep_alive()
-        cycle.expects_continue = is_http_1_1 and self._expects_continue
+        is_last = self._connections.is_draining or self._is_reserved
+        cycle.keeps_alive = keeps_alive and not is_last
+        cycle.expects_continue = expects_continue
+        self._dropped_bytes = 0
         if self._is_responding():
             self._pipelined.append(cycle)
         else:
             self._start_cycle(cycle)
 
-    def on_body(self, body: bytes) -> None:
-        self._framing_bytes = 0
-        if self._receiving is not None:
-            self._receiving.feed_body(body)
-            if self._pipelined:
-                self._limit_pipelined_bytes()
+    def feed_body(self, piece: bytes) -> None:
+        """Pass a piece of the body on; half close if too much follows the response."""
+        assert self._receiving is not None  # noqa: S101 - `begin_request` has set it
+        self._receiving.feed_body(piece)
+        if self._receiving.is_response_complete:
+            self._dropped_bytes += len(piece)
+            if self._dropped_bytes > MAX_DROPPED_BYTES and not self._flow.is_closing:
+                self._half_close()
 
-    def on_message_complete(self) -> None:
-        self._is_receiving = False
-        self._framing_bytes = 0
-        self._idle_timeout.has_progressed = True
-        if self._receiving is not None:
-            self._receiving.end_body()
-            self._discards_input = not self._receiving.keeps_alive
+    def end_request(self) -> None:
+        """Note that the request is complete."""
+        assert self._receiving is not None  # noqa: S101 - `begin_request` has set it
+        if self._is_waiting_for_body:
+            self._is_waiting_for_body = False
+            self._connections.bodies.discard(self)
+        self._receiving.end_body()
+        self._parser.has_ended = not self._receiving.keeps_alive
 
-    def _check_field(self, name: bytes, value: bytes) -> None:
-        if name == b"host":
-            self._host_count += 1
-            if value != self._checked_host:
-                check_host(value)
-                self._checked_host = value
-        elif name == b"expect":
-            self._expects_continue = value.lower() == b"100-continue"
-        elif value.lower() != b"chunked":
-            raise MalformedRequest
+    # Parsing.
 
-    def _build_scope(self) -> Scope:
-        version, method = self._parser.get_http_version(), self._parser.get_method()
-        if (version, self._host_count) not in _ALLOWED_HOST_COUNTS:
-            raise MalformedRequest
-        raw_path, query, authority = split_target(self._url, method)
-        if authority:  # it takes precedence over Host (RFC 9112, 3.2.2)
-            self._fields[:] = [field for field in self._fields if field[0] != b"host"]
-            self._fields.append((b"host", authority))
-        path = raw_path.decode("ascii")
-        return {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": version,
-            "method": method.decode("ascii"),
-            "path": self._root_path + (unquote(path) if "%" in path else path),
-            "raw_path": self._raw_root_path + raw_path,
-            "query_string": query,
-            "root_path": self._root_path,
-            "headers": self._fields,
-            "extensions": {DISCARD_RESPONSE: {}},
-            "state": self._app_state.copy(),
-            **self._connection_scope,
-        }
+    def _parse_buffered(self) -> None:
+        """Parse the rest of what was read, until the pipeline is full."""
+        rest, self._unparsed = memoryview(self._unparsed), b""
+        while rest and not (self._parser.has_ended or self._flow.is_closing):
+            if self._is_pipeline_full():
+                self._unparsed = bytes(rest)
+                break
+            self._parse(bytes(rest[:PARSE_BYTES]))
+            rest = rest[PARSE_BYTES:]
+        self._limit_pipeline()
 
-    def _feed_parser(self, data: bytes) -> bytes:
-        """Parse `data`; return the bytes to feed to a new parser, if the parser was replaced."""
+    def _parse(self, data: bytes) -> None:
         try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade as upgrade:
-            return self._restart_without_upgrade() + data[upgrade.args[0] :]
-        return b""
+            self._parser.feed(data)
+        except RequestRefused as error:
+            self._refuse(error.refusal)
 
-    def _restart_without_upgrade(self) -> bytes:
-        """Replace the parser, and return the same head without `Upgrade` to feed to the new one.
+    def _is_pipeline_full(self) -> bool:
+        return bool(self._pipelined) and (
+            len(self._pipelined) >= MAX_PIPELINED
+            or sum(cycle.buffered_bytes for cycle in self._pipelined) > HIGH_WATER_LIMIT
+        )
 
-        This server ignores the field, whereas httptools stops parsing after a head that has it.
-        """
-        method, version = self._parser.get_method(), self._parser.get_http_version()
-        if method == b"CONNECT":
-            raise HttpParserError
-        self._parser = HttpRequestParser(self)
-        request_line = b"%b %b HTTP/%b" % (method, self._url, version.encode())
-        return serialize_without_upgrade(request_line, self._fields)
+    def _limit_pipeline(self) -> None:
+        """Pause reading while the pipeline is full."""
+        self._flow.is_pipeline_full = bool(self._unparsed) or self._is_pipeline_full()
+        if self._flow.is_pipeline_full:
+            self._flow.pause_reading()
 
     # Responding.
 
-    def _start_cycle(self, cycle: RequestResponseCycle) -> None:
+    def _start_cycle(self, cycle: RequestResponseCycle, context: Context | None = None) -> None:
+        if self._queue is not None:
+            self._queue.discard(self)
+            self._queue = None
         self._active = cycle
-        cycle.start(self._app)
+        cycle.start(self._app, context)
 
     def _is_responding(self) -> bool:
         return self._active is not None and not self._active.is_response_complete
 
-    def _is_awaiting_client(self) -> bool:
-        """Whether the client has to send next: it is in the middle of a request, or between two."""
-        return self._is_receiving or not (self._is_responding() or self._flow.unsent_bytes)
-
     def _on_response_complete(self) -> None:
         self._server_state.total_requests += 1
-        self._idle_timeout.has_progressed = True
         if self._flow.is_closing:
+            self._wait_in(self._connections.closing)
             return
         if self._pipelined:
-            self._start_cycle(self._pipelined.popleft())
-            self._limit_pipelined_bytes()
+            # This runs in the context of the app, whose variables the next request must not see.
+            self._start_cycle(self._pipelined.pop(0), Context())
+        elif self._refusal is not None:
+            self._send_refusal(self._refusal)
+            return
+        if self._unparsed or self._flow.is_pipeline_full:
+            self._parse_buffered()
+        if not (self._is_responding() or self._flow.is_write_paused):
+            self._wait_in(self._connections.idle)
+        if self._parser.is_receiving:
+            self._wait_for_rest()
         if self._active is not None and self._active.buffered_bytes <= HIGH_WATER_LIMIT:
             self._flow.resume_reading()
 
-    def _limit_pipelined_bytes(self) -> None:
-        """Pause reading while all pipelined bodies together exceed the limit of one body."""
-        buffered_bytes = sum(cycle.buffered_bytes for cycle in self._pipelined)
-        self._flow.is_pipeline_full = buffered_bytes > HIGH_WATER_LIMIT
-        if self._flow.is_pipeline_full:
-            self._flow.pause_reading()
-
-    def _refuse(self) -> None:
-        """Refuse the request in progress with 400, or by closing while a response is incomplete."""
-        if self._is_responding():
-            self._flow.close()
+    def _refuse(self, refusal: Refusal) -> None:
+        """Refuse the request in progress, once the requests before it have their responses."""
+        self._parser.has_ended, self._unparsed = True, b""
+        is_in_body = self._parser.is_receiving and not self._parser.is_in_head
+        cycle = self._receiving if is_in_body else None
+        if cycle is not None and not self._withdraw(cycle, refusal.status):
             return
-        if self._is_in_head or not self._is_receiving:
-            self._flow.write(serialize_bad_request(self._server_state.default_headers))
+        self._refusal = refusal
+        if not self._is_responding():
+            self._send_refusal(refusal)
+
+    def _withdraw(self, cycle: RequestResponseCycle, status: int) -> bool:
+        """End a request whose body is refused. Returns False if it already has a response."""
+        if cycle is not self._active:
+            self._pipelined.remove(cycle)
+        elif cycle.is_response_complete:
+            self._half_close()
+            return False
+        elif not cycle.refuse(status):
+            self._flow.close()
+            self._wait_in(self._connections.closing)
+            return False
+        return True
+
+    def _send_refusal(self, refusal: Refusal) -> None:
+        fields = self._server_state.default_headers
+        self._flow.write(serialize_refusal(refusal, fields, self._client))
+        self._half_close()
+
+    def _half_close(self) -> None:
+        """End our side after the last response; the client may still send for a while."""
+        self._parser.has_ended = True
         self._flow.half_close()
+        self._wait_in(self._connections.closing)

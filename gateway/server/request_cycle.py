@@ -3,6 +3,7 @@
 import asyncio
 import enum
 from collections.abc import Awaitable, Callable, Generator
+from contextvars import Context
 from logging import ERROR, getLogger
 
 from starlette.requests import ClientDisconnect
@@ -47,8 +48,8 @@ _DONE = _Done()
 class RequestResponseCycle:
     """Runs the app for one request: buffers the body for `receive`, and writes the response.
 
-    `on_response_complete` is called once, when the last byte of the response is written; never for
-    a response that is aborted.
+    `on_response_complete` is called once, when the last byte of the response is written, or when
+    the server has ended a response that the app did not complete.
     """
 
     # Invariants:
@@ -112,10 +113,10 @@ class RequestResponseCycle:
 
     # Called by the connection.
 
-    def start(self, app: ASGIApp) -> None:
-        """Run the app in a task."""
+    def start(self, app: ASGIApp, context: Context | None = None) -> None:
+        """Run the app in a task; `context` is by default that of the caller."""
         # With a name, which asyncio would otherwise generate for each task.
-        self._task = self._loop.create_task(self._run(app), name="request")
+        self._task = self._loop.create_task(self._run(app), name="request", context=context)
         self._server_state.tasks.add(self._task)
 
     def feed_body(self, piece: bytes) -> None:
@@ -141,6 +142,19 @@ class RequestResponseCycle:
             # A task that is cancelled before its first step never runs its `finally`.
             self._task.add_done_callback(self._server_state.tasks.discard)
             self._task.cancel()
+
+    def refuse(self, status: int) -> bool:
+        """End the request, whose body is refused: cancel the app, and drop what it has not sent.
+
+        Returns False if a part of the response has been sent. The access log gets `status`.
+        """
+        if self._head is not None and not self._unsent_head:
+            return False
+        self._unsent_head = b""
+        RequestContext.of(self.scope).log_fields["status"] = status
+        self.disconnect()
+        self.is_response_complete = True
+        return True
 
     async def _run(self, app: ASGIApp) -> None:
         try:
@@ -179,6 +193,7 @@ class RequestResponseCycle:
         self._unsent_head = b""
         self.is_response_complete = True
         self._close_connection()
+        self._on_response_complete()
 
     def _close_connection(self) -> None:
         """Close at once if the client has sent all; else let it read the response first."""

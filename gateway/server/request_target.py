@@ -9,7 +9,7 @@ _HOST = re.compile(rb"(?:[-\w.~!$&'()*+,;=%]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?")
 
 
 class MalformedRequest(Exception):
-    """A request that httptools accepts, and the gateway refuses."""
+    """A request that httptools accepts, and the gateway refuses; the message is for the client."""
 
 
 def split_target(target: bytes, method: bytes) -> tuple[bytes, bytes, bytes]:
@@ -21,7 +21,7 @@ def split_target(target: bytes, method: bytes) -> tuple[bytes, bytes, bytes]:
         MalformedRequest: the target has none of the forms that are allowed for `method`.
     """
     if b"#" in target:
-        raise MalformedRequest
+        raise MalformedRequest("The request target has a fragment (#).")
     if target.startswith(b"/"):
         path, _, query = target.partition(b"?")
         return path, query, b""
@@ -29,19 +29,19 @@ def split_target(target: bytes, method: bytes) -> tuple[bytes, bytes, bytes]:
         return target, b"", b""
     parts = _ABSOLUTE_FORM.fullmatch(target)
     if parts is None:
-        raise MalformedRequest
+        raise MalformedRequest("The request target is neither a path nor an http(s) URL.")
     check_host(parts[1])
     return parts[2] or b"/", parts[3] or b"", parts[1]
 
 
 def check_host(value: bytes) -> None:
-    """Check the value of a Host field.
+    """Check the value of a Host field, or the authority of an absolute form.
 
     Raises:
         MalformedRequest: it is not a host with an optional port.
     """
     if not _HOST.fullmatch(value):
-        raise MalformedRequest
+        raise MalformedRequest("The host is not a name or an address with an optional port.")
 
 
 def serialize_without_upgrade(request_line: bytes, fields: Fields) -> bytes:

@@ -5,7 +5,6 @@ without it. `pyproject.toml` bounds the version of uvicorn for the same reason.
 """
 
 import asyncio
-import socket
 from typing import Any
 
 import uvicorn
@@ -17,11 +16,17 @@ from gateway.background_tasks import log_failure
 __all__ = ["ServerState", "UvicornRunner", "describe_connection"]
 
 
-def describe_connection(transport: asyncio.Transport) -> dict[str, Any]:
-    """Return the members of an ASGI scope that are the same for each request on a connection."""
+def describe_connection(
+    transport: asyncio.Transport, client: tuple[str, int] | None = None
+) -> dict[str, Any]:
+    """Return the members of an ASGI scope that are the same for each request on a connection.
+
+    `client` is the address of the client, if it is known: it cannot be asked for any more once the
+    client has closed the connection.
+    """
     return {
         "server": get_local_addr(transport),
-        "client": get_remote_addr(transport),
+        "client": client or get_remote_addr(transport),
         "scheme": "https" if is_ssl(transport) else "http",
     }
 
@@ -29,12 +34,11 @@ def describe_connection(transport: asyncio.Transport) -> dict[str, Any]:
 class UvicornRunner:
     """Runs uvicorn in the current event loop, by the steps of `uvicorn.Server.serve`.
 
-    The step that installs signal handlers is left out: the command handles signals, because it has
-    more to close than this server.
+    Two steps are left out. The command handles signals, because it has more to close than this
+    server. `AcceptLoop` accepts connections, because it limits their number.
     """
 
-    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
-        self._listener = listener
+    def __init__(self, config: uvicorn.Config) -> None:
         self._server = uvicorn.Server(config)
         self._main_loop: asyncio.Task[None] | None = None
 
@@ -44,21 +48,21 @@ class UvicornRunner:
         return self._server.server_state
 
     async def start(self) -> None:
-        """Accept connections."""
+        """Get ready for connections."""
         config = self._server.config
         config.load()
         self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=[self._listener])
+        await self._server.startup(sockets=[])
         # It renews the Date header every second.
         self._main_loop = asyncio.create_task(self._server.main_loop(), name="uvicorn main loop")
         self._main_loop.add_done_callback(log_failure)
 
     async def stop(self) -> None:
-        """Stop accepting, shut connections down, and wait for requests in flight.
+        """Shut connections down, and wait for requests in flight.
 
         Requests that take longer than `config.timeout_graceful_shutdown` are cancelled.
         """
         self._server.should_exit = True
         if self._main_loop is not None:
             await self._main_loop
-        await self._server.shutdown(sockets=[self._listener])
+        await self._server.shutdown(sockets=[])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from gateway.settings.errors import ConfigError
+from gateway.settings.issuer_names import list_issuer_names
 from gateway.settings.schema import Issuer
 
 
@@ -15,9 +16,10 @@ def find_issuer_conflicts(issuers: Sequence[Issuer]) -> Iterator[ConfigError]:
     with_users = [issuer for issuer in issuers if issuer.user_claim]
     seen = set[str]()
     for index, issuer in enumerate(issuers):
-        if issuer.issuer in seen:
-            yield ConfigError(f"issuers.{index}.issuer", f"{issuer.issuer} is listed twice")
-        seen.add(issuer.issuer)
+        names = list_issuer_names(issuer)
+        for name in names.keys() & seen:
+            yield ConfigError(f"issuers.{index}.issuer", f"{name} is listed twice")
+        seen |= names.keys()
         if len(with_users) > 1 and "user_claim" not in issuer.model_fields_set:
             yield ConfigError(
                 f"issuers.{index}.user_claim",

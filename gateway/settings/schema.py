@@ -23,13 +23,16 @@ from gateway.settings.setting_types import (
     Headers,
     Host,
     KeyPrefix,
+    KeysProxy,
     KeyUrl,
+    Names,
     Network,
     Number,
     Port,
     RateText,
     RedisUrl,
     RootPath,
+    ScopeName,
     Seconds,
     Text,
     UrlPath,
@@ -39,6 +42,9 @@ Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
 ]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
+
+TENANT_PLACEHOLDER = "{tenantid}"
+"""Stands for the tenant in the `issuer` of Microsoft Entra ID."""
 
 CONFLICT = "lockgate_conflict"
 """The type of an error about several settings of one table.
@@ -76,8 +82,14 @@ class Server(Section):
     client_address_header: ClientAddressHeader | None = None
     max_in_flight: Count = 1_000
     max_body_bytes: Bytes = 1_048_576
+    max_connections: Count | None = None
+    idle_seconds: Seconds = 75
+    head_seconds: Seconds = 15
+    stall_seconds: Seconds = 30
+    drain_seconds: Annotated[Number, Field(ge=0, le=3_600)] = 5
     shutdown_seconds: Annotated[int, Field(strict=True, ge=1, le=86_400)] = 30
     root_path: RootPath = ""
+    root_path_is_stripped: Flag = False
     compression: Flag = True
     cors_origins: Origins = ()
     cors_credentials: Flag = False
@@ -93,6 +105,17 @@ class Server(Section):
                 "client_address_header",
                 "trusted_proxies",
                 at="client_address_header",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _require_root_path(self) -> Self:
+        if self.root_path_is_stripped and not self.root_path:
+            raise _conflict(
+                "has no effect without root_path",
+                "root_path_is_stripped",
+                "root_path",
+                at="root_path_is_stripped",
             )
         return self
 
@@ -118,16 +141,31 @@ class Issuer(Section):
     """An identity provider whose tokens are accepted, and the names of its claims."""
 
     issuer: Text
-    audience: Text
+    tenants: tuple[Text, ...] = ()
+    audience: Names
+    audience_claim: Literal["aud", "client_id", "azp", "cid", "appid"] = "aud"
     jwks_url: KeyUrl | None = None
     discovery_url: KeyUrl | None = None
     jwks_file: FilePath | None = None
     algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ALGORITHMS
     clock_skew_seconds: Annotated[Number, Field(ge=0, le=60)] = 5
-    scope_claim: str = "scope"
+    scope_claim: Names = "scope"
+    granted_scopes: tuple[ScopeName, ...] = ()
     user_claim: str = "sub"
     service_claim: str = "client_id"
     tenant_claim: str = "tenant"
+    id_tokens: Flag = False
+
+    @model_validator(mode="after")
+    def _require_tenants_of_template(self) -> Self:
+        if bool(self.tenants) != (TENANT_PLACEHOLDER in self.issuer):
+            raise _conflict(
+                f"must be set if issuer contains {TENANT_PLACEHOLDER}, and only then",
+                "tenants",
+                "issuer",
+                at="tenants",
+            )
+        return self
 
     @model_validator(mode="after")
     def _require_one_key_source(self) -> Self:
@@ -151,6 +189,8 @@ class Tokens(Section):
     keys_refresh_seconds: Seconds = 300
     keys_cooldown_seconds: Seconds = 5
     keys_timeout_seconds: Seconds = 2
+    keys_max_stale_seconds: Annotated[Number, Field(gt=0, le=31_536_000)] = 86_400
+    keys_proxy: Annotated[KeysProxy | None, Field(repr=False)] = None
 
 
 class Counters(Section):

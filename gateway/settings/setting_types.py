@@ -34,6 +34,10 @@ _OTHER_FIELDS = _GATEWAY_FIELDS | {
     "x-forwarded-proto",
 }
 """Fields of a request that never have the address of its client."""
+ENVIRONMENT = "environment"
+"""The value of `tokens.keys_proxy` that takes the proxy from HTTPS_PROXY and NO_PROXY."""
+
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
 _HOST_AND_PORT = re.compile(r"\[[0-9A-Fa-f:.]+\]:\d+|[^:]+:\d+")
@@ -43,6 +47,12 @@ _IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 
 
 _ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
+
+
+def _check_scope(scope: str) -> str:
+    if not _SCOPE.fullmatch(scope):
+        raise ValueError("must be a scope, which is one word, such as orders:read")
+    return scope
 
 
 def _check_host(host: str) -> str:
@@ -88,7 +98,7 @@ def _parse_network(value: object) -> object:
 
 def _describe_network_error(text: str) -> str:
     if text == "*":
-        return "must be the networks of the proxies: with * a client could forge its address"
+        return "must be the networks of the proxies; with all, a client can forge its address"
     if text.startswith(("unix:", "/")):
         return "must be a network; a unix socket has no address to trust"
     try:
@@ -121,6 +131,30 @@ def _check_url(value: object, schemes: tuple[str, ...]) -> object:
         f": did you mean {default}://{value}?" if ADDRESS_WITHOUT_SCHEME.fullmatch(value) else ""
     )
     raise ValueError(f"must be a URL that begins with {allowed}{known}")
+
+
+def _check_names(value: object) -> object:
+    """Check one name, or a list of names."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        # A ValueError, because pydantic reports no TypeError.
+        raise ValueError("must be a string or a list of strings")
+    if not names or not all(names):
+        raise ValueError("must not be empty")
+    return value
+
+
+def _check_proxy(value: str) -> str:
+    """Check the proxy for keys. The message does not quote a URL, which may hold a password."""
+    if value == ENVIRONMENT:
+        return value
+    scheme, separator, rest = value.partition("://")
+    host = rest.rpartition("@")[2].partition("/")[0]
+    if not separator or scheme not in {"http", "https"} or not host or not value.isprintable():
+        raise ValueError(
+            "must be the URL of a proxy, such as http://proxy.internal:3128, or environment"
+        )
+    return value
 
 
 def _require_https(url: HttpUrl) -> HttpUrl:
@@ -245,6 +279,10 @@ Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
 Bytes = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000_000)]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Seconds = Annotated[Number, Field(gt=0, le=86_400)]
+
+Names = Annotated[Text | tuple[Text, ...], BeforeValidator(_check_names)]
+ScopeName = Annotated[str, AfterValidator(_check_scope)]
+KeysProxy = Annotated[str, AfterValidator(_check_proxy)]
 
 Host = Annotated[Text, AfterValidator(_check_host)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_network)]

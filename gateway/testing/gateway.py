@@ -157,7 +157,8 @@ class TestGateway:
         names = self._issuer
         if user is None and "sub" not in claims:
             raise ValueError("name a user, or the subject in claims, as in claims={'sub': ...}")
-        own: dict[str, object] = {names.scope_claim: " ".join(scopes)}
+        claim = names.scope_claim
+        own: dict[str, object] = {claim if isinstance(claim, str) else claim[0]: " ".join(scopes)}
         if user is not None and names.user_claim:
             own[names.user_claim] = user
         return _get_signer().issue_token(user or "", scopes=scopes, claims={**own, **claims})

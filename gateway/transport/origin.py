@@ -1,4 +1,4 @@
-"""An origin: scheme, host and port, and how to open a connection to it."""
+"""An origin: scheme, host and port, and the opening of connections to it."""
 
 import asyncio
 from contextvars import Context
@@ -8,10 +8,20 @@ import httpx
 
 from gateway.event_loop import TimeoutAfterPendingIo
 from gateway.transport.connection import Connection, ConnectionOwner
+from gateway.transport.happy_eyeballs import Attempt, HostConnector
+from gateway.transport.resolver import SocketAddress
 from gateway.transport.tls import ClientTls, InvalidTlsFile
 from gateway.transport.write_batch import WriteBatcher
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class HostUnreachable(httpx.ConnectError):
+    """No connection could be opened; the message has a reason for each address, and no URL."""
+
+
+class HostTimeout(httpx.ConnectTimeout):
+    """No connection was open in time; the message names the addresses that were tried."""
 
 
 class Origin(NamedTuple):
@@ -35,13 +45,17 @@ class Origin(NamedTuple):
         port = url.port or _DEFAULT_PORTS[url.scheme]
         return cls(url.scheme, url.raw_host.decode("ascii"), port)
 
+
+class OriginConnector:
+    """Opens the connections of one pool to an origin, and remembers addresses that failed."""
+
+    def __init__(self, origin: Origin, tls: ClientTls) -> None:
+        self._origin = origin
+        self._host = HostConnector(origin.host, origin.port)
+        self._tls = tls
+
     async def connect(
-        self,
-        owner: ConnectionOwner,
-        batcher: WriteBatcher,
-        seconds: float | None,
-        *,
-        tls: ClientTls,
+        self, owner: ConnectionOwner, batcher: WriteBatcher, seconds: float | None
     ) -> Connection:
         """Open a connection and verify the server's certificate.
 
@@ -49,48 +63,47 @@ class Origin(NamedTuple):
         while the loop is busy is in time.
 
         Raises:
-            httpx.ConnectTimeout: it took longer than `seconds`.
-            httpx.ConnectError: the host is unknown, refuses, or has no valid certificate.
+            HostTimeout: it took longer than `seconds`.
+            HostUnreachable: the host is unknown, refuses, or has no valid certificate.
         """
         # The event loop runs the callbacks of a connection in the context in which it was opened.
         # An empty one, so that the connection does not keep the token and the headers of the
         # request that happened to open it.
         opening = asyncio.get_running_loop().create_task(
-            self._open(owner, batcher, tls), name="connect", context=Context()
+            self._open(owner, batcher, seconds), name="connect", context=Context()
         )
         connection: Connection | None = None
         try:
             async with TimeoutAfterPendingIo(seconds):
                 connection = await opening
         except TimeoutError as exc:
-            message = f"could not connect to {self.host}:{self.port} in time"
-            raise httpx.ConnectTimeout(message) from exc
+            raise HostTimeout(f"could not connect to {self._host} in time") from exc
         except InvalidTlsFile as exc:
-            raise httpx.ConnectError(f"{exc.name} {exc}") from exc
+            raise HostUnreachable(f"{exc.name} {exc}") from exc
         except (OSError, UnicodeError) as exc:
-            raise httpx.ConnectError(type(exc).__name__) from exc
+            raise HostUnreachable(str(exc) or type(exc).__name__) from exc
         finally:
             if connection is None:
                 _discard(opening)
         return connection
 
     async def _open(
-        self, owner: ConnectionOwner, batcher: WriteBatcher, tls: ClientTls
+        self, owner: ConnectionOwner, batcher: WriteBatcher, seconds: float | None
     ) -> Connection:
-        loop = asyncio.get_running_loop()
-        if self.scheme == "http":
+        loop, origin = asyncio.get_running_loop(), self._origin
+        context = await self._tls.get_context() if origin.scheme == "https" else None
+        server_name = (self._tls.server_name or origin.host) if context else None
+
+        async def connect(address: SocketAddress) -> Connection:
             _, connection = await loop.create_connection(
-                lambda: Connection(owner, batcher), self.host, self.port
+                lambda: Connection(owner, batcher),
+                sock=await address.connect(),
+                ssl=context,
+                server_hostname=server_name,
             )
             return connection
-        _, connection = await loop.create_connection(
-            lambda: Connection(owner, batcher),
-            self.host,
-            self.port,
-            ssl=await tls.get_context(),
-            server_hostname=tls.server_name,
-        )
-        return connection
+
+        return await self._host.connect(Attempt(connect, Connection.abort), seconds)
 
 
 def _discard(opening: asyncio.Task[Connection]) -> None:

@@ -37,12 +37,6 @@ class RawResponse(NamedTuple):
         """Whether the status is 2xx."""
         return 200 <= self.status < 300
 
-    @property
-    def is_compressed(self) -> bool:
-        """Whether the body has a content coding, although the request accepted none."""
-        coding = self.selected.get(b"content-encoding")
-        return coding is not None and coding.lower() != b"identity"
-
     def header(self, name: bytes) -> str:
         """Return one of the selected headers by its lower-case name; "" if it is absent."""
         return self.selected.get(name, b"").decode("latin-1")
@@ -50,12 +44,9 @@ class RawResponse(NamedTuple):
     def max_body_to_read(self, max_body_bytes: int) -> int:
         """Return the number of bytes of the body to wait for.
 
-        A short error body is read to its end, so that its connection can be used again. A
-        compressed body is not read: no client decodes it.
+        A short error body is read to its end, so that its connection can be used again.
         """
-        if not self.is_success:
-            return MAX_ERROR_BODY_BYTES
-        return 0 if self.is_compressed else max_body_bytes
+        return max_body_bytes if self.is_success else MAX_ERROR_BODY_BYTES
 
 
 def _parse_fields(head: bytes) -> FieldList:

@@ -2,12 +2,11 @@
 
 import ssl
 from collections.abc import AsyncIterator
-from functools import partial
 
 import httpx
 
 from gateway.transport.connection import Connection
-from gateway.transport.origin import Origin
+from gateway.transport.origin import Origin, OriginConnector
 from gateway.transport.pool import Pool
 from gateway.transport.request_writer import SerializedRequest
 from gateway.transport.response_parser import ResponseHead
@@ -69,7 +68,7 @@ class Transport(httpx.AsyncBaseTransport):
         if pool is None:
             self._drop_empty_pools()
             pool = self._pools[origin] = Pool(
-                partial(origin.connect, tls=self._tls),
+                OriginConnector(origin, self._tls).connect,
                 max_connections=self._max_connections,
                 idle_seconds=self._idle_seconds,
             )

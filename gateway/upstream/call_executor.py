@@ -17,12 +17,12 @@ from gateway.transport.connection import Connection
 from gateway.transport.raw_response import RawResponse
 from gateway.upstream.call import Call
 from gateway.upstream.call_policy import CallPolicy, apply_policies
+from gateway.upstream.content_coding import NotDecodable
 from gateway.upstream.deadline import deadline, remaining
-from gateway.upstream.decoding import NotDecodable, decode
+from gateway.upstream.decoding import decode
 from gateway.upstream.error_mapping import CALL_FAILURES, map_error, map_status
 from gateway.upstream.errors import (
     UpstreamError,
-    UpstreamInvalid,
     UpstreamTimeout,
     UpstreamUnavailable,
 )
@@ -200,8 +200,8 @@ class CallExecutor:
         deadline around the block covers the whole response.
 
         Raises:
-            UpstreamError: there is no response, its status is not a success, or its body is
-                compressed although the call did not set `Accept-Encoding`.
+            UpstreamError: there is no response, its status is not a success, or its body has an
+                unknown content coding. A call that sets `Accept-Encoding` gets the body as it is.
             ValueError: the call cannot be serialized.
         """
         left = remaining()
@@ -248,12 +248,11 @@ class CallExecutor:
             raise self.map_error(call, exc, seconds) from exc
         response = StreamedResponse(self._service, call, http_response, idle_timeout)
         opened.append(response)
-        is_success = 200 <= response.status < 300
-        if is_success and (call.chooses_encoding or not response.is_compressed):
+        if 200 <= response.status < 300:
+            if response.is_compressed and not call.chooses_encoding:
+                response.decode_content()
             return response
         await response.aclose()
-        if is_success:
-            raise UpstreamInvalid(self._service, call.operation, "the body is compressed")
         retry_after = response.headers.get("retry-after", "")
         raise map_status(self._service, call.operation, response.status, retry_after)
 
@@ -279,13 +278,11 @@ class CallExecutor:
         status, _, body, error, _ = response
         if not 200 <= status < 300:
             raise self._map_status(call, response)
-        if response.is_compressed and body:  # a response to HEAD has no body
-            raise NotDecodable("the body is compressed")
         if len(body) > self._max_body_bytes:
             raise NotDecodable(f"the body is larger than {self._max_body_bytes} bytes")
         if error is not None:
             raise _copy(error)
-        return decode(into, response)
+        return decode(into, response, self._max_body_bytes)
 
     def map_error(self, call: Call, error: Exception, seconds: float) -> UpstreamError:
         """Map one of `CALL_FAILURES` to an UpstreamError; `seconds` is the timeout of the call."""

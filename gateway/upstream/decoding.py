@@ -1,8 +1,8 @@
 """Decoding and validation of response bodies."""
 
-import re
 from collections.abc import Hashable, Iterator
 from functools import lru_cache
+from json import detect_encoding
 from types import NoneType
 from typing import Any, NamedTuple, TypeVar, cast, get_args, get_origin
 
@@ -11,21 +11,20 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import ErrorDetails, SchemaValidator
 
 from gateway.transport.raw_response import RawResponse
+from gateway.upstream.charset import parse_charset, to_utf8
+from gateway.upstream.content_coding import NotDecodable, decode_content
 from gateway.upstream.pydantic_internals import with_fail_fast
 from gateway.upstream.response import UpstreamResponse
 
 T = TypeVar("T")
 
-_JSON = re.compile(rb"application/(?:[\w.-]+\+)?json *(?:;.*)?", re.IGNORECASE)
 _MAX_ERRORS_SHOWN = 3
 
 
-class NotDecodable(Exception):
-    """The body is not of the requested type; the message never quotes the body."""
-
-
-def decode(into: type[T], response: RawResponse) -> T:
+def decode(into: type[T], response: RawResponse, max_body_bytes: int = 2_097_152) -> T:
     """Decode the JSON body of a response to a value of type `into`.
+
+    A body with a content coding may have `max_body_bytes` when it is decoded.
 
     `UpstreamResponse[X]` holds the body, of type X, together with the status and the header
     fields. For NoneType, the body is ignored.
@@ -39,17 +38,19 @@ def decode(into: type[T], response: RawResponse) -> T:
     value: Any = None
     body_type, validator, with_head = _decoder(key)
     if validator is not None:
+        selected = response.selected
+        content_type = selected.get(b"content-type", b"")
         body = response.body
-        if not body:
-            raise NotDecodable("the body is empty")
-        content_type = response.selected.get(b"content-type", b"")
-        if content_type != b"application/json" and not _JSON.fullmatch(content_type.strip()):
-            raise NotDecodable("the content type is not JSON")
+        if b"content-encoding" in selected or content_type != b"application/json" or not body:
+            body = _get_json(response, max_body_bytes)
         errors: list[ErrorDetails] | None = None
         try:
             value = validator.validate_json(body)
         except ValidationError as exc:
             errors = exc.errors(include_url=False, include_context=False, include_input=False)
+        if errors is not None and errors[0]["type"] == "json_invalid":
+            # Not UTF-8 perhaps, or with a byte order mark.
+            value, errors = _decode_again(body, validator, errors)
         # Raised outside `except`: the pydantic error quotes the body and must not be the context.
         if errors is not None:
             raise NotDecodable(_describe(errors, body_type))
@@ -57,6 +58,29 @@ def decode(into: type[T], response: RawResponse) -> T:
         value = UpstreamResponse(response.status, response.headers, value)
     decoded: T = value
     return decoded
+
+
+def _get_json(response: RawResponse, max_body_bytes: int) -> bytes:
+    """Return the body without its content codings, in UTF-8 if its charset is declared."""
+    codings = response.header(b"content-encoding")
+    body = decode_content(codings, response.body, max_body_bytes)
+    if not body:
+        raise NotDecodable("the body is empty")
+    charset = parse_charset(response.selected.get(b"content-type", b""))
+    return body if charset is None else to_utf8(body, charset)
+
+
+def _decode_again(
+    body: bytes, validator: SchemaValidator, errors: list[ErrorDetails]
+) -> tuple[Any, list[ErrorDetails] | None]:
+    """Decode a body that is not JSON as it is, after its charset has been detected."""
+    converted = to_utf8(body, detect_encoding(body))
+    if converted == body:
+        return None, errors
+    try:
+        return validator.validate_json(converted), None
+    except ValidationError as exc:
+        return None, exc.errors(include_url=False, include_context=False, include_input=False)
 
 
 def _describe(errors: list[ErrorDetails], body_type: Any) -> str:  # noqa: ANN401

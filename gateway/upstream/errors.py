@@ -15,7 +15,8 @@ from typing import ClassVar, Literal, TypeVar
 import httpx
 
 from gateway.transport.raw_response import MAX_ERROR_BODY_BYTES, RawResponse
-from gateway.upstream.decoding import NotDecodable, decode
+from gateway.upstream.content_coding import NotDecodable, decode_content
+from gateway.upstream.decoding import decode
 
 T = TypeVar("T")
 
@@ -90,8 +91,17 @@ class UpstreamRefused(UpstreamError):
 
     @property
     def body(self) -> bytes:
-        """The body of the response, at most 16 KiB; empty for a streamed response."""
-        return b"" if self.response is None else self.response.body[:MAX_ERROR_BODY_BYTES]
+        """The body of the response, at most 16 KiB; empty for a streamed response.
+
+        A body with a content coding is decoded; it is empty if that fails.
+        """
+        if self.response is None:
+            return b""
+        try:
+            body, codings = self.response.body, self.response.header(b"content-encoding")
+            return decode_content(codings, body, MAX_ERROR_BODY_BYTES)[:MAX_ERROR_BODY_BYTES]
+        except NotDecodable:
+            return b""
 
     @property
     def headers(self) -> httpx.Headers:
@@ -114,13 +124,11 @@ class UpstreamRefused(UpstreamError):
 def _decode_refusal(into: type[T], response: RawResponse | None) -> T:
     if response is None:
         raise NotDecodable("the body was not read")
-    if response.is_compressed:
-        raise NotDecodable("the body is compressed")
     if len(response.body) > MAX_ERROR_BODY_BYTES:
         raise NotDecodable(f"the body is larger than {MAX_ERROR_BODY_BYTES} bytes")
     if response.error is not None:
         raise NotDecodable("the body was cut off")
-    return decode(into, response)
+    return decode(into, response, MAX_ERROR_BODY_BYTES)
 
 
 class UpstreamInvalid(UpstreamError):

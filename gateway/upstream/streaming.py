@@ -1,7 +1,7 @@
 """Streamed responses: the body is read while it arrives."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from enum import Enum
 from inspect import isasyncgen
 from typing import Self, cast
@@ -10,8 +10,9 @@ import httpx
 
 from gateway.event_loop import TimeoutAfterPendingIo
 from gateway.upstream.call import Call
+from gateway.upstream.content_coding import ContentDecoder, NotDecodable
 from gateway.upstream.error_mapping import map_error
-from gateway.upstream.errors import UpstreamTimeout, UpstreamUnavailable
+from gateway.upstream.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 
 
 class StreamState(Enum):
@@ -46,6 +47,8 @@ class StreamedResponse:
         self._ends_at: float | None = None
         self._state = StreamState.OPEN
         self._pieces: AsyncIterator[bytes] | None = None
+        self._decoder: ContentDecoder | None = None
+        self._decoded: Iterator[bytes] = iter(())
 
     def __repr__(self) -> str:
         """Show the service, the operation, the status, and the state of the body."""
@@ -57,6 +60,22 @@ class StreamedResponse:
         """Whether the response has a body with a content coding (RFC 9110, 8.4)."""
         has_body = self._call.method != "HEAD" and self.status != 204
         return has_body and self.headers.get("content-encoding", "identity").lower() != "identity"
+
+    def decode_content(self) -> None:
+        """Decode the content codings of the body while it is read.
+
+        `headers` has the fields of the decoded body from then on.
+
+        Raises:
+            UpstreamInvalid: a coding is unknown.
+        """
+        try:
+            self._decoder = ContentDecoder(self.headers["content-encoding"], None)
+        except NotDecodable as exc:
+            raise self._invalid(exc) from None
+        self.headers = self.headers.copy()
+        del self.headers["content-encoding"]
+        self.headers.pop("content-length", None)
 
     def set_deadline(self, ends_at: float | None) -> None:
         """Set the deadline of the whole body, a time of the event loop's clock; None sets none."""
@@ -72,10 +91,31 @@ class StreamedResponse:
         Raises:
             UpstreamTimeout: no piece arrived within the idle timeout, or the deadline passed.
             UpstreamUnavailable: the body was cut off, or an earlier read failed.
+            UpstreamInvalid: the content coding of the body is corrupt.
             RuntimeError: the response is closed.
         """
-        if self._state is not StreamState.OPEN:
-            raise self._no_more()
+        while self._state is StreamState.OPEN:
+            if piece := self._next_decoded() or await self._receive():
+                return piece
+        raise self._no_more()
+
+    def _next_decoded(self) -> bytes:
+        """Return the next piece that is decoded already; b"" if there is none."""
+        try:
+            return next(filter(None, self._decoded), b"")
+        except NotDecodable as exc:
+            self._state = StreamState.FAILED
+            raise self._invalid(exc) from None
+
+    async def _receive(self) -> bytes:
+        """Wait for the next piece; with a content coding return b"", and decode it later."""
+        piece = await self._receive_raw()
+        if self._decoder is None:
+            return piece
+        self._decoded = self._decoder.decode(piece)
+        return b""
+
+    async def _receive_raw(self) -> bytes:
         if self._pieces is None:
             # Not `aiter_raw`: the stream also yields a body that a mock transport has read already.
             self._pieces = aiter(cast("httpx.AsyncByteStream", self._response.stream))
@@ -84,7 +124,7 @@ class StreamedResponse:
                 while not (piece := await anext(self._pieces)):
                     pass  # a transport may yield an empty piece for an empty body
         except StopAsyncIteration:
-            self._state = StreamState.COMPLETE
+            self._finish()
             raise
         except BaseException as exc:
             # Also on cancellation: it ends the iterator of the transport.
@@ -96,6 +136,18 @@ class StreamedResponse:
                 raise map_error(self._service, operation, exc, self._idle_timeout) from exc
             raise
         return piece
+
+    def _finish(self) -> None:
+        self._state = StreamState.COMPLETE
+        if self._decoder is not None:
+            try:
+                self._decoder.finish()
+            except NotDecodable as exc:
+                self._state = StreamState.FAILED
+                raise self._invalid(exc) from None
+
+    def _invalid(self, error: NotDecodable) -> UpstreamInvalid:
+        return UpstreamInvalid(self._service, self._call.operation, str(error))
 
     def _remaining(self) -> float | None:
         """Return the seconds until the deadline, 0 if it has passed; None if there is none."""

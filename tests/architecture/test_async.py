@@ -23,7 +23,9 @@ BANNED_MIDDLEWARE = {"BaseHTTPMiddleware", "SlowAPIMiddleware"}
 
 FOLDERS_WITH_HTTPX = ("gateway/testing/", "gateway/transport/", "gateway/upstream/")
 OTHER_MODULES_WITH_HTTPX = {
+    "gateway/auth/jwks/document.py",
     "gateway/auth/jwks/fetch.py",
+    "gateway/auth/jwks/fetch_error.py",
     "gateway/services.py",
 }
 

@@ -156,8 +156,8 @@ async def test_the_health_check_detects_a_stopped_gateway() -> None:
     (check,) = find_arguments(RUN, "HEALTHCHECK")
     command = json.loads(check.partition("CMD ")[2])
     app = create_app(Settings(), application=Application())
-    async with open_server(app, Server(host="127.0.0.1", port=0)) as url:
-        port = url.rpartition(":")[2]
+    async with open_server(app, Server(host="127.0.0.1", port=0)) as server:
+        port = server.url.rpartition(":")[2]
         assert await _run_health_check(command, port) == 0
     assert await _run_health_check(command, port) == 1
 

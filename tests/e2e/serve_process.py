@@ -56,18 +56,24 @@ def build_environment(demo: Demo, **variables: str) -> dict[str, str]:
         "LOCKGATE_ISSUERS": json.dumps([issuer]),
         "LOCKGATE_SERVER__HOST": "127.0.0.1",
         "LOCKGATE_SERVER__PORT": "0",
+        "LOCKGATE_SERVER__DRAIN_SECONDS": "0",
         **{f"LOCKGATE_UPSTREAMS__{s.upper()}__URL": demo.service(s) for s in demo.services},
         **variables,
     }
 
 
 @contextmanager
-def run_serve(demo: Demo, log: Path, **variables: str) -> Iterator[ServeProcess]:
-    """Serve until the block ends. `variables` are added to the environment."""
+def run_serve(
+    demo: Demo, log: Path, shell_prefix: str = "", **variables: str
+) -> Iterator[ServeProcess]:
+    """Serve until the block ends; nothing drains. `variables` are added to the environment.
+
+    `shell_prefix` is run before, such as "ulimit -n 1024; ".
+    """
     environment = build_environment(demo, **variables)
     with log.open("w") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway.cli", "serve"],
+            ["sh", "-c", f'{shell_prefix}exec "$0" -m gateway.cli serve', sys.executable],
             cwd=ROOT, env=environment, stderr=stderr, text=True,
         )  # fmt: skip
     with process:

@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.request_path import (
-    ESCAPED_SLASH,
     InvalidPath,
+    decode_parameter,
     decode_path,
     is_plain,
-    restore_slashes,
 )
 
 
@@ -31,9 +30,9 @@ from gateway.request_path import (
         (b"/%F0%9F%8D%8B", "/\U0001f34b"),
         (b"/cafe%CC%81", "/cafe\u0301"),  # Unicode is not normalized
         (b"/%EF%BD%92eadyz", "/\uff52eadyz"),
-        (b"/a%2Fb/c%2fd", f"/a{ESCAPED_SLASH}b/c{ESCAPED_SLASH}d"),
-        (b"/%2F%2F", f"/{ESCAPED_SLASH}{ESCAPED_SLASH}"),
-        (b"/a%252Fb", "/a%2Fb"),  # decoded once
+        (b"/a%2Fb/c%2fd", "/a%2Fb/c%2Fd"),
+        (b"/%2F%2F", "/%2F%2F"),
+        (b"/a%252Fb%2525c", "/a%252Fb%2525c"),  # else it would look like an escape
         (b"/%252e%252e/x", "/%2e%2e/x"),
         (b"/a;b=1,c/d:e@f", "/a;b=1,c/d:e@f"),
         (b"/..;/x", "/..;/x"),
@@ -127,7 +126,7 @@ def test_a_decoded_path_has_the_segments_of_the_raw_path(raw_path: bytes) -> Non
         assert not is_plain(raw_path)
         return
     assert path.count("/") == raw_path.count(b"/")
-    assert restore_slashes(path) == unquote(raw_path.decode())
+    assert decode_parameter(path) == unquote(raw_path.decode())
     assert not {"", ".", ".."} & set(path.strip("/").split("/")) or path == "/"
-    assert all(unicodedata.category(it) != "Cc" for it in restore_slashes(path))
+    assert all(unicodedata.category(it) != "Cc" for it in decode_parameter(path))
     assert not is_plain(raw_path) or path == raw_path.decode()

@@ -1,40 +1,76 @@
 """Fetches an issuer's key set: from a file, from a JWKS URL, or through OIDC discovery."""
 
 import asyncio
+from codecs import BOM_UTF8
+from functools import lru_cache, partial
+from importlib.metadata import version
+from json import JSONDecodeError
 from pathlib import Path
 
 import httpx
-from pydantic import TypeAdapter
+from pydantic import JsonValue, TypeAdapter
 
+from gateway.auth.jwks.document import DocumentUnavailable, get_document
 from gateway.auth.jwks.key_file import read_key_file
 from gateway.auth.jwks.key_set import MAX_DOCUMENT_BYTES, KeySet, parse_key_set
 from gateway.auth.jwt import strict_json
-from gateway.settings.schema import Issuer
-from gateway.settings.setting_types import KeyUrl
+from gateway.auth.jwt.refusal import show
+from gateway.settings.errors import ConfigError
+from gateway.settings.schema import TENANT_PLACEHOLDER, Issuer
+from gateway.settings.setting_types import ENVIRONMENT, KeyUrl
 from gateway.trust_store import share_ssl_context
 
 _KEY_URL: TypeAdapter[KeyUrl] = TypeAdapter(KeyUrl)
+
+_HEADERS = {
+    "Accept": "application/json, application/jwk-set+json",
+    "Accept-Encoding": "identity",
+    "User-Agent": f"lockgate/{version('lockgate')}",
+}
+_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+
+
+# Preparing a key takes 0.5 ms, and most fetches return the same document.
+_parse_cached = lru_cache(maxsize=16)(parse_key_set)
 
 
 class KeysUnavailable(Exception):
     """The keys could not be fetched; the message gives the reason, for the log."""
 
 
-def open_client(ca_file: Path | None = None) -> httpx.AsyncClient:
-    """Open the HTTP client for key sets: no redirects, and no proxy from the environment.
+def open_client(ca_file: Path | None = None, *, proxy: str | None = None) -> httpx.AsyncClient:
+    """Open the HTTP client for key sets.
 
-    `ca_file` has CAs to trust in addition to those of the system. Blocks while it reads them.
+    `ca_file` has CAs to trust in addition to those of the system. `proxy` is the URL of a proxy,
+    or "environment" for HTTPS_PROXY, HTTP_PROXY and NO_PROXY. Loopback addresses are called
+    without the proxy. Blocks while it reads the CA certificates.
 
     Raises:
-        ValueError: `ca_file` cannot be used.
+        ValueError: `ca_file` or `proxy` cannot be used.
     """
     return httpx.AsyncClient(
-        follow_redirects=False,
-        trust_env=False,
+        follow_redirects=False,  # `get_document` follows those within one origin
+        trust_env=proxy == ENVIRONMENT,
+        proxy=None if proxy == ENVIRONMENT else proxy,
+        mounts=dict.fromkeys(_LOOPBACK),
         verify=share_ssl_context(ca_file),
         timeout=None,  # noqa: S113 - `fetch_key_set` has one deadline for everything
-        headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+        headers=_HEADERS,
     )
+
+
+def find_proxy_errors(proxy: str | None) -> list[ConfigError]:
+    """Find the proxy, of the settings or of the environment, that cannot be used."""
+    if proxy is None:
+        return []
+    try:
+        open_client(proxy=proxy)
+    except (ImportError, ValueError, httpx.InvalidURL):
+        # The message of the exception may quote a password.
+        place = "of the environment (HTTPS_PROXY, ALL_PROXY)" if proxy == ENVIRONMENT else "URL"
+        message = f"the proxy {place} cannot be used"
+        return [ConfigError("tokens.keys_proxy", message, "it must begin with http://")]
+    return []
 
 
 async def fetch_key_set(client: httpx.AsyncClient, issuer: Issuer, timeout: float) -> KeySet:  # noqa: ASYNC109 - one deadline for discovery and keys together
@@ -47,46 +83,51 @@ async def fetch_key_set(client: httpx.AsyncClient, issuer: Issuer, timeout: floa
         async with asyncio.timeout(timeout):
             if issuer.jwks_file is not None:
                 return await asyncio.to_thread(read_key_file, issuer.jwks_file, issuer.algorithms)
-            return parse_key_set(await _load_document(client, issuer), issuer.algorithms)
+            document = await _load_document(client, issuer)
+            # In a thread: the keys of a large set take longer than a request.
+            return await asyncio.to_thread(_parse_cached, document, issuer.algorithms)
     except TimeoutError as exc:
         raise KeysUnavailable(f"no complete response within {timeout:g} s") from exc
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as exc:
-        raise KeysUnavailable(_describe_error(exc)) from exc
+    except (JSONDecodeError, UnicodeDecodeError) as exc:
+        raise KeysUnavailable(f"the document is not JSON: {exc}") from exc
+    except (DocumentUnavailable, OSError, ValueError) as exc:
+        raise KeysUnavailable(str(exc)) from exc
 
 
 async def _load_document(client: httpx.AsyncClient, issuer: Issuer) -> bytes:
+    get = partial(get_document, client, max_bytes=MAX_DOCUMENT_BYTES)
     if issuer.discovery_url is not None:
-        metadata = await _get_body(client, str(issuer.discovery_url))
-        return await _get_body(client, _read_jwks_uri(metadata, issuer.issuer))
-    return await _get_body(client, str(issuer.jwks_url))
+        metadata = await get(str(issuer.discovery_url))
+        return await get(_read_jwks_uri(metadata, issuer.issuer))
+    return await get(str(issuer.jwks_url))
 
 
 def _read_jwks_uri(document: bytes, issuer: str) -> str:
-    """Read `jwks_uri` from a discovery document (OpenID Connect Discovery 1.0, section 4.3)."""
-    metadata = strict_json.parse_object(document)
-    if metadata.get("issuer") != issuer:
-        raise ValueError(f"the discovery document has another issuer than {issuer}")
+    """Read `jwks_uri` from a discovery document (OpenID Connect Discovery 1.0, section 4.3).
+
+    AD FS publishes the issuer of its access tokens as `access_token_issuer`.
+    """
+    metadata = strict_json.parse_object(document.removeprefix(BOM_UTF8))
+    published = metadata.get("issuer")
+    if issuer not in (published, metadata.get("access_token_issuer")):
+        raise ValueError(_describe_other_issuer(issuer, published))
     try:
         return str(_KEY_URL.validate_python(metadata.get("jwks_uri")))
     except ValueError as exc:
         raise ValueError(
-            "jwks_uri of the discovery document is not an https URL, or http on loopback"
+            f"jwks_uri of the discovery document is {show(metadata.get('jwks_uri'))}; "
+            "it must be an https URL, or http on loopback"
         ) from exc
 
 
-async def _get_body(client: httpx.AsyncClient, url: str) -> bytes:
-    async with client.stream("GET", url) as response:
-        if response.status_code != 200:
-            raise ValueError(f"status {response.status_code} instead of 200")
-        if response.headers.get("content-encoding", "identity") != "identity":
-            raise ValueError("compressed response, although the request allows only identity")
-        body = bytearray()
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > MAX_DOCUMENT_BYTES:
-                raise ValueError(f"document of more than {MAX_DOCUMENT_BYTES} bytes")
-        return bytes(body)
-
-
-def _describe_error(exc: Exception) -> str:
-    return type(exc).__name__ if isinstance(exc, httpx.HTTPError) else str(exc)
+def _describe_other_issuer(expected: str, published: JsonValue) -> str:
+    hint = ""
+    if isinstance(published, str):
+        if published.rstrip("/") == expected.rstrip("/"):
+            hint = "; they differ in the last slash"
+        elif TENANT_PLACEHOLDER in published:
+            hint = "; set issuer to that text and list tenants, or use the URL of one tenant"
+    return (
+        f"the discovery document has the issuer {show(published)}; "
+        f"the setting issuer is {show(expected)}{hint}"
+    )

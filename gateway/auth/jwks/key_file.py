@@ -4,14 +4,9 @@ from collections.abc import Sequence
 from json import JSONDecodeError
 from pathlib import Path
 
-from gateway.auth.jwks.key_set import MAX_DOCUMENT_BYTES, KeySet, NoUsableKey, parse_key_set
+from gateway.auth.jwks.key_set import MAX_DOCUMENT_BYTES, KeySet, parse_key_set
 from gateway.settings.errors import ConfigError
 from gateway.settings.schema import Issuer
-
-_USABLE_KEY = (
-    "a usable key has a kid of its own, one of the algorithms of the issuer, no use except "
-    "sig, and no private members"
-)
 
 
 def find_key_file_errors(issuers: Sequence[Issuer]) -> list[ConfigError]:
@@ -20,19 +15,22 @@ def find_key_file_errors(issuers: Sequence[Issuer]) -> list[ConfigError]:
     for index, issuer in enumerate(issuers):
         if issuer.jwks_file is not None:
             try:
-                read_key_file(issuer.jwks_file, issuer.algorithms)
+                keys = read_key_file(issuer.jwks_file, issuer.algorithms)
             except ValueError as error:
-                hint = _USABLE_KEY if isinstance(error, NoUsableKey) else ""
-                message = f"{issuer.jwks_file}: {error}"
+                problem, hint = str(error), ""
+            else:
+                problem, hint = _describe_absence(keys), _describe_ignored(keys)
+            if problem:
+                message = f"{issuer.jwks_file}: {problem}"
                 errors.append(ConfigError(f"issuers.{index}.jwks_file", message, hint))
     return errors
 
 
 def read_key_file(path: Path, allowed: Sequence[str]) -> KeySet:
-    """Read the keys for the `allowed` algorithms.
+    """Read the keys for the `allowed` algorithms. A relative path is one of the working directory.
 
     Raises:
-        ValueError: there is no such file, it cannot be read, or it is not a usable key set.
+        ValueError: there is no such file, it cannot be read, or it is not a JWK Set.
     """
     try:
         with path.open("rb") as file:
@@ -49,3 +47,15 @@ def read_key_file(path: Path, allowed: Sequence[str]) -> KeySet:
         return parse_key_set(document, allowed)
     except (JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"is not JSON: {error}") from None
+
+
+def _describe_absence(keys: KeySet) -> str:
+    return "" if keys.ids else "no usable key in the JWK Set"
+
+
+def _describe_ignored(keys: KeySet) -> str:
+    """Return why each of the first keys is not usable."""
+    reasons = [
+        f"key {key.key_id or number}: {key.reason}" for number, key in enumerate(keys.ignored, 1)
+    ]
+    return "; ".join(reasons[:3]) or "the list `keys` is empty"

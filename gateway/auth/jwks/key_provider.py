@@ -1,9 +1,9 @@
 """Keeps the keys of one issuer: background refresh, and a cool-down for unknown key ids."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from logging import ERROR, WARNING, getLogger
+from logging import DEBUG, ERROR, INFO, WARNING, getLogger
 
 from gateway.auth.clock import Clock
 from gateway.auth.jwks.fetch import KeysUnavailable
@@ -39,12 +39,18 @@ class KeyProvider:
     # - One fetch at a time. All tasks that need a fetch wait for the same `_pending_fetch`, which
     #   first sleeps for the rest of the cool-down. It goes on when a waiting task is cancelled.
     # - Cool-down. Two fetches start at least `keys_cooldown_seconds` apart, whether they succeed
-    #   or fail, and whether a token or the refresh asked for them.
-    # - Keys are never lost. A failed fetch leaves the keys of the last successful one in use.
+    #   or fail, and whether a token or the refresh asked for them. A shorter refresh interval
+    #   shortens the cool-down.
+    # - Keys outlive failures. A failed fetch leaves the keys of the last successful one in use, for
+    #   `keys_max_stale_seconds` after the start of that one. A successful fetch replaces them all,
+    #   also by none.
     # - Unknown `kid`. A key id is unknown (401) only if a fetch that started after the token
     #   arrived has succeeded without it. An earlier fetch may have read the key set before the
     #   key was published. So a client with invented key ids can use up the cool-down, but it
     #   cannot have a valid token refused: that token waits for the next fetch.
+    # - Failed signature. The provider may have published a new key under an old `kid`. If the
+    #   cool-down permits, the token waits for a fetch. Otherwise it is refused at once, and a fetch
+    #   starts when the cool-down ends: an attacker can delay neither valid tokens nor the new key.
     # - Bounded waiting. A task waits for an unknown key only in one of `waiter_slots`, by default
     #   `MAX_WAITERS`; without a free one it gets a 503 at once.
     #
@@ -65,11 +71,14 @@ class KeyProvider:
         self.version = 0
         self._keys = KeySet()
         self._fetch = fetch
-        self._tokens = tokens
+        self._interval = tokens.keys_refresh_seconds
+        self._cooldown = min(tokens.keys_cooldown_seconds, self._interval)
+        self._max_stale = tokens.keys_max_stale_seconds
         self._clock = clock
         self._fetches_started = 0
         self._last_fetch_started_at = float("-inf")
         self._last_successful_fetch = 0
+        self._last_success_started_at = float("-inf")
         self._is_fetching = False
         self._last_error = ""
         self._waiter_slots = waiter_slots or asyncio.Semaphore(MAX_WAITERS)
@@ -110,30 +119,46 @@ class KeyProvider:
             return KeyStatus.NO_KEYS
         return KeyStatus.STALE if self._last_error else KeyStatus.OK
 
-    async def get_key(self, key_id: str, algorithm: str) -> Key:
-        """Return the key with that id; wait for a fetch if the id is not among the known ones.
+    async def get_keys(
+        self, key_id: str | None, algorithm: str, tenant: str | None = None
+    ) -> Sequence[Key]:
+        """Return the keys that may have signed a token; wait for a fetch if its `kid` is unknown.
+
+        The sequence is empty if the keys with that id do not fit the algorithm or the tenant.
 
         Raises:
-            Unauthenticated: the issuer has no such key, or not for that algorithm.
+            Unauthenticated: the issuer has no such key.
             IdentityUnavailable: the keys could not be fetched, or too many tasks wait for them.
         """
-        if key_id not in self._keys.ids:
+        if not self._keys.may_have(key_id):
             await self._wait_for_key(key_id)
-        key = self._keys.find(key_id, algorithm)
-        if key is None:
-            raise Unauthenticated("algorithm_not_allowed_for_key")
-        return key
+        return self._keys.find(key_id, algorithm, tenant)
 
-    async def _wait_for_key(self, key_id: str) -> None:
+    async def refetch(self, version: int) -> bool:
+        """Fetch the keys again after no key of that `version` has verified a signature.
+
+        Return whether there are other keys now. During the cool-down, only schedule the fetch.
+        """
+        if self.version != version:
+            return True
+        is_delayed = self._cooldown_left() > 0 and not self._is_fetching
+        if is_delayed or self._waiter_slots.locked():
+            self._start_fetch()
+            return False
+        async with self._waiter_slots:
+            await self._wait_for_fetch()
+        return self.version != version
+
+    async def _wait_for_key(self, key_id: str | None) -> None:
         """Wait until the key id is known, or until it is certain that it is unknown."""
         if self._waiter_slots.locked():
             raise IdentityUnavailable(self._cooldown_left())
         async with self._waiter_slots:
             fetches_before = self._fetches_started
-            while key_id not in self._keys.ids:
+            while not self._keys.may_have(key_id):
                 # A fetch that started after the token arrived has succeeded without the key.
                 if self._last_successful_fetch > fetches_before:
-                    raise Unauthenticated("unknown_key")
+                    raise Unauthenticated("unknown_key", self._keys.explain_absence(key_id))
                 # The last fetch failed and the next may not start yet: fail fast.
                 if self._last_error and not self._is_fetching and self._cooldown_left() > 0:
                     raise IdentityUnavailable(self._cooldown_left())
@@ -144,21 +169,26 @@ class KeyProvider:
 
     async def _wait_for_fetch(self) -> None:
         """Wait for the fetch in flight, or else for the next one that the cool-down permits."""
+        # Not `await`: when a waiting task is cancelled, the fetch goes on for the others.
+        await asyncio.wait({self._start_fetch()})
+
+    def _start_fetch(self) -> asyncio.Task[None]:
+        """Return the fetch in flight, or start one, which waits for the end of the cool-down."""
         if self._pending_fetch is None or self._pending_fetch.done():
             self._pending_fetch = asyncio.create_task(self._fetch_after_cooldown())
-        # Not `await`: when a waiting task is cancelled, the fetch goes on for the others.
-        await asyncio.wait({self._pending_fetch})
+        return self._pending_fetch
 
     async def _fetch_after_cooldown(self) -> None:
         while (cooldown := self._cooldown_left()) > 0:
             await self._clock.sleep(cooldown)
         self._fetches_started += 1
-        self._last_fetch_started_at = self._clock.monotonic()
+        started_at = self._last_fetch_started_at = self._clock.monotonic()
         self._is_fetching = True
         fetch_number = self._fetches_started
         try:
             self._store_keys(await self._fetch())
             self._last_successful_fetch, self._last_error = fetch_number, ""
+            self._last_success_started_at = started_at
         except Exception as exc:  # noqa: BLE001 - whatever the error, the known keys stay in use
             self._record_failure(exc)
         finally:
@@ -173,21 +203,42 @@ class KeyProvider:
         )
 
     def _store_keys(self, keys: KeySet) -> None:
+        self._log_ignored(keys)
         if keys != self._keys:
-            self._keys = keys
             self.version += 1
-            log_event(log, "keys.changed", issuer=self.issuer, key_count=len(keys.ids))
+            level = INFO if keys.ids else WARNING
+            count = sum(map(len, keys.by_id.values()))
+            log_event(log, "keys.changed", level, issuer=self.issuer, key_count=count)
+        self._keys = keys
+
+    def _log_ignored(self, keys: KeySet) -> None:
+        """Log the keys that are meant for signatures and not usable, if there are others now."""
+        if keys.ignored != self._keys.ignored:
+            for key in keys.ignored:
+                level = WARNING if key.is_intended else DEBUG
+                fields = {"issuer": self.issuer, "key_id": key.key_id, "reason": key.reason}
+                log_event(log, "keys.ignored", level, **fields)
 
     async def _refresh_periodically(self) -> None:
         """Fetch every `keys_refresh_seconds`; after a failure, as soon as the cool-down permits."""
-        cooldown, interval = self._tokens.keys_cooldown_seconds, self._tokens.keys_refresh_seconds
         while True:
-            await self._clock.sleep(min(cooldown, interval))
-            age = self._clock.monotonic() - self._last_fetch_started_at
-            if self._last_error or age >= interval:
+            wait = self._cooldown if self._last_error else self._interval
+            left = self._last_fetch_started_at + wait - self._clock.monotonic()
+            if left > 0:
+                # A token may cause a fetch that fails: look again after a cool-down.
+                await self._clock.sleep(min(left, self._cooldown))
+            else:
                 await self._wait_for_fetch()
+            self._drop_stale_keys()
+
+    def _drop_stale_keys(self) -> None:
+        age = self._clock.monotonic() - self._last_success_started_at
+        if self._last_error and self._keys.ids and age >= self._max_stale:
+            self._keys = KeySet()
+            self.version += 1
+            log_event(log, "keys.expired", ERROR, issuer=self.issuer, reason=self._last_error)
 
     def _cooldown_left(self) -> float:
         """Seconds until the next fetch may start."""
         elapsed = self._clock.monotonic() - self._last_fetch_started_at
-        return max(0.0, self._tokens.keys_cooldown_seconds - elapsed)
+        return max(0.0, self._cooldown - elapsed)

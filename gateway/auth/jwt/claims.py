@@ -1,98 +1,107 @@
 """Checks the claims of a JWT (RFC 7519, section 4; RFC 9068, section 2.2)."""
 
-from collections.abc import Mapping
+from typing import TypeGuard
 
 from pydantic import JsonValue
 
-from gateway.auth.principal import SCOPE, Principal
+from gateway.auth.jwt.audience import check_audience
+from gateway.auth.jwt.claim_path import Claims, compile_claim_path
+from gateway.auth.jwt.refusal import show
+from gateway.auth.jwt.scopes import compile_scopes
+from gateway.auth.jwt.token_type import check_token_type
+from gateway.auth.principal import Principal
 from gateway.errors.tree import Unauthenticated
 from gateway.settings.schema import Issuer
 
 MAX_NAME_LENGTH = 255
 _MAX_DATE = 253_402_300_800  # the year 10000, in seconds since the epoch; no date is later
 
-Claims = Mapping[str, JsonValue]
 
+class ClaimRules:
+    """The rules of one issuer for the claims of its tokens, prepared at start-up.
 
-def check_claims(claims: Claims, issuer: Issuer, now: float) -> Principal:
-    """Check every claim that the gateway uses, and build the principal from them.
-
-    `now` is in seconds since the epoch. The caller has already compared `iss` with `issuer`.
-
-    Raises:
-        Unauthenticated: a claim is missing, has the wrong type, or does not permit access.
+    A claim that cannot be what the settings say (null, or of another type) is treated as absent.
+    The claims that decide whether a token is valid are the exception: `iss`, `aud` and `exp` are
+    required, and `nbf` must be a date.
     """
-    expires_at = _check_times(claims, now, issuer.clock_skew_seconds)
-    _check_audience(claims, issuer.audience)
-    return Principal(
-        issuer=issuer.issuer,
-        subject=_read_name(claims, "sub"),
-        scopes=_read_scopes(claims, issuer.scope_claim),
-        user_id=_read_optional_name(claims, issuer.user_claim),
-        service=_read_optional_name(claims, issuer.service_claim),
-        tenant=_read_optional_name(claims, issuer.tenant_claim),
-        expires_at=expires_at,
-    )
 
+    def __init__(self, issuer: Issuer) -> None:
+        self._skew = issuer.clock_skew_seconds
+        self._id_tokens = issuer.id_tokens
+        audience = issuer.audience
+        self._audiences = frozenset([audience] if isinstance(audience, str) else audience)
+        self._audience_claim = issuer.audience_claim
+        self._read_scopes = compile_scopes(issuer.scope_claim, issuer.granted_scopes)
+        self._read_user = compile_claim_path(issuer.user_claim)
+        self._read_service = compile_claim_path(issuer.service_claim)
+        self._read_tenant = compile_claim_path(issuer.tenant_claim)
 
-def check_expiry(expires_at: float, now: float, skew: float) -> None:
-    """Refuse the token from `expires_at` plus `skew` seconds on (RFC 7519, section 4.1.4).
+    def check(self, claims: Claims, header_type: str, now: float) -> Principal:
+        """Check every claim that decides about the token, and build the principal.
 
-    Raises:
-        Unauthenticated: the token has expired.
-    """
-    if now >= expires_at + skew:
-        raise Unauthenticated("expired")
+        `now` is in seconds since the epoch. The caller has already checked `iss`.
 
+        Raises:
+            Unauthenticated: the claims do not permit access.
+        """
+        expires_at = self._check_times(claims, now)
+        check_token_type(claims, header_type, id_tokens=self._id_tokens)
+        check_audience(claims, self._audiences, self._audience_claim)
+        user_id = _read_id(self._read_user(claims))
+        service = _read_id(self._read_service(claims))
+        subject = _read_id(claims.get("sub")) or user_id or service
+        if subject is None:
+            raise Unauthenticated("invalid_sub", "sub is missing, or neither a name nor an integer")
+        return Principal(
+            issuer=str(claims["iss"]),
+            subject=subject,
+            scopes=self._read_scopes(claims),
+            user_id=user_id,
+            service=service,
+            tenant=_read_id(self._read_tenant(claims)),
+            expires_at=expires_at,
+        )
 
-def _check_times(claims: Claims, now: float, skew: float) -> float:
-    expires_at = _read_date(claims, "exp")
-    check_expiry(expires_at, now, skew)
-    if "nbf" in claims and _read_date(claims, "nbf") > now + skew:
-        raise Unauthenticated("not_yet_valid")
-    if "iat" in claims and _read_date(claims, "iat") > now + skew:
-        raise Unauthenticated("issued_in_the_future")
-    return expires_at
+    def check_expiry(self, expires_at: float, now: float) -> None:
+        """Refuse the token from `expires_at` plus the clock skew on (RFC 7519, section 4.1.4).
+
+        Raises:
+            Unauthenticated: the token has expired.
+        """
+        if now >= expires_at + self._skew:
+            raise Unauthenticated("expired", f"exp was {now - expires_at:.0f} s ago")
+
+    def _check_times(self, claims: Claims, now: float) -> float:
+        expires_at = _read_date(claims, "exp")
+        self.check_expiry(expires_at, now)
+        if claims.get("nbf") is not None:
+            self._refuse_future("not_yet_valid", "nbf", _read_date(claims, "nbf"), now)
+        # `iat` decides only if it is a number: no rule requires a date (RFC 7519, section 4.1.6).
+        issued_at = claims.get("iat")
+        if _is_number(issued_at):
+            self._refuse_future("issued_in_the_future", "iat", float(issued_at), now)
+        return expires_at
+
+    def _refuse_future(self, reason: str, claim: str, date: float, now: float) -> None:
+        if date > now + self._skew:
+            hint = "compare the clocks, or raise clock_skew_seconds"
+            raise Unauthenticated(reason, f"{claim} is {date - now:.0f} s in the future; {hint}")
 
 
 def _read_date(claims: Claims, claim: str) -> float:
     value = claims.get(claim)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unauthenticated(f"invalid_{claim}")
-    if not 0 <= value < _MAX_DATE:
-        raise Unauthenticated(f"invalid_{claim}")
+    if not _is_number(value) or not 0 <= value < _MAX_DATE:
+        raise Unauthenticated(f"invalid_{claim}", f"{claim} is {show(value)}, which is no date")
     return float(value)
 
 
-def _check_audience(claims: Claims, audience: str) -> None:
-    value = claims.get("aud")
-    audiences = value if isinstance(value, list) else [value]
-    if not all(isinstance(item, str) for item in audiences):
-        raise Unauthenticated("invalid_aud")
-    if audience not in audiences:
-        raise Unauthenticated("wrong_audience")
+def _is_number(value: JsonValue) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _read_optional_name(claims: Claims, claim: str) -> str | None:
-    return _read_name(claims, claim) if claim and claim in claims else None
-
-
-def _read_name(claims: Claims, claim: str) -> str:
-    value = claims.get(claim)
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME_LENGTH:
-        raise Unauthenticated(f"invalid_{claim}")
-    if not value.isprintable():
-        raise Unauthenticated(f"invalid_{claim}")
-    return value
-
-
-def _read_scopes(claims: Claims, claim: str) -> frozenset[str]:
-    """Read a space-separated string (RFC 8693, section 4.2) or a list; `scp` is the fallback."""
-    value = claims.get(claim, claims.get("scp", ""))
-    scopes = [scope for scope in value.split(" ") if scope] if isinstance(value, str) else value
-    if not isinstance(scopes, list):
-        raise Unauthenticated("invalid_scope")
-    valid = frozenset(s for s in scopes if isinstance(s, str) and SCOPE.fullmatch(s))
-    if not all(isinstance(scope, str) and scope in valid for scope in scopes):
-        raise Unauthenticated("invalid_scope")
-    return valid
+def _read_id(value: JsonValue) -> str | None:
+    """Return an id: a printable string, or an integer as its decimal digits; otherwise None."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    is_name = isinstance(value, str) and 0 < len(value) <= MAX_NAME_LENGTH and value.isprintable()
+    return str(value) if is_name else None

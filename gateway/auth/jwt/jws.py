@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from gateway.auth.jwt import base64url, strict_json
+from gateway.auth.jwt.refusal import show, show_all
 from gateway.errors.tree import Unauthenticated
 
 MAX_KEY_ID_LENGTH = 256
@@ -19,10 +20,15 @@ _UNSUPPORTED_PARAMETERS = frozenset({"crit", "b64", "zip", "cty"})
 
 @dataclass(frozen=True, slots=True)
 class Jws:
-    """A parsed token. Nothing in it is trusted until its signature has been verified."""
+    """A parsed token. Nothing in it is trusted until its signature has been verified.
+
+    `type` is the `typ` of the header in lower case and without `application/`, or "". `key_id` is
+    None if the header has no `kid`, which is optional (RFC 7515, section 4.1.4).
+    """
 
     algorithm: str
-    key_id: str
+    key_id: str | None
+    type: str
     payload: dict[str, JsonValue]
     signing_input: bytes
     signature: bytes
@@ -37,36 +43,49 @@ def parse_jws(token: str) -> Jws:
     """
     segments = token.split(".")
     if len(segments) != 3 or not all(segments):
-        raise Unauthenticated("malformed")
+        raise Unauthenticated("malformed", _describe_segments(len(segments)))
     try:
         header, payload = (strict_json.parse_object(base64url.decode(s)) for s in segments[:2])
         signature = base64url.decode(segments[2])
     except ValueError:
         raise Unauthenticated("malformed") from None
-    algorithm, key_id = _check_header(header)
     signing_input = token[: token.rindex(".")].encode("ascii")
-    return Jws(algorithm, key_id, payload, signing_input, signature)
+    return Jws(*_check_header(header), payload, signing_input, signature)
 
 
-def _check_header(header: dict[str, JsonValue]) -> tuple[str, str]:
-    """Check the protected header, and return its `alg` and `kid`."""
-    if not _UNSUPPORTED_PARAMETERS.isdisjoint(header):
-        raise Unauthenticated("unsupported_header")
-    if "typ" in header and not _is_access_token_type(header["typ"]):
-        raise Unauthenticated("wrong_type")
+def _check_header(header: dict[str, JsonValue]) -> tuple[str, str | None, str]:
+    """Check the protected header, and return its `alg`, `kid` and `typ`."""
+    if unsupported := _UNSUPPORTED_PARAMETERS.intersection(header):
+        raise Unauthenticated("unsupported_header", f"it has {show_all(sorted(unsupported))}")
     algorithm, key_id = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str):
         raise Unauthenticated("invalid_alg")
-    if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_LENGTH:
+    if "kid" in header and not _is_key_id(key_id):
         raise Unauthenticated("invalid_kid")
-    return algorithm, key_id
+    return algorithm, key_id if isinstance(key_id, str) else None, _read_type(header)
 
 
-def _is_access_token_type(typ: JsonValue) -> bool:
-    """Whether `typ` is that of an access token, by RFC 7515, section 4.1.9.
+def _is_key_id(key_id: JsonValue) -> bool:
+    return isinstance(key_id, str) and 0 < len(key_id) <= MAX_KEY_ID_LENGTH
+
+
+def _read_type(header: dict[str, JsonValue]) -> str:
+    """Read `typ` as RFC 7515, section 4.1.9 says.
 
     The comparison ignores case, and the prefix `application/` is optional.
     """
-    if not isinstance(typ, str):
-        return False
-    return typ.lower().removeprefix("application/") in _ACCESS_TOKEN_TYPES
+    if "typ" not in header:
+        return ""
+    typ = header["typ"]
+    name = typ.lower().removeprefix("application/") if isinstance(typ, str) else None
+    if name not in _ACCESS_TOKEN_TYPES:
+        raise Unauthenticated("wrong_type", f"typ of the header is {show(typ)}")
+    return name
+
+
+def _describe_segments(count: int) -> str:
+    if count == 5:
+        return "it is encrypted (JWE): tell the provider to sign access tokens without encryption"
+    if count < 3:
+        return "it is no JWT but an opaque token: tell the provider to issue JWTs for this API"
+    return f"it has {count} segments separated by dots; a signed JWT has 3, and none is empty"

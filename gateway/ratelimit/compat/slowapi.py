@@ -1,34 +1,57 @@
 """A drop-in for slowapi's `Limiter` that counts with Lockgate's limiter, without blocking.
 
 The decorators, limit texts, errors and exception handler are slowapi's. An option that cannot be
-honoured is an error when the limiter is created.
+honoured is an error when it is given.
 """
 
 import functools
-import inspect
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from email.utils import formatdate
-from math import ceil
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from inspect import isfunction
+from typing import Any, NoReturn, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
-from limits import RateLimitItem
 from slowapi.errors import RateLimitExceeded
-from slowapi.wrappers import Limit, LimitGroup
-from starlette.concurrency import run_in_threadpool
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.ratelimit.compat.decorated_routes import (
+    check_app,
+    count_limiters,
+    iter_wrapped,
+    register,
+)
+from gateway.ratelimit.compat.slowapi_callback import Callback
+from gateway.ratelimit.compat.slowapi_check import check_limits
+from gateway.ratelimit.compat.slowapi_declared_limit import (
+    DeclaredLimit,
+    StrOrCallable,
+    declare_limit,
+)
+from gateway.ratelimit.compat.slowapi_endpoint import (
+    EndpointNames,
+    add_response_parameter,
+    find_request_position,
+    find_response_parameter,
+    make_async,
+)
+from gateway.ratelimit.compat.slowapi_engine import clear_soon, find_app_engine, open_engine
+from gateway.ratelimit.compat.slowapi_headers import (
+    CurrentLimit,
+    build_headers,
+    check_header_names,
+    format_retry_after,
+)
 from gateway.ratelimit.compat.slowapi_internals import (
     SlowapiInternals,
-    StrOrCallable,
-    bind_options,
     get_current_limit,
-    make_limit_group,
     set_current_limit,
 )
-from gateway.ratelimit.compat.slowapi_route_limit import RouteLimit
-from gateway.ratelimit.limiter import Charge, RateLimiter, Standing, Verdict
+from gateway.ratelimit.compat.slowapi_options import read_options
+from gateway.ratelimit.compat.slowapi_route_limit import RouteLimit, make_key_prefix
+from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import WithoutRedis
 
@@ -42,66 +65,56 @@ class Decorator(Protocol):
         """Limit the endpoint."""
 
 
-class CurrentLimit(NamedTuple):
-    """The limit that the `X-RateLimit-*` headers of one response describe."""
-
-    item: RateLimitItem
-    standing: Standing
-    retry_after: float
-
-
 class Limiter(SlowapiInternals):
     """slowapi's `Limiter`, evaluated by Lockgate's engine.
 
-    It takes the arguments of slowapi's. `engine` counts the requests; the default is the limiter of
-    the app (`app.state.resources`), or a limiter in this process for an app that has none, such as
-    one that is mounted inside another. While Redis is down, each process grants its share; with
-    `swallow_errors`, all requests pass.
+    It takes the arguments of slowapi's. `engine` counts the requests. By default that is the
+    limiter of the gateway (`app.state.resources`), else one in this process; `open` sets it for an
+    app without a gateway. While Redis is down, each process grants its share. With
+    `in_memory_fallback_enabled=False`, all requests are refused instead; with `swallow_errors`, all
+    are admitted.
 
     Raises:
-        ValueError: an option that would have no effect.
+        TypeError, ValueError: an option would have no effect, or its value is invalid.
     """
 
     def __init__(
         self,
-        key_func: Callable[..., str],
+        key_func: Callable[..., Any],
         *args: Any,  # noqa: ANN401 - slowapi's own
         engine: RateLimiter | None = None,
         **options: Any,  # noqa: ANN401 - slowapi's own
     ) -> None:
-        arguments = bind_options(key_func, *args, **options)
-        _reject_storage(arguments.get("storage_uri"))
-        if arguments.get("key_style", "endpoint") != "endpoint":
-            raise ValueError(
-                f"key_style is {arguments['key_style']!r}; it must be 'endpoint', because by URL "
-                "/items/1 and /items/2 would be counted separately"
-            )
-        super().__init__(**{**arguments, "storage_uri": "memory://", "key_style": "endpoint"})
-        _reject_storage(self.configured_storage)
-        if self.has_global_limits:
-            raise ValueError(
-                "default_limits, application_limits and in_memory_fallback need slowapi's "
-                "middleware, which misses included routers; put a limit on each route instead"
-            )
+        self.options = read_options(key_func, *args, **options)
+        super().__init__(key_func, self.options.config_filename)
+        check_header_names(self.get_header_names())
+        self.enabled = self.options.enabled
         self.engine = engine
         self._own_engine = MemoryLimiter()
-        self._limits: dict[Callable[..., Any], list[RouteLimit]] = {}
+        self._app_engine: RateLimiter | None = None
+        if self.options.in_process:
+            self._set_engine(self._own_engine)
+        self._names = EndpointNames()
+        self._limits: WeakKeyDictionary[Callable[..., Any], tuple[str, list[RouteLimit]]] = (
+            WeakKeyDictionary()
+        )
+        self._exempt: set[Callable[..., Any]] = set()
 
     def limit(  # noqa: PLR0913, PLR0917 - slowapi's signature
         self,
         limit_value: StrOrCallable,
-        key_func: Callable[..., str] | None = None,
+        key_func: Callable[..., Any] | None = None,
         per_method: bool = False,
         methods: list[str] | None = None,
-        error_message: str | None = None,
-        exempt_when: Callable[..., bool] | None = None,
-        cost: int | Callable[..., int] = 1,
+        error_message: StrOrCallable | None = None,
+        exempt_when: Callable[..., Any] | None = None,
+        cost: float | Callable[..., Any] = 1,
         override_defaults: bool = True,
     ) -> Decorator:
-        """Limit one endpoint, as slowapi's `limit` does. An invalid text is an error at once."""
-        group = make_limit_group(
+        """Limit one endpoint, as slowapi's `limit` does. A mistake is an error at once."""
+        declared = declare_limit(
             limit_value,
-            key_func or self.default_key_func,
+            self._get_key_func(key_func),
             per_method=per_method,
             methods=methods,
             error_message=error_message,
@@ -109,178 +122,172 @@ class Limiter(SlowapiInternals):
             cost=cost,
             override_defaults=override_defaults,
         )
-        return self._make_decorator(group, limit_value, None)
+        return self._make_decorator(declared)
 
     def shared_limit(  # noqa: PLR0913, PLR0917 - slowapi's signature
         self,
         limit_value: StrOrCallable,
         scope: StrOrCallable,
-        key_func: Callable[..., str] | None = None,
-        error_message: str | None = None,
-        exempt_when: Callable[..., bool] | None = None,
-        cost: int | Callable[..., int] = 1,
+        key_func: Callable[..., Any] | None = None,
+        error_message: StrOrCallable | None = None,
+        exempt_when: Callable[..., Any] | None = None,
+        cost: float | Callable[..., Any] = 1,
         override_defaults: bool = True,
     ) -> Decorator:
         """Limit several endpoints together, as slowapi's `shared_limit` does."""
-        group = make_limit_group(
+        declared = declare_limit(
             limit_value,
-            key_func or self.default_key_func,
+            self._get_key_func(key_func),
             error_message=error_message,
             exempt_when=exempt_when,
             cost=cost,
             override_defaults=override_defaults,
         )
-        return self._make_decorator(group, limit_value, scope)
+        return self._make_decorator(declared, scope)
 
-    def reset(self) -> None:
-        """Drop all counts. Only an engine in this process can do that."""
-        engine = self.engine or self._own_engine
-        if isinstance(engine, MemoryLimiter):
-            engine.clear()
-        else:
-            self.logger.warning("This storage type does not support being reset")
+    def exempt(self, obj: Endpoint) -> Endpoint:
+        """Exempt this function from all limits, and no other one of the same name."""
+        if not callable(obj):
+            raise TypeError(f"{obj!r:.80} cannot be exempt: it is not a function")
+        self._exempt.add(obj)
+        return obj
 
-    def _make_decorator(
-        self, group: LimitGroup, limit_value: StrOrCallable, scope: StrOrCallable | None
-    ) -> Decorator:
-        if not callable(limit_value):
-            list(group)  # an invalid text raises here instead of at the first request
+    def reset(self) -> Awaitable[None]:  # type: ignore[override]  # slowapi cannot wait
+        """Drop all counts with this `key_prefix`, in this process at once; see `clear_soon`."""
+        engine = self.engine or self._app_engine or self._own_engine
+        return clear_soon(engine, make_key_prefix(self.options.key_prefix))
 
+    @asynccontextmanager
+    async def open(
+        self, app: Starlette, *, redis_url: str | None = None, processes: int = 1
+    ) -> AsyncIterator[None]:
+        """Check an app that is no gateway, and count its requests, in the lifespan of the app.
+
+        Without a `redis_url`, each process counts its own. While Redis is down, each of the
+        `processes` grants its share of a limit.
+
+        Raises:
+            InvalidSettings: the app has a middleware of slowapi, or a limit without effect; or the
+                URL is invalid.
+        """
+        check_app(app)
+        async with open_engine(redis_url, processes) as engine:
+            self._set_engine(engine)
+            try:
+                yield
+            finally:
+                self.engine = None
+
+    @property
+    def limiter(self) -> NoReturn:
+        """The blocking storage of slowapi, which does not count here."""
+        raise RuntimeError(
+            "limiter.limiter does not count here; request.state.view_rate_limit has `remaining`, "
+            "`reset` and `retry_after`"
+        )
+
+    def inject_headers(self, response: Any, current_limit: Any) -> Any:  # noqa: ANN401 - slowapi's
+        """Write the `X-RateLimit-*` headers, and `Retry-After` on a refusal."""
+        if isinstance(response, Response):
+            response.headers.update(self._build_headers(current_limit))
+        return response
+
+    def _build_headers(self, current_limit: CurrentLimit | None) -> dict[str, str]:
+        if current_limit is None or not (self.enabled and self.options.headers_enabled):
+            return {}
+        names = self.get_header_names()
+        return build_headers(current_limit, names, http_date=self.options.http_date)
+
+    def _build_refusal_headers(self, current_limit: CurrentLimit) -> dict[str, str]:
+        """Build the headers of a 429, which always has a `Retry-After`."""
+        retry_after = format_retry_after(current_limit, http_date=self.options.http_date)
+        return {self.get_header_names()[-1]: retry_after, **self._build_headers(current_limit)}
+
+    def _get_key_func(self, key_func: Callable[..., Any] | None) -> Callback:
+        return self.options.key_func if key_func is None else Callback("key_func", key_func)
+
+    def _make_decorator(self, declared: DeclaredLimit, scope: StrOrCallable = "") -> Decorator:
         def decorate(endpoint: Endpoint) -> Endpoint:
             # Several decorators on one endpoint wrap it once and are checked together.
-            limited = endpoint if endpoint in self._limits else self._wrap(endpoint)
-            limits, name = self._limits[limited], _get_name(endpoint)
+            is_limited = isfunction(endpoint) and endpoint in self._limits
+            limited = endpoint if is_limited else self._wrap(endpoint)
+            name, limits = self._limits[limited]
             shared = scope(name) if callable(scope) else scope
-            limits.append(RouteLimit(group, shared or f"{name}#{len(limits)}"))
+            if not isinstance(shared, str):
+                raise TypeError(f"scope is {shared!r:.60}; it must be a string, or return one")
+            number = f"{count_limiters(limited)}.{len(limits) + 1}"
+            identity = ("shared", shared) if shared else ("endpoint", name, number)
+            limits.append(RouteLimit(declared, identity))
             return limited
 
         return decorate
 
     def _wrap(self, endpoint: Endpoint) -> Endpoint:
-        position = _find_request_position(endpoint)
-        if inspect.isgeneratorfunction(endpoint) or inspect.isasyncgenfunction(endpoint):
-            raise TypeError(
-                f"{_get_name(endpoint)} yields its response, so that its status is sent before a "
-                "limit can refuse the request; return a response instead"
-            )
-        is_async = inspect.iscoroutinefunction(endpoint)
-        call: Callable[..., Awaitable[Any]] = (
-            endpoint if is_async else functools.partial(run_in_threadpool, endpoint)
-        )
+        position = find_request_position(endpoint)
+        run = make_async(endpoint)
 
         @functools.wraps(endpoint)
         async def limited(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the endpoint's own
-            request: Any = kwargs.get("request", args[position] if args else None)
-            if self.enabled and not isinstance(request, Request):
-                raise TypeError("parameter `request` must be a starlette.requests.Request")
-            if self.enabled and self.is_auto_check:
-                await self._check(request, limited)
-            result = await call(*args, **kwargs)
-            if self.enabled:
-                response = result if isinstance(result, Response) else kwargs.get("response")
-                self.inject_headers(response, get_current_limit(request))
+            response = kwargs.pop(added, None) if added else kwargs.get(declared or "")
+            if not self.enabled:
+                return await run(*args, **kwargs)
+            request = kwargs.get("request", args[position] if len(args) > position else None)
+            if not isinstance(request, Request):
+                raise TypeError(
+                    "parameter `request` must be an instance of starlette.requests.Request"
+                )
+            await self._check(request, limited)
+            current_limit = get_current_limit(request)
+            result = await run(*args, **kwargs)
+            self.inject_headers(result if isinstance(result, Response) else response, current_limit)
             return result
 
-        self._limits[limited] = []
+        declared, added = find_response_parameter(endpoint), ""
+        if self.options.headers_enabled and not declared:
+            added = add_response_parameter(limited)
+        self._limits[limited] = self._names.assign(endpoint), []
+        register(endpoint, limited)
         return limited  # type: ignore[return-value]  # `wraps` gives it the endpoint's signature
 
     async def _check(self, request: Request, limited: Callable[..., Any]) -> None:
-        pairs = self._make_charges(request, limited)
         set_current_limit(request, None)
-        if not pairs:
+        if not self.options.auto_check or not self._exempt.isdisjoint(iter_wrapped(limited)):
             return
-        verdict = await self._get_engine(request).check([charge for _, charge in pairs])
-        set_current_limit(request, _select_current_limit(pairs, verdict))
-        if not verdict.admitted:
-            raise RateLimitExceeded(_select_tightest(pairs, verdict)[0])
+        try:
+            await check_limits(
+                request,
+                self._limits[limited][1],
+                self._get_engine(request),
+                prefix=self.options.key_prefix,
+                without_redis=self._without_redis,
+            )
+        except RateLimitExceeded as error:
+            # slowapi's handler ignores these; without it, Starlette and the gateway send them.
+            error.headers = self._build_refusal_headers(get_current_limit(request))
+            raise
+        except HTTPException:
+            raise  # a callback refuses the request
+        except Exception:
+            if not self.options.swallow_errors:
+                raise
+            self.logger.exception("Failed to rate limit. Swallowing error")
 
-    def _make_charges(
-        self, request: Request, limited: Callable[..., Any]
-    ) -> list[tuple[Limit, Charge]]:
-        """Make one charge per key, for the limit with the smallest amount."""
-        if self.is_exempt(limited):
-            return []
-        without_redis: WithoutRedis = "allow" if self.is_swallowing_errors else "local"
-        pairs: dict[str, tuple[Limit, Charge]] = {}
-        for route_limit in self._limits[limited]:
-            for limit, charge in route_limit.make_charges(request, self.key_prefix, without_redis):
-                other = pairs.get(charge.key)
-                if other is None or limit.limit.amount < other[0].limit.amount:
-                    pairs[charge.key] = (limit, charge)
-        return list(pairs.values())
+    @property
+    def _without_redis(self) -> WithoutRedis:
+        if self.options.swallow_errors:
+            return "allow"
+        return "local" if self.options.in_memory_fallback_enabled else "deny"
 
     def _get_engine(self, request: Request) -> RateLimiter:
         if self.engine is not None:
             return self.engine
-        resources = getattr(request.app.state, "resources", None)
-        return self._own_engine if resources is None else resources[RateLimiter]
+        found = find_app_engine(request)
+        if found is None:
+            return self._own_engine
+        self._app_engine = found  # for `reset`, which has no request
+        return found
 
-    def inject_headers(self, response: Any, current_limit: Any) -> Any:  # noqa: ANN401 - slowapi's
-        """Write the `X-RateLimit-*` headers, and `Retry-After` on a refusal.
-
-        Raises:
-            TypeError: headers are enabled, and there is no response to write them to.
-        """
-        if not (self.enabled and self.has_headers and current_limit is not None):
-            return response
-        if not isinstance(response, Response):
-            raise TypeError("parameter `response` must be a starlette.responses.Response")
-        limit, remaining, reset, retry_after = self.get_header_names()
-        now = time.time()
-        response.headers[limit] = str(current_limit.item.amount)
-        response.headers[remaining] = str(current_limit.standing.remaining)
-        response.headers[reset] = str(ceil(now + current_limit.standing.reset))
-        if current_limit.retry_after:
-            seconds = max(1, ceil(current_limit.retry_after))
-            date = formatdate(now + seconds, usegmt=True)
-            response.headers[retry_after] = date if self.is_retry_after_date else str(seconds)
-        return response
-
-    def on_middleware(self) -> None:
-        """Log and raise an error: the middlewares are not supported.
-
-        The log is needed because the middlewares replace the error with one of their own.
-        """
-        text = "slowapi's middlewares block the event loop and break streaming: remove them"
-        self.logger.error(text)
-        raise RuntimeError(text)
-
-
-def _select_tightest(
-    pairs: Sequence[tuple[Limit, Charge]], verdict: Verdict
-) -> tuple[Limit, Standing]:
-    """Select the limit to report: of a refusal the longest wait, otherwise the smallest limit."""
-    standings = [
-        (limit, standing) for (limit, _), standing in zip(pairs, verdict.standings, strict=True)
-    ]
-    if verdict.admitted:
-        return min(standings, key=lambda pair: pair[0].limit)
-    return max(standings, key=lambda pair: pair[1].retry_after)
-
-
-def _select_current_limit(
-    pairs: Sequence[tuple[Limit, Charge]], verdict: Verdict
-) -> CurrentLimit | None:
-    if not verdict.standings:
-        return None
-    limit, standing = _select_tightest(pairs, verdict)
-    return CurrentLimit(limit.limit, standing, verdict.retry_after)
-
-
-def _get_name(endpoint: Callable[..., Any]) -> str:
-    return f"{endpoint.__module__}.{endpoint.__qualname__}"
-
-
-def _find_request_position(endpoint: Callable[..., Any]) -> int:
-    for position, name in enumerate(inspect.signature(endpoint).parameters):
-        if name in {"request", "websocket"}:
-            return position
-    raise TypeError(f'No "request" or "websocket" argument on function "{endpoint}"')
-
-
-def _reject_storage(uri: str | None) -> None:
-    if uri not in {None, "memory://"}:
-        raise ValueError(
-            "storage_uri has no effect, because Lockgate's engine counts; "
-            "set LOCKGATE_REDIS_URL instead"
-        )
+    def _set_engine(self, engine: RateLimiter) -> None:
+        if self.engine is not None:
+            raise ValueError("this Limiter has an engine: from `open`, `engine` or `storage_uri`")
+        self.engine = engine

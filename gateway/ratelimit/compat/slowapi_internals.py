@@ -6,24 +6,63 @@ breaks without it.
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
 
 import slowapi
+from limits import RateLimitItem
 from slowapi.extension import HEADERS, C
-from slowapi.wrappers import Limit, LimitGroup
+from slowapi.wrappers import Limit
+from starlette.config import Config
 from starlette.requests import Request
 
-StrOrCallable = str | Callable[..., str]
+SIGNATURE = inspect.signature(slowapi.Limiter)
+"""The arguments of slowapi's `Limiter`."""
 
-_SIGNATURE = inspect.signature(slowapi.Limiter)
+CONFIG_KEYS: Mapping[str, str] = {
+    "default_limits": C.DEFAULT_LIMITS,
+    "application_limits": C.APPLICATION_LIMITS,
+    "headers_enabled": C.HEADERS_ENABLED,
+    "strategy": C.STRATEGY,
+    "storage_uri": C.STORAGE_URL,
+    "storage_options": C.STORAGE_OPTIONS,
+    "swallow_errors": C.SWALLOW_ERRORS,
+    "in_memory_fallback": C.IN_MEMORY_FALLBACK,
+    "in_memory_fallback_enabled": C.IN_MEMORY_FALLBACK_ENABLED,
+    "retry_after": C.HEADER_RETRY_AFTER_VALUE,
+    "key_prefix": C.KEY_PREFIX,
+    "enabled": C.ENABLED,
+}
+"""The options that the environment or a configuration file can set, with their variables."""
+
+
+class MiddlewareNotSupported(RuntimeError):
+    """A request has reached one of slowapi's middlewares.
+
+    The middlewares catch every error and pass it to a handler, which reads `detail`. That raises
+    the error again, so that it is not replaced by an AttributeError.
+    """
+
+    @property
+    def detail(self) -> NoReturn:
+        """Raise the error again."""
+        raise self
 
 
 class SlowapiInternals(slowapi.Limiter, ABC):
-    """slowapi's `Limiter` with public names for the private ones that Lockgate needs.
+    """slowapi's `Limiter` without its storage: it replaces what slowapi itself calls."""
 
-    The abstract methods replace two of slowapi's private methods, which slowapi itself calls.
-    """
+    def __init__(self, key_func: Callable[..., Any], config_filename: str | None) -> None:
+        # These are given so that those of the environment are neither used nor converted.
+        super().__init__(
+            key_func,
+            strategy="moving-window",
+            storage_uri="memory://",
+            storage_options={},
+            enabled=False,
+            config_filename=config_filename,
+        )
 
     @abstractmethod
     def inject_headers(self, response: Any, current_limit: Any) -> Any:  # noqa: ANN401 - slowapi's
@@ -32,56 +71,14 @@ class SlowapiInternals(slowapi.Limiter, ABC):
         slowapi's exception handler calls it with the limit that `set_current_limit` has stored.
         """
 
-    @abstractmethod
-    def on_middleware(self) -> None:
-        """Handle a request that reaches one of slowapi's middlewares."""
-
     def _inject_headers(self, response: Any, current_limit: Any) -> Any:  # noqa: ANN401 - slowapi's
         return self.inject_headers(response, current_limit)
 
-    def _check_request_limit(self, *_: object, **__: object) -> None:
-        self.on_middleware()
-
-    @property
-    def default_key_func(self) -> Callable[..., str]:
-        """The `key_func` of limits that do not name one."""
-        return self._key_func
-
-    @property
-    def key_prefix(self) -> str:
-        """The prefix of all keys."""
-        return self._key_prefix or ""
-
-    @property
-    def is_auto_check(self) -> bool:
-        """Whether decorated endpoints check their limits."""
-        return self._auto_check
-
-    @property
-    def is_swallowing_errors(self) -> bool:
-        """Whether requests pass when they cannot be counted."""
-        return bool(self._swallow_errors)
-
-    @property
-    def has_global_limits(self) -> bool:
-        """Whether any limit is declared for all routes instead of for one."""
-        return bool(self._default_limits or self._application_limits or self._in_memory_fallback)
-
-    @property
-    def has_headers(self) -> bool:
-        """Whether `X-RateLimit-*` headers are written."""
-        return bool(self._headers_enabled)
-
-    @property
-    def is_retry_after_date(self) -> bool:
-        """Whether `Retry-After` is a date instead of a number of seconds."""
-        return self._retry_after == "http-date"
-
-    @property
-    def configured_storage(self) -> str | None:
-        """The storage URI from the environment or from slowapi's configuration file."""
-        uri: str | None = self.get_app_config(C.STORAGE_URL)
-        return uri
+    def _check_request_limit(self, *_: object, **__: object) -> NoReturn:
+        raise MiddlewareNotSupported(
+            "slowapi's middlewares block the event loop and break streaming: remove them; the "
+            "decorators need none"
+        )
 
     def get_header_names(self) -> tuple[str, str, str, str]:
         """Return the names of the headers for limit, remaining, reset and retry after."""
@@ -93,44 +90,42 @@ class SlowapiInternals(slowapi.Limiter, ABC):
             names[HEADERS.RETRY_AFTER],
         )
 
-    def is_exempt(self, endpoint: Callable[..., Any]) -> bool:
-        """Return whether `exempt` was applied to the endpoint, or a request filter says so."""
-        if f"{endpoint.__module__}.{endpoint.__name__}" in self._exempt_routes:
-            return True
-        return any(is_filtered() for is_filtered in self._request_filters)
 
+def read_config(filename: str | None) -> dict[str, str]:
+    """Return the options that the environment or slowapi's configuration file sets.
 
-def bind_options(*args: Any, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - slowapi's own
-    """Return the arguments of slowapi's `Limiter` by name.
+    The file is `.env` in the working directory, unless another is named. An empty value is none.
 
     Raises:
-        TypeError: they do not fit its signature.
+        ValueError: the file cannot be read.
     """
-    return _SIGNATURE.bind(*args, **options).arguments
+    if filename is None and Path(".env").is_file():
+        filename = ".env"
+    try:
+        config = Config(filename)
+    except (OSError, UnicodeError) as error:
+        raise ValueError(
+            f"{filename} cannot be read: {error}; name another file as config_filename"
+        ) from error
+    values = {option: config(key, default="") for option, key in CONFIG_KEYS.items()}
+    return {option: value for option, value in values.items() if value}
 
 
-def make_limit_group(  # noqa: PLR0913 - slowapi's signature
-    limit_value: StrOrCallable,
-    key_func: Callable[..., str],
+def make_limit(  # noqa: PLR0913 - slowapi's signature
+    item: RateLimitItem,
+    key_func: Callable[..., Any],
     *,
-    per_method: bool = False,
-    methods: list[str] | None = None,
-    error_message: str | None = None,
-    exempt_when: Callable[..., bool] | None = None,
-    cost: int | Callable[..., int] = 1,
-    override_defaults: bool = True,
-) -> LimitGroup:
-    """Return the limits of one decorator."""
-    return LimitGroup(
-        limit_value, key_func, None, per_method, methods,
-        error_message, exempt_when, cost, override_defaults,
+    scope: str,
+    per_method: bool,
+    methods: list[str] | None,
+    error_message: Any,  # noqa: ANN401 - a text or, as in FastAPI, any other detail
+    exempt_when: Callable[..., Any] | None,
+    cost: int,
+) -> Limit:
+    """Return the limit that slowapi's `RateLimitExceeded` describes."""
+    return Limit(
+        item, key_func, scope, per_method, methods, error_message, exempt_when, cost, True
     )  # fmt: skip
-
-
-def parse_limits(group: LimitGroup, request: Request) -> Iterable[Limit]:
-    """Return the limits of a group; a group with a callable calls it for this request."""
-    limits: Iterable[Limit] = group.with_request(request)  # type: ignore[no-untyped-call]
-    return limits
 
 
 def set_current_limit(request: Request, current_limit: object) -> None:

@@ -1,65 +1,81 @@
 """`RouteLimit`: one `@limiter.limit(...)` on one endpoint, and the charges it makes."""
 
-import inspect
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from logging import getLogger
 
 from limits import RateLimitItem
-from slowapi.wrappers import Limit, LimitGroup
 from starlette.requests import Request
 
-from gateway.ratelimit.compat.slowapi_internals import parse_limits
+from gateway.ratelimit.compat.slowapi_declared_limit import DeclaredLimit, get_method
 from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.partition import digest
-from gateway.ratelimit.policy import RateLimit, WithoutRedis
+from gateway.ratelimit.policy import SLOWAPI, RateLimit, WithoutRedis
 from gateway.settings.rate import Rate
+
+log = getLogger("slowapi")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitCharge:
+    """The charge of one request under one limit. `key` is what `key_func` returned."""
+
+    route_limit: "RouteLimit"
+    item: RateLimitItem
+    charge: Charge
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
 class RouteLimit:
     """The limits of one decorator. Endpoints with the same `scope` are counted together."""
 
-    group: LimitGroup
-    scope: str
+    declared: DeclaredLimit
+    scope: tuple[str, ...]
 
-    def make_charges(
+    async def make_charges(
         self, request: Request, prefix: str, without_redis: WithoutRedis
-    ) -> Iterator[tuple[Limit, Charge]]:
-        """Yield each limit that applies to the request, with its charge.
+    ) -> list[LimitCharge]:
+        """Return the charges of a request, one per limit; none if no limit applies to it.
 
         Raises:
-            ValueError: the text of the limit is not a rate, or the key is empty.
+            ValueError: a function of the limit returned a text that is no limit, or no cost.
         """
-        for limit in parse_limits(self.group, request):
-            if _applies(limit, request):
-                policy = _make_policy(limit.limit, without_redis)
-                cost = limit.cost(request) if callable(limit.cost) else limit.cost
-                yield limit, Charge(policy, self._make_key(limit, request, prefix), cost)
-
-    def _make_key(self, limit: Limit, request: Request, prefix: str) -> str:
-        """Make a key from caller, scope and window. The amount is left out, so it can change."""
-        takes_request = _takes_request(limit.key_func)
-        caller = limit.key_func(request) if takes_request else limit.key_func()
+        if not await self.declared.applies(request):
+            return []
+        caller = await self.declared.key_func(request)
         if not caller:
-            raise ValueError(f"{self.scope}: key_func returned an empty key; expected a caller")
-        counted_scope = (self.scope, request.method if limit.per_method else "")
-        window = limit.limit.get_expiry()
-        return f"lockgate:{{slow:{digest(prefix, caller)}}}:{digest(*counted_scope)}:{window}"
+            log.error("Skipping limit of %s: key_func returned %r", self.scope[1], caller)
+            return []
+        cost = await self.declared.read_cost(request)
+        key, charges = _to_text(caller), []
+        for item in await self.declared.read_items(request, caller):
+            charge = Charge(
+                _make_policy(item, without_redis),
+                self._make_key(request, prefix, key, item.get_expiry()),
+                cost,
+            )
+            charges.append(LimitCharge(self, item, charge, key))
+        return charges
+
+    def _make_key(self, request: Request, prefix: str, key: str, window: int) -> str:
+        """Make a key from caller, scope and window. The amount is left out, so it can change."""
+        method = get_method(request) if self.declared.per_method else ""
+        return f"{make_key_prefix(prefix)}{digest(key)}}}:{digest(*self.scope, method)}:{window}"
 
 
-def _applies(limit: Limit, request: Request) -> bool:
-    if limit.methods is not None and request.method.lower() not in limit.methods:
-        return False
-    return not limit.is_exempt(request)
+@lru_cache(maxsize=64)
+def make_key_prefix(prefix: str) -> str:
+    """Return what all keys of a limiter with this `key_prefix` begin with."""
+    return f"lockgate:{{slow:{digest(prefix)[:8]}:"
+
+
+def _to_text(caller: object) -> str:
+    """Return the text of a key, as the limits package makes it: 7 and "7" are the same caller."""
+    return caller.decode(errors="surrogateescape") if isinstance(caller, bytes) else str(caller)
 
 
 @lru_cache(maxsize=1_024)
 def _make_policy(item: RateLimitItem, without_redis: WithoutRedis) -> RateLimit:
     rate = Rate(item.amount, item.get_expiry())
-    return RateLimit("slowapi", rate, per="address", without_redis=without_redis)
-
-
-@lru_cache(maxsize=1_024)
-def _takes_request(key_func: Callable[..., str]) -> bool:
-    return "request" in inspect.signature(key_func).parameters
+    return RateLimit(SLOWAPI, rate, per="address", without_redis=without_redis)

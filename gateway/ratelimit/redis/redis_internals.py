@@ -5,6 +5,7 @@ breaks without it.
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -12,13 +13,18 @@ from typing import Any, cast
 
 from redis.asyncio.connection import (
     AbstractConnection,
+    Connection,
     ConnectionPool,
     DefaultParser,
     SSLConnection,
 )
 from redis.exceptions import ResponseError
 
+from gateway.transport.happy_eyeballs import Attempt, HostConnector
+from gateway.transport.resolver import SocketAddress
 from gateway.trust_store import load_trust_store
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 _parse_error: Callable[[str], Exception] = DefaultParser.parse_error
 
@@ -46,14 +52,55 @@ async def has_pending_data(connection: AbstractConnection) -> bool:
 
 
 def use_own_connection(pool: ConnectionPool, ca_file: Path | None) -> None:
-    """Let a pool create connections that trust the trust store of the gateway."""
+    """Let a pool connect to any address of the host that works, and trust our trust store."""
+    options = pool.connection_kwargs
     if issubclass(pool.connection_class, SSLConnection):
         pool.connection_class = TlsRedisConnection
-        pool.connection_kwargs["ca_file"] = ca_file
+        options["ca_file"] = ca_file
+    elif pool.connection_class is Connection:
+        pool.connection_class = TcpRedisConnection
 
 
-class TlsRedisConnection(SSLConnection):
-    """A connection over TLS that loads its certificates in a thread.
+class TcpRedisConnection(Connection):
+    """A connection of redis-py that is opened as RFC 8305 says.
+
+    redis-py tries one address of the host after the other.
+    """
+
+    _connector: HostConnector | None = None
+
+    async def _connect(self) -> None:
+        if self._connector is None:
+            self._connector = HostConnector(self.host, self.port)
+        context = await self._load_ssl_context()
+        server_name = self.host if context else None
+
+        async def connect(address: SocketAddress) -> Streams:
+            opened = await address.connect()
+            return await asyncio.open_connection(
+                sock=opened, ssl=context, server_hostname=server_name
+            )
+
+        seconds: float | None = self.socket_connect_timeout
+        async with asyncio.timeout(seconds):
+            streams = await self._connector.connect(Attempt(connect, _close), seconds)
+        self._reader, self._writer = streams
+        self._keep_alive(self._writer.get_extra_info("socket"))
+
+    def _keep_alive(self, opened: socket.socket) -> None:
+        """Let TCP find out that the server has gone, as redis-py does."""
+        if self.socket_keepalive:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            options = cast("dict[int, int]", self.socket_keepalive_options)
+            for option, value in options.items():
+                opened.setsockopt(socket.IPPROTO_TCP, option, value)
+
+    async def _load_ssl_context(self) -> ssl.SSLContext | None:
+        return None
+
+
+class TlsRedisConnection(TcpRedisConnection, SSLConnection):
+    """A connection over TLS that loads its certificates in a thread, each time it connects.
 
     redis-py loads them on the event loop, once, and trusts the system alone.
     """
@@ -62,9 +109,8 @@ class TlsRedisConnection(SSLConnection):
         super().__init__(**options)
         self._ca_file = ca_file
 
-    async def _connect(self) -> None:
-        await asyncio.to_thread(self.load_ssl_context)
-        await super()._connect()  # type: ignore[no-untyped-call]
+    async def _load_ssl_context(self) -> ssl.SSLContext:
+        return await asyncio.to_thread(self.load_ssl_context)
 
     def load_ssl_context(self) -> ssl.SSLContext:
         """Load the certificates.
@@ -74,7 +120,11 @@ class TlsRedisConnection(SSLConnection):
         """
         tls = self.ssl_context
         tls.context = None  # a file may have changed since the last connection
-        context = tls.get()
+        context: ssl.SSLContext = tls.get()
         if not (tls.ca_certs or tls.ca_path):
             load_trust_store(context, self._ca_file)
         return context
+
+
+def _close(streams: Streams) -> None:
+    streams[1].transport.abort()

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.redis.connection import RedisCheckFailed, RedisConnection
+from gateway.ratelimit.redis.delete_keys import delete_keys
 from gateway.ratelimit.redis.failures import describe_failure, require_standalone
 from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS, create_pool, is_tls
 from gateway.telemetry.log import log_event
@@ -97,6 +98,10 @@ class RedisLimiter(RateLimiter):
             return {"redis": "up", "disconnects": self._disconnects}
         kind = re.split(r"[: ]", self._failure, maxsplit=1)[0]
         return {"redis": "down", "disconnects": self._disconnects, "reason": kind}
+
+    async def clear(self, prefix: str) -> None:
+        """Delete the counts of all keys that begin with `prefix`; see `delete_keys`."""
+        await delete_keys(self._pool, self._key_prefix.decode() + prefix)
 
     async def wait_first_attempt(self) -> None:
         """Wait until the first attempt to connect has succeeded or failed.

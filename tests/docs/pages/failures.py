@@ -15,6 +15,7 @@ from gateway.errors.tree import (
     QuotaExceeded,
     RateLimiterUnavailable,
     Unauthenticated,
+    UnsupportedContentCoding,
     UserRequired,
 )
 from gateway.upstream.errors import (
@@ -60,6 +61,12 @@ REFUSALS = (
         ContentTooLarge(),
         "The request body exceeds `max_body_size` of the route, or else `server.max_body_bytes`.",
         "Send a shorter body.",
+    ),
+    Failure(
+        UnsupportedContentCoding(),
+        "The request body has a `Content-Encoding`, and the route declares a model for it. A route "
+        "that reads the bytes itself may decode them.",
+        "Send the body without a content coding.",
     ),
     Failure(
         QuotaExceeded(["dashboards"], 17.2),

@@ -13,7 +13,7 @@ Schema = Mapping[str, Any]
 
 HEAD = ("Setting", "Variable", "Type", "Default", "Meaning")
 TEMPLATE_SERVICE = "users"  # the service of config/lockgate.toml that has every setting
-FORMATS = {"uri": "URL", "path": "file", "ipv4network": "network"}
+FORMATS = {"uri": "URL", "path": "file", "ipv4network": "network", "ipv6network": "network"}
 
 INTRODUCTION = f"""
 Settings are read from three places, each of which overrides the one before: `lockgate.toml` in the
@@ -134,7 +134,8 @@ def _find_table_schema(own: Schema, schema: Schema) -> Schema | None:
 def describe_type(own: Schema) -> str:
     """Describe a type in words: "integer, at least 0, at most 65535"."""
     if "anyOf" in own:
-        return describe_type(own["anyOf"][0])
+        kinds = [kind for kind in own["anyOf"] if kind.get("type") != "null"]
+        return " or ".join(dict.fromkeys(map(describe_type, kinds)))
     if "enum" in own:
         return ", ".join(code(value) for value in own["enum"])
     if own["type"] == "object":

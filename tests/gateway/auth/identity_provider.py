@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,6 +18,7 @@ class IdentityProvider:
     def __init__(self) -> None:
         self.keys: list[SigningKey] = []
         self.requested_paths: list[str] = []
+        self.request_heads: list[bytes] = []
         self.respond: Responder = self.respond_normally
         self.origin = ""
         self._connections: set[asyncio.Task[None]] = set()
@@ -50,6 +52,7 @@ class IdentityProvider:
             head = await reader.readuntil(b"\r\n\r\n")
             path = head.split(b" ", 2)[1].decode()
             self.requested_paths.append(path)
+            self.request_heads.append(head)
             await self.respond(path, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
@@ -58,10 +61,11 @@ class IdentityProvider:
             writer.close()
 
     @asynccontextmanager
-    async def serve(self) -> AsyncIterator["IdentityProvider"]:
+    async def serve(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["IdentityProvider"]:
         """Listen on a free port until the end of the block."""
-        server = await asyncio.start_server(self._handle_connection, "127.0.0.1", 0)
-        self.origin = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server = await asyncio.start_server(self._handle_connection, "127.0.0.1", 0, ssl=tls)
+        scheme = "https" if tls else "http"
+        self.origin = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         try:
             yield self
         finally:

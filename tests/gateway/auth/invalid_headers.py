@@ -59,7 +59,6 @@ TOKENS: dict[str, Token] = {
     **KEY_IDS,
     **TYPES,
     "no alg": _with_header({"alg": ...}),
-    "no kid": _with_header({"kid": ...}),
     "crit, empty": _with_header({"crit": []}),
     "crit exp": _with_header({"crit": ["exp"], "exp": 1}),
     "crit with an unknown parameter": _with_header({"crit": ["x"], "x": 1}),

@@ -197,7 +197,6 @@ def _make_unusable_keys() -> dict[str, tuple[SigningKey, dict[str, Any]]]:
             {"n": get_signing_key("RS256").jwk()["n"] + "=="},
         ),
         "without a modulus": (SigningKey("bare", "RS256", ours), {"n": None}),
-        "with a duplicate key id": (SigningKey("twice", "RS256", ours), {}),
     }
 
 
@@ -205,7 +204,6 @@ UNUSABLE = _make_unusable_keys()
 
 UNUSABLE_JWKS: list[dict[str, Any]] = [
     *(key.jwk(**changes) for key, changes in UNUSABLE.values()),
-    get_signing_key("RS256", "twice", name="attacker").jwk(),
     {"kty": "oct", "kid": "oct", "k": encode_base64url(b"published"), "alg": "HS256"},
     {
         "kty": "OKP",

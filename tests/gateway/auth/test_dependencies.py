@@ -17,6 +17,7 @@ from tests.gateway.auth.fake_verifier import (
     FakeVerifier,
     LogFieldsRecorder,
 )
+from tests.gateway.auth.token_factory import make_token
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,40 @@ async def test_the_caller_and_nothing_else_is_logged(
     assert recorder.log_fields == {"caller": "x" * 64, "issuer": "iss"}
     await recorded_client.get("/me", headers=bearer("bad"))
     assert recorder.log_fields == {"reason": "bad_signature", "error": "Unauthenticated"}
+
+
+@pytest.mark.parametrize(
+    ("token", "path", "explanation"),
+    [
+        (OTHER, "/me", '"dashboard:read" is required; the token has "orders:read"'),
+        ("u1-", "/me", '"dashboard:read" is required; the token has ""'),
+        (OWNERLESS, "/users/u1", "the token has no user id: see user_claim"),
+        (READ, "/users/u2", None),
+    ],
+)
+async def test_the_log_explains_a_403(
+    recorded_client: httpx.AsyncClient,
+    recorder: LogFieldsRecorder,
+    token: str,
+    path: str,
+    explanation: str | None,
+) -> None:
+    answer = await recorded_client.get(path, headers=bearer(token))
+    assert answer.status_code == 403
+    assert recorder.log_fields.get("explanation") == explanation
+    assert "required;" not in answer.text
+
+
+async def test_the_log_explains_a_401_and_the_response_does_not(verifier: TokenVerifier) -> None:
+    recorder = LogFieldsRecorder(guarded_app(verifier))
+    async with client_of(recorder) as client:
+        answer = await client.get("/me", headers=bearer(make_token({"aud": "account"})))
+    assert recorder.log_fields == {
+        "reason": "wrong_audience",
+        "explanation": 'aud is "account"; the setting audience has "gateway"',
+        "error": "Unauthenticated",
+    }
+    assert "account" not in answer.text + str(answer.headers)
 
 
 async def test_a_public_route_admits_every_caller(fake_verifier: FakeVerifier) -> None:

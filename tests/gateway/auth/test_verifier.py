@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.auth.verifier import open_verifier
 from gateway.errors.tree import Unauthenticated
@@ -13,6 +14,7 @@ from tests.gateway.auth.manual_clock import ManualClock, run_ready_tasks
 from tests.gateway.auth.token_factory import (
     AUDIENCE,
     ISSUER,
+    SigningKey,
     encode_jwk_set,
     get_signing_key,
     make_token,
@@ -150,6 +152,37 @@ async def test_a_jwks_file_without_keys_is_refused_at_start(
         async with open_verifier([issuer], Tokens()):
             pass
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_the_tenants_of_one_issuer_share_its_keys(jwks_file: Path) -> None:
+    issuer = Issuer(
+        issuer="https://{tenantid}.id.test/{tenantid}/v2.0",
+        tenants=("t1", "t2"),
+        audience=AUDIENCE,
+        jwks_file=jwks_file,
+    )
+    async with open_verifier([issuer], Tokens()) as verifier:
+        assert verifier.health() == {issuer.issuer: "ok"}
+        for tenant in ("t1", "t2"):
+            name = f"https://{tenant}.id.test/{tenant}/v2.0"
+            principal = await verifier.verify(make_token({"iss": name, "tid": tenant}))
+            assert principal.issuer == name
+        with pytest.raises(Unauthenticated, match="wrong_tenant"):
+            await verifier.verify(make_token({"iss": "https://t1.id.test/t1/v2.0", "tid": "t2"}))
+
+
+async def test_a_token_without_kid_is_refused_if_too_many_keys_fit(tmp_path: Path) -> None:
+    file = tmp_path / "many.json"
+    keys = [SigningKey(f"{number}", "EdDSA", Ed25519PrivateKey.generate()) for number in range(5)]
+    token = make_token(header={"kid": ...}, key=keys[3])
+    issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=file)
+    file.write_bytes(encode_jwk_set(*(key.jwk(kid=None) for key in keys[:4])))
+    async with open_verifier([issuer], Tokens()) as verifier:
+        assert await verifier.verify(token)
+    await asyncio.to_thread(file.write_bytes, encode_jwk_set(*(key.jwk() for key in keys)))
+    async with open_verifier([issuer], Tokens()) as verifier:
+        with pytest.raises(Unauthenticated, match="ambiguous_key"):
+            await verifier.verify(token)
 
 
 async def test_an_issuer_listed_twice_is_refused_at_start(issuer: Issuer) -> None:

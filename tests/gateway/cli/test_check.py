@@ -2,11 +2,12 @@
 
 import json
 import sys
-from asyncio import sleep
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from signal import Signals
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -14,6 +15,7 @@ from gateway.app import Gateway, build_app
 from gateway.app_loader import Application, read_application
 from gateway.cli import check, serve
 from gateway.cli.main import main
+from gateway.cli.signals import ShutdownSignals
 from gateway.settings.errors import ConfigError
 from gateway.settings.schema import App, Server
 from tests.gateway.cli.conftest import KEYS
@@ -174,14 +176,17 @@ def test_a_valid_gateway_is_built_once(
         return read_application(app)
 
     @asynccontextmanager
-    async def open_server(app: Gateway, _: Server) -> AsyncIterator[str]:
+    async def open_server(app: Gateway, _: Server) -> AsyncIterator[AsyncMock]:
         served.append(app)
-        yield "http://gateway.test"
+        yield AsyncMock()
+
+    async def wait(_: ShutdownSignals) -> Signals:
+        return Signals.SIGINT
 
     monkeypatch.setattr(check, "build_app", build)
     monkeypatch.setattr(check, "read_application", read)
     monkeypatch.setattr(serve, "open_server", open_server)
-    monkeypatch.setattr(serve, "wait_for_shutdown", lambda: sleep(0))
+    monkeypatch.setattr(ShutdownSignals, "wait", wait)
     monkeypatch.setattr(serve, "tune_gc", lambda: None)
     assert main([command]) == 0
     assert len(built) == len(imported) == 1

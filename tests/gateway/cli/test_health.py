@@ -27,17 +27,17 @@ async def test_it_finds_the_gateway_at_the_configured_address(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], host: str
 ) -> None:
     app = create_app(Settings(), application=Application())
-    async with open_server(app, Server(host=host, port=0)) as url:
+    async with open_server(app, Server(host=host, port=0)) as server:
         monkeypatch.setenv("LOCKGATE_SERVER__HOST", host)
-        monkeypatch.setenv("LOCKGATE_SERVER__PORT", url.rpartition(":")[2])
+        monkeypatch.setenv("LOCKGATE_SERVER__PORT", server.url.rpartition(":")[2])
         assert await ask() == 0
     assert capsys.readouterr().out == "The gateway is serving.\n"
 
 
 async def test_a_file_and_options_give_the_address(tmp_path: Path) -> None:
     app = create_app(Settings(), application=Application())
-    async with open_server(app, Server(host="127.0.0.1", port=0)) as url:
-        port = url.rpartition(":")[2]
+    async with open_server(app, Server(host="127.0.0.1", port=0)) as server:
+        port = server.url.rpartition(":")[2]
         file = tmp_path / "prod.toml"
         file.write_text(f"[server]\nport = {port}\n")
         assert await ask("--config", str(file)) == 0
@@ -60,8 +60,8 @@ async def test_it_follows_the_process_that_serves(
 ) -> None:
     app = create_app(Settings(), application=Application())
     host = "::1" if "--host=::1" in command else "127.0.0.1"
-    async with open_server(app, Server(host=host, port=0)) as url:
-        port = url.rpartition(":")[2]
+    async with open_server(app, Server(host=host, port=0)) as running:
+        port = running.url.rpartition(":")[2]
         (tmp_path / "prod.toml").write_text(f"[server]\nport = {port}\nhost = '127.0.0.1'\n")
         sleep = "print(flush=True); import time; time.sleep(60)"
         names = {"python": sys.executable, "sleep": sleep, "port": port}

@@ -19,6 +19,7 @@ from gateway.errors.tree import (
     QuotaExceeded,
     RateLimiterUnavailable,
     Unauthenticated,
+    UnsupportedContentCoding,
 )
 from gateway.request_context import RequestContext
 from gateway.upstream.errors import (
@@ -55,6 +56,7 @@ async def get_response(error: Exception) -> httpx.Response:
         (Unauthenticated("expired"), 401, "www-authenticate", {}),
         (Forbidden(scopes=["a", "b"]), 403, "www-authenticate", {"required-scopes": ["a", "b"]}),
         (ContentTooLarge(), 413, None, {}),
+        (UnsupportedContentCoding(), 415, "accept-encoding", {}),
         (QuotaExceeded(["chat"], 3.2), 429, "retry-after", {"violated-policies": ["chat"]}),
         (IdentityUnavailable(2), 503, "retry-after", {}),
         (RateLimiterUnavailable(0.1), 503, "retry-after", {}),

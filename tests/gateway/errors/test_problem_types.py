@@ -27,6 +27,7 @@ from gateway.errors.tree import (
     QuotaExceeded,
     RateLimiterUnavailable,
     Unauthenticated,
+    UnsupportedContentCoding,
     UserRequired,
 )
 from gateway.request_context import RequestContext
@@ -39,6 +40,7 @@ ERRORS: list[GatewayError] = [
     Unauthenticated("expired"),
     Forbidden(scopes=["a"]),
     ContentTooLarge(),
+    UnsupportedContentCoding(),
     QuotaExceeded(["a"], 1),
     IdentityUnavailable(1),
     RateLimiterUnavailable(1),

@@ -92,8 +92,8 @@ async def test_private_responses_and_problems_are_not_stored(gateway: TestGatewa
     ],
 )
 def test_several_vary_become_one(values: list[str], merged: str) -> None:
-    headers = [(b"Vary" if n else b"vary", value.encode()) for n, value in enumerate(values)]
+    headers = [(b"vary", value.encode()) for value in values]
     message: Message = {"type": "http.response.start", "status": 200, "headers": headers}
     complete_head(message, RequestContext(request_id="7"))
-    found = [value for name, value in message["headers"] if name.lower() == b"vary"]
+    found = [value for name, value in message["headers"] if name == b"vary"]
     assert found == [merged.encode()]

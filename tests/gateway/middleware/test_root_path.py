@@ -73,7 +73,10 @@ async def test_a_proxy_may_strip_the_prefix_or_not(served: Served, prefix: str) 
     created = await get(served, f"{prefix}/items", "POST", b"{}")
     assert (created.status, created.header("location")) == (201, ["/api/v1/items/7"])
     assert (await get(served, f"{prefix}/items", "POST", b"x" * 11)).status == 413
-    assert (await get(served, f"{prefix}/items/a%2Fb")).document["name"] == "a/b"
+    escaped = await get(served, f"{prefix}/items/a%2Fb")
+    assert escaped.document["name"] == "a/b"
+    assert escaped.document["url"] == "http://x/api/v1/items/a%2Fb"
+    assert (await get(served, f"{prefix or '/x'}%2Fitems/a")).status == 404
     for path, status in {
         **dict.fromkeys(["/healthz", "/readyz", "/docs", "/openapi.json", "/late"], 200),
         "/nowhere": 404,
@@ -130,3 +133,13 @@ def test_a_route_that_begins_with_the_prefix_is_refused() -> None:
     with pytest.raises(InvalidSettings) as raised:
         create_app(SETTINGS, application=Application(routers=[router]))
     assert [error.path for error in raised.value.errors] == ["GET /api/v1/items"]
+
+
+async def test_a_prefix_that_the_proxy_has_stripped_is_not_stripped_again() -> None:
+    server = SETTINGS.server.model_copy(update={"root_path_is_stripped": True})
+    settings = Settings(server=server)
+    async with serve(build_routes(), settings=settings) as served:
+        item = (await get(served, "/items/7")).document
+        assert item["url"] == "http://x/api/v1/items/7"
+        for path in ("/items/7", "/readyz", "/healthz", "/docs"):
+            assert (await get(served, f"/api/v1{path}")).status == 404, path

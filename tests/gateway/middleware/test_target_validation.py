@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
@@ -17,8 +16,7 @@ from gateway.middleware.target_validation import MAX_QUERY_PARAMETERS, TargetVal
 from gateway.settings.schema import Settings
 from tests.gateway.errors.served import Reply, Served, build_request, serve
 from tests.gateway.middleware.asgi_websocket import WebSocketClient, websocket_scope
-
-FULL_WIDTH = 0xFEE0  # from an ASCII character to its full-width form
+from tests.gateway.middleware.path_spellings import write_invalid, write_similar
 
 
 class Read(BaseModel):
@@ -127,20 +125,11 @@ async def test_an_escaped_slash_is_never_the_end_of_a_segment() -> None:
         assert [it.status for it in await send_all(served, targets)] == [404] * len(targets)
 
 
-SPELLINGS = [
-    *(f"{{}}%{code:02x}" for code in (0, 9, 10, 13, 31, 127)),
-    *("{}%C2%85", "{}%E2%80%A8", "{}%ff", "{}%C0%80", "{}%", "{}%u000a", "{}%zz"),
-    *("/{}", "{}//", "/x/..{}", "/.{}", "/x/%2e%2e{}", "/x/..%2f{}", "{}/.", "{}/%2E", "/x\\..{}"),
-    "{}%0a%0d",
-]
-"""Ways to write a path that some program takes for `{}`."""
-
-
 @pytest.mark.parametrize(
     "path", ["/healthz", "/readyz", "/docs", "/openapi.json", "/general/rest/x"]
 )
 async def test_another_spelling_of_a_path_is_refused_before_any_router(path: str) -> None:
-    targets = [it.format(path) for it in SPELLINGS] + [f"/%{ord(path[1]):02x}{path[2:]}"]
+    targets = write_invalid(path)
     async with serve(build_router()) as served:
         replies = await send_all(served, targets)
         assert [it.status for it in replies] == [400] * len(targets)
@@ -154,18 +143,9 @@ async def test_another_spelling_of_a_path_is_refused_before_any_router(path: str
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/docs", "/openapi.json"])
 async def test_a_similar_path_is_another_path(path: str) -> None:
-    targets = [
-        *(
-            path + end
-            for end in ("/", "%20", ";", ";x=1", ".", "%3F", "%23", "+", "%EF%BB%BF", "/x")
-        ),
-        path.upper(),
-        "/" + quote(chr(ord(path[1]) + FULL_WIDTH)) + path[2:],
-        "/x;" + path,
-        "/..;" + path,
-    ]
     async with serve(build_router()) as served:
-        assert {it.status for it in await send_all(served, targets)} == {404}
+        replies = await send_all(served, write_similar(path))
+    assert {it.status for it in replies} == {404}
 
 
 async def test_an_absolute_target_names_the_same_path() -> None:
@@ -174,6 +154,20 @@ async def test_an_absolute_target_names_the_same_path() -> None:
             served, ["http://x/healthz", "http://x/healthz%0a", "http://x//healthz", "http://x"]
         )
     assert [it.status for it in replies] == [200, 400, 400, 404]
+
+
+@pytest.mark.parametrize(
+    "name", ["X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "X-Forwarded-Path"]
+)
+async def test_a_header_never_replaces_the_path(name: str) -> None:
+    async with serve(build_router()) as served:
+        [reply] = await served.send(build_request("/healthz", headers={name: "/readyz"}))
+        [other] = await served.send(
+            build_request("/healthz", headers={"X-HTTP-Method-Override": "DELETE"})
+        )
+    assert (
+        (reply.status, reply.document) == (other.status, other.document) == (200, {"status": "ok"})
+    )
 
 
 async def test_the_body_limit_of_a_route_holds_for_each_spelling_of_its_parameter() -> None:

@@ -1,13 +1,17 @@
 """GET /openapi.json and GET /docs."""
 
+import re
 from collections.abc import AsyncIterator
+from urllib.parse import urljoin
 
 import httpx
 import pytest
 
-from gateway.app import Gateway
+from gateway.app import Gateway, create_app
+from gateway.app_loader import Application
 from gateway.auth import public
 from gateway.openapi.document import build_document
+from gateway.settings.schema import App, Settings
 from tests.gateway.openapi.example_app import create_example_app
 
 
@@ -49,7 +53,58 @@ async def test_a_route_that_is_added_later_is_served(
     assert "/later" in (await client.get("/openapi.json")).json()["paths"]
 
 
-async def test_the_document_has_a_page(client: httpx.AsyncClient) -> None:
-    response = await client.get("/docs")
-    assert response.headers["content-type"].startswith("text/html")
-    assert "openapi.json" in response.text
+async def test_the_page_loads_only_files_of_the_gateway(client: httpx.AsyncClient) -> None:
+    page = await client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<title>Lockgate</title>" in page.text
+    assert "script-src 'self';" in page.headers["content-security-policy"]
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert re.findall(r"<script(?![^>]* src=)|style=|\son\w+=", page.text) == []
+    urls = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(urls) == 5
+    for url in urls:
+        response = await client.get(urljoin("/docs", url))
+        assert response.status_code == 200, url
+        assert response.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_title_is_escaped() -> None:
+    settings = Settings(app=App(title="<b>Shop & more</b>"))
+    app = create_app(settings, application=Application())
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        text = (await client.get("/docs")).text
+    assert "<title>&lt;b&gt;Shop &amp; more&lt;/b&gt;</title>" in text
+
+
+async def test_a_file_that_has_not_changed_is_not_sent_again(client: httpx.AsyncClient) -> None:
+    first = await client.get("/docs/swagger-ui.css")
+    assert first.headers["content-type"] == "text/css; charset=utf-8"
+    assert first.headers["cache-control"] == "no-cache"
+    again = await client.get(
+        "/docs/swagger-ui.css", headers={"If-None-Match": first.headers["etag"]}
+    )
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == first.headers["etag"]
+    changed = await client.get("/docs/swagger-ui.css", headers={"If-None-Match": 'W/"other"'})
+    assert changed.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["swagger-ui.css.map", "..%2Fpages.py", "docs.html", "%00"])
+async def test_no_other_file_is_served(client: httpx.AsyncClient, name: str) -> None:
+    response = await client.get(f"/docs/{name}")
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs/swagger-ui-bundle.js"])
+async def test_a_response_that_is_the_same_each_time_is_encoded_once(
+    client: httpx.AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await client.get(path, headers={"Accept-Encoding": "gzip"})
+    monkeypatch.setattr("gateway.content_coding.CODINGS", {"gzip": None})
+    second = await client.get(path, headers={"Accept-Encoding": "gzip"})
+    for response in (first, second):
+        assert response.headers["content-encoding"] == "gzip"
+        assert response.headers["vary"] == "accept-encoding"
+    assert first.content == second.content

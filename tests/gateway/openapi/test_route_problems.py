@@ -45,6 +45,7 @@ PROBLEMS: dict[tuple[str, str], dict[str, set[str]]] = {
         "400": {"about:blank"},
         "404": {"about:blank"},
         "413": {OURS + "content-too-large"},
+        "415": {OURS + "unsupported-content-coding"},
         "422": {OURS + "invalid-request"},
         "503": {CAPACITY, IDENTITY},
     },

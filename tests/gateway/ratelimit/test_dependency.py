@@ -56,6 +56,9 @@ class StubLimiter(RateLimiter):
             raise self.verdict
         return self.verdict
 
+    def clear(self, prefix: str) -> None:
+        """Hold no counts."""
+
     def health(self) -> dict[str, str | int]:
         """Return a constant."""
         return {"status": "ok"}
@@ -136,6 +139,17 @@ async def test_a_policy_per_address_needs_no_token() -> None:
     assert (await get(app, "/address", **spoofed)).status_code == 429
 
 
+async def test_the_log_says_why_a_forwarded_address_is_not_believed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", "lockgate.access")
+    app = gateway()
+    await get(app, "/address", **{"X-Forwarded-For": "198.51.100.7"})
+    await get(app, "/address", **{"X-Forwarded-For": "198.51.100.7", "Forwarded": "for=1.1.1.1"})
+    doubts = [vars(it)["fields"].get("client_address_doubt") for it in caplog.records]
+    assert doubts == [None, "forwarded and x-forwarded-for name different clients"]
+
+
 async def test_an_unauthenticated_request_is_not_charged() -> None:
     app = gateway()
     for _ in range(5):
@@ -176,6 +190,12 @@ def test_the_policies_of_a_route_can_be_read_back() -> None:
     dependency = limited(USERS, TENANTS)
     assert isinstance(dependency, type(Depends()))
     assert dependency.dependency == Limited((USERS, TENANTS))
+
+
+@pytest.mark.parametrize("policy", ["users", RateLimit, [USERS], None])
+def test_what_is_no_policy_is_an_error(policy: Any) -> None:
+    with pytest.raises(TypeError, match="each a RateLimit"):
+        limited(policy)
 
 
 def test_no_policy_or_the_same_twice_is_an_error() -> None:

@@ -8,11 +8,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import RedisDsn
 
 from gateway.errors.tree import RateLimiterUnavailable
+from gateway.ratelimit.fallback import scale_to_share
 from gateway.ratelimit.limiter import RateLimiter, Verdict
 from gateway.ratelimit.open_limiter import open_limiter
+from gateway.ratelimit.policy import MAX_BURST, MAX_REFILL, RateLimit
+from gateway.settings.rate import Rate
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.ratelimit.charges import charge
 from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
@@ -254,3 +259,20 @@ async def test_the_slowest_check_and_the_recovery(own_redis: RedisServer, fault:
         f"\n{fault.__name__}: slowest check {1e3 * before:.1f} ms before, "
         f"{1e3 * during:.1f} ms during; recovered after {1e3 * recovery:.0f} ms"
     )
+
+
+@given(
+    quota=st.integers(1, 999_999_999),
+    window=st.integers(1, MAX_REFILL),
+    burst=st.integers(1, MAX_BURST),
+    processes=st.integers(1, 10_000),
+)
+def test_the_share_of_a_process_is_a_valid_policy(
+    quota: int, window: int, burst: int, processes: int
+) -> None:
+    rate = Rate(quota, window)
+    burst = min(burst, MAX_REFILL * quota // window)
+    share = scale_to_share(RateLimit("p", rate, burst=burst), processes)
+    assert share.burst
+    assert share.rate.quota * processes >= quota
+    assert share.burst <= burst

@@ -30,6 +30,16 @@ def test_an_unknown_name_is_an_error_with_the_nearest_name() -> None:
         apply_rates(DECLARED, {"zzz": Rate(1, 1)})
 
 
+def test_a_rate_that_does_not_fit_the_burst_is_an_error_of_that_setting() -> None:
+    with pytest.raises(InvalidSettings, match=r"limits\.dashboards: .*burst of 7 would refill"):
+        apply_rates(DECLARED, {"dashboards": Rate.parse("1/99999days")})
+
+
+def test_no_policy_replaces_the_limits_of_slowapis_decorators() -> None:
+    with pytest.raises(InvalidSettings, match=r"limits\.slowapi: .*choose another name"):
+        apply_rates({**DECLARED, "slowapi": RateLimit("slowapi", "1/minute")}, {})
+
+
 async def test_a_rate_changed_at_run_time_applies_to_the_next_check() -> None:
     limiter = PolicyOverrides(MemoryLimiter(clock=ManualClock()), {})
     declared = charge(2)

@@ -7,6 +7,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.server.connections import ClientTimeouts, OpenConnections
 from gateway.server.protocol import HttpProtocol
 from gateway.server.uvicorn_internals import ServerState
 
@@ -32,11 +33,13 @@ class Client(asyncio.Transport):
         config.load()
         self.server = ServerState()
         self.server.default_headers = [(b"date", b"now")]
+        self.connections = OpenConnections(ClientTimeouts(), max_connections=100)
         self.received = bytearray()
         self.pending = 0
         self.reads_response = self.is_being_read = True
         self.is_closed = self.is_eof_sent = False
-        self.protocol = HttpProtocol(config, self.server, {"opened": True})
+        self.app_state: dict[str, Any] = {"opened": True}
+        self.protocol = HttpProtocol(config, self.server, self.app_state, self.connections)
         self.protocol.connection_made(self)
 
     async def send(self, *pieces: bytes) -> bytes:

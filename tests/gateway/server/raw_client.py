@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from fastapi import FastAPI, Request
 from starlette.responses import PlainTextResponse, StreamingResponse
 
+from gateway.server.connections import ClientTimeouts
 from tests.gateway.server.serve_app import serve_app
 
 TIMEOUT_SECONDS = 10
@@ -95,9 +96,9 @@ class RawClient:
 
 
 @asynccontextmanager
-async def open_raw_client() -> AsyncIterator[RawClient]:
+async def open_raw_client(timeouts: ClientTimeouts | None = None) -> AsyncIterator[RawClient]:
     seen = Seen()
-    async with serve_app(build_app(seen)) as port:
+    async with serve_app(build_app(seen), timeouts=timeouts) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             yield RawClient(seen, reader, writer)

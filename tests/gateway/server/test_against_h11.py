@@ -1,6 +1,7 @@
 """Differential test: an app gets the requests that h11 parses from the same bytes, and no more."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.gateway.server.in_memory import Client, Echo
 
+REFUSED = re.compile(rb"HTTP/1\.1 (?:400|417|431|501|505) ")
 AWKWARD = b"\r\n \t\0:;,/?#%*0159aAfF\x7f\x80\xff\x0b"
 
 
@@ -135,7 +137,7 @@ def test_requests_in_any_pieces_arrive_as_they_were_sent(data: st.DataObject, se
     seen, response = receive_with_lockgate(data.draw(cut(sent)))
     assert seen == parse_with_h11(sent)
     assert response.count(b"HTTP/1.1 200 OK") == len(seen)
-    assert b"HTTP/1.1 400" not in response
+    assert not REFUSED.findall(response)
 
 
 @settings(max_examples=200, deadline=None)
@@ -153,7 +155,7 @@ def test_damaged_requests_are_never_taken_for_other_requests(
     reference = parse_with_h11(sent)
     least = min(len(seen), len(reference))
     assert seen[:least] == reference[:least]
-    assert response.count(b"HTTP/1.1 400") <= 1
+    assert len(REFUSED.findall(response)) <= 1
     assert b"HTTP/1.1 500" not in response
 
 
@@ -163,4 +165,4 @@ def test_damaged_requests_are_never_taken_for_other_requests(
 def test_garbage_is_refused_once_or_incomplete(rubbish: bytes) -> None:
     seen, response = receive_with_lockgate([rubbish, b"\r\n\r\n"])
     assert seen == []
-    assert response.count(b"HTTP/1.1") == response.count(b"HTTP/1.1 400") <= 1
+    assert len(REFUSED.findall(response)) == response.count(b"HTTP/1.1 ") <= 1

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.server import lifecycle
 from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Server
-from tests.gateway.server.in_memory import body, start
+from tests.gateway.server.in_memory import Echo, body, start
 
 TIMEOUT_SECONDS = 10
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -54,8 +54,8 @@ async def answer_at_the_end(stage: Stage, app: ASGIApp, *, read: bool = True) ->
     served = FastAPI()
     served.mount("/", app)
     async with asyncio.timeout(TIMEOUT_SECONDS):
-        async with open_server(served, AT_ONCE) as url:
-            port = int(url.rsplit(":", 1)[1])
+        async with open_server(served, AT_ONCE) as server:
+            port = int(server.url.rsplit(":", 1)[1])
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1_000)
             writer.write(GET)
             await stage.begun.wait()
@@ -86,3 +86,35 @@ async def test_a_task_that_ignores_cancellation_does_not_delay_shutdown(
     assert not stage.ended.is_set()
     stage.go.set()
     await stage.ended.wait()
+
+
+async def test_while_it_drains_new_and_kept_connections_are_served_once() -> None:
+    app = FastAPI()
+    app.mount("/", Echo())
+    async with asyncio.timeout(TIMEOUT_SECONDS), open_server(app, AT_ONCE) as server:
+        port = int(server.url.rsplit(":", 1)[1])
+        kept = await asyncio.open_connection("127.0.0.1", port)
+        kept[1].write(GET)
+        assert b"connection" not in await kept[0].readuntil(b"ok")
+        await server.drain(0)
+        new = await asyncio.open_connection("127.0.0.1", port)
+        for reader, writer in (kept, new):
+            writer.write(GET)
+            response = await reader.read()
+            assert response.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"\r\nconnection: close\r\n" in response
+            writer.close()
+
+
+async def test_a_server_can_be_restarted_on_its_port_while_clients_are_connected() -> None:
+    app = FastAPI()
+    app.mount("/", Echo())
+    settings = AT_ONCE
+    for _ in range(3):
+        async with open_server(app, settings) as server:
+            port = int(server.url.rsplit(":", 1)[1])
+            settings = settings.model_copy(update={"port": port})
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(GET)
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+        writer.close()

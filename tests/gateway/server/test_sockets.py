@@ -83,11 +83,11 @@ def test_a_client_that_still_sends_its_body_gets_the_whole_response(loop: Loop) 
 
 
 @type_of_loop
-def test_a_client_that_still_sends_garbage_gets_the_whole_400(loop: Loop) -> None:
+def test_a_client_that_still_sends_garbage_gets_the_whole_431(loop: Loop) -> None:
     async def test() -> None:
         response = await send_and_read(Echo(), b"GET / HTTP/1.1\r\n", b"x: " + b"y" * 3_000_000)
         assert b"content-type: application/problem+json\r\n" in response
-        assert json.loads(response.partition(b"\r\n\r\n")[2])["status"] == 400
+        assert json.loads(response.partition(b"\r\n\r\n")[2])["status"] == 431
 
     run(loop, test())
 

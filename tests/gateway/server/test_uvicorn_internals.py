@@ -6,7 +6,6 @@ to repair; then the upper bound in `pyproject.toml` may be raised.
 
 import asyncio
 import inspect
-import re
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -19,6 +18,8 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
+from gateway.server.accept_loop import AcceptLoop
+from gateway.server.connections import ClientTimeouts, OpenConnections
 from gateway.server.protocol import HttpProtocol
 from gateway.server.uvicorn_internals import UvicornRunner, describe_connection
 from tests.gateway.server.in_memory import Echo
@@ -43,11 +44,19 @@ def listener() -> socket.socket:
 async def start_server(
     config: uvicorn.Config, listener: socket.socket
 ) -> AsyncIterator[UvicornRunner]:
-    runner = UvicornRunner(config, listener)
+    runner = UvicornRunner(config)
     await runner.start()
+    connections = OpenConnections(ClientTimeouts(), max_connections=10)
+    accept_loop = AcceptLoop(
+        listener,
+        connections,
+        lambda client, _: HttpProtocol(config, runner.state, {}, connections, client=client),
+    )
+    accept_loop.start()
     try:
         yield runner
     finally:
+        accept_loop.stop()
         await runner.stop()
         for connection in runner.state.connections.copy():
             connection.abort()  # type: ignore[union-attr]
@@ -89,24 +98,11 @@ def test_a_lifespan_that_is_off_has_startup_shutdown_and_state() -> None:
     assert inspect.iscoroutinefunction(lifespan.shutdown)
 
 
-def test_the_protocol_takes_the_arguments_of_startup() -> None:
-    """Without: no connection is accepted, because its protocol cannot be created."""
-    source = inspect.getsource(uvicorn.Server.startup)
-    (call,) = re.findall(r"http_protocol_class\((?:.*?\n)?((?:\s+\w+=.*\n)+)", source)
-    named = set(re.findall(r"(\w+)=", call))
-    assert named == {"config", "server_state", "app_state", "_loop"}
-    assert named == set(inspect.signature(HttpProtocol).parameters)
-
-
-async def test_startup_serves_on_the_socket_given(listener: socket.socket) -> None:
-    """Without: the server listens elsewhere, or on a socket that it binds itself."""
+async def test_startup_without_sockets_listens_nowhere(listener: socket.socket) -> None:
+    """Without: the server listens on a port of its own, beside that of the settings."""
     async with start_server(create_config(), listener) as runner:
-        reader, writer = await asyncio.open_connection(*listener.getsockname())
-        writer.write(GET)
-        assert (await reader.readline()) == b"HTTP/1.1 200 OK\r\n"
-        assert len(runner.state.connections) == 1
-        writer.close()
-        await writer.wait_closed()
+        assert runner._server.started
+        assert runner._server.servers == []
 
 
 async def test_main_loop_sets_the_date_and_stops_on_should_exit(listener: socket.socket) -> None:

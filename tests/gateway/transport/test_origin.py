@@ -17,7 +17,7 @@ import pytest
 import uvloop
 
 from gateway.transport.connection import Connection, ConnectionState
-from gateway.transport.origin import Origin
+from gateway.transport.origin import Origin, OriginConnector
 from gateway.transport.tls import ClientTls
 from gateway.transport.write_batch import WriteBatcher
 from tests.gateway.transport.certificate_authority import Authority
@@ -42,7 +42,8 @@ async def connect(
     origin: Origin, seconds: float | None, tls: ssl.SSLContext | None = None
 ) -> Connection:
     batcher = WriteBatcher(asyncio.get_running_loop())
-    return await origin.connect(Mock(), batcher, seconds, tls=ClientTls(context=tls))
+    connector = OriginConnector(origin, ClientTls(context=tls))
+    return await connector.connect(Mock(), batcher, seconds)
 
 
 async def close(connection: Connection) -> None:

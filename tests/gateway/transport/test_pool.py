@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from unittest.mock import Mock
 
 import httpx
 import pytest
 
 from gateway.transport.connection import Connection
-from gateway.transport.origin import Origin
+from gateway.transport.origin import Origin, OriginConnector
 from gateway.transport.pool import Pool
 from gateway.transport.request_writer import SerializedRequest
 from gateway.transport.timeouts import RequestTimeouts
@@ -31,7 +30,7 @@ from tests.gateway.transport.scripted_server import (
 @asynccontextmanager
 async def open_pool(**options: float) -> AsyncIterator[tuple[Pool, ScriptedServer]]:
     async with serve_script(respond_with(*[HELLO] * 9)) as server:
-        connect = partial(Origin.from_url(httpx.URL(server.url)).connect, tls=ClientTls())
+        connect = OriginConnector(Origin.from_url(httpx.URL(server.url)), ClientTls()).connect
         pool = Pool(connect, **{"max_connections": 1, "idle_seconds": 30, **options})  # type: ignore[arg-type]
         yield pool, server
         await pool.aclose()

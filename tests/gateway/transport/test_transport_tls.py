@@ -1,7 +1,6 @@
 """Over TLS only a server with a valid certificate gets a request."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
 
 import httpx
@@ -64,7 +63,7 @@ async def test_an_unknown_certificate_authority(no_leaks: None, authority: Autho
     ):
         with pytest.raises(httpx.ConnectError) as caught:
             await send(transport, server.url)
-        assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+        assert "certificate not valid: unable to get local issuer certificate" in str(caught.value)
 
 
 async def test_a_server_that_speaks_no_tls(trusting: Transport) -> None:

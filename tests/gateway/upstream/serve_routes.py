@@ -7,8 +7,8 @@ import httpx
 import pytest
 import respx
 
-from gateway.transport.connection import Connection
-from gateway.transport.origin import Origin
+from gateway.transport.origin import Origin, OriginConnector
+from gateway.transport.tls import ClientTls
 from tests.gateway.transport.scripted_server import Peer, serve_script
 
 
@@ -25,12 +25,12 @@ async def serve_routes(
             peer.send(await _serialize(response))
 
     async with serve_script(script) as server:
-        origin_of_server, connect = Origin.from_url(httpx.URL(server.url)), Origin.connect
+        origin_of_server = Origin.from_url(httpx.URL(server.url))
 
-        async def connect_to_server(origin: Origin, *args: object, **options: object) -> Connection:
-            return await connect(origin_of_server, *args, **options)  # type: ignore[arg-type]
+        def connect_to_server(_: Origin, tls: ClientTls) -> OriginConnector:
+            return OriginConnector(origin_of_server, tls)
 
-        monkeypatch.setattr(Origin, "connect", connect_to_server)
+        monkeypatch.setattr("gateway.transport.transport.OriginConnector", connect_to_server)
         yield
 
 

@@ -325,7 +325,7 @@ TEXT = ITEM.replace(b"application/json", b"text/plain")
 @pytest.mark.parametrize("body_type", [Item, str, bytes, list[Item], dict[str, str]])
 async def test_a_body_that_is_not_json_is_invalid_with_its_head_too(body_type: type) -> None:
     async with serve_script(respond_with(TEXT, TEXT)) as server, ExampleClient(server.url) as shop:
-        with pytest.raises(UpstreamInvalid, match="content type is not JSON"):
+        with pytest.raises(UpstreamInvalid, match="content type is 'text/plain', not JSON"):
             await shop.get("/", into=UpstreamResponse[body_type])  # type: ignore[valid-type]
         response = await shop.get("/", into=UpstreamResponse[None])
         assert response.headers["content-type"] == "text/plain"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import Strict, TypeAdapter
 from pydantic_core import to_json
 
-from gateway.upstream.decoding import NotDecodable, decode
+from gateway.upstream.content_coding import NotDecodable
+from gateway.upstream.decoding import decode
 from gateway.upstream.field_types import DecimalText, EpochMilliseconds, EpochSeconds
 from gateway.upstream.model import ResponseModel
 from tests.gateway.upstream.responses import json_response

@@ -7,7 +7,8 @@ import pytest
 from pydantic import Field, TypeAdapter
 from pydantic_core import from_json, to_json
 
-from gateway.upstream.decoding import NotDecodable, decode
+from gateway.upstream.content_coding import NotDecodable
+from gateway.upstream.decoding import decode
 from gateway.upstream.model import ResponseModel
 from tests.gateway.upstream.responses import json_response
 

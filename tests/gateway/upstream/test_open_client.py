@@ -214,3 +214,11 @@ async def test_redirects_are_not_followed_and_not_retried(kind: Kind) -> None:
         with pytest.raises(Exception, match="status 307"):
             await client.item("A")
     assert len(requests) == 1
+
+
+async def test_an_unreachable_service_is_named_with_its_address(kind: Kind) -> None:
+    async with open_example_client(kind, "http://127.0.0.1:1") as client:
+        with pytest.raises(UpstreamUnavailable) as failed:
+            await client.item("A")
+    reason = ": 127.0.0.1: 127.0.0.1:1 Connection refused" if kind == "lockgate" else ""
+    assert failed.value.detail == f"ConnectError{reason}"

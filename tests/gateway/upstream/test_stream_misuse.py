@@ -19,7 +19,7 @@ from gateway.upstream.call_policy import Attempt, R
 from gateway.upstream.deadline import deadline
 from gateway.upstream.resilience.retry import Retry, RetryBudget
 from tests.gateway.transport.scripted_server import OK, Peer, Script, respond_with, serve_script
-from tests.gateway.upstream.example_client import ExampleClient, Item
+from tests.gateway.upstream.example_client import ExampleClient
 
 CHUNKED = OK + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 ITEM = OK + b"Content-Type: application/json\r\nContent-Length: 11\r\n\r\n" + b'{"sku":"A"}'
@@ -118,14 +118,14 @@ async def test_closing_while_another_task_reads_closes_the_connection() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_compressed_stream_is_invalid(
+async def test_a_stream_with_an_unknown_content_coding_is_invalid(
     method: str, either: httpx.AsyncBaseTransport
 ) -> None:
-    async with serve_script(respond_with(GZIP)) as server:
+    async with serve_script(respond_with(GZIP.replace(b"gzip", b"compress"))) as server:
         budget = RetryBudget(share=1, minimum=9)
         policies = [Retry(3, budget=budget, backoff=0.001, max_backoff=0.001)]
         shop = ExampleClient(server.url, transport=either, policies=policies)
-        with pytest.raises(UpstreamInvalid, match="compressed"):
+        with pytest.raises(UpstreamInvalid, match="coding 'compress' is unknown"):
             async with shop.stream(method, "/"):
                 pass
         assert server.connections == 1
@@ -311,9 +311,3 @@ async def test_a_typed_head_may_say_that_its_body_would_be_compressed() -> None:
     async with serve_script(respond_with(head)) as server, ExampleClient(server.url) as shop:
         response = await shop.call(Call("HEAD", "/", {}), into=UpstreamResponse[None])
         assert response.headers["content-encoding"] == "gzip"
-
-
-async def test_a_typed_body_that_is_compressed_stays_invalid() -> None:
-    async with serve_script(respond_with(GZIP)) as server, ExampleClient(server.url) as shop:
-        with pytest.raises(UpstreamInvalid, match="compressed"):
-            await shop.get("/", into=Item)

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 from fastapi import FastAPI, Request
 from slowapi.util import get_remote_address
 
@@ -31,6 +32,7 @@ from gateway.upstream import (
 from gateway.upstream.open_client import open_client
 from tests.docs.blocks import matches, parse_blocks
 from tests.docs.project import ROOT
+from tests.redis_server import RedisServer
 
 HOW_TO = ROOT / "docs" / "how-to"
 
@@ -239,7 +241,7 @@ def test_every_method_of_a_scripted_service_is_on_the_page() -> None:
 
 
 async def test_the_decorator_of_slowapi_limits_requests() -> None:
-    (program,) = block_texts("use-slowapi-decorators.md", "python")
+    program, _ = block_texts("use-slowapi-decorators.md", "python")
     names: dict[str, object] = {}
     exec(program, names)
     app = names["app"]
@@ -247,6 +249,21 @@ async def test_the_decorator_of_slowapi_limits_requests() -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://app") as http:
         statuses = [(await http.get(f"/items/{number}")).status_code for number in range(12)]
     assert statuses == [200] * 10 + [429] * 2
+
+
+@pytest.mark.redis
+async def test_an_application_without_a_gateway_counts_in_redis(redis_server: RedisServer) -> None:
+    _, program = block_texts("use-slowapi-decorators.md", "python")
+    names: dict[str, Any] = {}
+    exec(program.replace("redis://127.0.0.1:6379/0", redis_server.url), names)
+    app: FastAPI = names["app"]
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://app") as http:
+            statuses = [(await http.get("/items")).status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    with redis.Redis.from_url(redis_server.url) as client:
+        assert client.keys("lockgate:{slow:*")
 
 
 async def test_without_the_slowapi_handler_a_429_is_a_problem_document() -> None:

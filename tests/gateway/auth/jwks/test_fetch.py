@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gateway.auth.jwks.key_set import MAX_DOCUMENT_BYTES, MAX_KEYS
 from gateway.settings.schema import Issuer
 from tests.gateway.auth.identity_provider import IdentityProvider, Responder, send_response
 from tests.gateway.auth.token_factory import AUDIENCE, ISSUER, encode_jwk_set, get_signing_key
+from tests.gateway.transport.addresses import black_hole, resolve_to
 
 KEY = get_signing_key("ES256")
 
@@ -129,11 +131,8 @@ FAULTY: dict[str, Responder] = {
     "503": _respond_with(VALID, "503 Service Unavailable"),
     "404": _respond_with(VALID, "404 Not Found"),
     "204": _respond_with(b"", "204 No Content"),
-    "301": _respond_with(VALID, "301 Moved Permanently", "Location: /elsewhere"),
     "302 to another host": _respond_with(VALID, "302 Found", "Location: http://169.254.169.254/"),
-    "307": _respond_with(VALID, "307 Temporary Redirect", "Location: /keys"),
     "a body too large": _respond_with(VALID + b" " * MAX_DOCUMENT_BYTES),
-    "compressed": _respond_with(gzip.compress(VALID), "200 OK", "Content-Encoding: gzip"),
     "a compression bomb": _respond_with(
         gzip.compress(b" " * 10_000_000), "200 OK", "Content-Encoding: gzip"
     ),
@@ -144,8 +143,6 @@ FAULTY: dict[str, Responder] = {
     "no keys member": _respond_with(b"{}"),
     "keys null": _respond_with(b'{"keys":null}'),
     "keys an object": _respond_with(b'{"keys":{"kid":{}}}'),
-    "no keys": _respond_with(b'{"keys":[]}'),
-    "unusable keys": _respond_with(b'{"keys":[1,null,"x",[],{},{"kid":"x"},{"kty":[]}]}'),
     "keys twice": _respond_with(b'{"keys":[],"keys":[]}'),
     "too many keys": _respond_with(
         encode_jwk_set(*[KEY.jwk(kid=str(kid)) for kid in range(MAX_KEYS + 1)])
@@ -168,9 +165,138 @@ async def test_a_faulty_provider(idp: IdentityProvider, http: httpx.AsyncClient,
     assert idp.requested_paths == ["/keys"]
 
 
+async def test_a_page_instead_of_keys_is_named(
+    idp: IdentityProvider, http: httpx.AsyncClient
+) -> None:
+    idp.respond = _respond_with(b"<html>Sign in</html>")
+    with pytest.raises(KeysUnavailable, match="the document is not JSON: Expecting value"):
+        await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)
+
+
 async def test_a_refused_connection(http: httpx.AsyncClient) -> None:
-    with pytest.raises(KeysUnavailable, match="ConnectError"):
+    with pytest.raises(KeysUnavailable, match="/keys: the connection was refused"):
         await fetch_key_set(http, issuer(jwks_url="http://127.0.0.1:1/keys"), 2)
+
+
+async def test_the_request_says_who_asks(idp: IdentityProvider, http: httpx.AsyncClient) -> None:
+    await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)
+    (head,) = idp.request_heads
+    assert f"\r\nUser-Agent: lockgate/{version('lockgate')}\r\n".encode() in head
+
+
+PUBLISHED = {
+    "no keys": (b'{"keys":[]}', set()),
+    "unusable keys": (b'{"keys":[1,null,"x",[],{},{"kid":"x"},{"kty":[]}]}', set()),
+    "a byte order mark": (b"\xef\xbb\xbf" + VALID, {"es256"}),
+    "over 100 keys": (
+        encode_jwk_set(*[KEY.jwk(kid=str(kid)) for kid in range(250)]),
+        {str(kid) for kid in range(250)},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+async def test_unusual_key_sets(idp: IdentityProvider, http: httpx.AsyncClient, name: str) -> None:
+    body, ids = PUBLISHED[name]
+    idp.respond = _respond_with(body)
+    assert (await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)).ids == ids
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected", "message"),
+    [
+        ({"issuer": ISSUER + "/"}, ISSUER, "; they differ in the last slash"),
+        ({"issuer": "https://other.test"}, ISSUER, ""),
+        (
+            {"issuer": "https://id.example.test/{tenantid}/v2.0"},
+            "https://id.example.test/t1/v2.0",
+            "; set issuer to that text and list tenants, or use the URL of one tenant",
+        ),
+    ],
+)
+async def test_another_issuer_in_the_discovery_document_is_named(
+    idp: IdentityProvider,
+    http: httpx.AsyncClient,
+    metadata: dict[str, Any],
+    expected: str,
+    message: str,
+) -> None:
+    idp.respond = _respond_with(idp.metadata(**metadata))
+    trusted = Issuer.model_validate(
+        {"issuer": expected, "audience": AUDIENCE, "discovery_url": idp.discovery_url}
+    )
+    with pytest.raises(KeysUnavailable) as raised:
+        await fetch_key_set(http, trusted, 2)
+    assert str(raised.value) == (
+        f'the discovery document has the issuer "{metadata["issuer"]}"; '
+        f'the setting issuer is "{expected}"{message}'
+    )
+
+
+@pytest.mark.parametrize("changes", [{}, {"issuer": "x", "access_token_issuer": ISSUER}])
+async def test_a_discovery_document_with_a_byte_order_mark(
+    idp: IdentityProvider, http: httpx.AsyncClient, changes: dict[str, Any]
+) -> None:
+    async def respond(path: str, writer: asyncio.StreamWriter) -> None:
+        body = VALID if path == "/keys" else idp.metadata(**changes)
+        await send_response(writer, b"\xef\xbb\xbf" + body)
+
+    idp.respond = respond
+    assert await fetch_key_set(http, issuer(discovery_url=idp.discovery_url), 2)
+
+
+@pytest.fixture
+async def proxied() -> AsyncIterator[list[bytes]]:
+    """The first lines that a proxy has received, at the URL that its first entry is."""
+    lines: list[bytes] = []
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append((await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[0])
+        await send_response(writer, b"", "502 Bad Gateway")
+        writer.close()
+
+    server = await asyncio.start_server(respond, "127.0.0.1", 0)
+    lines.append(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}".encode())
+    async with server:
+        yield lines
+
+
+@pytest.mark.parametrize("is_in_settings", [True, False])
+async def test_keys_are_fetched_through_a_proxy_by_setting(
+    proxied: list[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    idp: IdentityProvider,
+    *,
+    is_in_settings: bool,
+) -> None:
+    url = proxied[0].decode()
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1" if is_in_settings else url)
+    async with open_client(proxy=url if is_in_settings else "environment") as http:
+        with pytest.raises(KeysUnavailable, match="the proxy refused the connection: 502"):
+            await fetch_key_set(http, issuer(jwks_url="https://id.example.test/keys"), 2)
+        assert proxied[1:] == [b"CONNECT id.example.test:443 HTTP/1.1"]
+        assert await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)  # loopback: no proxy
+
+
+async def test_no_proxy_of_the_environment_counts(
+    proxied: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxied[0].decode())
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    async with open_client(proxy="environment") as http:
+        with pytest.raises(KeysUnavailable, match="the connection was refused"):
+            await fetch_key_set(http, issuer(jwks_url="https://localhost:1/keys"), 2)
+    assert len(proxied) == 1
+
+
+async def test_a_first_address_that_does_not_respond(
+    idp: IdentityProvider, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to(monkeypatch, "::1", "127.0.0.1", name="localhost")
+    port = int(idp.origin.rpartition(":")[2])
+    with black_hole("::1", port):
+        keys = await fetch_key_set(http, issuer(jwks_url=f"http://localhost:{port}/keys"), 5)
+    assert keys.ids == {"es256"}
 
 
 async def test_proxies_of_the_environment_are_ignored(
@@ -182,9 +308,7 @@ async def test_proxies_of_the_environment_are_ignored(
         assert await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)
 
 
-@pytest.mark.parametrize(
-    "content", [None, b"", b"{", b'{"keys":[]}', b" " * (MAX_DOCUMENT_BYTES + 1)]
-)
+@pytest.mark.parametrize("content", [None, b"", b"{", b" " * (MAX_DOCUMENT_BYTES + 1)])
 async def test_a_file_without_keys(
     tmp_path: Path, http: httpx.AsyncClient, content: bytes | None
 ) -> None:

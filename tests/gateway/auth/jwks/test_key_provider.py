@@ -2,63 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 
 from gateway.auth.jwks.fetch import KeysUnavailable
 from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider
-from gateway.auth.jwks.key_set import KeySet, parse_key_set
 from gateway.errors.tree import IdentityUnavailable, Unauthenticated
-from gateway.settings.schema import Tokens
+from tests.gateway.auth.jwks.conftest import TOKENS, KeySource
 from tests.gateway.auth.manual_clock import ManualClock, run_ready_tasks
-from tests.gateway.auth.token_factory import ISSUER, encode_jwk_set, get_signing_key
-
-TOKENS = Tokens(keys_refresh_seconds=300, keys_cooldown_seconds=5)
-
-
-class KeySource:
-    """Published keys, with a gate that can delay the response."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        self.clock = clock
-        self.ids = {"old"}
-        self.error: Exception | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.fetched_at: list[float] = []
-
-    async def fetch(self) -> KeySet:
-        """Return what is published now, once the gate is open."""
-        self.fetched_at.append(self.clock.time)
-        ids = sorted(self.ids)
-        await self.gate.wait()
-        if self.error:
-            raise self.error
-        return parse_key_set(
-            encode_jwk_set(*(get_signing_key("ES256", kid).jwk() for kid in ids)), ["ES256"]
-        )
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(1_000)
-
-
-@pytest.fixture
-def source(clock: ManualClock) -> KeySource:
-    return KeySource(clock)
-
-
-@pytest.fixture
-async def provider(source: KeySource, clock: ManualClock) -> AsyncIterator[KeyProvider]:
-    """A provider that has the key "old"; its first cool-down is over."""
-    provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
-    await provider.start()
-    await clock.advance(10)
-    yield provider
-    await provider.close()
-
+from tests.gateway.auth.token_factory import ISSUER
 
 RequestKey = Callable[[str], asyncio.Task[object]]
 
@@ -66,18 +19,18 @@ RequestKey = Callable[[str], asyncio.Task[object]]
 @pytest.fixture
 def request_key(provider: KeyProvider) -> RequestKey:
     """Start a task that asks for a key."""
-    return lambda kid: asyncio.create_task(provider.get_key(kid, "ES256"))
+    return lambda kid: asyncio.create_task(provider.get_keys(kid, "ES256"))
 
 
 async def test_a_known_key_costs_no_fetch(provider: KeyProvider, source: KeySource) -> None:
     for _ in range(100):
-        await provider.get_key("old", "ES256")
+        await provider.get_keys("old", "ES256")
     assert len(source.fetched_at) == 1
 
 
 async def test_a_new_key_is_fetched_at_once(provider: KeyProvider, source: KeySource) -> None:
     source.ids.add("new")
-    await provider.get_key("new", "ES256")
+    await provider.get_keys("new", "ES256")
     assert len(source.fetched_at) == 2
 
 
@@ -129,7 +82,7 @@ async def test_a_token_that_arrives_during_the_first_fetch_waits_for_that_one_on
     source.gate.clear()
     starting = asyncio.create_task(provider.start())
     await run_ready_tasks()
-    requested = asyncio.create_task(provider.get_key("old", "ES256"))
+    requested = asyncio.create_task(provider.get_keys("old", "ES256"))
     await run_ready_tasks()
     source.gate.set()
     await run_ready_tasks()
@@ -300,7 +253,7 @@ async def test_keys_are_refreshed_in_the_background(
 ) -> None:
     source.ids = {"new"}
     await clock.advance(300)
-    assert await provider.get_key("new", "ES256")
+    assert await provider.get_keys("new", "ES256")
     assert len(source.fetched_at) == 2
 
 
@@ -321,7 +274,7 @@ async def test_closing_ends_every_task_and_every_wait(
     before = asyncio.all_tasks()
     provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
     await provider.start()
-    waiting = asyncio.create_task(provider.get_key("new", "ES256"))
+    waiting = asyncio.create_task(provider.get_keys("new", "ES256"))
     await run_ready_tasks()
     await provider.close()
     with pytest.raises(IdentityUnavailable):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import httpx
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.settings.schema import Issuer, Tokens
@@ -91,7 +92,7 @@ async def test_a_token_that_is_invalid_without_its_key_costs_no_fetch(
         make_token({"aud": "elsewhere"}, {"kid": "unknown"}),
         make_token({"exp": 1}, {"kid": "unknown"}),
         make_token({"sub": ...}, {"kid": "unknown"}),
-        make_token({"scope": 1}, {"kid": "unknown"}),
+        make_token({"nonce": "n"}, {"kid": "unknown"}),
     ]
     assert await _get_statuses(client, invalid) == [401] * len(invalid)
     assert idp.requested_paths == ["/keys"]
@@ -139,3 +140,41 @@ async def test_it_starts_without_the_provider(make_client: ClientFactory) -> Non
         assert verifier.health() == {ISSUER: "no keys"}
         response = await make_client(verifier).get("/me", headers=bearer(make_token(key=OLD)))
         assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+
+
+async def test_a_new_key_under_an_old_id_is_found_within_the_cooldown(
+    idp: IdentityProvider, client: httpx.AsyncClient
+) -> None:
+    other = SigningKey("old", "ES256", ec.generate_private_key(ec.SECP256R1()))
+    idp.keys = [other]
+    await asyncio.sleep(COOLDOWN)
+    assert await _get_statuses(client, [make_token(key=other)]) == [200]
+    assert await _get_statuses(client, [make_token(key=OLD)]) == [401]
+    idp.keys = [get_signing_key("RS256", "old")]  # another algorithm too
+    statuses = [401]
+    while statuses == [401]:
+        statuses = await _get_statuses(client, [make_token(key=idp.keys[0])])
+        await asyncio.sleep(COOLDOWN / 4)
+    assert statuses == [200]
+
+
+async def test_bad_signatures_cost_one_fetch_per_cooldown(
+    idp: IdentityProvider, client: httpx.AsyncClient
+) -> None:
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    for number in range(300):
+        token = make_token({"jti": str(number)}, key=OLD, signature=b"x" * 64)
+        assert await _get_statuses(client, [token]) == [401]
+    assert len(idp.requested_paths) <= 2 + (loop.time() - started) / COOLDOWN
+    assert await _get_statuses(client, [make_token(key=OLD)]) == [200]
+
+
+async def test_an_empty_key_set_revokes_cached_tokens(
+    idp: IdentityProvider, client: httpx.AsyncClient
+) -> None:
+    token = make_token(key=OLD)
+    assert await _get_statuses(client, [token]) == [200]
+    idp.keys = []
+    await _get_statuses(client, _make_tokens_with_unknown_kid(1))
+    assert await _get_statuses(client, [token]) == [401]

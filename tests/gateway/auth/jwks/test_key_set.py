@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from gateway.auth.jwks.key_set import _SMALL_ORDER_POINTS, MAX_KEYS, parse_key_set
+from gateway.auth.jwks.key_set import MAX_KEYS, parse_key_set
+from gateway.auth.jwks.key_strength import SMALL_ORDER_POINTS
 from gateway.auth.jwt import base64url, signatures
 from gateway.settings.schema import ALGORITHMS
 from tests.gateway.auth.token_factory import (
@@ -43,11 +44,10 @@ PUBLISHED = {
 @pytest.mark.parametrize("alg", PUBLISHED)
 def test_the_published_examples_verify(alg: str) -> None:
     jwk, token = PUBLISHED[alg]
-    key = parse_key_set(encode_jwk_set({**jwk, "kid": "published"}), ALGORITHMS).find(
+    (key,) = parse_key_set(encode_jwk_set({**jwk, "kid": "published"}), ALGORITHMS).find(
         "published", alg
     )
     signing_input, _, signature = token.rpartition(".")
-    assert key is not None
     assert signatures.is_valid_signature(key, signing_input.encode(), base64url.decode(signature))
     assert not signatures.is_valid_signature(
         key, signing_input.encode() + b"x", base64url.decode(signature)
@@ -56,11 +56,8 @@ def test_the_published_examples_verify(alg: str) -> None:
 
 def usable_algorithms(jwk: dict[str, Any], allowed: tuple[str, ...] = ALGORITHMS) -> set[str]:
     """Return the algorithms for which the key is used."""
-    try:
-        key_set = parse_key_set(encode_jwk_set(jwk), allowed)
-    except ValueError:
-        return set()
-    return {alg for _, alg in key_set.by_id_and_algorithm}
+    key_set = parse_key_set(encode_jwk_set(jwk), allowed)
+    return {alg for keys in key_set.by_id.values() for key in keys for alg in key.by_algorithm}
 
 
 def test_a_key_with_alg_verifies_that_algorithm_only() -> None:
@@ -82,7 +79,6 @@ def test_a_key_without_alg_verifies_what_its_type_and_its_issuer_permit() -> Non
     [
         ("RS256", {"use": "enc"}), ("RS256", {"use": ""}), ("RS256", {"use": ["sig"]}),
         ("RS256", {"key_ops": ["sign"]}), ("RS256", {"key_ops": "verify"}),
-        ("RS256", {"kid": None}),
         ("RS256", {"kid": ""}), ("RS256", {"kid": 1}), ("RS256", {"kid": "k" * 257}),
         ("RS256", {"kty": "EC"}), ("RS256", {"kty": ["RSA"]}), ("RS256", {"kty": None}),
         ("RS256", {"e": "AQ"}), ("RS256", {"e": "Aw"}), ("RS256", {"e": "AQAA"}),
@@ -105,19 +101,77 @@ def test_unusable_keys_are_skipped(alg: str, changes: dict[str, Any]) -> None:
     assert parse_key_set(encode_jwk_set(jwk, usable), ALGORITHMS).ids == {"usable"}
 
 
-@pytest.mark.parametrize("point", sorted(_SMALL_ORDER_POINTS))
+@pytest.mark.parametrize("point", sorted(SMALL_ORDER_POINTS))
 @pytest.mark.parametrize("sign", [0, 0x80])
 def test_points_of_small_order_are_refused(point: bytes, sign: int) -> None:
     octets = point[:31] + bytes([point[31] | sign])
     assert usable_algorithms(get_signing_key("EdDSA").jwk(x=encode_base64url(octets))) == set()
 
 
-def test_keys_with_a_duplicate_id_are_not_used() -> None:
-    duplicates = [get_signing_key("RS256", "a").jwk(), get_signing_key("ES256", "a").jwk()]
-    key_set = parse_key_set(
-        encode_jwk_set(*duplicates, get_signing_key("ES256", "b").jwk()), ALGORITHMS
+def find(document: bytes, kid: str | None, alg: str, tenant: str | None = None) -> int:
+    """Return how many keys may have signed a token."""
+    return len(parse_key_set(document, ALGORITHMS).find(kid, alg, tenant))
+
+
+def test_one_id_for_keys_of_two_types_keeps_the_key_that_fits() -> None:
+    document = encode_jwk_set(
+        get_signing_key("RS256", "a").jwk(), get_signing_key("ES256", "a").jwk()
     )
-    assert key_set.ids == {"b"}
+    assert [find(document, "a", alg) for alg in ("RS256", "ES256", "ES384")] == [1, 1, 0]
+
+
+def test_a_key_that_is_published_twice_counts_once() -> None:
+    key = get_signing_key("RS256", "a").jwk()
+    assert find(encode_jwk_set(key, {**key, "x5t": "x"}, key), "a", "RS256") == 1
+
+
+def test_two_keys_of_one_type_under_one_id_are_both_tried() -> None:
+    keys = [get_signing_key("RS256", "a", name).jwk() for name in ("ours", "other")]
+    assert find(encode_jwk_set(*keys), "a", "RS256") == 2
+
+
+def test_a_key_without_id_fits_an_id_that_no_key_has() -> None:
+    document = encode_jwk_set(
+        get_signing_key("RS256").jwk(kid=None), get_signing_key("ES256", "ec").jwk()
+    )
+    assert [find(document, kid, "RS256") for kid in ("any", None)] == [1, 1]
+    assert [find(document, kid, "ES256") for kid in ("any", "ec", None)] == [0, 1, 1]
+    assert parse_key_set(document, ALGORITHMS).may_have("any")
+    assert not parse_key_set(encode_jwk_set(), ALGORITHMS).may_have(None)
+
+
+def test_a_key_of_entra_id_is_for_the_tenant_of_its_issuer() -> None:
+    def with_issuer(issuer: object) -> bytes:
+        return encode_jwk_set({**get_signing_key("RS256", "a").jwk(), "issuer": issuer})
+
+    fixed = with_issuer("https://login.microsoftonline.com/t1/v2.0")
+    assert [find(fixed, "a", "RS256", tenant) for tenant in ("t1", "t2", None)] == [1, 0, 1]
+    template = with_issuer("https://login.microsoftonline.com/{tenantid}/v2.0")
+    assert find(template, "a", "RS256", "t2") == 1
+    assert [find(with_issuer(issuer), "a", "RS256", "t2") for issuer in (None, 7)] == [1, 1]
+
+
+def test_members_that_are_null_are_absent() -> None:
+    nulls = {"use": None, "alg": None, "key_ops": None, "d": None, "x5c": None, "issuer": None}
+    document = json.dumps({"keys": [{**get_signing_key("RS256", "a").jwk(), **nulls}]}).encode()
+    assert find(document, "a", "RS512") == 1
+    without_id = json.dumps({"keys": [{**get_signing_key("RS256").jwk(), "kid": None}]}).encode()
+    assert find(without_id, None, "RS256") == 1
+
+
+def test_a_byte_order_mark_is_skipped() -> None:
+    document = b"\xef\xbb\xbf" + encode_jwk_set(get_signing_key("RS256", "a").jwk())
+    assert find(document, "a", "RS256") == 1
+
+
+def test_a_set_without_usable_keys_says_why() -> None:
+    assert parse_key_set(encode_jwk_set(), ALGORITHMS).ids == set()
+    keys = parse_key_set(encode_jwk_set(get_signing_key("RS256", "a").jwk(use="enc")), ALGORITHMS)
+    assert keys.ids == set()
+    assert keys.explain_absence("a") == (
+        'the key with the kid "a" is not usable: use is "enc", not sig'
+    )
+    assert keys.explain_absence("b") == 'the provider publishes no key with the kid "b"'
 
 
 def test_an_encryption_key_with_the_same_id_is_no_duplicate() -> None:
@@ -147,7 +201,14 @@ def test_the_number_of_keys_is_bounded() -> None:
         parse_key_set(encode_keys(MAX_KEYS + 1), ALGORITHMS)
 
 
-@pytest.mark.parametrize("document", [[], {}, {"keys": {}}, {"keys": []}, {"keys": [1, []]}])
+def test_unusable_entries_are_ignored() -> None:
+    document = b'{"keys":[1,null,"x",[],{},{"kid":"x"},{"kty":[]},{"kty":"RSA","kid":[]}]}'
+    keys = parse_key_set(document, ALGORITHMS)
+    assert keys.ids == set()
+    assert len(keys.ignored) == 8
+
+
+@pytest.mark.parametrize("document", [[], {}, {"keys": {}}, {"keys": None}])
 def test_documents_that_are_no_key_set(document: object) -> None:
     with pytest.raises(ValueError, match="no"):
         parse_key_set(json.dumps(document).encode(), ALGORITHMS)

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from httpx import ASGITransport, AsyncClient
 from slowapi.errors import RateLimitExceeded
 from slowapi.util import get_remote_address
+from starlette.applications import Starlette
 
 from gateway.ratelimit.compat.slowapi import Limiter
 from gateway.ratelimit.memory import MemoryLimiter
@@ -26,12 +27,14 @@ def build_limiter(**options: Any) -> Limiter:
     return Limiter(get_remote_address, engine=MemoryLimiter(clock=ManualClock()), **options)
 
 
-async def get_statuses(app: FastAPI, *paths: str, method: str = "GET", **headers: str) -> list[int]:
+async def get_statuses(
+    app: Starlette, *paths: str, method: str = "GET", **headers: str
+) -> list[int]:
     """Send one request after the other, and return their statuses."""
     return [(await send(app, path, method, **headers)).status_code for path in paths]
 
 
-async def send(app: FastAPI, path: str, method: str = "GET", **headers: str) -> Any:
+async def send(app: Starlette, path: str, method: str = "GET", **headers: str) -> Any:
     """Send one request."""
     async with AsyncClient(transport=ASGITransport(app), base_url="http://app") as client:
         return await client.request(method, path, headers=headers)

@@ -1,14 +1,20 @@
 """One test for each private or undocumented name of redis-py, and the effect of its removal."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from redis.asyncio.connection import AbstractConnection, Connection
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, ReadOnlyError, ResponseError
 
 from gateway.ratelimit.redis.redis_internals import get_transport, has_pending_data, parse_error
+from gateway.ratelimit.redis.redis_url import create_pool
 from tests.gateway.ratelimit.redis.fake_redis_server import FakeRedisServer
+from tests.gateway.transport.addresses import NAME, black_hole, resolve_to
+from tests.gateway.transport.certificate_authority import Authority
 
 
 @pytest.fixture
@@ -49,3 +55,37 @@ def test_parse_error() -> None:
     wrong_type = parse_error("WRONGTYPE Operation against a key")
     assert isinstance(wrong_type, ResponseError)
     assert "WRONGTYPE" in str(wrong_type)
+
+
+@pytest.mark.parametrize("is_tls", [False, True])
+async def test_connection_class(
+    is_tls: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without a class of ours, a first address that does not respond takes Redis away."""
+    authority = Authority(tmp_path)
+    tls = authority.make_server_context(NAME) if is_tls else None
+    resolve_to(monkeypatch, "127.0.0.2", "127.0.0.1")
+    async with FakeRedisServer(b"").open(tls) as server:
+        with black_hole("127.0.0.2", server.port):
+            pool = create_pool(
+                f"{'rediss' if is_tls else 'redis'}://{NAME}:{server.port}/0",
+                authority.certificate_file,
+            )
+            connection = await pool.get_connection()  # type: ignore[no-untyped-call]
+    transport = get_transport(connection)
+    assert transport is not None
+    opened = transport.get_extra_info("socket")
+    assert opened.getpeername()[0] == "127.0.0.1"
+    assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    await connection.disconnect(nowait=True)
+
+
+async def test_each_address_of_an_unreachable_redis_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    resolve_to(monkeypatch, "127.0.0.2", "127.0.0.1")
+    connection = create_pool(f"redis://{NAME}:1/0").make_connection()  # type: ignore[no-untyped-call]
+    with pytest.raises(RedisConnectionError) as failed:
+        await connection.connect()
+    assert "127.0.0.2:1 Connection refused; 127.0.0.1:1 Connection refused" in str(failed.value)

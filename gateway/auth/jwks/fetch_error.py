@@ -1,0 +1,50 @@
+"""Describes why a document could not be fetched, in words for the log."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx
+
+_CERTIFICATE_HINTS = {
+    "self-signed certificate": "; if it is yours, set tls.ca_file",
+    "self-signed certificate in certificate chain": "; if its CA is yours, set tls.ca_file",
+    "unable to get local issuer certificate": ": the CA is unknown; set tls.ca_file",
+}
+
+
+def describe_fetch_error(error: Exception) -> str:
+    """Return the cause of a failed fetch: DNS, connect, certificate, proxy or HTTP."""
+    for cause in _iter_causes(error):
+        if description := _describe_cause(cause):
+            return description
+    text = " ".join(str(error).split())[:200]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def show_url(url: httpx.URL) -> str:
+    """Return a URL without its query and credentials, which may be secrets."""
+    return str(url.copy_with(query=None, fragment=None, userinfo=b""))
+
+
+def _iter_causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the innermost cause first, because the outer ones only say `ConnectError`."""
+    causes = [error]
+    while (inner := causes[-1].__cause__ or causes[-1].__context__) and len(causes) < 10:
+        causes.append(inner)
+    return reversed(causes)
+
+
+def _describe_cause(cause: BaseException) -> str:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        fault = str(cause.verify_message)
+        return f"the certificate is not trusted: {fault}{_CERTIFICATE_HINTS.get(fault, '')}"
+    if isinstance(cause, ssl.SSLError):
+        return f"the TLS handshake failed: {cause.reason or cause}"
+    if isinstance(cause, socket.gaierror):
+        return f"the host name cannot be resolved: {cause.strerror}"
+    if isinstance(cause, ConnectionRefusedError):
+        return "the connection was refused"
+    if isinstance(cause, httpx.ProxyError):
+        return f"the proxy refused the connection: {cause}"
+    return ""

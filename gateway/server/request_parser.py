@@ -1,0 +1,220 @@
+"""Parses the requests of one connection with httptools; refuses the ambiguous and the too large."""
+
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from starlette.types import Scope
+
+from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES
+from gateway.request_context import DISCARD_RESPONSE
+from gateway.server import refusals
+from gateway.server.refusals import RequestRefused, find_refusal
+from gateway.server.request_target import check_host, serialize_without_upgrade, split_target
+
+_ALLOWED_HOST_COUNTS = frozenset({("1.0", 0), ("1.0", 1), ("1.1", 1)})  # by HTTP version
+_VERSIONS = frozenset({"1.0", "1.1"})
+_CHECKED_FIELDS = frozenset({b"host", b"expect", b"transfer-encoding"})
+
+
+class RequestHandler(Protocol):
+    """Gets the requests of a connection in their order, each in these three steps."""
+
+    def begin_request(self, scope: Scope, *, keeps_alive: bool, expects_continue: bool) -> None:
+        """Begin a request, whose head is complete."""
+
+    def feed_body(self, piece: bytes) -> None:
+        """Add a piece of its body."""
+
+    def end_request(self) -> None:
+        """End the request."""
+
+
+class RequestParser:
+    """Parses the bytes of one connection into requests, for a `RequestHandler`."""
+
+    # httptools makes these callbacks, in this order, for each request:
+    #     on_message_begin, on_url*, on_header*      `is_receiving` and `is_in_head`
+    #     on_headers_complete, on_body*, (trailers)  `is_receiving`
+    #     on_message_complete                        neither flag
+    #
+    # Invariants:
+    # - `_head_bytes` counts one head and its trailers, `_framing_bytes` the bytes read since the
+    #   last event of the parser, such as chunk extensions. Above MAX_HEAD_BYTES either of them
+    #   refuses the request.
+    # - Once `has_ended`, there are no more requests: the last one was complete, or was refused.
+    # - `_data` holds the bytes that are being parsed.
+
+    __slots__ = (
+        "_app_state", "_checked_host", "_connection_scope", "_data", "_expects_continue",
+        "_field_count", "_fields", "_framing_bytes", "_handler", "_head_bytes", "_host_count",
+        "_parser", "_root_path", "_url", "has_begun", "has_ended", "is_in_head", "is_receiving",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        handler: RequestHandler,
+        connection_scope: dict[str, Any],
+        app_state: dict[str, Any],
+        root_path: str,
+    ) -> None:
+        """Create a parser; the two dicts are parts of the ASGI scope of each request."""
+        self.is_receiving = self.is_in_head = self.has_begun = self.has_ended = False
+        self._handler = handler
+        self._connection_scope = connection_scope
+        self._app_state = app_state
+        self._root_path = root_path
+        self._parser = HttpRequestParser(self)
+        self._url = self._checked_host = self._data = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._host_count = self._field_count = self._head_bytes = self._framing_bytes = 0
+        self._expects_continue = False
+
+    def close(self) -> None:
+        """Break reference cycles, so that the connection needs no garbage collection."""
+        del self._parser, self._handler
+
+    def feed(self, data: bytes) -> None:
+        """Parse more bytes.
+
+        Raises:
+            RequestRefused: with the reason; `has_ended` is set.
+        """
+        if self.has_ended:
+            return
+        self._framing_bytes += len(data)
+        is_new, self.has_begun = not self.is_receiving, False
+        try:
+            while data:
+                self._data = data
+                data = self._feed_httptools(data)
+        except HttpParserError as error:
+            if not self.has_ended:
+                self.has_ended = True
+                # Without a request before it in `data`, the one that is refused begins there.
+                request_line = data if is_new and not self.has_begun else b""
+                raise RequestRefused(find_refusal(error, request_line)) from None
+        else:
+            if self._framing_bytes > MAX_HEAD_BYTES:
+                self.has_ended = True
+                in_head, in_body = refusals.HEAD_TOO_LARGE, refusals.FRAMING_TOO_LARGE
+                raise RequestRefused(in_head if self.is_in_head else in_body)
+        finally:
+            self._data = b""
+
+    # Called by httptools. An exception ends the parsing with an HttpParserError.
+
+    def on_message_begin(self) -> None:
+        if self.has_ended:
+            raise RequestRefused(refusals.MALFORMED)
+        self.is_receiving = self.is_in_head = True
+        self._host_count = self._head_bytes = self._field_count = 0
+        self._url, self._fields, self._expects_continue = b"", [], False
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        self._head_bytes += len(url)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise RequestRefused(refusals.URI_TOO_LONG)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._field_count += 1
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise RequestRefused(refusals.HEAD_TOO_LARGE)
+        if self._field_count > MAX_FIELDS:
+            raise RequestRefused(refusals.TOO_MANY_FIELDS)
+        # A trailer must not be taken for a header (RFC 9110, 6.5.1): a proxy in front of the
+        # gateway removes forged fields from the head alone.
+        if self.is_in_head:
+            name, value = name.lower(), value.rstrip()
+            self._fields.append((name, value))
+            if name in _CHECKED_FIELDS:
+                self._check_field(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._framing_bytes = 0
+        if self._parser.should_upgrade():
+            return
+        scope = self._build_scope()
+        self.is_in_head = False
+        self.has_begun = True
+        is_http_1_1 = scope["http_version"] == "1.1"
+        self._handler.begin_request(
+            scope,
+            keeps_alive=is_http_1_1 and self._parser.should_keep_alive(),
+            expects_continue=is_http_1_1 and self._expects_continue,
+        )
+
+    def on_body(self, body: bytes) -> None:
+        self._framing_bytes = 0
+        if not self.is_in_head:  # false in the body of a request with `Upgrade`
+            self._handler.feed_body(body)
+
+    def on_message_complete(self) -> None:
+        self._framing_bytes = 0
+        self.is_receiving = False
+        if not self.is_in_head:
+            self._handler.end_request()
+
+    def _check_field(self, name: bytes, value: bytes) -> None:
+        if name == b"host":
+            self._host_count += 1
+            if value != self._checked_host:
+                check_host(value)
+                self._checked_host = value
+        elif name == b"expect":
+            if value.lower() != b"100-continue":
+                raise RequestRefused(refusals.UNKNOWN_EXPECTATION)
+            self._expects_continue = True
+        elif value.lower() != b"chunked":
+            raise RequestRefused(refusals.UNKNOWN_CODING)
+
+    def _build_scope(self) -> Scope:
+        version, method = self._parser.get_http_version(), self._parser.get_method()
+        if (version, self._host_count) not in _ALLOWED_HOST_COUNTS:
+            is_known = version in _VERSIONS
+            raise RequestRefused(refusals.HOST_COUNT if is_known else refusals.UNKNOWN_VERSION)
+        # httptools accepts RTSP, too. The name of the protocol follows method and target.
+        is_http = self._data.startswith(b"HTTP/", len(method) + len(self._url) + 2)
+        if not is_http and b"%b %b RTSP/" % (method, self._url) in self._data:
+            raise RequestRefused(refusals.RTSP)
+        raw_path, query, authority = split_target(self._url, method)
+        if authority:  # it takes precedence over Host (RFC 9112, 3.2.2)
+            self._fields[:] = [field for field in self._fields if field[0] != b"host"]
+            self._fields.append((b"host", authority))
+        path = raw_path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": version,
+            "method": method.decode("ascii"),
+            "path": self._root_path + (unquote(path) if "%" in path else path),
+            "raw_path": self._root_path.encode("ascii") + raw_path,
+            "query_string": query,
+            "root_path": self._root_path,
+            "headers": self._fields,
+            "extensions": {DISCARD_RESPONSE: {}},
+            "state": self._app_state.copy(),
+            **self._connection_scope,
+        }
+
+    def _feed_httptools(self, data: bytes) -> bytes:
+        """Parse `data`; return the bytes to feed to a new parser, if the parser was replaced."""
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade as upgrade:
+            return self._restart_without_upgrade() + data[upgrade.args[0] :]
+        return b""
+
+    def _restart_without_upgrade(self) -> bytes:
+        """Replace the parser, and return the same head without `Upgrade` to feed to the new one.
+
+        This server ignores the field, whereas httptools stops parsing after a head that has it.
+        """
+        method, version = self._parser.get_method(), self._parser.get_http_version()
+        if method == b"CONNECT":
+            raise HttpParserError
+        self._parser = HttpRequestParser(self)
+        request_line = b"%b %b HTTP/%b" % (method, self._url, version.encode())
+        return serialize_without_upgrade(request_line, self._fields)

@@ -1,0 +1,228 @@
+"""The gateway as a real browser meets it: `make browser`.
+
+These tests need Chromium, npm and its registry. Without them they are skipped, with the reason.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import APIRouter
+from pydantic import BaseModel
+from starlette.responses import HTMLResponse
+from starlette.types import Receive, Scope, Send
+
+from gateway.app_loader import load_application
+from gateway.auth import public
+from gateway.settings.loader import load_settings
+from gateway.testing import lockgate
+from gateway.upstream.errors import UpstreamUnavailable
+from tests.gateway.server.serve_app import serve_app
+from tests.typescript.test_typescript import UNREACHABLE
+
+FOLDER = Path(__file__).parent
+TIMEOUT_SECONDS = 240
+QUOTA = 3
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(2 * TIMEOUT_SECONDS)]
+
+router = APIRouter(dependencies=[public("a test")])
+
+
+class Note(BaseModel):
+    text: str
+
+
+@router.post("/notes")
+async def post_note(note: Note) -> Note:
+    return note
+
+
+@router.get("/failed")
+async def fail() -> None:
+    raise RuntimeError("unexpected")
+
+
+@router.get("/unavailable")
+async def be_unavailable() -> None:
+    raise UpstreamUnavailable("orders", "GET /orders")
+
+
+@router.get("/healthy")
+async def be_healthy() -> dict[str, str]:
+    return {}
+
+
+@router.get("/hang")
+async def hang() -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> str:
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chrome")
+    if found is None:
+        pytest.skip("Chromium is not installed: no browser was tried")
+    return found
+
+
+@pytest.fixture(scope="module")
+def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the scripts with the packages of their lock file."""
+    if shutil.which("npm") is None:
+        pytest.skip("npm is not installed: no browser was tried")
+    folder = tmp_path_factory.mktemp("browser") / "scripts"
+    ignore = shutil.ignore_patterns("node_modules", "__pycache__", "*.py")
+    shutil.copytree(FOLDER, folder, ignore=ignore)
+    installed = subprocess.run(
+        ["npm", "ci", "--prefer-offline"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    if installed.returncode and any(code in installed.stderr for code in UNREACHABLE):
+        pytest.skip("the registry of npm is unreachable: no browser was tried")
+    assert installed.returncode == 0, installed.stderr
+    return folder
+
+
+async def run_script(folder: Path, name: str, **options: object) -> Any:
+    """Run a script of this folder, and return the JSON that it prints."""
+    process = await asyncio.create_subprocess_exec(
+        "node",
+        name,
+        json.dumps(options),
+        cwd=folder,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return json.loads(output)
+
+
+async def serve_page(scope: Scope, receive: Receive, send: Send) -> None:
+    """An empty page of another origin."""
+    await HTMLResponse("<!doctype html><title>a page</title>")(scope, receive, send)
+
+
+@asynccontextmanager
+async def open_gateway(monkeypatch: pytest.MonkeyPatch, **server: object) -> AsyncIterator[Any]:
+    """Serve the sample application with further routes; yield it and its port."""
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "tests.sample")
+    monkeypatch.setenv("LOCKGATE_LIMITS__DASHBOARDS", f"{QUOTA}/minute")
+    for name, value in server.items():
+        monkeypatch.setenv(f"LOCKGATE_SERVER__{name.upper()}", str(value))
+    settings = load_settings()
+    application = load_application(settings.app)
+    application = replace(application, routers=[*application.routers, router])
+    async with (
+        lockgate(settings, application=application) as gateway,
+        serve_app(gateway.app) as port,
+    ):
+        yield gateway, port
+
+
+async def test_a_page_of_another_origin(
+    chromium: str, scripts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve_app(serve_page) as page:
+        origins = [f"http://localhost:{page}", f"http://*.example.localhost:{page}"]
+        opened = open_gateway(monkeypatch, cors_origins=json.dumps(origins), max_in_flight=4)
+        async with opened as (gateway, port):
+            seen = await run_script(
+                scripts,
+                "cross_origin.mjs",
+                chromium=chromium,
+                gateway=f"http://127.0.0.1:{port}",
+                token=gateway.token("42", ["dashboard:read"]),
+                pages={
+                    "allowed": f"http://localhost:{page}/",
+                    "subdomain": f"http://app.example.localhost:{page}/",
+                    "other": f"http://evil.localhost:{page}/",
+                },
+            )
+    print(json.dumps(seen, indent=1))
+    check_dashboard(seen["allowed"])
+    check_problems(seen["allowed"])
+    assert seen["allowed"]["credentials"] == seen["allowed"]["header"] == {"refused": "TypeError"}
+    assert seen["subdomain"]["health"]["status"] == 200
+    assert seen["subdomain"]["dashboard"]["status"] == 429
+    assert seen["other"] == {
+        "dashboard": {"refused": "TypeError"},
+        "health": {"refused": "TypeError"},
+    }
+
+
+def check_dashboard(seen: dict[str, Any]) -> None:
+    """The page reads the dashboard, the header fields of the rate limit, and the timings."""
+    first = seen["dashboard"]
+    assert (first["status"], first["body"]["profile"]["id"]) == (200, 42)
+    assert first["headers"]["ratelimit"].startswith(f'"dashboards";r={QUOTA - 1};')
+    assert seen["again"]["headers"]["ratelimit"].startswith(f'"dashboards";r={QUOTA - 2};')
+    assert seen["head"]["headers"]["ratelimit"].startswith(f'"dashboards";r={QUOTA - 3};')
+    assert first["headers"]["ratelimit-policy"]
+    assert first["headers"]["x-request-id"]
+    assert first["headers"]["server-timing"]
+    for timing in (first["timing"], seen["again"]["timing"]):
+        assert timing["request"]
+        assert timing["size"] > 0
+        assert [name for name, _ in timing["server"]] == ["profile", "orders"]
+    assert (seen["head"]["status"], seen["head"]["body"]) == (200, None)
+
+
+def check_problems(seen: dict[str, Any]) -> None:
+    """The page reads the problem document of every error, and its header fields."""
+    for key, status, title in [
+        ("unauthenticated", 401, "Unauthenticated"),
+        ("expired", 401, "Unauthenticated"),
+        ("forbidden", 403, "Forbidden"),
+        ("unknown", 404, "Not Found"),
+        ("method", None, None),
+        ("large", 413, "Content too large"),
+        ("exceeded", 429, "Quota exceeded"),
+        ("failed", 500, "Internal error"),
+        ("unavailable", 503, "Upstream unavailable"),
+        ("overloaded", 503, "Overloaded"),
+    ]:
+        result = seen[key]
+        if status is None:
+            assert result == {"refused": "TypeError"}  # the preflight does not allow the method
+            continue
+        assert result["status"] == status, key
+        assert result["body"]["title"] == title
+        assert result["body"]["instance"] == result["headers"]["x-request-id"]
+    assert int(seen["exceeded"]["headers"]["retry-after"]) > 0
+    assert int(seen["overloaded"]["headers"]["retry-after"]) > 0
+    assert "Bearer" in seen["unauthenticated"]["headers"]["www-authenticate"]
+
+
+@pytest.mark.parametrize("root_path", ["", "/api/v1"])
+async def test_the_page_of_the_api_needs_no_other_host(
+    chromium: str, scripts: Path, monkeypatch: pytest.MonkeyPatch, root_path: str
+) -> None:
+    async with open_gateway(monkeypatch, root_path=root_path) as (gateway, port):
+        base = f"http://127.0.0.1:{port}{root_path}"
+        seen = await run_script(
+            scripts,
+            "docs.mjs",
+            chromium=chromium,
+            url=f"{base}/docs",
+            token=gateway.token("42", ["dashboard:read"]),
+            screenshot=os.environ.get("SCREENSHOT", ""),
+        )
+    assert seen["complaints"] == []
+    assert (seen["title"], seen["status"], seen["ran"]) == ("Lockgate", "200", False)
+    assert all(url.startswith(f"{base}/") for url in seen["requested"])
+    assert f"{base}/dashboard/42?limit=10" in seen["requested"]

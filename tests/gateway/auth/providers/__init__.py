@@ -1,0 +1,1 @@
+"""Tokens, key sets and discovery documents in the shapes that identity providers document."""
