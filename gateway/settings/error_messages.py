@@ -42,6 +42,8 @@ _SHOWN_SETTINGS = (
     "upstreams.*.idle_seconds",
     "upstreams.*.transport",
     "upstreams.*.forward_token",
+    "upstreams.*.forward_client_address",
+    "upstreams.*.accept_encoding.*",
     "upstreams.*.forward_headers",
     "upstreams.*.forward_headers.*",
     "upstreams.*.retry.*",
