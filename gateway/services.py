@@ -9,6 +9,8 @@ import httpx
 from pydantic import HttpUrl
 from starlette.routing import BaseRoute
 
+from gateway.client_fields import ClientFields
+from gateway.client_ip import IpNetworks
 from gateway.fastapi_internals import RouteContext, iter_calls, iter_route_contexts
 from gateway.resources import ResourceLookup, Resources
 from gateway.settings.errors import ConfigError, find_nearest, get_variable, suggest_nearest
@@ -101,10 +103,20 @@ async def open_clients(
             if service is None and name in transports:
                 service = Service(url=HttpUrl(f"http://{name}.invalid"))
             if service is not None:
-                tls = _create_tls(name, service, settings.tls.ca_file)
-                client = open_client(kind, service, transports.get(name), tls=tls)
+                client = open_client(
+                    kind,
+                    service,
+                    transports.get(name),
+                    tls=_create_tls(name, service, settings.tls.ca_file),
+                    client_fields=_create_client_fields(service, settings.server.trusted_proxies),
+                )
                 resources[kind] = await stack.enter_async_context(client)
         yield
+
+
+def _create_client_fields(service: Service, trusted_proxies: IpNetworks) -> ClientFields | None:
+    form = service.forward_client_address
+    return None if form == "off" else ClientFields(form, trusted_proxies)
 
 
 def _create_tls(name: str, service: Service, ca_file: Path | None) -> ClientTls:

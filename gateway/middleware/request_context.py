@@ -52,7 +52,7 @@ class RequestContextMiddleware:
             propagated = _identify(scope, context)
             send = _ResponseSender(context, send, self._may_compress).send
             try:
-                with propagate_request(propagated, scope["headers"]):
+                with propagate_request(propagated, scope):
                     await self.app(scope, receive, send)
             except BaseException as error:
                 if is_end_of_task(error, context) or not await respond_to_failure(
@@ -69,7 +69,7 @@ class RequestContextMiddleware:
         propagated = _identify(scope, context)
         channel = _WebSocketChannel(context, receive, send)
         try:
-            with propagate_request(propagated, scope["headers"]):
+            with propagate_request(propagated, scope):
                 await self.app(scope, channel.receive, channel.send)
         except WebSocketDisconnect as disconnect:
             # Raised by Starlette's `receive_text`, and by its `send` after a disconnect.

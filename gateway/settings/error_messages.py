@@ -50,6 +50,8 @@ _SHOWN_SETTINGS = (
     "upstreams.*.idle_seconds",
     "upstreams.*.transport",
     "upstreams.*.forward_token",
+    "upstreams.*.forward_client_address",
+    "upstreams.*.accept_encoding.*",
     "upstreams.*.forward_headers",
     "upstreams.*.forward_headers.*",
     "upstreams.*.retry.*",

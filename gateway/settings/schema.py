@@ -257,6 +257,8 @@ class Service(Section):
     headers: Headers = {}
     forward_headers: tuple[ForwardedHeader, ...] = ()
     forward_token: Flag = False
+    forward_client_address: Literal["off", "x-forwarded-for", "forwarded"] = "off"
+    accept_encoding: tuple[Literal["gzip", "deflate", "br", "zstd"], ...] = ()
     retry: RetrySettings = RetrySettings()
     tls: ServiceTls = ServiceTls()
 

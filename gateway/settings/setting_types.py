@@ -287,6 +287,8 @@ def _check_forwarded_header(name: str) -> str:
     name = _check_header_name(name)
     if name == "authorization":
         raise ValueError("cannot be forwarded: set forward_token, which sends verified tokens only")
+    if name == "forwarded" or name.startswith("x-forwarded-") or name == "x-real-ip":
+        raise ValueError("cannot be forwarded, a client can send it: set forward_client_address")
     if name in {"expect", "proxy-authorization"} or name.startswith("content-"):
         raise ValueError("cannot be forwarded: it is about the incoming request only")
     return name
