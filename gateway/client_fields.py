@@ -7,12 +7,14 @@ request.
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 from typing import Any, Literal
 
 from starlette.requests import HTTPConnection
 
-from gateway.client_ip import IpAddress, IpNetworks, find_client_address
+from gateway.client_ip import find_client_address, is_from_proxy
+from gateway.forwarded_fields import IpAddress
+from gateway.settings.schema import Server
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
@@ -25,16 +27,14 @@ class ClientFields:
     `forwarded` sends `Forwarded` (RFC 7239). Each has one hop, the client.
     """
 
-    def __init__(
-        self, form: Literal["x-forwarded-for", "forwarded"], trusted_proxies: IpNetworks
-    ) -> None:
+    def __init__(self, form: Literal["x-forwarded-for", "forwarded"], server: Server) -> None:
         self._form = form
-        self._trusted = trusted_proxies
+        self._server = server
 
     def __call__(self, scope: Mapping[str, Any]) -> dict[str, str]:
         """Return the fields for the calls of a request."""
         connection = HTTPConnection(dict(scope))
-        address = find_client_address(connection, self._trusted)
+        address = find_client_address(connection, self._server).ip
         proto, host = self._find_target(connection)
         if self._form == "forwarded":
             return {"forwarded": _format_forwarded(address, proto, host)}
@@ -48,18 +48,10 @@ class ClientFields:
     def _find_target(self, connection: HTTPConnection) -> tuple[str, str]:
         """Return the scheme and the host that the client has used; "" for an invalid host."""
         proto, host = connection.scope["scheme"], connection.headers.get("host", "")
-        if self._is_from_proxy(connection):
+        if is_from_proxy(connection, self._server):
             proto = _get_last(connection, "x-forwarded-proto") or proto
             host = _get_last(connection, "x-forwarded-host") or host
         return _SCHEMES.get(proto.lower(), "http"), host if _HOST.fullmatch(host) else ""
-
-    def _is_from_proxy(self, connection: HTTPConnection) -> bool:
-        try:
-            peer = ip_address(connection.client.host if connection.client else "")
-        except ValueError:
-            return False
-        mapped = peer.ipv4_mapped if isinstance(peer, IPv6Address) else None
-        return any((mapped or peer) in network for network in self._trusted)
 
 
 def _get_last(connection: HTTPConnection, name: str) -> str:

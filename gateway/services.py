@@ -10,11 +10,10 @@ from pydantic import HttpUrl
 from starlette.routing import BaseRoute
 
 from gateway.client_fields import ClientFields
-from gateway.client_ip import IpNetworks
 from gateway.fastapi_internals import RouteContext, iter_calls, iter_route_contexts
 from gateway.resources import ResourceLookup, Resources
 from gateway.settings.errors import ConfigError, find_nearest, get_variable, suggest_nearest
-from gateway.settings.schema import Service, Settings
+from gateway.settings.schema import Server, Service, Settings
 from gateway.telemetry.log import log_event
 from gateway.transport.tls import ClientTls, InvalidTlsFile
 from gateway.upstream.client import ServiceClient
@@ -108,15 +107,15 @@ async def open_clients(
                     service,
                     transports.get(name),
                     tls=_create_tls(name, service, settings.tls.ca_file),
-                    client_fields=_create_client_fields(service, settings.server.trusted_proxies),
+                    client_fields=_create_client_fields(service, settings.server),
                 )
                 resources[kind] = await stack.enter_async_context(client)
         yield
 
 
-def _create_client_fields(service: Service, trusted_proxies: IpNetworks) -> ClientFields | None:
+def _create_client_fields(service: Service, server: Server) -> ClientFields | None:
     form = service.forward_client_address
-    return None if form == "off" else ClientFields(form, trusted_proxies)
+    return None if form == "off" else ClientFields(form, server)
 
 
 def _create_tls(name: str, service: Service, ca_file: Path | None) -> ClientTls:

@@ -35,8 +35,8 @@ def make_scope(
 
 
 def get_fields(form: Form, *scope: Any) -> dict[str, str]:
-    trusted = Server.model_validate({"trusted_proxies": PROXIES}).trusted_proxies
-    return ClientFields(form, trusted)(make_scope(*scope))
+    server = Server.model_validate({"trusted_proxies": PROXIES})
+    return ClientFields(form, server)(make_scope(*scope))
 
 
 HOST = ("host", "shop.test:8080")
