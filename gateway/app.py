@@ -53,7 +53,7 @@ class Gateway(FastAPI):
         middleware = [
             *self._list_root_path(),
             Middleware(AccessLog, probe_paths=probe_paths, server=server),
-            Middleware(RequestContextMiddleware),
+            Middleware(RequestContextMiddleware, may_compress=server.compression),
             *self._list_cors(),
             Middleware(TargetValidation),
             Middleware(

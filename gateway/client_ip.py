@@ -56,10 +56,15 @@ def find_client_address(connection: HTTPConnection, server: Server) -> ClientAdd
     return _read_single(name, fields.get(name, []), peer)
 
 
+def is_from_proxy(connection: HTTPConnection, server: Server) -> bool:
+    """Whether the peer is one of `server.trusted_proxies`."""
+    peer = _parse_peer(connection.client.host) if connection.client else None
+    return peer is not None and _is_in(peer, server.trusted_proxies)
+
+
 def explain_ignored_fields(connection: HTTPConnection, server: Server) -> str:
     """Say which field of a peer that is not trusted is ignored; "" if there is none."""
-    peer = _parse_peer(connection.client.host) if connection.client else None
-    if peer is not None and _is_in(peer, server.trusted_proxies):
+    if is_from_proxy(connection, server):
         return ""
     for name in _read_fields(connection, server.client_address_header):
         return f"{name} is not from one of server.trusted_proxies"

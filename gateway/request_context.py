@@ -37,7 +37,6 @@ class RequestContext:
     been logged, so that the server does not log it again. `has_client_gone` is set once `send`
     has raised an OSError: by that, an ASGI server says that the client has disconnected.
     `is_private` is set once a token has been asked for: the response may be for one caller alone.
-    `accepts_no_coding` is set if the response is not compressed because of the request alone.
     """
 
     request_id: str = ""
@@ -49,7 +48,6 @@ class RequestContext:
     is_failure_logged: bool = False
     has_client_gone: bool = False
     is_private: bool = False
-    accepts_no_coding: bool = False
 
     @classmethod
     def of(cls, scope: Scope) -> Self:

@@ -29,7 +29,7 @@ class AccessLog:
     that the client got, or with the status that was sent before the failure.
 
     A successful request to one of `probe_paths` is logged at level debug. The address of the client
-    is found behind the trusted proxies of `server`.
+    is found behind the trusted proxies of `server`; it is empty for a peer without one.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class AccessLog:
     ) -> None:
         self.app = app
         self._probe_paths = frozenset(probe_paths)
-        self._server = server
+        self._server = server if server is not None and server.trusted_proxies else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request or a WebSocket connection; `lifespan` passes through."""
@@ -56,6 +56,10 @@ class AccessLog:
         level = DEBUG if is_probe else INFO
         if not log.isEnabledFor(level):
             return
+        peer = scope["client"]
+        client = peer[0].removeprefix(_MAPPED_IPV4) if peer else ""
+        if self._server is not None:
+            client = str(find_client_address(HTTPConnection(scope), self._server).ip or "")
         is_websocket = scope["type"] == "websocket"
         event = "websocket.closed" if is_websocket else "request.completed"
         fields: dict[str, LogField] = {
@@ -65,28 +69,12 @@ class AccessLog:
             "route": find_route_path(scope),
             "status": context.status,
             "bytes": context.bytes_sent,
-            "ms": round_milliseconds(seconds),
-            "client": self._find_client(scope),
+            "ms": int(seconds * 10_000 + 0.5) / 10,  # `round` to a digit takes ten times as long
+            "client": client,
             **context.log_fields,
         }
-        if context.server_timing:
-            fields["parts"] = {
-                name: round_milliseconds(seconds) for name, seconds in context.server_timing
-            }
         # Not `log_event`, which would copy the fields twice.
         log.handle(LogEvent(log.name, level, event, None, fields))
-
-    def _find_client(self, scope: Scope) -> str:
-        """Return the address of the client; "" if it has none, as on a Unix socket."""
-        if self._server is not None and self._server.trusted_proxies:
-            return str(find_client_address(HTTPConnection(scope), self._server).ip or "")
-        peer = scope["client"]
-        return peer[0].removeprefix(_MAPPED_IPV4) if peer else ""
-
-
-def round_milliseconds(seconds: float) -> float:
-    """Return milliseconds with one digit; `round` to a digit takes ten times as long."""
-    return int(seconds * 10_000 + 0.5) / 10
 
 
 def _get_path(scope: Scope) -> str:

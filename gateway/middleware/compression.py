@@ -6,9 +6,8 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.content_coding import CODINGS, MIN_BYTES, NO_CODING, Choice, Encoder, choose_coding
+from gateway.content_coding import CODINGS, MIN_BYTES, Choice, Encoder, choose_coding
 from gateway.http1_grammar import Fields
-from gateway.request_context import RequestContext
 
 MAX_BYTES_ON_LOOP = 65_536  # which take a quarter of a millisecond; more is encoded in a thread
 
@@ -33,7 +32,7 @@ class Compression:
     """ASGI middleware that encodes compressible responses of a known length.
 
     A stream, whose length is not known, passes as it is: its pieces must arrive when they are sent.
-    A request that accepts no coding passes too; `complete_head` adds `Vary` to its response.
+    So does the response to a request that accepts no coding; `complete_head` adds its `Vary`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -41,14 +40,17 @@ class Compression:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request; anything but HTTP passes through."""
-        if scope["type"] != "http":
-            return self.app(scope, receive, send)
-        accepted = [value for name, value in scope["headers"] if name == _ACCEPT_ENCODING]
-        choice = choose_coding(b",".join(accepted)) if accepted else NO_CODING
-        if choice.coding is None:
-            RequestContext.of(scope).accepts_no_coding = True
-            return self.app(scope, receive, send)
-        return self.app(scope, receive, _EncodingSender(choice, choice.coding, send).send)
+        if scope["type"] == "http":
+            for name, _ in scope["headers"]:
+                if name == _ACCEPT_ENCODING:
+                    return self.app(scope, receive, _choose_sender(scope, send))
+        return self.app(scope, receive, send)
+
+
+def _choose_sender(scope: Scope, send: Send) -> Send:
+    accepted = [value for name, value in scope["headers"] if name == _ACCEPT_ENCODING]
+    choice = choose_coding(b",".join(accepted))
+    return send if choice.coding is None else _EncodingSender(choice, choice.coding, send).send
 
 
 class _EncodingSender:

@@ -5,6 +5,7 @@ A WebSocket connection is treated as a request, and its handshake as the head of
 
 import re
 from collections.abc import Awaitable
+from functools import lru_cache
 from types import CoroutineType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +27,7 @@ _SAFE_ID = re.compile(rb"[A-Za-z0-9._:;=/+@~-]{1,128}")
 
 MAX_LOGGED_USER_AGENT = 128  # bytes
 _USER_AGENT = b"user-agent"
+_READ_FIELDS = frozenset({REQUEST_ID, _USER_AGENT, TRACEPARENT, TRACESTATE})
 
 
 class RequestContextMiddleware:
@@ -39,17 +41,18 @@ class RequestContextMiddleware:
     `gateway/errors/last_resort.py`.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, may_compress: bool = False) -> None:
         self.app = app
+        self._may_compress = may_compress
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request or a WebSocket connection; `lifespan` passes through."""
         if scope["type"] == "http":
             context = RequestContext.of(scope)
             propagated = _identify(scope, context)
-            send = _ResponseSender(context, send).send
+            send = _ResponseSender(context, send, self._may_compress).send
             try:
-                with propagate_request(propagated, scope["headers"]):
+                with propagate_request(propagated, scope):
                     await self.app(scope, receive, send)
             except BaseException as error:
                 if is_end_of_task(error, context) or not await respond_to_failure(
@@ -66,7 +69,7 @@ class RequestContextMiddleware:
         propagated = _identify(scope, context)
         channel = _WebSocketChannel(context, receive, send)
         try:
-            with propagate_request(propagated, scope["headers"]):
+            with propagate_request(propagated, scope):
                 await self.app(scope, channel.receive, channel.send)
         except WebSocketDisconnect as disconnect:
             # Raised by Starlette's `receive_text`, and by its `send` after a disconnect.
@@ -81,16 +84,17 @@ class RequestContextMiddleware:
 class _ResponseSender:
     """Adds the context's fields to the head of a response, and records its status and length."""
 
-    __slots__ = ("_context", "_send")
+    __slots__ = ("_context", "_may_compress", "_send")
 
-    def __init__(self, context: RequestContext, send: Send) -> None:
+    def __init__(self, context: RequestContext, send: Send, may_compress: bool) -> None:
         self._context = context
         self._send = send
+        self._may_compress = may_compress
 
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self._context.status = message["status"]
-            complete_head(message, self._context)
+            complete_head(message, self._context, may_compress=self._may_compress)
         elif message["type"] == "http.response.body":
             self._context.bytes_sent += len(message.get("body", b""))
         return _watch(self._send(message), self._context)
@@ -121,7 +125,7 @@ class _WebSocketChannel:
         match message["type"]:
             case "websocket.accept":
                 context.status = 101
-                complete_head(message, context)
+                complete_head(message, context, may_compress=False)
             case "websocket.send":
                 context.bytes_sent += _get_payload_length(message)
             case "websocket.close":
@@ -129,7 +133,7 @@ class _WebSocketChannel:
                 self.record_close(message.get("code", 1000))
             case "websocket.http.response.start":
                 context.status = message["status"]
-                complete_head(message, context)
+                complete_head(message, context, may_compress=False)
             case "websocket.http.response.body":
                 context.bytes_sent += len(message.get("body", b""))
         return _watch(self._send(message), context)
@@ -160,31 +164,34 @@ def _identify(scope: Scope, context: RequestContext) -> dict[str, str]:
     """Set the request id, and return the fields that every upstream call of the request sends."""
     request_id = traceparent = tracestate = None
     for name, value in scope["headers"]:
-        if name == REQUEST_ID:
-            if request_id is None and _SAFE_ID.fullmatch(value):
-                request_id = str(value, "ascii")
-        elif name == _USER_AGENT:
-            context.log_fields["user_agent"] = _describe_user_agent(value)
+        if name not in _READ_FIELDS:  # one look-up for most fields, instead of four comparisons
+            continue
+        if name == _USER_AGENT:
+            context.log_fields["user_agent"] = _describe_user_agent(value[:MAX_LOGGED_USER_AGENT])
+        elif name == REQUEST_ID:
+            request_id = request_id or _keep_if_safe(value)
         elif name == TRACEPARENT:
             traceparent = value if traceparent is None else b""  # two are invalid
-        elif name == TRACESTATE:
+        else:
             tracestate = value if tracestate is None else b"%b,%b" % (tracestate, value)
-    context.request_id = request_id or generate_request_id()
-    trace = build_trace_headers(traceparent, tracestate, context.request_id)
-    _log_trace_id(trace["traceparent"], context)
-    return {"x-request-id": context.request_id, **trace}
-
-
-def _log_trace_id(traceparent: str, context: RequestContext) -> None:
-    """Add the trace id to the log line, unless it is the request id."""
-    trace_id = traceparent[3:35]
-    if trace_id != context.request_id:
+    if request_id is None:
+        request_id = generate_request_id()
+    context.request_id = request_id
+    trace = build_trace_headers(traceparent, tracestate, request_id)
+    trace_id = trace["traceparent"][3:35]
+    if trace_id != request_id:
         context.log_fields["trace_id"] = trace_id
+    return {"x-request-id": request_id, **trace}
 
 
+def _keep_if_safe(request_id: bytes) -> str | None:
+    return str(request_id, "ascii") if _SAFE_ID.fullmatch(request_id) else None
+
+
+@lru_cache(maxsize=1_024)
 def _describe_user_agent(value: bytes) -> str:
-    """Return the beginning of a `User-Agent`; bytes that are not printable ASCII are escaped."""
-    text = str(value[:MAX_LOGGED_USER_AGENT], "ascii", "backslashreplace")
+    """Return a `User-Agent` as text; bytes that are not printable ASCII are escaped."""
+    text = str(value, "ascii", "backslashreplace")
     return text if text.isprintable() else escape(text)
 
 

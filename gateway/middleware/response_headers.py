@@ -15,30 +15,30 @@ _NO_STORE = (_CACHE_CONTROL, b"no-store")
 _NO_SNIFF = (_CONTENT_TYPE_OPTIONS, b"nosniff")
 
 
-def complete_head(message: Message, context: RequestContext) -> None:
-    """Add to the head of a response what the context has gathered.
+def complete_head(message: Message, context: RequestContext, *, may_compress: bool) -> None:
+    """Add to the head of a response what the context has gathered; log its `Server-Timing`.
 
     A browser or a proxy must not store a private response, nor guess the type of any; a field that
-    the application has set itself is kept. Several `Vary` become one, because some caches read the
-    first one only.
+    the application has set itself is kept. A response that the gateway `may_compress` depends on
+    `Accept-Encoding`. Several `Vary` become one, because some caches read the first one only.
     """
     sent = message.get("headers", ())
     names = [name for name, _ in sent]
     headers = [*sent, (REQUEST_ID, context.request_id.encode()), *context.response_headers]
     if context.server_timing:
         metrics = [f"{name};dur={seconds * 1000:.1f}" for name, seconds in context.server_timing]
-        headers.append((b"server-timing", ", ".join(metrics).encode()))
+        timing = ", ".join(metrics)
+        headers.append((b"server-timing", timing.encode()))
+        context.log_fields["server_timing"] = timing
     if _CONTENT_TYPE_OPTIONS not in names:
         headers.append(_NO_SNIFF)
-    has_own_vary = _VARY in names
     if context.is_private:
         if _CACHE_CONTROL not in names:
             headers.append(_NO_STORE)
-    elif context.accepts_no_coding and find_encodable_length(message) is not None:
-        # A cache must not serve this response to a client that accepts a coding.
+    elif may_compress and find_encodable_length(message) is not None:
         headers.append(VARY_BY_CODING)
-        has_own_vary = True
-    message["headers"] = [*_merge_vary(headers)] if has_own_vary else headers
+        names.append(_VARY)
+    message["headers"] = [*_merge_vary(headers)] if _VARY in names else headers
 
 
 def _merge_vary(headers: Fields) -> Iterable[tuple[bytes, bytes]]:

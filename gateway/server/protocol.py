@@ -14,7 +14,11 @@ from gateway.server.connections import OpenConnections, WaitingQueue
 from gateway.server.error_responses import serialize_refusal
 from gateway.server.flow_control import FlowControl
 from gateway.server.refusals import Refusal, RequestRefused
-from gateway.server.request_cycle import HIGH_WATER_LIMIT, RequestResponseCycle
+from gateway.server.request_cycle import (
+    HIGH_WATER_LIMIT,
+    MAX_DROPPED_BYTES,
+    RequestResponseCycle,
+)
 from gateway.server.request_parser import RequestParser
 from gateway.server.socket_state import count_bytes_in_kernel, has_data_to_read
 from gateway.server.uvicorn_internals import ServerState, describe_connection
@@ -27,9 +31,6 @@ PARSE_BYTES = 4_096
 
 MIN_BYTES_PER_SECOND = 500
 """The least that a client must send of a body, or read of a response, over `stall_seconds`."""
-
-MAX_DROPPED_BYTES = 1_048_576
-"""Bytes of a body that may follow the response to its request, as after a 413."""
 
 CLIENT_CLOSED_REQUEST = 499  # the status that nginx logs; it is never sent
 

@@ -19,6 +19,9 @@ from gateway.telemetry.log import log_event
 
 HIGH_WATER_LIMIT = 65_536  # bytes of a request body that are buffered before reading pauses
 
+MAX_DROPPED_BYTES = 8_388_608
+"""Bytes of a body that may follow the response to its request, as after a 413."""
+
 HEAD_DELAY_SECONDS = 0.02  # that a head waits for the first piece of its body
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -279,13 +282,20 @@ class RequestResponseCycle:
             is_head_request=self.scope["method"] == "HEAD",
             # A client that waits for `100 Continue` may send its body after all, or not, so that
             # it is unknown where its next request begins.
-            keeps_alive=self.keeps_alive and not self.expects_continue,
+            keeps_alive=self.keeps_alive
+            and not self.expects_continue
+            and (self._is_body_complete or not self._announces_long_body()),
             can_chunk=self.scope["http_version"] != "1.0",
         )
         self.keeps_alive = head.keeps_alive
         self._remaining_length = head.length or 0
         self._unsent_head = head.data
         self._loop.call_soon(self._delay_head)
+
+    def _announces_long_body(self) -> bool:
+        """Whether more of the body is to come than is read after the response."""
+        lengths = [value for name, value in self.scope["headers"] if name == b"content-length"]
+        return any(int(value) > MAX_DROPPED_BYTES for value in lengths)
 
     def _discard_head(self) -> None:
         self._head, self._unsent_head = None, b""

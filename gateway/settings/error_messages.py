@@ -50,9 +50,13 @@ _SHOWN_SETTINGS = (
     "upstreams.*.idle_seconds",
     "upstreams.*.transport",
     "upstreams.*.forward_token",
+    "upstreams.*.forward_client_address",
+    "upstreams.*.accept_encoding.*",
     "upstreams.*.forward_headers",
     "upstreams.*.forward_headers.*",
     "upstreams.*.retry.*",
+    "upstreams.*.tls.*_file",
+    "upstreams.*.tls.server_name",
 )
 _MAX_LISTED_SETTINGS = 5
 _MAX_SHOWN_LENGTH = 60

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Mapping
 from time import time
 
-LogField = str | int | float | Mapping[str, float]
-"""A value of an event; a mapping has numbers of the same kind, such as a time for each part."""
+LogField = str | int | float
 
 # Every attribute that the standard library sets on a record, for `%(filename)s` and the like.
 # Copying a dict that already has all keys costs a tenth of growing an empty one.

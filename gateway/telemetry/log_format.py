@@ -80,7 +80,5 @@ def _format_second(since_epoch: int) -> str:
 
 def _quote_if_needed(value: LogField) -> str:
     """Quote a value with spaces or control characters, so that a line break stays on the line."""
-    if isinstance(value, Mapping):
-        return ",".join(f"{name}:{number}" for name, number in value.items()) or '""'
     text = str(value)
     return text if text.isprintable() and " " not in text else json.dumps(text)

@@ -71,6 +71,8 @@ class LogWriter(logging.Handler):
     def _write_queued(self) -> None:
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
         unreported = self.dropped - self._reported
+        if not lines and not unreported:
+            return
         if unreported:
             fields = {"lines": unreported}
             event = LogEvent("lockgate", logging.WARNING, "log.dropped", None, fields)

@@ -11,7 +11,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from random import getrandbits
 from types import MappingProxyType, TracebackType
-from typing import Final
+from typing import Any, Final
 
 from gateway.upstream.headers import serialize_headers, validate_headers
 
@@ -36,6 +36,7 @@ _MAX_TRACESTATE = 512
 
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
+Scope = Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -45,14 +46,18 @@ class PropagatedHeaders:
     `fields` are propagated to every service. `lines` are the serialized `fields` and the constant
     fields of every call. `incoming` and `token` are the header fields and the verified access
     token of the request, for services whose settings forward them. Only `token` is set later.
+    `scope` is the ASGI scope of the request; None outside a request.
     """
 
     fields: dict[str, str]
     lines: str = field(repr=False)
     incoming: RawHeaders = field(default=(), repr=False)
     token: str | None = field(default=None, repr=False)
+    scope: Scope | None = field(default=None, repr=False)
 
-    def add(self, fields: dict[str, str], incoming: RawHeaders) -> "PropagatedHeaders":
+    def add(
+        self, fields: dict[str, str], incoming: RawHeaders, scope: Scope | None
+    ) -> "PropagatedHeaders":
         """Return a copy with more fields; they override existing fields of the same names."""
         known = self.fields
         added = {**known, **fields} if known else fields
@@ -60,7 +65,9 @@ class PropagatedHeaders:
             lines = self.lines + serialize_headers(fields)
         else:
             lines = serialize_headers({**_EVERY_CALL, **added})
-        return PropagatedHeaders(added, lines, incoming or self.incoming, self.token)
+        return PropagatedHeaders(
+            added, lines, incoming or self.incoming, self.token, scope or self.scope
+        )
 
     def serialize_with(self, own: Mapping[str, str]) -> str:
         """Serialize with the fields of a call, which override propagated ones of the same names."""
@@ -87,9 +94,12 @@ def propagate_headers(
     return _Propagation(validate_headers(headers), incoming)
 
 
-def propagate_request(fields: dict[str, str], incoming: RawHeaders) -> AbstractContextManager[None]:
-    """Propagate `fields` without validation; they are valid and their names are in lower case."""
-    return _Propagation(fields, incoming)
+def propagate_request(fields: dict[str, str], scope: Scope) -> AbstractContextManager[None]:
+    """Propagate `fields` without validation; they are valid and their names are in lower case.
+
+    `scope` is the ASGI scope of the request.
+    """
+    return _Propagation(fields, scope["headers"], scope)
 
 
 def set_caller_token(token: str) -> None:
@@ -104,15 +114,18 @@ def set_caller_token(token: str) -> None:
 
 class _Propagation(AbstractContextManager[None]):
     # Entered once per request: a generator would double the cost.
-    __slots__ = ("_headers", "_incoming", "_token")
+    __slots__ = ("_headers", "_incoming", "_scope", "_token")
 
-    def __init__(self, headers: dict[str, str], incoming: RawHeaders) -> None:
+    def __init__(
+        self, headers: dict[str, str], incoming: RawHeaders, scope: Scope | None = None
+    ) -> None:
         self._headers = headers
         self._incoming = incoming
+        self._scope = scope
 
     def __enter__(self) -> None:
         self._token: Token[PropagatedHeaders] = _current.set(
-            _current.get().add(self._headers, self._incoming)
+            _current.get().add(self._headers, self._incoming, self._scope)
         )
 
     def __exit__(

@@ -1,10 +1,12 @@
 """Header fields that the settings of a service add to every call to it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.upstream.headers import is_field_value, validate_headers
-from gateway.upstream.propagation import PropagatedHeaders, RawHeaders
+from gateway.upstream.propagation import PropagatedHeaders, RawHeaders, Scope
+
+GetClientFields = Callable[[Scope], dict[str, str]]
 
 MAX_FORWARDED_BYTES = 8_192
 """Maximum bytes of forwarded names and values per call; many servers reject a larger head."""
@@ -16,7 +18,8 @@ class ServiceHeaders:
 
     `fixed` fields are sent unchanged and can hold secrets. `forward` names fields of the incoming
     request; a fixed field of the same name wins. `forward_token` sends the caller's verified
-    access token as `Authorization`.
+    access token as `Authorization`. `client_fields` returns the fields about the client from the
+    ASGI scope of the request.
 
     Raises:
         ValueError: a fixed field is not valid.
@@ -25,6 +28,7 @@ class ServiceHeaders:
     fixed: Mapping[str, str] = field(default_factory=dict, repr=False)
     forward: tuple[str, ...] = ()
     forward_token: bool = False
+    client_fields: GetClientFields | None = None
 
     def __post_init__(self) -> None:
         """Refuse fields that could change the framing of a request."""
@@ -33,6 +37,8 @@ class ServiceHeaders:
     def select(self, propagated: PropagatedHeaders) -> dict[str, str]:
         """Return the fields to add to a call of this request."""
         fields = _forward(self.forward, propagated.incoming) if self.forward else {}
+        if self.client_fields is not None and propagated.scope is not None:
+            fields.update(self.client_fields(propagated.scope))
         if self.forward_token and propagated.token is not None:
             fields["authorization"] = f"Bearer {propagated.token}"
         return {**fields, **self.fixed}

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES
-from gateway.server import accept_loop, connections, file_limit, listener, protocol
+from gateway.server import accept_loop, connections, file_limit, listener, protocol, request_cycle
 from gateway.settings.schema import Server
 from tests.docs.project import ROOT
 
@@ -34,7 +34,7 @@ def test_the_table_has_the_default_of_each_timeout(name: str) -> None:
         f"| none | {connections.LINGER_SECONDS:g} s |",
         f"at least {protocol.MIN_BYTES_PER_SECOND} bytes per second",
         f"at most {connections.SWEEP_SECONDS:g} s late",
-        f"up to {protocol.MAX_DROPPED_BYTES >> 20} MiB of the body",
+        f"more than {request_cycle.MAX_DROPPED_BYTES >> 20} MiB",
         f"all but {file_limit.MAX_RESERVE}, at most {file_limit.DEFAULT_MAX_CONNECTIONS}",
         f"{accept_loop.RESERVED_CONNECTIONS} more connections are accepted for probes",
         f"backlog of the kernel ({listener.BACKLOG}",

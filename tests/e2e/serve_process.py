@@ -43,20 +43,14 @@ class ServeProcess:
         return self.process.wait(20)
 
 
-@contextmanager
-def run_serve(
-    demo: Demo, log: Path, shell_prefix: str = "", **variables: str
-) -> Iterator[ServeProcess]:
-    """Serve until the block ends; nothing drains. `variables` are added to the environment.
-
-    `shell_prefix` is run before, such as "ulimit -n 1024; ".
-    """
+def build_environment(demo: Demo, **variables: str) -> dict[str, str]:
+    """Return the environment of a gateway for the services of a demo, with `variables` added."""
     issuer = {
         "issuer": ISSUER,
         "audience": AUDIENCE,
         "discovery_url": demo.service("identity") + DISCOVERY_PATH,
     }
-    environment = {
+    return {
         "PATH": os.environ["PATH"],
         "LOCKGATE_APP__PACKAGE": "tests.sample",
         "LOCKGATE_ISSUERS": json.dumps([issuer]),
@@ -66,6 +60,17 @@ def run_serve(
         **{f"LOCKGATE_UPSTREAMS__{s.upper()}__URL": demo.service(s) for s in demo.services},
         **variables,
     }
+
+
+@contextmanager
+def run_serve(
+    demo: Demo, log: Path, shell_prefix: str = "", **variables: str
+) -> Iterator[ServeProcess]:
+    """Serve until the block ends; nothing drains. `variables` are added to the environment.
+
+    `shell_prefix` is run before, such as "ulimit -n 1024; ".
+    """
+    environment = build_environment(demo, **variables)
     with log.open("w") as stderr:
         process = subprocess.Popen(
             ["sh", "-c", f'{shell_prefix}exec "$0" -m gateway.cli serve', sys.executable],

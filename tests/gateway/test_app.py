@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.auth.dependencies import public
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
+from gateway.middleware.compression import Compression
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.target_validation import TargetValidation
@@ -42,6 +43,7 @@ async def test_the_middleware_is_in_order() -> None:
         RequestContextMiddleware,
         TargetValidation,
         ConcurrencyLimit,
+        Compression,
         BodyLimit,
     ]
 

@@ -2,8 +2,8 @@
 
 import httpx
 
-from gateway.auth.jwks.content_coding import decode_content
 from gateway.auth.jwks.fetch_error import describe_fetch_error, show_url
+from gateway.upstream.content_coding import NotDecodable, decode_content
 
 MAX_REDIRECTS = 5
 
@@ -59,4 +59,7 @@ async def _read_body(response: httpx.Response, max_bytes: int) -> bytes:
         body += chunk
         if len(body) > max_bytes:
             raise ValueError(f"document of more than {max_bytes} bytes")
-    return decode_content(bytes(body), response.headers.get("content-encoding", ""), max_bytes)
+    try:
+        return decode_content(response.headers.get("content-encoding", ""), bytes(body), max_bytes)
+    except NotDecodable as error:
+        raise ValueError(str(error)) from None

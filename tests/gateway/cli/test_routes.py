@@ -51,7 +51,7 @@ def test_the_table_is_aligned(
         for row in [head, *rows]
     ]
     assert table[0] == ["METHOD", "PATH", "ACCESS", "LIMITS", "SERVICES", "FILE"]
-    assert table[5:] == [
+    assert table[6:] == [
         ["WEBSOCKET", "/live/feed", "any token", "-", "-", "acme/composites/live.py:11"],
         [
             "GET",

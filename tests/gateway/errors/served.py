@@ -124,16 +124,18 @@ async def serve(
     )
     if prepare is not None:
         prepare(app)
-    root, log = logging.getLogger(), LogRecords()
+    root, access, log = logging.getLogger(), logging.getLogger("lockgate.access"), LogRecords()
     level = root.level
     root.addHandler(log)
     root.setLevel(logging.INFO)
+    access.setLevel(logging.DEBUG)  # the level of a successful probe
     try:
         async with app.router.lifespan_context(app), serve_app(app) as port:
             yield Served(port, log)
     finally:
         root.removeHandler(log)
         root.setLevel(level)
+        access.setLevel(logging.NOTSET)
 
 
 def build_request(

@@ -52,7 +52,7 @@ async def test_a_request_leaves_one_log_line(
         "client": "127.0.0.1",
         "caller": "42",
         "user_agent": r"kiosk/1 \x1b[31m \xe9",
-        "parts": {"profile": 12.3, "orders": 200.0},
+        "server_timing": "profile;dur=12.3, orders;dur=200.0",
     }
 
 

@@ -161,7 +161,7 @@ async def test_a_connection_leaves_one_log_line(
         "path": "/echo",
         "route": "/echo",
         "client": "192.0.2.7",
-        "parts": {"hello": 1.0},
+        "server_timing": "hello;dur=1.0",
         "status": 101,
         "bytes": len("trace-1234") + 3,
         "code": 1001,

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.server import protocol
 from gateway.server.connections import ClientTimeouts
+from gateway.server.request_cycle import MAX_DROPPED_BYTES
 from tests.gateway.server.in_memory import GET, POST, RESPONSE, Client, Echo, settle
 from tests.gateway.server.raw_client import (
     GET_HEADERS,
@@ -151,11 +152,21 @@ async def test_a_client_that_does_not_close_after_the_end_is_disconnected() -> N
 
 async def test_a_large_upload_after_its_response_is_not_read_to_the_end() -> None:
     client = Client(Echo(reads=False))
-    assert await client.send(POST + b"Content-Length: 9000000000\r\n\r\n") == RESPONSE
-    for _ in range(protocol.MAX_DROPPED_BYTES // 65_536):
-        client.protocol.data_received(b"x" * 65_536)
+    assert await client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n") == RESPONSE
+    chunk = b"10000\r\n%b\r\n" % (b"x" * 65_536)
+    for _ in range(MAX_DROPPED_BYTES // 65_536):
+        client.protocol.data_received(chunk)
     assert not client.is_eof_sent
-    client.protocol.data_received(b"x")
+    client.protocol.data_received(chunk)
     assert client.is_eof_sent
     assert await client.send(GET) == RESPONSE
     await client.disconnect()
+
+
+async def test_the_response_to_a_large_upload_announces_the_end_of_the_connection() -> None:
+    for length, is_kept in ((MAX_DROPPED_BYTES, True), (MAX_DROPPED_BYTES + 1, False)):
+        client = Client(Echo(reads=False))
+        response = await client.send(POST + b"Content-Length: %d\r\n\r\n" % length)
+        assert (b"connection: close" not in response) == is_kept
+        assert client.is_eof_sent is not is_kept
+        await client.disconnect()

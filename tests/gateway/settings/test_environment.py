@@ -98,7 +98,7 @@ def test_line_breaks_of_windows_and_white_space_around_a_value_are_removed(
     loaded = read_settings()
     assert loaded.errors == []
     assert (loaded.settings.server.port, loaded.settings.server.host) == (8001, "::1")
-    assert str(loaded.settings.redis_url) == "redis://h:6379/0"
+    assert str(loaded.settings.redis_url) == "redis://h/0"
     assert (loaded.settings.log.level, len(loaded.settings.limits)) == ("debug", 1)
 
 
@@ -114,7 +114,7 @@ def test_a_file_holds_the_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         (tmp_path / name).write_text(text, encoding="utf-8")
         monkeypatch.setenv(name, str(tmp_path / name))
     settings = load_settings()
-    assert str(settings.redis_url) == "redis://:p%40ss@h:6379/0"
+    assert str(settings.redis_url) == "redis://:p%40ss@h/0"
     assert (settings.issuers[0].issuer, settings.server.port) == ("a", 8002)
     assert settings.upstreams["orders"].headers["x-key"].get_secret_value() == "hunter2"
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncIterator, Callable
 
+import brotli
 import httpx
 import pytest
 import pytest_asyncio
+import zstandard
 
 from gateway.auth.jwks.document import MAX_REDIRECTS, DocumentUnavailable, get_document
 from gateway.auth.jwks.fetch import open_client
@@ -107,14 +110,30 @@ async def test_redirects_are_bounded(
     assert len(idp.requested_paths) <= before + MAX_REDIRECTS + 1
 
 
-async def test_a_compressed_document_is_decoded(
-    idp: IdentityProvider, http: httpx.AsyncClient
-) -> None:
-    async def respond(_path: str, writer: asyncio.StreamWriter) -> None:
-        await send_response(writer, gzip.compress(b"{}"), "200 OK", "Content-Encoding: gzip")
+CODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "zstd": zstandard.compress,
+}
 
-    idp.respond = respond
-    assert await get(http, f"{idp.origin}/keys") == b"{}"
+
+@pytest.mark.parametrize("coding", CODINGS)
+async def test_a_compressed_document_is_decoded_within_the_bound(
+    idp: IdentityProvider, http: httpx.AsyncClient, coding: str
+) -> None:
+    for body, problem in ((b"{}", ""), (bytes(1_001), "larger than 1000 bytes")):
+        encoded = CODINGS[coding](body)
+
+        async def respond(_path: str, writer: asyncio.StreamWriter, sent: bytes = encoded) -> None:
+            await send_response(writer, sent, "200 OK", f"Content-Encoding: {coding}")
+
+        idp.respond = respond
+        if problem:
+            with pytest.raises(DocumentUnavailable, match=problem):
+                await get(http, f"{idp.origin}/keys")
+        else:
+            assert await get(http, f"{idp.origin}/keys") == body
 
 
 async def test_the_url_in_a_message_has_no_secret(
