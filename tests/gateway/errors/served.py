@@ -127,7 +127,7 @@ async def serve(
     root, log = logging.getLogger(), LogRecords()
     level = root.level
     root.addHandler(log)
-    root.setLevel(logging.INFO)
+    root.setLevel(logging.DEBUG)  # at which probes are logged
     try:
         async with app.router.lifespan_context(app), serve_app(app) as port:
             yield Served(port, log)
