@@ -25,7 +25,7 @@ from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
-from gateway.route_list import find_duplicates, list_limits, list_routes
+from gateway.route_list import find_duplicates, find_unreachable, list_limits, list_routes
 from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.routing.request_headers import find_request_headers
 from gateway.services import Transports
@@ -116,9 +116,9 @@ def create_app(
 
     Raises:
         InvalidSettings: the package named by `app.package` cannot be imported or contradicts a
-            setting, two routes have one method and path, two operations declare the same
-            `operation_id`, two policies of one name differ, or a middleware or decorator of slowapi
-            would have no effect.
+            setting, two routes have one method and path, no request can reach a route, two
+            operations declare the same `operation_id`, two policies of one name differ, or a
+            middleware or decorator of slowapi would have no effect.
         UnguardedRoute: a route declares neither `requires(...)` nor `public(...)`.
     """
     application = application or load_application(settings.app)
@@ -127,6 +127,7 @@ def create_app(
     routes = list_routes(app, application.policies)
     if errors := [
         *find_duplicates(routes),
+        *find_unreachable(routes),
         *find_conflicts(settings.server, application, routes),
         *find_policy_conflicts(list_limits(app), application.policies),
         *find_slowapi_errors(app),

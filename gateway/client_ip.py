@@ -1,6 +1,6 @@
 """The IP address of the client, found behind trusted proxies."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import NamedTuple
@@ -17,10 +17,14 @@ from gateway.forwarded_fields import (
 )
 from gateway.settings.schema import Server
 
+IpNetworks = Sequence[IPv4Network | IPv6Network]
+
 _MAX_CACHED_PEERS = 1_024
 
 _LISTS = {"forwarded": parse_forwarded, "x-forwarded-for": parse_x_forwarded_for}
 """Fields to which each proxy appends a hop; any other field has one address."""
+
+_LIST_NAMES = frozenset(name.encode() for name in _LISTS)
 
 
 class ClientAddress(NamedTuple):
@@ -41,51 +45,57 @@ def find_client_address(connection: HTTPConnection, server: Server) -> ClientAdd
     or malformed ends the search at the last known address.
     """
     peer = _parse_peer(connection.client.host) if connection.client else None
-    name = server.client_address_header
     if peer is None or not _is_in(peer, server.trusted_proxies):
-        return ClientAddress(peer, _find_ignored(connection, name))
+        return ClientAddress(peer)
+    name = server.client_address_header
+    fields = _read_fields(connection, name)
     if name is None:
-        return _find_agreed_client(connection, peer, server.trusted_proxies)
+        return _find_agreed_client(fields, peer, server.trusted_proxies)
     if name in _LISTS:
-        return _follow_hops(connection, name, peer, server.trusted_proxies)
-    return _read_single(connection, name, peer)
+        return _follow_hops(name, ",".join(fields.get(name, ())), peer, server.trusted_proxies)
+    return _read_single(name, fields.get(name, []), peer)
 
 
-def _find_ignored(connection: HTTPConnection, name: str | None) -> str:
-    """Say which field of a peer that is not trusted is ignored; "" if it sends none."""
-    for ignored in _LISTS if name is None else (name,):
-        if ignored in connection.headers:
-            return f"{ignored} is not from one of server.trusted_proxies"
+def explain_ignored_fields(connection: HTTPConnection, server: Server) -> str:
+    """Say which field of a peer that is not trusted is ignored; "" if there is none."""
+    peer = _parse_peer(connection.client.host) if connection.client else None
+    if peer is not None and _is_in(peer, server.trusted_proxies):
+        return ""
+    for name in _read_fields(connection, server.client_address_header):
+        return f"{name} is not from one of server.trusted_proxies"
     return ""
 
 
+def _read_fields(connection: HTTPConnection, name: str | None) -> dict[str, list[str]]:
+    """Read the values of the field that is set, or of both lists."""
+    names = _LIST_NAMES if name is None else (name.encode(),)
+    fields: dict[str, list[str]] = {}
+    for field, value in connection.scope["headers"]:
+        if field in names:
+            fields.setdefault(str(field, "latin-1"), []).append(str(value, "latin-1"))
+    return fields
+
+
 def _find_agreed_client(
-    connection: HTTPConnection, peer: IpAddress, trusted: Sequence[IPv4Network | IPv6Network]
+    fields: Mapping[str, Sequence[str]], peer: IpAddress, trusted: IpNetworks
 ) -> ClientAddress:
     """Read each list that is present. If they disagree, one of them is forged, or both are wrong.
 
     A proxy that appends to one of them passes the other on as the client sent it.
     """
-    found = [
-        _follow_hops(connection, name, peer, trusted)
-        for name in _LISTS
-        if (header := _join_lines(connection, name)) and (name != "forwarded" or has_for(header))
-    ]
+    lists = {name: ",".join(lines) for name, lines in fields.items()}
+    if not has_for(lists.get("forwarded", "")):
+        lists.pop("forwarded", None)
+    found = [_follow_hops(name, text, peer, trusted) for name, text in lists.items() if text]
     if len({client.ip for client in found}) > 1:
         return ClientAddress(peer, "forwarded and x-forwarded-for name different clients")
     return found[0] if found else ClientAddress(peer)
 
 
-def _follow_hops(
-    connection: HTTPConnection,
-    name: str,
-    peer: IpAddress,
-    trusted: Sequence[IPv4Network | IPv6Network],
-) -> ClientAddress:
+def _follow_hops(name: str, text: str, peer: IpAddress, trusted: IpNetworks) -> ClientAddress:
     """Follow the hops of a list from the peer outwards, to the first that is not trusted."""
     address = peer
-    hops: Iterator[IpAddress | None] = _LISTS[name](_join_lines(connection, name))
-    for hop in hops:
+    for hop in _LISTS[name](text):
         if hop is None:
             return ClientAddress(address, f"{name} has a hop that is no address")
         address = hop
@@ -94,8 +104,7 @@ def _follow_hops(
     return ClientAddress(address)
 
 
-def _read_single(connection: HTTPConnection, name: str, peer: IpAddress) -> ClientAddress:
-    values = connection.headers.getlist(name)
+def _read_single(name: str, values: Sequence[str], peer: IpAddress) -> ClientAddress:
     if len(values) != 1:
         return ClientAddress(peer, f"{name} is {'sent twice' if values else 'missing'}")
     address = parse_single(name, values[0])
@@ -104,15 +113,10 @@ def _read_single(connection: HTTPConnection, name: str, peer: IpAddress) -> Clie
     return ClientAddress(address)
 
 
-def _join_lines(connection: HTTPConnection, name: str) -> str:
-    """Join the lines of a field: several are one list (RFC 9110, section 5.3)."""
-    return ",".join(connection.headers.getlist(name))
-
-
 @lru_cache(maxsize=_MAX_CACHED_PEERS)
 def _parse_peer(host: str) -> IpAddress | None:
     return parse_node(host)
 
 
-def _is_in(address: IpAddress, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+def _is_in(address: IpAddress, networks: IpNetworks) -> bool:
     return any(address in network for network in networks)

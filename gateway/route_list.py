@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from fastapi import FastAPI
 
@@ -13,10 +14,12 @@ from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_calls
 from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import RateLimit
+from gateway.request_path import InvalidPath, decode_path
 from gateway.route_audit import list_kinds, locate_endpoint
 from gateway.services import find_route_clients
 from gateway.settings.errors import ConfigError
 
+_PARAMETER = re.compile(r"\{[^{}]*\}")
 _PARAMETER_NAME = re.compile(r"\{\w+")
 
 
@@ -71,6 +74,17 @@ def find_duplicates(routes: Iterable[RouteSummary]) -> list[ConfigError]:
             places = f"{other.file}:{other.line} and {route.file}:{route.line}"
             errors.append(ConfigError(str(route), f"is declared twice, in {places}"))
     return errors
+
+
+def find_unreachable(routes: Iterable[RouteSummary]) -> Iterator[ConfigError]:
+    """Find routes whose path is one that the gateway refuses, as one with an empty segment."""
+    for route in routes:
+        path = _PARAMETER.sub("parameter", route.path_format)
+        try:
+            decode_path(quote(path).encode())
+        except InvalidPath as error:
+            message = f"no request can reach it: the path {error}"
+            yield ConfigError(str(route), message, source=f"{route.file}:{route.line}")
 
 
 def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Iterator[RouteSummary]:

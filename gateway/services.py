@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from logging import WARNING, getLogger
+from pathlib import Path
 
 import httpx
 from pydantic import HttpUrl
@@ -11,8 +13,13 @@ from gateway.fastapi_internals import RouteContext, iter_calls, iter_route_conte
 from gateway.resources import ResourceLookup, Resources
 from gateway.settings.errors import ConfigError, find_nearest, get_variable, suggest_nearest
 from gateway.settings.schema import Service, Settings
+from gateway.telemetry.log import log_event
+from gateway.transport.tls import ClientTls, InvalidTlsFile
 from gateway.upstream.client import ServiceClient
 from gateway.upstream.open_client import open_client
+from gateway.upstream.tls_settings import create_client_tls, find_expired_certificate
+
+log = getLogger("lockgate.upstream")
 
 Clients = Mapping[str, type[ServiceClient]]
 Transports = Mapping[str, httpx.AsyncBaseTransport]
@@ -94,11 +101,21 @@ async def open_clients(
             if service is None and name in transports:
                 service = Service(url=HttpUrl(f"http://{name}.invalid"))
             if service is not None:
-                client = open_client(
-                    kind, service, transports.get(name), ca_file=settings.tls.ca_file
-                )
+                tls = _create_tls(name, service, settings.tls.ca_file)
+                client = open_client(kind, service, transports.get(name), tls=tls)
                 resources[kind] = await stack.enter_async_context(client)
         yield
+
+
+def _create_tls(name: str, service: Service, ca_file: Path | None) -> ClientTls:
+    def log_error(error: InvalidTlsFile) -> None:
+        setting = f"upstreams.{name}.tls.{error.name}"
+        log_event(log, "tls.reload_failed", WARNING, setting=setting, reason=str(error))
+
+    if (expired := find_expired_certificate(service)) is not None:
+        setting = f"upstreams.{name}.tls.client_certificate_file"
+        log_event(log, "tls.certificate_expired", WARNING, setting=setting, expired=f"{expired}")
+    return create_client_tls(service, ca_file, log_error)
 
 
 def _iter_resource_types(route: RouteContext) -> Iterator[type]:

@@ -150,8 +150,8 @@ async def _verify_signature(jws: Jws, issuer: TrustedIssuer) -> int:
         if not await provider.refetch(version):
             break
     if keys:
-        raise Unauthenticated("bad_signature", f"of the key with the kid {show(jws.key_id)}")
-    hint = f"alg is {show(jws.algorithm)}, which no key with the kid {show(jws.key_id)} verifies"
+        raise Unauthenticated("bad_signature", f"no key has made it; the kid is {show(jws.key_id)}")
+    hint = f"alg is {show(jws.algorithm)}, which no key with the kid {show(jws.key_id)} may verify"
     raise Unauthenticated("algorithm_not_allowed_for_key", hint)
 
 

@@ -21,7 +21,7 @@ from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.route_audit import find_faults
-from gateway.route_list import find_duplicates, list_limits, list_routes
+from gateway.route_list import find_duplicates, find_unreachable, list_limits, list_routes
 from gateway.server.listener import find_host_errors
 from gateway.services import find_upstream_errors, find_used_clients
 from gateway.settings.errors import ConfigError, InvalidSettings
@@ -159,6 +159,7 @@ def _find_route_errors(app: Gateway, application: Application) -> Iterator[Confi
     """Find the errors of routes whose access is declared as it must be."""
     routes, settings = list_routes(app, application.policies), app.state.settings
     yield from find_duplicates(routes)
+    yield from find_unreachable(routes)
     yield from find_conflicts(settings.server, application, routes)
     yield from find_policy_conflicts(list_limits(app), application.policies)
     try:

@@ -7,7 +7,7 @@ from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import authenticate, find_principal
-from gateway.client_ip import find_client_address
+from gateway.client_ip import explain_ignored_fields, find_client_address
 from gateway.errors.tree import QuotaExceeded
 from gateway.forwarded_fields import IpAddress
 from gateway.ratelimit.headers import build_rate_limit_headers
@@ -75,9 +75,11 @@ def limited(*policies: RateLimit) -> Dependency:
 
 def _find_client(connection: HTTPConnection) -> IpAddress | None:
     """Find the address of the client; log why a forwarded one is not believed."""
-    client = find_client_address(connection, connection.app.state.settings.server)
-    if client.doubt:
-        RequestContext.of(connection.scope).log_fields["client_address_doubt"] = client.doubt
+    server = connection.app.state.settings.server
+    client = find_client_address(connection, server)
+    doubt = client.doubt or explain_ignored_fields(connection, server)
+    if doubt:
+        RequestContext.of(connection.scope).log_fields["client_address_doubt"] = doubt
     return client.ip
 
 

@@ -53,6 +53,8 @@ _SHOWN_SETTINGS = (
     "upstreams.*.forward_headers",
     "upstreams.*.forward_headers.*",
     "upstreams.*.retry.*",
+    "upstreams.*.tls.*_file",
+    "upstreams.*.tls.server_name",
 )
 _MAX_LISTED_SETTINGS = 5
 _MAX_SHOWN_LENGTH = 60

@@ -5,6 +5,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import RedisDsn
 
+from gateway.settings.host_names import is_host_name
+
 TCP_SCHEMES = ("redis", "rediss", "valkey", "valkeys")
 SCHEMES = (*TCP_SCHEMES, "unix")
 TLS_SCHEMES = ("rediss", "valkeys")
@@ -91,6 +93,8 @@ def _check_host(parts: SplitResult) -> None:
         raise ValueError("must have a host, such as redis://127.0.0.1:6379/0")
     if parts.port == 0:
         raise ValueError("must have a port from 1 to 65535")
+    if ":" not in parts.hostname and not is_host_name(parts.hostname.removesuffix(".")):
+        raise ValueError("must have a host that is an IP address or a host name")
 
 
 def _check_socket(parts: SplitResult) -> None:

@@ -5,7 +5,7 @@
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -22,6 +22,7 @@ from gateway.settings.setting_types import (
     ForwardedHeader,
     Headers,
     Host,
+    HostName,
     KeyPrefix,
     KeysProxy,
     KeyUrl,
@@ -192,6 +193,17 @@ class Tokens(Section):
     keys_max_stale_seconds: Annotated[Number, Field(gt=0, le=31_536_000)] = 86_400
     keys_proxy: Annotated[KeysProxy | None, Field(repr=False)] = None
 
+    @model_validator(mode="after")
+    def _require_refresh_before_stale(self) -> Self:
+        if self.keys_max_stale_seconds < self.keys_refresh_seconds:
+            raise _conflict(
+                "must be at least tokens.keys_refresh_seconds",
+                "keys_max_stale_seconds",
+                "keys_refresh_seconds",
+                at="keys_max_stale_seconds",
+            )
+        return self
+
 
 class Counters(Section):
     """The counters of the rate limits, in Redis and in this process."""
@@ -213,6 +225,25 @@ class RetrySettings(Section):
     budget_minimum: Annotated[int, Field(strict=True, ge=0, le=1_000)] = 3
 
 
+class ServiceTls(Section):
+    """TLS to one service: the CAs to trust, and the certificate of the gateway."""
+
+    ca_file: FilePath | None = None
+    client_certificate_file: FilePath | None = None
+    client_key_file: FilePath | None = None
+    client_key_password: SecretStr | None = None
+    server_name: HostName | None = None
+
+    @model_validator(mode="after")
+    def _require_certificate(self) -> Self:
+        for name in ("client_key_file", "client_key_password"):
+            if getattr(self, name) is not None and self.client_certificate_file is None:
+                raise _conflict(
+                    "needs client_certificate_file", name, "client_certificate_file", at=name
+                )
+        return self
+
+
 class Service(Section):
     """A downstream service: its address, and the bounds on a call to it."""
 
@@ -227,6 +258,13 @@ class Service(Section):
     forward_headers: tuple[ForwardedHeader, ...] = ()
     forward_token: Flag = False
     retry: RetrySettings = RetrySettings()
+    tls: ServiceTls = ServiceTls()
+
+    @model_validator(mode="after")
+    def _require_https(self) -> Self:
+        if self.url.scheme != "https" and self.tls != ServiceTls():
+            raise _conflict("needs a url that begins with https://", "tls", "url", at="tls")
+        return self
 
     @model_validator(mode="after")
     def _require_one_authorization(self) -> Self:

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from gateway.http1_grammar import CONNECTION_FIELDS, FIELD_VALUE, TOKEN
+from gateway.settings.host_names import is_host_name
 from gateway.settings.rate import UNITS, Rate
 from gateway.settings.redis_address import ADDRESS_WITHOUT_SCHEME, check_redis_url
 
@@ -39,8 +40,12 @@ ENVIRONMENT = "environment"
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 
-_HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
+_AFTER_SCHEME = re.compile(r"([^/?#\\]*)([^?#]*)(.*)", re.DOTALL)
 _HOST_AND_PORT = re.compile(r"\[[0-9A-Fa-f:.]+\]:\d+|[^:]+:\d+")
+
+_ALL_TRUSTED = (
+    "must be the networks of the proxies: if all are trusted, a client can forge its address"
+)
 
 _IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
 """IPv4 addresses as an IPv6 socket sees them; the gateway turns them into IPv4."""
@@ -69,9 +74,16 @@ def _check_host(host: str) -> str:
         raise ValueError("must be a host alone, without scheme and path")
     if _HOST_AND_PORT.fullmatch(host):
         raise ValueError("must be a host without a port; the port is server.port")
-    if len(host) > 253 or not _HOST_NAME.fullmatch(host) or _ends_in_digits(host):
+    if not is_host_name(host) or _ends_in_digits(host):
         raise ValueError("must be an IP address or a host name")
     return host
+
+
+def _check_host_name(name: str) -> str:
+    """Check a name that a certificate may have: a host name without a trailing dot."""
+    if not is_host_name(name) or name.endswith(".") or ":" in name:
+        raise ValueError("must be a host name alone, such as orders.internal")
+    return name
 
 
 def _ends_in_digits(host: str) -> bool:
@@ -89,6 +101,8 @@ def _parse_network(value: object) -> object:
         network = ip_network(value)
     except ValueError:
         raise ValueError(_describe_network_error(value)) from None
+    if network.prefixlen == 0:
+        raise ValueError(_ALL_TRUSTED)
     if isinstance(network, IPv6Network) and network.subnet_of(_IPV4_MAPPED):
         bits = network.prefixlen - _IPV4_MAPPED.prefixlen
         ipv4 = network.network_address.ipv4_mapped
@@ -98,13 +112,13 @@ def _parse_network(value: object) -> object:
 
 def _describe_network_error(text: str) -> str:
     if text == "*":
-        return "must be the networks of the proxies; with all, a client can forge its address"
+        return _ALL_TRUSTED
     if text.startswith(("unix:", "/")):
         return "must be a network; a unix socket has no address to trust"
     try:
         network = ip_network(text.strip(), strict=False)
     except ValueError:
-        if any(char.isalpha() for char in text) and _HOST_NAME.fullmatch(text):
+        if any(char.isalpha() for char in text) and is_host_name(text):
             return "must be a network, such as 10.0.0.0/8; host names are not resolved"
         return "must be a network, such as 10.0.0.0/8"
     excess = "host bits" if text == text.strip() else "white space"
@@ -124,8 +138,11 @@ def _check_url(value: object, schemes: tuple[str, ...]) -> object:
         raise ValueError(f"must not be empty; it is a URL that begins with {allowed}")
     if any(char.isspace() or not char.isprintable() for char in value):
         raise ValueError("must be a URL without white space and control characters")
-    scheme, separator, _ = value.partition("://")
+    scheme, separator, rest = value.partition("://")
     if separator and scheme.lower() in schemes:
+        _check_url_text(rest)
+        if default == "http" and rest.startswith("/"):
+            raise ValueError("must have a host after ://")
         return value
     known = (
         f": did you mean {default}://{value}?" if ADDRESS_WITHOUT_SCHEME.fullmatch(value) else ""
@@ -157,6 +174,39 @@ def _check_proxy(value: str) -> str:
     return value
 
 
+def _check_url_text(text: str) -> None:
+    """Check a URL after its scheme for what a parser would silently change."""
+    authority, path, _ = _AFTER_SCHEME.fullmatch(text).groups()  # type: ignore[union-attr]
+    if "\\" in text:
+        raise ValueError("must not have a backslash: write /")
+    if "{" in text or "}" in text:
+        raise ValueError("must not have { or }: it is used as it is, without placeholders")
+    if any(segment.lower().replace("%2e", ".") in {".", ".."} for segment in path.split("/")):
+        raise ValueError("must not have . or .. as a segment of its path")
+    if authority.startswith(("@", ":@")):
+        raise ValueError("must not have an @ before its host")
+    host = authority.rpartition("@")[2]
+    if "%" in host:
+        raise ValueError("must have a host without %, which also means without the zone of IPv6")
+
+
+def _check_url_host(url: HttpUrl) -> HttpUrl:
+    host = (url.host or "").removesuffix(".")
+    if url.port == 0:
+        raise ValueError("must have a port from 1 to 65535")
+    if host and not (host.startswith("[") or is_host_name(host)):
+        raise ValueError("must have a host that is an IP address or a host name")
+    return url
+
+
+def _check_key_url(url: HttpUrl) -> HttpUrl:
+    if url.username is not None or url.password is not None:
+        raise ValueError("must not contain credentials: keys are public")
+    if url.fragment is not None:
+        raise ValueError("must not have a fragment (after #)")
+    return _require_https(_check_url_host(url))
+
+
 def _require_https(url: HttpUrl) -> HttpUrl:
     if url.scheme != "https" and url.host not in {"localhost", "127.0.0.1", "[::1]"}:
         raise ValueError("must begin with https://; plain http is allowed for loopback only")
@@ -170,9 +220,7 @@ def _check_base_url(url: HttpUrl) -> HttpUrl:
         raise ValueError("must not have a query (after ?): it is scheme, host, port and path")
     if url.fragment is not None:
         raise ValueError("must not have a fragment (after #): it is scheme, host, port and path")
-    if url.port == 0:
-        raise ValueError("must have a port from 1 to 65535")
-    return url
+    return _check_url_host(url)
 
 
 def _check_path(path: Path) -> Path:
@@ -285,8 +333,9 @@ ScopeName = Annotated[str, AfterValidator(_check_scope)]
 KeysProxy = Annotated[str, AfterValidator(_check_proxy)]
 
 Host = Annotated[Text, AfterValidator(_check_host)]
+HostName = Annotated[Text, AfterValidator(_check_host_name)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_parse_network)]
-KeyUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_require_https)]
+KeyUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_key_url)]
 BaseHttpUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_base_url)]
 RedisUrl = Annotated[str, BeforeValidator(check_redis_url)]
 KeyPrefix = Annotated[str, Field(max_length=64), AfterValidator(_check_key_prefix)]

@@ -36,15 +36,15 @@ class TlsFiles:
     """The PEM files that a TLS context is made of.
 
     `trusted_ca_file` has CAs that are trusted in addition to those of the system. `ca_file` has
-    the only CAs that are trusted. `certificate_file` is the certificate that the gateway presents,
-    with its chain; `key_file` None means that it has the key too.
+    the only CAs that are trusted. `client_certificate_file` is the certificate that the gateway
+    presents, with its chain; `client_key_file` None means that it has the key too.
     """
 
     trusted_ca_file: Path | None = None
     ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    key_password: str | None = field(default=None, repr=False)
+    client_certificate_file: Path | None = None
+    client_key_file: Path | None = None
+    client_key_password: str | None = field(default=None, repr=False)
 
     def load_context(self) -> ssl.SSLContext:
         """Create a context from the files. Blocks while it reads them.
@@ -52,7 +52,7 @@ class TlsFiles:
         Raises:
             InvalidTlsFile: one of them cannot be used.
         """
-        if self.ca_file is None and self.certificate_file is None:
+        if self.ca_file is None and self.client_certificate_file is None:
             return _name_errors("trusted_ca_file", lambda: share_ssl_context(self.trusted_ca_file))
         if self.ca_file is None:
             context = _name_errors(
@@ -61,8 +61,8 @@ class TlsFiles:
         else:
             context, ca_file = create_empty_context(), self.ca_file
             _name_errors("ca_file", lambda: load_ca_file(context, ca_file))
-        if self.certificate_file is not None:
-            self._load_certificate(context, self.certificate_file)
+        if self.client_certificate_file is not None:
+            self._load_certificate(context, self.client_certificate_file)
         return context
 
     def get_versions(self) -> tuple[FileVersion, ...]:
@@ -70,28 +70,37 @@ class TlsFiles:
         return tuple(map(get_version, self._iter_files()))
 
     def _iter_files(self) -> Iterator[Path]:
-        for file in (self.trusted_ca_file, self.ca_file, self.certificate_file, self.key_file):
+        certificate, key = self.client_certificate_file, self.client_key_file
+        for file in (self.trusted_ca_file, self.ca_file, certificate, key):
             if file is not None:
                 yield file
 
-    def _load_certificate(self, context: ssl.SSLContext, certificate_file: Path) -> None:
-        certificate = _name_errors("certificate_file", lambda: read_pem(certificate_file))
-        if b"-----BEGIN CERTIFICATE-----" not in certificate:
-            raise InvalidTlsFile("certificate_file", "has no certificate")
-        name, key, key_file = "certificate_file", certificate, self.key_file
-        if key_file is not None:
-            name, key = "key_file", _name_errors("key_file", lambda: read_pem(key_file))
-        if b"PRIVATE KEY-----" not in key:
-            hint = "" if key_file is not None else ": set key_file"
-            raise InvalidTlsFile(name, f"has no private key{hint}")
+    def _load_certificate(self, context: ssl.SSLContext, file: Path) -> None:
+        _name_errors("client_certificate_file", lambda: load_ca_file(create_empty_context(), file))
+        certificate = _name_errors("client_certificate_file", lambda: read_pem(file))
+        name, key = self._read_key(certificate)
         is_encrypted = b"ENCRYPTED" in key
-        if is_encrypted and self.key_password is None:
-            raise InvalidTlsFile("key_password", f"is required: the key in {name} is encrypted")
+        if is_encrypted and self.client_key_password is None:
+            reason = f"is required: the key in {name} is encrypted"
+            raise InvalidTlsFile("client_key_password", reason)
+        password = self.client_key_password or ""
         try:
             # A password is always given, because OpenSSL would ask for one on the terminal.
-            context.load_cert_chain(certificate_file, key_file, lambda: self.key_password or "")
+            context.load_cert_chain(file, self.client_key_file, lambda: password)
         except (OSError, ValueError) as error:
             raise _explain(error, name, is_encrypted=is_encrypted) from None
+
+    def _read_key(self, certificate: bytes) -> tuple[str, bytes]:
+        """Return the name of the setting with the key, and the content of its file."""
+        key_file = self.client_key_file
+        if key_file is None:
+            name, key, hint = "client_certificate_file", certificate, ": set client_key_file"
+        else:
+            name, hint = "client_key_file", ""
+            key = _name_errors(name, lambda: read_pem(key_file))
+        if b"PRIVATE KEY-----" not in key:
+            raise InvalidTlsFile(name, f"has no private key{hint}")
+        return name, key
 
 
 class ClientTls:
@@ -164,6 +173,6 @@ def _explain(error: Exception, name: str, *, is_encrypted: bool) -> InvalidTlsFi
     if isinstance(error, ssl.SSLError) and error.reason == _MISMATCH:
         return InvalidTlsFile(name, "has a key that does not fit the certificate")
     if is_encrypted:
-        return InvalidTlsFile("key_password", f"does not decrypt the key in {name}")
+        return InvalidTlsFile("client_key_password", f"does not decrypt the key in {name}")
     reason = getattr(error, "reason", None) or "it is corrupt"
     return InvalidTlsFile(name, f"cannot be loaded: {reason}")

@@ -1,19 +1,20 @@
 """Creation of a typed client from the settings of its service."""
 
 from logging import DEBUG
-from pathlib import Path
 from typing import TypeVar
 
 import httpx
 
 from gateway.settings.schema import Service
-from gateway.transport.tls import ClientTls, TlsFiles
+from gateway.transport.tls import ClientTls
 from gateway.transport.transport import Transport
 from gateway.upstream.call_log import CallLog, log
 from gateway.upstream.call_policy import CallPolicy
 from gateway.upstream.client import ServiceClient
+from gateway.upstream.httpx_transport import HttpxTransport
 from gateway.upstream.resilience.retry import Retry, RetryBudget
 from gateway.upstream.service_headers import ServiceHeaders
+from gateway.upstream.tls_settings import create_client_tls
 
 Client = TypeVar("Client", bound=ServiceClient)
 
@@ -23,30 +24,28 @@ def open_client(
     service: Service,
     transport: httpx.AsyncBaseTransport | None = None,
     *,
-    ca_file: Path | None = None,
+    tls: ClientTls | None = None,
 ) -> Client:
     """Create a client of class `kind`, for use with `async with`.
 
-    `transport` replaces the transport of the settings. `ca_file` has CAs to trust in addition to
-    those of the system. Blocks while it reads certificates.
+    `transport` replaces the transport of the settings. `tls` None takes the TLS settings of the
+    service alone.
 
     Raises:
-        ValueError: the URL is not a URL of scheme, host, port and path only, or a file with
-            certificates cannot be used.
+        ValueError: the URL is not a URL of scheme, host, port and path only.
     """
     return kind(
         str(service.url),
         timeout=service.timeout,
         connect_timeout=service.connect_timeout,
         max_body_bytes=service.max_body_bytes,
-        transport=transport or _create_transport(service, ca_file),
+        transport=transport or _create_transport(service, tls or create_client_tls(service, None)),
         headers=_create_service_headers(service),
         policies=[*_create_policies(service), *_create_log(kind.name)],
     )
 
 
-def _create_transport(service: Service, ca_file: Path | None) -> httpx.AsyncBaseTransport:
-    tls = ClientTls(TlsFiles(trusted_ca_file=ca_file))
+def _create_transport(service: Service, tls: ClientTls) -> httpx.AsyncBaseTransport:
     if service.transport == "lockgate":
         return Transport(
             max_connections=service.max_connections, idle_seconds=service.idle_seconds, tls=tls
@@ -56,9 +55,7 @@ def _create_transport(service: Service, ca_file: Path | None) -> httpx.AsyncBase
         max_keepalive_connections=service.max_connections,
         keepalive_expiry=service.idle_seconds,
     )
-    return httpx.AsyncHTTPTransport(
-        verify=tls.load_context(), trust_env=False, limits=limits, retries=0
-    )
+    return HttpxTransport(tls=tls, is_https=service.url.scheme == "https", limits=limits)
 
 
 def _create_service_headers(service: Service) -> ServiceHeaders | None:

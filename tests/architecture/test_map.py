@@ -56,8 +56,8 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/setting_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/testing/virtual_time.py": "tests/gateway/aggregation/test_coroutine_parts.py",
     "gateway/transport/raw_response.py": "tests/gateway/upstream/test_sender.py",
-    "gateway/transport/tls.py": "tests/gateway/test_trust_store.py",
-    "gateway/upstream/tls_settings.py": "tests/gateway/test_trust_store.py",
+    "gateway/upstream/httpx_transport.py": "tests/gateway/transport/test_tls.py",
+    "gateway/upstream/tls_settings.py": "tests/gateway/transport/test_tls.py",
 }
 
 # Test files that belong to several modules: test file -> what it tests.

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from gateway.auth import public
-from gateway.client_ip import find_client_address
+from gateway.client_ip import explain_ignored_fields, find_client_address
 from gateway.settings.schema import Server, Settings
 from tests.gateway.errors.served import Served, serve
 from tests.gateway.middleware.test_target_validation import build_router
@@ -40,8 +40,10 @@ address_router = APIRouter(dependencies=[public("a test")])
 
 @address_router.get("/address")
 async def get_address(request: Request) -> str:
-    client = find_client_address(request, request.app.state.settings.server)
-    return f"{client.ip} {client.doubt}".rstrip()
+    server = request.app.state.settings.server
+    client = find_client_address(request, server)
+    doubt = client.doubt or explain_ignored_fields(request, server)
+    return f"{client.ip} {doubt}".rstrip()
 
 
 def issue_chain(authority: Authority, folder: Path) -> Path:

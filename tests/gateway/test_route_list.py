@@ -1,4 +1,4 @@
-"""Two routes with one method and one path are an error, because the second is never reached."""
+"""Routes that no request can reach are errors: the second of two, and one with an invalid path."""
 
 import pytest
 from fastapi import APIRouter
@@ -53,3 +53,27 @@ def test_a_route_of_the_gateway_itself_cannot_be_replaced() -> None:
     router.add_api_route("/healthz", get_first, dependencies=[public("a test")])
     with pytest.raises(InvalidSettings, match="GET /healthz: is declared twice"):
         start(router)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("//things", "has an empty segment (//)"),
+        ("/things//{name}", "has an empty segment (//)"),
+        ("/things/../{name}", "has a segment . or .."),
+        ("/things\n", "has a control character"),
+    ],
+)
+def test_a_route_that_no_request_can_reach_is_an_error(path: str, reason: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        start(build_router(path))
+    (error,) = caught.value.errors
+    assert f"no request can reach it: the path {reason}" in str(error)
+    assert "test_route_list.py:" in error.source
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/a b/{name}", "/caf\u00e9", "/100%", "/a/{name:path}", "/a/"]
+)
+def test_a_route_with_an_unusual_path_can_be_reached(path: str) -> None:
+    start(build_router(path))

@@ -43,6 +43,8 @@ def read_key_file(path: Path, allowed: Sequence[str]) -> KeySet:
         raise ValueError(f"cannot be read: {error.strerror or error}") from None
     if len(document) > MAX_DOCUMENT_BYTES:
         raise ValueError(f"is larger than {MAX_DOCUMENT_BYTES} bytes")
+    if document.startswith(b"-----BEGIN "):
+        raise ValueError("is PEM; convert the key to a JWK Set, which is JSON")
     try:
         return parse_key_set(document, allowed)
     except (JSONDecodeError, UnicodeDecodeError) as error:

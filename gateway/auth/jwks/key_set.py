@@ -70,7 +70,9 @@ class KeySet:
         ]
 
     def explain_absence(self, key_id: str | None) -> str:
-        """Return why there is no key with that id, for the log."""
+        """Return why there is no key for a token with that `kid`, for the log."""
+        if key_id is None:
+            return "the token has no kid, and the provider publishes no usable key"
         for key in self.ignored:
             if key.key_id == key_id:
                 return f"the key with the kid {show(key_id)} is not usable: {key.reason}"
@@ -88,10 +90,11 @@ def parse_key_set(document: bytes, allowed: Sequence[str]) -> KeySet:
     Raises:
         ValueError: the document is not a JWK Set, or has more than `MAX_KEYS` keys.
     """
-    entries = strict_json.parse_object(document.removeprefix(BOM_UTF8)).get("keys")
+    parsed = strict_json.parse_object(document.removeprefix(BOM_UTF8))
+    entries = parsed.get("keys")
     if not isinstance(entries, list):
         # Not a TypeError: callers catch one error for all unreadable input.
-        raise ValueError("not a JWK Set: it has no list `keys`")  # noqa: TRY004
+        raise ValueError(f"not a JWK Set: it has no list `keys`{_suggest_list(parsed)}")  # noqa: TRY004
     if len(entries) > MAX_KEYS:
         raise ValueError(f"more than {MAX_KEYS} keys in the JWK Set: {len(entries)}")
     keys, ignored = list[VerificationKey](), list[IgnoredKey]()
@@ -102,6 +105,15 @@ def parse_key_set(document: bytes, allowed: Sequence[str]) -> KeySet:
             if len(ignored) < _MAX_IGNORED_KEYS:
                 ignored.append(IgnoredKey(_read_id(entry), str(error), error.is_intended))
     return _build_key_set(keys, ignored)
+
+
+def _suggest_list(parsed: Mapping[str, JsonValue]) -> str:
+    """Return what to do about a document that has keys in another form."""
+    if "kty" in parsed:
+        return "; it is one JWK, which must be put into such a list"
+    if any(isinstance(value, str) and "CERTIFICATE" in value for value in parsed.values()):
+        return "; it has certificates: use the URL of the JWK Set of this provider"
+    return ""
 
 
 def _build_key_set(keys: Sequence[VerificationKey], ignored: Sequence[IgnoredKey]) -> KeySet:

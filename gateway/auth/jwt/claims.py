@@ -51,7 +51,10 @@ class ClaimRules:
         service = _read_id(self._read_service(claims))
         subject = _read_id(claims.get("sub")) or user_id or service
         if subject is None:
-            raise Unauthenticated("invalid_sub", "sub is missing, or neither a name nor an integer")
+            raise Unauthenticated(
+                "invalid_sub",
+                "it has no usable sub, nor the claims of user_claim and service_claim",
+            )
         return Principal(
             issuer=str(claims["iss"]),
             subject=subject,

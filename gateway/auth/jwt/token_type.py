@@ -8,6 +8,8 @@ No claim is common to all providers. These rules are applied in this order:
 3. A token with `nonce`, `at_hash` or `c_hash` is an ID token (OpenID Connect Core 1.0, sections 2
    and 3.3.2.11).
 4. A token with `events` is a security event, such as a logout token (RFC 8417, section 2.2).
+5. A token whose audience is its client (`azp`), and that has no scopes, is an ID token (OpenID
+   Connect Core 1.0, section 2).
 
 Everything else is taken for an access token. An ID token that nothing marks is refused by its
 audience, which is the client and not the gateway.
@@ -45,6 +47,7 @@ _KINDS = {
         _Kind.OTHER,
     ),
 }
+_SCOPE_CLAIMS = ("scope", "scp", "roles", "permissions")
 _ID_TOKEN_CLAIMS = ("nonce", "at_hash", "c_hash")
 
 
@@ -80,7 +83,18 @@ def _classify(claims: Claims, header_type: str) -> tuple[_Kind, str]:
             return _Kind.ID, f"it has {claim}"
     if _has_security_events(claims):
         return _Kind.OTHER, "it has events"
+    if _is_for_its_client(claims):
+        return _Kind.ID, "aud is azp, and it has no scopes"
     return _Kind.ACCESS, ""
+
+
+def _is_for_its_client(claims: Claims) -> bool:
+    client = claims.get("azp")
+    return (
+        isinstance(client, str)
+        and claims.get("aud") in (client, [client])
+        and all(claims.get(name) is None for name in _SCOPE_CLAIMS)
+    )
 
 
 def _has_security_events(claims: Claims) -> bool:

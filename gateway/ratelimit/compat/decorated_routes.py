@@ -62,7 +62,7 @@ def find_slowapi_errors(app: Starlette) -> Iterator[ConfigError]:
     served = {function for _, endpoint in routes for function in iter_wrapped(endpoint)}
     for route, endpoint in routes:
         limited = _LIMITED.get(endpoint) if isfunction(endpoint) else None
-        if limited and not served.intersection(limited):
+        if limited is not None and served.isdisjoint(limited):
             name = f"{endpoint.__module__}.{endpoint.__qualname__}"
             message = f"the limit of {name} has no effect, because it stands above the route"
             yield ConfigError(route, message, "put @limiter.limit(...) below the route decorator")

@@ -26,6 +26,12 @@ def test_the_keys_of_the_file_are_read(tmp_path: Path) -> None:
         (b"", "is not JSON: "),
         (b"\xff", "is not JSON: "),
         (b"[]", "not a JSON object"),
+        (b"-----BEGIN PUBLIC KEY-----", "is PEM; convert the key to a JWK Set, which is JSON"),
+        (b'{"kty":"EC"}', "not a JWK Set: it has no list `keys`; it is one JWK, which must be put"),
+        (
+            b'{"a":"-----BEGIN CERTIFICATE-----"}',
+            "not a JWK Set: it has no list `keys`; it has certificates: use the URL",
+        ),
         (b" " * (MAX_DOCUMENT_BYTES + 1), f"is larger than {MAX_DOCUMENT_BYTES} bytes"),
         (encode_jwk_set({**KEY, "use": "enc"}), "no usable key in the JWK Set"),
         (encode_jwk_set({**KEY, "d": "AQ"}), "no usable key in the JWK Set"),

@@ -171,6 +171,7 @@ def test_a_set_without_usable_keys_says_why() -> None:
     assert keys.explain_absence("a") == (
         'the key with the kid "a" is not usable: use is "enc", not sig'
     )
+    assert keys.explain_absence(None).startswith("the token has no kid, and")
     assert keys.explain_absence("b") == 'the provider publishes no key with the kid "b"'
 
 

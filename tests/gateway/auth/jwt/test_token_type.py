@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.auth.jwt.claim_checks import find_explanation, find_reason
+from tests.gateway.auth.token_factory import AUDIENCE
 
 LOGOUT: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
 
@@ -19,6 +20,8 @@ ID_TOKENS: list[dict[str, Any]] = [
     {"token_type": "id_token"},
     {"typ": "JWT", "nonce": "n"},
     {"token_use": 7, "nonce": ""},
+    {"aud": AUDIENCE, "azp": AUDIENCE, "scope": ...},
+    {"aud": [AUDIENCE], "azp": AUDIENCE, "scope": None, "email_verified": True},
 ]
 
 ACCESS_TOKENS: list[tuple[dict[str, Any], str]] = [
@@ -37,6 +40,12 @@ ACCESS_TOKENS: list[tuple[dict[str, Any], str]] = [
     ({"typ": "JWT", "token_type": "member"}, ""),
     ({"auth_time": 1, "acr": "1", "amr": ["pwd"], "azp": "web", "sid": "s"}, ""),
     ({"events": ["login"]}, ""),
+    ({"azp": AUDIENCE}, ""),
+    ({"azp": "web", "scope": ...}, ""),
+    ({"azp": AUDIENCE, "scope": ..., "scp": "a"}, ""),
+    ({"azp": AUDIENCE, "scope": ..., "roles": ["a"]}, ""),
+    ({"azp": AUDIENCE, "aud": [AUDIENCE, "account"], "scope": ...}, ""),
+    ({"azp": AUDIENCE, "scope": ..., "typ": "Bearer"}, ""),
     ({"events": {"login": 1}}, ""),
 ]
 

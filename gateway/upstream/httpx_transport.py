@@ -1,0 +1,119 @@
+"""httpx's own transport with the TLS settings of a service."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from typing import cast
+
+import httpx
+
+from gateway.transport.tls import ClientTls, InvalidTlsFile
+from gateway.trust_store import create_empty_context
+
+CHECK_SECONDS = 1.0
+"""How often the files are looked at; a connection of httpx may be older than a new file."""
+
+
+class HttpxTransport(httpx.AsyncBaseTransport):
+    """Uses `httpx.AsyncHTTPTransport`, and a new one after a certificate has changed.
+
+    httpx takes its TLS context once. The transport with the earlier context is closed when its
+    last request has ended.
+    """
+
+    def __init__(self, *, tls: ClientTls, is_https: bool, limits: httpx.Limits) -> None:
+        self._tls = tls
+        self._is_https = is_https
+        self._limits = limits
+        self._context = create_empty_context()
+        self._current: _CountedTransport | None = None
+        self._next_check = float("-inf")
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request.
+
+        Raises:
+            httpx.ConnectError: the certificates cannot be loaded.
+            httpx.TransportError: there is no response.
+        """
+        if self._tls.server_name is not None:
+            request.extensions["sni_hostname"] = self._tls.server_name
+        return await (await self._get_current()).send(request)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        if self._current is not None:
+            await self._current.transport.aclose()
+
+    async def _get_current(self) -> "_CountedTransport":
+        await self._reload()
+        if self._current is None:
+            self._current = _CountedTransport(self._context, self._limits)
+        return self._current
+
+    async def _reload(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if not self._is_https or now < self._next_check:
+            return
+        self._next_check = now + CHECK_SECONDS
+        try:
+            context = await self._tls.get_context()
+        except InvalidTlsFile as error:
+            raise httpx.ConnectError(f"{error.name} {error}") from error
+        if context is not self._context:
+            self._context, earlier, self._current = context, self._current, None
+            if earlier is not None:
+                await earlier.retire()
+
+
+class _CountedTransport:
+    """A transport of httpx, and the number of requests that use it."""
+
+    def __init__(self, context: ssl.SSLContext, limits: httpx.Limits) -> None:
+        self.transport = httpx.AsyncHTTPTransport(
+            verify=context, trust_env=False, limits=limits, retries=0
+        )
+        self._in_flight = 0
+        self._is_retired = False
+
+    async def send(self, request: httpx.Request) -> httpx.Response:
+        self._in_flight += 1
+        try:
+            response = await self.transport.handle_async_request(request)
+        except BaseException:
+            await self.end_request()
+            raise
+        stream = cast("httpx.AsyncByteStream", response.stream)
+        response.stream = _CountedStream(stream, self)
+        return response
+
+    async def end_request(self) -> None:
+        self._in_flight -= 1
+        await self._close_if_unused()
+
+    async def retire(self) -> None:
+        self._is_retired = True
+        await self._close_if_unused()
+
+    async def _close_if_unused(self) -> None:
+        if self._is_retired and not self._in_flight:
+            await self.transport.aclose()
+
+
+class _CountedStream(httpx.AsyncByteStream):
+    """The body of a response, whose request has ended when it is closed."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, owner: _CountedTransport) -> None:
+        self._stream = stream
+        self._owner: _CountedTransport | None = owner
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._stream)
+
+    async def aclose(self) -> None:
+        owner, self._owner = self._owner, None
+        try:
+            await self._stream.aclose()
+        finally:
+            if owner is not None:
+                await owner.end_request()
