@@ -4,15 +4,22 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from enum import Enum, auto
+from math import inf
 from typing import Protocol, cast
 
 import httpx
 
 from gateway.event_loop import AfterPendingIo
+from gateway.http1_grammar import Fields
 from gateway.transport.fast_response import parse_simple_response
 from gateway.transport.raw_response import OnComplete, RawResponse
 from gateway.transport.request_writer import IDEMPOTENT, SerializedRequest
-from gateway.transport.response_parser import MalformedResponse, ResponseHead, ResponseParser
+from gateway.transport.response_parser import (
+    MalformedResponse,
+    ResponseHead,
+    ResponseParser,
+    find_keep_alive_seconds,
+)
 from gateway.transport.timeouts import Timeouts
 from gateway.transport.timer import LazyTimer, Waiter
 from gateway.transport.write_batch import WriteBatcher
@@ -48,7 +55,9 @@ class Connection(asyncio.Protocol):
     """A socket and the exchange in flight on it; its errors are httpx's own.
 
     After `exchange` the caller releases the connection. After `send_request` it releases itself,
-    and nothing else may release it. `closed` is done when the socket has closed.
+    and nothing else may release it. `closed` is done when the socket has closed. The pool does not
+    keep it idle for more than `keep_alive_seconds`, which the server has announced, and not at all
+    after `retires_at`, a time of the loop.
     """
 
     # From SENDING on (see `ConnectionState`) an exchange belongs to one caller, in one of two ways:
@@ -90,6 +99,7 @@ class Connection(asyncio.Protocol):
         self._parser = ResponseParser()
         self._waiter = Waiter(self._loop)
         self._deadline = LazyTimer(self._loop, self._on_deadline)
+        self.keep_alive_seconds = self.retires_at = inf
         self._error: httpx.TransportError | None = None
         self._is_closed_locally = False
         self._is_writable = self._is_reading = True
@@ -177,6 +187,7 @@ class Connection(asyncio.Protocol):
         while self._parser.head is None:
             self._raise_error()
             await self._waiter.wait(timeouts.read, httpx.ReadTimeout)
+        self._note_keep_alive(self._parser.head.fields)
         return self._parser.head
 
     def send_request(
@@ -268,6 +279,11 @@ class Connection(asyncio.Protocol):
         while not (self._is_writable or self._has_first_byte) and self.is_open:
             await self._waiter.wait(timeouts.write, httpx.WriteTimeout)
 
+    def _note_keep_alive(self, fields: Fields) -> None:
+        """Note the time that the first response announces; a server repeats it in each one."""
+        if self._exchange_count == 1:
+            self.keep_alive_seconds = find_keep_alive_seconds(fields)
+
     def _raise_error(self) -> None:
         if self._error is not None:
             # A new instance: the traceback would refer to this connection, which refers to it.
@@ -288,6 +304,7 @@ class Connection(asyncio.Protocol):
             if error is not None:
                 self._complete(error)
             return
+        self._note_keep_alive(head.fields)
         is_complete = parser.is_complete
         response = RawResponse(
             head.status, head.selected, error=None if is_complete else error, head=head.fields
@@ -338,6 +355,8 @@ class Connection(asyncio.Protocol):
             # The same as `_complete`, in fewer steps.
             self._has_first_byte = self._is_fast_response = True
             self._on_complete = None
+            if self._exchange_count == 1:
+                self._note_keep_alive(response.headers.raw)
             self._owner.release(self)
             callback(response, False)
         else:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import httpx
 
-from gateway.transport.origin import HostTimeout, HostUnreachable
+from gateway.transport.happy_eyeballs import HostUnreachable
 from gateway.transport.raw_response import RawResponse
 from gateway.upstream.content_coding import NotDecodable
 from gateway.upstream.errors import (
@@ -32,9 +32,8 @@ def map_error(service: str, operation: str, error: Exception, seconds: float) ->
     kind = type(error).__name__
     if isinstance(error, NotDecodable):
         return UpstreamInvalid(service, operation, str(error))
-    if isinstance(error, HostUnreachable | HostTimeout):
-        kind = "ConnectTimeout" if isinstance(error, HostTimeout) else "ConnectError"
-        kind = f"{kind}: {str(error)[:_MAX_CONNECT_REASON]}"
+    if isinstance(error.__cause__, HostUnreachable):
+        kind = f"{kind}: {str(error.__cause__)[:_MAX_CONNECT_REASON]}"
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return UpstreamTimeout(service, operation, f"{kind}, {seconds:.3g} s given")
     return UpstreamUnavailable(service, operation, kind)
