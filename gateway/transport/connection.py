@@ -287,7 +287,7 @@ class Connection(asyncio.Protocol):
     def _raise_error(self) -> None:
         if self._error is not None:
             # A new instance: the traceback would refer to this connection, which refers to it.
-            raise type(self._error)(str(self._error))
+            raise type(self._error)(str(self._error)) from self._error.__cause__
 
     def _notify(self) -> None:
         """Report an event to the owner of the exchange: its callback or its task."""
@@ -382,6 +382,7 @@ class Connection(asyncio.Protocol):
             self._parser.feed(data)
         except MalformedResponse as exc:
             self._error = httpx.RemoteProtocolError(str(exc))
+            self._error.__cause__ = MalformedResponse(str(exc))  # without its traceback
             self.abort()
         if self._on_complete is None and self._is_reading and self._parser.buffered > HIGH_WATER:
             self._is_reading = False
