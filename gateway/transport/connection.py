@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from enum import Enum, auto
 from math import inf
 from typing import Protocol, cast
 
@@ -11,15 +10,12 @@ import httpx
 
 from gateway.event_loop import AfterPendingIo
 from gateway.http1_grammar import Fields
+from gateway.transport.connection_state import ConnectionState
 from gateway.transport.fast_response import parse_simple_response
+from gateway.transport.keep_alive import find_keep_alive_seconds
 from gateway.transport.raw_response import OnComplete, RawResponse
 from gateway.transport.request_writer import IDEMPOTENT, SerializedRequest
-from gateway.transport.response_parser import (
-    MalformedResponse,
-    ResponseHead,
-    ResponseParser,
-    find_keep_alive_seconds,
-)
+from gateway.transport.response_parser import MalformedResponse, ResponseHead, ResponseParser
 from gateway.transport.timeouts import Timeouts
 from gateway.transport.timer import LazyTimer, Waiter
 from gateway.transport.write_batch import WriteBatcher
@@ -27,18 +23,6 @@ from gateway.transport.write_batch import WriteBatcher
 HIGH_WATER = 65_536
 
 _UNEXPECTED_DATA = "unexpected data on an idle connection"
-
-
-class ConnectionState(Enum):
-    """The states of a connection; derived for `repr` and tests, never stored."""
-
-    CONNECTING = auto()  # the event loop has not called `connection_made` yet
-    IDLE = auto()  # no exchange in flight: the pool has it, or a caller just before or after one
-    SENDING = auto()  # the request is in the write batch, or its body is being streamed
-    AWAITING_FIRST_BYTE = auto()  # the request is written; nothing of the response has arrived
-    RECEIVING = auto()  # part of the response has arrived; the request may still be in transit
-    COMPLETE = auto()  # all of the response has arrived; its body has not been taken yet
-    CLOSED = auto()  # either side has ended it; it is never used again
 
 
 class ConnectionOwner(Protocol):
@@ -280,8 +264,7 @@ class Connection(asyncio.Protocol):
             await self._waiter.wait(timeouts.write, httpx.WriteTimeout)
 
     def _note_keep_alive(self, fields: Fields) -> None:
-        """Note the time that the first response announces; a server repeats it in each one."""
-        if self._exchange_count == 1:
+        if self._exchange_count == 1:  # a server repeats it in each response
             self.keep_alive_seconds = find_keep_alive_seconds(fields)
 
     def _raise_error(self) -> None:

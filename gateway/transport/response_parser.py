@@ -1,9 +1,7 @@
 """Incremental parser of HTTP/1.1 responses (RFC 9112), with bounds on all that it buffers."""
 
-import re
 from collections import deque
 from collections.abc import Mapping
-from math import inf
 from typing import NamedTuple
 
 from httptools import HttpParserError, HttpResponseParser
@@ -19,7 +17,6 @@ from gateway.http1_grammar import (
 )
 
 _SELECTED = FRAMING_FIELDS | {b"content-encoding", b"content-type", b"retry-after"}
-_KEEP_ALIVE = re.compile(rb"(?i:timeout)[ \t]*=[ \t]*\"?([0-9]{1,9})")
 _FIRST_BYTE = ord("H")
 _EMPTY_LINE = b"\r\n\r\n"
 
@@ -48,19 +45,6 @@ def select_headers(fields: Fields) -> dict[bytes, bytes]:
         if lowered in _SELECTED:
             found[lowered] = found[lowered] + b", " + value if lowered in found else value
     return found
-
-
-def find_keep_alive_seconds(fields: Fields) -> float:
-    """Return the seconds for which a connection may stay idle (RFC 2068, 19.7.1.1).
-
-    That is a little less than the server announces, since its time began earlier; infinity if it
-    announces none.
-    """
-    for name, value in fields:
-        if name.lower() == b"keep-alive" and (match := _KEEP_ALIVE.search(value)):
-            seconds = int(match[1])
-            return max(seconds - 1.0, seconds / 2)
-    return inf
 
 
 class ResponseParser:
