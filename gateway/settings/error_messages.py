@@ -48,6 +48,7 @@ _SHOWN_SETTINGS = (
     "upstreams.*.max_body_bytes",
     "upstreams.*.max_connections",
     "upstreams.*.idle_seconds",
+    "upstreams.*.max_age_seconds",
     "upstreams.*.transport",
     "upstreams.*.forward_token",
     "upstreams.*.forward_client_address",

@@ -253,6 +253,7 @@ class Service(Section):
     max_body_bytes: Bytes = 2_097_152
     max_connections: Count = 256
     idle_seconds: Seconds = 30
+    max_age_seconds: Seconds = 300
     transport: Literal["lockgate", "httpx"] = "lockgate"
     headers: Headers = {}
     forward_headers: tuple[ForwardedHeader, ...] = ()

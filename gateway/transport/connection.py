@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from enum import Enum, auto
+from math import inf
 from typing import Protocol, cast
 
 import httpx
 
 from gateway.event_loop import AfterPendingIo
+from gateway.http1_grammar import Fields
+from gateway.transport.connection_state import ConnectionState
 from gateway.transport.fast_response import parse_simple_response
+from gateway.transport.keep_alive import find_keep_alive_seconds
 from gateway.transport.raw_response import OnComplete, RawResponse
 from gateway.transport.request_writer import IDEMPOTENT, SerializedRequest
 from gateway.transport.response_parser import MalformedResponse, ResponseHead, ResponseParser
@@ -20,18 +23,6 @@ from gateway.transport.write_batch import WriteBatcher
 HIGH_WATER = 65_536
 
 _UNEXPECTED_DATA = "unexpected data on an idle connection"
-
-
-class ConnectionState(Enum):
-    """The states of a connection; derived for `repr` and tests, never stored."""
-
-    CONNECTING = auto()  # the event loop has not called `connection_made` yet
-    IDLE = auto()  # no exchange in flight: the pool has it, or a caller just before or after one
-    SENDING = auto()  # the request is in the write batch, or its body is being streamed
-    AWAITING_FIRST_BYTE = auto()  # the request is written; nothing of the response has arrived
-    RECEIVING = auto()  # part of the response has arrived; the request may still be in transit
-    COMPLETE = auto()  # all of the response has arrived; its body has not been taken yet
-    CLOSED = auto()  # either side has ended it; it is never used again
 
 
 class ConnectionOwner(Protocol):
@@ -48,7 +39,9 @@ class Connection(asyncio.Protocol):
     """A socket and the exchange in flight on it; its errors are httpx's own.
 
     After `exchange` the caller releases the connection. After `send_request` it releases itself,
-    and nothing else may release it. `closed` is done when the socket has closed.
+    and nothing else may release it. `closed` is done when the socket has closed. The pool does not
+    keep it idle for more than `keep_alive_seconds`, which the server has announced, and not at all
+    after `retires_at`, a time of the loop.
     """
 
     # From SENDING on (see `ConnectionState`) an exchange belongs to one caller, in one of two ways:
@@ -90,6 +83,7 @@ class Connection(asyncio.Protocol):
         self._parser = ResponseParser()
         self._waiter = Waiter(self._loop)
         self._deadline = LazyTimer(self._loop, self._on_deadline)
+        self.keep_alive_seconds = self.retires_at = inf
         self._error: httpx.TransportError | None = None
         self._is_closed_locally = False
         self._is_writable = self._is_reading = True
@@ -177,6 +171,7 @@ class Connection(asyncio.Protocol):
         while self._parser.head is None:
             self._raise_error()
             await self._waiter.wait(timeouts.read, httpx.ReadTimeout)
+        self._note_keep_alive(self._parser.head.fields)
         return self._parser.head
 
     def send_request(
@@ -268,10 +263,14 @@ class Connection(asyncio.Protocol):
         while not (self._is_writable or self._has_first_byte) and self.is_open:
             await self._waiter.wait(timeouts.write, httpx.WriteTimeout)
 
+    def _note_keep_alive(self, fields: Fields) -> None:
+        if self._exchange_count == 1:  # a server repeats it in each response
+            self.keep_alive_seconds = find_keep_alive_seconds(fields)
+
     def _raise_error(self) -> None:
         if self._error is not None:
             # A new instance: the traceback would refer to this connection, which refers to it.
-            raise type(self._error)(str(self._error))
+            raise type(self._error)(str(self._error)) from self._error.__cause__
 
     def _notify(self) -> None:
         """Report an event to the owner of the exchange: its callback or its task."""
@@ -288,6 +287,7 @@ class Connection(asyncio.Protocol):
             if error is not None:
                 self._complete(error)
             return
+        self._note_keep_alive(head.fields)
         is_complete = parser.is_complete
         response = RawResponse(
             head.status, head.selected, error=None if is_complete else error, head=head.fields
@@ -338,6 +338,8 @@ class Connection(asyncio.Protocol):
             # The same as `_complete`, in fewer steps.
             self._has_first_byte = self._is_fast_response = True
             self._on_complete = None
+            if self._exchange_count == 1:
+                self._note_keep_alive(response.headers.raw)
             self._owner.release(self)
             callback(response, False)
         else:
@@ -363,6 +365,7 @@ class Connection(asyncio.Protocol):
             self._parser.feed(data)
         except MalformedResponse as exc:
             self._error = httpx.RemoteProtocolError(str(exc))
+            self._error.__cause__ = MalformedResponse(str(exc))  # without its traceback
             self.abort()
         if self._on_complete is None and self._is_reading and self._parser.buffered > HIGH_WATER:
             self._is_reading = False

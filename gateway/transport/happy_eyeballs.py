@@ -26,6 +26,10 @@ AVOID_SECONDS = 60.0
 _MAX_FAILURES_SHOWN = 4
 
 
+class HostUnreachable(OSError):
+    """No connection to a host; the message has the reasons, and nothing of a URL but the host."""
+
+
 class Attempt(NamedTuple, Generic[T]):
     """How to connect to one address, and how to close a connection that lost the race."""
 
@@ -62,10 +66,11 @@ class HostConnector:
         enforce.
 
         Raises:
-            OSError: the name is unknown, or each address failed; the message has all reasons.
+            HostUnreachable: the name is unknown, or each address failed.
+            UnicodeError: the host is no name.
         """
         now = asyncio.get_running_loop().time()
-        addresses = self._order(await self._resolver.resolve(self._host, self._port), now)
+        addresses = self._order(await self._resolve(), now)
         if len(addresses) == 1:
             return await self._connect_to_only(addresses[0], attempt)
         race = _Race(attempt, get_delay(len(addresses), seconds))
@@ -74,14 +79,22 @@ class HostConnector:
         finally:
             self._note(race, addresses, now)
         if connection is None:
-            raise OSError(f"{self._host}: {_join_failures(race.failures)}")
+            raise HostUnreachable(f"{self._host}: {_join_failures(race.failures)}")
         return connection
+
+    async def _resolve(self) -> list[SocketAddress]:
+        try:
+            return await self._resolver.resolve(self._host, self._port)
+        except OSError as error:
+            raise HostUnreachable(str(error)) from None
 
     async def _connect_to_only(self, address: SocketAddress, attempt: Attempt[T]) -> T:
         try:
             return await attempt.connect(address)
         except OSError as error:
-            raise OSError(f"{self._host}: {address.text} {describe_error(error)}") from error
+            raise HostUnreachable(
+                f"{self._host}: {address.text} {describe_error(error)}"
+            ) from error
 
     def _order(self, addresses: Iterable[SocketAddress], now: float) -> list[SocketAddress]:
         """Alternate the families (RFC 8305, 4); avoided addresses come last, the oldest first."""

@@ -8,20 +8,12 @@ import httpx
 
 from gateway.event_loop import TimeoutAfterPendingIo
 from gateway.transport.connection import Connection, ConnectionOwner
-from gateway.transport.happy_eyeballs import Attempt, HostConnector
+from gateway.transport.happy_eyeballs import Attempt, HostConnector, HostUnreachable
 from gateway.transport.resolver import SocketAddress
 from gateway.transport.tls import ClientTls, InvalidTlsFile
 from gateway.transport.write_batch import WriteBatcher
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-class HostUnreachable(httpx.ConnectError):
-    """No connection could be opened; the message has a reason for each address, and no URL."""
-
-
-class HostTimeout(httpx.ConnectTimeout):
-    """No connection was open in time; the message names the addresses that were tried."""
 
 
 class Origin(NamedTuple):
@@ -63,8 +55,9 @@ class OriginConnector:
         while the loop is busy is in time.
 
         Raises:
-            HostTimeout: it took longer than `seconds`.
-            HostUnreachable: the host is unknown, refuses, or has no valid certificate.
+            httpx.ConnectTimeout: it took longer than `seconds`.
+            httpx.ConnectError: the host is unknown, refuses, or has no valid certificate. Its cause
+                is a HostUnreachable, whose message has the reason for each address.
         """
         # The event loop runs the callbacks of a connection in the context in which it was opened.
         # An empty one, so that the connection does not keep the token and the headers of the
@@ -76,12 +69,14 @@ class OriginConnector:
         try:
             async with TimeoutAfterPendingIo(seconds):
                 connection = await opening
-        except TimeoutError as exc:
-            raise HostTimeout(f"could not connect to {self._host} in time") from exc
+        except TimeoutError:
+            reason = f"could not connect to {self._host} in time"
+            raise httpx.ConnectTimeout(reason) from HostUnreachable(reason)
         except InvalidTlsFile as exc:
-            raise HostUnreachable(f"{exc.name} {exc}") from exc
+            reason = f"tls.{exc.name} {exc}"
+            raise httpx.ConnectError(reason) from HostUnreachable(reason)
         except (OSError, UnicodeError) as exc:
-            raise HostUnreachable(str(exc) or type(exc).__name__) from exc
+            raise httpx.ConnectError(str(exc) or type(exc).__name__) from exc
         finally:
             if connection is None:
                 _discard(opening)

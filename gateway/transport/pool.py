@@ -3,6 +3,8 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from math import inf
+from random import uniform
 
 import httpx
 
@@ -18,6 +20,9 @@ _CLOSED = "the transport is closed"
 
 class Pool:
     """At most `max_connections`; an idle one is closed after `idle_seconds`.
+
+    A server that announces a shorter time in `Keep-Alive` gets no request after it. A connection is
+    not used again after about `max_age_seconds`, so that a change in DNS is followed.
 
     Callers that find no free connection wait in a queue, first in, first out. Every operation
     takes constant time, however many connections and waiting callers there are.
@@ -46,12 +51,20 @@ class Pool:
     #   - A connection is used again only if it `is_reusable` at the time of `release`, and only
     #     while it `is_open`. `is_retryable` covers a stale one that the server has just closed.
 
-    def __init__(self, connect: Connect, *, max_connections: int, idle_seconds: float) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        *,
+        max_connections: int,
+        idle_seconds: float,
+        max_age_seconds: float = inf,
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self._connect = connect
         self._batcher = WriteBatcher(self.loop)
         self._max_connections = max_connections
         self._idle_seconds = idle_seconds
+        self._max_age_seconds = max_age_seconds
         self._size = 0
         self._connections: set[Connection] = set()
         self._idle: dict[Connection, float] = {}
@@ -73,10 +86,11 @@ class Pool:
     def acquire_nowait(self) -> Connection | None:
         """Take an idle connection, to be used until `release`; None if there is none."""
         while self._idle:
-            connection = self._idle.popitem()[0]
-            if connection.is_open:
+            connection, expires_at = self._idle.popitem()
+            if connection.is_open and expires_at > self.loop.time():
                 return connection
-            self.release(connection)
+            connection.abort()
+            self._release_to_waiter(None)
         return None
 
     async def acquire(self, timeouts: ConnectTimeouts, *, force_new: bool) -> Connection:
@@ -96,11 +110,12 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Take a connection back: keep it for the next call, or close it if it is not reusable."""
-        if self._is_closed or not connection.is_reusable:
+        now = self.loop.time()
+        if self._is_closed or not connection.is_reusable or now >= connection.retires_at:
             connection.abort()
             self._release_to_waiter(None)
         else:
-            self._release_to_waiter(connection)
+            self._release_to_waiter(connection, now)
 
     def connection_lost(self, connection: Connection) -> None:
         """Forget a connection whose socket has closed; if it was idle, free its slot."""
@@ -165,6 +180,9 @@ class Pool:
         except BaseException:
             self._release_to_waiter(None)
             raise
+        # Not all at the same time, because connections are often opened together.
+        age = self._max_age_seconds * uniform(0.9, 1.0)  # noqa: S311
+        connection.retires_at = self.loop.time() + age
         if connection.is_open:
             self._connections.add(connection)
         if self._is_closed:  # in the meantime
@@ -172,10 +190,11 @@ class Pool:
             raise httpx.ConnectError(_CLOSED)
         return connection
 
-    def _release_to_waiter(self, connection: Connection | None) -> None:
+    def _release_to_waiter(self, connection: Connection | None, now: float = 0.0) -> None:
         """Hand a slot to the first waiter; with no waiter, keep its connection idle or free it.
 
-        `connection` None is a slot without a connection: the waiter opens one.
+        `connection` None is a slot without a connection: the waiter opens one. With a connection,
+        `now` is the time of the loop.
         """
         while self._waiters:
             waiter, _ = self._waiters.popitem(last=False)
@@ -186,10 +205,10 @@ class Pool:
         if connection is None:
             self._size -= 1
             return
-        now = self.loop.time()
-        self._idle[connection] = now + self._idle_seconds
+        expires_at = now + min(self._idle_seconds, connection.keep_alive_seconds)
+        self._idle[connection] = expires_at
         if self._idle_timer is None:
-            self._start_idle_timer(now + self._idle_seconds)
+            self._start_idle_timer(expires_at)
 
     def _start_idle_timer(self, when: float) -> None:
         self._idle_timer = self.loop.call_at(when, self._close_expired)

@@ -22,7 +22,8 @@ class Transport(httpx.AsyncBaseTransport):
     Its errors are httpx's own. A connection is used again only after a complete exchange. If a
     keep-alive connection is stale, an idempotent request is sent once more over a new connection.
     There is no HTTP/2, no proxy support and no protocol upgrade. An idle connection is closed
-    after `idle_seconds`; `tls` None trusts the CAs of the system.
+    after `idle_seconds`, and any connection after `max_age_seconds`, between two requests. `tls`
+    None trusts the CAs of the system.
     """
 
     def __init__(
@@ -30,10 +31,12 @@ class Transport(httpx.AsyncBaseTransport):
         *,
         max_connections: int = 256,
         idle_seconds: float = 30.0,
+        max_age_seconds: float = 300.0,
         tls: ClientTls | ssl.SSLContext | None = None,
     ) -> None:
         self._max_connections = max_connections
         self._idle_seconds = idle_seconds
+        self._max_age_seconds = max_age_seconds
         self._tls = tls if isinstance(tls, ClientTls) else ClientTls(context=tls)
         self._pools: dict[Origin, Pool] = {}
         self._is_closed = False
@@ -71,6 +74,7 @@ class Transport(httpx.AsyncBaseTransport):
                 OriginConnector(origin, self._tls).connect,
                 max_connections=self._max_connections,
                 idle_seconds=self._idle_seconds,
+                max_age_seconds=self._max_age_seconds,
             )
         return pool
 

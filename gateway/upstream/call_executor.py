@@ -303,4 +303,6 @@ class CallExecutor:
 
 def _copy(error: Exception) -> Exception:
     """Copy an error without its traceback, which would refer to the response that holds it."""
-    return type(error)(str(error))
+    copy = type(error)(str(error))
+    copy.__cause__ = error.__cause__
+    return copy

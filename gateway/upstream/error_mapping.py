@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import httpx
 
-from gateway.transport.origin import HostTimeout, HostUnreachable
+from gateway.transport.happy_eyeballs import HostUnreachable
 from gateway.transport.raw_response import RawResponse
+from gateway.transport.response_parser import MalformedResponse
 from gateway.upstream.content_coding import NotDecodable
 from gateway.upstream.errors import (
     UpstreamError,
@@ -20,7 +21,7 @@ from gateway.upstream.errors import (
 CALL_FAILURES = (TimeoutError, httpx.RequestError, NotDecodable)
 """The exceptions of sending a request and decoding its response; `map_error` maps them."""
 
-_MAX_CONNECT_REASON = 400
+_MAX_REASON = 400
 
 _SECONDS = re.compile(r"[0-9]+")
 _MAX_RETRY_AFTER = 3_600
@@ -32,9 +33,8 @@ def map_error(service: str, operation: str, error: Exception, seconds: float) ->
     kind = type(error).__name__
     if isinstance(error, NotDecodable):
         return UpstreamInvalid(service, operation, str(error))
-    if isinstance(error, HostUnreachable | HostTimeout):
-        kind = "ConnectTimeout" if isinstance(error, HostTimeout) else "ConnectError"
-        kind = f"{kind}: {str(error)[:_MAX_CONNECT_REASON]}"
+    if isinstance(error.__cause__, HostUnreachable | MalformedResponse):
+        kind = f"{kind}: {str(error.__cause__)[:_MAX_REASON]}"
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return UpstreamTimeout(service, operation, f"{kind}, {seconds:.3g} s given")
     return UpstreamUnavailable(service, operation, kind)

@@ -49,7 +49,10 @@ def open_client(
 def _create_transport(service: Service, tls: ClientTls) -> httpx.AsyncBaseTransport:
     if service.transport == "lockgate":
         return Transport(
-            max_connections=service.max_connections, idle_seconds=service.idle_seconds, tls=tls
+            max_connections=service.max_connections,
+            idle_seconds=service.idle_seconds,
+            max_age_seconds=service.max_age_seconds,
+            tls=tls,
         )
     limits = httpx.Limits(
         max_connections=service.max_connections,

@@ -55,6 +55,8 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/setting_path.py": "tests/gateway/settings/test_repair.py",
     "gateway/settings/setting_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/testing/virtual_time.py": "tests/gateway/aggregation/test_coroutine_parts.py",
+    "gateway/transport/connection_state.py": "tests/gateway/transport/test_connection.py",
+    "gateway/transport/keep_alive.py": "tests/gateway/transport/test_pool.py",
     "gateway/transport/raw_response.py": "tests/gateway/upstream/test_sender.py",
     "gateway/upstream/httpx_transport.py": "tests/gateway/transport/test_tls.py",
     "gateway/upstream/tls_settings.py": "tests/gateway/transport/test_tls.py",

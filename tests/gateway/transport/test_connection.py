@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.transport.connection import Connection, ConnectionState
+from gateway.transport.connection import Connection
+from gateway.transport.connection_state import ConnectionState
 from gateway.transport.raw_response import Outcome, RawResponse
 from gateway.transport.request_writer import SerializedRequest
 from gateway.transport.timeouts import RequestTimeouts

@@ -16,7 +16,8 @@ import httpx
 import pytest
 import uvloop
 
-from gateway.transport.connection import Connection, ConnectionState
+from gateway.transport.connection import Connection
+from gateway.transport.connection_state import ConnectionState
 from gateway.transport.origin import Origin, OriginConnector
 from gateway.transport.tls import ClientTls
 from gateway.transport.write_batch import WriteBatcher

@@ -18,6 +18,7 @@ from gateway.transport.transport import Transport
 from tests.gateway.transport.requests import fetch_body, run_loop_turns
 from tests.gateway.transport.scripted_server import (
     HELLO,
+    OK,
     GatedServer,
     Peer,
     ScriptedServer,
@@ -25,6 +26,7 @@ from tests.gateway.transport.scripted_server import (
     respond_with,
     serve_script,
 )
+from tests.gateway.upstream.example_client import ExampleClient
 
 
 @asynccontextmanager
@@ -281,3 +283,55 @@ async def test_an_idle_connection_closes_in_time(no_leaks: None) -> None:
         assert server.connections == 3
         assert await fetch_body(transport, server.url) == b"hello"
         assert server.connections == 4
+
+
+async def test_a_connection_that_is_too_old_is_replaced(no_leaks: None) -> None:
+    async with open_pool(max_age_seconds=0) as (pool, server):
+        pool.release(await lend(pool))
+        pool.release(await lend(pool))
+        assert server.connections == 2
+        assert pool.is_empty
+
+
+async def test_an_old_connection_is_not_handed_to_a_waiting_caller(no_leaks: None) -> None:
+    async with open_pool(max_age_seconds=0) as (pool, server):
+        first = await lend(pool)
+        waiting = asyncio.create_task(lend(pool))
+        await asyncio.sleep(0)
+        pool.release(first)
+        pool.release(await waiting)
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "connections"),
+    [
+        (b"", 1),
+        (b"Keep-Alive: timeout=5\r\n", 1),
+        (b"Keep-Alive: timeout=5, max=1000\r\n", 1),
+        (b"Keep-Alive: max=1000\r\n", 1),
+        (b"Keep-Alive: timeout=soon\r\n", 1),
+        (b"Keep-Alive: timeout=0\r\n", 2),
+        (b"keep-alive: max=5, TIMEOUT = 0\r\n", 2),
+    ],
+)
+@pytest.mark.parametrize("is_whole", [True, False])
+async def test_the_idle_time_that_a_server_announces_is_kept(
+    field: bytes, connections: int, is_whole: bool, no_leaks: None
+) -> None:
+    head = OK + b"Content-Type: application/json\r\n" + field + b"Content-Length: 11\r\n\r\n"
+
+    async def script(peer: Peer) -> None:
+        while True:
+            await peer.read_request()
+            whole = head + b'{"sku":"A"}'
+            await peer.drip([whole] if is_whole else [whole[:40], whole[40:]])
+
+    async with serve_script(script) as server, ExampleClient(server.url) as client:
+        await client.item("A")
+        await client.item("A")
+        assert server.connections == connections
+    async with serve_script(script) as server, Transport() as transport:
+        for _ in range(2):
+            await fetch_body(transport, server.url)
+        assert server.connections == connections

@@ -222,3 +222,23 @@ async def test_an_unreachable_service_is_named_with_its_address(kind: Kind) -> N
             await client.item("A")
     reason = ": 127.0.0.1: 127.0.0.1:1 Connection refused" if kind == "lockgate" else ""
     assert failed.value.detail == f"ConnectError{reason}"
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        (JSON + b"Content-Length: 11, 12\r\n\r\n", "Invalid character in Content-Length"),
+        (JSON + b"X-Long: " + b"a" * 1_000_000, "the head is larger than 65536 bytes"),
+        (b"SSH-2.0-OpenSSH\r\n", "the response does not start with a status line"),
+        (JSON + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n", "Invalid character in chunk size"),
+    ],
+)
+async def test_the_reason_why_a_response_is_malformed_is_given(
+    kind: Kind, response: bytes, reason: str
+) -> None:
+    async with connect_client(kind, respond_and_close(response)) as (client, _):
+        with pytest.raises(UpstreamUnavailable) as failed:
+            await client.item("A")
+    # The messages of httpx may quote the response.
+    own = f"RemoteProtocolError: {reason}" if kind == "lockgate" else "RemoteProtocolError"
+    assert failed.value.detail == own
