@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.content_coding import CODINGS, MIN_BYTES, Choice, Encoder, choose_coding
+from gateway.content_encoding import CODINGS, MIN_BYTES, Choice, Encoder, choose_coding
 from gateway.http1_grammar import Fields
 
 MAX_BYTES_ON_LOOP = 65_536  # which take a quarter of a millisecond; more is encoded in a thread

@@ -10,7 +10,7 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import HTMLResponse, Response
 
 from gateway.auth.dependencies import public
-from gateway.content_coding import MIN_BYTES, choose_coding, encode_once
+from gateway.content_encoding import MIN_BYTES, choose_coding, encode_once
 from gateway.openapi.assets import load_assets, read_page
 from gateway.openapi.document import get_document_json
 

@@ -10,34 +10,25 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.settings.errors import PREFIX
+from gateway.settings.header_types import ClientAddressHeader, FieldName, ForwardedHeader, Headers
+from gateway.settings.network_types import Host, HostName, Network
 from gateway.settings.origins import ANY_ORIGIN, Origins
 from gateway.settings.setting_types import (
-    BaseHttpUrl,
     Bytes,
-    ClientAddressHeader,
     Count,
-    FieldName,
     FilePath,
     Flag,
-    ForwardedHeader,
-    Headers,
-    Host,
-    HostName,
     KeyPrefix,
-    KeysProxy,
-    KeyUrl,
     Names,
-    Network,
     Number,
     Port,
     RateText,
     RedisUrl,
-    RootPath,
     ScopeName,
     Seconds,
     Text,
-    UrlPath,
 )
+from gateway.settings.url_types import BaseHttpUrl, KeysProxy, KeyUrl, RootPath, UrlPath
 
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"

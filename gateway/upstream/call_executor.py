@@ -17,7 +17,7 @@ from gateway.transport.connection import Connection
 from gateway.transport.raw_response import RawResponse
 from gateway.upstream.call import Call
 from gateway.upstream.call_policy import CallPolicy, apply_policies
-from gateway.upstream.content_coding import NotDecodable
+from gateway.upstream.content_decoding import NotDecodable
 from gateway.upstream.deadline import deadline, remaining
 from gateway.upstream.decoding import decode
 from gateway.upstream.error_mapping import CALL_FAILURES, map_error, map_status

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails, SchemaValidator
 
 from gateway.transport.raw_response import RawResponse
 from gateway.upstream.charset import parse_charset, to_utf8
-from gateway.upstream.content_coding import NotDecodable, decode_content
+from gateway.upstream.content_decoding import NotDecodable, decode_content
 from gateway.upstream.pydantic_internals import with_fail_fast
 from gateway.upstream.response import UpstreamResponse
 

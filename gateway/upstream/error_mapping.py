@@ -9,7 +9,7 @@ import httpx
 from gateway.transport.happy_eyeballs import HostUnreachable
 from gateway.transport.raw_response import RawResponse
 from gateway.transport.response_parser import MalformedResponse
-from gateway.upstream.content_coding import NotDecodable
+from gateway.upstream.content_decoding import NotDecodable
 from gateway.upstream.errors import (
     UpstreamError,
     UpstreamInvalid,

@@ -15,7 +15,7 @@ from typing import ClassVar, Literal, TypeVar
 import httpx
 
 from gateway.transport.raw_response import MAX_ERROR_BODY_BYTES, RawResponse
-from gateway.upstream.content_coding import NotDecodable, decode_content
+from gateway.upstream.content_decoding import NotDecodable, decode_content
 from gateway.upstream.decoding import decode
 
 T = TypeVar("T")

@@ -10,7 +10,7 @@ import httpx
 
 from gateway.event_loop import TimeoutAfterPendingIo
 from gateway.upstream.call import Call
-from gateway.upstream.content_coding import ContentDecoder, NotDecodable
+from gateway.upstream.content_decoding import ContentDecoder, NotDecodable
 from gateway.upstream.error_mapping import map_error
 from gateway.upstream.errors import UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable
 

@@ -13,7 +13,7 @@ from pydantic import HttpUrl, TypeAdapter
 from gateway.auth.jwks.fetch import KeysUnavailable, fetch_key_set, open_client
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter, RedisLimiterState
 from gateway.settings.schema import Issuer, Service, Settings, Tls
-from gateway.settings.setting_types import KeyUrl
+from gateway.settings.url_types import KeyUrl
 from gateway.trust_store import (
     create_empty_context,
     create_ssl_context,

@@ -3,7 +3,7 @@
 import httpx
 
 from gateway.auth.jwks.fetch_error import describe_fetch_error, show_url
-from gateway.upstream.content_coding import NotDecodable, decode_content
+from gateway.upstream.content_decoding import NotDecodable, decode_content
 
 MAX_REDIRECTS = 5
 

@@ -17,7 +17,7 @@ from gateway.auth.jwt import strict_json
 from gateway.auth.jwt.refusal import show
 from gateway.settings.errors import ConfigError
 from gateway.settings.schema import TENANT_PLACEHOLDER, Issuer
-from gateway.settings.setting_types import ENVIRONMENT, KeyUrl
+from gateway.settings.url_types import ENVIRONMENT, KeyUrl
 from gateway.trust_store import share_ssl_context
 
 _KEY_URL: TypeAdapter[KeyUrl] = TypeAdapter(KeyUrl)

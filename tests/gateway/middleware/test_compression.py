@@ -12,7 +12,7 @@ from fastapi import APIRouter, HTTPException
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
 
 from gateway.auth import public, requires
-from gateway.content_coding import MIN_BYTES
+from gateway.content_encoding import MIN_BYTES
 from gateway.middleware.compression import MAX_BYTES_ON_LOOP
 from gateway.settings.schema import Server, Settings
 from tests.gateway.errors.served import Reply, Served, build_request, serve

@@ -105,7 +105,7 @@ async def test_a_response_that_is_the_same_each_time_is_encoded_once(
     client: httpx.AsyncClient, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = await client.get(path, headers={"Accept-Encoding": "gzip"})
-    monkeypatch.setattr("gateway.content_coding.CODINGS", {"gzip": None})
+    monkeypatch.setattr("gateway.content_encoding.CODINGS", {"gzip": None})
     second = await client.get(path, headers={"Accept-Encoding": "gzip"})
     for response in (first, second):
         assert response.headers["content-encoding"] == "gzip"

@@ -5,7 +5,7 @@ import codecs
 import pytest
 
 from gateway.transport.raw_response import RawResponse
-from gateway.upstream.content_coding import NotDecodable
+from gateway.upstream.content_decoding import NotDecodable
 from gateway.upstream.decoding import decode
 from tests.gateway.upstream.example_client import Item
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import Strict, TypeAdapter
 from pydantic_core import to_json
 
-from gateway.upstream.content_coding import NotDecodable
+from gateway.upstream.content_decoding import NotDecodable
 from gateway.upstream.decoding import decode
 from gateway.upstream.field_types import DecimalText, EpochMilliseconds, EpochSeconds
 from gateway.upstream.model import ResponseModel

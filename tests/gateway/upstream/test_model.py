@@ -7,7 +7,7 @@ import pytest
 from pydantic import Field, TypeAdapter
 from pydantic_core import from_json, to_json
 
-from gateway.upstream.content_coding import NotDecodable
+from gateway.upstream.content_decoding import NotDecodable
 from gateway.upstream.decoding import decode
 from gateway.upstream.model import ResponseModel
 from tests.gateway.upstream.responses import json_response

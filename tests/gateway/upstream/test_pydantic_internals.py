@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
 
-from gateway.upstream.content_coding import NotDecodable
+from gateway.upstream.content_decoding import NotDecodable
 from gateway.upstream.decoding import decode
 from gateway.upstream.model import ResponseModel
 from gateway.upstream.pydantic_internals import with_fail_fast

@@ -8,7 +8,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.content_coding import CODINGS, MAX_HEADER_BYTES, choose_coding
+from gateway.content_encoding import CODINGS, MAX_HEADER_BYTES, choose_coding
 
 
 @pytest.mark.parametrize(

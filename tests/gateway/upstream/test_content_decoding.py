@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.transport.raw_response import MAX_ERROR_BODY_BYTES
-from gateway.upstream.content_coding import ContentDecoder, NotDecodable, decode_content
+from gateway.upstream.content_decoding import ContentDecoder, NotDecodable, decode_content
 from gateway.upstream.errors import UpstreamInvalid, UpstreamRefused
 from tests.gateway.transport.scripted_server import OK, respond_and_close, serve_script
 from tests.gateway.upstream.example_client import ExampleClient, Item
