@@ -1,5 +1,6 @@
 """Client certificates, CAs of one service, and files that change, on both transports."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -234,3 +235,19 @@ async def test_an_expired_certificate_is_logged(
         pass
     (record,) = caplog.records
     assert record.getMessage() == "tls.certificate_expired"
+
+
+@KINDS
+async def test_the_first_calls_at_the_same_time_all_use_the_certificates(
+    kind: Kind, authority: Authority
+) -> None:
+    certificate, key = authority.issue("gateway.internal")
+    files = {
+        "ca_file": authority.certificate_file,
+        "client_certificate_file": certificate,
+        "client_key_file": key,
+    }
+    server = MutualTls(authority)
+    async with server.serve() as service, make_client(kind, service.url, **files) as client:
+        await asyncio.gather(*(client.item("A") for _ in range(3)))
+    assert server.clients == ["gateway.internal"] * 3
