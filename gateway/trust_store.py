@@ -13,6 +13,8 @@ from pathlib import Path
 
 import certifi
 
+from gateway.bounded_file import read_bounded_file
+
 MAX_PEM_BYTES = 16_777_216
 
 FileVersion = tuple[int, int, int] | None
@@ -99,17 +101,7 @@ def read_pem(path: Path) -> bytes:
     Raises:
         ValueError: the file is missing, too large or not PEM; the message gives the reason.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_PEM_BYTES + 1)
-    except FileNotFoundError:
-        raise ValueError("there is no such file") from None
-    except IsADirectoryError:
-        raise ValueError("is a directory, not a file") from None
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror or error}") from None
-    if len(content) > MAX_PEM_BYTES:
-        raise ValueError(f"is larger than {MAX_PEM_BYTES} bytes")
+    content = read_bounded_file(path, MAX_PEM_BYTES)
     if not content.strip():
         raise ValueError("is empty")
     if _BEGIN not in content:
