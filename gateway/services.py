@@ -1,5 +1,6 @@
 """The downstream services: which of them the routes use, and an open client for each."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from logging import WARNING, getLogger
@@ -106,7 +107,7 @@ async def open_clients(
                     kind,
                     service,
                     transports.get(name),
-                    tls=_create_tls(name, service, settings.tls.ca_file),
+                    tls=await _create_tls(name, service, settings.tls.ca_file),
                     client_fields=_create_client_fields(service, settings.server),
                 )
                 resources[kind] = await stack.enter_async_context(client)
@@ -118,12 +119,13 @@ def _create_client_fields(service: Service, server: Server) -> ClientFields | No
     return None if form == "off" else ClientFields(form, server)
 
 
-def _create_tls(name: str, service: Service, ca_file: Path | None) -> ClientTls:
+async def _create_tls(name: str, service: Service, ca_file: Path | None) -> ClientTls:
     def log_error(error: InvalidTlsFile) -> None:
         setting = f"upstreams.{name}.tls.{error.name}"
         log_event(log, "tls.reload_failed", WARNING, setting=setting, reason=str(error))
 
-    if (expired := find_expired_certificate(service)) is not None:
+    expired = await asyncio.to_thread(find_expired_certificate, service)
+    if expired is not None:
         setting = f"upstreams.{name}.tls.client_certificate_file"
         log_event(log, "tls.certificate_expired", WARNING, setting=setting, expired=f"{expired}")
     return create_client_tls(service, ca_file, log_error)

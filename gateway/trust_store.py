@@ -13,6 +13,8 @@ from pathlib import Path
 
 import certifi
 
+from gateway.bounded_file import read_bounded_file
+
 MAX_PEM_BYTES = 16_777_216
 
 FileVersion = tuple[int, int, int] | None
@@ -41,7 +43,7 @@ def share_ssl_context(ca_file: Path | None) -> ssl.SSLContext:
     Raises:
         ValueError: `ca_file` cannot be used; the message gives the reason.
     """
-    files = [Path(name) for name in _list_variable_files()]
+    files = list(_iter_variable_paths())
     files += [] if ca_file is None else [ca_file]
     return _share_ssl_context(ca_file, tuple((file, get_version(file)) for file in files))
 
@@ -99,17 +101,7 @@ def read_pem(path: Path) -> bytes:
     Raises:
         ValueError: the file is missing, too large or not PEM; the message gives the reason.
     """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_PEM_BYTES + 1)
-    except FileNotFoundError:
-        raise ValueError("there is no such file") from None
-    except IsADirectoryError:
-        raise ValueError("is a directory, not a file") from None
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror or error}") from None
-    if len(content) > MAX_PEM_BYTES:
-        raise ValueError(f"is larger than {MAX_PEM_BYTES} bytes")
+    content = read_bounded_file(path, MAX_PEM_BYTES)
     if not content.strip():
         raise ValueError("is empty")
     if _BEGIN not in content:
@@ -137,8 +129,8 @@ def find_variable_errors() -> Iterator[tuple[str, str]]:
             load_ca_file(create_empty_context(), Path(file))
         except ValueError as error:
             yield "SSL_CERT_FILE", f"{file}: {error}"
-    for folder in filter(None, os.environ.get("SSL_CERT_DIR", "").split(os.pathsep)):
-        if not Path(folder).is_dir():
+    for folder in _list_folders(os.environ.get("SSL_CERT_DIR")):
+        if not folder.is_dir():
             yield "SSL_CERT_DIR", f"{folder}: there is no such directory"
 
 
@@ -152,17 +144,21 @@ def _set_verify_flags(context: ssl.SSLContext) -> None:
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
 
 
-def _list_variable_files() -> list[str]:
-    """Return the values of `SSL_CERT_FILE` and `SSL_CERT_DIR` that are set."""
-    return [os.environ[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
+def _iter_variable_paths() -> Iterator[Path]:
+    """Yield the file of `SSL_CERT_FILE` and the directories of `SSL_CERT_DIR`, if they are set."""
+    if file := os.environ.get("SSL_CERT_FILE"):
+        yield Path(file)
+    yield from _list_folders(os.environ.get("SSL_CERT_DIR"))
+
+
+def _list_folders(paths: str | None) -> list[Path]:
+    return [Path(folder) for folder in (paths or "").split(os.pathsep) if folder]
 
 
 def _has_system_store() -> bool:
     paths = ssl.get_default_verify_paths()  # those that exist, with the variables applied
-    folders = (paths.capath or "").split(os.pathsep)
-    return paths.cafile is not None or any(
-        any(Path(folder).glob("*.0")) for folder in folders if folder
-    )
+    folders = _list_folders(paths.capath)
+    return paths.cafile is not None or any(any(folder.glob("*.0")) for folder in folders)
 
 
 def _describe_other_pem(pem: bytes) -> str:

@@ -176,7 +176,7 @@ async def open_verifier(
     """
     clock = clock or Clock()
     key_file_errors = await asyncio.to_thread(find_key_file_errors, issuers)
-    proxy_errors = find_proxy_errors(tokens.keys_proxy)
+    proxy_errors = await asyncio.to_thread(find_proxy_errors, tokens.keys_proxy)
     if errors := [*find_issuer_conflicts(issuers), *key_file_errors, *proxy_errors]:
         raise InvalidSettings(errors)
     async with AsyncExitStack() as stack:

@@ -60,6 +60,8 @@ class MemoryLimiter(RateLimiter):
     # - `_size` is the number of states in all windows, and at most `_max_keys`.
     # - Within a window the first state is usually the first to expire, so that a sweep looks at
     #   the front alone. `_sweep_at` is the earliest time at which a sweep can find anything.
+    # - Only the thread of the event loop touches the states. `clear`, which any thread may call,
+    #   adds to `_cleared` and then sets `_sweep_at` to 0, so that the next check sweeps first.
 
     def __init__(
         self, max_keys: int = 100_000, clock: Callable[[], int] = monotonic_microseconds
@@ -69,6 +71,7 @@ class MemoryLimiter(RateLimiter):
         self._size = 0
         self._sweep_at = 0
         self._by_window: dict[int, OrderedDict[str, LimitState]] = {}
+        self._cleared = set[str]()
 
     async def check(self, charges: Sequence[Charge]) -> Verdict:
         """Admit and charge the request, or refuse it at no cost."""
@@ -105,14 +108,13 @@ class MemoryLimiter(RateLimiter):
                 state.charge(now, params, charge.cost)
 
     def clear(self, prefix: str) -> None:
-        """Drop the states of all keys that begin with `prefix`."""
-        for states in list(self._by_window.values()):
-            for key in list(states):  # a copy: another thread may clear
-                if key.startswith(prefix) and states.pop(key, None) is not None:
-                    self._size -= 1
+        """Drop the states of all keys that begin with `prefix`, before the next check."""
+        self._cleared.add(prefix)
+        self._sweep_at = 0
 
     def health(self) -> dict[str, str | int]:
         """Return the number of keys held."""
+        self._drop_cleared()
         return {"status": "ok", "counters": "embedded", "keys": self._size}
 
     def _get_state(self, key: str, params: LimitParams) -> LimitState:
@@ -146,6 +148,7 @@ class MemoryLimiter(RateLimiter):
 
     def _sweep(self, now: int) -> None:
         """Drop expired states from the front of each window, at most two of each per sweep."""
+        self._drop_cleared()
         for states in self._by_window.values():
             for _ in range(2):
                 if states and _get_first(states).expires_at <= now:
@@ -153,6 +156,16 @@ class MemoryLimiter(RateLimiter):
                     self._size -= 1
         used = filter(None, self._by_window.values())
         self._sweep_at = min((_get_first(states).expires_at for states in used), default=0)
+        if self._cleared:  # by another thread in the meantime
+            self._sweep_at = 0
+
+    def _drop_cleared(self) -> None:
+        while self._cleared:
+            prefix = self._cleared.pop()
+            for states in self._by_window.values():
+                for key in [key for key in states if key.startswith(prefix)]:
+                    del states[key]
+                    self._size -= 1
 
 
 def _get_first(states: OrderedDict[str, LimitState]) -> LimitState:

@@ -14,7 +14,7 @@ _GATEWAY_FIELDS = CONNECTION_FIELDS | {
 }
 """Fields of upstream calls that the gateway sets itself."""
 
-_OTHER_FIELDS = _GATEWAY_FIELDS | {
+_FIELDS_WITHOUT_ADDRESS = _GATEWAY_FIELDS | {
     "authorization",
     "cookie",
     "x-forwarded-host",
@@ -22,7 +22,7 @@ _OTHER_FIELDS = _GATEWAY_FIELDS | {
     "x-forwarded-prefix",
     "x-forwarded-proto",
 }
-"""Fields of a request that never have the address of its client."""
+"""Fields of a request that never contain the address of its client."""
 
 
 def _check_field_name(name: str) -> str:
@@ -52,7 +52,7 @@ def _check_forwarded_header(name: str) -> str:
 def _check_client_address_header(name: str) -> str:
     if not name.isascii() or not TOKEN.fullmatch(name.encode()):
         raise ValueError("is not the name of a header field, such as CF-Connecting-IP")
-    if name.lower() in _OTHER_FIELDS:
+    if name.lower() in _FIELDS_WITHOUT_ADDRESS:
         raise ValueError("is not a field in which a proxy forwards an address")
     return name.lower()
 

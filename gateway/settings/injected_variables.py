@@ -13,15 +13,15 @@ _ADDRESS = re.compile(r"[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:]*")
 _NUMBER = re.compile(r"\d{1,5}")
 _PROTOCOL = re.compile(r"tcp|udp|sctp", re.IGNORECASE)
 
-# The end of the name of an injected variable -> the form of its value. Both must match: a
-# misspelt setting may have such a name, as LOCKGATE_SERVER_PORT=8080.
+# The name of an injected variable -> the form of its value. Both must match: a misspelt setting
+# may have such a name, as LOCKGATE_SERVER_PORT=8080.
 _FORMS = (
-    (re.compile(r"_SERVICE_HOST"), _ADDRESS),
-    (re.compile(r"_SERVICE_PORT(?:_[A-Z0-9_]+)?"), _NUMBER),
-    (re.compile(r"_PORT(?:_\d+_(?:TCP|UDP|SCTP))?"), _URL),
-    (re.compile(r"_PORT_\d+_(?:TCP|UDP|SCTP)_ADDR"), _ADDRESS),
-    (re.compile(r"_PORT_\d+_(?:TCP|UDP|SCTP)_PORT"), _NUMBER),
-    (re.compile(r"_PORT_\d+_(?:TCP|UDP|SCTP)_PROTO"), _PROTOCOL),
+    (re.compile(r".*[A-Z0-9]_SERVICE_HOST"), _ADDRESS),
+    (re.compile(r".*[A-Z0-9]_SERVICE_PORT(?:_[A-Z0-9_]+)?"), _NUMBER),
+    (re.compile(r".*[A-Z0-9]_PORT(?:_\d+_(?:TCP|UDP|SCTP))?"), _URL),
+    (re.compile(r".*[A-Z0-9]_PORT_\d+_(?:TCP|UDP|SCTP)_ADDR"), _ADDRESS),
+    (re.compile(r".*[A-Z0-9]_PORT_\d+_(?:TCP|UDP|SCTP)_PORT"), _NUMBER),
+    (re.compile(r".*[A-Z0-9]_PORT_\d+_(?:TCP|UDP|SCTP)_PROTO"), _PROTOCOL),
 )
 _LINK_NAME = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9_.-]*){2}")
 
@@ -29,10 +29,10 @@ _LINK_NAME = re.compile(r"(?:/[A-Za-z0-9][A-Za-z0-9_.-]*){2}")
 def is_injected(name: str, environ: Mapping[str, str]) -> bool:
     """Whether the name and the value of a variable are those of a Service or a linked container."""
     text = environ[name].strip()
-    for end, form in _FORMS:
-        if re.search(rf"[A-Z0-9]{end.pattern}$", name) and form.fullmatch(text):
-            return True
-    return _is_docker_link(name, environ)
+    is_of_service = any(
+        pattern.fullmatch(name) and form.fullmatch(text) for pattern, form in _FORMS
+    )
+    return is_of_service or _is_docker_link(name, environ)
 
 
 def _is_docker_link(name: str, environ: Mapping[str, str]) -> bool:

@@ -17,7 +17,7 @@ def find_issuer_conflicts(issuers: Sequence[Issuer]) -> Iterator[ConfigError]:
     seen = set[str]()
     for index, issuer in enumerate(issuers):
         names = list_issuer_names(issuer)
-        for name in names.keys() & seen:
+        for name in sorted(names.keys() & seen):
             yield ConfigError(f"issuers.{index}.issuer", f"{name} is listed twice")
         seen |= names.keys()
         if len(with_users) > 1 and "user_claim" not in issuer.model_fields_set:

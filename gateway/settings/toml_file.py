@@ -1,6 +1,5 @@
 """Reads a settings file, with the line of each setting."""
 
-import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -8,6 +7,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from gateway.bounded_file import UnreadableFile, read_bounded_file
 from gateway.settings.errors import ConfigError
 from gateway.settings.layers import Layer, normalize, normalize_headers
 from gateway.settings.setting_path import SettingPath, format_path
@@ -45,13 +45,13 @@ def read_toml(file: Path, named_by: str) -> Layer:
         document = _read(file)
         values = normalize_headers(tomllib.loads(document))
         lines = _find_lines(document)
-    except OSError as error:
-        return _refuse(name, describe_os_error(file, error), f"{named_by} must name a TOML file")
+    except UnreadableFile as error:
+        return _refuse(name, str(error), f"{named_by} must name a TOML file")
     except tomllib.TOMLDecodeError as error:
         return _refuse(*_locate_syntax_error(name, document, str(error)))
     except RecursionError:
         return _refuse(name, "is nested too deep")
-    except _UnreadableFile as error:
+    except _NotUtf8 as error:
         return _refuse(name, str(error))
     except ValueError:
         return _refuse(name, "is not TOML: an integer has too many digits")
@@ -59,7 +59,7 @@ def read_toml(file: Path, named_by: str) -> Layer:
     return Layer(values, sources)
 
 
-class _UnreadableFile(Exception):
+class _NotUtf8(Exception):
     """The bytes of the file are not those of a text in UTF-8."""
 
 
@@ -74,28 +74,14 @@ def _refuse(source: str, message: str, hint: str = "") -> Layer:
 
 
 def _read(file: Path) -> str:
-    with file.open("rb") as stream:
-        content = stream.read(MAX_FILE_BYTES + 1)
-    if len(content) > MAX_FILE_BYTES:
-        raise _UnreadableFile(f"is larger than {MAX_FILE_BYTES} bytes")
+    content = read_bounded_file(file, MAX_FILE_BYTES)
     if content.startswith(_UTF_16_MARKS):
-        raise _UnreadableFile("is UTF-16; save it as UTF-8")
+        raise _NotUtf8("is UTF-16; save it as UTF-8")
     try:
         return content.decode("utf-8-sig")  # without the byte order mark that Windows adds
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _UnreadableFile(f"is not UTF-8 in line {line}; save it as UTF-8") from None
-
-
-def describe_os_error(file: Path, error: OSError) -> str:
-    """Return why a file cannot be read, in words that name the usual cause in a container."""
-    if isinstance(error, FileNotFoundError):
-        return "is a symbolic link to no file" if file.is_symlink() else "there is no such file"
-    if isinstance(error, IsADirectoryError):
-        return "is a directory, not a file; Docker creates one if the file to mount does not exist"
-    if isinstance(error, PermissionError):
-        return f"cannot be read by the user {os.geteuid()}, which runs this process"
-    return f"cannot be read: {error.strerror or error}"
+        raise _NotUtf8(f"is not UTF-8 in line {line}; save it as UTF-8") from None
 
 
 def _locate_syntax_error(name: str, document: str, text: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.settings.toml_file import describe_os_error
+from gateway.bounded_file import UnreadableFile, read_bounded_file
 
 MAX_VALUE_BYTES = 65_536
 
@@ -19,15 +19,9 @@ def read_value(file: Path) -> str:
             does not quote the value.
     """
     try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_VALUE_BYTES + 1)
-    except (OSError, ValueError) as error:
-        problem = describe_os_error(file, error) if isinstance(error, OSError) else str(error)
-        raise UnreadableValue(f"{file}: {problem}") from None
-    if len(content) > MAX_VALUE_BYTES:
-        raise UnreadableValue(f"{file}: is larger than {MAX_VALUE_BYTES} bytes")
-    try:
-        text = content.decode("utf-8-sig")
+        text = read_bounded_file(file, MAX_VALUE_BYTES).decode("utf-8-sig")
+    except UnreadableFile as error:
+        raise UnreadableValue(f"{file}: {error}") from None
     except UnicodeDecodeError:
         raise UnreadableValue(f"{file}: is not UTF-8") from None
     if not text.strip():

@@ -171,7 +171,7 @@ class Connection(asyncio.Protocol):
         while self._parser.head is None:
             self._raise_error()
             await self._waiter.wait(timeouts.read, httpx.ReadTimeout)
-        self._note_keep_alive(self._parser.head.fields)
+        self._store_keep_alive(self._parser.head.fields)
         return self._parser.head
 
     def send_request(
@@ -263,7 +263,7 @@ class Connection(asyncio.Protocol):
         while not (self._is_writable or self._has_first_byte) and self.is_open:
             await self._waiter.wait(timeouts.write, httpx.WriteTimeout)
 
-    def _note_keep_alive(self, fields: Fields) -> None:
+    def _store_keep_alive(self, fields: Fields) -> None:
         if self._exchange_count == 1:  # a server repeats it in each response
             self.keep_alive_seconds = find_keep_alive_seconds(fields)
 
@@ -287,7 +287,7 @@ class Connection(asyncio.Protocol):
             if error is not None:
                 self._complete(error)
             return
-        self._note_keep_alive(head.fields)
+        self._store_keep_alive(head.fields)
         is_complete = parser.is_complete
         response = RawResponse(
             head.status, head.selected, error=None if is_complete else error, head=head.fields
@@ -339,7 +339,7 @@ class Connection(asyncio.Protocol):
             self._has_first_byte = self._is_fast_response = True
             self._on_complete = None
             if self._exchange_count == 1:
-                self._note_keep_alive(response.headers.raw)
+                self._store_keep_alive(response.headers.raw)
             self._owner.release(self)
             callback(response, False)
         else:

@@ -77,7 +77,7 @@ class HostConnector:
         try:
             connection = await race.run(addresses)
         finally:
-            self._note(race, addresses, now)
+            self._avoid_slow(race, addresses, now)
         if connection is None:
             raise HostUnreachable(f"{self._host}: {_join_failures(race.failures)}")
         return connection
@@ -106,7 +106,7 @@ class HostConnector:
         ordered = sorted(interleave(addresses), key=lambda address: avoided.get(address, 0.0))
         return ordered[:MAX_ADDRESSES]
 
-    def _note(self, race: "_Race[T]", addresses: Sequence[SocketAddress], now: float) -> None:
+    def _avoid_slow(self, race: "_Race[T]", addresses: Sequence[SocketAddress], now: float) -> None:
         avoided = self._avoided | dict.fromkeys(race.slow, now)
         if race.winner is not None:
             avoided.pop(race.winner, None)
@@ -141,7 +141,7 @@ class _Race(Generic[T]):
                     return_when=asyncio.FIRST_COMPLETED,
                 )
                 for task in done:
-                    if not self._note_failure(task):
+                    if not self._record_failure(task):
                         self.winner = self._pending.pop(task)
                         return task.result()
             return None
@@ -153,7 +153,7 @@ class _Race(Generic[T]):
     def _start(self, address: SocketAddress) -> None:
         self._pending[asyncio.ensure_future(self._attempt.connect(address))] = address
 
-    def _note_failure(self, task: asyncio.Future[T]) -> bool:
+    def _record_failure(self, task: asyncio.Future[T]) -> bool:
         error = task.exception()
         if error is None or not isinstance(error, OSError):
             return False

@@ -138,8 +138,8 @@ class Pool:
 
     async def _acquire_slot(self, seconds: float | None) -> Connection | None:
         """Take a slot: with an idle connection, or without one (None), for a new connection."""
-        if self._idle:
-            return self._idle.popitem()[0]
+        if (connection := self.acquire_nowait()) is not None:
+            return connection
         if self._size < self._max_connections:
             self._size += 1
             return None
@@ -205,7 +205,9 @@ class Pool:
         if connection is None:
             self._size -= 1
             return
-        expires_at = now + min(self._idle_seconds, connection.keep_alive_seconds)
+        expires_at = min(
+            now + self._idle_seconds, now + connection.keep_alive_seconds, connection.retires_at
+        )
         self._idle[connection] = expires_at
         if self._idle_timer is None:
             self._start_idle_timer(expires_at)
@@ -214,7 +216,11 @@ class Pool:
         self._idle_timer = self.loop.call_at(when, self._close_expired)
 
     def _close_expired(self) -> None:
-        """Close the connections that were idle for too long, oldest first; one timer serves all."""
+        """Close the connections that were idle for too long, oldest first; one timer serves all.
+
+        One that expires before an older one is closed with it: until then `acquire_nowait` skips
+        it.
+        """
         self._idle_timer = None
         now = self.loop.time()
         while self._idle:

@@ -77,7 +77,11 @@ class Resolver:
         lookup: asyncio.Future[list[SocketAddress]] = loop.create_future()
         lookup.add_done_callback(partial(self._end, (host, port)))
         arguments = (loop, lookup, host, port)
-        threading.Thread(target=_look_up, args=arguments, name="resolver", daemon=True).start()
+        thread = threading.Thread(target=_look_up, args=arguments, name="resolver", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the process has as many threads as it may have
+            raise OSError(f"{host}: {error}") from None
         return lookup
 
     def _end(self, key: tuple[str, int], lookup: asyncio.Future[list[SocketAddress]]) -> None:

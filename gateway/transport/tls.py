@@ -107,7 +107,8 @@ class ClientTls:
     """The TLS context of the connections to a service, loaded again when a file changes.
 
     `server_name` replaces the host of the URL in SNI and in the verification of the certificate.
-    A context given as `context` is used as it is. If files cannot be loaded again, for example
+    A context given as `context` is used as it is, and without files the first context stays in
+    use. If files cannot be loaded again, for example
     because only one of two has been replaced yet, the last context stays in use, and
     `on_error` is called once for each such state of the files.
     """
@@ -123,7 +124,7 @@ class ClientTls:
         self.server_name = server_name
         self._files = files or TlsFiles()
         self._context = context
-        self._is_fixed = context is not None
+        self._is_fixed = context is not None or self._files == TlsFiles()
         self._versions: tuple[FileVersion, ...] | None = None
         self._on_error = on_error
         self._lock = threading.Lock()

@@ -14,11 +14,13 @@ _MEDIA_TYPE = re.compile(r"([!#$%&'*+.^_`|~0-9a-z-]+/[!#$%&'*+.^_`|~0-9a-z-]+)[ 
 _CHARSET = re.compile(r";[ \t]*charset[ \t]*=[ \t]*(?:\"([^\"]*)\"|'([^']*)'|([^ \t;,]*))")
 _MAX_SHOWN = 60
 
-# The codec of Python for a charset by its name in lower case. Not every codec of Python: some of
-# them expand their input, and "utf-7" hides characters.
+# The codec of Python for a charset by its name in lower case; None for UTF-8, which needs no
+# conversion. Not every codec of Python: some of them expand their input, and "utf-7" hides
+# characters.
 _CODECS = {
-    "utf-8": "utf-8-sig",
-    "utf8": "utf-8-sig",
+    "": None,
+    "utf-8": None,
+    "utf8": None,
     "us-ascii": "ascii",
     "ascii": "ascii",
     "utf-16": "utf-16",
@@ -38,7 +40,7 @@ _CODECS = {
 
 @lru_cache(maxsize=256)
 def parse_charset(content_type: bytes) -> str | None:
-    """Return the codec that a content type declares; None if it declares no charset.
+    """Return the codec that a content type declares; None if it declares UTF-8 or no charset.
 
     A missing content type counts as JSON: the body is validated in any case (RFC 9110, 8.3). A
     repeated field counts once if its values have the same media type.
@@ -54,8 +56,6 @@ def parse_charset(content_type: bytes) -> str | None:
     if not all(_is_json(part.strip()) for part in parts):
         raise NotDecodable(f"the content type is {text[:_MAX_SHOWN]!a}, not JSON")
     charset = "" if found is None else next(filter(None, found.groups()), "").strip()
-    if not charset:
-        return None
     if charset not in _CODECS:
         raise NotDecodable(f"the charset {charset[:_MAX_SHOWN]!a} of the body is unknown")
     return _CODECS[charset]

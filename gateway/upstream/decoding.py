@@ -61,7 +61,7 @@ def decode(into: type[T], response: RawResponse, max_body_bytes: int = 2_097_152
 
 
 def _get_json(response: RawResponse, max_body_bytes: int) -> bytes:
-    """Return the body without its content codings, in UTF-8 if its charset is declared."""
+    """Return the body without its content codings, converted to UTF-8 from a declared charset."""
     codings = response.header(b"content-encoding")
     body = decode_content(codings, response.body, max_body_bytes)
     if not body:

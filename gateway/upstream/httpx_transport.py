@@ -25,9 +25,9 @@ class HttpxTransport(httpx.AsyncBaseTransport):
         self._tls = tls
         self._is_https = is_https
         self._limits = limits
-        self._context = create_empty_context()
         self._current: _CountedTransport | None = None
         self._next_check = float("-inf")
+        self._lock = asyncio.Lock()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request.
@@ -46,30 +46,40 @@ class HttpxTransport(httpx.AsyncBaseTransport):
             await self._current.transport.aclose()
 
     async def _get_current(self) -> "_CountedTransport":
-        await self._reload()
         if self._current is None:
-            self._current = _CountedTransport(self._context, self._limits)
+            # The first requests wait for one another: without the certificates, all of them fail.
+            async with self._lock:
+                return self._current or await self._renew()
+        if self._is_https and asyncio.get_running_loop().time() >= self._next_check:
+            return await self._renew()
         return self._current
 
-    async def _reload(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if not self._is_https or now < self._next_check:
-            return
-        self._next_check = now + CHECK_SECONDS
+    async def _renew(self) -> "_CountedTransport":
+        """Return a transport with the certificates as they are now: the current one, or another."""
+        self._next_check = asyncio.get_running_loop().time() + CHECK_SECONDS
+        context = await self._load_context()
+        earlier = self._current
+        if earlier is not None and earlier.context is context:
+            return earlier
+        renewed = self._current = _CountedTransport(context, self._limits)
+        if earlier is not None:
+            await earlier.retire()
+        return renewed
+
+    async def _load_context(self) -> ssl.SSLContext:
+        if not self._is_https:
+            return create_empty_context()
         try:
-            context = await self._tls.get_context()
+            return await self._tls.get_context()
         except InvalidTlsFile as error:
             raise httpx.ConnectError(f"{error.name} {error}") from error
-        if context is not self._context:
-            self._context, earlier, self._current = context, self._current, None
-            if earlier is not None:
-                await earlier.retire()
 
 
 class _CountedTransport:
     """A transport of httpx, and the number of requests that use it."""
 
     def __init__(self, context: ssl.SSLContext, limits: httpx.Limits) -> None:
+        self.context = context
         self.transport = httpx.AsyncHTTPTransport(
             verify=context, trust_env=False, limits=limits, retries=0
         )

@@ -37,13 +37,17 @@ def find_expired_certificate(service: Service) -> datetime | None:
     """Return the end of the validity of the gateway's certificate if it has passed. Blocks.
 
     The service refuses such a certificate, but all others work: it is no error of the settings.
+    A certificate that cannot be parsed, although OpenSSL has loaded it, does not count as expired.
     """
     file = service.tls.client_certificate_file
     if file is None:
         return None
     from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - takes 30 ms
 
-    end = load_pem_x509_certificates(file.read_bytes())[0].not_valid_after_utc
+    try:
+        end = load_pem_x509_certificates(file.read_bytes())[0].not_valid_after_utc
+    except (OSError, ValueError):
+        return None
     return end if end < datetime.now(UTC) else None
 
 

@@ -60,7 +60,10 @@ def open_client(ca_file: Path | None = None, *, proxy: str | None = None) -> htt
 
 
 def find_proxy_errors(proxy: str | None) -> list[ConfigError]:
-    """Find the proxy, of the settings or of the environment, that cannot be used."""
+    """Return the error of a proxy, of the settings or of the environment, that cannot be used.
+
+    Blocks while it reads the CA certificates.
+    """
     if proxy is None:
         return []
     try:

@@ -5,6 +5,7 @@ from json import JSONDecodeError
 from pathlib import Path
 
 from gateway.auth.jwks.key_set import MAX_DOCUMENT_BYTES, KeySet, parse_key_set
+from gateway.bounded_file import read_bounded_file
 from gateway.settings.errors import ConfigError
 from gateway.settings.schema import Issuer
 
@@ -27,22 +28,12 @@ def find_key_file_errors(issuers: Sequence[Issuer]) -> list[ConfigError]:
 
 
 def read_key_file(path: Path, allowed: Sequence[str]) -> KeySet:
-    """Read the keys for the `allowed` algorithms. A relative path is one of the working directory.
+    """Read the keys for the `allowed` algorithms. Blocks.
 
     Raises:
-        ValueError: there is no such file, it cannot be read, or it is not a JWK Set.
+        ValueError: the file cannot be read, or is not a JWK Set.
     """
-    try:
-        with path.open("rb") as file:
-            document = file.read(MAX_DOCUMENT_BYTES + 1)
-    except FileNotFoundError:
-        raise ValueError("there is no such file") from None
-    except IsADirectoryError:
-        raise ValueError("is a directory, not a file") from None
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror or error}") from None
-    if len(document) > MAX_DOCUMENT_BYTES:
-        raise ValueError(f"is larger than {MAX_DOCUMENT_BYTES} bytes")
+    document = read_bounded_file(path, MAX_DOCUMENT_BYTES)
     if document.startswith(b"-----BEGIN "):
         raise ValueError("is PEM; convert the key to a JWK Set, which is JSON")
     try:

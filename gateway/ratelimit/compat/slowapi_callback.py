@@ -39,7 +39,7 @@ class Callback:
         return result
 
 
-def yields(function: Callable[..., Any]) -> bool:
+def is_generator_function(function: Callable[..., Any]) -> bool:
     """Whether a function, or what it wraps, is a generator function, asynchronous or not."""
     while isinstance(function, partial):
         function = function.func
@@ -59,7 +59,7 @@ def _find_parameter(option: str, function: Callable[..., Any]) -> str:
     """
     if not callable(function):
         raise TypeError(f"{option} is {function!r:.60}; it must be a function")
-    if yields(function):
+    if is_generator_function(function):
         raise TypeError(f"{option} yields; it must return a value")
     try:
         signature = inspect.signature(function)

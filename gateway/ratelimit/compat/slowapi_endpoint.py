@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.websockets import WebSocket
 
-from gateway.ratelimit.compat.slowapi_callback import yields
+from gateway.ratelimit.compat.slowapi_callback import is_generator_function
 
 Function = Callable[..., Any]
 
@@ -81,7 +81,7 @@ def find_request_position(endpoint: Function) -> int:
     if position < 0:
         raise TypeError(f'No "request" or "websocket" argument on function "{endpoint}"')
     _check_request(name, parameters["request"])
-    if yields(endpoint):
+    if is_generator_function(endpoint):
         raise TypeError(
             f"{name} yields its response, so that its status is sent before a limit can refuse the "
             "request; return a response instead"

@@ -174,7 +174,8 @@ class RedisConnection:
 
     def _log_keys(self, charges: Sequence[Charge], failure: Exception) -> None:
         """Log that one of these keys holds something else, once per connection."""
-        keys = " ".join(charge.key for charge in charges)
+        prefix = self._prefix.decode()
+        keys = " ".join(f"{prefix}{charge.key}" for charge in charges)
         if keys not in self._logged_keys and len(self._logged_keys) < MAX_LOGGED_KEYS:
             self._logged_keys.add(keys)
             log_event(log, "redis.key_failed", WARNING, keys=keys, reason=str(failure)[:200])

@@ -1,7 +1,11 @@
 """`MemoryLimiter`: several policies at once, changed rates, a bounded number of keys."""
 
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from threading import Event, Thread
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,3 +112,40 @@ def test_expired_keys_are_dropped_while_others_come() -> None:
         limiter.decide([charge_key(f"caller {number}")])
         clock.advance(1)
     assert int(limiter.health()["keys"]) <= 61
+
+
+def test_the_keys_with_a_prefix_are_dropped() -> None:
+    limiter = MemoryLimiter(clock=ManualClock())
+    kinds = [charge(9, name="a"), charge(9, 70, name="ab", burst=5), charge(9, name="b")]
+    limiter.decide(kinds)
+    limiter.clear(kinds[0].key)
+    assert limiter.health()["keys"] == 1
+    assert remaining(limiter, *kinds) == [9, 5, 8]
+
+
+@pytest.fixture
+def fast_switches() -> Iterator[None]:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+def test_another_thread_may_clear_during_checks(fast_switches: None) -> None:
+    limiter, has_ended = MemoryLimiter(max_keys=3), Event()
+    kinds = [charge(9, window, name=f"p{window}") for window in range(1, 5)]
+
+    def clear() -> None:
+        while not has_ended.is_set():
+            limiter.clear("lockgate:")
+
+    thread = Thread(target=clear)
+    thread.start()
+    try:
+        for _ in range(3_000):
+            limiter.decide(kinds)
+    finally:
+        has_ended.set()
+        thread.join()
+    limiter.clear("")
+    assert limiter.health()["keys"] == 0

@@ -303,6 +303,23 @@ async def test_an_old_connection_is_not_handed_to_a_waiting_caller(no_leaks: Non
         assert server.connections == 2
 
 
+async def test_a_connection_gets_too_old_while_it_is_idle(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_pool(max_age_seconds=40) as (pool, server):
+        first = await lend(pool)
+        pool.release(first)
+        now = asyncio.get_running_loop().time()
+        monkeypatch.setattr(pool, "loop", Mock(wraps=pool.loop, time=lambda: now + 29))
+        assert await lend(pool) is first
+        pool.release(first)
+        now += 12
+        second = await lend(pool)
+        assert not first.is_open
+        assert server.connections == 2
+        pool.release(second)
+
+
 @pytest.mark.parametrize(
     ("field", "connections"),
     [

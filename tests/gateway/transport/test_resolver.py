@@ -14,8 +14,22 @@ def count_resolver_threads() -> int:
     return sum(thread.name == "resolver" for thread in threading.enumerate())
 
 
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The hosts of the lookups that have started a thread."""
+    hosts = list[str]()
+    start = Resolver._start
+
+    def record(resolver: Resolver, host: str, port: int) -> asyncio.Future[list[SocketAddress]]:
+        hosts.append(host)
+        return start(resolver, host, port)
+
+    monkeypatch.setattr(Resolver, "_start", record)
+    return hosts
+
+
 async def test_a_lookup_that_hangs_takes_one_thread_and_stops_no_other(
-    monkeypatch: pytest.MonkeyPatch,
+    started: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = threading.Event()
     getaddrinfo = socket.getaddrinfo
@@ -33,7 +47,7 @@ async def test_a_lookup_that_hangs_takes_one_thread_and_stops_no_other(
     waiting = [asyncio.create_task(resolver.resolve("hanging.test", 80)) for _ in range(100)]
     try:
         assert await resolver.resolve("localhost", 80)
-        assert count_resolver_threads() == 1
+        assert sorted(started) == ["hanging.test", "localhost"]
         waiting[0].cancel()  # the others go on to wait
         await asyncio.sleep(0)
         assert waiting[0].cancelled()
@@ -51,10 +65,10 @@ async def test_every_resolve_looks_up_again(monkeypatch: pytest.MonkeyPatch) -> 
         await resolver.resolve("localhost", 80)
 
 
-async def test_a_numeric_address_needs_no_lookup() -> None:
+async def test_a_numeric_address_needs_no_lookup(started: list[str]) -> None:
     assert await Resolver().resolve("127.0.0.1", 80)
     assert await Resolver().resolve("::1", 80)
-    assert count_resolver_threads() == 0
+    assert started == []
 
 
 async def test_a_text_that_is_no_host_name() -> None:
@@ -84,3 +98,15 @@ def wait_and_fail(ended: threading.Event, options: dict[str, int]) -> object:
 
 def fail_to_look_up(*_: object, **__: object) -> object:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+async def test_a_lookup_without_a_thread_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    resolver = Resolver()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        with pytest.raises(OSError, match=r"^localhost: can't start new thread$"):
+            await resolver.resolve("localhost", 80)
+    assert await resolver.resolve("localhost", 80)

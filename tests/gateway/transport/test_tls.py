@@ -1,5 +1,6 @@
 """Client certificates, CAs of one service, and files that change, on both transports."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -234,3 +235,34 @@ async def test_an_expired_certificate_is_logged(
         pass
     (record,) = caplog.records
     assert record.getMessage() == "tls.certificate_expired"
+
+
+@KINDS
+async def test_the_first_calls_at_the_same_time_all_use_the_certificates(
+    kind: Kind, authority: Authority
+) -> None:
+    certificate, key = authority.issue("gateway.internal")
+    files = {
+        "ca_file": authority.certificate_file,
+        "client_certificate_file": certificate,
+        "client_key_file": key,
+    }
+    server = MutualTls(authority)
+    async with server.serve() as service, make_client(kind, service.url, **files) as client:
+        await asyncio.gather(*(client.item("A") for _ in range(3)))
+    assert server.clients == ["gateway.internal"] * 3
+
+
+async def test_a_certificate_that_only_openssl_can_parse_does_not_prevent_the_start(
+    authority: Authority, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    certificate, key = authority.issue("gateway.internal")
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_text(certificate.read_text().replace("CERTIFICATE", "TRUSTED CERTIFICATE"))
+    assert find_errors(client_certificate_file=trusted, client_key_file=key) == []
+    tls = {"client_certificate_file": trusted, "client_key_file": key}
+    service = Service.model_validate({"url": "https://orders.internal", "tls": tls})
+    settings = Settings(upstreams={"orders": service})
+    async with open_clients(settings, {"orders": ExampleClient}, {}, Resources()):
+        pass
+    assert caplog.records == []

@@ -137,7 +137,7 @@ async def test_a_redis_that_refuses_is_named_in_the_log_and_recovered_from(
     own_redis: RedisServer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    user, break_it, mend, words = case
+    user, break_it, repair, words = case
     for command in break_it:
         assert own_redis.command(*command) == "+OK"
     async with limit(get_url(own_redis, user)) as limiter:
@@ -147,9 +147,9 @@ async def test_a_redis_that_refuses_is_named_in_the_log_and_recovered_from(
         assert "hunter2" not in caplog.text
         with pytest.raises(RedisCheckFailed):
             await limiter.check([charge(10)])
-        for command in mend:
+        for command in repair:
             assert own_redis.command(*command) == "+OK"
-        if mend:
+        if repair:
             await wait_until(lambda: limiter.health()["redis"] == "up")
             assert (await limiter.check([charge(10)])).admitted
 
@@ -175,6 +175,21 @@ async def test_two_gateways_with_prefixes_count_apart(redis_server: RedisServer)
         counts.append(10 - standing.remaining)
     assert counts == [1, 1, 2]
     assert redis_server.command("EXISTS", f"staging:{charge(10).key}") == ":1"
+
+
+async def test_a_key_that_holds_something_else_is_logged_once_and_costs_no_other_key(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = f"wrongtype:{charge(10).key}"
+    assert redis_server.command("SET", key, "something") == "+OK"
+    async with limit(redis_server.url, "wrongtype:") as limiter:
+        for _ in range(2):
+            with pytest.raises(RedisCheckFailed):
+                await limiter.check([charge(10)])
+        assert (await limiter.check([charge(10, name="other")])).admitted
+        assert limiter.health() == {"redis": "up", "disconnects": 0}
+    (record,) = [record for record in caplog.records if record.message == "redis.key_failed"]
+    assert getattr(record, "fields", {})["keys"] == key
 
 
 async def test_a_node_of_a_cluster_is_named(
