@@ -16,7 +16,7 @@ _ORIGIN = b"origin"
 _REQUEST_METHOD = b"access-control-request-method"
 _PRIVATE_NETWORK = b"access-control-request-private-network"
 _OWN_FIELDS = (b"access-control-", b"timing-allow-origin")
-MAX_LOGGED_ORIGIN = 256  # characters
+MAX_LOGGED_ORIGIN = 256  # bytes
 
 # So that a page can read the 404 to a path that no route has.
 _METHODS_OF_UNKNOWN_PATHS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
@@ -54,7 +54,8 @@ class Cors:
             context.response_headers += self._policy.build_fields(origin)
         else:
             if is_preflight:
-                context.log_fields["refused_origin"] = str(origin[:MAX_LOGGED_ORIGIN], "latin-1")
+                shown = str(origin[:MAX_LOGGED_ORIGIN], "ascii", "backslashreplace")
+                context.log_fields["refused_origin"] = shown
             context.response_headers += self._policy.constant_fields
         if origin or self._policy.allows_any:
             send = _FieldRemover(send).send
