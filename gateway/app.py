@@ -22,10 +22,8 @@ from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
-from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
-from gateway.route_list import find_duplicates, find_unreachable, list_limits, list_routes
 from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.routing.request_headers import find_request_headers
 from gateway.services import Transports
@@ -124,14 +122,7 @@ def create_app(
     application = application or load_application(settings.app)
     app = build_app(settings, application, transports)
     refuse_unguarded(app)
-    routes = list_routes(app, application.policies)
-    if errors := [
-        *find_duplicates(routes),
-        *find_unreachable(routes),
-        *find_conflicts(settings.server, application, routes),
-        *find_policy_conflicts(list_limits(app), application.policies),
-        *find_slowapi_errors(app),
-    ]:
+    if errors := [*find_conflicts(app, application), *find_slowapi_errors(app)]:
         raise InvalidSettings(errors)
     document_responses(app)
     return app
