@@ -10,6 +10,13 @@ import httpx
 
 from gateway.event_loop import AfterPendingIo
 from gateway.http1_grammar import Fields
+from gateway.transport.connection_end import (
+    TLS_HINT,
+    ConnectionEnded,
+    describe_loss,
+    describe_malformed,
+    describe_progress,
+)
 from gateway.transport.connection_state import ConnectionState
 from gateway.transport.fast_response import parse_simple_response
 from gateway.transport.keep_alive import find_keep_alive_seconds
@@ -317,9 +324,15 @@ class Connection(asyncio.Protocol):
         if exchange_number == self._exchange_count:
             self._complete(httpx.ReadTimeout("no complete response before the call's deadline"))
 
-    def _fail(self, error: httpx.TransportError) -> None:
-        """End the exchange: the socket has closed, by default because of `error`."""
-        self._error = self._error or error
+    def _fail(self, kind: type[httpx.TransportError], reason: str) -> None:
+        """End the exchange: the socket has closed, for this reason if there is no earlier one."""
+        if self._error is None:
+            progress = describe_progress(self._parser, has_first_byte=self._has_first_byte)
+            is_new = self._exchange_count == 1 and not self._has_first_byte
+            is_plain = self._transport.get_extra_info("ssl_object") is None
+            hint = TLS_HINT if is_new and is_plain else ""
+            self._error = kind(f"{reason} {progress}{hint}")
+            self._error.__cause__ = ConnectionEnded(str(self._error))
         self._parser.close()
         self._notify()
 
@@ -364,8 +377,9 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed(data)
         except MalformedResponse as exc:
-            self._error = httpx.RemoteProtocolError(str(exc))
-            self._error.__cause__ = MalformedResponse(str(exc))  # without its traceback
+            reason = describe_malformed(exc, data)
+            self._error = httpx.RemoteProtocolError(reason)
+            self._error.__cause__ = MalformedResponse(reason)  # without its traceback
             self.abort()
         if self._on_complete is None and self._is_reading and self._parser.buffered > HIGH_WATER:
             self._is_reading = False
@@ -377,7 +391,7 @@ class Connection(asyncio.Protocol):
         # after a close_notify alert, which an attacker who cuts the connection cannot send
         # (RFC 9112, 9.8).
         self._parser.feed_eof()
-        self._fail(httpx.RemoteProtocolError("the server closed the connection"))
+        self._fail(httpx.RemoteProtocolError, "the server closed the connection")
         # Not `close`: with a server that has stopped reading, that would wait for the buffer.
         self._transport.abort()
 
@@ -386,10 +400,8 @@ class Connection(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
         self._owner.connection_lost(self)
-        if exc is None:
-            self._fail(httpx.RemoteProtocolError("the connection was closed unexpectedly"))
-        else:
-            self._fail(httpx.ReadError(type(exc).__name__))
+        kind = httpx.RemoteProtocolError if exc is None else httpx.ReadError
+        self._fail(kind, describe_loss(exc))
 
     def pause_writing(self) -> None:
         self._is_writable = False
