@@ -10,13 +10,7 @@ import httpx
 
 from gateway.event_loop import AfterPendingIo
 from gateway.http1_grammar import Fields
-from gateway.transport.connection_end import (
-    TLS_HINT,
-    ConnectionEnded,
-    describe_loss,
-    describe_malformed,
-    describe_progress,
-)
+from gateway.transport.connection_end import build_end_error, build_malformed_error
 from gateway.transport.connection_state import ConnectionState
 from gateway.transport.fast_response import parse_simple_response
 from gateway.transport.keep_alive import find_keep_alive_seconds
@@ -324,15 +318,13 @@ class Connection(asyncio.Protocol):
         if exchange_number == self._exchange_count:
             self._complete(httpx.ReadTimeout("no complete response before the call's deadline"))
 
-    def _fail(self, kind: type[httpx.TransportError], reason: str) -> None:
-        """End the exchange: the socket has closed, for this reason if there is no earlier one."""
+    def _fail(self, cause: Exception | None = None) -> None:
+        """End the exchange: the socket has closed, for `cause` if there is no earlier reason."""
         if self._error is None:
-            progress = describe_progress(self._parser, has_first_byte=self._has_first_byte)
-            is_new = self._exchange_count == 1 and not self._has_first_byte
             is_plain = self._transport.get_extra_info("ssl_object") is None
-            hint = TLS_HINT if is_new and is_plain else ""
-            self._error = kind(f"{reason} {progress}{hint}")
-            self._error.__cause__ = ConnectionEnded(str(self._error))
+            parser = self._parser if self._has_first_byte else None
+            may_need_tls = is_plain and self._exchange_count == 1
+            self._error = build_end_error(cause, parser, may_need_tls=may_need_tls)
         self._parser.close()
         self._notify()
 
@@ -377,9 +369,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed(data)
         except MalformedResponse as exc:
-            reason = describe_malformed(exc, data)
-            self._error = httpx.RemoteProtocolError(reason)
-            self._error.__cause__ = MalformedResponse(reason)  # without its traceback
+            self._error = build_malformed_error(exc, data)
             self.abort()
         if self._on_complete is None and self._is_reading and self._parser.buffered > HIGH_WATER:
             self._is_reading = False
@@ -391,7 +381,7 @@ class Connection(asyncio.Protocol):
         # after a close_notify alert, which an attacker who cuts the connection cannot send
         # (RFC 9112, 9.8).
         self._parser.feed_eof()
-        self._fail(httpx.RemoteProtocolError, "the server closed the connection")
+        self._fail()
         # Not `close`: with a server that has stopped reading, that would wait for the buffer.
         self._transport.abort()
 
@@ -400,8 +390,7 @@ class Connection(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
         self._owner.connection_lost(self)
-        kind = httpx.RemoteProtocolError if exc is None else httpx.ReadError
-        self._fail(kind, describe_loss(exc))
+        self._fail(exc)
 
     def pause_writing(self) -> None:
         self._is_writable = False

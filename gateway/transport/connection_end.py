@@ -1,40 +1,52 @@
-"""Describes why a connection ended early, in words that are safe for the log."""
+"""The errors of a connection that ends early, with reasons that are safe for the log."""
 
 import ssl
 
+import httpx
+
 from gateway.tls_error import describe_tls_error
 from gateway.transport.happy_eyeballs import describe_error
-from gateway.transport.response_parser import ResponseParser
+from gateway.transport.response_parser import MalformedResponse, ResponseParser
 
 _TLS_ALERT = b"\x15\x03"  # content type and major version of a record (RFC 8446, 5.1)
 _USE_HTTPS = "the url must begin with https://"
-
-TLS_HINT = f"; if the port speaks TLS, {_USE_HTTPS}"
-"""For a connection without TLS that ends before its first response: many servers that expect TLS
-close it without a word."""
 
 
 class ConnectionEnded(Exception):
     """Why a connection ended early; the message quotes nothing that was sent or received."""
 
 
-def describe_progress(parser: ResponseParser, *, has_first_byte: bool) -> str:
-    """Return how much of the response had arrived; `parser` holds it from its first byte on."""
-    if not has_first_byte:
-        return "before the response"
-    part = "head" if parser.head is None else "body"
-    return f"within the {part} of the response"
+def build_end_error(
+    cause: Exception | None, parser: ResponseParser | None, *, may_need_tls: bool
+) -> httpx.TransportError:
+    """Build the error of an exchange whose connection has ended, for `cause` if there is one.
+
+    `parser` has the response; None if it had not begun. `may_need_tls` is for the first exchange
+    of a connection without TLS: many servers that expect TLS close it without a word.
+    """
+    kind = httpx.RemoteProtocolError if cause is None else httpx.ReadError
+    reason = "the server closed the connection" if cause is None else _describe(cause)
+    if parser is None:
+        hint = f"; if the port speaks TLS, {_USE_HTTPS}" if may_need_tls else ""
+        text = f"{reason} before the response{hint}"
+    else:
+        text = f"{reason} within the {'body' if parser.head else 'head'} of the response"
+    error = kind(text)
+    error.__cause__ = ConnectionEnded(text)
+    return error
 
 
-def describe_loss(error: Exception | None) -> str:
+def _describe(cause: Exception) -> str:
     """Return why the event loop has closed a connection, in the words of the system or OpenSSL."""
-    if error is None:
-        return "the connection was closed"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {describe_tls_error(error)}"
-    return describe_error(error) if isinstance(error, OSError) else type(error).__name__
+    if isinstance(cause, ssl.SSLError):
+        return f"TLS failed: {describe_tls_error(cause)}"
+    return describe_error(cause) if isinstance(cause, OSError) else type(cause).__name__
 
 
-def describe_malformed(error: Exception, data: bytes) -> str:
-    """Return why `data` is no response; a server that expects TLS sends an alert instead."""
-    return f"the port speaks TLS: {_USE_HTTPS}" if data.startswith(_TLS_ALERT) else str(error)
+def build_malformed_error(cause: MalformedResponse, data: bytes) -> httpx.RemoteProtocolError:
+    """Build the error for data that is no response, such as the alert of a server with TLS."""
+    is_alert = data.startswith(_TLS_ALERT)
+    text = f"the port speaks TLS: {_USE_HTTPS}" if is_alert else str(cause)
+    error = httpx.RemoteProtocolError(text)
+    error.__cause__ = MalformedResponse(text)  # without the traceback of the other
+    return error

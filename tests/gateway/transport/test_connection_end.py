@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import httpx
 import pytest
 
-from gateway.transport.connection_end import describe_loss, describe_malformed
+from gateway.transport.connection_end import build_end_error, build_malformed_error
 from gateway.transport.response_parser import MalformedResponse
 from gateway.transport.transport import Transport
 from tests.gateway.transport.certificate_authority import Authority
@@ -52,14 +52,16 @@ async def test_the_alert_of_a_server_that_requires_a_certificate_is_named(
 @pytest.mark.parametrize(
     ("error", "described"),
     [
-        (None, "the connection was closed"),
+        (None, "the server closed the connection"),
         (ConnectionResetError(), "Connection reset by peer"),
         (OSError(errno.ETIMEDOUT, "[Errno 110] in the words of asyncio"), "Connection timed out"),
         (RuntimeError("may quote anything"), "RuntimeError"),
     ],
 )
 def test_the_words_of_the_system(error: Exception | None, described: str) -> None:
-    assert describe_loss(error) == described
+    assert str(build_end_error(error, None, may_need_tls=False)) == (
+        f"{described} before the response"
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,4 +72,4 @@ def test_the_words_of_the_system(error: Exception | None, described: str) -> Non
     ],
 )
 def test_a_tls_alert_is_recognized(data: bytes, described: str) -> None:
-    assert describe_malformed(MalformedResponse("no status line"), data) == described
+    assert str(build_malformed_error(MalformedResponse("no status line"), data)) == described
