@@ -14,6 +14,7 @@ from typing import TypeVar
 from fastapi import FastAPI
 
 from gateway.app_loader import Application, AppLifespan
+from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks, report_slow_start
 from gateway.open_clients import (
@@ -68,7 +69,10 @@ def create_lifespan(
         tasks = resources[WatchedTasks] = WatchedTasks()
         async with AsyncExitStack() as stack:
             verifier = open_verifier(
-                settings.issuers, settings.tokens, ca_file=settings.tls.ca_file
+                settings.issuers,
+                settings.tokens,
+                ca_file=settings.tls.ca_file,
+                max_waiters=count_waiters(settings.server.max_in_flight),
             )
             resources[TokenVerifier] = await _open(stack, verifier, "the token verifier")
             limiter = open_limiter(settings, application.policies)
