@@ -29,6 +29,7 @@ _RESPONSE_HEADERS = (
     "etag",
     "link",
     "location",
+    "lockgate-limits",
     "ratelimit",
     "ratelimit-policy",
     "retry-after",

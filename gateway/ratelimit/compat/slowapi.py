@@ -11,7 +11,6 @@ from inspect import isfunction
 from typing import Any, NoReturn, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
-from slowapi.errors import RateLimitExceeded
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -38,6 +37,7 @@ from gateway.ratelimit.compat.slowapi_endpoint import (
     make_async,
 )
 from gateway.ratelimit.compat.slowapi_engine import clear_soon, find_app_engine, open_engine
+from gateway.ratelimit.compat.slowapi_errors import LimitExceeded
 from gateway.ratelimit.compat.slowapi_headers import (
     CurrentLimit,
     build_headers,
@@ -261,8 +261,7 @@ class Limiter(SlowapiInternals):
                 prefix=self.options.key_prefix,
                 without_redis=self._without_redis,
             )
-        except RateLimitExceeded as error:
-            # slowapi's handler ignores these; without it, Starlette and the gateway send them.
+        except LimitExceeded as error:
             error.headers = self._build_refusal_headers(get_current_limit(request))
             raise
         except HTTPException:
