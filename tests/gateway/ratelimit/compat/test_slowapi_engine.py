@@ -1,6 +1,7 @@
 """A plain FastAPI app whose slowapi decorators count in Redis, opened in its lifespan."""
 
 import asyncio
+import gc
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.compat.slowapi import Limiter
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.settings.errors import InvalidSettings
+from gateway.telemetry.log import LogEvent
 from tests.gateway.ratelimit.compat.slowapi_app import build_app, get_statuses, send
 from tests.redis_server import RedisServer
 
@@ -246,3 +248,35 @@ async def test_a_reset_in_a_running_loop_needs_no_await(redis_server: RedisServe
                     break
                 await asyncio.sleep(0.005)
         assert await get_statuses(app, "/") == [200]
+
+
+@pytest.mark.redis
+async def test_a_reset_that_fails_is_raised_or_logged_at_once(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = "ACL SETUSER counter reset on nopass ~* +@all -scan"
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.execute_command(user)
+    url = redis_server.url.replace("redis://", "redis://counter:any@")
+    app, limiter = build_plain_app()
+    reports = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
+    async with limiter.open(app, redis_url=url):
+        assert await get_statuses(app, "/", "/", "/") == [200, 200, 429]
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            await limiter.reset()
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            await asyncio.to_thread(limiter.reset)
+        assert "redis.reset_failed" not in caplog.text
+        limiter.reset()
+        for _ in range(2_000):
+            if "redis.reset_failed" in caplog.text:
+                break
+            await asyncio.sleep(0.005)
+    (record,) = (each for each in caplog.records if "redis.reset_failed" in each.getMessage())
+    assert isinstance(record, LogEvent)
+    assert record.levelname == "ERROR"
+    assert "the user of redis_url lacks a permission" in str(record.fields["reason"])
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not reports
