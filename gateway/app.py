@@ -130,7 +130,7 @@ def create_app(
         *find_unreachable(routes),
         *find_conflicts(settings.server, application, routes),
         *find_policy_conflicts(list_limits(app), application.policies),
-        *find_slowapi_errors(app),
+        *find_slowapi_errors(app, application.package.prefixes if application.package else ()),
     ]:
         raise InvalidSettings(errors)
     document_responses(app)
