@@ -7,7 +7,7 @@ This module does not import slowapi, so that an app that does not use it does no
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from inspect import isfunction
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakSet
 
 from starlette.applications import Starlette
@@ -24,10 +24,33 @@ Route = tuple[str, RouteContext]
 _LIMITED: WeakKeyDictionary[Function, WeakSet[Function]] = WeakKeyDictionary()
 
 
-def register(endpoint: Function, limited: Function) -> None:
-    """Remember that `limited` stands for `endpoint`."""
+class DecoratingLimiter(Protocol):
+    """The limiter behind a decorator."""
+
+    def list_limit_texts(self, limited: Function, method: str) -> Sequence[str]:
+        """List the limits of a function that it has returned, for requests with this method."""
+
+
+# The functions that a decorator has returned, with its limiter.
+_LIMITERS: WeakKeyDictionary[Function, DecoratingLimiter] = WeakKeyDictionary()
+
+
+def register(endpoint: Function, limited: Function, limiter: DecoratingLimiter) -> None:
+    """Remember that `limited` stands for `endpoint`, and which limiter has decorated it."""
+    _LIMITERS[limited] = limiter
     if isfunction(endpoint):
         _LIMITED.setdefault(endpoint, WeakSet()).add(limited)
+
+
+def list_limit_texts(functions: Iterable[object], method: str) -> list[str]:
+    """List the limits that decorators have given to the functions of a route, as texts."""
+    return [
+        text
+        for function in functions
+        for inner in iter_wrapped(function)
+        if isfunction(inner) and inner in _LIMITERS
+        for text in _LIMITERS[inner].list_limit_texts(inner, method)
+    ]
 
 
 def count_limiters(endpoint: Function) -> int:
@@ -35,7 +58,7 @@ def count_limiters(endpoint: Function) -> int:
     return sum(inner in _LIMITED for inner in iter_wrapped(endpoint) if isfunction(inner))
 
 
-def iter_wrapped(function: Function | None) -> Iterator[Function]:
+def iter_wrapped(function: Any) -> Iterator[Any]:  # noqa: ANN401 - any callable
     """Yield a function, the one that it wraps (see `functools.wraps`), and so on."""
     while function is not None:
         yield function

@@ -178,6 +178,13 @@ class Limiter(SlowapiInternals):
             finally:
                 self.engine = None
 
+    def list_limit_texts(self, limited: Callable[..., Any], method: str) -> list[str]:
+        """List the limits that a request with this method has, for `lockgate routes`."""
+        if not (self.enabled and self._checks(limited)):
+            return []
+        limits = self._limits[limited][1]
+        return [text for limit in limits for text in limit.declared.list_texts(method)]
+
     @property
     def limiter(self) -> NoReturn:
         """The blocking storage of slowapi, which does not count here."""
@@ -246,12 +253,12 @@ class Limiter(SlowapiInternals):
         if self.options.headers_enabled and not declared:
             added = add_response_parameter(limited)
         self._limits[limited] = self._names.assign(endpoint), []
-        register(endpoint, limited)
+        register(endpoint, limited, self)
         return limited  # type: ignore[return-value]  # `wraps` gives it the endpoint's signature
 
     async def _check(self, request: Request, limited: Callable[..., Any]) -> None:
         set_current_limit(request, None)
-        if not self.options.auto_check or not self._exempt.isdisjoint(iter_wrapped(limited)):
+        if not self._checks(limited):
             return
         try:
             await check_limits(
@@ -270,6 +277,9 @@ class Limiter(SlowapiInternals):
             if not self.options.swallow_errors:
                 raise
             self.logger.exception("Failed to rate limit. Swallowing error")
+
+    def _checks(self, limited: Callable[..., Any]) -> bool:
+        return self.options.auto_check and self._exempt.isdisjoint(iter_wrapped(limited))
 
     @property
     def _without_redis(self) -> WithoutRedis:

@@ -39,9 +39,18 @@ class DeclaredLimit:
 
     async def applies(self, request: Request) -> bool:
         """Whether the limit counts this request."""
-        if self.methods is not None and get_method(request) not in self.methods:
+        if not self._has_method(request.method):
             return False
         return not (self.exempt_when and await self.exempt_when(request))
+
+    def list_texts(self, method: str) -> list[str]:
+        """List the limits of requests with this method; a function computes them for each one."""
+        if not self._has_method(method):
+            return []
+        return ["computed"] if self.limit_value else [str(item) for item in self.items]
+
+    def _has_method(self, method: str) -> bool:
+        return self.methods is None or normalize_method(method) in self.methods
 
     async def read_items(self, request: Request, key: object) -> Sequence[RateLimitItem]:
         """Return the limits of this request; none if the function returns None or "".
@@ -142,9 +151,9 @@ def parse_limits(text: str) -> Sequence[RateLimitItem]:
     return tuple(items)
 
 
-def get_method(request: Request) -> str:
-    """Return the method of a request; HEAD counts as GET, or it would evade a limit on GET."""
-    return "GET" if request.method == "HEAD" else request.method
+def normalize_method(method: str) -> str:
+    """Return the method that a limit counts; HEAD counts as GET, so that it evades no limit."""
+    return "GET" if method == "HEAD" else method
 
 
 def _read_methods(methods: object) -> Sequence[str]:

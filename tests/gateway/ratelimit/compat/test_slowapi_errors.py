@@ -1,6 +1,6 @@
 """The responses of a gateway to a request that a decorator of slowapi refuses."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -24,11 +24,16 @@ OTHER = RateLimit("other", "100/hour", per="address")
 
 @asynccontextmanager
 async def open_gateway(
-    limits: dict[str, Any], *, handler: Any = None, **options: Any
+    limits: dict[str, Any],
+    *,
+    handler: Any = None,
+    policies: Sequence[RateLimit] = (OTHER,),
+    **options: Any,
 ) -> AsyncIterator[Gateway]:
-    """A gateway with one route per path, which has this limit text, and without its Redis."""
+    """A gateway with one route per path, which has this limit, and without its Redis."""
     limiter = Limiter(lambda: "caller", **options)
-    router = APIRouter(dependencies=[public("a test"), limited(OTHER)])
+    own = [limited(*policies)] if policies else []
+    router = APIRouter(dependencies=[public("a test"), *own])
     for path, arguments in limits.items():
 
         async def endpoint(request: Request) -> str:
@@ -89,3 +94,21 @@ async def test_the_fallback_in_use_is_in_a_response_header_once() -> None:
             response = await send(app, "/")
             assert response.status_code == status
             assert response.headers.get_list("lockgate-limits") == ["local"]
+
+
+async def test_openapi_describes_the_429_of_a_decorated_route() -> None:
+    limits = {
+        "/text": {"limit_value": "1/minute"},
+        "/computed": {"limit_value": lambda: "1/minute"},
+        "/put": {"limit_value": "1/minute", "methods": ["PUT"]},
+    }
+    async with open_gateway(limits, policies=()) as app:
+        paths = app.openapi()["paths"]
+    reference = "#/components/schemas/QuotaExceededProblem"
+    for path in ("/text", "/computed"):
+        refusal = paths[path]["get"]["responses"]["429"]
+        schema = refusal["content"]["application/problem+json"]["schema"]
+        assert schema["oneOf"] == [{"$ref": reference}]
+        assert "Retry-After" in refusal["headers"]
+        assert "RateLimit" not in refusal["headers"]
+    assert "429" not in paths["/put"]["get"]["responses"]
