@@ -194,13 +194,16 @@ class Limiter(SlowapiInternals):
         )
 
     def inject_headers(self, response: Any, current_limit: Any) -> Any:  # noqa: ANN401 - slowapi's
-        """Write the `X-RateLimit-*` headers, and `Retry-After` on a refusal."""
-        if isinstance(response, Response):
+        """Write the `X-RateLimit-*` headers, and `Retry-After` on a refusal.
+
+        `current_limit` is `request.state.view_rate_limit` itself: a copy has no numbers to write.
+        """
+        if isinstance(response, Response) and isinstance(current_limit, CurrentLimit):
             response.headers.update(self._build_headers(current_limit))
         return response
 
-    def _build_headers(self, current_limit: CurrentLimit | None) -> dict[str, str]:
-        if current_limit is None or not (self.enabled and self.options.headers_enabled):
+    def _build_headers(self, current_limit: CurrentLimit) -> dict[str, str]:
+        if not (self.enabled and self.options.headers_enabled):
             return {}
         names = self.get_header_names()
         return build_headers(current_limit, names, http_date=self.options.http_date)

@@ -39,7 +39,7 @@ async def check_limits(
         verdict = await engine.check([charge.charge for charge in charges])
     except RateLimiterUnavailable as error:
         raise LimitUnavailable(error.retry_after) from error
-    current_limit = make_current_limit(charges, verdict)
+    current_limit = make_current_limit(charges, verdict, prefix)
     set_current_limit(request, current_limit)
     _report(verdict, RequestContext.of(request.scope))
     if not verdict.admitted:
