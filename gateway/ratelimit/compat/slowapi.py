@@ -28,6 +28,7 @@ from gateway.ratelimit.compat.slowapi_declared_limit import (
     DeclaredLimit,
     StrOrCallable,
     declare_limit,
+    read_scope,
 )
 from gateway.ratelimit.compat.slowapi_endpoint import (
     EndpointNames,
@@ -222,9 +223,7 @@ class Limiter(SlowapiInternals):
             is_limited = isfunction(endpoint) and endpoint in self._limits
             limited = endpoint if is_limited else self._wrap(endpoint)
             name, limits = self._limits[limited]
-            shared = scope(name) if callable(scope) else scope
-            if not isinstance(shared, str):
-                raise TypeError(f"scope is {shared!r:.60}; it must be a string, or return one")
+            shared = read_scope(scope, name)
             number = f"{count_limiters(limited)}.{len(limits) + 1}"
             identity = ("shared", shared) if shared else ("endpoint", name, number)
             limits.append(RouteLimit(declared, identity))
