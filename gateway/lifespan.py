@@ -15,17 +15,17 @@ from fastapi import FastAPI
 
 from gateway.app_loader import Application, AppLifespan
 from gateway.auth.verifier import TokenVerifier, open_verifier
-from gateway.background_tasks import BackgroundTasks, report_slow_start
-from gateway.ratelimit.limiter import RateLimiter
-from gateway.ratelimit.open_limiter import open_limiter
-from gateway.resources import Resources
-from gateway.services import (
+from gateway.background_tasks import WatchedTasks, report_slow_start
+from gateway.open_clients import (
     Transports,
     find_upstream_errors,
     find_used_clients,
     find_used_resources,
     open_clients,
 )
+from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.open_limiter import open_limiter
+from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
@@ -34,10 +34,9 @@ from gateway.upstream.tls_settings import find_tls_errors
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-log = getLogger("lockgate")
-
-
 T = TypeVar("T")
+
+log = getLogger("lockgate")
 
 
 class LifespanFailed(Exception):
@@ -66,7 +65,7 @@ def create_lifespan(
             raise InvalidSettings(errors)
         if errors := await asyncio.to_thread(find_tls_errors, settings):
             raise InvalidSettings(errors)
-        tasks = resources[BackgroundTasks] = BackgroundTasks()
+        tasks = resources[WatchedTasks] = WatchedTasks()
         async with AsyncExitStack() as stack:
             verifier = open_verifier(
                 settings.issuers, settings.tokens, ca_file=settings.tls.ca_file

@@ -72,7 +72,7 @@ async def _serve_demo(
     settings: Settings, application: Application, plan: FakesPlan, *, use_any_ports: bool
 ) -> None:
     with handle_signals() as signals:
-        async with run_fakes(plan) as fakes:
+        async with signals.interrupt_start(), run_fakes(plan) as fakes:
             settings = _replace_addresses(settings, fakes, use_any_port=use_any_ports)
             app = create_app(settings, application=application)
             async with open_server(app, settings.server) as server:

@@ -52,7 +52,7 @@ async def _serve(gateway: CheckedGateway) -> None:
     assert gateway.app  # noqa: S101 - it has no errors
     settings = gateway.settings.server
     with handle_signals() as signals:
-        async with open_server(gateway.app, settings) as server:
+        async with signals.interrupt_start(), open_server(gateway.app, settings) as server:
             tune_gc()
             package = _describe_package(gateway.application)
             limit = server.max_connections

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from logging import WARNING, getLogger
 
 from gateway.telemetry.log import log_event
@@ -22,15 +22,32 @@ class ShutdownSignals:
 
     def __init__(self) -> None:
         self._first: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
+        self._start: asyncio.Timeout | None = None
+
+    @asynccontextmanager
+    async def interrupt_start(self) -> AsyncIterator[None]:
+        """Cancel the block at a signal that comes before `wait`: a start may take any time."""
+        start = self._start = asyncio.timeout(None)
+        try:
+            async with start:
+                yield
+        except TimeoutError:
+            if not start.expired():
+                raise
+            name = self._first.result().name
+            log_event(log, "gateway.stopping", signal=name, drain_seconds=0)
 
     async def wait(self) -> signal.Signals:
         """Wait for the first signal, and return it."""
+        self._start = None
         return await asyncio.shield(self._first)
 
     def receive(self, number: signal.Signals) -> None:
         """Note the first signal. The second one kills the process, even as process 1."""
         if not self._first.done():
             self._first.set_result(number)
+            if self._start is not None:
+                self._start.reschedule(0)  # a time that has passed
             return
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)

@@ -16,7 +16,7 @@ _ORIGIN = b"origin"
 _REQUEST_METHOD = b"access-control-request-method"
 _PRIVATE_NETWORK = b"access-control-request-private-network"
 _OWN_FIELDS = (b"access-control-", b"timing-allow-origin")
-MAX_LOGGED_ORIGIN = 256  # characters
+MAX_LOGGED_ORIGIN = 256  # bytes
 
 # So that a page can read the 404 to a path that no route has.
 _METHODS_OF_UNKNOWN_PATHS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
@@ -47,14 +47,15 @@ class Cors:
             return self.app(scope, receive, send)
         context = RequestContext.of(scope)
         origin = _find_origin(scope)
-        is_preflight = scope["method"] == "OPTIONS" and _find_field(scope, _REQUEST_METHOD)
+        is_preflight = scope["method"] == "OPTIONS" and _list_values(scope, _REQUEST_METHOD)
         if origin and self._policy.allows(origin):
             if is_preflight:
                 return self._build_preflight(scope, origin)(scope, receive, send)
             context.response_headers += self._policy.build_fields(origin)
         else:
             if is_preflight:
-                context.log_fields["refused_origin"] = str(origin[:MAX_LOGGED_ORIGIN], "latin-1")
+                shown = str(origin[:MAX_LOGGED_ORIGIN], "ascii", "backslashreplace")
+                context.log_fields["refused_origin"] = shown
             context.response_headers += self._policy.constant_fields
         if origin or self._policy.allows_any:
             send = _FieldRemover(send).send
@@ -67,7 +68,7 @@ class Cors:
             *self._policy.build_preflight_fields(
                 origin,
                 self._find_methods(scope) or _METHODS_OF_UNKNOWN_PATHS,
-                is_to_private_network=bool(_find_field(scope, _PRIVATE_NETWORK)),
+                is_to_private_network=bool(_list_values(scope, _PRIVATE_NETWORK)),
             )
         ]
         return response
@@ -75,11 +76,11 @@ class Cors:
 
 def _find_origin(scope: Scope) -> bytes:
     """Return the value of `Origin`; b"" if the request has none, or more than one."""
-    origins = _find_field(scope, _ORIGIN)
+    origins = _list_values(scope, _ORIGIN)
     return origins[0] if len(origins) == 1 else b""
 
 
-def _find_field(scope: Scope, wanted: bytes) -> list[bytes]:
+def _list_values(scope: Scope, wanted: bytes) -> list[bytes]:
     return [value for name, value in scope["headers"] if name == wanted]
 
 

@@ -49,7 +49,7 @@ async def get_docs_asset(name: str, request: Request) -> Response:
     asset = load_assets().get(name)
     if asset is None:
         raise HTTPException(404)
-    headers = {"ETag": asset.etag, "Cache-Control": "no-cache"}
+    headers = {"ETag": asset.etag, "Cache-Control": "no-cache", "Vary": "accept-encoding"}
     if asset.etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return await _build_response(request, asset.content, asset.media_type, headers)

@@ -15,7 +15,6 @@ LINGER_SECONDS = 30.0
 MAX_CANDIDATES = 8
 """Connections that are considered before one in use is closed to make room."""
 
-
 MIN_SILENT_SECONDS = 0.1
 """Seconds that a client has at least to send its request, however many others connect."""
 

@@ -74,8 +74,8 @@ class HttpProtocol(asyncio.Protocol):
     __slots__ = (
         "__weakref__", "_active", "_app", "_client", "_connections", "_dropped_bytes", "_flow",
         "_is_reserved", "_is_waiting_for_body", "_loop", "_parser", "_pipelined", "_queue",
-        "_received_bytes", "_receiving", "_refusal", "_root_path", "_server_state", "_state",
-        "_transport", "_unparsed", "_unread_bytes",
+        "_received_bytes", "_receiving", "_refusal", "_server_state", "_state", "_transport",
+        "_unparsed", "_unread_bytes",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - the first three are those of uvicorn's protocols
@@ -94,7 +94,6 @@ class HttpProtocol(asyncio.Protocol):
         accepted above the limit of connections, for probes.
         """
         self._app = config.loaded_app
-        self._root_path = config.root_path
         self._server_state = server_state
         self._state = app_state
         self._connections = connections
@@ -132,7 +131,7 @@ class HttpProtocol(asyncio.Protocol):
         self._flow = FlowControl(self._transport)
         scope = describe_connection(self._transport, self._client)
         self._client = scope["client"]
-        self._parser = RequestParser(self, scope, self._state, self._root_path)
+        self._parser = RequestParser(self, scope, self._state)
         self._server_state.connections.add(cast("Any", self))
         self._connections.count += 1
         self._wait_in(self._connections.new)
@@ -223,10 +222,14 @@ class HttpProtocol(asyncio.Protocol):
     def check_body(self, seconds: float) -> None:
         """Refuse the request if too little of its body has arrived in the last `seconds`.
 
-        While the app reads slower than the client sends, the client is not to blame.
+        The client is not to blame while the app reads slower than it sends, nor while it waits for
+        `100 Continue`.
         """
+        if self._flow.is_closing:  # `expire_closing` decides
+            return
+        waits = self._receiving is not None and self._receiving.expects_continue
         is_slow = self._received_bytes < MIN_BYTES_PER_SECOND * seconds and self._flow.is_reading
-        if is_slow and not self.has_unread_data():
+        if is_slow and not waits and not self.has_unread_data():
             self._refuse(refusals.BODY_TIMEOUT)
         else:
             self._received_bytes = 0

@@ -48,22 +48,17 @@ class RequestParser:
     __slots__ = (
         "_app_state", "_checked_host", "_connection_scope", "_data", "_expects_continue",
         "_field_count", "_fields", "_framing_bytes", "_handler", "_head_bytes", "_host_count",
-        "_parser", "_root_path", "_url", "has_begun", "has_ended", "is_in_head", "is_receiving",
+        "_parser", "_url", "has_begun", "has_ended", "is_in_head", "is_receiving",
     )  # fmt: skip
 
     def __init__(
-        self,
-        handler: RequestHandler,
-        connection_scope: dict[str, Any],
-        app_state: dict[str, Any],
-        root_path: str,
+        self, handler: RequestHandler, connection_scope: dict[str, Any], app_state: dict[str, Any]
     ) -> None:
         """Create a parser; the two dicts are parts of the ASGI scope of each request."""
         self.is_receiving = self.is_in_head = self.has_begun = self.has_ended = False
         self._handler = handler
         self._connection_scope = connection_scope
         self._app_state = app_state
-        self._root_path = root_path
         self._parser = HttpRequestParser(self)
         self._url = self._checked_host = self._data = b""
         self._fields: list[tuple[bytes, bytes]] = []
@@ -189,10 +184,10 @@ class RequestParser:
             "asgi": {"version": "3.0", "spec_version": "2.4"},
             "http_version": version,
             "method": method.decode("ascii"),
-            "path": self._root_path + (unquote(path) if "%" in path else path),
-            "raw_path": self._root_path.encode("ascii") + raw_path,
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
             "query_string": query,
-            "root_path": self._root_path,
+            "root_path": "",  # see `gateway/middleware/root_path.py`
             "headers": self._fields,
             "extensions": {DISCARD_RESPONSE: {}},
             "state": self._app_state.copy(),

@@ -1,4 +1,4 @@
-"""Signals: `lockgate serve` drains, stops, or goes on, and does not die of a habit of others."""
+"""Signals: `lockgate serve` drains, stops, or ignores them."""
 
 import http.client
 import json
@@ -58,7 +58,7 @@ def serve(issuer: Path, folder: Path) -> Iterator[Served]:
         log.open("w") as stderr,
         subprocess.Popen(
             [sys.executable, "-m", "gateway.cli", "serve", "--host", "127.0.0.1", "--port", "0"],
-            stderr=stderr, text=True,
+            stdout=subprocess.PIPE, stderr=stderr, text=True,
         ) as process,
     ):  # fmt: skip
         try:
@@ -109,3 +109,42 @@ def test_sigint_does_not_drain(issuer: Path, tmp_path: Path) -> None:
         served.process.send_signal(signal.SIGINT)
         assert served.wait_for("gateway.stopping")["drain_seconds"] == 0
         assert served.process.wait(TIMEOUT_SECONDS) == 0
+
+
+STUCK = """
+import asyncio
+from contextlib import asynccontextmanager
+
+
+@asynccontextmanager
+async def lifespan(resources):
+    try:
+        print("opening", flush=True)
+        await asyncio.sleep(3_600)
+        yield
+    finally:
+        print("closed", flush=True)
+"""
+
+
+def test_one_signal_ends_a_start_that_takes_long(
+    issuer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "kiosk_stuck"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "lifespan.py").write_text(STUCK)
+    (package / "limits.py").write_text(
+        "from gateway.ratelimit import RateLimit\nALL = RateLimit('all', '1/second')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("LOCKGATE_APP__PACKAGE", package.name)
+    with serve(issuer, tmp_path) as served:
+        assert served.process.stdout is not None
+        assert served.process.stdout.readline() == "opening\n"
+        served.process.send_signal(signal.SIGTERM)
+        assert served.process.stdout.read() == "closed\n"
+        assert served.process.wait(TIMEOUT_SECONDS) == 0
+        events = [one["event"] for one in served.read_events()]
+        assert events[-1] == "gateway.stopping"
+        assert "gateway.started" not in events

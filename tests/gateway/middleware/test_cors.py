@@ -276,10 +276,12 @@ async def test_a_preflight_of_another_origin_is_logged(pages: Pages) -> None:
     assert (reply.status, reply.header("allow")) == (204, ["GET, HEAD, OPTIONS, POST"])
     require_unreadable(reply)
     await pages.preflight("/page", origin="https://" + "x" * 5_000)
-    await pages.served.settle(2)
-    first, second = pages.served.log.completed
+    await pages.preflight("/page", origin="https://\x9b31m")
+    await pages.served.settle(3)
+    first, second, third = pages.served.log.completed
     assert first["refused_origin"] == OTHER
     assert len(second["refused_origin"]) == MAX_LOGGED_ORIGIN
+    assert third["refused_origin"] == "https://\\x9b31m"
 
 
 async def test_a_very_long_list_of_headers_is_not_repeated(pages: Pages) -> None:

@@ -86,6 +86,7 @@ async def test_a_file_that_has_not_changed_is_not_sent_again(client: httpx.Async
     )
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
+    assert again.headers["vary"] == "accept-encoding"
     changed = await client.get("/docs/swagger-ui.css", headers={"If-None-Match": 'W/"other"'})
     assert changed.status_code == 200
 

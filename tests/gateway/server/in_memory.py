@@ -25,11 +25,9 @@ class Client(asyncio.Transport):
     server reads from the client.
     """
 
-    def __init__(self, app: ASGIApp, root_path: str = "") -> None:
+    def __init__(self, app: ASGIApp) -> None:
         super().__init__({"peername": ("192.0.2.7", 4711), "sockname": ("192.0.2.1", 80)})
-        config = uvicorn.Config(
-            app, http=HttpProtocol, lifespan="off", log_config=None, root_path=root_path
-        )
+        config = uvicorn.Config(app, http=HttpProtocol, lifespan="off", log_config=None)
         config.load()
         self.server = ServerState()
         self.server.default_headers = [(b"date", b"now")]

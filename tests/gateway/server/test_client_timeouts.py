@@ -114,6 +114,20 @@ async def test_a_client_is_not_blamed_for_an_app_that_does_not_read() -> None:
     await client.disconnect()
 
 
+async def test_a_client_is_not_blamed_while_it_waits_for_100_continue() -> None:
+    app = Echo(reads=False)
+    app.go.clear()
+    client = Client(app)
+    await client.send(POST + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+    now = asyncio.get_running_loop().time()
+    client.connections.expire(now + client.connections.bodies.seconds + 1)
+    await settle()
+    assert not client.received
+    app.go.set()
+    assert b"HTTP/1.1 200 OK" in await client.send(b"")
+    await client.disconnect()
+
+
 async def test_a_client_that_does_not_read_is_disconnected(hasty: RawClient) -> None:
     hasty.writer.write(GET_HEADERS.replace(b"/headers", b"/stream"))
     await asyncio.wait_for(hasty.seen.ended.wait(), TIMEOUT_SECONDS)
@@ -147,6 +161,17 @@ async def test_a_client_that_does_not_close_after_the_end_is_disconnected() -> N
     now = asyncio.get_running_loop().time()
     client.connections.expire(now + client.connections.closing.seconds + 1)
     assert client.is_closed
+    await client.disconnect()
+
+
+async def test_an_unfinished_body_does_not_prolong_the_end_of_a_connection() -> None:
+    client = Client(Echo(reads=False))
+    await client.send(POST + b"Content-Length: %d\r\n\r\n" % (MAX_DROPPED_BYTES + 1))
+    assert client.is_eof_sent
+    closing = client.connections.closing
+    since = closing.find_oldest()
+    client.protocol.check_body(client.connections.bodies.seconds)
+    assert closing.find_oldest() == since
     await client.disconnect()
 
 

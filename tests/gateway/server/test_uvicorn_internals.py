@@ -70,12 +70,11 @@ def test_server_state_has_what_protocol_and_cycle_write() -> None:
     assert (state.default_headers, state.total_requests) == ([], 0)
 
 
-def test_a_loaded_config_has_the_app_and_the_root_path() -> None:
+def test_a_loaded_config_has_the_app() -> None:
     """Without: `HttpProtocol` has no app to run."""
     app = Echo()
-    config = create_config(app, root_path="/api")
+    config = create_config(app)
     config.load()
-    assert config.root_path == "/api"
     assert config.loaded_app is not None
     assert config.http_protocol_class is HttpProtocol
 
