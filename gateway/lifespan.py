@@ -16,16 +16,16 @@ from fastapi import FastAPI
 from gateway.app_loader import Application, AppLifespan
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks, report_slow_start
-from gateway.ratelimit.limiter import RateLimiter
-from gateway.ratelimit.open_limiter import open_limiter
-from gateway.resources import Resources
-from gateway.services import (
+from gateway.open_clients import (
     Transports,
     find_upstream_errors,
     find_used_clients,
     find_used_resources,
     open_clients,
 )
+from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.open_limiter import open_limiter
+from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file

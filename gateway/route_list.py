@@ -12,11 +12,11 @@ from gateway.aggregation.model import Composite
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_calls
+from gateway.open_clients import find_route_clients
 from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.request_path import InvalidPath, decode_path
 from gateway.route_audit import list_kinds, locate_endpoint
-from gateway.services import find_route_clients
 from gateway.settings.errors import ConfigError
 
 _PARAMETER = re.compile(r"\{[^{}]*\}")
