@@ -7,7 +7,7 @@ no more than its head.
 
 
 class HeadGuard:
-    """A dependency that admits or refuses a request, and takes the connection alone.
+    """A dependency that admits or refuses a request, and asks for the connection alone.
 
     For a route with a body, the dispatcher calls it before the body is read, and FastAPI calls it
     again. A guard whose call has an effect, such as a charge, looks for itself in `passed_guards`

@@ -77,13 +77,10 @@ def compile_route(route: RouteContext) -> CompiledRoute:
 
 
 def compile_guards(route: RouteContext) -> RouteGuards | None:
-    """Compile the guards of a route whose body FastAPI parses; None if it needs none before that.
+    """Compile the guards of a route whose body FastAPI parses; None for any other route.
 
-    They are those of its routers and of its dependencies too. A subclass of APIRoute may choose its
-    requests by more than their path: such a route stays with FastAPI.
-
-    Raises:
-        NotCompilable: a guard asks for more than the connection.
+    They are all guards of the route, its routers and its dependencies. A subclass of APIRoute may
+    choose its requests by more than their path: such a route stays with FastAPI.
     """
     original = route.original_route
     if not isinstance(original, APIRoute) or type(original).matches is not APIRoute.matches:
@@ -92,10 +89,8 @@ def compile_guards(route: RouteContext) -> RouteGuards | None:
         return None
     plan = _Plan()
     for _, inner in iter_dependencies(route.dependant):
-        if isinstance(inner.call, HeadGuard):
+        if isinstance(inner.call, HeadGuard) and _asks_for_connection_alone(inner):
             plan.add_dependency(inner)
-    if any(call.parameters or call.resources or call.results for call in plan.calls):
-        raise NotCompilable("a guard asks for more than the connection")
     return RouteGuards(
         scope=get_routing_scope(route),
         calls=tuple(plan.calls),
@@ -216,6 +211,16 @@ def _find_obstacles(dependant: Dependant) -> Iterator[str]:
         yield "reads the body"
     if dependant.response_param_name or dependant.background_tasks_param_name:
         yield "asks for the response or for background tasks"
+
+
+def _asks_for_connection_alone(dependant: Dependant) -> bool:
+    fields = (
+        dependant.path_params,
+        dependant.query_params,
+        dependant.header_params,
+        dependant.cookie_params,
+    )
+    return not (dependant.dependencies or any(fields) or any(_find_obstacles(dependant)))
 
 
 def _get_default(field: ModelField) -> Callable[[], Any]:

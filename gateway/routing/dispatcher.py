@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from re import Pattern
-from typing import Any, TypeVar
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.convertors import Convertor
@@ -36,8 +36,6 @@ from gateway.routing.options_requests import describe_options
 from gateway.routing.route_guards import RouteGuards
 
 _OUTCOME = "lockgate.outcome"
-
-Compiled = TypeVar("Compiled")
 
 _DERIVED_METHODS = frozenset({"HEAD", "OPTIONS"})
 """Methods that a path has without a route for them, as it has routes for others."""
@@ -236,11 +234,11 @@ class RouteTable:
         An error of a convertor is propagated; FastAPI would meet the same one.
         """
         found = self._match(scope)
-        if found is None or found[0].guards is None:
+        guards = None if found is None else found[0].guards
+        if found is None or guards is None:
             return None
         entry, path_params = found
-        converted = {k: entry.convertors[k].convert(v) for k, v in path_params.items()}
-        return found[0].guards, converted
+        return guards, {k: entry.convertors[k].convert(v) for k, v in path_params.items()}
 
     def _match(self, scope: Scope) -> tuple[RouteEntry, dict[str, str]] | None:
         """Find the entry for a request, as `find` does, which does it in one step for its speed."""
@@ -266,15 +264,13 @@ def _read_entries(
             convertors=route.param_convertors,
             methods=frozenset(route.methods),
             max_body_size=getattr(route, "max_body_size", None),
-            compiled=_try(compile_route, route) if is_guarded(route) else None,
-            guards=_try(compile_guards, route),
+            compiled=_try_compile(route) if is_guarded(route) else None,
+            guards=compile_guards(route),
         )
 
 
-def _try(
-    compile_: Callable[[RouteContext], Compiled | None], route: RouteContext
-) -> Compiled | None:
+def _try_compile(route: RouteContext) -> CompiledRoute | None:
     try:
-        return compile_(route)
+        return compile_route(route)
     except NotCompilable:
         return None

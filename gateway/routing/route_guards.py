@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.requests import HTTPConnection
+from starlette.requests import Request
 from starlette.types import Scope
 
 from gateway.request_context import RequestContext
@@ -35,9 +35,9 @@ class RouteGuards:
         """
         entries = {**self.scope, "path_params": path_params}
         scope.update(entries)
-        connection = HTTPConnection(scope)
+        request = Request(scope)  # without `receive`: no guard can read the body
         for call in self.calls:
-            await call.call(**call.constants, **dict.fromkeys(call.requests, connection))
+            await call.call(**call.constants, **dict.fromkeys(call.requests, request))
         for name in entries:
             del scope[name]
         RequestContext.of(scope).passed_guards = self.passed

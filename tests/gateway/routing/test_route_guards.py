@@ -9,13 +9,17 @@ from typing import Annotated
 from uuid import UUID
 
 import pytest
-from fastapi import APIRouter, Body, Depends, FastAPI
+from fastapi import APIRouter, Body, Depends, FastAPI, Header, HTTPException, Request
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
+from starlette.routing import Match
+from starlette.types import Scope
 
 from gateway.auth import Caller, Principal, owner, public, requires
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors.tree import Unauthenticated
+from gateway.head_guard import HeadGuard
 from gateway.ratelimit import RateLimit, limited
 from gateway.resources import Resources
 from gateway.routing.dispatcher import RouteTable
@@ -54,7 +58,46 @@ async def only_staff(caller: Annotated[Principal, requires("write")]) -> str:
     return caller.subject
 
 
+@dataclass(frozen=True)
+class ApiKey(HeadGuard):
+    """A guard of a company."""
+
+    key: str
+
+    async def __call__(self, request: Request) -> None:
+        """Admit requests with the key."""
+        if request.headers.get("x-api-key") != self.key:
+            raise HTTPException(403, "wrong key")
+
+
+@dataclass(frozen=True)
+class KeyParameter(HeadGuard):
+    """A guard that asks for more than the connection."""
+
+    async def __call__(self, key: Annotated[str, Header()]) -> None:
+        """Admit every key."""
+
+
+class Versioned(APIRoute):
+    """A route class that chooses its requests by more than their path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child = super().matches(scope)
+        is_current = (b"version", b"2") in scope["headers"]
+        return (match, child) if is_current else (Match.NONE, {})
+
+
 router = APIRouter()
+
+
+@router.post("/key", dependencies=[public("a key"), Depends(ApiKey("secret"))])
+async def post_with_key(note: Note) -> str:
+    return note.text
+
+
+@router.post("/parameter", dependencies=[requires("write"), Depends(KeyParameter())])
+async def post_with_parameter(note: Note) -> str:
+    return note.text
 
 
 @router.post("/model", dependencies=[requires("write")])
@@ -286,6 +329,33 @@ def test_only_routes_with_a_body_have_guards() -> None:
     guards = entries["^/outer/guarded/text$"].guards
     assert guards is not None
     assert len(guards.calls) == 2
+
+
+async def test_a_guard_of_a_company_comes_before_the_body_too(served: Served) -> None:
+    refused = build_request("/key", "POST", body=b"{")
+    admitted = build_request("/key", "POST", body=NOTE, headers={"X-API-Key": "secret"})
+    replies = await served.send(refused, admitted)
+    assert [reply.status for reply in replies] == [403, 200]
+
+
+def test_a_route_that_may_choose_by_more_than_its_path_has_none() -> None:
+    """The guards of a route must not refuse a request of another one."""
+    versioned = APIRouter(route_class=Versioned)
+    versioned.add_api_route(
+        "/model", post_with_key, methods=["POST"], dependencies=[requires("write")]
+    )
+    outer = APIRouter()
+    outer.include_router(versioned)
+    assert [it.guards for it in RouteTable(outer, is_guarded=trust).entries] == [None]
+
+
+async def test_a_guard_that_asks_for_more_is_called_by_fastapi(served: Served) -> None:
+    headers = {"Key": "any"}
+    request = build_request("/parameter", "POST", body=NOTE, headers=headers | token("42-write"))
+    (reply,) = await served.send(request)
+    assert reply.status == 200
+    (reply,) = await served.send(build_request("/parameter", "POST", body=b"{", headers=headers))
+    assert reply.status == 401
 
 
 async def test_overridden_dependencies_keep_the_order_of_fastapi() -> None:
