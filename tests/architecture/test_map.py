@@ -28,6 +28,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/fakes/child_process.py": "tests/e2e/test_hanging_service.py",
     "gateway/fakes/json_service.py": "tests/gateway/fakes/test_dials.py",
     "gateway/errors/tree.py": "tests/gateway/errors/test_problem_json.py",
+    "gateway/head_guard.py": "tests/gateway/routing/test_route_guards.py",
     "gateway/http1_grammar.py": "tests/gateway/transport/test_response_parser.py",
     "gateway/lifespan.py": "tests/gateway/test_open_clients.py",
     "gateway/openapi/route_calls.py": "tests/gateway/openapi/test_route_problems.py",
