@@ -1,16 +1,36 @@
-"""Settings that a company's package contradicts."""
+"""Routes of a company's package that contradict each other, a policy or a setting."""
 
 from collections.abc import Iterable, Iterator
 
+from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from gateway.app_loader import Application
-from gateway.route_list import RouteSummary
+from gateway.ratelimit.policy_conflicts import find_policy_conflicts
+from gateway.route_list import (
+    RouteSummary,
+    find_duplicates,
+    find_unreachable,
+    list_limits,
+    list_routes,
+)
 from gateway.settings.errors import ConfigError
 from gateway.settings.schema import Server
 
 
-def find_conflicts(
+def find_conflicts(app: FastAPI, application: Application) -> Iterator[ConfigError]:
+    """Find the conflicts of an app whose routes all declare their access.
+
+    Both `create_app` and `lockgate check` refuse them.
+    """
+    routes = list_routes(app, application.policies)
+    yield from find_duplicates(routes)
+    yield from find_unreachable(routes)
+    yield from _find_setting_conflicts(app.state.settings.server, application, routes)
+    yield from find_policy_conflicts(list_limits(app), application.policies)
+
+
+def _find_setting_conflicts(
     server: Server, application: Application, routes: Iterable[RouteSummary]
 ) -> Iterator[ConfigError]:
     """Find the settings that the middleware or the routes of a package contradict."""

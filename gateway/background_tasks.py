@@ -1,7 +1,7 @@
 """Tasks that run as long as the gateway does: their failures are logged, and `/readyz` shows them.
 
-asyncio keeps the exception of a task that nobody awaits to itself, so that such a task would die
-without a word.
+asyncio reports the exception of a task that no code awaits only once the task is collected: without
+this module, such a task would end unnoticed.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ LONGEST_PAUSE_SECONDS = 30.0
 log = getLogger("lockgate")
 
 
-class BackgroundTasks:
-    """The tasks of the application that must not end, and those of them that have failed."""
+class WatchedTasks:
+    """The tasks of the package that run until the stop, and those of them that have failed."""
 
     def __init__(self) -> None:
         self._failures: dict[str, str] = {}

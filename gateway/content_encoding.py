@@ -69,15 +69,18 @@ class Choice:
 NO_CODING = Choice(None)
 
 
-@lru_cache(maxsize=256)
 def choose_coding(accept_encoding: bytes) -> Choice:
     """Choose the coding that a client wants most.
 
-    A member that is malformed is ignored. If the client accepts nothing that the gateway has, the
-    response is sent without a coding, which RFC 9110 allows.
+    A member that is malformed is ignored. If the client accepts nothing that the gateway has, or
+    its field is too long, the response is sent without a coding, which RFC 9110 allows.
     """
-    if len(accept_encoding) > MAX_HEADER_BYTES:
-        return NO_CODING
+    # Before the cache, which would otherwise hold whatever clients send.
+    return NO_CODING if len(accept_encoding) > MAX_HEADER_BYTES else _choose(accept_encoding)
+
+
+@lru_cache(maxsize=256)
+def _choose(accept_encoding: bytes) -> Choice:
     wanted = dict(_read_members(accept_encoding.decode("latin-1").lower()))
     others = wanted.get("*", 0.0)
     weights = {coding: wanted.get(coding, others) for coding in CODINGS}

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from gateway.auth.dependencies import public
 from gateway.auth.verifier import TokenVerifier
-from gateway.background_tasks import BackgroundTasks
+from gateway.background_tasks import WatchedTasks
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.request_context import IS_DRAINING
 from gateway.resources import Resource
@@ -51,12 +51,12 @@ async def get_health() -> Liveness:
 async def get_readiness(
     verifier: Resource[TokenVerifier],
     limiter: Resource[RateLimiter],
-    background_tasks: Resource[BackgroundTasks],
+    watched: Resource[WatchedTasks],
     request: Request,
     response: Response,
 ) -> Readiness:
     """Readiness probe. Returns the status of providers, rate limiter and background tasks."""
-    issuers, limits, tasks = verifier.health(), limiter.health(), background_tasks.failures
+    issuers, limits, tasks = verifier.health(), limiter.health(), watched.failures
     is_ok = limits["status"] == "ok" and all(state == "ok" for state in issuers.values())
     has_no_keys = bool(issuers) and all(state == "no keys" for state in issuers.values())
     status: Status = "ok" if is_ok else "degraded"

@@ -15,18 +15,19 @@ from typing import Any, TypeVar
 from fastapi import FastAPI
 
 from gateway.app_loader import Application, AppLifespan
+from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.verifier import TokenVerifier, open_verifier
-from gateway.background_tasks import BackgroundTasks
-from gateway.ratelimit.limiter import RateLimiter
-from gateway.ratelimit.open_limiter import open_limiter
-from gateway.resources import Resources
-from gateway.services import (
+from gateway.background_tasks import WatchedTasks
+from gateway.open_clients import (
     Transports,
     find_upstream_errors,
     find_used_clients,
     find_used_resources,
     open_clients,
 )
+from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.open_limiter import open_limiter
+from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
@@ -69,10 +70,13 @@ def create_lifespan(
             raise InvalidSettings(errors)
         if errors := await asyncio.to_thread(find_tls_errors, settings):
             raise InvalidSettings(errors)
-        tasks = resources[BackgroundTasks] = BackgroundTasks()
+        tasks = resources[WatchedTasks] = WatchedTasks()
         async with AsyncExitStack() as stack:
             verifier = open_verifier(
-                settings.issuers, settings.tokens, ca_file=settings.tls.ca_file
+                settings.issuers,
+                settings.tokens,
+                ca_file=settings.tls.ca_file,
+                max_waiters=count_waiters(settings.server.max_in_flight),
             )
             resources[TokenVerifier] = await _open(stack, verifier, "the token verifier")
             limiter = open_limiter(settings, application.policies)

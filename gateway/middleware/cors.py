@@ -10,15 +10,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.middleware.cors_policy import CorsPolicy
+from gateway.middleware.target_validation import read_path
 from gateway.request_context import RequestContext
+from gateway.request_path import InvalidPath
 
 _ORIGIN = b"origin"
 _REQUEST_METHOD = b"access-control-request-method"
 _PRIVATE_NETWORK = b"access-control-request-private-network"
 _OWN_FIELDS = (b"access-control-", b"timing-allow-origin")
-MAX_LOGGED_ORIGIN = 256  # characters
+MAX_LOGGED_ORIGIN = 256  # bytes
 
-# So that a page can read the 404 to a path that no route has.
+# So that a page can read the 404 to a path that no route has, or the 400 to an invalid one.
 _METHODS_OF_UNKNOWN_PATHS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -47,14 +49,15 @@ class Cors:
             return self.app(scope, receive, send)
         context = RequestContext.of(scope)
         origin = _find_origin(scope)
-        is_preflight = scope["method"] == "OPTIONS" and _find_field(scope, _REQUEST_METHOD)
+        is_preflight = scope["method"] == "OPTIONS" and _list_values(scope, _REQUEST_METHOD)
         if origin and self._policy.allows(origin):
             if is_preflight:
                 return self._build_preflight(scope, origin)(scope, receive, send)
             context.response_headers += self._policy.build_fields(origin)
         else:
             if is_preflight:
-                context.log_fields["refused_origin"] = str(origin[:MAX_LOGGED_ORIGIN], "latin-1")
+                shown = str(origin[:MAX_LOGGED_ORIGIN], "ascii", "backslashreplace")
+                context.log_fields["refused_origin"] = shown
             context.response_headers += self._policy.constant_fields
         if origin or self._policy.allows_any:
             send = _FieldRemover(send).send
@@ -66,20 +69,32 @@ class Cors:
         response.raw_headers = [
             *self._policy.build_preflight_fields(
                 origin,
-                self._find_methods(scope) or _METHODS_OF_UNKNOWN_PATHS,
-                is_to_private_network=bool(_find_field(scope, _PRIVATE_NETWORK)),
+                self._find_methods_of_path(scope) or _METHODS_OF_UNKNOWN_PATHS,
+                is_to_private_network=bool(_list_values(scope, _PRIVATE_NETWORK)),
             )
         ]
         return response
 
+    def _find_methods_of_path(self, scope: Scope) -> Set[str]:
+        """Find the methods of the path as `TargetValidation` will leave it; none if it is refused.
+
+        The server has decoded `%2F` and `%0a` in the path of the scope, which can then be the path
+        of another route.
+        """
+        try:
+            path = read_path(scope)
+        except InvalidPath:
+            return frozenset()
+        return self._find_methods({**scope, "path": path})
+
 
 def _find_origin(scope: Scope) -> bytes:
     """Return the value of `Origin`; b"" if the request has none, or more than one."""
-    origins = _find_field(scope, _ORIGIN)
+    origins = _list_values(scope, _ORIGIN)
     return origins[0] if len(origins) == 1 else b""
 
 
-def _find_field(scope: Scope, wanted: bytes) -> list[bytes]:
+def _list_values(scope: Scope, wanted: bytes) -> list[bytes]:
     return [value for name, value in scope["headers"] if name == wanted]
 
 

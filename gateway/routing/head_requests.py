@@ -7,8 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 async def serve_head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a HEAD request as GET (RFC 9110, 9.3.2); the server leaves the body out.
 
-    A body in several pieces ends with the first one, so that a stream without an end is no request
-    without an end.
+    The response is complete with the first piece of its body, so that a HEAD request ends even for
+    an endless stream.
     """
     inner = {**scope, "method": "GET"}
     head = _HeadSender(send)

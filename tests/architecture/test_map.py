@@ -12,6 +12,7 @@ from tests.architecture.sources import ROOT, get_relative_path, list_python_file
 # Modules without a test file of their own: module -> the test that covers it, or a reason why it
 # needs none.
 COVERED_ELSEWHERE: Mapping[str, str] = {
+    "gateway/aggregation/degraded.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/aggregation/dependency.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/allowed_methods.py": "tests/gateway/errors/test_handlers.py",
     "gateway/app_conflicts.py": "tests/gateway/middleware/test_root_path.py",
@@ -28,8 +29,9 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/fakes/child_process.py": "tests/e2e/test_hanging_service.py",
     "gateway/fakes/json_service.py": "tests/gateway/fakes/test_dials.py",
     "gateway/errors/tree.py": "tests/gateway/errors/test_problem_json.py",
+    "gateway/head_guard.py": "tests/gateway/routing/test_route_guards.py",
     "gateway/http1_grammar.py": "tests/gateway/transport/test_response_parser.py",
-    "gateway/lifespan.py": "tests/gateway/test_services.py",
+    "gateway/lifespan.py": "tests/gateway/test_open_clients.py",
     "gateway/openapi/route_calls.py": "tests/gateway/openapi/test_route_problems.py",
     "gateway/ratelimit/compat/slowapi_check.py": "tests/gateway/ratelimit/compat/test_slowapi.py",
     "gateway/ratelimit/limiter.py": "tests/gateway/ratelimit/test_memory.py",
@@ -63,7 +65,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/setting_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/testing/virtual_time.py": "tests/gateway/aggregation/test_coroutine_parts.py",
     "gateway/transport/connection_state.py": "tests/gateway/transport/test_connection.py",
-    "gateway/transport/keep_alive.py": "tests/gateway/transport/test_pool.py",
+    "gateway/transport/keep_alive_field.py": "tests/gateway/transport/test_pool.py",
     "gateway/transport/raw_response.py": "tests/gateway/upstream/test_sender.py",
     "gateway/upstream/httpx_transport.py": "tests/gateway/transport/test_tls.py",
     "gateway/upstream/tls_settings.py": "tests/gateway/transport/test_tls.py",

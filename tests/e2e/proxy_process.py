@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,37 +70,21 @@ def find_program(name: str) -> str:
     return program
 
 
-@contextmanager
-def run_nginx(folder: Path, http: str, port_count: int = 1) -> Iterator[Proxy]:
+def run_nginx(folder: Path, http: str, port_count: int = 1) -> AbstractContextManager[Proxy]:
     """Run nginx. PORT0, PORT1 ... in `http`, the content of its `http` block, become free ports."""
-    program = find_program("nginx")
-    text, ports = _fill_ports(NGINX.format(http=http), port_count)
-    file = folder / "nginx.conf"
-    file.write_text(text)
-    with _run([program, "-p", str(folder), "-c", str(file)], folder, ports):
-        yield Proxy(ports)
+    options = ["-p", str(folder), "-c"]
+    return _run("nginx", options, NGINX.format(http=http), folder, port_count)
 
 
-@contextmanager
-def run_haproxy(folder: Path, sections: str, port_count: int = 1) -> Iterator[Proxy]:
+def run_haproxy(folder: Path, sections: str, port_count: int = 1) -> AbstractContextManager[Proxy]:
     """Run HAProxy."""
-    program = find_program("haproxy")
-    text, ports = _fill_ports(HAPROXY.format(sections=sections), port_count)
-    file = folder / "haproxy.cfg"
-    file.write_text(text)
-    with _run([program, "-db", "-f", str(file)], folder, ports):
-        yield Proxy(ports)
+    return _run("haproxy", ["-db", "-f"], HAPROXY.format(sections=sections), folder, port_count)
 
 
-@contextmanager
-def run_caddy(folder: Path, sites: str, port_count: int = 1) -> Iterator[Proxy]:
+def run_caddy(folder: Path, sites: str, port_count: int = 1) -> AbstractContextManager[Proxy]:
     """Run Caddy."""
-    program = find_program("caddy")
-    text, ports = _fill_ports(CADDY.format(sites=sites), port_count)
-    file = folder / "Caddyfile"
-    file.write_text(text)
-    with _run([program, "run", "--config", str(file)], folder, ports):
-        yield Proxy(ports)
+    options = ["run", "--adapter", "caddyfile", "--config"]
+    return _run("caddy", options, CADDY.format(sites=sites), folder, port_count)
 
 
 def _fill_ports(text: str, count: int) -> tuple[str, tuple[int, ...]]:
@@ -111,10 +95,18 @@ def _fill_ports(text: str, count: int) -> tuple[str, tuple[int, ...]]:
 
 
 @contextmanager
-def _run(command: list[str], folder: Path, ports: tuple[int, ...]) -> Iterator[None]:
-    """Run a proxy until the block ends; wait until it listens on all ports."""
+def _run(
+    name: str, options: list[str], text: str, folder: Path, port_count: int
+) -> Iterator[Proxy]:
+    """Run a proxy until the block ends; wait until it listens on all ports.
+
+    Its configuration `text` becomes a file, whose path follows `options`.
+    """
+    text, ports = _fill_ports(text, port_count)
+    file, log = folder / f"{name}.conf", folder / "proxy.log"
+    file.write_text(text)
+    command = [find_program(name), *options, str(file)]
     environment = {"PATH": _PATH, "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
-    log = folder / "proxy.log"
     with (
         log.open("w") as output,
         subprocess.Popen(
@@ -127,7 +119,7 @@ def _run(command: list[str], folder: Path, ports: tuple[int, ...]) -> Iterator[N
                 assert process.poll() is None, log.read_text()
                 assert time.monotonic() < deadline, log.read_text()
                 time.sleep(0.01)
-            yield
+            yield Proxy(ports)
         finally:
             process.kill()
 

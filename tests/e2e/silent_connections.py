@@ -79,7 +79,7 @@ async def probe_while(stop: asyncio.Event, outcome: Outcome, url: str) -> None:
         await asyncio.sleep(0.05)
 
 
-async def serve_busy_clients(
+async def run_busy_clients(
     url: str, path: str, token: str, *, silent: int, busy: int, seconds: float
 ) -> Outcome:
     """Open the silent connections while busy clients and probes send; go on for `seconds`."""

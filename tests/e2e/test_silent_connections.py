@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from tests.e2e.serve_process import run_serve
-from tests.e2e.silent_connections import serve_busy_clients
+from tests.e2e.silent_connections import run_busy_clients
 from tests.running_demo import Demo
 
 
@@ -12,7 +12,7 @@ def test_silent_connections_give_way_to_busy_clients(demo: Demo, tmp_path: Path)
     limits = {"LOCKGATE_LIMITS__DASHBOARDS": "1000000/minute"}
     with run_serve(demo, tmp_path / "log", "ulimit -n 200; ", **limits) as gateway:
         outcome = asyncio.run(
-            serve_busy_clients(
+            run_busy_clients(
                 gateway.url, "/dashboard/42", demo.token, silent=500, busy=8, seconds=0.5
             )
         )

@@ -11,7 +11,7 @@ import pytest
 from gateway.app import create_app
 from gateway.app_loader import Application
 from gateway.background_tasks import (
-    BackgroundTasks,
+    WatchedTasks,
     keep_running,
     log_loop_error,
 )
@@ -33,7 +33,7 @@ async def fail() -> None:
 async def test_a_task_that_fails_is_logged_and_one_that_ends_is_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    tasks = BackgroundTasks()
+    tasks = WatchedTasks()
     ended, failed, cancelled = (
         asyncio.create_task(asyncio.sleep(0)),
         asyncio.create_task(fail(), name="poll prices"),

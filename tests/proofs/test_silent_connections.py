@@ -7,7 +7,7 @@ import pytest
 
 from gateway.server.file_limit import raise_file_limit
 from tests.e2e.serve_process import run_serve
-from tests.e2e.silent_connections import serve_busy_clients
+from tests.e2e.silent_connections import run_busy_clients
 from tests.running_demo import Demo
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(300)]
@@ -20,7 +20,7 @@ def test_5000_silent_connections_cost_64_busy_clients_no_request(
     limits = {"LOCKGATE_LIMITS__DASHBOARDS": "1000000/minute"}
     with run_serve(demo, tmp_path / "log", "ulimit -n 1024; ", **limits) as gateway:
         outcome = asyncio.run(
-            serve_busy_clients(
+            run_busy_clients(
                 gateway.url, "/dashboard/42", demo.token, silent=5_000, busy=64, seconds=20
             )
         )

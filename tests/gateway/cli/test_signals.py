@@ -1,4 +1,4 @@
-"""Signals: `lockgate serve` drains, stops, or goes on, and does not die of a habit of others."""
+"""Signals: `lockgate serve` drains, stops, or ignores them."""
 
 import http.client
 import json

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import pytest
 
+from gateway.open_clients import open_clients
 from gateway.resources import Resources
-from gateway.services import open_clients
 from gateway.settings.schema import Service, Settings
 from gateway.transport.tls import ClientTls, InvalidTlsFile, TlsFiles
 from gateway.upstream.errors import UpstreamError, UpstreamUnavailable

@@ -1,4 +1,4 @@
-"""Tests of config/deploy/kubernetes.yaml: its settings, probes and security options."""
+"""Tests of config/deploy/kubernetes.yaml: its settings, times, probes and security options."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,10 @@ def test_every_variable_is_a_valid_setting(monkeypatch: pytest.MonkeyPatch, tmp_
     assert loaded.errors == []
     assert loaded.settings.redis_url == "redis://redis:6379/0"
     assert loaded.settings.counters.processes == DEPLOYMENT["spec"]["replicas"]
-    assert POD["terminationGracePeriodSeconds"] > loaded.settings.server.shutdown_seconds
+    server = loaded.settings.server
+    assert POD["terminationGracePeriodSeconds"] > server.drain_seconds + server.shutdown_seconds
+    readiness = CONTAINER["readinessProbe"]
+    assert readiness["periodSeconds"] * readiness["failureThreshold"] < server.drain_seconds
 
 
 def test_the_probes_and_the_service_reach_the_gateway() -> None:

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from gateway.aggregation import Composed, Composite, FromPart, Part
 from gateway.aggregation.executor import PartExecutor, SharingPartExecutor, compose
-from gateway.aggregation.part_result import PartResult, find_cycle
+from gateway.aggregation.from_part import PartResult, find_cycle
 from gateway.app_loader import Application
 from gateway.auth import public
 from gateway.request_context import RequestContext
