@@ -13,7 +13,8 @@ from logging import ERROR
 
 from gateway.telemetry.log import log_event
 
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 5.0
+_REPORT_SECONDS = 3.0
 _POLL_SECONDS = 0.1
 
 log = logging.getLogger("lockgate")
@@ -43,14 +44,22 @@ class ExitDeadline:
         self._set.wait()
         while time.monotonic() < self._time:
             threading.Event().wait(_POLL_SECONDS)
-        threads = ", ".join(_list_threads())
-        place = _find_line_of_main_thread()
-        seconds = self._seconds
+        # In a thread: the reader of standard error may be stuck.
+        reporting = threading.Thread(target=self._report, name="exit report", daemon=True)
+        reporting.start()
+        reporting.join(_REPORT_SECONDS)
+        os._exit(1)
+
+    def _report(self) -> None:
         log_event(
-            log, "shutdown.forced", ERROR, waiting_for=place, threads=threads, seconds=seconds
+            log,
+            "shutdown.forced",
+            ERROR,
+            waiting_for=_find_line_of_main_thread(),
+            threads=", ".join(_list_threads()),
+            seconds=self._seconds,
         )
         logging.shutdown()  # writes the lines that are queued
-        os._exit(1)
 
 
 def _list_threads() -> list[str]:

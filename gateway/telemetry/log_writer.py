@@ -45,8 +45,8 @@ class LogWriter(logging.Handler):
 
     def close(self) -> None:
         """Write the lines still queued, and end the thread; give up after `STOP_SECONDS`."""
-        self._stopping.set()
-        if self._thread.is_alive():
+        if not self._stopping.is_set():  # the interpreter closes all handlers again at its end
+            self._stopping.set()
             self._thread.join(STOP_SECONDS)
         super().close()
 
@@ -105,6 +105,7 @@ def log_to_stderr(settings: Log) -> Iterator[None]:
         sys.stderr, JsonFormatter() if settings.format == "json" else TextFormatter()
     )
     root = logging.getLogger()
+    level = root.level
     root.setLevel(settings.level.upper())
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs the URL of every call
     root.addHandler(writer)
@@ -113,4 +114,5 @@ def log_to_stderr(settings: Log) -> Iterator[None]:
         yield
     finally:
         root.removeHandler(writer)
+        root.setLevel(level)
         writer.close()
