@@ -2,6 +2,8 @@
 
 import asyncio
 
+from gateway.server.socket_state import reset_on_close
+
 
 class FlowControl:
     """The transport of a connection, paused and resumed in both directions.
@@ -52,6 +54,8 @@ class FlowControl:
 
     def close(self) -> None:
         """Close the connection once the send buffer is empty."""
+        if self.is_closing and not self.is_half_closed:
+            return
         self.is_closing = True
         self._transport.close()
 
@@ -74,7 +78,15 @@ class FlowControl:
             self.abort()
 
     def abort(self) -> None:
-        """Close the connection at once, and drop the send buffer."""
+        """Close the connection at once; reset it if that drops a part of a response."""
+        if self.unsent_bytes:
+            reset_on_close(self._transport)
+        self.is_closing = True
+        self._transport.abort()
+
+    def reset(self) -> None:
+        """Reset the connection at once: the client gets an error, not the end of the stream."""
+        reset_on_close(self._transport)
         self.is_closing = True
         self._transport.abort()
 

@@ -168,7 +168,7 @@ class HttpProtocol(asyncio.Protocol):
             self._wait_for_rest()
 
     def eof_received(self) -> None:
-        self._flow.close()
+        self._close_incomplete()
         self._wait_in(self._connections.closing)
 
     def pause_writing(self) -> None:
@@ -191,8 +191,11 @@ class HttpProtocol(asyncio.Protocol):
             self._flow.close()
 
     def abort(self) -> None:
-        """Close the connection at once."""
-        self._flow.abort()
+        """Close the connection at once; reset it if a response might look complete."""
+        if self._active is not None and self._active.is_end_ambiguous:
+            self._flow.reset()
+        else:
+            self._flow.abort()
 
     # Called by OpenConnections.
 
@@ -205,7 +208,7 @@ class HttpProtocol(asyncio.Protocol):
         if self.has_unread_data():
             self._wait_in(self._connections.idle if self._active else self._connections.new)
         elif self._flow.unsent_bytes:
-            self._flow.abort()
+            self._flow.reset()
         else:
             self._flow.close()
 
@@ -214,11 +217,12 @@ class HttpProtocol(asyncio.Protocol):
         self._refuse(refusals.HEAD_TIMEOUT)
 
     def expire_closing(self) -> None:
-        """Abort the connection: the client did not close it in time."""
-        if self._flow.is_write_paused:  # `check_reader` decides
+        """Reset the connection: the client did not close it in time, nor read enough."""
+        # While writing is paused, `check_reader` decides.
+        if self._flow.is_write_paused or self._is_still_reading():
             self._wait_in(self._connections.closing)
         else:
-            self._flow.abort()
+            self._flow.reset()
 
     def check_body(self, seconds: float) -> None:
         """Refuse the request if too little of its body has arrived in the last `seconds`.
@@ -237,12 +241,21 @@ class HttpProtocol(asyncio.Protocol):
             self._connections.bodies.add(self, self._loop.time())
 
     def check_reader(self, seconds: float) -> None:
-        """Abort the connection if the client has read too little in the last `seconds`."""
-        before, self._unread_bytes = self._unread_bytes, self._count_unread_bytes()
-        if before - self._unread_bytes < MIN_BYTES_PER_SECOND * seconds:
-            self._flow.abort()
-        else:
+        """Reset the connection if the client has read too little in the last `seconds`."""
+        if self._has_read_enough(seconds):
             self._connections.readers.add(self, self._loop.time())
+        else:
+            self._flow.reset()
+
+    def _is_still_reading(self) -> bool:
+        """Whether the client has read enough since the last look, or this is the first look."""
+        is_first, seconds = not self._unread_bytes, self._connections.closing.seconds
+        return self._has_read_enough(seconds) or (is_first and self._unread_bytes > 0)
+
+    def _has_read_enough(self, seconds: float) -> bool:
+        """Whether the client has read enough since the last look; it was `seconds` ago."""
+        before, self._unread_bytes = self._unread_bytes, self._count_unread_bytes()
+        return before - self._unread_bytes >= MIN_BYTES_PER_SECOND * seconds
 
     def _count_unread_bytes(self) -> int:
         return self._flow.unsent_bytes + count_bytes_in_kernel(self._transport)
@@ -382,7 +395,7 @@ class HttpProtocol(asyncio.Protocol):
             self._half_close()
             return False
         elif not cycle.refuse(status):
-            self._flow.close()
+            self._close_incomplete()
             self._wait_in(self._connections.closing)
             return False
         return True
@@ -391,6 +404,13 @@ class HttpProtocol(asyncio.Protocol):
         fields = self._server_state.default_headers
         self._flow.write(serialize_refusal(refusal, fields, self._client))
         self._half_close()
+
+    def _close_incomplete(self) -> None:
+        """Close the connection; reset it if its end would look like that of a response."""
+        if self._active is not None and self._active.is_end_ambiguous:
+            self._flow.reset()
+        else:
+            self._flow.close()
 
     def _half_close(self) -> None:
         """End our side after the last response; the client may still send for a while."""

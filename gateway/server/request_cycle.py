@@ -114,6 +114,12 @@ class RequestResponseCycle:
         """Bytes of the body that the app has not received yet."""
         return len(self._body)
 
+    @property
+    def is_end_ambiguous(self) -> bool:
+        """Whether the end of the connection would look like the end of an incomplete response."""
+        head = None if self._unsent_head or self.is_response_complete else self._head
+        return head is not None and head.is_close_delimited
+
     # Called by the connection.
 
     def start(self, app: ASGIApp, context: Context | None = None) -> None:
@@ -190,6 +196,8 @@ class RequestResponseCycle:
 
     def _abort_response(self) -> None:
         """End a response that the app has not begun, or not completed, and the connection."""
+        if self.is_end_ambiguous:
+            self._flow.reset()
         if not self._flow.is_closing and (self._head is None or self._unsent_head):
             fields = self._server_state.default_headers
             self._flow.write(serialize_internal_error(self.scope, fields))
