@@ -3,6 +3,7 @@
 import asyncio
 import enum
 from contextvars import Context
+from http import HTTPStatus
 from typing import Any, cast
 
 from starlette.types import Scope
@@ -11,7 +12,7 @@ from uvicorn import Config
 from gateway.request_context import RequestContext
 from gateway.server import refusals
 from gateway.server.connections import OpenConnections, WaitingQueue
-from gateway.server.error_responses import serialize_refusal
+from gateway.server.error_responses import serialize_refusal, serialize_shutdown_error
 from gateway.server.flow_control import FlowControl
 from gateway.server.refusals import Refusal, RequestRefused
 from gateway.server.request_cycle import (
@@ -104,7 +105,7 @@ class HttpProtocol(asyncio.Protocol):
         self._active: RequestResponseCycle | None = None
         self._receiving: RequestResponseCycle | None = None
         self._pipelined: list[RequestResponseCycle] = []
-        self._refusal: Refusal | None = None
+        self._refusal: tuple[Refusal, RequestContext] | None = None
         self._unparsed = b""
         self._received_bytes = self._dropped_bytes = self._unread_bytes = 0
         self._is_waiting_for_body = False
@@ -188,6 +189,15 @@ class HttpProtocol(asyncio.Protocol):
         if self._active is not None and not self._active.is_response_complete:
             self._active.keeps_alive = False
         else:
+            self._flow.close()
+
+    def cancel_request(self) -> None:
+        """Respond with 503 to the request in flight, unless its response has begun."""
+        if self._flow.is_closing or self._active is None or self._active.is_response_complete:
+            return
+        if self._active.refuse(HTTPStatus.SERVICE_UNAVAILABLE):
+            fields = self._server_state.default_headers
+            self._flow.write(serialize_shutdown_error(self._active.scope, fields))
             self._flow.close()
 
     def abort(self) -> None:
@@ -365,7 +375,7 @@ class HttpProtocol(asyncio.Protocol):
             # This runs in the context of the app, whose variables the next request must not see.
             self._start_cycle(self._pipelined.pop(0), Context())
         elif self._refusal is not None:
-            self._send_refusal(self._refusal)
+            self._send_refusal(*self._refusal)
             return
         if self._unparsed or self._flow.is_pipeline_full:
             self._parse_buffered()
@@ -383,9 +393,10 @@ class HttpProtocol(asyncio.Protocol):
         cycle = self._receiving if is_in_body else None
         if cycle is not None and not self._withdraw(cycle, refusal.status):
             return
-        self._refusal = refusal
+        context = RequestContext() if cycle is None else RequestContext.of(cycle.scope)
+        self._refusal = refusal, context
         if not self._is_responding():
-            self._send_refusal(refusal)
+            self._send_refusal(refusal, context)
 
     def _withdraw(self, cycle: RequestResponseCycle, status: int) -> bool:
         """End a request whose body is refused. Returns False if it already has a response."""
@@ -400,9 +411,9 @@ class HttpProtocol(asyncio.Protocol):
             return False
         return True
 
-    def _send_refusal(self, refusal: Refusal) -> None:
+    def _send_refusal(self, refusal: Refusal, context: RequestContext) -> None:
         fields = self._server_state.default_headers
-        self._flow.write(serialize_refusal(refusal, fields, self._client))
+        self._flow.write(serialize_refusal(refusal, fields, self._client, context))
         self._half_close()
 
     def _close_incomplete(self) -> None:
