@@ -122,7 +122,8 @@ def create_app(
     application = application or load_application(settings.app)
     app = build_app(settings, application, transports)
     refuse_unguarded(app)
-    if errors := [*find_conflicts(app, application), *find_slowapi_errors(app)]:
+    packages = application.package.prefixes if application.package else ()
+    if errors := [*find_conflicts(app, application), *find_slowapi_errors(app, packages)]:
         raise InvalidSettings(errors)
     document_responses(app)
     return app

@@ -146,7 +146,7 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
     faults = [fault.as_config_error() for fault in find_faults(app)]
     yield from faults or _find_route_errors(app, application)
     yield from _find_middleware_errors(app, application)
-    yield from find_slowapi_errors(app)
+    yield from find_slowapi_errors(app, application.package.prefixes if application.package else ())
     if application.is_complete:
         settings: Settings = app.state.settings
         used = find_used_clients(app.routes)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
+from gateway.cli.standard_streams import open_closed_streams, print_error, run_with_output
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.settings.errors import PREFIX
 from gateway.settings.loader import read_settings
@@ -43,14 +44,14 @@ def run(options: argparse.Namespace) -> int:
     loaded = read_settings(options.config, overrides)
     if loaded.errors:
         for invalid in loaded.errors:
-            print(f"lockgate: {invalid}", file=sys.stderr)
+            print_error(invalid)
         return 1
     server = loaded.settings.server
     try:
         _request_health(server)
     except (OSError, HTTPException) as error:
         place = f"{server.host}, port {server.port}"
-        print(f"lockgate: the gateway does not serve on {place}: {error}", file=sys.stderr)
+        print_error(f"the gateway does not serve on {place}: {error}")
         return 1
     print("The gateway is serving.")
     return 0
@@ -125,7 +126,8 @@ def main() -> int:
     """Run the subcommand alone."""
     parser = argparse.ArgumentParser(prog="python -m gateway.cli.health")
     _add_options(parser)
-    return run(parser.parse_args())
+    open_closed_streams()
+    return run_with_output(lambda: run(parser.parse_args()))
 
 
 if __name__ == "__main__":

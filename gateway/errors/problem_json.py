@@ -127,7 +127,7 @@ def build_gateway_problem(error: GatewayError, context: RequestContext) -> Probl
         status=error.status,
         type=error.type,
         title=error.title,
-        detail=error.detail,
+        detail=_format_detail(error.detail),  # a decorator of slowapi declares its own
         headers=error.headers,
         members=error.members,
     )

@@ -31,6 +31,7 @@ _RESPONSE_HEADERS = (
     "etag",
     "link",
     "location",
+    "lockgate-limits",
     "ratelimit",
     "ratelimit-policy",
     "retry-after",

@@ -11,7 +11,7 @@ from gateway.client_ip import explain_ignored_fields, find_client_address
 from gateway.errors.tree import QuotaExceeded
 from gateway.forwarded_fields import IpAddress
 from gateway.head_guard import HeadGuard
-from gateway.ratelimit.headers import build_rate_limit_headers
+from gateway.ratelimit.headers import build_rate_limit_headers, report_fallback
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.partition import address_partition, caller_partition, make_key
 from gateway.ratelimit.policy import RateLimit
@@ -90,9 +90,7 @@ def _find_client(connection: HTTPConnection) -> IpAddress | None:
 def _report(verdict: Verdict, context: RequestContext) -> None:
     """Add the verdict to the response headers and to the access log."""
     context.response_headers += build_rate_limit_headers(verdict)
-    if verdict.degraded:
-        context.response_headers.append((b"lockgate-limits", verdict.degraded.encode()))
-        context.log_fields["limits"] = verdict.degraded
+    report_fallback(verdict, context)
     if verdict.refused_by:
         context.log_fields["refused_by"] = ",".join(verdict.refused_by)
     shadow = [s.policy.name for s in verdict.standings if s.retry_after and s.policy.shadow]

@@ -21,6 +21,8 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/auth/jwt/refusal.py": "tests/gateway/auth/jwt/test_audience.py",
     "gateway/auth/principal.py": "tests/gateway/auth/test_dependencies.py",
     "gateway/cli/__main__.py": "two lines that call gateway.cli.main",
+    "gateway/cli/exit_deadline.py": "tests/gateway/cli/test_signals.py",
+    "gateway/cli/standard_streams.py": "tests/gateway/cli/test_main.py",
     "gateway/cli/gc_tuning.py": "tests/e2e/test_serve.py",
     "gateway/cli/subcommand.py": "tests/gateway/cli/test_main.py",
     "gateway/fakes/child_process.py": "tests/e2e/test_hanging_service.py",

@@ -145,7 +145,7 @@ def test_a_bug_reaches_every_user_and_is_logged_once(caplog: pytest.LogCaptureFi
     assert page["degraded"] == {"offers": "error", "user": "error", "news": "error"}
     (record,) = caplog.records
     assert isinstance(record, LogEvent)
-    assert record.getMessage() == "part.failed"
+    assert record.msg == "part.failed"
     assert record.fields["part"] == "user"
     assert "ZeroDivisionError" in caplog.text
 

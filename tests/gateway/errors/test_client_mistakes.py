@@ -151,7 +151,7 @@ async def test_the_field_of_a_body_that_is_not_valid(body: bytes, field: str, de
 async def test_a_lone_surrogate_of_the_endpoint_is_a_failure(body: bytes) -> None:
     reply, served = await send(post(body, "/bug"))
     assert (reply.status, reply.document["type"]) == (500, "urn:lockgate:problem:internal-error")
-    assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
+    assert [it.msg for it in served.log.failures] == ["request.failed"]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tests.gateway.errors.served import Reply, Served, build_request, serve
 APP, OTHER = "https://app.example.com", "https://evil.example.com"
 EXPOSED = {
     *("ratelimit", "ratelimit-policy", "retry-after", "server-timing", "x-request-id"),
-    *("www-authenticate", "etag", "location"),
+    *("www-authenticate", "etag", "location", "lockgate-limits"),
 }
 DROPPED = "/dropped"
 

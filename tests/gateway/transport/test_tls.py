@@ -234,7 +234,7 @@ async def test_an_expired_certificate_is_logged(
     async with open_clients(settings, {"orders": ExampleClient}, {}, Resources()):
         pass
     (record,) = caplog.records
-    assert record.getMessage() == "tls.certificate_expired"
+    assert record.msg == "tls.certificate_expired"
 
 
 @KINDS

@@ -55,7 +55,7 @@ def list_reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [
         str(getattr(record, "fields", {})["reason"])
         for record in caplog.records
-        if record.message == "redis.disconnected"
+        if record.msg == "redis.disconnected"
     ]
 
 
@@ -188,7 +188,7 @@ async def test_a_key_that_holds_something_else_is_logged_once_and_costs_no_other
                 await limiter.check([charge(10)])
         assert (await limiter.check([charge(10, name="other")])).admitted
         assert limiter.health() == {"redis": "up", "disconnects": 0}
-    (record,) = [record for record in caplog.records if record.message == "redis.key_failed"]
+    (record,) = [record for record in caplog.records if record.msg == "redis.key_failed"]
     assert getattr(record, "fields", {})["keys"] == key
 
 
