@@ -4,6 +4,7 @@ from string import ascii_letters, digits
 
 from starlette.requests import HTTPConnection
 
+from gateway.auth.jwt.malformed import explain_credentials
 from gateway.errors.tree import Unauthenticated
 
 _B64TOKEN_CHARACTERS = f"{ascii_letters}{digits}-._~+/".encode()
@@ -26,11 +27,12 @@ def extract_bearer_token(connection: HTTPConnection) -> str:
         raise Unauthenticated("no_token", token_sent=False)
     scheme, _, credentials = authorization.partition(b" ")
     if scheme.lower() != b"bearer":
-        raise Unauthenticated("unsupported_scheme", token_sent=False)
+        explanation = "the scheme is not Bearer; send Authorization: Bearer and the token"
+        raise Unauthenticated("unsupported_scheme", explanation, token_sent=False)
     token = credentials.strip(b" ")
     # Deleting all allowed characters and checking that nothing is left takes half the time of a
     # regular expression.
     unpadded = token.rstrip(b"=")
     if not unpadded or unpadded.translate(None, _B64TOKEN_CHARACTERS):
-        raise Unauthenticated("malformed")
+        raise Unauthenticated("malformed", explain_credentials(token))
     return token.decode("ascii")

@@ -162,10 +162,12 @@ async def open_verifier(
     *,
     clock: Clock | None = None,
     ca_file: Path | None = None,
+    max_waiters: int = MAX_WAITERS,
 ) -> AsyncIterator[TokenVerifier]:
     """Fetch every issuer's keys, and refresh them until the end of the block.
 
-    `ca_file` has CAs to trust in addition to those of the system.
+    `ca_file` has CAs to trust in addition to those of the system. At most `max_waiters`
+    requests, over all issuers, wait for an unknown key at a time.
 
     An issuer that cannot be reached does not prevent the start: until its keys have been fetched,
     requests with its tokens get a 503.
@@ -182,7 +184,7 @@ async def open_verifier(
     async with AsyncExitStack() as stack:
         opening = partial(open_client, ca_file, proxy=tokens.keys_proxy)
         client = await stack.enter_async_context(await asyncio.to_thread(opening))
-        waiter_slots = asyncio.Semaphore(MAX_WAITERS)
+        waiter_slots = asyncio.Semaphore(max_waiters)
         providers = list[KeyProvider]()
         trusted = dict[str, TrustedIssuer]()
         for issuer in issuers:

@@ -19,6 +19,7 @@ from gateway.server.protocol import HttpProtocol
 from gateway.server.uvicorn_internals import ServerState, UvicornRunner
 from gateway.settings.schema import Server
 from gateway.telemetry.log import log_event
+from gateway.wait_report import report_wait
 
 CANCELLATION_GRACE_SECONDS = 1.0  # for requests that were cancelled to run their cleanup
 
@@ -61,12 +62,13 @@ class RunningServer:
     async def stop(self) -> None:
         """Stop accepting, and give requests in flight `shutdown_seconds` to complete."""
         self._accept_loop.stop()
-        try:
-            await self._runner.stop(self._shutdown_seconds)
-        except TimeoutError:
-            self._cancel_requests()
-        self.connections.stop()
-        await _abort_remaining(self._runner.state)
+        with report_wait("shutdown.waiting", "requests in flight"):
+            try:
+                await self._runner.stop(self._shutdown_seconds)
+            except TimeoutError:
+                self._cancel_requests()
+            self.connections.stop()
+            await _abort_remaining(self._runner.state)
 
     def _cancel_requests(self) -> None:
         """Cancel the requests that are still in flight, and log how many."""

@@ -3,7 +3,6 @@
 import asyncio
 import enum
 from contextvars import Context
-from http import HTTPStatus
 from typing import Any, cast
 
 from starlette.types import Scope
@@ -12,7 +11,7 @@ from uvicorn import Config
 from gateway.request_context import RequestContext
 from gateway.server import refusals
 from gateway.server.connections import OpenConnections, WaitingQueue
-from gateway.server.error_responses import serialize_refusal, serialize_shutdown_error
+from gateway.server.error_responses import serialize_refusal
 from gateway.server.flow_control import FlowControl
 from gateway.server.refusals import Refusal, RequestRefused
 from gateway.server.request_cycle import (
@@ -21,7 +20,7 @@ from gateway.server.request_cycle import (
     RequestResponseCycle,
 )
 from gateway.server.request_parser import RequestParser
-from gateway.server.socket_state import count_bytes_in_kernel, has_data_to_read
+from gateway.server.socket_state import has_data_to_read
 from gateway.server.uvicorn_internals import ServerState, describe_connection
 
 MAX_PIPELINED = 16
@@ -76,7 +75,7 @@ class HttpProtocol(asyncio.Protocol):
         "__weakref__", "_active", "_app", "_client", "_connections", "_dropped_bytes", "_flow",
         "_is_reserved", "_is_waiting_for_body", "_loop", "_parser", "_pipelined", "_queue",
         "_received_bytes", "_receiving", "_refusal", "_server_state", "_state", "_transport",
-        "_unparsed", "_unread_bytes",
+        "_unparsed",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - the first three are those of uvicorn's protocols
@@ -107,7 +106,7 @@ class HttpProtocol(asyncio.Protocol):
         self._pipelined: list[RequestResponseCycle] = []
         self._refusal: tuple[Refusal, RequestContext] | None = None
         self._unparsed = b""
-        self._received_bytes = self._dropped_bytes = self._unread_bytes = 0
+        self._received_bytes = self._dropped_bytes = 0
         self._is_waiting_for_body = False
 
     def __repr__(self) -> str:
@@ -169,12 +168,11 @@ class HttpProtocol(asyncio.Protocol):
             self._wait_for_rest()
 
     def eof_received(self) -> None:
-        self._close_incomplete()
+        self._flow.close(is_truncated=self._is_truncated())
         self._wait_in(self._connections.closing)
 
     def pause_writing(self) -> None:
         self._flow.pause_writing()
-        self._unread_bytes = self._count_unread_bytes()
         self._connections.readers.add(self, self._loop.time())
 
     def resume_writing(self) -> None:
@@ -193,19 +191,12 @@ class HttpProtocol(asyncio.Protocol):
 
     def cancel_request(self) -> None:
         """Respond with 503 to the request in flight, unless its response has begun."""
-        if self._flow.is_closing or self._active is None or self._active.is_response_complete:
-            return
-        if self._active.refuse(HTTPStatus.SERVICE_UNAVAILABLE):
-            fields = self._server_state.default_headers
-            self._flow.write(serialize_shutdown_error(self._active.scope, fields))
-            self._flow.close()
+        if self._active is not None:
+            self._active.respond_unavailable()
 
     def abort(self) -> None:
         """Close the connection at once; reset it if a response might look complete."""
-        if self._active is not None and self._active.is_end_ambiguous:
-            self._flow.reset()
-        else:
-            self._flow.abort()
+        self._flow.abort(is_truncated=self._is_truncated())
 
     # Called by OpenConnections.
 
@@ -217,10 +208,8 @@ class HttpProtocol(asyncio.Protocol):
         """End the connection: no request has begun in time."""
         if self.has_unread_data():
             self._wait_in(self._connections.idle if self._active else self._connections.new)
-        elif self._flow.unsent_bytes:
-            self._flow.reset()
         else:
-            self._flow.close()
+            self._flow.close(is_truncated=self._flow.unsent_bytes > 0)
 
     def expire_head(self) -> None:
         """Refuse the request: its head did not arrive in time."""
@@ -228,9 +217,9 @@ class HttpProtocol(asyncio.Protocol):
 
     def expire_closing(self) -> None:
         """Reset the connection: the client did not close it in time, nor read enough."""
-        # While writing is paused, `check_reader` decides.
-        if self._flow.is_write_paused or self._is_still_reading():
-            self._wait_in(self._connections.closing)
+        closing = self._connections.closing
+        if self._flow.is_being_read(MIN_BYTES_PER_SECOND * closing.seconds):
+            self._wait_in(closing)
         else:
             self._flow.reset()
 
@@ -252,23 +241,10 @@ class HttpProtocol(asyncio.Protocol):
 
     def check_reader(self, seconds: float) -> None:
         """Reset the connection if the client has read too little in the last `seconds`."""
-        if self._has_read_enough(seconds):
+        if self._flow.has_read(MIN_BYTES_PER_SECOND * seconds):
             self._connections.readers.add(self, self._loop.time())
         else:
             self._flow.reset()
-
-    def _is_still_reading(self) -> bool:
-        """Whether the client has read enough since the last look, or this is the first look."""
-        is_first, seconds = not self._unread_bytes, self._connections.closing.seconds
-        return self._has_read_enough(seconds) or (is_first and self._unread_bytes > 0)
-
-    def _has_read_enough(self, seconds: float) -> bool:
-        """Whether the client has read enough since the last look; it was `seconds` ago."""
-        before, self._unread_bytes = self._unread_bytes, self._count_unread_bytes()
-        return before - self._unread_bytes >= MIN_BYTES_PER_SECOND * seconds
-
-    def _count_unread_bytes(self) -> int:
-        return self._flow.unsent_bytes + count_bytes_in_kernel(self._transport)
 
     def _wait_in(self, queue: WaitingQueue) -> None:
         """Wait for the client, in this queue, with no request in flight."""
@@ -406,7 +382,7 @@ class HttpProtocol(asyncio.Protocol):
             self._half_close()
             return False
         elif not cycle.refuse(status):
-            self._close_incomplete()
+            self._flow.close(is_truncated=self._is_truncated())
             self._wait_in(self._connections.closing)
             return False
         return True
@@ -416,12 +392,8 @@ class HttpProtocol(asyncio.Protocol):
         self._flow.write(serialize_refusal(refusal, fields, self._client, context))
         self._half_close()
 
-    def _close_incomplete(self) -> None:
-        """Close the connection; reset it if its end would look like that of a response."""
-        if self._active is not None and self._active.is_end_ambiguous:
-            self._flow.reset()
-        else:
-            self._flow.close()
+    def _is_truncated(self) -> bool:
+        return self._active is not None and self._active.is_end_ambiguous
 
     def _half_close(self) -> None:
         """End our side after the last response; the client may still send for a while."""

@@ -8,16 +8,17 @@ from typing import Protocol, cast
 
 import httpx
 
-from gateway.event_loop import AfterPendingIo
 from gateway.http1_grammar import Fields
+from gateway.pending_io import AfterPendingIo
+from gateway.transport.connection_end import build_end_error, build_malformed_error
 from gateway.transport.connection_state import ConnectionState
+from gateway.transport.deadline_timer import LazyTimer, Waiter
 from gateway.transport.fast_response import parse_simple_response
-from gateway.transport.keep_alive import find_keep_alive_seconds
+from gateway.transport.keep_alive_field import find_keep_alive_seconds
 from gateway.transport.raw_response import OnComplete, RawResponse
 from gateway.transport.request_writer import IDEMPOTENT, SerializedRequest
 from gateway.transport.response_parser import MalformedResponse, ResponseHead, ResponseParser
 from gateway.transport.timeouts import Timeouts
-from gateway.transport.timer import LazyTimer, Waiter
 from gateway.transport.write_batch import WriteBatcher
 
 HIGH_WATER = 65_536
@@ -317,9 +318,13 @@ class Connection(asyncio.Protocol):
         if exchange_number == self._exchange_count:
             self._complete(httpx.ReadTimeout("no complete response before the call's deadline"))
 
-    def _fail(self, error: httpx.TransportError) -> None:
-        """End the exchange: the socket has closed, by default because of `error`."""
-        self._error = self._error or error
+    def _fail(self, cause: Exception | None = None) -> None:
+        """End the exchange: the socket has closed, for `cause` if there is no earlier reason."""
+        if self._error is None:
+            is_plain = self._transport.get_extra_info("ssl_object") is None
+            parser = self._parser if self._has_first_byte else None
+            may_need_tls = is_plain and self._exchange_count == 1
+            self._error = build_end_error(cause, parser, may_need_tls=may_need_tls)
         self._parser.close()
         self._notify()
 
@@ -364,8 +369,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed(data)
         except MalformedResponse as exc:
-            self._error = httpx.RemoteProtocolError(str(exc))
-            self._error.__cause__ = MalformedResponse(str(exc))  # without its traceback
+            self._error = build_malformed_error(exc, data)
             self.abort()
         if self._on_complete is None and self._is_reading and self._parser.buffered > HIGH_WATER:
             self._is_reading = False
@@ -377,7 +381,7 @@ class Connection(asyncio.Protocol):
         # after a close_notify alert, which an attacker who cuts the connection cannot send
         # (RFC 9112, 9.8).
         self._parser.feed_eof()
-        self._fail(httpx.RemoteProtocolError("the server closed the connection"))
+        self._fail()
         # Not `close`: with a server that has stopped reading, that would wait for the buffer.
         self._transport.abort()
 
@@ -386,10 +390,7 @@ class Connection(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
         self._owner.connection_lost(self)
-        if exc is None:
-            self._fail(httpx.RemoteProtocolError("the connection was closed unexpectedly"))
-        else:
-            self._fail(httpx.ReadError(type(exc).__name__))
+        self._fail(exc)
 
     def pause_writing(self) -> None:
         self._is_writable = False

@@ -9,11 +9,13 @@ import asyncio
 import ssl
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from errno import ECONNRESET
 from itertools import zip_longest
 from os import strerror
 from socket import AddressFamily
 from typing import Generic, NamedTuple, TypeVar
 
+from gateway.tls_error import describe_certificate_error, describe_tls_error
 from gateway.transport.resolver import Resolver, SocketAddress
 
 T = TypeVar("T")
@@ -79,8 +81,13 @@ class HostConnector:
         finally:
             self._avoid_slow(race, addresses, now)
         if connection is None:
-            raise HostUnreachable(f"{self._host}: {_join_failures(race.failures)}")
+            raise HostUnreachable(self._name_host(_join_failures(race.failures)))
         return connection
+
+    def _name_host(self, failures: str) -> str:
+        """Put the name of the host before its failures, unless it is itself the address."""
+        is_address = failures.startswith((f"{self._host}:", f"[{self._host}]:"))
+        return failures if is_address else f"{self._host}: {failures}"
 
     async def _resolve(self) -> list[SocketAddress]:
         try:
@@ -93,7 +100,7 @@ class HostConnector:
             return await attempt.connect(address)
         except OSError as error:
             raise HostUnreachable(
-                f"{self._host}: {address.text} {describe_error(error)}"
+                self._name_host(f"{address.text} {describe_error(error)}")
             ) from error
 
     def _order(self, addresses: Iterable[SocketAddress], now: float) -> list[SocketAddress]:
@@ -188,11 +195,12 @@ def get_delay(count: int, seconds: float | None) -> float:
 def describe_error(error: OSError) -> str:
     """Return the reason of a failed attempt in the words of the system or of OpenSSL."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate not valid: {error.verify_message}".rstrip(".")
+        return f"certificate not valid: {describe_certificate_error(error)}"
     if isinstance(error, ssl.SSLError):
-        return f"TLS handshake failed: {error.reason or error}"
+        return f"TLS handshake failed: {describe_tls_error(error)}"
     # asyncio replaces the words of the system by others, which repeat the address.
-    return strerror(error.errno) if error.errno else str(error) or type(error).__name__
+    number = error.errno or (ECONNRESET if isinstance(error, ConnectionResetError) else None)
+    return strerror(number) if number else str(error) or type(error).__name__
 
 
 def _join_failures(failures: dict[SocketAddress, str]) -> str:

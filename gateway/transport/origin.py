@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import httpx
 
-from gateway.event_loop import TimeoutAfterPendingIo
+from gateway.pending_io import TimeoutAfterPendingIo
 from gateway.transport.connection import Connection, ConnectionOwner
 from gateway.transport.happy_eyeballs import Attempt, HostConnector, HostUnreachable
 from gateway.transport.resolver import SocketAddress
@@ -62,15 +62,17 @@ class OriginConnector:
         # The event loop runs the callbacks of a connection in the context in which it was opened.
         # An empty one, so that the connection does not keep the token and the headers of the
         # request that happened to open it.
+        in_handshake = set[SocketAddress]()
         opening = asyncio.get_running_loop().create_task(
-            self._open(owner, batcher, seconds), name="connect", context=Context()
+            self._open(owner, batcher, seconds, in_handshake), name="connect", context=Context()
         )
         connection: Connection | None = None
         try:
             async with TimeoutAfterPendingIo(seconds):
                 connection = await opening
         except TimeoutError:
-            reason = f"could not connect to {self._host} in time"
+            step = "complete the TLS handshake with" if in_handshake else "connect to"
+            reason = f"could not {step} {self._host} within {seconds:.3g} s"
             raise httpx.ConnectTimeout(reason) from HostUnreachable(reason)
         except InvalidTlsFile as exc:
             reason = f"tls.{exc.name} {exc}"
@@ -83,19 +85,30 @@ class OriginConnector:
         return connection
 
     async def _open(
-        self, owner: ConnectionOwner, batcher: WriteBatcher, seconds: float | None
+        self,
+        owner: ConnectionOwner,
+        batcher: WriteBatcher,
+        seconds: float | None,
+        in_handshake: set[SocketAddress],
     ) -> Connection:
         loop, origin = asyncio.get_running_loop(), self._origin
         context = await self._tls.get_context() if origin.scheme == "https" else None
         server_name = (self._tls.server_name or origin.host) if context else None
 
         async def connect(address: SocketAddress) -> Connection:
-            _, connection = await loop.create_connection(
-                lambda: Connection(owner, batcher),
-                sock=await address.connect(),
-                ssl=context,
-                server_hostname=server_name,
-            )
+            sock = await address.connect()
+            if context is not None:
+                in_handshake.add(address)
+            try:
+                _, connection = await loop.create_connection(
+                    lambda: Connection(owner, batcher),
+                    sock=sock,
+                    ssl=context,
+                    server_hostname=server_name,
+                )
+            except OSError:
+                in_handshake.discard(address)
+                raise
             return connection
 
         return await self._host.connect(Attempt(connect, Connection.abort), seconds)

@@ -1,12 +1,15 @@
 """Mapping of failed calls and of response statuses to subclasses of `UpstreamError`."""
 
 import re
+import ssl
 import time
 from datetime import UTC, datetime
 
 import httpx
 
-from gateway.transport.happy_eyeballs import HostUnreachable
+from gateway.tls_error import CA_HINT
+from gateway.transport.connection_end import ConnectionEnded
+from gateway.transport.happy_eyeballs import HostUnreachable, describe_error
 from gateway.transport.raw_response import RawResponse
 from gateway.transport.response_parser import MalformedResponse
 from gateway.upstream.content_decoding import NotDecodable
@@ -22,6 +25,11 @@ CALL_FAILURES = (TimeoutError, httpx.RequestError, NotDecodable)
 """The exceptions of sending a request and decoding its response; `map_error` maps them."""
 
 _MAX_REASON = 400
+_MAX_CAUSES = 8
+_SAFE_MESSAGES = (  # of httpcore and h11, without a byte of the response
+    "Server disconnected without sending a response",
+    "peer closed connection without sending complete message body",
+)
 
 _SECONDS = re.compile(r"[0-9]+")
 _MAX_RETRY_AFTER = 3_600
@@ -33,11 +41,28 @@ def map_error(service: str, operation: str, error: Exception, seconds: float) ->
     kind = type(error).__name__
     if isinstance(error, NotDecodable):
         return UpstreamInvalid(service, operation, str(error))
-    if isinstance(error.__cause__, HostUnreachable | MalformedResponse):
-        kind = f"{kind}: {str(error.__cause__)[:_MAX_REASON]}"
+    reason = _find_reason(error)[:_MAX_REASON]
+    reason = reason.replace(CA_HINT, f"{CA_HINT} or upstreams.{service}.tls.ca_file")
+    detail = f"{kind}: {reason}" if reason else kind
+    if isinstance(error, httpx.ConnectTimeout):
+        return UpstreamTimeout(service, operation, detail)  # its limit is another one
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return UpstreamTimeout(service, operation, f"{kind}, {seconds:.3g} s given")
-    return UpstreamUnavailable(service, operation, kind)
+        return UpstreamTimeout(service, operation, f"{detail}, {seconds:.3g} s given")
+    return UpstreamUnavailable(service, operation, detail)
+
+
+def _find_reason(error: Exception) -> str:
+    """Return the reason that is safe for the log: the messages of httpx may quote the response."""
+    if str(error).startswith(_SAFE_MESSAGES):
+        return str(error).rstrip(".")
+    cause: BaseException | None = error
+    for _ in range(_MAX_CAUSES):
+        cause = cause and (cause.__cause__ or cause.__context__)
+        if isinstance(cause, HostUnreachable | MalformedResponse | ConnectionEnded):
+            return str(cause)
+        if isinstance(cause, OSError) and (cause.errno or isinstance(cause, ssl.SSLError)):
+            return describe_error(cause)
+    return ""
 
 
 def map_status(

@@ -6,11 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 
-_CERTIFICATE_HINTS = {
-    "self-signed certificate": "; if it is yours, set tls.ca_file",
-    "self-signed certificate in certificate chain": "; if its CA is yours, set tls.ca_file",
-    "unable to get local issuer certificate": ": the CA is unknown; set tls.ca_file",
-}
+from gateway.tls_error import describe_certificate_error, describe_tls_error
 
 
 def describe_fetch_error(error: Exception) -> str:
@@ -37,10 +33,9 @@ def _iter_causes(error: BaseException) -> Iterator[BaseException]:
 
 def _describe_cause(cause: BaseException) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
-        fault = str(cause.verify_message)
-        return f"the certificate is not trusted: {fault}{_CERTIFICATE_HINTS.get(fault, '')}"
+        return f"the certificate is not trusted: {describe_certificate_error(cause)}"
     if isinstance(cause, ssl.SSLError):
-        return f"the TLS handshake failed: {cause.reason or cause}"
+        return f"the TLS handshake failed: {describe_tls_error(cause)}"
     if isinstance(cause, socket.gaierror):
         return f"the host name cannot be resolved: {cause.strerror}"
     if isinstance(cause, ConnectionRefusedError):

@@ -15,8 +15,18 @@ from gateway.settings.schema import Tokens
 from gateway.telemetry.log import log_event
 
 MAX_WAITERS = 256
+_REQUESTS_PER_WAITER = 10
 
 log = getLogger("lockgate.auth")
+
+
+def count_waiters(max_in_flight: int) -> int:
+    """Return how many of the requests in flight may wait for an unknown key: a tenth.
+
+    Anybody can send tokens with invented key ids, which wait for a whole cool-down. They must not
+    take the places of requests whose keys are known.
+    """
+    return max(1, min(MAX_WAITERS, max_in_flight // _REQUESTS_PER_WAITER))
 
 
 class KeyStatus(StrEnum):
@@ -51,8 +61,8 @@ class KeyProvider:
     # - Failed signature. The provider may have published a new key under an old `kid`. If the
     #   cool-down permits, the token waits for a fetch. Otherwise it is refused at once, and a fetch
     #   starts when the cool-down ends: an attacker can delay neither valid tokens nor the new key.
-    # - Bounded waiting. A task waits for an unknown key only in one of `waiter_slots`, by default
-    #   `MAX_WAITERS`; without a free one it gets a 503 at once.
+    # - Bounded waiting. A task waits for a fetch only in one of `waiter_slots`; without a free one
+    #   it gets a 503 at once. So tokens with invented key ids delay no request with a known key.
     #
     # Fetches are numbered in the order in which they start: `_fetches_started` is the number of
     # the newest, `_last_successful_fetch` that of the newest that succeeded. `_last_error` is
@@ -138,13 +148,18 @@ class KeyProvider:
         """Fetch the keys again after no key of that `version` has verified a signature.
 
         Return whether there are other keys now. During the cool-down, only schedule the fetch.
+
+        Raises:
+            IdentityUnavailable: too many tasks wait for the fetch, which may bring the key.
         """
         if self.version != version:
             return True
-        is_delayed = self._cooldown_left() > 0 and not self._is_fetching
-        if is_delayed or self._waiter_slots.locked():
+        if self._cooldown_left() > 0 and not self._is_fetching:
             self._start_fetch()
             return False
+        if self._waiter_slots.locked():
+            self._start_fetch()
+            raise IdentityUnavailable(self._cooldown_left())
         async with self._waiter_slots:
             await self._wait_for_fetch()
         return self.version != version

@@ -1,10 +1,12 @@
 """Strict parser for compact JWS (RFC 7515, section 3.1), which needs no key."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
 from gateway.auth.jwt import base64url, strict_json
+from gateway.auth.jwt.malformed import explain_malformed
 from gateway.auth.jwt.refusal import show, show_all
 from gateway.errors.tree import Unauthenticated
 
@@ -43,12 +45,12 @@ def parse_jws(token: str) -> Jws:
     """
     segments = token.split(".")
     if len(segments) != 3 or not all(segments):
-        raise Unauthenticated("malformed", _describe_segments(len(segments)))
+        raise Unauthenticated("malformed", _describe_segments(segments))
     try:
         header, payload = (strict_json.parse_object(base64url.decode(s)) for s in segments[:2])
         signature = base64url.decode(segments[2])
     except ValueError:
-        raise Unauthenticated("malformed") from None
+        raise Unauthenticated("malformed", explain_malformed(token)) from None
     signing_input = token[: token.rindex(".")].encode("ascii")
     return Jws(*_check_header(header), payload, signing_input, signature)
 
@@ -59,9 +61,10 @@ def _check_header(header: dict[str, JsonValue]) -> tuple[str, str | None, str]:
         raise Unauthenticated("unsupported_header", f"it has {show_all(sorted(unsupported))}")
     algorithm, key_id = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str):
-        raise Unauthenticated("invalid_alg")
+        raise Unauthenticated("invalid_alg", f"alg is {show(algorithm)}; it must be a string")
     if "kid" in header and not _is_key_id(key_id):
-        raise Unauthenticated("invalid_kid")
+        hint = f"it must be a string of 1 to {MAX_KEY_ID_LENGTH} characters"
+        raise Unauthenticated("invalid_kid", f"kid is {show(key_id)}; {hint}")
     return algorithm, key_id if isinstance(key_id, str) else None, _read_type(header)
 
 
@@ -83,9 +86,14 @@ def _read_type(header: dict[str, JsonValue]) -> str:
     return name
 
 
-def _describe_segments(count: int) -> str:
+def _describe_segments(segments: Sequence[str]) -> str:
+    count = len(segments)
     if count == 5:
         return "it is encrypted (JWE): tell the provider to sign access tokens without encryption"
     if count < 3:
         return "it is no JWT but an opaque token: tell the provider to issue JWTs for this API"
-    return f"it has {count} segments separated by dots; a signed JWT has 3, and none is empty"
+    if count > 3:
+        return f"it has {count} segments separated by dots; a signed JWT has 3"
+    names = ("header", "payload", "signature")
+    empty = [name for name, segment in zip(names, segments, strict=True) if not segment]
+    return f"the {empty[0]} is empty"

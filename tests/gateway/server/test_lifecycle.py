@@ -79,7 +79,7 @@ async def test_a_request_that_takes_too_long_at_shutdown_gets_a_503_and_is_logge
     assert head.startswith(UNAVAILABLE)
     assert b"\r\nretry-after: 1" in head
     assert stage.ended.is_set()
-    events = {record.getMessage(): getattr(record, "fields", {}) for record in caplog.records}
+    events = {record.msg: getattr(record, "fields", {}) for record in caplog.records}
     assert events.keys() == {"server.requests_cancelled", "request.completed"}
     assert events["server.requests_cancelled"] == {"count": 1, "shutdown_seconds": 0.05}
     assert events["request.completed"]["status"] == 503

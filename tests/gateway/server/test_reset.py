@@ -145,7 +145,7 @@ def unread(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The bytes that the client has not received at each look of the server."""
     counts: list[int] = []
     monkeypatch.setattr(
-        "gateway.server.protocol.count_bytes_in_kernel", lambda _transport: counts.pop(0)
+        "gateway.server.flow_control.count_bytes_in_kernel", lambda _transport: counts.pop(0)
     )
     yield counts
     assert not counts

@@ -211,7 +211,7 @@ async def test_no_address_responds(monkeypatch: pytest.MonkeyPatch) -> None:
         ):
             await send(transport, f"http://{NAME}:{port}/", connect=0.1)
     assert str(failed.value) == (
-        f"could not connect to {NAME}:{port} (127.0.0.2:{port}, 127.0.0.3:{port}) in time"
+        f"could not connect to {NAME}:{port} (127.0.0.2:{port}, 127.0.0.3:{port}) within 0.1 s"
     )
 
 

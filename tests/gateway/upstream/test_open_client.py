@@ -220,7 +220,7 @@ async def test_an_unreachable_service_is_named_with_its_address(kind: Kind) -> N
     async with open_example_client(kind, "http://127.0.0.1:1") as client:
         with pytest.raises(UpstreamUnavailable) as failed:
             await client.item("A")
-    reason = ": 127.0.0.1: 127.0.0.1:1 Connection refused" if kind == "lockgate" else ""
+    reason = ": 127.0.0.1:1 Connection refused" if kind == "lockgate" else ": Connection refused"
     assert failed.value.detail == f"ConnectError{reason}"
 
 
@@ -239,6 +239,55 @@ async def test_the_reason_why_a_response_is_malformed_is_given(
     async with connect_client(kind, respond_and_close(response)) as (client, _):
         with pytest.raises(UpstreamUnavailable) as failed:
             await client.item("A")
-    # The messages of httpx may quote the response.
-    own = f"RemoteProtocolError: {reason}" if kind == "lockgate" else "RemoteProtocolError"
-    assert failed.value.detail == own
+    if kind == "lockgate":
+        assert failed.value.detail == f"RemoteProtocolError: {reason}"
+    else:  # most messages of httpx may quote the response
+        assert failed.value.detail in {"RemoteProtocolError", _SILENT}
+
+
+async def _reset(peer: Peer) -> None:
+    await peer.read_request()
+    peer.reset()
+
+
+async def _reset_within_the_body(peer: Peer) -> None:
+    await peer.read_request()
+    peer.send(ITEM[:-3])
+    await asyncio.sleep(0.05)
+    peer.reset()
+
+
+_CHUNK = JSON + b"Transfer-Encoding: chunked\r\n\r\n5\r\n" + BODY[:3]
+_PLAIN = "; if the port speaks TLS, the url must begin with https://"
+_CLOSED = "RemoteProtocolError: the server closed the connection"
+_SILENT = "RemoteProtocolError: Server disconnected without sending a response"
+_CUT_OFF = "RemoteProtocolError: peer closed connection without sending complete message body"
+_RESET = "ReadError: Connection reset by peer"
+
+
+@pytest.mark.parametrize(
+    ("script", "ours", "httpx_detail"),
+    [
+        (respond_and_close(b""), f"{_CLOSED} before the response{_PLAIN}", _SILENT),
+        (respond_and_close(OK), f"{_CLOSED} within the head of the response", _SILENT),
+        (respond_and_close(ITEM[:-3]), f"{_CLOSED} within the body of the response", _CUT_OFF),
+        (respond_and_close(_CHUNK), f"{_CLOSED} within the body of the response", _CUT_OFF),
+        (_reset, f"{_RESET} before the response{_PLAIN}", _RESET),
+        (_reset_within_the_body, f"{_RESET} within the body of the response", _RESET),
+        (
+            respond_and_close(b"\x15\x03\x01\x00\x02\x02\x46"),
+            "RemoteProtocolError: the port speaks TLS: the url must begin with https://",
+            "RemoteProtocolError",
+        ),
+    ],
+)
+async def test_the_reason_why_a_connection_ended_is_given(
+    kind: Kind, script: Script, ours: str, httpx_detail: str
+) -> None:
+    async with connect_client(kind, script) as (client, _):
+        with pytest.raises(UpstreamUnavailable) as failed:
+            await client.item("A")
+    if kind == "lockgate":
+        assert failed.value.detail == ours
+    else:
+        assert failed.value.detail.startswith(httpx_detail)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.auth.jwks.fetch import KeysUnavailable
-from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider
+from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider, count_waiters
 from gateway.errors.tree import IdentityUnavailable, Unauthenticated
 from tests.gateway.auth.jwks.conftest import TOKENS, KeySource
 from tests.gateway.auth.manual_clock import ManualClock, run_ready_tasks
@@ -136,6 +136,13 @@ async def test_beyond_the_maximum_of_waiters_a_token_gets_a_503(
     await clock.advance(3)
     responses = await asyncio.gather(*waiting, return_exceptions=True)
     assert {type(response) for response in responses} == {Unauthenticated}
+
+
+@pytest.mark.parametrize(
+    ("max_in_flight", "waiters"), [(1, 1), (19, 1), (20, 2), (1_000, 100), (10**9, MAX_WAITERS)]
+)
+def test_a_tenth_of_the_requests_in_flight_may_wait(max_in_flight: int, waiters: int) -> None:
+    assert count_waiters(max_in_flight) == waiters
 
 
 async def test_after_a_failed_fetch_a_token_gets_a_503_with_the_rest_of_the_cooldown(
@@ -309,7 +316,7 @@ async def test_changed_keys_and_failed_fetches_are_logged(
     source.error = KeysUnavailable("down")
     await clock.advance(300)
     await provider.close()
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+    assert [(record.levelname, record.msg) for record in caplog.records] == [
         ("INFO", "keys.changed"),
         ("WARNING", "keys.fetch_failed"),
     ]

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from fastapi import APIRouter
 
+from gateway.auth import requires
 from gateway.auth.verifier import TokenVerifier, open_verifier
-from gateway.settings.schema import Issuer, Tokens
+from gateway.settings.schema import Issuer, Server, Settings, Tokens
 from tests.gateway.auth.conftest import ClientFactory, bearer
 from tests.gateway.auth.identity_provider import IdentityProvider
 from tests.gateway.auth.token_factory import (
@@ -19,6 +21,7 @@ from tests.gateway.auth.token_factory import (
     get_signing_key,
     make_token,
 )
+from tests.gateway.errors.served import Served, build_request, serve
 
 OLD, NEW = get_signing_key("ES256", "old"), get_signing_key("EdDSA", "new")
 COOLDOWN = 0.2
@@ -79,6 +82,59 @@ async def test_unknown_key_ids_cost_one_fetch_per_cooldown(
     for _ in range(3):
         assert set(await _get_statuses(client, tokens)) <= {401, 503}
     assert len(idp.requested_paths) <= 2 + (loop.time() - started) / COOLDOWN
+
+
+def _build_me_request(token: str) -> bytes:
+    return build_request("/me", headers=bearer(token))
+
+
+async def _flood(gateway: Served, tokens: Sequence[str], max_waiters: int) -> list[str]:
+    """Send all tokens, each on a connection of its own, and meet callers with known keys.
+
+    Return the `Retry-After` of those that did not wait.
+    """
+    flood = [asyncio.create_task(gateway.send(_build_me_request(token))) for token in tokens]
+    for sent in itertools.islice(asyncio.as_completed(flood), len(tokens) - max_waiters):
+        (refused,) = await sent
+        assert (refused.status, refused.document["title"]) == (
+            503,
+            "Identity provider unavailable",
+        )
+    for number in range(20):
+        token = make_token({"jti": str(number)}, key=OLD)
+        (reply,) = await gateway.send(_build_me_request(token))
+        assert reply.status == 200
+    refusals = [task.result()[0] for task in flood if task.done()]
+    for task in flood:
+        task.cancel()
+    await asyncio.gather(*flood, return_exceptions=True)
+    return [retry_after for reply in refusals for retry_after in reply.header("retry-after")]
+
+
+@pytest.mark.parametrize("issuer_count", [1, 2])
+async def test_invented_key_ids_do_not_take_the_places_of_other_requests(
+    idp: IdentityProvider, issuer_count: int
+) -> None:
+    router = APIRouter(dependencies=[requires("dashboard:read")])
+    router.get("/me")(lambda: None)
+    names = [ISSUER, f"{ISSUER}/2"][:issuer_count]
+    settings = Settings(
+        server=Server(max_in_flight=20),
+        issuers=tuple(
+            Issuer(issuer=name, audience=AUDIENCE, jwks_url=idp.jwks_url, user_claim="")
+            for name in names
+        ),
+        tokens=Tokens(keys_cooldown_seconds=60, keys_refresh_seconds=60),
+    )
+    async with serve(router, settings=settings) as gateway:
+        tokens = [
+            make_token({"iss": name}, {"kid": f"invented {number}"}, key=NEW)
+            for name in names
+            for number in range(30)
+        ]
+        times = await _flood(gateway, tokens, max_waiters=2)
+    assert len(times) == len(tokens) - 2
+    assert all(1 <= int(seconds) <= 60 for seconds in times)
 
 
 async def test_a_token_that_is_invalid_without_its_key_costs_no_fetch(
