@@ -68,8 +68,7 @@ class HttpProtocol(asyncio.Protocol):
     #   bytes, nothing is parsed and nothing is read: `_unparsed` holds the rest of the last read.
     # - A request that is refused while a response is incomplete gets its response after those of
     #   the requests before it: `_refusal` holds it until then.
-    # - `_queue` is the queue of `OpenConnections` that holds this connection while no request is in
-    #   flight, otherwise None.
+    # - `_queue` holds this connection while no request is in flight; otherwise it is None.
 
     __slots__ = (
         "__weakref__", "_active", "_app", "_client", "_connections", "_dropped_bytes", "_flow",
@@ -197,6 +196,9 @@ class HttpProtocol(asyncio.Protocol):
     def abort(self) -> None:
         """Close the connection at once; reset it if a response might look complete."""
         self._flow.abort(is_truncated=self._is_truncated())
+
+    def _is_truncated(self) -> bool:
+        return self._active is not None and self._active.is_end_ambiguous
 
     # Called by OpenConnections.
 
@@ -369,10 +371,9 @@ class HttpProtocol(asyncio.Protocol):
         cycle = self._receiving if is_in_body else None
         if cycle is not None and not self._withdraw(cycle, refusal.status):
             return
-        context = RequestContext() if cycle is None else RequestContext.of(cycle.scope)
-        self._refusal = refusal, context
+        self._refusal = refusal, RequestContext.of(cycle.scope if cycle is not None else {})
         if not self._is_responding():
-            self._send_refusal(refusal, context)
+            self._send_refusal(*self._refusal)
 
     def _withdraw(self, cycle: RequestResponseCycle, status: int) -> bool:
         """End a request whose body is refused. Returns False if it already has a response."""
@@ -391,9 +392,6 @@ class HttpProtocol(asyncio.Protocol):
         fields = self._server_state.default_headers
         self._flow.write(serialize_refusal(refusal, fields, self._client, context))
         self._half_close()
-
-    def _is_truncated(self) -> bool:
-        return self._active is not None and self._active.is_end_ambiguous
 
     def _half_close(self) -> None:
         """End our side after the last response; the client may still send for a while."""

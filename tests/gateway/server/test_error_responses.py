@@ -89,6 +89,6 @@ async def test_a_refused_body_has_the_id_and_the_fields_of_its_request(
     assert b"access-control-allow-origin: https://a.example" in head
     assert json.loads(content)["instance"] == "the-request-id"
     (record,) = caplog.records
-    assert record.getMessage() == "request.malformed"
+    assert record.msg == "request.malformed"
     assert record.fields["id"] == "the-request-id"  # type: ignore[attr-defined]
     await client.disconnect()
