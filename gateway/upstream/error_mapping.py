@@ -79,12 +79,12 @@ def map_status(
     detail = f"status {status}"
     if status == 429 or status >= 500:
         return UpstreamUnavailable(
-            service, operation, detail, status=status, retry_after=_parse_retry_after(retry_after)
+            service, operation, detail, status=status, retry_after=parse_retry_after(retry_after)
         )
     return UpstreamRefused(service, operation, detail, status=status, response=response)
 
 
-def _parse_retry_after(text: str) -> float | None:
+def parse_retry_after(text: str) -> float | None:
     """Parse `Retry-After` to seconds from now, at most an hour; return None if it is invalid.
 
     The value is a number of seconds or a date (RFC 9110, 10.2.3). A longer time counts as an

@@ -109,6 +109,8 @@ def parse_key_set(document: bytes, allowed: Sequence[str]) -> KeySet:
 
 def _suggest_list(parsed: Mapping[str, JsonValue]) -> str:
     """Return what to do about a document that has keys in another form."""
+    if "jwks_uri" in parsed:
+        return "; it is a discovery document: set discovery_url to its URL"
     if "kty" in parsed:
         return "; it is one JWK, which must be put into such a list"
     if any(isinstance(value, str) and "CERTIFICATE" in value for value in parsed.values()):
