@@ -19,6 +19,7 @@ from gateway.middleware.cors_policy import CorsPolicy
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.root_path import RootPath
 from gateway.middleware.target_validation import TargetValidation
+from gateway.open_clients import Transports
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
@@ -26,7 +27,6 @@ from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
 from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.routing.request_headers import find_request_headers
-from gateway.services import Transports
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 
@@ -122,7 +122,8 @@ def create_app(
     application = application or load_application(settings.app)
     app = build_app(settings, application, transports)
     refuse_unguarded(app)
-    if errors := [*find_conflicts(app, application), *find_slowapi_errors(app)]:
+    packages = application.package.prefixes if application.package else ()
+    if errors := [*find_conflicts(app, application), *find_slowapi_errors(app, packages)]:
         raise InvalidSettings(errors)
     document_responses(app)
     return app

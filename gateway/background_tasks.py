@@ -7,14 +7,13 @@ this module, such a task would end unnoticed.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from logging import ERROR, WARNING, getLogger
+from logging import ERROR, getLogger
 from typing import Any
 
 from gateway.telemetry.log import log_event
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
-SLOW_START_SECONDS = 5.0
 
 log = getLogger("lockgate")
 
@@ -76,24 +75,6 @@ async def keep_running(name: str, run: Callable[[], Coroutine[Any, Any, None]]) 
             log_event(log, "task.failed", ERROR, error, task=name, restart_seconds=pause)
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-
-
-@asynccontextmanager
-async def report_slow_start(waiting_for: str) -> AsyncIterator[None]:
-    """Log every 5 seconds of the block what the start of the gateway is waiting for."""
-    reporting = asyncio.create_task(_report_periodically(waiting_for))
-    try:
-        yield
-    finally:
-        reporting.cancel()
-
-
-async def _report_periodically(waiting_for: str) -> None:
-    seconds = 0.0
-    while True:
-        await asyncio.sleep(SLOW_START_SECONDS)
-        seconds += SLOW_START_SECONDS
-        log_event(log, "gateway.starting", WARNING, waiting_for=waiting_for, seconds=seconds)
 
 
 def log_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Match
 from starlette.types import Scope
 
-from gateway.request_path import decode_parameter
+from gateway.request_path import decode_parameter, encode_segment, encode_segments
 
 _LATE = "Caught handled exception, but response already started."
 
@@ -51,6 +51,10 @@ class SegmentConvertor(StringConvertor):
         """Return the value of the parameter."""
         return decode_parameter(value)
 
+    def to_string(self, value: str) -> str:
+        """Return the segment of a URL for a value, for `request.url_for`."""
+        return super().to_string(encode_segment(str(value)))
+
 
 class SegmentsConvertor(PathConvertor):
     """Converts `{name:path}`, which may have several segments."""
@@ -58,6 +62,10 @@ class SegmentsConvertor(PathConvertor):
     def convert(self, value: str) -> str:
         """Return the value of the parameter."""
         return decode_parameter(value)
+
+    def to_string(self, value: str) -> str:
+        """Return the segments of a URL for a value, for `request.url_for`."""
+        return encode_segments(str(value))
 
 
 # Starlette looks a convertor up when a route is created. A module that creates guarded routes has

@@ -6,38 +6,42 @@ Whatever cannot be opened ends the start with an error; `background_tasks.py` wa
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from logging import ERROR, getLogger
 from pathlib import Path
 from traceback import walk_tb
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
 
 from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.verifier import TokenVerifier, open_verifier
-from gateway.background_tasks import WatchedTasks, report_slow_start
-from gateway.ratelimit.limiter import RateLimiter
-from gateway.ratelimit.open_limiter import open_limiter
-from gateway.resources import Resources
-from gateway.services import (
+from gateway.background_tasks import WatchedTasks
+from gateway.open_clients import (
     Transports,
     find_upstream_errors,
     find_used_clients,
     find_used_resources,
     open_clients,
 )
+from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.open_limiter import open_limiter
+from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
-from gateway.telemetry.log import log_event
+from gateway.telemetry.log import LogField, log_event
 from gateway.upstream.tls_settings import find_tls_errors
+from gateway.wait_report import report_wait
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
-T = TypeVar("T")
-
 log = getLogger("lockgate")
+
+_LIFESPAN = "the lifespan of the package"
+
+T = TypeVar("T")
 
 
 class LifespanFailed(Exception):
@@ -83,7 +87,8 @@ def create_lifespan(
                 resources[type(application.settings)] = application.settings
             if application.lifespan is not None:
                 async with tasks.watch_new_tasks():
-                    await _enter_lifespan(stack, application.lifespan, resources)
+                    close_seconds = settings.server.shutdown_seconds
+                    await _enter_lifespan(stack, application.lifespan, resources, close_seconds)
             _require_resources(app, resources)
             yield
 
@@ -98,7 +103,7 @@ async def _open(stack: AsyncExitStack, resource: AbstractAsyncContextManager[T],
         LifespanFailed: an unexpected exception, which is logged with its traceback.
     """
     try:
-        async with report_slow_start(name):
+        with report_wait("gateway.starting", name):
             return await stack.enter_async_context(resource)
     except InvalidSettings:
         raise
@@ -107,20 +112,47 @@ async def _open(stack: AsyncExitStack, resource: AbstractAsyncContextManager[T],
 
 
 async def _enter_lifespan(
-    stack: AsyncExitStack, lifespan: AppLifespan, resources: Resources
+    stack: AsyncExitStack, lifespan: AppLifespan, resources: Resources, close_seconds: float
 ) -> None:
-    """Enter the lifespan of the package.
+    """Enter the lifespan of the package; `stack` closes it within `close_seconds`.
 
     Raises:
         LifespanFailed: it raised an exception, which is logged with its traceback.
     """
-    name = "the lifespan of the package"
+    package = str(getattr(lifespan, "__module__", "")).partition(".")[0]
     try:
-        async with report_slow_start(name):
-            await stack.enter_async_context(lifespan(resources))
+        with report_wait("gateway.starting", _LIFESPAN):
+            opened = lifespan(resources)
+            await opened.__aenter__()
     except (Exception, SystemExit) as error:
-        package = str(getattr(lifespan, "__module__", "")).partition(".")[0]
-        raise _describe_failure(error, name, package) from error
+        raise _describe_failure(error, _LIFESPAN, package) from error
+    stack.push_async_exit(partial(_close_lifespan, opened, package, close_seconds))
+
+
+async def _close_lifespan(
+    lifespan: AbstractAsyncContextManager[None],
+    package: str,
+    seconds: float,
+    *raised: Any,  # noqa: ANN401 - the arguments of `__aexit__`
+) -> bool | None:
+    """Close the lifespan of the package; cancel it after `seconds`.
+
+    Raises:
+        LifespanFailed: it raised an exception, which is logged with its traceback.
+    """
+    timeout = asyncio.timeout(seconds)
+    try:
+        with report_wait("shutdown.waiting", _LIFESPAN):
+            async with timeout:
+                return await lifespan.__aexit__(*raised)
+    except (Exception, SystemExit) as failure:
+        if timeout.expired():
+            fields: dict[str, LogField] = {"waiting_for": _LIFESPAN, "seconds": seconds}
+            log_event(log, "shutdown.timeout", ERROR, failure, **fields)
+            return None
+        if failure is raised[1]:
+            raise
+        raise _describe_failure(failure, f"the end of {_LIFESPAN}", package) from failure
 
 
 def _describe_failure(error: BaseException, name: str, package: str) -> LifespanFailed:

@@ -1,5 +1,6 @@
 """Imports the modules of the company's package, and collects the errors of all of them."""
 
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -35,7 +36,7 @@ class PackageModules:
             message = f"cannot be imported: {describe_exception(error)}"
             place = find_module_line(error)
             if (message, place) not in [(other.message, other.hint) for other in self.errors]:
-                self.add_error(name, message, place)
+                self.add_error(_find_failed_module(name), message, place)
             return None
 
     def iter_tree(self, name: str) -> Iterator[ModuleType]:
@@ -53,6 +54,13 @@ class PackageModules:
             yield from filter(None, map(self.find, list_submodules(module)))
         elif module is not None:
             yield module
+
+
+def _find_failed_module(name: str) -> str:
+    """Return the outermost package of a module that could not be imported, or the module itself."""
+    steps = name.split(".")
+    names = (".".join(steps[:length]) for length in range(1, len(steps)))
+    return next((outer for outer in names if outer not in sys.modules), name)
 
 
 def list_submodules(module: ModuleType) -> list[str]:

@@ -1,5 +1,6 @@
 """The context of one request, kept in its ASGI scope from the first middleware to the last."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from random import getrandbits
 from typing import Self
@@ -37,6 +38,8 @@ class RequestContext:
     been logged, so that the server does not log it again. `has_client_gone` is set once `send`
     has raised an OSError: by that, an ASGI server says that the client has disconnected.
     `is_private` is set once a token has been asked for: the response may be for one caller alone.
+    `passed_guards` has the guards that admitted the request before its body was read; see
+    `HeadGuard`.
     """
 
     request_id: str = ""
@@ -48,6 +51,7 @@ class RequestContext:
     is_failure_logged: bool = False
     has_client_gone: bool = False
     is_private: bool = False
+    passed_guards: Collection[object] = ()
 
     @classmethod
     def of(cls, scope: Scope) -> Self:

@@ -12,11 +12,12 @@ from gateway.aggregation.model import Composite
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_calls
+from gateway.open_clients import find_route_clients
+from gateway.ratelimit.compat.decorated_routes import list_limit_texts
 from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.request_path import InvalidPath, decode_path
 from gateway.route_audit import list_kinds, locate_endpoint
-from gateway.services import find_route_clients
 from gateway.settings.errors import ConfigError
 
 _PARAMETER = re.compile(r"\{[^{}]*\}")
@@ -27,6 +28,8 @@ _PARAMETER_NAME = re.compile(r"\{\w+")
 class RouteSummary:
     """One method of a route. `limits` are the policies with the rates that are in force.
 
+    `slowapi_limits` are the texts of the limits that decorators of slowapi have given to it.
+
     `path_format` is the path without convertors, as in OpenAPI: `/files/{name}` of
     `/files/{name:path}`. `services` are the names of the services that it calls.
     """
@@ -36,6 +39,7 @@ class RouteSummary:
     path_format: str
     access: Requires | Public | None
     limits: tuple[RateLimit, ...]
+    slowapi_limits: tuple[str, ...]
     services: tuple[str, ...]
     composites: tuple[type[Composite], ...]
     file: str
@@ -92,6 +96,7 @@ def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Ite
     declared = [policy for call in calls if isinstance(call, Limited) for policy in call.policies]
     composites = [call.model for call in calls if isinstance(call, LoadComposite)]
     file, line = locate_endpoint(route)
+    endpoint = getattr(route, "endpoint", None)
     for method in list_kinds(route):
         yield RouteSummary(
             method=method,
@@ -99,6 +104,7 @@ def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Ite
             path_format=route.path_format or str(route.path),
             access=find_access(route.dependant),
             limits=tuple(policies.get(policy.name, policy) for policy in declared),
+            slowapi_limits=tuple(list_limit_texts([*calls, endpoint], method)),
             services=tuple(kind.name for kind in find_route_clients(route)),
             composites=tuple(composites),
             file=file,

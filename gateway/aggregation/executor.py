@@ -2,27 +2,22 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from logging import ERROR, getLogger
 from time import perf_counter
 from typing import Any, TypeVar
 
-from gateway.aggregation.model import Composite, Degraded, DegradedReason
+from gateway.aggregation.degraded import describe_failures
+from gateway.aggregation.from_part import PartResult
+from gateway.aggregation.model import Composite
 from gateway.aggregation.part import BoundPart, TimeoutGroup
-from gateway.aggregation.part_result import PartResult
-from gateway.event_loop import AfterPendingIo
+from gateway.pending_io import AfterPendingIo
 from gateway.request_context import RequestContext
-from gateway.telemetry.log import log_event
 from gateway.upstream.deadline import deadline, remaining
-from gateway.upstream.errors import InvalidArgument, UpstreamError, UpstreamTimeout
+from gateway.upstream.errors import UpstreamTimeout
 from gateway.upstream.pending import PendingCall
-
-log = getLogger("lockgate.aggregation")
 
 C = TypeVar("C", bound=Composite)
 
 Inputs = Mapping[str, Any]
-
-_EXPECTED = (UpstreamError, InvalidArgument)
 
 SMALL_BODY_BYTES = 65_536
 """Bodies of optional parts up to this size are decoded together at the end."""
@@ -40,7 +35,10 @@ async def compose(model: type[C], inputs: Inputs, context: RequestContext) -> C:
         executor = PartExecutor(model.parts, inputs)
     try:
         await executor.run(model.timeout_groups)
-        return _build(model, executor, context)
+        seconds = executor.seconds
+        context.server_timing += [(part.name, seconds[part.name]) for part in model.parts]
+        degraded = describe_failures(model.parts, executor.failures, context)
+        return model(**executor.values, degraded=degraded)
     finally:
         # Break a reference cycle: the tracebacks of the failures refer to the executor.
         executor.failures.clear()
@@ -267,38 +265,3 @@ async def _wait_until_done(tasks: Iterable[asyncio.Task[None]]) -> None:
             is_cancelled = True
     if is_cancelled:
         raise asyncio.CancelledError
-
-
-def _build(model: type[C], executor: PartExecutor, context: RequestContext) -> C:
-    seconds, failures = executor.seconds, executor.failures
-    context.server_timing += [(part.name, seconds[part.name]) for part in model.parts]
-    if not failures:
-        return model(**executor.values, degraded=[])
-    _report(failures, context)
-    degraded = [
-        Degraded(part=part.name, reason=_get_reason(failures[part.name]))
-        for part in model.parts
-        if part.name in failures
-    ]
-    return model(**executor.values, degraded=degraded)
-
-
-def _get_reason(failure: BaseException) -> DegradedReason:
-    return failure.reason if isinstance(failure, UpstreamError) else "error"
-
-
-def _report(failures: dict[str, BaseException], context: RequestContext) -> None:
-    """Add missing parts to the request log line; log each unexpected error with its traceback.
-
-    The line has only the type of an unexpected error: its text may be long, or fail itself.
-    """
-    shown = (
-        f"{name}: {failure if isinstance(failure, _EXPECTED) else type(failure).__name__}"
-        for name, failure in failures.items()
-    )
-    context.log_fields["degraded"] = "; ".join(shown)
-    # The failure of a shared part comes first, and is also that of every part that awaits it.
-    first = {id(failure): name for name, failure in reversed(failures.items())}
-    for name, failure in failures.items():
-        if first[id(failure)] == name and not isinstance(failure, _EXPECTED):
-            log_event(log, "part.failed", ERROR, failure, id=context.request_id, part=name)

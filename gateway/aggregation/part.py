@@ -8,7 +8,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic.fields import FieldInfo
 
-from gateway.aggregation.part_result import ResultOf, find_cycle, find_marker
+from gateway.aggregation.from_part import ResultOf, find_cycle, find_marker
 from gateway.upstream.client import ServiceClient
 from gateway.upstream.pending import PendingCall
 

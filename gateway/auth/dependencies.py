@@ -21,6 +21,7 @@ from gateway.auth.jwt.refusal import show, show_all
 from gateway.auth.principal import SCOPE, Principal
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors.tree import Forbidden, IdentityUnavailable, Unauthenticated
+from gateway.head_guard import HeadGuard
 from gateway.request_context import RequestContext
 from gateway.upstream.propagation import set_caller_token
 
@@ -98,7 +99,7 @@ def find_principal(connection: HTTPConnection) -> Principal | None:
 Caller = Annotated[Principal, Depends(authenticate)]
 
 
-class Authorize(SecurityBase):
+class Authorize(SecurityBase, HeadGuard):
     """The dependency behind `requires`; OpenAPI documents it as a bearer token."""
 
     def __init__(self) -> None:
@@ -130,7 +131,7 @@ _AUTHORIZE = Authorize()
 
 
 @dataclass(frozen=True)
-class Public:
+class Public(HeadGuard):
     """The dependency behind `public`; `why` is the reason why the route needs no token."""
 
     why: str

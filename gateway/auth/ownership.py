@@ -28,6 +28,7 @@ from gateway.fastapi_internals import (
     get_validator,
     iter_dependencies,
 )
+from gateway.head_guard import HeadGuard
 
 Validator = Callable[[str], Any]
 
@@ -42,7 +43,7 @@ def owner(path_param: str) -> Dependency:
 
 
 @dataclass(frozen=True)
-class Owner:
+class Owner(HeadGuard):
     """The dependency behind `owner`."""
 
     path_param: str

@@ -15,6 +15,7 @@ from gateway.app_loader import Application, read_application
 from gateway.auth.jwks.fetch import find_proxy_errors
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.policy_overrides import apply_rates
@@ -22,7 +23,6 @@ from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.route_audit import find_faults
 from gateway.route_list import list_routes
 from gateway.server.listener import find_host_errors
-from gateway.services import find_upstream_errors, find_used_clients
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
@@ -146,7 +146,7 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
     faults = [fault.as_config_error() for fault in find_faults(app)]
     yield from faults or _find_route_errors(app, application)
     yield from _find_middleware_errors(app, application)
-    yield from find_slowapi_errors(app)
+    yield from find_slowapi_errors(app, application.package.prefixes if application.package else ())
     if application.is_complete:
         settings: Settings = app.state.settings
         used = find_used_clients(app.routes)

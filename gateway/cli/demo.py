@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 async def _serve_demo(
     settings: Settings, application: Application, plan: FakesPlan, *, use_any_ports: bool
 ) -> None:
-    with handle_signals() as signals:
+    with handle_signals(settings.server) as signals:
         async with signals.interrupt_start(), run_fakes(plan) as fakes:
             settings = _replace_addresses(settings, fakes, use_any_port=use_any_ports)
             app = create_app(settings, application=application)

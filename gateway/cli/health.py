@@ -6,12 +6,11 @@ settings, which takes a quarter of the CPU time that the whole command takes.
 
 import argparse
 import os
-import shlex
 import sys
-from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 
+from gateway.cli.served_process import NotServing, read_served_process
+from gateway.cli.standard_streams import open_closed_streams, print_error, run_with_output
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.settings.errors import PREFIX
 from gateway.settings.loader import read_settings
@@ -37,20 +36,24 @@ def add_to(subcommands: Subcommands) -> None:
 def run(options: argparse.Namespace) -> int:
     """Send one request to the configured address. Returns 1 also if the settings are invalid."""
     if options.pid is not None:
-        _follow_process(options)
+        try:
+            _follow_process(options)
+        except NotServing as error:
+            print_error(error)
+            return 1
     given = {"server.host": options.host, "server.port": options.port}
     overrides = {path: text for path, text in given.items() if text is not None}
     loaded = read_settings(options.config, overrides)
     if loaded.errors:
         for invalid in loaded.errors:
-            print(f"lockgate: {invalid}", file=sys.stderr)
+            print_error(invalid)
         return 1
     server = loaded.settings.server
     try:
         _request_health(server)
     except (OSError, HTTPException) as error:
         place = f"{server.host}, port {server.port}"
-        print(f"lockgate: the gateway does not serve on {place}: {error}", file=sys.stderr)
+        print_error(f"the gateway does not serve on {place}: {error}")
         return 1
     print("The gateway is serving.")
     return 0
@@ -89,43 +92,36 @@ def _follow_process(options: argparse.Namespace) -> None:
     """Complete the options, and the variables, with those of `lockgate serve` in another process.
 
     A container may run `serve` with options, or set variables in its entry point: its health check
-    sees neither. What cannot be read, or is not there, is left out.
+    sees neither. Variables that cannot be read, as those of another user, are left out.
+
+    Raises:
+        NotServing: neither the process nor one that it has started is `lockgate serve`.
     """
-    folder = Path("/proc", str(options.pid))
+    process = read_served_process(options.pid)
     parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     add_config_option(parser)
     parser.add_argument("--host")
     parser.add_argument("--port")
     try:
-        words = list(_iter_words(folder / "cmdline"))
-        served, _ = parser.parse_known_args(words[words.index("serve") + 1 :])
-    except (OSError, ValueError, argparse.ArgumentError):
+        served, _ = parser.parse_known_args(process.options)
+    except argparse.ArgumentError:  # the process is about to print it too
         return
     if served.config is not None:
-        served.config = folder / "cwd" / served.config  # an absolute path stays as it is
+        served.config = process.folder / "cwd" / served.config  # an absolute path stays as it is
     for name, value in vars(served).items():
         if getattr(options, name) is None:
             setattr(options, name, value)
-    for name, _, value in (entry.partition("=") for entry in _read_list(folder / "environ")):
+    for name, _, value in (entry.partition("=") for entry in process.read_environment()):
         if name.upper().startswith(PREFIX):
             os.environ.setdefault(name, value)
-
-
-def _iter_words(file: Path) -> Iterator[str]:
-    """Yield the words of a command line; those of `sh -c '...'` too."""
-    for word in _read_list(file):
-        yield from shlex.split(word) if " " in word else [word]
-
-
-def _read_list(file: Path) -> list[str]:
-    return os.fsdecode(file.read_bytes()).split("\0")
 
 
 def main() -> int:
     """Run the subcommand alone."""
     parser = argparse.ArgumentParser(prog="python -m gateway.cli.health")
     _add_options(parser)
-    return run(parser.parse_args())
+    open_closed_streams()
+    return run_with_output(lambda: run(parser.parse_args()))
 
 
 if __name__ == "__main__":

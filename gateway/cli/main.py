@@ -1,12 +1,16 @@
 """The command line: parses the arguments, runs a subcommand, returns the exit status."""
 
 import argparse
-import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
-from io import TextIOWrapper
 
 from gateway.cli import check, demo, health, new, routes, serve, token
+from gateway.cli.standard_streams import (
+    escape_unprintable_output,
+    open_closed_streams,
+    print_error,
+    run_with_output,
+)
 from gateway.fakes.child_process import FakesFailed
 from gateway.fakes.serve_fakes import PortUnavailable
 from gateway.lifespan import LifespanFailed
@@ -23,7 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The exit status is 0, 1 for a failure, 2 for invalid settings or usage. Error messages go to
     standard error.
     """
-    _escape_unprintable_output()
+    open_closed_streams()
+    escape_unprintable_output()
+    return run_with_output(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         status: int = options.run(options)
@@ -34,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_errors(fault.as_config_error() for fault in unguarded.faults)
         return 2
     except (AddressUnavailable, FakesFailed, LifespanFailed, PortUnavailable) as error:
-        print(f"lockgate: {error}", file=sys.stderr)
+        print_error(error)
         return 1
     except KeyboardInterrupt:  # Ctrl-C before the signal handlers were installed
         return 130
@@ -55,12 +64,6 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _escape_unprintable_output() -> None:
-    """Escape what the encoding of the terminal does not have, such as a name in a settings file."""
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-
-
 def _print_errors(errors: Iterable[object]) -> None:
     for error in errors:
-        print(f"lockgate: {error}", file=sys.stderr)
+        print_error(error)

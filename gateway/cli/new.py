@@ -3,9 +3,9 @@
 import argparse
 import json
 import shlex
-import sys
 from pathlib import Path
 
+from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_subcommand
 from gateway.scaffold.additions import InvalidFile, plan_composite, plan_service
 from gateway.scaffold.existing_project import (
@@ -60,13 +60,13 @@ def run(options: argparse.Namespace) -> int:
     try:
         folder, written = _write(options)
     except (InvalidFile, InvalidName, InvalidUsage, NoProject, PathTaken) as error:
-        print(f"lockgate: new: {error}", file=sys.stderr)
+        print_error(f"new: {error}")
         return 2
     except OSError as error:
-        print(f"lockgate: new: {error.filename}: {error.strerror}", file=sys.stderr)
+        print_error(f"new: {error.filename}: {error.strerror}")
         return 1
     if not format_code(folder, written):
-        print("lockgate: new: the files are written, but ruff cannot format them", file=sys.stderr)
+        print_error("new: the files are written, but ruff cannot format them")
     if options.json:
         print(json.dumps({"folder": str(folder), "files": written}))
         return 0

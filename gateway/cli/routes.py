@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.app import create_app
@@ -10,7 +10,7 @@ from gateway.app_loader import load_application
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import SLOWAPI, RateLimit
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.route_list import RouteSummary, list_routes
 from gateway.settings.loader import load_settings
@@ -49,7 +49,7 @@ def _to_row(route: RouteSummary) -> tuple[str, ...]:
         route.method,
         route.path,
         _format_access(route.access),
-        ", ".join(map(_format_limit, route.limits)) or "-",
+        ", ".join(_iter_limits(route)) or "-",
         ", ".join(route.services) or "-",
         f"{route.file}:{route.line}" if route.file else "-",
     )
@@ -64,6 +64,11 @@ def _format_access(access: Requires | Public | None) -> str:
             return f"{required}, owner {owner}" if owner else required
         case None:
             return "-"
+
+
+def _iter_limits(route: RouteSummary) -> Iterator[str]:
+    yield from map(_format_limit, route.limits)
+    yield from (f"{SLOWAPI} {text}" for text in route.slowapi_limits)
 
 
 def _format_limit(policy: RateLimit) -> str:
@@ -98,6 +103,10 @@ def _to_json(route: RouteSummary) -> dict[str, Any]:
                 "shadow": policy.shadow,
             }
             for policy in route.limits
+        ]
+        + [
+            {"name": SLOWAPI, "rate": text, "burst": None, "per": None, "shadow": False}
+            for text in route.slowapi_limits
         ],
         "services": list(route.services),
         "composites": [composite.__name__ for composite in route.composites],

@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 async def _serve(gateway: CheckedGateway) -> None:
     assert gateway.app  # noqa: S101 - it has no errors
     settings = gateway.settings.server
-    with handle_signals() as signals:
+    with handle_signals(settings) as signals:
         async with signals.interrupt_start(), open_server(gateway.app, settings) as server:
             tune_gc()
             package = _describe_package(gateway.application)

@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import sys
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlencode
 
+from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_subcommand
 from gateway.fakes.identity_provider import DEFAULT_PORT, TOKEN_PATH
 
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(issued) if options.json else issued["access_token"])
         return 0
     if status != 200 and isinstance(issued.get("detail"), str):
-        print(f"lockgate: {issued['detail']}", file=sys.stderr)
+        print_error(issued["detail"])
     else:
         _print_absence(options.port, "another program responds")
     return 1
@@ -74,8 +74,4 @@ def _request_token(port: int, query: str) -> tuple[int, dict[str, Any]]:
 
 
 def _print_absence(port: int, reason: str) -> None:
-    print(
-        f"lockgate: no demo responds on 127.0.0.1:{port} ({reason}); "
-        "start one with `lockgate demo`",
-        file=sys.stderr,
-    )
+    print_error(f"no demo responds on 127.0.0.1:{port} ({reason}); start one with `lockgate demo`")

@@ -2,6 +2,7 @@
 
 import json
 from http import HTTPStatus
+from json import JSONDecodeError
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
@@ -108,7 +109,7 @@ def build_problem(error: BaseException, context: RequestContext) -> Response | N
             context.log_fields["error"] = str(error)
             document = _build_invalid_request([("request", error.name, error.reason)], context)
         case RequestValidationError() | WebSocketRequestValidationError():
-            document = _build_invalid_request(list(map(_locate, error.errors())), context)
+            document = _build_invalid_request(_locate_all(error), context)
         case HTTPException():
             document = _build_status_problem(error, context)
         case ExceptionGroup():
@@ -126,7 +127,7 @@ def build_gateway_problem(error: GatewayError, context: RequestContext) -> Probl
         status=error.status,
         type=error.type,
         title=error.title,
-        detail=error.detail,
+        detail=_format_detail(error.detail),  # a decorator of slowapi declares its own
         headers=error.headers,
         members=error.members,
     )
@@ -172,6 +173,19 @@ def _build_call_problem(error: UpstreamError, context: RequestContext) -> Proble
     )
 
 
+def _locate_all(
+    error: RequestValidationError | WebSocketRequestValidationError,
+) -> list[tuple[str, str, str]]:
+    """Return the location, field and message of each error.
+
+    If the body is no JSON, FastAPI names the offset of the error as if it were a field.
+    """
+    if isinstance(malformed := error.__cause__, JSONDecodeError):
+        message = f"JSON decode error at character {malformed.pos}: {malformed.msg}"
+        return [("body", "", message)]
+    return [_locate(invalid) for invalid in error.errors()]
+
+
 def _locate(invalid: dict[str, Any]) -> tuple[str, str, str]:
     """Return the location, field and message of one validation error.
 
@@ -185,7 +199,8 @@ def _locate(invalid: dict[str, Any]) -> tuple[str, str, str]:
 
 def _build_invalid_request(found: list[tuple[str, str, str]], context: RequestContext) -> Problem:
     errors = [
-        {"in": location, "field": field, "message": message} for location, field, message in found
+        {"in": location, "field": field or location, "message": message}
+        for location, field, message in found
     ]
     sentences = [
         f"{f'{location} {field}'.rstrip()}: {message}"

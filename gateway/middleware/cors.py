@@ -10,7 +10,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.middleware.cors_policy import CorsPolicy
+from gateway.middleware.target_validation import read_path
 from gateway.request_context import RequestContext
+from gateway.request_path import InvalidPath
 
 _ORIGIN = b"origin"
 _REQUEST_METHOD = b"access-control-request-method"
@@ -18,7 +20,7 @@ _PRIVATE_NETWORK = b"access-control-request-private-network"
 _OWN_FIELDS = (b"access-control-", b"timing-allow-origin")
 MAX_LOGGED_ORIGIN = 256  # bytes
 
-# So that a page can read the 404 to a path that no route has.
+# So that a page can read the 404 to a path that no route has, or the 400 to an invalid one.
 _METHODS_OF_UNKNOWN_PATHS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -67,11 +69,23 @@ class Cors:
         response.raw_headers = [
             *self._policy.build_preflight_fields(
                 origin,
-                self._find_methods(scope) or _METHODS_OF_UNKNOWN_PATHS,
+                self._find_methods_of_path(scope) or _METHODS_OF_UNKNOWN_PATHS,
                 is_to_private_network=bool(_list_values(scope, _PRIVATE_NETWORK)),
             )
         ]
         return response
+
+    def _find_methods_of_path(self, scope: Scope) -> Set[str]:
+        """Find the methods of the path as `TargetValidation` will leave it; none if it is refused.
+
+        The server has decoded `%2F` and `%0a` in the path of the scope, which can then be the path
+        of another route.
+        """
+        try:
+            path = read_path(scope)
+        except InvalidPath:
+            return frozenset()
+        return self._find_methods({**scope, "path": path})
 
 
 def _find_origin(scope: Scope) -> bytes:

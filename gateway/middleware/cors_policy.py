@@ -7,8 +7,10 @@ from gateway.http1_grammar import Fields
 from gateway.settings.origins import ANY_ORIGIN, serialize_origin
 from gateway.settings.schema import Server
 
-_WILDCARD = "*."
-_SUBDOMAINS = r"(?:[a-z0-9_-]+\.)+"
+_WILDCARDS = {
+    "://*.": r"://(?:[a-z0-9_-]+\.)+",
+    ":*": "(?::[0-9]{1,5})?",  # a browser leaves the default port out
+}
 
 # The request fields that the gateway itself reads, and those of conditional requests.
 _REQUEST_HEADERS = (
@@ -29,6 +31,7 @@ _RESPONSE_HEADERS = (
     "etag",
     "link",
     "location",
+    "lockgate-limits",
     "ratelimit",
     "ratelimit-policy",
     "retry-after",
@@ -52,12 +55,9 @@ class CorsPolicy:
 
     def __init__(self, settings: Server, request_headers: Iterable[str] = ()) -> None:
         self.allows_any = ANY_ORIGIN in settings.cors_origins
-        exact = [text for text in settings.cors_origins if _WILDCARD not in text]
-        self._exact = frozenset(exact)
+        self._exact = frozenset(text for text in settings.cors_origins if "*" not in text)
         self._wildcards = [
-            re.compile(re.escape(text).replace(re.escape(_WILDCARD), _SUBDOMAINS))
-            for text in settings.cors_origins
-            if _WILDCARD in text
+            _compile_wildcards(text) for text in settings.cors_origins if "*" in text
         ]
         self._credentials = (
             [(b"access-control-allow-credentials", b"true")] if settings.cors_credentials else []
@@ -107,6 +107,13 @@ class CorsPolicy:
         if self.allows_any:
             return [(b"access-control-allow-origin", b"*")]
         return [(b"access-control-allow-origin", origin), *self._credentials, vary]
+
+
+def _compile_wildcards(text: str) -> re.Pattern[str]:
+    pattern = re.escape(text)
+    for wildcard, meaning in _WILDCARDS.items():
+        pattern = pattern.replace(re.escape(wildcard), meaning)
+    return re.compile(pattern)
 
 
 def _join(names: Set[str]) -> bytes:

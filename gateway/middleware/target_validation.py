@@ -34,13 +34,26 @@ class TargetValidation:
         raw_path, query = scope.get("raw_path"), scope["query_string"]
         if raw_path is None or not is_plain(raw_path):
             try:
-                scope["path"] = decode_path(raw_path or _escape(scope["path"]))
+                scope["path"] = read_path(scope)
             except InvalidPath as error:
                 return _refuse(f"The path {error}.", scope)(scope, receive, send)
         if query and query.count(b"&") >= MAX_QUERY_PARAMETERS:
             detail = f"The query has more than {MAX_QUERY_PARAMETERS} parameters."
             return _refuse(detail, scope)(scope, receive, send)
         return self.app(scope, receive, send)
+
+
+def read_path(scope: Scope) -> str:
+    """Return the path of a request as the routers may compare it.
+
+    Raises:
+        InvalidPath: programs may differ in what this path means.
+    """
+    raw_path: bytes | None = scope.get("raw_path")
+    path: str = scope["path"]
+    if raw_path is None or not is_plain(raw_path):
+        return decode_path(raw_path or _escape(path))
+    return path
 
 
 def _escape(path: str) -> bytes:

@@ -10,6 +10,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from types import MappingProxyType
+from typing import Self
 
 SWAGGER_UI_VERSION = "5.35.0"
 
@@ -36,6 +37,11 @@ class Asset:
     media_type: str
     etag: str
 
+    @classmethod
+    def of(cls, content: bytes, media_type: str) -> Self:
+        """Build the file of a content; the tag is weak, because each coding has the same."""
+        return cls(content, media_type, f'W/"{sha256(content).hexdigest()[:32]}"')
+
 
 @cache
 def load_assets() -> Mapping[str, Asset]:
@@ -49,5 +55,4 @@ def read_page() -> str:
 
 
 def _load(path: str, media_type: str) -> Asset:
-    content = files(__package__).joinpath(path).read_bytes()
-    return Asset(content, media_type, f'W/"{sha256(content).hexdigest()[:32]}"')
+    return Asset.of(files(__package__).joinpath(path).read_bytes(), media_type)

@@ -11,6 +11,7 @@ from pydantic import PydanticUserError
 
 from gateway.errors.problem_types import SCHEMAS, list_gateway_problems
 from gateway.fastapi_internals import RouteContext, RoutesSnapshot, iter_route_contexts
+from gateway.openapi.assets import Asset
 from gateway.openapi.operation_ids import choose_operation_ids
 from gateway.openapi.raised_problems import (
     choose_schema_names,
@@ -55,10 +56,10 @@ def build_document(app: FastAPI) -> None:
         raise InvalidSettings(_find_routes_without_schema(app, _list_routes(app))) from error
 
 
-def get_document_json(app: FastAPI) -> bytes:
-    """Return the document as JSON, serialized when it was built."""
+def get_document_file(app: FastAPI) -> Asset:
+    """Return the document as a file of JSON, serialized when it was built."""
     app.openapi()
-    serialized: bytes = app.state.openapi_json
+    serialized: Asset = app.state.openapi_json
     return serialized
 
 
@@ -72,7 +73,8 @@ class _CachedDocument:
         if app.openapi_schema is None or self._routes is None or not self._routes.is_current():
             routes = RoutesSnapshot(app.router)
             app.openapi_schema = _build_document(app, _list_routes(app))
-            app.state.openapi_json = json.dumps(app.openapi_schema, ensure_ascii=False).encode()
+            serialized = json.dumps(app.openapi_schema, ensure_ascii=False).encode()
+            app.state.openapi_json = Asset.of(serialized, "application/json")
             self._routes = routes
         return app.openapi_schema
 

@@ -1,7 +1,6 @@
 """GET /docs and GET /openapi.json."""
 
 from asyncio import to_thread
-from collections.abc import Mapping
 from functools import cache
 from html import escape
 from string import Template
@@ -11,8 +10,8 @@ from starlette.responses import HTMLResponse, Response
 
 from gateway.auth.dependencies import public
 from gateway.content_encoding import MIN_BYTES, choose_coding, encode_once
-from gateway.openapi.assets import load_assets, read_page
-from gateway.openapi.document import get_document_json
+from gateway.openapi.assets import Asset, load_assets, read_page
+from gateway.openapi.document import get_document_file
 
 # Images also from `data:`, for the icons in the style sheet of Swagger UI.
 CONTENT_SECURITY_POLICY = (
@@ -26,7 +25,7 @@ router = APIRouter(include_in_schema=False, dependencies=[public("documentation"
 @router.get("/openapi.json")
 async def get_openapi_document(request: Request) -> Response:
     """The OpenAPI document."""
-    return await _build_response(request, get_document_json(request.app), "application/json")
+    return await _serve_file(request, get_document_file(request.app))
 
 
 @router.get("/docs")
@@ -45,29 +44,35 @@ async def get_docs(request: Request) -> HTMLResponse:
 
 @router.get("/docs/{name}")
 async def get_docs_asset(name: str, request: Request) -> Response:
-    """A file of that page; a browser asks each time whether its copy is still the same."""
+    """A file of that page."""
     asset = load_assets().get(name)
     if asset is None:
         raise HTTPException(404)
-    headers = {"ETag": asset.etag, "Cache-Control": "no-cache", "Vary": "accept-encoding"}
-    if asset.etag in request.headers.get("if-none-match", ""):
+    return await _serve_file(request, asset)
+
+
+async def _serve_file(request: Request, asset: Asset) -> Response:
+    """Send a file; a client asks each time whether its copy is still the same.
+
+    The file is encoded once, and not again for each request.
+    """
+    may_compress = _may_compress(request, asset)
+    headers = {"ETag": asset.etag, "Cache-Control": "no-cache"}
+    if may_compress:
+        headers["Vary"] = "accept-encoding"
+    if asset.etag.removeprefix("W/") in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return await _build_response(request, asset.content, asset.media_type, headers)
-
-
-async def _build_response(
-    request: Request, content: bytes, media_type: str, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Build a response that is encoded once, and not again for each request."""
+    content = asset.content
     accepted = ",".join(request.headers.getlist("accept-encoding")).encode("latin-1")
-    coding = (
-        choose_coding(accepted).coding if request.app.state.settings.server.compression else None
-    )
-    if coding is None or len(content) < MIN_BYTES or media_type.startswith("image/"):
-        return Response(content, media_type=media_type, headers=headers)
-    encoded = await to_thread(encode_once, coding, content)
-    own = {"Content-Encoding": coding, "Vary": "accept-encoding", **(headers or {})}
-    return Response(encoded, media_type=media_type, headers=own)
+    if may_compress and (coding := choose_coding(accepted).coding):
+        headers["Content-Encoding"] = coding
+        content = await to_thread(encode_once, coding, content)
+    return Response(content, media_type=asset.media_type, headers=headers)
+
+
+def _may_compress(request: Request, asset: Asset) -> bool:
+    is_compressible = len(asset.content) >= MIN_BYTES and not asset.media_type.startswith("image/")
+    return is_compressible and request.app.state.settings.server.compression
 
 
 @cache

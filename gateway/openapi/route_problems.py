@@ -28,6 +28,7 @@ from gateway.errors.tree import (
 )
 from gateway.fastapi_internals import RouteContext
 from gateway.openapi.route_calls import list_calls, list_policies, passes_call_errors_on
+from gateway.ratelimit.compat.decorated_routes import list_limit_texts
 from gateway.ratelimit.dependency import Limited
 from gateway.upstream.errors import UpstreamError
 
@@ -80,10 +81,15 @@ def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
     if any(isinstance(call, CallerIdLookup) for call in calls):
         yield describe_error(UserRequired)
     policies = list_policies(calls)
-    if any(not policy.shadow for policy in policies):
+    if any(not policy.shadow for policy in policies) or _has_slowapi_limit(route, calls):
         yield describe_error(QuotaExceeded)
     if any(policy.without_redis == "deny" for policy in policies):
         yield describe_error(RateLimiterUnavailable)
+
+
+def _has_slowapi_limit(route: RouteContext, calls: list[object]) -> bool:
+    functions = [*calls, route.endpoint]
+    return any(list_limit_texts(functions, method) for method in route.methods or ())
 
 
 def _needs_caller(call: object) -> bool:

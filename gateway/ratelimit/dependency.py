@@ -10,7 +10,8 @@ from gateway.auth.dependencies import authenticate, find_principal
 from gateway.client_ip import explain_ignored_fields, find_client_address
 from gateway.errors.tree import QuotaExceeded
 from gateway.forwarded_fields import IpAddress
-from gateway.ratelimit.headers import build_rate_limit_headers
+from gateway.head_guard import HeadGuard
+from gateway.ratelimit.headers import build_rate_limit_headers, report_fallback
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.partition import address_partition, caller_partition, make_key
 from gateway.ratelimit.policy import RateLimit
@@ -18,7 +19,7 @@ from gateway.request_context import RequestContext
 
 
 @dataclass(frozen=True)
-class Limited:
+class Limited(HeadGuard):
     """The dependency behind `limited`."""
 
     policies: tuple[RateLimit, ...]
@@ -37,6 +38,9 @@ class Limited:
             QuotaExceeded: the request is over a limit.
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
         """
+        context = RequestContext.of(connection.scope)
+        if self in context.passed_guards:
+            return  # it was charged before the body was read
         charges = []
         for policy in self.policies:
             if policy.per == "address":
@@ -48,7 +52,7 @@ class Limited:
             charges.append(Charge(policy, make_key(policy, partition)))
         limiter: RateLimiter = connection.app.state.resources[RateLimiter]
         verdict = await limiter.check(charges)
-        _report(verdict, RequestContext.of(connection.scope))
+        _report(verdict, context)
         if not verdict.admitted:
             raise QuotaExceeded(verdict.refused_by, verdict.retry_after)
 
@@ -87,8 +91,7 @@ def _report(verdict: Verdict, context: RequestContext) -> None:
     """Add the verdict to the response headers and to the access log."""
     context.response_headers += build_rate_limit_headers(verdict)
     if verdict.degraded:
-        context.response_headers.append((b"lockgate-limits", verdict.degraded.encode()))
-        context.log_fields["limits"] = verdict.degraded
+        report_fallback(verdict.degraded, context)
     if verdict.refused_by:
         context.log_fields["refused_by"] = ",".join(verdict.refused_by)
     shadow = [s.policy.name for s in verdict.standings if s.retry_after and s.policy.shadow]

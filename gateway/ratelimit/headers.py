@@ -1,12 +1,14 @@
 """Response headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
 
-Both are structured-field lists of strings (RFC 9651). Policy names need no escaping.
+Both are structured-field lists of strings (RFC 9651). Policy names need no escaping. A third one,
+`Lockgate-Limits`, names the fallback in use.
 """
 
 from math import ceil
 
 from gateway.ratelimit.limiter import Standing, Verdict
 from gateway.ratelimit.policy import RateLimit, cache_per_policy
+from gateway.request_context import RequestContext
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -25,6 +27,14 @@ def build_rate_limit_headers(verdict: Verdict) -> RawHeaders:
     if not limits:
         return []
     return [(b"ratelimit-policy", b", ".join(policies)), (b"ratelimit", b", ".join(limits))]
+
+
+def report_fallback(fallback: str, context: RequestContext) -> None:
+    """Add the fallback in use, `Verdict.degraded`, to the response headers and the access log."""
+    field = (b"lockgate-limits", fallback.encode())
+    if field not in context.response_headers:  # of another limit of the route
+        context.response_headers.append(field)
+    context.log_fields["limits"] = fallback
 
 
 @cache_per_policy

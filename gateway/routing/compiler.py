@@ -25,7 +25,10 @@ from gateway.fastapi_internals import (
     has_default_response_class,
     is_awaited,
     is_single_text,
+    iter_dependencies,
+    parses_body,
 )
+from gateway.head_guard import HeadGuard
 from gateway.resources import ResourceLookup
 from gateway.routing.compiled_route import (
     COOKIES,
@@ -37,6 +40,7 @@ from gateway.routing.compiled_route import (
     InvalidParameter,
     Parameter,
 )
+from gateway.routing.route_guards import RouteGuards
 
 # Defaults of these types are shared between requests; FastAPI copies every other default.
 _IMMUTABLE = frozenset({bool, bytes, float, int, str, type(None)})
@@ -72,6 +76,28 @@ def compile_route(route: RouteContext) -> CompiledRoute:
     )
 
 
+def compile_guards(route: RouteContext) -> RouteGuards | None:
+    """Compile the guards of a route whose body FastAPI parses; None for any other route.
+
+    They are all guards of the route, its routers and its dependencies. A subclass of APIRoute may
+    choose its requests by more than their path: such a route stays with FastAPI.
+    """
+    original = route.original_route
+    if not isinstance(original, APIRoute) or type(original).matches is not APIRoute.matches:
+        return None
+    if not parses_body(route):
+        return None
+    plan = _Plan()
+    for _, inner in iter_dependencies(route.dependant):
+        if isinstance(inner.call, HeadGuard) and _asks_for_connection_alone(inner):
+            plan.add_dependency(inner)
+    return RouteGuards(
+        scope=get_routing_scope(route),
+        calls=tuple(plan.calls),
+        passed=frozenset(call.call for call in plan.calls),
+    )
+
+
 class _Plan:
     """The calls and parameters of one route, gathered in FastAPI's order."""
 
@@ -94,12 +120,12 @@ class _Plan:
             if is_last and inner.name is not None and isinstance(inner.call, ResourceLookup):
                 resources.append((inner.name, inner.call.kind))
                 continue
-            index = self._add_dependency(inner)
+            index = self.add_dependency(inner)
             if inner.name is not None:
                 results.append((inner.name, index))
         return results, resources
 
-    def _add_dependency(self, dependant: Dependant) -> int:
+    def add_dependency(self, dependant: Dependant) -> int:
         """Append the call of one dependency; return the index of its result.
 
         FastAPI looks into its cache only after it has solved the dependencies of the dependency. So
@@ -185,6 +211,16 @@ def _find_obstacles(dependant: Dependant) -> Iterator[str]:
         yield "reads the body"
     if dependant.response_param_name or dependant.background_tasks_param_name:
         yield "asks for the response or for background tasks"
+
+
+def _asks_for_connection_alone(dependant: Dependant) -> bool:
+    fields = (
+        dependant.path_params,
+        dependant.query_params,
+        dependant.header_params,
+        dependant.cookie_params,
+    )
+    return not (dependant.dependencies or any(fields) or any(_find_obstacles(dependant)))
 
 
 def _get_default(field: ModelField) -> Callable[[], Any]:

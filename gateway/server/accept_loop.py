@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from gateway.server.connections import OpenConnections, Room
 from gateway.server.file_limit import get_file_limit
+from gateway.server.socket_state import is_readable
 from gateway.telemetry.log import log_event
 
 ACCEPTS_PER_TURN = 32
@@ -55,7 +56,7 @@ class AcceptLoop:
         self._connections = connections
         self._create_protocol = create_protocol
         self._loop: AbstractEventLoop = asyncio.get_running_loop()
-        self._opening: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._pause: asyncio.TimerHandle | None = None
         self._logged_at: dict[str, float] = {}
 
@@ -75,6 +76,8 @@ class AcceptLoop:
         """Accept some of the connections that wait in the backlog."""
         for _ in range(ACCEPTS_PER_TURN):
             room = self._make_room()
+            if room is None:
+                return
             if room is Room.SOON:
                 self._wait_a_moment()
                 return
@@ -90,12 +93,17 @@ class AcceptLoop:
                 continue
             self._open(client, address, is_reserved=room is Room.NONE)
 
-    def _make_room(self) -> Room:
-        """Make room for one connection; NONE means that there is room in the reserve alone."""
+    def _make_room(self) -> Room | None:
+        """Make room for one connection; return None if, at the limit, none waits in the backlog.
+
+        Room.NONE means that there is room in the reserve alone.
+        """
         connections = self._connections
-        count = connections.count + len(self._opening)
+        count = connections.count + len(connections.opening)
         if count < connections.max_connections:
             return Room.MADE
+        if not is_readable(self._listener):
+            return None
         if self._is_due("limited"):
             limit = connections.max_connections
             log_event(log, "server.connections_limited", WARNING, max_connections=limit)
@@ -106,16 +114,19 @@ class AcceptLoop:
 
     def _open(self, client: socket.socket, address: Address, *, is_reserved: bool) -> None:
         client.setblocking(False)
-        task = self._loop.create_task(self._connect(client, address, is_reserved))
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
-
-    async def _connect(self, client: socket.socket, address: Address, is_reserved: bool) -> None:
         protocol = self._create_protocol(_normalize_address(address), is_reserved)
+        self._connections.opening.add(protocol)
+        task = self._loop.create_task(self._connect(client, protocol))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connect(self, client: socket.socket, protocol: asyncio.Protocol) -> None:
         try:
             await self._loop.connect_accepted_socket(lambda: protocol, client)
         except OSError:  # the client has reset the connection meanwhile
             client.close()
+        finally:
+            self._connections.opening.discard(protocol)
 
     def _report_resources(self, error: OSError) -> None:
         """Log that the process or the system is out of descriptors or memory, and try later."""

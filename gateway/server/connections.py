@@ -23,7 +23,7 @@ class Room(enum.Enum):
     """Whether a connection could be closed to make room for another."""
 
     MADE = "made"
-    SOON = "soon"  # those without a request in flight have been silent for too short a time
+    SOON = "soon"  # those without a request in flight have been open for too short a time
     NONE = "none"  # all have a request in flight
 
 
@@ -101,6 +101,9 @@ class ClientTimeouts:
 class OpenConnections:
     """The connections of a server, and what it waits for on each of them.
 
+    `opening` holds the accepted ones that the event loop has not connected yet; `count` counts the
+    others.
+
     A connection without a request in flight is in one of the queues `new` (it has had no request),
     `idle`, `heads` (a head has begun) and `closing` (its last response has been sent). One with a
     request in flight is in none of these; it is in `bodies` while its body is incomplete, and in
@@ -110,6 +113,7 @@ class OpenConnections:
     def __init__(self, timeouts: ClientTimeouts, max_connections: int) -> None:
         self.max_connections = max_connections
         self.is_draining = False
+        self.opening: set[asyncio.Protocol] = set()
         self.count = 0
         self.new = WaitingQueue(timeouts.idle)
         self.idle = WaitingQueue(timeouts.idle)
@@ -141,9 +145,10 @@ class OpenConnections:
         """Close the connection that has had no request in flight for the longest time.
 
         While more than half of the connections have had no request yet, or no complete one, it is
-        the longest silent of these: a flood of new connections takes no client's connection away.
+        the longest silent of these: a flood of new connections leaves half of them to the clients.
         """
-        is_flood = sum(map(len, self._without_use)) > self.max_connections // 2
+        without_use = len(self.opening) + sum(map(len, self._without_use))
+        is_flood = without_use > self.max_connections // 2
         for _ in range(MAX_CANDIDATES):
             entries = [
                 (oldest, queue)
@@ -151,7 +156,7 @@ class OpenConnections:
                 if (oldest := queue.find_oldest())
             ]
             if not entries:
-                return Room.NONE
+                return Room.SOON if self.opening else Room.NONE
             (since, connection), queue = min(entries, key=lambda entry: entry[0][0])
             if since + MIN_SILENT_SECONDS > now:
                 return Room.SOON

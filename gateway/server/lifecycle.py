@@ -19,6 +19,7 @@ from gateway.server.protocol import HttpProtocol
 from gateway.server.uvicorn_internals import ServerState, UvicornRunner
 from gateway.settings.schema import Server
 from gateway.telemetry.log import log_event
+from gateway.wait_report import report_wait
 
 CANCELLATION_GRACE_SECONDS = 1.0  # for requests that were cancelled to run their cleanup
 
@@ -60,9 +61,10 @@ class RunningServer:
     async def stop(self) -> None:
         """Stop accepting, and give requests in flight `shutdown_seconds` to complete."""
         self._accept_loop.stop()
-        await self._runner.stop()
-        self.connections.stop()
-        await _abort_remaining(self._runner.state)
+        with report_wait("shutdown.waiting", "requests in flight"):
+            await self._runner.stop()
+            self.connections.stop()
+            await _abort_remaining(self._runner.state)
 
     def _create_protocol(self, client: Address, is_reserved: bool) -> HttpProtocol:
         state = self._app_state

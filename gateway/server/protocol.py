@@ -133,6 +133,7 @@ class HttpProtocol(asyncio.Protocol):
         self._client = scope["client"]
         self._parser = RequestParser(self, scope, self._state)
         self._server_state.connections.add(cast("Any", self))
+        self._connections.opening.discard(self)
         self._connections.count += 1
         self._wait_in(self._connections.new)
 

@@ -5,18 +5,29 @@ import fcntl
 import select
 import struct
 import termios
+from typing import Protocol
+
+
+class SupportsFileno(Protocol):
+    """A socket, or the view of a socket that a transport gives."""
+
+    def fileno(self) -> int:
+        """Return the descriptor, or -1 if the socket is closed."""
 
 
 def has_data_to_read(transport: asyncio.BaseTransport) -> bool:
     """Whether data, or the end, has arrived that the event loop has not delivered yet."""
     connection = transport.get_extra_info("socket")
-    if connection is None:
-        return False
+    return connection is not None and is_readable(connection)
+
+
+def is_readable(source: SupportsFileno) -> bool:
+    """Whether a socket has something to read; for a listening socket, a connection to accept."""
     poll = select.poll()
     try:
-        poll.register(connection.fileno(), select.POLLIN)
+        poll.register(source.fileno(), select.POLLIN)
         return bool(poll.poll(0))
-    except (OSError, ValueError):  # the connection has just been closed
+    except (OSError, ValueError):  # it has just been closed
         return False
 
 

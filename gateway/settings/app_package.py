@@ -39,6 +39,11 @@ class AppPackage:
     fakes: str
     settings_file: Path
 
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """The names of the modules and packages that all modules of the application are below."""
+        return self.declarations, self.clients, self.composites
+
 
 def find_app_package(name: str | None) -> AppPackage:
     """Locate the package of the application.

@@ -151,13 +151,24 @@ def _get_text(variable: _Variable) -> str:
     if is_ours and _QUOTED.fullmatch(variable.text):
         hint = "write it without quotes; docker run --env-file does not remove them"
         raise _InvalidVariable("has quotes around its value, which are part of the value", hint)
-    if not variable.is_file:
-        return variable.text
+    return _read_file(variable) if variable.is_file else variable.text
+
+
+def _read_file(variable: _Variable) -> str:
+    """Return the value in the file that a variable names, without white space around it.
+
+    Raises:
+        _InvalidVariable: the file cannot be read, or its text has quotes around it.
+    """
     try:
-        return read_value(Path(variable.text)).strip()
+        text = read_value(Path(variable.text)).strip()
     except UnreadableValue as error:
         hint = f"{variable.name} must name a file with the value"
         raise _InvalidVariable(str(error), hint) from None
+    if _QUOTED.fullmatch(text):
+        message = f"{variable.text}: has quotes around its value, which are part of the value"
+        raise _InvalidVariable(message, "write the value into the file without quotes")
+    return text
 
 
 def _read_variable(path: SettingPath, text: str) -> Values:
@@ -169,6 +180,7 @@ def _read_variable(path: SettingPath, text: str) -> Values:
     if path[: len(APP_SETTINGS)] == APP_SETTINGS and len(path) > len(APP_SETTINGS):
         return _nest(path, VariableText(text))  # decoded by app_settings.py
     _refuse_inner_variable(path)
+    _refuse_file_of_entry(path, text)
     if is_list(path) or is_table(path):
         try:
             return _VariableSource(path, text)() or _nest(path, text)
@@ -186,6 +198,19 @@ def _refuse_inner_variable(path: SettingPath) -> None:
         if find_type(outer) is not None and not is_table(outer):
             message = f"{format_path(outer)} is not a table, so it has no settings"
             raise _InvalidVariable(message, f"set {get_variable(format_path(outer))}")
+
+
+def _refuse_file_of_entry(path: SettingPath, text: str) -> None:
+    """Refuse the path of a file for an entry of a table with free keys, such as `limits`.
+
+    There the suffix `_FILE` is a part of the key, so that no file is read.
+    """
+    *table, key = path
+    is_entry = is_table(table) and not list_keys(table)
+    if is_entry and key.endswith(FILE_SUFFIX) and text.startswith(("/", "./", "../", "~")):
+        variable, name = get_variable(format_path(table)), format_path(table)
+        hint = f"set {variable}{FILE_SUFFIX.upper()} to a file with the table in JSON"
+        raise _InvalidVariable(f"an entry of {name} cannot be read from a file", hint)
 
 
 def _describe_json_error(path: SettingPath, text: str, problem: str) -> _InvalidVariable:

@@ -8,7 +8,7 @@ from typing import get_args
 from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
-from gateway.settings.errors import ConfigError, get_variable, suggest_nearest
+from gateway.settings.errors import ConfigError, find_nearest, get_variable, suggest_nearest
 from gateway.settings.schema import CONFLICT
 from gateway.settings.setting_path import SettingPath, find_meant_path, format_path, list_keys
 
@@ -169,6 +169,8 @@ def describe_unknown(path: SettingPath) -> ConfigError:
     if len(path) == 1 and (meant := find_meant_path(path[0])):
         setting = format_path(meant)
         hint = f"did you mean {setting}, which is {get_variable(setting)} in the environment?"
+    elif len(path) == 1 and find_nearest(path[0], ["config", *list_keys(())]) == "config":
+        hint = f"did you mean the variable {get_variable('config')}, which names the settings file?"
     else:
         hint = suggest_nearest(path[-1], list_keys(path[:-1]))
     return ConfigError(format_path(path), "no such setting", hint)

@@ -31,6 +31,15 @@ def _check_field_name(name: str) -> str:
     return name
 
 
+def _check_cors_request_header(name: str) -> str:
+    if name == "*":
+        raise ValueError(
+            "must name each field: browsers do not count Authorization among *, and none at all "
+            "in a request with credentials"
+        )
+    return _check_field_name(name)
+
+
 def _check_header_name(name: str) -> str:
     _check_field_name(name)
     if name.lower() in _GATEWAY_FIELDS:
@@ -78,6 +87,7 @@ def _refuse_two_spellings(headers: object) -> object:
 
 
 FieldName = Annotated[str, AfterValidator(_check_field_name)]
+CorsRequestHeader = Annotated[str, AfterValidator(_check_cors_request_header)]
 HeaderName = Annotated[str, AfterValidator(_check_header_name)]
 ClientAddressHeader = Annotated[str, AfterValidator(_check_client_address_header)]
 ForwardedHeader = Annotated[str, AfterValidator(_check_forwarded_header)]

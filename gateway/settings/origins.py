@@ -11,7 +11,7 @@ DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:.]+\]|\*\.{_LABEL}(?:\.{_LABEL})+")
-_PORT = re.compile(r"(?::([0-9]{1,5}))?")
+_PORT = re.compile(r"(?::([0-9]{1,5}|\*))?")
 _LOCAL_HOSTS = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:|$)")
 
 
@@ -25,8 +25,8 @@ def serialize_origin(text: str) -> str:
 def _check_origin(text: str) -> str:
     """Check an origin, and return it as a browser sends it.
 
-    `https://*.example.com` stands for all subdomains of that domain, `null` for pages without an
-    origin, and `*` for all origins.
+    `https://*.example.com` stands for all subdomains of that domain, `http://localhost:*` for all
+    ports of that host, `null` for pages without an origin, and `*` for all origins.
     """
     if text in {ANY_ORIGIN, OPAQUE_ORIGIN}:
         return text
@@ -53,12 +53,15 @@ def _is_origin(text: str) -> bool:
     if host is None or not _SCHEME.fullmatch(scheme):
         return False
     port = _PORT.fullmatch(authority, host.end())
-    return port is not None and (port[1] is None or 0 < int(port[1]) <= 65_535)
+    return port is not None and (port[1] in {None, "*"} or 0 < int(port[1]) <= 65_535)
 
 
 def _describe_error(scheme: str, authority: str) -> str:
     if "*" in authority:
-        return "may have * only for the subdomains of a domain, such as https://*.example.com"
+        return (
+            "may have * only for the subdomains of a domain, such as https://*.example.com, "
+            "or for the port, such as http://localhost:*"
+        )
     if not authority.isascii():
         try:
             encoded = authority.encode("idna").decode()

@@ -10,7 +10,13 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.settings.errors import PREFIX
-from gateway.settings.header_types import ClientAddressHeader, FieldName, ForwardedHeader, Headers
+from gateway.settings.header_types import (
+    ClientAddressHeader,
+    CorsRequestHeader,
+    FieldName,
+    ForwardedHeader,
+    Headers,
+)
 from gateway.settings.issuer_types import (
     TENANT_PLACEHOLDER,
     Audience,
@@ -89,7 +95,7 @@ class Server(Section):
     compression: Flag = True
     cors_origins: Origins = ()
     cors_credentials: Flag = False
-    cors_request_headers: tuple[FieldName, ...] = ()
+    cors_request_headers: tuple[CorsRequestHeader, ...] = ()
     cors_response_headers: tuple[FieldName, ...] = ()
     cors_max_age_seconds: Annotated[int, Field(strict=True, ge=0, le=86_400)] = 7_200
 
@@ -113,6 +119,13 @@ class Server(Section):
                 "root_path",
                 at="root_path_is_stripped",
             )
+        return self
+
+    @model_validator(mode="after")
+    def _require_cors_origins(self) -> Self:
+        for name in ("cors_credentials", "cors_request_headers", "cors_response_headers"):
+            if getattr(self, name) and not self.cors_origins:
+                raise _conflict("has no effect without cors_origins", name, "cors_origins", at=name)
         return self
 
     @model_validator(mode="after")

@@ -1,5 +1,6 @@
 """Structured log events: a name and its fields, for any handler of the standard library."""
 
+import json
 import logging
 from collections.abc import Mapping
 from time import time
@@ -62,6 +63,10 @@ class LogEvent(logging.LogRecord):
         if error is not None:
             attributes["exc_info"] = (type(error), error, error.__traceback__)
 
+    def getMessage(self) -> str:  # noqa: N802 - the name of the standard library
+        """Return the event and its fields, for the formatters of others: `%(message)s`."""
+        return f"{self.msg} {format_fields(self.fields)}".rstrip()
+
 
 def log_event(
     logger: logging.Logger,
@@ -78,3 +83,13 @@ def log_event(
     """
     if logger.isEnabledFor(level):
         logger.handle(LogEvent(logger.name, level, name, error, fields))
+
+
+def format_fields(fields: Mapping[str, LogField]) -> str:
+    """Format fields as `name=value`, with quotes around a value with spaces or line breaks."""
+    return " ".join(f"{name}={_quote_if_needed(value)}" for name, value in fields.items())
+
+
+def _quote_if_needed(value: LogField) -> str:
+    text = str(value)
+    return text if text.isprintable() and " " not in text else json.dumps(text)

@@ -1,6 +1,5 @@
 """Formats log lines: one JSON object a line, or one line of text for people."""
 
-import json
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -9,7 +8,7 @@ from functools import lru_cache
 from pydantic_core import PydanticSerializationError, to_json
 
 from gateway.settings.errors import escape
-from gateway.telemetry.log import LogEvent, LogField
+from gateway.telemetry.log import LogEvent
 
 
 class JsonFormatter(logging.Formatter):
@@ -40,10 +39,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Write the time in UTC, level, event name, and the fields as `name=value`."""
         timestamp = f"{_format_second(int(record.created))}Z"
-        fields = record.fields if isinstance(record, LogEvent) else {}
-        text = " ".join(f"{name}={_quote_if_needed(value)}" for name, value in fields.items())
-        message = escape(record.getMessage())
-        line = f"{timestamp} {record.levelname.lower():7} {message} {text}".rstrip()
+        line = f"{timestamp} {record.levelname.lower():7} {escape(record.getMessage())}".rstrip()
         if record.exc_info:
             for line_of_traceback in self.formatException(record.exc_info).split("\n"):
                 line += f"\n    {escape(line_of_traceback)}"
@@ -76,9 +72,3 @@ def _escape_surrogates(value: object) -> object:
 @lru_cache(maxsize=2)
 def _format_second(since_epoch: int) -> str:
     return datetime.fromtimestamp(since_epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _quote_if_needed(value: LogField) -> str:
-    """Quote a value with spaces or control characters, so that a line break stays on the line."""
-    text = str(value)
-    return text if text.isprintable() and " " not in text else json.dumps(text)

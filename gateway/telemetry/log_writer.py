@@ -43,10 +43,12 @@ class LogWriter(logging.Handler):
         """Start the thread that writes."""
         self._thread.start()
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Write the lines still queued, and end the thread; give up after `STOP_SECONDS`."""
         self._stopping.set()
-        self._thread.join(STOP_SECONDS)
+        if self._thread.is_alive():
+            self._thread.join(STOP_SECONDS)
+        super().close()
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Format a record and queue its line, or drop it if the queue is full.
@@ -111,4 +113,4 @@ def log_to_stderr(settings: Log) -> Iterator[None]:
         yield
     finally:
         root.removeHandler(writer)
-        writer.stop()
+        writer.close()

@@ -20,6 +20,7 @@ from gateway.testing.gateway import TestGateway, lockgate
 from gateway.testing.virtual_time import run_in_virtual_time
 
 _USER = "42"
+_MALFORMED = b"{"
 _GRACE = 0.05  # seconds that a response may take beyond the budget of its composite
 
 
@@ -65,6 +66,22 @@ class ApplicationContract:
             assert response.status_code == 401, response.text
             assert "www-authenticate" in response.headers
             _assert_no_calls(gateway)
+
+        self._run(check)
+
+    def test_a_malformed_body_without_a_token_is_refused(self, guarded: ContractRoute) -> None:
+        """A route that requires scopes responds with 401 before it reads a body."""
+
+        async def check(gateway: TestGateway) -> None:
+            example = build_example(guarded, _USER, {}, is_refused=True)
+            response = await gateway.request(
+                guarded.summary.method,
+                example.path,
+                params=example.query,
+                headers={**example.headers, "Content-Type": guarded.body_type},
+                content=_MALFORMED,
+            )
+            assert response.status_code == 401, response.text
 
         self._run(check)
 

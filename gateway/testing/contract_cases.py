@@ -56,6 +56,12 @@ class ContractRoute:
         """The budgets of its composites together, in seconds; 0 if it has none."""
         return sum(composite.budget for composite in self.summary.composites)
 
+    @property
+    def body_type(self) -> str:
+        """The media type of the body that OpenAPI lists first; that of JSON if it lists none."""
+        body = (self.operation or {}).get("requestBody", {})
+        return next(iter(body.get("content", ())), "application/json")
+
     def is_documented(self, status: int) -> bool:
         """Whether OpenAPI lists a status; `default` stands for the other statuses of 4xx."""
         if self.operation is None:

@@ -8,17 +8,17 @@ from typing import Protocol, cast
 
 import httpx
 
-from gateway.event_loop import AfterPendingIo
 from gateway.http1_grammar import Fields
+from gateway.pending_io import AfterPendingIo
 from gateway.transport.connection_end import build_end_error, build_malformed_error
 from gateway.transport.connection_state import ConnectionState
+from gateway.transport.deadline_timer import LazyTimer, Waiter
 from gateway.transport.fast_response import parse_simple_response
-from gateway.transport.keep_alive import find_keep_alive_seconds
+from gateway.transport.keep_alive_field import find_keep_alive_seconds
 from gateway.transport.raw_response import OnComplete, RawResponse
 from gateway.transport.request_writer import IDEMPOTENT, SerializedRequest
 from gateway.transport.response_parser import MalformedResponse, ResponseHead, ResponseParser
 from gateway.transport.timeouts import Timeouts
-from gateway.transport.timer import LazyTimer, Waiter
 from gateway.transport.write_batch import WriteBatcher
 
 HIGH_WATER = 65_536

@@ -6,7 +6,7 @@ from typing import NamedTuple, Self
 
 import httpx
 
-from gateway.event_loop import TimeoutAfterPendingIo
+from gateway.pending_io import TimeoutAfterPendingIo
 from gateway.transport.connection import Connection, ConnectionOwner
 from gateway.transport.happy_eyeballs import Attempt, HostConnector, HostUnreachable
 from gateway.transport.resolver import SocketAddress

@@ -9,8 +9,8 @@ from random import uniform
 import httpx
 
 from gateway.transport.connection import Connection, ConnectionOwner
+from gateway.transport.deadline_timer import expire
 from gateway.transport.timeouts import ConnectTimeouts
-from gateway.transport.timer import expire
 from gateway.transport.write_batch import WriteBatcher
 
 Connect = Callable[[ConnectionOwner, WriteBatcher, float | None], Awaitable[Connection]]

@@ -12,7 +12,7 @@ from contextvars import Context
 from functools import partial
 from typing import TypeVar
 
-from gateway.event_loop import TimeoutAfterPendingIo
+from gateway.pending_io import TimeoutAfterPendingIo
 from gateway.transport.connection import Connection
 from gateway.transport.raw_response import RawResponse
 from gateway.upstream.call import Call

@@ -27,9 +27,10 @@ _EVERY_CALL_NAMES = frozenset(_EVERY_CALL)
 TRACEPARENT = b"traceparent"
 TRACESTATE = b"tracestate"
 
-_TRACEPARENT = re.compile(
-    rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
-)
+_IDS = rb"-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-"
+_TRACEPARENT = re.compile(rb"00" + _IDS + rb"[0-9a-f]{2}")
+_LATER_TRACEPARENT = re.compile(rb"(?!00|ff)[0-9a-f]{2}(" + _IDS + rb")([0-9a-f]{2})(?:-.*)?")
+_SAMPLED = 0x01  # the only flag of version 00
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _NO_TRACE_ID = "0" * 32
 _MAX_TRACESTATE = 512
@@ -147,8 +148,9 @@ def build_trace_headers(
     Otherwise the gateway starts a new trace, not sampled. The trace id is the request id if that
     is 32 hexadecimal digits, to correlate logs and traces.
     """
-    if traceparent is not None and _TRACEPARENT.fullmatch(traceparent):
-        fields = {"traceparent": traceparent.decode("ascii")}
+    parent = _parse_traceparent(traceparent) if traceparent else None
+    if parent is not None:
+        fields = {"traceparent": parent.decode("ascii")}
         if tracestate and len(tracestate) <= _MAX_TRACESTATE and tracestate.isascii():
             state = tracestate.decode("ascii")
             if state.isprintable():
@@ -158,6 +160,17 @@ def build_trace_headers(
     if not _TRACE_ID.fullmatch(request_id) or request_id == _NO_TRACE_ID:
         trace_id = _generate_id(16)
     return {"traceparent": f"00-{trace_id}-{_generate_id(8)}-00"}
+
+
+def _parse_traceparent(value: bytes) -> bytes | None:
+    """Return a valid `traceparent`, or None.
+
+    Of a later version, the fields of version 00 are taken (section 4.3, "versioning").
+    """
+    if _TRACEPARENT.fullmatch(value):
+        return value
+    later = _LATER_TRACEPARENT.fullmatch(value)
+    return b"00%b%02x" % (later[1], int(later[2], 16) & _SAMPLED) if later else None
 
 
 def _generate_id(size: int) -> str:

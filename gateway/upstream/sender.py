@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 
 import httpx
 
-from gateway.event_loop import TimeoutAfterPendingIo
+from gateway.pending_io import TimeoutAfterPendingIo
 from gateway.transport.connection import Connection
 from gateway.transport.pool import Pool
 from gateway.transport.raw_response import OnComplete, Outcome, RawResponse

@@ -8,7 +8,7 @@ from typing import Self, cast
 
 import httpx
 
-from gateway.event_loop import TimeoutAfterPendingIo
+from gateway.pending_io import TimeoutAfterPendingIo
 from gateway.upstream.call import Call
 from gateway.upstream.content_decoding import ContentDecoder, NotDecodable
 from gateway.upstream.error_mapping import map_error

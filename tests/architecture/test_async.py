@@ -27,7 +27,7 @@ OTHER_MODULES_WITH_HTTPX = {
     "gateway/auth/jwks/fetch.py",
     "gateway/auth/jwks/proxy_transport.py",
     "gateway/auth/jwks/fetch_error.py",
-    "gateway/services.py",
+    "gateway/open_clients.py",
 }
 
 

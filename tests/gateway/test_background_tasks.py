@@ -14,7 +14,6 @@ from gateway.background_tasks import (
     WatchedTasks,
     keep_running,
     log_loop_error,
-    report_slow_start,
 )
 from gateway.lifespan import LifespanFailed
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
@@ -24,7 +23,7 @@ from gateway.testing.virtual_time import run_in_virtual_time
 
 
 def list_events(caplog: pytest.LogCaptureFixture) -> list[tuple[str, dict[str, Any]]]:
-    return [(record.message, getattr(record, "fields", {})) for record in caplog.records]
+    return [(record.msg, getattr(record, "fields", {})) for record in caplog.records]
 
 
 async def fail() -> None:
@@ -71,20 +70,6 @@ def test_a_task_that_must_go_on_is_run_again_after_growing_pauses(
     run_in_virtual_time(observe())
     assert starts == [0, 1, 3, 7, 108]  # after the long run, the pause is one second again
     assert list_events(caplog)[1] == ("task.failed", {"task": "refresh", "restart_seconds": 2.0})
-
-
-def test_a_start_that_waits_says_for_what(caplog: pytest.LogCaptureFixture) -> None:
-    async def wait() -> None:
-        async with report_slow_start("the lifespan of the package"):
-            await asyncio.sleep(11)
-        await asyncio.sleep(60)
-
-    run_in_virtual_time(wait())
-    expected = {"waiting_for": "the lifespan of the package"}
-    assert list_events(caplog) == [
-        ("gateway.starting", expected | {"seconds": 5}),
-        ("gateway.starting", expected | {"seconds": 10}),
-    ]
 
 
 async def test_what_the_event_loop_reports_is_an_event_of_the_log(

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from gateway.client_fields import ClientFields
+from gateway.open_clients import open_clients
 from gateway.resources import Resources
-from gateway.services import open_clients
 from gateway.settings.schema import Server, Service, Settings
 from gateway.upstream.propagation import propagate_request
 from tests.gateway.upstream.example_client import ExampleClient, Item

@@ -60,6 +60,20 @@ def test_every_module_that_cannot_be_imported_is_reported(write: Write, tmp_path
     ]
 
 
+def test_an_error_of_a_package_is_reported_for_the_package(write: Write, tmp_path: Path) -> None:
+    write("c/d.py", "")
+    write("c/__init__.py", "1 / 0")
+    modules = PackageModules()
+    for name in ("shelf.c.d", "shelf.c.other", "shelf.c"):
+        assert modules.find(name) is None
+    assert list(map(str, modules.errors)) == [
+        (
+            "shelf.c: cannot be imported: ZeroDivisionError: division by zero "
+            f"({tmp_path}/shelf/c/__init__.py, line 1)"
+        )
+    ]
+
+
 def test_an_error_is_one_line(write: Write, tmp_path: Path) -> None:
     write("a.py", "raise RuntimeError('Install it: \\n\\npip install it\\n')")
     modules = PackageModules()

@@ -60,7 +60,7 @@ def test_a_route_of_the_gateway_itself_cannot_be_replaced() -> None:
     [
         ("//things", "has an empty segment (//)"),
         ("/things//{name}", "has an empty segment (//)"),
-        ("/things/../{name}", "has a segment . or .."),
+        ("/things/../{name}", 'has a segment "." or ".."'),
         ("/things\n", "has a control character"),
     ],
 )

@@ -11,7 +11,6 @@ from inspect import isfunction
 from typing import Any, NoReturn, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
-from slowapi.errors import RateLimitExceeded
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -29,6 +28,7 @@ from gateway.ratelimit.compat.slowapi_declared_limit import (
     DeclaredLimit,
     StrOrCallable,
     declare_limit,
+    read_scope,
 )
 from gateway.ratelimit.compat.slowapi_endpoint import (
     EndpointNames,
@@ -38,6 +38,7 @@ from gateway.ratelimit.compat.slowapi_endpoint import (
     make_async,
 )
 from gateway.ratelimit.compat.slowapi_engine import clear_soon, find_app_engine, open_engine
+from gateway.ratelimit.compat.slowapi_errors import LimitExceeded
 from gateway.ratelimit.compat.slowapi_headers import (
     CurrentLimit,
     build_headers,
@@ -178,6 +179,13 @@ class Limiter(SlowapiInternals):
             finally:
                 self.engine = None
 
+    def list_limit_texts(self, limited: Callable[..., Any], method: str) -> list[str]:
+        """List the limits that a request with this method has, for `lockgate routes`."""
+        if not (self.enabled and self._checks(limited)):
+            return []
+        limits = self._limits[limited][1]
+        return [text for limit in limits for text in limit.declared.list_texts(method)]
+
     @property
     def limiter(self) -> NoReturn:
         """The blocking storage of slowapi, which does not count here."""
@@ -187,13 +195,16 @@ class Limiter(SlowapiInternals):
         )
 
     def inject_headers(self, response: Any, current_limit: Any) -> Any:  # noqa: ANN401 - slowapi's
-        """Write the `X-RateLimit-*` headers, and `Retry-After` on a refusal."""
-        if isinstance(response, Response):
+        """Write the `X-RateLimit-*` headers, and `Retry-After` on a refusal.
+
+        `current_limit` is `request.state.view_rate_limit` itself: a copy has no numbers to write.
+        """
+        if isinstance(response, Response) and isinstance(current_limit, CurrentLimit):
             response.headers.update(self._build_headers(current_limit))
         return response
 
-    def _build_headers(self, current_limit: CurrentLimit | None) -> dict[str, str]:
-        if current_limit is None or not (self.enabled and self.options.headers_enabled):
+    def _build_headers(self, current_limit: CurrentLimit) -> dict[str, str]:
+        if not (self.enabled and self.options.headers_enabled):
             return {}
         names = self.get_header_names()
         return build_headers(current_limit, names, http_date=self.options.http_date)
@@ -212,9 +223,7 @@ class Limiter(SlowapiInternals):
             is_limited = isfunction(endpoint) and endpoint in self._limits
             limited = endpoint if is_limited else self._wrap(endpoint)
             name, limits = self._limits[limited]
-            shared = scope(name) if callable(scope) else scope
-            if not isinstance(shared, str):
-                raise TypeError(f"scope is {shared!r:.60}; it must be a string, or return one")
+            shared = read_scope(scope, name)
             number = f"{count_limiters(limited)}.{len(limits) + 1}"
             identity = ("shared", shared) if shared else ("endpoint", name, number)
             limits.append(RouteLimit(declared, identity))
@@ -246,12 +255,12 @@ class Limiter(SlowapiInternals):
         if self.options.headers_enabled and not declared:
             added = add_response_parameter(limited)
         self._limits[limited] = self._names.assign(endpoint), []
-        register(endpoint, limited)
+        register(endpoint, limited, self)
         return limited  # type: ignore[return-value]  # `wraps` gives it the endpoint's signature
 
     async def _check(self, request: Request, limited: Callable[..., Any]) -> None:
         set_current_limit(request, None)
-        if not self.options.auto_check or not self._exempt.isdisjoint(iter_wrapped(limited)):
+        if not self._checks(limited):
             return
         try:
             await check_limits(
@@ -261,8 +270,7 @@ class Limiter(SlowapiInternals):
                 prefix=self.options.key_prefix,
                 without_redis=self._without_redis,
             )
-        except RateLimitExceeded as error:
-            # slowapi's handler ignores these; without it, Starlette and the gateway send them.
+        except LimitExceeded as error:
             error.headers = self._build_refusal_headers(get_current_limit(request))
             raise
         except HTTPException:
@@ -271,6 +279,9 @@ class Limiter(SlowapiInternals):
             if not self.options.swallow_errors:
                 raise
             self.logger.exception("Failed to rate limit. Swallowing error")
+
+    def _checks(self, limited: Callable[..., Any]) -> bool:
+        return self.options.auto_check and self._exempt.isdisjoint(iter_wrapped(limited))
 
     @property
     def _without_redis(self) -> WithoutRedis:

@@ -2,15 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from slowapi.errors import RateLimitExceeded
 from starlette.requests import Request
 
-from gateway.ratelimit.compat.slowapi_headers import (
-    make_current_limit,
-    select_tightest,
-)
+from gateway.errors.tree import RateLimiterUnavailable
+from gateway.ratelimit.compat.slowapi_errors import LimitExceeded, LimitUnavailable
+from gateway.ratelimit.compat.slowapi_headers import make_current_limit, select_tightest
 from gateway.ratelimit.compat.slowapi_internals import set_current_limit
 from gateway.ratelimit.compat.slowapi_route_limit import LimitCharge, RouteLimit
+from gateway.ratelimit.headers import report_fallback
 from gateway.ratelimit.limiter import RateLimiter, Verdict
 from gateway.ratelimit.policy import SLOWAPI, WithoutRedis
 from gateway.request_context import RequestContext
@@ -29,15 +28,18 @@ async def check_limits(
     The limit that the headers describe is stored with the request.
 
     Raises:
-        RateLimitExceeded: the request is over a limit; `current_limit` says which, and how far.
-        RateLimiterUnavailable: Redis gave no verdict, and `without_redis` is "deny".
+        LimitExceeded: the request is over a limit; `current_limit` says which, and how far.
+        LimitUnavailable: Redis gave no verdict, and `without_redis` is "deny".
     """
     found = [await limit.make_charges(request, prefix, without_redis) for limit in limits]
     charges = _merge(charge for several in found for charge in several)
     if not charges:
         return
-    verdict = await engine.check([charge.charge for charge in charges])
-    current_limit = make_current_limit(charges, verdict)
+    try:
+        verdict = await engine.check([charge.charge for charge in charges])
+    except RateLimiterUnavailable as error:
+        raise LimitUnavailable(error.retry_after) from error
+    current_limit = make_current_limit(charges, verdict, prefix)
     set_current_limit(request, current_limit)
     _report(verdict, RequestContext.of(request.scope))
     if not verdict.admitted:
@@ -57,14 +59,14 @@ def _merge(charges: Iterable[LimitCharge]) -> list[LimitCharge]:
 def _report(verdict: Verdict, context: RequestContext) -> None:
     """Add the verdict to the access log. The key of the caller may be confidential."""
     if verdict.degraded:
-        context.log_fields["limits"] = verdict.degraded
+        report_fallback(verdict.degraded, context)
     if verdict.refused_by:
         context.log_fields["refused_by"] = SLOWAPI
 
 
 async def _make_error(
     request: Request, charges: Sequence[LimitCharge], verdict: Verdict
-) -> RateLimitExceeded:
+) -> LimitExceeded:
     exceeded, _ = select_tightest(charges, verdict)
     limit = await exceeded.route_limit.declared.make_exceeded_limit(
         exceeded.item,
@@ -72,4 +74,9 @@ async def _make_error(
         scope=exceeded.route_limit.scope[1],
         cost=exceeded.charge.cost,
     )
-    return RateLimitExceeded(limit)
+    refusing = [
+        str(charge.item)
+        for charge, standing in zip(charges, verdict.standings, strict=True)
+        if standing.retry_after
+    ]
+    return LimitExceeded(limit, refusing, verdict.retry_after)

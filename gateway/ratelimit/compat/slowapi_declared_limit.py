@@ -1,8 +1,10 @@
 """`DeclaredLimit`: the options of one `@limiter.limit(...)`, checked when it is declared."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from inspect import iscoroutine
 from math import ceil, inf
 from typing import Any
 
@@ -13,11 +15,14 @@ from starlette.requests import Request
 from gateway.http1_grammar import TOKEN
 from gateway.ratelimit.compat.slowapi_callback import Callback
 from gateway.ratelimit.compat.slowapi_internals import make_limit
+from gateway.settings.exception_text import describe_exception
 
 StrOrCallable = str | Callable[..., Any]
 
 MAX_AMOUNT = 999_999_999
 MAX_WINDOW = 99_999 * 86_400  # seconds; the same bounds as those of a policy of the gateway
+
+_ZERO_WINDOW = re.compile(r"(?:/|per)\s*0+\s*[a-z]", re.IGNORECASE)  # parsed as one unit otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,18 @@ class DeclaredLimit:
 
     async def applies(self, request: Request) -> bool:
         """Whether the limit counts this request."""
-        if self.methods is not None and get_method(request) not in self.methods:
+        if not self._has_method(request.method):
             return False
         return not (self.exempt_when and await self.exempt_when(request))
+
+    def list_texts(self, method: str) -> list[str]:
+        """List the limits of requests with this method; a function computes them for each one."""
+        if not self._has_method(method):
+            return []
+        return ["computed"] if self.limit_value else [str(item) for item in self.items]
+
+    def _has_method(self, method: str) -> bool:
+        return self.methods is None or normalize_method(method) in self.methods
 
     async def read_items(self, request: Request, key: object) -> Sequence[RateLimitItem]:
         """Return the limits of this request; none if the function returns None or "".
@@ -118,6 +132,27 @@ def declare_limit(  # noqa: PLR0913 - slowapi's signature
     )
 
 
+def read_scope(scope: StrOrCallable, endpoint: str) -> str:
+    """Return the scope of a shared limit; a function returns it for the name of the endpoint.
+
+    Raises:
+        TypeError: the function fails, or the scope is not a string.
+    """
+    try:
+        shared = scope(endpoint) if callable(scope) else scope
+    except Exception as error:
+        raise TypeError(
+            f"scope gets the name of the endpoint, {endpoint!r}, and not the request; it raised "
+            f"{describe_exception(error)}"
+        ) from error
+    if iscoroutine(shared):
+        shared.close()  # Python would warn that nothing awaits it
+        raise TypeError("scope is a coroutine function; it must be a string, or return one")
+    if not isinstance(shared, str):
+        raise TypeError(f"scope is {shared!r:.60}; it must be a string, or return one")
+    return shared
+
+
 @lru_cache(maxsize=1_024)
 def parse_limits(text: str) -> Sequence[RateLimitItem]:
     """Parse a text such as "10/minute;100 per 2 hours"; also `,` and `|` separate limits.
@@ -133,6 +168,8 @@ def parse_limits(text: str) -> Sequence[RateLimitItem]:
             "minute, hour, day, month, year), such as 10/minute or 10 per 2 minutes; separate "
             "several by a semicolon"
         ) from None
+    if _ZERO_WINDOW.search(text):
+        raise ValueError(f"{text!r:.100} has a window of 0; write 10/minute or 10 per 2 minutes")
     for item in items:
         if item.amount > MAX_AMOUNT or item.get_expiry() > MAX_WINDOW:
             raise ValueError(
@@ -142,9 +179,9 @@ def parse_limits(text: str) -> Sequence[RateLimitItem]:
     return tuple(items)
 
 
-def get_method(request: Request) -> str:
-    """Return the method of a request; HEAD counts as GET, or it would evade a limit on GET."""
-    return "GET" if request.method == "HEAD" else request.method
+def normalize_method(method: str) -> str:
+    """Return the method that a limit counts; HEAD counts as GET, so that it evades no limit."""
+    return "GET" if method == "HEAD" else method
 
 
 def _read_methods(methods: object) -> Sequence[str]:

@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Generator
 from contextlib import asynccontextmanager
+from logging import ERROR, getLogger
 from typing import Any
 
+from redis.exceptions import RedisError
 from starlette.requests import Request
 
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
+from gateway.ratelimit.redis.failures import describe_failure
 from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.repair import validate
+from gateway.telemetry.log import log_event
 
-_running: set[asyncio.Task[None]] = set()  # the event loop itself keeps weak references only
+log = getLogger("lockgate.ratelimit")
 
 
 @asynccontextmanager
@@ -41,19 +45,16 @@ def clear_soon(engine: RateLimiter, prefix: str) -> Awaitable[None]:
     """Drop the counts of all keys that begin with `prefix`, in this process at once.
 
     Those in Redis are gone when the result has been awaited, or when this returns in a thread
-    without an event loop.
+    without an event loop. A failure is raised there; it is logged if the result is not awaited.
     """
     pending = engine.clear(prefix)
     if pending is None:
         return _Done()
     try:
-        task = asyncio.get_running_loop().create_task(pending)
+        return _Clearing(asyncio.get_running_loop().create_task(pending))
     except RuntimeError:
         asyncio.run(pending)
         return _Done()
-    _running.add(task)
-    task.add_done_callback(_running.discard)
-    return task
 
 
 class _Done:
@@ -61,3 +62,29 @@ class _Done:
 
     def __await__(self) -> Generator[Any, None, None]:
         yield from ()
+
+
+class _Clearing:
+    """An awaitable for a task that also runs to its end if nothing awaits it."""
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task = task
+        self._is_awaited = False
+        _running.add(self)
+        task.add_done_callback(self._on_end)
+
+    def __await__(self) -> Generator[Any, None, None]:
+        self._is_awaited = True
+        return self._task.__await__()
+
+    def _on_end(self, task: asyncio.Task[None]) -> None:
+        _running.discard(self)
+        # Without a look at the exception, asyncio itself would report it, at any later time.
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._is_awaited:
+            is_expected = isinstance(error, RedisError | OSError)
+            traceback, reason = None if is_expected else error, describe_failure(error)
+            log_event(log, "redis.reset_failed", ERROR, traceback, reason=reason)
+
+
+_running: set[_Clearing] = set()  # the event loop itself keeps weak references only

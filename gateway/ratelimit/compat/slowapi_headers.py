@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from email.utils import formatdate
 from math import ceil
-from typing import NamedTuple
+from typing import Self
 
 from limits import RateLimitItem
 
@@ -13,19 +13,37 @@ from gateway.ratelimit.compat.slowapi_route_limit import LimitCharge
 from gateway.ratelimit.limiter import Standing, Verdict
 
 
-class CurrentLimit(NamedTuple):
+class CurrentLimit(tuple[RateLimitItem, list[str]]):
     """The limit that the headers describe; `request.state.view_rate_limit` of slowapi.
 
-    Its first two members are slowapi's: the limit, and the caller's key with the endpoint.
-    `remaining` is a number of requests; `reset` and `retry_after` are in seconds. A refused request
-    would be refused again before either of them.
+    As in slowapi it is a pair: the limit, and a list of the prefix if there is one, the caller's
+    key and the endpoint. `remaining` is a number of requests; `reset` and `retry_after` are in
+    seconds. A refused request would be refused again before either of them.
     """
 
-    item: RateLimitItem
-    identifiers: tuple[str, ...]
     remaining: int
     reset: float
     retry_after: float
+
+    def __new__(
+        cls, item: RateLimitItem, identifiers: list[str], verdict: Verdict, standing: Standing
+    ) -> Self:
+        """Make the pair, with the numbers of a verdict."""
+        self = super().__new__(cls, (item, identifiers))
+        self.remaining = standing.remaining
+        self.reset = max(standing.reset, verdict.retry_after)
+        self.retry_after = verdict.retry_after
+        return self
+
+    @property
+    def item(self) -> RateLimitItem:
+        """The limit."""
+        return self[0]
+
+    @property
+    def identifiers(self) -> list[str]:
+        """The prefix if there is one, the caller's key and the endpoint."""
+        return self[1]
 
 
 def select_tightest(
@@ -38,18 +56,17 @@ def select_tightest(
     return max(pairs, key=lambda pair: pair[1].retry_after)
 
 
-def make_current_limit(charges: Sequence[LimitCharge], verdict: Verdict) -> CurrentLimit | None:
+def make_current_limit(
+    charges: Sequence[LimitCharge], verdict: Verdict, prefix: str
+) -> CurrentLimit | None:
     """Return the limit to report; None if none was counted, as while Redis is down."""
     if not verdict.standings:
         return None
     selected, standing = select_tightest(charges, verdict)
-    return CurrentLimit(
-        selected.item,
-        (selected.key, selected.route_limit.scope[1]),
-        standing.remaining,
-        max(standing.reset, verdict.retry_after),
-        verdict.retry_after,
-    )
+    identifiers = [selected.key, selected.route_limit.scope[1]]
+    if prefix:
+        identifiers.insert(0, prefix)
+    return CurrentLimit(selected.item, identifiers, verdict, standing)
 
 
 def check_header_names(names: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from logging import getLogger
 from limits import RateLimitItem
 from starlette.requests import Request
 
-from gateway.ratelimit.compat.slowapi_declared_limit import DeclaredLimit, get_method
+from gateway.ratelimit.compat.slowapi_declared_limit import DeclaredLimit, normalize_method
 from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.partition import digest
 from gateway.ratelimit.policy import SLOWAPI, RateLimit, WithoutRedis
@@ -60,7 +60,7 @@ class RouteLimit:
 
     def _make_key(self, request: Request, prefix: str, key: str, window: int) -> str:
         """Make a key from caller, scope and window. The amount is left out, so it can change."""
-        method = get_method(request) if self.declared.per_method else ""
+        method = normalize_method(request.method) if self.declared.per_method else ""
         return f"{make_key_prefix(prefix)}{digest(key)}}}:{digest(*self.scope, method)}:{window}"
 
 

@@ -37,6 +37,7 @@ _TLS_HINT = "does this port speak TLS? Without TLS, redis_url begins with redis:
 _PLAIN_HINT = (
     "is maxclients reached, or does this port speak TLS? With TLS, redis_url begins with rediss://"
 )
+_LOST_HINT = "Redis, or a proxy in front of it, has closed a connection that worked"
 
 
 class RedisClusterUnsupported(RedisError):
@@ -47,23 +48,35 @@ class RedisSentinelUnsupported(RedisError):
     """The server is a Sentinel, which counts nothing itself."""
 
 
-def describe_failure(error: BaseException, *, is_tls: bool = False) -> str:
-    """Return the kind of a failure, its text, and a hint. No error of Redis quotes a password."""
+def describe_failure(
+    error: BaseException, *, is_tls: bool = False, was_connected: bool = False
+) -> str:
+    """Return the kind of a failure, its text, and a hint. No error of Redis quotes a password.
+
+    `was_connected` is whether Redis has counted on this connection before the failure.
+    """
     code = getattr(error, "status_code", None) or ""
     text = f"{code} {error}".strip()
     kind = type(error).__name__
     described = f"{kind}: {text}"[:MAX_CHARACTERS] if text else kind
     hint = next((hint for part, hint in _HINTS.items() if part in text), "")
-    if not hint:
-        hint = _get_tls_hint(error, text, is_tls=is_tls)
+    hint = hint or _get_hint_of_close(error, text, is_tls=is_tls, was_connected=was_connected)
     return f"{described} ({hint})" if hint else described
 
 
-def _get_tls_hint(error: BaseException, text: str, *, is_tls: bool) -> str:
-    """Return a hint for a failure that TLS on one side alone causes, as it may cause this one."""
-    if is_tls:
-        return _TLS_HINT if not text or "WRONG_VERSION_NUMBER" in text else ""
+def _get_hint_of_close(
+    error: BaseException, text: str, *, is_tls: bool, was_connected: bool
+) -> str:
+    """Return a hint for a connection that has been closed.
+
+    A new one may be closed because TLS is on one side alone.
+    """
     is_closed = isinstance(error, InvalidResponse) or "onnection lost" in text or "closed" in text
+    if was_connected:
+        return _LOST_HINT if is_closed else ""
+    if is_tls:
+        is_silent = not text or isinstance(error, TimeoutError)
+        return _TLS_HINT if is_silent or "WRONG_VERSION_NUMBER" in text else ""
     return _PLAIN_HINT if is_closed else ""
 
 

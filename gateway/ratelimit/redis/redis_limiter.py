@@ -137,11 +137,11 @@ class RedisLimiter(RateLimiter):
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[RedisConnection]:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with _connect_timeout():
             pooled: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
         connection = RedisConnection(self._timeout, prefix=self._key_prefix)
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with _connect_timeout():
                 await require_standalone(pooled)
             await connection.open(pooled)
             yield connection
@@ -158,7 +158,9 @@ class RedisLimiter(RateLimiter):
         log_event(log, "redis.connected")
 
     def _on_failure(self, error: BaseException, traceback: BaseException | None = None) -> None:
-        failure, kind = describe_failure(error, is_tls=self._is_tls), type(error).__name__
+        was_connected = self._first_attempt.done() and not self._failure
+        failure = describe_failure(error, is_tls=self._is_tls, was_connected=was_connected)
+        kind = type(error).__name__
         if not self._failure:
             self._disconnects += 1
         if kind not in self._logged:
@@ -174,3 +176,19 @@ class RedisLimiter(RateLimiter):
             self._first_attempt.set_result(None)
         else:
             self._first_attempt.set_exception(error)
+
+
+@asynccontextmanager
+async def _connect_timeout() -> AsyncIterator[None]:
+    """Bound a step of connecting.
+
+    Raises:
+        TimeoutError: names what did not respond, as the error of `asyncio.timeout` does not.
+    """
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            yield
+    except TimeoutError as error:
+        seconds = CONNECT_SECONDS * 1_000
+        message = f"no response while connecting to Redis within {seconds:g} ms"
+        raise TimeoutError(message) from error

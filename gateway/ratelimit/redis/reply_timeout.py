@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from gateway.event_loop import AfterPendingIo
+from gateway.pending_io import AfterPendingIo
 
 LATE_SECONDS = 0.001
 

@@ -120,13 +120,16 @@ OTHERS = (
         ),
         "A parameter or the body is not valid, or a value of the request cannot be sent to a "
         "service, for example `..` as an id in a path. `in` is the part of the request: `path`, "
-        "`query`, `header`, `cookie` or `body`, or `request` if the error does not say.",
+        "`query`, `header`, `cookie` or `body`, or `request` if the error does not say. `field` is "
+        "the name in it, or the name of the part itself if all of it is not valid, for example a "
+        "body that is no JSON.",
         "Fix the fields listed in `errors`; the same request will fail again.",
     ),
     Failure(
         HTTPException(404),
         "The path does not exist (404) or does not support the method (405, with `Allow`), the "
-        "body cannot be parsed (400), or the code of the application raised an `HTTPException`. "
+        "body is not UTF-8 or nested too deeply (400), or the code of the application raised an "
+        "`HTTPException`. "
         "Its `detail` is the text of the exception; any other value is sent as JSON text.",
         "Fix the path, the method or the body of the request.",
     ),

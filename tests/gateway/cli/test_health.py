@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -51,7 +52,8 @@ async def test_a_file_and_options_give_the_address(tmp_path: Path) -> None:
         ["{python}", "-c", "{sleep}", "lockgate", "serve", "--config", "prod.toml"],
         ["{python}", "-c", "{sleep}", "lockgate", "serve", "--config=prod.toml", "--host=::1"],
         ["{python}", "-c", "{sleep}", "--", "lockgate", "serve", "--port", "{port}"],
-        ["{python}", "-c", "{sleep}", "sh", "-c", "exec lockgate serve --port '{port}'"],
+        ["sh", "-c", "'{python}' -c '{sleep}' lockgate serve --port \"$PORT\"; true"],
+        ["sh", "-c", "'{python}' -c '{sleep}' -m gateway.cli serve --port $PORT & wait", "serve"],
         ["env", "LOCKGATE_SERVER__PORT={port}", "{python}", "-c", "{sleep}", "lockgate", "serve"],
     ],
 )
@@ -67,7 +69,11 @@ async def test_it_follows_the_process_that_serves(
         names = {"python": sys.executable, "sleep": sleep, "port": port}
         words = [word.format(**names) for word in command]
         process = await asyncio.create_subprocess_exec(
-            *words, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+            *words,
+            cwd=tmp_path,
+            env={**os.environ, "PORT": port},
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
         try:
             assert process.stdout is not None
@@ -77,16 +83,39 @@ async def test_it_follows_the_process_that_serves(
                 assert await ask("--pid", str(process.pid)) == 0
                 assert await ask("--pid", str(process.pid), "--port", "1") == 1
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
 
 
-def test_a_process_that_does_not_serve_gives_no_options(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["cat"], "process {pid} (cat) does not run `lockgate serve`"),
+        (["sh", "-c", "cat; lockgate serve"], "process {pid} (sh) does not run"),
+        (["sh", "-c", "cat; true", "caddy", "serve"], "process {pid} (sh) does not run"),
+    ],
+)
+def test_another_process_is_a_failure_even_if_a_gateway_serves(
+    words: list[str], error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for pid in (os.getpid(), 4_194_305):
-        assert main(["health", "--pid", str(pid), "--port", "eighty"]) == 1
-        assert "lockgate: --port: must be an integer" in capsys.readouterr().err
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, start_new_session=True) as process:
+        try:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == b"\n"
+            assert main(["health", "--pid", str(process.pid)]) == 1
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert f"lockgate: {error}".format(pid=process.pid) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("pid", ["4194305", "0", "-1"])
+def test_a_missing_process_is_a_failure(pid: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["health", f"--pid={pid}"]) == 1
+    assert capsys.readouterr().err == f"lockgate: there is no process {pid}\n"
 
 
 def test_a_gateway_that_does_not_run_is_a_failure(capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,3 +62,44 @@ def test_the_command_runs_as_a_module() -> None:
     )  # fmt: skip
     assert process.returncode == 2
     assert json.loads(process.stdout)[0]["path"] == "issuers"
+
+
+def run_in_shell(
+    command: str, redirection: str, unbuffered: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a subcommand with a redirection of the shell, such as `2>&-`."""
+    return subprocess.run(
+        ["sh", "-c", f'exec "$0" -m gateway.cli {command} {redirection}', sys.executable],
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["check", "health --port 1", "--version"])
+def test_closed_streams_change_no_status(command: str) -> None:
+    usual = run_in_shell(command, "")
+    closed = run_in_shell(command, "0>&- 1>&- 2>&-")
+    assert closed.returncode == usual.returncode
+    half = run_in_shell(command, "1>&-")
+    assert (half.returncode, half.stderr) == (usual.returncode, usual.stderr)
+
+
+@pytest.mark.parametrize(
+    ("command", "unbuffered"),
+    [("routes", ""), ("routes", "1"), ("--version", ""), ("demo --any-ports", "")],
+)
+def test_an_output_that_cannot_be_written_is_a_failure(command: str, unbuffered: str) -> None:
+    full = run_in_shell(command, ">/dev/full", unbuffered)
+    assert full.returncode == 1
+    last = full.stderr.splitlines()[-1]
+    assert last == "lockgate: the output cannot be written: No space left on device"
+    assert "Traceback" not in full.stderr
+
+
+def test_errors_that_cannot_be_written_change_no_status() -> None:
+    assert run_in_shell("serve", "2>/dev/full").returncode == 2
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_of_the_output_that_leaves_is_no_error(unbuffered: str) -> None:
+    assert not run_in_shell("routes", "| true", unbuffered).stderr

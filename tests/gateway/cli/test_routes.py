@@ -1,6 +1,7 @@
 """`lockgate routes` lists what each route declares."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,61 @@ def test_an_unguarded_route_is_an_error(tmp_path: Path, capsys: pytest.CaptureFi
         "lockgate: acme/composites/live.py:15: GET/POST /live/news: "
         'add requires("scope") or public("why") to its dependencies\n'
     )
+
+
+SLOWAPI = """
+from fastapi import APIRouter, Request
+
+from acme.limits import CHATS
+from gateway.auth import public
+from gateway.ratelimit import limited
+from gateway.ratelimit.compat.slowapi import Limiter
+
+router, limiter = APIRouter(dependencies=[public("news")]), Limiter(lambda: "all")
+
+
+@router.api_route("/slow", methods=["GET", "HEAD", "POST"], dependencies=[limited(CHATS)])
+@limiter.limit("5/hour;2 per 3 minutes")
+@limiter.limit(lambda: "9/minute", methods=["get"])
+@limiter.limit("1/day", methods=["PUT"])
+async def get_slow(request: Request) -> int:
+    return 1
+
+
+@router.get("/free")
+@limiter.limit("5/hour")
+@limiter.exempt
+async def get_free(request: Request) -> int:
+    return 1
+"""
+
+
+def test_the_limits_of_slowapis_decorators_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / PACKAGE / "composites" / "slow.py").write_text(SLOWAPI)
+    assert main(["routes"]) == 0
+    rows = {
+        tuple(row.split(maxsplit=2)[:2]): row.partition("public: news")[2].strip()
+        for row in capsys.readouterr().out.splitlines()
+    }
+    always = "chats 5/second per address, slowapi 5 per 1 hour, slowapi 2 per 3 minute"
+    every_method = {"GET": f"{always}, slowapi computed", "POST": always}
+    every_method["HEAD"] = every_method["GET"]
+    for method, limits in every_method.items():
+        columns = re.split("  +", rows[method, "/slow"])
+        assert sorted(columns[0].split(", ")) == sorted(limits.split(", "))
+    assert rows["GET", "/free"].startswith("-")
+    assert main(["routes", "--json"]) == 0
+    limits_by_route = {
+        (route["method"], route["path"]): route["limits"]
+        for route in json.loads(capsys.readouterr().out)
+    }
+    assert {
+        "name": "slowapi",
+        "rate": "5 per 1 hour",
+        "burst": None,
+        "per": None,
+        "shadow": False,
+    } in (limits_by_route["POST", "/slow"])
+    assert limits_by_route["GET", "/free"] == []

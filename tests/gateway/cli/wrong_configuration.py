@@ -85,8 +85,9 @@ VARIABLES = {
 }
 
 
-KEY_FILES = {
+VALUE_FILES = {
     "no-list.json": "{}",
+    "quoted": '"redis://:hunter2@h"\n',
     "no-keys.json": '{"keys": [{"kty": "oct", "kid": "a", "k": "eA"}]}',
 }
 
@@ -114,7 +115,7 @@ class Wrong:
             path = folder / PACKAGE / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        for name, text in KEY_FILES.items():
+        for name, text in VALUE_FILES.items():
             (folder / name).write_text(text)
         (folder / "link").symlink_to("link")
         if self.text is not None:

@@ -130,11 +130,28 @@ async def test_a_body(request_text: bytes, status: int, kind: str) -> None:
         await refuse(request_text, status, kind)
 
 
+@pytest.mark.parametrize(
+    ("body", "field", "detail"),
+    [
+        (b"{", "body", "body: JSON decode error at character 1: Expecting property name"),
+        (b'{"number": }', "body", "body: JSON decode error at character 11: Expecting value"),
+        (b"", "body", "body: Field required"),
+        (b"[]", "body", "body: Input should be a valid"),
+        (b'{"number": "x"}', "number", "body number: Input should be a valid integer"),
+    ],
+)
+async def test_the_field_of_a_body_that_is_not_valid(body: bytes, field: str, detail: str) -> None:
+    document = (await send(post(body)))[0].document
+    assert document["detail"].startswith(detail)
+    [error] = document["errors"]
+    assert (error["in"], error["field"]) == ("body", field)
+
+
 @pytest.mark.parametrize("body", [b"1", b'"text"', b'["\\ud83d\\ude00", "\\\\ud800", {"a": null}]'])
 async def test_a_lone_surrogate_of_the_endpoint_is_a_failure(body: bytes) -> None:
     reply, served = await send(post(body, "/bug"))
     assert (reply.status, reply.document["type"]) == (500, "urn:lockgate:problem:internal-error")
-    assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
+    assert [it.msg for it in served.log.failures] == ["request.failed"]
 
 
 @pytest.mark.parametrize(

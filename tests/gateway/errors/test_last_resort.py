@@ -135,7 +135,7 @@ async def test_middleware_that_raises_before_the_response(
     assert reply.status == status
     assert reply.document["type"] == kind
     assert reply.document["instance"] == REQUEST_ID
-    assert [it.getMessage() for it in served.log.failures] == ["request.failed"] * failures
+    assert [it.msg for it in served.log.failures] == ["request.failed"] * failures
     assert served.log.completed[0]["status"] == status
 
 
@@ -145,14 +145,14 @@ async def test_middleware_that_raises_before_the_response(
 async def test_middleware_that_raises_after_the_response(error: BaseException) -> None:
     reply, served = await fail(after(error))
     assert (reply.status, reply.body) == (200, b"1")
-    assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
+    assert [it.msg for it in served.log.failures] == ["request.failed"]
 
 
 @pytest.mark.parametrize("error", [KeyError("hunter2"), Forbidden(), SystemExit(1)], ids=repr)
 async def test_middleware_that_raises_within_the_response(error: BaseException) -> None:
     reply, served = await fail(between(error), is_broken=True)
     assert (reply.status, reply.body, reply.is_complete) == (200, b"half", False)
-    assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
+    assert [it.msg for it in served.log.failures] == ["request.failed"]
 
 
 @pytest.mark.parametrize("middleware", [send_no_head, gather_invalid_header])
@@ -160,28 +160,28 @@ async def test_messages_that_the_server_refuses(middleware: Middleware) -> None:
     reply, served = await fail(middleware)
     assert reply.status == 500
     assert reply.document["instance"] == REQUEST_ID
-    assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
+    assert [it.msg for it in served.log.failures] == ["request.failed"]
     assert served.log.completed[0]["status"] == 500
 
 
 async def test_a_second_response_is_not_sent() -> None:
     reply, served = await fail(send_twice)
     assert (reply.status, reply.body) == (200, b"1")
-    assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
+    assert [it.msg for it in served.log.failures] == ["request.failed"]
 
 
 async def test_an_app_that_sends_no_response() -> None:
     reply, served = await fail(send_nothing, is_broken=True)
     assert reply.status == 500
     assert reply.document["instance"] == REQUEST_ID
-    assert [it.getMessage() for it in served.log.failures] == ["app.failed"]
+    assert [it.msg for it in served.log.failures] == ["app.failed"]
     assert served.log.failures[0].exc_info
 
 
 async def test_an_app_that_sends_half_a_response() -> None:
     reply, served = await fail(send_half, is_broken=True)
     assert (reply.status, reply.is_complete) == (200, False)
-    assert [it.getMessage() for it in served.log.failures] == ["app.failed"]
+    assert [it.msg for it in served.log.failures] == ["app.failed"]
 
 
 @pytest.mark.parametrize("kind", [Exception, 500])
@@ -207,7 +207,7 @@ async def test_a_handler_of_the_application_for_every_exception(
         reply, alive = await served.send(build_request(path), ALIVE)
         await served.settle(requests=2)
     assert (reply.status, reply.body, alive.status) == (500, b"ours", 200)
-    assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
+    assert [it.msg for it in served.log.failures] == ["request.failed"]
 
 
 async def test_a_mounted_app_does_not_send_an_error_of_its_own() -> None:
@@ -230,7 +230,7 @@ async def test_a_mounted_app_does_not_send_an_error_of_its_own() -> None:
     assert reply.header("content-type") == ["application/problem+json"]
     assert reply.document["type"] == OURS + "internal-error"
     assert reply.header("x-request-id") == [REQUEST_ID]
-    assert [it.getMessage() for it in served.log.failures] == ["request.failed"]
+    assert [it.msg for it in served.log.failures] == ["request.failed"]
 
 
 class GoneClient:
@@ -295,14 +295,14 @@ async def test_a_failure_after_the_client_has_gone(
     assert await GoneClient(sent, DISCARD_RESPONSE).run(send_and_fail) is (
         failure if sent else None
     )
-    assert [it.getMessage() for it in caplog.records] == ["request.failed"]
+    assert [it.msg for it in caplog.records] == ["request.failed"]
 
 
 async def test_an_error_of_the_operating_system_in_the_app(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert await GoneClient(2).run(before(FileNotFoundError("a file"))) is None
-    assert [it.getMessage() for it in caplog.records] == ["request.failed"]
+    assert [it.msg for it in caplog.records] == ["request.failed"]
 
 
 async def test_a_request_for_cancellation_ends_the_task() -> None:

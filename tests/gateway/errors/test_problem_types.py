@@ -150,5 +150,5 @@ def test_classes_that_share_a_type_share_its_schema() -> None:
 
 
 def find_leaves(kind: type[GatewayError]) -> list[type[GatewayError]]:
-    found = kind.__subclasses__()
+    found = [child for child in kind.__subclasses__() if child.__module__ == kind.__module__]
     return [leaf for child in found for leaf in find_leaves(child)] if found else [kind]

@@ -58,7 +58,7 @@ def check_problem(way: Way, reply: Reply) -> None:
 
 def check_log(way: Way, path: str, served: Served) -> None:
     failures = served.log.failures
-    assert [it.getMessage() for it in failures] == [way.event] * way.is_unexpected
+    assert [it.msg for it in failures] == [way.event] * way.is_unexpected
     assert all(it.exc_info for it in failures)
     (completed,) = [line for line in served.log.completed if line["path"] == path]
     assert completed["id"] == REQUEST_ID

@@ -27,7 +27,7 @@ def create_scope(path: str) -> dict[str, Any]:
 
 
 def logged_fields(caplog: pytest.LogCaptureFixture) -> dict[str, object]:
-    (record,) = [record for record in caplog.records if record.message == "request.completed"]
+    (record,) = [record for record in caplog.records if record.msg == "request.completed"]
     fields: dict[str, object] = record.fields  # type: ignore[attr-defined]
     return fields
 
@@ -167,7 +167,7 @@ async def test_a_failed_request_is_logged_with_the_500_that_was_sent(
 ) -> None:
     caplog.set_level(logging.INFO, "lockgate.access")
     response = await http.get("/broken")
-    assert [record.message for record in caplog.records] == ["request.failed", "request.completed"]
+    assert [record.msg for record in caplog.records] == ["request.failed", "request.completed"]
     fields = logged_fields(caplog)
     assert (fields["status"], fields["bytes"]) == (500, len(response.content))
     assert fields["id"] == response.headers["x-request-id"]

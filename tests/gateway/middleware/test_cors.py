@@ -23,7 +23,7 @@ from tests.gateway.errors.served import Reply, Served, build_request, serve
 APP, OTHER = "https://app.example.com", "https://evil.example.com"
 EXPOSED = {
     *("ratelimit", "ratelimit-policy", "retry-after", "server-timing", "x-request-id"),
-    *("www-authenticate", "etag", "location"),
+    *("www-authenticate", "etag", "location", "lockgate-limits"),
 }
 DROPPED = "/dropped"
 
@@ -176,6 +176,7 @@ async def test_every_response_of_every_layer_can_be_read(pages: Pages) -> None:
         ("/private", "GET", None, 401),
         ("/refused/403", "GET", None, 403),
         ("/nowhere", "GET", None, 404),
+        ("/page%0a", "GET", None, 400),
         ("/page", "DELETE", None, 405),
         ("/page", "POST", b"x" * 101, 413),
         ("/page/a", "PUT", None, 422),
@@ -260,7 +261,11 @@ async def test_a_preflight_is_answered_without_a_token(pages: Pages) -> None:
     [
         ("/page", "GET, HEAD, OPTIONS, POST"),
         ("/page/7", "OPTIONS, PUT"),
+        ("/page/a%2Fb", "OPTIONS, PUT"),
+        ("/page%2F7", "DELETE, GET, HEAD, PATCH, POST, PUT"),
         ("/nowhere", "DELETE, GET, HEAD, PATCH, POST, PUT"),  # the page reads the 404 then
+        ("/page%0a", "DELETE, GET, HEAD, PATCH, POST, PUT"),  # or the 400
+        ("/x/%2e%2e/page", "DELETE, GET, HEAD, PATCH, POST, PUT"),
     ],
 )
 async def test_a_preflight_names_the_methods_of_the_path(

@@ -82,6 +82,31 @@ async def test_private_responses_and_problems_are_not_stored(gateway: TestGatewa
 
 
 @pytest.mark.parametrize(
+    ("fields", "buffering"),
+    [
+        ({"content-type": "text/event-stream"}, [b"no"]),
+        ({"content-type": "text/event-stream; charset=utf-8"}, [b"no"]),
+        ({"content-type": "Text/Event-Stream"}, [b"no"]),
+        ({"content-type": "text/event-stream", "x-accel-buffering": "yes"}, [b"yes"]),
+        ({"content-type": "text/event-streams"}, []),
+        ({"content-type": "application/x-ndjson"}, []),
+        ({"content-type": "text/html", "content-length": "7"}, []),
+        ({}, []),
+    ],
+)
+@pytest.mark.parametrize("is_private", [True, False])
+def test_a_proxy_does_not_buffer_a_stream_of_events(
+    fields: dict[str, str], buffering: list[bytes], is_private: bool
+) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in fields.items()]
+    message: Message = {"type": "http.response.start", "status": 200, "headers": headers}
+    context = RequestContext(request_id="7", is_private=is_private)
+    complete_head(message, context, may_compress=True)
+    found = [value for name, value in message["headers"] if name == b"x-accel-buffering"]
+    assert found == buffering
+
+
+@pytest.mark.parametrize(
     ("values", "merged"),
     [
         (["Accept"], "Accept"),

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
-from fastapi import APIRouter, Depends, FastAPI, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, Request, WebSocket
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,6 +46,20 @@ async def read_rest(rest: str) -> Read:
     return Read(values=[rest])
 
 
+async def link(request: Request) -> Read:
+    """Return the URL of this route with the same values, the URL of the request, and the values."""
+    url = request.url_for(request.scope["endpoint"].__name__, **request.path_params)
+    return Read(values=[url.path, request.url.path, *request.path_params.values()])
+
+
+async def link_segment(request: Request) -> Read:
+    return await link(request)
+
+
+async def link_segments(request: Request) -> Read:
+    return await link(request)
+
+
 async def echo(socket: WebSocket, name: str) -> None:
     await socket.accept()
     await socket.send_text(name)
@@ -72,6 +87,8 @@ def build_router(files: Path | None = None) -> APIRouter:
                     dependencies=dependencies,
                     max_body_size=9,
                 )
+    router.add_api_route("/links/{name}", link_segment)
+    router.add_api_route("/links/{name}/{rest:path}", link_segments)
     router.add_api_websocket_route("/sockets/{name}", echo)
     if files is not None:
         router.frontend("/files", directory=str(files))
@@ -110,6 +127,29 @@ async def test_a_parameter_keeps_its_escaped_characters_on_both_paths() -> None:
             assert (number.status, number.document["errors"][0]["field"]) == (422, "number")
         [rest] = await send_all(served, ["/general/rest/a%2Fb/c%25"])
         assert rest.document["values"] == ["a/b/c%"]
+
+
+@pytest.mark.parametrize(
+    ("target", "linked"),
+    [
+        ("/links/a%2Fb", "/links/a%2Fb"),
+        ("/links/a%3fb%23", "/links/a%3Fb%23"),
+        ("/links/%252e%252e", "/links/%252e%252e"),
+        ("/links/a%252Fb", "/links/a%252Fb"),
+        ("/links/a%20b@x;y+z", "/links/a%20b@x;y+z"),
+        ("/links/x/a%2Fb%3F/c/", "/links/x/a/b%3F/c/"),
+        ("/links/x/%2Fa", "/links/x/%2Fa"),
+        ("/links/x/a/%2F%2Fb", "/links/x/a/%2F%2Fb"),
+        ("/links/x/", "/links/x/"),
+    ],
+)
+async def test_a_route_links_to_itself(target: str, linked: str) -> None:
+    async with serve(build_router()) as served:
+        [first] = await send_all(served, [target])
+        url, own, *values = first.document["values"]
+        assert url == linked
+        again = await send_all(served, [url, quote(own, safe="/%")])
+    assert [it.document["values"][2:] for it in again] == [values] * 2
 
 
 async def test_an_escaped_slash_is_never_the_end_of_a_segment() -> None:

@@ -129,7 +129,7 @@ def parse_denial(sent: list[Message]) -> tuple[int, dict[bytes, bytes], dict[str
 
 
 def get_log_fields(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
-    (record,) = [record for record in caplog.records if record.message == "websocket.closed"]
+    (record,) = [record for record in caplog.records if record.msg == "websocket.closed"]
     fields: dict[str, Any] = vars(record)["fields"]
     return fields
 
@@ -166,7 +166,7 @@ async def test_a_connection_leaves_one_log_line(
         "bytes": len("trace-1234") + 3,
         "code": 1001,
     }
-    assert [record.message for record in caplog.records] == ["websocket.closed"]
+    assert [record.msg for record in caplog.records] == ["websocket.closed"]
 
 
 async def test_guards_work_on_a_websocket_route(
@@ -265,7 +265,7 @@ async def test_an_unexpected_exception_closes_and_leaks_nothing(
     accept, close = await connect(gateway, "/broken-later", extensions=DENIAL)
     assert (accept["type"], close["code"]) == ("websocket.accept", 1011)
     assert "hunter2" not in str([problem, close])
-    assert [r.message for r in caplog.records].count("request.failed") == 3
+    assert [r.msg for r in caplog.records].count("request.failed") == 3
 
 
 async def test_a_known_error_after_the_handshake_closes_with_its_code(
@@ -288,7 +288,7 @@ async def test_sending_to_a_client_that_has_disconnected_is_no_failure(
     (accept,) = await connect(gateway, "/echo", client=Disconnected(code=None))
     assert accept["type"] == "websocket.accept"
     assert get_log_fields(caplog)["code"] == 1006
-    assert [record.message for record in caplog.records] == ["websocket.closed"]
+    assert [record.msg for record in caplog.records] == ["websocket.closed"]
 
 
 async def test_nothing_is_sent_on_a_closed_connection(

@@ -77,18 +77,37 @@ async def test_the_title_is_escaped() -> None:
     assert "<title>&lt;b&gt;Shop &amp; more&lt;/b&gt;</title>" in text
 
 
-async def test_a_file_that_has_not_changed_is_not_sent_again(client: httpx.AsyncClient) -> None:
-    first = await client.get("/docs/swagger-ui.css")
-    assert first.headers["content-type"] == "text/css; charset=utf-8"
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [("/docs/swagger-ui.css", "text/css; charset=utf-8"), ("/openapi.json", "application/json")],
+)
+async def test_a_file_that_has_not_changed_is_not_sent_again(
+    client: httpx.AsyncClient, path: str, media_type: str
+) -> None:
+    first = await client.get(path)
+    assert first.headers["content-type"] == media_type
     assert first.headers["cache-control"] == "no-cache"
-    again = await client.get(
-        "/docs/swagger-ui.css", headers={"If-None-Match": first.headers["etag"]}
-    )
-    assert (again.status_code, again.content) == (304, b"")
-    assert again.headers["etag"] == first.headers["etag"]
-    assert again.headers["vary"] == "accept-encoding"
-    changed = await client.get("/docs/swagger-ui.css", headers={"If-None-Match": 'W/"other"'})
+    tag = first.headers["etag"]
+    for known in (tag, tag.removeprefix("W/"), f'"other", {tag}'):
+        again = await client.get(path, headers={"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == tag
+        assert again.headers["vary"] == "accept-encoding"
+    changed = await client.get(path, headers={"If-None-Match": 'W/"other"'})
     assert changed.status_code == 200
+
+
+async def test_the_tag_of_the_document_changes_with_it(
+    app: Gateway, client: httpx.AsyncClient
+) -> None:
+    tag = (await client.get("/openapi.json")).headers["etag"]
+
+    @app.get("/later", dependencies=[public("a test")])
+    async def get_later() -> int:
+        return 1
+
+    later = await client.get("/openapi.json", headers={"If-None-Match": tag})
+    assert (later.status_code, later.headers["etag"] != tag) == (200, True)
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ async def test_every_fault_is_handled_alike(
             await eventually(lambda: is_healthy(limiter))
             await eventually(lambda: passes_deny(limiter))
         assert limiter.health()["status"] == "ok"
-    events = [record.message for record in caplog.records]
+    events = [record.msg for record in caplog.records]
     assert events == ["redis.connected", "redis.disconnected"] * (len(events) // 2) + [
         "redis.connected"
     ]

@@ -80,7 +80,7 @@ async def test_a_route_may_decode_the_bytes_itself(served: Served) -> None:
 
 @pytest.mark.parametrize(
     ("target", "method", "status"),
-    [("/nowhere", "POST", 404), ("/model", "PUT", 405), ("/private", "POST", 415)],
+    [("/nowhere", "POST", 404), ("/model", "PUT", 405), ("/private", "POST", 401)],
 )
 async def test_other_refusals_stay(served: Served, target: str, method: str, status: int) -> None:
     headers = {"Content-Encoding": "gzip"}

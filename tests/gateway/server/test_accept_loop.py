@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.server import accept_loop
 from gateway.server.accept_loop import RESERVED_CONNECTIONS, AcceptLoop
-from gateway.server.connections import ClientTimeouts, OpenConnections
+from gateway.server.connections import MIN_SILENT_SECONDS, ClientTimeouts, OpenConnections
 from gateway.server.lifecycle import RunningServer, open_server
 from gateway.server.protocol import HttpProtocol
 from gateway.settings.schema import Server
@@ -108,6 +108,34 @@ async def test_connections_in_use_never_give_way_and_probes_are_served() -> None
         echo.go.set()
         for reader in [*held, *probes, waiting]:
             assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(("limit", "kept", "left"), [(100, 45, 45), (100, 60, 49), (16, 7, 7)])
+async def test_a_burst_of_silent_connections_leaves_half_of_the_connections_to_clients(
+    limit: int, kept: int, left: int
+) -> None:
+    async with serve(Echo(), max_connections=limit) as clients:
+        readers = [await clients.connect(GET) for _ in range(kept)]
+        for reader in readers:
+            await reader.readuntil(b"ok")
+        await asyncio.sleep(MIN_SILENT_SECONDS)
+        await asyncio.gather(*(clients.connect() for _ in range(3 * limit)))
+        await wait_until(lambda: clients.server.connections.count >= limit)
+        silent = [reader for reader, _ in clients.open[kept:]]
+        await wait_until(lambda: sum(reader.at_eof() for reader in silent) >= limit)
+        assert sum(not reader.at_eof() for reader in readers) >= left
+
+
+async def test_one_new_connection_takes_the_place_of_one() -> None:
+    async with serve(Echo(), max_connections=8) as clients:
+        readers = [await clients.connect(GET) for _ in range(8)]
+        for reader in readers:
+            await reader.readuntil(b"ok")
+        await asyncio.sleep(MIN_SILENT_SECONDS)
+        assert await clients.ask(GET) == b"HTTP/1.1 200 OK\r\n"
+        await wait_until(lambda: clients.server.connections.count == 8)
+        await asyncio.sleep(0)
+        assert [reader.at_eof() for reader in readers] == [True] + [False] * 7
 
 
 class FailingListener(socket.socket):

@@ -1,5 +1,6 @@
 """Which connection gives way at the limit, and what a timeout of a queue does."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from gateway.server.connections import (
@@ -134,3 +135,18 @@ def test_each_client_has_time_to_send_its_request() -> None:
     assert connections.make_room(10 + MIN_SILENT_SECONDS - 0.01) is Room.SOON
     assert silent.events == []
     assert connections.make_room(10 + MIN_SILENT_SECONDS) is Room.MADE
+
+
+def test_connections_that_are_being_opened_are_new_ones() -> None:
+    connections = open_connections(max_connections=4)
+    kept = FakeConnection()
+    connections.idle.add(kept, 0)
+    connections.opening.update(asyncio.Protocol() for _ in range(3))
+    assert connections.make_room(10) is Room.SOON
+    assert kept.events == []
+    connections.opening.pop()
+    assert connections.make_room(10) is Room.MADE
+    assert kept.events == ["abort"]
+    assert connections.make_room(10) is Room.SOON
+    connections.opening.clear()
+    assert connections.make_room(10) is Room.NONE

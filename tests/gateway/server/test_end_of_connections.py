@@ -135,7 +135,7 @@ async def test_an_exception_in_the_cleanup_after_a_disconnect_is_logged(
     client = Client(app)
     await client.send(GET)
     await client.disconnect()
-    assert [record.message for record in caplog.records] == ["app.failed"]
+    assert [record.msg for record in caplog.records] == ["app.failed"]
 
 
 async def test_shutdown_closes_idle_connections_at_once() -> None:

@@ -25,7 +25,7 @@ async def test_an_app_that_fails_is_a_problem_with_the_id_of_the_request(
     assert json.loads(content)["instance"] == "the-request-id"
     assert b"hunter2" not in content
     (record,) = caplog.records
-    assert record.getMessage() == "app.failed"
+    assert record.msg == "app.failed"
     assert record.fields == {"id": "the-request-id"}  # type: ignore[attr-defined]
 
 
@@ -58,5 +58,5 @@ async def test_what_is_not_http_is_a_problem_with_an_id_that_is_logged(
     assert (document["type"], document["status"]) == ("about:blank", 400)
     assert f"x-request-id: {document['instance']}".encode() in head
     (record,) = caplog.records
-    assert record.getMessage() == "request.malformed"
+    assert record.msg == "request.malformed"
     assert record.fields["id"] == document["instance"]  # type: ignore[attr-defined]

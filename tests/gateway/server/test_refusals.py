@@ -57,7 +57,7 @@ async def test_a_refusal_says_why(
     assert client.is_eof_sent
     assert app.begun == 0
     (record,) = caplog.records
-    assert record.getMessage() == "request.malformed"
+    assert record.msg == "request.malformed"
     fields = record.fields  # type: ignore[attr-defined]
     assert fields["id"] == document["instance"]
     assert (fields["status"], fields["client"]) == (status, "192.0.2.7")

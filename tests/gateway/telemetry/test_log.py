@@ -2,6 +2,7 @@
 
 import json
 import logging
+from io import StringIO
 
 import pytest
 
@@ -27,3 +28,19 @@ def test_events_below_the_level_are_not_written(capsys: pytest.CaptureFixture[st
     with log_to_stderr(Log(level="warning")):
         log_event(logger, "request.completed")
     assert capsys.readouterr().err == ""
+
+
+def test_the_formatter_of_another_application_shows_the_fields() -> None:
+    lines = StringIO()
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(logging.Formatter("%(levelname)s:%(name)s:%(message)s"))
+    logger.addHandler(handler)
+    try:
+        log_event(logger, "redis.disconnected", logging.WARNING, reason="refused\nERROR:root:x")
+        log_event(logger, "redis.connected", logging.WARNING)
+    finally:
+        logger.removeHandler(handler)
+    assert lines.getvalue().splitlines() == [
+        r'WARNING:lockgate.test:redis.disconnected reason="refused\nERROR:root:x"',
+        "WARNING:lockgate.test:redis.connected",
+    ]

@@ -35,6 +35,7 @@ def describe(app: FastAPI, path: str, owner: str | None = None) -> ContractRoute
         path_format=path,
         access=Requires(("a",), owner),
         limits=(),
+        slowapi_limits=(),
         services=(),
         composites=(),
         file="",

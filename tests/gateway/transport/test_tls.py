@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import pytest
 
+from gateway.open_clients import open_clients
 from gateway.resources import Resources
-from gateway.services import open_clients
 from gateway.settings.schema import Service, Settings
 from gateway.transport.tls import ClientTls, InvalidTlsFile, TlsFiles
 from gateway.upstream.errors import UpstreamError, UpstreamUnavailable
@@ -234,7 +234,7 @@ async def test_an_expired_certificate_is_logged(
     async with open_clients(settings, {"orders": ExampleClient}, {}, Resources()):
         pass
     (record,) = caplog.records
-    assert record.getMessage() == "tls.certificate_expired"
+    assert record.msg == "tls.certificate_expired"
 
 
 @KINDS

@@ -27,7 +27,7 @@ async def answer(peer: Peer) -> None:
 
 
 def list_calls(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    events = [record for record in caplog.records if record.message == "upstream.completed"]
+    events = [record for record in caplog.records if record.msg == "upstream.completed"]
     return [dict(record.fields) for record in events]  # type: ignore[attr-defined]
 
 

@@ -29,6 +29,19 @@ def test_a_valid_trace_is_passed_on_unchanged() -> None:
     assert build_trace_headers(VALID, None, "r") == {"traceparent": VALID.decode()}
 
 
+@pytest.mark.parametrize("suffix", [b"", b"-", b"-extra", b"-extra-\xff, more"])
+@pytest.mark.parametrize(("flags", "sent_flags"), [(b"01", "01"), (b"ff", "01"), (b"02", "00")])
+def test_a_trace_of_a_later_version_is_passed_on_as_version_00(
+    suffix: bytes, flags: bytes, sent_flags: str
+) -> None:
+    later = b"cc" + VALID[2:-2] + flags + suffix
+    sent = build_trace_headers(later, b"vendor=1", "r")
+    assert sent == {
+        "traceparent": VALID[:-2].decode() + sent_flags,
+        "tracestate": "vendor=1",
+    }
+
+
 @pytest.mark.parametrize(
     "traceparent",
     [
@@ -39,6 +52,10 @@ def test_a_valid_trace_is_passed_on_unchanged() -> None:
         b"00-" + b"0" * 32 + VALID[35:],
         VALID[:36] + b"0" * 16 + b"-01",
         VALID + b"\n",
+        VALID + b"-extra",
+        b"01" + VALID[2:] + b"extra",
+        b"01" + VALID[2:-1],
+        b"01-" + b"0" * 32 + VALID[35:] + b"-extra",
         VALID[:-1],
         b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01, " + VALID,
     ],

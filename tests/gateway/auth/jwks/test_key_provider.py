@@ -324,7 +324,7 @@ async def test_changed_keys_and_failed_fetches_are_logged(
         source.error = KeysUnavailable(error) if error else None
         await clock.advance(5 if provider.health() == "stale" else 300)
     await provider.close()
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+    assert [(record.levelname, record.msg) for record in caplog.records] == [
         ("INFO", "keys.changed"),
         ("WARNING", "keys.fetch_failed"),
         ("WARNING", "keys.fetch_failed"),

@@ -64,7 +64,7 @@ async def test_a_published_empty_set_revokes_all_keys(
     source.ids.clear()
     await clock.advance(300)
     assert (provider.health(), provider.version) == ("no keys", 2)
-    assert [record.getMessage() for record in caplog.records] == ["keys.changed"]
+    assert [record.msg for record in caplog.records] == ["keys.changed"]
     await clock.advance(5)
     with pytest.raises(Unauthenticated, match="unknown_key"):
         await provider.get_keys("old", "ES256")
@@ -127,7 +127,7 @@ async def test_keys_that_are_not_usable_are_logged_once(
     provider = KeyProvider(ISSUER, fetch, TOKENS, clock)
     await provider.start()
     await clock.advance(300)
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+    assert [(record.levelname, record.msg) for record in caplog.records] == [
         ("WARNING", "keys.ignored")
     ]
     assert caplog.records[0].__dict__["fields"] == {

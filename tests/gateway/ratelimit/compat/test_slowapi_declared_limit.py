@@ -1,6 +1,8 @@
 """The texts of limits, costs and methods."""
 
+import gc
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +24,7 @@ from tests.gateway.ratelimit.compat.slowapi_app import build_app, build_limiter,
         ("1/second, 2 per minute | 3/hour", [(1, 1), (2, 60), (3, 3_600)]),
         ("10/\nminute", [(10, 60)]),
         ("999999999/second", [(999_999_999, 1)]),
+        ("10/20minutes; 100 per 010 hours", [(10, 1_200), (100, 36_000)]),
     ],
 )
 def test_the_grammar_of_the_limits_package(text: str, limits: list[tuple[int, int]]) -> None:
@@ -35,6 +38,7 @@ def test_the_grammar_of_the_limits_package(text: str, limits: list[tuple[int, in
         "10/min", "10/minute;", ";10/minute", "10/minute garbage", "10/minute;garbage",
         "1/day\n10/hour", "10/minute10/hour", "10 / 5 / minute", "1e3/minute", "\u0661/minute",
         "0/minute", "5/minute;0/hour", "1000000000/minute", "1/1000 years", "9" * 5_000 + "/day",
+        "10/0minute", "10 / 0 minutes", "10per0hour", "10 PER 00 days", "1/day;10/0second",
         None, 10, b"10/minute", ["10/minute"],
     ],
 )  # fmt: skip
@@ -42,6 +46,35 @@ def test_what_is_no_limit_is_an_error_when_it_is_declared(text: Any) -> None:
     with pytest.raises((TypeError, ValueError)) as raised:
         build_limiter().limit(text)
     assert len(str(raised.value)) < 400
+
+
+async def get_scope(endpoint: str) -> str:
+    """A coroutine function."""
+    return endpoint
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("scope", "message"),
+    [
+        (lambda request: request.headers["tenant"], "scope gets the name of the endpoint, '.*root"),
+        (lambda request: request.state, "and not the request; it raised AttributeError"),
+        (lambda: "all", "scope gets the name of the endpoint"),
+        (get_scope, "scope is a coroutine function"),
+        (partial(get_scope), "scope is a coroutine function"),
+        (lambda endpoint: None, "scope is None; it must be a string"),
+        (lambda endpoint: (part for part in endpoint), "scope is <generator"),
+        (7, "scope is 7; it must be a string"),
+    ],
+)
+def test_a_scope_is_a_text_or_is_made_from_the_name_of_the_endpoint(
+    scope: Any, message: str
+) -> None:
+    async def root(request: Request) -> None: ...
+
+    with pytest.raises(TypeError, match=message):
+        build_limiter().shared_limit("1/minute", scope)(root)
+    gc.collect()
 
 
 async def test_a_computed_limit() -> None:

@@ -1,6 +1,7 @@
 """A plain FastAPI app whose slowapi decorators count in Redis, opened in its lifespan."""
 
 import asyncio
+import gc
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,13 +12,15 @@ import redis
 from fastapi import FastAPI, Request
 from slowapi.middleware import SlowAPIMiddleware
 from slowapi.util import get_remote_address
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.compat.slowapi import Limiter
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.settings.errors import InvalidSettings
-from tests.gateway.ratelimit.compat.slowapi_app import build_app, get_statuses
+from gateway.telemetry.log import LogEvent
+from tests.gateway.ratelimit.compat.slowapi_app import build_app, get_statuses, send
 from tests.redis_server import RedisServer
 
 
@@ -156,20 +159,33 @@ async def test_what_is_left_of_slowapi_is_refused_at_the_start() -> None:
         ({}, [200, 200, 429]),
         ({"in_memory_fallback_enabled": True}, [200, 200, 429]),
         ({"swallow_errors": True}, [200, 200, 200]),
-        ({"in_memory_fallback_enabled": False}, [500, 500, 500]),
+        ({"in_memory_fallback_enabled": False}, [503, 503, 503]),
     ],
 )
 async def test_without_redis_the_declared_fallback_decides(
     options: dict[str, Any], statuses: list[int]
 ) -> None:
     app, limiter = build_plain_app(**options)
-
-    async def respond(request: Request, error: Exception) -> Any:
-        return Response(type(error).__name__, status_code=500)
-
-    app.add_exception_handler(RateLimiterUnavailable, respond)
     async with limiter.open(app, redis_url="redis://127.0.0.1:1"):
         assert await get_statuses(app, "/", "/", "/") == statuses
+
+
+@pytest.mark.parametrize("kind", [None, RateLimiterUnavailable, HTTPException])
+async def test_a_503_has_a_retry_after_and_can_have_a_handler(
+    kind: type[Exception] | None,
+) -> None:
+    app, limiter = build_plain_app(in_memory_fallback_enabled=False)
+
+    async def respond(request: Request, error: Any) -> Response:
+        return Response(f"own: {error.detail}", status_code=503, headers=error.headers)
+
+    if kind is not None:
+        app.add_exception_handler(kind, respond)
+    async with limiter.open(app, redis_url="redis://127.0.0.1:1"):
+        response = await send(app, "/")
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "1")
+    detail = RateLimiterUnavailable.detail
+    assert response.text == f"own: {detail}" if kind else response.json() == {"detail": detail}
 
 
 KEYS: list[tuple[Any, Any, bool]] = [
@@ -232,3 +248,35 @@ async def test_a_reset_in_a_running_loop_needs_no_await(redis_server: RedisServe
                     break
                 await asyncio.sleep(0.005)
         assert await get_statuses(app, "/") == [200]
+
+
+@pytest.mark.redis
+async def test_a_reset_that_fails_is_raised_or_logged_at_once(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = "ACL SETUSER counter reset on nopass ~* +@all -scan"
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.execute_command(user)
+    url = redis_server.url.replace("redis://", "redis://counter:any@")
+    app, limiter = build_plain_app()
+    reports = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, report: reports.append(report))
+    async with limiter.open(app, redis_url=url):
+        assert await get_statuses(app, "/", "/", "/") == [200, 200, 429]
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            await limiter.reset()
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            await asyncio.to_thread(limiter.reset)
+        assert "redis.reset_failed" not in caplog.text
+        limiter.reset()
+        for _ in range(2_000):
+            if "redis.reset_failed" in caplog.text:
+                break
+            await asyncio.sleep(0.005)
+    (record,) = (each for each in caplog.records if "redis.reset_failed" in each.getMessage())
+    assert isinstance(record, LogEvent)
+    assert record.levelname == "ERROR"
+    assert "the user of redis_url lacks a permission" in str(record.fields["reason"])
+    gc.collect()
+    await asyncio.sleep(0)
+    assert not reports

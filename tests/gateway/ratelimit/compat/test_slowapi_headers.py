@@ -66,27 +66,30 @@ async def test_retry_after_as_a_date() -> None:
     assert (await send(app, "/")).headers["Retry-After"].endswith(" GMT")
 
 
-async def test_a_custom_handler_reads_what_slowapi_gives_it() -> None:
-    slowapi_limiter = build_limiter(headers_enabled=True)
+@pytest.mark.parametrize("prefix", ["", "shop"])
+async def test_a_custom_handler_reads_what_slowapi_gives_it(prefix: str) -> None:
+    slowapi_limiter = build_limiter(headers_enabled=True, key_prefix=prefix)
     app = build_app(slowapi_limiter)
 
     async def respond(request: Request, error: RateLimitExceeded) -> JSONResponse:
-        item, identifiers = request.state.view_rate_limit[:2]
+        item, identifiers = request.state.view_rate_limit
         body = {
             "detail": error.detail,
             "limit": str(error.limit.limit) if error.limit else None,
             "item": str(item),
-            "key": identifiers[0],
+            "identifiers": identifiers,
             "remaining": request.state.view_rate_limit.remaining,
         }
         response = JSONResponse(body, status_code=429)
         limiter: Limiter = request.app.state.limiter
+        limiter._inject_headers(response, (item, identifiers))  # a copy: it has no numbers
+        assert "X-RateLimit-Limit" not in response.headers
         return limiter._inject_headers(response, request.state.view_rate_limit)  # type: ignore[no-any-return]
 
     app.add_exception_handler(RateLimitExceeded, respond)  # type: ignore[arg-type]
 
     @app.get("/")
-    @slowapi_limiter.limit("1/minute")
+    @slowapi_limiter.shared_limit("1/minute", scope="root")
     async def root(request: Request) -> str:
         return "ok"
 
@@ -94,7 +97,8 @@ async def test_a_custom_handler_reads_what_slowapi_gives_it() -> None:
     refusal = await send(app, "/")
     text = "1 per 1 minute"
     assert refusal.json() == {
-        "detail": text, "limit": text, "item": text, "key": "127.0.0.1", "remaining": 0
+        "detail": text, "limit": text, "item": text, "remaining": 0,
+        "identifiers": [*([prefix] if prefix else []), "127.0.0.1", "root"],
     }  # fmt: skip
     assert refusal.headers["Retry-After"] == "60"
     with pytest.raises(RuntimeError, match="view_rate_limit"):

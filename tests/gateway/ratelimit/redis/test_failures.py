@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from socket import create_connection
+from socket import create_connection, create_server
 
 import pytest
 
@@ -55,7 +55,7 @@ def list_reasons(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [
         str(getattr(record, "fields", {})["reason"])
         for record in caplog.records
-        if record.message == "redis.disconnected"
+        if record.msg == "redis.disconnected"
     ]
 
 
@@ -188,7 +188,7 @@ async def test_a_key_that_holds_something_else_is_logged_once_and_costs_no_other
                 await limiter.check([charge(10)])
         assert (await limiter.check([charge(10, name="other")])).admitted
         assert limiter.health() == {"redis": "up", "disconnects": 0}
-    (record,) = [record for record in caplog.records if record.message == "redis.key_failed"]
+    (record,) = [record for record in caplog.records if record.msg == "redis.key_failed"]
     assert getattr(record, "fields", {})["keys"] == key
 
 
@@ -235,6 +235,27 @@ async def test_too_many_clients_are_named(
             assert "maxclients" in list_reasons(caplog)[0].partition("(")[2]
             other.close()
             await wait_until(lambda: limiter.health()["redis"] == "up")
+
+
+async def test_a_connection_that_worked_is_not_said_to_lack_tls(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with limit(get_url(own_redis)) as limiter:
+        own_redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await wait_until(lambda: limiter.health() == {"redis": "up", "disconnects": 1})
+    (reason,) = list_reasons(caplog)
+    assert reason.endswith(
+        "(Redis, or a proxy in front of it, has closed a connection that worked)"
+    )
+
+
+async def test_a_server_that_does_not_respond_is_named_in_words(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts, nothing responds
+        async with limit(f"redis://127.0.0.1:{silent.getsockname()[1]}/0"):
+            (reason,) = list_reasons(caplog)
+    assert reason == "TimeoutError: no response while connecting to Redis within 500 ms"
 
 
 @pytest.mark.parametrize(

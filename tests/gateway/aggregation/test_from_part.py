@@ -17,7 +17,7 @@ from pydantic import Field
 
 from gateway.aggregation import Composed, Composite, FromPart, Part
 from gateway.aggregation.executor import PartExecutor, SharingPartExecutor, compose
-from gateway.aggregation.part_result import PartResult, find_cycle
+from gateway.aggregation.from_part import PartResult, find_cycle
 from gateway.app_loader import Application
 from gateway.auth import public
 from gateway.request_context import RequestContext
@@ -145,7 +145,7 @@ def test_a_bug_reaches_every_user_and_is_logged_once(caplog: pytest.LogCaptureFi
     assert page["degraded"] == {"offers": "error", "user": "error", "news": "error"}
     (record,) = caplog.records
     assert isinstance(record, LogEvent)
-    assert record.getMessage() == "part.failed"
+    assert record.msg == "part.failed"
     assert record.fields["part"] == "user"
     assert "ZeroDivisionError" in caplog.text
 

@@ -7,8 +7,8 @@ import weakref
 import httpx
 import pytest
 
-from gateway.event_loop import TURNS
-from gateway.transport.timer import LazyTimer, Waiter, expire
+from gateway.pending_io import TURNS
+from gateway.transport.deadline_timer import LazyTimer, Waiter, expire
 
 
 class Clock:

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from gateway.event_loop import AfterPendingIo
+from gateway.pending_io import AfterPendingIo
 
 
 def expire(

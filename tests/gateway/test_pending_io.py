@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import uvloop
 
-from gateway.event_loop import TURNS, AfterPendingIo, TimeoutAfterPendingIo
+from gateway.pending_io import TURNS, AfterPendingIo, TimeoutAfterPendingIo
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
