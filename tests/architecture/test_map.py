@@ -52,6 +52,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/host_names.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/issuer_conflicts.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/issuer_names.py": "tests/gateway/auth/test_verifier.py",
+    "gateway/settings/issuer_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/layers.py": "tests/gateway/settings/test_loader.py",
     "gateway/settings/redis_address.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/network_types.py": "tests/gateway/cli/test_wrong_configurations.py",

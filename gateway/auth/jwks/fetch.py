@@ -20,7 +20,8 @@ from gateway.auth.jwks.proxy_transport import ProxyTransport
 from gateway.auth.jwt import strict_json
 from gateway.auth.jwt.refusal import show
 from gateway.settings.errors import ConfigError
-from gateway.settings.schema import TENANT_PLACEHOLDER, Issuer
+from gateway.settings.issuer_types import TENANT_PLACEHOLDER
+from gateway.settings.schema import Issuer
 from gateway.settings.url_types import ENVIRONMENT, KeyUrl
 from gateway.trust_store import share_ssl_context
 

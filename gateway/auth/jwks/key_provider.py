@@ -163,7 +163,7 @@ class KeyProvider:
             return False
         if self._waiter_slots.locked():
             self._start_fetch()
-            raise IdentityUnavailable(self._cooldown_left())
+            raise self._refuse("too many requests wait for unknown keys")
         async with self._waiter_slots:
             await self._wait_for_fetch()
         return self.version != version
@@ -171,7 +171,7 @@ class KeyProvider:
     async def _wait_for_key(self, key_id: str | None) -> None:
         """Wait until the key id is known, or until it is certain that it is unknown."""
         if self._waiter_slots.locked():
-            raise IdentityUnavailable(self._cooldown_left())
+            raise self._refuse("too many requests wait for unknown keys")
         async with self._waiter_slots:
             fetches_before = self._fetches_started
             while not self._keys.may_have(key_id):
@@ -180,11 +180,14 @@ class KeyProvider:
                     raise Unauthenticated("unknown_key", self._keys.explain_absence(key_id))
                 # The last fetch failed and the next may not start yet: fail fast.
                 if self._last_error and not self._is_fetching and self._cooldown_left() > 0:
-                    raise IdentityUnavailable(self._cooldown_left())
+                    raise self._refuse(self._last_error)
                 await self._wait_for_fetch()
                 # That fetch failed: it says nothing about the key.
                 if self._last_error:
-                    raise IdentityUnavailable(self._cooldown_left())
+                    raise self._refuse(self._last_error)
+
+    def _refuse(self, explanation: str) -> IdentityUnavailable:
+        return IdentityUnavailable(self._cooldown_left(), self.issuer, explanation)
 
     async def _wait_for_fetch(self) -> None:
         """Wait for the fetch in flight, or else for the next one that the cool-down permits."""

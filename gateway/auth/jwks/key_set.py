@@ -12,12 +12,12 @@ from pydantic import JsonValue
 from gateway.auth.jwks.jwk import (
     UnusableKey,
     VerificationKey,
-    get_canonical_algorithm,
     parse_jwk,
 )
 from gateway.auth.jwt import strict_json
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.signatures import Key
+from gateway.settings.issuer_types import get_canonical_algorithm
 
 MAX_DOCUMENT_BYTES = 1_048_576
 MAX_KEYS = 1_000
@@ -138,5 +138,6 @@ def _serialize(key: VerificationKey) -> str:
 
 
 def _read_id(entry: JsonValue) -> str:
+    """Return the key id, also a number, for which a token may have the same digits."""
     key_id = entry.get("kid") if isinstance(entry, dict) else None
-    return key_id[:80] if isinstance(key_id, str) else ""
+    return str(key_id)[:80] if isinstance(key_id, str | int) else ""

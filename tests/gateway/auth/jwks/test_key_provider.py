@@ -137,6 +137,7 @@ async def test_beyond_the_maximum_of_waiters_a_token_gets_a_503(
     with pytest.raises(IdentityUnavailable) as raised:
         await request_key("one more")
     assert raised.value.retry_after == 3
+    assert raised.value.explanation == "too many requests wait for unknown keys"
     assert not any(task.done() for task in waiting)
     await clock.advance(3)
     responses = await asyncio.gather(*waiting, return_exceptions=True)
@@ -160,6 +161,7 @@ async def test_after_a_failed_fetch_a_token_gets_a_503_with_the_rest_of_the_cool
     with pytest.raises(IdentityUnavailable) as raised:
         await request_key("new")
     assert raised.value.retry_after == 3
+    assert (raised.value.issuer, raised.value.explanation) == (ISSUER, "down")
     assert await request_key("old")
     assert len(source.fetched_at) == 2
 
