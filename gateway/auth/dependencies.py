@@ -20,7 +20,7 @@ from gateway.auth.bearer import extract_bearer_token
 from gateway.auth.jwt.refusal import show, show_all
 from gateway.auth.principal import SCOPE, Principal
 from gateway.auth.verifier import TokenVerifier
-from gateway.errors.tree import Forbidden, Unauthenticated
+from gateway.errors.tree import Forbidden, IdentityUnavailable, Unauthenticated
 from gateway.head_guard import HeadGuard
 from gateway.request_context import RequestContext
 from gateway.upstream.propagation import set_caller_token
@@ -77,6 +77,10 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         if refusal.explanation:
             log_fields["explanation"] = refusal.explanation
         raise
+    except IdentityUnavailable as error:
+        log_fields["issuer"] = error.issuer
+        log_fields["explanation"] = error.explanation
+        raise
     log_fields["caller"] = _shorten_for_log(principal.subject)
     log_fields["issuer"] = principal.issuer
     if principal.tenant:
@@ -113,7 +117,7 @@ class Authorize(SecurityBase, HeadGuard):
         principal = await authenticate(connection)
         for scope in required.scopes:
             if not principal.may(scope):
-                found = show_all(sorted(principal.scopes))
+                found = principal.scope_fault or show_all(sorted(principal.scopes))
                 explanation = f"{show(scope)} is required; the token has {found}"
                 raise forbid(connection.scope, "missing_scope", required.scopes, explanation)
         connection.scope[_REQUIRED_SCOPES] = (

@@ -12,7 +12,8 @@ class Principal:
     """The caller as its verified token describes it.
 
     `expires_at` is the `exp` claim, in seconds since the epoch. `user_id`, `service` and
-    `tenant` are None if the token does not have the claim.
+    `tenant` are None if the token does not have the claim. `scope_fault` names the claims of scopes
+    that have none because of their type, for the log.
     """
 
     issuer: str
@@ -22,6 +23,7 @@ class Principal:
     service: str | None
     tenant: str | None
     expires_at: float
+    scope_fault: str = ""
 
     def may(self, scope: str) -> bool:
         """Whether the token has the scope, or its wider `:any` form."""

@@ -12,7 +12,6 @@ from pydantic import JsonValue
 
 from gateway.auth.clock import Clock
 from gateway.auth.jwks.fetch import fetch_key_set, find_proxy_errors, open_client
-from gateway.auth.jwks.jwk import get_canonical_algorithm
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider
 from gateway.auth.jwt import signatures
@@ -26,10 +25,16 @@ from gateway.errors.tree import Unauthenticated
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.issuer_conflicts import find_issuer_conflicts
 from gateway.settings.issuer_names import list_issuer_names
+from gateway.settings.issuer_types import get_canonical_algorithm
 from gateway.settings.schema import Issuer, Tokens
 
 MAX_CANDIDATES = 4
 """The maximum of keys that are tried for one signature."""
+
+_FOR_MICROSOFT_GRAPH = (
+    "; its header has a nonce, as tokens of Entra ID for Microsoft Graph have, which only Graph "
+    "can verify: request a token for a scope of this API"
+)
 
 
 class TokenVerifier(ABC):
@@ -150,7 +155,9 @@ async def _verify_signature(jws: Jws, issuer: TrustedIssuer) -> int:
         if not await provider.refetch(version):
             break
     if keys:
-        raise Unauthenticated("bad_signature", f"no key has made it; the kid is {show(jws.key_id)}")
+        hint = _FOR_MICROSOFT_GRAPH if jws.has_nonce else ""
+        explanation = f"no key has made it; the kid is {show(jws.key_id)}{hint}"
+        raise Unauthenticated("bad_signature", explanation)
     hint = f"alg is {show(jws.algorithm)}, which no key with the kid {show(jws.key_id)} may verify"
     raise Unauthenticated("algorithm_not_allowed_for_key", hint)
 

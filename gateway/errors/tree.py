@@ -194,11 +194,19 @@ class _Unavailable(GatewayError):
 
 
 class IdentityUnavailable(_Unavailable):
-    """The key that signed the token cannot be fetched from the identity provider."""
+    """The key that signed the token cannot be fetched from the identity provider.
+
+    `issuer` and `explanation` are only logged.
+    """
 
     type = OUR_PROBLEMS + "identity-unavailable"
     title = "Identity provider unavailable"
     detail = "The access token cannot be verified at the moment. Try again later."
+
+    def __init__(self, retry_after: float, issuer: str = "", explanation: str = "") -> None:
+        super().__init__(retry_after)
+        self.issuer = issuer
+        self.explanation = explanation
 
 
 class RateLimiterUnavailable(_Unavailable):

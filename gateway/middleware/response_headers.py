@@ -29,7 +29,7 @@ def complete_head(message: Message, context: RequestContext, *, may_compress: bo
     nginx would hold the events of an event stream back without `X-Accel-Buffering: no`.
     """
     sent = message.get("headers", ())
-    names = [name for name, _ in sent]
+    names = dict(sent)
     headers = [*sent, (REQUEST_ID, context.request_id.encode()), *context.response_headers]
     if context.server_timing:
         metrics = [f"{name};dur={seconds * 1000:.1f}" for name, seconds in context.server_timing]
@@ -45,7 +45,7 @@ def complete_head(message: Message, context: RequestContext, *, may_compress: bo
             headers.append(_NO_STORE)
     elif may_compress and find_encodable_length(message) is not None:
         headers.append(VARY_BY_CODING)
-        names.append(_VARY)
+        names[_VARY] = b""
     message["headers"] = [*_merge_vary(headers)] if _VARY in names else headers
 
 

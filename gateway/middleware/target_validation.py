@@ -31,11 +31,12 @@ class TargetValidation:
         """Serve one connection; `lifespan` passes through."""
         if scope["type"] == "lifespan":
             return self.app(scope, receive, send)
-        query = scope["query_string"]
-        try:
-            scope["path"] = read_path(scope)
-        except InvalidPath as error:
-            return _refuse(f"The path {error}.", scope)(scope, receive, send)
+        raw_path, query = scope.get("raw_path"), scope["query_string"]
+        if raw_path is None or not is_plain(raw_path):
+            try:
+                scope["path"] = read_path(scope)
+            except InvalidPath as error:
+                return _refuse(f"The path {error}.", scope)(scope, receive, send)
         if query and query.count(b"&") >= MAX_QUERY_PARAMETERS:
             detail = f"The query has more than {MAX_QUERY_PARAMETERS} parameters."
             return _refuse(detail, scope)(scope, receive, send)

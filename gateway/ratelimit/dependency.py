@@ -90,7 +90,8 @@ def _find_client(connection: HTTPConnection) -> IpAddress | None:
 def _report(verdict: Verdict, context: RequestContext) -> None:
     """Add the verdict to the response headers and to the access log."""
     context.response_headers += build_rate_limit_headers(verdict)
-    report_fallback(verdict, context)
+    if verdict.degraded:
+        report_fallback(verdict.degraded, context)
     if verdict.refused_by:
         context.log_fields["refused_by"] = ",".join(verdict.refused_by)
     shadow = [s.policy.name for s in verdict.standings if s.retry_after and s.policy.shadow]

@@ -29,13 +29,12 @@ def build_rate_limit_headers(verdict: Verdict) -> RawHeaders:
     return [(b"ratelimit-policy", b", ".join(policies)), (b"ratelimit", b", ".join(limits))]
 
 
-def report_fallback(verdict: Verdict, context: RequestContext) -> None:
-    """Add the fallback to the response headers and to the access log, if Redis gave no verdict."""
-    if verdict.degraded:
-        field = (b"lockgate-limits", verdict.degraded.encode())
-        if field not in context.response_headers:  # of another limit of the route
-            context.response_headers.append(field)
-        context.log_fields["limits"] = verdict.degraded
+def report_fallback(fallback: str, context: RequestContext) -> None:
+    """Add the fallback in use, `Verdict.degraded`, to the response headers and the access log."""
+    field = (b"lockgate-limits", fallback.encode())
+    if field not in context.response_headers:  # of another limit of the route
+        context.response_headers.append(field)
+    context.log_fields["limits"] = fallback
 
 
 @cache_per_policy

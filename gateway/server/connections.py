@@ -40,13 +40,13 @@ class ClientConnection(Protocol):
         """Refuse the request: its head did not arrive in time."""
 
     def expire_closing(self) -> None:
-        """Abort the connection: the client did not close it in time."""
+        """Reset the connection: the client did not close it in time."""
 
     def check_body(self, seconds: float) -> None:
         """Refuse the request if too little of its body has arrived in the last `seconds`."""
 
     def check_reader(self, seconds: float) -> None:
-        """Abort the connection if the client has read too little in the last `seconds`."""
+        """Reset the connection if the client has read too little in the last `seconds`."""
 
     def abort(self) -> None:
         """Close the connection at once."""

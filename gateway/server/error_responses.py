@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from logging import INFO, getLogger
 
-from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.errors.problem_json import Problem, build_internal_error
@@ -14,28 +13,46 @@ from gateway.server.response_head import serialize_head
 from gateway.telemetry.log import LogField, log_event
 from gateway.upstream.problem import ABOUT_BLANK
 
+SHUTDOWN_RETRY_SECONDS = 1  # by then, a load balancer has chosen another gateway
+
 log = getLogger("lockgate.server")
 
 
 def serialize_internal_error(scope: Scope, fields: Fields) -> bytes:
     """Serialize the whole 500 response to a request whose app sent no response.
 
-    `fields` are the default fields of the server. Those of the request's context let a page of
-    another origin read the response.
+    `fields` are the default fields of the server.
     """
     context = RequestContext.of(scope)
     request_id = context.request_id or generate_request_id()
-    is_head_request = scope["method"] == "HEAD"
-    fields = [*fields, *iter_valid_fields(context.response_headers)]
-    return _serialize(build_internal_error(request_id), request_id, fields, is_head_request)
+    problem = build_internal_error(request_id)
+    return _serialize(problem, request_id, fields, context, scope["method"] == "HEAD")
 
 
-def serialize_refusal(refusal: Refusal, fields: Fields, client: tuple[str, int] | None) -> bytes:
-    """Serialize the whole response to a request that the app never gets, and log it.
+def serialize_shutdown_error(scope: Scope, fields: Fields) -> bytes:
+    """Serialize the whole 503 response to a request that the server cancels when it stops."""
+    context = RequestContext.of(scope)
+    request_id = context.request_id or generate_request_id()
+    problem = Problem(
+        request_id,
+        status=503,
+        type=ABOUT_BLANK,
+        title=HTTPStatus.SERVICE_UNAVAILABLE.phrase,
+        detail="The server is stopping, and the request took too long. Send it again.",
+        headers={"Retry-After": str(SHUTDOWN_RETRY_SECONDS)},
+    )
+    return _serialize(problem, request_id, fields, context, scope["method"] == "HEAD")
 
-    There is no request to log: `request.malformed` takes the place of the line in the access log.
+
+def serialize_refusal(
+    refusal: Refusal, fields: Fields, client: tuple[str, int] | None, context: RequestContext
+) -> bytes:
+    """Serialize the whole response to a request that the server refuses, and log it.
+
+    The log has `request.malformed`. If the head was refused, `context` is empty, and there is no
+    line in the access log. If the body was, that line has the same id.
     """
-    request_id = generate_request_id()
+    request_id = context.request_id or generate_request_id()
     log_fields: dict[str, LogField] = {"id": request_id, "status": refusal.status}
     log_fields["reason"] = refusal.hint or refusal.detail
     if client is not None:
@@ -48,11 +65,24 @@ def serialize_refusal(refusal: Refusal, fields: Fields, client: tuple[str, int] 
         title=HTTPStatus(refusal.status).phrase,
         detail=refusal.detail,
     )
-    return _serialize(document, request_id, fields, is_head_request=False)
+    return _serialize(document, request_id, fields, context)
 
 
-def _serialize(document: Response, request_id: str, fields: Fields, is_head_request: bool) -> bytes:
-    own = [*fields, *document.raw_headers, (b"x-request-id", request_id.encode())]
+def _serialize(
+    document: Problem,
+    request_id: str,
+    fields: Fields,
+    context: RequestContext,
+    is_head_request: bool = False,
+) -> bytes:
+    """Serialize a problem; the fields of `context` let a page of another origin read it."""
+    own = [
+        *fields,
+        *document.raw_headers,
+        (b"x-request-id", request_id.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        *iter_valid_fields(context.response_headers),
+    ]
     status = document.status_code
     head = serialize_head(status, own, is_head_request=is_head_request, keeps_alive=False)
     return head.data if is_head_request else head.data + bytes(document.body)

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from gateway.server.socket_state import count_bytes_in_kernel, reset_on_close
+
 
 class FlowControl:
     """The transport of a connection, paused and resumed in both directions.
@@ -19,6 +21,7 @@ class FlowControl:
         self.can_linger = True
         self._transport = transport
         self._is_reading = True
+        self._unread_bytes = 0
         self._writable: asyncio.Future[None] | None = None
 
     def __repr__(self) -> str:
@@ -50,8 +53,15 @@ class FlowControl:
         """Add `data` to the send buffer."""
         self._transport.write(data)
 
-    def close(self) -> None:
-        """Close the connection once the send buffer is empty."""
+    def close(self, *, is_truncated: bool = False) -> None:
+        """Close the connection once the send buffer is empty.
+
+        A response that `is_truncated` would look complete: the connection is reset instead.
+        """
+        if is_truncated:
+            self.reset()
+        if self.is_closing and not self.is_half_closed:
+            return
         self.is_closing = True
         self._transport.close()
 
@@ -73,8 +83,16 @@ class FlowControl:
         except OSError:  # raised by asyncio itself: the client has just disconnected
             self.abort()
 
-    def abort(self) -> None:
-        """Close the connection at once, and drop the send buffer."""
+    def abort(self, *, is_truncated: bool = False) -> None:
+        """Close the connection at once; reset it if that drops a part of a response."""
+        if is_truncated or self.unsent_bytes:
+            reset_on_close(self._transport)
+        self.is_closing = True
+        self._transport.abort()
+
+    def reset(self) -> None:
+        """Reset the connection at once: the client gets an error, not the end of the stream."""
+        reset_on_close(self._transport)
         self.is_closing = True
         self._transport.abort()
 
@@ -92,6 +110,7 @@ class FlowControl:
 
     def pause_writing(self) -> None:
         """Note that the send buffer is full."""
+        self._unread_bytes = self._count_unread_bytes()
         if self._writable is None:
             self._writable = asyncio.get_running_loop().create_future()
 
@@ -100,6 +119,24 @@ class FlowControl:
         writable, self._writable = self._writable, None
         if writable is not None and not writable.done():
             writable.set_result(None)
+
+    def has_read(self, count: float) -> bool:
+        """Whether the client has received so many bytes since the last look at it."""
+        before, self._unread_bytes = self._unread_bytes, self._count_unread_bytes()
+        return before - self._unread_bytes >= count
+
+    def is_being_read(self, count: float) -> bool:
+        """Whether the client has received so many bytes, or this is the first look at it.
+
+        While writing is paused, the caller of `has_read` decides.
+        """
+        if self.is_write_paused:
+            return True
+        is_first = not self._unread_bytes
+        return self.has_read(count) or (is_first and self._unread_bytes > 0)
+
+    def _count_unread_bytes(self) -> int:
+        return self.unsent_bytes + count_bytes_in_kernel(self._transport)
 
     async def drain(self) -> None:
         """Wait until the send buffer has room."""

@@ -38,7 +38,8 @@ class RunningServer:
         self.url = _format_url(*listener.getsockname()[:2])
         self.max_connections = _limit_connections(settings.max_connections)
         self.connections = OpenConnections(timeouts, self.max_connections)
-        self._config = _create_config(app, settings)
+        self._shutdown_seconds = settings.shutdown_seconds
+        self._config = _create_config(app)
         self._runner = UvicornRunner(self._config)
         self._app_state: dict[str, Any] = {}
         self._accept_loop = AcceptLoop(listener, self.connections, self._create_protocol)
@@ -62,9 +63,29 @@ class RunningServer:
         """Stop accepting, and give requests in flight `shutdown_seconds` to complete."""
         self._accept_loop.stop()
         with report_wait("shutdown.waiting", "requests in flight"):
-            await self._runner.stop()
+            try:
+                await self._runner.stop(self._shutdown_seconds)
+            except TimeoutError:
+                self._cancel_requests()
             self.connections.stop()
             await _abort_remaining(self._runner.state)
+
+    def _cancel_requests(self) -> None:
+        """Cancel the requests that are still in flight, and log how many."""
+        state = self._runner.state
+        if state.tasks:
+            log_event(
+                log,
+                "server.requests_cancelled",
+                WARNING,
+                count=len(state.tasks),
+                shutdown_seconds=self._shutdown_seconds,
+            )
+        for connection in state.connections.copy():
+            cast("HttpProtocol", connection).cancel_request()
+        for task in state.tasks.copy():
+            if not task.cancelling():
+                task.cancel()
 
     def _create_protocol(self, client: Address, is_reserved: bool) -> HttpProtocol:
         state = self._app_state
@@ -131,7 +152,7 @@ def _format_url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _create_config(app: FastAPI, settings: Server) -> uvicorn.Config:
+def _create_config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=HttpProtocol,
@@ -142,5 +163,4 @@ def _create_config(app: FastAPI, settings: Server) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         proxy_headers=False,  # the rate limiter decides which proxies to trust (trusted_proxies)
-        timeout_graceful_shutdown=settings.shutdown_seconds,
     )

@@ -20,7 +20,7 @@ from gateway.server.request_cycle import (
     RequestResponseCycle,
 )
 from gateway.server.request_parser import RequestParser
-from gateway.server.socket_state import count_bytes_in_kernel, has_data_to_read
+from gateway.server.socket_state import has_data_to_read
 from gateway.server.uvicorn_internals import ServerState, describe_connection
 
 MAX_PIPELINED = 16
@@ -68,14 +68,13 @@ class HttpProtocol(asyncio.Protocol):
     #   bytes, nothing is parsed and nothing is read: `_unparsed` holds the rest of the last read.
     # - A request that is refused while a response is incomplete gets its response after those of
     #   the requests before it: `_refusal` holds it until then.
-    # - `_queue` is the queue of `OpenConnections` that holds this connection while no request is in
-    #   flight, otherwise None.
+    # - `_queue` holds this connection while no request is in flight; otherwise it is None.
 
     __slots__ = (
         "__weakref__", "_active", "_app", "_client", "_connections", "_dropped_bytes", "_flow",
         "_is_reserved", "_is_waiting_for_body", "_loop", "_parser", "_pipelined", "_queue",
         "_received_bytes", "_receiving", "_refusal", "_server_state", "_state", "_transport",
-        "_unparsed", "_unread_bytes",
+        "_unparsed",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - the first three are those of uvicorn's protocols
@@ -104,9 +103,9 @@ class HttpProtocol(asyncio.Protocol):
         self._active: RequestResponseCycle | None = None
         self._receiving: RequestResponseCycle | None = None
         self._pipelined: list[RequestResponseCycle] = []
-        self._refusal: Refusal | None = None
+        self._refusal: tuple[Refusal, RequestContext] | None = None
         self._unparsed = b""
-        self._received_bytes = self._dropped_bytes = self._unread_bytes = 0
+        self._received_bytes = self._dropped_bytes = 0
         self._is_waiting_for_body = False
 
     def __repr__(self) -> str:
@@ -168,12 +167,11 @@ class HttpProtocol(asyncio.Protocol):
             self._wait_for_rest()
 
     def eof_received(self) -> None:
-        self._flow.close()
+        self._flow.close(is_truncated=self._is_truncated())
         self._wait_in(self._connections.closing)
 
     def pause_writing(self) -> None:
         self._flow.pause_writing()
-        self._unread_bytes = self._count_unread_bytes()
         self._connections.readers.add(self, self._loop.time())
 
     def resume_writing(self) -> None:
@@ -190,9 +188,17 @@ class HttpProtocol(asyncio.Protocol):
         else:
             self._flow.close()
 
+    def cancel_request(self) -> None:
+        """Respond with 503 to the request in flight, unless its response has begun."""
+        if self._active is not None:
+            self._active.respond_unavailable()
+
     def abort(self) -> None:
-        """Close the connection at once."""
-        self._flow.abort()
+        """Close the connection at once; reset it if a response might look complete."""
+        self._flow.abort(is_truncated=self._is_truncated())
+
+    def _is_truncated(self) -> bool:
+        return self._active is not None and self._active.is_end_ambiguous
 
     # Called by OpenConnections.
 
@@ -204,21 +210,20 @@ class HttpProtocol(asyncio.Protocol):
         """End the connection: no request has begun in time."""
         if self.has_unread_data():
             self._wait_in(self._connections.idle if self._active else self._connections.new)
-        elif self._flow.unsent_bytes:
-            self._flow.abort()
         else:
-            self._flow.close()
+            self._flow.close(is_truncated=self._flow.unsent_bytes > 0)
 
     def expire_head(self) -> None:
         """Refuse the request: its head did not arrive in time."""
         self._refuse(refusals.HEAD_TIMEOUT)
 
     def expire_closing(self) -> None:
-        """Abort the connection: the client did not close it in time."""
-        if self._flow.is_write_paused:  # `check_reader` decides
-            self._wait_in(self._connections.closing)
+        """Reset the connection: the client did not close it in time, nor read enough."""
+        closing = self._connections.closing
+        if self._flow.is_being_read(MIN_BYTES_PER_SECOND * closing.seconds):
+            self._wait_in(closing)
         else:
-            self._flow.abort()
+            self._flow.reset()
 
     def check_body(self, seconds: float) -> None:
         """Refuse the request if too little of its body has arrived in the last `seconds`.
@@ -237,15 +242,11 @@ class HttpProtocol(asyncio.Protocol):
             self._connections.bodies.add(self, self._loop.time())
 
     def check_reader(self, seconds: float) -> None:
-        """Abort the connection if the client has read too little in the last `seconds`."""
-        before, self._unread_bytes = self._unread_bytes, self._count_unread_bytes()
-        if before - self._unread_bytes < MIN_BYTES_PER_SECOND * seconds:
-            self._flow.abort()
-        else:
+        """Reset the connection if the client has read too little in the last `seconds`."""
+        if self._flow.has_read(MIN_BYTES_PER_SECOND * seconds):
             self._connections.readers.add(self, self._loop.time())
-
-    def _count_unread_bytes(self) -> int:
-        return self._flow.unsent_bytes + count_bytes_in_kernel(self._transport)
+        else:
+            self._flow.reset()
 
     def _wait_in(self, queue: WaitingQueue) -> None:
         """Wait for the client, in this queue, with no request in flight."""
@@ -352,7 +353,7 @@ class HttpProtocol(asyncio.Protocol):
             # This runs in the context of the app, whose variables the next request must not see.
             self._start_cycle(self._pipelined.pop(0), Context())
         elif self._refusal is not None:
-            self._send_refusal(self._refusal)
+            self._send_refusal(*self._refusal)
             return
         if self._unparsed or self._flow.is_pipeline_full:
             self._parse_buffered()
@@ -370,9 +371,9 @@ class HttpProtocol(asyncio.Protocol):
         cycle = self._receiving if is_in_body else None
         if cycle is not None and not self._withdraw(cycle, refusal.status):
             return
-        self._refusal = refusal
+        self._refusal = refusal, RequestContext.of(cycle.scope if cycle is not None else {})
         if not self._is_responding():
-            self._send_refusal(refusal)
+            self._send_refusal(*self._refusal)
 
     def _withdraw(self, cycle: RequestResponseCycle, status: int) -> bool:
         """End a request whose body is refused. Returns False if it already has a response."""
@@ -382,14 +383,14 @@ class HttpProtocol(asyncio.Protocol):
             self._half_close()
             return False
         elif not cycle.refuse(status):
-            self._flow.close()
+            self._flow.close(is_truncated=self._is_truncated())
             self._wait_in(self._connections.closing)
             return False
         return True
 
-    def _send_refusal(self, refusal: Refusal) -> None:
+    def _send_refusal(self, refusal: Refusal, context: RequestContext) -> None:
         fields = self._server_state.default_headers
-        self._flow.write(serialize_refusal(refusal, fields, self._client))
+        self._flow.write(serialize_refusal(refusal, fields, self._client, context))
         self._half_close()
 
     def _half_close(self) -> None:

@@ -7,6 +7,7 @@ from httptools import HttpParserError, HttpParserInvalidMethodError
 
 from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES
 from gateway.server.request_target import MalformedRequest
+from gateway.settings.errors import escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,13 @@ FRAMING_TOO_LARGE = Refusal(
 )
 UNKNOWN_EXPECTATION = Refusal(417, "The only supported expectation is 100-continue.")
 UNKNOWN_CODING = Refusal(400, "The only supported Transfer-Encoding is chunked.")
-RTSP = Refusal(400, "The protocol of the request is not HTTP.")
+NOT_HTTP = Refusal(400, "The protocol of the request is not HTTP.")
 HOST_COUNT = Refusal(400, "A request must have exactly one Host field.")
 UNKNOWN_VERSION = Refusal(505, "The supported versions of HTTP are 1.1 and 1.0.")
 HEAD_TIMEOUT = Refusal(408, "The request head did not arrive in time.")
 BODY_TIMEOUT = Refusal(408, "The request body arrives too slowly.")
+
+MAX_HINT = 128  # characters of the parser
 
 _UNKNOWN_METHOD = Refusal(501, "The request method is not known to this server.")
 
@@ -90,4 +93,10 @@ def find_refusal(error: HttpParserError, request_line: bytes) -> Refusal:
         return UNKNOWN_VERSION
     if isinstance(error, HttpParserInvalidMethodError) and _METHOD.match(request_line):
         return _UNKNOWN_METHOD
-    return MALFORMED
+    return Refusal(MALFORMED.status, MALFORMED.detail, _describe(error))
+
+
+def _describe(error: HttpParserError) -> str:
+    """Return the words of the parser, such as `Duplicate Content-Length`; bounded and escaped."""
+    text = str(error)[:MAX_HINT]
+    return text if text.isprintable() else escape(text)

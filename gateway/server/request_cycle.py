@@ -4,6 +4,7 @@ import asyncio
 import enum
 from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context
+from http import HTTPStatus
 from logging import ERROR, getLogger
 
 from starlette.requests import ClientDisconnect
@@ -11,7 +12,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from gateway.http1_grammar import Fields
 from gateway.request_context import DISCARD_RESPONSE, RequestContext
-from gateway.server.error_responses import serialize_internal_error
+from gateway.server.error_responses import serialize_internal_error, serialize_shutdown_error
 from gateway.server.flow_control import FlowControl
 from gateway.server.response_head import SerializedHead, serialize_head
 from gateway.server.uvicorn_internals import ServerState
@@ -114,6 +115,12 @@ class RequestResponseCycle:
         """Bytes of the body that the app has not received yet."""
         return len(self._body)
 
+    @property
+    def is_end_ambiguous(self) -> bool:
+        """Whether the end of the connection would look like the end of an incomplete response."""
+        head = None if self._unsent_head or self.is_response_complete else self._head
+        return head is not None and head.is_close_delimited
+
     # Called by the connection.
 
     def start(self, app: ASGIApp, context: Context | None = None) -> None:
@@ -159,6 +166,14 @@ class RequestResponseCycle:
         self.is_response_complete = True
         return True
 
+    def respond_unavailable(self) -> None:
+        """Cancel the app and respond with 503, unless the response has begun: the server stops."""
+        is_over = self._flow.is_closing or self.is_response_complete
+        if is_over or not self.refuse(HTTPStatus.SERVICE_UNAVAILABLE):
+            return
+        self._flow.write(serialize_shutdown_error(self.scope, self._server_state.default_headers))
+        self._flow.close()
+
     async def _run(self, app: ASGIApp) -> None:
         try:
             await app(self.scope, self.receive, self.send)
@@ -190,6 +205,8 @@ class RequestResponseCycle:
 
     def _abort_response(self) -> None:
         """End a response that the app has not begun, or not completed, and the connection."""
+        if self.is_end_ambiguous:
+            self._flow.reset()
         if not self._flow.is_closing and (self._head is None or self._unsent_head):
             fields = self._server_state.default_headers
             self._flow.write(serialize_internal_error(self.scope, fields))

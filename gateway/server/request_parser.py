@@ -170,10 +170,12 @@ class RequestParser:
         if (version, self._host_count) not in _ALLOWED_HOST_COUNTS:
             is_known = version in _VERSIONS
             raise RequestRefused(refusals.HOST_COUNT if is_known else refusals.UNKNOWN_VERSION)
-        # httptools accepts RTSP, too. The name of the protocol follows method and target.
+        # httptools accepts RTSP and ICE (Icecast), too. The protocol follows method and target.
         is_http = self._data.startswith(b"HTTP/", len(method) + len(self._url) + 2)
-        if not is_http and b"%b %b RTSP/" % (method, self._url) in self._data:
-            raise RequestRefused(refusals.RTSP)
+        if not is_http:
+            target = b"%b %b " % (method, self._url)
+            if target + b"RTSP/" in self._data or target + b"ICE/" in self._data:
+                raise RequestRefused(refusals.NOT_HTTP)
         raw_path, query, authority = split_target(self._url, method)
         if authority:  # it takes precedence over Host (RFC 9112, 3.2.2)
             self._fields[:] = [field for field in self._fields if field[0] != b"host"]
@@ -209,7 +211,7 @@ class RequestParser:
         """
         method, version = self._parser.get_method(), self._parser.get_http_version()
         if method == b"CONNECT":
-            raise HttpParserError
+            raise HttpParserError("CONNECT is a method for proxies")
         self._parser = HttpRequestParser(self)
         request_line = b"%b %b HTTP/%b" % (method, self._url, version.encode())
         return serialize_without_upgrade(request_line, self._fields)

@@ -30,17 +30,18 @@ class InvalidResponseHead(ValueError):
 
 @dataclass(slots=True)  # frozen, it would take three times as long to create
 class SerializedHead:
-    """The head of a response, and the framing of the body that follows; never modified.
-
-    A body that is neither chunked nor bodiless and has no `length` in bytes ends with the
-    connection.
-    """
+    """The head of a response, and the framing of the body that follows; never modified."""
 
     data: bytes
     length: int | None
     is_chunked: bool
     is_bodiless: bool
     keeps_alive: bool
+
+    @property
+    def is_close_delimited(self) -> bool:
+        """Whether the end of the connection is the end of the body (RFC 9112, 6.3)."""
+        return self.length is None and not (self.is_chunked or self.is_bodiless)
 
 
 def serialize_head(

@@ -1,11 +1,15 @@
-"""What the kernel knows about a connection: data to read, and data the client has not received."""
+"""The kernel's side of a connection: data to read, data that is not received yet, and its reset."""
 
 import asyncio
 import fcntl
 import select
+import socket
 import struct
 import termios
+from contextlib import suppress
 from typing import Protocol
+
+_DROP_AT_ONCE = struct.pack("ii", 1, 0)  # struct linger: on, and for 0 seconds
 
 
 class SupportsFileno(Protocol):
@@ -45,3 +49,16 @@ def count_bytes_in_kernel(transport: asyncio.BaseTransport) -> int:
     except (OSError, ValueError):
         return 0
     return int(struct.unpack("i", queued)[0])
+
+
+def reset_on_close(transport: asyncio.BaseTransport) -> None:
+    """Let the close of the socket reset the connection, and drop what the kernel holds for it.
+
+    Without SO_LINGER, the kernel would go on to send its buffer of megabytes, and then the end of
+    the stream: to the client, a truncated response might look complete (socket(7)).
+    """
+    connection = transport.get_extra_info("socket")
+    if connection is None:
+        return
+    with suppress(OSError):  # it has just been closed
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP_AT_ONCE)

@@ -57,12 +57,14 @@ class UvicornRunner:
         self._main_loop = asyncio.create_task(self._server.main_loop(), name="uvicorn main loop")
         self._main_loop.add_done_callback(log_failure)
 
-    async def stop(self) -> None:
-        """Shut connections down, and wait for requests in flight.
+    async def stop(self, seconds: float) -> None:
+        """Shut connections down, and wait for requests in flight, for `seconds` at most.
 
-        Requests that take longer than `config.timeout_graceful_shutdown` are cancelled.
+        Raises:
+            TimeoutError: some of them are still open.
         """
         self._server.should_exit = True
         if self._main_loop is not None:
             await self._main_loop
-        await self._server.shutdown(sockets=[])
+        async with asyncio.timeout(seconds):
+            await self._server.shutdown(sockets=[])

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from gateway.settings.schema import TENANT_PLACEHOLDER, Issuer
+from gateway.settings.issuer_types import TENANT_PLACEHOLDER
+from gateway.settings.schema import Issuer
 
 
 def list_issuer_names(issuer: Issuer) -> Mapping[str, str | None]:

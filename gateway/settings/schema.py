@@ -5,7 +5,7 @@
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -16,6 +16,13 @@ from gateway.settings.header_types import (
     FieldName,
     ForwardedHeader,
     Headers,
+)
+from gateway.settings.issuer_types import (
+    TENANT_PLACEHOLDER,
+    Audience,
+    IssuerName,
+    Tenant,
+    rename_algorithms,
 )
 from gateway.settings.network_types import Host, HostName, Network
 from gateway.settings.origins import ANY_ORIGIN, Origins
@@ -40,9 +47,6 @@ Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
 ]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
-
-TENANT_PLACEHOLDER = "{tenantid}"
-"""Stands for the tenant in the `issuer` of Microsoft Entra ID."""
 
 CONFLICT = "lockgate_conflict"
 """The type of an error about several settings of one table.
@@ -145,14 +149,16 @@ class Tls(Section):
 class Issuer(Section):
     """An identity provider whose tokens are accepted, and the names of its claims."""
 
-    issuer: Text
-    tenants: tuple[Text, ...] = ()
-    audience: Names
+    issuer: IssuerName
+    tenants: tuple[Tenant, ...] = ()
+    audience: Audience
     audience_claim: Literal["aud", "client_id", "azp", "cid", "appid"] = "aud"
     jwks_url: KeyUrl | None = None
     discovery_url: KeyUrl | None = None
     jwks_file: FilePath | None = None
-    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)] = ALGORITHMS
+    algorithms: Annotated[
+        tuple[Algorithm, ...], Field(min_length=1), BeforeValidator(rename_algorithms)
+    ] = ALGORITHMS
     clock_skew_seconds: Annotated[Number, Field(ge=0, le=60)] = 5
     scope_claim: Names = "scope"
     granted_scopes: tuple[ScopeName, ...] = ()

@@ -47,6 +47,8 @@ def _check_url_text(text: str) -> None:
     if authority.startswith(("@", ":@")):
         raise ValueError("must not have an @ before its host")
     host = authority.rpartition("@")[2]
+    if host.count(":") > 1 and "[" not in host:
+        raise ValueError("must have an IPv6 address in brackets, such as [::1] or [::1]:80")
     if "%" in host:
         raise ValueError("must have a host without %, which also means without the zone of IPv6")
 

@@ -26,6 +26,9 @@ CALL_FAILURES = (TimeoutError, httpx.RequestError, NotDecodable)
 
 _MAX_REASON = 400
 _MAX_CAUSES = 8
+_MAX_LOCATION = 200
+# Without credentials, query and fragment.
+_LOCATION = re.compile(r"(?P<scheme>(?:https?:)?//)?(?:[^/?#@]*@)?(?P<rest>[^?#@]*)")
 _SAFE_MESSAGES = (  # of httpcore and h11, without a byte of the response
     "Server disconnected without sending a response",
     "peer closed connection without sending complete message body",
@@ -76,15 +79,24 @@ def map_status(
 
     `response` is kept by `UpstreamRefused`; None for a streamed response.
     """
-    detail = f"status {status}"
+    detail = f"status {status}{_describe_location(response)}"
     if status == 429 or status >= 500:
         return UpstreamUnavailable(
-            service, operation, detail, status=status, retry_after=_parse_retry_after(retry_after)
+            service, operation, detail, status=status, retry_after=parse_retry_after(retry_after)
         )
     return UpstreamRefused(service, operation, detail, status=status, response=response)
 
 
-def _parse_retry_after(text: str) -> float | None:
+def _describe_location(response: RawResponse | None) -> str:
+    """Return where a redirect leads: origin and path, because a query may hold a secret."""
+    if response is None or not 300 <= response.status < 400:
+        return ""
+    location = _LOCATION.match(response.headers.get("location", ""))
+    shown = f"{location['scheme'] or ''}{location['rest']}"[:_MAX_LOCATION] if location else ""
+    return f", Location: {shown}" if shown.isascii() and shown.isprintable() and shown else ""
+
+
+def parse_retry_after(text: str) -> float | None:
     """Parse `Retry-After` to seconds from now, at most an hour; return None if it is invalid.
 
     The value is a number of seconds or a date (RFC 9110, 10.2.3). A longer time counts as an

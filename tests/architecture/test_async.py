@@ -25,6 +25,7 @@ FOLDERS_WITH_HTTPX = ("gateway/testing/", "gateway/transport/", "gateway/upstrea
 OTHER_MODULES_WITH_HTTPX = {
     "gateway/auth/jwks/document.py",
     "gateway/auth/jwks/fetch.py",
+    "gateway/auth/jwks/proxy_transport.py",
     "gateway/auth/jwks/fetch_error.py",
     "gateway/open_clients.py",
 }

@@ -2,7 +2,9 @@
 
 import asyncio
 from codecs import BOM_UTF8
-from functools import lru_cache, partial
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from importlib.metadata import version
 from json import JSONDecodeError
 from pathlib import Path
@@ -10,13 +12,16 @@ from pathlib import Path
 import httpx
 from pydantic import JsonValue, TypeAdapter
 
-from gateway.auth.jwks.document import DocumentUnavailable, get_document
+from gateway.auth.jwks.document import Document, DocumentUnavailable, get_document
+from gateway.auth.jwks.fetch_error import show_url
 from gateway.auth.jwks.key_file import read_key_file
 from gateway.auth.jwks.key_set import MAX_DOCUMENT_BYTES, KeySet, parse_key_set
+from gateway.auth.jwks.proxy_transport import ProxyTransport
 from gateway.auth.jwt import strict_json
 from gateway.auth.jwt.refusal import show
 from gateway.settings.errors import ConfigError
-from gateway.settings.schema import TENANT_PLACEHOLDER, Issuer
+from gateway.settings.issuer_types import TENANT_PLACEHOLDER
+from gateway.settings.schema import Issuer
 from gateway.settings.url_types import ENVIRONMENT, KeyUrl
 from gateway.trust_store import share_ssl_context
 
@@ -35,7 +40,14 @@ _parse_cached = lru_cache(maxsize=16)(parse_key_set)
 
 
 class KeysUnavailable(Exception):
-    """The keys could not be fetched; the message gives the reason, for the log."""
+    """The keys could not be fetched; the message gives the reason, for the log.
+
+    `retry_after` is the number of seconds that the provider asks to be left alone, or None.
+    """
+
+    def __init__(self, message: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 def open_client(ca_file: Path | None = None, *, proxy: str | None = None) -> httpx.AsyncClient:
@@ -48,12 +60,15 @@ def open_client(ca_file: Path | None = None, *, proxy: str | None = None) -> htt
     Raises:
         ValueError: `ca_file` or `proxy` cannot be used.
     """
+    context = share_ssl_context(ca_file)
+    mounts = dict[str, httpx.AsyncBaseTransport | None]()
+    if proxy is not None and proxy != ENVIRONMENT:
+        mounts["all://"] = ProxyTransport(proxy=proxy, verify=context)
     return httpx.AsyncClient(
         follow_redirects=False,  # `get_document` follows those within one origin
         trust_env=proxy == ENVIRONMENT,
-        proxy=None if proxy == ENVIRONMENT else proxy,
-        mounts=dict.fromkeys(_LOOPBACK),
-        verify=share_ssl_context(ca_file),
+        mounts={**dict.fromkeys(_LOOPBACK), **mounts},
+        verify=context,
         timeout=None,  # noqa: S113 - `fetch_key_set` has one deadline for everything
         headers=_HEADERS,
     )
@@ -83,26 +98,48 @@ async def fetch_key_set(client: httpx.AsyncClient, issuer: Issuer, timeout: floa
         KeysUnavailable: the document could not be fetched, or is not a usable key set.
     """
     try:
-        async with asyncio.timeout(timeout):
-            if issuer.jwks_file is not None:
-                return await asyncio.to_thread(read_key_file, issuer.jwks_file, issuer.algorithms)
-            document = await _load_document(client, issuer)
-            # In a thread: the keys of a large set take longer than a request.
-            return await asyncio.to_thread(_parse_cached, document, issuer.algorithms)
-    except TimeoutError as exc:
-        raise KeysUnavailable(f"no complete response within {timeout:g} s") from exc
-    except (JSONDecodeError, UnicodeDecodeError) as exc:
-        raise KeysUnavailable(f"the document is not JSON: {exc}") from exc
-    except (DocumentUnavailable, OSError, ValueError) as exc:
+        if issuer.jwks_file is not None:
+            return await asyncio.to_thread(read_key_file, issuer.jwks_file, issuer.algorithms)
+        document = await _load_document(client, issuer, timeout)
+        # In a thread: the keys of a large set take longer than a request.
+        parsing = asyncio.to_thread(_parse_cached, document.body, issuer.algorithms)
+        with _name_source(document):
+            return await parsing
+    except DocumentUnavailable as exc:
+        raise KeysUnavailable(str(exc), exc.retry_after) from exc
+    except (OSError, ValueError) as exc:
         raise KeysUnavailable(str(exc)) from exc
 
 
-async def _load_document(client: httpx.AsyncClient, issuer: Issuer) -> bytes:
-    get = partial(get_document, client, max_bytes=MAX_DOCUMENT_BYTES)
-    if issuer.discovery_url is not None:
-        metadata = await get(str(issuer.discovery_url))
-        return await get(_read_jwks_uri(metadata, issuer.issuer))
-    return await get(str(issuer.jwks_url))
+async def _load_document(client: httpx.AsyncClient, issuer: Issuer, seconds: float) -> Document:
+    """Load the key set. `seconds` are for all requests together."""
+    ends_at = asyncio.get_running_loop().time() + seconds
+
+    async def get(url: str) -> Document:
+        try:
+            async with asyncio.timeout_at(ends_at):
+                return await get_document(client, url, MAX_DOCUMENT_BYTES)
+        except TimeoutError as exc:
+            reason = f"no complete response within {seconds:g} s"
+            raise DocumentUnavailable(f"{show_url(httpx.URL(url))}: {reason}") from exc
+
+    if issuer.discovery_url is None:
+        return await get(str(issuer.jwks_url))
+    metadata = await get(str(issuer.discovery_url))
+    with _name_source(metadata):
+        jwks_uri = _read_jwks_uri(metadata.body, issuer.issuer)
+    return await get(jwks_uri)
+
+
+@contextmanager
+def _name_source(document: Document) -> Iterator[None]:
+    """Add the URL and the content type of a document to the reason why it cannot be used."""
+    try:
+        yield
+    except (JSONDecodeError, UnicodeDecodeError) as exc:
+        raise ValueError(f"{document.source}: the document is not JSON: {exc}") from exc
+    except ValueError as exc:
+        raise ValueError(f"{document.source}: {exc}") from exc
 
 
 def _read_jwks_uri(document: bytes, issuer: str) -> str:
@@ -111,6 +148,8 @@ def _read_jwks_uri(document: bytes, issuer: str) -> str:
     AD FS publishes the issuer of its access tokens as `access_token_issuer`.
     """
     metadata = strict_json.parse_object(document.removeprefix(BOM_UTF8))
+    if isinstance(metadata.get("keys"), list) and "jwks_uri" not in metadata:
+        raise ValueError("it is a JWK Set, not a discovery document: set jwks_url to this URL")
     published = metadata.get("issuer")
     if issuer not in (published, metadata.get("access_token_issuer")):
         raise ValueError(_describe_other_issuer(issuer, published))
@@ -119,7 +158,8 @@ def _read_jwks_uri(document: bytes, issuer: str) -> str:
     except ValueError as exc:
         raise ValueError(
             f"jwks_uri of the discovery document is {show(metadata.get('jwks_uri'))}; "
-            "it must be an https URL, or http on loopback"
+            "it must be an https URL, or http on loopback; "
+            "if the keys are at such a URL too, set jwks_url to it"
         ) from exc
 
 

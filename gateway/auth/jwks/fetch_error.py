@@ -9,9 +9,16 @@ import httpx
 from gateway.tls_error import describe_certificate_error, describe_tls_error
 
 
+class ProxyUnreachable(httpx.ProxyError):
+    """There is no connection to the proxy itself."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the proxy of tokens.keys_proxy cannot be reached: {reason}")
+
+
 def describe_fetch_error(error: Exception) -> str:
     """Return the cause of a failed fetch: DNS, connect, certificate, proxy or HTTP."""
-    for cause in _iter_causes(error):
+    for cause in iter_causes(error):
         if description := _describe_cause(cause):
             return description
     text = " ".join(str(error).split())[:200]
@@ -23,7 +30,7 @@ def show_url(url: httpx.URL) -> str:
     return str(url.copy_with(query=None, fragment=None, userinfo=b""))
 
 
-def _iter_causes(error: BaseException) -> Iterator[BaseException]:
+def iter_causes(error: BaseException) -> Iterator[BaseException]:
     """Yield the innermost cause first, because the outer ones only say `ConnectError`."""
     causes = [error]
     while (inner := causes[-1].__cause__ or causes[-1].__context__) and len(causes) < 10:
@@ -41,5 +48,6 @@ def _describe_cause(cause: BaseException) -> str:
     if isinstance(cause, ConnectionRefusedError):
         return "the connection was refused"
     if isinstance(cause, httpx.ProxyError):
-        return f"the proxy refused the connection: {cause}"
+        is_reached = not isinstance(cause, ProxyUnreachable)
+        return f"the proxy refused the connection: {cause}" if is_reached else str(cause)
     return ""

@@ -11,7 +11,7 @@ from gateway.auth.jwt import signatures
 from gateway.auth.jwt.jws import MAX_KEY_ID_LENGTH
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.signatures import Key
-from gateway.settings.schema import TENANT_PLACEHOLDER
+from gateway.settings.issuer_types import TENANT_PLACEHOLDER, get_canonical_algorithm
 
 _RSA_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 _CURVE_ALGORITHMS = {
@@ -35,14 +35,6 @@ class UnusableKey(ValueError):
     def __init__(self, reason: str, *, is_intended: bool = True) -> None:
         super().__init__(reason)
         self.is_intended = is_intended
-
-
-def get_canonical_algorithm(algorithm: str) -> str:
-    """Return one name per algorithm: "Ed25519" (RFC 9864) becomes "EdDSA".
-
-    The gateway supports no other curve for EdDSA, so the two names mean the same.
-    """
-    return "EdDSA" if algorithm == "Ed25519" else algorithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +122,8 @@ def _read_public_members(entry: Members) -> dict[str, str]:
         if not isinstance(value, str):
             hint = "; x5c alone is not enough" if "x5c" in entry else ""
             raise UnusableKey(f"{name} is missing or not a string{hint}")
-        members[name] = value
+        # Some providers pad numbers, against RFC 7515, section 2; operators cannot change that.
+        members[name] = value if name == "crv" else value.rstrip("=")
     return members
 
 

@@ -15,6 +15,9 @@ from gateway.settings.schema import Tokens
 from gateway.telemetry.log import log_event
 
 MAX_WAITERS = 256
+MAX_RETRY_AFTER = 300.0
+"""The maximum of seconds for which the refresh heeds `Retry-After`."""
+
 _REQUESTS_PER_WAITER = 10
 
 log = getLogger("lockgate.auth")
@@ -91,6 +94,7 @@ class KeyProvider:
         self._last_success_started_at = float("-inf")
         self._is_fetching = False
         self._last_error = ""
+        self._retry_after = 0.0
         self._waiter_slots = waiter_slots or asyncio.Semaphore(MAX_WAITERS)
         self._pending_fetch: asyncio.Task[None] | None = None
         self._refresh_task: asyncio.Task[None] | None = None
@@ -159,7 +163,7 @@ class KeyProvider:
             return False
         if self._waiter_slots.locked():
             self._start_fetch()
-            raise IdentityUnavailable(self._cooldown_left())
+            raise self._refuse("too many requests wait for unknown keys")
         async with self._waiter_slots:
             await self._wait_for_fetch()
         return self.version != version
@@ -167,7 +171,7 @@ class KeyProvider:
     async def _wait_for_key(self, key_id: str | None) -> None:
         """Wait until the key id is known, or until it is certain that it is unknown."""
         if self._waiter_slots.locked():
-            raise IdentityUnavailable(self._cooldown_left())
+            raise self._refuse("too many requests wait for unknown keys")
         async with self._waiter_slots:
             fetches_before = self._fetches_started
             while not self._keys.may_have(key_id):
@@ -176,11 +180,14 @@ class KeyProvider:
                     raise Unauthenticated("unknown_key", self._keys.explain_absence(key_id))
                 # The last fetch failed and the next may not start yet: fail fast.
                 if self._last_error and not self._is_fetching and self._cooldown_left() > 0:
-                    raise IdentityUnavailable(self._cooldown_left())
+                    raise self._refuse(self._last_error)
                 await self._wait_for_fetch()
                 # That fetch failed: it says nothing about the key.
                 if self._last_error:
-                    raise IdentityUnavailable(self._cooldown_left())
+                    raise self._refuse(self._last_error)
+
+    def _refuse(self, explanation: str) -> IdentityUnavailable:
+        return IdentityUnavailable(self._cooldown_left(), self.issuer, explanation)
 
     async def _wait_for_fetch(self) -> None:
         """Wait for the fetch in flight, or else for the next one that the cool-down permits."""
@@ -202,20 +209,30 @@ class KeyProvider:
         fetch_number = self._fetches_started
         try:
             self._store_keys(await self._fetch())
-            self._last_successful_fetch, self._last_error = fetch_number, ""
+            self._record_success(fetch_number)
             self._last_success_started_at = started_at
         except Exception as exc:  # noqa: BLE001 - whatever the error, the known keys stay in use
             self._record_failure(exc)
         finally:
             self._is_fetching = False
 
+    def _record_success(self, fetch_number: int) -> None:
+        if self._last_error:
+            log_event(log, "keys.fetch_recovered", issuer=self.issuer)
+        self._last_successful_fetch, self._last_error, self._retry_after = fetch_number, "", 0.0
+
     def _record_failure(self, exc: Exception) -> None:
+        """Keep the error, and log it unless it is that of the fetch before."""
         is_expected = isinstance(exc, KeysUnavailable)
+        earlier = self._last_error
         self._last_error = (str(exc) if is_expected else "") or type(exc).__name__
+        retry_after = exc.retry_after if isinstance(exc, KeysUnavailable) else None
+        self._retry_after = min(retry_after or 0.0, MAX_RETRY_AFTER)
         level, error = (WARNING, None) if is_expected else (ERROR, exc)
-        log_event(
-            log, "keys.fetch_failed", level, error, issuer=self.issuer, reason=self._last_error
-        )
+        if self._last_error != earlier:
+            log_event(
+                log, "keys.fetch_failed", level, error, issuer=self.issuer, reason=self._last_error
+            )
 
     def _store_keys(self, keys: KeySet) -> None:
         self._log_ignored(keys)
@@ -235,9 +252,12 @@ class KeyProvider:
                 log_event(log, "keys.ignored", level, **fields)
 
     async def _refresh_periodically(self) -> None:
-        """Fetch every `keys_refresh_seconds`; after a failure, as soon as the cool-down permits."""
+        """Fetch every `keys_refresh_seconds`; after a failure, as soon as the cool-down permits.
+
+        It also waits as long as the provider demands; a token with an unknown key does not.
+        """
         while True:
-            wait = self._cooldown if self._last_error else self._interval
+            wait = max(self._cooldown, self._retry_after) if self._last_error else self._interval
             left = self._last_fetch_started_at + wait - self._clock.monotonic()
             if left > 0:
                 # A token may cause a fetch that fails: look again after a cool-down.

@@ -12,12 +12,12 @@ from pydantic import JsonValue
 from gateway.auth.jwks.jwk import (
     UnusableKey,
     VerificationKey,
-    get_canonical_algorithm,
     parse_jwk,
 )
 from gateway.auth.jwt import strict_json
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.signatures import Key
+from gateway.settings.issuer_types import get_canonical_algorithm
 
 MAX_DOCUMENT_BYTES = 1_048_576
 MAX_KEYS = 1_000
@@ -109,6 +109,8 @@ def parse_key_set(document: bytes, allowed: Sequence[str]) -> KeySet:
 
 def _suggest_list(parsed: Mapping[str, JsonValue]) -> str:
     """Return what to do about a document that has keys in another form."""
+    if "jwks_uri" in parsed:
+        return "; it is a discovery document: set discovery_url to its URL"
     if "kty" in parsed:
         return "; it is one JWK, which must be put into such a list"
     if any(isinstance(value, str) and "CERTIFICATE" in value for value in parsed.values()):
@@ -136,5 +138,6 @@ def _serialize(key: VerificationKey) -> str:
 
 
 def _read_id(entry: JsonValue) -> str:
+    """Return the key id, also a number, for which a token may have the same digits."""
     key_id = entry.get("kid") if isinstance(entry, dict) else None
-    return key_id[:80] if isinstance(key_id, str) else ""
+    return str(key_id)[:80] if isinstance(key_id, str | int) else ""

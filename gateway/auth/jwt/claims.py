@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from gateway.auth.jwt.audience import check_audience
 from gateway.auth.jwt.claim_path import Claims, compile_claim_path
 from gateway.auth.jwt.refusal import show
-from gateway.auth.jwt.scopes import compile_scopes
+from gateway.auth.jwt.scopes import compile_scopes, explain_no_scopes
 from gateway.auth.jwt.token_type import check_token_type
 from gateway.auth.principal import Principal
 from gateway.errors.tree import Unauthenticated
@@ -31,6 +31,7 @@ class ClaimRules:
         audience = issuer.audience
         self._audiences = frozenset([audience] if isinstance(audience, str) else audience)
         self._audience_claim = issuer.audience_claim
+        self._scope_claim = issuer.scope_claim
         self._read_scopes = compile_scopes(issuer.scope_claim, issuer.granted_scopes)
         self._read_user = compile_claim_path(issuer.user_claim)
         self._read_service = compile_claim_path(issuer.service_claim)
@@ -55,14 +56,16 @@ class ClaimRules:
                 "invalid_sub",
                 "it has no usable sub, nor the claims of user_claim and service_claim",
             )
+        scopes = self._read_scopes(claims)
         return Principal(
             issuer=str(claims["iss"]),
             subject=subject,
-            scopes=self._read_scopes(claims),
+            scopes=scopes,
             user_id=user_id,
             service=service,
             tenant=_read_id(self._read_tenant(claims)),
             expires_at=expires_at,
+            scope_fault="" if scopes else explain_no_scopes(self._scope_claim, claims),
         )
 
     def check_expiry(self, expires_at: float, now: float) -> None:

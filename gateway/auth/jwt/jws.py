@@ -34,6 +34,8 @@ class Jws:
     payload: dict[str, JsonValue]
     signing_input: bytes
     signature: bytes
+    has_nonce: bool = False
+    """Whether the header has `nonce`, as in the tokens that Entra ID issues for Microsoft Graph."""
 
 
 def parse_jws(token: str) -> Jws:
@@ -52,7 +54,7 @@ def parse_jws(token: str) -> Jws:
     except ValueError:
         raise Unauthenticated("malformed", explain_malformed(token)) from None
     signing_input = token[: token.rindex(".")].encode("ascii")
-    return Jws(*_check_header(header), payload, signing_input, signature)
+    return Jws(*_check_header(header), payload, signing_input, signature, "nonce" in header)
 
 
 def _check_header(header: dict[str, JsonValue]) -> tuple[str, str | None, str]:

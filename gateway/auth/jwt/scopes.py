@@ -23,11 +23,37 @@ def compile_scopes(names: str | Sequence[str], granted: Sequence[str]) -> ScopeR
     return lambda claims: always.union(*(_iter_scopes(read(claims)) for read in readers))
 
 
+def explain_no_scopes(names: str | Sequence[str], claims: Claims) -> str:
+    """Return which claims exist and have no scopes because of their type, for the log."""
+    names = [names] if isinstance(names, str) else names
+    found = {name: _compile(name)(claims) for name in names}
+    faults = [f"{name} is {_describe_type(value)}" for name, value in found.items() if value]
+    return f"none: {', '.join(faults[:3])}" if faults else ""
+
+
+def _describe_type(value: JsonValue) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list without a scope"
+    return "a string without a scope" if isinstance(value, str) else "neither a string nor a list"
+
+
 def _compile(name: str) -> ClaimReader:
     read = compile_claim_path(name)
     if name != _DEFAULT_CLAIM:
-        return read
+        return lambda claims: _list_roles(read(claims))
     return lambda claims: claims.get(_ITS_FALLBACK) if read(claims) is None else read(claims)
+
+
+def _list_roles(value: JsonValue) -> JsonValue:
+    """Return the names of an object of objects, as Zitadel publishes roles: `{"read": {...}}`.
+
+    A name with another value, such as `{"admin": false}`, is no scope.
+    """
+    if not isinstance(value, dict):
+        return value
+    return [name for name, details in value.items() if isinstance(details, dict)] or value
 
 
 def _iter_scopes(value: JsonValue) -> Iterator[str]:

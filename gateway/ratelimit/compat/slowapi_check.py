@@ -58,7 +58,8 @@ def _merge(charges: Iterable[LimitCharge]) -> list[LimitCharge]:
 
 def _report(verdict: Verdict, context: RequestContext) -> None:
     """Add the verdict to the access log. The key of the caller may be confidential."""
-    report_fallback(verdict, context)
+    if verdict.degraded:
+        report_fallback(verdict.degraded, context)
     if verdict.refused_by:
         context.log_fields["refused_by"] = SLOWAPI
 

@@ -22,7 +22,7 @@ class FakeVerifier(TokenVerifier):
         if token == "bad":
             raise Unauthenticated("bad_signature")
         if token == "later":
-            raise IdentityUnavailable(7)
+            raise IdentityUnavailable(7, "iss", "why")
         user, _, scopes = token.partition("-")
         names = frozenset(scopes.replace("_", ":").split("+"))
         return Principal("iss", user or "\u2028nobody", names, user or None, None, None, 4e9)

@@ -192,10 +192,7 @@ def _make_unusable_keys() -> dict[str, tuple[SigningKey, dict[str, Any]]]:
             SigningKey("off", "ES256", get_private_key("ES256")),
             {"x": encode_base64url(b"x" * 32)},
         ),
-        "in padded base64": (
-            SigningKey("padded", "RS256", ours),
-            {"n": get_signing_key("RS256").jwk()["n"] + "=="},
-        ),
+        "in the standard alphabet": (SigningKey("standard", "RS256", ours), {"n": "+/" * 171}),
         "without a modulus": (SigningKey("bare", "RS256", ours), {"n": None}),
     }
 

@@ -68,10 +68,11 @@ async def test_the_challenge_names_the_scope_that_is_missing(
 
 
 async def test_an_unreachable_identity_provider_is_503_not_401(
-    recorded_client: httpx.AsyncClient,
+    recorded_client: httpx.AsyncClient, recorder: LogFieldsRecorder
 ) -> None:
     answer = await recorded_client.get("/me", headers=bearer("later"))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+    assert recorder.log_fields.items() >= {"issuer": "iss", "explanation": "why"}.items()
 
 
 async def test_a_token_is_verified_once_per_request(

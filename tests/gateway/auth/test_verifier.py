@@ -140,6 +140,17 @@ async def test_the_unsecured_example_of_the_rfc_is_refused(issuer: Issuer) -> No
             await verifier.verify(UNSECURED)
 
 
+@pytest.mark.parametrize(("header", "is_named"), [({"nonce": "n"}, True), ({}, False)])
+async def test_a_token_of_entra_id_for_microsoft_graph_is_named(
+    issuer: Issuer, header: dict[str, str], *, is_named: bool
+) -> None:
+    # Entra ID signs it with the digest of the nonce, which only Graph knows how to do.
+    async with open_verifier([issuer], Tokens()) as verifier:
+        with pytest.raises(Unauthenticated, match="bad_signature") as refused:
+            await verifier.verify(make_token(header=header, signature=b"x" * 256))
+    assert ("for Microsoft Graph" in refused.value.explanation) == is_named
+
+
 @pytest.mark.parametrize("content", [None, b"", b"[]", b'{"keys":[]}'])
 async def test_a_jwks_file_without_keys_is_refused_at_start(
     tmp_path: Path, content: bytes | None

@@ -1,5 +1,6 @@
 """The responses of the server itself are problem documents with an id, which is in the log."""
 
+import asyncio
 import json
 import logging
 
@@ -7,7 +8,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from gateway.request_context import RequestContext
-from tests.gateway.server.in_memory import Client, build_request
+from tests.gateway.server.in_memory import POST, Client, build_request
 
 
 async def fail(scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -60,3 +61,34 @@ async def test_what_is_not_http_is_a_problem_with_an_id_that_is_logged(
     (record,) = caplog.records
     assert record.msg == "request.malformed"
     assert record.fields["id"] == document["instance"]  # type: ignore[attr-defined]
+    assert b"x-content-type-options: nosniff" in head
+
+
+@pytest.mark.parametrize("is_slow", [True, False], ids=["slow", "too much framing"])
+async def test_a_refused_body_has_the_id_and_the_fields_of_its_request(
+    is_slow: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def read(scope: Scope, receive: Receive, _send: Send) -> None:
+        context = RequestContext.of(scope)
+        context.request_id = "the-request-id"
+        context.response_headers.append((b"access-control-allow-origin", b"https://a.example"))
+        while True:
+            await receive()
+
+    caplog.set_level(logging.INFO)
+    client = Client(read)
+    await client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n")
+    if is_slow:
+        client.connections.expire(
+            asyncio.get_running_loop().time() + client.connections.bodies.seconds
+        )
+    response = await client.send(*([] if is_slow else [b"1;" + b"a" * 70_000]))
+    head, _, content = response.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 " if is_slow else b"HTTP/1.1 400 ")
+    assert b"x-request-id: the-request-id" in head
+    assert b"access-control-allow-origin: https://a.example" in head
+    assert json.loads(content)["instance"] == "the-request-id"
+    (record,) = caplog.records
+    assert record.msg == "request.malformed"
+    assert record.fields["id"] == "the-request-id"  # type: ignore[attr-defined]
+    await client.disconnect()

@@ -1,11 +1,15 @@
 """The server stops in time, whatever its clients and its app are doing."""
 
 import asyncio
+import json
+from logging import INFO
 
 import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.middleware.access_log import AccessLog
+from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.server import lifecycle
 from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Server
@@ -13,7 +17,7 @@ from tests.gateway.server.in_memory import Echo, body, start
 
 TIMEOUT_SECONDS = 10
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-FAILED = b"HTTP/1.1 500 Internal Server Error\r\n"
+UNAVAILABLE = b"HTTP/1.1 503 Service Unavailable\r\n"
 AT_ONCE = Server(host="127.0.0.1", port=0).model_copy(update={"shutdown_seconds": 0.05})
 
 
@@ -65,10 +69,21 @@ async def answer_at_the_end(stage: Stage, app: ASGIApp, *, read: bool = True) ->
             writer.transport.abort()
 
 
-async def test_a_request_that_takes_too_long_at_shutdown_gets_a_500() -> None:
+async def test_a_request_that_takes_too_long_at_shutdown_gets_a_503_and_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     stage = Stage()
-    assert (await answer_at_the_end(stage, stage.holding)).startswith(FAILED)
+    caplog.set_level(INFO)
+    app = AccessLog(RequestContextMiddleware(stage.holding))
+    head, _, content = (await answer_at_the_end(stage, app)).partition(b"\r\n\r\n")
+    assert head.startswith(UNAVAILABLE)
+    assert b"\r\nretry-after: 1" in head
     assert stage.ended.is_set()
+    events = {record.msg: getattr(record, "fields", {}) for record in caplog.records}
+    assert events.keys() == {"server.requests_cancelled", "request.completed"}
+    assert events["server.requests_cancelled"] == {"count": 1, "shutdown_seconds": 0.05}
+    assert events["request.completed"]["status"] == 503
+    assert events["request.completed"]["id"] == json.loads(content)["instance"]
 
 
 async def test_a_client_that_does_not_read_does_not_delay_shutdown() -> None:
@@ -82,7 +97,7 @@ async def test_a_task_that_ignores_cancellation_does_not_delay_shutdown(
 ) -> None:
     monkeypatch.setattr(lifecycle, "CANCELLATION_GRACE_SECONDS", 0.05)
     stage = Stage()
-    assert await answer_at_the_end(stage, stage.stubborn) == b""
+    assert (await answer_at_the_end(stage, stage.stubborn)).startswith(UNAVAILABLE)
     assert not stage.ended.is_set()
     stage.go.set()
     await stage.ended.wait()

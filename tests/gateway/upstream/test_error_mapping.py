@@ -40,6 +40,26 @@ async def test_the_target_of_a_redirect_is_ignored(
 
 
 @pytest.mark.parametrize(
+    ("location", "shown"),
+    [
+        ("/login?token=s3cret", ", Location: /login"),
+        ("https://u:s3cret@id.test/login?x=1#s3cret", ", Location: https://id.test/login"),
+        ("//id.test:81/a", ", Location: //id.test:81/a"),
+        ("/" + "a" * 500, ", Location: /" + "a" * 199),
+        ("", ""),
+        ("?s3cret", ""),
+    ],
+)
+async def test_the_target_of_a_redirect_is_logged_without_its_query(
+    routes: respx.Router, client: ExampleClient, location: str, shown: str
+) -> None:
+    routes.get("/items/A").respond(302, headers={"location": location})
+    with pytest.raises(UpstreamRefused) as caught:
+        await client.item("A")
+    assert caught.value.detail == f"status 302{shown}"
+
+
+@pytest.mark.parametrize(
     ("text", "seconds"),
     [
         ("0", 0),

@@ -44,7 +44,7 @@ def redirect(status: str, location: str | None) -> Responder:
 
 
 async def get(http: httpx.AsyncClient, url: str) -> bytes:
-    return await get_document(http, url, 1_000)
+    return (await get_document(http, url, 1_000)).body
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

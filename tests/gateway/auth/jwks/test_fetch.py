@@ -168,9 +168,61 @@ async def test_a_faulty_provider(idp: IdentityProvider, http: httpx.AsyncClient,
 async def test_a_page_instead_of_keys_is_named(
     idp: IdentityProvider, http: httpx.AsyncClient
 ) -> None:
-    idp.respond = _respond_with(b"<html>Sign in</html>")
-    with pytest.raises(KeysUnavailable, match="the document is not JSON: Expecting value"):
+    idp.respond = _respond_with(b"<html>Sign in</html>", "200 OK", "Content-Type: text/html")
+    with pytest.raises(KeysUnavailable) as failed:
         await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)
+    expected = f"{idp.jwks_url} (text/html): the document is not JSON: Expecting value"
+    assert str(failed.value).startswith(expected)
+
+
+@pytest.mark.parametrize("source", ["jwks_url", "discovery_url"])
+async def test_a_url_that_does_not_respond_is_named(
+    idp: IdentityProvider, http: httpx.AsyncClient, source: str
+) -> None:
+    idp.respond = _hang
+    with pytest.raises(KeysUnavailable) as failed:
+        await fetch_key_set(http, issuer(**{source: getattr(idp, source)}), 0.05)
+    assert str(failed.value) == f"{getattr(idp, source)}: no complete response within 0.05 s"
+
+
+@pytest.mark.parametrize(
+    ("source", "swapped", "message"),
+    [
+        ("jwks_url", "discovery_url", "it is a discovery document: set discovery_url to its URL"),
+        ("discovery_url", "jwks_url", "it is a JWK Set, not a discovery document: set jwks_url"),
+    ],
+)
+async def test_the_url_of_the_other_document_is_recognized(
+    idp: IdentityProvider, http: httpx.AsyncClient, source: str, swapped: str, message: str
+) -> None:
+    with pytest.raises(KeysUnavailable, match=message):
+        await fetch_key_set(http, issuer(**{source: getattr(idp, swapped)}), 2)
+
+
+async def test_a_jwks_uri_without_tls_is_refused_with_the_setting_for_another(
+    idp: IdentityProvider, http: httpx.AsyncClient
+) -> None:
+    idp.respond = _respond_with(idp.metadata(jwks_uri="http://id.example.test/keys"))
+    with pytest.raises(KeysUnavailable, match="set jwks_url to it"):
+        await fetch_key_set(http, issuer(discovery_url=idp.discovery_url), 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "field", "seconds"),
+    [
+        ("503 Busy", "Retry-After: 17", 17),
+        ("429 Slow Down", "Retry-After: 17", 17),
+        ("503 Busy", "X: 1", None),
+        ("500 Oops", "Retry-After: 17", None),
+    ],
+)
+async def test_a_provider_may_demand_a_pause(
+    idp: IdentityProvider, http: httpx.AsyncClient, status: str, field: str, seconds: float | None
+) -> None:
+    idp.respond = _respond_with(b"", status, field)
+    with pytest.raises(KeysUnavailable, match=f"status {status[:3]} instead of 200") as failed:
+        await fetch_key_set(http, issuer(jwks_url=idp.jwks_url), 2)
+    assert failed.value.retry_after == seconds
 
 
 async def test_a_refused_connection(http: httpx.AsyncClient) -> None:
@@ -228,6 +280,7 @@ async def test_another_issuer_in_the_discovery_document_is_named(
     with pytest.raises(KeysUnavailable) as raised:
         await fetch_key_set(http, trusted, 2)
     assert str(raised.value) == (
+        f"{idp.discovery_url} (no content type): "
         f'the discovery document has the issuer "{metadata["issuer"]}"; '
         f'the setting issuer is "{expected}"{message}'
     )

@@ -73,7 +73,7 @@ async def serve_refusal(status: str) -> AsyncIterator[str]:
 async def test_plain_http_behind_an_https_url() -> None:
     async with serve_refusal("400 Bad Request") as address, open_client() as client:
         message = await find_message(client, f"https://{address}/keys")
-    assert message.startswith("the TLS handshake failed: ")
+    assert message.startswith("the TLS handshake failed: this port speaks no TLS")
 
 
 @pytest.mark.parametrize(

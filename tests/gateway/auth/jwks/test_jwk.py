@@ -27,7 +27,7 @@ UNUSABLE: list[tuple[str, dict[str, Any], str, bool]] = [
     ("RS256", {"n": None, "x5c": ["MIIB"]}, (
         "n is missing or not a string; x5c alone is not enough"
     ), True),
-    ("RS256", {"n": "AQAB=="}, "n is not base64url", True),
+    ("RS256", {"n": "AQ+/"}, "n is not base64url", True),
     ("RS256", {"n": SHORT["n"]}, "RSA with 1024 bits; it must have 2048 to 8192", True),
     ("RS256", {"n": EVEN}, "RSA with an even modulus", True),
     ("RS256", {"e": "AQAA"}, "RSA with an even exponent", True),
@@ -74,6 +74,7 @@ def test_an_entry_that_is_no_object_is_not_usable(entry: Any) -> None:
         {"alg": None},
         {"use": None},
         {"key_ops": ["verify"]},
+        {"e": "AQAB=="},
         {"key_ops": ["sign", "verify"]},
         {"x5c": ["MIIB"], "x5t": "x", "x5t#S256": 7, "exp": 1, "nbf": "x"},
         {"issuer": {"a": 1}, "cloud_instance_name": "microsoftonline.com"},

@@ -7,7 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from gateway.auth.jwks.fetch import KeysUnavailable
-from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider, count_waiters
+from gateway.auth.jwks.key_provider import (
+    MAX_RETRY_AFTER,
+    MAX_WAITERS,
+    KeyProvider,
+    count_waiters,
+)
 from gateway.errors.tree import IdentityUnavailable, Unauthenticated
 from tests.gateway.auth.jwks.conftest import TOKENS, KeySource
 from tests.gateway.auth.manual_clock import ManualClock, run_ready_tasks
@@ -132,6 +137,7 @@ async def test_beyond_the_maximum_of_waiters_a_token_gets_a_503(
     with pytest.raises(IdentityUnavailable) as raised:
         await request_key("one more")
     assert raised.value.retry_after == 3
+    assert raised.value.explanation == "too many requests wait for unknown keys"
     assert not any(task.done() for task in waiting)
     await clock.advance(3)
     responses = await asyncio.gather(*waiting, return_exceptions=True)
@@ -155,6 +161,7 @@ async def test_after_a_failed_fetch_a_token_gets_a_503_with_the_rest_of_the_cool
     with pytest.raises(IdentityUnavailable) as raised:
         await request_key("new")
     assert raised.value.retry_after == 3
+    assert (raised.value.issuer, raised.value.explanation) == (ISSUER, "down")
     assert await request_key("old")
     assert len(source.fetched_at) == 2
 
@@ -313,10 +320,41 @@ async def test_changed_keys_and_failed_fetches_are_logged(
     provider = KeyProvider(ISSUER, source.fetch, TOKENS, clock)
     await provider.start()
     await run_ready_tasks()
-    source.error = KeysUnavailable("down")
-    await clock.advance(300)
+    for error in ("down", "down", "status 500", None, "down"):
+        source.error = KeysUnavailable(error) if error else None
+        await clock.advance(5 if provider.health() == "stale" else 300)
     await provider.close()
     assert [(record.levelname, record.msg) for record in caplog.records] == [
         ("INFO", "keys.changed"),
         ("WARNING", "keys.fetch_failed"),
+        ("WARNING", "keys.fetch_failed"),
+        ("INFO", "keys.fetch_recovered"),
+        ("WARNING", "keys.fetch_failed"),
     ]
+
+
+@pytest.mark.parametrize(("demanded", "pause"), [(1, 5), (60, 60), (3_600, MAX_RETRY_AFTER)])
+async def test_the_refresh_waits_as_long_as_the_provider_demands(
+    provider: KeyProvider, source: KeySource, clock: ManualClock, demanded: float, pause: float
+) -> None:
+    source.error = KeysUnavailable("status 503 instead of 200", demanded)
+    await clock.advance(290)
+    failed_at = source.fetched_at[-1]
+    source.error = None
+    await clock.advance(pause - 1)
+    assert source.fetched_at[-1] == failed_at
+    await clock.advance(1)
+    assert source.fetched_at[-1] == failed_at + pause
+    assert provider.health() == "ok"
+
+
+async def test_a_token_does_not_wait_for_the_pause_that_the_provider_demands(
+    source: KeySource, request_key: RequestKey, clock: ManualClock
+) -> None:
+    source.error = KeysUnavailable("status 503 instead of 200", 60)
+    with pytest.raises(IdentityUnavailable):
+        await request_key("new")
+    source.error = None
+    source.ids.add("new")
+    await clock.advance(5)
+    assert await request_key("new")

@@ -175,6 +175,13 @@ def test_a_set_without_usable_keys_says_why() -> None:
     assert keys.explain_absence("b") == 'the provider publishes no key with the kid "b"'
 
 
+def test_a_key_whose_id_is_a_number_is_named_for_a_token_with_the_same_digits() -> None:
+    keys = parse_key_set(encode_jwk_set(get_signing_key("RS256").jwk(kid=7)), ALGORITHMS)
+    assert keys.explain_absence("7") == (
+        'the key with the kid "7" is not usable: kid is not a string of 1 to 256 characters'
+    )
+
+
 def test_an_encryption_key_with_the_same_id_is_no_duplicate() -> None:
     pair = [get_signing_key("RS256", "a").jwk(), get_signing_key("RS256", "a").jwk(use="enc")]
     assert parse_key_set(encode_jwk_set(*pair), ALGORITHMS).ids == {"a"}

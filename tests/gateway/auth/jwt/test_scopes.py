@@ -29,9 +29,36 @@ from tests.gateway.auth.jwt.claim_checks import check
         ({"scope": "b"}, {"granted_scopes": ["a"]}, {"a", "b"}),
         ({"scope": 7}, {}, set()),
         ({"scope": {"a": 1}}, {}, set()),
+        ({"scope": {"a": {}}}, {}, set()),
+        ({"roles": {"a": {"1": "x"}, "b": {}}}, {"scope_claim": "roles"}, {"a", "b"}),
+        ({"roles": {"a": {}, "b c": {}}}, {"scope_claim": "roles"}, {"a"}),
+        ({"roles": {"a": False, "b": None, "c": "d", "e": ["f"]}}, {"scope_claim": "roles"}, set()),
     ],
 )  # fmt: skip
 def test_scopes_are_read(
     claims: dict[str, Any], settings: dict[str, Any], scopes: set[str]
 ) -> None:
     assert check(claims, **settings).scopes == scopes
+
+
+@pytest.mark.parametrize(
+    ("claims", "settings", "fault"),
+    [
+        ({"scope": "a"}, {}, ""),
+        ({"scope": ...}, {}, ""),
+        ({"scope": ""}, {}, ""),
+        ({"scope": {"a": {}}}, {}, "none: scope is an object"),
+        ({"scope": ..., "scp": 7}, {}, "none: scope is neither a string nor a list"),
+        (
+            {"roles": [{"name": "a"}]},
+            {"scope_claim": "roles"},
+            "none: roles is a list without a scope",
+        ),
+        ({"roles": {"a": False}}, {"scope_claim": ["roles", "x"]}, "none: roles is an object"),
+        ({"r": "\u00e9"}, {"scope_claim": "r"}, "none: r is a string without a scope"),
+    ],
+)
+def test_claims_of_another_type_are_named(
+    claims: dict[str, Any], settings: dict[str, Any], fault: str
+) -> None:
+    assert check(claims, **settings).scope_fault == fault
