@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 SHOP := clients config gateway/composites gateway/demo tests/shop tests/bench
 FRAMEWORK := gateway tests $(SHOP:%=--exclude $(CURDIR)/%)
 SECONDS ?= 300
+PYTEST_OPTIONS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock run test test-framework typescript browser prove bench fuzz check check-framework check-shop fix docs clean
@@ -27,7 +28,7 @@ run: $(STAMP) ## Start the demo: five services and the gateway, no Redis needed
 	@$(BIN)/lockgate demo
 
 test: $(STAMP) ## Run all tests, including those against a real Redis (about 2 minutes)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 test-framework: $(STAMP) ## Run the tests of the framework, which do not need the shop
 	@$(BIN)/python -m pytest --ignore=tests/shop --ignore=tests/bench

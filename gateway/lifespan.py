@@ -1,6 +1,7 @@
 """Opens the resources of the app (token verifier, rate limiter, clients), and closes them.
 
-Whatever cannot be opened ends the start with an error; `background_tasks.py` watches what goes on.
+A resource that cannot be opened ends the start with an error. `background_tasks.py` watches the
+tasks that the resources start.
 """
 
 import asyncio

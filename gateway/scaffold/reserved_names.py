@@ -25,6 +25,9 @@ from gateway.scaffold.render_code import render_composite, render_service
 # Linters refuse them, because they look like digits (E741 and E742 of pycodestyle).
 _AMBIGUOUS = {"l", "O", "I"}
 
+OWN_PATHS = frozenset({"docs", "healthz", "readyz"})
+"""The first segments of the paths of the gateway's own routes, as far as they can be names."""
+
 
 def refuse_reserved_service(names: ServiceNames) -> None:
     """Refuse a service whose client, fake or part would not work.
@@ -48,6 +51,9 @@ def refuse_reserved_composite(names: CompositeNames, services: Sequence[ServiceN
         InvalidName: another name, or other services must be chosen.
     """
     _refuse_reserved(names.composite, names.identifiers)
+    if names.composite in OWN_PATHS:
+        reason = "the gateway has a page of its own at that path"
+        raise InvalidName(f"the composite cannot be called {names.composite!r}: {reason}")
     for service in services:
         refuse_reserved_service(service)
     found = Counter(names.identifiers)

@@ -15,15 +15,20 @@ from hypothesis import strategies as st
 
 from gateway.aggregation import Composite
 from gateway.app import create_app
-from gateway.app_loader import load_application
+from gateway.app_loader import Application, load_application
+from gateway.route_list import list_routes
 from gateway.scaffold import reserved_names
 from gateway.scaffold.additions import plan_composite, plan_service
 from gateway.scaffold.names import InvalidName, name_composite, name_service
 from gateway.scaffold.project import create_project, write_files
-from gateway.scaffold.reserved_names import refuse_reserved_composite, refuse_reserved_service
+from gateway.scaffold.reserved_names import (
+    OWN_PATHS,
+    refuse_reserved_composite,
+    refuse_reserved_service,
+)
 from gateway.settings.app_package import SETTINGS_FILE
 from gateway.settings.loader import load_settings
-from gateway.settings.schema import App
+from gateway.settings.schema import App, Settings
 
 NUMBERS = count()
 
@@ -189,3 +194,15 @@ def test_generated_code_passes_the_linter_of_the_project(tmp_path: Path) -> None
             cwd=project, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(OWN_PATHS))
+def test_a_path_of_the_gateway_is_no_composite(name: str) -> None:
+    with pytest.raises(InvalidName, match="has a page of its own at that path"):
+        refuse_reserved_composite(name_composite(name), [name_service("orders")])
+
+
+def test_all_paths_of_the_gateway_are_reserved() -> None:
+    routes = list_routes(create_app(Settings(), application=Application()), {})
+    segments = {route.path.split("/")[1] for route in routes}
+    assert {segment for segment in segments if segment.isidentifier()} == OWN_PATHS

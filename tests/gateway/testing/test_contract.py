@@ -79,7 +79,7 @@ def test_a_package_that_breaks_the_contract_fails(tmp_path: Path) -> None:
     (package / "routers" / "__init__.py").touch()
     (package / "routers" / "things.py").write_text(UNDOCUMENTED)
     done = run_python(tmp_path / "kiosk", "-m", "pytest", "-q", "tests/test_contract.py")
-    failed = re.findall(r"^FAILED \S+::test_(\w+)\[(.*)\]", done.stdout, re.MULTILINE)
+    failed = re.findall(r"^FAILED \S+::test_(\w+)\[([^\]]*)\]", done.stdout, re.MULTILINE)
     services = ("status 503", "status 404", "invalid JSON", "another type", "connection lost")
     assert set(failed) == {
         ("a_composite_is_complete_when_all_services_respond", "GET /inbox/{user_id}"),
