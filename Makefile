@@ -27,7 +27,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: $(STAMP) ## Start the demo: five services and the gateway, no Redis needed
 	@$(BIN)/lockgate demo
 
-test: $(STAMP) ## Run all tests, including those against a real Redis (about 2 minutes)
+test: $(STAMP) ## Run all tests, including those against a real Redis (several minutes)
 	@$(BIN)/python -m pytest $(PYTEST_OPTIONS)
 
 test-framework: $(STAMP) ## Run the tests of the framework, which do not need the shop
