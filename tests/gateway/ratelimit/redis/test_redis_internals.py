@@ -72,13 +72,13 @@ async def test_connection_class(
                 authority.certificate_file,
             )
             connection = await pool.get_connection()  # type: ignore[no-untyped-call]
-    transport = get_transport(connection)
-    assert transport is not None
-    opened = transport.get_extra_info("socket")
-    assert opened.getpeername()[0] == "127.0.0.1"
-    assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-    assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-    await connection.disconnect(nowait=True)
+        transport = get_transport(connection)
+        assert transport is not None
+        opened = transport.get_extra_info("socket")
+        assert opened.getpeername()[0] == "127.0.0.1"
+        assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        await connection.disconnect(nowait=True)
 
 
 async def test_each_address_of_an_unreachable_redis_is_named(
