@@ -19,7 +19,7 @@ async def answer(peer: Peer) -> None:
     while True:
         request = await peer.read_request()
         for status in (b"404", b"503"):
-            if status in request:
+            if request.startswith(b"GET /%b " % status):
                 peer.send(b"HTTP/1.1 %b X\r\nContent-Length: 0\r\n\r\n" % status)
                 break
         else:
