@@ -16,7 +16,7 @@ from gateway.testing import TestGateway, lockgate
 from gateway.testing.gateway import RequestOptions
 
 READER: RequestOptions = {"user": "42", "scopes": ["pages:read"]}
-NOBODY: RequestOptions = {}
+ANONYMOUS: RequestOptions = {}
 USER: RequestOptions = {"user": "42"}
 
 
@@ -65,13 +65,13 @@ async def test_private_responses_and_problems_are_not_stored(gateway: TestGatewa
         ("/private/general", READER, 200, "no-store"),
         ("/private/unchanged", READER, 304, "no-store"),
         ("/private/own", READER, 200, "private, max-age=60"),
-        ("/private", NOBODY, 401, "no-store"),
+        ("/private", ANONYMOUS, 401, "no-store"),
         ("/private", USER, 403, "no-store"),
-        ("/nowhere", NOBODY, 404, "no-store"),
-        ("/gone", NOBODY, 410, "max-age=3600"),
-        ("/public", NOBODY, 200, None),
+        ("/nowhere", ANONYMOUS, 404, "no-store"),
+        ("/gone", ANONYMOUS, 410, "max-age=3600"),
+        ("/public", ANONYMOUS, 200, None),
         ("/public", READER, 200, None),
-        ("/healthz", NOBODY, 200, None),
+        ("/healthz", ANONYMOUS, 200, None),
     ]
     for path, caller, status, cache_control in cases:
         response = await gateway.get(path, **caller)

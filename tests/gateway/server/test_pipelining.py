@@ -108,7 +108,7 @@ async def test_good_requests_before_a_bad_one_get_their_responses(
 
 
 async def test_a_pipelined_request_does_not_see_the_context_of_the_one_before() -> None:
-    user = ContextVar("user", default="nobody")
+    user = ContextVar("user", default="unset")
     seen: list[str] = []
 
     async def app(scope: Scope, _receive: Receive, send: Send) -> None:
@@ -120,5 +120,5 @@ async def test_a_pipelined_request_does_not_see_the_context_of_the_one_before() 
 
     client = Client(app)
     assert await client.send(GET * 3) == RESPONSE * 3
-    assert seen == ["nobody"] * 3
+    assert seen == ["unset"] * 3
     await client.disconnect()

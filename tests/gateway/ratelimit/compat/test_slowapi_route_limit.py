@@ -11,7 +11,7 @@ async def test_the_options_of_one_limit() -> None:
 
     @slowapi_limiter.limit(
         "2/minute",
-        key_func=lambda request: request.headers.get("caller", "nobody"),
+        key_func=lambda request: request.headers.get("caller", "unknown"),
         per_method=True,
         methods=["GET", "POST"],
         error_message="slow down",
