@@ -155,18 +155,28 @@ def test_the_image_starts_the_gateway_and_stops_on_sigterm() -> None:
 async def test_the_health_check_detects_a_stopped_gateway() -> None:
     (check,) = find_arguments(RUN, "HEALTHCHECK")
     command = json.loads(check.partition("CMD ")[2])
+    assert command[0] == "python"
+    assert command[-2:] == ["--pid", "1"]  # the gateway is process 1 of the container
     app = create_app(Settings(), application=Application())
     async with open_server(app, Server(host="127.0.0.1", port=0)) as server:
         port = server.url.rpartition(":")[2]
-        assert await _run_health_check(command, port) == 0
-    assert await _run_health_check(command, port) == 1
+        # A process with the command line of `lockgate serve` stands in for process 1.
+        served = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", "input()", "lockgate", "serve", "--port", port,
+            stdin=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        command[-1] = str(served.pid)
+        assert await _run_health_check(command) == (0, b"")
+    status, errors = await _run_health_check(command)
+    assert (status, b"does not serve" in errors) == (1, True)
+    await served.communicate(b"\n")
 
 
-async def _run_health_check(command: list[str], port: str) -> int:
-    python, *arguments = command
-    assert python == "python"
+async def _run_health_check(command: list[str]) -> tuple[int | None, bytes]:
+    """Return the exit status and what it prints as errors."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, env=build_environment(LOCKGATE_SERVER__PORT=port),
-        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        sys.executable, *command[1:], env=build_environment(),
+        stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    return await process.wait()
+    _, errors = await process.communicate()
+    return process.returncode, errors
