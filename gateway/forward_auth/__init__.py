@@ -1,0 +1,1 @@
+"""Forward authentication: other gateways ask `/auth/verify` whether a request is allowed."""

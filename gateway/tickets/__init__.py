@@ -1,0 +1,1 @@
+"""Tickets: single-use credentials for requests that a browser sends without `Authorization`."""
