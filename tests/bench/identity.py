@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from jose import jwk
 
 from gateway.fakes.identity_provider import AUDIENCE, ISSUER, DevelopmentIssuer
@@ -15,11 +17,15 @@ _LIFETIME_SECONDS = 6 * 3_600
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The token, and files with the public key as a JWKS and as PEM."""
+    """The token, and files with the public key as a JWKS and as PEM.
+
+    `signing_key` is the file with the key of Lockgate's internal tokens.
+    """
 
     token: str
     jwks: Path
     pem: Path
+    signing_key: Path
     issuer: str = ISSUER
     audience: str = AUDIENCE
 
@@ -31,6 +37,14 @@ def create_identity() -> Identity:
     jwks.write_text(json.dumps(provider.export_jwks()))
     pem.write_bytes(jwk.construct(provider.export_jwks()["keys"][0], "RS256").to_pem())
     token = provider.issue_token(
-        USER, scopes=["dashboard:read"], lifetime_seconds=_LIFETIME_SECONDS
+        USER, scopes=["dashboard:read", "files:use"], lifetime_seconds=_LIFETIME_SECONDS
     )
-    return Identity(token, jwks, pem)
+    return Identity(token, jwks, pem, _write_signing_key())
+
+
+def _write_signing_key() -> Path:
+    path = make_cache_path("identity", "signing.pem")
+    key = generate_private_key(SECP256R1())
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.chmod(0o600)
+    return path

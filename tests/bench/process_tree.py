@@ -47,6 +47,18 @@ def measure_memory(pid: int) -> Memory:
     return Memory(rss / 1024, pss / 1024)
 
 
+def reset_peak_memory(pid: int) -> None:
+    """Let the peak of the resident memory of each process begin at its present value."""
+    for one in list_tree(pid):
+        (_PROC / str(one) / "clear_refs").write_text("5")
+
+
+def read_peak_memory(pid: int) -> float:
+    """Read the sum of the peaks of the resident memory in MB; see `reset_peak_memory`."""
+    statuses = [(_PROC / str(one) / "status").read_text() for one in list_tree(pid)]
+    return sum(int(text.partition("VmHWM:")[2].split()[0]) for text in statuses) / 1024
+
+
 def count_open_files(pid: int) -> int:
     """Count the open file descriptors of the process tree."""
     return sum(len(list((_PROC / str(one) / "fd").iterdir())) for one in list_tree(pid))
