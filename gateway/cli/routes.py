@@ -11,6 +11,7 @@ from gateway.app_loader import load_application
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.table import format_table
 from gateway.proxy.declaration import Proxy
 from gateway.ratelimit.policy import SLOWAPI, RateLimit
 from gateway.ratelimit.policy_overrides import apply_rates
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([_to_json(route) for route in routes]))
     else:
-        print(_format_table([HEAD, *map(_to_row, routes)]))
+        print(format_table([HEAD, *map(_to_row, routes)]))
     return 0
 
 
@@ -91,15 +92,6 @@ def _format_limit(policy: RateLimit) -> str:
     burst = f" burst {policy.burst}" if policy.burst else ""
     shadow = " (shadow)" if policy.shadow else ""
     return f"{policy.name} {policy.rate}{burst} per {policy.per}{shadow}"
-
-
-def _format_table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-    return "\n".join(lines)
 
 
 def _to_json(methods: Sequence[RouteSummary]) -> dict[str, Any]:
