@@ -24,7 +24,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: $(STAMP) ## Start the demo: five services and the gateway, no Redis needed
+run: $(STAMP) ## Start the demo: six services and the gateway, no Redis needed
 	@$(BIN)/lockgate demo
 
 test: $(STAMP) ## Run all tests, including those against a real Redis (several minutes)

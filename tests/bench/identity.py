@@ -1,14 +1,14 @@
 """The caller of a run: one user with a token, and the key that verifies it."""
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from jose import jwk
 
 from gateway.fakes.identity_provider import AUDIENCE, ISSUER, DevelopmentIssuer
+from gateway.identity.key_file_rotation import rotate_key_file
 from tests.bench.paths import make_cache_path
 from tests.bench.upstream import USER
 
@@ -43,8 +43,7 @@ def create_identity() -> Identity:
 
 
 def _write_signing_key() -> Path:
-    path = make_cache_path("identity", "signing.pem")
-    key = generate_private_key(SECP256R1())
-    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    path.chmod(0o600)
+    path = make_cache_path("identity", "signing.jwks")
+    path.unlink(missing_ok=True)
+    rotate_key_file(path, "ES256", time.time())
     return path
