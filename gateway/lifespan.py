@@ -19,6 +19,7 @@ from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
+from gateway.identity.open_identity import open_identity
 from gateway.open_clients import (
     Transports,
     find_upstream_errors,
@@ -26,6 +27,7 @@ from gateway.open_clients import (
     find_used_resources,
     open_clients,
 )
+from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.resources import Resources
@@ -67,7 +69,8 @@ def create_lifespan(
         without_transport = {
             kind: route for kind, route in used.items() if kind.name not in transports
         }
-        if errors := find_upstream_errors(upstreams, clients, without_transport):
+        proxied = find_proxied_services(app.routes)
+        if errors := find_upstream_errors(upstreams, clients, without_transport, proxied):
             raise InvalidSettings(errors)
         if errors := await asyncio.to_thread(find_tls_errors, settings):
             raise InvalidSettings(errors)
@@ -82,6 +85,7 @@ def create_lifespan(
             resources[TokenVerifier] = await _open(stack, verifier, "the token verifier")
             limiter = open_limiter(settings, application.policies)
             resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
+            await _open(stack, open_identity(settings, resources), "the signing keys")
             opening = open_clients(settings, clients, transports, resources)
             await _open(stack, opening, "the clients")
             if application.settings is not None:
