@@ -22,6 +22,7 @@ from gateway.middleware.target_validation import TargetValidation
 from gateway.open_clients import Transports
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
+from gateway.proxy.routes import create_proxy_router
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.resources import Resources
 from gateway.route_audit import RouteAudit, refuse_unguarded
@@ -155,4 +156,5 @@ def build_app(
     app.include_router(pages.router)
     for router in application.routers:
         app.include_router(router)
+    app.include_router(create_proxy_router(application.proxies))
     return app

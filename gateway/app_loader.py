@@ -1,4 +1,4 @@
-"""Loads the company's package: its clients, policies, composites, routers and extensions."""
+"""Loads the company's package: clients, policies, composites, routers, routes and extensions."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from starlette.middleware import Middleware
 
 from gateway.package_modules import PackageModules, list_submodules
+from gateway.proxy.declaration import Proxy
 from gateway.ratelimit.policy import RateLimit
 from gateway.resources import Resources
 from gateway.settings.app_package import SETTING, AppPackage, find_app_package
@@ -21,7 +22,8 @@ from gateway.settings.schema import App
 from gateway.upstream.client import ServiceClient
 
 MODULES = (
-    "clients", "composites", "fakes", "lifespan", "limits", "middleware", "routers", "settings"
+    "clients", "composites", "fakes", "lifespan", "limits", "middleware", "routers", "routes",
+    "settings",
 )  # fmt: skip
 """The modules of a package that are imported by their names."""
 
@@ -39,6 +41,7 @@ class Application:
     clients: Mapping[str, type[ServiceClient]] = field(default_factory=dict)
     policies: Mapping[str, RateLimit] = field(default_factory=dict)
     routers: Sequence[APIRouter] = ()
+    proxies: Sequence[Proxy] = ()
     middleware: Sequence[Middleware] = ()
     lifespan: AppLifespan | None = None
     settings: AppSettings | None = None
@@ -51,8 +54,9 @@ def load_application(app: App) -> Application:
 
     Declarations are discovered automatically; there is no registry to update. Clients are found
     in every module of `clients` and of its subpackages, policies in `limits`, and routers as the
-    `router` of every module of `composites` and of `routers`. The optional modules `middleware`,
-    `lifespan` and `settings` extend the gateway itself.
+    `router` of every module of `composites` and of `routers`. Proxied routes are the list `routes`
+    of the module `routes`. The optional modules `middleware`, `lifespan` and `settings` extend the
+    gateway itself.
 
     Raises:
         InvalidSettings: has an error for each mistake: there is no such package, it declares
@@ -80,6 +84,7 @@ def read_application(app: App) -> tuple[Application, list[ConfigError]]:
             *_find_routers(modules, package.composites),
             *_find_routers(modules, f"{package.declarations}.routers"),
         ],
+        proxies=_find_proxies(modules, f"{package.declarations}.routes"),
         middleware=_find_middleware(modules, f"{package.declarations}.middleware"),
         lifespan=_find_lifespan(modules, f"{package.declarations}.lifespan"),
         settings=_load_settings(modules, f"{package.declarations}.settings", app.settings),
@@ -88,11 +93,19 @@ def read_application(app: App) -> tuple[Application, list[ConfigError]]:
     )
     if package.source != "repository":
         _find_misnamed_modules(modules, package.name)
-    declared = (application.clients, application.policies, application.routers)
-    if not any(declared) and not modules.errors:
-        message = f"the package {package.name} has no client, no composite, no router and no limit"
+    if not _declares_anything(application) and not modules.errors:
+        message = (
+            f"the package {package.name} has no client, no composite, no router, no proxied route "
+            "and no limit"
+        )
         modules.add_error(SETTING, message, "name the package that contains them")
     return application, modules.errors
+
+
+def _declares_anything(application: Application) -> bool:
+    return any(
+        (application.clients, application.policies, application.routers, application.proxies)
+    )
 
 
 def _find_misnamed_modules(modules: PackageModules, package: str) -> None:
@@ -145,6 +158,28 @@ def _find_routers(modules: PackageModules, name: str) -> Iterator[APIRouter]:
             folder = name.rpartition(".")[2]
             hint = f"move a module without routes out of {folder}"
             modules.add_error(module.__name__, "there is no `router = APIRouter()`", hint)
+
+
+def _find_proxies(modules: PackageModules, name: str) -> Sequence[Proxy]:
+    """Return the list `routes`; each `Proxy` of the module must be in it."""
+    declared = _read_module(modules, name)
+    if not declared:
+        return ()
+    routes = declared.get("routes")
+    if not isinstance(routes, list | tuple):
+        hint = "list the proxied routes; a router of FastAPI belongs in routers"
+        modules.add_error(name, "there is no `routes = [Proxy(...), ...]`", hint)
+        return ()
+    for item in routes:
+        if not isinstance(item, Proxy):
+            message = f"`routes` has {item!r:.60}, which is not a Proxy(...)"
+            modules.add_error(name, message, "a router of FastAPI belongs in routers")
+    proxies = [item for item in routes if isinstance(item, Proxy)]
+    for variable, value in declared.items():
+        if isinstance(value, Proxy) and not any(value is proxy for proxy in proxies):
+            message = f"{variable} is a Proxy that is not in `routes`, so it would not be served"
+            modules.add_error(name, message, f"add it to `routes` ({value.file}:{value.line})")
+    return proxies
 
 
 def _find_middleware(modules: PackageModules, name: str) -> Sequence[Middleware]:

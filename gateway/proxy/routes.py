@@ -1,0 +1,52 @@
+"""Builds the routes of the proxied services: a proxied route is a FastAPI route.
+
+So everything that holds for routes holds for it: the audit, `lockgate routes`, OpenAPI, guards
+before the body, limits, body size. See `docs/decisions/proxied-routes.md`.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from fastapi import APIRouter
+from fastapi.params import Depends as Dependency
+from starlette.responses import Response
+
+from gateway.auth.dependencies import public, requires
+from gateway.auth.ownership import owner
+from gateway.fastapi_internals import RouteContext
+from gateway.proxy.declaration import Proxy
+from gateway.proxy.endpoint import ProxyEndpoint
+from gateway.ratelimit.dependency import limited
+
+
+def create_proxy_router(proxies: Iterable[Proxy]) -> APIRouter:
+    """Create a router with a route for each declaration, in their order."""
+    router = APIRouter()
+    for proxy in proxies:
+        router.add_api_route(
+            proxy.path,
+            ProxyEndpoint(proxy),
+            methods=list(proxy.methods),
+            name=f"proxy_{proxy.to}",
+            dependencies=list(_iter_dependencies(proxy)),
+            max_body_size=proxy.max_body_bytes,
+            response_class=Response,
+            response_model=None,
+            summary=f"Proxied to the service {proxy.to}",
+            tags=[proxy.to],
+        )
+    return router
+
+
+def find_proxy(route: RouteContext) -> Proxy | None:
+    """Return the declaration of a proxied route; None for any other route."""
+    endpoint = getattr(route, "endpoint", None)
+    return endpoint.proxy if isinstance(endpoint, ProxyEndpoint) else None
+
+
+def _iter_dependencies(proxy: Proxy) -> Iterator[Dependency]:
+    """Yield the guards in the order in which they decide."""
+    yield public(proxy.public) if proxy.public is not None else requires(*proxy.scopes)
+    if proxy.owner is not None:
+        yield owner(proxy.owner)
+    if proxy.policies:
+        yield limited(*proxy.policies)
