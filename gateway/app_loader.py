@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from gateway.package_modules import PackageModules, list_submodules
 from gateway.proxy.declaration import Proxy
+from gateway.proxy.declared_proxies import find_proxies
 from gateway.ratelimit.policy import RateLimit
 from gateway.resources import Resources
 from gateway.settings.app_package import SETTING, AppPackage, find_app_package
@@ -84,15 +85,15 @@ def read_application(app: App) -> tuple[Application, list[ConfigError]]:
             *_find_routers(modules, package.composites),
             *_find_routers(modules, f"{package.declarations}.routers"),
         ],
-        proxies=_find_proxies(modules, f"{package.declarations}.routes"),
         middleware=_find_middleware(modules, f"{package.declarations}.middleware"),
         lifespan=_find_lifespan(modules, f"{package.declarations}.lifespan"),
         settings=_load_settings(modules, f"{package.declarations}.settings", app.settings),
+        # The last, because a module that is imported before may hold a Proxy by mistake.
+        proxies=find_proxies(modules, f"{package.declarations}.routes", package.prefixes),
         package=package,
         is_complete=not modules.has_failed,
     )
-    if package.source != "repository":
-        _find_misnamed_modules(modules, package.name)
+    _find_misnamed_modules(modules, package.declarations)
     if not _declares_anything(application) and not modules.errors:
         message = (
             f"the package {package.name} has no client, no composite, no router, no proxied route "
@@ -112,10 +113,11 @@ def _find_misnamed_modules(modules: PackageModules, package: str) -> None:
     """Report a module such as `limit`, which nothing imports, where `limits` is missing."""
     module = modules.find(package)
     names = {name.rpartition(".")[2] for name in list_submodules(module)} if module else set()
-    for missing in sorted(set(MODULES) - names):
-        for name in get_close_matches(missing, names - set(MODULES), cutoff=0.8):
-            hint = "rename it; if it is something else, choose a name that differs more"
-            modules.add_error(f"{package}.{name}", f"did you mean {missing}?", hint)
+    for name in sorted(names - set(MODULES)):
+        for nearest in get_close_matches(name, MODULES, n=1, cutoff=0.8):
+            if nearest not in names:
+                hint = "rename it; if it is something else, choose a name that differs more"
+                modules.add_error(f"{package}.{name}", f"did you mean {nearest}?", hint)
 
 
 def _find_clients(modules: PackageModules, name: str) -> dict[str, type[ServiceClient]]:
@@ -158,28 +160,6 @@ def _find_routers(modules: PackageModules, name: str) -> Iterator[APIRouter]:
             folder = name.rpartition(".")[2]
             hint = f"move a module without routes out of {folder}"
             modules.add_error(module.__name__, "there is no `router = APIRouter()`", hint)
-
-
-def _find_proxies(modules: PackageModules, name: str) -> Sequence[Proxy]:
-    """Return the list `routes`; each `Proxy` of the module must be in it."""
-    declared = _read_module(modules, name)
-    if not declared:
-        return ()
-    routes = declared.get("routes")
-    if not isinstance(routes, list | tuple):
-        hint = "list the proxied routes; a router of FastAPI belongs in routers"
-        modules.add_error(name, "there is no `routes = [Proxy(...), ...]`", hint)
-        return ()
-    for item in routes:
-        if not isinstance(item, Proxy):
-            message = f"`routes` has {item!r:.60}, which is not a Proxy(...)"
-            modules.add_error(name, message, "a router of FastAPI belongs in routers")
-    proxies = [item for item in routes if isinstance(item, Proxy)]
-    for variable, value in declared.items():
-        if isinstance(value, Proxy) and not any(value is proxy for proxy in proxies):
-            message = f"{variable} is a Proxy that is not in `routes`, so it would not be served"
-            modules.add_error(name, message, f"add it to `routes` ({value.file}:{value.line})")
-    return proxies
 
 
 def _find_middleware(modules: PackageModules, name: str) -> Sequence[Middleware]:

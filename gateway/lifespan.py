@@ -26,6 +26,7 @@ from gateway.open_clients import (
     find_used_resources,
     open_clients,
 )
+from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.resources import Resources
@@ -67,7 +68,8 @@ def create_lifespan(
         without_transport = {
             kind: route for kind, route in used.items() if kind.name not in transports
         }
-        if errors := find_upstream_errors(upstreams, clients, without_transport):
+        proxied = find_proxied_services(app.routes)
+        if errors := find_upstream_errors(upstreams, clients, without_transport, proxied):
             raise InvalidSettings(errors)
         if errors := await asyncio.to_thread(find_tls_errors, settings):
             raise InvalidSettings(errors)

@@ -29,26 +29,35 @@ Upstreams = Mapping[str, Service]
 
 
 def find_upstream_errors(
-    upstreams: Upstreams, clients: Clients, used: Mapping[type[ServiceClient], str]
+    upstreams: Upstreams,
+    clients: Clients,
+    used: Mapping[type[ServiceClient], str],
+    proxied: Mapping[str, str],
 ) -> list[ConfigError]:
-    """Find upstreams without a client, and clients in use that are undeclared or have no address.
+    """Find upstreams that are not used, and services that are undeclared or have no address.
 
-    `used` maps each client in use to a route that uses it; see `find_used_clients`.
+    `used` maps each client in use to a route that uses it; see `find_used_clients`. `proxied` maps
+    the name of each service behind a proxied route to that route; such a service needs no client.
     """
+    services = clients.keys() | proxied.keys()
+    names = sorted(upstreams.keys() - services)
     unknown = [
-        ConfigError(f"upstreams.{name}", "there is no such service", suggest_nearest(name, clients))
-        for name in sorted(upstreams.keys() - clients)
+        ConfigError(
+            f"upstreams.{name}", "there is no such service", suggest_nearest(name, services)
+        )
+        for name in names
     ]
     # An unknown upstream is probably the misspelt name of the service that has no address.
-    misspelt = {find_nearest(name, clients) for name in upstreams.keys() - clients}
+    misspelt = {find_nearest(name, services) for name in names}
+    called = {kind.name: used[kind] for kind in used if clients.get(kind.name) is kind}
     unaddressed = [
         ConfigError(
-            f"upstreams.{kind.name}.url",
-            f"the service has no address, and {used[kind]} calls it",
-            f"set {get_variable(f'upstreams.{kind.name}.url')}",
+            f"upstreams.{name}.url",
+            f"the service has no address, and {route} calls it",
+            f"set {get_variable(f'upstreams.{name}.url')}",
         )
-        for kind in used
-        if clients.get(kind.name) is kind and kind.name not in upstreams.keys() | misspelt
+        for name, route in {**called, **proxied}.items()
+        if name not in upstreams.keys() | misspelt
     ]
     undeclared = [
         ConfigError(

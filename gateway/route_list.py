@@ -21,7 +21,6 @@ from gateway.route_audit import list_kinds, locate_endpoint
 from gateway.settings.errors import ConfigError
 
 _PARAMETER = re.compile(r"\{[^{}]*\}")
-_PARAMETER_NAME = re.compile(r"\{\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +64,6 @@ def list_routes(app: FastAPI, policies: Mapping[str, RateLimit]) -> list[RouteSu
 def list_limits(app: FastAPI) -> list[tuple[str, tuple[RateLimit, ...]]]:
     """List every route of `app` as `GET /path`, with the policies as it declares them."""
     return [(str(route), route.limits) for route in list_routes(app, {})]
-
-
-def find_duplicates(routes: Iterable[RouteSummary]) -> list[ConfigError]:
-    """Find routes with the method and the path of an earlier one, which no request can reach."""
-    first: dict[tuple[str, str], RouteSummary] = {}
-    errors = []
-    for route in routes:
-        key = route.method, _PARAMETER_NAME.sub("{", route.path)
-        other = first.setdefault(key, route)
-        if other is not route:
-            places = f"{other.file}:{other.line} and {route.file}:{route.line}"
-            errors.append(ConfigError(str(route), f"is declared twice, in {places}"))
-    return errors
 
 
 def find_unreachable(routes: Iterable[RouteSummary]) -> Iterator[ConfigError]:

@@ -17,6 +17,7 @@ from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
+from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
@@ -150,7 +151,8 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
     if application.is_complete:
         settings: Settings = app.state.settings
         used = find_used_clients(app.routes)
-        yield from find_upstream_errors(settings.upstreams, application.clients, used)
+        proxied = find_proxied_services(app.routes)
+        yield from find_upstream_errors(settings.upstreams, application.clients, used, proxied)
         yield from _find_limit_errors(settings, application)
 
 

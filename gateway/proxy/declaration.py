@@ -26,7 +26,8 @@ class Proxy:
     is the path parameter that names the only user who may call the route. Or `public` gives the
     reason why no token is needed. `limit` has the policies that are charged.
 
-    `methods` are the methods that are proxied, by default all but CONNECT and TRACE.
+    `methods` are the methods that are proxied, by default all but CONNECT and TRACE. HEAD goes
+    with GET.
 
     Times are in seconds. `timeout` bounds the wait for the head of the response, by default the
     `timeout` of the service. `idle_timeout` bounds the time in which no byte arrives from either
@@ -76,7 +77,7 @@ class Proxy:
         if errors := list(self._iter_errors()):
             raise ValueError(f"Proxy({self.path!r:.80}): {'; '.join(errors)}")
         file, line = _find_caller()
-        object.__setattr__(self, "methods", tuple(self.methods))
+        object.__setattr__(self, "methods", _with_head(self.methods))
         object.__setattr__(self, "file", file)
         object.__setattr__(self, "line", line)
 
@@ -122,6 +123,11 @@ class Proxy:
 
 
 _PLACE = frozenset({"file", "line"})
+
+
+def _with_head(methods: Sequence[str]) -> tuple[str, ...]:
+    """Add HEAD to GET, which the gateway serves wherever it serves GET (RFC 9110, 9.3.2)."""
+    return (*methods, "HEAD") if "GET" in methods and "HEAD" not in methods else tuple(methods)
 
 
 def _find_caller() -> tuple[str, int]:

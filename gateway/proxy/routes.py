@@ -4,15 +4,16 @@ So everything that holds for routes holds for it: the audit, `lockgate routes`, 
 before the body, limits, body size. See `docs/decisions/proxied-routes.md`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from fastapi import APIRouter
 from fastapi.params import Depends as Dependency
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from gateway.auth.dependencies import public, requires
 from gateway.auth.ownership import owner
-from gateway.fastapi_internals import RouteContext
+from gateway.fastapi_internals import RouteContext, iter_route_contexts
 from gateway.proxy.declaration import Proxy
 from gateway.proxy.endpoint import ProxyEndpoint
 from gateway.ratelimit.dependency import limited
@@ -41,6 +42,15 @@ def find_proxy(route: RouteContext) -> Proxy | None:
     """Return the declaration of a proxied route; None for any other route."""
     endpoint = getattr(route, "endpoint", None)
     return endpoint.proxy if isinstance(endpoint, ProxyEndpoint) else None
+
+
+def find_proxied_services(routes: Sequence[BaseRoute | RouteContext]) -> dict[str, str]:
+    """Find the names of the services behind proxied routes, each with the first such route."""
+    found: dict[str, str] = {}
+    for route in iter_route_contexts(routes):
+        if (proxy := find_proxy(route)) is not None:
+            found.setdefault(proxy.to, str(route.path))
+    return found
 
 
 def _iter_dependencies(proxy: Proxy) -> Iterator[Dependency]:
