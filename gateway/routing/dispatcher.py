@@ -175,7 +175,7 @@ async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
         raise scope.pop(_OUTCOME)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RouteEntry:
     """One route of the table; `segment` is the first of its path, None if that is a parameter.
 
