@@ -9,6 +9,7 @@ from gateway.allowed_methods import find_allowed_methods
 from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, load_application
 from gateway.errors.handlers import install_error_handlers
+from gateway.identity import key_set_route
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
@@ -154,6 +155,8 @@ def build_app(
 
     app.include_router(health.router)
     app.include_router(pages.router)
+    if settings.identity.signing_key_file is not None:
+        app.include_router(key_set_route.router)
     for router in application.routers:
         app.include_router(router)
     app.include_router(create_proxy_router(application.proxies))

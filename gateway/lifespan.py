@@ -19,6 +19,7 @@ from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
+from gateway.identity.open_identity import open_identity
 from gateway.open_clients import (
     Transports,
     find_upstream_errors,
@@ -84,6 +85,7 @@ def create_lifespan(
             resources[TokenVerifier] = await _open(stack, verifier, "the token verifier")
             limiter = open_limiter(settings, application.policies)
             resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
+            await _open(stack, open_identity(settings, resources), "the signing keys")
             opening = open_clients(settings, clients, transports, resources)
             await _open(stack, opening, "the clients")
             if application.settings is not None:
