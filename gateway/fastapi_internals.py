@@ -274,6 +274,12 @@ def unwrap_handled_error(error: BaseException) -> BaseException:
     return error.__cause__ if is_late and error.__cause__ is not None else error
 
 
+def forget_query(connection: HTTPConnection) -> None:
+    """Let a connection read its query anew: the scope has another one now."""
+    for name in ("_query_params", "_url"):
+        vars(connection).pop(name, None)
+
+
 def get_parsed_json(connection: HTTPConnection) -> object:
     """Return the body as the request has parsed it from JSON; None if it has not."""
     return vars(connection).get("_json")

@@ -27,7 +27,6 @@ from gateway.fastapi_internals import (
     is_awaited,
     is_single_text,
     iter_dependencies,
-    parses_body,
 )
 from gateway.head_guard import HeadGuard
 from gateway.resources import ResourceLookup
@@ -81,20 +80,20 @@ def compile_route(route: RouteContext) -> CompiledRoute:
     )
 
 
-def compile_guards(route: RouteContext) -> RouteGuards | None:
-    """Compile the guards of a route whose body FastAPI parses; None for any other route.
+def compile_guards(
+    route: RouteContext, kinds: type | tuple[type, ...] = HeadGuard
+) -> RouteGuards | None:
+    """Compile the guards of a route that are of these kinds; None if they do not decide alone.
 
-    They are all guards of the route, its routers and its dependencies. A subclass of APIRoute may
-    choose its requests by more than their path: such a route stays with FastAPI.
+    They are those of the route, its routers and its dependencies. A subclass of APIRoute may choose
+    its requests by more than their path: such a route stays with FastAPI.
     """
     original = route.original_route
     if not isinstance(original, APIRoute) or type(original).matches is not APIRoute.matches:
         return None
-    if not parses_body(route):
-        return None
     plan = _Plan()
     for _, inner in iter_dependencies(route.dependant):
-        if isinstance(inner.call, HeadGuard) and _asks_for_connection_alone(inner):
+        if isinstance(inner.call, kinds) and asks_for_connection_alone(inner):
             plan.add_dependency(inner)
     return RouteGuards(
         scope=get_routing_scope(route),
@@ -218,7 +217,8 @@ def _find_obstacles(dependant: Dependant) -> Iterator[str]:
         yield "asks for the response or for background tasks"
 
 
-def _asks_for_connection_alone(dependant: Dependant) -> bool:
+def asks_for_connection_alone(dependant: Dependant) -> bool:
+    """Whether a dependency can be called with the connection and nothing else."""
     fields = (
         dependant.path_params,
         dependant.query_params,

@@ -24,6 +24,7 @@ from gateway.fastapi_internals import (
     get_route_path,
     iter_audited_routes,
     iter_route_contexts,
+    parses_body,
 )
 from gateway.request_path import decode_parameter
 from gateway.resources import Resources
@@ -167,13 +168,15 @@ async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
         raise scope.pop(_OUTCOME)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RouteEntry:
     """One route of the table; `segment` is the first of its path, None if that is a parameter.
 
-    `shape` is the path without the names of its parameters.
+    `shape` is the path without the names of its parameters. `guards` are to be called before the
+    body of a request is read; None if FastAPI reads none.
     """
 
+    route: RouteContext
     segment: str | None
     shape: str
     path: Pattern[str]
@@ -235,8 +238,18 @@ class RouteTable:
         guards = None if found is None else found[0].guards
         if found is None or guards is None:
             return None
-        entry, path_params = found
-        return guards, {k: entry.convertors[k].convert(v) for k, v in path_params.items()}
+        return guards, _convert(*found)
+
+    def match(self, scope: Scope) -> tuple[RouteEntry, dict[str, Any]] | None:
+        """Find the route that serves a request, and its path parameters; None if there is none.
+
+        A `HEAD` that no route declares is served by the route for `GET`. An error of a convertor is
+        propagated.
+        """
+        found = self._match(scope)
+        if found is None and scope["method"] == "HEAD":
+            found = self._match({**scope, "method": "GET"})
+        return None if found is None else (found[0], _convert(*found))
 
     def _match(self, scope: Scope) -> tuple[RouteEntry, dict[str, str]] | None:
         """Find the entry for a request, as `find` does, which does it in one step for its speed."""
@@ -245,6 +258,10 @@ class RouteTable:
             if method in entry.methods and (match := entry.path.match(path)):
                 return entry, match.groupdict()
         return None
+
+
+def _convert(entry: RouteEntry, path_params: Mapping[str, str]) -> dict[str, Any]:
+    return {name: entry.convertors[name].convert(text) for name, text in path_params.items()}
 
 
 def _read_entries(
@@ -257,6 +274,7 @@ def _read_entries(
             return
         first = (route.path or "")[1:].partition("/")[0]
         yield RouteEntry(
+            route=route,
             segment=None if "{" in first else first,
             shape=get_shape(route),
             path=route.path_regex,
@@ -264,7 +282,7 @@ def _read_entries(
             methods=frozenset(route.methods),
             max_body_size=getattr(route, "max_body_size", None),
             compiled=_try_compile(route) if is_guarded(route) else None,
-            guards=compile_guards(route),
+            guards=compile_guards(route) if parses_body(route) else None,
         )
 
 
