@@ -18,12 +18,10 @@ def build_identity_fields(proxy: Proxy, request: Request) -> Sequence[tuple[byte
     principal = find_principal(request)
     if principal is None or proxy.identity == "none":
         return ()
-    return _build_user_fields(principal, proxy.scopes)
+    return build_user_fields(principal, proxy.scopes)
 
 
-def _build_user_fields(
-    principal: Principal, scopes: Sequence[str]
-) -> Sequence[tuple[bytes, bytes]]:
+def build_user_fields(principal: Principal, scopes: Sequence[str]) -> Sequence[tuple[bytes, bytes]]:
     """Build `X-User-*`, without those for which the token has no claim."""
     values = {
         b"x-user-id": _encode(principal.user_id or principal.subject),
