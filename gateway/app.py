@@ -12,6 +12,7 @@ from gateway.errors.handlers import install_error_handlers
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.forward_auth import routes as forward_auth
 from gateway.forward_auth.verified_routes import VerifiedRoutes
+from gateway.identity import key_set_route
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
@@ -170,6 +171,8 @@ def build_app(
     app.include_router(health.router)
     app.include_router(pages.router)
     app.include_router(forward_auth.router)
+    if settings.identity.signing_key_file is not None:
+        app.include_router(key_set_route.router)
     if any(accepts_tickets(route) for it in routers for route in iter_route_contexts(it.routes)):
         app.include_router(tickets.router)
     app.state.own_routes = [route.original_route for route in iter_route_contexts(app.routes)]

@@ -135,6 +135,12 @@ def matches_request(route: RouteContext, scope: Scope) -> bool:
     return match is Match.FULL
 
 
+def matches_path(route: RouteContext, scope: Scope) -> bool:
+    """Whether a route has the path of a request, whatever its methods are."""
+    match, _ = route._effective_route.matches(scope)  # noqa: SLF001
+    return match is not Match.NONE
+
+
 def parses_body(route: RouteContext) -> bool:
     """Whether FastAPI parses the request body for this route, as JSON or as a form."""
     dependant: Dependant | None = getattr(route, "dependant", None)

@@ -19,6 +19,7 @@ from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
+from gateway.identity.open_identity import open_identity
 from gateway.open_clients import (
     Transports,
     find_upstream_errors,
@@ -88,6 +89,7 @@ def create_lifespan(
             resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
             store = open_ticket_store(settings)
             resources[TicketStore] = await _open(stack, store, "the ticket store")
+            await _open(stack, open_identity(settings, resources), "the signing keys")
             opening = open_clients(settings, clients, transports, resources)
             await _open(stack, opening, "the clients")
             if application.settings is not None:

@@ -65,9 +65,11 @@ class _Pattern:
         """Whether this route serves every path that the other one serves."""
         return bool(other.examples) and all(map(self.regex.match, other.examples))
 
-    def overlaps(self, other: "_Pattern") -> bool:
-        """Whether some path is one of both routes."""
-        return _overlap(self.path.split("/"), other.path.split("/"))
+    def crosses(self, later: "_Pattern") -> bool:
+        """Whether one of two routes is proxied, and only some paths of either are the other's."""
+        if not (self.is_proxied or later.is_proxied) or later.covers(self):
+            return False
+        return _overlap(self.path.split("/"), later.path.split("/"))
 
 
 def find_shadowed_routes(app: FastAPI) -> Iterator[ConfigError]:
@@ -87,13 +89,12 @@ def _find_conflict(first: _Pattern, second: _Pattern, route: str) -> Iterator[Co
         is_movable = first.is_proxied == second.is_proxied
         hint = "declare it before that route" if is_movable else "give one of them another path"
         yield ConfigError(route, message, hint, second.place)
-    elif (first.is_proxied or second.is_proxied) and not second.covers(first):
-        if first.overlaps(second):
-            message = (
-                f"{first} in {first.place} takes some of its requests, and neither path is the "
-                "more specific one"
-            )
-            yield ConfigError(route, message, "give one of them another path", second.place)
+    elif first.crosses(second):
+        message = (
+            f"{first} in {first.place} takes some of its requests, and neither path is the more "
+            "specific one"
+        )
+        yield ConfigError(route, message, "give one of them another path", second.place)
 
 
 def _iter_patterns(route: RouteContext) -> Iterator[_Pattern]:

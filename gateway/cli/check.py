@@ -188,12 +188,14 @@ def _describe_valid(checked: CheckedGateway) -> str:
     application = checked.application
     routes = list_routes(checked.app, application.policies) if checked.app else []
     counts = {
-        "route": len(routes),
+        "route": len([route for route in routes if not route.proxy]),
+        "proxied route": len(application.proxies),
         "composite": len({composite for route in routes for composite in route.composites}),
-        "service": len(application.clients),
+        "service": len({*application.clients, *(proxy.to for proxy in application.proxies)}),
         "policy": len(application.policies),
     }
-    return f"The configuration is valid: {', '.join(map(_format_count, counts, counts.values()))}."
+    found = {noun: count for noun, count in counts.items() if count or noun != "proxied route"}
+    return f"The configuration is valid: {', '.join(map(_format_count, found, found.values()))}."
 
 
 def _format_count(noun: str, count: int) -> str:

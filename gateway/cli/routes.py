@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from gateway.app import create_app
@@ -10,6 +11,7 @@ from gateway.app_loader import load_application
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.proxy.declaration import Proxy
 from gateway.ratelimit.policy import SLOWAPI, RateLimit
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.route_list import RouteSummary, list_routes
@@ -36,7 +38,8 @@ def run(options: argparse.Namespace) -> int:
     settings = load_settings(options.config)
     application = load_application(settings.app)
     policies = apply_rates(application.policies, settings.limits)
-    routes = list_routes(create_app(settings, application=application), policies)
+    listed = list_routes(create_app(settings, application=application), policies)
+    routes = [list(methods) for _, methods in groupby(listed, key=_get_row_key)]
     if options.json:
         print(json.dumps([_to_json(route) for route in routes]))
     else:
@@ -44,18 +47,31 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _to_row(route: RouteSummary) -> tuple[str, ...]:
+def _get_row_key(route: RouteSummary) -> object:
+    """Return a key that the methods of a proxied route share; other routes have a row for each."""
+    return id(route.proxy) if route.proxy else str(route)
+
+
+def _to_row(methods: Sequence[RouteSummary]) -> tuple[str, ...]:
+    route = methods[0]
     return (
-        route.method,
+        route.proxy.method_text if route.proxy else route.method,
         route.path,
-        _format_access(route.access),
+        format_access(route.access),
         ", ".join(_iter_limits(route)) or "-",
-        ", ".join(route.services) or "-",
+        format_proxy(route.proxy) if route.proxy else ", ".join(route.services) or "-",
         f"{route.file}:{route.line}" if route.file else "-",
     )
 
 
-def _format_access(access: Requires | Public | None) -> str:
+def format_proxy(proxy: Proxy) -> str:
+    """Format the service of a proxied route, with what it accepts: `proxy chat, websocket`."""
+    accepted = [name for name in ("websocket", "tickets") if getattr(proxy, name)]
+    return ", ".join([f"proxy {proxy.to}", *accepted])
+
+
+def format_access(access: Requires | Public | None) -> str:
+    """Format who may call a route."""
     match access:
         case Public(why):
             return f"public: {why}"
@@ -86,10 +102,11 @@ def _format_table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
-def _to_json(route: RouteSummary) -> dict[str, Any]:
-    access = route.access
+def _to_json(methods: Sequence[RouteSummary]) -> dict[str, Any]:
+    route, access = methods[0], methods[0].access
     return {
-        "method": route.method,
+        "method": route.proxy.method_text if route.proxy else route.method,
+        "methods": [each.method for each in methods],
         "path": route.path,
         "scopes": list(access.scopes) if isinstance(access, Requires) else [],
         "owner": access.owner if isinstance(access, Requires) else None,
@@ -110,6 +127,17 @@ def _to_json(route: RouteSummary) -> dict[str, Any]:
         ],
         "services": list(route.services),
         "composites": [composite.__name__ for composite in route.composites],
+        "proxy": _proxy_to_json(route.proxy) if route.proxy else None,
         "file": route.file or None,
         "line": route.line or None,
+    }
+
+
+def _proxy_to_json(proxy: Proxy) -> dict[str, Any]:
+    return {
+        "service": proxy.to,
+        "target": proxy.target_path,
+        "identity": proxy.identity,
+        "websocket": proxy.websocket,
+        "tickets": proxy.tickets,
     }

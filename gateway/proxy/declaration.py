@@ -1,14 +1,14 @@
 """`Proxy`, the declaration of a proxied route."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from gateway.proxy.access_errors import find_access_errors, find_caller_errors
 from gateway.proxy.methods import PROXIED_METHODS
-from gateway.proxy.path_errors import derive_target, find_path_errors
+from gateway.proxy.path_errors import derive_target, find_parameters, find_path_errors
 from gateway.proxy.value_errors import find_method_errors, find_type_errors, find_value_errors
 from gateway.ratelimit.policy import RateLimit
 from gateway.settings.toml_file import format_file
@@ -101,6 +101,11 @@ class Proxy:
     def method_text(self) -> str:
         """The methods as `GET/POST`; `ANY` for all that can be proxied."""
         return "ANY" if set(self.methods) == set(PROXIED_METHODS) else "/".join(self.methods)
+
+    @property
+    def parameters(self) -> Mapping[str, bool]:
+        """The parameters of the path, and whether each can have several segments."""
+        return find_parameters(self.path)
 
     @property
     def target_path(self) -> str:

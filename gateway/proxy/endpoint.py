@@ -4,9 +4,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.proxy.declaration import Proxy
+from gateway.routing.response_endpoint import ResponseEndpoint
 
 
-class ProxyEndpoint:
+class ProxyEndpoint(ResponseEndpoint):
     """Serves the requests of one proxied route.
 
     The resources are looked up in `request.app.state.resources`, as the lifespan opens them.

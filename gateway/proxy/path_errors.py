@@ -22,13 +22,18 @@ def derive_target(path: str) -> str:
     return f"{before[before.rindex('/') :]}{brace}{after}" if brace else path_format
 
 
+def find_parameters(path: str) -> dict[str, bool]:
+    """Find the parameters of a path, and whether each can have several segments."""
+    return {name: isinstance(it, PathConvertor) for name, it in compile_path(path)[2].items()}
+
+
 def find_path_errors(path: str, target: str | None) -> Iterator[str]:
     """Yield the errors of the path, and then those of the target."""
     errors = list(_iter_path_errors(path))
     yield from errors
     if errors:
         return
-    names = list(compile_path(path)[2])
+    names = list(find_parameters(path))
     if target is not None:
         yield from _iter_target_errors(target, names)
     elif not names:
@@ -56,7 +61,7 @@ def _iter_path_errors(path: str) -> Iterator[str]:
                 f"path has the parameter {name!r} with a convertor; a proxied path takes "
                 f"{{{name}}}, or {{{name}:path}} for several segments"
             )
-    several = [name for name, kind in convertors.items() if isinstance(kind, PathConvertor)]
+    several = [name for name, is_path in find_parameters(path).items() if is_path]
     if len(several) > 1:
         yield f"path has {' and '.join(several)} with :path; one can have several segments"
     elif several and not path.endswith(f"/{{{several[0]}:path}}"):

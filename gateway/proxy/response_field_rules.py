@@ -16,7 +16,8 @@ class ResponseRule(StrEnum):
     REFERENCE = "a reference to the service becomes one to the gateway"
     COOKIE = "it goes back with the path of the gateway, if the route forwards cookies"
     CHALLENGE = "it goes back if the route forwards the token that it asks for"
-    CACHE = "it goes back, but a shared cache must not store what one caller may see"
+    CACHE_CONTROL = "it goes back, but a shared cache must not store what needs a token"
+    SHARED_CACHE = "it goes back if the route is public"
 
 
 _HOP_BY_HOP = frozenset(
@@ -56,9 +57,9 @@ _SPECIAL = {
     b"link": ResponseRule.REFERENCE,
     b"set-cookie": ResponseRule.COOKIE,
     b"www-authenticate": ResponseRule.CHALLENGE,
-    b"cache-control": ResponseRule.CACHE,
-    b"cdn-cache-control": ResponseRule.CACHE,
-    b"surrogate-control": ResponseRule.CACHE,
+    b"authentication-info": ResponseRule.CHALLENGE,
+    b"cache-control": ResponseRule.CACHE_CONTROL,
+    b"surrogate-control": ResponseRule.SHARED_CACHE,
 }
 
 
@@ -66,6 +67,8 @@ def find_response_rule(name: bytes) -> ResponseRule:
     """Return the rule for a field; `name` is in lower case."""
     if name in _SPECIAL:
         return _SPECIAL[name]
+    if name.endswith(b"cdn-cache-control"):
+        return ResponseRule.SHARED_CACHE
     is_dropped = (
         name in _HOP_BY_HOP
         or name in _GATEWAY_SETS

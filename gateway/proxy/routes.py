@@ -33,6 +33,10 @@ def create_proxy_router(proxies: Iterable[Proxy]) -> APIRouter:
             response_class=Response,
             response_model=None,
             summary=f"Proxied to the service {proxy.to}",
+            description=(
+                f"Requests go on to the service `{proxy.to}`, which decides on bodies, statuses "
+                "and schemas. Bodies are streamed both ways."
+            ),
             tags=[proxy.to],
         )
     return router

@@ -18,6 +18,7 @@ from gateway.fastapi_internals import (
     ModelField,
     RouteContext,
     SegmentConvertor,
+    SegmentsConvertor,
     get_dependency_cache_key,
     get_routing_scope,
     get_security_scopes,
@@ -39,7 +40,11 @@ from gateway.routing.compiled_route import (
     InvalidParameter,
     Parameter,
 )
+from gateway.routing.response_endpoint import ResponseEndpoint
 from gateway.routing.route_guards import RouteGuards
+
+# `RouteTable` reads the parameters of these two without calling them.
+_TEXT_CONVERTORS = frozenset({SegmentConvertor, SegmentsConvertor})
 
 # Defaults of these types are shared between requests; FastAPI copies every other default.
 _IMMUTABLE = frozenset({bool, bytes, float, int, str, type(None)})
@@ -58,9 +63,9 @@ def compile_route(route: RouteContext) -> CompiledRoute:
     if type(route.original_route) is not APIRoute:
         raise NotCompilable("its class is not APIRoute: a subclass may handle requests otherwise")
     convertors = route.param_convertors.values()
-    if any(type(convertor) is not SegmentConvertor for convertor in convertors):
-        raise NotCompilable("a path parameter has a convertor")
-    if not _returns_plain_json(route):
+    if any(type(convertor) not in _TEXT_CONVERTORS for convertor in convertors):
+        raise NotCompilable("a path parameter has a convertor of another type than text")
+    if not isinstance(route.endpoint, ResponseEndpoint) and not _returns_plain_json(route):
         raise NotCompilable("its response is not simply a model as JSON")
     plan = _Plan()
     plan.add_endpoint(route.dependant)
@@ -237,6 +242,8 @@ def _raise_missing() -> NoReturn:
 
 def _find_model(route: RouteContext) -> type[BaseModel] | None:
     """Find the response model whose instances FastAPI serializes without validating them again."""
+    if route.response_field is None:
+        return None
     model = route.response_field.field_info.annotation
     if not isinstance(model, type) or not issubclass(model, BaseModel):
         return None

@@ -4,8 +4,8 @@ The two paths through one route must give the same response and pass the same ob
 dependencies: `tests/gateway/routing/test_compiled_route.py` proves it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from re import Pattern
 from typing import Any
@@ -24,22 +24,19 @@ from gateway.fastapi_internals import (
     get_route_path,
     iter_audited_routes,
     iter_route_contexts,
-    matches_request,
     parses_body,
 )
 from gateway.request_path import decode_parameter
 from gateway.resources import Resources
 from gateway.routing.compiled_route import CompiledRoute
 from gateway.routing.compiler import NotCompilable, compile_guards, compile_route
+from gateway.routing.derived_requests import DERIVED_METHODS, get_shape, is_derived
 from gateway.routing.encoded_requests import has_content_coding, refuse_content_coding
 from gateway.routing.head_requests import serve_head
 from gateway.routing.options_requests import describe_options
 from gateway.routing.route_guards import RouteGuards
 
 _OUTCOME = "lockgate.outcome"
-
-_DERIVED_METHODS = frozenset({"HEAD", "OPTIONS"})
-"""Methods that a path has without a route for them, as it has routes for others."""
 
 
 class Dispatcher:
@@ -124,7 +121,7 @@ class Dispatcher:
 
     async def _serve_generally(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request that no compiled route serves, or a WebSocket connection."""
-        if scope["type"] == "http" and scope["method"] in _DERIVED_METHODS:
+        if scope["type"] == "http" and scope["method"] in DERIVED_METHODS:
             app = self._find_derived_app(scope)
             if app is not None:
                 await app(scope, receive, send)
@@ -155,15 +152,11 @@ class Dispatcher:
 
     def _find_derived_app(self, scope: Scope) -> ASGIApp | None:
         """Return the app for a HEAD or OPTIONS request that no route declares; None for others."""
-        routes = list(iter_audited_routes(self._router))
-        if any(matches_request(route, scope) for route in routes):
+        if not is_derived(scope, list(iter_audited_routes(self._router))):
             return None
-        if scope["method"] == "OPTIONS":
-            return describe_options(scope)
-        get = {**scope, "method": "GET"}
-        if any(matches_request(route, get) for route in routes):
-            return partial(serve_head, self)
-        return None
+        return (
+            describe_options(scope) if scope["method"] == "OPTIONS" else partial(serve_head, self)
+        )
 
 
 async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
@@ -179,11 +172,13 @@ async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
 class RouteEntry:
     """One route of the table; `segment` is the first of its path, None if that is a parameter.
 
-    `guards` are to be called before the body of a request is read; None if FastAPI reads none.
+    `shape` is the path without the names of its parameters. `guards` are to be called before the
+    body of a request is read; None if FastAPI reads none.
     """
 
     route: RouteContext
     segment: str | None
+    shape: str
     path: Pattern[str]
     convertors: Mapping[str, Convertor[Any]]
     methods: frozenset[str]
@@ -202,7 +197,8 @@ class RouteTable:
 
     def __init__(self, router: APIRouter, *, is_guarded: Callable[[RouteContext], bool]) -> None:
         routes = iter_route_contexts(router.routes)
-        self.entries: Sequence[RouteEntry] = list(_read_entries(routes, is_guarded))
+        entries = list(_read_entries(routes, is_guarded))
+        self.entries: Sequence[RouteEntry] = list(_reserve_derived_methods(entries))
         # A request is compared only with routes whose first segment is its own, or a parameter.
         self._others = [entry for entry in self.entries if entry.segment is None]
         self._by_segment: Mapping[str, Sequence[RouteEntry]] = {
@@ -280,6 +276,7 @@ def _read_entries(
         yield RouteEntry(
             route=route,
             segment=None if "{" in first else first,
+            shape=get_shape(route),
             path=route.path_regex,
             convertors=route.param_convertors,
             methods=frozenset(route.methods),
@@ -287,6 +284,22 @@ def _read_entries(
             compiled=_try_compile(route) if is_guarded(route) else None,
             guards=compile_guards(route) if parses_body(route) else None,
         )
+
+
+def _reserve_derived_methods(entries: Sequence[RouteEntry]) -> Iterator[RouteEntry]:
+    """Yield the entries, some with another behind them that keeps HEAD and OPTIONS for the path.
+
+    Such an entry has no compiled route, so that the dispatcher serves the request generally. It is
+    only needed where a later route would take the method; see `derived_requests.py`.
+    """
+    for index, entry in enumerate(entries):
+        yield entry
+        declared = {m for other in entries if other.shape == entry.shape for m in other.methods}
+        later = {method for other in entries[index + 1 :] for method in other.methods}
+        derived = {"HEAD", "OPTIONS"} if "GET" in entry.methods else {"OPTIONS"}
+        if reserved := (derived - declared) & later:
+            methods = frozenset(reserved)
+            yield replace(entry, methods=methods, max_body_size=None, compiled=None, guards=None)
 
 
 def _try_compile(route: RouteContext) -> CompiledRoute | None:

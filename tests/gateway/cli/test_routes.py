@@ -87,6 +87,7 @@ def test_the_json_has_the_same_facts(capsys: pytest.CaptureFixture[str]) -> None
     assert [route["path"] for route in routes][:2] == ["/healthz", "/readyz"]
     assert routes[-1] == {
         "method": "GET",
+        "methods": ["GET"],
         "path": "/page/{user_id}",
         "scopes": ["page:read"],
         "owner": "user_id",
@@ -96,6 +97,7 @@ def test_the_json_has_the_same_facts(capsys: pytest.CaptureFixture[str]) -> None
         ],
         "services": ["orders", "users"],
         "composites": ["Page"],
+        "proxy": None,
         "file": "acme/composites/page.py",
         "line": 25,
     }
