@@ -19,6 +19,8 @@ from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
+from gateway.identity.internal_token_field import InternalTokenField
+from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.open_identity import open_identity
 from gateway.open_clients import (
     Transports,
@@ -90,7 +92,15 @@ def create_lifespan(
             store = open_ticket_store(settings)
             resources[TicketStore] = await _open(stack, store, "the ticket store")
             await _open(stack, open_identity(settings, resources), "the signing keys")
-            opening = open_clients(settings, clients, transports, resources)
+            opening = open_clients(
+                settings,
+                clients,
+                transports,
+                resources,
+                create_caller_fields=lambda name: InternalTokenField(
+                    resources[InternalTokens], name
+                ),
+            )
             await _open(stack, opening, "the clients")
             if application.settings is not None:
                 resources[type(application.settings)] = application.settings
