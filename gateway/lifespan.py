@@ -38,6 +38,8 @@ from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
 from gateway.telemetry.log import LogField, log_event
+from gateway.tickets.open_store import open_ticket_store
+from gateway.tickets.store import TicketStore
 from gateway.upstream.tls_settings import find_tls_errors
 from gateway.wait_report import report_wait
 
@@ -88,6 +90,8 @@ def create_lifespan(
             resources[TokenVerifier] = await _open(stack, verifier, "the token verifier")
             limiter = open_limiter(settings, application.policies)
             resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
+            store = open_ticket_store(settings)
+            resources[TicketStore] = await _open(stack, store, "the ticket store")
             await _open(stack, open_identity(settings, resources), "the signing keys")
             resources[StreamLimit] = StreamLimit(settings.server.max_streams)
             opening = open_clients(
