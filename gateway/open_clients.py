@@ -1,7 +1,7 @@
 """The downstream services: which of them the routes use, and an open client for each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from logging import WARNING, getLogger
 from pathlib import Path
@@ -19,6 +19,7 @@ from gateway.telemetry.log import log_event
 from gateway.transport.tls import ClientTls, InvalidTlsFile
 from gateway.upstream.client import ServiceClient
 from gateway.upstream.open_client import open_client
+from gateway.upstream.service_headers import GetRequestFields
 from gateway.upstream.tls_settings import create_client_tls, find_expired_certificate
 
 log = getLogger("lockgate.upstream")
@@ -102,12 +103,19 @@ def find_route_clients(route: RouteContext) -> list[type[ServiceClient]]:
 
 @asynccontextmanager
 async def open_clients(
-    settings: Settings, clients: Clients, transports: Transports, resources: Resources
+    settings: Settings,
+    clients: Clients,
+    transports: Transports,
+    resources: Resources,
+    *,
+    create_caller_fields: Callable[[str], GetRequestFields],
 ) -> AsyncIterator[None]:
     """Open the client of every service that has an address, into `resources`.
 
     A transport in `transports` replaces the network for the service of that name, which then needs
     no address. A client with neither an address nor a transport is not opened.
+    `create_caller_fields` creates the fields about the caller for a service that asks for an
+    internal token.
     """
     async with AsyncExitStack() as stack:
         for name, kind in clients.items():
@@ -120,15 +128,18 @@ async def open_clients(
                     service,
                     transports.get(name),
                     tls=await _create_tls(name, service, settings.tls.ca_file),
-                    client_fields=_create_client_fields(service, settings.server),
+                    request_fields=(
+                        *_list_client_fields(service, settings.server),
+                        *([create_caller_fields(name)] if service.internal_token else []),
+                    ),
                 )
                 resources[kind] = await stack.enter_async_context(client)
         yield
 
 
-def _create_client_fields(service: Service, server: Server) -> ClientFields | None:
+def _list_client_fields(service: Service, server: Server) -> list[ClientFields]:
     form = service.forward_client_address
-    return None if form == "off" else ClientFields(form, server)
+    return [] if form == "off" else [ClientFields(form, server)]
 
 
 async def _create_tls(name: str, service: Service, ca_file: Path | None) -> ClientTls:

@@ -1,1 +1,1 @@
-"""Forward-auth: decides about requests that nginx, Traefik, Caddy or Envoy serve."""
+"""Forward-auth: decides about requests that nginx, Traefik, Caddy or Envoy serves."""

@@ -7,6 +7,8 @@ from starlette.requests import Request
 
 from gateway.auth.dependencies import find_principal
 from gateway.auth.principal import Principal
+from gateway.identity.internal_tokens import InternalTokens
+from gateway.identity.token_claims import iter_held_scopes
 from gateway.proxy.declaration import Proxy
 
 _SAFE = "!#$&'()*+/:=?@[]^`|~"  # besides letters, digits and -._
@@ -18,17 +20,19 @@ def build_identity_fields(proxy: Proxy, request: Request) -> Sequence[tuple[byte
     principal = find_principal(request)
     if principal is None or proxy.identity == "none":
         return ()
-    return _build_user_fields(principal, proxy.scopes)
+    if proxy.identity == "headers":
+        return build_user_fields(principal, proxy.scopes)
+    tokens: InternalTokens = request.app.state.resources[InternalTokens]
+    token = tokens.issue(principal, proxy.to, proxy.scopes)
+    return ((b"authorization", b"Bearer " + token.encode()),)
 
 
-def _build_user_fields(
-    principal: Principal, scopes: Sequence[str]
-) -> Sequence[tuple[bytes, bytes]]:
-    """Build `X-User-*`, without those for which the token has no claim."""
+def build_user_fields(principal: Principal, scopes: Sequence[str]) -> Sequence[tuple[bytes, bytes]]:
+    """Build `X-User-*`, without those that the token of the caller says nothing about."""
     values = {
-        b"x-user-id": _encode(principal.user_id or principal.subject),
+        b"x-user-id": _encode(principal.user_id or ""),
         b"x-user-issuer": _encode(principal.issuer),
-        b"x-user-scopes": b" ".join(map(_encode, scopes)),
+        b"x-user-scopes": b" ".join(map(_encode, iter_held_scopes(principal, scopes))),
         b"x-user-tenant": _encode(principal.tenant or ""),
         b"x-user-service": _encode(principal.service or ""),
     }

@@ -11,6 +11,7 @@ from typing import NoReturn
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from gateway.proxy.connection_options import list_connection_options
 from gateway.proxy.declaration import Proxy
 from gateway.proxy.forwarding_fields import ForwardingFields
 from gateway.proxy.request_field_rules import RequestRule, find_request_rule, is_end_to_end
@@ -114,8 +115,7 @@ class RequestFields:
         hosts = special.get(RequestRule.HOST, ())
         fields.append((b"host", self._choose_host(hosts, scope)))
         fields += self._forwarding.build(scope, [*hosts, *special.get(RequestRule.CLIENT, ())])
-        hops = [value for _, value in special.get(RequestRule.VIA, ())]
-        fields.append((b"via", build_via(hops, scope)))
+        fields.append((b"via", build_via(special.get(RequestRule.VIA, ()), scope)))
         propagated = current_headers().fields
         if not propagated.keys() <= _TRACE_NAMES:  # a middleware of the application has added some
             names = {name.encode() for name in propagated}
@@ -132,16 +132,15 @@ class RequestFields:
         return host
 
 
-def _remove_named(
-    fields: Sequence[Field], connection: Sequence[Field], scope: Scope
-) -> list[Field]:
+def _remove_named(fields: list[Field], connection: Sequence[Field], scope: Scope) -> list[Field]:
     """Remove the fields that `Connection` names.
 
     The gateway has read some fields to decide on the request. If they could be removed afterwards,
     the service would get another request than the one that was checked.
     """
-    options = b",".join(value for _, value in connection).lower().split(b",")
-    names = {option.strip(b" \t") for option in options}
+    names = list_connection_options(connection)
+    if not names:
+        return fields
     if any(map(is_end_to_end, names)):
         _refuse("Connection names a field that is not for one connection only.", scope)
     return [field for field in fields if field[0] not in names]

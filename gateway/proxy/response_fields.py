@@ -6,6 +6,7 @@ from starlette.types import Scope
 
 from gateway.http1_grammar import Fields
 from gateway.proxy.cache_control import restrict_to_caller
+from gateway.proxy.connection_options import list_connection_options
 from gateway.proxy.cookies import rewrite_cookie
 from gateway.proxy.declaration import Proxy
 from gateway.proxy.path_mapping import PathMapping
@@ -49,10 +50,10 @@ class ResponseFields:
         if special:
             kept += self._iter_special(special, scope)
             if ResponseRule.CONNECTION in special:
-                named = _list_options(special[ResponseRule.CONNECTION])
-                kept = [field for field in kept if field[0] not in named]
+                named = list_connection_options(special[ResponseRule.CONNECTION])
+                kept = [field for field in kept if field[0] not in named] if named else kept
         hops = [value for _, value in special.get(ResponseRule.VIA, ())]
-        kept.append((b"via", b", ".join([*hops, RESPONSE_VIA])))
+        kept.append((b"via", b", ".join([*hops, RESPONSE_VIA]) if hops else RESPONSE_VIA))
         return kept
 
     def _find_rule(self, raw_name: bytes) -> tuple[bytes, ResponseRule]:
@@ -85,9 +86,3 @@ class ResponseFields:
             prefixes = self._mapping.fill_prefixes(scope)
             for name, value in cookies:
                 yield name, rewrite_cookie(value, *prefixes, keep_domain=self._preserve_host)
-
-
-def _list_options(connection: Sequence[Field]) -> frozenset[bytes]:
-    """Return the lower-case names of the fields that `Connection` names."""
-    options = b",".join(value for _, value in connection).lower().split(b",")
-    return frozenset(option.strip(b" \t") for option in options)

@@ -17,20 +17,24 @@ PSEUDONYM = b"lockgate-%08x" % getrandbits(32)
 A loop through several processes of one gateway ends when a request meets one of them again.
 """
 
-RESPONSE_VIA = b"1.1 " + PSEUDONYM
+_OWN = {version: b"%b %b" % (version.encode(), PSEUDONYM) for version in ("1.0", "1.1", "2", "3")}
+
+RESPONSE_VIA = _OWN["1.1"]
 
 _LOOP = "The request has come back to the gateway: the address of the service leads to it again."
 
 
-def build_via(received: Sequence[bytes], scope: Scope) -> bytes:
-    """Return the `Via` of a request that goes on, with the hops that it had.
+def build_via(received: Sequence[tuple[bytes, bytes]], scope: Scope) -> bytes:
+    """Return the `Via` of a request that goes on: the hops that it had, and the gateway.
 
     Raises:
         HTTPException: 508, this process has sent the request before.
     """
-    hops = b", ".join(received)
+    own = _OWN[scope["http_version"]]
+    if not received:
+        return own
+    hops = b", ".join(value for _, value in received)
     if PSEUDONYM in hops:
         RequestContext.of(scope).log_fields["error"] = _LOOP
         raise HTTPException(508, _LOOP)
-    own = b"%b %b" % (scope["http_version"].encode(), PSEUDONYM)
-    return b"%b, %b" % (hops, own) if hops else own
+    return b"%b, %b" % (hops, own)
