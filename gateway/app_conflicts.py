@@ -24,7 +24,7 @@ def find_conflicts(app: FastAPI, application: Application) -> Iterator[ConfigErr
     Both `create_app` and `lockgate check` refuse them.
     """
     routes = list_routes(app, application.policies)
-    yield from find_shadowed_routes(app, application.routers)
+    yield from find_shadowed_routes(app)
     yield from find_unreachable(routes)
     yield from _find_setting_conflicts(app.state.settings.server, application, routes)
     yield from find_policy_conflicts(list_limits(app), application.policies)

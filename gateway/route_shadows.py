@@ -6,12 +6,12 @@ which of two access rules holds. See `docs/decisions/proxied-routes.md`.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations, product
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.routing import compile_path
 
 from gateway.fastapi_internals import RouteContext, get_frontend_paths, iter_audited_routes
@@ -79,16 +79,13 @@ class _Pattern:
         return _overlap(self.path.split("/"), later.path.split("/"))
 
 
-def find_shadowed_routes(app: FastAPI, routers: Iterable[APIRouter]) -> Iterator[ConfigError]:
-    """Find the routes of an app that another one shadows, each with the other one.
-
-    `routers` are those of the company.
-    """
-    declared = {id(it.original_route) for router in routers for it in iter_audited_routes(router)}
+def find_shadowed_routes(app: FastAPI) -> Iterator[ConfigError]:
+    """Find the routes of an app that another one shadows, each with the other one."""
+    own = set(map(id, app.state.own_routes))
     patterns = [
         pattern
         for route in iter_audited_routes(app.router)
-        for pattern in _iter_patterns(route, is_declared=id(route.original_route) in declared)
+        for pattern in _iter_patterns(route, is_own=id(route.original_route) in own)
     ]
     for first, second in combinations(patterns, 2):
         if methods := first.methods & second.methods:
@@ -112,11 +109,10 @@ def _find_conflict(first: _Pattern, second: _Pattern, route: str) -> Iterator[Co
         yield ConfigError(route, message, "give one of them another path", second.place)
 
 
-def _iter_patterns(route: RouteContext, *, is_declared: bool) -> Iterator[_Pattern]:
+def _iter_patterns(route: RouteContext, *, is_own: bool) -> Iterator[_Pattern]:
     file, line = locate_endpoint(route)
     place = f"{file}:{line}" if file else "an unknown place"
     is_proxied = find_proxy(route) is not None
-    is_own = not (is_proxied or is_declared)
     if frontends := get_frontend_paths(route):
         for path in frontends:
             folder = f"{path.rstrip('/')}/{{file:path}}"
