@@ -71,11 +71,8 @@ def create_lifespan(
         resources: Resources = app.state.resources
         upstreams, clients = settings.upstreams, application.clients
         used = find_used_clients(app.routes)
-        without_transport = {
-            kind: route for kind, route in used.items() if kind.name not in transports
-        }
         proxied = find_proxied_services(app.routes)
-        if errors := find_upstream_errors(upstreams, clients, without_transport, proxied):
+        if errors := find_upstream_errors(upstreams, clients, used, proxied, replaced=transports):
             raise InvalidSettings(errors)
         if errors := await asyncio.to_thread(find_tls_errors, settings):
             raise InvalidSettings(errors)

@@ -1,7 +1,7 @@
 """The downstream services: which of them the routes use, a transport and a client for each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from logging import WARNING, getLogger
 from pathlib import Path
@@ -46,11 +46,14 @@ def find_upstream_errors(
     clients: Clients,
     used: Mapping[type[ServiceClient], str],
     proxied: Mapping[str, str],
+    *,
+    replaced: Collection[str] = (),
 ) -> list[ConfigError]:
     """Find upstreams that are not used, and services that are undeclared or have no address.
 
     `used` maps each client in use to a route that uses it; see `find_used_clients`. `proxied` maps
     the name of each service behind a proxied route to that route; such a service needs no client.
+    A service in `replaced` has a transport instead of an address.
     """
     services = clients.keys() | proxied.keys()
     names = sorted(upstreams.keys() - services)
@@ -70,7 +73,7 @@ def find_upstream_errors(
             f"set {get_variable(f'upstreams.{name}.url')}",
         )
         for name, route in {**called, **proxied}.items()
-        if name not in upstreams.keys() | misspelt
+        if name not in upstreams.keys() | misspelt | set(replaced)
     ]
     undeclared = [
         ConfigError(
