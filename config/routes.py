@@ -9,7 +9,7 @@ routes = [
         to="catalog",
         requires="catalog:read",
         limit=PARTNERS,
-        methods=("GET",),
+        methods=["GET"],
     ),
     Proxy("/echo/{path:path}", to="echo", requires="echo:use", websocket=True, tickets=True),
 ]
