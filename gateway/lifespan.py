@@ -30,6 +30,7 @@ from gateway.open_clients import (
     open_clients,
 )
 from gateway.proxy.routes import find_proxied_services
+from gateway.proxy.stream_limit import StreamLimit
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.resources import Resources
@@ -89,6 +90,7 @@ def create_lifespan(
             store = open_ticket_store(settings)
             resources[TicketStore] = await _open(stack, store, "the ticket store")
             await _open(stack, open_identity(settings, resources), "the signing keys")
+            resources[StreamLimit] = StreamLimit(settings.server.max_streams)
             opening = open_clients(
                 settings,
                 clients,
