@@ -2,9 +2,17 @@
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 ANY = ":any"
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
+
+
+class Actor(NamedTuple):
+    """A party that acts for the subject of a token (RFC 8693, section 4.1)."""
+
+    issuer: str
+    subject: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +21,8 @@ class Principal:
 
     `expires_at` is the `exp` claim, in seconds since the epoch. `user_id`, `service` and
     `tenant` are None if the token does not have the claim. `scope_fault` names the claims of scopes
-    that have none because of their type, for the log.
+    that have none because of their type, for the log. `client` is the OAuth client that got the
+    token, or None. `actors` act for the subject: that client first, then those of the claim `act`.
     """
 
     issuer: str
@@ -24,6 +33,8 @@ class Principal:
     tenant: str | None
     expires_at: float
     scope_fault: str = ""
+    client: str | None = None
+    actors: tuple[Actor, ...] = ()
 
     def may(self, scope: str) -> bool:
         """Whether the token has the scope, or its wider `:any` form."""

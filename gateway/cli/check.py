@@ -15,8 +15,10 @@ from gateway.app_loader import Application, read_application
 from gateway.auth.jwks.fetch import find_proxy_errors
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.identity.setting_errors import find_identity_errors
 from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
+from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
@@ -91,6 +93,7 @@ def check_settings(settings: Settings) -> CheckedGateway:
         *find_tls_errors(settings),
         *_find_issuer_errors(settings.issuers),
         *find_proxy_errors(settings.tokens.keys_proxy),
+        *find_identity_errors(settings),
     ]
     try:
         application, package_errors = read_application(settings.app)
@@ -150,7 +153,8 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
     if application.is_complete:
         settings: Settings = app.state.settings
         used = find_used_clients(app.routes)
-        yield from find_upstream_errors(settings.upstreams, application.clients, used)
+        proxied = find_proxied_services(app.routes)
+        yield from find_upstream_errors(settings.upstreams, application.clients, used, proxied)
         yield from _find_limit_errors(settings, application)
 
 
@@ -186,12 +190,14 @@ def _describe_valid(checked: CheckedGateway) -> str:
     application = checked.application
     routes = list_routes(checked.app, application.policies) if checked.app else []
     counts = {
-        "route": len(routes),
+        "route": len([route for route in routes if not route.proxy]),
+        "proxied route": len(application.proxies),
         "composite": len({composite for route in routes for composite in route.composites}),
-        "service": len(application.clients),
+        "service": len({*application.clients, *(proxy.to for proxy in application.proxies)}),
         "policy": len(application.policies),
     }
-    return f"The configuration is valid: {', '.join(map(_format_count, counts, counts.values()))}."
+    found = {noun: count for noun, count in counts.items() if count or noun != "proxied route"}
+    return f"The configuration is valid: {', '.join(map(_format_count, found, found.values()))}."
 
 
 def _format_count(noun: str, count: int) -> str:

@@ -41,7 +41,14 @@ from gateway.settings.setting_types import (
     Seconds,
     Text,
 )
-from gateway.settings.url_types import BaseHttpUrl, KeysProxy, KeyUrl, RootPath, UrlPath
+from gateway.settings.url_types import (
+    BaseHttpUrl,
+    IssuerUrl,
+    KeysProxy,
+    KeyUrl,
+    RootPath,
+    UrlPath,
+)
 
 Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
@@ -83,6 +90,7 @@ class Server(Section):
     trusted_proxies: tuple[Network, ...] = ()
     client_address_header: ClientAddressHeader | None = None
     max_in_flight: Count = 1_000
+    max_streams: Count = 1_000
     max_body_bytes: Bytes = 1_048_576
     max_connections: Count | None = None
     idle_seconds: Seconds = 75
@@ -215,6 +223,19 @@ class Tokens(Section):
         return self
 
 
+class Identity(Section):
+    """The gateway as an issuer of the internal tokens that it sends to services."""
+
+    issuer: IssuerUrl | None = None
+    signing_key_file: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _require_issuer(self) -> Self:
+        if self.signing_key_file is not None and self.issuer is None:
+            raise _conflict("needs issuer", "signing_key_file", "issuer", at="signing_key_file")
+        return self
+
+
 class Counters(Section):
     """The counters of the rate limits, in Redis and in this process."""
 
@@ -268,6 +289,7 @@ class Service(Section):
     headers: Headers = {}
     forward_headers: tuple[ForwardedHeader, ...] = ()
     forward_token: Flag = False
+    internal_token: Flag = False
     forward_client_address: Literal["off", "x-forwarded-for", "forwarded"] = "off"
     accept_encoding: tuple[Literal["gzip", "deflate", "br", "zstd"], ...] = ()
     retry: RetrySettings = RetrySettings()
@@ -281,12 +303,17 @@ class Service(Section):
 
     @model_validator(mode="after")
     def _require_one_authorization(self) -> Self:
-        if self.forward_token and "authorization" in self.headers:
+        for name in ("forward_token", "internal_token"):
+            if getattr(self, name) and "authorization" in self.headers:
+                raise _conflict(
+                    "must not be set together with headers.authorization", name, "headers", at=name
+                )
+        if self.forward_token and self.internal_token:
             raise _conflict(
-                "must not be set together with headers.authorization",
+                "must not be set together with forward_token: both are sent as Authorization",
+                "internal_token",
                 "forward_token",
-                "headers",
-                at="forward_token",
+                at="internal_token",
             )
         return self
 
@@ -323,6 +350,7 @@ class Settings(BaseSettings):
     tls: Tls = Tls()
     issuers: tuple[Issuer, ...] = ()
     tokens: Tokens = Tokens()
+    identity: Identity = Identity()
     counters: Counters = Counters()
     limits: dict[str, RateText] = {}
     upstreams: dict[str, Service] = {}

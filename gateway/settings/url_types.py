@@ -6,7 +6,7 @@ No message quotes a URL, which may hold a password.
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, HttpUrl
+from pydantic import AfterValidator, BeforeValidator, HttpUrl, TypeAdapter
 
 from gateway.settings.host_names import is_host_name
 from gateway.settings.redis_address import ADDRESS_WITHOUT_SCHEME
@@ -14,6 +14,7 @@ from gateway.settings.setting_types import Text
 
 ENVIRONMENT = "environment"
 """The value of `tokens.keys_proxy` that takes the proxy from HTTPS_PROXY and NO_PROXY."""
+_HTTP_URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
 _AFTER_SCHEME = re.compile(r"([^/?#\\]*)([^?#]*)(.*)", re.DOTALL)
 _ROOT_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
 
@@ -76,6 +77,16 @@ def _require_https(url: HttpUrl) -> HttpUrl:
     return url
 
 
+def _check_issuer_url(text: str) -> str:
+    """Check the issuer of the gateway (RFC 8414, section 2). It is used as it is written."""
+    url = _check_key_url(_HTTP_URL.validate_python(_check_http_url(text)))
+    if url.query is not None:
+        raise ValueError("must not have a query (after ?)")
+    if text.endswith("/"):
+        raise ValueError(f"must not end with a slash: did you mean {text.rstrip('/')}?")
+    return text
+
+
 def _check_base_url(url: HttpUrl) -> HttpUrl:
     if url.username is not None or url.password is not None:
         raise ValueError("must not contain credentials; set headers.authorization of the service")
@@ -122,5 +133,6 @@ def _check_root_path(path: str) -> str:
 KeysProxy = Annotated[str, AfterValidator(_check_proxy)]
 KeyUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_key_url)]
 BaseHttpUrl = Annotated[HttpUrl, BeforeValidator(_check_http_url), AfterValidator(_check_base_url)]
+IssuerUrl = Annotated[str, AfterValidator(_check_issuer_url)]
 UrlPath = Annotated[Text, AfterValidator(_check_url_path)]
 RootPath = Annotated[str, AfterValidator(_check_root_path)]

@@ -4,8 +4,10 @@ from typing import TypeGuard
 
 from pydantic import JsonValue
 
+from gateway.auth.jwt.actors import list_actors, read_client
 from gateway.auth.jwt.audience import check_audience
 from gateway.auth.jwt.claim_path import Claims, compile_claim_path
+from gateway.auth.jwt.ids import read_id
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.scopes import compile_scopes, explain_no_scopes
 from gateway.auth.jwt.token_type import check_token_type
@@ -13,7 +15,6 @@ from gateway.auth.principal import Principal
 from gateway.errors.tree import Unauthenticated
 from gateway.settings.schema import Issuer
 
-MAX_NAME_LENGTH = 255
 _MAX_DATE = 253_402_300_800  # the year 10000, in seconds since the epoch; no date is later
 
 
@@ -48,24 +49,28 @@ class ClaimRules:
         expires_at = self._check_times(claims, now)
         check_token_type(claims, header_type, id_tokens=self._id_tokens)
         check_audience(claims, self._audiences, self._audience_claim)
-        user_id = _read_id(self._read_user(claims))
-        service = _read_id(self._read_service(claims))
-        subject = _read_id(claims.get("sub")) or user_id or service
+        user_id = read_id(self._read_user(claims))
+        service = read_id(self._read_service(claims))
+        subject = read_id(claims.get("sub")) or user_id or service
         if subject is None:
             raise Unauthenticated(
                 "invalid_sub",
                 "it has no usable sub, nor the claims of user_claim and service_claim",
             )
         scopes = self._read_scopes(claims)
+        issuer = str(claims["iss"])
+        client = service or read_client(claims)
         return Principal(
-            issuer=str(claims["iss"]),
+            issuer=issuer,
             subject=subject,
             scopes=scopes,
             user_id=user_id,
             service=service,
-            tenant=_read_id(self._read_tenant(claims)),
+            tenant=read_id(self._read_tenant(claims)),
             expires_at=expires_at,
             scope_fault="" if scopes else explain_no_scopes(self._scope_claim, claims),
+            client=client,
+            actors=list_actors(claims, issuer, client),
         )
 
     def check_expiry(self, expires_at: float, now: float) -> None:
@@ -103,11 +108,3 @@ def _read_date(claims: Claims, claim: str) -> float:
 
 def _is_number(value: JsonValue) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _read_id(value: JsonValue) -> str | None:
-    """Return an id: a printable string, or an integer as its decimal digits; otherwise None."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    is_name = isinstance(value, str) and 0 < len(value) <= MAX_NAME_LENGTH and value.isprintable()
-    return str(value) if is_name else None

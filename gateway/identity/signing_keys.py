@@ -1,0 +1,73 @@
+"""Which key signs, and which keys are published: decided from the times at which keys were created.
+
+All processes that read one key file agree without a word to each other. A key
+
+1. is published from its creation on;
+2. signs from `SIGNING_DELAY` after its creation on, until the next key does. By then, each process
+   has read the file, and each service that caches the key set for `KEY_SET_MAX_AGE` has the key;
+3. is published for `RETIREMENT` more, until its last token has expired.
+
+The oldest key signs from the beginning: there is no other.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gateway.identity.signing_key import SigningKey
+
+TOKEN_SECONDS = 60
+"""The lifetime of an internal token."""
+
+KEY_SET_MAX_AGE = 300
+"""The seconds for which a service may cache the published key set."""
+
+SIGNING_DELAY = 2 * KEY_SET_MAX_AGE
+"""Once for the file to reach every process, and once for the caches of the services."""
+
+RETIREMENT = 2 * TOKEN_SECONDS
+"""Once for the last token of a key, and once for the clock tolerance of the services."""
+
+
+class KeyPeriods(NamedTuple):
+    """A key with its times, in seconds since the epoch; the newest key has no end (infinity)."""
+
+    key: SigningKey
+    signs_from: float
+    signs_until: float
+    published_until: float
+
+
+class SigningKeys:
+    """The keys of one file, the oldest first. There is at least one."""
+
+    def __init__(self, keys: Sequence[SigningKey]) -> None:
+        ordered = sorted(keys, key=lambda key: key.created_at)
+        starts = [
+            ordered[0].created_at,
+            *(key.created_at + SIGNING_DELAY for key in ordered[1:]),
+        ]
+        ends = [*starts[1:], math.inf]
+        self.periods = tuple(
+            KeyPeriods(key, start, end, end + RETIREMENT)
+            for key, start, end in zip(ordered, starts, ends, strict=True)
+        )
+
+    def __repr__(self) -> str:
+        return f"<SigningKeys {', '.join(self.ids)}>"
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the keys, the oldest first."""
+        return [period.key.key_id for period in self.periods]
+
+    def get_signing_key(self, now: float) -> SigningKey:
+        """Return the key that signs at `now`, in seconds since the epoch."""
+        for period in reversed(self.periods):
+            if period.signs_from <= now:
+                return period.key
+        return self.periods[0].key
+
+    def list_published(self, now: float) -> list[SigningKey]:
+        """Return the keys that a service needs at `now` or soon, the oldest first."""
+        return [period.key for period in self.periods if now < period.published_until]

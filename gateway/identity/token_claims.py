@@ -1,0 +1,49 @@
+"""The claims of an internal token, from the caller as its own token describes it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gateway.auth.principal import ANY, Actor, Principal
+from gateway.identity.subject import encode_subject
+
+
+def build_caller_claims(
+    principal: Principal, scopes: Sequence[str], gateway: str
+) -> dict[str, Any]:
+    """Return the claims about the caller and its actors; `gateway` is `identity.issuer`.
+
+    - `sub` is unique over all issuers, `sub_id` has its two parts (RFC 9493, section 3.2.3).
+    - `scope` has those of `scopes` that the caller holds (RFC 8693, section 4.2).
+    - `act` names the gateway, which acts for the caller, and in it those who acted before
+      (RFC 8693, section 4.1).
+    """
+    claims: dict[str, Any] = {
+        "sub": encode_subject(principal.issuer, principal.subject),
+        "sub_id": {"format": "iss_sub", "iss": principal.issuer, "sub": principal.subject},
+        "scope": " ".join(iter_held_scopes(principal, scopes)),
+        "act": _nest_actors([Actor(gateway, gateway), *principal.actors]),
+    }
+    optional = {
+        "client_id": principal.client,
+        "user_id": principal.user_id,
+        "tenant": principal.tenant,
+    }
+    claims.update((name, value) for name, value in optional.items() if value is not None)
+    return claims
+
+
+def iter_held_scopes(principal: Principal, scopes: Sequence[str]) -> Iterator[str]:
+    """Yield each form of the scopes that the token of the caller has, once."""
+    for scope in dict.fromkeys(scopes):
+        for form in (scope, scope + ANY):
+            if form in principal.scopes:
+                yield form
+
+
+def _nest_actors(actors: Sequence[Actor]) -> dict[str, Any]:
+    """Return the actors as nested claims, the first one outermost."""
+    claims: dict[str, Any] = {}
+    for actor in reversed(actors):
+        inner = {"act": claims} if claims else {}
+        claims = {"iss": actor.issuer, "sub": actor.subject, **inner}
+    return claims
