@@ -11,9 +11,7 @@ from tests.gateway.proxy.serve_proxy import Caller, serve_proxy
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer
 
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-POST_CHUNKED = (
-    b"POST /service/x HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n"
-)
+POST_CHUNKED = b"POST /service/x HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n"
 POST_LONG = b"POST /service/x HTTP/1.1\r\nHost: gateway\r\nContent-Length: 400000000\r\n"
 EXPECT = b"Expect: 100-continue\r\n"
 REFUSAL = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig"
