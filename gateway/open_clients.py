@@ -141,17 +141,16 @@ async def open_clients(
             stack.push_async_callback(transport.aclose)
             services[name] = OpenService(service, transport)
             if (kind := clients.get(name)) is not None:
-                request_fields: list[GetRequestFields] = [
-                    *_list_client_fields(service, settings.server)
-                ]
-                if service.internal_token:
-                    request_fields.append(create_caller_fields(name))
-                client = open_client(kind, service, transport, request_fields=tuple(request_fields))
+                fields: tuple[GetRequestFields, ...] = (
+                    *_list_client_fields(service, settings.server),
+                    *([create_caller_fields(name)] if service.internal_token else []),
+                )
+                client = open_client(kind, service, transport, request_fields=fields)
                 resources[kind] = await stack.enter_async_context(client)
         yield
 
 
-def _list_client_fields(service: Service, server: Server) -> list[ClientFields]:
+def _list_client_fields(service: Service, server: Server) -> list[GetRequestFields]:
     form = service.forward_client_address
     return [] if form == "off" else [ClientFields(form, server)]
 
