@@ -19,8 +19,7 @@ from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
-from gateway.identity.internal_token_field import InternalTokenField
-from gateway.identity.internal_tokens import InternalTokens
+from gateway.identity.internal_token_field import create_token_fields
 from gateway.identity.open_identity import open_identity
 from gateway.open_clients import (
     Transports,
@@ -85,16 +84,10 @@ def create_lifespan(
             resources[TokenVerifier] = await _open(stack, verifier, "the token verifier")
             limiter = open_limiter(settings, application.policies)
             resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
-            await _open(stack, open_identity(settings, resources), "the signing keys")
-            opening = open_clients(
-                settings,
-                clients,
-                transports,
-                resources,
-                create_caller_fields=lambda name: InternalTokenField(
-                    resources[InternalTokens], name
-                ),
-            )
+            identity = open_identity(settings, resources)
+            internal_tokens = await _open(stack, identity, "the signing keys")
+            fields = create_token_fields(upstreams, internal_tokens)
+            opening = open_clients(settings, clients, transports, resources, request_fields=fields)
             await _open(stack, opening, "the clients")
             if application.settings is not None:
                 resources[type(application.settings)] = application.settings

@@ -1,7 +1,7 @@
 """The downstream services: which of them the routes use, and an open client for each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from logging import WARNING, getLogger
 from pathlib import Path
@@ -96,15 +96,15 @@ async def open_clients(
     transports: Transports,
     resources: Resources,
     *,
-    create_caller_fields: Callable[[str], GetRequestFields],
+    request_fields: Mapping[str, GetRequestFields] | None = None,
 ) -> AsyncIterator[None]:
     """Open the client of every service that has an address, into `resources`.
 
     A transport in `transports` replaces the network for the service of that name, which then needs
     no address. A client with neither an address nor a transport is not opened.
-    `create_caller_fields` creates the fields about the caller for a service that asks for an
-    internal token.
+    `request_fields` has further fields for the calls of a request, by the name of the service.
     """
+    further = request_fields or {}
     async with AsyncExitStack() as stack:
         for name, kind in clients.items():
             service = settings.upstreams.get(name)
@@ -118,7 +118,7 @@ async def open_clients(
                     tls=await _create_tls(name, service, settings.tls.ca_file),
                     request_fields=(
                         *_list_client_fields(service, settings.server),
-                        *([create_caller_fields(name)] if service.internal_token else []),
+                        *([further[name]] if name in further else []),
                     ),
                 )
                 resources[kind] = await stack.enter_async_context(client)
