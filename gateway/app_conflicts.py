@@ -9,11 +9,11 @@ from gateway.app_loader import Application
 from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.route_list import (
     RouteSummary,
-    find_duplicates,
     find_unreachable,
     list_limits,
     list_routes,
 )
+from gateway.route_shadows import find_shadowed_routes
 from gateway.settings.errors import ConfigError
 from gateway.settings.schema import Server
 
@@ -24,7 +24,7 @@ def find_conflicts(app: FastAPI, application: Application) -> Iterator[ConfigErr
     Both `create_app` and `lockgate check` refuse them.
     """
     routes = list_routes(app, application.policies)
-    yield from find_duplicates(routes)
+    yield from find_shadowed_routes(app)
     yield from find_unreachable(routes)
     yield from _find_setting_conflicts(app.state.settings.server, application, routes)
     yield from find_policy_conflicts(list_limits(app), application.policies)

@@ -1,4 +1,4 @@
-"""Loads the company's package: its clients, policies, composites, routers and extensions."""
+"""Loads the company's package: clients, policies, composites, routers, routes and extensions."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -12,6 +12,8 @@ from fastapi import APIRouter
 from starlette.middleware import Middleware
 
 from gateway.package_modules import PackageModules, list_submodules
+from gateway.proxy.declaration import Proxy
+from gateway.proxy.declared_proxies import find_proxies
 from gateway.ratelimit.policy import RateLimit
 from gateway.resources import Resources
 from gateway.settings.app_package import SETTING, AppPackage, find_app_package
@@ -21,7 +23,8 @@ from gateway.settings.schema import App
 from gateway.upstream.client import ServiceClient
 
 MODULES = (
-    "clients", "composites", "fakes", "lifespan", "limits", "middleware", "routers", "settings"
+    "clients", "composites", "fakes", "lifespan", "limits", "middleware", "routers", "routes",
+    "settings",
 )  # fmt: skip
 """The modules of a package that are imported by their names."""
 
@@ -39,6 +42,7 @@ class Application:
     clients: Mapping[str, type[ServiceClient]] = field(default_factory=dict)
     policies: Mapping[str, RateLimit] = field(default_factory=dict)
     routers: Sequence[APIRouter] = ()
+    proxies: Sequence[Proxy] = ()
     middleware: Sequence[Middleware] = ()
     lifespan: AppLifespan | None = None
     settings: AppSettings | None = None
@@ -51,8 +55,9 @@ def load_application(app: App) -> Application:
 
     Declarations are discovered automatically; there is no registry to update. Clients are found
     in every module of `clients` and of its subpackages, policies in `limits`, and routers as the
-    `router` of every module of `composites` and of `routers`. The optional modules `middleware`,
-    `lifespan` and `settings` extend the gateway itself.
+    `router` of every module of `composites` and of `routers`. Proxied routes are the list `routes`
+    of the module `routes`. The optional modules `middleware`, `lifespan` and `settings` extend the
+    gateway itself.
 
     Raises:
         InvalidSettings: has an error for each mistake: there is no such package, it declares
@@ -83,26 +88,36 @@ def read_application(app: App) -> tuple[Application, list[ConfigError]]:
         middleware=_find_middleware(modules, f"{package.declarations}.middleware"),
         lifespan=_find_lifespan(modules, f"{package.declarations}.lifespan"),
         settings=_load_settings(modules, f"{package.declarations}.settings", app.settings),
+        # The last, because a module that is imported before may hold a Proxy by mistake.
+        proxies=find_proxies(modules, f"{package.declarations}.routes", package.prefixes),
         package=package,
         is_complete=not modules.has_failed,
     )
-    if package.source != "repository":
-        _find_misnamed_modules(modules, package.name)
-    declared = (application.clients, application.policies, application.routers)
-    if not any(declared) and not modules.errors:
-        message = f"the package {package.name} has no client, no composite, no router and no limit"
+    _find_misnamed_modules(modules, package.declarations)
+    if not _declares_anything(application) and not modules.errors:
+        message = (
+            f"the package {package.name} has no client, no composite, no router, no proxied route "
+            "and no limit"
+        )
         modules.add_error(SETTING, message, "name the package that contains them")
     return application, modules.errors
+
+
+def _declares_anything(application: Application) -> bool:
+    return any(
+        (application.clients, application.policies, application.routers, application.proxies)
+    )
 
 
 def _find_misnamed_modules(modules: PackageModules, package: str) -> None:
     """Report a module such as `limit`, which nothing imports, where `limits` is missing."""
     module = modules.find(package)
     names = {name.rpartition(".")[2] for name in list_submodules(module)} if module else set()
-    for missing in sorted(set(MODULES) - names):
-        for name in get_close_matches(missing, names - set(MODULES), cutoff=0.8):
-            hint = "rename it; if it is something else, choose a name that differs more"
-            modules.add_error(f"{package}.{name}", f"did you mean {missing}?", hint)
+    for name in sorted(names - set(MODULES)):
+        for nearest in get_close_matches(name, MODULES, n=1, cutoff=0.8):
+            if nearest not in names:
+                hint = "rename it; if it is something else, choose a name that differs more"
+                modules.add_error(f"{package}.{name}", f"did you mean {nearest}?", hint)
 
 
 def _find_clients(modules: PackageModules, name: str) -> dict[str, type[ServiceClient]]:

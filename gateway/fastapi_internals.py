@@ -135,6 +135,12 @@ def matches_request(route: RouteContext, scope: Scope) -> bool:
     return match is Match.FULL
 
 
+def matches_path(route: RouteContext, scope: Scope) -> bool:
+    """Whether a route has the path of a request, whatever its methods are."""
+    match, _ = route._effective_route.matches(scope)  # noqa: SLF001
+    return match is not Match.NONE
+
+
 def parses_body(route: RouteContext) -> bool:
     """Whether FastAPI parses the request body for this route, as JSON or as a form."""
     dependant: Dependant | None = getattr(route, "dependant", None)
@@ -266,6 +272,12 @@ def unwrap_handled_error(error: BaseException) -> BaseException:
     """
     is_late = type(error) is RuntimeError and error.args == (_LATE,)
     return error.__cause__ if is_late and error.__cause__ is not None else error
+
+
+def forget_query(connection: HTTPConnection) -> None:
+    """Let a connection read its query anew: the scope has another one now."""
+    for name in ("_query_params", "_url"):
+        vars(connection).pop(name, None)
 
 
 def get_parsed_json(connection: HTTPConnection) -> object:

@@ -28,13 +28,18 @@ from gateway.open_clients import (
     find_used_resources,
     open_clients,
 )
+from gateway.proxy.identity_errors import find_missing_key_errors
+from gateway.proxy.routes import find_proxied_services
+from gateway.proxy.stream_limit import StreamLimit
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.resources import Resources
-from gateway.settings.errors import InvalidSettings
+from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
 from gateway.telemetry.log import LogField, log_event
+from gateway.tickets.open_store import open_ticket_store
+from gateway.tickets.store import TicketStore
 from gateway.upstream.tls_settings import find_tls_errors
 from gateway.wait_report import report_wait
 
@@ -64,14 +69,7 @@ def create_lifespan(
     @asynccontextmanager
     async def open_resources(app: FastAPI) -> AsyncIterator[None]:
         resources: Resources = app.state.resources
-        upstreams, clients = settings.upstreams, application.clients
-        used = find_used_clients(app.routes)
-        without_transport = {
-            kind: route for kind, route in used.items() if kind.name not in transports
-        }
-        if errors := find_upstream_errors(upstreams, clients, without_transport):
-            raise InvalidSettings(errors)
-        if errors := await asyncio.to_thread(find_tls_errors, settings):
+        if errors := await asyncio.to_thread(_find_errors, app, settings, application, transports):
             raise InvalidSettings(errors)
         tasks = resources[WatchedTasks] = WatchedTasks()
         async with AsyncExitStack() as stack:
@@ -84,10 +82,15 @@ def create_lifespan(
             resources[TokenVerifier] = await _open(stack, verifier, "the token verifier")
             limiter = open_limiter(settings, application.policies)
             resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
+            store = open_ticket_store(settings)
+            resources[TicketStore] = await _open(stack, store, "the ticket store")
             identity = open_identity(settings, resources)
             internal_tokens = await _open(stack, identity, "the signing keys")
-            fields = create_token_fields(upstreams, internal_tokens)
-            opening = open_clients(settings, clients, transports, resources, request_fields=fields)
+            fields = create_token_fields(settings.upstreams, internal_tokens)
+            resources[StreamLimit] = StreamLimit(settings.server.max_streams)
+            opening = open_clients(
+                settings, application.clients, transports, resources, request_fields=fields
+            )
             await _open(stack, opening, "the clients")
             if application.settings is not None:
                 resources[type(application.settings)] = application.settings
@@ -99,6 +102,23 @@ def create_lifespan(
             yield
 
     return open_resources
+
+
+def _find_errors(
+    app: FastAPI, settings: Settings, application: Application, transports: Transports
+) -> list[ConfigError]:
+    """Find what the routes of the app need, and the settings lack. Blocks while it reads files."""
+    return [
+        *find_upstream_errors(
+            settings.upstreams,
+            application.clients,
+            find_used_clients(app.routes),
+            find_proxied_services(app.routes),
+            replaced=transports,
+        ),
+        *find_missing_key_errors(settings, application.proxies),
+        *find_tls_errors(settings),
+    ]
 
 
 async def _open(stack: AsyncExitStack, resource: AbstractAsyncContextManager[T], name: str) -> T:

@@ -23,6 +23,7 @@ from gateway.fastapi_internals import (
     iter_calls,
     matches_request,
 )
+from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.dependency import Limited
 from gateway.settings.errors import ConfigError
 from gateway.settings.toml_file import format_file
@@ -149,7 +150,9 @@ def list_kinds(route: RouteContext) -> list[str]:
 
 
 def locate_endpoint(route: RouteContext) -> tuple[str, int]:
-    """Return file and line of the function of a route; none if it is not a Python function."""
+    """Return file and line of the function of a route, or of a `Proxy(...)`; none for others."""
+    if (proxy := find_proxy(route)) is not None:
+        return proxy.file, proxy.line
     endpoint = getattr(route, "endpoint", None)
     function = inspect.unwrap(endpoint) if callable(endpoint) else endpoint
     code = getattr(function, "__code__", None)

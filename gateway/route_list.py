@@ -13,6 +13,8 @@ from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_calls
 from gateway.open_clients import find_route_clients
+from gateway.proxy.declaration import Proxy
+from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
 from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import RateLimit
@@ -21,7 +23,6 @@ from gateway.route_audit import list_kinds, locate_endpoint
 from gateway.settings.errors import ConfigError
 
 _PARAMETER = re.compile(r"\{[^{}]*\}")
-_PARAMETER_NAME = re.compile(r"\{\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class RouteSummary:
     `slowapi_limits` are the texts of the limits that decorators of slowapi have given to it.
 
     `path_format` is the path without convertors, as in OpenAPI: `/files/{name}` of
-    `/files/{name:path}`. `services` are the names of the services that it calls.
+    `/files/{name:path}`. `services` are the names of the services that it calls. `proxy` is the
+    declaration of a proxied route.
     """
 
     method: str
@@ -44,6 +46,7 @@ class RouteSummary:
     composites: tuple[type[Composite], ...]
     file: str
     line: int
+    proxy: Proxy | None = None
 
     def __str__(self) -> str:
         """Format as `GET /path`."""
@@ -67,19 +70,6 @@ def list_limits(app: FastAPI) -> list[tuple[str, tuple[RateLimit, ...]]]:
     return [(str(route), route.limits) for route in list_routes(app, {})]
 
 
-def find_duplicates(routes: Iterable[RouteSummary]) -> list[ConfigError]:
-    """Find routes with the method and the path of an earlier one, which no request can reach."""
-    first: dict[tuple[str, str], RouteSummary] = {}
-    errors = []
-    for route in routes:
-        key = route.method, _PARAMETER_NAME.sub("{", route.path)
-        other = first.setdefault(key, route)
-        if other is not route:
-            places = f"{other.file}:{other.line} and {route.file}:{route.line}"
-            errors.append(ConfigError(str(route), f"is declared twice, in {places}"))
-    return errors
-
-
 def find_unreachable(routes: Iterable[RouteSummary]) -> Iterator[ConfigError]:
     """Find routes whose path is one that the gateway refuses, as one with an empty segment."""
     for route in routes:
@@ -97,6 +87,8 @@ def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Ite
     composites = [call.model for call in calls if isinstance(call, LoadComposite)]
     file, line = locate_endpoint(route)
     endpoint = getattr(route, "endpoint", None)
+    proxy = find_proxy(route)
+    services = [kind.name for kind in find_route_clients(route)]
     for method in list_kinds(route):
         yield RouteSummary(
             method=method,
@@ -105,8 +97,9 @@ def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Ite
             access=find_access(route.dependant),
             limits=tuple(policies.get(policy.name, policy) for policy in declared),
             slowapi_limits=tuple(list_limit_texts([*calls, endpoint], method)),
-            services=tuple(kind.name for kind in find_route_clients(route)),
+            services=(*services, proxy.to) if proxy else tuple(services),
             composites=tuple(composites),
             file=file,
             line=line,
+            proxy=proxy,
         )

@@ -81,11 +81,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         log_fields["issuer"] = error.issuer
         log_fields["explanation"] = error.explanation
         raise
-    log_fields["caller"] = _shorten_for_log(principal.subject)
-    log_fields["issuer"] = principal.issuer
-    if principal.tenant:
-        log_fields["tenant"] = _shorten_for_log(principal.tenant)
-    connection.scope[_PRINCIPAL] = principal
+    set_principal(connection, principal)
     set_caller_token(token)
     return principal
 
@@ -94,6 +90,16 @@ def find_principal(connection: HTTPConnection) -> Principal | None:
     """Return the caller if `authenticate` has already verified the token of this request."""
     principal: Principal | None = connection.scope.get(_PRINCIPAL)
     return principal
+
+
+def set_principal(connection: HTTPConnection, principal: Principal) -> None:
+    """Set the caller of this request, and log it. The token, or a ticket, has been verified."""
+    log_fields = RequestContext.of(connection.scope).log_fields
+    log_fields["caller"] = _shorten_for_log(principal.subject)
+    log_fields["issuer"] = principal.issuer
+    if principal.tenant:
+        log_fields["tenant"] = _shorten_for_log(principal.tenant)
+    connection.scope[_PRINCIPAL] = principal
 
 
 Caller = Annotated[Principal, Depends(authenticate)]

@@ -18,6 +18,8 @@ from gateway.cli.subcommand import Subcommands, add_config_option, add_subcomman
 from gateway.identity.setting_errors import find_identity_errors
 from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
+from gateway.proxy.identity_errors import find_missing_key_errors
+from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
@@ -152,7 +154,9 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
     if application.is_complete:
         settings: Settings = app.state.settings
         used = find_used_clients(app.routes)
-        yield from find_upstream_errors(settings.upstreams, application.clients, used)
+        proxied = find_proxied_services(app.routes)
+        yield from find_upstream_errors(settings.upstreams, application.clients, used, proxied)
+        yield from find_missing_key_errors(settings, application.proxies)
         yield from _find_limit_errors(settings, application)
 
 
@@ -188,12 +192,14 @@ def _describe_valid(checked: CheckedGateway) -> str:
     application = checked.application
     routes = list_routes(checked.app, application.policies) if checked.app else []
     counts = {
-        "route": len(routes),
+        "route": len([route for route in routes if not route.proxy]),
+        "proxied route": len(application.proxies),
         "composite": len({composite for route in routes for composite in route.composites}),
-        "service": len(application.clients),
+        "service": len({*application.clients, *(proxy.to for proxy in application.proxies)}),
         "policy": len(application.policies),
     }
-    return f"The configuration is valid: {', '.join(map(_format_count, counts, counts.values()))}."
+    found = {noun: count for noun, count in counts.items() if count or noun != "proxied route"}
+    return f"The configuration is valid: {', '.join(map(_format_count, found, found.values()))}."
 
 
 def _format_count(noun: str, count: int) -> str:

@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
 from gateway.app import create_app
@@ -11,6 +12,8 @@ from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.table import format_table
+from gateway.proxy.declaration import Proxy
+from gateway.proxy.methods import ANY_METHOD, PROXIED_METHODS
 from gateway.ratelimit.policy import SLOWAPI, RateLimit
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.route_list import RouteSummary, list_routes
@@ -37,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
     settings = load_settings(options.config)
     application = load_application(settings.app)
     policies = apply_rates(application.policies, settings.limits)
-    routes = list_routes(create_app(settings, application=application), policies)
+    listed = list_routes(create_app(settings, application=application), policies)
+    routes = list(_group_methods(listed))
     if options.json:
         print(json.dumps([_to_json(route) for route in routes]))
     else:
@@ -45,18 +49,43 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _to_row(route: RouteSummary) -> tuple[str, ...]:
+def _group_methods(listed: Iterable[RouteSummary]) -> Iterator[Sequence[RouteSummary]]:
+    """Yield the methods of a proxied route together, and of a route that has all methods."""
+    for _, group in groupby(listed, key=lambda it: (it.path, it.file, it.line, id(it.proxy))):
+        methods = list(group)
+        if methods[0].proxy or {it.method for it in methods} == set(PROXIED_METHODS):
+            yield methods
+        else:
+            yield from ([method] for method in methods)
+
+
+def _format_methods(methods: Sequence[RouteSummary]) -> str:
+    first = methods[0]
+    if first.proxy:
+        return first.proxy.method_text
+    return first.method if len(methods) == 1 else ANY_METHOD
+
+
+def _to_row(methods: Sequence[RouteSummary]) -> tuple[str, ...]:
+    route = methods[0]
     return (
-        route.method,
+        _format_methods(methods),
         route.path,
-        _format_access(route.access),
+        format_access(route.access),
         ", ".join(_iter_limits(route)) or "-",
-        ", ".join(route.services) or "-",
+        format_proxy(route.proxy) if route.proxy else ", ".join(route.services) or "-",
         f"{route.file}:{route.line}" if route.file else "-",
     )
 
 
-def _format_access(access: Requires | Public | None) -> str:
+def format_proxy(proxy: Proxy) -> str:
+    """Format the service of a proxied route, with what it accepts: `proxy chat, websocket`."""
+    accepted = [name for name in ("websocket", "tickets") if getattr(proxy, name)]
+    return ", ".join([f"proxy {proxy.to}", *accepted])
+
+
+def format_access(access: Requires | Public | None) -> str:
+    """Format who may call a route."""
     match access:
         case Public(why):
             return f"public: {why}"
@@ -78,10 +107,11 @@ def _format_limit(policy: RateLimit) -> str:
     return f"{policy.name} {policy.rate}{burst} per {policy.per}{shadow}"
 
 
-def _to_json(route: RouteSummary) -> dict[str, Any]:
-    access = route.access
+def _to_json(methods: Sequence[RouteSummary]) -> dict[str, Any]:
+    route, access = methods[0], methods[0].access
     return {
-        "method": route.method,
+        "method": _format_methods(methods),
+        "methods": [each.method for each in methods],
         "path": route.path,
         "scopes": list(access.scopes) if isinstance(access, Requires) else [],
         "owner": access.owner if isinstance(access, Requires) else None,
@@ -102,6 +132,17 @@ def _to_json(route: RouteSummary) -> dict[str, Any]:
         ],
         "services": list(route.services),
         "composites": [composite.__name__ for composite in route.composites],
+        "proxy": _proxy_to_json(route.proxy) if route.proxy else None,
         "file": route.file or None,
         "line": route.line or None,
+    }
+
+
+def _proxy_to_json(proxy: Proxy) -> dict[str, Any]:
+    return {
+        "service": proxy.to,
+        "target": proxy.target_path,
+        "identity": proxy.identity,
+        "websocket": proxy.websocket,
+        "tickets": proxy.tickets,
     }

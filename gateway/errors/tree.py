@@ -9,6 +9,7 @@
     ├── QuotaExceeded           429   a rate limit is exceeded
     ├── IdentityUnavailable     503   the keys of the identity provider cannot be fetched
     ├── RateLimiterUnavailable  503   Redis is unavailable, and the policy is `deny`
+    ├── TicketsUnavailable      503   tickets cannot be stored or redeemed now
     └── Overloaded              503   too many requests in flight
 
 `problem_json.py` serializes them and the errors of upstream calls as problem documents.
@@ -214,6 +215,20 @@ class RateLimiterUnavailable(_Unavailable):
 
     title = "Rate limiter unavailable"
     detail = "The rate limit cannot be checked at the moment. Try again later."
+
+
+class TicketsUnavailable(_Unavailable):
+    """Redis, which holds the tickets, is unavailable; or this process holds too many of them.
+
+    `explanation` is only logged.
+    """
+
+    title = "Tickets unavailable"
+    detail = "Tickets cannot be issued or redeemed at the moment. Try again later."
+
+    def __init__(self, retry_after: float, explanation: str = "") -> None:
+        super().__init__(retry_after)
+        self.explanation = explanation
 
 
 class Overloaded(_Unavailable):

@@ -1,1 +1,1 @@
-"""Forward authentication: other gateways ask `/auth/verify` whether a request is allowed."""
+"""Forward-auth: decides about requests that nginx, Traefik, Caddy or Envoy serves."""

@@ -20,7 +20,7 @@ def build_caller_claims(
     claims: dict[str, Any] = {
         "sub": encode_subject(principal.issuer, principal.subject),
         "sub_id": {"format": "iss_sub", "iss": principal.issuer, "sub": principal.subject},
-        "scope": " ".join(_iter_held(principal, scopes)),
+        "scope": " ".join(iter_held_scopes(principal, scopes)),
         "act": _nest_actors([Actor(gateway, gateway), *principal.actors]),
     }
     optional = {
@@ -32,7 +32,7 @@ def build_caller_claims(
     return claims
 
 
-def _iter_held(principal: Principal, scopes: Sequence[str]) -> Iterator[str]:
+def iter_held_scopes(principal: Principal, scopes: Sequence[str]) -> Iterator[str]:
     """Yield each form of the scopes that the token of the caller has, once."""
     for scope in dict.fromkeys(scopes):
         for form in (scope, scope + ANY):

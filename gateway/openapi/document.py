@@ -2,17 +2,22 @@
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import PydanticUserError
 
-from gateway.errors.problem_types import SCHEMAS, list_gateway_problems
+from gateway.errors.problem_types import SCHEMAS, ProblemType, list_gateway_problems
 from gateway.fastapi_internals import RouteContext, RoutesSnapshot, iter_route_contexts
 from gateway.openapi.assets import Asset
 from gateway.openapi.operation_ids import choose_operation_ids
+from gateway.openapi.proxied_operations import (
+    allow_any_content,
+    describe_proxied_operation,
+    remove_unknown_methods,
+)
 from gateway.openapi.raised_problems import (
     choose_schema_names,
     describe_raised_problems,
@@ -20,6 +25,8 @@ from gateway.openapi.raised_problems import (
     find_ambiguous_problems,
 )
 from gateway.openapi.responses import add_responses, build_headers
+from gateway.openapi.route_problems import Problems
+from gateway.proxy.routes import find_proxy
 from gateway.settings.errors import ConfigError, InvalidSettings
 
 Document = dict[str, Any]
@@ -119,10 +126,11 @@ def _complete(document: Document, routes: list[RouteContext]) -> Document:
     names = choose_schema_names(routes, taken={*models, *own_names})
     for route in routes:
         raised = describe_raised_problems(route, names)
+        if find_proxy(route):
+            remove_unknown_methods(document["paths"], route)
         for method, operation in _iter_operations(document, route):
             operation["operationId"] = ids[str(route.path_format), method]
-            _remove_validation_error(operation)
-            for problem in add_responses(operation, route, raised, models):
+            for problem in _complete_operation(operation, method, route, raised, models):
                 schemas |= {problem.name: problem.build_schema(), **problem.definitions}
     components["headers"] = build_headers()
     for name, schema in [*schemas.items()]:
@@ -131,6 +139,20 @@ def _complete(document: Document, routes: list[RouteContext]) -> Document:
         if f"{SCHEMAS}{name}" not in _iter_references(document):
             schemas.pop(name, None)
     return document
+
+
+def _complete_operation(
+    operation: Document, method: str, route: RouteContext, raised: Problems, models: Container[str]
+) -> list[ProblemType]:
+    """Complete the operation of one method of a route; return the problems that it refers to."""
+    _remove_validation_error(operation)
+    proxy = find_proxy(route)
+    if proxy is None:
+        return add_responses(operation, route, raised, models)
+    describe_proxied_operation(operation, method, proxy)
+    problems = add_responses(operation, route, raised, models)
+    allow_any_content(operation)
+    return problems
 
 
 def _list_routes(app: FastAPI) -> list[RouteContext]:

@@ -22,18 +22,30 @@ from gateway.errors.tree import (
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    TicketsUnavailable,
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
 )
 from gateway.fastapi_internals import RouteContext
 from gateway.openapi.route_calls import list_calls, list_policies, passes_call_errors_on
+from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
 from gateway.ratelimit.dependency import Limited
-from gateway.upstream.errors import UpstreamError
+from gateway.tickets.dependency import AcceptTicket
+from gateway.tickets.routes import PATH as TICKETS_PATH
+from gateway.upstream.errors import (
+    UpstreamError,
+    UpstreamInvalid,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
 
 Problems = dict[str, dict[str, ProblemType]]
 """Problem types by status, and then by type."""
+
+# A response of the service is no error, whatever its status is.
+_PROXY_ERRORS = (UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable)
 
 _ABOUT_BLANK = {ABOUT_BLANK_PROBLEM.type: ABOUT_BLANK_PROBLEM}
 
@@ -46,7 +58,8 @@ def find_problems(operation: dict[str, Any], route: RouteContext, raised: Proble
     found: Problems = {}
     for problem in (*_iter_own_problems(operation, route), *_iter_guard_problems(route)):
         found.setdefault(str(problem.status), {})[problem.type] = problem
-    for status in ("400", "default") if operation.get("requestBody") else ("default",):
+    may_be_malformed = operation.get("requestBody") or find_proxy(route)
+    for status in ("400", "default") if may_be_malformed else ("default",):
         found[status] = dict(_ABOUT_BLANK)
     for status, types in raised.items():
         found[status] = {**types, **found.get(status, {})}
@@ -61,13 +74,22 @@ def _iter_own_problems(operation: dict[str, Any], route: RouteContext) -> Iterat
     yield INTERNAL_ERROR_PROBLEM
     if route.path not in health.PATHS:  # exempt from the concurrency limit
         yield describe_error(Overloaded)
+    if operation.get("requestBody"):
+        yield describe_error(ContentTooLarge)
+    if not find_proxy(route):
+        yield from _iter_parsing_problems(operation)
+    if find_proxy(route):
+        yield from map(describe_call_error, _PROXY_ERRORS)
+    elif passes_call_errors_on(route.dependant):
+        yield from map(describe_call_error, UpstreamError.__subclasses__())
+
+
+def _iter_parsing_problems(operation: dict[str, Any]) -> Iterator[ProblemType]:
+    """Yield the problems of a request that the gateway parses; it does not parse a proxied one."""
     if operation.get("parameters") or operation.get("requestBody"):
         yield INVALID_REQUEST_PROBLEM
     if operation.get("requestBody"):
-        yield describe_error(ContentTooLarge)
         yield describe_error(UnsupportedContentCoding)
-    if passes_call_errors_on(route.dependant):
-        yield from map(describe_call_error, UpstreamError.__subclasses__())
 
 
 def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
@@ -80,6 +102,8 @@ def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
         yield describe_error(Forbidden)
     if any(isinstance(call, CallerIdLookup) for call in calls):
         yield describe_error(UserRequired)
+    if route.path == TICKETS_PATH or any(isinstance(call, AcceptTicket) for call in calls):
+        yield describe_error(TicketsUnavailable)
     policies = list_policies(calls)
     if any(not policy.shadow for policy in policies) or _has_slowapi_limit(route, calls):
         yield describe_error(QuotaExceeded)

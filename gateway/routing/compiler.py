@@ -18,6 +18,7 @@ from gateway.fastapi_internals import (
     ModelField,
     RouteContext,
     SegmentConvertor,
+    SegmentsConvertor,
     get_dependency_cache_key,
     get_routing_scope,
     get_security_scopes,
@@ -26,7 +27,6 @@ from gateway.fastapi_internals import (
     is_awaited,
     is_single_text,
     iter_dependencies,
-    parses_body,
 )
 from gateway.head_guard import HeadGuard
 from gateway.resources import ResourceLookup
@@ -40,7 +40,11 @@ from gateway.routing.compiled_route import (
     InvalidParameter,
     Parameter,
 )
+from gateway.routing.response_endpoint import ResponseEndpoint
 from gateway.routing.route_guards import RouteGuards
+
+# `RouteTable` reads the parameters of these two without calling them.
+_TEXT_CONVERTORS = frozenset({SegmentConvertor, SegmentsConvertor})
 
 # Defaults of these types are shared between requests; FastAPI copies every other default.
 _IMMUTABLE = frozenset({bool, bytes, float, int, str, type(None)})
@@ -59,9 +63,9 @@ def compile_route(route: RouteContext) -> CompiledRoute:
     if type(route.original_route) is not APIRoute:
         raise NotCompilable("its class is not APIRoute: a subclass may handle requests otherwise")
     convertors = route.param_convertors.values()
-    if any(type(convertor) is not SegmentConvertor for convertor in convertors):
-        raise NotCompilable("a path parameter has a convertor")
-    if not _returns_plain_json(route):
+    if any(type(convertor) not in _TEXT_CONVERTORS for convertor in convertors):
+        raise NotCompilable("a path parameter has a convertor of another type than text")
+    if not isinstance(route.endpoint, ResponseEndpoint) and not _returns_plain_json(route):
         raise NotCompilable("its response is not simply a model as JSON")
     plan = _Plan()
     plan.add_endpoint(route.dependant)
@@ -76,20 +80,20 @@ def compile_route(route: RouteContext) -> CompiledRoute:
     )
 
 
-def compile_guards(route: RouteContext) -> RouteGuards | None:
-    """Compile the guards of a route whose body FastAPI parses; None for any other route.
+def compile_guards(
+    route: RouteContext, kinds: type | tuple[type, ...] = HeadGuard
+) -> RouteGuards | None:
+    """Compile the guards of a route that are of these kinds; None if they do not decide alone.
 
-    They are all guards of the route, its routers and its dependencies. A subclass of APIRoute may
-    choose its requests by more than their path: such a route stays with FastAPI.
+    They are those of the route, its routers and its dependencies. A subclass of APIRoute may choose
+    its requests by more than their path: such a route stays with FastAPI.
     """
     original = route.original_route
     if not isinstance(original, APIRoute) or type(original).matches is not APIRoute.matches:
         return None
-    if not parses_body(route):
-        return None
     plan = _Plan()
     for _, inner in iter_dependencies(route.dependant):
-        if isinstance(inner.call, HeadGuard) and _asks_for_connection_alone(inner):
+        if isinstance(inner.call, kinds) and asks_for_connection_alone(inner):
             plan.add_dependency(inner)
     return RouteGuards(
         scope=get_routing_scope(route),
@@ -213,7 +217,8 @@ def _find_obstacles(dependant: Dependant) -> Iterator[str]:
         yield "asks for the response or for background tasks"
 
 
-def _asks_for_connection_alone(dependant: Dependant) -> bool:
+def asks_for_connection_alone(dependant: Dependant) -> bool:
+    """Whether a dependency can be called with the connection and nothing else."""
     fields = (
         dependant.path_params,
         dependant.query_params,
@@ -237,6 +242,8 @@ def _raise_missing() -> NoReturn:
 
 def _find_model(route: RouteContext) -> type[BaseModel] | None:
     """Find the response model whose instances FastAPI serializes without validating them again."""
+    if route.response_field is None:
+        return None
     model = route.response_field.field_info.annotation
     if not isinstance(model, type) or not issubclass(model, BaseModel):
         return None

@@ -4,8 +4,8 @@ The two paths through one route must give the same response and pass the same ob
 dependencies: `tests/gateway/routing/test_compiled_route.py` proves it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from re import Pattern
 from typing import Any
@@ -24,21 +24,19 @@ from gateway.fastapi_internals import (
     get_route_path,
     iter_audited_routes,
     iter_route_contexts,
-    matches_request,
+    parses_body,
 )
 from gateway.request_path import decode_parameter
 from gateway.resources import Resources
 from gateway.routing.compiled_route import CompiledRoute
 from gateway.routing.compiler import NotCompilable, compile_guards, compile_route
+from gateway.routing.derived_requests import DERIVED_METHODS, get_shape, is_derived
 from gateway.routing.encoded_requests import has_content_coding, refuse_content_coding
 from gateway.routing.head_requests import serve_head
 from gateway.routing.options_requests import describe_options
 from gateway.routing.route_guards import RouteGuards
 
 _OUTCOME = "lockgate.outcome"
-
-_DERIVED_METHODS = frozenset({"HEAD", "OPTIONS"})
-"""Methods that a path has without a route for them, as it has routes for others."""
 
 
 class Dispatcher:
@@ -123,7 +121,7 @@ class Dispatcher:
 
     async def _serve_generally(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request that no compiled route serves, or a WebSocket connection."""
-        if scope["type"] == "http" and scope["method"] in _DERIVED_METHODS:
+        if scope["type"] == "http" and scope["method"] in DERIVED_METHODS:
             app = self._find_derived_app(scope)
             if app is not None:
                 await app(scope, receive, send)
@@ -154,15 +152,11 @@ class Dispatcher:
 
     def _find_derived_app(self, scope: Scope) -> ASGIApp | None:
         """Return the app for a HEAD or OPTIONS request that no route declares; None for others."""
-        routes = list(iter_audited_routes(self._router))
-        if any(matches_request(route, scope) for route in routes):
+        if not is_derived(scope, list(iter_audited_routes(self._router))):
             return None
-        if scope["method"] == "OPTIONS":
-            return describe_options(scope)
-        get = {**scope, "method": "GET"}
-        if any(matches_request(route, get) for route in routes):
-            return partial(serve_head, self)
-        return None
+        return (
+            describe_options(scope) if scope["method"] == "OPTIONS" else partial(serve_head, self)
+        )
 
 
 async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
@@ -174,11 +168,17 @@ async def _finish(scope: Scope, receive: Receive, send: Send) -> None:
         raise scope.pop(_OUTCOME)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RouteEntry:
-    """One route of the table; `segment` is the first of its path, None if that is a parameter."""
+    """One route of the table; `segment` is the first of its path, None if that is a parameter.
 
+    `shape` is the path without the names of its parameters. `guards` are to be called before the
+    body of a request is read; None if FastAPI reads none.
+    """
+
+    route: RouteContext
     segment: str | None
+    shape: str
     path: Pattern[str]
     convertors: Mapping[str, Convertor[Any]]
     methods: frozenset[str]
@@ -197,7 +197,8 @@ class RouteTable:
 
     def __init__(self, router: APIRouter, *, is_guarded: Callable[[RouteContext], bool]) -> None:
         routes = iter_route_contexts(router.routes)
-        self.entries: Sequence[RouteEntry] = list(_read_entries(routes, is_guarded))
+        entries = list(_read_entries(routes, is_guarded))
+        self.entries: Sequence[RouteEntry] = list(_reserve_derived_methods(entries))
         # A request is compared only with routes whose first segment is its own, or a parameter.
         self._others = [entry for entry in self.entries if entry.segment is None]
         self._by_segment: Mapping[str, Sequence[RouteEntry]] = {
@@ -237,8 +238,18 @@ class RouteTable:
         guards = None if found is None else found[0].guards
         if found is None or guards is None:
             return None
-        entry, path_params = found
-        return guards, {k: entry.convertors[k].convert(v) for k, v in path_params.items()}
+        return guards, _convert(*found)
+
+    def match(self, scope: Scope) -> tuple[RouteEntry, dict[str, Any]] | None:
+        """Find the route that serves a request, and its path parameters; None if there is none.
+
+        A `HEAD` that no route declares is served by the route for `GET`. An error of a convertor is
+        propagated.
+        """
+        found = self._match(scope)
+        if found is None and scope["method"] == "HEAD":
+            found = self._match({**scope, "method": "GET"})
+        return None if found is None else (found[0], _convert(*found))
 
     def _match(self, scope: Scope) -> tuple[RouteEntry, dict[str, str]] | None:
         """Find the entry for a request, as `find` does, which does it in one step for its speed."""
@@ -247,6 +258,10 @@ class RouteTable:
             if method in entry.methods and (match := entry.path.match(path)):
                 return entry, match.groupdict()
         return None
+
+
+def _convert(entry: RouteEntry, path_params: Mapping[str, str]) -> dict[str, Any]:
+    return {name: entry.convertors[name].convert(text) for name, text in path_params.items()}
 
 
 def _read_entries(
@@ -259,14 +274,32 @@ def _read_entries(
             return
         first = (route.path or "")[1:].partition("/")[0]
         yield RouteEntry(
+            route=route,
             segment=None if "{" in first else first,
+            shape=get_shape(route),
             path=route.path_regex,
             convertors=route.param_convertors,
             methods=frozenset(route.methods),
             max_body_size=getattr(route, "max_body_size", None),
             compiled=_try_compile(route) if is_guarded(route) else None,
-            guards=compile_guards(route),
+            guards=compile_guards(route) if parses_body(route) else None,
         )
+
+
+def _reserve_derived_methods(entries: Sequence[RouteEntry]) -> Iterator[RouteEntry]:
+    """Yield the entries, some with another behind them that keeps HEAD and OPTIONS for the path.
+
+    Such an entry has no compiled route, so that the dispatcher serves the request generally. It is
+    only needed where a later route would take the method; see `derived_requests.py`.
+    """
+    for index, entry in enumerate(entries):
+        yield entry
+        declared = {m for other in entries if other.shape == entry.shape for m in other.methods}
+        later = {method for other in entries[index + 1 :] for method in other.methods}
+        derived = {"HEAD", "OPTIONS"} if "GET" in entry.methods else {"OPTIONS"}
+        if reserved := (derived - declared) & later:
+            methods = frozenset(reserved)
+            yield replace(entry, methods=methods, max_body_size=None, compiled=None, guards=None)
 
 
 def _try_compile(route: RouteContext) -> CompiledRoute | None:

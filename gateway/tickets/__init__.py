@@ -1,1 +1,8 @@
-"""Tickets: single-use credentials for requests that a browser sends without `Authorization`."""
+"""Tickets: a short credential in the query, for browsers that cannot send `Authorization`.
+
+`POST /auth/tickets` issues one for a path; `accept_ticket()` on the route of that path redeems it.
+"""
+
+from gateway.tickets.dependency import accept_ticket
+
+__all__ = ["accept_ticket"]

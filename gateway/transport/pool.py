@@ -28,8 +28,8 @@ class Pool:
     takes constant time, however many connections and waiting callers there are.
     """
 
-    # A slot is the right to have one connection. `_size` counts the slots that are taken, and
-    # each of them is in exactly one of these cases:
+    # A slot is the right to have one connection. `_size` counts the slots that are taken. Each of
+    # them, and each connection, is in exactly one of these cases:
     #
     #   opening   a caller is in `_open_connection`; there is no connection yet, or it is the
     #             caller's already.
@@ -37,12 +37,14 @@ class Pool:
     #             `release` once; until then nothing else uses the connection.
     #   idle      the connection is in `_idle`, with the time at which it expires. The newest is
     #             used first, so that the others can expire; the oldest comes first in the dict.
+    #   detached  (no slot) the exchange in flight has become a stream: it is in `_detached` until
+    #             `release`, and gets a slot again if one is free then.
     #   handed    the slot, with its connection or without, is the result of a waiter's future
     #             whose task has not resumed yet.
     #
     # Invariants:
-    #   - _size <= max_connections, and len(_idle) <= len(_connections) <= _size, but for aborted
-    #     connections whose `connection_lost` is still to come.
+    #   - _size <= max_connections, and len(_idle) <= len(_connections) <= _size + len(_detached),
+    #     but for aborted connections whose `connection_lost` is still to come.
     #   - Callers wait only while every slot is taken and none is idle: a slot that becomes free
     #     goes to the first waiter (`_release_to_waiter`) before it becomes idle or is given up.
     #   - A slot is never lost: a task that fails or is cancelled while it holds one gives it back.
@@ -68,6 +70,7 @@ class Pool:
         self._size = 0
         self._connections: set[Connection] = set()
         self._idle: dict[Connection, float] = {}
+        self._detached: set[Connection] = set()
         self._waiters: OrderedDict[asyncio.Future[Connection | None], None] = OrderedDict()
         self._idle_timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -81,7 +84,7 @@ class Pool:
     @property
     def is_empty(self) -> bool:
         """Whether there is no connection, and no caller that opens one or waits for one."""
-        return self._size == 0
+        return self._size == 0 and not self._detached
 
     def acquire_nowait(self) -> Connection | None:
         """Take an idle connection, to be used until `release`; None if there is none."""
@@ -110,12 +113,29 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Take a connection back: keep it for the next call, or close it if it is not reusable."""
+        if self._detached and connection in self._detached and not self._attach(connection):
+            return
         now = self.loop.time()
         if self._is_closed or not connection.is_reusable or now >= connection.retires_at:
             connection.abort()
             self._release_to_waiter(None)
         else:
             self._release_to_waiter(connection, now)
+
+    def detach(self, connection: Connection) -> None:
+        """Free the slot of a connection in use: its exchange has become a stream."""
+        if connection not in self._detached:
+            self._detached.add(connection)
+            self._release_to_waiter(None)
+
+    def _attach(self, connection: Connection) -> bool:
+        """Give a connection whose stream has ended a slot again; close it if none is free."""
+        self._detached.discard(connection)
+        if self._size < self._max_connections:
+            self._size += 1
+            return True
+        connection.abort()
+        return False
 
     def connection_lost(self, connection: Connection) -> None:
         """Forget a connection whose socket has closed; if it was idle, free its slot."""

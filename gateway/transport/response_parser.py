@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from gateway.http1_grammar import (
     FRAMING_FIELDS,
@@ -65,7 +65,8 @@ class ResponseParser:
     #   head is None        They belong to a head, up to the first empty line. An interim response
     #                       (1xx) is parsed and dropped, then the next head follows.
     #   _is_chunked         llhttp reads the chunks and the trailer.
-    #   _reads_until_close  All bytes are the body; only `feed_eof` completes the response.
+    #   _reads_until_close  All bytes are the body; only `feed_eof` completes the response. Also
+    #                       after a 101, when they belong to another protocol.
     #   otherwise           The body has `_bytes_left` more bytes; 0 if there is no body at all
     #                       (HEAD, 204, 304). llhttp never sees such a body.
     #   is_complete         Nothing may follow: `keeps_alive` becomes false, the bytes are dropped.
@@ -86,6 +87,9 @@ class ResponseParser:
         self.is_complete = True
         self.keeps_alive = self._reads_until_close = self._is_chunked = self._has_no_body = False
         self.head: ResponseHead | None = None
+        self.interim: deque[ResponseHead] | None = None
+        self.trailers: FieldList = []
+        self._can_upgrade = False
         self.pieces: deque[bytes] = deque()
         self.buffered = 0
         self._fields: FieldList = []
@@ -95,6 +99,7 @@ class ResponseParser:
     def begin(self, *, has_no_body: bool) -> None:
         """Start the next response; `has_no_body` for one to a HEAD request (RFC 9112, 6.3)."""
         self._has_no_body = has_no_body
+        self.interim, self._can_upgrade = None, False
         self.head = None
         self.is_complete = self.keeps_alive = self._reads_until_close = self._is_chunked = False
         self.pieces.clear()
@@ -102,6 +107,13 @@ class ResponseParser:
         self._fields = []
         self._field_count = self._framing_bytes = 0
         self._tail = b""
+
+    def collect_interim(self, *, can_upgrade: bool) -> None:
+        """Keep interim responses (1xx) in `interim`; a 101 is the head if the client `can_upgrade`.
+
+        The bytes after a 101 are its body.
+        """
+        self.interim, self._can_upgrade = deque(), can_upgrade
 
     def feed(self, data: bytes) -> None:
         """Parse the next bytes of the response, which may end anywhere.
@@ -175,6 +187,8 @@ class ResponseParser:
             self._parser = HttpResponseParser(self)
         try:
             self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            pass  # the head of a 101, which `on_headers_complete` has accepted
         except HttpParserError as exc:
             if not self.is_complete:
                 raise MalformedResponse(str(exc.__context__ or exc)) from exc
@@ -215,12 +229,16 @@ class ResponseParser:
         fields = self._take_fields()
         status, version = self._parser.get_status_code(), self._parser.get_http_version()
         head = ResponseHead(status, version, fields, select_headers(fields))
-        if status < 200:
+        if status < 200 and not (status == 101 and self._can_upgrade):
             _check_interim(head)
+            if self.interim is not None:
+                self.interim.append(head)
             return
         self._framing_bytes = 0
         self._has_no_body = self._has_no_body or status in {204, 304}
         self._set_framing(head)
+        if status == 101:
+            self._reads_until_close, self.keeps_alive = True, False
         self.head = head
 
     def _take_fields(self) -> FieldList:
@@ -262,6 +280,7 @@ class ResponseParser:
         # them may disagree about where its response ends.
         if trailer and not FRAMING_FIELDS.isdisjoint(select_headers(trailer)):
             self.keeps_alive = False
+        self.trailers = trailer
         self.is_complete = True
 
 

@@ -1,15 +1,19 @@
 """An httpx transport for HTTP/1.1, optimized for many short calls to few services."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 
 import httpx
 
 from gateway.transport.connection import Connection
+from gateway.transport.exchange import Exchange
 from gateway.transport.origin import Origin, OriginConnector
 from gateway.transport.pool import Pool
+from gateway.transport.raw_response import RawResponse
 from gateway.transport.request_writer import SerializedRequest
 from gateway.transport.response_parser import ResponseHead
+from gateway.transport.stale_retry import retry_if_stale
 from gateway.transport.timeouts import RequestTimeouts
 from gateway.transport.tls import ClientTls
 
@@ -48,7 +52,7 @@ class Transport(httpx.AsyncBaseTransport):
             httpx.TransportError: no response arrived.
         """
         try:
-            return await _send_request(self.pool(Origin.from_url(request.url)), request)
+            return await _send_request(self.pool, request)
         except httpx.TransportError as exc:
             exc.request = request
             raise
@@ -88,15 +92,14 @@ class Transport(httpx.AsyncBaseTransport):
 class _ResponseBody(httpx.AsyncByteStream):
     """A body that is still arriving; it releases its connection at its end or when closed."""
 
-    def __init__(self, pool: Pool, connection: Connection, request: httpx.Request) -> None:
-        self._pool = pool
-        self._connection: Connection | None = connection
+    def __init__(self, exchange: Exchange, request: httpx.Request) -> None:
+        self._exchange: Exchange | None = exchange
         self._request = request
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         timeout = RequestTimeouts.from_request(self._request).read
         try:
-            while self._connection and (piece := await self._connection.receive_body(timeout)):
+            while self._exchange and (piece := await self._exchange.receive_body(timeout)):
                 yield piece
         except httpx.TransportError as exc:
             exc.request = self._request
@@ -106,41 +109,78 @@ class _ResponseBody(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         """Release the connection; if the body has not been read to its end, that closes it."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._pool.release(connection)
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.close()
 
 
-async def _send_request(pool: Pool, request: httpx.Request) -> httpx.Response:
+async def _send_request(
+    pool_of: Callable[[Origin], Pool], request: httpx.Request
+) -> httpx.Response:
     serialized = await SerializedRequest.serialize(request)
-    timeouts = RequestTimeouts.from_request(request)
-    connection = pool.acquire_nowait() or await pool.acquire(timeouts, force_new=False)
-    while True:
+    timeouts, origin = RequestTimeouts.from_request(request), Origin.from_url(request.url)
+
+    async def acquire(force_new: bool) -> Connection:
+        return await pool_of(origin).acquire(timeouts, force_new=force_new)
+
+    async def attempt(connection: Connection) -> tuple[httpx.Response | httpx.TransportError, bool]:
+        exchange = Exchange(connection)
         try:
-            head = await connection.exchange(serialized, timeouts)
-        except BaseException as error:
-            is_retryable = isinstance(error, httpx.TransportError) and connection.is_retryable
-            pool.release(connection)
-            del connection  # it refers to the error, whose traceback refers to this frame
-            if not is_retryable:
-                raise
-        else:
-            return _build_response(pool, connection, head, request)
-        # Over a new connection, which is never stale: there is no third attempt.
-        connection = await pool.acquire(timeouts, force_new=True)
+            head = await _exchange_heads(exchange, serialized, timeouts)
+        except httpx.TransportError as error:
+            is_stale = exchange.is_retryable
+            exchange.close()
+            return error, is_stale
+        except BaseException:
+            exchange.close()
+            raise
+        return _build_response(exchange, head, request), False
+
+    return await retry_if_stale(acquire, attempt)
+
+
+async def _exchange_heads(
+    exchange: Exchange, request: SerializedRequest, timeouts: RequestTimeouts
+) -> ResponseHead | RawResponse:
+    """Send a request, and wait for the head of its response."""
+    head, body, is_head, is_replayable = request
+    if isinstance(body, bytes):
+        exchange.begin(head + body, is_head=is_head, is_replayable=is_replayable)
+        await exchange.drain(timeouts.write)
+    else:
+        exchange.begin(head, is_head=is_head, has_more=True)
+        await _send_body(exchange, body, timeouts.write)
+    return await exchange.receive_head(timeouts.read)
+
+
+async def _send_body(
+    exchange: Exchange, body: AsyncGenerator[bytes, None], seconds: float | None
+) -> None:
+    """Write a body piece by piece; stop if a response arrives early."""
+    async with aclosing(body) as pieces:
+        async for piece in pieces:
+            if exchange.has_response_begun:
+                return  # still sending: the connection is not reusable
+            await exchange.write(piece, seconds=seconds)
+    exchange.end_request()
 
 
 def _build_response(
-    pool: Pool, connection: Connection, head: ResponseHead, request: httpx.Request
+    exchange: Exchange, head: ResponseHead | RawResponse, request: httpx.Request
 ) -> httpx.Response:
-    stream: httpx.AsyncByteStream = _ResponseBody(pool, connection, request)
-    if connection.is_complete:
-        # The whole body has arrived, so the connection is free before the caller reads it.
-        stream = httpx.ByteStream(connection.take_body())
-        pool.release(connection)
+    stream: httpx.AsyncByteStream
+    if isinstance(head, RawResponse):
+        fields, version, stream = head.headers.raw, "1.1", httpx.ByteStream(head.body)
+    else:
+        fields, version = head.fields, head.version
+        stream = _ResponseBody(exchange, request)
+        if exchange.is_complete:
+            # The whole body has arrived, so the connection is free before the caller reads it.
+            stream = httpx.ByteStream(exchange.take_body())
+            exchange.close()
     return httpx.Response(
         head.status,
-        headers=head.fields,
+        headers=fields,
         stream=stream,
-        extensions={"http_version": b"HTTP/" + head.version.encode()},
+        extensions={"http_version": b"HTTP/" + version.encode()},
     )

@@ -29,7 +29,8 @@ T = TypeVar("T")
 NoContent: Final = type(None)
 """`into=NoContent`: the call returns None on success, and does not decode the body."""
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+SERVICE_NAME = re.compile(r"[a-z][a-z0-9_]*")
+"""The name of a service, as in `upstreams.NAME`."""
 
 
 class ServiceClient:
@@ -53,7 +54,7 @@ class ServiceClient:
         super().__init_subclass__()
         if name is None and hasattr(cls, "name"):
             return
-        if name is None or not _NAME.fullmatch(name):
+        if name is None or not SERVICE_NAME.fullmatch(name):
             raise TypeError(f"{cls.__name__}: name={name!r} is not a lower-case identifier")
         cls.name = name
 

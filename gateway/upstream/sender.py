@@ -17,6 +17,7 @@ from gateway.transport.connection import Connection
 from gateway.transport.pool import Pool
 from gateway.transport.raw_response import OnComplete, Outcome, RawResponse
 from gateway.transport.response_parser import select_headers
+from gateway.transport.stale_retry import retry_if_stale
 from gateway.transport.timeouts import DeadlineTimeouts
 from gateway.transport.transport import Transport
 from gateway.upstream.base_url import BaseUrl
@@ -152,37 +153,30 @@ class DirectSender(HttpxSender):
         request may be retried, it is sent once more over a new connection.
         """
         data, method = self._serialize(call), call.replay_as or call.method
-        pool = self._pool = self._pool_of(self._base_url.origin)
-        ends_at = pool.loop.time() + seconds
-        connection = None if force_new else pool.acquire_nowait()
-        if connection is None:
-            connection = await self._acquire(pool, ends_at, force_new=force_new)
-        while True:
-            answer: asyncio.Future[tuple[Outcome, bool]] = pool.loop.create_future()
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + seconds
+
+        async def attempt(connection: Connection) -> tuple[Outcome, bool]:
+            answer: asyncio.Future[tuple[Outcome, bool]] = loop.create_future()
             on_complete = partial(_set_outcome, answer)
             try:
                 connection.send_request(data, method, ends_at, self._max_body_bytes, on_complete)
-                outcome, is_retryable = await answer
+                return await answer
             except BaseException:
                 connection.abandon(on_complete)
                 raise
-            if isinstance(outcome, RawResponse):
-                return outcome
-            if not is_retryable:
-                try:
-                    raise outcome
-                finally:
-                    # The traceback refers to this frame: a reference to the error would create
-                    # a cycle.
-                    del connection, answer, on_complete, outcome
-            # Look the pool up again: if the stale connection was its last one, the transport may
-            # have dropped it.
-            pool = self._pool = self._pool_of(self._base_url.origin)
-            connection = await self._acquire(pool, ends_at, force_new=True)
 
-    async def _acquire(self, pool: Pool, ends_at: float, *, force_new: bool) -> Connection:
-        timeouts = DeadlineTimeouts(pool.loop, ends_at, self._bounds.connect_timeout)
-        return await pool.acquire(timeouts, force_new=force_new)
+        return await retry_if_stale(partial(self._acquire, ends_at), attempt, force_new=force_new)
+
+    async def _acquire(self, ends_at: float, force_new: bool) -> Connection:
+        # Looked up for each attempt: if the stale connection was the last one of the pool, the
+        # transport may have dropped it.
+        pool = self._pool = self._pool_of(self._base_url.origin)
+        connection = None if force_new else pool.acquire_nowait()
+        if connection is None:
+            timeouts = DeadlineTimeouts(pool.loop, ends_at, self._bounds.connect_timeout)
+            connection = await pool.acquire(timeouts, force_new=force_new)
+        return connection
 
     def _serialize(self, call: Call) -> bytes:
         target, lines, body = call.serialize(self._headers)

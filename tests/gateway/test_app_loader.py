@@ -91,7 +91,7 @@ def test_a_package_may_consist_of_one_part(package: Package, file: str, text: st
 def test_a_package_that_declares_nothing_is_an_error(package: Package) -> None:
     assert find_error(package({})) == (
         "app.package: the package acme has no client, no composite, "
-        "no router and no limit (name the package that contains them)"
+        "no router, no proxied route and no limit (name the package that contains them)"
     )
 
 

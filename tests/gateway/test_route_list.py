@@ -43,8 +43,8 @@ def test_other_methods_paths_and_convertors_are_no_duplicates() -> None:
     start(
         build_router("/things/{name}"),
         build_router("/things/{name}", method="PUT"),
-        build_router("/things/{name:path}"),
         build_router("/things/{name}/more"),
+        build_router("/things/{name:path}"),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.connection import BlockingConnectionPool, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -45,6 +45,24 @@ def create_pool(url: str, ca_file: Path | None = None) -> ConnectionPool:
     if errors := find_redis_errors(url):
         raise InvalidSettings(errors)
     return _create_pool(url, ca_file)
+
+
+def create_blocking_pool(
+    url: str, ca_file: Path | None, *, max_connections: int, timeout: float
+) -> BlockingConnectionPool:
+    """Create a pool for commands that redis-py sends, with a timeout in seconds on each step.
+
+    Raises:
+        InvalidSettings: the URL has an option or a database that cannot be used.
+    """
+    pool = create_pool(url, ca_file)
+    options = {**pool.connection_kwargs, "socket_timeout": timeout}
+    return BlockingConnectionPool(
+        max_connections=max_connections,
+        timeout=timeout,
+        connection_class=pool.connection_class,
+        **options,
+    )
 
 
 def find_redis_errors(url: str) -> list[ConfigError]:

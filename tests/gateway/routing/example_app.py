@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import (
     APIRouter,
@@ -21,6 +22,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from gateway.resources import Resource, ResourceLookup, Resources
+from gateway.routing.response_endpoint import ResponseEndpoint
 
 
 class Shelf:
@@ -217,6 +219,27 @@ async def get_rest(rest: str) -> Thing:
     return Thing(number=0, text=rest)
 
 
+class Echo(ResponseEndpoint):
+    """An endpoint that always returns a Response, as that of a proxied route."""
+
+    async def __call__(self, request: Request) -> Response:
+        """Return what the route has read from the request."""
+        calls.append((request.method, request.path_params))
+        return PlainTextResponse(
+            repr(request.path_params), 299, {"X-Path": quote(request.url.path)}
+        )
+
+
+router.add_api_route(
+    "/raw/{name}/{rest:path}",
+    Echo(),
+    methods=["GET", "POST", "OPTIONS", "PROPFIND"],
+    dependencies=[Depends(refuse), Security(join_scopes, scopes=["a"])],
+    response_class=Response,
+    response_model=None,
+)
+
+
 @router.get("/excluded", response_model_exclude_none=True)
 async def get_excluded() -> Thing:
     return Thing(number=0)
@@ -279,6 +302,8 @@ def build_app() -> FastAPI:
 
 
 COMPILED = {
+    "/things/rest/{rest:path}",
+    "/things/raw/{name}/{rest:path}",
     "/things/first/me",
     "/things/first/{number}",
     "/things/created",

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from gateway.transport.connection import Connection
 from gateway.transport.connection_state import ConnectionState
+from gateway.transport.exchange import Exchange
 from gateway.transport.raw_response import Outcome, RawResponse
-from gateway.transport.request_writer import SerializedRequest
-from gateway.transport.timeouts import RequestTimeouts
+from gateway.transport.request_writer import IDEMPOTENT
 from gateway.transport.write_batch import WriteBatcher
 from tests.fuzz.invariants import split
 from tests.fuzz.seeds import iterate_seeds
@@ -65,6 +65,9 @@ class FakeOwner:
         if not connection.is_reusable:
             connection.abort()
 
+    def detach(self, connection: Connection) -> None:
+        pass
+
     def connection_lost(self, connection: Connection) -> None:
         pass
 
@@ -110,17 +113,23 @@ async def close(connection: Connection) -> None:
 
 
 async def by_exchange(connection: Connection, owner: FakeOwner, method: str) -> Result:
-    request = await SerializedRequest.serialize(httpx.Request(method, "http://service.test/"))
+    head = method.encode() + b" / HTTP/1.1\r\nHost: service.test\r\n\r\n"
+    exchange = Exchange(connection)
     status, fields, body, error = None, None, b"", None
     is_retryable = False
     try:
-        head = await connection.exchange(request, RequestTimeouts())
-        status, fields = head.status, httpx.Headers(head.fields).raw
-        while piece := await connection.receive_body(None):
-            body += piece
+        exchange.begin(head, is_head=method == "HEAD", is_replayable=method in IDEMPOTENT)
+        response = await exchange.receive_head()
+        status = response.status
+        if isinstance(response, RawResponse):
+            fields, body = response.headers.raw, response.body
+        else:
+            fields = httpx.Headers(response.fields).raw
+            while piece := await exchange.receive_body():
+                body += piece
     except httpx.TransportError as exc:
-        error, is_retryable = repr(exc), connection.is_retryable and status is None
-    owner.release(connection)
+        error, is_retryable = repr(exc), exchange.is_retryable and status is None
+    exchange.close()
     return Result(status, fields, body, error, is_retryable, owner.is_reusable.pop())
 
 
@@ -259,18 +268,23 @@ async def test_a_body_that_is_streamed_keeps_it_sending(no_leaks: None) -> None:
         yield b"a"
         await more.wait()
 
-    request = await SerializedRequest.serialize(
-        httpx.Request("POST", "http://service.test/", content=body())
-    )
-    exchange = asyncio.create_task(connection.exchange(request, RequestTimeouts()))
+    exchange = Exchange(connection)
+    exchange.begin(b"POST / HTTP/1.1\r\n", has_more=True)
+
+    async def send() -> None:
+        async for piece in body():
+            await exchange.write(piece)
+        exchange.end_request()
+
+    sending = asyncio.create_task(send())
     await turns()
     states = [connection.state]
     more.set()
-    await turns()
+    await sending
     states.append(connection.state)
     assert states == [ConnectionState.SENDING, ConnectionState.AWAITING_FIRST_BYTE]
     connection.data_received(HELLO)
-    assert (await exchange).status == 200
+    assert (await exchange.receive_head()).status == 200
     connection.abort()
     await connection.closed
 

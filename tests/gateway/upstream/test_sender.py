@@ -46,7 +46,7 @@ async def connect_client(
 async def test_a_response_larger_than_the_buffers_arrives_whole(
     no_leaks: None,
 ) -> None:
-    sku = "A" * (8 * HIGH_WATER)
+    sku = "A" * (4 * HIGH_WATER)
     body = b'{"sku":"%b"}' % sku.encode()
     answer = JSON + b"Content-Length: %d\r\n\r\n" % len(body) + body
     async with connect_client(respond_with(answer, ITEM)) as (client, server):

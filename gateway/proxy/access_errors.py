@@ -1,0 +1,68 @@
+"""Checks who may call a proxied route, and what depends on a caller."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from gateway.auth.principal import SCOPE
+from gateway.ratelimit.policy import RateLimit
+
+_OPEN_OR_GUARDED = (
+    'give requires="scope" (requires=() admits any valid token), or public="the reason why no '
+    'token is needed"'
+)
+
+
+def find_access_errors(
+    requires: str | Sequence[str] | None, public: str | None, owner: str | None, path: str
+) -> Iterator[str]:
+    """Yield the errors of `requires`, `public` and `owner`."""
+    if requires is None and public is None:
+        yield f"it declares no access: {_OPEN_OR_GUARDED}"
+    elif requires is not None and public is not None:
+        yield f"requires and public are both given: {_OPEN_OR_GUARDED}"
+    if public is not None and not public.strip():
+        yield "public is empty; give the reason why the route needs no token"
+    if requires is not None:
+        yield from _iter_scope_errors([requires] if isinstance(requires, str) else requires)
+    if owner is not None:
+        yield from _iter_owner_errors(owner, path, is_public=public is not None)
+
+
+def _iter_scope_errors(scopes: Sequence[str]) -> Iterator[str]:
+    for scope in scopes:
+        if not SCOPE.fullmatch(scope):
+            yield (
+                f"requires has {scope!r}, which is not a scope; use one word, as orders:read, and "
+                "a list for several"
+            )
+    if len(set(scopes)) < len(scopes):
+        yield f"requires has a scope twice: {', '.join(scopes)}"
+
+
+def _iter_owner_errors(owner: str, path: str, *, is_public: bool) -> Iterator[str]:
+    if is_public:
+        yield "owner needs requires: a public route has no caller to compare with the path"
+    if f"{{{owner}}}" not in path:
+        yield f"owner is {owner!r}; the path has no segment {{{owner}}}"
+
+
+def find_caller_errors(
+    values: Mapping[str, object], policies: Sequence[RateLimit]
+) -> Iterator[str]:
+    """Yield the errors of limits, tickets and identity, which depend on the caller."""
+    names = [policy.name for policy in policies]
+    if len(set(names)) < len(names):
+        yield f"limit has a policy twice: {', '.join(names)}"
+    if values["public"] is not None:
+        for policy in policies:
+            if policy.per != "address":
+                yield (
+                    f"limit has {policy.name}, which counts per {policy.per}; a public route has "
+                    'no caller, so use a policy with per="address"'
+                )
+        if values["tickets"]:
+            yield "tickets needs requires: a public route has no caller to give a ticket to"
+    elif values["forward_token"] and values["identity"] == "token":
+        yield (
+            "forward_token and identity='token' both set Authorization; give identity='headers' "
+            "or identity='none' to send the token of the caller"
+        )

@@ -1,0 +1,63 @@
+"""The fields that tell a service about the client of a proxied request.
+
+`X-Forwarded-For`, `-Proto`, `-Host` and `-Port` are always sent, `Forwarded` (RFC 7239) if the
+settings of the service ask for it. They have one hop, the client: whichever end of the list a
+service reads, it finds the same address.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from starlette.types import Scope
+
+from gateway.client_fields import ClientFields
+from gateway.settings.schema import Server, Service
+
+RawFields = Sequence[tuple[bytes, bytes]]
+
+_MAX_CACHED = 1_024
+_MAX_CACHED_BYTES = 512
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+_Inputs = tuple[str | None, str, tuple[tuple[bytes, bytes], ...]]
+
+
+class ForwardingFields:
+    """Builds these fields, once for the requests of one client that have the same `Host`."""
+
+    def __init__(self, service: Service, server: Server) -> None:
+        self._get_x_forwarded = ClientFields("x-forwarded-for", server)
+        self._get_forwarded = (
+            ClientFields("forwarded", server)
+            if service.forward_client_address == "forwarded"
+            else None
+        )
+        self._build_cached = lru_cache(maxsize=_MAX_CACHED)(self._build)
+
+    def build(self, scope: Scope, received: RawFields) -> RawFields:
+        """Build the fields; `received` are `Host` and the fields in which proxies forward them."""
+        peer = scope["client"]
+        inputs = (peer[0] if peer else None, scope["scheme"], tuple(received))
+        if sum(len(value) for _, value in received) > _MAX_CACHED_BYTES:
+            return self._build(inputs)
+        return self._build_cached(inputs)
+
+    def _build(self, inputs: _Inputs) -> RawFields:
+        host, scheme, received = inputs
+        scope = {
+            "type": "http",
+            "scheme": scheme,
+            "client": None if host is None else (host, 0),
+            "headers": received,
+        }
+        fields = self._get_x_forwarded(scope)
+        fields["x-forwarded-port"] = _find_port(fields)
+        if self._get_forwarded is not None:
+            fields.update(self._get_forwarded(scope))
+        return tuple((name.encode(), value.encode()) for name, value in fields.items())
+
+
+def _find_port(fields: dict[str, str]) -> str:
+    """Return the port that the client has used: that of the host, or else that of the scheme."""
+    _, _, port = fields.get("x-forwarded-host", "").rpartition(":")
+    return port if port.isdigit() else _DEFAULT_PORTS[fields["x-forwarded-proto"]]

@@ -1,0 +1,80 @@
+"""What happens to each header field of a response that goes back to the caller, by its name.
+
+`docs/decisions/proxied-fields.md` has the reason for each name.
+"""
+
+from enum import StrEnum
+
+
+class ResponseRule(StrEnum):
+    """What happens to a field."""
+
+    KEEP = "it goes back as it is"
+    DROP = "it is removed"
+    CONNECTION = "it is removed, and so are the fields that it names"
+    VIA = "it goes back with the gateway appended"
+    REFERENCE = "a reference to the service becomes one to the gateway"
+    COOKIE = "it goes back with the path of the gateway, if the route forwards cookies"
+    CHALLENGE = "it goes back if the route forwards the token that it asks for"
+    CACHE_CONTROL = "it goes back, but a shared cache must not store what needs a token"
+    SHARED_CACHE = "it goes back if the route is public"
+
+
+_HOP_BY_HOP = frozenset(
+    {
+        b"keep-alive", b"proxy-authenticate", b"proxy-authentication-info",
+        b"proxy-authorization", b"proxy-connection", b"te", b"trailer", b"transfer-encoding",
+        b"upgrade",
+    }
+)  # fmt: skip
+
+_GATEWAY_SETS = frozenset({b"date", b"timing-allow-origin", b"x-request-id"})
+
+_WHOLE_ORIGIN = frozenset(
+    {
+        b"alt-svc", b"clear-site-data", b"expect-ct", b"nel", b"origin-agent-cluster",
+        b"public-key-pins", b"public-key-pins-report-only", b"report-to",
+        b"service-worker-allowed", b"set-cookie2", b"strict-transport-security",
+    }
+)  # fmt: skip
+"""Fields that a browser applies to every page of the gateway, not to those of this service."""
+
+_SOFTWARE = frozenset({b"server", b"x-powered-by", b"x-aspnet-version", b"x-aspnetmvc-version"})
+
+_FOR_PROXIES = frozenset(
+    {b"x-accel-redirect", b"x-lighttpd-send-file", b"x-reproxy-url", b"x-sendfile"}
+)
+"""Fields that make a proxy in front of the gateway send a file or a page of its own."""
+
+_DROPPED_BEGINNINGS = (b"access-control-", b"ratelimit", b"x-ratelimit", b"x-rate-limit")
+
+_SPECIAL = {
+    b"connection": ResponseRule.CONNECTION,
+    b"via": ResponseRule.VIA,
+    b"location": ResponseRule.REFERENCE,
+    b"content-location": ResponseRule.REFERENCE,
+    b"refresh": ResponseRule.REFERENCE,
+    b"link": ResponseRule.REFERENCE,
+    b"set-cookie": ResponseRule.COOKIE,
+    b"www-authenticate": ResponseRule.CHALLENGE,
+    b"authentication-info": ResponseRule.CHALLENGE,
+    b"cache-control": ResponseRule.CACHE_CONTROL,
+    b"surrogate-control": ResponseRule.SHARED_CACHE,
+}
+
+
+def find_response_rule(name: bytes) -> ResponseRule:
+    """Return the rule for a field; `name` is in lower case."""
+    if name in _SPECIAL:
+        return _SPECIAL[name]
+    if name.endswith(b"cdn-cache-control"):
+        return ResponseRule.SHARED_CACHE
+    is_dropped = (
+        name in _HOP_BY_HOP
+        or name in _GATEWAY_SETS
+        or name in _WHOLE_ORIGIN
+        or name in _SOFTWARE
+        or name in _FOR_PROXIES
+        or name.startswith(_DROPPED_BEGINNINGS)
+    )
+    return ResponseRule.DROP if is_dropped else ResponseRule.KEEP

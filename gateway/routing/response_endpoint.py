@@ -1,0 +1,18 @@
+"""The base class of endpoints that always return a `Response`, as that of a proxied route."""
+
+from abc import ABC, abstractmethod
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+
+class ResponseEndpoint(ABC):
+    """An endpoint whose result needs no serialization, so that its route can be compiled.
+
+    An annotation `-> Response` does not promise that: FastAPI serializes whatever else a function
+    returns.
+    """
+
+    @abstractmethod
+    async def __call__(self, request: Request) -> Response:
+        """Serve one request, which the guards of the route have admitted."""

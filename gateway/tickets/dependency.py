@@ -1,0 +1,88 @@
+"""`accept_ticket()`: the dependency that redeems the ticket in the query of a request."""
+
+import time
+
+from fastapi import Depends
+from fastapi.openapi.models import APIKey, APIKeyIn
+from fastapi.params import Depends as Dependency
+from fastapi.security.base import SecurityBase
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+
+from gateway.auth.dependencies import set_principal
+from gateway.auth.principal import Principal
+from gateway.errors.tree import TicketsUnavailable, Unauthenticated
+from gateway.fastapi_internals import forget_query, get_route_path
+from gateway.head_guard import HeadGuard
+from gateway.request_context import RequestContext
+from gateway.tickets.query import PARAMETER, split_tickets
+from gateway.tickets.store import TicketStore
+from gateway.tickets.ticket import hash_text, is_text
+
+
+def accept_ticket() -> Dependency:
+    """Let a request prove its caller by `?ticket=`; put it before `requires(...)`."""
+    dependency: Dependency = Depends(_ACCEPT_TICKET)
+    return dependency
+
+
+class AcceptTicket(SecurityBase, HeadGuard):
+    """The dependency behind `accept_ticket`; OpenAPI documents it as an API key in the query.
+
+    It only finds out who the caller is: the guards after it decide whether that caller may call the
+    route. A request without a ticket passes, and needs its token there.
+    """
+
+    def __init__(self) -> None:
+        self.model = APIKey.model_validate({"in": APIKeyIn.query, "name": PARAMETER})
+        self.scheme_name = "ticket"
+
+    async def __call__(self, connection: HTTPConnection) -> None:
+        """Redeem the ticket of a request, and take it out of the query.
+
+        Raises:
+            HTTPException: 400, the request has a token as well, or two tickets.
+            Unauthenticated: the ticket is wrong, used, expired, or for another path; or the method
+                is not GET.
+            TicketsUnavailable: the store does not respond.
+        """
+        scope = connection.scope
+        tickets, rest = split_tickets(scope["query_string"])
+        if not tickets:
+            return
+        scope["query_string"] = rest
+        forget_query(connection)
+        context = RequestContext.of(scope)
+        context.is_private = True
+        if len(tickets) > 1:
+            raise HTTPException(400, "The query has more than one ticket.")
+        if any(name == b"authorization" for name, _ in scope["headers"]):
+            raise HTTPException(400, "Send an access token or a ticket, not both.")
+        try:
+            set_principal(connection, await _redeem(connection, tickets[0].decode("latin-1")))
+        except Unauthenticated as refusal:
+            context.log_fields |= {"reason": refusal.reason, "explanation": refusal.explanation}
+            raise
+        except TicketsUnavailable as error:
+            context.log_fields["explanation"] = error.explanation
+            raise
+
+
+_ACCEPT_TICKET = AcceptTicket()
+
+
+async def _redeem(connection: HTTPConnection, text: str) -> Principal:
+    """Return the caller of a ticket, which is used up with that, even if it is for another path."""
+    if connection.scope["method"] != "GET":
+        raise Unauthenticated("ticket_method", "a ticket is for GET alone")
+    if not is_text(text):
+        raise Unauthenticated("ticket_malformed", "this is not the text of a ticket")
+    store: TicketStore = connection.app.state.resources[TicketStore]
+    ticket = await store.take(hash_text(text))
+    if ticket is None:
+        raise Unauthenticated("ticket_unknown", "it was never issued, or is used or expired")
+    if ticket.principal.expires_at <= time.time():
+        raise Unauthenticated("ticket_expired", "the token that it was issued for has expired")
+    if ticket.path != get_route_path(connection.scope):
+        raise Unauthenticated("ticket_path", "it was issued for another path")
+    return ticket.principal
