@@ -89,6 +89,9 @@ async def open_socket(websocket: WebSocket) -> None:
 
 
 PROXIES = (
+    Proxy("/inventory/limited/{n}", to="inventory", requires="inventory:read", limit=USERS),
+    Proxy("/inventory/stream/{n}", to="inventory", requires="inventory:read", tickets=True),
+    Proxy("/inventory/public/{n}", to="inventory", public="a test"),
     Proxy("/inventory/{path:path}", to="inventory", requires="inventory:read"),
     Proxy("/shelves/{path:path}", to="inventory", requires="inventory:read", identity="headers"),
     Proxy("/silent/{path:path}", to="inventory", requires="inventory:read", identity="none"),
