@@ -43,9 +43,7 @@ class HttpxUpstream(Upstream):
         timeouts["read"] = request.idle_timeout
         return await HttpxResponse.read(response)
 
-    def _build_request(
-        self, request: UpstreamRequest, timeouts: dict[str, float]
-    ) -> httpx.Request:
+    def _build_request(self, request: UpstreamRequest, timeouts: dict[str, float]) -> httpx.Request:
         origin = self._base_url.origin
         url = httpx.URL(
             scheme=origin.scheme,
