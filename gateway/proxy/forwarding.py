@@ -59,7 +59,7 @@ class Forwarding:
             scope["method"],
             self._target.build(scope),
             self._request_fields.build(scope, build_identity_fields(self._proxy, request)),
-            find_upload(scope, request.receive),
+            find_upload(scope, request.receive, self._request_fields.select_trailers),
             self._timeout,
             self._proxy.idle_timeout,
         )
