@@ -15,6 +15,7 @@ from tests.bench.paths import RESULTS
 from tests.bench.plan import ALL_CONTENDERS, ROUNDS, Plan, log
 from tests.bench.provenance import collect_provenance
 from tests.bench.sections import SECTIONS
+from tests.e2e.transfers import TransferFailed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +42,7 @@ def _run_section(name: str, plan: Plan, options: argparse.Namespace) -> bool:
     section, source = SECTIONS[name], collect_provenance(_format_command(options))
     try:
         found = section.run(plan)
-    except LoadFailed as failure:
+    except (LoadFailed, TransferFailed) as failure:
         log(f"{name}: not measured. {failure}")
         return False
     for goal in section.goals(found):

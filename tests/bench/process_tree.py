@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e import process_memory
+
 _PROC = Path("/proc")
 _CPU_CLOCK = 2  # CPUCLOCK_SCHED in the kernel's posix-timers.h
 
@@ -50,13 +52,12 @@ def measure_memory(pid: int) -> Memory:
 def reset_peak_memory(pid: int) -> None:
     """Let the peak of the resident memory of each process begin at its present value."""
     for one in list_tree(pid):
-        (_PROC / str(one) / "clear_refs").write_text("5")
+        process_memory.reset_peak_memory(one)
 
 
 def read_peak_memory(pid: int) -> float:
     """Read the sum of the peaks of the resident memory in MB; see `reset_peak_memory`."""
-    statuses = [(_PROC / str(one) / "status").read_text() for one in list_tree(pid)]
-    return sum(int(text.partition("VmHWM:")[2].split()[0]) for text in statuses) / 1024
+    return sum(map(process_memory.read_peak_memory, list_tree(pid)))
 
 
 def count_open_files(pid: int) -> int:

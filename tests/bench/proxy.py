@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.bench.contenders import Backends, Contender, Running, serve_contender
-from tests.bench.load import Target, require_success, run_closed_loop, warm_up
+from tests.bench.load import require_success, run_closed_loop, warm_up
 from tests.bench.meter import Meter
-from tests.bench.origin import run_origin
 from tests.bench.plan import Plan, log
 from tests.bench.process_tree import read_cpu_seconds, read_peak_memory, reset_peak_memory
 from tests.bench.proxies import PROXIES, SMALL_PATH
 from tests.bench.testbed import open_testbed
-from tests.bench.transfers import download, time_events, upload
+from tests.e2e.byte_service import run_byte_service
+from tests.e2e.transfers import Target, download, time_events, upload
 
 CONNECTIONS = 64
 WARMUP_SECONDS, FIRST_WARMUP_SECONDS = 0.5, 3.0
@@ -77,8 +77,12 @@ def run(plan: Plan) -> dict[str, Any]:
 
 @contextmanager
 def _serve_all(contenders: Sequence[Contender]) -> Iterator[Sequence[_Proxy]]:
-    with open_testbed(delay_ms=0) as testbed, run_origin() as files_url, ExitStack() as stack:
-        backends = replace(testbed.backends, files_url=files_url)
+    with (
+        open_testbed(delay_ms=0) as testbed,
+        run_byte_service() as files_port,
+        ExitStack() as stack,
+    ):
+        backends = replace(testbed.backends, files_url=f"http://127.0.0.1:{port}")
         yield [
             _Proxy(stack.enter_context(serve_contender(one, backends)), backends, {})
             for one in contenders

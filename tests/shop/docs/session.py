@@ -57,9 +57,8 @@ class Session:
         Raises:
             AssertionError: the output differs from the one on the page.
         """
-        script = (
-            f"set -o pipefail\n{self._replace_ports(step.command)}\nexport TOKEN SEVEN WITHOUT\nenv -0 >&2"
-        )
+        command = self._replace_ports(step.command)
+        script = f"set -o pipefail\n{command}\nexport TOKEN SEVEN WITHOUT\nenv -0 >&2"
         done = subprocess.run(
             ["bash", "-c", script], cwd=ROOT, env=self._variables, capture_output=True, timeout=40,
             check=True,

@@ -1,27 +1,20 @@
-"""Large bodies and events, from the client of section proxy to its service and back."""
+"""Large bodies and events, between the client and the service of proofs and benchmarks."""
 
 import os
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 
 import pytest
 
-from tests.bench.load import LoadFailed, Target
-from tests.bench.origin import Origin
-from tests.bench.process_tree import read_peak_memory, reset_peak_memory
-from tests.bench.transfers import PIECE, download, time_events, upload
+from tests.e2e.byte_service import serve_bytes
+from tests.e2e.process_memory import read_peak_memory, reset_peak_memory
+from tests.e2e.transfers import PIECE, Target, TransferFailed, download, time_events, upload
 
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """The port of the service, here without a proxy in front of it."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Origin) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+    with serve_bytes() as port:
+        yield port
 
 
 @pytest.mark.parametrize("size", [0, 1, PIECE, 3 * PIECE + 7])
@@ -31,19 +24,19 @@ def test_bodies_of_any_size_pass_both_ways(port: int, size: int) -> None:
 
 
 def test_a_body_of_another_size_is_no_result(port: int) -> None:
-    with pytest.raises(LoadFailed, match="Content-Length: 5"):
+    with pytest.raises(TransferFailed, match="Content-Length: 5"):
         download(Target(port, "/bytes/4"), 5)
 
 
 def test_a_refusal_is_no_result(port: int) -> None:
-    with pytest.raises(LoadFailed, match="404 Not Found"):
+    with pytest.raises(TransferFailed, match="404 Not Found"):
         download(Target(port, "/nothing"), 5)
 
 
 def test_a_connection_that_ends_is_no_result() -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Origin) as server:
-        unused = server.server_port
-    with pytest.raises(LoadFailed):
+    with serve_bytes() as unused:
+        pass
+    with pytest.raises(TransferFailed):
         upload(Target(unused, "/bytes"), 5)
 
 
@@ -54,7 +47,7 @@ def test_each_event_has_its_delay(port: int) -> None:
 
 
 def test_a_stream_with_too_few_events_is_no_result(port: int) -> None:
-    with pytest.raises(LoadFailed, match="after 2 of 3 events"):
+    with pytest.raises(TransferFailed, match="after 2 of 3 events"):
         time_events(Target(port, "/events/2?close"), 3)
 
 

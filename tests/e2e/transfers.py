@@ -1,12 +1,11 @@
-"""Sends and receives large bodies and events through a proxy, over plain blocking sockets."""
+"""Sends and receives large bodies and events, over plain blocking sockets."""
 
 import re
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from tests.bench.load import LoadFailed, Target
+from dataclasses import dataclass
 
 PIECE = 1 << 18
 _TIMEOUT_SECONDS = 120
@@ -15,23 +14,36 @@ _EVENT = re.compile(rb"data: (\d+)\n\n")
 _ZEROS = memoryview(bytes(PIECE))
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The port, the path and the token of a request."""
+
+    port: int
+    path: str
+    token: str = ""
+
+
+class TransferFailed(Exception):
+    """The response is not the one expected."""
+
+
 def download(target: Target, size: int) -> None:
     """Receive a body of `size` bytes and discard it.
 
     Raises:
-        LoadFailed: the response is not a 200 with that many bytes.
+        TransferFailed: the response is not a 200 with that many bytes.
     """
     buffer = memoryview(bytearray(PIECE))
     with _connect(target) as sock:
         sock.sendall(_make_head("GET", target))
         head, start = _read_head(sock)
         if f"\r\ncontent-length: {size}\r\n".encode() not in head.lower():
-            raise LoadFailed(f"a response without Content-Length: {size}: {head!r}")
+            raise TransferFailed(f"a response without Content-Length: {size}: {head!r}")
         received = len(start)
         while received < size:
             count = sock.recv_into(buffer)
             if not count:
-                raise LoadFailed(f"the response ended after {received} of {size} bytes")
+                raise TransferFailed(f"the response ended after {received} of {size} bytes")
             received += count
 
 
@@ -39,7 +51,7 @@ def upload(target: Target, size: int) -> None:
     """Send a body of `size` zeros.
 
     Raises:
-        LoadFailed: the response is not a 200 that confirms the size.
+        TransferFailed: the response is not a 200 that confirms the size.
     """
     with _connect(target) as sock:
         sock.sendall(_make_head("PUT", target, f"Content-Length: {size}"))
@@ -51,14 +63,14 @@ def upload(target: Target, size: int) -> None:
         while len(body) < len(expected) and (piece := sock.recv(PIECE)):
             body += piece
         if body != expected:
-            raise LoadFailed(f"the upload was not received: {head!r} {body!r}")
+            raise TransferFailed(f"the upload was not received: {head!r} {body!r}")
 
 
 def time_events(target: Target, count: int) -> list[float]:
     """Receive `count` events; return the milliseconds from the sending of each to its arrival.
 
     Raises:
-        LoadFailed: the response is not a 200 with that many events.
+        TransferFailed: the response is not a 200 with that many events.
     """
     delays: list[float] = []
     with _connect(target) as sock:
@@ -72,7 +84,7 @@ def time_events(target: Target, count: int) -> list[float]:
             if len(delays) < count:
                 piece = sock.recv(PIECE)
                 if not piece:
-                    raise LoadFailed(f"the stream ended after {len(delays)} of {count} events")
+                    raise TransferFailed(f"the stream ended after {len(delays)} of {count} events")
                 received += piece
     return delays
 
@@ -84,7 +96,7 @@ def _connect(target: Target) -> Iterator[socket.socket]:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             yield sock
     except OSError as error:
-        raise LoadFailed(f"{target.path}: {error}") from error
+        raise TransferFailed(f"{target.path}: {error}") from error
 
 
 def _make_head(method: str, target: Target, *fields: str) -> bytes:
@@ -103,9 +115,9 @@ def _read_head(sock: socket.socket) -> tuple[bytes, bytes]:
     while b"\r\n\r\n" not in received:
         piece = sock.recv(4096)
         if not piece or len(received) > _MAX_HEAD:
-            raise LoadFailed(f"no response: {received!r}")
+            raise TransferFailed(f"no response: {received!r}")
         received += piece
     head, _, rest = received.partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200 "):
-        raise LoadFailed(f"{head!r} {rest!r}")
+        raise TransferFailed(f"{head!r} {rest!r}")
     return head + b"\r\n", rest

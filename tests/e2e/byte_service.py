@@ -1,6 +1,6 @@
-"""A child process of section proxy: the service that sends and receives large bodies and events.
+"""A service that sends and receives large bodies and events, at little cost.
 
-`python -m tests.bench.origin PORT` serves, with one thread for each connection:
+`python -m tests.e2e.byte_service` prints its port, and serves with one thread for each connection:
 
 GET /bytes/N     N bytes
 PUT /bytes       receives a body that has a Content-Length; responds with its size
@@ -9,15 +9,15 @@ GET /events/N    N server-sent events; the data of each is the time at which it 
 The connection is kept, unless the query of a GET is `close`.
 """
 
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.bench import pinning
-from tests.bench.paths import ROOT, make_cache_path
-from tests.bench.processes import Command, find_free_port, start_process, wait_until_serving
+from tests.running_demo import ROOT
 
 PIECE = 1 << 18
 EVENT_INTERVAL_SECONDS = 0.01
@@ -25,17 +25,7 @@ EVENT_INTERVAL_SECONDS = 0.01
 _ZEROS = memoryview(bytes(PIECE))
 
 
-@contextmanager
-def run_origin() -> Iterator[str]:
-    """Run the service on the other core until the block ends; yields its URL."""
-    port, log = find_free_port(), make_cache_path("logs", "origin.log")
-    command = Command([sys.executable, "-m", "tests.bench.origin", str(port)], folder=ROOT)
-    with start_process(command, cores=pinning.OTHER_CORE, log=log) as process:
-        wait_until_serving(process, port, log)
-        yield f"http://127.0.0.1:{port}"
-
-
-class Origin(BaseHTTPRequestHandler):
+class ByteService(BaseHTTPRequestHandler):
     """Serves the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
@@ -91,9 +81,45 @@ class Origin(BaseHTTPRequestHandler):
         self.end_headers()
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 1_024
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log nothing about a client that has closed its connection."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+@contextmanager
+def serve_bytes() -> Iterator[int]:
+    """Serve in threads of this process until the block ends; yields the port."""
+    with _Server(("127.0.0.1", 0), ByteService) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def run_byte_service() -> Iterator[int]:
+    """Serve in a process of its own until the block ends; yields the port."""
+    command = [sys.executable, "-m", "tests.e2e.byte_service"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            yield int(process.stdout.readline())
+        finally:
+            process.kill()
+
+
 def main() -> None:
-    """Serve until the process is stopped."""
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Origin).serve_forever()
+    """Serve until the process is killed."""
+    with _Server(("127.0.0.1", 0), ByteService) as server:
+        print(server.server_port, flush=True)
+        server.serve_forever()
 
 
 if __name__ == "__main__":
