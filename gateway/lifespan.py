@@ -30,6 +30,7 @@ from gateway.open_clients import (
     open_clients,
 )
 from gateway.proxy.routes import find_proxied_services
+from gateway.proxy.stream_limit import StreamLimit
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.resources import Resources
@@ -70,11 +71,8 @@ def create_lifespan(
         resources: Resources = app.state.resources
         upstreams, clients = settings.upstreams, application.clients
         used = find_used_clients(app.routes)
-        without_transport = {
-            kind: route for kind, route in used.items() if kind.name not in transports
-        }
         proxied = find_proxied_services(app.routes)
-        if errors := find_upstream_errors(upstreams, clients, without_transport, proxied):
+        if errors := find_upstream_errors(upstreams, clients, used, proxied, replaced=transports):
             raise InvalidSettings(errors)
         if errors := await asyncio.to_thread(find_tls_errors, settings):
             raise InvalidSettings(errors)
@@ -92,6 +90,7 @@ def create_lifespan(
             store = open_ticket_store(settings)
             resources[TicketStore] = await _open(stack, store, "the ticket store")
             await _open(stack, open_identity(settings, resources), "the signing keys")
+            resources[StreamLimit] = StreamLimit(settings.server.max_streams)
             opening = open_clients(
                 settings,
                 clients,

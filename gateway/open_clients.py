@@ -1,10 +1,11 @@
-"""The downstream services: which of them the routes use, and an open client for each."""
+"""The downstream services: which of them the routes use, a transport and a client for each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from logging import WARNING, getLogger
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 from pydantic import HttpUrl
@@ -18,7 +19,7 @@ from gateway.settings.schema import Server, Service, Settings
 from gateway.telemetry.log import log_event
 from gateway.transport.tls import ClientTls, InvalidTlsFile
 from gateway.upstream.client import ServiceClient
-from gateway.upstream.open_client import open_client
+from gateway.upstream.open_client import create_transport, open_client
 from gateway.upstream.service_headers import GetRequestFields
 from gateway.upstream.tls_settings import create_client_tls, find_expired_certificate
 
@@ -29,16 +30,30 @@ Transports = Mapping[str, httpx.AsyncBaseTransport]
 Upstreams = Mapping[str, Service]
 
 
+class OpenService(NamedTuple):
+    """The settings of a service, and the open transport to it."""
+
+    service: Service
+    transport: httpx.AsyncBaseTransport
+
+
+class OpenServices(dict[str, OpenService]):
+    """The open services by name: a resource."""
+
+
 def find_upstream_errors(
     upstreams: Upstreams,
     clients: Clients,
     used: Mapping[type[ServiceClient], str],
     proxied: Mapping[str, str],
+    *,
+    replaced: Collection[str] = (),
 ) -> list[ConfigError]:
     """Find upstreams that are not used, and services that are undeclared or have no address.
 
     `used` maps each client in use to a route that uses it; see `find_used_clients`. `proxied` maps
     the name of each service behind a proxied route to that route; such a service needs no client.
+    A service in `replaced` has a transport instead of an address.
     """
     services = clients.keys() | proxied.keys()
     names = sorted(upstreams.keys() - services)
@@ -58,7 +73,7 @@ def find_upstream_errors(
             f"set {get_variable(f'upstreams.{name}.url')}",
         )
         for name, route in {**called, **proxied}.items()
-        if name not in upstreams.keys() | misspelt
+        if name not in upstreams.keys() | misspelt | set(replaced)
     ]
     undeclared = [
         ConfigError(
@@ -107,34 +122,35 @@ async def open_clients(
     *,
     create_caller_fields: Callable[[str], GetRequestFields],
 ) -> AsyncIterator[None]:
-    """Open the client of every service that has an address, into `resources`.
+    """Open the transport of every service that has an address, and its client, into `resources`.
 
-    A transport in `transports` replaces the network for the service of that name, which then needs
-    no address. A client with neither an address nor a transport is not opened.
+    The client of a service and its proxied routes share the transport, so that `max_connections`
+    bounds both. A transport in `transports` replaces the network for the service of that name,
+    which then needs no address. A client with neither an address nor a transport is not opened.
     `create_caller_fields` creates the fields about the caller for a service that asks for an
     internal token.
     """
+    services = resources[OpenServices] = OpenServices()
     async with AsyncExitStack() as stack:
-        for name, kind in clients.items():
-            service = settings.upstreams.get(name)
-            if service is None and name in transports:
-                service = Service(url=HttpUrl(f"http://{name}.invalid"))
-            if service is not None:
-                client = open_client(
-                    kind,
-                    service,
-                    transports.get(name),
-                    tls=await _create_tls(name, service, settings.tls.ca_file),
-                    request_fields=(
-                        *_list_client_fields(service, settings.server),
-                        *([create_caller_fields(name)] if service.internal_token else []),
-                    ),
+        for name in settings.upstreams.keys() | transports.keys():
+            service = settings.upstreams.get(name) or Service(url=HttpUrl(f"http://{name}.invalid"))
+            transport = transports.get(name)
+            if transport is None:
+                tls = await _create_tls(name, service, settings.tls.ca_file)
+                transport = create_transport(service, tls)
+            stack.push_async_callback(transport.aclose)
+            services[name] = OpenService(service, transport)
+            if (kind := clients.get(name)) is not None:
+                fields: tuple[GetRequestFields, ...] = (
+                    *_list_client_fields(service, settings.server),
+                    *([create_caller_fields(name)] if service.internal_token else []),
                 )
+                client = open_client(kind, service, transport, request_fields=fields)
                 resources[kind] = await stack.enter_async_context(client)
         yield
 
 
-def _list_client_fields(service: Service, server: Server) -> list[ClientFields]:
+def _list_client_fields(service: Service, server: Server) -> list[GetRequestFields]:
     form = service.forward_client_address
     return [] if form == "off" else [ClientFields(form, server)]
 

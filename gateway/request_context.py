@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from random import getrandbits
-from typing import Self
+from typing import Protocol, Self
 
 from starlette.types import Scope
 
@@ -25,6 +25,17 @@ IS_OVER_CONNECTION_LIMIT = "lockgate.is_over_connection_limit"
 """Set in the state of the ASGI scope of a connection that was accepted for probes alone."""
 
 
+NO_TRANSFORM = "lockgate.no_transform"
+"""A key of the message `http.response.start`: no middleware may encode or hold back the body."""
+
+
+class Admission(Protocol):
+    """The limit that has admitted a request and counts it."""
+
+    def release(self) -> None:
+        """Count the request no longer."""
+
+
 @dataclass(slots=True)
 class RequestContext:
     """The id of a request, and data for its response headers and its line in the access log.
@@ -38,6 +49,7 @@ class RequestContext:
     been logged, so that the server does not log it again. `has_client_gone` is set once `send`
     has raised an OSError: by that, an ASGI server says that the client has disconnected.
     `is_private` is set once a token has been asked for: the response may be for one caller alone.
+    `admission` is the limit that counts the request as one in flight; None once none does.
     `passed_guards` has the guards that admitted the request before its body was read; see
     `HeadGuard`.
     """
@@ -51,6 +63,7 @@ class RequestContext:
     is_failure_logged: bool = False
     has_client_gone: bool = False
     is_private: bool = False
+    admission: Admission | None = None
     passed_guards: Collection[object] = ()
 
     @classmethod
@@ -60,6 +73,12 @@ class RequestContext:
         if context is None:
             context = scope[_KEY] = cls()
         return context
+
+    def leave_admission(self) -> None:
+        """Count the request no longer as one in flight: it has become a stream."""
+        admission, self.admission = self.admission, None
+        if admission is not None:
+            admission.release()
 
 
 def generate_request_id() -> str:

@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.content_encoding import CODINGS, MIN_BYTES, Choice, Encoder, choose_coding
 from gateway.http1_grammar import Fields
+from gateway.request_context import NO_TRANSFORM
 
 MAX_BYTES_ON_LOOP = 65_536  # which take a quarter of a millisecond; more is encoded in a thread
 
@@ -108,6 +109,8 @@ async def _run(encode: Callable[[bytes], bytes], piece: bytes) -> bytes:
 
 def find_encodable_length(start: Message, min_bytes: int = MIN_BYTES) -> int | None:
     """Return the length of a body that may be encoded; None for any other response."""
+    if NO_TRANSFORM in start:
+        return None
     length, is_compressible = -1, False
     for name, value in start.get("headers", ()):
         if name in _OBSTACLES or (name == b"cache-control" and b"no-transform" in value.lower()):

@@ -15,7 +15,8 @@ RETRY_AFTER_SECONDS = 1.0
 class ConcurrencyLimit:
     """ASGI middleware that lets at most `max_concurrency` requests run at once.
 
-    A WebSocket connection counts for as long as it is open. A request on a connection above
+    A WebSocket connection counts for as long as it is open, but a proxied request no longer once it
+    has become a stream (`RequestContext.leave_admission`). A request on a connection above
     `server.max_connections` is refused, too. Requests for `exempt_paths` always pass: an
     orchestrator must not mistake an overloaded process for a dead one.
     """
@@ -41,8 +42,14 @@ class ConcurrencyLimit:
             )
             await deny_or_close(problem, scope)(scope, receive, send)
             return
+        context = RequestContext.of(scope)
+        context.admission = self
         self.in_flight += 1
         try:
             await self.app(scope, receive, send)
         finally:
-            self.in_flight -= 1
+            context.leave_admission()
+
+    def release(self) -> None:
+        """Count one request less; `RequestContext.leave_admission` calls it once for each."""
+        self.in_flight -= 1

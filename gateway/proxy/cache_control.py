@@ -3,8 +3,10 @@
 import re
 from functools import lru_cache
 
+MAX_BYTES = 512
+"""A longer value becomes `no-store`: to parse one can take time quadratic in its length."""
+
 _MAX_CACHED = 256
-_MAX_CACHED_BYTES = 128
 
 _DIRECTIVE = re.compile(rb"(?:[^,\"]|\"(?:[^\"\\]|\\.)*\"|\")+")
 _PRIVATE = frozenset({b"private", b"no-store"})
@@ -17,17 +19,13 @@ def restrict_to_caller(value: bytes) -> bytes:
     The service does not know that the gateway asks for a scope: its `public` would let a cache in
     front of the gateway serve the response to those without one.
     """
-    if len(value) <= _MAX_CACHED_BYTES:
-        return _restrict_cached(value)
-    return _restrict(value)
+    return _restrict(value) if len(value) <= MAX_BYTES else b"no-store"
 
 
+@lru_cache(maxsize=_MAX_CACHED)
 def _restrict(value: bytes) -> bytes:
-    directives = [directive.strip() for directive in _DIRECTIVE.findall(value)]
+    directives = [it for it in map(bytes.strip, _DIRECTIVE.findall(value)) if it]
     if any(directive.lower() in _PRIVATE for directive in directives):
         return value
     kept = [it for it in directives if it.partition(b"=")[0].lower() not in _FOR_SHARED_CACHES]
     return b", ".join([b"private", *kept])
-
-
-_restrict_cached = lru_cache(maxsize=_MAX_CACHED)(_restrict)

@@ -29,10 +29,14 @@ def _iter_attributes(
         name, _, path = attribute.partition(b"=")
         match name.strip().lower():
             case b"path":
-                rest = path.strip().removeprefix(service_prefix)
-                rest = b"" if rest.startswith((b"/", b'"')) else rest
-                yield b" Path=" + gateway_prefix + rest
+                yield b" Path=" + _map_path(path.strip(), gateway_prefix, service_prefix)
             case b"domain" if not keep_domain:
                 continue
             case _:
                 yield attribute
+
+
+def _map_path(path: bytes, gateway_prefix: bytes, service_prefix: bytes) -> bytes:
+    if not path.startswith(service_prefix):
+        return gateway_prefix
+    return gateway_prefix + path[len(service_prefix) :].lstrip(b"/")

@@ -3,19 +3,27 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.open_clients import OpenServices
 from gateway.proxy.declaration import Proxy
+from gateway.proxy.forwarding import Forwarding
 from gateway.routing.response_endpoint import ResponseEndpoint
 
 
 class ProxyEndpoint(ResponseEndpoint):
     """Serves the requests of one proxied route.
 
-    The resources are looked up in `request.app.state.resources`, as the lifespan opens them.
+    The services are looked up in `request.app.state.resources`, as the lifespan opens them.
     """
 
     def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
+        self._services: OpenServices | None = None
 
     async def __call__(self, request: Request) -> Response:
         """Serve one request, which the guards of the route have admitted."""
-        raise NotImplementedError(f"{self.proxy}: requests cannot be sent on yet")
+        state = request.scope["app"].state
+        services = state.resources[OpenServices]
+        if services is not self._services:  # the first request since the lifespan was entered
+            self._forwarding = Forwarding(self.proxy, state.settings.server, state.resources)
+            self._services = services
+        return await self._forwarding.serve(request)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from starlette.types import Scope
 
 from gateway.proxy.declaration import Proxy
-from gateway.request_path import decode_parameter, decode_path
+from gateway.request_path import InvalidPath, decode_parameter, decode_path
 from gateway.settings.schema import Service
 from gateway.upstream.base_url import BaseUrl
 
@@ -80,9 +80,17 @@ class PathMapping:
         if b"%" in raw_path:
             matched = scope["path_params"]
             for name, raw in parameters.items():
-                if decode_parameter(decode_path(raw)) != matched[name]:
+                if not _is_read_as(raw, matched[name]):
                     raise UnmappedPath
         return parameters
+
+
+def _is_read_as(raw: bytes, matched: str) -> bool:
+    """Whether the router has this value of a parameter; a part of a segment may be invalid."""
+    try:
+        return decode_parameter(decode_path(raw)) == matched
+    except InvalidPath:
+        return False
 
 
 class _Template:

@@ -8,29 +8,18 @@ from typing import Any, cast
 from starlette.types import Scope
 from uvicorn import Config
 
+from gateway.http1_grammar import FieldList
 from gateway.request_context import RequestContext
-from gateway.server import refusals
-from gateway.server.connections import OpenConnections, WaitingQueue
+from gateway.server.client_timeouts import ClientWait
+from gateway.server.connections import OpenConnections
 from gateway.server.error_responses import serialize_refusal
 from gateway.server.flow_control import FlowControl
+from gateway.server.pipelining import PARSE_BYTES, Pipeline
 from gateway.server.refusals import Refusal, RequestRefused
-from gateway.server.request_cycle import (
-    HIGH_WATER_LIMIT,
-    MAX_DROPPED_BYTES,
-    RequestResponseCycle,
-)
+from gateway.server.request_body import HIGH_WATER_LIMIT
+from gateway.server.request_cycle import MAX_DROPPED_BYTES, RequestResponseCycle
 from gateway.server.request_parser import RequestParser
-from gateway.server.socket_state import has_data_to_read
 from gateway.server.uvicorn_internals import ServerState, describe_connection
-
-MAX_PIPELINED = 16
-"""Requests that wait on one connection behind the one in flight; above it, parsing pauses."""
-
-PARSE_BYTES = 4_096
-"""Bytes to parse at once; the requests in them may exceed MAX_PIPELINED."""
-
-MIN_BYTES_PER_SECOND = 500
-"""The least that a client must send of a body, or read of a response, over `stall_seconds`."""
 
 CLIENT_CLOSED_REQUEST = 499  # the status that nginx logs; it is never sent
 
@@ -58,23 +47,19 @@ class HttpProtocol(asyncio.Protocol):
     # Receiving. `RequestParser` knows how far a request has arrived. `_receiving` is the cycle of
     # the last one whose head is complete.
     #
-    # Responding. `_active` is the cycle whose app runs, or ran last; `_pipelined` holds the cycles
+    # Responding. `_active` is the cycle whose app runs, or ran last; `_pipeline` holds the cycles
     # after it, in order. The next one starts when the response of `_active` is complete.
     #
     # Invariants:
-    # - `_pipelined` is empty unless the response of `_active` is incomplete or the connection is
-    #   closing.
-    # - While `_pipelined` holds MAX_PIPELINED requests, or bodies of more than HIGH_WATER_LIMIT
-    #   bytes, nothing is parsed and nothing is read: `_unparsed` holds the rest of the last read.
+    # - No cycle waits unless the response of `_active` is incomplete or the connection is closing.
+    # - While the pipeline is full, nothing is parsed and nothing is read.
     # - A request that is refused while a response is incomplete gets its response after those of
     #   the requests before it: `_refusal` holds it until then.
-    # - `_queue` holds this connection while no request is in flight; otherwise it is None.
 
     __slots__ = (
         "__weakref__", "_active", "_app", "_client", "_connections", "_dropped_bytes", "_flow",
-        "_is_reserved", "_is_waiting_for_body", "_loop", "_parser", "_pipelined", "_queue",
-        "_received_bytes", "_receiving", "_refusal", "_server_state", "_state", "_transport",
-        "_unparsed",
+        "_is_reserved", "_loop", "_parser", "_pipeline", "_receiving", "_refusal", "_server_state",
+        "_state", "_transport", "_wait",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - the first three are those of uvicorn's protocols
@@ -99,17 +84,14 @@ class HttpProtocol(asyncio.Protocol):
         self._client = client
         self._is_reserved = is_reserved
         self._loop = asyncio.get_running_loop()
-        self._queue: WaitingQueue | None = None
         self._active: RequestResponseCycle | None = None
         self._receiving: RequestResponseCycle | None = None
-        self._pipelined: list[RequestResponseCycle] = []
+        self._pipeline = Pipeline()
         self._refusal: tuple[Refusal, RequestContext] | None = None
-        self._unparsed = b""
-        self._received_bytes = self._dropped_bytes = 0
-        self._is_waiting_for_body = False
+        self._dropped_bytes = 0
 
     def __repr__(self) -> str:
-        return f"<HttpProtocol {self.state.value}, {len(self._pipelined)} pipelined>"
+        return f"<HttpProtocol {self.state.value}, {len(self._pipeline.waiting)} pipelined>"
 
     @property
     def state(self) -> ProtocolState:
@@ -134,15 +116,13 @@ class HttpProtocol(asyncio.Protocol):
         self._server_state.connections.add(cast("Any", self))
         self._connections.opening.discard(self)
         self._connections.count += 1
-        self._wait_in(self._connections.new)
+        self._wait = ClientWait(self, self._connections, self._flow, self._transport, self._loop)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._flow.is_closing = True
         self._server_state.connections.discard(cast("Any", self))
         self._connections.count -= 1
-        self._connections.remove(self)
-        self._pipelined.clear()
-        self._unparsed = b""
+        self._pipeline.clear()
         self._flow.resume_writing()
         if self._active is not None and not self._active.is_response_complete:
             RequestContext.of(self._active.scope).log_fields["status"] = CLIENT_CLOSED_REQUEST
@@ -150,35 +130,36 @@ class HttpProtocol(asyncio.Protocol):
         # Break reference cycles, so that the connection needs no garbage collection.
         self._active = self._receiving = None
         self._parser.close()
+        self._wait.close()
         del self._transport
 
     def data_received(self, data: bytes) -> None:
         if self._parser.has_ended or self._flow.is_closing:
             return
-        self._received_bytes += len(data)
-        if self._unparsed or len(data) > PARSE_BYTES:
-            self._unparsed += data
+        self._wait.received_bytes += len(data)
+        if self._pipeline.unparsed or len(data) > PARSE_BYTES:
+            self._pipeline.add_unparsed(data)
             self._parse_buffered()
         else:
             self._parse(data)
-            if self._pipelined:
+            if self._pipeline.waiting:
                 self._limit_pipeline()
         if self._parser.is_receiving:
             self._wait_for_rest()
 
     def eof_received(self) -> None:
         self._flow.close(is_truncated=self._is_truncated())
-        self._wait_in(self._connections.closing)
+        self._wait.wait_in(self._connections.closing)
 
     def pause_writing(self) -> None:
         self._flow.pause_writing()
-        self._connections.readers.add(self, self._loop.time())
+        self._wait.begin_reading()
 
     def resume_writing(self) -> None:
-        self._connections.readers.discard(self)
+        self._wait.end_reading()
         self._flow.resume_writing()
-        if self._queue is None and not self._is_responding():
-            self._wait_in(self._connections.idle)
+        if self._wait.queue is None and not self._is_responding():
+            self._wait.wait_in(self._connections.idle)
 
     def shutdown(self) -> None:
         """Close the connection once the response in flight is complete."""
@@ -200,72 +181,32 @@ class HttpProtocol(asyncio.Protocol):
     def _is_truncated(self) -> bool:
         return self._active is not None and self._active.is_end_ambiguous
 
-    # Called by OpenConnections.
+    # Called by ClientWait, and from below.
 
-    def has_unread_data(self) -> bool:
-        """Whether something has just arrived, and the server has not read it yet."""
-        return has_data_to_read(self._transport)
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client waits for `100 Continue` before it sends the body."""
+        return self._receiving is not None and self._receiving.expects_continue
 
-    def expire_idle(self) -> None:
-        """End the connection: no request has begun in time."""
-        if self.has_unread_data():
-            self._wait_in(self._connections.idle if self._active else self._connections.new)
-        else:
-            self._flow.close(is_truncated=self._flow.unsent_bytes > 0)
-
-    def expire_head(self) -> None:
-        """Refuse the request: its head did not arrive in time."""
-        self._refuse(refusals.HEAD_TIMEOUT)
-
-    def expire_closing(self) -> None:
-        """Reset the connection: the client did not close it in time, nor read enough."""
-        closing = self._connections.closing
-        if self._flow.is_being_read(MIN_BYTES_PER_SECOND * closing.seconds):
-            self._wait_in(closing)
-        else:
-            self._flow.reset()
-
-    def check_body(self, seconds: float) -> None:
-        """Refuse the request if too little of its body has arrived in the last `seconds`.
-
-        The client is not to blame while the app reads slower than it sends, nor while it waits for
-        `100 Continue`.
-        """
-        if self._flow.is_closing:  # `expire_closing` decides
+    def refuse(self, refusal: Refusal) -> None:
+        """Refuse the request in progress, once the requests before it have their responses."""
+        self._parser.has_ended, self._pipeline.unparsed = True, b""
+        is_in_body = self._parser.is_receiving and not self._parser.is_in_head
+        cycle = self._receiving if is_in_body else None
+        if cycle is not None and not self._withdraw(cycle, refusal.status):
             return
-        waits = self._receiving is not None and self._receiving.expects_continue
-        is_slow = self._received_bytes < MIN_BYTES_PER_SECOND * seconds and self._flow.is_reading
-        if is_slow and not waits and not self.has_unread_data():
-            self._refuse(refusals.BODY_TIMEOUT)
-        else:
-            self._received_bytes = 0
-            self._connections.bodies.add(self, self._loop.time())
-
-    def check_reader(self, seconds: float) -> None:
-        """Reset the connection if the client has read too little in the last `seconds`."""
-        if self._flow.has_read(MIN_BYTES_PER_SECOND * seconds):
-            self._connections.readers.add(self, self._loop.time())
-        else:
-            self._flow.reset()
-
-    def _wait_in(self, queue: WaitingQueue) -> None:
-        """Wait for the client, in this queue, with no request in flight."""
-        if self._queue is not None:
-            self._queue.discard(self)
-        self._queue = queue
-        queue.add(self, self._loop.time())
+        self._refusal = refusal, RequestContext.of(cycle.scope if cycle is not None else {})
+        if not self._is_responding():
+            self._send_refusal(*self._refusal)
 
     def _wait_for_rest(self) -> None:
         """Apply the timeout of an incomplete request, unless an earlier one is in flight."""
         if self._parser.has_ended:
             return
         if not self._parser.is_in_head:
-            if not self._is_waiting_for_body:
-                self._is_waiting_for_body = True
-                self._received_bytes = 0
-                self._connections.bodies.add(self, self._loop.time())
-        elif not (self._is_responding() or self._queue is self._connections.heads):
-            self._wait_in(self._connections.heads)
+            self._wait.begin_body()
+        elif not self._is_responding():
+            self._wait.wait_for_head()
 
     # Called by RequestParser.
 
@@ -279,7 +220,7 @@ class HttpProtocol(asyncio.Protocol):
         cycle.expects_continue = expects_continue
         self._dropped_bytes = 0
         if self._is_responding():
-            self._pipelined.append(cycle)
+            self._pipeline.waiting.append(cycle)
         else:
             self._start_cycle(cycle)
 
@@ -292,52 +233,41 @@ class HttpProtocol(asyncio.Protocol):
             if self._dropped_bytes > MAX_DROPPED_BYTES and not self._flow.is_closing:
                 self._half_close()
 
-    def end_request(self) -> None:
+    def end_request(self, trailers: FieldList) -> None:
         """Note that the request is complete."""
         assert self._receiving is not None  # noqa: S101 - `begin_request` has set it
-        if self._is_waiting_for_body:
-            self._is_waiting_for_body = False
-            self._connections.bodies.discard(self)
-        self._receiving.end_body()
+        self._wait.end_body()
+        self._receiving.end_body(trailers)
         self._parser.has_ended = not self._receiving.keeps_alive
 
     # Parsing.
 
     def _parse_buffered(self) -> None:
         """Parse the rest of what was read, until the pipeline is full."""
-        rest, self._unparsed = memoryview(self._unparsed), b""
-        while rest and not (self._parser.has_ended or self._flow.is_closing):
-            if self._is_pipeline_full():
-                self._unparsed = bytes(rest)
-                break
-            self._parse(bytes(rest[:PARSE_BYTES]))
-            rest = rest[PARSE_BYTES:]
+        pipeline, parser = self._pipeline, self._parser
+        while pipeline.unparsed and not (pipeline.is_full or self._flow.is_closing):
+            ahead = 0 if parser.is_in_head else parser.body_bytes_ahead
+            self._parse(pipeline.take_unparsed(ahead, parser.chunk_bytes_ahead))
+            if parser.has_ended:
+                pipeline.unparsed = b""
         self._limit_pipeline()
 
-    def _parse(self, data: bytes) -> None:
+    def _parse(self, data: bytes | memoryview) -> None:
         try:
             self._parser.feed(data)
         except RequestRefused as error:
-            self._refuse(error.refusal)
-
-    def _is_pipeline_full(self) -> bool:
-        return bool(self._pipelined) and (
-            len(self._pipelined) >= MAX_PIPELINED
-            or sum(cycle.buffered_bytes for cycle in self._pipelined) > HIGH_WATER_LIMIT
-        )
+            self.refuse(error.refusal)
 
     def _limit_pipeline(self) -> None:
         """Pause reading while the pipeline is full."""
-        self._flow.is_pipeline_full = bool(self._unparsed) or self._is_pipeline_full()
+        self._flow.is_pipeline_full = bool(self._pipeline.unparsed) or self._pipeline.is_full
         if self._flow.is_pipeline_full:
             self._flow.pause_reading()
 
     # Responding.
 
     def _start_cycle(self, cycle: RequestResponseCycle, context: Context | None = None) -> None:
-        if self._queue is not None:
-            self._queue.discard(self)
-            self._queue = None
+        self._wait.begin_request()
         self._active = cycle
         cycle.start(self._app, context)
 
@@ -347,44 +277,33 @@ class HttpProtocol(asyncio.Protocol):
     def _on_response_complete(self) -> None:
         self._server_state.total_requests += 1
         if self._flow.is_closing:
-            self._wait_in(self._connections.closing)
+            self._wait.wait_in(self._connections.closing)
             return
-        if self._pipelined:
+        if self._pipeline.waiting:
             # This runs in the context of the app, whose variables the next request must not see.
-            self._start_cycle(self._pipelined.pop(0), Context())
+            self._start_cycle(self._pipeline.waiting.pop(0), Context())
         elif self._refusal is not None:
             self._send_refusal(*self._refusal)
             return
-        if self._unparsed or self._flow.is_pipeline_full:
+        if self._pipeline.unparsed or self._flow.is_pipeline_full:
             self._parse_buffered()
         if not (self._is_responding() or self._flow.is_write_paused):
-            self._wait_in(self._connections.idle)
+            self._wait.wait_in(self._connections.idle)
         if self._parser.is_receiving:
             self._wait_for_rest()
         if self._active is not None and self._active.buffered_bytes <= HIGH_WATER_LIMIT:
             self._flow.resume_reading()
 
-    def _refuse(self, refusal: Refusal) -> None:
-        """Refuse the request in progress, once the requests before it have their responses."""
-        self._parser.has_ended, self._unparsed = True, b""
-        is_in_body = self._parser.is_receiving and not self._parser.is_in_head
-        cycle = self._receiving if is_in_body else None
-        if cycle is not None and not self._withdraw(cycle, refusal.status):
-            return
-        self._refusal = refusal, RequestContext.of(cycle.scope if cycle is not None else {})
-        if not self._is_responding():
-            self._send_refusal(*self._refusal)
-
     def _withdraw(self, cycle: RequestResponseCycle, status: int) -> bool:
         """End a request whose body is refused. Returns False if it already has a response."""
         if cycle is not self._active:
-            self._pipelined.remove(cycle)
+            self._pipeline.waiting.remove(cycle)
         elif cycle.is_response_complete:
             self._half_close()
             return False
         elif not cycle.refuse(status):
             self._flow.close(is_truncated=self._is_truncated())
-            self._wait_in(self._connections.closing)
+            self._wait.wait_in(self._connections.closing)
             return False
         return True
 
@@ -397,4 +316,4 @@ class HttpProtocol(asyncio.Protocol):
         """End our side after the last response; the client may still send for a while."""
         self._parser.has_ended = True
         self._flow.half_close()
-        self._wait_in(self._connections.closing)
+        self._wait.wait_in(self._connections.closing)

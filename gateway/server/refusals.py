@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from httptools import HttpParserError, HttpParserInvalidMethodError
 
-from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES
+from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES, MAX_LENGTH_DIGITS
 from gateway.server.request_target import MalformedRequest
 from gateway.settings.errors import escape
 
@@ -36,6 +36,7 @@ FRAMING_TOO_LARGE = Refusal(
 )
 UNKNOWN_EXPECTATION = Refusal(417, "The only supported expectation is 100-continue.")
 UNKNOWN_CODING = Refusal(400, "The only supported Transfer-Encoding is chunked.")
+LENGTH_TOO_LONG = Refusal(400, f"Content-Length has more than {MAX_LENGTH_DIGITS} digits.")
 NOT_HTTP = Refusal(400, "The protocol of the request is not HTTP.")
 HOST_COUNT = Refusal(400, "A request must have exactly one Host field.")
 UNKNOWN_VERSION = Refusal(505, "The supported versions of HTTP are 1.1 and 1.0.")

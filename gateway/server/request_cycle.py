@@ -10,15 +10,14 @@ from logging import ERROR, getLogger
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Scope
 
-from gateway.http1_grammar import Fields
+from gateway.http1_grammar import FieldList, Fields
 from gateway.request_context import DISCARD_RESPONSE, RequestContext
 from gateway.server.error_responses import serialize_internal_error, serialize_shutdown_error
 from gateway.server.flow_control import FlowControl
+from gateway.server.request_body import HIGH_WATER_LIMIT, RequestBody
 from gateway.server.response_head import SerializedHead, serialize_head
 from gateway.server.uvicorn_internals import ServerState
 from gateway.telemetry.log import log_event
-
-HIGH_WATER_LIMIT = 65_536  # bytes of a request body that are buffered before reading pauses
 
 MAX_DROPPED_BYTES = 8_388_608
 """Bytes of a body that may follow the response to its request, as after a 413."""
@@ -62,10 +61,8 @@ class RequestResponseCycle:
     # - `_unsent_head` holds the head from `http.response.start` until the first piece of the body,
     #   or for HEAD_DELAY_SECONDS. Until it is written, the app can discard it and send another
     #   response (DISCARD_RESPONSE), so that a failure of its body can still become a 500.
-    # - `_body` holds the bytes received and not yet passed to the app. It stays empty for GET and
-    #   HEAD, and nothing is added once the response is complete.
-    # - The app gets the end of the body once (`_is_body_delivered`); from then on `receive` waits
-    #   for the client to disconnect or the response to be complete.
+    # - Nothing is added to `_body` once the response is complete. From the end of the body on,
+    #   `receive` waits for the client to disconnect or the response to be complete.
 
     def __init__(
         self,
@@ -84,18 +81,14 @@ class RequestResponseCycle:
         self._loop = loop
         self._on_response_complete = on_response_complete
         self._task: asyncio.Task[None] | None = None
-        # A body of these methods has no meaning (RFC 9110, 9.3.1): it is read and dropped.
-        self._has_body = scope["method"] not in {"GET", "HEAD"}
-        self._body = bytearray()
-        self._is_body_complete = self._is_body_delivered = False
-        self._body_event: asyncio.Event | None = None
+        self._body = RequestBody(has_content=scope["method"] not in {"GET", "HEAD"})
         self._head: SerializedHead | None = None
         self._unsent_head = b""
         self._head_timer: asyncio.TimerHandle | None = None
         self._remaining_length = 0
 
     def __repr__(self) -> str:
-        body = "complete" if self._is_body_complete else f"{len(self._body)} bytes buffered"
+        body = "complete" if self._body.is_complete else f"{self._body.size} bytes buffered"
         return (
             f"<RequestResponseCycle {self.scope['method']} {self.scope['path']!r}"
             f" {self.state.value}, body {body}>"
@@ -113,7 +106,7 @@ class RequestResponseCycle:
     @property
     def buffered_bytes(self) -> int:
         """Bytes of the body that the app has not received yet."""
-        return len(self._body)
+        return self._body.size
 
     @property
     def is_end_ambiguous(self) -> bool:
@@ -132,22 +125,20 @@ class RequestResponseCycle:
     def feed_body(self, piece: bytes) -> None:
         """Buffer a piece of the body; pause reading above `HIGH_WATER_LIMIT` bytes."""
         self.expects_continue = False
-        if self._has_body and not self.is_response_complete:
-            self._body += piece
-            if len(self._body) > HIGH_WATER_LIMIT:
+        if not self.is_response_complete:
+            self._body.add(piece)
+            if self._body.size > HIGH_WATER_LIMIT:
                 self._flow.pause_reading()
-            self._notify()
 
-    def end_body(self) -> None:
-        """Note that the request has been received completely."""
+    def end_body(self, trailers: FieldList) -> None:
+        """Note that the request has been received completely, with these trailers."""
         self.expects_continue = False
-        self._is_body_complete = True
-        self._notify()
+        self._body.end(trailers)
 
     def disconnect(self) -> None:
         """Note that the client has disconnected; cancel the app if its response is incomplete."""
         self.is_disconnected = True
-        self._notify()
+        self._body.notify()
         if self._task is not None and not self.is_response_complete:
             # A task that is cancelled before its first step never runs its `finally`.
             self._task.add_done_callback(self._server_state.tasks.discard)
@@ -217,7 +208,7 @@ class RequestResponseCycle:
 
     def _close_connection(self) -> None:
         """Close at once if the client has sent all; else let it read the response first."""
-        if self._is_body_complete:
+        if self._body.is_complete:
             self._flow.close()
         else:
             self._flow.half_close()
@@ -225,10 +216,6 @@ class RequestResponseCycle:
     def _is_unreachable(self) -> bool:
         """Whether the client can get no more of this response."""
         return self.is_disconnected or (self._flow.is_closing and not self.is_response_complete)
-
-    def _notify(self) -> None:
-        if self._body_event is not None:
-            self._body_event.set()
 
     # Called by the app.
 
@@ -241,20 +228,12 @@ class RequestResponseCycle:
             self.expects_continue = False
             self._flow.write(_CONTINUE)
         while not (self.is_disconnected or self.is_response_complete):
-            is_last = self._is_body_complete or not self._has_body
-            if self._body or (is_last and not self._is_body_delivered):
-                self._is_body_delivered = is_last
-                piece, self._body = bytes(self._body), bytearray()
-                return {"type": "http.request", "body": piece, "more_body": not is_last}
-            await self._wait_for_body()
+            message = self._body.take_message()
+            if message is not None:
+                return message
+            self._flow.resume_reading()
+            await self._body.wait()
         return {"type": "http.disconnect"}
-
-    async def _wait_for_body(self) -> None:
-        self._flow.resume_reading()
-        if self._body_event is None:
-            self._body_event = asyncio.Event()
-        self._body_event.clear()
-        await self._body_event.wait()
 
     def send(self, message: Message) -> Awaitable[None]:
         """Send a part of the response; wait while the send buffer is full.
@@ -301,7 +280,7 @@ class RequestResponseCycle:
             # it is unknown where its next request begins.
             keeps_alive=self.keeps_alive
             and not self.expects_continue
-            and (self._is_body_complete or not self._announces_long_body()),
+            and (self._body.is_complete or not self._announces_long_body()),
             can_chunk=self.scope["http_version"] != "1.0",
         )
         self.keeps_alive = head.keeps_alive
@@ -354,8 +333,7 @@ class RequestResponseCycle:
 
     def _complete_response(self) -> None:
         self.is_response_complete = True
-        self._body.clear()
-        self._notify()
+        self._body.drop()
         if not self.keeps_alive:
             self._close_connection()
         self._on_response_complete()

@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.types import Scope
 
-from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES
+from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES, MAX_LENGTH_DIGITS, FieldList
 from gateway.request_context import DISCARD_RESPONSE
 from gateway.server import refusals
 from gateway.server.refusals import RequestRefused, find_refusal
@@ -14,7 +14,7 @@ from gateway.server.request_target import check_host, serialize_without_upgrade,
 
 _ALLOWED_HOST_COUNTS = frozenset({("1.0", 0), ("1.0", 1), ("1.1", 1)})  # by HTTP version
 _VERSIONS = frozenset({"1.0", "1.1"})
-_CHECKED_FIELDS = frozenset({b"host", b"expect", b"transfer-encoding"})
+_CHECKED_FIELDS = frozenset({b"host", b"expect", b"transfer-encoding", b"content-length"})
 
 
 class RequestHandler(Protocol):
@@ -26,8 +26,8 @@ class RequestHandler(Protocol):
     def feed_body(self, piece: bytes) -> None:
         """Add a piece of its body."""
 
-    def end_request(self) -> None:
-        """End the request."""
+    def end_request(self, trailers: FieldList) -> None:
+        """End the request, with the fields that followed a chunked body."""
 
 
 class RequestParser:
@@ -42,13 +42,17 @@ class RequestParser:
     # - `_head_bytes` counts one head and its trailers, `_framing_bytes` the bytes read since the
     #   last event of the parser, such as chunk extensions. Above MAX_HEAD_BYTES either of them
     #   refuses the request.
+    # - `body_bytes_ahead` is the rest of a body with a Content-Length. It is not parsed, apart from
+    #   what arrives with the head: httptools would copy it. A new parser takes the next request.
+    # - `chunk_bytes_ahead` is the rest of a chunk, if it is known: no request begins in it.
     # - Once `has_ended`, there are no more requests: the last one was complete, or was refused.
     # - `_data` holds the bytes that are being parsed.
 
     __slots__ = (
-        "_app_state", "_checked_host", "_connection_scope", "_data", "_expects_continue",
-        "_field_count", "_fields", "_framing_bytes", "_handler", "_head_bytes", "_host_count",
-        "_parser", "_url", "has_begun", "has_ended", "is_in_head", "is_receiving",
+        "_app_state", "_checked_host", "_chunk_bytes", "_connection_scope", "_data",
+        "_expects_continue", "_field_count", "_fields", "_framing_bytes", "_handler", "_head_bytes",
+        "_host_count", "_parser", "_trailers", "_url", "body_bytes_ahead", "chunk_bytes_ahead",
+        "has_begun", "has_ended", "is_in_head", "is_receiving",
     )  # fmt: skip
 
     def __init__(
@@ -61,7 +65,9 @@ class RequestParser:
         self._app_state = app_state
         self._parser = HttpRequestParser(self)
         self._url = self._checked_host = self._data = b""
-        self._fields: list[tuple[bytes, bytes]] = []
+        self._fields: FieldList = []
+        self._trailers: FieldList = []
+        self.body_bytes_ahead = self.chunk_bytes_ahead = self._chunk_bytes = 0
         self._host_count = self._field_count = self._head_bytes = self._framing_bytes = 0
         self._expects_continue = False
 
@@ -69,26 +75,29 @@ class RequestParser:
         """Break reference cycles, so that the connection needs no garbage collection."""
         del self._parser, self._handler
 
-    def feed(self, data: bytes) -> None:
-        """Parse more bytes.
+    def feed(self, data: bytes | memoryview) -> None:
+        """Parse more bytes; a memoryview holds nothing but bytes of one chunk.
 
         Raises:
             RequestRefused: with the reason; `has_ended` is set.
         """
-        if self.has_ended:
+        if self.body_bytes_ahead and not self.is_in_head:
+            data = self._feed_body(data)
+        if self.has_ended or not data:
             return
         self._framing_bytes += len(data)
         is_new, self.has_begun = not self.is_receiving, False
         try:
-            while data:
-                self._data = data
-                data = self._feed_httptools(data)
+            if isinstance(data, memoryview):
+                self._parser.feed_data(data)
+            else:
+                self._feed_bytes(data)
         except HttpParserError as error:
             if not self.has_ended:
                 self.has_ended = True
                 # Without a request before it in `data`, the one that is refused begins there.
                 request_line = data if is_new and not self.has_begun else b""
-                raise RequestRefused(find_refusal(error, request_line)) from None
+                raise RequestRefused(find_refusal(error, bytes(request_line))) from None
         else:
             if self._framing_bytes > MAX_HEAD_BYTES:
                 self.has_ended = True
@@ -105,6 +114,7 @@ class RequestParser:
         self.is_receiving = self.is_in_head = True
         self._host_count = self._head_bytes = self._field_count = 0
         self._url, self._fields, self._expects_continue = b"", [], False
+        self.body_bytes_ahead = self.chunk_bytes_ahead = 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -121,11 +131,13 @@ class RequestParser:
             raise RequestRefused(refusals.TOO_MANY_FIELDS)
         # A trailer must not be taken for a header (RFC 9110, 6.5.1): a proxy in front of the
         # gateway removes forged fields from the head alone.
-        if self.is_in_head:
-            name, value = name.lower(), value.rstrip()
-            self._fields.append((name, value))
-            if name in _CHECKED_FIELDS:
-                self._check_field(name, value)
+        name, value = name.lower(), value.rstrip()
+        if not self.is_in_head:
+            self._trailers.append((name, value))
+            return
+        self._fields.append((name, value))
+        if name in _CHECKED_FIELDS:
+            self._check_field(name, value)
 
     def on_headers_complete(self) -> None:
         self._framing_bytes = 0
@@ -143,14 +155,24 @@ class RequestParser:
 
     def on_body(self, body: bytes) -> None:
         self._framing_bytes = 0
+        if self.body_bytes_ahead:
+            self.body_bytes_ahead -= len(body)
+        elif self.chunk_bytes_ahead:
+            self.chunk_bytes_ahead -= len(body)
+        else:
+            self._chunk_bytes += len(body)
         if not self.is_in_head:  # false in the body of a request with `Upgrade`
             self._handler.feed_body(body)
+
+    def on_chunk_complete(self) -> None:
+        self._chunk_bytes = 0
 
     def on_message_complete(self) -> None:
         self._framing_bytes = 0
         self.is_receiving = False
         if not self.is_in_head:
-            self._handler.end_request()
+            trailers, self._trailers = self._trailers, []
+            self._handler.end_request(trailers)
 
     def _check_field(self, name: bytes, value: bytes) -> None:
         if name == b"host":
@@ -162,6 +184,11 @@ class RequestParser:
             if value.lower() != b"100-continue":
                 raise RequestRefused(refusals.UNKNOWN_EXPECTATION)
             self._expects_continue = True
+        elif name == b"content-length":
+            if len(value) > MAX_LENGTH_DIGITS:
+                raise RequestRefused(refusals.LENGTH_TOO_LONG)
+            # httptools refuses what is not a number.
+            self.body_bytes_ahead = int(value) if value.isdigit() else 0
         elif value.lower() != b"chunked":
             raise RequestRefused(refusals.UNKNOWN_CODING)
 
@@ -196,13 +223,29 @@ class RequestParser:
             **self._connection_scope,
         }
 
-    def _feed_httptools(self, data: bytes) -> bytes:
-        """Parse `data`; return the bytes to feed to a new parser, if the parser was replaced."""
-        try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade as upgrade:
-            return self._restart_without_upgrade() + data[upgrade.args[0] :]
-        return b""
+    def _feed_body(self, data: bytes | memoryview) -> bytes | memoryview:
+        """Pass on bytes of a body with a Content-Length; return what follows it."""
+        piece = bytes(data[: self.body_bytes_ahead])  # no copy unless another request follows
+        rest = data[len(piece) :]
+        self.body_bytes_ahead -= len(piece)
+        self._handler.feed_body(piece)
+        if not self.body_bytes_ahead:
+            self._parser = HttpRequestParser(self)
+            self.on_message_complete()
+        return rest
+
+    def _feed_bytes(self, data: bytes) -> None:
+        while data:
+            self._data = data
+            try:
+                self._parser.feed_data(data)
+            except HttpParserUpgrade as upgrade:
+                data = self._restart_without_upgrade() + data[upgrade.args[0] :]
+            else:
+                if self._chunk_bytes:
+                    self.chunk_bytes_ahead = _find_rest_of_chunk(data, self._chunk_bytes)
+                    self._chunk_bytes = 0
+                return
 
     def _restart_without_upgrade(self) -> bytes:
         """Replace the parser, and return the same head without `Upgrade` to feed to the new one.
@@ -215,3 +258,14 @@ class RequestParser:
         self._parser = HttpRequestParser(self)
         request_line = b"%b %b HTTP/%b" % (method, self._url, version.encode())
         return serialize_without_upgrade(request_line, self._fields)
+
+
+def _find_rest_of_chunk(data: bytes, received: int) -> int:
+    """Return the bytes to come of the chunk whose first `received` bytes are the end of `data`.
+
+    The result is 0 if `data` does not hold the whole line of its size. httptools has checked it.
+    """
+    end = len(data) - received - len(b"\r\n")
+    start = data.rfind(b"\n", 0, max(end, 0)) + 1
+    size = data[start:end].partition(b";")[0]
+    return int(size, 16) - received if start else 0

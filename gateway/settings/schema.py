@@ -90,6 +90,7 @@ class Server(Section):
     trusted_proxies: tuple[Network, ...] = ()
     client_address_header: ClientAddressHeader | None = None
     max_in_flight: Count = 1_000
+    max_streams: Count = 1_000
     max_body_bytes: Bytes = 1_048_576
     max_connections: Count | None = None
     idle_seconds: Seconds = 75

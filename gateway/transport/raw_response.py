@@ -27,10 +27,14 @@ class RawResponse(NamedTuple):
     head: bytes | FieldList = b""
 
     @property
+    def fields(self) -> FieldList:
+        """All header fields in their order; every read parses `head` again."""
+        return _parse_fields(self.head) if isinstance(self.head, bytes) else self.head
+
+    @property
     def headers(self) -> httpx.Headers:
-        """All header fields; every read parses `head` again."""
-        head = self.head
-        return httpx.Headers(_parse_fields(head) if isinstance(head, bytes) else head)
+        """All header fields, as httpx represents them."""
+        return httpx.Headers(self.fields)
 
     @property
     def is_success(self) -> bool:

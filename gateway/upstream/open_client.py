@@ -24,13 +24,12 @@ def open_client(
     service: Service,
     transport: httpx.AsyncBaseTransport | None = None,
     *,
-    tls: ClientTls | None = None,
     request_fields: tuple[GetRequestFields, ...] = (),
 ) -> Client:
     """Create a client of class `kind`, for use with `async with`.
 
-    `transport` replaces the transport of the settings. `tls` None takes the TLS settings of the
-    service alone. `request_fields` return the fields that depend on the request.
+    `transport` is by default a new one with the settings of the service. `request_fields` return
+    the fields that depend on the request.
 
     Raises:
         ValueError: the URL is not a URL of scheme, host, port and path only.
@@ -40,13 +39,15 @@ def open_client(
         timeout=service.timeout,
         connect_timeout=service.connect_timeout,
         max_body_bytes=service.max_body_bytes,
-        transport=transport or _create_transport(service, tls or create_client_tls(service, None)),
+        transport=transport or create_transport(service),
         headers=_create_service_headers(service, request_fields),
         policies=[*_create_policies(service), *_create_log(kind.name)],
     )
 
 
-def _create_transport(service: Service, tls: ClientTls) -> httpx.AsyncBaseTransport:
+def create_transport(service: Service, tls: ClientTls | None = None) -> httpx.AsyncBaseTransport:
+    """Create the transport to a service; `tls` None takes the TLS settings of the service alone."""
+    tls = tls or create_client_tls(service, None)
     if service.transport == "lockgate":
         return Transport(
             max_connections=service.max_connections,

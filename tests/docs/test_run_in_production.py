@@ -6,7 +6,15 @@ import pytest
 import yaml
 
 from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES
-from gateway.server import accept_loop, connections, file_limit, listener, protocol, request_cycle
+from gateway.server import (
+    accept_loop,
+    client_timeouts,
+    connections,
+    file_limit,
+    listener,
+    pipelining,
+    request_cycle,
+)
 from gateway.settings.schema import Server
 from tests.docs.project import ROOT
 
@@ -32,15 +40,15 @@ def test_the_table_has_the_default_of_each_timeout(name: str) -> None:
         f"`server.drain_seconds` ({SERVER.drain_seconds:g})",
         f"`server.shutdown_seconds` ({SERVER.shutdown_seconds})",
         f"| none | {connections.LINGER_SECONDS:g} s |",
-        f"at least {protocol.MIN_BYTES_PER_SECOND} bytes per second",
+        f"at least {client_timeouts.MIN_BYTES_PER_SECOND} bytes per second",
         f"at most {connections.SWEEP_SECONDS:g} s late",
         f"more than {request_cycle.MAX_DROPPED_BYTES >> 20} MiB",
         f"all but {file_limit.MAX_RESERVE}, at most {file_limit.DEFAULT_MAX_CONNECTIONS}",
         f"{accept_loop.RESERVED_CONNECTIONS} more connections are accepted for probes",
         f"backlog of the kernel ({listener.BACKLOG}",
         f"{accept_loop.PAUSE_SECONDS * 1_000:g} ms later",
-        f"Up to {protocol.MAX_PIPELINED} pipelined requests",
-        f"the same {protocol.PARSE_BYTES} bytes",
+        f"Up to {pipelining.MAX_PIPELINED} pipelined requests",
+        f"the same {pipelining.PARSE_BYTES} bytes",
         f"{MAX_HEAD_BYTES >> 10} KiB at most",
         f"at most once in {accept_loop.LOG_SECONDS:g} s",
     ],
@@ -51,7 +59,7 @@ def test_the_page_has_the_numbers_of_the_code(claim: str) -> None:
 
 def test_the_page_about_failures_has_the_bounds_of_a_head() -> None:
     assert f"exceeds {MAX_HEAD_BYTES >> 10} KiB or {MAX_FIELDS} header fields" in FAILURES
-    assert f"less than {protocol.MIN_BYTES_PER_SECOND} bytes per second" in FAILURES
+    assert f"less than {client_timeouts.MIN_BYTES_PER_SECOND} bytes per second" in FAILURES
 
 
 def test_every_grace_period_is_longer_than_drain_and_shutdown() -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.server import protocol
+from gateway.server import client_timeouts
 from gateway.server.connections import ClientTimeouts
 from gateway.server.request_cycle import MAX_DROPPED_BYTES
 from tests.gateway.server.in_memory import GET, POST, RESPONSE, Client, Echo, settle
@@ -85,7 +85,7 @@ async def test_a_body_below_the_minimum_rate_gets_a_408_and_cancels_the_app() ->
     app = Echo()
     client = Client(app)
     seconds = client.connections.bodies.seconds
-    enough = b"x" * int(protocol.MIN_BYTES_PER_SECOND * seconds)
+    enough = b"x" * int(client_timeouts.MIN_BYTES_PER_SECOND * seconds)
     await client.send(POST + b"Content-Length: 1000000\r\n\r\n")
     now = asyncio.get_running_loop().time()
     await client.send(enough)
@@ -170,7 +170,7 @@ async def test_an_unfinished_body_does_not_prolong_the_end_of_a_connection() -> 
     assert client.is_eof_sent
     closing = client.connections.closing
     since = closing.find_oldest()
-    client.protocol.check_body(client.connections.bodies.seconds)
+    client.protocol._wait.check_body(client.connections.bodies.seconds)
     assert closing.find_oldest() == since
     await client.disconnect()
 

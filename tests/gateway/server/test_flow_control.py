@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.server.protocol import MAX_PIPELINED
+from gateway.server.pipelining import MAX_PIPELINED
 from tests.gateway.server.in_memory import GET, HIGH_WATER, POST, RESPONSE, Client, Echo
 
 

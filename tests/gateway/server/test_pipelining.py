@@ -7,7 +7,7 @@ from contextvars import ContextVar
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from gateway.server import protocol
+from gateway.server import pipelining
 from tests.gateway.server.in_memory import (
     GET,
     POST,
@@ -67,8 +67,8 @@ async def test_requests_behind_a_slow_one_wait_and_take_bounded_memory() -> None
         await client.send(GET * 1_000)
         sent += 1_000
         assert sent < 3_000
-    per_slice = protocol.PARSE_BYTES // len(GET) + 1
-    assert len(client.protocol._pipelined) <= protocol.MAX_PIPELINED + per_slice
+    per_slice = pipelining.PARSE_BYTES // len(GET) + 1
+    assert len(client.protocol._pipeline.waiting) <= pipelining.MAX_PIPELINED + per_slice
     assert app.begun == 1
     app.go.set()
     response = await send_all(client, LAST)

@@ -1,0 +1,130 @@
+"""The way of a proxied request: to its service, until the head of the response has arrived."""
+
+import asyncio
+from time import perf_counter
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.errors.tree import Unauthenticated
+from gateway.http1_grammar import Fields
+from gateway.open_clients import OpenServices
+from gateway.proxy.declaration import Proxy
+from gateway.proxy.identity_fields import build_identity_fields
+from gateway.proxy.open_upstream import open_upstream
+from gateway.proxy.proxied_response import ProxiedResponse
+from gateway.proxy.proxied_stream import ProxiedStream
+from gateway.proxy.request_fields import RequestFields
+from gateway.proxy.response_fields import ResponseFields
+from gateway.proxy.stream_end import TOKEN_EXPIRED, find_stream_end
+from gateway.proxy.stream_limit import Stream, StreamLimit
+from gateway.proxy.target import ProxyTarget
+from gateway.proxy.upload import LONG_BYTES, find_upload
+from gateway.proxy.upstream import UpstreamRequest, UpstreamResponse
+from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
+from gateway.request_context import RequestContext
+from gateway.resources import Resources
+from gateway.settings.schema import Server
+
+
+class Forwarding:
+    """Forwards the requests of one proxied route; created once its service is open."""
+
+    def __init__(self, proxy: Proxy, server: Server, resources: Resources) -> None:
+        opened = resources[OpenServices][proxy.to]
+        self._proxy = proxy
+        self._timeout = opened.service.timeout if proxy.timeout is None else proxy.timeout
+        self._target = ProxyTarget(proxy, opened.service)
+        self._request_fields = RequestFields(proxy, opened.service, server)
+        self._response_fields = ResponseFields(proxy, opened.service)
+        self._upstream = open_upstream(opened)
+        self._failures = FailureMapper(proxy.to, proxy.path)
+        self._streams: StreamLimit = resources[StreamLimit]
+        self._loop = asyncio.get_running_loop()
+
+    async def serve(self, request: Request) -> Response:
+        """Forward a request; return the response once its head has arrived.
+
+        Raises:
+            UpstreamError: the service is unavailable or does not respond in time, or its response
+                is malformed.
+            Overloaded: the exchange would be one stream too many.
+            Unauthenticated: the token has expired while the caller sent the body.
+        """
+        scope, started = request.scope, self._loop.time()
+        stream = Stream(self._streams, RequestContext.of(scope))
+        forwarded = UpstreamRequest(
+            scope["method"],
+            self._target.build(scope),
+            self._request_fields.build(scope, build_identity_fields(self._proxy, request)),
+            find_upload(scope, request.receive),
+            self._timeout,
+            self._proxy.idle_timeout,
+        )
+        if forwarded.upload is not None and forwarded.upload.is_long:
+            stream.open()
+            forwarded.is_stream = True
+        try:
+            response = await self._send_in_time(forwarded, request, started)
+            await _settle(response, stream)
+        except BaseException:
+            stream.close()
+            raise
+        fields = self._response_fields.build(response.fields, scope)
+        if response.body is not None:
+            return ProxiedResponse(response.status, fields, response.body)
+        end = find_stream_end(request, started, self._proxy.total_timeout)
+        return ProxiedStream(response, fields, stream, end, self._failures)
+
+    async def _send_in_time(
+        self, forwarded: UpstreamRequest, request: Request, started: float
+    ) -> UpstreamResponse:
+        """Send a request; the body of one that has a body must not outlast the end of a stream."""
+        if forwarded.upload is None:
+            return await self._send(forwarded, request)
+        end = find_stream_end(request, started, self._proxy.total_timeout)
+        timeout = asyncio.timeout_at(end.at)
+        try:
+            async with timeout:
+                return await self._send(forwarded, request)
+        except TimeoutError as error:
+            if end.reason == TOKEN_EXPIRED:
+                raise Unauthenticated("expired", end.reason) from None
+            raise self._failures.map(forwarded.method, error, self._proxy.total_timeout) from None
+
+    async def _send(self, forwarded: UpstreamRequest, request: Request) -> UpstreamResponse:
+        """Send a request and wait for the head of the response; record how long it took."""
+        started = perf_counter()
+        try:
+            return await self._upstream.send(forwarded)
+        except UPSTREAM_FAILURES as error:
+            raise self._failures.map(forwarded.method, error, self._timeout) from error
+        finally:
+            timing = RequestContext.of(request.scope).server_timing
+            timing.append((self._proxy.to, perf_counter() - started))
+
+
+async def _settle(response: UpstreamResponse, stream: Stream) -> None:
+    """Release the connection of a whole response; let an exchange that may take long be a stream.
+
+    Raises:
+        Overloaded: it would be one stream too many.
+    """
+    if response.body is not None:
+        await response.aclose()
+        stream.close()
+    elif stream.is_open or _is_long(response.fields):
+        try:
+            stream.open()
+        except BaseException:
+            await response.aclose()
+            raise
+        response.detach()
+
+
+def _is_long(fields: Fields) -> bool:
+    """Whether the body of a response that has not arrived whole is long, or of unknown length."""
+    for name, value in fields:
+        if name.lower() == b"content-length":
+            return int(value) > LONG_BYTES
+    return True

@@ -1,0 +1,114 @@
+"""The response of a proxied route whose body is still arriving."""
+
+import asyncio
+import re
+from contextlib import suppress
+from logging import WARNING, getLogger
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.http1_grammar import FieldList
+from gateway.proxy.proxied_response import build_start
+from gateway.proxy.stream_end import StreamEnd
+from gateway.proxy.stream_limit import Stream
+from gateway.proxy.upstream import UpstreamResponse
+from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
+from gateway.request_context import DISCARD_RESPONSE, RequestContext
+from gateway.telemetry.log import log_event
+
+log = getLogger("lockgate.proxy")
+
+_EVENT_STREAM = re.compile(rb"text/event-stream[ \t]*(?:;.*)?", re.IGNORECASE)
+_ENDS_OF_EVENTS = (b"\n\n", b"\r\r", b"\r\n\r\n")
+
+
+class ProxiedStream(Response):
+    """Passes the body on piece by piece, as it arrives: nothing waits for a timer or a full buffer.
+
+    A body that ends early must not look complete: the response is left incomplete, and the server
+    breaks the connection. An event stream that must end is ended between two events.
+    """
+
+    def __init__(
+        self,
+        response: UpstreamResponse,
+        fields: FieldList,
+        stream: Stream,
+        end: StreamEnd,
+        failures: FailureMapper,
+    ) -> None:
+        self.status_code = response.status
+        self.raw_headers = fields
+        self.background = None
+        self._response = response
+        self._stream = stream
+        self._end = end
+        self._failures = failures
+        self._has_sent = False
+        self._is_between_events = _is_event_stream(fields)
+        self._is_event_stream = self._is_between_events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response, and end the exchange with the service in any case."""
+        try:
+            async with asyncio.timeout_at(self._end.at):
+                await self._pass_on(scope, send)
+        except UPSTREAM_FAILURES as error:
+            is_end = self._end.at is not None and type(error) is TimeoutError
+            if is_end and self._is_between_events:
+                RequestContext.of(scope).log_fields["error"] = self._end.reason
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            elif is_end:
+                self._truncate(scope, self._end.reason)
+            else:
+                await self._fail(error, scope, send)
+        finally:
+            self._stream.close()
+            await self._response.aclose()
+
+    async def _pass_on(self, scope: Scope, send: Send) -> None:
+        response = self._response
+        await send(build_start(self))
+        while (piece := await response.receive()) is not None:
+            is_last = response.is_complete
+            await send({"type": "http.response.body", "body": piece, "more_body": not is_last})
+            self._has_sent = True
+            if is_last:
+                return
+            if self._is_event_stream:
+                self._is_between_events = piece.endswith(_ENDS_OF_EVENTS)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _fail(self, error: Exception, scope: Scope, send: Send) -> None:
+        """Respond with an error if no byte has been sent yet; else leave the response incomplete.
+
+        Raises:
+            UpstreamError: the head has been discarded.
+        """
+        failure = self._failures.map(scope["method"], error, None)
+        if not self._has_sent and DISCARD_RESPONSE in (scope.get("extensions") or {}):
+            with suppress(RuntimeError):  # too late
+                await send({"type": DISCARD_RESPONSE})
+                RequestContext.of(scope).status = 0
+                raise failure from error
+        self._truncate(scope, str(failure))
+
+    def _truncate(self, scope: Scope, reason: str) -> None:
+        """Log that the response stays incomplete; the server breaks the connection."""
+        context = RequestContext.of(scope)
+        context.log_fields["error"] = reason
+        context.is_failure_logged = True
+        log_event(
+            log,
+            "proxy.response_truncated",
+            WARNING,
+            id=context.request_id,
+            service=self._failures.service,
+            reason=reason,
+            bytes=context.bytes_sent,
+        )
+
+
+def _is_event_stream(fields: FieldList) -> bool:
+    return any(name == b"content-type" and _EVENT_STREAM.fullmatch(value) for name, value in fields)

@@ -1,0 +1,25 @@
+"""The errors of proxied requests: what went wrong on the side of the service."""
+
+import httpx
+
+from gateway.transport.response_parser import MalformedResponse
+from gateway.upstream.error_mapping import map_error
+from gateway.upstream.errors import UpstreamError, UpstreamInvalid
+
+UPSTREAM_FAILURES = (TimeoutError, httpx.RequestError)
+"""The exceptions of an exchange with a service."""
+
+
+class FailureMapper:
+    """Maps UPSTREAM_FAILURES of the requests to one proxied route."""
+
+    def __init__(self, service: str, path: str) -> None:
+        self.service = service
+        self._path = path
+
+    def map(self, method: str, error: Exception, seconds: float | None) -> UpstreamError:
+        """Map an error; `seconds` is the timeout that applied. A malformed response is invalid."""
+        operation = f"{method} {self._path}"
+        if isinstance(error.__cause__, MalformedResponse):
+            return UpstreamInvalid(self.service, operation, str(error.__cause__))
+        return map_error(self.service, operation, error, seconds or 0.0)

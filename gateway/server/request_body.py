@@ -1,0 +1,92 @@
+"""The body of a request: buffered between the connection and the `receive` of the app."""
+
+import asyncio
+
+from starlette.types import Message
+
+from gateway.http1_grammar import FieldList
+
+HIGH_WATER_LIMIT = 65_536  # bytes of a request body that are buffered before reading pauses
+
+SMALL_BYTES = 4_096
+"""Pieces below this size are joined, because a piece of a few bytes takes ten times its memory."""
+
+
+class RequestBody:
+    """The pieces of a body that have arrived, and that the app has not received yet.
+
+    `has_content` is false for a method whose body has no meaning (RFC 9110, 9.3.1): it is read and
+    dropped.
+    """
+
+    # Invariants:
+    # - `size` is the number of bytes in `_pieces`. Large pieces stay as they are, so that the app
+    #   gets them without a copy; consecutive small ones share a bytearray.
+    # - The app gets the end of the body once (`_is_delivered`).
+
+    __slots__ = (
+        "_event", "_has_content", "_is_delivered", "_pieces", "_trailers", "is_complete", "size",
+    )  # fmt: skip
+
+    def __init__(self, *, has_content: bool) -> None:
+        self.is_complete = self._is_delivered = False
+        self.size = 0
+        self._has_content = has_content
+        self._pieces: list[bytes | bytearray] = []
+        self._trailers: FieldList = []
+        self._event: asyncio.Event | None = None
+
+    def add(self, piece: bytes) -> None:
+        """Buffer a piece, unless the body has no meaning."""
+        if not self._has_content:
+            return
+        self.size += len(piece)
+        last = self._pieces[-1] if self._pieces else None
+        if len(piece) >= SMALL_BYTES:
+            self._pieces.append(piece)
+        elif isinstance(last, bytearray) and len(last) < HIGH_WATER_LIMIT:
+            last += piece
+        else:
+            self._pieces.append(bytearray(piece))
+        self.notify()
+
+    def end(self, trailers: FieldList) -> None:
+        """Note that the body is complete, with the fields that followed it."""
+        self.is_complete = True
+        self._trailers = trailers
+        self.notify()
+
+    def drop(self) -> None:
+        """Drop what the app has not received."""
+        self._pieces.clear()
+        self.size = 0
+        self.notify()
+
+    def take_message(self) -> Message | None:
+        """Take the next `http.request` message, or return None if there is none yet."""
+        if not self._pieces:
+            is_last = self.is_complete or not self._has_content
+            if not is_last or self._is_delivered:
+                return None
+            piece = b""
+        else:
+            piece = bytes(self._pieces.pop(0))  # no copy of a large one
+            self.size -= len(piece)
+            is_last = self.is_complete and not self._pieces
+        self._is_delivered = is_last
+        message = {"type": "http.request", "body": piece, "more_body": not is_last}
+        if is_last and self._trailers:
+            message["trailers"] = self._trailers
+        return message
+
+    def notify(self) -> None:
+        """Let a waiting `receive` look again."""
+        if self._event is not None:
+            self._event.set()
+
+    async def wait(self) -> None:
+        """Wait until something has changed."""
+        if self._event is None:
+            self._event = asyncio.Event()
+        self._event.clear()
+        await self._event.wait()
