@@ -9,6 +9,9 @@ from gateway.allowed_methods import find_allowed_methods
 from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, load_application
 from gateway.errors.handlers import install_error_handlers
+from gateway.fastapi_internals import iter_route_contexts
+from gateway.forward_auth import routes as forward_auth
+from gateway.forward_auth.verified_routes import VerifiedRoutes
 from gateway.identity import key_set_route
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
@@ -31,6 +34,8 @@ from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.routing.request_headers import find_request_headers
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
+from gateway.tickets import routes as tickets
+from gateway.tickets.ticket_routes import TicketRoutes, accepts_tickets
 
 
 class Gateway(FastAPI):
@@ -49,6 +54,8 @@ class Gateway(FastAPI):
         server = self.state.settings.server
         audit = RouteAudit(self.router)
         routes = RouteTable(self.router, is_guarded=audit.is_guarded)
+        self.state.resources[TicketRoutes] = TicketRoutes(routes)
+        self.state.resources[VerifiedRoutes] = VerifiedRoutes(routes, self.state.own_routes)
         probe_paths = [server.root_path + path for path in health.PATHS]
         middleware = [
             *self._list_root_path(),
@@ -88,7 +95,14 @@ class Gateway(FastAPI):
             return []
         forwarded = [name for it in settings.upstreams.values() for name in it.forward_headers]
         policy = CorsPolicy(settings.server, [*forwarded, *find_request_headers(self.router)])
-        return [Middleware(Cors, policy=policy, find_methods=find_allowed_methods)]
+        return [
+            Middleware(
+                Cors,
+                policy=policy,
+                find_methods=find_allowed_methods,
+                exempt_path=settings.server.root_path + forward_auth.PATH,
+            )
+        ]
 
     def _build_fastapi_stack(self) -> ASGIApp:
         """Build FastAPI's own stack, which serves the requests that no compiled route matches.
@@ -153,11 +167,15 @@ def build_app(
 
     install_error_handlers(app)
 
+    routers = [*application.routers, create_proxy_router(application.proxies)]
     app.include_router(health.router)
     app.include_router(pages.router)
+    app.include_router(forward_auth.router)
     if settings.identity.signing_key_file is not None:
         app.include_router(key_set_route.router)
-    for router in application.routers:
+    if any(accepts_tickets(route) for it in routers for route in iter_route_contexts(it.routes)):
+        app.include_router(tickets.router)
+    app.state.own_routes = [route.original_route for route in iter_route_contexts(app.routes)]
+    for router in routers:
         app.include_router(router)
-    app.include_router(create_proxy_router(application.proxies))
     return app

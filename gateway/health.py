@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from gateway.auth.dependencies import public
 from gateway.auth.verifier import TokenVerifier
 from gateway.background_tasks import WatchedTasks
+from gateway.identity.key_file_watcher import KeyFileWatcher
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.request_context import IS_DRAINING
 from gateway.resources import Resource
@@ -31,7 +32,8 @@ class Readiness(BaseModel):
     A `degraded` process still serves: taking all such processes out of rotation would turn the
     loss of Redis or of an identity provider into an outage. A process is `unavailable` only if
     it cannot verify any token, or if a background task has ended by an exception: `tasks` has the
-    kind of exception by the name of the task. A process is `draining` once it has been asked to
+    kind of exception by the name of the task. `signing_keys` is null without a key file, and
+    `stale` if the file cannot be used any more. A process is `draining` once it has been asked to
     stop.
     """
 
@@ -39,6 +41,7 @@ class Readiness(BaseModel):
     issuers: dict[str, str]
     limits: dict[str, str | int]
     tasks: dict[str, str] = {}
+    signing_keys: Literal["ok", "stale"] | None = None
 
 
 @router.get(LIVENESS_PATH)
@@ -57,7 +60,12 @@ async def get_readiness(
 ) -> Readiness:
     """Readiness probe. Returns the status of providers, rate limiter and background tasks."""
     issuers, limits, tasks = verifier.health(), limiter.health(), watched.failures
-    is_ok = limits["status"] == "ok" and all(state == "ok" for state in issuers.values())
+    signing_keys = _get_signing_keys_status(request)
+    is_ok = (
+        limits["status"] == "ok"
+        and all(state == "ok" for state in issuers.values())
+        and signing_keys != "stale"
+    )
     has_no_keys = bool(issuers) and all(state == "no keys" for state in issuers.values())
     status: Status = "ok" if is_ok else "degraded"
     if has_no_keys or tasks:
@@ -66,4 +74,13 @@ async def get_readiness(
         status = "draining"
     if status in {"unavailable", "draining"}:
         response.status_code = 503
-    return Readiness(status=status, issuers=issuers, limits=limits, tasks=tasks)
+    return Readiness(
+        status=status, issuers=issuers, limits=limits, tasks=tasks, signing_keys=signing_keys
+    )
+
+
+def _get_signing_keys_status(request: Request) -> Literal["ok", "stale"] | None:
+    watcher: KeyFileWatcher | None = request.app.state.resources.get(KeyFileWatcher)
+    if watcher is None:
+        return None
+    return "stale" if watcher.error else "ok"

@@ -19,6 +19,8 @@ from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
+from gateway.identity.internal_token_field import InternalTokenField
+from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.open_identity import open_identity
 from gateway.open_clients import (
     Transports,
@@ -36,6 +38,8 @@ from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
 from gateway.telemetry.log import LogField, log_event
+from gateway.tickets.open_store import open_ticket_store
+from gateway.tickets.store import TicketStore
 from gateway.upstream.tls_settings import find_tls_errors
 from gateway.wait_report import report_wait
 
@@ -67,11 +71,8 @@ def create_lifespan(
         resources: Resources = app.state.resources
         upstreams, clients = settings.upstreams, application.clients
         used = find_used_clients(app.routes)
-        without_transport = {
-            kind: route for kind, route in used.items() if kind.name not in transports
-        }
         proxied = find_proxied_services(app.routes)
-        if errors := find_upstream_errors(upstreams, clients, without_transport, proxied):
+        if errors := find_upstream_errors(upstreams, clients, used, proxied, replaced=transports):
             raise InvalidSettings(errors)
         if errors := await asyncio.to_thread(find_tls_errors, settings):
             raise InvalidSettings(errors)
@@ -86,9 +87,19 @@ def create_lifespan(
             resources[TokenVerifier] = await _open(stack, verifier, "the token verifier")
             limiter = open_limiter(settings, application.policies)
             resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
+            store = open_ticket_store(settings)
+            resources[TicketStore] = await _open(stack, store, "the ticket store")
             await _open(stack, open_identity(settings, resources), "the signing keys")
             resources[StreamLimit] = StreamLimit(settings.server.max_streams)
-            opening = open_clients(settings, clients, transports, resources)
+            opening = open_clients(
+                settings,
+                clients,
+                transports,
+                resources,
+                create_caller_fields=lambda name: InternalTokenField(
+                    resources[InternalTokens], name
+                ),
+            )
             await _open(stack, opening, "the clients")
             if application.settings is not None:
                 resources[type(application.settings)] = application.settings

@@ -1,7 +1,7 @@
 """The downstream services: which of them the routes use, a transport and a client for each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from logging import WARNING, getLogger
 from pathlib import Path
@@ -20,6 +20,7 @@ from gateway.telemetry.log import log_event
 from gateway.transport.tls import ClientTls, InvalidTlsFile
 from gateway.upstream.client import ServiceClient
 from gateway.upstream.open_client import create_transport, open_client
+from gateway.upstream.service_headers import GetRequestFields
 from gateway.upstream.tls_settings import create_client_tls, find_expired_certificate
 
 log = getLogger("lockgate.upstream")
@@ -45,11 +46,14 @@ def find_upstream_errors(
     clients: Clients,
     used: Mapping[type[ServiceClient], str],
     proxied: Mapping[str, str],
+    *,
+    replaced: Collection[str] = (),
 ) -> list[ConfigError]:
     """Find upstreams that are not used, and services that are undeclared or have no address.
 
     `used` maps each client in use to a route that uses it; see `find_used_clients`. `proxied` maps
     the name of each service behind a proxied route to that route; such a service needs no client.
+    A service in `replaced` has a transport instead of an address.
     """
     services = clients.keys() | proxied.keys()
     names = sorted(upstreams.keys() - services)
@@ -69,7 +73,7 @@ def find_upstream_errors(
             f"set {get_variable(f'upstreams.{name}.url')}",
         )
         for name, route in {**called, **proxied}.items()
-        if name not in upstreams.keys() | misspelt
+        if name not in upstreams.keys() | misspelt | set(replaced)
     ]
     undeclared = [
         ConfigError(
@@ -111,13 +115,20 @@ def find_route_clients(route: RouteContext) -> list[type[ServiceClient]]:
 
 @asynccontextmanager
 async def open_clients(
-    settings: Settings, clients: Clients, transports: Transports, resources: Resources
+    settings: Settings,
+    clients: Clients,
+    transports: Transports,
+    resources: Resources,
+    *,
+    create_caller_fields: Callable[[str], GetRequestFields],
 ) -> AsyncIterator[None]:
     """Open the transport of every service that has an address, and its client, into `resources`.
 
     The client of a service and its proxied routes share the transport, so that `max_connections`
     bounds both. A transport in `transports` replaces the network for the service of that name,
     which then needs no address. A client with neither an address nor a transport is not opened.
+    `create_caller_fields` creates the fields about the caller for a service that asks for an
+    internal token.
     """
     services = resources[OpenServices] = OpenServices()
     async with AsyncExitStack() as stack:
@@ -130,15 +141,18 @@ async def open_clients(
             stack.push_async_callback(transport.aclose)
             services[name] = OpenService(service, transport)
             if (kind := clients.get(name)) is not None:
-                fields = _create_client_fields(service, settings.server)
-                client = open_client(kind, service, transport, client_fields=fields)
+                fields: tuple[GetRequestFields, ...] = (
+                    *_list_client_fields(service, settings.server),
+                    *([create_caller_fields(name)] if service.internal_token else []),
+                )
+                client = open_client(kind, service, transport, request_fields=fields)
                 resources[kind] = await stack.enter_async_context(client)
         yield
 
 
-def _create_client_fields(service: Service, server: Server) -> ClientFields | None:
+def _list_client_fields(service: Service, server: Server) -> list[GetRequestFields]:
     form = service.forward_client_address
-    return None if form == "off" else ClientFields(form, server)
+    return [] if form == "off" else [ClientFields(form, server)]
 
 
 async def _create_tls(name: str, service: Service, ca_file: Path | None) -> ClientTls:

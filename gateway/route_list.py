@@ -46,7 +46,7 @@ class RouteSummary:
     composites: tuple[type[Composite], ...]
     file: str
     line: int
-    proxy: Proxy | None
+    proxy: Proxy | None = None
 
     def __str__(self) -> str:
         """Format as `GET /path`."""

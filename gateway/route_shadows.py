@@ -34,11 +34,15 @@ _EXAMPLES = {
 
 @dataclass(frozen=True)
 class _Pattern:
-    """One path of a route, with its methods, and the place where it is declared."""
+    """One path of a route, with its methods, and the place where it is declared.
+
+    `is_own` is True for a route of the gateway itself, such as `/docs/{file}`.
+    """
 
     path: str
     methods: frozenset[str]
     is_proxied: bool
+    is_own: bool
     place: str
 
     def __str__(self) -> str:
@@ -66,15 +70,23 @@ class _Pattern:
         return bool(other.examples) and all(map(self.regex.match, other.examples))
 
     def crosses(self, later: "_Pattern") -> bool:
-        """Whether one of two routes is proxied, and only some paths of either are the other's."""
-        if not (self.is_proxied or later.is_proxied) or later.covers(self):
+        """Whether one of two routes is proxied, and only some paths of either are the other's.
+
+        A few paths are the gateway's own, such as `/docs/{file}`, whatever else is declared.
+        """
+        if self.is_own or not (self.is_proxied or later.is_proxied) or later.covers(self):
             return False
         return _overlap(self.path.split("/"), later.path.split("/"))
 
 
 def find_shadowed_routes(app: FastAPI) -> Iterator[ConfigError]:
     """Find the routes of an app that another one shadows, each with the other one."""
-    patterns = [it for route in iter_audited_routes(app.router) for it in _iter_patterns(route)]
+    own = set(map(id, app.state.own_routes))
+    patterns = [
+        pattern
+        for route in iter_audited_routes(app.router)
+        for pattern in _iter_patterns(route, is_own=id(route.original_route) in own)
+    ]
     for first, second in combinations(patterns, 2):
         if methods := first.methods & second.methods:
             yield from _find_conflict(first, second, f"{_format_methods(methods)} {second.path}")
@@ -97,16 +109,16 @@ def _find_conflict(first: _Pattern, second: _Pattern, route: str) -> Iterator[Co
         yield ConfigError(route, message, "give one of them another path", second.place)
 
 
-def _iter_patterns(route: RouteContext) -> Iterator[_Pattern]:
+def _iter_patterns(route: RouteContext, *, is_own: bool) -> Iterator[_Pattern]:
     file, line = locate_endpoint(route)
     place = f"{file}:{line}" if file else "an unknown place"
     is_proxied = find_proxy(route) is not None
     if frontends := get_frontend_paths(route):
         for path in frontends:
             folder = f"{path.rstrip('/')}/{{file:path}}"
-            yield _Pattern(folder, frozenset({"GET", "HEAD"}), is_proxied, place)
+            yield _Pattern(folder, frozenset({"GET", "HEAD"}), is_proxied, is_own, place)
     elif route.path and getattr(route, "path_regex", None) is not None:
-        yield _Pattern(str(route.path), frozenset(list_kinds(route)), is_proxied, place)
+        yield _Pattern(str(route.path), frozenset(list_kinds(route)), is_proxied, is_own, place)
 
 
 def _fill(template: str, values: Sequence[str]) -> str:

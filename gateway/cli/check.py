@@ -15,6 +15,7 @@ from gateway.app_loader import Application, read_application
 from gateway.auth.jwks.fetch import find_proxy_errors
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.identity.setting_errors import find_identity_errors
 from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
 from gateway.proxy.routes import find_proxied_services
@@ -92,6 +93,7 @@ def check_settings(settings: Settings) -> CheckedGateway:
         *find_tls_errors(settings),
         *_find_issuer_errors(settings.issuers),
         *find_proxy_errors(settings.tokens.keys_proxy),
+        *find_identity_errors(settings),
     ]
     try:
         application, package_errors = read_application(settings.app)

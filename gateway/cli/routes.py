@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -11,7 +11,9 @@ from gateway.app_loader import load_application
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.table import format_table
 from gateway.proxy.declaration import Proxy
+from gateway.proxy.methods import ANY_METHOD, PROXIED_METHODS
 from gateway.ratelimit.policy import SLOWAPI, RateLimit
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.route_list import RouteSummary, list_routes
@@ -39,23 +41,35 @@ def run(options: argparse.Namespace) -> int:
     application = load_application(settings.app)
     policies = apply_rates(application.policies, settings.limits)
     listed = list_routes(create_app(settings, application=application), policies)
-    routes = [list(methods) for _, methods in groupby(listed, key=_get_row_key)]
+    routes = list(_group_methods(listed))
     if options.json:
         print(json.dumps([_to_json(route) for route in routes]))
     else:
-        print(_format_table([HEAD, *map(_to_row, routes)]))
+        print(format_table([HEAD, *map(_to_row, routes)]))
     return 0
 
 
-def _get_row_key(route: RouteSummary) -> object:
-    """Return a key that the methods of a proxied route share; other routes have a row for each."""
-    return id(route.proxy) if route.proxy else str(route)
+def _group_methods(listed: Iterable[RouteSummary]) -> Iterator[Sequence[RouteSummary]]:
+    """Yield the methods of a proxied route together, and of a route that has all methods."""
+    for _, group in groupby(listed, key=lambda it: (it.path, it.file, it.line, id(it.proxy))):
+        methods = list(group)
+        if methods[0].proxy or {it.method for it in methods} == set(PROXIED_METHODS):
+            yield methods
+        else:
+            yield from ([method] for method in methods)
+
+
+def _format_methods(methods: Sequence[RouteSummary]) -> str:
+    first = methods[0]
+    if first.proxy:
+        return first.proxy.method_text
+    return first.method if len(methods) == 1 else ANY_METHOD
 
 
 def _to_row(methods: Sequence[RouteSummary]) -> tuple[str, ...]:
     route = methods[0]
     return (
-        route.proxy.method_text if route.proxy else route.method,
+        _format_methods(methods),
         route.path,
         format_access(route.access),
         ", ".join(_iter_limits(route)) or "-",
@@ -93,19 +107,10 @@ def _format_limit(policy: RateLimit) -> str:
     return f"{policy.name} {policy.rate}{burst} per {policy.per}{shadow}"
 
 
-def _format_table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-    return "\n".join(lines)
-
-
 def _to_json(methods: Sequence[RouteSummary]) -> dict[str, Any]:
     route, access = methods[0], methods[0].access
     return {
-        "method": route.proxy.method_text if route.proxy else route.method,
+        "method": _format_methods(methods),
         "methods": [each.method for each in methods],
         "path": route.path,
         "scopes": list(access.scopes) if isinstance(access, Requires) else [],

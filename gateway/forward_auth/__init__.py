@@ -1,1 +1,1 @@
-"""Forward-auth: decides about requests that another gateway (nginx, Traefik, Caddy, Envoy) serves."""
+"""Forward-auth: decides about requests that nginx, Traefik, Caddy or Envoy serves."""

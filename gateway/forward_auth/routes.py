@@ -32,7 +32,7 @@ PATH = "/auth/verify"
 _MAX_LOGGED_PATH = 256  # characters
 
 router = APIRouter(
-    dependencies=[public("a gateway in front asks; the rules are those of the route it asks about")],
+    dependencies=[public("the rules are those of the route that is asked about")],
     include_in_schema=False,
 )
 

@@ -61,7 +61,7 @@ class KeyFileWatcher:
         if keys is not None:
             self._document = document
             self._on_change(keys)
-            key_ids = ", ".join(key.key_id for key in keys)
+            key_ids = ", ".join(keys.ids)
             log_event(log, "signing_keys.changed", file=str(self._path), key_ids=key_ids)
 
     def _record_failure(self, error: str) -> None:

@@ -10,7 +10,9 @@ All processes that read one key file agree without a word to each other. A key
 The oldest key signs from the beginning: there is no other.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from gateway.identity.signing_key import SigningKey
 
@@ -27,31 +29,45 @@ RETIREMENT = 2 * TOKEN_SECONDS
 """Once for the last token of a key, and once for the clock tolerance of the services."""
 
 
+class KeyPeriods(NamedTuple):
+    """A key with its times, in seconds since the epoch; the newest key has no end (infinity)."""
+
+    key: SigningKey
+    signs_from: float
+    signs_until: float
+    published_until: float
+
+
 class SigningKeys:
     """The keys of one file, the oldest first. There is at least one."""
 
     def __init__(self, keys: Sequence[SigningKey]) -> None:
-        self._keys = tuple(sorted(keys, key=lambda key: key.created_at))
+        ordered = sorted(keys, key=lambda key: key.created_at)
+        starts = [
+            ordered[0].created_at,
+            *(key.created_at + SIGNING_DELAY for key in ordered[1:]),
+        ]
+        ends = [*starts[1:], math.inf]
+        self.periods = tuple(
+            KeyPeriods(key, start, end, end + RETIREMENT)
+            for key, start, end in zip(ordered, starts, ends, strict=True)
+        )
 
     def __repr__(self) -> str:
-        return f"<SigningKeys {', '.join(key.key_id for key in self._keys)}>"
+        return f"<SigningKeys {', '.join(self.ids)}>"
 
-    def __iter__(self) -> Iterator[SigningKey]:
-        """Iterate over the keys, the oldest first."""
-        return iter(self._keys)
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the keys, the oldest first."""
+        return [period.key.key_id for period in self.periods]
 
     def get_signing_key(self, now: float) -> SigningKey:
         """Return the key that signs at `now`, in seconds since the epoch."""
-        for key in reversed(self._keys):
-            if key.created_at + SIGNING_DELAY <= now:
-                return key
-        return self._keys[0]
+        for period in reversed(self.periods):
+            if period.signs_from <= now:
+                return period.key
+        return self.periods[0].key
 
     def list_published(self, now: float) -> list[SigningKey]:
         """Return the keys that a service needs at `now` or soon, the oldest first."""
-        followers = (*self._keys[1:], None)
-        return [
-            key
-            for key, follower in zip(self._keys, followers, strict=True)
-            if follower is None or now < follower.created_at + SIGNING_DELAY + RETIREMENT
-        ]
+        return [period.key for period in self.periods if now < period.published_until]

@@ -30,6 +30,9 @@ class Cors:
     It adds its fields to the `RequestContext`, so that each response has them, of whichever layer.
     It responds to a preflight of an allowed origin itself: before authentication, and uncounted.
     A preflight of another origin is an OPTIONS request like any other, and gets no such fields.
+
+    Requests to `exempt_path`, and below it, pass through: a gateway sends them, and a preflight
+    among them asks about a request to that gateway.
     """
 
     def __init__(
@@ -38,14 +41,16 @@ class Cors:
         *,
         policy: CorsPolicy,
         find_methods: Callable[[Scope], Set[str]],
+        exempt_path: str | None = None,
     ) -> None:
         self.app = app
+        self._exempt_path = exempt_path
         self._policy = policy
         self._find_methods = find_methods
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve a request; anything but HTTP passes through."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or self._is_exempt(scope["path"]):
             return self.app(scope, receive, send)
         context = RequestContext.of(scope)
         origin = _find_origin(scope)
@@ -62,6 +67,12 @@ class Cors:
         if origin or self._policy.allows_any:
             send = _FieldRemover(send).send
         return self.app(scope, receive, send)
+
+    def _is_exempt(self, path: str) -> bool:
+        exempt = self._exempt_path
+        if exempt is None or not path.startswith(exempt):
+            return False
+        return path[len(exempt) : len(exempt) + 1] in {"", "/"}
 
     def _build_preflight(self, scope: Scope, origin: bytes) -> Response:
         """Build the response to a preflight of an allowed origin (Fetch, 4.8)."""

@@ -127,7 +127,7 @@ def _complete(document: Document, routes: list[RouteContext]) -> Document:
     for route in routes:
         raised = describe_raised_problems(route, names)
         if find_proxy(route):
-            remove_unknown_methods(document["paths"][route.path_format], route)
+            remove_unknown_methods(document["paths"], route)
         for method, operation in _iter_operations(document, route):
             operation["operationId"] = ids[str(route.path_format), method]
             for problem in _complete_operation(operation, method, route, raised, models):

@@ -14,10 +14,13 @@ EXTENSION = "x-lockgate-proxy"
 """The extension of an operation that is proxied; it names the service."""
 
 
-def remove_unknown_methods(path_item: dict[str, Any], route: RouteContext) -> None:
+def remove_unknown_methods(paths: dict[str, Any], route: RouteContext) -> None:
     """Remove the methods that OpenAPI 3.1 cannot describe, such as PROPFIND."""
+    path_item = paths[str(route.path_format)]
     for method in (route.methods or set()) - _OPERATIONS:
         path_item.pop(method.lower(), None)
+    if not path_item:
+        del paths[str(route.path_format)]
 
 
 def describe_proxied_operation(operation: dict[str, Any], method: str, proxy: Proxy) -> None:
@@ -56,12 +59,4 @@ def _iter_parameters(proxy: Proxy) -> Iterator[dict[str, Any]]:
             "required": True,
             "schema": {"type": "string"},
             **({"description": text} if text else {}),
-        }
-    if proxy.tickets:
-        yield {
-            "name": "ticket",
-            "in": "query",
-            "required": False,
-            "schema": {"type": "string"},
-            "description": "A ticket of POST /auth/tickets, instead of a token",
         }

@@ -22,6 +22,7 @@ from gateway.errors.tree import (
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    TicketsUnavailable,
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
@@ -31,6 +32,8 @@ from gateway.openapi.route_calls import list_calls, list_policies, passes_call_e
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
 from gateway.ratelimit.dependency import Limited
+from gateway.tickets.dependency import AcceptTicket
+from gateway.tickets.routes import PATH as TICKETS_PATH
 from gateway.upstream.errors import (
     UpstreamError,
     UpstreamInvalid,
@@ -99,6 +102,8 @@ def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
         yield describe_error(Forbidden)
     if any(isinstance(call, CallerIdLookup) for call in calls):
         yield describe_error(UserRequired)
+    if route.path == TICKETS_PATH or any(isinstance(call, AcceptTicket) for call in calls):
+        yield describe_error(TicketsUnavailable)
     policies = list_policies(calls)
     if any(not policy.shadow for policy in policies) or _has_slowapi_limit(route, calls):
         yield describe_error(QuotaExceeded)

@@ -21,15 +21,13 @@ def build_identity_fields(proxy: Proxy, request: Request) -> Sequence[tuple[byte
     if principal is None or proxy.identity == "none":
         return ()
     if proxy.identity == "headers":
-        return _build_user_fields(principal, proxy.scopes)
+        return build_user_fields(principal, proxy.scopes)
     tokens: InternalTokens = request.app.state.resources[InternalTokens]
     token = tokens.issue(principal, proxy.to, proxy.scopes)
     return ((b"authorization", b"Bearer " + token.encode()),)
 
 
-def _build_user_fields(
-    principal: Principal, scopes: Sequence[str]
-) -> Sequence[tuple[bytes, bytes]]:
+def build_user_fields(principal: Principal, scopes: Sequence[str]) -> Sequence[tuple[bytes, bytes]]:
     """Build `X-User-*`, without those that the token of the caller says nothing about."""
     values = {
         b"x-user-id": _encode(principal.user_id or ""),

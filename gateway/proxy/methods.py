@@ -11,3 +11,6 @@ PROXIED_METHODS = (
 CONNECT would open a tunnel to any address (RFC 9110, 9.3.6), and TRACE would send the fields that
 the gateway adds back to the caller (9.3.8).
 """
+
+ANY_METHOD = "ANY"
+"""How all of them are listed together."""

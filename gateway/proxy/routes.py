@@ -17,6 +17,7 @@ from gateway.fastapi_internals import RouteContext, iter_route_contexts
 from gateway.proxy.declaration import Proxy
 from gateway.proxy.endpoint import ProxyEndpoint
 from gateway.ratelimit.dependency import limited
+from gateway.tickets.dependency import accept_ticket
 
 
 def create_proxy_router(proxies: Iterable[Proxy]) -> APIRouter:
@@ -59,6 +60,8 @@ def find_proxied_services(routes: Sequence[BaseRoute | RouteContext]) -> dict[st
 
 def _iter_dependencies(proxy: Proxy) -> Iterator[Dependency]:
     """Yield the guards in the order in which they decide."""
+    if proxy.tickets:
+        yield accept_ticket()
     yield public(proxy.public) if proxy.public is not None else requires(*proxy.scopes)
     if proxy.owner is not None:
         yield owner(proxy.owner)

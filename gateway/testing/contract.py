@@ -139,7 +139,9 @@ class ApplicationContract:
         assert operation.get("description"), f"{documented}: add a docstring"
         assert operation["operationId"]
         assert any(status.startswith(("2", "3")) for status in operation["responses"])
-        listed = {scope for entry in operation.get("security", ()) for scope in entry["bearer"]}
+        listed = {
+            scope for entry in operation.get("security", ()) for scope in entry.get("bearer", ())
+        }
         assert listed == set(documented.access.scopes if documented.access else ())
 
     def _load_settings(self) -> Settings:

@@ -47,7 +47,7 @@ class BodyOptions(RequestOptions, total=False):
 class TestGateway:
     """A running gateway. `app` is its ASGI app, `http` an httpx client connected to it.
 
-    `services` has the scripted service for each client of the package, by name.
+    `services` has the scripted service for each client and proxied route of the package, by name.
     """
 
     __test__ = False  # pytest would collect it because of its name
@@ -70,11 +70,11 @@ class TestGateway:
         """Return the scripted service of that name.
 
         Raises:
-            LookupError: the package has no client with that name.
+            LookupError: the package has no client and no proxied route to that service.
         """
         if name not in self.services:
             known = ", ".join(self.services) or "none"
-            raise LookupError(f"there is no service {name!r}; clients of the package: {known}")
+            raise LookupError(f"there is no service {name!r}; services of the package: {known}")
         return self.services[name]
 
     def token(self, user: str, scopes: Sequence[str], **claims: object) -> str:
@@ -181,7 +181,8 @@ async def lockgate(
     settings = settings or load_settings()
     application = application or load_application(settings.app)
     fakes = load_fakes(application.package) if application.package else {}
-    services = _create_services(application.clients, fakes)
+    proxied = (proxy.to for proxy in application.proxies)
+    services = _create_services(dict.fromkeys([*application.clients, *proxied]), fakes)
     _place_services(services, settings.upstreams)
     with TemporaryDirectory() as folder:
         settings = _trust_test_issuer(settings, Path(folder))

@@ -38,10 +38,10 @@ class RedisTicketStore(TicketStore):
 
         A value that is no ticket of this version of the gateway counts as unknown.
         """
-        stored: bytes | None = await self._run(self._redis.getdel(self._prefix + digest))
+        stored = await self._run(self._redis.getdel(self._prefix + digest))
         head = digest.encode()
         # The value repeats the digest: a reply to another command can never be taken for this one.
-        if stored is None or not stored.startswith(head):
+        if not isinstance(stored, bytes) or not stored.startswith(head):
             return None
         try:
             return parse_ticket(stored[len(head) :])

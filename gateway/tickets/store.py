@@ -57,6 +57,4 @@ class MemoryTicketStore(TicketStore):
         return ticket if monotonic() < expires_at else None
 
     def _remove_expired(self, now: float) -> None:
-        self._tickets = {
-            digest: entry for digest, entry in self._tickets.items() if now < entry[0]
-        }
+        self._tickets = {digest: entry for digest, entry in self._tickets.items() if now < entry[0]}

@@ -13,7 +13,7 @@ from gateway.upstream.call_policy import CallPolicy
 from gateway.upstream.client import ServiceClient
 from gateway.upstream.httpx_transport import HttpxTransport
 from gateway.upstream.resilience.retry import Retry, RetryBudget
-from gateway.upstream.service_headers import GetClientFields, ServiceHeaders
+from gateway.upstream.service_headers import GetRequestFields, ServiceHeaders
 from gateway.upstream.tls_settings import create_client_tls
 
 Client = TypeVar("Client", bound=ServiceClient)
@@ -24,12 +24,12 @@ def open_client(
     service: Service,
     transport: httpx.AsyncBaseTransport | None = None,
     *,
-    client_fields: GetClientFields | None = None,
+    request_fields: tuple[GetRequestFields, ...] = (),
 ) -> Client:
     """Create a client of class `kind`, for use with `async with`.
 
-    `transport` is by default a new one with the settings of the service. `client_fields` returns
-    the fields about the client of a request.
+    `transport` is by default a new one with the settings of the service. `request_fields` return
+    the fields that depend on the request.
 
     Raises:
         ValueError: the URL is not a URL of scheme, host, port and path only.
@@ -40,7 +40,7 @@ def open_client(
         connect_timeout=service.connect_timeout,
         max_body_bytes=service.max_body_bytes,
         transport=transport or create_transport(service),
-        headers=_create_service_headers(service, client_fields),
+        headers=_create_service_headers(service, request_fields),
         policies=[*_create_policies(service), *_create_log(kind.name)],
     )
 
@@ -64,18 +64,18 @@ def create_transport(service: Service, tls: ClientTls | None = None) -> httpx.As
 
 
 def _create_service_headers(
-    service: Service, client_fields: GetClientFields | None
+    service: Service, request_fields: tuple[GetRequestFields, ...]
 ) -> ServiceHeaders | None:
     fixed = {name: value.get_secret_value() for name, value in service.headers.items()}
     if service.accept_encoding:
         fixed["accept-encoding"] = ", ".join(service.accept_encoding)
-    if not (fixed or service.forward_headers or service.forward_token or client_fields):
+    if not (fixed or service.forward_headers or service.forward_token or request_fields):
         return None
     return ServiceHeaders(
         fixed=fixed,
         forward=service.forward_headers,
         forward_token=service.forward_token,
-        client_fields=client_fields,
+        request_fields=request_fields,
     )
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from gateway.upstream.headers import is_field_value, validate_headers
 from gateway.upstream.propagation import PropagatedHeaders, RawHeaders, Scope
 
-GetClientFields = Callable[[Scope], dict[str, str]]
+GetRequestFields = Callable[[Scope], dict[str, str]]
+"""Returns the fields that the request behind a call adds to it, from its ASGI scope."""
 
 MAX_FORWARDED_BYTES = 8_192
 """Maximum bytes of forwarded names and values per call; many servers reject a larger head."""
@@ -18,8 +19,8 @@ class ServiceHeaders:
 
     `fixed` fields are sent unchanged and can hold secrets. `forward` names fields of the incoming
     request; a fixed field of the same name wins. `forward_token` sends the caller's verified
-    access token as `Authorization`. `client_fields` returns the fields about the client from the
-    ASGI scope of the request.
+    access token as `Authorization`. `request_fields` return fields from the ASGI scope of the
+    request; a later one wins.
 
     Raises:
         ValueError: a fixed field is not valid.
@@ -28,7 +29,7 @@ class ServiceHeaders:
     fixed: Mapping[str, str] = field(default_factory=dict, repr=False)
     forward: tuple[str, ...] = ()
     forward_token: bool = False
-    client_fields: GetClientFields | None = None
+    request_fields: tuple[GetRequestFields, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse fields that could change the framing of a request."""
@@ -37,8 +38,9 @@ class ServiceHeaders:
     def select(self, propagated: PropagatedHeaders) -> dict[str, str]:
         """Return the fields to add to a call of this request."""
         fields = _forward(self.forward, propagated.incoming) if self.forward else {}
-        if self.client_fields is not None and propagated.scope is not None:
-            fields.update(self.client_fields(propagated.scope))
+        if propagated.scope is not None:
+            for get_fields in self.request_fields:
+                fields.update(get_fields(propagated.scope))
         if self.forward_token and propagated.token is not None:
             fields["authorization"] = f"Bearer {propagated.token}"
         return {**fields, **self.fixed}

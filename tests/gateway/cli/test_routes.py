@@ -169,3 +169,60 @@ def test_the_limits_of_slowapis_decorators_are_listed(
         "shadow": False,
     } in (limits_by_route["POST", "/slow"])
     assert limits_by_route["GET", "/free"] == []
+
+
+ROUTES = """
+from acme.limits import CHATS
+from gateway.proxy import Proxy
+
+routes = [
+    Proxy("/chat/{path:path}", to="chat", requires="chat:use", websocket=True, tickets=True),
+    Proxy(
+        "/orders/{user_id}/{path:path}",
+        to="orders",
+        requires=(),
+        owner="user_id",
+        limit=CHATS,
+        methods=["GET", "POST"],
+        target="/v2/{user_id}/{path}",
+        identity="headers",
+    ),
+]
+"""
+
+
+def test_a_proxied_route_is_one_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / PACKAGE / "routes.py").write_text(ROUTES)
+    assert main(["routes"]) == 0
+    *_, chat, orders = [re.split("  +", row) for row in capsys.readouterr().out.splitlines()]
+    assert chat == [
+        "ANY",
+        "/chat/{path:path}",
+        "chat:use",
+        "-",
+        "proxy chat, websocket, tickets",
+        "acme/routes.py:6",
+    ]
+    assert orders == [
+        "GET/POST/HEAD",
+        "/orders/{user_id}/{path:path}",
+        "any token, owner user_id",
+        "chats 5/second per address",
+        "proxy orders",
+        "acme/routes.py:7",
+    ]
+
+
+def test_the_json_of_a_proxied_route(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / PACKAGE / "routes.py").write_text(ROUTES)
+    assert main(["routes", "--json"]) == 0
+    *_, chat, orders = json.loads(capsys.readouterr().out)
+    assert (chat["method"], len(chat["methods"]), chat["services"]) == ("ANY", 33, ["chat"])
+    assert (orders["method"], orders["methods"]) == ("GET/POST/HEAD", ["GET", "HEAD", "POST"])
+    assert orders["proxy"] == {
+        "service": "orders",
+        "target": "/v2/{user_id}/{path}",
+        "identity": "headers",
+        "websocket": False,
+        "tickets": False,
+    }

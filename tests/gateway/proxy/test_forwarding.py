@@ -133,7 +133,9 @@ async def test_chunked_requests_stay_chunked_and_lengths_stay_lengths(
         assert proxy.streams.count == 0
     for request in service.requests:
         assert request.endswith(framing)
-        assert request.lower().count(b"\r\ncontent-length:") + request.lower().count(b"chunked") == 1
+        assert (
+            request.lower().count(b"\r\ncontent-length:") + request.lower().count(b"chunked") == 1
+        )
 
 
 async def closing(_: Peer) -> None:

@@ -117,5 +117,5 @@ async def test_a_service_without_an_address_is_scripted_too() -> None:
 
 
 def test_an_unknown_service_is_an_error_with_the_known_ones(gateway: TestGateway) -> None:
-    with pytest.raises(LookupError, match="no service 'films'; clients of the package: books"):
+    with pytest.raises(LookupError, match="no service 'films'; services of the package: books"):
         gateway.service("films")

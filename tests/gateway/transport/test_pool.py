@@ -28,7 +28,6 @@ from tests.gateway.transport.scripted_server import (
 )
 from tests.gateway.upstream.example_client import ExampleClient
 
-
 # Its exchange releases the connection when it is closed, and not by itself.
 CHUNKED_HELLO = OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
 

@@ -1,0 +1,119 @@
+"""`lockgate signing-keys`: the keys that sign internal tokens. It never prints a private key."""
+
+import argparse
+import json
+import math
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import get_args
+
+from gateway.cli.standard_streams import print_error
+from gateway.cli.subcommand import Subcommands, add_subcommand
+from gateway.cli.table import format_table
+from gateway.identity.key_file_rotation import rotate_key_file
+from gateway.identity.signing_key import SigningAlgorithm
+from gateway.identity.signing_key_file import read_signing_keys
+from gateway.identity.signing_keys import KeyPeriods, SigningKeys
+
+_HEAD = ("KEY", "ALGORITHM", "SIGNS FROM", "SIGNS UNTIL", "PUBLISHED UNTIL")
+
+
+def add_to(subcommands: Subcommands) -> None:
+    """Add the subcommand to the parser."""
+    purpose = "Rotate or list the keys that sign internal tokens."
+    example = "lockgate signing-keys list --file signing.jwks"
+    parser = subcommands.add_parser(
+        "signing-keys", help=purpose, description=purpose, epilog=f"example: {example}"
+    )
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    rotate = add_subcommand(
+        actions,
+        "rotate",
+        run_rotate,
+        purpose="Add a key, which signs ten minutes later; create the file if there is none.",
+        example="lockgate signing-keys rotate --file /etc/lockgate/signing.jwks",
+    )
+    rotate.add_argument(
+        "--algorithm",
+        choices=get_args(SigningAlgorithm),
+        default="ES256",
+        metavar="NAME",
+        help="ES256 or EdDSA (default: ES256)",
+    )
+    listed = add_subcommand(
+        actions,
+        "list",
+        run_list,
+        purpose="List the keys with the times at which they sign and are published.",
+        example="lockgate signing-keys list --file /etc/lockgate/signing.jwks --json",
+    )
+    for action in (rotate, listed):
+        action.add_argument(
+            "--file",
+            type=Path,
+            required=True,
+            metavar="FILE",
+            help="the file of identity.signing_key_file",
+        )
+        action.add_argument("--json", action="store_true", help="print the keys as JSON")
+
+
+def run_rotate(options: argparse.Namespace) -> int:
+    """Add a key to the file, and print all keys. Returns 1 if that is not possible."""
+    try:
+        keys = rotate_key_file(options.file, options.algorithm, time.time())
+    except (OSError, ValueError) as error:
+        return _refuse(options.file, error)
+    _print_keys(keys, as_json=options.json)
+    return 0
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """Print the keys of the file. Returns 1 if it cannot be used."""
+    try:
+        keys = read_signing_keys(options.file)
+    except ValueError as error:
+        return _refuse(options.file, error)
+    _print_keys(keys, as_json=options.json)
+    return 0
+
+
+def _refuse(file: Path, error: OSError | ValueError) -> int:
+    reason = f"cannot be written: {error.strerror}" if isinstance(error, OSError) else error
+    print_error(f"{file}: {reason}")
+    return 1
+
+
+def _print_keys(keys: SigningKeys, *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([_to_json(period) for period in keys.periods]))
+    else:
+        print(format_table([_HEAD, *map(_to_row, keys.periods)]))
+
+
+def _to_json(period: KeyPeriods) -> dict[str, str | None]:
+    return {
+        "kid": period.key.key_id,
+        "algorithm": period.key.algorithm,
+        "created_at": _format_time(period.key.created_at),
+        "signs_from": _format_time(period.signs_from),
+        "signs_until": _format_time(period.signs_until),
+        "published_until": _format_time(period.published_until),
+    }
+
+
+def _to_row(period: KeyPeriods) -> tuple[str, ...]:
+    times = (period.signs_from, period.signs_until, period.published_until)
+    return (
+        period.key.key_id,
+        period.key.algorithm,
+        *(_format_time(time) or "-" for time in times),
+    )
+
+
+def _format_time(seconds: float) -> str | None:
+    """Return a time in UTC (RFC 3339); None for one that never comes."""
+    if math.isinf(seconds):
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,35 @@
+"""The header fields with which a verified request goes on: they tell its service who calls."""
+
+from collections.abc import Container, Iterable
+
+from starlette.requests import Request
+
+from gateway.auth.dependencies import find_principal, get_required_scopes
+from gateway.identity.internal_tokens import InternalTokens
+from gateway.proxy.declaration import Proxy
+from gateway.proxy.identity_fields import build_identity_fields, build_user_fields
+
+USER_FIELDS = ("x-user-id", "x-user-issuer", "x-user-scopes", "x-user-tenant", "x-user-service")
+"""All fields of `build_user_fields`."""
+
+
+def build_identity(proxy: Proxy | None, target: Request) -> Iterable[tuple[bytes, bytes]]:
+    """Build `X-User-*`, and `Authorization` with the internal token for a route that declares it.
+
+    Without signing keys there are no internal tokens.
+
+    A request without a token, and one to a route with `identity="none"`, gets no field. `target` is
+    the request that the guards have admitted.
+    """
+    principal = find_principal(target)
+    if principal is None or (proxy is not None and proxy.identity == "none"):
+        return ()
+    fields = dict(build_user_fields(principal, get_required_scopes(target.scope)))
+    if proxy is not None and InternalTokens in target.app.state.resources:
+        fields.update(build_identity_fields(proxy, target))
+    return fields.items()
+
+
+def list_missing(names: Container[str]) -> list[str]:
+    """List the fields of `X-User-*` that are not among `names`."""
+    return [name for name in USER_FIELDS if name not in names]

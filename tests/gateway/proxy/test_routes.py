@@ -1,0 +1,76 @@
+"""The route of a proxied service has the guards that its declaration says."""
+
+import pytest
+
+from gateway.app import create_app
+from gateway.app_loader import Application
+from gateway.fastapi_internals import iter_calls, iter_route_contexts
+from gateway.proxy import Proxy
+from gateway.proxy.routes import find_proxied_services
+from gateway.ratelimit.dependency import Limited
+from gateway.ratelimit.policy import RateLimit
+from gateway.routing.dispatcher import RouteTable
+from gateway.settings.schema import Settings
+from gateway.testing import lockgate
+from gateway.tickets.dependency import AcceptTicket
+
+LIMIT = RateLimit("stock", "10/minute")
+STOCK = Proxy(
+    "/stock/{user_id}/{path:path}",
+    to="stock",
+    requires=["stock:read", "stock:all"],
+    owner="user_id",
+    limit=LIMIT,
+    tickets=True,
+    max_body_bytes=7,
+)
+OPEN = Proxy("/open/{path:path}", to="stock", public="a test", methods=["POST"])
+ANYONE = Proxy("/anyone/{path:path}", to="other", requires=())
+APPLICATION = Application(proxies=[STOCK, OPEN, ANYONE], policies={"stock": LIMIT})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "user", "scopes", "status"),
+    [
+        ("GET", "/stock/7/a", None, [], 401),
+        ("PROPFIND", "/stock/7/a/b", None, [], 401),
+        ("OPTIONS", "/stock/7/a/b", None, [], 401),
+        ("HEAD", "/stock/7/a/b", None, [], 401),
+        ("GET", "/stock/7/a", "7", ["stock:read"], 403),
+        ("GET", "/stock/7/a", "8", ["stock:read", "stock:all"], 403),
+        ("GET", "/anyone/a", None, [], 401),
+        ("GET", "/open/a", None, [], 405),
+        ("GET", "/stock/7", None, [], 404),
+    ],
+)
+async def test_a_request_that_the_guards_refuse(
+    method: str, path: str, user: str | None, scopes: list[str], status: int
+) -> None:
+    async with lockgate(Settings(), application=APPLICATION) as gateway:
+        response = await gateway.request(method, path, user=user, scopes=scopes)
+        assert response.status_code == status
+        assert not gateway.service("stock").requests
+
+
+async def test_a_body_is_bounded_by_the_route() -> None:
+    async with lockgate(Settings(), application=APPLICATION) as gateway:
+        response = await gateway.post("/stock/7/a", user="7", content=b"12345678")
+    assert response.status_code == 413
+
+
+def test_a_route_is_compiled_with_its_guards_in_order() -> None:
+    app = create_app(Settings(), application=APPLICATION)
+    table = RouteTable(app.router, is_guarded=lambda _: True)
+    compiled = {str(it.route.path) for it in table.entries if it.compiled}
+    assert compiled >= {proxy.path for proxy in APPLICATION.proxies}
+    route = next(it for it in iter_route_contexts(app.routes) if it.path == STOCK.path)
+    ticket, authorize, owner, limited = iter_calls(route.dependant)
+    assert isinstance(ticket, AcceptTicket)
+    assert [type(it).__name__ for it in (authorize, owner)] == ["Authorize", "Owner"]
+    assert isinstance(limited, Limited)
+    assert limited.policies == (LIMIT,)
+
+
+def test_the_services_behind_routes_are_found() -> None:
+    app = create_app(Settings(), application=APPLICATION)
+    assert find_proxied_services(app.routes) == {"stock": STOCK.path, "other": ANYONE.path}
