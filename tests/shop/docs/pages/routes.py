@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_route_contexts
+from gateway.proxy.methods import ANY_METHOD, PROXIED_METHODS
 from gateway.ratelimit.dependency import Limited
 from tests.docs.pages.markdown import code, page, table
 from tests.shop.docs.pages.defaults import create_default_app
@@ -28,9 +29,14 @@ def render_routes() -> str:
     rows = [
         _build_row(route, method, paths.get(route.path_format, {}).get(method.lower(), {}))
         for route in iter_route_contexts(app.routes)
-        for method in sorted(route.methods or ())
+        for method in _list_methods(route)
     ]
     return page("Routes", INTRODUCTION, table(HEAD, rows))
+
+
+def _list_methods(route: RouteContext) -> list[str]:
+    methods = sorted(route.methods or ())
+    return [ANY_METHOD] if set(methods) == set(PROXIED_METHODS) else methods
 
 
 def _build_row(route: RouteContext, method: str, operation: Mapping[str, Any]) -> list[str]:
