@@ -69,7 +69,7 @@ def list_routes(app: FastAPI, policies: Mapping[str, RateLimit]) -> list[RouteSu
 
 def list_limits(app: FastAPI) -> list[tuple[str, tuple[RateLimit, ...]]]:
     """List every route of `app` as `GET /path`, with the policies as it declares them."""
-    return [(str(route), route.limits) for route in list_routes(app, {})]
+    return [(describe_group(it), it[0].limits) for it in group_methods(list_routes(app, {}))]
 
 
 def group_methods(listed: Iterable[RouteSummary]) -> Iterator[Sequence[RouteSummary]]:
@@ -93,15 +93,22 @@ def format_methods(group: Sequence[RouteSummary]) -> str:
     return first.method if len(group) == 1 else ANY_METHOD
 
 
+def describe_group(group: Sequence[RouteSummary]) -> str:
+    """Format a group as `GET /path`."""
+    return f"{format_methods(group)} {group[0].path}"
+
+
 def find_unreachable(routes: Iterable[RouteSummary]) -> Iterator[ConfigError]:
     """Find routes whose path is one that the gateway refuses, as one with an empty segment."""
-    for route in routes:
+    for group in group_methods(routes):
+        route = group[0]
         path = _PARAMETER.sub("parameter", route.path_format)
         try:
             decode_path(quote(path).encode())
         except InvalidPath as error:
             message = f"no request can reach it: the path {error}"
-            yield ConfigError(str(route), message, source=f"{route.file}:{route.line}")
+            place = f"{route.file}:{route.line}"
+            yield ConfigError(describe_group(group), message, source=place)
 
 
 def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Iterator[RouteSummary]:

@@ -68,7 +68,7 @@ class Upload:
             raise ClientDisconnect
         self.has_begun = True
         self.has_more = message.get("more_body", False)
-        if "trailers" in message:
+        if not self.has_more and "trailers" in message:
             self.trailers = self._select_trailers(message["trailers"])
         piece: bytes = message.get("body", b"")
         return piece

@@ -79,7 +79,7 @@ def run(plan: Plan) -> dict[str, Any]:
 def _serve_all(contenders: Sequence[Contender]) -> Iterator[Sequence[_Proxy]]:
     with (
         open_testbed(delay_ms=0) as testbed,
-        run_byte_service() as files_port,
+        run_byte_service() as port,
         ExitStack() as stack,
     ):
         backends = replace(testbed.backends, files_url=f"http://127.0.0.1:{port}")

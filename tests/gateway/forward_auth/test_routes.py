@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from jose import jwt
 
-from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.proxy.methods import PROXIED_METHODS
 from tests.gateway.errors.served import Served, build_request
 from tests.gateway.forward_auth.verified_app import (
@@ -297,13 +295,10 @@ async def test_envoy_removes_the_fields_that_are_not_replaced(served: Served) ->
     assert reply.header("x-envoy-auth-headers-to-remove") == [""]
 
 
-async def test_an_internal_token_is_in_the_response(tmp_path: Path) -> None:
-    key_file = tmp_path / "signing.jwks"
-    rotate_key_file(key_file, "ES256", 0)
-    async with serve_verified(key_file=key_file) as served:
-        (token,) = await served.send(ask_as_nginx("GET", "/inventory/a", token=INVENTORY))
-        (headers,) = await served.send(ask_as_nginx("GET", "/shelves/a", token=INVENTORY))
-        (local,) = await served.send(ask_as_nginx("GET", "/stock/a", token=READ))
+async def test_an_internal_token_is_in_the_response(served: Served) -> None:
+    (token,) = await served.send(ask_as_nginx("GET", "/inventory/a", token=INVENTORY))
+    (headers,) = await served.send(ask_as_nginx("GET", "/shelves/a", token=INVENTORY))
+    (local,) = await served.send(ask_as_nginx("GET", "/stock/a", token=READ))
     (authorization,) = token.header("authorization")
     claims: dict[str, Any] = jwt.get_unverified_claims(authorization.removeprefix("Bearer "))
     assert (claims["aud"], claims["scope"]) == ("inventory", "inventory:read")

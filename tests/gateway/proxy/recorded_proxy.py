@@ -34,6 +34,9 @@ PROXIES = (
     Proxy("/public/{path:path}", to="service", public="a test"),
     Proxy("/headers/{path:path}", to="service", requires=SCOPE, identity="headers"),
     Proxy("/token/{path:path}", to="service", requires=SCOPE),
+    Proxy("/forward/{path:path}", to="service", requires=SCOPE, forward_token=True,
+          identity="headers"),
+    Proxy("/nobody/{path:path}", to="service", requires=SCOPE, identity="none"),
     Proxy("/cookies/{path:path}", to="service", public="a test", forward_cookies=True),
     Proxy("/host/{path:path}", to="service", public="a test", preserve_host=True),
     Proxy("/users/{user}/{path:path}", to="service", requires=SCOPE, owner="user",
@@ -57,33 +60,37 @@ class RecordedProxy:
     port: int
     recording: Recording
 
-    async def send(self, data: bytes, *, port: int | None = None) -> bytes:
-        """Send bytes on a connection of their own; return what comes back until it is quiet."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port or self.port)
-        received = b""
-        try:
-            writer.write(data)
-            while True:
-                seconds = QUIET_SECONDS if received else TIMEOUT_SECONDS
-                piece = await asyncio.wait_for(reader.read(65_536), seconds)
-                if not piece:
-                    break
-                received += piece
-        except (TimeoutError, ConnectionError):
-            pass
-        finally:
-            writer.transport.abort()
-        return received
 
-    async def send_all(self, requests: Sequence[bytes], *, port: int | None = None) -> list[bytes]:
-        """Send each of the requests, several at a time; return what came back to each."""
-        slots = asyncio.Semaphore(MAX_CONCURRENCY)
+async def send_all(port: int, requests: Sequence[bytes]) -> list[bytes]:
+    """Send each of the requests on a connection of its own, several at a time.
 
-        async def send(data: bytes) -> bytes:
-            async with slots:
-                return await self.send(data, port=port)
+    Return for each what came back until the connection was closed or quiet.
+    """
+    slots = asyncio.Semaphore(MAX_CONCURRENCY)
 
-        return await asyncio.gather(*map(send, requests))
+    async def send(data: bytes) -> bytes:
+        async with slots:
+            return await _send(port, data)
+
+    return await asyncio.gather(*map(send, requests))
+
+
+async def _send(port: int, data: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    received = b""
+    try:
+        writer.write(data)
+        while True:
+            seconds = QUIET_SECONDS if received else TIMEOUT_SECONDS
+            piece = await asyncio.wait_for(reader.read(65_536), seconds)
+            if not piece:
+                break
+            received += piece
+    except (TimeoutError, ConnectionError):
+        pass
+    finally:
+        writer.transport.abort()
+    return received
 
 
 def list_statuses(received: bytes) -> list[int]:

@@ -11,7 +11,8 @@ from tests.gateway.transport.scripted_server import Peer, serve_script
 _REQUEST_LINE = re.compile(rb"([A-Z-]+) (/[!-~]*) HTTP/1\.1")
 _FIELD = re.compile(rb"([a-z0-9]+(?:-+[a-z0-9]+)*): ([\t\x20-\x7e\x80-\xff]*)")
 _CHUNK = re.compile(rb"([0-9a-f]+)\r\n")
-RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+_STATUS = re.compile(rb"/status/(\d{3})")
+_RESPONSE = b"HTTP/1.1 %b Status\r\nWWW-Authenticate: Basic\r\nContent-Length: 2\r\n\r\nok"
 
 
 class AmbiguousBytes(Exception):
@@ -110,7 +111,10 @@ class Recording:
 
 @asynccontextmanager
 async def record_service() -> AsyncIterator[Recording]:
-    """Run the service. It responds to a request once its body is complete."""
+    """Run the service. It responds to a request once its body is complete.
+
+    The status is 200, or that of the path, as in `/status/401`.
+    """
     recording = Recording()
 
     async def script(peer: Peer) -> None:
@@ -122,10 +126,11 @@ async def record_service() -> AsyncIterator[Recording]:
             pending += piece
             while pending:
                 try:
-                    _, pending = _read_one(pending)
+                    request, pending = _read_one(pending)
                 except AmbiguousBytes:
                     break
-                peer.send(RESPONSE)
+                status = _STATUS.fullmatch(request.target)
+                peer.send(_RESPONSE % (status[1] if status else b"200"))
 
     async with serve_script(script) as served:
         recording.url = served.url

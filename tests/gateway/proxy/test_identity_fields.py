@@ -18,6 +18,7 @@ from tests.gateway.proxy.recorded_proxy import (
     RecordedProxy,
     list_statuses,
     make_caller_token,
+    send_all,
     serve_recorded,
 )
 from tests.gateway.proxy.recording_service import Received
@@ -143,7 +144,7 @@ async def test_no_identity_of_the_caller_arrives(proxy: RecordedProxy) -> None:
             % (route, number, authorization, lines)
             for number, lines in enumerate(SPELLINGS.values())
         ]
-        answers = await proxy.send_all(requests)
+        answers = await send_all(proxy.port, requests)
         for name, answer in zip(SPELLINGS, answers, strict=True):
             outcomes.setdefault(name, set()).add(list_statuses(answer)[0])
         for received in proxy.recording.read():

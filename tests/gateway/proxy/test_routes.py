@@ -23,9 +23,10 @@ STOCK = Proxy(
     limit=LIMIT,
     tickets=True,
     max_body_bytes=7,
+    identity="none",
 )
 OPEN = Proxy("/open/{path:path}", to="stock", public="a test", methods=["POST"])
-ANYONE = Proxy("/anyone/{path:path}", to="other", requires=())
+ANYONE = Proxy("/anyone/{path:path}", to="other", requires=(), identity="none")
 APPLICATION = Application(proxies=[STOCK, OPEN, ANYONE], policies={"stock": LIMIT})
 
 

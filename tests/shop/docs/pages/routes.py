@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_route_contexts
+from gateway.proxy.methods import ANY_METHOD, PROXIED_METHODS
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.dependency import Limited
 from tests.docs.pages.markdown import code, page, table
@@ -35,10 +36,10 @@ def render_routes() -> str:
 
 
 def _group_methods(route: RouteContext) -> list[Sequence[str]]:
-    """Return the methods of each row: all of a proxied route, and one of any other."""
-    if proxy := find_proxy(route):
-        return [proxy.methods]
-    return [[method] for method in sorted(route.methods or ())]
+    """Return the methods of each row: all of a proxied route, and one of most others."""
+    methods = sorted(route.methods or ())
+    is_one_row = find_proxy(route) or set(methods) == set(PROXIED_METHODS)
+    return [methods] if is_one_row else [[method] for method in methods]
 
 
 def _build_row(
@@ -49,7 +50,7 @@ def _build_row(
     responses = [one["responses"] for one in described] or [{"200": None}]
     statuses = sorted(set().union(*responses) - {"default"})
     return [
-        proxy.method_text if proxy else methods[0],
+        ANY_METHOD if set(methods) == set(PROXIED_METHODS) else "/".join(methods),
         code(str(route.path)),
         f"Proxied to {code(proxy.to)}." if proxy else _summarize(route),
         _describe_access(route),
