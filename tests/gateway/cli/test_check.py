@@ -284,7 +284,7 @@ routes = [
         (
             "orders",
             "requires=()",
-            "acme/routes.py:7: ANY /a/{path:path}: sends an internal token to the service, and ",
+            "identity.signing_key_file: is required: the proxied route ANY /a/{path:path} sends an ",
         ),
         (
             "orders",

@@ -153,7 +153,8 @@ def test_a_request_that_would_be_refused(
     shell: Shell, request_line: str, claims: dict[str, Any] | None, status: int, outcome: str
 ) -> None:
     token = "" if claims is None else sign(**claims)
-    exit_status, found = shell.run(*request_line.split(), token)
+    method, target = request_line.split()
+    exit_status, found = shell.run(method, target, token)
     assert (exit_status, found["status"], found["admitted"]) == (1, status, False)
     assert found["outcome"].startswith(outcome)
     assert found["url"] == ""
