@@ -1,12 +1,14 @@
 """The way of a proxied request: to its service, until the head of the response has arrived."""
 
 import asyncio
+from functools import partial
 from time import perf_counter
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors.tree import Unauthenticated
+from gateway.fastapi_internals import get_send
 from gateway.http1_grammar import Fields
 from gateway.open_clients import OpenServices
 from gateway.proxy.declaration import Proxy
@@ -22,7 +24,7 @@ from gateway.proxy.target import ProxyTarget
 from gateway.proxy.upload import LONG_BYTES, find_upload
 from gateway.proxy.upstream import UpstreamRequest, UpstreamResponse
 from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
-from gateway.request_context import RequestContext
+from gateway.request_context import INTERIM_RESPONSE, RESPONSE_TRAILERS, RequestContext
 from gateway.resources import Resources
 from gateway.settings.schema import Server
 
@@ -61,6 +63,10 @@ class Forwarding:
             self._timeout,
             self._proxy.idle_timeout,
         )
+        extensions = scope.get("extensions") or ()
+        forwarded.accepts_trailers = RESPONSE_TRAILERS in extensions
+        if INTERIM_RESPONSE in extensions:
+            forwarded.on_interim = partial(self._send_interim, request)
         if forwarded.upload is not None and forwarded.upload.is_long:
             stream.open()
             forwarded.is_stream = True
@@ -72,7 +78,7 @@ class Forwarding:
             raise
         fields = self._response_fields.build(response.fields, scope)
         if response.body is not None:
-            return ProxiedResponse(response.status, fields, response.body)
+            return ProxiedResponse(response.status, fields, response.body, response.trailers)
         end = find_stream_end(request, started, self._proxy.total_timeout)
         return ProxiedStream(response, fields, stream, end, self._failures)
 
@@ -91,6 +97,12 @@ class Forwarding:
             if end.reason == TOKEN_EXPIRED:
                 raise Unauthenticated("expired", end.reason) from None
             raise self._failures.map(forwarded.method, error, self._proxy.total_timeout) from None
+
+    async def _send_interim(self, request: Request, status: int, fields: Fields) -> None:
+        """Pass an interim response on to the caller, such as 103 Early Hints."""
+        kept = self._response_fields.build(fields, request.scope)
+        send = get_send(request)
+        await send({"type": INTERIM_RESPONSE, "status": status, "headers": kept})
 
     async def _send(self, forwarded: UpstreamRequest, request: Request) -> UpstreamResponse:
         """Send a request and wait for the head of the response; record how long it took."""

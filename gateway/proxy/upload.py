@@ -6,6 +6,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from gateway.http1_grammar import FRAMING_FIELDS, FieldList
+from gateway.proxy.trailers import filter_request_trailers
 
 CONTINUE_SECONDS = 1.0
 """How long a body waits for `100 Continue`: some services never send it (RFC 9110, 10.1.1)."""
@@ -56,7 +57,8 @@ class Upload:
             raise ClientDisconnect
         self.has_begun = True
         self.has_more = message.get("more_body", False)
-        self.trailers = message.get("trailers", [])
+        if not self.has_more and "trailers" in message:
+            self.trailers = filter_request_trailers(message["trailers"])
         piece: bytes = message.get("body", b"")
         return piece
 
