@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def test_the_gateway_creates_its_signing_key_and_serves(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout.endswith("served\n")
-    assert list(read_signing_keys(key_file))
+    assert read_signing_keys(key_file).list_published(time.time())
     folder, _, options = gateway["tmpfs"][0].partition(":")
     assert gateway["environment"]["LOCKGATE_IDENTITY__SIGNING_KEY_FILE"].startswith(f"{folder}/")
     assert options == "uid=10001,mode=0700"
