@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from starlette.middleware import Middleware
+
 from gateway.app import build_app
 from gateway.app_loader import Application
 from gateway.identity.signing_key import build_private_members, generate_signing_key
@@ -99,8 +101,8 @@ def list_statuses(received: bytes) -> list[int]:
 
 
 @asynccontextmanager
-async def serve_recorded(folder: Path, **server: Any) -> AsyncIterator[RecordedProxy]:
-    """Serve PROXIES; `server` are settings of the server."""
+async def serve_recorded(folder: Path, *middleware: Middleware) -> AsyncIterator[RecordedProxy]:
+    """Serve PROXIES, with further middleware of the application."""
     key_set, signing_keys = folder / "jwks.json", folder / "signing.json"
     key_set.write_bytes(encode_jwk_set(get_signing_key("ES256").jwk()))
     signing_keys.touch(mode=0o600)
@@ -109,13 +111,13 @@ async def serve_recorded(folder: Path, **server: Any) -> AsyncIterator[RecordedP
     async with record_service() as recording:
         settings = Settings.model_validate(
             {
-                "server": {"host": "127.0.0.1", "port": 0, **server},
+                "server": {"host": "127.0.0.1", "port": 0},
                 "issuers": [{"issuer": ISSUER, "audience": AUDIENCE, "jwks_file": str(key_set)}],
                 "identity": {"issuer": GATEWAY, "signing_key_file": str(signing_keys)},
                 "upstreams": {"service": {"url": recording.url}},
             }
         )
-        app = build_app(settings, Application(proxies=PROXIES))
+        app = build_app(settings, Application(proxies=PROXIES, middleware=middleware))
         async with open_server(app, settings.server) as running:
             port = int(running.url.rpartition(":")[2])
             yield RecordedProxy(port, recording)

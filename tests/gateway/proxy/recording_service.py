@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from tests.gateway.transport.scripted_server import Peer, serve_script
@@ -17,6 +17,10 @@ _RESPONSE = b"HTTP/1.1 %b Status\r\nWWW-Authenticate: Basic\r\nContent-Length: 2
 
 class AmbiguousBytes(Exception):
     """Two programs could read these bytes differently."""
+
+
+class IncompleteBytes(AmbiguousBytes):
+    """The end of a request has not arrived."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,12 @@ def read_strictly(data: bytes) -> list[Received]:
 
 def _read_one(data: bytes) -> tuple[Received, bytes]:
     head, separator, rest = data.partition(b"\r\n\r\n")
+    if not separator:
+        raise IncompleteBytes(head)
     request_line, *lines = head.split(b"\r\n")
     start = _REQUEST_LINE.fullmatch(request_line)
     matches = [_FIELD.fullmatch(line) for line in lines]
-    if not separator or start is None or None in matches:
+    if start is None or None in matches:
         raise AmbiguousBytes(head)
     fields = [(match[1], match[2]) for match in matches if match]
     names = [name for name, _ in fields]
@@ -67,29 +73,41 @@ def _read_one(data: bytes) -> tuple[Received, bytes]:
 
 
 def _read_body(name: bytes, value: bytes, data: bytes) -> tuple[bytes, bytes]:
-    if name == b"content-length":
-        if not re.fullmatch(rb"0|[1-9][0-9]*", value) or len(data) < int(value):
+    if name == b"transfer-encoding":
+        if value != b"chunked":
             raise AmbiguousBytes(value)
-        return data[: int(value)], data[int(value) :]
-    if value != b"chunked":
+        return _read_chunks(data)
+    if not re.fullmatch(rb"0|[1-9][0-9]*", value):
         raise AmbiguousBytes(value)
+    if len(data) < int(value):
+        raise IncompleteBytes(value)
+    return data[: int(value)], data[int(value) :]
+
+
+def _read_chunks(data: bytes) -> tuple[bytes, bytes]:
     body = b""
     while chunk := _CHUNK.match(data):
-        size, start = int(chunk[1], 16), chunk.end()
-        body += data[start : start + size]
-        if data[start + size : start + size + 2] != b"\r\n":
+        start = chunk.end()
+        end = start + int(chunk[1], 16)
+        if len(data) < end + 2:
+            raise IncompleteBytes(data)
+        if data[end : end + 2] != b"\r\n":
             raise AmbiguousBytes(data)
-        data = data[start + size + 2 :]
-        if size == 0:
+        body, data = body + data[start:end], data[end + 2 :]
+        if start == end:
             return body, data
-    raise AmbiguousBytes(data)
+    raise AmbiguousBytes(data) if b"\r\n" in data else IncompleteBytes(data)
 
 
 @dataclass
 class Recording:
-    """What has arrived on each connection, and the address of the service."""
+    """What has arrived on each connection, and the address of the service.
+
+    If `response` is set, the service sends it instead of its own, and closes the connection.
+    """
 
     url: str = ""
+    response: bytes = b""
     connections: list[bytearray] = field(default_factory=list)
 
     @property
@@ -104,7 +122,23 @@ class Recording:
         """
         return [request for data in self.connections for request in read_strictly(bytes(data))]
 
+    def read_complete(self) -> list[Received]:
+        """Read all requests but one at the end of a connection that is not complete.
+
+        Raises:
+            AmbiguousBytes: two programs could read a connection differently.
+        """
+        requests = []
+        for received in self.connections:
+            data = bytes(received)
+            with suppress(IncompleteBytes):
+                while data:
+                    request, data = _read_one(data)
+                    requests.append(request)
+        return requests
+
     def clear(self) -> None:
+        """Forget what has arrived."""
         for data in self.connections:
             data.clear()
 
@@ -129,6 +163,9 @@ async def record_service() -> AsyncIterator[Recording]:
                     request, pending = _read_one(pending)
                 except AmbiguousBytes:
                     break
+                if recording.response:
+                    peer.send(recording.response)
+                    return
                 status = _STATUS.fullmatch(request.target)
                 peer.send(_RESPONSE % (status[1] if status else b"200"))
 
