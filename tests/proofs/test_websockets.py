@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from gateway.server.file_limit import raise_file_limit
 from tests.gateway.proxy.websocket.frames import BINARY, MASK, build_frame
@@ -65,8 +66,9 @@ class EchoService:
         self.codes: list[int | None] = []
 
     async def __call__(self, connection: ServerConnection) -> None:
-        async for message in connection:
-            await connection.send(message)
+        with suppress(ConnectionClosed):
+            async for message in connection:
+                await connection.send(message)
         self.codes.append(connection.close_code)
 
 
