@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from jose import jwt
 
 from tests.docs.blocks import parse_blocks
 from tests.docs.project import ROOT
@@ -142,6 +143,19 @@ async def test_no_identity_of_the_client_reaches_the_service(
         if token:
             assert "u1" in received.get("x-user-id")
             assert received.get("x-user-issuer") == ["https://login.test"]
+
+
+@CASES
+async def test_the_token_of_the_caller_gives_way_to_the_internal_one(
+    case: Case, tmp_path: Path
+) -> None:
+    async with run(case, tmp_path) as it:
+        assert await it.status("/inventory/a") == 200
+        assert await it.status("/inventory/public/1") == 200
+        verified, public = (received.get("authorization") for received in it.service.received)
+        (token,) = verified
+        assert jwt.get_unverified_claims(token.removeprefix("Bearer "))["aud"] == "inventory"
+        assert public == []
 
 
 @CASES

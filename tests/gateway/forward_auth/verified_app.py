@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, WebSocket
@@ -15,6 +16,7 @@ from starlette.requests import HTTPConnection
 from gateway.auth import Principal, owner, public, requires
 from gateway.auth.verifier import TokenVerifier
 from gateway.head_guard import HeadGuard
+from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.proxy import Proxy
 from gateway.ratelimit import RateLimit, limited
 from gateway.settings.schema import Identity, Server, Service, Settings
@@ -112,23 +114,20 @@ class Verifier(FakeVerifier):
 
 
 @asynccontextmanager
-async def serve_verified(
-    *routers: APIRouter, key_file: Path | None = None, **server: Any
-) -> AsyncIterator[Served]:
+async def serve_verified(**server: Any) -> AsyncIterator[Served]:
     """Serve a gateway that trusts PROXY; `server` are further settings of the server."""
     apps: list[FastAPI] = []
-    settings = Settings(
-        server=Server(**{"trusted_proxies": (ip_network(PROXY),), **server}),
-        upstreams={"inventory": Service(url="http://127.0.0.1:9")},
-        identity=Identity(issuer="https://gateway.test", signing_key_file=key_file)
-        if key_file
-        else Identity(),
-    )
-    async with serve(
-        router, *routers, prepare=apps.append, settings=settings, proxies=PROXIES
-    ) as served:
-        apps[0].state.resources[TokenVerifier] = Verifier()
-        yield served
+    with TemporaryDirectory() as folder:
+        key_file = Path(folder) / "signing.jwks"
+        rotate_key_file(key_file, "ES256", 0)
+        settings = Settings(
+            server=Server(**{"trusted_proxies": (ip_network(PROXY),), **server}),
+            upstreams={"inventory": Service(url="http://127.0.0.1:9")},
+            identity=Identity(issuer="https://gateway.test", signing_key_file=key_file),
+        )
+        async with serve(router, prepare=apps.append, settings=settings, proxies=PROXIES) as served:
+            apps[0].state.resources[TokenVerifier] = Verifier()
+            yield served
 
 
 Fields = Mapping[str, str]
