@@ -9,7 +9,7 @@ SECONDS ?= 300
 PYTEST_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test test-framework typescript browser prove bench fuzz check check-framework check-shop fix docs clean
+.PHONY: help install lock run test test-framework typescript oidc browser prove bench fuzz check check-framework check-shop fix docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ test-framework: $(STAMP) ## Run the tests of the framework, which do not need th
 
 typescript: $(STAMP) ## Generate TypeScript types and compile the example (needs npm and its registry)
 	@$(BIN)/python -m pytest -m typescript
+
+oidc: $(STAMP) ## Verify tokens of a real OpenID provider (needs npm and its registry)
+	@$(BIN)/python -m pytest -m oidc
 
 browser: $(STAMP) ## Meet the gateway in a real Chromium (needs it, npm and its registry)
 	@$(BIN)/python -m pytest -m browser

@@ -24,7 +24,7 @@ from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.route_audit import find_faults
-from gateway.route_list import list_routes
+from gateway.route_list import group_methods, list_routes
 from gateway.server.listener import find_host_errors
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
@@ -192,7 +192,7 @@ def _describe_valid(checked: CheckedGateway) -> str:
     application = checked.application
     routes = list_routes(checked.app, application.policies) if checked.app else []
     counts = {
-        "route": len([route for route in routes if not route.proxy]),
+        "route": len([group for group in group_methods(routes) if not group[0].proxy]),
         "proxied route": len(application.proxies),
         "composite": len({composite for route in routes for composite in route.composites}),
         "service": len({*application.clients, *(proxy.to for proxy in application.proxies)}),

@@ -26,6 +26,7 @@ from gateway.fastapi_internals import (
     get_dependant,
     get_dependency_cache_key,
     get_parsed_json,
+    get_send,
     get_route_path,
     get_routing_scope,
     get_security_scopes,
@@ -391,3 +392,15 @@ async def test_json_of_a_request() -> None:
     assert get_parsed_json(request) is None
     await request.json()
     assert get_parsed_json(request) == {"a": "\ud800"}
+
+
+async def test_send_of_a_request() -> None:
+    """Without it no interim response of a service reaches the caller."""
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(_: Message) -> None:
+        raise AssertionError
+
+    assert get_send(Request({"type": "http", "headers": []}, receive, send)) is send

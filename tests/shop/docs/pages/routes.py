@@ -5,6 +5,8 @@ from typing import Any
 
 from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_route_contexts
+from gateway.proxy.methods import ANY_METHOD, PROXIED_METHODS
+from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.dependency import Limited
 from tests.docs.pages.markdown import code, page, table
 from tests.shop.docs.pages.defaults import create_default_app
@@ -26,15 +28,31 @@ def render_routes() -> str:
     app = create_default_app()
     paths = app.openapi()["paths"]
     rows = [
-        _build_row(route, method, paths.get(route.path_format, {}).get(method.lower(), {}))
+        _build_row(route, method, _find_operation(paths.get(route.path_format, {}), method))
         for route in iter_route_contexts(app.routes)
-        for method in sorted(route.methods or ())
+        for method in _list_methods(route)
     ]
     return page("Routes", INTRODUCTION, table(HEAD, rows))
 
 
+def _find_operation(path_item: Mapping[str, Any], method: str) -> Mapping[str, Any]:
+    """Find the operation of a method; for several methods in one row, that of any of them."""
+    operations = {name.upper(): operation for name, operation in path_item.items()}
+    found = [operations[name] for name in method.split("/") if name in operations]
+    return next(iter(found or operations.values()), {})
+
+
+def _list_methods(route: RouteContext) -> list[str]:
+    if proxy := find_proxy(route):
+        return [proxy.method_text]
+    methods = sorted(route.methods or ())
+    return [ANY_METHOD] if set(methods) == set(PROXIED_METHODS) else methods
+
+
 def _build_row(route: RouteContext, method: str, operation: Mapping[str, Any]) -> list[str]:
-    purpose = (route.endpoint.__doc__ or "").strip().splitlines()[0]
+    proxy = find_proxy(route)
+    documented = (route.endpoint.__doc__ or "").strip().splitlines()[0]
+    purpose = f"Proxied to the service `{proxy.to}`." if proxy else documented
     statuses = sorted(operation.get("responses", {"200": None}).keys() - {"default"})
     return [
         method,
