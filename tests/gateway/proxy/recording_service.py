@@ -69,7 +69,7 @@ def _read_one(data: bytes) -> tuple[Received, bytes]:
     framing = [name for name in names if name in FRAMING]
     if start is None or names.count(b"host") != 1 or len(framing) > 1:
         raise AmbiguousBytes(head)
-    body, trailers = b"", []
+    body, trailers = b"", Fields()
     if b"transfer-encoding" in framing:
         if dict(fields)[b"transfer-encoding"] != b"chunked":
             raise AmbiguousBytes(head)
