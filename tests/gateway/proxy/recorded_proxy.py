@@ -38,6 +38,7 @@ PROXIES = (
     Proxy("/token/{path:path}", to="service", requires=SCOPE),
     Proxy("/forward/{path:path}", to="service", requires=SCOPE, forward_token=True,
           identity="headers"),
+    Proxy("/socket/{path:path}", to="service", requires=SCOPE, websocket=True),
     Proxy("/nobody/{path:path}", to="service", requires=SCOPE, identity="none"),
     Proxy("/cookies/{path:path}", to="service", public="a test", forward_cookies=True),
     Proxy("/host/{path:path}", to="service", public="a test", preserve_host=True),
@@ -101,8 +102,10 @@ def list_statuses(received: bytes) -> list[int]:
 
 
 @asynccontextmanager
-async def serve_recorded(folder: Path, *middleware: Middleware) -> AsyncIterator[RecordedProxy]:
-    """Serve PROXIES, with further middleware of the application."""
+async def serve_recorded(
+    folder: Path, *middleware: Middleware, **service: Any
+) -> AsyncIterator[RecordedProxy]:
+    """Serve PROXIES, with middleware of the application and settings of the service."""
     key_set, signing_keys = folder / "jwks.json", folder / "signing.json"
     key_set.write_bytes(encode_jwk_set(get_signing_key("ES256").jwk()))
     signing_keys.touch(mode=0o600)
@@ -114,7 +117,7 @@ async def serve_recorded(folder: Path, *middleware: Middleware) -> AsyncIterator
                 "server": {"host": "127.0.0.1", "port": 0},
                 "issuers": [{"issuer": ISSUER, "audience": AUDIENCE, "jwks_file": str(key_set)}],
                 "identity": {"issuer": GATEWAY, "signing_key_file": str(signing_keys)},
-                "upstreams": {"service": {"url": recording.url}},
+                "upstreams": {"service": {"url": recording.url, **service}},
             }
         )
         app = build_app(settings, Application(proxies=PROXIES, middleware=middleware))
