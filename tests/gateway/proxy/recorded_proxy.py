@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from starlette.middleware import Middleware
@@ -103,9 +104,12 @@ def list_statuses(received: bytes) -> list[int]:
 
 @asynccontextmanager
 async def serve_recorded(
-    folder: Path, *middleware: Middleware, **service: Any
+    folder: Path,
+    *middleware: Middleware,
+    server: Mapping[str, Any] = MappingProxyType({}),
+    **service: Any,
 ) -> AsyncIterator[RecordedProxy]:
-    """Serve PROXIES, with middleware of the application and settings of the service."""
+    """Serve PROXIES, with middleware of the application, and settings of server and service."""
     key_set, signing_keys = folder / "jwks.json", folder / "signing.json"
     key_set.write_bytes(encode_jwk_set(get_signing_key("ES256").jwk()))
     signing_keys.touch(mode=0o600)
@@ -114,7 +118,7 @@ async def serve_recorded(
     async with record_service() as recording:
         settings = Settings.model_validate(
             {
-                "server": {"host": "127.0.0.1", "port": 0},
+                "server": {"host": "127.0.0.1", "port": 0, **server},
                 "issuers": [{"issuer": ISSUER, "audience": AUDIENCE, "jwks_file": str(key_set)}],
                 "identity": {"issuer": GATEWAY, "signing_key_file": str(signing_keys)},
                 "upstreams": {"service": {"url": recording.url, **service}},
