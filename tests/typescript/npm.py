@@ -4,6 +4,8 @@ import subprocess
 from pathlib import Path
 
 TIMEOUT_SECONDS = 240
+UNREACHABLE = ("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT")
+"""The errors of npm that mean that its registry cannot be reached."""
 
 
 def run_npm(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
