@@ -6,7 +6,6 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from gateway.app_loader import Application
-from gateway.proxy.declaration import Proxy
 from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.route_list import (
     RouteSummary,
@@ -17,8 +16,8 @@ from gateway.route_list import (
     list_routes,
 )
 from gateway.route_shadows import find_shadowed_routes
-from gateway.settings.errors import ConfigError, get_variable
-from gateway.settings.schema import Identity, Server
+from gateway.settings.errors import ConfigError
+from gateway.settings.schema import Server
 
 
 def find_conflicts(app: FastAPI, application: Application) -> Iterator[ConfigError]:
@@ -30,7 +29,6 @@ def find_conflicts(app: FastAPI, application: Application) -> Iterator[ConfigErr
     yield from find_shadowed_routes(app)
     yield from find_unreachable(routes)
     yield from _find_setting_conflicts(app.state.settings.server, application, routes)
-    yield from _find_missing_keys(app.state.settings.identity, application.proxies)
     yield from find_policy_conflicts(list_limits(app), application.policies)
 
 
@@ -54,21 +52,6 @@ def _find_setting_conflicts(
                     f" {path.removeprefix(server.root_path) or '/'}",
                     "remove the prefix from the route, or the setting",
                 )
-
-
-def _find_missing_keys(identity: Identity, proxies: Iterable[Proxy]) -> Iterator[ConfigError]:
-    """Find proxied routes that send an internal token, which nothing could sign."""
-    if identity.signing_key_file is not None:
-        return
-    for proxy in proxies:
-        if proxy.identity == "token" and proxy.public is None:
-            yield ConfigError(
-                str(proxy),
-                "sends an internal token to the service, and identity.signing_key_file is not set",
-                f"set {get_variable('identity.signing_key_file')}, or give identity='headers' or "
-                "identity='none'",
-                f"{proxy.file}:{proxy.line}",
-            )
 
 
 def _is_cors(kind: object) -> bool:

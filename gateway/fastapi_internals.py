@@ -33,9 +33,9 @@ from fastapi.routing import (
 from pydantic import Json
 from starlette._utils import get_route_path
 from starlette.convertors import PathConvertor, StringConvertor, register_url_convertor
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
 from starlette.routing import BaseRoute, Match
-from starlette.types import Scope
+from starlette.types import Scope, Send
 
 from gateway.request_path import decode_parameter, encode_segment, encode_segments
 
@@ -278,6 +278,11 @@ def forget_query(connection: HTTPConnection) -> None:
     """Let a connection read its query anew: the scope has another one now."""
     for name in ("_query_params", "_url"):
         vars(connection).pop(name, None)
+
+
+def get_send(request: Request) -> Send:
+    """Return the `send` of a request, for a message before its response."""
+    return request._send  # noqa: SLF001
 
 
 def get_parsed_json(connection: HTTPConnection) -> object:

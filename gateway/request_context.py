@@ -18,6 +18,20 @@ The message discards the head of a response of which no byte has been written, s
 of its body can still become an error response. The server raises a RuntimeError if it is too late.
 """
 
+INTERIM_RESPONSE = "lockgate.response.interim"
+"""An ASGI extension of the gateway's server, and the type of its message.
+
+The message sends an interim response, such as 103, with its `status` and `headers`, before the
+response itself. Without a message of status 100, the server sends `100 Continue` to a client that
+waits for it when the app first calls `receive`. The extension is absent for an HTTP/1.0 client.
+"""
+
+RESPONSE_TRAILERS = "http.response.trailers"
+"""The ASGI extension of this name: it is present if the client has sent `TE: trailers`.
+
+Without it, or if the response is not chunked, the server drops the trailers of an app.
+"""
+
 IS_DRAINING = "lockgate.is_draining"
 """Set in the state of the ASGI scope while the server drains: it will stop in a few seconds."""
 

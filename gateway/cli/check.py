@@ -18,6 +18,7 @@ from gateway.cli.subcommand import Subcommands, add_config_option, add_subcomman
 from gateway.identity.setting_errors import find_identity_errors
 from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
+from gateway.proxy.identity_errors import find_missing_key_errors
 from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.policy_overrides import apply_rates
@@ -155,6 +156,7 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
         used = find_used_clients(app.routes)
         proxied = find_proxied_services(app.routes)
         yield from find_upstream_errors(settings.upstreams, application.clients, used, proxied)
+        yield from find_missing_key_errors(settings, application.proxies)
         yield from _find_limit_errors(settings, application)
 
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors.problem_json import build_gateway_problem
 from gateway.errors.tree import ContentTooLarge
-from gateway.request_context import RequestContext
+from gateway.request_context import INTERIM_RESPONSE, RequestContext
 
 # The fields that frame a body; a request with neither has none (RFC 9112, section 6).
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -82,7 +82,7 @@ class _CountedBody:
     async def send(self, message: Message) -> None:
         if self.is_too_large and not self.has_response:
             return
-        self.has_response = True
+        self.has_response = self.has_response or message["type"] != INTERIM_RESPONSE
         await self._send(message)
 
 

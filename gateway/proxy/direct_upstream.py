@@ -107,7 +107,7 @@ class DirectResponse(UpstreamResponse):
             is_replayable=request.method in IDEMPOTENT,
             has_more=upload is not None,
         )
-        if request.on_interim is not None:
+        if request.on_interim is not None or (upload is not None and upload.expects_continue):
             exchange.collect_interim()
         if request.is_stream:
             exchange.detach()

@@ -1,12 +1,15 @@
 """The way of a proxied request: to its service, until the head of the response has arrived."""
 
 import asyncio
+from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors.tree import Unauthenticated
+from gateway.fastapi_internals import get_send
 from gateway.http1_grammar import Fields
 from gateway.open_clients import OpenServices
 from gateway.proxy.declaration import Proxy
@@ -14,6 +17,7 @@ from gateway.proxy.identity_fields import build_identity_fields
 from gateway.proxy.open_upstream import open_upstream
 from gateway.proxy.proxied_response import ProxiedResponse
 from gateway.proxy.proxied_stream import ProxiedStream
+from gateway.proxy.refused_identity import explain_refusal
 from gateway.proxy.request_fields import RequestFields
 from gateway.proxy.response_fields import ResponseFields
 from gateway.proxy.stream_end import TOKEN_EXPIRED, find_stream_end
@@ -22,7 +26,7 @@ from gateway.proxy.target import ProxyTarget
 from gateway.proxy.upload import LONG_BYTES, find_upload
 from gateway.proxy.upstream import UpstreamRequest, UpstreamResponse
 from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
-from gateway.request_context import RequestContext
+from gateway.request_context import INTERIM_RESPONSE, RESPONSE_TRAILERS, RequestContext
 from gateway.resources import Resources
 from gateway.settings.schema import Server
 
@@ -46,33 +50,39 @@ class Forwarding:
         """Forward a request; return the response once its head has arrived.
 
         Raises:
-            UpstreamError: the service is unavailable or does not respond in time, or its response
-                is malformed.
+            UpstreamError: the service is unavailable or does not respond in time, its response is
+                malformed, or it refuses the identity that the gateway has sent.
             Overloaded: the exchange would be one stream too many.
             Unauthenticated: the token has expired while the caller sent the body.
         """
         scope, started = request.scope, self._loop.time()
         stream = Stream(self._streams, RequestContext.of(scope))
+        identity = build_identity_fields(self._proxy, request)
         forwarded = UpstreamRequest(
             scope["method"],
             self._target.build(scope),
-            self._request_fields.build(scope, build_identity_fields(self._proxy, request)),
-            find_upload(scope, request.receive),
+            self._request_fields.build(scope, identity),
+            find_upload(scope, request.receive, self._request_fields.select_trailers),
             self._timeout,
             self._proxy.idle_timeout,
         )
+        extensions = scope.get("extensions") or ()
+        forwarded.accepts_trailers = RESPONSE_TRAILERS in extensions
+        if INTERIM_RESPONSE in extensions:
+            forwarded.on_interim = partial(self._send_interim, request)
         if forwarded.upload is not None and forwarded.upload.is_long:
             stream.open()
             forwarded.is_stream = True
         try:
             response = await self._send_in_time(forwarded, request, started)
+            await self._check_accepted(response, identity, forwarded.method)
             await _settle(response, stream)
         except BaseException:
             stream.close()
             raise
         fields = self._response_fields.build(response.fields, scope)
         if response.body is not None:
-            return ProxiedResponse(response.status, fields, response.body)
+            return ProxiedResponse(response.status, fields, response.body, response.trailers)
         end = find_stream_end(request, started, self._proxy.total_timeout)
         return ProxiedStream(response, fields, stream, end, self._failures)
 
@@ -91,6 +101,20 @@ class Forwarding:
             if end.reason == TOKEN_EXPIRED:
                 raise Unauthenticated("expired", end.reason) from None
             raise self._failures.map(forwarded.method, error, self._proxy.total_timeout) from None
+
+    async def _check_accepted(
+        self, response: UpstreamResponse, identity: Sequence[tuple[bytes, bytes]], method: str
+    ) -> None:
+        refusal = explain_refusal(self._proxy, identity, response.status)
+        if refusal:
+            await response.aclose()
+            raise self._failures.refuse(method, refusal, response.status)
+
+    async def _send_interim(self, request: Request, status: int, fields: Fields) -> None:
+        """Pass an interim response on to the caller, such as 103 Early Hints."""
+        kept = self._response_fields.build(fields, request.scope)
+        send = get_send(request)
+        await send({"type": INTERIM_RESPONSE, "status": status, "headers": kept})
 
     async def _send(self, forwarded: UpstreamRequest, request: Request) -> UpstreamResponse:
         """Send a request and wait for the head of the response; record how long it took."""

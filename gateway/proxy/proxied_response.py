@@ -1,26 +1,46 @@
 """The response of a proxied route whose body has arrived whole."""
 
+from collections.abc import Sequence
+
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.http1_grammar import FieldList
-from gateway.request_context import NO_TRANSFORM
+from gateway.proxy.trailers import filter_response_trailers
+from gateway.request_context import NO_TRANSFORM, RESPONSE_TRAILERS
 
 
 class ProxiedResponse(Response):
-    """Sends head and body at once, with the fields as they are."""
+    """Sends head and body at once, with the fields as they are, and the trailers if there are any.
 
-    def __init__(self, status: int, fields: FieldList, body: bytes) -> None:
+    Trailers are lost if the caller does not accept them (`TE: trailers`).
+    """
+
+    def __init__(
+        self,
+        status: int,
+        fields: FieldList,
+        body: bytes,
+        trailers: Sequence[tuple[bytes, bytes]] = (),
+    ) -> None:
         # Not Starlette's: it would add fields.
         self.status_code = status
+        self._trailers = trailers
         self.raw_headers = fields
         self.body = body
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
-        await send(build_start(self))
+        start = build_start(self)
+        has_trailers = bool(self._trailers) and RESPONSE_TRAILERS in scope["extensions"]
+        if has_trailers:
+            start["trailers"] = True
+        await send(start)
         await send({"type": "http.response.body", "body": self.body})
+        if has_trailers:
+            fields = filter_response_trailers(self._trailers)
+            await send({"type": RESPONSE_TRAILERS, "headers": fields, "more_trailers": False})
 
 
 def build_start(response: Response) -> dict[str, object]:

@@ -12,9 +12,10 @@ from gateway.http1_grammar import FieldList
 from gateway.proxy.proxied_response import build_start
 from gateway.proxy.stream_end import StreamEnd
 from gateway.proxy.stream_limit import Stream
+from gateway.proxy.trailers import filter_response_trailers
 from gateway.proxy.upstream import UpstreamResponse
 from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
-from gateway.request_context import DISCARD_RESPONSE, RequestContext
+from gateway.request_context import DISCARD_RESPONSE, RESPONSE_TRAILERS, RequestContext
 from gateway.telemetry.log import log_event
 
 log = getLogger("lockgate.proxy")
@@ -69,7 +70,15 @@ class ProxiedStream(Response):
 
     async def _pass_on(self, scope: Scope, send: Send) -> None:
         response = self._response
-        await send(build_start(self))
+        has_trailers = RESPONSE_TRAILERS in (scope.get("extensions") or {})
+        await send({**build_start(self), "trailers": has_trailers})
+        await self._pass_body_on(send)
+        if has_trailers:
+            fields = filter_response_trailers(response.trailers)
+            await send({"type": RESPONSE_TRAILERS, "headers": fields, "more_trailers": False})
+
+    async def _pass_body_on(self, send: Send) -> None:
+        response = self._response
         while (piece := await response.receive()) is not None:
             is_last = response.is_complete
             await send({"type": "http.response.body", "body": piece, "more_body": not is_last})

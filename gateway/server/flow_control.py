@@ -1,6 +1,7 @@
 """Flow control of one connection: backpressure in both directions, and how it is closed."""
 
 import asyncio
+from collections.abc import Iterable
 
 from gateway.server.socket_state import count_bytes_in_kernel, reset_on_close
 
@@ -51,7 +52,12 @@ class FlowControl:
 
     def write(self, data: bytes) -> None:
         """Add `data` to the send buffer."""
-        self._transport.write(data)
+        if data:
+            self._transport.write(data)
+
+    def write_pieces(self, pieces: Iterable[bytes]) -> None:
+        """Add pieces to the send buffer; uvloop writes them without a copy."""
+        self._transport.writelines(pieces)
 
     def close(self, *, is_truncated: bool = False) -> None:
         """Close the connection once the send buffer is empty.

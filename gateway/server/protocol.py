@@ -19,9 +19,8 @@ from gateway.server.refusals import Refusal, RequestRefused
 from gateway.server.request_body import HIGH_WATER_LIMIT
 from gateway.server.request_cycle import MAX_DROPPED_BYTES, RequestResponseCycle
 from gateway.server.request_parser import RequestParser
+from gateway.server.upgrade import UPGRADE, Upgrade
 from gateway.server.uvicorn_internals import ServerState, describe_connection
-
-CLIENT_CLOSED_REQUEST = 499  # the status that nginx logs; it is never sent
 
 
 class ProtocolState(enum.Enum):
@@ -59,7 +58,7 @@ class HttpProtocol(asyncio.Protocol):
     __slots__ = (
         "__weakref__", "_active", "_app", "_client", "_connections", "_dropped_bytes", "_flow",
         "_is_reserved", "_loop", "_parser", "_pipeline", "_receiving", "_refusal", "_server_state",
-        "_state", "_transport", "_wait",
+        "_state", "_transport", "_upgrade", "_wait",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - the first three are those of uvicorn's protocols
@@ -87,6 +86,7 @@ class HttpProtocol(asyncio.Protocol):
         self._active: RequestResponseCycle | None = None
         self._receiving: RequestResponseCycle | None = None
         self._pipeline = Pipeline()
+        self._upgrade: Upgrade | None = None
         self._refusal: tuple[Refusal, RequestContext] | None = None
         self._dropped_bytes = 0
 
@@ -125,16 +125,17 @@ class HttpProtocol(asyncio.Protocol):
         self._pipeline.clear()
         self._flow.resume_writing()
         if self._active is not None and not self._active.is_response_complete:
-            RequestContext.of(self._active.scope).log_fields["status"] = CLIENT_CLOSED_REQUEST
-            self._active.disconnect()
+            self._active.connection_lost(exc)
         # Break reference cycles, so that the connection needs no garbage collection.
-        self._active = self._receiving = None
+        self._active = self._receiving = self._upgrade = None
         self._parser.close()
         self._wait.close()
         del self._transport
 
     def data_received(self, data: bytes) -> None:
         if self._parser.has_ended or self._flow.is_closing:
+            if self._upgrade is not None:
+                self._upgrade.data_received(data)
             return
         self._wait.received_bytes += len(data)
         if self._pipeline.unparsed or len(data) > PARSE_BYTES:
@@ -154,10 +155,14 @@ class HttpProtocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._flow.pause_writing()
         self._wait.begin_reading()
+        if self._upgrade is not None:
+            self._upgrade.pause_writing()
 
     def resume_writing(self) -> None:
         self._wait.end_reading()
         self._flow.resume_writing()
+        if self._upgrade is not None:
+            self._upgrade.resume_writing()
         if self._wait.queue is None and not self._is_responding():
             self._wait.wait_in(self._connections.idle)
 
@@ -165,7 +170,7 @@ class HttpProtocol(asyncio.Protocol):
         """Close the connection once the response in flight is complete."""
         self._flow.can_linger = False
         if self._active is not None and not self._active.is_response_complete:
-            self._active.keeps_alive = False
+            self._active.shutdown()
         else:
             self._flow.close()
 
@@ -212,13 +217,33 @@ class HttpProtocol(asyncio.Protocol):
 
     def begin_request(self, scope: Scope, *, keeps_alive: bool, expects_continue: bool) -> None:
         """Start the request, or let it wait behind the one in flight."""
-        cycle = self._receiving = RequestResponseCycle(
-            scope, self._flow, self._server_state, self._loop, self._on_response_complete
-        )
+        cycle = self._create_cycle(scope)
         is_last = self._connections.is_draining or self._is_reserved
         cycle.keeps_alive = keeps_alive and not is_last
         cycle.expects_continue = expects_continue
+        self._start_or_wait(cycle)
+
+    def begin_upgrade(self, scope: Scope) -> None:
+        """Start the handshake of a WebSocket, or let it wait behind the request in flight."""
+        cycle = self._create_cycle(scope)
+        cycle.keeps_alive = False
+        upgrade = cycle.upgrade = self._upgrade = Upgrade(self._flow, self._transport)
+        scope["extensions"][UPGRADE] = upgrade
+        self._start_or_wait(cycle)
+
+    def feed_upgrade(self, data: bytes) -> None:
+        """Keep what arrived after a handshake for the protocol of the WebSocket."""
+        assert self._upgrade is not None  # noqa: S101 - `begin_upgrade` has set it
+        self._upgrade.data_received(data)
+
+    def _create_cycle(self, scope: Scope) -> RequestResponseCycle:
         self._dropped_bytes = 0
+        self._receiving = RequestResponseCycle(
+            scope, self._flow, self._server_state, self._loop, self._on_response_complete
+        )
+        return self._receiving
+
+    def _start_or_wait(self, cycle: RequestResponseCycle) -> None:
         if self._is_responding():
             self._pipeline.waiting.append(cycle)
         else:
@@ -249,7 +274,9 @@ class HttpProtocol(asyncio.Protocol):
             ahead = 0 if parser.is_in_head else parser.body_bytes_ahead
             self._parse(pipeline.take_unparsed(ahead, parser.chunk_bytes_ahead))
             if parser.has_ended:
-                pipeline.unparsed = b""
+                rest, pipeline.unparsed = bytes(pipeline.unparsed), b""
+                if self._upgrade is not None:
+                    self._upgrade.data_received(rest)
         self._limit_pipeline()
 
     def _parse(self, data: bytes | memoryview) -> None:

@@ -11,20 +11,24 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Scope
 
 from gateway.http1_grammar import FieldList, Fields
-from gateway.request_context import DISCARD_RESPONSE, RequestContext
+from gateway.request_context import (
+    DISCARD_RESPONSE,
+    INTERIM_RESPONSE,
+    RESPONSE_TRAILERS,
+    RequestContext,
+)
 from gateway.server.error_responses import serialize_internal_error, serialize_shutdown_error
 from gateway.server.flow_control import FlowControl
 from gateway.server.request_body import HIGH_WATER_LIMIT, RequestBody
-from gateway.server.response_head import SerializedHead, serialize_head
+from gateway.server.response_writer import CONTINUE, ResponseWriter
+from gateway.server.upgrade import Upgrade
 from gateway.server.uvicorn_internals import ServerState
 from gateway.telemetry.log import log_event
 
 MAX_DROPPED_BYTES = 8_388_608
 """Bytes of a body that may follow the response to its request, as after a 413."""
 
-HEAD_DELAY_SECONDS = 0.02  # that a head waits for the first piece of its body
-
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CLIENT_CLOSED_REQUEST = 499  # the status that nginx logs; it is never sent
 
 log = getLogger("lockgate.server")
 
@@ -56,11 +60,8 @@ class RequestResponseCycle:
     """
 
     # Invariants:
-    # - The response is WAITING until `_head` is set, then RESPONDING until `is_response_complete`.
+    # - The response is WAITING until it has a head, then RESPONDING until `is_response_complete`.
     #   Either may become DISCONNECTED, which cancels the task; COMPLETE is final.
-    # - `_unsent_head` holds the head from `http.response.start` until the first piece of the body,
-    #   or for HEAD_DELAY_SECONDS. Until it is written, the app can discard it and send another
-    #   response (DISCARD_RESPONSE), so that a failure of its body can still become a 500.
     # - Nothing is added to `_body` once the response is complete. From the end of the body on,
     #   `receive` waits for the client to disconnect or the response to be complete.
 
@@ -82,10 +83,8 @@ class RequestResponseCycle:
         self._on_response_complete = on_response_complete
         self._task: asyncio.Task[None] | None = None
         self._body = RequestBody(has_content=scope["method"] not in {"GET", "HEAD"})
-        self._head: SerializedHead | None = None
-        self._unsent_head = b""
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._remaining_length = 0
+        self._response = ResponseWriter(scope, flow, server_state.default_headers, loop)
+        self.upgrade: Upgrade | None = None
 
     def __repr__(self) -> str:
         body = "complete" if self._body.is_complete else f"{self._body.size} bytes buffered"
@@ -101,7 +100,7 @@ class RequestResponseCycle:
             return CycleState.COMPLETE
         if self.is_disconnected:
             return CycleState.DISCONNECTED
-        return CycleState.WAITING if self._head is None else CycleState.RESPONDING
+        return CycleState.WAITING if self._response.head is None else CycleState.RESPONDING
 
     @property
     def buffered_bytes(self) -> int:
@@ -111,8 +110,10 @@ class RequestResponseCycle:
     @property
     def is_end_ambiguous(self) -> bool:
         """Whether the end of the connection would look like the end of an incomplete response."""
-        head = None if self._unsent_head or self.is_response_complete else self._head
-        return head is not None and head.is_close_delimited
+        head = self._response.head
+        if head is None or self._response.unsent_head or self.is_response_complete:
+            return False
+        return head.is_close_delimited
 
     # Called by the connection.
 
@@ -135,6 +136,21 @@ class RequestResponseCycle:
         self.expects_continue = False
         self._body.end(trailers)
 
+    def shutdown(self) -> None:
+        """Close the connection after the response: the server stops."""
+        self.keeps_alive = False
+        if self.upgrade is not None:
+            self.upgrade.shutdown()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Note that the client has disconnected before its response was complete."""
+        if self.upgrade is not None and self.upgrade.is_accepted:
+            self.is_disconnected = True
+            self.upgrade.connection_lost(error)
+        else:
+            RequestContext.of(self.scope).log_fields["status"] = CLIENT_CLOSED_REQUEST
+            self.disconnect()
+
     def disconnect(self) -> None:
         """Note that the client has disconnected; cancel the app if its response is incomplete."""
         self.is_disconnected = True
@@ -149,9 +165,9 @@ class RequestResponseCycle:
 
         Returns False if a part of the response has been sent. The access log gets `status`.
         """
-        if self._head is not None and not self._unsent_head:
+        if not self._response.is_withdrawable:
             return False
-        self._unsent_head = b""
+        self._response.unsent_head = b""
         RequestContext.of(self.scope).log_fields["status"] = status
         self.disconnect()
         self.is_response_complete = True
@@ -198,10 +214,10 @@ class RequestResponseCycle:
         """End a response that the app has not begun, or not completed, and the connection."""
         if self.is_end_ambiguous:
             self._flow.reset()
-        if not self._flow.is_closing and (self._head is None or self._unsent_head):
+        if not self._flow.is_closing and self._response.is_withdrawable:
             fields = self._server_state.default_headers
             self._flow.write(serialize_internal_error(self.scope, fields))
-        self._unsent_head = b""
+        self._response.unsent_head = b""
         self.is_response_complete = True
         self._close_connection()
         self._on_response_complete()
@@ -224,9 +240,8 @@ class RequestResponseCycle:
 
         The disconnect is reported when the client disconnects, and when the response is complete.
         """
-        if self.expects_continue and self._head is None and not self._flow.is_closing:
-            self.expects_continue = False
-            self._flow.write(_CONTINUE)
+        if self.expects_continue:
+            self._send_continue()
         while not (self.is_disconnected or self.is_response_complete):
             message = self._body.take_message()
             if message is not None:
@@ -256,80 +271,66 @@ class RequestResponseCycle:
         self._handle_message(message)
 
     def _handle_message(self, message: Message) -> None:
-        kind = message["type"]
-        if kind == "http.response.start" and self._head is None:
-            self._start_response(message["status"], message.get("headers", ()))
+        kind, response = message["type"], self._response
+        if kind == "http.response.start" and response.head is None:
+            self._start_response(message)
         elif (
-            kind == "http.response.body"
-            and self._head is not None
-            and not self.is_response_complete
+            kind == "http.response.body" and response.accepts_body and not self.is_response_complete
         ):
-            self._send_body(message.get("body", b""), more=message.get("more_body", False))
-        elif kind == DISCARD_RESPONSE and (self._head is None or self._unsent_head):
-            self._discard_head()
-        else:
+            if response.send_body(message.get("body", b""), more=message.get("more_body", False)):
+                self._complete_response()
+        elif not self._handle_extension(kind, message):
             raise RuntimeError(f"unexpected ASGI message {kind!r} ({self.state.value})")
 
-    def _start_response(self, status: int, fields: Fields) -> None:
-        """Serialize the head, and hold it for the first piece of the body: mostly one write."""
-        head = self._head = serialize_head(
-            status,
-            [*self._server_state.default_headers, *fields],
-            is_head_request=self.scope["method"] == "HEAD",
-            # A client that waits for `100 Continue` may send its body after all, or not, so that
-            # it is unknown where its next request begins.
-            keeps_alive=self.keeps_alive
-            and not self.expects_continue
-            and (self._body.is_complete or not self._announces_long_body()),
-            can_chunk=self.scope["http_version"] != "1.0",
+    def _handle_extension(self, kind: str, message: Message) -> bool:
+        """Handle a message of an extension; return False if it is not allowed."""
+        response = self._response
+        if kind == RESPONSE_TRAILERS and response.awaits_trailers and not self.is_response_complete:
+            if response.send_trailers(message["headers"], more=message.get("more_trailers", False)):
+                self._complete_response()
+        elif kind == INTERIM_RESPONSE and response.head is None:
+            self._send_interim(message["status"], message.get("headers", ()))
+        elif kind == DISCARD_RESPONSE and response.is_withdrawable:
+            response.discard_head()
+        else:
+            return False
+        return True
+
+    def _send_continue(self) -> None:
+        """Send `100 Continue`, if the client still waits for it."""
+        if self.expects_continue and self._response.head is None and not self._flow.is_closing:
+            self.expects_continue = False
+            self._flow.write(CONTINUE)
+
+    def _send_interim(self, status: int, fields: Fields) -> None:
+        if status == HTTPStatus.CONTINUE:
+            self._send_continue()
+        else:
+            self._response.send_interim(status, fields)
+
+    def _start_response(self, message: Message) -> None:
+        if message["status"] == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._switch_protocols(message.get("headers", ()))
+            return
+        # A client that waits for `100 Continue` may send its body after all, or not, so that it is
+        # unknown where its next request begins.
+        is_body_bounded = self._body.is_complete or not self._announces_long_body()
+        self.keeps_alive = self._response.start(
+            message, keeps_alive=self.keeps_alive and not self.expects_continue and is_body_bounded
         )
-        self.keeps_alive = head.keeps_alive
-        self._remaining_length = head.length or 0
-        self._unsent_head = head.data
-        self._loop.call_soon(self._delay_head)
+
+    def _switch_protocols(self, fields: Fields) -> None:
+        """Give the connection to the protocol that the app has prepared."""
+        if self.upgrade is None or not self.upgrade.is_prepared:
+            raise RuntimeError("status 101 without a prepared upgrade")
+        self.keeps_alive = False
+        self._response.switch_protocols(fields)
+        self.upgrade.accept()
 
     def _announces_long_body(self) -> bool:
         """Whether more of the body is to come than is read after the response."""
         lengths = [value for name, value in self.scope["headers"] if name == b"content-length"]
         return any(int(value) > MAX_DROPPED_BYTES for value in lengths)
-
-    def _discard_head(self) -> None:
-        self._head, self._unsent_head = None, b""
-        if self._head_timer is not None:  # it would write the next head too early
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _delay_head(self) -> None:
-        if self._unsent_head and self._head_timer is None:
-            self._head_timer = self._loop.call_later(HEAD_DELAY_SECONDS, self._flush_head)
-
-    def _flush_head(self) -> None:
-        self._head_timer = None  # it refers to this object
-        if self._unsent_head and not self._flow.is_closing:
-            self._flow.write(self._unsent_head)
-            self._unsent_head = b""
-
-    def _send_body(self, body: bytes, *, more: bool) -> None:
-        data = self._unsent_head + self._frame_body(body, more=more)
-        self._unsent_head = b""
-        if data:
-            self._flow.write(data)
-        if not more:
-            self._complete_response()
-
-    def _frame_body(self, body: bytes, *, more: bool) -> bytes:
-        assert self._head is not None  # noqa: S101 - _handle_message has checked it
-        if self._head.is_bodiless:
-            return b""
-        if self._head.length is not None:
-            self._remaining_length -= len(body)
-            if self._remaining_length < 0 or (self._remaining_length and not more):
-                raise RuntimeError("the response body is not as long as its Content-Length")
-            return body
-        if not self._head.is_chunked:
-            return body
-        chunk = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
-        return chunk if more else chunk + b"0\r\n\r\n"
 
     def _complete_response(self) -> None:
         self.is_response_complete = True

@@ -7,14 +7,15 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.types import Scope
 
 from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES, MAX_LENGTH_DIGITS, FieldList
-from gateway.request_context import DISCARD_RESPONSE
+from gateway.request_context import DISCARD_RESPONSE, INTERIM_RESPONSE, RESPONSE_TRAILERS
 from gateway.server import refusals
 from gateway.server.refusals import RequestRefused, find_refusal
 from gateway.server.request_target import check_host, serialize_without_upgrade, split_target
 
 _ALLOWED_HOST_COUNTS = frozenset({("1.0", 0), ("1.0", 1), ("1.1", 1)})  # by HTTP version
 _VERSIONS = frozenset({"1.0", "1.1"})
-_CHECKED_FIELDS = frozenset({b"host", b"expect", b"transfer-encoding", b"content-length"})
+_CHECKED_FIELDS = frozenset({b"host", b"expect", b"te", b"transfer-encoding", b"content-length"})
+_BODY_FIELDS = frozenset({b"transfer-encoding", b"content-length"})
 
 
 class RequestHandler(Protocol):
@@ -23,11 +24,17 @@ class RequestHandler(Protocol):
     def begin_request(self, scope: Scope, *, keeps_alive: bool, expects_continue: bool) -> None:
         """Begin a request, whose head is complete."""
 
+    def begin_upgrade(self, scope: Scope) -> None:
+        """Begin the handshake of a WebSocket, whose head is complete: the last request."""
+
     def feed_body(self, piece: bytes) -> None:
         """Add a piece of its body."""
 
     def end_request(self, trailers: FieldList) -> None:
         """End the request, with the fields that followed a chunked body."""
+
+    def feed_upgrade(self, data: bytes) -> None:
+        """Add what arrived with the handshake of a WebSocket, and after it."""
 
 
 class RequestParser:
@@ -49,10 +56,10 @@ class RequestParser:
     # - `_data` holds the bytes that are being parsed.
 
     __slots__ = (
-        "_app_state", "_checked_host", "_chunk_bytes", "_connection_scope", "_data",
-        "_expects_continue", "_field_count", "_fields", "_framing_bytes", "_handler", "_head_bytes",
-        "_host_count", "_parser", "_trailers", "_url", "body_bytes_ahead", "chunk_bytes_ahead",
-        "has_begun", "has_ended", "is_in_head", "is_receiving",
+        "_accepts_trailers", "_app_state", "_checked_host", "_chunk_bytes", "_connection_scope",
+        "_data", "_expects_continue", "_field_count", "_fields", "_framing_bytes", "_handler",
+        "_head_bytes", "_host_count", "_parser", "_trailers", "_url", "body_bytes_ahead",
+        "chunk_bytes_ahead", "has_begun", "has_ended", "is_in_head", "is_receiving",
     )  # fmt: skip
 
     def __init__(
@@ -69,7 +76,7 @@ class RequestParser:
         self._trailers: FieldList = []
         self.body_bytes_ahead = self.chunk_bytes_ahead = self._chunk_bytes = 0
         self._host_count = self._field_count = self._head_bytes = self._framing_bytes = 0
-        self._expects_continue = False
+        self._expects_continue = self._accepts_trailers = False
 
     def close(self) -> None:
         """Break reference cycles, so that the connection needs no garbage collection."""
@@ -113,7 +120,8 @@ class RequestParser:
             raise RequestRefused(refusals.MALFORMED)
         self.is_receiving = self.is_in_head = True
         self._host_count = self._head_bytes = self._field_count = 0
-        self._url, self._fields, self._expects_continue = b"", [], False
+        self._url, self._fields = b"", []
+        self._expects_continue = self._accepts_trailers = False
         self.body_bytes_ahead = self.chunk_bytes_ahead = 0
 
     def on_url(self, url: bytes) -> None:
@@ -141,11 +149,15 @@ class RequestParser:
 
     def on_headers_complete(self) -> None:
         self._framing_bytes = 0
-        if self._parser.should_upgrade():
+        is_upgrade = self._parser.should_upgrade()
+        if is_upgrade and not self._is_handshake():
             return
         scope = self._build_scope()
         self.is_in_head = False
         self.has_begun = True
+        if is_upgrade:
+            self._handler.begin_upgrade(scope)
+            return
         is_http_1_1 = scope["http_version"] == "1.1"
         self._handler.begin_request(
             scope,
@@ -174,21 +186,39 @@ class RequestParser:
             trailers, self._trailers = self._trailers, []
             self._handler.end_request(trailers)
 
+    def _is_handshake(self) -> bool:
+        """Whether the request is the handshake of a WebSocket (RFC 6455, 4.1)."""
+        protocols = [value.lower() for name, value in self._fields if name == b"upgrade"]
+        return (
+            self._parser.get_method() == b"GET"
+            and self._parser.get_http_version() == "1.1"
+            and b"websocket" in map(bytes.strip, b",".join(protocols).split(b","))
+            and not any(name in _BODY_FIELDS for name, _ in self._fields)
+        )
+
     def _check_field(self, name: bytes, value: bytes) -> None:
         if name == b"host":
             self._host_count += 1
             if value != self._checked_host:
                 check_host(value)
                 self._checked_host = value
-        elif name == b"expect":
-            if value.lower() != b"100-continue":
-                raise RequestRefused(refusals.UNKNOWN_EXPECTATION)
-            self._expects_continue = True
         elif name == b"content-length":
             if len(value) > MAX_LENGTH_DIGITS:
                 raise RequestRefused(refusals.LENGTH_TOO_LONG)
             # httptools refuses what is not a number.
             self.body_bytes_ahead = int(value) if value.isdigit() else 0
+        elif name == b"te":
+            codings = map(bytes.strip, value.lower().split(b","))
+            self._accepts_trailers = self._accepts_trailers or b"trailers" in codings
+        else:
+            self._check_expectation(name, value)
+
+    def _check_expectation(self, name: bytes, value: bytes) -> None:
+        """Check a field of which one value is supported."""
+        if name == b"expect":
+            if value.lower() != b"100-continue":
+                raise RequestRefused(refusals.UNKNOWN_EXPECTATION)
+            self._expects_continue = True
         elif value.lower() != b"chunked":
             raise RequestRefused(refusals.UNKNOWN_CODING)
 
@@ -218,10 +248,15 @@ class RequestParser:
             "query_string": query,
             "root_path": "",  # see `gateway/middleware/root_path.py`
             "headers": self._fields,
-            "extensions": {DISCARD_RESPONSE: {}},
+            "extensions": self._list_extensions() if version == "1.1" else {DISCARD_RESPONSE: {}},
             "state": self._app_state.copy(),
             **self._connection_scope,
         }
+
+    def _list_extensions(self) -> dict[str, Any]:
+        if self._accepts_trailers:
+            return {DISCARD_RESPONSE: {}, INTERIM_RESPONSE: {}, RESPONSE_TRAILERS: {}}
+        return {DISCARD_RESPONSE: {}, INTERIM_RESPONSE: {}}
 
     def _feed_body(self, data: bytes | memoryview) -> bytes | memoryview:
         """Pass on bytes of a body with a Content-Length; return what follows it."""
@@ -240,6 +275,9 @@ class RequestParser:
             try:
                 self._parser.feed_data(data)
             except HttpParserUpgrade as upgrade:
+                if not self.is_in_head:
+                    self._handler.feed_upgrade(data[upgrade.args[0] :])
+                    return
                 data = self._restart_without_upgrade() + data[upgrade.args[0] :]
             else:
                 if self._chunk_bytes:

@@ -1,10 +1,14 @@
 """Serializes the head of a response (RFC 9112, 4 and 5) and chooses the framing of its body."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from gateway.http1_grammar import (
+    CONNECTION_FIELDS,
     FRAMING_FIELDS,
+    MAX_FIELDS,
+    MAX_HEAD_BYTES,
     MAX_LENGTH_DIGITS,
     TOKEN,
     Fields,
@@ -22,6 +26,13 @@ _line_starts: dict[bytes, bytes] = {}
 _CONNECTION = b"connection: "
 _TRANSFER_ENCODING = b"transfer-encoding: "
 _FRAMING = frozenset(name + b": " for name in FRAMING_FIELDS)
+
+
+_NOT_IN_TRAILERS = frozenset(name.encode() + b": " for name in CONNECTION_FIELDS)
+
+_SWITCHING_PROTOCOLS = [
+    b"HTTP/1.1 101 Switching Protocols", b"connection: upgrade", b"upgrade: websocket",
+]  # fmt: skip
 
 
 class InvalidResponseHead(ValueError):
@@ -71,6 +82,51 @@ def serialize_head(
     lines += _END
     keeps_alive = keeps_alive and not is_close_announced
     return SerializedHead(b"\r\n".join(lines), length, is_chunked, is_bodiless, keeps_alive)
+
+
+def serialize_interim(status: int, fields: Fields) -> bytes:
+    """Serialize an interim response, such as 103 (RFC 9110, 15.2); it has no framing.
+
+    Raises:
+        InvalidResponseHead: the status is not that of an interim response, or a field is invalid.
+    """
+    if not 100 <= status <= 199 or status == 101:
+        raise InvalidResponseHead(f"{status} is not the status of an interim response")
+    return _join([b"HTTP/1.1 %d " % status], fields, _FRAMING)
+
+
+def serialize_switching(fields: Fields) -> SerializedHead:
+    """Serialize `101 Switching Protocols` for a WebSocket (RFC 6455, 4.2.2).
+
+    Raises:
+        InvalidResponseHead: a field is invalid.
+    """
+    data = _join(_SWITCHING_PROTOCOLS, fields, _NOT_IN_TRAILERS)
+    return SerializedHead(data, None, is_chunked=False, is_bodiless=True, keeps_alive=False)
+
+
+def serialize_trailers(fields: Fields) -> bytes:
+    """Serialize the end of a chunked body, with these trailers (RFC 9112, 7.1.2).
+
+    Fields of the connection are left out: a trailer must not change the framing.
+
+    Raises:
+        InvalidResponseHead: a field is invalid, or there are too many.
+    """
+    trailers = _join([b"0"], fields, _NOT_IN_TRAILERS)
+    if len(trailers) > MAX_HEAD_BYTES or trailers.count(b"\n") > MAX_FIELDS + 2:
+        raise InvalidResponseHead(
+            f"more than {MAX_FIELDS} trailers, or more than {MAX_HEAD_BYTES} bytes of them"
+        )
+    return trailers
+
+
+def _join(lines: list[bytes], fields: Fields, left_out: Container[bytes]) -> bytes:
+    starts = [(_line_starts.get(name) or _build_line_start(name), value) for name, value in fields]
+    lines = [*lines, *(start + value for start, value in starts if start not in left_out)]
+    if has_control_character(b"".join(lines)):
+        raise InvalidResponseHead("a header value contains a control character")
+    return b"\r\n".join([*lines, *_END])
 
 
 def _serialize_lines(status: int, fields: Fields) -> tuple[list[bytes], int | None, bool]:

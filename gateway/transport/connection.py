@@ -17,6 +17,7 @@ from gateway.transport.keep_alive_field import find_keep_alive_seconds
 from gateway.transport.raw_response import OnComplete, RawResponse
 from gateway.transport.request_writer import IDEMPOTENT
 from gateway.transport.response_parser import MalformedResponse, ResponseParser
+from gateway.transport.unread_data import read_unread_data
 from gateway.transport.write_batch import WriteBatcher
 
 HIGH_WATER = 262_144
@@ -414,6 +415,11 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        is_unfinished = self._stream is not None and not self.is_complete
+        if exc is not None and self._error is None and is_unfinished:
+            data = read_unread_data(self._transport)
+            if data:
+                self.data_received(data)
         self._forget()
         self._fail(exc)
 

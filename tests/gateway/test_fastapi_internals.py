@@ -30,6 +30,7 @@ from gateway.fastapi_internals import (
     get_route_path,
     get_routing_scope,
     get_security_scopes,
+    get_send,
     get_validator,
     has_default_response_class,
     is_awaited,
@@ -392,6 +393,18 @@ async def test_json_of_a_request() -> None:
     assert get_parsed_json(request) is None
     await request.json()
     assert get_parsed_json(request) == {"a": "\ud800"}
+
+
+async def test_send_of_a_request() -> None:
+    """Without it no interim response of a service reaches the caller."""
+
+    async def receive() -> Message:
+        raise AssertionError
+
+    async def send(_: Message) -> None:
+        raise AssertionError
+
+    assert get_send(Request({"type": "http", "headers": []}, receive, send)) is send
 
 
 def test_the_query_of_a_request_is_read_anew() -> None:

@@ -182,6 +182,7 @@ def test_every_route_of_the_gateway_is_audited() -> None:
         "/auth/verify",
         "/auth/verify/{path:path}",
         "/dashboard/{user_id}",
+        "/archive/{user_id}/{path:path}",
     }
 
 

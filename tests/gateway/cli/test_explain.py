@@ -129,7 +129,9 @@ def test_the_text_says_the_same(shell: Shell) -> None:
         ["requires", "yes"],
         ["owner", "no"],
     ]
-    assert outcome == "403 Forbidden: owner user_id: not_the_owner"
+    assert outcome == (
+        "403 Forbidden: owner user_id: not_the_owner: the path has '8', the token is of user '7'"
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,8 @@ def test_a_request_that_would_be_refused(
     shell: Shell, request_line: str, claims: dict[str, Any] | None, status: int, outcome: str
 ) -> None:
     token = "" if claims is None else sign(**claims)
-    exit_status, found = shell.run(*request_line.split(), token)
+    method, target = request_line.split()
+    exit_status, found = shell.run(method, target, token)
     assert (exit_status, found["status"], found["admitted"]) == (1, status, False)
     assert found["outcome"].startswith(outcome)
     assert found["url"] == ""

@@ -206,3 +206,57 @@ async def test_only_the_typed_client_and_its_proxied_routes_share_a_transport() 
         assert await caller.read_body() == b"hello"
         await asyncio.sleep(0)
         assert not proxy.pool.is_empty
+
+
+TRAILERS = b"5\r\nhello\r\n0\r\nX-Checksum: abc\r\nContent-Type: text/html\r\nX-User-Id: 1\r\n\r\n"
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+@pytest.mark.parametrize("accepts", [False, True])
+async def test_trailers_go_back_to_a_caller_that_accepts_them(
+    no_leaks: None, is_cut: bool, accepts: bool
+) -> None:
+    requests = []
+
+    async def script(peer: Peer) -> None:
+        requests.append(await peer.read_request())
+        await peer.drip([CHUNKED, TRAILERS] if is_cut else [CHUNKED + TRAILERS])
+        await peer.wait_closed()
+
+    async with serve_proxy(script) as proxy:
+        caller = await proxy.connect()
+        caller.get("/service/x", *([b"TE: trailers", b"Connection: TE"] if accepts else []))
+        await caller.read_head()
+        assert await caller.read(10) == b"5\r\nhello\r\n"
+        end = await caller.read_until(b"\r\n\r\n")
+    trailers = b"0\r\nx-checksum: abc\r\nx-user-id: 1\r\n\r\n"
+    assert end == (trailers if accepts else b"0\r\n\r\n")
+    assert (b"\r\nte: trailers\r\nconnection: te\r\n" in requests[0]) == accepts
+
+
+async def test_trailers_of_a_caller_go_on_without_an_identity(no_leaks: None) -> None:
+    received = asyncio.get_running_loop().create_future()
+
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        received.set_result(await peer.reader.readuntil(b"\r\n\r\n"))
+        peer.send(HELLO)
+        await peer.wait_closed()
+
+    async with serve_proxy(script) as proxy:
+        caller = await proxy.connect()
+        caller.get("/service/x", b"Transfer-Encoding: chunked", method="POST")
+        caller.send(TRAILERS)
+        assert await caller.read_body() == b"hello"
+    assert received.result() == b"5\r\nhello\r\n0\r\nx-checksum: abc\r\n\r\n"
+
+
+async def test_interim_responses_reach_the_caller(no_leaks: None) -> None:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n"
+    async with serve_proxy(respond_with(hints + HELLO)) as proxy:
+        caller = await proxy.connect()
+        caller.get()
+        head = await caller.read_head()
+        assert head.startswith(b"HTTP/1.1 103 ")
+        assert b"\r\nlink: " in head
+        assert await caller.read_body() == b"hello"

@@ -235,6 +235,26 @@ def test_options_with_no_hop_left_goes_no_further() -> None:
     assert answer.headers == {"Allow": "GET, OPTIONS, HEAD"}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"x-user-id", b"x_user_id", b"authorization", b"cookie", b"content-length", b"host",
+        b"transfer-encoding", b"content-type", b"content-encoding", b"if-match", b"via",
+        b"x-forwarded-for", b"x-request-id", b"traceparent", b"x-tenant", b"max-forwards",
+        b"connection", b"te", b"expect", b"range", b"cache-control", b"origin",
+    ],
+)  # fmt: skip
+def test_a_trailer_is_no_way_around_these_rules(name: bytes) -> None:
+    proxy = Proxy(
+        "/i/{path:path}", to="items", public="a test", forward_token=True, forward_cookies=True
+    )
+    service = {"url": "http://items", "headers": {"X-Tenant": "t"}}
+    fields = RequestFields(proxy, Service.model_validate(service), Server())
+    checksum = (b"x-amz-checksum-crc32", b"a")
+    with propagate_headers(TRACE):
+        assert fields.select_trailers([(name, b"1"), checksum]) == [checksum]
+
+
 def test_a_field_that_the_application_propagates_replaces_that_of_the_caller() -> None:
     with propagate_headers({"X-Experiment": "b"}):
         built = build((b"x-experiment", b"a"), (b"x-end", b"1"))

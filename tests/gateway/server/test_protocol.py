@@ -87,7 +87,7 @@ async def test_the_scope_describes_the_request() -> None:
         "headers": [(b"host", b"x"), (b"x-a", b"\xff b"), (b"x-a", b"")],
         "client": ("192.0.2.7", 4711),
         "server": ("192.0.2.1", 80),
-        "extensions": {"lockgate.response.discard": {}},
+        "extensions": {"lockgate.response.discard": {}, "lockgate.response.interim": {}},
     }
     await client.disconnect()
 

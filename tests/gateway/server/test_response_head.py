@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.errors.problem_json import INTERNAL_ERROR
 from gateway.request_context import DISCARD_RESPONSE
-from gateway.server.request_cycle import HEAD_DELAY_SECONDS
+from gateway.server.response_writer import HEAD_DELAY_SECONDS
 from gateway.testing import run_in_virtual_time
 from tests.gateway.server.in_memory import HIGH_WATER, Client, body, make_app, start
 

@@ -14,7 +14,7 @@ from gateway.resources import Resources
 from gateway.settings.schema import Service, Settings
 from gateway.transport.tls import ClientTls, InvalidTlsFile, TlsFiles
 from gateway.upstream.errors import UpstreamError, UpstreamUnavailable
-from gateway.upstream.open_client import open_client
+from gateway.upstream.open_client import create_transport, open_client
 from gateway.upstream.tls_settings import create_client_tls, find_tls_errors
 from tests.gateway.transport.certificate_authority import Authority
 from tests.gateway.transport.scripted_server import OK, Peer, ScriptedServer, serve_script
@@ -103,7 +103,7 @@ async def test_the_ca_of_a_service_replaces_all_others(
     async with server.serve() as running:
         service = Service.model_validate({"url": running.url, "transport": kind, "tls": files})
         tls = create_client_tls(service, authority.certificate_file)
-        async with open_client(ExampleClient, service, tls=tls) as client:
+        async with open_client(ExampleClient, service, create_transport(service, tls)) as client:
             with pytest.raises(UpstreamUnavailable):
                 await client.item("A")
     assert server.clients == []

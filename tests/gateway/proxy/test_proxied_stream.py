@@ -1,0 +1,205 @@
+"""Streamed responses: pieces pass at once, ends are visible, and neither side outlives the other."""
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.gateway.proxy.serve_proxy import Caller, ServedProxy, serve_proxy
+from tests.gateway.transport.scripted_server import HELLO, OK, Peer, respond_with
+
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+EVENTS = OK + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+EVENT = b"data: 1\n\n"
+CHUNK = b"9\r\n" + EVENT + b"\r\n"
+LONG = OK + b"Content-Length: 1000000\r\n\r\n"
+
+
+class Streaming:
+    """A script that sends a head, then what the test puts into `pieces`; None closes."""
+
+    def __init__(self, head: bytes) -> None:
+        self.head = head
+        self.pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.begun = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.peer: Peer | None = None
+
+    async def __call__(self, peer: Peer) -> None:
+        try:
+            await peer.read_request()
+            self.peer = peer
+            peer.send(self.head)
+            self.begun.set()
+            sending = asyncio.create_task(self._send(peer))
+            await peer.wait_closed()
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+        finally:
+            self.ended.set()
+
+    async def _send(self, peer: Peer) -> None:
+        while (piece := await self.pieces.get()) is not None:
+            peer.send(piece)
+        peer.writer.close()
+
+
+async def begin(proxy: ServedProxy, service: Streaming, piece: bytes = CHUNK) -> Caller:
+    """Begin a stream, and read its head and its first piece."""
+    caller = await proxy.connect()
+    caller.get()
+    service.pieces.put_nowait(piece)
+    await caller.read_head()
+    assert await caller.read(len(piece)) == piece
+    return caller
+
+
+async def test_events_pass_one_by_one_and_the_exchange_is_a_stream(no_leaks: None) -> None:
+    service = Streaming(EVENTS)
+    async with serve_proxy(service) as proxy:
+        caller = await proxy.connect()
+        caller.get()
+        await service.begun.wait()
+        service.pieces.put_nowait(CHUNK)
+        assert b"x-accel-buffering: no" in await caller.read_head()
+        for _ in range(3):
+            assert await caller.read(len(CHUNK)) == CHUNK
+            service.pieces.put_nowait(CHUNK)
+        assert await caller.read(len(CHUNK)) == CHUNK
+        assert proxy.streams.count == 1
+        service.pieces.put_nowait(b"0\r\n\r\n")
+        assert await caller.read(5) == b"0\r\n\r\n"
+        caller.get()  # both connections go on
+        service.pieces.put_nowait(None)
+        assert proxy.streams.count == 0
+
+
+async def test_a_stream_counts_against_its_own_cap_alone(no_leaks: None) -> None:
+    services = [Streaming(EVENTS), Streaming(EVENTS), Streaming(EVENTS)]
+    waiting = list(services)
+
+    async def script(peer: Peer) -> None:
+        if waiting:
+            await waiting.pop(0)(peer)
+        else:
+            await respond_with(HELLO, HELLO)(peer)
+
+    bounds = {"max_in_flight": 1, "max_streams": 2}
+    async with serve_proxy(script, server=bounds, service={"max_connections": 1}) as proxy:
+        for service in services[:2]:
+            await begin(proxy, service)
+        refused = await proxy.connect()
+        refused.get()
+        assert (await refused.read_head()).startswith(b"HTTP/1.1 503 ")
+        assert await asyncio.wait_for(services[2].ended.wait(), 5)
+        caller = await proxy.connect()
+        caller.get()
+        assert await caller.read_body() == b"hello"
+        assert proxy.streams.count == 2
+        services[0].pieces.put_nowait(b"0\r\n\r\n")
+        caller.get()
+        assert await caller.read_body() == b"hello"
+
+
+@pytest.mark.parametrize("head", [CHUNKED, LONG])
+@pytest.mark.parametrize("is_reset", [False, True])
+async def test_a_body_that_the_service_cuts_off_never_looks_complete(
+    no_leaks: None, caplog: pytest.LogCaptureFixture, head: bytes, is_reset: bool
+) -> None:
+    service = Streaming(head)
+    async with serve_proxy(service) as proxy:
+        with caplog.at_level(logging.WARNING, "lockgate.proxy"):
+            caller = await begin(proxy, service)
+            if is_reset:
+                assert service.peer is not None
+                service.peer.reset()
+            else:
+                service.pieces.put_nowait(None)
+            try:
+                rest = await caller.read_to_the_end()
+            except ConnectionError:
+                rest = b""
+        assert rest == b""
+        assert proxy.streams.count == 0
+    (record,) = caplog.records
+    assert record.getMessage().startswith("proxy.response_truncated ")
+
+
+async def test_a_service_that_ends_before_the_first_byte_of_the_body_is_an_error(
+    no_leaks: None,
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        peer.send(CHUNKED)
+
+    async with serve_proxy(script) as proxy:
+        caller = await proxy.connect()
+        caller.get()
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 503 ")
+
+
+async def test_the_end_of_the_caller_closes_the_connection_to_the_service(no_leaks: None) -> None:
+    service = Streaming(EVENTS)
+    async with serve_proxy(service) as proxy:
+        caller = await begin(proxy, service)
+        caller.writer.transport.abort()
+        await asyncio.wait_for(service.ended.wait(), 5)
+        while proxy.streams.count:
+            await asyncio.sleep(0)
+
+
+async def test_an_idle_stream_ends_and_a_quiet_one_lives(no_leaks: None) -> None:
+    service = Streaming(EVENTS)
+    async with serve_proxy(service, service={"timeout": 0.05}, idle_timeout=0.15) as proxy:
+        caller = await begin(proxy, service)
+        for _ in range(3):  # longer than the timeout of the head, and than idle_timeout in all
+            await asyncio.sleep(0.08)
+            service.pieces.put_nowait(CHUNK)
+            assert await caller.read(len(CHUNK)) == CHUNK
+        assert await caller.read_to_the_end() == b""
+        await asyncio.wait_for(service.ended.wait(), 5)
+
+
+async def test_the_total_timeout_ends_events_between_two_of_them(no_leaks: None) -> None:
+    service = Streaming(EVENTS)
+    async with serve_proxy(service, total_timeout=0.1) as proxy:
+        caller = await begin(proxy, service)
+        assert await caller.read(5) == b"0\r\n\r\n"
+        await asyncio.wait_for(service.ended.wait(), 5)
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"), [(EVENTS, b"5\r\ndata:\r\n"), (CHUNKED, CHUNK), (LONG, b"abc")]
+)
+async def test_the_total_timeout_breaks_any_other_body(
+    no_leaks: None, head: bytes, piece: bytes
+) -> None:
+    service = Streaming(head)
+    async with serve_proxy(service, total_timeout=0.1) as proxy:
+        caller = await begin(proxy, service, piece)
+        assert await caller.read_to_the_end() == b""
+        await asyncio.wait_for(service.ended.wait(), 5)
+
+
+async def test_a_slow_reader_slows_the_service_down(no_leaks: None) -> None:
+    sent = 0
+
+    async def script(peer: Peer) -> None:
+        nonlocal sent
+        await peer.read_request()
+        peer.send(OK + b"Content-Length: 1000000000\r\n\r\n")
+        piece = b"x" * 1_000_000
+        while sent < 1_000:
+            peer.send(piece)
+            await peer.writer.drain()
+            sent += 1
+
+    async with serve_proxy(script) as proxy:
+        caller = await proxy.connect()
+        caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        caller.get()
+        before = -1
+        while before != sent:
+            before = sent
+            await asyncio.sleep(0.2)
+        assert sent < 100  # the rest waits in the service: the buffers of the kernel are full
