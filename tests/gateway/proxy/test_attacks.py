@@ -12,7 +12,7 @@ from tests.gateway.proxy.recorded_proxy import (
     serve_recorded,
 )
 
-REFUSALS = frozenset({400, 405, 417, 431, 501, 505})
+REFUSALS = frozenset({400, 403, 405, 417, 431, 501, 505})
 _CASE = re.compile(rb"/case(\d{3})(?:[/?].*)?")
 
 # As lenient as nginx can be: what it lets through is for the gateway to judge.
