@@ -28,7 +28,7 @@ from gateway.testing import lockgate
 from gateway.upstream.errors import UpstreamUnavailable
 from tests.gateway.proxy.websocket.open_tunnel import open_tunnels
 from tests.gateway.server.serve_app import serve_app
-from tests.typescript.test_typescript import UNREACHABLE
+from tests.typescript.npm import UNREACHABLE
 
 FOLDER = Path(__file__).parent
 TIMEOUT_SECONDS = 240
