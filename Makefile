@@ -48,9 +48,10 @@ prove: $(STAMP) ## Run the heavy proofs: load, soak and failover (several minute
 bench: $(STAMP) ## Benchmark Lockgate and its peers, and write docs/benchmarks.md (about 14 minutes)
 	@$(BIN)/python -m tests.bench
 
-fuzz: $(STAMP) ## Fuzz the response parser and the transport for SECONDS=300 in all
-	@$(BIN)/python -m tests.fuzz.run parser $$(($(SECONDS) * 3 / 4))
+fuzz: $(STAMP) ## Fuzz the response parser, the transport and proxied requests for SECONDS=300 in all
+	@$(BIN)/python -m tests.fuzz.run parser $$(($(SECONDS) / 2))
 	@$(BIN)/python -m tests.fuzz.run exchanges $$(($(SECONDS) / 4))
+	@$(BIN)/python -m tests.fuzz.run proxied $$(($(SECONDS) / 4))
 
 check: check-framework check-shop ## Check the framework and the shop
 

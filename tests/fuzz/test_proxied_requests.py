@@ -60,6 +60,7 @@ async def test_the_fuzzer_finds_a_request_that_was_not_matched() -> None:
         b"GET /a HTTP/1.1\r\nhost: x\r\ncontent-length: 01\r\n\r\na",
         b"GET /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: gzip\r\n\r\n",
         b"GET /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n1;a\r\nb\r\n0\r\n\r\n",
+        b"GET /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\nhost: b\r\n\r\n",
         b"GET /a HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\nA: b\r\n\r\n",
     ],
 )

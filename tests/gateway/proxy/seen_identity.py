@@ -31,7 +31,8 @@ IDENTITY = {
 
 def check_identity(received: Received, *, is_known: bool) -> None:
     """Check what a service sees that reads names as CGI, as an old Apache, or as Node does."""
+    fields = [*received.fields, *received.trailers]
     for read in READERS:
         for name, value in IDENTITY.items():
-            seen = [v for n, v in received.fields if read(n) == read(name)]
+            seen = [v for n, v in fields if read(n) == read(name)]
             assert seen == ([value] if is_known else []), (read, name)
