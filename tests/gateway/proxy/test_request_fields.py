@@ -298,7 +298,11 @@ def test_no_request_changes_what_the_gateway_says(
     received: list[tuple[bytes, bytes]], method: str, forward: bool
 ) -> None:
     identity = [(b"x-user-id", b"7")]
-    options = {"forward_token": forward, "forward_cookies": forward, "method": method}
+    options: dict[str, Any] = {
+        "forward_token": forward,
+        "forward_cookies": forward,
+        "method": method,
+    }
     try:
         built = build(*received, identity=identity, **options)
     except HTTPException as refusal:
