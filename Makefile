@@ -9,7 +9,7 @@ SECONDS ?= 300
 PYTEST_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock run test test-framework typescript browser prove bench fuzz check check-framework check-shop fix docs clean
+.PHONY: help install lock run test test-framework typescript oidc browser prove bench fuzz check check-framework check-shop fix docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,7 +24,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: $(STAMP) ## Start the demo: five services and the gateway, no Redis needed
+run: $(STAMP) ## Start the demo: six services and the gateway, no Redis needed
 	@$(BIN)/lockgate demo
 
 test: $(STAMP) ## Run all tests, including those against a real Redis (several minutes)
@@ -36,18 +36,22 @@ test-framework: $(STAMP) ## Run the tests of the framework, which do not need th
 typescript: $(STAMP) ## Generate TypeScript types and compile the example (needs npm and its registry)
 	@$(BIN)/python -m pytest -m typescript
 
+oidc: $(STAMP) ## Verify tokens of a real OpenID provider (needs npm and its registry)
+	@$(BIN)/python -m pytest -m oidc
+
 browser: $(STAMP) ## Meet the gateway in a real Chromium (needs it, npm and its registry)
 	@$(BIN)/python -m pytest -m browser
 
 prove: $(STAMP) ## Run the heavy proofs: load, soak and failover (several minutes)
 	@$(BIN)/python -m pytest -m prove -s
 
-bench: $(STAMP) ## Benchmark Lockgate and its peers, and write docs/benchmarks.md (about 10 minutes)
+bench: $(STAMP) ## Benchmark Lockgate and its peers, and write docs/benchmarks.md (about 14 minutes)
 	@$(BIN)/python -m tests.bench
 
-fuzz: $(STAMP) ## Fuzz the response parser and the transport for SECONDS=300 in all
-	@$(BIN)/python -m tests.fuzz.run parser $$(($(SECONDS) * 3 / 4))
+fuzz: $(STAMP) ## Fuzz the response parser, the transport and proxied requests for SECONDS=300 in all
+	@$(BIN)/python -m tests.fuzz.run parser $$(($(SECONDS) / 2))
 	@$(BIN)/python -m tests.fuzz.run exchanges $$(($(SECONDS) / 4))
+	@$(BIN)/python -m tests.fuzz.run proxied $$(($(SECONDS) / 4))
 
 check: check-framework check-shop ## Check the framework and the shop
 

@@ -9,7 +9,9 @@ from gateway.app_loader import Application
 from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.route_list import (
     RouteSummary,
+    describe_group,
     find_unreachable,
+    group_methods,
     list_limits,
     list_routes,
 )
@@ -41,12 +43,13 @@ def _find_setting_conflicts(
             "remove the CORSMiddleware, which does not cover the errors of the gateway",
         )
     if server.root_path and not server.root_path_is_stripped:
-        for route in routes:
-            if f"{route.path}/".startswith(f"{server.root_path}/"):
+        for group in group_methods(routes):
+            path = group[0].path
+            if f"{path}/".startswith(f"{server.root_path}/"):
                 yield ConfigError(
-                    str(route),
-                    f"begins with server.root_path, so that {route.path} would be served as"
-                    f" {route.path.removeprefix(server.root_path) or '/'}",
+                    describe_group(group),
+                    f"begins with server.root_path, so that {path} would be served as"
+                    f" {path.removeprefix(server.root_path) or '/'}",
                     "remove the prefix from the route, or the setting",
                 )
 

@@ -19,8 +19,7 @@ from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
-from gateway.identity.internal_token_field import InternalTokenField
-from gateway.identity.internal_tokens import InternalTokens
+from gateway.identity.internal_token_field import create_token_fields
 from gateway.identity.open_identity import open_identity
 from gateway.open_clients import (
     Transports,
@@ -29,12 +28,13 @@ from gateway.open_clients import (
     find_used_resources,
     open_clients,
 )
+from gateway.proxy.identity_errors import find_missing_key_errors
 from gateway.proxy.routes import find_proxied_services
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.resources import Resources
-from gateway.settings.errors import InvalidSettings
+from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
 from gateway.telemetry.log import LogField, log_event
@@ -69,12 +69,7 @@ def create_lifespan(
     @asynccontextmanager
     async def open_resources(app: FastAPI) -> AsyncIterator[None]:
         resources: Resources = app.state.resources
-        upstreams, clients = settings.upstreams, application.clients
-        used = find_used_clients(app.routes)
-        proxied = find_proxied_services(app.routes)
-        if errors := find_upstream_errors(upstreams, clients, used, proxied, replaced=transports):
-            raise InvalidSettings(errors)
-        if errors := await asyncio.to_thread(find_tls_errors, settings):
+        if errors := await asyncio.to_thread(_find_errors, app, settings, application, transports):
             raise InvalidSettings(errors)
         tasks = resources[WatchedTasks] = WatchedTasks()
         async with AsyncExitStack() as stack:
@@ -89,16 +84,12 @@ def create_lifespan(
             resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
             store = open_ticket_store(settings)
             resources[TicketStore] = await _open(stack, store, "the ticket store")
-            await _open(stack, open_identity(settings, resources), "the signing keys")
+            identity = open_identity(settings, resources)
+            internal_tokens = await _open(stack, identity, "the signing keys")
+            fields = create_token_fields(settings.upstreams, internal_tokens)
             resources[StreamLimit] = StreamLimit(settings.server.max_streams)
             opening = open_clients(
-                settings,
-                clients,
-                transports,
-                resources,
-                create_caller_fields=lambda name: InternalTokenField(
-                    resources[InternalTokens], name
-                ),
+                settings, application.clients, transports, resources, request_fields=fields
             )
             await _open(stack, opening, "the clients")
             if application.settings is not None:
@@ -111,6 +102,23 @@ def create_lifespan(
             yield
 
     return open_resources
+
+
+def _find_errors(
+    app: FastAPI, settings: Settings, application: Application, transports: Transports
+) -> list[ConfigError]:
+    """Find what the routes of the app need, and the settings lack. Blocks while it reads files."""
+    return [
+        *find_upstream_errors(
+            settings.upstreams,
+            application.clients,
+            find_used_clients(app.routes),
+            find_proxied_services(app.routes),
+            replaced=transports,
+        ),
+        *find_missing_key_errors(settings, application.proxies),
+        *find_tls_errors(settings),
+    ]
 
 
 async def _open(stack: AsyncExitStack, resource: AbstractAsyncContextManager[T], name: str) -> T:

@@ -1,7 +1,7 @@
 """The downstream services: which of them the routes use, a transport and a client for each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from logging import WARNING, getLogger
 from pathlib import Path
@@ -70,7 +70,7 @@ def find_upstream_errors(
         ConfigError(
             f"upstreams.{name}.url",
             f"the service has no address, and {route} calls it",
-            f"set {get_variable(f'upstreams.{name}.url')}",
+            _suggest_address(name, upstreams),
         )
         for name, route in {**called, **proxied}.items()
         if name not in upstreams.keys() | misspelt | set(replaced)
@@ -85,6 +85,12 @@ def find_upstream_errors(
         if clients.get(kind.name) is not kind
     ]
     return unknown + unaddressed + undeclared
+
+
+def _suggest_address(name: str, upstreams: Upstreams) -> str:
+    near = find_nearest(name, upstreams)
+    setting = f"set {get_variable(f'upstreams.{name}.url')}"
+    return f"did you mean {near}? Otherwise {setting}" if near else setting
 
 
 def find_used_clients(
@@ -120,16 +126,16 @@ async def open_clients(
     transports: Transports,
     resources: Resources,
     *,
-    create_caller_fields: Callable[[str], GetRequestFields],
+    request_fields: Mapping[str, GetRequestFields] | None = None,
 ) -> AsyncIterator[None]:
     """Open the transport of every service that has an address, and its client, into `resources`.
 
     The client of a service and its proxied routes share the transport, so that `max_connections`
     bounds both. A transport in `transports` replaces the network for the service of that name,
     which then needs no address. A client with neither an address nor a transport is not opened.
-    `create_caller_fields` creates the fields about the caller for a service that asks for an
-    internal token.
+    `request_fields` has further fields for the calls of a request, by the name of the service.
     """
+    further = request_fields or {}
     services = resources[OpenServices] = OpenServices()
     async with AsyncExitStack() as stack:
         for name in settings.upstreams.keys() | transports.keys():
@@ -143,7 +149,7 @@ async def open_clients(
             if (kind := clients.get(name)) is not None:
                 fields: tuple[GetRequestFields, ...] = (
                     *_list_client_fields(service, settings.server),
-                    *([create_caller_fields(name)] if service.internal_token else []),
+                    *([further[name]] if name in further else []),
                 )
                 client = open_client(kind, service, transport, request_fields=fields)
                 resources[kind] = await stack.enter_async_context(client)

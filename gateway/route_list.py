@@ -1,8 +1,9 @@
 """The routes of an app with what they declare: access, rate limits, services and composites."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from urllib.parse import quote
 
 from fastapi import FastAPI
@@ -14,6 +15,7 @@ from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_calls
 from gateway.open_clients import find_route_clients
 from gateway.proxy.declaration import Proxy
+from gateway.proxy.methods import ANY_METHOD, PROXIED_METHODS
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
 from gateway.ratelimit.dependency import Limited
@@ -67,18 +69,46 @@ def list_routes(app: FastAPI, policies: Mapping[str, RateLimit]) -> list[RouteSu
 
 def list_limits(app: FastAPI) -> list[tuple[str, tuple[RateLimit, ...]]]:
     """List every route of `app` as `GET /path`, with the policies as it declares them."""
-    return [(str(route), route.limits) for route in list_routes(app, {})]
+    return [(describe_group(it), it[0].limits) for it in group_methods(list_routes(app, {}))]
+
+
+def group_methods(listed: Iterable[RouteSummary]) -> Iterator[Sequence[RouteSummary]]:
+    """Yield the methods of a proxied route together, and of a route that has all methods.
+
+    Each method of another route is a group of its own.
+    """
+    for _, group in groupby(listed, key=lambda it: (it.path, it.file, it.line, id(it.proxy))):
+        methods = list(group)
+        if methods[0].proxy or {it.method for it in methods} == set(PROXIED_METHODS):
+            yield methods
+        else:
+            yield from ([method] for method in methods)
+
+
+def format_methods(group: Sequence[RouteSummary]) -> str:
+    """Format the methods of one group: `GET`, `GET/POST/HEAD`, or `ANY`."""
+    first = group[0]
+    if first.proxy:
+        return first.proxy.method_text
+    return first.method if len(group) == 1 else ANY_METHOD
+
+
+def describe_group(group: Sequence[RouteSummary]) -> str:
+    """Format a group as `GET /path`."""
+    return f"{format_methods(group)} {group[0].path}"
 
 
 def find_unreachable(routes: Iterable[RouteSummary]) -> Iterator[ConfigError]:
     """Find routes whose path is one that the gateway refuses, as one with an empty segment."""
-    for route in routes:
+    for group in group_methods(routes):
+        route = group[0]
         path = _PARAMETER.sub("parameter", route.path_format)
         try:
             decode_path(quote(path).encode())
         except InvalidPath as error:
             message = f"no request can reach it: the path {error}"
-            yield ConfigError(str(route), message, source=f"{route.file}:{route.line}")
+            place = f"{route.file}:{route.line}"
+            yield ConfigError(describe_group(group), message, source=place)
 
 
 def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Iterator[RouteSummary]:

@@ -49,6 +49,17 @@ class _Pattern:
         return f"{_format_methods(self.methods)} {self.path}"
 
     @cached_property
+    def first_segment(self) -> str:
+        """The first segment of the path; "" if that has a parameter."""
+        segment = self.path.split("/")[1]
+        return "" if "{" in segment else segment
+
+    def may_share_paths(self, other: "_Pattern") -> bool:
+        """Compare the first segments, which tells most routes apart."""
+        ours, theirs = self.first_segment, other.first_segment
+        return ours == theirs or not (ours and theirs)
+
+    @cached_property
     def shape(self) -> str:
         """The path without the names of its parameters."""
         return _PARAMETER.sub(lambda it: f"{{:{it[2] or 'str'}}}", self.path)
@@ -88,6 +99,8 @@ def find_shadowed_routes(app: FastAPI) -> Iterator[ConfigError]:
         for pattern in _iter_patterns(route, is_own=id(route.original_route) in own)
     ]
     for first, second in combinations(patterns, 2):
+        if not first.may_share_paths(second):
+            continue
         if methods := first.methods & second.methods:
             yield from _find_conflict(first, second, f"{_format_methods(methods)} {second.path}")
 

@@ -18,12 +18,13 @@ from gateway.cli.subcommand import Subcommands, add_config_option, add_subcomman
 from gateway.identity.setting_errors import find_identity_errors
 from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
+from gateway.proxy.identity_errors import find_missing_key_errors
 from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.route_audit import find_faults
-from gateway.route_list import list_routes
+from gateway.route_list import group_methods, list_routes
 from gateway.server.listener import find_host_errors
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
@@ -155,6 +156,7 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
         used = find_used_clients(app.routes)
         proxied = find_proxied_services(app.routes)
         yield from find_upstream_errors(settings.upstreams, application.clients, used, proxied)
+        yield from find_missing_key_errors(settings, application.proxies)
         yield from _find_limit_errors(settings, application)
 
 
@@ -190,7 +192,7 @@ def _describe_valid(checked: CheckedGateway) -> str:
     application = checked.application
     routes = list_routes(checked.app, application.policies) if checked.app else []
     counts = {
-        "route": len([route for route in routes if not route.proxy]),
+        "route": len([group for group in group_methods(routes) if not group[0].proxy]),
         "proxied route": len(application.proxies),
         "composite": len({composite for route in routes for composite in route.composites}),
         "service": len({*application.clients, *(proxy.to for proxy in application.proxies)}),

@@ -4,7 +4,18 @@ import argparse
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
-from gateway.cli import check, demo, health, new, routes, serve, signing_keys, token
+from gateway.cli import (
+    access,
+    check,
+    demo,
+    explain,
+    health,
+    new,
+    routes,
+    serve,
+    signing_keys,
+    token,
+)
 from gateway.cli.standard_streams import (
     escape_unprintable_output,
     open_closed_streams,
@@ -18,7 +29,7 @@ from gateway.route_audit import UnguardedRoute
 from gateway.server.listener import AddressUnavailable
 from gateway.settings.errors import InvalidSettings
 
-SUBCOMMANDS = (serve, demo, new, check, routes, health, token, signing_keys)
+SUBCOMMANDS = (serve, demo, new, check, routes, access, explain, health, token, signing_keys)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

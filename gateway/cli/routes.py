@@ -2,8 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.app import create_app
@@ -13,10 +12,9 @@ from gateway.auth.route_access import Requires
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.table import format_table
 from gateway.proxy.declaration import Proxy
-from gateway.proxy.methods import ANY_METHOD, PROXIED_METHODS
 from gateway.ratelimit.policy import SLOWAPI, RateLimit
 from gateway.ratelimit.policy_overrides import apply_rates
-from gateway.route_list import RouteSummary, list_routes
+from gateway.route_list import RouteSummary, format_methods, group_methods, list_routes
 from gateway.settings.loader import load_settings
 
 HEAD = ("METHOD", "PATH", "ACCESS", "LIMITS", "SERVICES", "FILE")
@@ -41,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     application = load_application(settings.app)
     policies = apply_rates(application.policies, settings.limits)
     listed = list_routes(create_app(settings, application=application), policies)
-    routes = list(_group_methods(listed))
+    routes = list(group_methods(listed))
     if options.json:
         print(json.dumps([_to_json(route) for route in routes]))
     else:
@@ -49,27 +47,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _group_methods(listed: Iterable[RouteSummary]) -> Iterator[Sequence[RouteSummary]]:
-    """Yield the methods of a proxied route together, and of a route that has all methods."""
-    for _, group in groupby(listed, key=lambda it: (it.path, it.file, it.line, id(it.proxy))):
-        methods = list(group)
-        if methods[0].proxy or {it.method for it in methods} == set(PROXIED_METHODS):
-            yield methods
-        else:
-            yield from ([method] for method in methods)
-
-
-def _format_methods(methods: Sequence[RouteSummary]) -> str:
-    first = methods[0]
-    if first.proxy:
-        return first.proxy.method_text
-    return first.method if len(methods) == 1 else ANY_METHOD
-
-
 def _to_row(methods: Sequence[RouteSummary]) -> tuple[str, ...]:
     route = methods[0]
     return (
-        _format_methods(methods),
+        format_methods(methods),
         route.path,
         format_access(route.access),
         ", ".join(_iter_limits(route)) or "-",
@@ -110,7 +91,7 @@ def _format_limit(policy: RateLimit) -> str:
 def _to_json(methods: Sequence[RouteSummary]) -> dict[str, Any]:
     route, access = methods[0], methods[0].access
     return {
-        "method": _format_methods(methods),
+        "method": format_methods(methods),
         "methods": [each.method for each in methods],
         "path": route.path,
         "scopes": list(access.scopes) if isinstance(access, Requires) else [],

@@ -5,7 +5,6 @@ from collections.abc import Container, Iterable
 from starlette.requests import Request
 
 from gateway.auth.dependencies import find_principal, get_required_scopes
-from gateway.identity.internal_tokens import InternalTokens
 from gateway.proxy.declaration import Proxy
 from gateway.proxy.identity_fields import build_identity_fields, build_user_fields
 
@@ -16,8 +15,6 @@ USER_FIELDS = ("x-user-id", "x-user-issuer", "x-user-scopes", "x-user-tenant", "
 def build_identity(proxy: Proxy | None, target: Request) -> Iterable[tuple[bytes, bytes]]:
     """Build `X-User-*`, and `Authorization` with the internal token for a route that declares it.
 
-    Without signing keys there are no internal tokens.
-
     A request without a token, and one to a route with `identity="none"`, gets no field. `target` is
     the request that the guards have admitted.
     """
@@ -25,7 +22,7 @@ def build_identity(proxy: Proxy | None, target: Request) -> Iterable[tuple[bytes
     if principal is None or (proxy is not None and proxy.identity == "none"):
         return ()
     fields = dict(build_user_fields(principal, get_required_scopes(target.scope)))
-    if proxy is not None and InternalTokens in target.app.state.resources:
+    if proxy is not None:
         fields.update(build_identity_fields(proxy, target))
     return fields.items()
 

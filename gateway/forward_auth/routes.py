@@ -1,7 +1,7 @@
 """`/auth/verify`: responds with 200 if another gateway may serve a request, else with the error.
 
-A route of its own (`/auth/verify/{path}`) takes the path that Envoy appends. Both accept every
-method: Envoy uses that of the original request.
+`/auth/verify/{path}` takes the path that Envoy appends. Both accept every method: Envoy uses that
+of the original request.
 """
 
 from fastapi import APIRouter
@@ -24,6 +24,7 @@ from gateway.proxy.ambiguous_path import find_ambiguity
 from gateway.proxy.methods import PROXIED_METHODS
 from gateway.request_context import RequestContext
 from gateway.request_path import InvalidPath
+from gateway.routing.response_endpoint import ResponseEndpoint
 from gateway.routing.target_scope import build_target_scope
 from gateway.settings.errors import escape
 
@@ -37,23 +38,38 @@ router = APIRouter(
 )
 
 
-@router.api_route(PATH, methods=[*PROXIED_METHODS])
-async def verify(request: Request) -> Response:
-    """Decide about the request that the header fields name."""
-    return await _verify(request, None)
+class VerifyNamed(ResponseEndpoint):
+    """Decides about the request that the header fields name."""
+
+    async def __call__(self, request: Request) -> Response:
+        """Respond with 200, or raise the error of a guard."""
+        return await _verify(request, None)
 
 
-@router.api_route(f"{PATH}/{{path:path}}", methods=[*PROXIED_METHODS])
-async def verify_appended(request: Request) -> Response:
-    """Decide about the request whose path is appended, as Envoy does."""
-    scope = request.scope
-    prefix = f"{scope['root_path']}{PATH}".encode()
-    path = scope["raw_path"].removeprefix(prefix)
-    appended = OriginalRequest(request.method, path, scope["query_string"])
-    response = await _verify(request, appended)
-    # Envoy leaves a field of its client in the request if this response does not replace it.
-    response.headers["X-Envoy-Auth-Headers-To-Remove"] = ",".join(list_missing(response.headers))
-    return response
+class VerifyAppended(ResponseEndpoint):
+    """Decides about the request whose path is appended, as Envoy does."""
+
+    async def __call__(self, request: Request) -> Response:
+        """Respond with 200, or raise the error of a guard."""
+        scope = request.scope
+        prefix = f"{scope['root_path']}{PATH}".encode()
+        path = scope["raw_path"].removeprefix(prefix)
+        appended = OriginalRequest(request.method, path, scope["query_string"])
+        response = await _verify(request, appended)
+        # Envoy leaves a field of its client in the request if this response does not replace it.
+        missing = ",".join(list_missing(response.headers))
+        response.headers["X-Envoy-Auth-Headers-To-Remove"] = missing
+        return response
+
+
+for _path, _endpoint in ((PATH, VerifyNamed()), (f"{PATH}/{{path:path}}", VerifyAppended())):
+    router.add_api_route(
+        _path,
+        _endpoint,
+        methods=[*PROXIED_METHODS],
+        response_class=Response,
+        response_model=None,
+    )
 
 
 async def _verify(request: Request, appended: OriginalRequest | None) -> Response:

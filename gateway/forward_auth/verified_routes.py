@@ -49,10 +49,20 @@ class VerifiedRoutes:
         }
 
     def find(self, target: Scope) -> tuple[VerifiedRoute, dict[str, Any]] | None:
-        """Find the route that would serve a request, and its path parameters; None without."""
+        """Find the route that would serve a request, and its path parameters; None without.
+
+        An `OPTIONS` that no route declares is served by the gateway itself, and by no service.
+        """
         found = self._table.match(target)
-        route = None if found is None else self._routes.get(found[0])
-        return None if found is None or route is None else (route, found[1])
+        if found is None or not _is_declared(target["method"], found[0]):
+            return None
+        route = self._routes.get(found[0])
+        return None if route is None else (route, found[1])
+
+
+def _is_declared(method: str, entry: RouteEntry) -> bool:
+    methods = entry.route.methods or ()
+    return method in methods or (method == "HEAD" and "GET" in methods)
 
 
 def _compile(entry: RouteEntry) -> VerifiedRoute:

@@ -7,6 +7,18 @@ from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import find_principal, get_required_scopes
 from gateway.identity.internal_tokens import InternalTokens
+from gateway.settings.schema import Service
+from gateway.upstream.service_headers import GetRequestFields
+
+
+def create_token_fields(
+    upstreams: Mapping[str, Service], tokens: InternalTokens | None
+) -> dict[str, GetRequestFields]:
+    """Return the field of each service that asks for an internal token, by name."""
+    if tokens is None:
+        return {}
+    names = [name for name, service in upstreams.items() if service.internal_token]
+    return {name: InternalTokenField(tokens, name) for name in names}
 
 
 class InternalTokenField:

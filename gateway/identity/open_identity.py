@@ -20,10 +20,10 @@ _TASK = "signing key file"
 @asynccontextmanager
 async def open_identity(
     settings: Settings, resources: Resources, *, clock: Clock | None = None
-) -> AsyncIterator[None]:
+) -> AsyncIterator[InternalTokens | None]:
     """Open `InternalTokens` and the watcher of their key file, into `resources`.
 
-    Without `identity.signing_key_file`, neither is there.
+    Without `identity.signing_key_file`, there is neither.
 
     Raises:
         InvalidSettings: the key file cannot be used, or the issuer is that of a provider.
@@ -32,7 +32,7 @@ async def open_identity(
         raise InvalidSettings(errors)
     identity = settings.identity
     if identity.signing_key_file is None or identity.issuer is None:
-        yield
+        yield None
         return
     clock = clock or Clock()
     document = await asyncio.to_thread(read_key_document, identity.signing_key_file)
@@ -48,7 +48,7 @@ async def open_identity(
     resources[InternalTokens], resources[KeyFileWatcher] = tokens, watcher
     task = asyncio.create_task(keep_running(_TASK, watcher.watch), name=_TASK)
     try:
-        yield
+        yield tokens
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

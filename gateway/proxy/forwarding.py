@@ -1,6 +1,7 @@
 """The way of a proxied request: to its service, until the head of the response has arrived."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
 
@@ -16,6 +17,7 @@ from gateway.proxy.identity_fields import build_identity_fields
 from gateway.proxy.open_upstream import open_upstream
 from gateway.proxy.proxied_response import ProxiedResponse
 from gateway.proxy.proxied_stream import ProxiedStream
+from gateway.proxy.refused_identity import explain_refusal
 from gateway.proxy.request_fields import RequestFields
 from gateway.proxy.response_fields import ResponseFields
 from gateway.proxy.stream_end import TOKEN_EXPIRED, find_stream_end
@@ -48,18 +50,19 @@ class Forwarding:
         """Forward a request; return the response once its head has arrived.
 
         Raises:
-            UpstreamError: the service is unavailable or does not respond in time, or its response
-                is malformed.
+            UpstreamError: the service is unavailable or does not respond in time, its response is
+                malformed, or it refuses the identity that the gateway has sent.
             Overloaded: the exchange would be one stream too many.
             Unauthenticated: the token has expired while the caller sent the body.
         """
         scope, started = request.scope, self._loop.time()
         stream = Stream(self._streams, RequestContext.of(scope))
+        identity = build_identity_fields(self._proxy, request)
         forwarded = UpstreamRequest(
             scope["method"],
             self._target.build(scope),
-            self._request_fields.build(scope, build_identity_fields(self._proxy, request)),
-            find_upload(scope, request.receive),
+            self._request_fields.build(scope, identity),
+            find_upload(scope, request.receive, self._request_fields.select_trailers),
             self._timeout,
             self._proxy.idle_timeout,
         )
@@ -72,6 +75,7 @@ class Forwarding:
             forwarded.is_stream = True
         try:
             response = await self._send_in_time(forwarded, request, started)
+            await self._check_accepted(response, identity, forwarded.method)
             await _settle(response, stream)
         except BaseException:
             stream.close()
@@ -97,6 +101,14 @@ class Forwarding:
             if end.reason == TOKEN_EXPIRED:
                 raise Unauthenticated("expired", end.reason) from None
             raise self._failures.map(forwarded.method, error, self._proxy.total_timeout) from None
+
+    async def _check_accepted(
+        self, response: UpstreamResponse, identity: Sequence[tuple[bytes, bytes]], method: str
+    ) -> None:
+        refusal = explain_refusal(self._proxy, identity, response.status)
+        if refusal:
+            await response.aclose()
+            raise self._failures.refuse(method, refusal, response.status)
 
     async def _send_interim(self, request: Request, status: int, fields: Fields) -> None:
         """Pass an interim response on to the caller, such as 103 Early Hints."""

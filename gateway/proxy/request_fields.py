@@ -77,6 +77,20 @@ class RequestFields:
             fields += self._fixed.items()
         return fields
 
+    def select_trailers(self, trailers: Sequence[Field]) -> list[Field]:
+        """Return the trailers that may go on.
+
+        Some services take a trailer for a header field (RFC 9110, 6.5.1). So none goes on that the
+        caller must not send as a field, that the gateway sets, or that changes what a request
+        means.
+        """
+        own = {*self._fixed, *(name.encode() for name in current_headers().fields)}
+        return [
+            (name, value)
+            for name, value in trailers
+            if self._find_rule(name) is _KEEP and not is_end_to_end(name) and name not in own
+        ]
+
     def _find_rule(self, name: bytes) -> RequestRule:
         """Find the rule for a name that has not been seen before. Few of them are cached."""
         rule = find_request_rule(

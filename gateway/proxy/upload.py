@@ -1,12 +1,15 @@
 """The body of a proxied request on its way from the caller to the service."""
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from gateway.http1_grammar import FRAMING_FIELDS, FieldList
-from gateway.proxy.trailers import filter_request_trailers
+
+SelectTrailers = Callable[[FieldList], FieldList]
+"""Returns the trailers that may go on to the service."""
 
 CONTINUE_SECONDS = 1.0
 """How long a body waits for `100 Continue`: some services never send it (RFC 9110, 10.1.1)."""
@@ -23,21 +26,29 @@ class Upload:
 
     `length` is its Content-Length; None if the body is chunked. `has_begun` is set once a part of
     the body has been received, so that the request cannot be sent a second time. `trailers` are
-    the fields after a chunked body.
+    those fields after a chunked body that may go on.
     """
 
     __slots__ = (
-        "_continued", "_receive", "expects_continue", "has_begun", "has_more", "length",
-        "trailers",
+        "_continued", "_receive", "_select_trailers", "expects_continue", "has_begun", "has_more",
+        "length", "trailers",
     )  # fmt: skip
 
-    def __init__(self, receive: Receive, length: int | None, *, expects_continue: bool) -> None:
+    def __init__(
+        self,
+        receive: Receive,
+        length: int | None,
+        select_trailers: SelectTrailers,
+        *,
+        expects_continue: bool,
+    ) -> None:
         self.length = length
         self.expects_continue = expects_continue
         self.has_begun = False
         self.has_more = True
         self.trailers: FieldList = []
         self._receive = receive
+        self._select_trailers = select_trailers
         self._continued: asyncio.Event | None = asyncio.Event() if expects_continue else None
 
     @property
@@ -58,7 +69,7 @@ class Upload:
         self.has_begun = True
         self.has_more = message.get("more_body", False)
         if not self.has_more and "trailers" in message:
-            self.trailers = filter_request_trailers(message["trailers"])
+            self.trailers = self._select_trailers(message["trailers"])
         piece: bytes = message.get("body", b"")
         return piece
 
@@ -77,7 +88,7 @@ class Upload:
             self._continued.set()
 
 
-def find_upload(scope: Scope, receive: Receive) -> Upload | None:
+def find_upload(scope: Scope, receive: Receive, select_trailers: SelectTrailers) -> Upload | None:
     """Return the body of a request; None if it has none (RFC 9112, 6.3)."""
     length: int | None = None
     has_body = expects_continue = False
@@ -89,4 +100,4 @@ def find_upload(scope: Scope, receive: Receive) -> Upload | None:
             expects_continue = True
     if not has_body or length == 0 or scope["method"] in _WITHOUT_BODY:
         return None
-    return Upload(receive, length, expects_continue=expects_continue)
+    return Upload(receive, length, select_trailers, expects_continue=expects_continue)

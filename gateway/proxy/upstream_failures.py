@@ -4,7 +4,7 @@ import httpx
 
 from gateway.transport.response_parser import MalformedResponse
 from gateway.upstream.error_mapping import map_error
-from gateway.upstream.errors import UpstreamError, UpstreamInvalid
+from gateway.upstream.errors import UpstreamError, UpstreamInvalid, UpstreamRefused
 
 UPSTREAM_FAILURES = (TimeoutError, httpx.RequestError)
 """The exceptions of an exchange with a service."""
@@ -16,6 +16,10 @@ class FailureMapper:
     def __init__(self, service: str, path: str) -> None:
         self.service = service
         self._path = path
+
+    def refuse(self, method: str, detail: str, status: int) -> UpstreamError:
+        """Return the error for a response that is a refusal of the gateway."""
+        return UpstreamRefused(self.service, f"{method} {self._path}", detail, status=status)
 
     def map(self, method: str, error: Exception, seconds: float | None) -> UpstreamError:
         """Map an error; `seconds` is the timeout that applied. A malformed response is invalid."""

@@ -305,11 +305,16 @@ def _reserve_derived_methods(entries: Sequence[RouteEntry]) -> Iterator[RouteEnt
     for index, entry in enumerate(entries):
         yield entry
         declared = {m for other in entries if other.shape == entry.shape for m in other.methods}
-        later = {method for other in entries[index + 1 :] for method in other.methods}
+        rivals = (it for it in entries[index + 1 :] if _may_share_paths(entry, it))
+        later = {method for other in rivals for method in other.methods}
         derived = {"HEAD", "OPTIONS"} if "GET" in entry.methods else {"OPTIONS"}
         if reserved := (derived - declared) & later:
             methods = frozenset(reserved)
             yield replace(entry, methods=methods, max_body_size=None, compiled=None, guards=None)
+
+
+def _may_share_paths(first: RouteEntry, second: RouteEntry) -> bool:
+    return first.segment == second.segment or None in {first.segment, second.segment}
 
 
 def _try_compile(route: RouteContext) -> CompiledRoute | None:

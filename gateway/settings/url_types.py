@@ -79,6 +79,9 @@ def _require_https(url: HttpUrl) -> HttpUrl:
 
 def _check_issuer_url(text: str) -> str:
     """Check the issuer of the gateway (RFC 8414, section 2). It is used as it is written."""
+    if "://" not in text:
+        known = f": did you mean https://{text}?" if ADDRESS_WITHOUT_SCHEME.fullmatch(text) else ""
+        raise ValueError(f"must be a URL that begins with https://{known}")
     url = _check_key_url(_HTTP_URL.validate_python(_check_http_url(text)))
     if url.query is not None:
         raise ValueError("must not have a query (after ?)")

@@ -1,6 +1,7 @@
 """A gateway that runs in the test's own process."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
@@ -17,8 +18,10 @@ from gateway.app import create_app
 from gateway.app_loader import Application, load_application
 from gateway.fakes.identity_provider import AUDIENCE, ISSUER, DevelopmentIssuer
 from gateway.fakes.load_fakes import load_fakes
+from gateway.identity.key_file_rotation import rotate_key_file
+from gateway.proxy.identity_errors import find_missing_key_errors
 from gateway.settings.loader import load_settings
-from gateway.settings.schema import Issuer, Service, Settings
+from gateway.settings.schema import Identity, Issuer, Service, Settings
 from gateway.testing.scripted_service import ScriptedService
 from gateway.testing.undeclared_problems import UndeclaredProblem, record_undeclared_problems
 from gateway.upstream.base_url import BaseUrl
@@ -186,6 +189,7 @@ async def lockgate(
     _place_services(services, settings.upstreams)
     with TemporaryDirectory() as folder:
         settings = _trust_test_issuer(settings, Path(folder))
+        settings = _provide_signing_key(settings, application, Path(folder))
         app = create_app(settings, application=application, transports=services)
         undeclared = record_undeclared_problems(app)
         transport = httpx.ASGITransport(app)
@@ -226,6 +230,24 @@ def _trust_test_issuer(settings: Settings, folder: Path) -> Settings:
         issuer=ISSUER, audience=AUDIENCE, jwks_file=keys, **_get_claim_names(settings.issuers)
     )
     return settings.model_copy(update={"issuers": (issuer,)})
+
+
+def _provide_signing_key(settings: Settings, application: Application, folder: Path) -> Settings:
+    """Let the gateway sign internal tokens if it has to, with a key file in `folder`.
+
+    A key file of the settings is kept if it exists on this machine.
+    """
+    identity = settings.identity
+    if identity.signing_key_file is None:
+        is_ready = not find_missing_key_errors(settings, application.proxies)
+    else:
+        is_ready = identity.signing_key_file.exists()
+    if is_ready:
+        return settings
+    path = folder / "signing.jwks"
+    rotate_key_file(path, "ES256", time.time())
+    own = Identity(issuer=identity.issuer or "https://lockgate.test", signing_key_file=path)
+    return settings.model_copy(update={"identity": own})
 
 
 def _get_claim_names(issuers: Sequence[Issuer]) -> dict[str, Any]:

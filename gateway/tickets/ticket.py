@@ -42,7 +42,7 @@ def is_text(text: str) -> bool:
 def hash_text(text: str) -> str:
     """Return the SHA-256 of a text: the name under which a ticket is stored.
 
-    Whoever reads the store cannot redeem what is in it. The text is random, so it needs no salt.
+    A reader of the store cannot redeem what is in it. The text is random, so it needs no salt.
     """
     return sha256(text.encode()).hexdigest()
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,8 +17,10 @@ from tests.redis_server import find_free_port
 
 TIMEOUT_SECONDS = 10
 
-# Debian keeps servers outside the PATH of users.
-_PATH = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/usr/local/sbin"])
+# Debian keeps servers outside the PATH of users. The packages of the tests bring Caddy.
+_PATH = os.pathsep.join(
+    [os.environ["PATH"], "/usr/sbin", "/usr/local/sbin", str(Path(sys.executable).parent)]
+)
 
 NGINX = """
 daemon off;

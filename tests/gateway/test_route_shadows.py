@@ -9,6 +9,7 @@ from gateway.app import create_app
 from gateway.app_loader import Application
 from gateway.auth import public
 from gateway.proxy import Proxy
+from gateway.proxy.methods import PROXIED_METHODS
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import Settings
 
@@ -27,9 +28,9 @@ def find_errors(own: Sequence[Route], proxied: Sequence[Route]) -> list[ConfigEr
             path, respond, methods=methods.split("/"), dependencies=[public("a test")]
         )
     proxies = [
-        Proxy(path, to="service", requires=(), target="/", methods=methods.split("/"))
-        if methods != "ANY"
-        else Proxy(path, to="service", requires=(), target="/")
+        Proxy(path, to="service", public="a test", target="/", methods=PROXIED_METHODS)
+        if methods == "ANY"
+        else Proxy(path, to="service", public="a test", target="/", methods=methods.split("/"))
         for methods, path in proxied
     ]
     try:
@@ -122,7 +123,7 @@ def test_a_shadowed_route_is_an_error(
 def test_a_catch_all_below_a_frontend_is_an_error(tmp_path: object) -> None:
     router = APIRouter(dependencies=[public("a test")])
     router.frontend("/app", directory=str(tmp_path))
-    proxy = Proxy("/{path:path}", to="service", requires=())
+    proxy = Proxy("/{path:path}", to="service", public="a test")
     with pytest.raises(InvalidSettings) as caught:
         create_app(Settings(), application=Application(routers=[router], proxies=[proxy]))
     (error,) = caught.value.errors

@@ -4,50 +4,21 @@ These tests need npm and its registry. Without them they are skipped, with the r
 """
 
 import json
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.typescript.npm import TIMEOUT_SECONDS, run_npm
 from tests.typescript.orders_app import build_document
 
 FOLDER = Path(__file__).parent
 DOCUMENT = FOLDER.parents[1] / "docs" / "reference" / "openapi.json"
-UNREACHABLE = ("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT")
-TIMEOUT_SECONDS = 240
 
 Document = dict[str, Any]
 
 pytestmark = [pytest.mark.typescript, pytest.mark.timeout(2 * TIMEOUT_SECONDS)]
-
-
-def run_npm(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["npm", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the example with the packages of its lock file."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed: the TypeScript example was not compiled")
-    folder = tmp_path_factory.mktemp("typescript") / "example"
-    ignore = shutil.ignore_patterns("node_modules", "__pycache__", "*.py")
-    shutil.copytree(FOLDER, folder, ignore=ignore)
-    installed = run_npm(folder, "ci", "--prefer-offline")
-    if installed.returncode and any(code in installed.stderr for code in UNREACHABLE):
-        pytest.skip("the registry of npm is unreachable: the TypeScript example was not compiled")
-    assert installed.returncode == 0, installed.stderr
-    return folder
 
 
 def compile_example(project: Path, document: Document, configuration: str = "tsconfig.json") -> str:

@@ -14,6 +14,7 @@ from gateway.errors.tree import (
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    TicketsUnavailable,
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
@@ -82,6 +83,11 @@ REFUSALS = (
         RateLimiterUnavailable(1),
         'Redis is unavailable, and the policy declares `without_redis="deny"`.',
         "Try again after `Retry-After` seconds.",
+    ),
+    Failure(
+        TicketsUnavailable(1),
+        "Redis, which holds the tickets, does not respond, or the process holds too many tickets.",
+        "Try again after `Retry-After` seconds. A ticket that was sent may have been used.",
     ),
     Failure(
         Overloaded(1),

@@ -19,6 +19,7 @@ from gateway.cli.signals import ShutdownSignals
 from gateway.settings.errors import ConfigError
 from gateway.settings.schema import App, Server
 from tests.gateway.cli.conftest import KEYS
+from tests.gateway.cli.wrong_configuration import Wrong
 
 
 def test_check_prints_one_sentence_if_there_is_no_error(
@@ -27,7 +28,8 @@ def test_check_prints_one_sentence_if_there_is_no_error(
     issuer.write_bytes(KEYS)
     assert main(["check"]) == 0
     assert capsys.readouterr().out == (
-        "The configuration is valid: 6 routes, 1 composite, 2 services, 1 policy.\n"
+        "The configuration is valid: "
+        "8 routes, 1 proxied route, 1 composite, 2 services, 1 policy.\n"
     )
 
 
@@ -257,3 +259,60 @@ def test_a_missing_package_is_not_hidden_behind_the_issuers_of_its_file(
     assert main(["check"]) == 2
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("LOCKGATE_APP__PACKAGE: there is no package called 'no_such_package'")
+
+
+PROXIED = """
+from acme.limits import PAGES
+from gateway.proxy import Proxy
+from gateway.ratelimit import RateLimit
+
+routes = [
+    Proxy("/a/{{path:path}}", to="{to}", {options}),
+    Proxy("/users/{{path:path}}", to="users", requires=(), identity="none"),
+]
+"""
+
+
+@pytest.mark.parametrize(
+    ("to", "options", "error"),
+    [
+        ("orders", 'requires=(), identity="none"', "The configuration is valid: "),
+        (
+            "ordres",
+            'public="a test"',
+            "upstreams.ordres.url: the service has no address, and /a/{path:path} calls it (did",
+        ),
+        (
+            "stock",
+            'public="a test"',
+            "upstreams.stock.url: the service has no address, and /a/{path:path} calls it (set ",
+        ),
+        (
+            "orders",
+            "requires=()",
+            "identity.signing_key_file: is required: the proxied route ANY /a/{path:path} sends",
+        ),
+        (
+            "orders",
+            'public="a test", limit=RateLimit("pages", "1/minute", per="address")',
+            "ANY /a/{path:path}: its policy pages differs from that of the module limits (give ",
+        ),
+        (
+            "orders",
+            'requires=("a", "a"), timeout=-1',
+            "acme.routes: cannot be imported: ValueError: Proxy('/a/{path:path}'): timeout is -1;",
+        ),
+    ],
+)
+def test_a_proxied_route_is_checked(
+    folder: Path, capsys: pytest.CaptureFixture[str], to: str, options: str, error: str
+) -> None:
+    case = Wrong("", text=None, files={"routes.py": PROXIED.format(to=to, options=options)})
+    case.write(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in case.get_variables().items():
+            patch.setenv(name, value)
+        status = main(["check"])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith(error)
+    assert status == (0 if ", 2 proxied routes, " in line else 2)

@@ -13,7 +13,8 @@ from gateway.cli.main import SUBCOMMANDS, main
 
 
 @pytest.mark.parametrize(
-    "subcommand", ["", *(module.__name__.rpartition(".")[2] for module in SUBCOMMANDS)]
+    "subcommand",
+    ["", *(module.__name__.rpartition(".")[2].replace("_", "-") for module in SUBCOMMANDS)],
 )
 def test_every_subcommand_has_help_with_an_example(
     subcommand: str, capsys: pytest.CaptureFixture[str]

@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI
 
 from gateway.app import create_app
 from gateway.app_loader import Application
+from gateway.proxy import Proxy
 from gateway.settings.schema import Settings
 from gateway.telemetry.log_format import JsonFormatter, TextFormatter
 from gateway.upstream import ServiceClient
@@ -114,10 +115,15 @@ class Served:
 
 @asynccontextmanager
 async def serve(
-    *routers: APIRouter, prepare: Any = None, settings: Settings | None = None
+    *routers: APIRouter,
+    prepare: Any = None,
+    settings: Settings | None = None,
+    proxies: Sequence[Proxy] = (),
 ) -> AsyncIterator[Served]:
     """Serve a gateway with these routes; `prepare` is called with the app before it starts."""
-    application = Application(clients={"items": Items}, policies={}, routers=routers)
+    application = Application(
+        clients={"items": Items}, policies={}, routers=routers, proxies=proxies
+    )
     service = httpx.MockTransport(lambda _request: httpx.Response(200, json=None))
     app: FastAPI = create_app(
         settings or Settings(), application=application, transports={"items": service}

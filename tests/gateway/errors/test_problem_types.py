@@ -26,6 +26,7 @@ from gateway.errors.tree import (
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    TicketsUnavailable,
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
@@ -44,6 +45,7 @@ ERRORS: list[GatewayError] = [
     QuotaExceeded(["a"], 1),
     IdentityUnavailable(1),
     RateLimiterUnavailable(1),
+    TicketsUnavailable(1),
     Overloaded(1),
     UserRequired(),
 ]

@@ -12,7 +12,14 @@ from gateway.settings.schema import Settings
 
 LIMIT = RateLimit("stock", "10/minute")
 PROXIES = [
-    Proxy("/stock/{sku}/{path:path}", to="stock", requires="stock:read", limit=LIMIT, tickets=True),
+    Proxy(
+        "/stock/{sku}/{path:path}",
+        to="stock",
+        requires="stock:read",
+        limit=LIMIT,
+        tickets=True,
+        identity="headers",
+    ),
     Proxy("/open/{path:path}", to="open", public="a test", methods=["PROPFIND"]),
     Proxy("/hooks", to="open", public="a test", methods=["POST"], target="/"),
 ]

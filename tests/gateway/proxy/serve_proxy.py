@@ -1,20 +1,18 @@
 """A gateway with proxied routes on a real socket, and a scripted service behind them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gateway.app import Gateway, build_app
 from gateway.app_loader import Application
-from gateway.auth.verifier import TokenVerifier
 from gateway.open_clients import OpenServices
 from gateway.proxy.declaration import Proxy
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.server.lifecycle import RunningServer, open_server
 from gateway.settings.schema import Server, Service, Settings
-from gateway.transport.origin import Origin
 from gateway.transport.pool import Pool
 from gateway.transport.transport import Transport
 from gateway.upstream.base_url import BaseUrl

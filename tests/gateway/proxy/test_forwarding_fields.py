@@ -8,7 +8,7 @@ from gateway.proxy.forwarding_fields import ForwardingFields
 from gateway.settings.schema import Server, Service
 
 HOST = (b"host", b"api.example.com")
-TRUSTED = {"trusted_proxies": ["10.0.0.0/8"]}
+TRUSTED: dict[str, Any] = {"trusted_proxies": ["10.0.0.0/8"]}
 
 
 def build(
@@ -90,7 +90,7 @@ def test_only_trusted_hops_are_believed(hops: bytes, client: bytes) -> None:
 
 
 def test_the_address_comes_from_the_field_of_the_settings() -> None:
-    server = {**TRUSTED, "client_address_header": "CF-Connecting-IP"}
+    server: dict[str, Any] = {**TRUSTED, "client_address_header": "CF-Connecting-IP"}
     received = [HOST, (b"cf-connecting-ip", b"192.0.2.1"), *FORGED[:2]]
     assert build(*received, peer="10.0.0.1", **server)[b"x-forwarded-for"] == b"192.0.2.1"
     assert build(*received, **server)[b"x-forwarded-for"] == b"192.0.2.7"
@@ -111,6 +111,23 @@ def test_the_port_is_that_of_the_host_or_of_the_scheme(
     assert build((b"host", host), scheme=scheme)[b"x-forwarded-port"] == port
 
 
+@pytest.mark.parametrize(
+    ("told", "peer", "port"),
+    [
+        ([b"8443"], "10.0.0.1", b"8443"),
+        ([b"8443"], "192.0.2.7", b"80"),
+        ([b"8443, 80"], "10.0.0.1", b"80"),
+        ([b"8443", b"8444"], "10.0.0.1", b"80"),
+        ([b"x"], "10.0.0.1", b"80"),
+    ],
+)
+def test_a_trusted_proxy_can_say_the_port(told: list[bytes], peer: str, port: bytes) -> None:
+    received = [HOST, *((b"x-forwarded-port", value) for value in told)]
+    assert build(*received, peer=peer, **TRUSTED)[b"x-forwarded-port"] == port
+    with_port = [(b"host", b"a:81"), *received[1:]]
+    assert build(*with_port, peer=peer, **TRUSTED)[b"x-forwarded-port"] == b"81"
+
+
 def test_a_peer_without_an_address_has_none() -> None:
     assert b"x-forwarded-for" not in build(HOST, peer=None)
     assert b"x-forwarded-for" not in build(HOST, peer="unix")
@@ -121,4 +138,4 @@ def test_long_values_are_not_cached() -> None:
     built = ForwardingFields(service, Server())
     for _ in range(2):
         built.build({"scheme": "http", "client": ("192.0.2.7", 1)}, [(b"host", b"x" * 600)])
-    assert built._build_cached.cache_info().currsize == 0  # noqa: SLF001 - a bound
+    assert built._build_cached.cache_info().currsize == 0

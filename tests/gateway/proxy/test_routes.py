@@ -6,11 +6,12 @@ from gateway.app import create_app
 from gateway.app_loader import Application
 from gateway.fastapi_internals import iter_calls, iter_route_contexts
 from gateway.proxy import Proxy
+from gateway.proxy.methods import PROXIED_METHODS
 from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.routing.dispatcher import RouteTable
-from gateway.settings.schema import Settings
+from gateway.settings.schema import Server, Settings
 from gateway.testing import lockgate
 from gateway.tickets.dependency import AcceptTicket
 
@@ -23,9 +24,10 @@ STOCK = Proxy(
     limit=LIMIT,
     tickets=True,
     max_body_bytes=7,
+    identity="none",
 )
 OPEN = Proxy("/open/{path:path}", to="stock", public="a test", methods=["POST"])
-ANYONE = Proxy("/anyone/{path:path}", to="other", requires=())
+ANYONE = Proxy("/anyone/{path:path}", to="other", requires=(), identity="none")
 APPLICATION = Application(proxies=[STOCK, OPEN, ANYONE], policies={"stock": LIMIT})
 
 
@@ -74,3 +76,44 @@ def test_a_route_is_compiled_with_its_guards_in_order() -> None:
 def test_the_services_behind_routes_are_found() -> None:
     app = create_app(Settings(), application=APPLICATION)
     assert find_proxied_services(app.routes) == {"stock": STOCK.path, "other": ANYONE.path}
+
+
+EVERYTHING = Application(proxies=[Proxy("/{path:path}", to="legacy", public="a test")])
+
+
+async def test_every_method_reaches_the_service() -> None:
+    async with lockgate(Settings(), application=EVERYTHING) as gateway:
+        legacy = gateway.service("legacy").answers({"stock": 7})
+        statuses = [
+            (await gateway.request(method, "/items/7")).status_code for method in PROXIED_METHODS
+        ]
+        assert set(statuses) == {200}
+        assert tuple(it.method for it in legacy.requests) == PROXIED_METHODS
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "reaches_service"),
+    [("GET", 200, False), ("HEAD", 200, False), ("OPTIONS", 204, False), ("POST", 200, True)],
+)
+async def test_a_route_before_keeps_its_head_and_options(
+    method: str, status: int, reaches_service: bool
+) -> None:
+    async with lockgate(Settings(), application=EVERYTHING) as gateway:
+        legacy = gateway.service("legacy").answers({})
+        response = await gateway.request(method, "/healthz")
+        assert response.status_code == status
+        assert bool(legacy.requests) == reaches_service
+
+
+async def test_a_preflight_lists_the_methods_and_does_not_reach_the_service() -> None:
+    server = Server(cors_origins=("https://app.example.com",))
+    async with lockgate(Settings(server=server), application=EVERYTHING) as gateway:
+        legacy = gateway.service("legacy").answers({})
+        headers = {
+            "Origin": "https://app.example.com",
+            "Access-Control-Request-Method": "PROPFIND",
+        }
+        response = await gateway.request("OPTIONS", "/items/7", headers=headers)
+        methods = response.headers["access-control-allow-methods"].split(", ")
+        assert {"PROPFIND", "GET", "DELETE"} <= set(methods)
+        assert not legacy.requests

@@ -1,10 +1,12 @@
 """Generates routes.md: every route with its access rule, rate limits and status codes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_route_contexts
+from gateway.proxy.methods import ANY_METHOD, PROXIED_METHODS
+from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.dependency import Limited
 from tests.docs.pages.markdown import code, page, table
 from tests.shop.docs.pages.defaults import create_default_app
@@ -26,24 +28,39 @@ def render_routes() -> str:
     app = create_default_app()
     paths = app.openapi()["paths"]
     rows = [
-        _build_row(route, method, paths.get(route.path_format, {}).get(method.lower(), {}))
+        _build_row(route, methods, paths.get(route.path_format, {}))
         for route in iter_route_contexts(app.routes)
-        for method in sorted(route.methods or ())
+        for methods in _group_methods(route)
     ]
     return page("Routes", INTRODUCTION, table(HEAD, rows))
 
 
-def _build_row(route: RouteContext, method: str, operation: Mapping[str, Any]) -> list[str]:
-    purpose = (route.endpoint.__doc__ or "").strip().splitlines()[0]
-    statuses = sorted(operation.get("responses", {"200": None}).keys() - {"default"})
+def _group_methods(route: RouteContext) -> list[Sequence[str]]:
+    """Return the methods of each row: all of a proxied route, and one of most others."""
+    methods = sorted(route.methods or ())
+    is_one_row = find_proxy(route) or set(methods) == set(PROXIED_METHODS)
+    return [methods] if is_one_row else [[method] for method in methods]
+
+
+def _build_row(
+    route: RouteContext, methods: Sequence[str], operations: Mapping[str, Any]
+) -> list[str]:
+    proxy = find_proxy(route)
+    described = [operations[name.lower()] for name in methods if name.lower() in operations]
+    responses = [one["responses"] for one in described] or [{"200": None}]
+    statuses = sorted(set().union(*responses) - {"default"})
     return [
-        method,
+        ANY_METHOD if set(methods) == set(PROXIED_METHODS) else "/".join(methods),
         code(str(route.path)),
-        purpose,
+        f"Proxied to {code(proxy.to)}." if proxy else _summarize(route),
         _describe_access(route),
         _list_limits(route),
         ", ".join(statuses),
     ]
+
+
+def _summarize(route: RouteContext) -> str:
+    return (route.endpoint.__doc__ or "").strip().splitlines()[0]
 
 
 def _describe_access(route: RouteContext) -> str:

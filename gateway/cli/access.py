@@ -1,0 +1,86 @@
+"""`lockgate access`: lists who may call what, by scope and by service."""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from gateway.app import create_app
+from gateway.app_loader import load_application
+from gateway.auth.dependencies import Public
+from gateway.auth.route_access import Requires
+from gateway.cli.routes import format_access
+from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.table import format_table
+from gateway.explanation.access_list import AccessEntry, AccessList, list_access
+from gateway.route_list import list_routes
+from gateway.settings.loader import load_settings
+
+
+def add_to(subcommands: Subcommands) -> None:
+    """Add the subcommand to the parser."""
+    parser = add_subcommand(
+        subcommands,
+        "access",
+        run,
+        purpose="List who may call what: the routes by scope, the public ones, and by service.",
+        example="lockgate access --json",
+    )
+    add_config_option(parser)
+    parser.add_argument("--json", action="store_true", help="print the lists as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the lists as text or as JSON."""
+    settings = load_settings(options.config)
+    application = load_application(settings.app)
+    routes = list_routes(create_app(settings, application=application), application.policies)
+    access = list_access(routes)
+    print(json.dumps(_to_json(access)) if options.json else "\n\n".join(_iter_sections(access)))
+    return 0
+
+
+def _iter_sections(access: AccessList) -> Iterator[str]:
+    for scope, entries in sorted(access.scopes.items()):
+        yield _format_section(f"A token with the scope {scope} may call:", entries)
+    if access.any_token:
+        yield _format_section("Any valid token may call:", access.any_token)
+    if access.public:
+        yield _format_section("Without a token, all callers may call:", access.public)
+    for service, entries in sorted(access.services.items()):
+        yield _format_section(f"The service {service} is called by:", entries)
+
+
+def _format_section(title: str, entries: Sequence[AccessEntry]) -> str:
+    rows = [
+        (f"  {entry.methods}", entry.path, format_access(entry.access), *_format_services(entry))
+        for entry in entries
+    ]
+    return f"{title}\n{format_table(rows)}"
+
+
+def _format_services(entry: AccessEntry) -> tuple[str]:
+    return (f"services: {', '.join(entry.services)}" if entry.services else "",)
+
+
+def _to_json(access: AccessList) -> dict[str, Any]:
+    return {
+        "scopes": {name: _list(entries) for name, entries in sorted(access.scopes.items())},
+        "any_token": _list(access.any_token),
+        "public": _list(access.public),
+        "services": {name: _list(entries) for name, entries in sorted(access.services.items())},
+    }
+
+
+def _list(entries: Sequence[AccessEntry]) -> list[dict[str, Any]]:
+    return [
+        {
+            "method": entry.methods,
+            "path": entry.path,
+            "scopes": list(entry.access.scopes) if isinstance(entry.access, Requires) else [],
+            "owner": entry.access.owner if isinstance(entry.access, Requires) else None,
+            "public": entry.access.why if isinstance(entry.access, Public) else None,
+            "services": list(entry.services),
+        }
+        for entry in entries
+    ]

@@ -1,0 +1,161 @@
+"""`lockgate explain`: says what the gateway would do with a request, without sending anything on.
+
+The token is read from standard input and verified with the real keys. It is never printed.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from gateway.auth.principal import Principal
+from gateway.auth.verifier import TokenVerifier, open_verifier
+from gateway.cli.check import CheckedGateway, require_valid
+from gateway.cli.standard_streams import print_error
+from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.table import format_table
+from gateway.explanation.explain_request import explain_request
+from gateway.explanation.explanation import Explanation, Rule
+from gateway.proxy.methods import PROXIED_METHODS
+from gateway.ratelimit.policy_overrides import apply_rates
+from gateway.settings.errors import escape
+
+_MAX_TOKEN_BYTES = 65_536
+_METHODS = frozenset({*PROXIED_METHODS, "TRACE"})
+_MARKS = {True: "yes", False: "no", None: "-"}
+
+
+def add_to(subcommands: Subcommands) -> None:
+    """Add the subcommand to the parser."""
+    parser = add_subcommand(
+        subcommands,
+        "explain",
+        run,
+        purpose=(
+            "Say what the gateway would do with a request, and why, without sending it on. The "
+            "exit status is 0 if the request would be admitted, 1 if it would be refused."
+        ),
+        example="lockgate token | lockgate explain GET /dashboard/42",
+    )
+    parser.add_argument("method", metavar="METHOD", type=_parse_method, help="the method")
+    parser.add_argument(
+        "target",
+        metavar="PATH",
+        type=_parse_target,
+        help="the path of the request, escaped as in a URL; it may have a query",
+    )
+    add_config_option(parser)
+    parser.add_argument(
+        "--no-token",
+        action="store_true",
+        help="do not read a token from standard input",
+    )
+    parser.add_argument("--json", action="store_true", help="print the explanation as JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the explanation. Returns 0 if the request would be admitted, otherwise 1."""
+    checked = require_valid(options.config, {})
+    token = None if options.no_token else _read_token()
+    explanation = asyncio.run(_explain(checked, options.method, options.target, token))
+    if options.json:
+        print(json.dumps(_to_json(explanation)))
+    else:
+        print("\n".join(_iter_lines(explanation)))
+    return 0 if _is_admitted(explanation) else 1
+
+
+def _parse_method(text: str) -> str:
+    if text.upper() not in _METHODS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a method that the server parses")
+    return text.upper()
+
+
+def _parse_target(text: str) -> str:
+    if not text.startswith("/"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a path; it must begin with /")
+    if not text.isascii() or not text.isprintable() or " " in text or "#" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} must be escaped as in a URL")
+    return text
+
+
+def _read_token() -> str | None:
+    """Read a token from standard input, with or without `Bearer`; None if it is a terminal."""
+    if sys.stdin.isatty():
+        print_error("no token is read from a terminal; pipe one, as `lockgate token | ...`")
+        return None
+    data = sys.stdin.buffer.read(_MAX_TOKEN_BYTES)
+    text = data.decode("utf-8", "replace").strip()
+    return text.removeprefix("Bearer ").strip() or None
+
+
+async def _explain(
+    checked: CheckedGateway, method: str, target: str, token: str | None
+) -> Explanation:
+    app, settings = checked.app, checked.settings
+    if app is None:
+        raise RuntimeError("a valid configuration has an app")
+    policies = apply_rates(checked.application.policies, settings.limits)
+    # Without a token no key is needed, so none is fetched.
+    issuers = settings.issuers if token else ()
+    async with open_verifier(issuers, settings.tokens, ca_file=settings.tls.ca_file) as verifier:
+        app.state.resources[TokenVerifier] = verifier
+        return await explain_request(app, method, target, token, policies)
+
+
+def _is_admitted(explanation: Explanation) -> bool:
+    return explanation.status is None or explanation.status < 400
+
+
+def _iter_lines(explanation: Explanation) -> Iterator[str]:
+    if explanation.route:
+        yield f"route   {explanation.route}  {explanation.place}".rstrip()
+    if explanation.caller:
+        yield f"caller  {_describe_caller(explanation.caller)}"
+    if explanation.rules:
+        yield format_table([_format_rule(rule) for rule in explanation.rules])
+    yield _describe_outcome(explanation)
+
+
+def _format_rule(rule: Rule) -> tuple[str, str, str]:
+    return f"  {rule.name}", _MARKS[rule.is_met], rule.text
+
+
+def _describe_caller(caller: Principal) -> str:
+    scopes = " ".join(sorted(caller.scopes)) or "no scopes"
+    return escape(f"{caller.subject} of {caller.issuer}, {scopes}, until {_format_time(caller)}")
+
+
+def _format_time(caller: Principal) -> str:
+    return f"{datetime.fromtimestamp(caller.expires_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _describe_outcome(explanation: Explanation) -> str:
+    if explanation.status is None:
+        return escape(explanation.outcome)
+    status = HTTPStatus(explanation.status)
+    return escape(f"{status.value} {status.phrase}: {explanation.outcome}")
+
+
+def _to_json(explanation: Explanation) -> dict[str, Any]:
+    caller = explanation.caller
+    return {
+        **asdict(explanation),
+        "admitted": _is_admitted(explanation),
+        "caller": None
+        if caller is None
+        else {
+            "subject": caller.subject,
+            "issuer": caller.issuer,
+            "user_id": caller.user_id,
+            "service": caller.service,
+            "tenant": caller.tenant,
+            "scopes": sorted(caller.scopes),
+            "expires_at": _format_time(caller),
+        },
+    }

@@ -1,0 +1,160 @@
+"""Explains what the gateway would do with a request, without a call of a service."""
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import Scope
+
+from gateway.allowed_methods import find_allowed_methods
+from gateway.auth.dependencies import find_principal
+from gateway.explanation.explanation import Ended, Explanation, Rule
+from gateway.explanation.guard_rules import Policies, decide_guards
+from gateway.fastapi_internals import (
+    RouteContext,
+    get_routing_scope,
+    iter_audited_routes,
+    matches_request,
+)
+from gateway.proxy.declaration import Proxy
+from gateway.proxy.routes import find_proxy
+from gateway.proxy.target import ProxyTarget
+from gateway.request_path import InvalidPath
+from gateway.route_audit import locate_endpoint
+from gateway.routing.derived_requests import DERIVED_METHODS, is_derived
+from gateway.routing.target_scope import build_target_scope
+from gateway.settings.schema import Settings
+from gateway.tickets.query import split_tickets
+
+
+async def explain_request(
+    app: FastAPI, method: str, target: str, token: str | None, policies: Policies
+) -> Explanation:
+    """Explain a request; `target` is its path as a client escapes it, with the query.
+
+    `app` needs a TokenVerifier among its resources. `policies` have the rates in force, by name.
+    """
+    path, _, query = target.partition("?")
+    explanation = Explanation(method, path)
+    try:
+        scope = _build_scope(app, method, path, query, token)
+        await _explain_route(explanation, _find_route(app, scope), scope, policies)
+    except Ended as end:
+        explanation.status, explanation.outcome = end.status, str(end)
+        if end.rule is not None:
+            explanation.rules.append(end.rule)
+    return explanation
+
+
+async def _explain_route(
+    explanation: Explanation, route: RouteContext, scope: Scope, policies: Policies
+) -> None:
+    file, line = locate_endpoint(route)
+    explanation.route = str(route.path)
+    explanation.place = f"{file}:{line}" if file else ""
+    request = _build_request(scope, route)
+    try:
+        async for rule in decide_guards(route, request, policies):
+            explanation.rules.append(rule)
+    finally:
+        explanation.caller = find_principal(request)
+    settings: Settings = request.app.state.settings
+    size = getattr(route, "max_body_size", None)
+    bound = settings.server.max_body_bytes if size is None else size
+    explanation.rules.append(Rule("body", f"at most {bound} bytes"))
+    if proxy := find_proxy(route):
+        _explain_proxy(explanation, proxy, scope, settings)
+    else:
+        explanation.outcome = "The endpoint of the route would be called."
+
+
+def _explain_proxy(
+    explanation: Explanation, proxy: Proxy, scope: Scope, settings: Settings
+) -> None:
+    """Describe what would be sent to the service of a proxied route.
+
+    Raises:
+        Ended: services may differ in what the path means, so the route refuses it.
+    """
+    service = settings.upstreams[proxy.to]
+    if proxy.tickets:
+        scope["query_string"] = split_tickets(scope["query_string"])[1]
+    try:
+        target = ProxyTarget(proxy, service).build(scope)
+    except HTTPException as refusal:
+        raise Ended(refusal.status_code, refusal.detail, Rule("path", proxy.path, False)) from None
+    url = service.url
+    explanation.service = proxy.to
+    explanation.url = f"{url.scheme}://{url.host}:{url.port}{target.decode('latin-1')}"
+    explanation.rules.append(Rule("identity", _describe_identity(proxy)))
+    if proxy.websocket:
+        explanation.rules.append(Rule("websocket", "a WebSocket handshake is accepted"))
+    explanation.outcome = f"The request would be sent to {explanation.url}."
+
+
+def _describe_identity(proxy: Proxy) -> str:
+    """Describe how the service would learn who the caller is."""
+    kept = [
+        text
+        for text, is_kept in (
+            ("the token of the caller", proxy.forward_token),
+            ("the cookies of the caller", proxy.forward_cookies),
+        )
+        if is_kept
+    ]
+    return " and ".join([*_describe_sent_identity(proxy), *kept]) or "nothing about the caller"
+
+
+def _describe_sent_identity(proxy: Proxy) -> list[str]:
+    if proxy.public is not None or proxy.identity == "none":
+        return []
+    if proxy.identity == "headers":
+        return ["X-User-* fields"]
+    scopes = " ".join(proxy.scopes)
+    return [f"an internal token for {proxy.to}" + (f" with the scopes {scopes}" if scopes else "")]
+
+
+def _build_scope(app: FastAPI, method: str, path: str, query: str, token: str | None) -> Scope:
+    scope = {
+        "type": "http",
+        "app": app,
+        "root_path": app.state.settings.server.root_path,
+        "headers": [] if token is None else [(b"authorization", b"Bearer " + token.encode())],
+        "extensions": {},
+    }
+    try:
+        return build_target_scope(scope, method, path.encode(), query.encode())
+    except InvalidPath as error:
+        raise Ended(400, f"The path {error}.") from None
+
+
+def _find_route(app: FastAPI, scope: Scope) -> RouteContext:
+    """Find the route that serves a request; a HEAD that its path does not declare becomes a GET.
+
+    Raises:
+        Ended: no route serves it.
+    """
+    routes = list(iter_audited_routes(app.router))
+    if scope["method"] in DERIVED_METHODS and is_derived(scope, routes):
+        if scope["method"] == "OPTIONS":
+            allowed = ", ".join(sorted(find_allowed_methods(scope)))
+            raise Ended(204, f"The gateway itself would list the methods: {allowed}.")
+        scope["method"] = "GET"
+    for route in routes:
+        if matches_request(route, scope):
+            return route
+    if allowed_methods := sorted(find_allowed_methods(scope)):
+        methods = ", ".join(allowed_methods)
+        raise Ended(405, f"No route with this path has the method; the path has {methods}.")
+    raise Ended(404, "No route has this path.")
+
+
+def _build_request(scope: Scope, route: RouteContext) -> Request:
+    """Build the request as the guards of its route see it, without a body."""
+    pattern = getattr(route, "path_regex", None)
+    match = pattern.match(scope["path"]) if pattern else None
+    texts = match.groupdict() if match else {}
+    scope["path_params"] = {
+        name: route.param_convertors[name].convert(text) for name, text in texts.items()
+    }
+    scope.update(get_routing_scope(route))
+    return Request(scope)

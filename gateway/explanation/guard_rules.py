@@ -1,0 +1,110 @@
+"""Decides the guards of a route, without what a decision would use up.
+
+No rate limit is charged, no ticket is redeemed, and no dependency of a package is called.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+
+from fastapi.security import SecurityScopes
+from starlette.requests import Request
+
+from gateway.aggregation.dependency import LoadComposite
+from gateway.auth.dependencies import Authorize, Public, authenticate, find_principal
+from gateway.auth.ownership import Owner
+from gateway.errors.tree import GatewayError
+from gateway.explanation.explanation import Ended, Rule
+from gateway.fastapi_internals import (
+    RouteContext,
+    get_security_scopes,
+    iter_dependencies,
+)
+from gateway.ratelimit.dependency import Limited
+from gateway.ratelimit.policy import RateLimit
+from gateway.request_context import RequestContext
+from gateway.resources import ResourceLookup
+from gateway.tickets.dependency import AcceptTicket
+from gateway.tickets.query import split_tickets
+
+Policies = Mapping[str, RateLimit]
+
+
+async def decide_guards(
+    route: RouteContext, request: Request, policies: Policies
+) -> AsyncIterator[Rule]:
+    """Yield the rules of a route in the order in which the gateway decides them.
+
+    `policies` have the rates that are in force, by name.
+
+    Raises:
+        Ended: a guard refuses the request.
+    """
+    has_ticket = False
+    for _, inner in iter_dependencies(route.dependant):
+        call = inner.call
+        if isinstance(call, AcceptTicket):
+            has_ticket = bool(split_tickets(request.scope["query_string"])[0])
+            yield _describe_ticket(has_ticket=has_ticket)
+        elif isinstance(call, Authorize | Owner):
+            scopes = get_security_scopes(inner)
+            if has_ticket:
+                yield Rule(*_name_access(call, scopes))
+            else:
+                yield await _decide_access(call, scopes, request)
+        else:
+            for rule in _describe(call, policies):
+                yield rule
+
+
+def _describe_ticket(*, has_ticket: bool) -> Rule:
+    if has_ticket:
+        text = "the ticket in the query decides who the caller is; it is not redeemed here"
+    else:
+        text = "accepted in the query instead of a token; the query has none"
+    return Rule("ticket", text)
+
+
+async def _decide_access(guard: Authorize | Owner, scopes: list[str], request: Request) -> Rule:
+    name, text = _name_access(guard, scopes)
+    try:
+        if isinstance(guard, Owner):
+            await guard(request)
+        else:
+            await guard(request, SecurityScopes(scopes))
+    except GatewayError as error:
+        reason = _explain_refusal(RequestContext.of(request.scope), guard, request)
+        refused = Rule(name, text, is_met=False)
+        raise Ended(error.status, f"{name} {text}: {reason}", refused) from error
+    return Rule(name, text, is_met=True)
+
+
+def _name_access(guard: Authorize | Owner, scopes: list[str]) -> tuple[str, str]:
+    if isinstance(guard, Owner):
+        return "owner", guard.path_param
+    return "requires", " ".join(scopes) or "any valid token"
+
+
+def _explain_refusal(context: RequestContext, guard: Authorize | Owner, request: Request) -> str:
+    """Return what the access log would say about a refusal, and for an owner the two ids."""
+    fields = context.log_fields
+    first = "reason" if "reason" in fields else "issuer"  # whose keys cannot be fetched
+    reasons = [str(fields[name]) for name in (first, "explanation") if name in fields]
+    principal = find_principal(request)
+    if isinstance(guard, Owner) and principal is not None and principal.user_id is not None:
+        named = request.path_params.get(guard.path_param)
+        reasons.append(
+            f"the path has {named!r:.80}, the token is of user {principal.user_id!r:.80}"
+        )
+    return ": ".join(reasons)
+
+
+def _describe(call: object, policies: Policies) -> Iterator[Rule]:
+    """Describe a dependency that is not called."""
+    if isinstance(call, Public):
+        yield Rule("public", call.why, is_met=True)
+    elif isinstance(call, Limited):
+        for declared in call.policies:
+            policy = policies.get(declared.name, declared)
+            yield Rule("limit", f"{policy.name}, {policy.rate} per {policy.per}; not charged here")
+    elif call is not authenticate and not isinstance(call, ResourceLookup | LoadComposite):
+        name = getattr(call, "__qualname__", type(call).__qualname__)
+        yield Rule("dependency", f"{name} may refuse the request; it is not called here")

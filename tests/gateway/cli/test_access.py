@@ -1,0 +1,88 @@
+"""`lockgate access` lists who may call what."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.main import main
+from tests.gateway.cli.wrong_configuration import Wrong
+
+ROUTES = """
+from gateway.proxy import Proxy
+
+routes = [
+    Proxy(
+        "/stock/{user_id}/{path:path}",
+        to="stock",
+        requires=["stock:read", "page:read"],
+        owner="user_id",
+        identity="none",
+    ),
+    Proxy("/shop/{path:path}", to="stock", public="a shop window", methods=["POST"]),
+    Proxy("/any/{path:path}", to="orders", requires=(), identity="none"),
+]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Wrong("", text=None, files={"routes.py": ROUTES})
+    case.write(folder)
+    for name, value in case.get_variables().items():
+        monkeypatch.setenv(name, value)
+
+
+def test_the_json_lists_routes_by_scope_and_by_service(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["access", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    stock = {
+        "method": "ANY",
+        "path": "/stock/{user_id}/{path:path}",
+        "scopes": ["stock:read", "page:read"],
+        "owner": "user_id",
+        "public": None,
+        "services": ["stock"],
+    }
+    assert found["scopes"]["stock:read"] == [stock]
+    assert [it["path"] for it in found["scopes"]["page:read"]] == [
+        "/page/{user_id}",
+        "/stock/{user_id}/{path:path}",
+    ]
+    assert [it["path"] for it in found["any_token"]][-1] == "/any/{path:path}"
+    shop = {
+        "method": "POST",
+        "path": "/shop/{path:path}",
+        "scopes": [],
+        "owner": None,
+        "public": "a shop window",
+        "services": ["stock"],
+    }
+    assert shop in found["public"]
+    assert found["services"]["stock"] == [stock, shop]
+    assert [it["path"] for it in found["services"]["orders"]] == [
+        "/page/{user_id}",
+        "/any/{path:path}",
+    ]
+
+
+def test_the_text_has_a_section_for_each_scope_and_service(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["access"]) == 0
+    sections = capsys.readouterr().out.rstrip("\n").split("\n\n")
+    assert [section.splitlines()[0] for section in sections] == [
+        "A token with the scope page:read may call:",
+        "A token with the scope stock:read may call:",
+        "Any valid token may call:",
+        "Without a token, all callers may call:",
+        "The service orders is called by:",
+        "The service stock is called by:",
+        "The service users is called by:",
+    ]
+    assert sections[1].splitlines()[1].split("  ")[1:] == [
+        "ANY",
+        "/stock/{user_id}/{path:path}",
+        "stock:read page:read, owner user_id",
+        "services: stock",
+    ]

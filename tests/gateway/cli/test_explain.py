@@ -1,0 +1,216 @@
+"""`lockgate explain` says what would happen to a request, and never prints the token."""
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.cli.main import main
+from tests.gateway.auth.token_factory import (
+    encode_jwk_set,
+    get_signing_key,
+    make_claims,
+    make_token,
+)
+from tests.gateway.cli.wrong_configuration import PACKAGE, Wrong
+
+KEY = get_signing_key("ES256")
+
+ROUTES = """
+from acme.limits import PAGES
+from gateway.proxy import Proxy
+
+routes = [
+    Proxy(
+        "/stock/{user_id}/{path:path}",
+        to="stock",
+        requires="stock:read",
+        owner="user_id",
+        limit=PAGES,
+        max_body_bytes=9,
+        identity="headers",
+        tickets=True,
+        websocket=True,
+    ),
+    Proxy("/shop/{path:path}", to="shop", public="a shop window", methods=["GET"]),
+    Proxy("/any/{path:path}", to="shop", requires=(), identity="none"),
+]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Wrong("", text=None, files={"routes.py": ROUTES})
+    case.write(folder)
+    settings = folder / PACKAGE / "lockgate.toml"
+    settings.write_text(
+        settings.read_text()
+        + '[upstreams.stock]\nurl = "http://stock.internal:9000/v2"\n'
+        + '[upstreams.shop]\nurl = "https://shop.internal"\n'
+        + '[limits]\npages = "20/minute"\n'
+    )
+    (folder / "jwks.json").write_bytes(encode_jwk_set(KEY.jwk()))
+    claims = make_claims()
+    issuer = {
+        "issuer": claims["iss"],
+        "audience": claims["aud"],
+        "jwks_file": str(folder / "jwks.json"),
+    }
+    variables = {**case.get_variables(), "LOCKGATE_ISSUERS": json.dumps([issuer])}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def sign(**changes: Any) -> str:
+    """Sign a token of user 7 with the scope `stock:read`."""
+    return make_token({"sub": "7", "scope": "stock:read", **changes}, key=KEY)
+
+
+class Shell:
+    """Runs the command with a token on standard input."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+
+    def run(self, method: str, target: str, token: str = "") -> tuple[int, dict[str, Any]]:
+        """Return the exit status and the JSON of an explanation."""
+        status, text = self.print(method, target, "--json", token=token)
+        return status, json.loads(text)
+
+    def print(self, *arguments: str, token: str = "") -> tuple[int, str]:
+        """Return the exit status and the output, which never has the token."""
+        stdin = io.TextIOWrapper(io.BytesIO(token.encode()))
+        self._monkeypatch.setattr(sys, "stdin", stdin)
+        status = main(["explain", *arguments])
+        captured = self._capsys.readouterr()
+        assert not token or token not in captured.out + captured.err
+        return status, captured.out
+
+
+@pytest.fixture
+def shell(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
+    return Shell(capsys, monkeypatch)
+
+
+def test_a_request_that_would_be_sent_to_a_service(shell: Shell) -> None:
+    status, found = shell.run("GET", "/stock/7/a%20b?x=1", sign())
+    assert status == 0
+    assert found["route"] == "/stock/{user_id}/{path:path}"
+    assert found["place"] == "acme/routes.py:6"
+    assert (found["service"], found["url"]) == (
+        "stock",
+        "http://stock.internal:9000/v2/7/a%20b?x=1",
+    )
+    assert (found["admitted"], found["status"]) == (True, None)
+    assert found["caller"]["subject"] == "7"
+    assert found["caller"]["scopes"] == ["stock:read"]
+    assert {rule["name"]: (rule["is_met"], rule["text"]) for rule in found["rules"]} == {
+        "ticket": (None, "accepted in the query instead of a token; the query has none"),
+        "requires": (True, "stock:read"),
+        "owner": (True, "user_id"),
+        "limit": (None, "pages, 20/minute per user; not charged here"),
+        "body": (None, "at most 9 bytes"),
+        "identity": (None, "X-User-* fields"),
+        "websocket": (None, "a WebSocket handshake is accepted"),
+    }
+
+
+def test_the_text_says_the_same(shell: Shell) -> None:
+    status, text = shell.print("GET", "/stock/8/a", token=f"Bearer {sign()}\n")
+    route, caller, *rules, outcome = text.splitlines()
+    assert (status, route) == (1, "route   /stock/{user_id}/{path:path}  acme/routes.py:6")
+    assert caller.startswith("caller  7 of ")
+    assert [rule.split()[:2] for rule in rules] == [
+        ["ticket", "-"],
+        ["requires", "yes"],
+        ["owner", "no"],
+    ]
+    assert outcome == (
+        "403 Forbidden: owner user_id: not_the_owner: the path has '8', the token is of user '7'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_line", "claims", "status", "outcome"),
+    [
+        ("GET /stock/7/a", None, 401, "requires stock:read: no_token"),
+        ("GET /stock/7/a", {"exp": 1}, 401, "requires stock:read: expired"),
+        ("GET /stock/7/a", {"scope": "x"}, 403,
+         'requires stock:read: missing_scope: "stock:read" is required; the token has "x"'),
+        ("GET /stock/8/a", {}, 403, "owner user_id: not_the_owner"),
+        ("GET /stock/7/a%2Fb", {}, 400,
+         "The path has an escaped slash (%2F), which this route does not accept."),
+        ("GET /stock//a", {}, 400, "The path has an empty segment (//)."),
+        ("POST /shop/a", None, 405,
+         "No route with this path has the method; the path has GET, HEAD, OPTIONS."),
+        ("GET /nowhere", {}, 404, "No route has this path."),
+        ("GET /any/a", None, 401, "requires any valid token: no_token"),
+    ],
+)  # fmt: skip
+def test_a_request_that_would_be_refused(
+    shell: Shell, request_line: str, claims: dict[str, Any] | None, status: int, outcome: str
+) -> None:
+    token = "" if claims is None else sign(**claims)
+    method, target = request_line.split()
+    exit_status, found = shell.run(method, target, token)
+    assert (exit_status, found["status"], found["admitted"]) == (1, status, False)
+    assert found["outcome"].startswith(outcome)
+    assert found["url"] == ""
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status", "outcome"),
+    [
+        ("GET", "/shop/a", None, "The request would be sent to https://shop.internal:443/a."),
+        ("HEAD", "/shop/a", None, "The request would be sent to https://shop.internal:443/a."),
+        ("HEAD", "/docs", None, "The endpoint of the route would be called."),
+        ("OPTIONS", "/docs", 204, "The gateway itself would list the methods: GET, HEAD, OPTIONS."),
+        ("get", "/healthz", None, "The endpoint of the route would be called."),
+    ],
+)
+def test_a_request_without_a_token_that_would_be_admitted(
+    shell: Shell, method: str, target: str, status: int | None, outcome: str
+) -> None:
+    exit_status, found = shell.run(method, target)
+    assert (exit_status, found["status"], found["outcome"]) == (0, status, outcome)
+
+
+def test_a_ticket_is_not_redeemed_and_not_sent_on(shell: Shell) -> None:
+    status, found = shell.run("GET", "/stock/7/a?ticket=abcdefgh&x=1")
+    assert status == 0
+    assert found["url"] == "http://stock.internal:9000/v2/7/a?x=1"
+    assert [rule["is_met"] for rule in found["rules"][:3]] == [None, None, None]
+    assert "abcdefgh" not in json.dumps(found)
+
+
+def test_keys_that_cannot_be_fetched_are_named(
+    shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = make_claims()
+    url = "http://127.0.0.1:9/keys"  # nothing listens there
+    issuer = {"issuer": claims["iss"], "audience": claims["aud"], "jwks_url": url}
+    monkeypatch.setenv("LOCKGATE_ISSUERS", json.dumps([issuer]))
+    status, found = shell.run("GET", "/any/a", sign())
+    assert (status, found["status"]) == (1, 503)
+    assert claims["iss"] in found["outcome"]
+
+
+@pytest.mark.parametrize("arguments", [["FROB", "/"], ["GET", "x"], ["GET", "/a b"]])
+def test_wrong_arguments(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as exited:
+        main(["explain", *arguments])
+    assert exited.value.code == 2
+
+
+def test_invalid_settings_are_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOCKGATE_UPSTREAMS__SHOPP__URL", "http://x")
+    assert main(["explain", "GET", "/", "--no-token"]) == 2
+    assert "upstreams.shopp: there is no such service (did you mean shop?)" in (
+        capsys.readouterr().err
+    )
