@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from gateway.app import Gateway, build_app
 from gateway.app_loader import Application
@@ -158,5 +159,6 @@ async def open_raw_tunnels(script: Script, **changes: Any) -> AsyncIterator[Serv
 
 async def echo(connection: ServerConnection) -> None:
     """Send each message back."""
-    async for message in connection:
-        await connection.send(message)
+    with suppress(ConnectionClosed):
+        async for message in connection:
+            await connection.send(message)
