@@ -26,7 +26,7 @@ from gateway.settings.loader import load_settings
 from gateway.testing import lockgate
 from gateway.upstream.errors import UpstreamUnavailable
 from tests.gateway.server.serve_app import serve_app
-from tests.typescript.test_typescript import UNREACHABLE
+from tests.typescript.npm import UNREACHABLE
 
 FOLDER = Path(__file__).parent
 TIMEOUT_SECONDS = 240

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.typescript.npm import run_npm
+from tests.typescript.npm import UNREACHABLE, run_npm
 
 FOLDER = Path(__file__).parent
-UNREACHABLE = ("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 TIMEOUT_SECONDS = 240
+UNREACHABLE = ("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT")
 
 
 def run_npm(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
