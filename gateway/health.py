@@ -40,8 +40,8 @@ class Readiness(BaseModel):
     status: Status
     issuers: dict[str, str]
     limits: dict[str, str | int]
-    tasks: dict[str, str] = {}
     signing_keys: Literal["ok", "stale"] | None = None
+    tasks: dict[str, str] = {}
 
 
 @router.get(LIVENESS_PATH)

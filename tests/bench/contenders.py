@@ -93,6 +93,8 @@ def _make_lockgate_command(backends: Backends, port: int) -> Command:
     urls = backends.upstream.urls
     environment = {
         "LOCKGATE_ISSUERS": json.dumps([issuer]),
+        "LOCKGATE_IDENTITY__ISSUER": f"http://127.0.0.1:{port}",
+        "LOCKGATE_IDENTITY__SIGNING_KEY_FILE": str(backends.identity.signing_key),
         "LOCKGATE_REDIS_URL": backends.redis_url,
         "LOCKGATE_LIMITS__DASHBOARDS": f"{LIMIT}/minute",
         "LOCKGATE_SERVER__HOST": "127.0.0.1",

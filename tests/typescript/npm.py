@@ -5,6 +5,7 @@ from pathlib import Path
 
 TIMEOUT_SECONDS = 240
 UNREACHABLE = ("EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH", "ENOTFOUND", "ETIMEDOUT")
+"""The errors of npm that mean that its registry cannot be reached."""
 
 
 def run_npm(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

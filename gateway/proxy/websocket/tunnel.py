@@ -86,9 +86,9 @@ class Tunnel:
     def start(self, early: bytes) -> None:
         """Begin: both connections are made. `early` is what the service has sent after its 101."""
         self._arm()
+        self.service.set_reading(is_wanted=True)
         if early:
             self.service.data_received(early)
-        self.service.set_reading(is_wanted=not self._is_closing)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Send a close frame to both sides, each between two frames."""
@@ -165,6 +165,8 @@ class Tunnel:
         if self._is_closing:
             return
         self._is_closing = True
+        if self._timer is None:  # `start` is still to come
+            return
         self._arm()
         for side in (self.caller, self.service):
             side.set_reading(is_wanted=True)

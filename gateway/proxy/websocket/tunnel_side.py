@@ -1,6 +1,7 @@
 """One side of a tunnel: the connection of the caller, or that to the service."""
 
 import asyncio
+from contextlib import suppress
 from typing import Protocol, cast
 
 from gateway.proxy.websocket.close_frame import CloseCode, build_close_frame
@@ -147,7 +148,8 @@ class TunnelSide(UpgradedProtocol):
         if self.is_client and transport.can_write_eof():
             # A server closes first (RFC 6455, 7.1.1). The caller learns at once that no more
             # follows, and can still send its own close frame.
-            transport.write_eof()
+            with suppress(OSError):  # raised by asyncio itself: the caller has just disconnected
+                transport.write_eof()
 
     def pause_writing(self) -> None:
         self.peer.set_reading(is_wanted=False)

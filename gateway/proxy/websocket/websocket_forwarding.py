@@ -13,6 +13,7 @@ from gateway.open_clients import OpenServices
 from gateway.proxy.declaration import Proxy
 from gateway.proxy.identity_fields import build_identity_fields
 from gateway.proxy.proxied_response import ProxiedResponse
+from gateway.proxy.refused_identity import explain_refusal
 from gateway.proxy.request_fields import RequestFields
 from gateway.proxy.response_fields import ResponseFields
 from gateway.proxy.stream_end import find_stream_end
@@ -82,7 +83,8 @@ class WebSocketForwarding:
 
     async def _open(self, transport: Transport, request: Request, stream: Stream) -> Response:
         scope, loop, started = request.scope, asyncio.get_running_loop(), perf_counter()
-        fields = self._request_fields.build(scope, build_identity_fields(self._proxy, request))
+        identity = build_identity_fields(self._proxy, request)
+        fields = self._request_fields.build(scope, identity)
         response, exchange = await open_websocket(
             transport,
             self._service_origin,
@@ -95,6 +97,8 @@ class WebSocketForwarding:
         end = find_stream_end(request, loop.time(), self._proxy.total_timeout)
         try:
             if response.status != 101:
+                if refusal := explain_refusal(self._proxy, identity, response.status):
+                    raise self._failures.refuse("GET", refusal, response.status)
                 stream.close()
                 return self._build_refusal(await read_refusal(response, exchange), scope)
             reserved_bits = check_acceptance(fields, response.fields)

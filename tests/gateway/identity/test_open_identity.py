@@ -13,21 +13,36 @@ from gateway.identity.setting_errors import find_identity_errors
 from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.loader import load_settings
-from gateway.settings.schema import Identity, Issuer, Settings, Tokens
+from gateway.settings.schema import Identity, Issuer, Server, Settings, Tokens
 from gateway.testing import lockgate
 from tests.gateway.auth.token_factory import encode_jwk_set
 from tests.gateway.identity.callers import make_caller
 from tests.gateway.identity.verifiers import GATEWAY
 
 
-async def test_an_internal_token_is_a_401_at_the_public_port(settings: Settings) -> None:
-    async with lockgate(settings) as gateway:
+async def test_an_internal_token_is_a_401_at_the_public_port_and_at_forward_auth(
+    settings: Settings,
+) -> None:
+    server = Server.model_validate({"trusted_proxies": ["127.0.0.1"]})
+    asked = {"X-Original-Method": "GET", "X-Original-URI": "/dashboard/42"}
+    async with lockgate(settings.model_copy(update={"server": server})) as gateway:
         tokens: InternalTokens = gateway.app.state.resources[InternalTokens]
         caller = make_caller(scopes=frozenset({"dashboard:read"}), expires_at=4e9)
-        token = tokens.issue(caller, "users", ("dashboard:read",))
-        page = await gateway.get("/dashboard/42", headers={"Authorization": f"Bearer {token}"})
-    assert page.status_code == 401
-    assert page.json()["type"].endswith("unauthenticated")
+        internal = tokens.issue(caller, "users", ("dashboard:read",))
+        own = gateway.token("42", ["dashboard:read"])
+        statuses = {
+            (path, token): (
+                await gateway.get(path, headers={"Authorization": f"Bearer {token}", **asked})
+            ).status_code
+            for path in ("/dashboard/42", "/auth/verify")
+            for token in (own, internal)
+        }
+    assert statuses == {
+        ("/dashboard/42", own): 200,
+        ("/dashboard/42", internal): 401,
+        ("/auth/verify", own): 200,
+        ("/auth/verify", internal): 401,
+    }
 
 
 async def test_an_internal_token_is_refused_by_its_type_even_if_its_keys_were_trusted(

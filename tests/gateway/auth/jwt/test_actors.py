@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 
 from gateway.auth.jwt.actors import MAX_ACTORS, list_actors, read_client
+from gateway.auth.jwt.claims import ClaimRules
+from gateway.auth.principal import Actor
+from gateway.settings.schema import Issuer
 
 ISSUER = "https://idp"
 
@@ -57,3 +60,21 @@ def test_the_actors_are_the_client_and_then_those_of_act(
     claims: dict[str, Any], client: str | None, actors: list[tuple[str, str]]
 ) -> None:
     assert list(list_actors(claims, ISSUER, client)) == actors
+
+
+@pytest.mark.parametrize(
+    ("settings", "client"), [({}, "app"), ({"service_claim": "service"}, "billing")]
+)
+def test_the_principal_has_the_service_of_the_settings_as_its_client(
+    settings: dict[str, str], client: str
+) -> None:
+    issuer = Issuer.model_validate(
+        {"issuer": ISSUER, "audience": "a", "jwks_url": "https://idp/keys", **settings}
+    )
+    claims = {
+        "iss": ISSUER, "aud": "a", "sub": "42", "exp": 100, "azp": "app", "service": "billing",
+        "act": {"sub": "support"},
+    }  # fmt: skip
+    principal = ClaimRules(issuer).check(claims, "at+jwt", 0)
+    assert principal.client == client
+    assert principal.actors == (Actor(ISSUER, client), Actor(ISSUER, "support"))

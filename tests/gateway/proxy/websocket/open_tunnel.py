@@ -1,13 +1,14 @@
 """A gateway on a real socket with a WebSocket route, and a service behind it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from gateway.app import Gateway, build_app
 from gateway.app_loader import Application
@@ -15,6 +16,7 @@ from gateway.open_clients import OpenServices
 from gateway.proxy.declaration import Proxy
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.server.lifecycle import RunningServer, open_server
+from gateway.server.protocol import HttpProtocol
 from gateway.settings.schema import Server, Service, Settings
 from gateway.transport.pool import Pool
 from gateway.transport.transport import Transport
@@ -58,6 +60,12 @@ class ServedTunnels:
         return side
 
     @property
+    def connection(self) -> HttpProtocol:
+        """The only connection of a caller."""
+        [connection] = self.server._runner.state.connections
+        return cast("HttpProtocol", connection)
+
+    @property
     def streams(self) -> StreamLimit:
         """The limit of streams."""
         limit: StreamLimit = self.app.state.resources[StreamLimit]
@@ -73,7 +81,7 @@ class ServedTunnels:
     async def wait_for_end(self) -> None:
         """Wait until the gateway has no stream, no connection and no request any more."""
         async with asyncio.timeout(TIMEOUT):
-            while self.streams.count or self.server.connections.count:
+            while self.streams.count or self.server.connections.count:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
 
 
@@ -106,7 +114,8 @@ class RawSide:
 @asynccontextmanager
 async def serve_tunnels(
     port: int,
-    *proxies: Proxy,
+    *,
+    proxies: Sequence[Proxy] = (),
     server: dict[str, Any] | None = None,
     service: dict[str, Any] | None = None,
     **changes: Any,
@@ -128,12 +137,12 @@ async def serve_tunnels(
 
 @asynccontextmanager
 async def open_tunnels(
-    handler: Handler, *proxies: Proxy, options: dict[str, Any] | None = None, **changes: Any
+    handler: Handler, *, options: dict[str, Any] | None = None, **changes: Any
 ) -> AsyncIterator[ServedTunnels]:
     """Serve a service that the `websockets` library runs, with these options of its own."""
     async with serve(handler, "127.0.0.1", 0, **(options or {})) as upstream:
         port = next(iter(upstream.sockets)).getsockname()[1]
-        async with serve_tunnels(port, *proxies, **changes) as served:
+        async with serve_tunnels(port, **changes) as served:
             yield served
 
 
@@ -150,5 +159,6 @@ async def open_raw_tunnels(script: Script, **changes: Any) -> AsyncIterator[Serv
 
 async def echo(connection: ServerConnection) -> None:
     """Send each message back."""
-    async for message in connection:
-        await connection.send(message)
+    with suppress(ConnectionClosed):
+        async for message in connection:
+            await connection.send(message)
