@@ -24,7 +24,7 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: $(STAMP) ## Start the demo: five services and the gateway, no Redis needed
+run: $(STAMP) ## Start the demo: six services and the gateway, no Redis needed
 	@$(BIN)/lockgate demo
 
 test: $(STAMP) ## Run all tests, including those against a real Redis (several minutes)
@@ -45,12 +45,13 @@ browser: $(STAMP) ## Meet the gateway in a real Chromium (needs it, npm and its 
 prove: $(STAMP) ## Run the heavy proofs: load, soak and failover (several minutes)
 	@$(BIN)/python -m pytest -m prove -s
 
-bench: $(STAMP) ## Benchmark Lockgate and its peers, and write docs/benchmarks.md (about 10 minutes)
+bench: $(STAMP) ## Benchmark Lockgate and its peers, and write docs/benchmarks.md (about 14 minutes)
 	@$(BIN)/python -m tests.bench
 
-fuzz: $(STAMP) ## Fuzz the response parser and the transport for SECONDS=300 in all
-	@$(BIN)/python -m tests.fuzz.run parser $$(($(SECONDS) * 3 / 4))
+fuzz: $(STAMP) ## Fuzz the response parser, the transport and proxied requests for SECONDS=300 in all
+	@$(BIN)/python -m tests.fuzz.run parser $$(($(SECONDS) / 2))
 	@$(BIN)/python -m tests.fuzz.run exchanges $$(($(SECONDS) / 4))
+	@$(BIN)/python -m tests.fuzz.run proxied $$(($(SECONDS) / 4))
 
 check: check-framework check-shop ## Check the framework and the shop
 

@@ -70,7 +70,7 @@ def find_upstream_errors(
         ConfigError(
             f"upstreams.{name}.url",
             f"the service has no address, and {route} calls it",
-            f"set {get_variable(f'upstreams.{name}.url')}",
+            _suggest_address(name, upstreams),
         )
         for name, route in {**called, **proxied}.items()
         if name not in upstreams.keys() | misspelt | set(replaced)
@@ -85,6 +85,12 @@ def find_upstream_errors(
         if clients.get(kind.name) is not kind
     ]
     return unknown + unaddressed + undeclared
+
+
+def _suggest_address(name: str, upstreams: Upstreams) -> str:
+    near = find_nearest(name, upstreams)
+    setting = f"set {get_variable(f'upstreams.{name}.url')}"
+    return f"did you mean {near}? Otherwise {setting}" if near else setting
 
 
 def find_used_clients(

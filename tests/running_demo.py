@@ -36,6 +36,13 @@ class Demo:
         return self._find(r"^(curl .*)$")
 
     @property
+    def commands(self) -> list[str]:
+        """The further commands, after the line that sets the variables of all."""
+        *_, variables, commands, _ = self.output.split("\n\n")
+        assert variables.startswith("URL="), self.output
+        return [f"{variables}; {command}" for command in commands.splitlines()]
+
+    @property
     def url(self) -> str:
         """The URL of the gateway."""
         return self._find(r"Lockgate is up on (\S+),")

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from pydantic import HttpUrl
@@ -19,16 +20,18 @@ from gateway.cli.subcommand import (
 from gateway.fakes.child_process import FakesPlan, RunningFakes, run_fakes
 from gateway.fakes.identity_provider import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
 from gateway.fakes.load_fakes import load_fakes
+from gateway.identity.temporary_key_file import create_temporary_key_file
 from gateway.route_list import list_routes
 from gateway.server.file_limit import raise_file_limit
 from gateway.server.lifecycle import open_server
 from gateway.settings.app_package import NoAppPackage
 from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.loader import load_settings
-from gateway.settings.schema import Issuer, Settings
+from gateway.settings.schema import Identity, Issuer, Settings
 from gateway.telemetry.log_writer import log_to_stderr
 
 _LOOPBACK = {"127.0.0.1", "localhost"}
+_INTERNAL_ISSUER = "https://gateway.demo.invalid"
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -62,10 +65,22 @@ def run(options: argparse.Namespace) -> int:
         message = "the demo shop is part of Lockgate's repository: clone it and run `make run`"
         hint = "for a gateway of your own, run `lockgate new PATH`"
         raise NoAppPackage([ConfigError("demo", message, hint)]) from error
-    with log_to_stderr(settings.log.model_copy(update={"format": "text"})):
+    with (
+        log_to_stderr(settings.log.model_copy(update={"format": "text"})),
+        create_temporary_key_file() as key_file,
+    ):
+        settings = _sign_internal_tokens(settings, key_file)
         plan = _plan_fakes(settings, application, options)
         run_on_uvloop(_serve_demo(settings, application, plan, use_any_ports=options.any_ports))
     return 0
+
+
+def _sign_internal_tokens(settings: Settings, key_file: Path) -> Settings:
+    """Let the gateway sign internal tokens with this key, unless the settings have another."""
+    if settings.identity.signing_key_file is not None:
+        return settings
+    identity = Identity(issuer=_INTERNAL_ISSUER, signing_key_file=key_file)
+    return settings.model_copy(update={"identity": identity})
 
 
 async def _serve_demo(
@@ -90,8 +105,9 @@ def _plan_fakes(
     Raises:
         InvalidSettings: the module of a fake cannot be imported, or `--real` names no service.
     """
-    if unknown := [name for name in options.real if name not in application.clients]:
-        hint = suggest_nearest(unknown[0], application.clients)
+    known = {*application.clients, *(proxy.to for proxy in application.proxies)}
+    if unknown := [name for name in options.real if name not in known]:
+        hint = suggest_nearest(unknown[0], known)
         raise InvalidSettings([ConfigError("--real", f"no such service: {unknown[0]}", hint)])
     assert application.package  # noqa: S101 - `load_application` sets it
     fakes = load_fakes(application.package)
@@ -102,7 +118,7 @@ def _plan_fakes(
         if isinstance(route.access, Requires)
         for scope in route.access.scopes
     }
-    services = [name for name in fakes if name in application.clients and name not in options.real]
+    services = [name for name in fakes if name in known and name not in options.real]
     return FakesPlan(
         package=application.package,
         services=services,
@@ -121,8 +137,12 @@ def _iter_local_ports(settings: Settings) -> Iterator[tuple[str, int]]:
 
 
 def _replace_addresses(settings: Settings, fakes: RunningFakes, *, use_any_port: bool) -> Settings:
-    """Replace the addresses of the services and of the identity provider with the fakes'."""
+    """Replace the addresses of the services and of the identity provider with the fakes'.
+
+    Without trusted proxies, this machine is one, so that a forward-auth check can be tried.
+    """
     server = settings.server.model_dump() | {"host": "127.0.0.1"}
+    server["trusted_proxies"] = settings.server.trusted_proxies or ["127.0.0.1/32"]
     if use_any_port:
         server["port"] = 0
     values: dict[str, Any] = settings.model_dump() | {"server": server}
@@ -146,6 +166,20 @@ def _format_welcome(url: str, fakes: RunningFakes, settings: Settings) -> str:
         f"{services}\n{warning}\n"
         f"Lockgate is up on {url}, its API is described at {url}/docs. Paste this:\n\n"
         f"curl -s -i -H 'Authorization: Bearer {fakes.token}' {url}{settings.demo.path}\n\n"
+        f"{_format_commands(url, fakes, settings)}"
         "`lockgate routes` lists the routes; `lockgate new PATH` writes a gateway of your own.\n"
         "Ctrl-C stops all of it."
+    )
+
+
+def _format_commands(url: str, fakes: RunningFakes, settings: Settings) -> str:
+    if not settings.demo.commands:
+        return ""
+    return "\n".join(
+        [
+            "Then this, and any of the lines below it:\n",
+            f"URL={url} TOKEN={fakes.token}\n",
+            *settings.demo.commands,
+            "\n",
+        ]
     )

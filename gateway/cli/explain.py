@@ -23,6 +23,7 @@ from gateway.explanation.explain_request import explain_request
 from gateway.explanation.explanation import Explanation, Rule
 from gateway.proxy.methods import PROXIED_METHODS
 from gateway.ratelimit.policy_overrides import apply_rates
+from gateway.settings.errors import escape
 
 _MAX_TOKEN_BYTES = 65_536
 _METHODS = frozenset({*PROXIED_METHODS, "TRACE"})
@@ -127,7 +128,7 @@ def _format_rule(rule: Rule) -> tuple[str, str, str]:
 
 def _describe_caller(caller: Principal) -> str:
     scopes = " ".join(sorted(caller.scopes)) or "no scopes"
-    return f"{caller.subject} of {caller.issuer}, {scopes}, until {_format_time(caller)}"
+    return escape(f"{caller.subject} of {caller.issuer}, {scopes}, until {_format_time(caller)}")
 
 
 def _format_time(caller: Principal) -> str:
@@ -136,9 +137,9 @@ def _format_time(caller: Principal) -> str:
 
 def _describe_outcome(explanation: Explanation) -> str:
     if explanation.status is None:
-        return explanation.outcome
+        return escape(explanation.outcome)
     status = HTTPStatus(explanation.status)
-    return f"{status.value} {status.phrase}: {explanation.outcome}"
+    return escape(f"{status.value} {status.phrase}: {explanation.outcome}")
 
 
 def _to_json(explanation: Explanation) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fastapi.security import SecurityScopes
 from starlette.requests import Request
 
 from gateway.aggregation.dependency import LoadComposite
-from gateway.auth.dependencies import Authorize, Public, authenticate
+from gateway.auth.dependencies import Authorize, Public, authenticate, find_principal
 from gateway.auth.ownership import Owner
 from gateway.errors.tree import GatewayError
 from gateway.explanation.explanation import Ended, Rule
@@ -71,7 +71,7 @@ async def _decide_access(guard: Authorize | Owner, scopes: list[str], request: R
         else:
             await guard(request, SecurityScopes(scopes))
     except GatewayError as error:
-        reason = _explain_refusal(RequestContext.of(request.scope))
+        reason = _explain_refusal(RequestContext.of(request.scope), guard, request)
         refused = Rule(name, text, is_met=False)
         raise Ended(error.status, f"{name} {text}: {reason}", refused) from error
     return Rule(name, text, is_met=True)
@@ -83,11 +83,18 @@ def _name_access(guard: Authorize | Owner, scopes: list[str]) -> tuple[str, str]
     return "requires", " ".join(scopes) or "any valid token"
 
 
-def _explain_refusal(context: RequestContext) -> str:
-    """Return what the access log would say about a refusal."""
+def _explain_refusal(context: RequestContext, guard: Authorize | Owner, request: Request) -> str:
+    """Return what the access log would say about a refusal, and for an owner the two ids."""
     fields = context.log_fields
     first = "reason" if "reason" in fields else "issuer"  # whose keys cannot be fetched
-    return ": ".join(str(fields[name]) for name in (first, "explanation") if name in fields)
+    reasons = [str(fields[name]) for name in (first, "explanation") if name in fields]
+    principal = find_principal(request)
+    if isinstance(guard, Owner) and principal is not None and principal.user_id is not None:
+        named = request.path_params.get(guard.path_param)
+        reasons.append(
+            f"the path has {named!r:.80}, the token is of user {principal.user_id!r:.80}"
+        )
+    return ": ".join(reasons)
 
 
 def _describe(call: object, policies: Policies) -> Iterator[Rule]:

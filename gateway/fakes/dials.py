@@ -72,7 +72,13 @@ class ServiceWithDials:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the paths of the dial, or any other request with the current fault."""
+        """Serve the paths of the dial, or any other request with the current fault.
+
+        A WebSocket has no faults.
+        """
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+            return
         if scope["path"] in _DIAL_PATHS:
             await self._dial_app(scope, receive, send)
             return

@@ -1,7 +1,7 @@
 """One request to a fake service, with the operations that faults consist of."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,10 +21,11 @@ class FakeRequest:
     receive: Receive
     send: Send
     latency: float
+    _received: list[Message] = field(default_factory=list, init=False)
 
     async def respond(self) -> None:
         """Let the service respond."""
-        await self.app(self.scope, self.receive, self.send)
+        await self.app(self.scope, self._receive_again, self.send)
 
     async def capture_response(self) -> tuple[Message, bytes]:
         """Run the service without sending; return its start message and its whole body."""
@@ -33,12 +34,14 @@ class FakeRequest:
         async def append(message: Message) -> None:
             messages.append(message)
 
-        await self.app(self.scope, self.receive, append)
+        await self.app(self.scope, self._receive_again, append)
         start, *rest = messages
         return start, b"".join(message.get("body", b"") for message in rest)
 
     async def sleep(self, seconds: float | None) -> None:
         """Wait that long; None waits until the client disconnects.
+
+        Of a long body, only the first piece is read meanwhile. The service gets that piece later.
 
         Raises:
             ClientDisconnected: the client closed the connection meanwhile.
@@ -47,6 +50,8 @@ class FakeRequest:
             return
         try:
             async with asyncio.timeout(seconds):
+                if seconds is not None:
+                    await self._receive_first_piece()
                 await self._wait_for_disconnect()
         except TimeoutError:
             return
@@ -61,6 +66,21 @@ class FakeRequest:
         """Reset the connection at once (RST)."""
         uvicorn_protocol.reset_connection(self.scope)
         await self._wait_for_disconnect()
+
+    async def _receive_first_piece(self) -> None:
+        """Receive the beginning of the body; if more follows, wait without reading it."""
+        if self._received:
+            return
+        message = await self.receive()
+        self._received.append(message)
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected
+        if message.get("more_body"):
+            await asyncio.Event().wait()
+
+    async def _receive_again(self) -> Message:
+        """Receive what was received during a wait, then what follows."""
+        return self._received.pop(0) if self._received else await self.receive()
 
     async def _wait_for_disconnect(self) -> None:
         while (await self.receive())["type"] != "http.disconnect":

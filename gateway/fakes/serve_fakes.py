@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib.util import find_spec
 
 from starlette.types import ASGIApp
-from uvicorn.config import Config
+from uvicorn.config import Config, WSProtocolType
 from uvicorn.server import ServerState
 
 from gateway.fakes.uvicorn_protocol import FakeProtocol
@@ -13,6 +14,9 @@ from gateway.fakes.uvicorn_protocol import FakeProtocol
 # Longer than any client keeps an idle connection, so that the client closes it, not the service.
 _KEEP_ALIVE_SECONDS = 120
 _SHUTDOWN_SECONDS = 2
+
+# Fakes serve WebSockets if the library is installed, which only a few of them need.
+_WEBSOCKETS: WSProtocolType = "websockets-sansio" if find_spec("websockets") else "none"
 
 # With the usual backlog of 100 a burst of connections overflows it, and TCP retries after 1 s.
 _BACKLOG = 2_048
@@ -75,7 +79,7 @@ async def _bind(
     name: str, app: ASGIApp, host: str, port: int, state: ServerState
 ) -> asyncio.Server:
     config = Config(
-        app, http=FakeProtocol, ws="none", lifespan="off", interface="asgi3",
+        app, http=FakeProtocol, ws=_WEBSOCKETS, lifespan="off", interface="asgi3",
         log_config=None, proxy_headers=False, timeout_keep_alive=_KEEP_ALIVE_SECONDS,
     )  # fmt: skip
     config.load()

@@ -60,7 +60,7 @@ class AccessLog:
         client = peer[0].removeprefix(_MAPPED_IPV4) if peer else ""
         if self._server is not None:
             client = str(find_client_address(HTTPConnection(scope), self._server).ip or "")
-        is_websocket = scope["type"] == "websocket"
+        is_websocket = scope["type"] == "websocket" or context.status == 101
         event = "websocket.closed" if is_websocket else "request.completed"
         fields: dict[str, LogField] = {
             "id": context.request_id,

@@ -6,7 +6,9 @@ from starlette.responses import Response
 from gateway.open_clients import OpenServices
 from gateway.proxy.declaration import Proxy
 from gateway.proxy.forwarding import Forwarding
+from gateway.proxy.websocket.websocket_forwarding import WebSocketForwarding
 from gateway.routing.response_endpoint import ResponseEndpoint
+from gateway.server.upgrade import UPGRADE
 
 
 class ProxyEndpoint(ResponseEndpoint):
@@ -25,5 +27,10 @@ class ProxyEndpoint(ResponseEndpoint):
         services = state.resources[OpenServices]
         if services is not self._services:  # the first request since the lifespan was entered
             self._forwarding = Forwarding(self.proxy, state.settings.server, state.resources)
+            self._websockets = WebSocketForwarding(
+                self.proxy, state.settings.server, state.resources
+            )
             self._services = services
+        if UPGRADE in (request.scope.get("extensions") or ()):
+            return await self._websockets.serve(request)
         return await self._forwarding.serve(request)

@@ -5,18 +5,22 @@ settings of the service ask for it. They have one hop, the client: whichever end
 service reads, it finds the same address.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from gateway.client_fields import ClientFields
+from gateway.client_ip import is_from_proxy
 from gateway.settings.schema import Server, Service
 
 RawFields = Sequence[tuple[bytes, bytes]]
 
 _MAX_CACHED = 1_024
 _MAX_CACHED_BYTES = 512
+_PORT = re.compile(r"[0-9]{1,5}")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 _Inputs = tuple[str | None, str, tuple[tuple[bytes, bytes], ...]]
@@ -26,6 +30,7 @@ class ForwardingFields:
     """Builds these fields, once for the requests of one client that have the same `Host`."""
 
     def __init__(self, service: Service, server: Server) -> None:
+        self._server = server
         self._get_x_forwarded = ClientFields("x-forwarded-for", server)
         self._get_forwarded = (
             ClientFields("forwarded", server)
@@ -51,13 +56,20 @@ class ForwardingFields:
             "headers": received,
         }
         fields = self._get_x_forwarded(scope)
-        fields["x-forwarded-port"] = _find_port(fields)
+        fields["x-forwarded-port"] = self._find_port(fields, HTTPConnection(scope))
         if self._get_forwarded is not None:
             fields.update(self._get_forwarded(scope))
         return tuple((name.encode(), value.encode()) for name, value in fields.items())
 
+    def _find_port(self, fields: Mapping[str, str], connection: HTTPConnection) -> str:
+        """Return the port that the client has used.
 
-def _find_port(fields: dict[str, str]) -> str:
-    """Return the port that the client has used: that of the host, or else that of the scheme."""
-    _, _, port = fields.get("x-forwarded-host", "").rpartition(":")
-    return port if port.isdigit() else _DEFAULT_PORTS[fields["x-forwarded-proto"]]
+        That is the port of the host, or else what a trusted proxy says, or else that of the scheme.
+        """
+        _, _, port = fields.get("x-forwarded-host", "").rpartition(":")
+        if port.isdigit():
+            return port
+        told = connection.headers.getlist("x-forwarded-port")
+        if len(told) == 1 and _PORT.fullmatch(told[0]) and is_from_proxy(connection, self._server):
+            return told[0]
+        return _DEFAULT_PORTS[fields["x-forwarded-proto"]]

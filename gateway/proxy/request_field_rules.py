@@ -26,7 +26,7 @@ class RequestRule(StrEnum):
     MAX_FORWARDS = "it is decremented, for OPTIONS"
 
 
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     {
         b"content-length", b"expect", b"http2-settings", b"keep-alive", b"proxy-authenticate",
         b"proxy-authentication-info", b"proxy-authorization", b"proxy-connection", b"te",
@@ -35,54 +35,58 @@ _HOP_BY_HOP = frozenset(
 )  # fmt: skip
 """Fields of one connection (RFC 9110, 7.6.1), and the framing that the exchange sets."""
 
-_CLIENT_ADDRESSES = frozenset(
+CLIENT_ADDRESSES = frozenset(
     {
         b"cf-connecting-ip", b"cf-connecting-ipv6", b"cf-pseudo-ipv4", b"client-ip",
-        b"fastly-client-ip", b"front-end-https", b"forwarded", b"proxy-client-ip",
+        b"fastly-client-ip", b"forwarded", b"front-end-https", b"proxy-client-ip",
         b"true-client-ip", b"wl-proxy-client-ip", b"x-client-ip", b"x-client-port",
         b"x-cluster-client-ip", b"x-coming-from", b"x-host", b"x-original-host",
         b"x-original-proto", b"x-originating-ip", b"x-proxyuser-ip", b"x-real-ip", b"x-real-port",
-        b"x-remote-addr", b"x-remote-ip", b"x-scheme", b"x-true-ip", b"x-url-scheme",
+        b"x-scheme", b"x-true-ip", b"x-url-scheme",
     }
 )  # fmt: skip
+"""Fields in which a proxy says who the client is, and how it has called."""
 
-_OTHER_REQUEST = frozenset(
+OTHER_REQUEST = frozenset(
     {
         b"x-http-destinationurl", b"x-http-host-override", b"x-http-method",
         b"x-http-method-override", b"x-http-path-override", b"x-method-override",
-        b"x-middleware-subrequest",
-        b"x-original-method", b"x-original-uri", b"x-original-url", b"x-override-url",
-        b"x-rewrite-url",
+        b"x-middleware-subrequest", b"x-original-method", b"x-original-uri", b"x-original-url",
+        b"x-override-url", b"x-rewrite-url",
     }
 )  # fmt: skip
 """Fields that make a service serve another method, path or host than the gateway has checked."""
 
-_IDENTITIES = frozenset(
+IDENTITIES = frozenset(
     {
-        b"remote-user", b"x-remote-user", b"x-webauth-user", b"x-authenticated-user",
-        b"x-authenticated-userid", b"x-authenticated-scope", b"x-authenticated-groups",
-        b"x-anonymous-consumer", b"x-credential-identifier", b"x-credential-username",
-        b"x-client-cert", b"x-ssl-cert", b"x-arr-clientcert", b"x-token-payload",
-        b"x-jwt-assertion", b"x-jwt-payload", b"x-endpoint-api-userinfo",
-        b"x-apigateway-api-userinfo", b"x-id-token", b"x-userinfo", b"x-access-token",
+        b"x-access-token", b"x-anonymous-consumer", b"x-apigateway-api-userinfo",
+        b"x-arr-clientcert", b"x-endpoint-api-userinfo", b"x-id-token", b"x-jwt-assertion",
+        b"x-jwt-payload", b"x-ssl-cert", b"x-token-payload",
     }
 )  # fmt: skip
+"""Identity fields of other gateways."""
 
-_GATEWAY_SETS = frozenset({b"proxy", b"traceparent", b"tracestate", b"x-request-id"})
-"""The trace of the request context. `Proxy` becomes `HTTP_PROXY` in CGI (httpoxy)."""
-
-_DROPPED_BEGINNINGS = (
-    b"x-user", b"x-forwarded-", b"x-envoy-", b"x-auth-request-",
-    b"x-consumer-", b"x-goog-authenticated-", b"x-goog-iap-", b"x-ms-client-principal",
-    b"x-ms-token-", b"x-amzn-oidc-", b"x-amzn-mtls-", b"x-authentik-", b"x-pomerium-",
-    b"x-vouch-", b"x-ssl-client-", b"x-client-cert-", b"x-remote-", b"x-webauth-",
-    b"x-credential-", b"x-authenticated-", b"x-azure-", b"x-appengine-", b"x-accel-",
-    b"x-amzn-request-context", b"cf-access-", b"remote-", b"ssl-client-", b"client-cert",
-    b"tailscale-user-", b"cloudfront-viewer-", b"x-sendfile-",
+IDENTITY_BEGINNINGS = (
+    b"cf-access-", b"client-cert", b"remote-", b"ssl-client-", b"tailscale-user-",
+    b"x-amzn-mtls-", b"x-amzn-oidc-", b"x-amzn-request-context", b"x-auth-request-",
+    b"x-authenticated-", b"x-authentik-", b"x-client-cert", b"x-consumer-", b"x-credential-",
+    b"x-goog-authenticated-", b"x-goog-iap-", b"x-ms-client-principal", b"x-ms-token-",
+    b"x-pomerium-", b"x-remote-", b"x-ssl-client-", b"x-user", b"x-vouch-", b"x-webauth-",
 )  # fmt: skip
-"""Identity fields of this gateway and of others, and fields that only a proxy may set."""
+"""Beginnings of the identity fields of this gateway, `X-User-*`, and of others."""
 
-_ONCE = frozenset(
+PROXY_BEGINNINGS = (
+    b"cloudfront-viewer-", b"x-accel-", b"x-appengine-", b"x-azure-", b"x-envoy-",
+    b"x-forwarded-", b"x-sendfile-",
+)  # fmt: skip
+"""Beginnings of fields that only a proxy may set."""
+
+GATEWAY_SETS = frozenset({b"proxy", b"traceparent", b"tracestate", b"x-request-id"})
+"""The trace of the request context. `Proxy` would become `HTTP_PROXY` in CGI (httpoxy)."""
+
+CREDENTIALS = frozenset({b"authorization", b"cookie", b"cookie2"})
+
+ONCE = frozenset(
     {
         b"content-range", b"content-type", b"if-modified-since", b"if-range",
         b"if-unmodified-since", b"origin", b"range", b"referer", b"sec-websocket-key",
@@ -91,10 +95,14 @@ _ONCE = frozenset(
 )  # fmt: skip
 """Fields with one value: of two, one service takes the first and another the last."""
 
-_END_TO_END = _ONCE | {
+END_TO_END = ONCE | {
     b"accept", b"accept-encoding", b"authorization", b"cache-control", b"content-encoding",
     b"content-length", b"cookie", b"host", b"if-match", b"if-none-match", b"via",
 }  # fmt: skip
+"""Fields that `Connection` must not name, besides those about the client and the caller."""
+
+_DROPPED = HOP_BY_HOP | CLIENT_ADDRESSES | OTHER_REQUEST | IDENTITIES | GATEWAY_SETS | CREDENTIALS
+_DROPPED_BEGINNINGS = IDENTITY_BEGINNINGS + PROXY_BEGINNINGS
 
 _SPECIAL = {
     b"connection": RequestRule.CONNECTION,
@@ -113,27 +121,21 @@ def find_request_rule(name: bytes, *, forward_token: bool, forward_cookies: bool
     """Return the rule for a field; `name` is in lower case."""
     if name in _SPECIAL:
         return _SPECIAL[name]
-    if name == b"authorization":
-        return RequestRule.ONCE if forward_token else RequestRule.DROP
-    if name in {b"cookie", b"cookie2"}:
-        return RequestRule.KEEP if forward_cookies else RequestRule.DROP
-    if name in _ONCE:
+    if name in ONCE or (name == b"authorization" and forward_token):
         return RequestRule.ONCE
-    return RequestRule.DROP if _is_dropped(name) else RequestRule.KEEP
-
-
-def _is_dropped(name: bytes) -> bool:
-    return (
-        name in _HOP_BY_HOP
-        or name in _CLIENT_ADDRESSES
-        or name in _OTHER_REQUEST
-        or name in _IDENTITIES
-        or name in _GATEWAY_SETS
-        or name.startswith(_DROPPED_BEGINNINGS)
-        or not PLAIN_NAME.fullmatch(name)
+    if name == b"cookie" and forward_cookies:
+        return RequestRule.KEEP
+    is_dropped = (
+        name in _DROPPED or name.startswith(_DROPPED_BEGINNINGS) or not PLAIN_NAME.fullmatch(name)
     )
+    return RequestRule.DROP if is_dropped else RequestRule.KEEP
 
 
 def is_end_to_end(name: bytes) -> bool:
     """Whether no sender may list the field in `Connection` (RFC 9110, 7.6.1)."""
-    return name in _END_TO_END or name in _CLIENT_ADDRESSES or name.startswith(_DROPPED_BEGINNINGS)
+    return (
+        name in END_TO_END
+        or name in CLIENT_ADDRESSES
+        or name in IDENTITIES
+        or name.startswith(_DROPPED_BEGINNINGS)
+    )

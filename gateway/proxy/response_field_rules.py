@@ -20,7 +20,7 @@ class ResponseRule(StrEnum):
     SHARED_CACHE = "it goes back if the route is public"
 
 
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     {
         b"keep-alive", b"proxy-authenticate", b"proxy-authentication-info",
         b"proxy-authorization", b"proxy-connection", b"te", b"trailer", b"transfer-encoding",
@@ -28,9 +28,9 @@ _HOP_BY_HOP = frozenset(
     }
 )  # fmt: skip
 
-_GATEWAY_SETS = frozenset({b"date", b"timing-allow-origin", b"x-request-id"})
+GATEWAY_SETS = frozenset({b"date", b"timing-allow-origin", b"x-request-id"})
 
-_WHOLE_ORIGIN = frozenset(
+WHOLE_ORIGIN = frozenset(
     {
         b"alt-svc", b"clear-site-data", b"expect-ct", b"nel", b"origin-agent-cluster",
         b"public-key-pins", b"public-key-pins-report-only", b"report-to",
@@ -39,14 +39,14 @@ _WHOLE_ORIGIN = frozenset(
 )  # fmt: skip
 """Fields that a browser applies to every page of the gateway, not to those of this service."""
 
-_SOFTWARE = frozenset({b"server", b"x-powered-by", b"x-aspnet-version", b"x-aspnetmvc-version"})
+SOFTWARE = frozenset({b"server", b"x-powered-by", b"x-aspnet-version", b"x-aspnetmvc-version"})
 
-_FOR_PROXIES = frozenset(
+FOR_PROXIES = frozenset(
     {b"x-accel-redirect", b"x-lighttpd-send-file", b"x-reproxy-url", b"x-sendfile"}
 )
 """Fields that make a proxy in front of the gateway send a file or a page of its own."""
 
-_DROPPED_BEGINNINGS = (b"access-control-", b"ratelimit", b"x-ratelimit", b"x-rate-limit")
+DROPPED_BEGINNINGS = (b"access-control-", b"ratelimit", b"x-ratelimit", b"x-rate-limit")
 
 _SPECIAL = {
     b"connection": ResponseRule.CONNECTION,
@@ -70,11 +70,11 @@ def find_response_rule(name: bytes) -> ResponseRule:
     if name.endswith(b"cdn-cache-control"):
         return ResponseRule.SHARED_CACHE
     is_dropped = (
-        name in _HOP_BY_HOP
-        or name in _GATEWAY_SETS
-        or name in _WHOLE_ORIGIN
-        or name in _SOFTWARE
-        or name in _FOR_PROXIES
-        or name.startswith(_DROPPED_BEGINNINGS)
+        name in HOP_BY_HOP
+        or name in GATEWAY_SETS
+        or name in WHOLE_ORIGIN
+        or name in SOFTWARE
+        or name in FOR_PROXIES
+        or name.startswith(DROPPED_BEGINNINGS)
     )
     return ResponseRule.DROP if is_dropped else ResponseRule.KEEP

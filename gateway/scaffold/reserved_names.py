@@ -25,7 +25,7 @@ from gateway.scaffold.render_code import render_composite, render_service
 # Linters refuse them, because they look like digits (E741 and E742 of pycodestyle).
 _AMBIGUOUS = {"l", "O", "I"}
 
-OWN_PATHS = frozenset({"docs", "healthz", "readyz"})
+OWN_PATHS = frozenset({"auth", "docs", "healthz", "readyz"})
 """The first segments of the paths of the gateway's own routes, as far as they can be names."""
 
 

@@ -319,11 +319,12 @@ class Service(Section):
 
 
 class Demo(Section):
-    """`lockgate demo`: the latency of the fake services, and the curl command that it prints."""
+    """`lockgate demo`: the latency of the fake services, and the commands that it prints."""
 
     latency_ms: Annotated[Number, Field(ge=0, le=3_600_000)] = 200
     user: Text = "42"
     path: UrlPath = "/docs"
+    commands: tuple[Text, ...] = ()
 
 
 class Log(Section):

@@ -35,6 +35,9 @@ class ConnectionOwner(Protocol):
     def detach(self, connection: "Connection") -> None:
         """Free the slot of a connection in use: its exchange has become a stream."""
 
+    def remove(self, connection: "Connection") -> None:
+        """Free the slot of a connection in use: its socket belongs to another protocol now."""
+
     def connection_lost(self, connection: "Connection") -> None:
         """Forget the connection: its socket has closed. Called once."""
 
@@ -236,7 +239,7 @@ class Connection(asyncio.Protocol):
     ) -> tuple[asyncio.Transport, bytes]:
         """Hand the socket to `protocol`, with the bytes after a 101; forget it here."""
         data = self.take_body()
-        self.detach()
+        self._owner.remove(self)
         self.end_stream(stream, is_upgraded=True)
         self._transport.set_protocol(protocol)
         return self._transport, data

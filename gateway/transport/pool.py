@@ -128,6 +128,13 @@ class Pool:
             self._detached.add(connection)
             self._release_to_waiter(None)
 
+    def remove(self, connection: Connection) -> None:
+        """Give up a connection in use: its socket belongs to another protocol now."""
+        if connection in self._detached:
+            self._detached.discard(connection)
+        else:
+            self._release_to_waiter(None)
+
     def _attach(self, connection: Connection) -> bool:
         """Give a connection whose stream has ended a slot again; close it if none is free."""
         self._detached.discard(connection)

@@ -273,7 +273,8 @@ class ResponseParser:
         self.buffered += len(piece)
 
     def on_message_complete(self) -> None:
-        if self.head is None:
+        # To llhttp, the head of a 101 is a whole message.
+        if self.head is None or self._reads_until_close:
             return
         trailer = self._take_fields()
         # Framing fields in a trailer have no effect (RFC 9110, 6.5.1), but the server that sends

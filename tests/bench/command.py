@@ -10,12 +10,12 @@ from types import FrameType
 from typing import NoReturn
 
 from tests.bench import page, pinning, results
-from tests.bench.contenders import CONTENDERS
 from tests.bench.load import LoadFailed
 from tests.bench.paths import RESULTS
-from tests.bench.plan import ROUNDS, Plan, log
+from tests.bench.plan import ALL_CONTENDERS, ROUNDS, Plan, log
 from tests.bench.provenance import collect_provenance
 from tests.bench.sections import SECTIONS
+from tests.e2e.transfers import TransferFailed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +42,7 @@ def _run_section(name: str, plan: Plan, options: argparse.Namespace) -> bool:
     section, source = SECTIONS[name], collect_provenance(_format_command(options))
     try:
         found = section.run(plan)
-    except LoadFailed as failure:
+    except (LoadFailed, TransferFailed) as failure:
         log(f"{name}: not measured. {failure}")
         return False
     for goal in section.goals(found):
@@ -70,9 +70,14 @@ def build_parser() -> argparse.ArgumentParser:
         "--contenders",
         type=_parse_names,
         metavar="NAMES",
-        help=f"comma-separated: {', '.join(CONTENDERS)}",
+        help=f"comma-separated: {', '.join(ALL_CONTENDERS)}",
     )
-    add("--rounds", type=int, default=ROUNDS, help=f"rounds of section cpu (default {ROUNDS})")
+    add(
+        "--rounds",
+        type=int,
+        default=ROUNDS,
+        help=f"rounds of sections cpu and proxy (default {ROUNDS})",
+    )
     add("--seconds", type=float, default=5.0, help="seconds per measurement (default 5; at most 2 "
         "for a turn of section cpu, five times that for usual)")  # fmt: skip
     add("--minutes", type=float, default=30.0, help="duration of section soak (default 30)")
@@ -84,14 +89,14 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _parse_names(text: str) -> list[str]:
     names = text.split(",")
-    if unknown := set(names) - set(CONTENDERS):
+    if unknown := set(names) - set(ALL_CONTENDERS):
         raise argparse.ArgumentTypeError(f"unknown contenders: {', '.join(sorted(unknown))}")
     return names
 
 
 def _make_plan(options: argparse.Namespace) -> Plan:
     return Plan(
-        contenders=options.contenders or tuple(CONTENDERS),
+        contenders=options.contenders or ALL_CONTENDERS,
         rounds=min(options.rounds, 2) if options.quick else options.rounds,
         seconds=min(options.seconds, 2.0) if options.quick else options.seconds,
         minutes=options.minutes,

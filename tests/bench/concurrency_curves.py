@@ -9,11 +9,12 @@ from typing import Any
 
 from tests.bench import call_cost, part_cost, pinning
 from tests.bench.contenders import CONTENDERS, Backends, Contender, serve_contender
-from tests.bench.load import Target, require_success, run_closed_loop
+from tests.bench.load import require_success, run_closed_loop
 from tests.bench.paths import ROOT
 from tests.bench.plan import Plan, log
 from tests.bench.processes import Command
 from tests.bench.testbed import Testbed, open_testbed
+from tests.e2e.transfers import Target
 
 IN_FLIGHT = tuple(2**power for power in range(10))
 HTTPX_IN_FLIGHT = tuple(count for count in IN_FLIGHT if count <= 128)

@@ -26,11 +26,15 @@ GUNICORN_WORKERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """The backends and the identity that a contender is configured with."""
+    """The backends and the identity that a contender is configured with.
+
+    `files_url` is the service of section proxy for large bodies and events.
+    """
 
     upstream: Upstream
     identity: Identity
     redis_url: str
+    files_url: str = ""
 
     def to_environment(self) -> dict[str, str]:
         """Return them as the environment variables of the peers."""
@@ -41,6 +45,7 @@ class Backends:
             "PUBLIC_KEY_FILE": str(self.identity.pem),
             "REDIS_URL": self.redis_url,
             "LIMIT_PER_MINUTE": str(LIMIT),
+            "FILES_URL": self.files_url,
             **{f"{name.upper()}_URL": url for name, url in self.upstream.urls.items()},
         }
 
@@ -88,6 +93,8 @@ def _make_lockgate_command(backends: Backends, port: int) -> Command:
     urls = backends.upstream.urls
     environment = {
         "LOCKGATE_ISSUERS": json.dumps([issuer]),
+        "LOCKGATE_IDENTITY__ISSUER": f"http://127.0.0.1:{port}",
+        "LOCKGATE_IDENTITY__SIGNING_KEY_FILE": str(backends.identity.signing_key),
         "LOCKGATE_REDIS_URL": backends.redis_url,
         "LOCKGATE_LIMITS__DASHBOARDS": f"{LIMIT}/minute",
         "LOCKGATE_SERVER__HOST": "127.0.0.1",

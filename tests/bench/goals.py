@@ -39,9 +39,7 @@ def check_cpu(found: Mapping[str, Any]) -> Iterator[Goal]:
     if "lockgate" not in contenders:
         return
     lockgate = contenders["lockgate"]
-    nodes = [contenders[name] for name in ("node", "node-cache") if name in contenders]
-    if nodes:
-        faster = min(nodes, key=lambda one: summarize_rounds(one, "cpu_ms").median)
+    if faster := _find_faster_node(contenders, "cpu_ms"):
         cpu_ratio = compare_rounds(lockgate, faster, "cpu_ms")
         yield Goal("CPU, Lockgate / faster Node", cpu_ratio.median, 0.8, spread=str(cpu_ratio))
     if "usual" in contenders:
@@ -53,6 +51,43 @@ def check_cpu(found: Mapping[str, Any]) -> Iterator[Goal]:
             is_lower_bound=True,
             spread=str(cpu_ratio),
         )
+
+
+def check_proxy(found: Mapping[str, Any]) -> Iterator[Goal]:
+    """Compare a proxy's CPU time with the others, and check its memory and its delay of events."""
+    contenders: Contenders = found["contenders"]
+    if "lockgate" not in contenders:
+        return
+    lockgate = contenders["lockgate"]
+    if "usual" in contenders:
+        ratio = compare_rounds(contenders["usual"], lockgate, "cpu_ms")
+        yield Goal(
+            "CPU of a small request, usual / Lockgate",
+            ratio.median,
+            4,
+            is_lower_bound=True,
+            spread=str(ratio),
+        )
+    if faster := _find_faster_node(contenders, "cpu_ms"):
+        ratio = compare_rounds(lockgate, faster, "cpu_ms")
+        yield Goal(
+            "CPU of a small request, Lockgate / faster Node", ratio.median, 1.5, spread=str(ratio)
+        )
+        for way in ("download", "upload"):
+            ratio = compare_rounds(lockgate, faster, f"{way}_cpu", "transfers")
+            yield Goal(
+                f"CPU of a large {way}, Lockgate / Node", ratio.median, 1.5, spread=str(ratio)
+            )
+    for way in ("download", "upload"):
+        growth = max(one[f"{way}_mb"] for one in lockgate["transfers"])
+        yield Goal(f"memory growth of Lockgate during a large {way}, MB", growth, 20)
+    slowest = max(one["first_event_ms"] for one in lockgate["events"])
+    yield Goal("first event of a stream, slowest delay, Lockgate, ms", slowest, 5)
+
+
+def _find_faster_node(contenders: Contenders, figure: str) -> Mapping[str, Any] | None:
+    nodes = [contenders[name] for name in ("node", "node-cache") if name in contenders]
+    return min(nodes, key=lambda one: summarize_rounds(one, figure).median, default=None)
 
 
 def check_burst_latency(found: Mapping[str, Any]) -> Iterator[Goal]:

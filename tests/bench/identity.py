@@ -1,12 +1,14 @@
 """The caller of a run: one user with a token, and the key that verifies it."""
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from jose import jwk
 
 from gateway.fakes.identity_provider import AUDIENCE, ISSUER, DevelopmentIssuer
+from gateway.identity.key_file_rotation import rotate_key_file
 from tests.bench.paths import make_cache_path
 from tests.bench.upstream import USER
 
@@ -15,11 +17,15 @@ _LIFETIME_SECONDS = 6 * 3_600
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The token, and files with the public key as a JWKS and as PEM."""
+    """The token, and files with the public key as a JWKS and as PEM.
+
+    `signing_key` is the file with the key of Lockgate's internal tokens.
+    """
 
     token: str
     jwks: Path
     pem: Path
+    signing_key: Path
     issuer: str = ISSUER
     audience: str = AUDIENCE
 
@@ -31,6 +37,13 @@ def create_identity() -> Identity:
     jwks.write_text(json.dumps(provider.export_jwks()))
     pem.write_bytes(jwk.construct(provider.export_jwks()["keys"][0], "RS256").to_pem())
     token = provider.issue_token(
-        USER, scopes=["dashboard:read"], lifetime_seconds=_LIFETIME_SECONDS
+        USER, scopes=["dashboard:read", "files:use"], lifetime_seconds=_LIFETIME_SECONDS
     )
-    return Identity(token, jwks, pem)
+    return Identity(token, jwks, pem, _write_signing_key())
+
+
+def _write_signing_key() -> Path:
+    path = make_cache_path("identity", "signing.jwks")
+    path.unlink(missing_ok=True)
+    rotate_key_file(path, "ES256", time.time())
+    return path

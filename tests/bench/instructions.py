@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.bench.contenders import CONTENDERS, Backends, Contender, serve_contender
 from tests.bench.load import require_success, run_bursts
-from tests.bench.paths import make_cache_path
+from tests.bench.paths import ROOT, make_cache_path
 from tests.bench.processes import Command
 from tests.bench.testbed import open_testbed
 
@@ -23,6 +23,8 @@ CLIENTS, WARM_UP_ROUNDS = 16, 30
 
 # Code is about 50 times slower under valgrind, and the default timeout would mark Redis as down.
 LONG_TIMEOUTS = {"LOCKGATE_COUNTERS__TIMEOUT_MS": "1000"}
+
+_TOTAL = "{:9.1f} thousand  total per dashboard"
 
 _OBJECT = re.compile(r"(c?)ob=\((\d+)\)(?: (.*))?")
 _COST = re.compile(r"[+\-*\d]\S* (\d+)")
@@ -38,11 +40,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--rounds", type=int, default=20, help="rounds of 16 concurrent dashboards (default 20)"
     )
-    dashboards, counted = count_instructions(parser.parse_args(arguments).rounds)
+    parser.add_argument("--beside", metavar="COMMIT", help="also count those of this commit")
+    options = parser.parse_args(arguments)
+    dashboards, counted = count_instructions(options.rounds)
     for library, instructions in counted.most_common(8):
         print(f"{instructions / dashboards / 1_000:9.1f} thousand  {library}")
-    print(f"{counted.total() / dashboards / 1_000:9.1f} thousand  total per dashboard")
+    total = counted.total() / dashboards / 1_000
+    print(_TOTAL.format(total), flush=True)
+    if options.beside:
+        other = count_at_commit(options.beside, options.rounds)
+        print(f"{total / other:9.4f} of the {other:.1f} thousand at {options.beside}")
     return 0
+
+
+def count_at_commit(commit: str, rounds: int) -> float:
+    """Count the thousands of instructions of a dashboard at another commit, with these packages."""
+    folder = make_cache_path("commits", commit, "pyproject.toml").parent
+    archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(["tar", "-x"], cwd=folder, input=archive.stdout, check=True)
+    # The folder of the commit comes before the installed package, which is this tree.
+    command = [sys.executable, "-m", "tests.bench.instructions", "--rounds", str(rounds)]
+    shown = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+    return float(shown.splitlines()[-1].split()[0])
 
 
 def count_instructions(rounds: int) -> tuple[int, Counter[str]]:

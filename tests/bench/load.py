@@ -8,18 +8,10 @@ from typing import Any
 
 from tests.bench import pinning
 from tests.bench.programs import compile_program
+from tests.e2e.transfers import Target
 
 MAX_CONNECTIONS = 512
 _GRACE_SECONDS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The port, the path and the token of the requests."""
-
-    port: int
-    path: str
-    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,13 @@ def _render_cpu(found: Results) -> Iterator[str]:
     yield tables.describe_utilization(found)
 
 
+def _render_proxy(found: Results) -> Iterator[str]:
+    yield prose.PROXY.format(connections=found["connections"])
+    yield tables.make_proxy_table(found)
+    yield prose.TRANSFERS.format(gigabytes=found["gigabytes"])
+    yield tables.make_transfer_table(found)
+
+
 def _render_rate(found: Results) -> Iterator[str]:
     yield prose.RATE.format(capacity=found["capacity"]["lockgate"])
     yield tables.make_rate_table(found)
@@ -83,6 +90,7 @@ _SECTION_TEXTS: Mapping[str, Callable[[Results], Iterator[str]]] = {
     "rate": _render_rate,
     "story": _render_story,
     "curves": _render_curves,
+    "proxy": _render_proxy,
     "soak": _render_soak,
 }
 

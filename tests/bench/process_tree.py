@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e import process_memory
+
 _PROC = Path("/proc")
 _CPU_CLOCK = 2  # CPUCLOCK_SCHED in the kernel's posix-timers.h
 
@@ -45,6 +47,17 @@ def measure_memory(pid: int) -> Memory:
             elif name == "Pss":
                 pss += int(rest.split()[0])
     return Memory(rss / 1024, pss / 1024)
+
+
+def reset_peak_memory(pid: int) -> None:
+    """Let the peak of the resident memory of each process begin at its present value."""
+    for one in list_tree(pid):
+        process_memory.reset_peak_memory(one)
+
+
+def read_peak_memory(pid: int) -> float:
+    """Read the sum of the peaks of the resident memory in MB; see `reset_peak_memory`."""
+    return sum(map(process_memory.read_peak_memory, list_tree(pid)))
 
 
 def count_open_files(pid: int) -> int:

@@ -19,7 +19,9 @@ PEER_PACKAGES = {
     "usual": ("fastapi", "uvicorn", "uvloop", "httpx", "slowapi", "python-jose", "pydantic"),
     "django": ("django", "gunicorn", "requests", "pyjwt", "django-ratelimit"),
 }
-NODE_PACKAGES = ("fastify", "undici", "@fastify/jwt", "@fastify/rate-limit", "ioredis")
+NODE_PACKAGES = (
+    "fastify", "undici", "@fastify/http-proxy", "@fastify/jwt", "@fastify/rate-limit", "ioredis",
+)  # fmt: skip
 
 
 def collect_provenance(command: str) -> dict[str, Any]:
@@ -64,8 +66,14 @@ def _collect_versions() -> dict[str, dict[str, str]]:
     found["around"] = {
         "Redis": redis[1] if redis else "",
         "gcc": _run_command("gcc", "-dumpfullversion"),
+        "nginx": _read_nginx_version(),
     }
     return found
+
+
+def _read_nginx_version() -> str:
+    shown = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
+    return shown.strip().rpartition("/")[2]
 
 
 def _find_locked_version(peer: str, name: str) -> str:

@@ -24,12 +24,14 @@ def summarize(values: Sequence[float]) -> Summary:
     return Summary(median(values), min(values), max(values))
 
 
-def summarize_rounds(contender: Mapping[str, Any], figure: str) -> Summary:
-    """Summarize one figure over all rounds of a contender."""
-    return summarize([one[figure] for one in contender["rounds"]])
+def summarize_rounds(contender: Mapping[str, Any], figure: str, kind: str = "rounds") -> Summary:
+    """Summarize one figure over all rounds of a contender, or over another kind of turns."""
+    return summarize([one[figure] for one in contender[kind]])
 
 
-def compare_rounds(one: Mapping[str, Any], other: Mapping[str, Any], figure: str) -> Summary:
+def compare_rounds(
+    one: Mapping[str, Any], other: Mapping[str, Any], figure: str, kind: str = "rounds"
+) -> Summary:
     """Summarize the ratio of one figure, round by round: both share the noise of their round."""
-    pairs = zip(one["rounds"], other["rounds"], strict=True)
+    pairs = zip(one[kind], other[kind], strict=True)
     return summarize([a[figure] / b[figure] for a, b in pairs])

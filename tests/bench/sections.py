@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.bench import burst_latency, concurrency_curves, constant_rate, cpu, goals, soak
+from tests.bench import burst_latency, concurrency_curves, constant_rate, cpu, goals, proxy, soak
 from tests.bench.goals import Goal
 from tests.bench.plan import Plan
 
@@ -30,5 +30,10 @@ SECTIONS: Mapping[str, Section] = {
         goals.check_burst_latency,
     ),
     "curves": Section("CPU time of a call and of a part by concurrency", concurrency_curves.run),
+    "proxy": Section(
+        "CPU time of proxied requests and bodies, compared with other proxies",
+        proxy.run,
+        goals.check_proxy,
+    ),
     "soak": Section("memory over 30 minutes", soak.run, goals.check_soak, by_default=False),
 }

@@ -12,6 +12,7 @@ TITLES = {
     "django": "Django",
     "node": "Node",
     "node-cache": "Node, cached",
+    "nginx": "nginx, no token",
 }
 
 Found = Mapping[str, Any]
@@ -54,6 +55,46 @@ def describe_utilization(found: Found) -> str:
         "the machine took the rest. Memory is the proportional set size (PSS) after the run, which "
         "counts shared pages once."
     )
+
+
+def make_proxy_table(found: Found) -> str:
+    """Render CPU time, throughput and latency of small proxied requests, by CPU time."""
+    contenders = found["contenders"]
+    lockgate = summarize_rounds(contenders["lockgate"], "cpu_ms").median
+    head = (
+        "", "CPU per request, ms", "relative to Lockgate", "requests per second", "p50, ms",
+        "p99, ms",
+    )  # fmt: skip
+    costs = {name: summarize_rounds(one, "cpu_ms") for name, one in contenders.items()}
+    return table(
+        head,
+        [
+            [TITLES[name], str(cost), f"{format_number(cost.median / lockgate)}x"]
+            + [
+                format_number(summarize_rounds(contenders[name], figure).median)
+                for figure in ("throughput", "p50", "p99")
+            ]
+            for name, cost in sorted(costs.items(), key=lambda item: item[1].median)
+        ],
+    )
+
+
+def make_transfer_table(found: Found) -> str:
+    """Render CPU time and memory of large bodies, and the delay of events."""
+    head = (
+        "", "download, CPU s per GB", "upload, CPU s per GB", "download, memory, MB",
+        "upload, memory, MB", "first event, max ms", "later events, max ms",
+    )  # fmt: skip
+    columns = (
+        ("download_cpu", "transfers"), ("upload_cpu", "transfers"), ("download_mb", "transfers"),
+        ("upload_mb", "transfers"), ("first_event_ms", "events"), ("later_event_ms", "events"),
+    )  # fmt: skip
+    rows = [
+        [TITLES[name]]
+        + [format_number(summarize_rounds(one, figure, kind).median) for figure, kind in columns]
+        for name, one in found["contenders"].items()
+    ]
+    return table(head, rows)
 
 
 def make_rate_table(found: Found) -> str:

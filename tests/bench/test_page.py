@@ -56,6 +56,55 @@ def test_the_page_has_figures_ratios_and_provenance() -> None:
     assert text.index("| Lockgate |") < text.index("| Node, cached |") < text.index("| usual |")
 
 
+def make_proxy(cpu_ms: float, download_cpu: float, download_mb: float) -> dict[str, Any]:
+    """Make the result of a contender of section proxy, with the same figures in each round."""
+    figures = {"cpu_ms": cpu_ms, "throughput": 900.0, "p50": 1.5, "p99": 2.5, "core": 0.98}
+    transfers = {
+        "download_cpu": download_cpu, "download_mb": download_mb,
+        "upload_cpu": 0.75, "upload_mb": 4.0,
+    }  # fmt: skip
+    return {
+        "rounds": [figures, figures],
+        "transfers": [transfers],
+        "events": [{"first_event_ms": 1.25, "later_event_ms": 0.5}],
+    }
+
+
+PROXIES: dict[str, Any] = {
+    "connections": 64,
+    "gigabytes": 2.0,
+    "contenders": {
+        "lockgate": make_proxy(0.4, 1.0, 21.0),
+        "usual": make_proxy(1.4, 3.0, 9.0),
+        "node": make_proxy(0.9, 0.6, 90.0),
+        "node-cache": make_proxy(0.3, 0.5, 90.0),
+    },
+}
+
+
+def test_the_page_has_the_figures_of_proxies() -> None:
+    text = render_page({"proxy": SOURCE | {"found": PROXIES}})
+    assert "| Lockgate | 0.4 (0.4 to 0.4) | 1x | 900 | 1.5 | 2.5 |" in text
+    assert "| usual | 1.4 (1.4 to 1.4) | 3.5x |" in text
+    assert text.index("| Node, cached | 0.3") < text.index("| Lockgate | 0.4")
+    assert "a download and an upload of 2 GB" in text
+    assert "| Lockgate | 1 | 0.75 | 21 | 4 | 1.25 | 0.5 |" in text
+
+
+def test_a_proxy_is_compared_with_the_faster_node() -> None:
+    assert [(goal.measured, goal.is_met) for goal in goals.check_proxy(PROXIES)] == [
+        (pytest.approx(3.5), False),  # usual / Lockgate, at least 4
+        (pytest.approx(4 / 3), True),
+        (2.0, False),  # a download, at most 1.5
+        (1.0, True),
+        (21.0, False),  # MB, at most 20
+        (4.0, True),
+        (1.25, True),
+    ]
+    contenders = {"node": PROXIES["contenders"]["node"]}
+    assert not list(goals.check_proxy({"contenders": contenders}))
+
+
 def test_a_section_without_results_is_left_out() -> None:
     text = render_page({"cpu": SOURCE | {"found": CPU}})
     assert "## CPU time and throughput of a dashboard" in text

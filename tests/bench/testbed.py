@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from tests.bench import pinning
 from tests.bench.contenders import PATH, Backends, Running
 from tests.bench.identity import create_identity
-from tests.bench.load import Target
 from tests.bench.meter import Meter
 from tests.bench.upstream import run_upstream
+from tests.e2e.transfers import Target
 from tests.redis_server import RedisServer, find_redis
 
 

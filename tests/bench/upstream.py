@@ -64,10 +64,10 @@ def _write_body(name: str, body: bytes) -> Path:
 
 
 async def _fetch_bodies() -> dict[str, bytes]:
-    bodies = {}
-    for name, app in load_fakes(find_app_package(None)).items():
+    bodies, apps = {}, load_fakes(find_app_package(None))
+    for name, path in PATHS.items():
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://demo.invalid"
+            transport=httpx.ASGITransport(apps[name]), base_url="http://demo.invalid"
         ) as client:
-            bodies[name] = (await client.get(PATHS[name])).raise_for_status().content
+            bodies[name] = (await client.get(path)).raise_for_status().content
     return bodies

@@ -19,12 +19,14 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 from starlette.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
+from websockets.asyncio.server import ServerConnection
 
 from gateway.app_loader import load_application
 from gateway.auth import public
 from gateway.settings.loader import load_settings
 from gateway.testing import lockgate
 from gateway.upstream.errors import UpstreamUnavailable
+from tests.gateway.proxy.websocket.open_tunnel import open_tunnels
 from tests.gateway.server.serve_app import serve_app
 from tests.typescript.npm import UNREACHABLE
 
@@ -226,3 +228,46 @@ async def test_the_page_of_the_api_needs_no_other_host(
     assert (seen["title"], seen["status"], seen["ran"]) == ("Lockgate", "200", False)
     assert all(url.startswith(f"{base}/") for url in seen["requested"])
     assert f"{base}/dashboard/42?limit=10" in seen["requested"]
+
+
+left_open = asyncio.Event()
+
+
+async def greet(connection: ServerConnection) -> None:
+    """A service that sends messages back, and ends the connection after `bye`."""
+    async for message in connection:
+        await connection.send(message)
+        if message == "left open":
+            left_open.set()
+        if message == "bye":
+            await connection.close(4321, "bye")
+
+
+async def test_websockets_of_pages_of_several_origins(chromium: str, scripts: Path) -> None:
+    async with serve_app(serve_page) as page:
+        server = {"cors_origins": [f"http://localhost:{page}"]}
+        options = {"subprotocols": ["v2", "v1"]}
+        async with open_tunnels(greet, options=options, server=server) as served:
+            running = asyncio.create_task(
+                run_script(
+                    scripts,
+                    "websocket.mjs",
+                    chromium=chromium,
+                    gateway=f"ws://127.0.0.1:{served.port}/service/chat",
+                    pages={
+                        "allowed": f"http://localhost:{page}/",
+                        "other": f"http://evil.localhost:{page}/",
+                    },
+                )
+            )
+            await asyncio.wait_for(left_open.wait(), TIMEOUT_SECONDS)
+            served.connection.shutdown()
+            seen = await running
+    print(json.dumps(seen, indent=1))
+    allowed = seen["allowed"]
+    assert allowed["protocol"] == "v2"
+    assert allowed["extensions"].startswith("permessage-deflate")
+    assert allowed["received"] == ["hi", 100_000, "bye"]
+    assert allowed["closed"] == {"code": 4321, "reason": "bye", "wasClean": True}
+    assert allowed["stopped"] == {"code": 1001, "reason": "the gateway stops", "wasClean": True}
+    assert seen["other"] == {"closed": {"code": 1006, "reason": "", "wasClean": False}}

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,12 +51,8 @@ def build_environment(demo: Demo, **variables: str) -> dict[str, str]:
         "discovery_url": demo.service("identity") + DISCOVERY_PATH,
     }
     return {
-        "PATH": os.environ["PATH"],
         "LOCKGATE_APP__PACKAGE": "tests.sample",
         "LOCKGATE_ISSUERS": json.dumps([issuer]),
-        "LOCKGATE_SERVER__HOST": "127.0.0.1",
-        "LOCKGATE_SERVER__PORT": "0",
-        "LOCKGATE_SERVER__DRAIN_SECONDS": "0",
         **{f"LOCKGATE_UPSTREAMS__{s.upper()}__URL": demo.service(s) for s in demo.services},
         **variables,
     }
@@ -71,6 +67,22 @@ def run_serve(
     `shell_prefix` is run before, such as "ulimit -n 1024; ".
     """
     environment = build_environment(demo, **variables)
+    with run_serve_with(environment, log, shell_prefix) as running:
+        yield running
+
+
+@contextmanager
+def run_serve_with(
+    environment: Mapping[str, str], log: Path, shell_prefix: str = ""
+) -> Iterator[ServeProcess]:
+    """Serve with this environment, on any free port, until the block ends; nothing drains."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "LOCKGATE_SERVER__HOST": "127.0.0.1",
+        "LOCKGATE_SERVER__PORT": "0",
+        "LOCKGATE_SERVER__DRAIN_SECONDS": "0",
+        **environment,
+    }
     with log.open("w") as stderr:
         process = subprocess.Popen(
             ["sh", "-c", f'{shell_prefix}exec "$0" -m gateway.cli serve', sys.executable],

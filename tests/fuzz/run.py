@@ -1,20 +1,27 @@
 """Runs the coverage-guided fuzzer (atheris): `make fuzz`, or one target alone with
 
-`python -m tests.fuzz.run {parser,exchanges} SECONDS`. The run stops at the first finding.
+`python -m tests.fuzz.run {parser,exchanges,proxied} SECONDS`. The run stops at the first finding.
 """
 
 import asyncio
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 atheris = importlib.import_module("atheris")
 
-with atheris.instrument_imports(include=["gateway.transport", "h11", "tests.fuzz"]):
+_INSTRUMENTED = [
+    "gateway.proxy", "gateway.request_path", "gateway.server", "gateway.transport", "h11",
+    "tests.fuzz",
+]  # fmt: skip
+
+with atheris.instrument_imports(include=_INSTRUMENTED):
     from tests.fuzz.exchanges import ExchangeHarness
     from tests.fuzz.invariants import check_parser, split
+    from tests.fuzz.proxied_requests import ProxiedRequestHarness
+    from tests.fuzz.proxied_seeds import PROXIED_DICTIONARY, iterate_proxied_seeds
     from tests.fuzz.seeds import DICTIONARY, iterate_seeds
 
 _SPLITS = 3
@@ -39,6 +46,17 @@ def open_exchange_target() -> Callable[[bytes], None]:
     return exchange
 
 
+def open_proxied_target() -> Callable[[bytes], None]:
+    """Open a gateway for the whole run, and return a target that sends requests to it."""
+    runner = asyncio.Runner()
+    harness = runner.run(ProxiedRequestHarness().__aenter__())
+
+    def exchange(data: bytes) -> None:
+        runner.run(harness.exchange(data))
+
+    return exchange
+
+
 def _decode_input(data: bytes) -> tuple[list[int], bool, bytes]:
     """Decode the split offsets, whether the call is a HEAD, and the response."""
     head, response = data[: _SPLITS + 1], data[_SPLITS + 1 :]
@@ -52,21 +70,32 @@ def _make_findings_folder() -> Path:
     return folder
 
 
+def _iterate_response_inputs() -> Iterator[bytes]:
+    for number, seed in enumerate(iterate_seeds()):
+        for method in (b"G", b"H"):
+            yield method + bytes([number % 7, number % 31, number % 61]) + seed
+
+
 def main(target_name: str, seconds: int) -> None:
     """Fuzz one target for `seconds`."""
+    is_proxied = target_name == "proxied"
+    inputs = iterate_proxied_seeds() if is_proxied else _iterate_response_inputs()
+    words = PROXIED_DICTIONARY if is_proxied else DICTIONARY
     with TemporaryDirectory() as folder:
         corpus, dictionary = Path(folder) / "corpus", Path(folder) / "dictionary"
         corpus.mkdir()
-        for number, seed in enumerate(iterate_seeds()):
-            for method in (b"G", b"H"):
-                start = method + bytes([number % 7, number % 31, number % 61])
-                (corpus / f"{number}{method.decode()}").write_bytes(start + seed)
-        dictionary.write_text("".join(f'"{word}"\n' for word in DICTIONARY))
+        for number, data in enumerate(inputs):
+            (corpus / str(number)).write_bytes(data)
+        dictionary.write_text("".join(f'"{word}"\n' for word in words))
         options = [f"-max_total_time={seconds}", "-max_len=4096", f"-dict={dictionary}"]
         options += [f"-artifact_prefix={_make_findings_folder()}/", "-print_final_stats=1"]
-        target = fuzz_parser if target_name == "parser" else open_exchange_target()
-        atheris.Setup([sys.argv[0], *options, str(corpus)], target)
+        atheris.Setup([sys.argv[0], *options, str(corpus)], _open_target(target_name))
         atheris.Fuzz()
+
+
+def _open_target(name: str) -> Callable[[bytes], None]:
+    openers = {"exchanges": open_exchange_target, "proxied": open_proxied_target}
+    return openers[name]() if name in openers else fuzz_parser
 
 
 if __name__ == "__main__":

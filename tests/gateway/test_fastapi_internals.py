@@ -23,13 +23,14 @@ from gateway.fastapi_internals import (
     RouteContext,
     RoutesSnapshot,
     SegmentConvertor,
+    forget_query,
     get_dependant,
     get_dependency_cache_key,
     get_parsed_json,
-    get_send,
     get_route_path,
     get_routing_scope,
     get_security_scopes,
+    get_send,
     get_validator,
     has_default_response_class,
     is_awaited,
@@ -404,3 +405,13 @@ async def test_send_of_a_request() -> None:
         raise AssertionError
 
     assert get_send(Request({"type": "http", "headers": []}, receive, send)) is send
+
+
+def test_the_query_of_a_request_is_read_anew() -> None:
+    """Without it the endpoint of a general route sees the ticket of its request."""
+    scope = {"type": "http", "path": "/", "headers": [], "query_string": b"ticket=x&a=1"}
+    request = Request(scope)
+    assert (request.query_params["ticket"], request.url.query) == ("x", "ticket=x&a=1")
+    scope["query_string"] = b"a=1"
+    forget_query(request)
+    assert (dict(request.query_params), request.url.query) == ({"a": "1"}, "a=1")

@@ -2,12 +2,14 @@
 
 import asyncio
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from tests.running_demo import FAST, Demo, run_demo, send_request
+from tests.running_demo import FAST, ROOT, Demo, run_demo, send_request
 
 FIELDS = ["profile", "orders", "notifications", "recommendations", "degraded"]
 PARTS = ["users", "orders", "notifications", "recommendations"]
@@ -41,6 +43,30 @@ def test_the_printed_command_returns_a_complete_dashboard(default_demo: Demo) ->
     assert page["degraded"] == []
     assert all(page[field] for field in FIELDS[:-1])
     assert "server-timing" in response.headers
+
+
+def run_command(command: str) -> str:
+    """Run a printed command as a person does, and return its output."""
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    return done.stdout
+
+
+def test_the_further_commands_show_a_proxied_call_a_stream_and_a_check(shop: Demo) -> None:
+    call, stream, check, *_ = map(run_command, shop.commands[:3])
+    assert call.startswith("HTTP/1.1 200 OK\n")
+    assert '"sku":"TEA-2004"' in call
+    assert stream.count("data: ") == 3
+    assert check.startswith("HTTP/1.1 200 OK\n")
+    assert "\nx-user-id: 42\n" in check
+
+
+def test_the_last_commands_send_a_message_over_a_websocket_with_a_ticket(shop: Demo) -> None:
+    get_ticket, connect = shop.commands[3:]
+    connect = connect.replace(".venv/bin/websockets", f"{sys.executable} -m websockets")
+    output = run_command(f"{get_ticket}; {connect}")
+    assert "< hello" in output
 
 
 def test_a_dial_changes_the_response(shop: Demo) -> None:

@@ -28,7 +28,8 @@ def test_check_prints_one_sentence_if_there_is_no_error(
     issuer.write_bytes(KEYS)
     assert main(["check"]) == 0
     assert capsys.readouterr().out == (
-        "The configuration is valid: 8 routes, 1 proxied route, 1 composite, 2 services, 1 policy.\n"
+        "The configuration is valid: "
+        "8 routes, 1 proxied route, 1 composite, 2 services, 1 policy.\n"
     )
 
 
@@ -277,6 +278,11 @@ routes = [
     [
         ("orders", 'requires=(), identity="none"', "The configuration is valid: "),
         (
+            "ordres",
+            'public="a test"',
+            "upstreams.ordres.url: the service has no address, and /a/{path:path} calls it (did",
+        ),
+        (
             "stock",
             'public="a test"',
             "upstreams.stock.url: the service has no address, and /a/{path:path} calls it (set ",
@@ -284,7 +290,7 @@ routes = [
         (
             "orders",
             "requires=()",
-            "identity.signing_key_file: is required: the proxied route ANY /a/{path:path} sends an ",
+            "identity.signing_key_file: is required: the proxied route ANY /a/{path:path} sends",
         ),
         (
             "orders",

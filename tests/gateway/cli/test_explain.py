@@ -129,7 +129,9 @@ def test_the_text_says_the_same(shell: Shell) -> None:
         ["requires", "yes"],
         ["owner", "no"],
     ]
-    assert outcome == "403 Forbidden: owner user_id: not_the_owner"
+    assert outcome == (
+        "403 Forbidden: owner user_id: not_the_owner: the path has '8', the token is of user '7'"
+    )
 
 
 @pytest.mark.parametrize(

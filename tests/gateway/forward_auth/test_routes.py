@@ -94,6 +94,31 @@ async def test_the_rules_are_those_of_the_declared_route(served: Served, gateway
         assert reply.header("cache-control") == ["no-store"]
 
 
+async def test_a_direct_request_meets_the_same_route_and_guards() -> None:
+    uris = dict.fromkeys(uri for _, uri, _, _ in CASES)
+    cases = [
+        (method, uri, token)
+        for method in ("GET", "HEAD", "POST", "DELETE")
+        for uri in uris
+        for token in (None, READ, WRITE, INVENTORY)
+    ]
+    async with serve_verified() as served:
+        asked = await served.send(*(ask_as_nginx(m, uri, token=t or "") for m, uri, t in cases))
+        await served.settle(len(cases))
+        found = [line.get("original_route") for line in served.log.completed]
+        served.log.clear()
+        direct = await served.send(*(build_request(u, m, headers=bearer(t)) for m, u, t in cases))
+        await served.settle(len(cases))
+        routes = [line["route"] for line in served.log.completed]
+    for case, verified, reply, name, route in zip(cases, asked, direct, found, routes, strict=True):
+        if name is not None:
+            assert name == route, case
+        if verified.status == 200:
+            assert reply.status not in {401, 403, 404, 405}, case
+        if name is not None and verified.status == 401:
+            assert reply.status == 401, case
+
+
 @pytest.mark.parametrize("gateway", ASK)
 async def test_a_path_that_a_direct_request_may_not_have_is_refused(
     served: Served, gateway: str
@@ -136,60 +161,59 @@ ORIGINAL = {"X-Original-Method": "GET", "X-Original-URI": "/open"}
 FORWARDED = {"X-Forwarded-Method": "GET", "X-Forwarded-Uri": "/open"}
 
 
-@pytest.mark.parametrize(
-    ("fields", "status"),
-    [
-        ({}, 400),
-        (ORIGINAL, 200),
-        (FORWARDED, 200),
-        (ORIGINAL | FORWARDED, 200),
-        (ORIGINAL | FORWARDED | {"X-Forwarded-Uri": "/stock/a"}, 400),
-        (ORIGINAL | FORWARDED | {"X-Forwarded-Uri": "/open?"}, 200),
-        (ORIGINAL | FORWARDED | {"X-Forwarded-Uri": "/open?x"}, 400),
-        (ORIGINAL | FORWARDED | {"X-Forwarded-Method": "POST"}, 400),
-        (ORIGINAL | {"X-Original-URL": "https://x/open"}, 200),
-        (ORIGINAL | {"X-Original-URL": "https://x/stock/a"}, 400),
-        (ORIGINAL | {"X-Forwarded-Uri": "/open"}, 400),
-        (ORIGINAL | {"X-Forwarded-Method": "GET"}, 400),
-        ({"X-Original-URI": "/open"}, 400),
-        ({"X-Original-Method": "GET"}, 400),
-        ({"X-Forwarded-Uri": "/open"}, 400),
-        (ORIGINAL | {"x-original-uri": "/open"}, 400),
-        (ORIGINAL | {"x-original-uri": "/stock/a"}, 400),
-        (ORIGINAL | {"x-original-method": "GET"}, 400),
-        (FORWARDED | {"x-forwarded-uri": "/open"}, 400),
-        (ORIGINAL | {"X-Original-Method": "get"}, 400),
-        (ORIGINAL | {"X-Original-Method": "GET, POST"}, 400),
-        (ORIGINAL | {"X-Original-Method": ""}, 400),
-        (ORIGINAL | {"X-Original-Method": "G" * 40}, 400),
-        (ORIGINAL | {"X-Original-URI": ""}, 400),
-        (ORIGINAL | {"X-Original-URI": "open"}, 400),
-        (ORIGINAL | {"X-Original-URI": "*"}, 400),
-        (ORIGINAL | {"X-Original-URI": "/open#x"}, 400),
-        (ORIGINAL | {"X-Original-URI": "/open, /stock/a"}, 400),
-        (ORIGINAL | {"X-Original-URI": "/op\xe9n"}, 400),
-        (ORIGINAL | {"X-Original-URI": "/op\ten"}, 400),
-        (ORIGINAL | {"X-Original-URI": "http://x/open"}, 400),
-        (FORWARDED | {"X-Forwarded-Uri": "http://x/open"}, 400),
-        ({"X-Original-Method": "GET", "X-Original-URL": "/open"}, 400),
-        ({"X-Original-Method": "GET", "X-Original-URL": "https://x/open"}, 200),
-        ({"X-Original-Method": "GET", "X-Original-URL": "https://x:8443/open?x=1"}, 200),
-        ({"X-Original-Method": "GET", "X-Original-URL": "https://x"}, 403),
-        ({"X-Original-Method": "GET", "X-Original-URL": "https://x y/open"}, 400),
-        ({"X-Original-Method": "GET", "X-Original-URL": "ftp://x/open"}, 400),
-        (ORIGINAL | {"X-Original-URI": "/open?" + "&" * 1_000}, 400),
-        (ORIGINAL | {"X-Original-Method": "CONNECT"}, 403),
-        (ORIGINAL | {"X-Original-Method": "TRACE"}, 403),
-    ],
-)
-async def test_the_fields_must_name_one_request(
-    served: Served, fields: dict[str, str], status: int
-) -> None:
-    (reply,) = await served.send(build_request("/auth/verify", headers=fields))
-    assert reply.status == status
-    await served.settle(1)
-    if status != 200:
-        assert served.log.completed[-1]["reason"]
+NAMED: list[tuple[dict[str, str], int]] = [
+    ({}, 400),
+    (ORIGINAL, 200),
+    (FORWARDED, 200),
+    (ORIGINAL | FORWARDED, 200),
+    (ORIGINAL | FORWARDED | {"X-Forwarded-Uri": "/stock/a"}, 400),
+    (ORIGINAL | FORWARDED | {"X-Forwarded-Uri": "/open?"}, 200),
+    (ORIGINAL | FORWARDED | {"X-Forwarded-Uri": "/open?x"}, 400),
+    (ORIGINAL | FORWARDED | {"X-Forwarded-Method": "POST"}, 400),
+    (ORIGINAL | {"X-Original-URL": "https://x/open"}, 200),
+    (ORIGINAL | {"X-Original-URL": "https://x/stock/a"}, 400),
+    (ORIGINAL | {"X-Forwarded-Uri": "/open"}, 400),
+    (ORIGINAL | {"X-Forwarded-Method": "GET"}, 400),
+    ({"X-Original-URI": "/open"}, 400),
+    ({"X-Original-Method": "GET"}, 400),
+    ({"X-Forwarded-Uri": "/open"}, 400),
+    (ORIGINAL | {"x-original-uri": "/open"}, 400),
+    (ORIGINAL | {"x-original-uri": "/stock/a"}, 400),
+    (ORIGINAL | {"x-original-method": "GET"}, 400),
+    (FORWARDED | {"x-forwarded-uri": "/open"}, 400),
+    (ORIGINAL | {"X-Original-Method": "get"}, 400),
+    (ORIGINAL | {"X-Original-Method": "GET, POST"}, 400),
+    (ORIGINAL | {"X-Original-Method": ""}, 400),
+    (ORIGINAL | {"X-Original-Method": "G" * 40}, 400),
+    (ORIGINAL | {"X-Original-URI": ""}, 400),
+    (ORIGINAL | {"X-Original-URI": "open"}, 400),
+    (ORIGINAL | {"X-Original-URI": "*"}, 400),
+    (ORIGINAL | {"X-Original-URI": "/open#x"}, 400),
+    (ORIGINAL | {"X-Original-URI": "/open, /stock/a"}, 400),
+    (ORIGINAL | {"X-Original-URI": "/op\xe9n"}, 400),
+    (ORIGINAL | {"X-Original-URI": "/op\ten"}, 400),
+    (ORIGINAL | {"X-Original-URI": "http://x/open"}, 400),
+    (FORWARDED | {"X-Forwarded-Uri": "http://x/open"}, 400),
+    ({"X-Original-Method": "GET", "X-Original-URL": "/open"}, 400),
+    ({"X-Original-Method": "GET", "X-Original-URL": "https://x/open"}, 200),
+    ({"X-Original-Method": "GET", "X-Original-URL": "https://x:8443/open?x=1"}, 200),
+    ({"X-Original-Method": "GET", "X-Original-URL": "https://x"}, 403),
+    ({"X-Original-Method": "GET", "X-Original-URL": "https://x y/open"}, 400),
+    ({"X-Original-Method": "GET", "X-Original-URL": "ftp://x/open"}, 400),
+    (ORIGINAL | {"X-Original-URI": "/open?" + "&" * 1_000}, 400),
+    (ORIGINAL | {"X-Original-Method": "CONNECT"}, 403),
+    (ORIGINAL | {"X-Original-Method": "TRACE"}, 403),
+]
+
+
+async def test_the_fields_must_name_one_request(served: Served) -> None:
+    requests = [build_request("/auth/verify", headers=fields) for fields, _ in NAMED]
+    statuses = await ask(served, *requests)
+    found = [(fields, status) for (fields, _), status in zip(NAMED, statuses, strict=True)]
+    assert found == NAMED
+    await served.settle(len(NAMED))
+    for (_, status), line in zip(NAMED, served.log.completed, strict=True):
+        assert status == 200 or line["reason"]
 
 
 async def test_a_forged_field_of_the_client_is_a_conflict(served: Served) -> None:

@@ -37,6 +37,7 @@ MALFORMED: dict[str, bytes] = {
     "a field of 70,000 bytes": OK + b"X: %b\r\n\r\n" % (b"a" * 70_000),
     "101 that was not asked for": b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n",
     "nothing": b"",
+    "407": b"HTTP/1.1 407 X\r\nProxy-Authenticate: Basic\r\nContent-Length: 2\r\n\r\nok",
     "half a head": OK + b"X: a\r\n",
     "folded": OK + b"X: a\r\n b\r\nContent-Length: 2\r\n\r\nok",
     "equal lengths": OK + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\nok",
@@ -66,7 +67,6 @@ PASSED: dict[str, bytes] = {
     "204 with a body": b"HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok",
     "304 with a length": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
     "205": b"HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n",
-    "407": b"HTTP/1.1 407 X\r\nProxy-Authenticate: Basic\r\nContent-Length: 2\r\n\r\nok",
     "length with a zero": OK + b"Content-Length: 02\r\n\r\nok",
     "name with an underscore": OK + b"X_A: 1\r\nContent-Length: 2\r\n\r\nok",
     "long Cache-Control": OK

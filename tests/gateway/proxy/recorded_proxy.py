@@ -2,11 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+from starlette.middleware import Middleware
 
 from gateway.app import build_app
 from gateway.app_loader import Application
@@ -36,6 +39,7 @@ PROXIES = (
     Proxy("/token/{path:path}", to="service", requires=SCOPE),
     Proxy("/forward/{path:path}", to="service", requires=SCOPE, forward_token=True,
           identity="headers"),
+    Proxy("/socket/{path:path}", to="service", requires=SCOPE, websocket=True),
     Proxy("/nobody/{path:path}", to="service", requires=SCOPE, identity="none"),
     Proxy("/cookies/{path:path}", to="service", public="a test", forward_cookies=True),
     Proxy("/host/{path:path}", to="service", public="a test", preserve_host=True),
@@ -99,8 +103,13 @@ def list_statuses(received: bytes) -> list[int]:
 
 
 @asynccontextmanager
-async def serve_recorded(folder: Path, **server: Any) -> AsyncIterator[RecordedProxy]:
-    """Serve PROXIES; `server` are settings of the server."""
+async def serve_recorded(
+    folder: Path,
+    *middleware: Middleware,
+    server: Mapping[str, Any] = MappingProxyType({}),
+    **service: Any,
+) -> AsyncIterator[RecordedProxy]:
+    """Serve PROXIES, with middleware of the application, and settings of server and service."""
     key_set, signing_keys = folder / "jwks.json", folder / "signing.json"
     key_set.write_bytes(encode_jwk_set(get_signing_key("ES256").jwk()))
     signing_keys.touch(mode=0o600)
@@ -112,10 +121,10 @@ async def serve_recorded(folder: Path, **server: Any) -> AsyncIterator[RecordedP
                 "server": {"host": "127.0.0.1", "port": 0, **server},
                 "issuers": [{"issuer": ISSUER, "audience": AUDIENCE, "jwks_file": str(key_set)}],
                 "identity": {"issuer": GATEWAY, "signing_key_file": str(signing_keys)},
-                "upstreams": {"service": {"url": recording.url}},
+                "upstreams": {"service": {"url": recording.url, **service}},
             }
         )
-        app = build_app(settings, Application(proxies=PROXIES))
+        app = build_app(settings, Application(proxies=PROXIES, middleware=middleware))
         async with open_server(app, settings.server) as running:
             port = int(running.url.rpartition(":")[2])
             yield RecordedProxy(port, recording)

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.proxy_process import run_nginx
 from tests.gateway.proxy.attacks import FORWARDED, build_attacks
 from tests.gateway.proxy.recorded_proxy import (
@@ -12,7 +14,7 @@ from tests.gateway.proxy.recorded_proxy import (
     serve_recorded,
 )
 
-REFUSALS = frozenset({400, 405, 417, 431, 501, 505})
+REFUSALS = frozenset({400, 403, 405, 417, 431, 501, 505})
 _CASE = re.compile(rb"/case(\d{3})(?:[/?].*)?")
 
 # As lenient as nginx can be: what it lets through is for the gateway to judge.
@@ -47,9 +49,10 @@ def read_received(proxy: RecordedProxy) -> dict[int, list[bytes]]:
     return received
 
 
-async def test_an_attack_is_refused_or_sent_on_in_one_form(tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["lockgate", "httpx"])
+async def test_an_attack_is_refused_or_sent_on_in_one_form(tmp_path: Path, transport: str) -> None:
     attacks = build_attacks()
-    async with serve_recorded(tmp_path) as proxy:
+    async with serve_recorded(tmp_path, transport=transport) as proxy:
         answers = await send_all(proxy.port, list(attacks.values()))
         received = read_received(proxy)
     for number, (name, data) in enumerate(attacks.items()):

@@ -111,6 +111,23 @@ def test_the_port_is_that_of_the_host_or_of_the_scheme(
     assert build((b"host", host), scheme=scheme)[b"x-forwarded-port"] == port
 
 
+@pytest.mark.parametrize(
+    ("told", "peer", "port"),
+    [
+        ([b"8443"], "10.0.0.1", b"8443"),
+        ([b"8443"], "192.0.2.7", b"80"),
+        ([b"8443, 80"], "10.0.0.1", b"80"),
+        ([b"8443", b"8444"], "10.0.0.1", b"80"),
+        ([b"x"], "10.0.0.1", b"80"),
+    ],
+)
+def test_a_trusted_proxy_can_say_the_port(told: list[bytes], peer: str, port: bytes) -> None:
+    received = [HOST, *((b"x-forwarded-port", value) for value in told)]
+    assert build(*received, peer=peer, **TRUSTED)[b"x-forwarded-port"] == port
+    with_port = [(b"host", b"a:81"), *received[1:]]
+    assert build(*with_port, peer=peer, **TRUSTED)[b"x-forwarded-port"] == b"81"
+
+
 def test_a_peer_without_an_address_has_none() -> None:
     assert b"x-forwarded-for" not in build(HOST, peer=None)
     assert b"x-forwarded-for" not in build(HOST, peer="unix")

@@ -1,7 +1,6 @@
 """The identity that a service gets; and no other, whatever the caller sends."""
 
-import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,14 +13,13 @@ from gateway.proxy import Proxy
 from gateway.proxy.identity_fields import build_identity_fields
 from tests.gateway.proxy.identity_spellings import MALLORY, SPELLINGS
 from tests.gateway.proxy.recorded_proxy import (
-    SCOPE,
     RecordedProxy,
     list_statuses,
     make_caller_token,
     send_all,
     serve_recorded,
 )
-from tests.gateway.proxy.recording_service import Received
+from tests.gateway.proxy.seen_identity import check_identity
 
 HEADERS = Proxy("/i/{path:path}", to="items", requires=["a:read", "b:read"], identity="headers")
 
@@ -94,35 +92,6 @@ def test_a_caller_without_a_token_and_a_route_without_identity_have_no_fields() 
 def test_a_value_that_could_split_a_field_is_encoded(value: str, encoded: bytes) -> None:
     found = build(make_principal(user_id=value, tenant=value, issuer=value))
     assert {found[b"x-user-id"], found[b"x-user-tenant"], found[b"x-user-issuer"]} == {encoded}
-
-
-def _as_cgi(name: bytes) -> bytes:
-    return name.upper().replace(b"-", b"_")
-
-
-def _as_old_apache(name: bytes) -> bytes:
-    return re.sub(rb"[^A-Z0-9]", b"_", name.upper())
-
-
-def _as_node(name: bytes) -> bytes:
-    return name.lower()
-
-
-READERS: tuple[Callable[[bytes], bytes], ...] = (_as_cgi, _as_old_apache, _as_node)
-IDENTITY = {
-    b"x-user-id": b"42",
-    b"x-user-issuer": b"https://id.example.test",
-    b"x-user-scopes": SCOPE.encode(),
-    b"x-user-tenant": b"acme",
-}
-
-
-def check_identity(received: Received, *, is_known: bool) -> None:
-    """Check what a service sees that reads names as CGI, as an old Apache, or as Node does."""
-    for read in READERS:
-        for name, value in IDENTITY.items():
-            seen = [v for n, v in received.fields if read(n) == read(name)]
-            assert seen == ([value] if is_known else []), (read, name)
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """Streamed responses: pieces pass at once, ends are visible, and neither side outlives the other."""
 
 import asyncio
-import json
 import logging
 
 import pytest
 
-from gateway.proxy.stream_end import TOKEN_EXPIRED
-from tests.gateway.proxy.serve_proxy import PROXY, Caller, ServedProxy, serve_proxy
+from tests.gateway.proxy.serve_proxy import Caller, ServedProxy, serve_proxy
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer, respond_with
 
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

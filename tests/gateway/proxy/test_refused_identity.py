@@ -23,6 +23,22 @@ CASES = {
 }
 
 
+HANDSHAKE = (
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+
+
+async def test_a_refused_handshake_is_no_401_of_the_gateway(tmp_path: Path) -> None:
+    token = b"Authorization: Bearer %b\r\n" % make_caller_token()
+    request = b"GET /socket/status/401 HTTP/1.1\r\nHost: x\r\n%b%b\r\n" % (token, HANDSHAKE)
+    async with serve_recorded(tmp_path) as proxy:
+        (answer,) = await send_all(proxy.port, [request])
+        (received,) = proxy.recording.read()
+    assert list_statuses(answer) == [502]
+    assert len(received.get_all(b"authorization")) == 1
+
+
 async def test_a_refused_identity_is_no_401_of_the_gateway(
     tmp_path: Path,
 ) -> None:

@@ -1,6 +1,5 @@
 """What was matched and checked is what is sent, in every reading that services have."""
 
-import re
 from posixpath import normpath
 from urllib.parse import unquote_to_bytes
 
@@ -13,6 +12,12 @@ from gateway.proxy import Proxy
 from gateway.proxy.target import ProxyTarget
 from gateway.request_path import InvalidPath
 from gateway.settings.schema import Service
+from tests.gateway.proxy.path_readings import (
+    READINGS,
+    read_as_tomcat,
+    read_as_windows,
+    read_twice,
+)
 from tests.gateway.proxy.routed import build_scope
 
 BASE = "http://inventory.internal:9101/base"
@@ -220,36 +225,6 @@ TOKENS = st.sampled_from(
 SUFFIXES = st.lists(TOKENS, max_size=8).map(b"".join)
 
 
-def _read_once(path: bytes) -> bytes:
-    return unquote_to_bytes(path)
-
-
-def _read_as_tomcat(path: bytes) -> bytes:
-    return unquote_to_bytes(re.sub(rb";[^/]*", b"", path))
-
-
-def _read_after_decoding_parameters(path: bytes) -> bytes:
-    return re.sub(rb";[^/]*", b"", unquote_to_bytes(path))
-
-
-def _read_twice(path: bytes) -> bytes:
-    return unquote_to_bytes(unquote_to_bytes(path))
-
-
-def _read_as_windows(path: bytes) -> bytes:
-    decoded = unquote_to_bytes(path).replace(b"\\", b"/")
-    segments = [b".." if re.fullmatch(rb" *\.[. ]+", it) else it for it in decoded.split(b"/")]
-    return b"/".join(segments)
-
-
-READINGS = (
-    _read_once,
-    _read_as_tomcat,
-    _read_after_decoding_parameters,
-    _read_twice,
-    _read_as_windows,
-)
-
 FILES = Proxy("/users/{user}/files/{path:path}", to="files", requires="files:read", owner="user")
 
 
@@ -307,5 +282,5 @@ def test_an_open_route_sends_what_was_matched(a: bytes, b: bytes, c: bytes, path
     assert base == b"/base"
     assert unquote_to_bytes(sent_c).decode() == matched["c"]
     assert unquote_to_bytes(sent_path).decode() == matched["path"]
-    for read in (_read_as_tomcat, _read_twice, _read_as_windows):
+    for read in (read_as_tomcat, read_twice, read_as_windows):
         assert (normpath(read(target)) + b"/").startswith(b"/base/x/"), read

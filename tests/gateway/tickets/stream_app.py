@@ -57,7 +57,8 @@ async def get_prices(request: Request, caller: Caller) -> Answer:
 
 
 @router.get("/general/{path:path}", dependencies=[accept_ticket(), _prices])
-async def get_path(path: str, request: Request, caller: Caller) -> Answer:
+def get_path(path: str, request: Request, caller: Caller) -> Answer:
+    """Serve a route that is not compiled, because its function is no coroutine."""
     return _answer(caller, request)
 
 

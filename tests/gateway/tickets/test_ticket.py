@@ -1,7 +1,7 @@
 """The text of a ticket, and its form in a store."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.auth.principal import Principal
@@ -30,6 +30,7 @@ _PRINCIPALS = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(_NAMES, _PRINCIPALS)
 def test_a_ticket_survives_a_store(path: str, principal: Principal) -> None:
     ticket = Ticket(path, principal)

@@ -68,6 +68,9 @@ class FakeOwner:
     def detach(self, connection: Connection) -> None:
         pass
 
+    def remove(self, connection: Connection) -> None:
+        pass
+
     def connection_lost(self, connection: Connection) -> None:
         pass
 

@@ -86,7 +86,7 @@ def test_every_combination_of_outcomes_matches_the_tables() -> None:
     run_in_virtual_time(run())
 
 
-IDLE_TASKS = 2  # the test itself, and the refresh of the issuer's keys
+IDLE_TASKS = 3  # the test itself, the refresh of the issuer's keys, the watch of the signing keys
 
 
 @pytest.mark.parametrize("outcome", ["ok", "degraded"])

@@ -1,6 +1,11 @@
 """Tests of config/deploy/compose.yaml: its settings, commands and security options."""
 
 import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +14,7 @@ import yaml
 from gateway.cli.check import check_settings
 from gateway.cli.main import build_parser
 from gateway.fakes.identity_provider import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
+from gateway.identity.signing_key_file import read_signing_keys
 from gateway.settings.loader import load_settings
 from tests.docs.project import ROOT
 from tests.redis_server import RedisServer
@@ -26,15 +32,45 @@ def test_it_has_the_gateway_redis_and_the_demo() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_variable_is_a_valid_setting(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_variable_is_a_valid_setting(
+    name: str, monkeypatch: pytest.MonkeyPatch, signing_key: Path
+) -> None:
     monkeypatch.delenv("LOCKGATE_CONFIG", raising=False)
     for variable, value in SERVICES[name]["environment"].items():
         assert variable.startswith("LOCKGATE_")
-        monkeypatch.setenv(variable, value)
+        monkeypatch.setenv(variable, value.replace("/run/lockgate/signing.jwks", str(signing_key)))
     settings = load_settings()
     if SERVICES[name]["command"] == ["serve"]:
         assert check_settings(settings).errors == []
         assert str(settings.redis_url) == "redis://redis:6379/0"
+
+
+def test_the_gateway_creates_its_signing_key_and_serves(tmp_path: Path) -> None:
+    """Run the script of the entry point with a `lockgate` that serves nothing."""
+    gateway = SERVICES["gateway"]
+    key_file = tmp_path / "signing.jwks"
+    program = tmp_path / "lockgate"
+    program.write_text(
+        f'#!/bin/sh\n[ "$1" = serve ] && echo served || exec {sys.executable} -m gateway.cli "$@"\n'
+    )
+    program.chmod(0o755)
+    shell, *arguments = [word.replace("$$", "$") for word in gateway["entrypoint"]]
+    done = subprocess.run(
+        [shell, *arguments, *gateway["command"]],
+        cwd=ROOT,
+        env={
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "LOCKGATE_IDENTITY__SIGNING_KEY_FILE": str(key_file),
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.endswith("served\n")
+    assert read_signing_keys(key_file).list_published(time.time())
+    folder, _, options = gateway["tmpfs"][0].partition(":")
+    assert gateway["environment"]["LOCKGATE_IDENTITY__SIGNING_KEY_FILE"].startswith(f"{folder}/")
+    assert options == "uid=10001,mode=0700"
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -80,7 +80,7 @@ def test_the_error_for_a_misspelt_policy_is_as_shown(
 
 
 def test_the_file_and_the_variable_configure_the_same_issuer(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], signing_key: Path
 ) -> None:
     page = "connect-an-identity-provider.md"
     (toml,) = block_texts(page, "toml")
@@ -104,18 +104,18 @@ def test_several_issuers_must_set_user_claim(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_production_environment_is_valid(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, signing_key: Path
 ) -> None:
     (environment,) = block_texts("run-in-production.md", "text")
     for line in environment.splitlines():
         name, _, value = line.partition("=")
-        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name, value.replace("/run/secrets/signing.jwks", str(signing_key)))
     settings = load_settings()
     assert check.check_settings(settings).errors == []
     assert settings.counters.processes == 4
     named = [name for name in environment.splitlines() if name.startswith("LOCKGATE_UPSTREAMS__")]
     internal = [at for at in settings.upstreams.values() if "internal" in str(at.url)]
-    assert len(internal) == len(named) == 5
+    assert len(internal) == len(named) == 6
 
 
 def test_the_numbers_of_the_production_page_are_the_defaults() -> None:

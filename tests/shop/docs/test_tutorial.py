@@ -43,7 +43,7 @@ def test_the_steps_of_the_second_half(own_redis: RedisServer, tmp_path: Path) ->
     workspace.copy_to(tmp_path, parse_files(PAGE))
     with workspace.start_demo(tmp_path, LOCKGATE_REDIS_URL=own_redis.url) as demo:
         session = Session(demo)
-        for step in read_steps(BLOCKS, "Add a page"):
+        for step in read_steps(BLOCKS, "Add a page", "Put a service behind the gateway"):
             session.run(step)
         before, *after = read_steps(BLOCKS, "Stop Redis")
         session.run(before)
@@ -59,6 +59,13 @@ def _wait_until_ready(demo: Demo) -> None:
     while httpx.get(f"{demo.url}/readyz", trust_env=False).json()["status"] != "ok":
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_the_page_adds_one_line_to_the_routes() -> None:
+    shown = parse_files(PAGE)["config/routes.py"].splitlines()
+    current = (ROOT / "config" / "routes.py").read_text().splitlines()
+    assert [line for line in shown if line not in current] == [shown[-2]]
+    assert [line for line in current if line not in shown] == []
 
 
 def test_only_commands_that_start_a_server_are_skipped() -> None:

@@ -1,6 +1,6 @@
 """Generates routes.md: every route with its access rule, rate limits and status codes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.auth.route_access import Requires, find_access
@@ -28,40 +28,39 @@ def render_routes() -> str:
     app = create_default_app()
     paths = app.openapi()["paths"]
     rows = [
-        _build_row(route, method, _find_operation(paths.get(route.path_format, {}), method))
+        _build_row(route, methods, paths.get(route.path_format, {}))
         for route in iter_route_contexts(app.routes)
-        for method in _list_methods(route)
+        for methods in _group_methods(route)
     ]
     return page("Routes", INTRODUCTION, table(HEAD, rows))
 
 
-def _find_operation(path_item: Mapping[str, Any], method: str) -> Mapping[str, Any]:
-    """Find the operation of a method; for several methods in one row, that of any of them."""
-    operations = {name.upper(): operation for name, operation in path_item.items()}
-    found = [operations[name] for name in method.split("/") if name in operations]
-    return next(iter(found or operations.values()), {})
-
-
-def _list_methods(route: RouteContext) -> list[str]:
-    if proxy := find_proxy(route):
-        return [proxy.method_text]
+def _group_methods(route: RouteContext) -> list[Sequence[str]]:
+    """Return the methods of each row: all of a proxied route, and one of most others."""
     methods = sorted(route.methods or ())
-    return [ANY_METHOD] if set(methods) == set(PROXIED_METHODS) else methods
+    is_one_row = find_proxy(route) or set(methods) == set(PROXIED_METHODS)
+    return [methods] if is_one_row else [[method] for method in methods]
 
 
-def _build_row(route: RouteContext, method: str, operation: Mapping[str, Any]) -> list[str]:
+def _build_row(
+    route: RouteContext, methods: Sequence[str], operations: Mapping[str, Any]
+) -> list[str]:
     proxy = find_proxy(route)
-    documented = (route.endpoint.__doc__ or "").strip().splitlines()[0]
-    purpose = f"Proxied to the service `{proxy.to}`." if proxy else documented
-    statuses = sorted(operation.get("responses", {"200": None}).keys() - {"default"})
+    described = [operations[name.lower()] for name in methods if name.lower() in operations]
+    responses = [one["responses"] for one in described] or [{"200": None}]
+    statuses = sorted(set().union(*responses) - {"default"})
     return [
-        method,
+        ANY_METHOD if set(methods) == set(PROXIED_METHODS) else "/".join(methods),
         code(str(route.path)),
-        purpose,
+        f"Proxied to {code(proxy.to)}." if proxy else _summarize(route),
         _describe_access(route),
         _list_limits(route),
         ", ".join(statuses),
     ]
+
+
+def _summarize(route: RouteContext) -> str:
+    return (route.endpoint.__doc__ or "").strip().splitlines()[0]
 
 
 def _describe_access(route: RouteContext) -> str:

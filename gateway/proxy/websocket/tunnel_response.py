@@ -1,0 +1,54 @@
+"""The response that accepts the handshake of a caller, and lasts as long as the WebSocket."""
+
+import asyncio
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.http1_grammar import FieldList
+from gateway.proxy.stream_limit import Stream
+from gateway.proxy.websocket.tunnel import Tunnel
+from gateway.request_context import RequestContext
+from gateway.server.upgrade import UPGRADE, Upgrade
+
+
+class TunnelResponse(Response):
+    """Sends the 101, and waits until both connections of the tunnel have ended.
+
+    `early` is what the service has sent after its own 101.
+    """
+
+    def __init__(self, fields: FieldList, tunnel: Tunnel, early: bytes, stream: Stream) -> None:
+        # Not Starlette's: it would add fields.
+        self.status_code = 101
+        self.raw_headers = fields
+        self.body = b""
+        self.background = None
+        self._tunnel = tunnel
+        self._early = early
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Open the tunnel, and wait for its end."""
+        tunnel = self._tunnel
+        upgrade: Upgrade = scope["extensions"][UPGRADE]
+        upgrade.prepare(tunnel.caller)
+        try:
+            await send({"type": "http.response.start", "status": 101, "headers": self.raw_headers})
+            early, self._early = self._early, b""
+            tunnel.start(early)
+            await asyncio.shield(tunnel.closed)
+        finally:
+            tunnel.abort()
+            self._stream.close()
+            self._log_end(RequestContext.of(scope))
+
+    def _log_end(self, context: RequestContext) -> None:
+        tunnel = self._tunnel
+        context.bytes_sent += tunnel.service.received_bytes
+        context.log_fields["bytes_received"] = tunnel.caller.received_bytes
+        context.log_fields["code"] = tunnel.close_code
+        if tunnel.closed_by:
+            context.log_fields["closed_by"] = tunnel.closed_by
+        if tunnel.reason:
+            context.log_fields["reason"] = tunnel.reason

@@ -1,0 +1,168 @@
+"""One side of a tunnel: the connection of the caller, or that to the service."""
+
+import asyncio
+from contextlib import suppress
+from typing import Protocol, cast
+
+from gateway.proxy.websocket.close_frame import CloseCode, build_close_frame
+from gateway.proxy.websocket.frame_reader import FrameReader
+from gateway.server.upgrade import UpgradedProtocol
+
+
+class TunnelEvents(Protocol):
+    """The tunnel, as its sides report to it."""
+
+    def note_activity(self) -> None:
+        """Note that bytes have arrived."""
+
+    def on_close_frame(self, side: "TunnelSide") -> None:
+        """Note that a side has sent a close frame."""
+
+    def on_violation(self, side: "TunnelSide") -> None:
+        """Note that a side has sent a frame that is not allowed."""
+
+    def on_lost(self, side: "TunnelSide") -> None:
+        """Note that the connection of a side has ended."""
+
+    def shutdown(self) -> None:
+        """Note that the server stops."""
+
+
+class TunnelSide(UpgradedProtocol):
+    """Passes the bytes that arrive here on to its `peer`, as fast as that takes them.
+
+    `is_client` says which role the other end of this connection has: the caller is a client, and
+    the service is a server.
+    """
+
+    # Invariants, where "sent" is what the gateway has written to this side:
+    # - Nothing is sent after a close frame (`is_close_sent`), be it the peer's or the gateway's.
+    # - A close frame of the gateway is sent between two frames only: `_pending_close` holds it
+    #   while the peer is within a frame.
+    # - `_transport` is None before the connection is made, and once it `is_lost`.
+
+    __slots__ = (
+        "_pending_close", "_transport", "_tunnel", "is_client", "is_close_sent", "is_lost", "peer",
+        "reader", "received_bytes",
+    )  # fmt: skip
+
+    peer: "TunnelSide"
+
+    def __init__(self, tunnel: TunnelEvents, *, is_client: bool, reserved_bits: int) -> None:
+        self.is_client = is_client
+        self.reader = FrameReader(is_masked=is_client, reserved_bits=reserved_bits)
+        self.received_bytes = 0
+        self.is_close_sent = self.is_lost = False
+        self._pending_close: bytes | None = None
+        self._tunnel = tunnel
+        self._transport: asyncio.Transport | None = None
+
+    def __repr__(self) -> str:
+        """Show the role and what has been closed."""
+        state = "lost" if self.is_lost else "close sent" if self.is_close_sent else "open"
+        return f"<{type(self).__name__} {'caller' if self.is_client else 'service'} {state}>"
+
+    @property
+    def is_close_received(self) -> bool:
+        """Whether this side has sent a close frame."""
+        return self.reader.close_code is not None
+
+    # Called by the tunnel.
+
+    def send_close(self, code: CloseCode, reason: str) -> None:
+        """Send a close frame, as soon as the frame that is being sent is complete."""
+        if self.is_close_sent or self.is_lost or self._pending_close is not None:
+            return
+        self._pending_close = build_close_frame(code, reason, is_masked=not self.is_client)
+        if not self.peer.reader.remaining:
+            self._send_pending_close()
+
+    def disconnect(self) -> None:
+        """Close the connection once all has been sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def set_reading(self, *, is_wanted: bool) -> None:
+        """Read from the connection, or leave what arrives in the buffer of the kernel."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if is_wanted:
+            transport.resume_reading()
+        else:
+            transport.pause_reading()
+
+    def release(self) -> None:
+        """Break reference cycles: the tunnel has ended."""
+        del self._tunnel, self.peer
+
+    # Called by the transport, or for the caller by the server.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._tunnel.note_activity()
+        reader, peer = self.reader, self.peer
+        if peer._pending_close is not None:  # noqa: SLF001 - of the same class
+            data = self._complete_frame(data)
+        passed = reader.feed(data)
+        if passed and not peer.is_close_sent:
+            self._pass_on(passed)
+        if reader.has_ended:
+            self._report_end()
+
+    def _complete_frame(self, data: bytes) -> bytes:
+        """Complete the frame that the peer's close frame waits for; return what follows it."""
+        end = self.reader.remaining
+        self._pass_on(self.reader.feed(data[:end]))
+        if not self.reader.remaining:
+            self.peer._send_pending_close()  # noqa: SLF001 - of the same class
+        return data[end:]
+
+    def _pass_on(self, data: bytes) -> None:
+        self.received_bytes += len(data)
+        transport = self.peer._transport  # noqa: SLF001 - of the same class
+        if transport is not None:
+            transport.write(data)
+
+    def _report_end(self) -> None:
+        if self.reader.violation:
+            self._tunnel.on_violation(self)
+            return
+        self.peer.is_close_sent = True
+        self._tunnel.on_close_frame(self)
+
+    def _send_pending_close(self) -> None:
+        frame, self._pending_close = self._pending_close, None
+        self.is_close_sent = True
+        transport = self._transport
+        if frame is None or transport is None or transport.is_closing():
+            return
+        transport.write(frame)
+        if self.is_client and transport.can_write_eof():
+            # A server closes first (RFC 6455, 7.1.1). The caller learns at once that no more
+            # follows, and can still send its own close frame.
+            with suppress(OSError):  # raised by asyncio itself: the caller has just disconnected
+                transport.write_eof()
+
+    def pause_writing(self) -> None:
+        self.peer.set_reading(is_wanted=False)
+
+    def resume_writing(self) -> None:
+        self.peer.set_reading(is_wanted=True)
+
+    def eof_received(self) -> None:
+        self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost, self._transport = True, None
+        self._tunnel.on_lost(self)
+
+    def shutdown(self) -> None:
+        self._tunnel.shutdown()

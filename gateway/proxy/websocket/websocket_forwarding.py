@@ -1,0 +1,123 @@
+"""The way of a WebSocket handshake: to the service, and back with its answer to the caller."""
+
+import asyncio
+from time import perf_counter
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from gateway.http1_grammar import FieldList
+from gateway.open_clients import OpenServices
+from gateway.proxy.declaration import Proxy
+from gateway.proxy.identity_fields import build_identity_fields
+from gateway.proxy.proxied_response import ProxiedResponse
+from gateway.proxy.refused_identity import explain_refusal
+from gateway.proxy.request_fields import RequestFields
+from gateway.proxy.response_fields import ResponseFields
+from gateway.proxy.stream_end import find_stream_end
+from gateway.proxy.stream_limit import Stream, StreamLimit
+from gateway.proxy.target import ProxyTarget
+from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
+from gateway.proxy.websocket.caller_handshake import check_handshake
+from gateway.proxy.websocket.origin_check import OriginCheck
+from gateway.proxy.websocket.service_handshake import (
+    HandshakeRefusal,
+    InvalidHandshake,
+    check_acceptance,
+    open_websocket,
+    read_refusal,
+)
+from gateway.proxy.websocket.tunnel import Tunnel, TunnelLimits
+from gateway.proxy.websocket.tunnel_response import TunnelResponse
+from gateway.request_context import RequestContext
+from gateway.resources import Resources
+from gateway.settings.schema import Server
+from gateway.transport.transport import Transport
+from gateway.upstream.base_url import BaseUrl
+from gateway.upstream.errors import UpstreamInvalid
+
+
+class WebSocketForwarding:
+    """Forwards the handshakes of one proxied route; created once its service is open."""
+
+    def __init__(self, proxy: Proxy, server: Server, resources: Resources) -> None:
+        opened = resources[OpenServices][proxy.to]
+        self._proxy = proxy
+        self._service = opened.service
+        self._transport = opened.transport if type(opened.transport) is Transport else None
+        self._timeout = opened.service.timeout if proxy.timeout is None else proxy.timeout
+        self._service_origin = BaseUrl.of(str(opened.service.url)).origin
+        self._target = ProxyTarget(proxy, opened.service)
+        self._request_fields = RequestFields(proxy, opened.service, server)
+        self._response_fields = ResponseFields(proxy, opened.service)
+        self._origins = OriginCheck(server)
+        self._failures = FailureMapper(proxy.to, proxy.path)
+        self._streams: StreamLimit = resources[StreamLimit]
+
+    async def serve(self, request: Request) -> Response:
+        """Forward a handshake; return the response that opens the tunnel, or the refusal.
+
+        Raises:
+            HTTPException: the route accepts no WebSocket, or not this handshake.
+            UpstreamError: the service does not respond in time, or not as a server may.
+            Overloaded: the WebSocket would be one stream too many.
+        """
+        if not self._proxy.websocket:
+            raise HTTPException(403, "This route accepts no WebSocket connections.")
+        if self._transport is None:
+            raise HTTPException(501, "The transport of this service supports no WebSocket.")
+        check_handshake(request.scope)
+        self._origins.check(request)
+        stream = Stream(self._streams, RequestContext.of(request.scope))
+        stream.open()
+        try:
+            return await self._open(self._transport, request, stream)
+        except UPSTREAM_FAILURES as error:
+            stream.close()
+            raise self._failures.map("GET", error, self._timeout) from error
+        except BaseException:
+            stream.close()
+            raise
+
+    async def _open(self, transport: Transport, request: Request, stream: Stream) -> Response:
+        scope, loop, started = request.scope, asyncio.get_running_loop(), perf_counter()
+        identity = build_identity_fields(self._proxy, request)
+        fields = self._request_fields.build(scope, identity)
+        response, exchange = await open_websocket(
+            transport,
+            self._service_origin,
+            _serialize(self._target.build(scope), fields),
+            ends_at=loop.time() + self._timeout,
+            connect_timeout=self._service.connect_timeout,
+        )
+        timing = RequestContext.of(scope).server_timing
+        timing.append((self._proxy.to, perf_counter() - started))
+        end = find_stream_end(request, loop.time(), self._proxy.total_timeout)
+        try:
+            if response.status != 101:
+                if refusal := explain_refusal(self._proxy, identity, response.status):
+                    raise self._failures.refuse("GET", refusal, response.status)
+                stream.close()
+                return self._build_refusal(await read_refusal(response, exchange), scope)
+            reserved_bits = check_acceptance(fields, response.fields)
+            tunnel = Tunnel(TunnelLimits(self._proxy.idle_timeout, end, reserved_bits))
+            early = tunnel.take_over(exchange)
+        except InvalidHandshake as error:
+            raise UpstreamInvalid(self._proxy.to, f"GET {self._proxy.path}", str(error)) from None
+        finally:
+            exchange.close()  # no effect if the tunnel has taken it over
+        accepted = self._response_fields.build(response.fields, scope)
+        return TunnelResponse(accepted, tunnel, early, stream)
+
+    def _build_refusal(self, refusal: HandshakeRefusal, scope: Scope) -> Response:
+        fields = self._response_fields.build(refusal.fields, scope)
+        return ProxiedResponse(refusal.status, fields, refusal.body)
+
+
+def _serialize(target: bytes, fields: FieldList) -> bytes:
+    """Serialize the head; the fields have been checked when they were received or declared."""
+    lines = [b"GET %b HTTP/1.1" % target, b"connection: upgrade", b"upgrade: websocket"]
+    lines += [b"%b: %b" % field for field in fields]
+    return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -1,0 +1,1 @@
+"""The package of Lockgate in section proxy: two proxied routes."""

@@ -1,0 +1,80 @@
+"""The contenders of section proxy: Lockgate and other proxies, and how each is started.
+
+Each verifies an RS256 token and its scope, passes the request on with the identity of the caller,
+and writes its usual access log. nginx verifies no token: it is the floor of a proxy in C.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from string import Template
+
+from tests.bench.contenders import Backends, Contender, Start
+from tests.bench.environments import PEERS, install_node_environment, install_python_environment
+from tests.bench.paths import ROOT, make_cache_path
+from tests.bench.processes import Command
+
+SMALL_PATH = "/catalog/products?sku=BEA-1001&sku=TEA-2004&sku=GRI-4001&sku=CUP-5003"
+
+
+def _make_lockgate_command(backends: Backends, port: int) -> Command:
+    issuer = {
+        "issuer": backends.identity.issuer,
+        "audience": backends.identity.audience,
+        "jwks_file": str(backends.identity.jwks),
+    }
+    environment = {
+        "LOCKGATE_APP__PACKAGE": "tests.bench.proxied",
+        "LOCKGATE_ISSUERS": json.dumps([issuer]),
+        "LOCKGATE_SERVER__HOST": "127.0.0.1",
+        "LOCKGATE_SERVER__PORT": str(port),
+        "LOCKGATE_UPSTREAMS__CATALOG__URL": backends.upstream.urls["catalog"],
+        "LOCKGATE_UPSTREAMS__FILES__URL": backends.files_url,
+        "LOCKGATE_IDENTITY__ISSUER": f"http://127.0.0.1:{port}",
+        "LOCKGATE_IDENTITY__SIGNING_KEY_FILE": str(backends.identity.signing_key),
+    }
+    return Command([sys.executable, "-m", "gateway.cli", "serve"], environment, ROOT)
+
+
+def _make_usual_command(backends: Backends, port: int) -> Command:
+    arguments = [
+        str(install_python_environment("usual")), "-m", "uvicorn", "proxy:app",
+        "--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop", "--http", "httptools",
+    ]  # fmt: skip
+    return Command(arguments, backends.to_environment(), PEERS / "usual")
+
+
+def _make_node_command(*, token_cache: bool) -> Start:
+    def command(backends: Backends, port: int) -> Command:
+        environment = {
+            **backends.to_environment(),
+            "NODE_ENV": "production",
+            "PORT": str(port),
+            "TOKEN_CACHE": str(token_cache).lower(),
+        }
+        return Command(["node", "proxy.js"], environment, install_node_environment("node"))
+
+    return command
+
+
+def _make_nginx_command(backends: Backends, port: int) -> Command:
+    template = Template((PEERS / "nginx" / "nginx.conf").read_text())
+    path = make_cache_path("nginx", "nginx.conf")
+    path.write_text(
+        template.substitute(
+            PORT=port,
+            CATALOG=backends.upstream.urls["catalog"].removeprefix("http://"),
+            FILES=backends.files_url.removeprefix("http://"),
+        )
+    )
+    return Command(["nginx", "-p", str(path.parent), "-c", str(path)], folder=path.parent)
+
+
+_ALL = (
+    Contender("lockgate", "Lockgate", _make_lockgate_command),
+    Contender("usual", "FastAPI, httpx, python-jose", _make_usual_command),
+    Contender("node", "Node: @fastify/http-proxy", _make_node_command(token_cache=False)),
+    Contender("node-cache", "Node, verified tokens cached", _make_node_command(token_cache=True)),
+    Contender("nginx", "nginx, without a token", _make_nginx_command),
+)
+PROXIES: Mapping[str, Contender] = {one.name: one for one in _ALL}

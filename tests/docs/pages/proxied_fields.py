@@ -1,0 +1,127 @@
+"""Generates proxied-fields.md: what happens to each header field of a proxied request."""
+
+from collections.abc import Iterable
+
+from gateway.proxy import request_field_rules as request
+from gateway.proxy import response_field_rules as response
+from tests.docs.pages.markdown import code, page
+
+INTRODUCTION = """
+What happens to the header fields of a request on its way to the service of a proxied route, and
+to those of its response ([why](../decisions/proxied-fields.md)). A field that no section names
+goes on as it is. `*` stands for any end of a name. Upper and lower case are the same.
+"""
+
+OWN_FIELDS = """
+## Fields that a service gets from the gateway
+
+| Field | Value |
+|---|---|
+| `Host` | that of `upstreams.NAME.url`; with `preserve_host`, that of the caller |
+| `X-Forwarded-For` | the address of the client, behind `server.trusted_proxies` |
+| `X-Forwarded-Proto`, `X-Forwarded-Host`, `X-Forwarded-Port` | what the client has called |
+| `Forwarded` | the same (RFC 7239), if `upstreams.NAME.forward_client_address` is `forwarded` |
+| `Via` | the hops before, and the gateway |
+| `X-Request-Id`, `traceparent`, `tracestate` | as for calls of typed clients |
+| `Authorization` | with `identity="token"`, `Bearer` and the internal token |
+| `X-User-Id` | with `identity="headers"`: the user id of the caller |
+| `X-User-Issuer` | its identity provider: user ids of two issuers can be equal |
+| `X-User-Scopes` | the scopes of the route that the token of the caller has, separated by spaces |
+| `X-User-Tenant`, `X-User-Service` | its tenant, and the service that calls |
+
+A field is not sent if the token says nothing about it, and no identity field is sent for a caller
+without a token. The values of `X-User-*` are percent-encoded (UTF-8): control characters, spaces,
+`%`, `,`, `;`, `"`, `\\`, `<`, `>`, `{`, `}` and all that is not ASCII. Each scope is encoded by
+itself.
+
+`upstreams.NAME.headers` win over all fields, those of the gateway included. Of the other settings
+of a service, `forward_headers`, `forward_token`, `accept_encoding` and `retry` are for typed
+clients alone.
+"""
+
+RESPONSES = """
+## References and cookies
+
+`Location`, `Content-Location`, `Refresh` and `Link` are rewritten if they lead to the service: by
+a path below its base path, by its own URL, or with `preserve_host` by the host of the caller. The
+part of the path that the route replaces is replaced back; `/items/7` of the service behind
+`/inventory/{path:path}` becomes `/inventory/items/7`, after `server.root_path`. Relative
+references stay as they are.
+
+With `forward_cookies`, `Path` of `Set-Cookie` is rewritten in the same way, and a path that the
+route does not map becomes the beginning of its own paths. `Domain` is removed unless
+`preserve_host` is set. A cookie whose name begins with `__Host-` stays as it is.
+"""
+
+
+def render_proxied_fields() -> str:
+    """Return the text of the page."""
+    return page(
+        "Header fields of proxied routes",
+        INTRODUCTION,
+        OWN_FIELDS,
+        "## Fields of a request that are removed\n\n" + _render_removed_from_requests(),
+        "## Fields of a request with other rules\n\n" + _render_other_rules(),
+        "## Fields of a response that are removed\n\n" + _render_removed_from_responses(),
+        RESPONSES,
+    )
+
+
+def _render_removed_from_requests() -> str:
+    groups = {
+        "All names with other characters than letters, digits and hyphens": (),
+        "Of one connection, and those that `Connection` names": [
+            *request.HOP_BY_HOP,
+            b"connection",
+        ],
+        "About the client and its call": request.CLIENT_ADDRESSES,
+        "For another request than was checked": request.OTHER_REQUEST,
+        "Of other proxies": _with_stars(request.PROXY_BEGINNINGS),
+        "About the caller": [*request.IDENTITIES, *_with_stars(request.IDENTITY_BEGINNINGS)],
+        "Credentials, unless `forward_token` or `forward_cookies` is set": request.CREDENTIALS,
+        "Set by the gateway, or dangerous in CGI": request.GATEWAY_SETS,
+    }
+    return _render_groups(groups)
+
+
+def _render_other_rules() -> str:
+    groups = {
+        "Refused with 400 if sent twice": request.ONCE,
+        "Refused with 400 if `Connection` names them, and so are all about client and caller": (
+            request.END_TO_END
+        ),
+    }
+    return _render_groups(groups)
+
+
+def _render_removed_from_responses() -> str:
+    groups = {
+        "Of one connection": [*response.HOP_BY_HOP, b"connection"],
+        "Set by the gateway": [
+            *response.GATEWAY_SETS,
+            *_with_stars(response.DROPPED_BEGINNINGS),
+        ],
+        "For the whole origin": response.WHOLE_ORIGIN,
+        "About the software": response.SOFTWARE,
+        "For a proxy in front": response.FOR_PROXIES,
+        "Cookies, unless `forward_cookies` is set": [b"set-cookie"],
+        "Challenges, unless `forward_token` is set": [b"authentication-info", b"www-authenticate"],
+        "For shared caches, unless the route is public": [
+            b"*cdn-cache-control",
+            b"surrogate-control",
+        ],
+    }
+    return _render_groups(groups)
+
+
+def _with_stars(beginnings: Iterable[bytes]) -> list[bytes]:
+    return [beginning + b"*" for beginning in beginnings]
+
+
+def _render_groups(groups: dict[str, Iterable[bytes]]) -> str:
+    return "\n".join(f"- {title}{_list_names(names)}" for title, names in groups.items())
+
+
+def _list_names(names: Iterable[bytes]) -> str:
+    listed = ", ".join(code(name.decode()) for name in sorted(names))
+    return f": {listed}" if listed else ""

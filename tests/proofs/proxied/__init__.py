@@ -1,0 +1,1 @@
+"""The package of a gateway with one proxied route, for proofs."""
