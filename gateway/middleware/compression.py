@@ -57,7 +57,8 @@ def _choose_sender(scope: Scope, send: Send) -> Send:
 class _EncodingSender:
     """Holds the head of a response back until the first piece of its body, and encodes the body."""
 
-    # `_start` is the head while it is held back, and `_encoder` encodes the body after it.
+    # `_start` is the head while it is held back, and `_encoder` encodes the body after it. The
+    # response of a service behind a proxied route passes as it is (`_is_transparent`).
 
     def __init__(self, choice: Choice, coding: str, send: Send) -> None:
         self._min_bytes = 0 if choice.is_identity_refused else MIN_BYTES
@@ -66,8 +67,14 @@ class _EncodingSender:
         self._start: Message | None = None
         self._length = 0
         self._encoder: Encoder | None = None
+        self._is_transparent = False
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
+        if NO_TRANSFORM in message:
+            self._is_transparent = True
+        return self._send(message) if self._is_transparent else self._send_encoded(message)
+
+    async def _send_encoded(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             length = find_encodable_length(message, self._min_bytes)
             if length is not None:
@@ -109,8 +116,6 @@ async def _run(encode: Callable[[bytes], bytes], piece: bytes) -> bytes:
 
 def find_encodable_length(start: Message, min_bytes: int = MIN_BYTES) -> int | None:
     """Return the length of a body that may be encoded; None for any other response."""
-    if NO_TRANSFORM in start:
-        return None
     length, is_compressible = -1, False
     for name, value in start.get("headers", ()):
         if name in _OBSTACLES or (name == b"cache-control" and b"no-transform" in value.lower()):

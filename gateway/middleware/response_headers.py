@@ -7,7 +7,7 @@ from starlette.types import Message
 
 from gateway.http1_grammar import Fields
 from gateway.middleware.compression import VARY_BY_CODING, find_encodable_length
-from gateway.request_context import RequestContext
+from gateway.request_context import NO_TRANSFORM, RequestContext
 
 REQUEST_ID = b"x-request-id"
 
@@ -38,6 +38,7 @@ def complete_head(message: Message, context: RequestContext, *, may_compress: bo
         context.log_fields["server_timing"] = timing
     if _CONTENT_TYPE_OPTIONS not in names:
         headers.append(_NO_SNIFF)
+    may_compress = may_compress and NO_TRANSFORM not in message
     if _CONTENT_LENGTH not in names and _BUFFERING not in names and _is_event_stream(sent):
         headers.append(_NO_BUFFERING)
     if context.is_private:

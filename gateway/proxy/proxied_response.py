@@ -8,9 +8,10 @@ from starlette.types import Receive, Scope, Send
 from gateway.http1_grammar import FieldList
 from gateway.proxy.trailers import filter_response_trailers
 from gateway.request_context import NO_TRANSFORM, RESPONSE_TRAILERS
+from gateway.routing.response_endpoint import UnhandledResponse
 
 
-class ProxiedResponse(Response):
+class ProxiedResponse(UnhandledResponse):
     """Sends head and body at once, with the fields as they are, and the trailers if there are any.
 
     Trailers are lost if the caller does not accept them (`TE: trailers`).

@@ -5,7 +5,6 @@ import re
 from contextlib import suppress
 from logging import WARNING, getLogger
 
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.http1_grammar import FieldList
@@ -16,6 +15,7 @@ from gateway.proxy.trailers import filter_response_trailers
 from gateway.proxy.upstream import UpstreamResponse
 from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
 from gateway.request_context import DISCARD_RESPONSE, RESPONSE_TRAILERS, RequestContext
+from gateway.routing.response_endpoint import UnhandledResponse
 from gateway.telemetry.log import log_event
 
 log = getLogger("lockgate.proxy")
@@ -24,7 +24,7 @@ _EVENT_STREAM = re.compile(rb"text/event-stream[ \t]*(?:;.*)?", re.IGNORECASE)
 _ENDS_OF_EVENTS = (b"\n\n", b"\r\r", b"\r\n\r\n")
 
 
-class ProxiedStream(Response):
+class ProxiedStream(UnhandledResponse):
     """Passes the body on piece by piece, as it arrives: nothing waits for a timer or a full buffer.
 
     A body that ends early must not look complete: the response is left incomplete, and the server

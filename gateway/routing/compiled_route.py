@@ -87,6 +87,8 @@ class CompiledRoute:
             InvalidParameter: a required parameter is missing.
             ValidationError: a value is not valid. A validator of a field may raise others.
         """
+        if not self.parameters:
+            return []
         query_string = request.scope["query_string"]
         query = parse_query(query_string) if query_string else _NO_QUERY
         sources: tuple[Mapping[str, str], ...] = (path_params, query)

@@ -34,6 +34,7 @@ from gateway.routing.derived_requests import DERIVED_METHODS, get_shape, is_deri
 from gateway.routing.encoded_requests import has_content_coding, refuse_content_coding
 from gateway.routing.head_requests import serve_head
 from gateway.routing.options_requests import describe_options
+from gateway.routing.response_endpoint import UnhandledResponse
 from gateway.routing.route_guards import RouteGuards
 
 _OUTCOME = "lockgate.outcome"
@@ -115,8 +116,17 @@ class Dispatcher:
             await send(start)
             await send({"type": "http.response.body", "body": result})
             return
-        if result is not None:
-            scope[_OUTCOME] = result
+        await self._send_response(result, scope, receive, send)
+
+    async def _send_response(
+        self, response: Response | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Send a response; None lets the exception handlers respond to the error of the route."""
+        if isinstance(response, UnhandledResponse):
+            await response(scope, receive, send)
+            return
+        if response is not None:
+            scope[_OUTCOME] = response
         await self._finish(scope, receive, send)
 
     async def _serve_generally(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,6 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 
+class UnhandledResponse(Response):
+    """A response that no exception handler needs to watch while it is sent.
+
+    Handlers cannot replace a response that has begun. `RequestContextMiddleware` responds to an
+    error of one that has not, as it does for all errors outside the handlers.
+    """
+
+
 class ResponseEndpoint(ABC):
     """An endpoint whose result needs no serialization, so that its route can be compiled.
 

@@ -184,9 +184,10 @@ class Connection(asyncio.Protocol):
         self._stream = stream
         self.is_sending_body = has_more
         self.parser.begin(has_no_body=has_no_response_body)
-        if not has_more:
-            self._awaiting_first_byte = stream.on_simple_response
-        self._transport.write(data)
+        if has_more:
+            self._transport.write(data)
+        else:
+            self._batcher.add(self._write_stream, data)
 
     def send_request(
         self, data: bytes, method: str, ends_at: float, max_body_bytes: int, callback: OnComplete
@@ -275,6 +276,12 @@ class Connection(asyncio.Protocol):
         self._has_no_body, self.is_replayable = has_no_body, is_replayable
         self._on_complete = callback
         self.raise_error()
+
+    def _write_stream(self, data: bytes) -> None:
+        """Write a streamed request of the batch, unless the exchange has ended in the meantime."""
+        if self._error is None and self._stream is not None:
+            self._awaiting_first_byte = self._stream.on_simple_response
+            self._transport.write(data)
 
     def _write(self, data: bytes) -> None:
         """Write a request of the batch, unless the connection has ended in the meantime."""
