@@ -225,9 +225,14 @@ async def test_a_caller_that_leaves_within_its_body_ends_the_exchange(no_leaks: 
 
 
 async def test_a_service_that_reads_slowly_slows_the_caller_down(no_leaks: None) -> None:
+    gone, ended = asyncio.Event(), asyncio.Event()
+
     async def script(peer: Peer) -> None:
         peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(3)
+        await gone.wait()
+        peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        await peer.wait_closed()
+        ended.set()
 
     async with serve_proxy(script) as proxy:
         caller = await proxy.connect()
@@ -248,3 +253,11 @@ async def test_a_service_that_reads_slowly_slows_the_caller_down(no_leaks: None)
         assert sent < 300  # the buffers of the kernel are full
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
+        # The gateway does not read from the caller, and notices its reset all the same. It cannot
+        # notice a close: that waits in the caller's kernel, behind what the gateway has not read.
+        Peer(caller.reader, caller.writer).reset()
+        async with asyncio.timeout(5):
+            while proxy.streams.count:
+                await asyncio.sleep(0.01)
+        gone.set()
+        await asyncio.wait_for(ended.wait(), 5)
