@@ -110,6 +110,7 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/errors/test_client_mistakes.py": "invalid requests through all layers",
     "tests/gateway/errors/test_ways_to_raise.py": "failures of an application through all layers",
     "tests/gateway/cli/test_wrong_configurations.py": "every mistake in a configuration",
+    "tests/gateway/identity/test_rotation_under_load.py": "rotation in four processes",
     "tests/gateway/middleware/test_websockets.py": "WebSocket connections through all layers",
     "tests/gateway/proxy/test_attacks.py": "attacks through the whole gateway",
     "tests/gateway/proxy/test_fields_on_sockets.py": "fields through the gateway and nginx",
