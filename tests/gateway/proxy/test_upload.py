@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from gateway.proxy import upload
-from tests.gateway.proxy.serve_proxy import Caller, serve_proxy
+from tests.gateway.proxy.serve_proxy import Caller, serve_proxy, wait_until
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer
 
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -123,8 +123,7 @@ async def test_the_service_asks_for_the_body(
     async with serve_proxy(script) as proxy:
         caller = await proxy.connect()
         caller.get("/service/x", b"Content-Length: 5", EXPECT.strip(), method="PUT")
-        while not heads:
-            await asyncio.sleep(0.01)
+        await wait_until(lambda: heads)
         asked.set()
         assert await caller.read_head() == CONTINUE
         caller.send(b"hello")
@@ -218,8 +217,7 @@ async def test_a_caller_that_leaves_within_its_body_ends_the_exchange(no_leaks: 
     async with serve_proxy(script) as proxy:
         caller = await proxy.connect()
         caller.send(POST_LONG + b"\r\n" + b"x" * 1_000)
-        while not proxy.service.connections:
-            await asyncio.sleep(0.01)
+        await wait_until(lambda: proxy.service.connections)
         caller.writer.transport.abort()
         await asyncio.wait_for(ended.wait(), 5)
 
@@ -256,8 +254,6 @@ async def test_a_service_that_reads_slowly_slows_the_caller_down(no_leaks: None)
         # The gateway does not read from the caller, and notices its reset all the same. It cannot
         # notice a close: that waits in the caller's kernel, behind what the gateway has not read.
         Peer(caller.reader, caller.writer).reset()
-        async with asyncio.timeout(5):
-            while proxy.streams.count:
-                await asyncio.sleep(0.01)
+        await wait_until(lambda: proxy.streams.count == 0)
         gone.set()
         await asyncio.wait_for(ended.wait(), 5)
