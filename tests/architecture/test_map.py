@@ -124,6 +124,7 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/cli/test_wrong_configurations.py": "every mistake in a configuration",
     "tests/gateway/middleware/test_websockets.py": "WebSocket connections through all layers",
     "tests/gateway/proxy/test_attacks.py": "attacks through the whole gateway",
+    "tests/gateway/proxy/test_fields_on_sockets.py": "fields through the gateway and nginx",
     "tests/gateway/proxy/test_hostile_responses.py": "responses of hostile services",
     "tests/gateway/server/test_against_h11.py": "requests compared with uvicorn's h11 protocol",
     "tests/gateway/server/test_disconnect.py": "a client that disconnects during a request",
