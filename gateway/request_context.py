@@ -35,6 +35,12 @@ Without it, or if the response is not chunked, the server drops the trailers of 
 IS_DRAINING = "lockgate.is_draining"
 """Set in the state of the ASGI scope while the server drains: it will stop in a few seconds."""
 
+SHUTDOWN_NOTICE = "lockgate.shutdown_notice"
+"""A `ShutdownNotice` of the gateway's server, in the state of the ASGI scope.
+
+It reports that the server stops, to a response that would not end by itself.
+"""
+
 IS_OVER_CONNECTION_LIMIT = "lockgate.is_over_connection_limit"
 """Set in the state of the ASGI scope of a connection that was accepted for probes alone."""
 

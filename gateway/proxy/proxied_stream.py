@@ -2,20 +2,27 @@
 
 import asyncio
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from logging import WARNING, getLogger
 
 from starlette.types import Receive, Scope, Send
 
 from gateway.http1_grammar import FieldList
 from gateway.proxy.proxied_response import build_start
-from gateway.proxy.stream_end import StreamEnd
+from gateway.proxy.stream_end import SHUTDOWN, StreamEnd
 from gateway.proxy.stream_limit import Stream
 from gateway.proxy.trailers import filter_response_trailers
 from gateway.proxy.upstream import UpstreamResponse
 from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
-from gateway.request_context import DISCARD_RESPONSE, RESPONSE_TRAILERS, RequestContext
+from gateway.request_context import (
+    DISCARD_RESPONSE,
+    RESPONSE_TRAILERS,
+    SHUTDOWN_NOTICE,
+    RequestContext,
+)
 from gateway.routing.response_endpoint import UnhandledResponse
+from gateway.server.shutdown_notice import ShutdownNotice
 from gateway.telemetry.log import log_event
 
 log = getLogger("lockgate.proxy")
@@ -52,11 +59,13 @@ class ProxiedStream(UnhandledResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, and end the exchange with the service in any case."""
+        timeout = asyncio.timeout_at(self._end.at)
         try:
-            async with asyncio.timeout_at(self._end.at):
-                await self._pass_on(scope, send)
+            async with timeout:
+                with self._end_on_shutdown(scope, timeout):
+                    await self._pass_on(scope, send)
         except UPSTREAM_FAILURES as error:
-            is_end = self._end.at is not None and type(error) is TimeoutError
+            is_end = timeout.expired() and type(error) is TimeoutError
             if is_end and self._is_between_events:
                 RequestContext.of(scope).log_fields["error"] = self._end.reason
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -67,6 +76,24 @@ class ProxiedStream(UnhandledResponse):
         finally:
             self._stream.close()
             await self._response.aclose()
+
+    @contextmanager
+    def _end_on_shutdown(self, scope: Scope, timeout: asyncio.Timeout) -> Iterator[None]:
+        """Let the timeout of an event stream, which has no end of its own, expire at a shutdown."""
+        notice: ShutdownNotice | None = (scope.get("state") or {}).get(SHUTDOWN_NOTICE)
+        if notice is None or not self._is_event_stream:
+            yield
+            return
+
+        def end() -> None:
+            self._end = StreamEnd(asyncio.get_running_loop().time(), SHUTDOWN)
+            timeout.reschedule(self._end.at)
+
+        notice.add(end)
+        try:
+            yield
+        finally:
+            notice.discard(end)
 
     async def _pass_on(self, scope: Scope, send: Send) -> None:
         response = self._response

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from gateway.auth.dependencies import find_principal
 
+SHUTDOWN = "the gateway stops"
 TOTAL_TIMEOUT = "total_timeout"
 TOKEN_EXPIRED = "the token of the caller has expired"  # noqa: S105 - a reason
 

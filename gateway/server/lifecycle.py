@@ -10,12 +10,13 @@ from typing import Any, cast
 import uvicorn
 from fastapi import FastAPI
 
-from gateway.request_context import IS_DRAINING, IS_OVER_CONNECTION_LIMIT
+from gateway.request_context import IS_DRAINING, IS_OVER_CONNECTION_LIMIT, SHUTDOWN_NOTICE
 from gateway.server.accept_loop import AcceptLoop, Address
 from gateway.server.connections import ClientTimeouts, OpenConnections
 from gateway.server.file_limit import choose_max_connections, get_file_limit
 from gateway.server.listener import open_listener
 from gateway.server.protocol import HttpProtocol
+from gateway.server.shutdown_notice import ShutdownNotice
 from gateway.server.uvicorn_internals import ServerState, UvicornRunner
 from gateway.settings.schema import Server
 from gateway.telemetry.log import log_event
@@ -41,7 +42,8 @@ class RunningServer:
         self._shutdown_seconds = settings.shutdown_seconds
         self._config = _create_config(app)
         self._runner = UvicornRunner(self._config)
-        self._app_state: dict[str, Any] = {}
+        self._notice = ShutdownNotice()
+        self._app_state: dict[str, Any] = {SHUTDOWN_NOTICE: self._notice}
         self._accept_loop = AcceptLoop(listener, self.connections, self._create_protocol)
 
     async def start(self) -> None:
@@ -62,6 +64,7 @@ class RunningServer:
     async def stop(self) -> None:
         """Stop accepting, and give requests in flight `shutdown_seconds` to complete."""
         self._accept_loop.stop()
+        self._notice.give()
         with report_wait("shutdown.waiting", "requests in flight"):
             try:
                 await self._runner.stop(self._shutdown_seconds)

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from gateway.proxy.stream_end import TOKEN_EXPIRED, StreamEnd
+from gateway.proxy.stream_end import SHUTDOWN, TOKEN_EXPIRED, StreamEnd
 from gateway.proxy.websocket.close_frame import CloseCode
 from gateway.proxy.websocket.service_handshake import InvalidHandshake
 from gateway.proxy.websocket.tunnel_side import TunnelSide
@@ -152,7 +152,7 @@ class Tunnel:
 
     def shutdown(self) -> None:
         """Close the connection: the gateway stops."""
-        self.close(CloseCode.GOING_AWAY, "the gateway stops")
+        self.close(CloseCode.GOING_AWAY, SHUTDOWN)
 
     # Its end.
 

@@ -1,18 +1,16 @@
 """The response that accepts the handshake of a caller, and lasts as long as the WebSocket."""
 
-import asyncio
-
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.http1_grammar import FieldList
 from gateway.proxy.stream_limit import Stream
 from gateway.proxy.websocket.tunnel import Tunnel
 from gateway.request_context import RequestContext
+from gateway.routing.response_endpoint import UnhandledResponse
 from gateway.server.upgrade import UPGRADE, Upgrade
 
 
-class TunnelResponse(Response):
+class TunnelResponse(UnhandledResponse):
     """Sends the 101, and waits until both connections of the tunnel have ended.
 
     `early` is what the service has sent after its own 101.
@@ -38,7 +36,7 @@ class TunnelResponse(Response):
             await send({"type": "http.response.start", "status": 101, "headers": self.raw_headers})
             early, self._early = self._early, b""
             tunnel.start(early)
-            await asyncio.shield(tunnel.closed)
+            await tunnel.closed
         finally:
             tunnel.abort()
             self._stream.close()

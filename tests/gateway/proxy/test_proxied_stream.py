@@ -201,6 +201,15 @@ async def test_the_end_of_the_token_ends_a_stream(
         await asyncio.wait_for(service.ended.wait(), 5)
 
 
+async def test_a_shutdown_ends_events_between_two_of_them(no_leaks: None) -> None:
+    service = Streaming(EVENTS)
+    async with serve_proxy(service) as proxy:
+        caller = await begin(proxy, service)
+        proxy.server._notice.give()
+        assert await caller.read(5) == b"0\r\n\r\n"
+        await asyncio.wait_for(service.ended.wait(), 5)
+
+
 async def test_a_slow_reader_slows_the_service_down(no_leaks: None) -> None:
     sent = 0
 
