@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.types import Message
 
-from gateway.fastapi_internals import forget_query, get_parsed_json
+from gateway.fastapi_internals import forget_query, get_parsed_json, get_send
 
 
 async def test_json_of_a_request() -> None:
