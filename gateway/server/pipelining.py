@@ -2,6 +2,7 @@
 
 from gateway.server.request_body import HIGH_WATER_LIMIT
 from gateway.server.request_cycle import RequestResponseCycle
+from gateway.server.request_parser import RequestParser
 
 MAX_PIPELINED = 16
 """Requests that wait on one connection behind the one in flight; above it, parsing pauses."""
@@ -40,16 +41,17 @@ class Pipeline:
         """Add what was read to what is not parsed yet."""
         self.unparsed = bytes(self.unparsed) + data if self.unparsed else data
 
-    def take_unparsed(self, body_bytes: int, chunk_bytes: int) -> bytes | memoryview:
-        """Take the next piece to parse.
+    def take_unparsed(self, parser: RequestParser) -> bytes | memoryview:
+        """Take the next piece to parse: a large one if no request can begin in it.
 
-        The next `body_bytes`, or `chunk_bytes`, of it are known to be of a body: no request begins
-        in them, so that the piece may be large. A piece of a chunk is a memoryview.
+        A piece of a chunk is a memoryview.
         """
+        body_bytes = 0 if parser.is_in_head else parser.body_bytes_ahead
         if body_bytes >= len(self.unparsed):
             piece, self.unparsed = bytes(self.unparsed), b""
             return piece
         rest = memoryview(self.unparsed)
+        chunk_bytes = 0 if body_bytes else parser.count_chunk_bytes(rest)
         is_in_chunk = chunk_bytes > PARSE_BYTES
         size = min(chunk_bytes, CHUNK_PARSE_BYTES) if is_in_chunk else body_bytes or PARSE_BYTES
         self.unparsed = rest[size:]

@@ -270,8 +270,7 @@ class HttpProtocol(asyncio.Protocol):
         """Parse the rest of what was read, until the pipeline is full."""
         pipeline, parser = self._pipeline, self._parser
         while pipeline.unparsed and not (pipeline.is_full or self._flow.is_closing):
-            ahead = 0 if parser.is_in_head else parser.body_bytes_ahead
-            self._parse(pipeline.take_unparsed(ahead, parser.chunk_bytes_ahead))
+            self._parse(pipeline.take_unparsed(parser))
             if parser.has_ended:
                 rest, pipeline.unparsed = bytes(pipeline.unparsed), b""
                 if self._upgrade is not None:

@@ -1,5 +1,6 @@
 """Parses the requests of one connection with httptools; refuses the ambiguous and the too large."""
 
+import re
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -16,6 +17,10 @@ _ALLOWED_HOST_COUNTS = frozenset({("1.0", 0), ("1.0", 1), ("1.1", 1)})  # by HTT
 _VERSIONS = frozenset({"1.0", "1.1"})
 _CHECKED_FIELDS = frozenset({b"host", b"expect", b"te", b"transfer-encoding", b"content-length"})
 _BODY_FIELDS = frozenset({b"transfer-encoding", b"content-length"})
+_NEXT_CHUNK = re.compile(rb"\r\n([1-9a-fA-F][0-9a-fA-F]{0,7})\r\n")
+
+LONG_CHUNK_BYTES = 4_096
+"""Chunks from this size on are passed to httptools one at a time."""
 
 
 class RequestHandler(Protocol):
@@ -51,15 +56,17 @@ class RequestParser:
     #   refuses the request.
     # - `body_bytes_ahead` is the rest of a body with a Content-Length. It is not parsed, apart from
     #   what arrives with the head: httptools would copy it. A new parser takes the next request.
-    # - `chunk_bytes_ahead` is the rest of a chunk, if it is known: no request begins in it.
+    # - `_chunk_bytes_ahead` is the rest of a chunk, if it is known: no request begins in it. At the
+    #   end of such a chunk, `_is_chunk_complete`, and the line with the next size follows.
     # - Once `has_ended`, there are no more requests: the last one was complete, or was refused.
     # - `_data` holds the bytes that are being parsed.
 
     __slots__ = (
-        "_accepts_trailers", "_app_state", "_checked_host", "_chunk_bytes", "_connection_scope",
-        "_data", "_expects_continue", "_field_count", "_fields", "_framing_bytes", "_handler",
-        "_head_bytes", "_host_count", "_parser", "_trailers", "_url", "body_bytes_ahead",
-        "chunk_bytes_ahead", "has_begun", "has_ended", "is_in_head", "is_receiving",
+        "_accepts_trailers", "_app_state", "_checked_host", "_chunk_bytes", "_chunk_bytes_ahead",
+        "_connection_scope", "_data", "_expects_continue", "_field_count", "_fields",
+        "_framing_bytes", "_handler", "_head_bytes", "_host_count", "_is_chunk_complete", "_parser",
+        "_trailers", "_url", "body_bytes_ahead", "has_begun", "has_ended", "is_in_head",
+        "is_receiving",
     )  # fmt: skip
 
     def __init__(
@@ -74,13 +81,25 @@ class RequestParser:
         self._url = self._checked_host = self._data = b""
         self._fields: FieldList = []
         self._trailers: FieldList = []
-        self.body_bytes_ahead = self.chunk_bytes_ahead = self._chunk_bytes = 0
+        self.body_bytes_ahead = self._chunk_bytes_ahead = self._chunk_bytes = 0
         self._host_count = self._field_count = self._head_bytes = self._framing_bytes = 0
-        self._expects_continue = self._accepts_trailers = False
+        self._expects_continue = self._accepts_trailers = self._is_chunk_complete = False
 
     def close(self) -> None:
         """Break reference cycles, so that the connection needs no garbage collection."""
         del self._parser, self._handler
+
+    def count_chunk_bytes(self, data: memoryview) -> int:
+        """Count the bytes at the start of `data` that are of one chunk, or of the line before it.
+
+        The result is 0 if that is not known, or if the chunk is short.
+        """
+        if self._is_chunk_complete and (line := _NEXT_CHUNK.match(data)) is not None:
+            size = int(line[1], 16)
+            if size >= LONG_CHUNK_BYTES:
+                self._chunk_bytes_ahead = size
+                return line.end() + size
+        return self._chunk_bytes_ahead
 
     def feed(self, data: bytes | memoryview) -> None:
         """Parse more bytes; a memoryview holds nothing but bytes of one chunk.
@@ -122,7 +141,7 @@ class RequestParser:
         self._host_count = self._head_bytes = self._field_count = 0
         self._url, self._fields = b"", []
         self._expects_continue = self._accepts_trailers = False
-        self.body_bytes_ahead = self.chunk_bytes_ahead = 0
+        self.body_bytes_ahead = self._chunk_bytes_ahead = 0
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -169,8 +188,9 @@ class RequestParser:
         self._framing_bytes = 0
         if self.body_bytes_ahead:
             self.body_bytes_ahead -= len(body)
-        elif self.chunk_bytes_ahead:
-            self.chunk_bytes_ahead -= len(body)
+        elif self._chunk_bytes_ahead:
+            self._chunk_bytes_ahead -= len(body)
+            self._is_chunk_complete = not self._chunk_bytes_ahead
         else:
             self._chunk_bytes += len(body)
         if not self.is_in_head:  # false in the body of a request with `Upgrade`
@@ -270,6 +290,7 @@ class RequestParser:
         return rest
 
     def _feed_bytes(self, data: bytes) -> None:
+        self._is_chunk_complete = False
         while data:
             self._data = data
             try:
@@ -281,7 +302,7 @@ class RequestParser:
                 data = self._restart_without_upgrade() + data[upgrade.args[0] :]
             else:
                 if self._chunk_bytes:
-                    self.chunk_bytes_ahead = _find_rest_of_chunk(data, self._chunk_bytes)
+                    self._chunk_bytes_ahead = _find_rest_of_chunk(data, self._chunk_bytes)
                     self._chunk_bytes = 0
                 return
 
