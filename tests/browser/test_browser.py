@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from gateway.testing import lockgate
 from gateway.upstream.errors import UpstreamUnavailable
 from tests.gateway.proxy.websocket.open_tunnel import open_tunnels
 from tests.gateway.server.serve_app import serve_app
+from tests.running_demo import FAST, run_demo
 from tests.typescript.npm import UNREACHABLE
 
 FOLDER = Path(__file__).parent
@@ -208,6 +209,39 @@ def check_problems(seen: dict[str, Any]) -> None:
     assert int(seen["exceeded"]["headers"]["retry-after"]) > 0
     assert int(seen["overloaded"]["headers"]["retry-after"]) > 0
     assert "Bearer" in seen["unauthenticated"]["headers"]["www-authenticate"]
+
+
+async def test_a_page_calls_a_proxied_service_and_listens_to_its_events(
+    chromium: str, scripts: Path
+) -> None:
+    async with serve_app(serve_page) as port:
+        page = f"http://localhost:{port}"
+        settings = FAST | {"LOCKGATE_SERVER__CORS_ORIGINS": json.dumps([page])}
+        with contextmanager(run_demo)(settings) as demo:
+            options = {"gateway": demo.url, "token": demo.token, "page": f"{page}/"}
+            seen = await run_script(scripts, "proxied.mjs", chromium=chromium, **options)
+    print(json.dumps(seen, indent=1))
+    check_echo(seen["echo"])
+    assert (seen["refused"]["status"], seen["refused"]["body"]["title"]) == (401, "Unauthenticated")
+    stream = seen["stream"]
+    assert (stream["status"], stream["type"]) == (200, "text/event-stream; charset=utf-8")
+    assert [piece.partition("\n")[0] for piece in stream["pieces"]] == ["id: 1", "id: 2", "id: 3"]
+    first = {"events": [["1", 1], ["2", 2], ["3", 3]], "refused": False}
+    refused = {"events": [], "refused": True}
+    assert seen["withTicket"] == {"first": first, "again": refused}
+    assert seen["withoutTicket"] == {"first": refused, "again": refused}
+    assert [text.rpartition("status of ")[2] for text in seen["complaints"]] == [
+        "401 (Unauthorized)"
+    ] * 4
+
+
+def check_echo(seen: dict[str, Any]) -> None:
+    """The service gets the body and the internal token; the page reads the request id."""
+    shown = seen["body"]
+    assert (seen["status"], shown["method"], shown["path"]) == (200, "PUT", "/upload")
+    assert (shown["query"], shown["body_bytes"]) == ("a=1", 100_000)
+    assert (shown["identity"]["aud"], shown["identity"]["user_id"]) == ("echo", "42")
+    assert shown["headers"]["x-request-id"] == seen["id"]
 
 
 @pytest.mark.parametrize("root_path", ["", "/api/v1"])

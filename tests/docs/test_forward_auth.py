@@ -83,7 +83,7 @@ class Running:
 
 @asynccontextmanager
 async def run(case: Case, folder: Path, **server: object) -> AsyncIterator[Running]:
-    async with serve_verified(**server) as served, record_requests() as service:  # type: ignore[arg-type]
+    async with serve_verified(**server) as served, record_requests() as service:
         text = case.read().replace("127.0.0.1:8000", f"{PROXY}:{served.port}")
         text = text.replace("127.0.0.1:9201", f"127.0.0.1:{service.port}")
         with case.run(folder, text) as proxy:

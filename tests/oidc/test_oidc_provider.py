@@ -23,10 +23,9 @@ from gateway.tickets import accept_ticket
 from tests.gateway.errors.served import Served, build_request, serve
 from tests.gateway.forward_auth.verified_app import ask, ask_as_nginx, bearer
 from tests.gateway.tickets.stream_app import issue
-from tests.typescript.npm import UNREACHABLE, run_npm
+from tests.typescript.npm import TIMEOUT_SECONDS, UNREACHABLE, run_npm
 
 FOLDER = Path(__file__).parent
-TIMEOUT_SECONDS = 240
 
 pytestmark = [pytest.mark.oidc, pytest.mark.timeout(2 * TIMEOUT_SECONDS)]
 

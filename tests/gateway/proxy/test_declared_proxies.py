@@ -20,10 +20,14 @@ LISTED = ROUTES.format(f"routes = [{STOCK}]")
 
 @pytest.fixture(autouse=True)
 def _forget_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def forget() -> None:
+        for module in [name for name in sys.modules if name.partition(".")[0] == "acme"]:
+            del sys.modules[module]
+
     monkeypatch.syspath_prepend(str(tmp_path))
+    forget()  # another test may have imported its own
     yield
-    for module in [name for name in sys.modules if name.partition(".")[0] == "acme"]:
-        del sys.modules[module]
+    forget()
 
 
 def write(folder: Path, files: Mapping[str, str]) -> App:

@@ -1,9 +1,12 @@
 """What of a request goes on to the service, and what the gateway adds."""
 
-from pathlib import Path
+import re
+from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from starlette.exceptions import HTTPException
 
 from gateway.http1_grammar import Fields
@@ -12,8 +15,6 @@ from gateway.proxy.request_fields import RequestFields
 from gateway.proxy.via import PSEUDONYM
 from gateway.settings.schema import Server, Service
 from gateway.upstream.propagation import propagate_headers
-from tests.e2e.proxy_process import run_nginx
-from tests.gateway.proxy.recorded_proxy import list_statuses, send_all, serve_recorded
 from tests.gateway.proxy.routed import build_scope
 
 HOST = (b"host", b"api.example.com")
@@ -278,53 +279,48 @@ def test_many_names_do_not_fill_the_cache() -> None:
     assert len(built._rules) == 1_024
 
 
-NGINX = """
-    server {{
-        listen 127.0.0.1:PORT0;
-        location / {{
-            proxy_pass http://127.0.0.1:{port};
-            proxy_http_version 1.1;
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-            proxy_set_header X-Forwarded-Proto https;
-            proxy_bind 127.0.0.2;
-        }}
-    }}
-"""
+NAMES = (
+    b"accept", b"x-a", b"x_a", b"x-user-id", b"x-userid", b"x_user_id", b"x.user.id", b"host",
+    b"authorization", b"cookie", b"connection", b"te", b"via", b"forwarded", b"x-forwarded-for",
+    b"x-forwarded-host", b"x-forwarded-port", b"x-request-id", b"traceparent", b"content-type",
+    b"content-length", b"transfer-encoding", b"max-forwards", b"proxy", b"x-real-ip", b"range",
+)  # fmt: skip
+VALUES = st.sampled_from([*NAMES, b"", b"a", b"close, x-a", b"\xff", b"a b", b"0", b"127.0.0.1"])
 
 
-async def test_a_service_behind_gateway_and_nginx_gets_the_client_once(tmp_path: Path) -> None:
-    request = (
-        b"GET /public/a?q=%2f HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: 203.0.113.9\r\n"
-        b"X-Forwarded-Proto: gopher\r\nX-Real-IP: 203.0.113.9\r\nConnection: close\r\n\r\n"
-    )
-    server = {"trusted_proxies": ["127.0.0.2"]}
-    async with serve_recorded(tmp_path, server=server) as proxy:
-        with run_nginx(tmp_path, NGINX.format(port=proxy.port)) as nginx:
-            (answer,) = await send_all(nginx.ports[0], [request])
-        (received,) = proxy.recording.read()
-    assert list_statuses(answer) == [200]
-    assert received.target == b"/a?q=%2f"
-    assert received.get_all(b"x-forwarded-for") == [b"127.0.0.1"]
-    assert received.get_all(b"x-forwarded-proto") == [b"https"]
-    assert received.get_all(b"x-forwarded-host") == [b"shop.example"]
-    assert received.get_all(b"x-forwarded-port") == [b"443"]
-    assert received.get_all(b"x-real-ip") == []
-
-
-async def test_the_gateway_responds_to_options_with_no_hop_left(tmp_path: Path) -> None:
-    line = b"OPTIONS /options/a HTTP/1.1\r\nHost: x\r\nMax-Forwards: %d\r\n\r\n"
-    async with serve_recorded(tmp_path) as proxy:
-        answers = await send_all(proxy.port, [line % 0, line % 1])
-        (received,) = proxy.recording.read()
-    assert [list_statuses(answer) for answer in answers] == [[204], [200]]
-    assert b"\r\nallow: GET, OPTIONS, HEAD\r\n" in answers[0]
-    assert received.get_all(b"max-forwards") == [b"0"]
-
-
-async def test_a_request_that_comes_back_gets_508(tmp_path: Path) -> None:
-    request = b"GET /public/public/public/a HTTP/1.1\r\nHost: x\r\nVia: 1.1 %b\r\n\r\n" % PSEUDONYM
-    async with serve_recorded(tmp_path) as proxy:
-        (answer,) = await send_all(proxy.port, [request])
-        assert proxy.recording.read() == []
-    assert list_statuses(answer) == [508]
+@given(
+    received=st.lists(st.tuples(st.sampled_from(NAMES), VALUES), max_size=8),
+    method=st.sampled_from(["GET", "OPTIONS"]),
+    forward=st.booleans(),
+)
+@settings(max_examples=300)
+def test_no_request_changes_what_the_gateway_says(
+    received: list[tuple[bytes, bytes]], method: str, forward: bool
+) -> None:
+    identity = [(b"x-user-id", b"7")]
+    options: dict[str, Any] = {
+        "forward_token": forward,
+        "forward_cookies": forward,
+        "method": method,
+    }
+    try:
+        built = build(*received, identity=identity, **options)
+    except HTTPException as refusal:
+        if refusal.status_code not in {204, 400}:
+            raise
+        return
+    names = [name for name, _ in built]
+    for name in [*own_fields(), b"x-user-id"]:
+        assert names.count(name) <= 1
+    fields = dict(built)
+    assert fields[b"x-user-id"] == b"7"
+    assert fields[b"x-forwarded-for"] == b"192.0.2.7"
+    assert fields[b"host"] == b"items.internal:9105"
+    assert fields[b"x-request-id"] == TRACE["x-request-id"].encode()
+    others = [field for field in built if field[0] not in {*own_fields(), b"x-user-id"}]
+    assert all(re.fullmatch(rb"[a-z0-9-]+", name) for name, _ in others)
+    assert not {b"connection", b"te", b"content-length", b"transfer-encoding", b"proxy"} & {*names}
+    if not forward:
+        assert not {b"authorization", b"cookie"} & {*names}
+    unchanged = [field for field in others if field[0] != b"max-forwards"]
+    assert not Counter(unchanged) - Counter(received)
