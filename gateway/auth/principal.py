@@ -36,6 +36,10 @@ class Principal:
     client: str | None = None
     actors: tuple[Actor, ...] = ()
 
+    def __hash__(self) -> int:
+        """Hash what tells tokens apart: caches look principals up for each request."""
+        return hash((self.issuer, self.subject, self.expires_at))
+
     def may(self, scope: str) -> bool:
         """Whether the token has the scope, or its wider `:any` form."""
         return scope in self.scopes or self.may_for_anyone(scope)

@@ -8,7 +8,7 @@ import httpx
 from gateway.http1_grammar import FieldList
 from gateway.proxy.request_framing import build_framing
 from gateway.proxy.upload import Upload
-from gateway.proxy.upstream import Upstream, UpstreamRequest, UpstreamResponse
+from gateway.proxy.upstream import ProxyUpstream, ServiceRequest, ServiceResponse
 from gateway.transport.connection import Connection
 from gateway.transport.exchange import Exchange
 from gateway.transport.origin import Origin
@@ -20,7 +20,7 @@ from gateway.transport.timeouts import DeadlineTimeouts
 from gateway.transport.transport import Transport
 
 
-class DirectUpstream(Upstream):
+class DirectUpstream(ProxyUpstream):
     """Sends requests as bytes; a request without a body needs no task of its own."""
 
     def __init__(self, transport: Transport, origin: Origin, connect_timeout: float) -> None:
@@ -29,7 +29,7 @@ class DirectUpstream(Upstream):
         self._connect_timeout = connect_timeout
         self._loop = asyncio.get_running_loop()
 
-    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+    async def send(self, request: ServiceRequest) -> ServiceResponse:
         """Send a request; once more over a new connection, if the first one was stale."""
         ends_at = self._loop.time() + request.timeout
         attempt = partial(_attempt, request, _serialize_head(request), ends_at)
@@ -45,8 +45,8 @@ class DirectUpstream(Upstream):
 
 
 async def _attempt(
-    request: UpstreamRequest, head: bytes, ends_at: float, connection: Connection
-) -> tuple[UpstreamResponse | httpx.TransportError, bool]:
+    request: ServiceRequest, head: bytes, ends_at: float, connection: Connection
+) -> tuple[ServiceResponse | httpx.TransportError, bool]:
     upload = request.upload
     response = DirectResponse(Exchange(connection), request, connection.loop)
     try:
@@ -61,7 +61,7 @@ async def _attempt(
     return response, False
 
 
-class DirectResponse(UpstreamResponse):
+class DirectResponse(ServiceResponse):
     """An exchange on a connection, and the task that sends the body of its request."""
 
     # Invariants:
@@ -73,7 +73,7 @@ class DirectResponse(UpstreamResponse):
     __slots__ = ("_exchange", "_loop", "_request", "_sending", "body", "fields", "status")
 
     def __init__(
-        self, exchange: Exchange, request: UpstreamRequest, loop: asyncio.AbstractEventLoop
+        self, exchange: Exchange, request: ServiceRequest, loop: asyncio.AbstractEventLoop
     ) -> None:
         self.body = None
         self._exchange = exchange
@@ -191,7 +191,7 @@ async def _write_chunk(exchange: Exchange, piece: bytes, upload: Upload) -> None
         await exchange.write(*data)
 
 
-def _serialize_head(request: UpstreamRequest) -> bytes:
+def _serialize_head(request: ServiceRequest) -> bytes:
     """Serialize the head; the fields have been checked when they were received or declared."""
     lines = [b"%b %b HTTP/1.1" % (request.method.encode(), request.target)]
     lines += [b"%b: %b" % field for field in request.fields]

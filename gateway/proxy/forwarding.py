@@ -24,7 +24,7 @@ from gateway.proxy.stream_end import TOKEN_EXPIRED, find_stream_end
 from gateway.proxy.stream_limit import Stream, StreamLimit
 from gateway.proxy.target import ProxyTarget
 from gateway.proxy.upload import LONG_BYTES, find_upload
-from gateway.proxy.upstream import UpstreamRequest, UpstreamResponse
+from gateway.proxy.upstream import ServiceRequest, ServiceResponse
 from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
 from gateway.request_context import INTERIM_RESPONSE, RESPONSE_TRAILERS, RequestContext
 from gateway.resources import Resources
@@ -58,7 +58,7 @@ class Forwarding:
         scope, started = request.scope, self._loop.time()
         stream = Stream(self._streams, RequestContext.of(scope))
         identity = build_identity_fields(self._proxy, request)
-        forwarded = UpstreamRequest(
+        forwarded = ServiceRequest(
             scope["method"],
             self._target.build(scope),
             self._request_fields.build(scope, identity),
@@ -92,8 +92,8 @@ class Forwarding:
         return ProxiedStream(response, fields, stream, end, self._failures)
 
     async def _send_in_time(
-        self, forwarded: UpstreamRequest, request: Request, started: float
-    ) -> UpstreamResponse:
+        self, forwarded: ServiceRequest, request: Request, started: float
+    ) -> ServiceResponse:
         """Send a request with a body, which must not take longer than a stream may."""
         end = find_stream_end(request, started, self._proxy.total_timeout)
         timeout = asyncio.timeout_at(end.at)
@@ -105,7 +105,7 @@ class Forwarding:
                 raise Unauthenticated("expired", end.reason) from None
             raise self._failures.map(forwarded.method, error, self._proxy.total_timeout) from None
 
-    async def _refuse(self, response: UpstreamResponse, method: str, refusal: str) -> NoReturn:
+    async def _refuse(self, response: ServiceResponse, method: str, refusal: str) -> NoReturn:
         await response.aclose()
         raise self._failures.refuse(method, refusal, response.status)
 
@@ -115,7 +115,7 @@ class Forwarding:
         send = get_send(request)
         await send({"type": INTERIM_RESPONSE, "status": status, "headers": kept})
 
-    async def _send(self, forwarded: UpstreamRequest, request: Request) -> UpstreamResponse:
+    async def _send(self, forwarded: ServiceRequest, request: Request) -> ServiceResponse:
         """Send a request and wait for the head of the response; record how long it took."""
         started = perf_counter()
         try:
@@ -127,7 +127,7 @@ class Forwarding:
             timing.append((self._proxy.to, perf_counter() - started))
 
 
-async def _settle(response: UpstreamResponse, stream: Stream) -> None:
+async def _settle(response: ServiceResponse, stream: Stream) -> None:
     """Release the connection of a whole response; let an exchange that may take long be a stream.
 
     Raises:

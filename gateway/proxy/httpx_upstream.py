@@ -9,11 +9,11 @@ from gateway.http1_grammar import FieldList
 from gateway.pending_io import TimeoutAfterPendingIo
 from gateway.proxy.request_framing import build_framing
 from gateway.proxy.upload import Upload
-from gateway.proxy.upstream import Upstream, UpstreamRequest, UpstreamResponse
+from gateway.proxy.upstream import ProxyUpstream, ServiceRequest, ServiceResponse
 from gateway.upstream.base_url import BaseUrl
 
 
-class HttpxUpstream(Upstream):
+class HttpxUpstream(ProxyUpstream):
     """Sends requests as httpx requests; the transport decides when it reads the response.
 
     httpx's own transport sends the whole body first, unless the service closes the connection, and
@@ -27,7 +27,7 @@ class HttpxUpstream(Upstream):
         self._base_url = base_url
         self._connect_timeout = connect_timeout
 
-    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+    async def send(self, request: ServiceRequest) -> ServiceResponse:
         """Send a request and wait for the head of its response."""
         timeouts: dict[str, float] = {"connect": self._connect_timeout}
         upload = request.upload
@@ -43,7 +43,7 @@ class HttpxUpstream(Upstream):
         timeouts["read"] = request.idle_timeout
         return await HttpxResponse.read(response)
 
-    def _build_request(self, request: UpstreamRequest, timeouts: dict[str, float]) -> httpx.Request:
+    def _build_request(self, request: ServiceRequest, timeouts: dict[str, float]) -> httpx.Request:
         origin = self._base_url.origin
         url = httpx.URL(
             scheme=origin.scheme,
@@ -71,7 +71,7 @@ class _UploadStream(httpx.AsyncByteStream):
                 yield piece
 
 
-class HttpxResponse(UpstreamResponse):
+class HttpxResponse(ServiceResponse):
     """A response of an httpx transport, whose stream has the body without its framing."""
 
     def __init__(self, response: httpx.Response) -> None:

@@ -3,12 +3,12 @@
 from gateway.open_clients import OpenService
 from gateway.proxy.direct_upstream import DirectUpstream
 from gateway.proxy.httpx_upstream import HttpxUpstream
-from gateway.proxy.upstream import Upstream
+from gateway.proxy.upstream import ProxyUpstream
 from gateway.transport.transport import Transport
 from gateway.upstream.base_url import BaseUrl
 
 
-def open_upstream(opened: OpenService) -> Upstream:
+def open_upstream(opened: OpenService) -> ProxyUpstream:
     """Return the fastest way over the transport of a service.
 
     A subclass of `Transport` may override its handling of requests, so it is used through the

@@ -13,7 +13,7 @@ from gateway.proxy.proxied_response import build_start
 from gateway.proxy.stream_end import SHUTDOWN, StreamEnd
 from gateway.proxy.stream_limit import Stream
 from gateway.proxy.trailers import filter_response_trailers
-from gateway.proxy.upstream import UpstreamResponse
+from gateway.proxy.upstream import ServiceResponse
 from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
 from gateway.request_context import (
     DISCARD_RESPONSE,
@@ -40,7 +40,7 @@ class ProxiedStream(UnhandledResponse):
 
     def __init__(
         self,
-        response: UpstreamResponse,
+        response: ServiceResponse,
         fields: FieldList,
         stream: Stream,
         end: StreamEnd,

@@ -1,13 +1,13 @@
 """The fields of a proxied request that only its sender sets: how its body is framed."""
 
 from gateway.http1_grammar import Fields
-from gateway.proxy.upstream import UpstreamRequest
+from gateway.proxy.upstream import ServiceRequest
 
 _WITHOUT_LENGTH = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 """Methods without an expected body: a request without one has no Content-Length (RFC 9110, 8.6)."""
 
 
-def build_framing(request: UpstreamRequest) -> Fields:
+def build_framing(request: ServiceRequest) -> Fields:
     """Build the fields: a length stays a length, and chunked stays chunked."""
     upload = request.upload
     if upload is None:

@@ -17,7 +17,7 @@ OnInterim = Callable[[int, FieldList], Awaitable[None]]
 
 
 @dataclass(slots=True)
-class UpstreamRequest:
+class ServiceRequest:
     """A request to a service: its fields without those that frame the body, and its body.
 
     `timeout` bounds the wait for the head of the response, without the time that the caller needs
@@ -36,7 +36,7 @@ class UpstreamRequest:
     on_interim: OnInterim | None = None
 
 
-class UpstreamResponse(ABC):
+class ServiceResponse(ABC):
     """The head of a response, and its body: whole, or to be received piece by piece.
 
     `body` is the whole body if it has arrived with the head; otherwise None, and `receive` returns
@@ -68,11 +68,11 @@ class UpstreamResponse(ABC):
         """End the exchange; a body that has not been received whole closes the connection."""
 
 
-class Upstream(ABC):
+class ProxyUpstream(ABC):
     """Sends the requests of proxied routes to one service."""
 
     @abstractmethod
-    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+    async def send(self, request: ServiceRequest) -> ServiceResponse:
         """Send a request and wait for the head of its response.
 
         The upload goes on while the response is received, until that is complete or closed.

@@ -1,13 +1,11 @@
 """The errors of proxied requests: what went wrong on the side of the service."""
 
-import httpx
-
 from gateway.transport.response_parser import MalformedResponse
+from gateway.upstream.error_mapping import CALL_FAILURES as UPSTREAM_FAILURES
 from gateway.upstream.error_mapping import map_error
 from gateway.upstream.errors import UpstreamError, UpstreamInvalid, UpstreamRefused
 
-UPSTREAM_FAILURES = (TimeoutError, httpx.RequestError)
-"""The exceptions of an exchange with a service."""
+__all__ = ["UPSTREAM_FAILURES", "FailureMapper"]
 
 
 class FailureMapper:

@@ -138,15 +138,15 @@ async def test_chunked_requests_stay_chunked_and_lengths_stay_lengths(
         )
 
 
-async def closing(_: Peer) -> None:
+async def close_at_once(_: Peer) -> None:
     pass
 
 
-async def silent(peer: Peer) -> None:
+async def stay_silent(peer: Peer) -> None:
     await peer.wait_closed()
 
 
-async def malformed(peer: Peer) -> None:
+async def respond_badly(peer: Peer) -> None:
     await peer.read_request()
     peer.send(OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab")
     await peer.wait_closed()
@@ -155,7 +155,11 @@ async def malformed(peer: Peer) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize(
     ("script", "status", "kind"),
-    [(closing, 503, b"unavailable"), (silent, 504, b"timeout"), (malformed, 502, b"invalid")],
+    [
+        (close_at_once, 503, b"unavailable"),
+        (stay_silent, 504, b"timeout"),
+        (respond_badly, 502, b"invalid"),
+    ],
 )
 async def test_a_failure_before_the_head_is_a_problem_that_names_the_service(
     no_leaks: None, method: str, script: Script, status: int, kind: bytes

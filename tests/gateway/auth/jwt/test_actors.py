@@ -71,7 +71,7 @@ def test_the_principal_has_the_service_of_the_settings_as_its_client(
     issuer = Issuer.model_validate(
         {"issuer": ISSUER, "audience": "a", "jwks_url": "https://idp/keys", **settings}
     )
-    claims = {
+    claims: dict[str, Any] = {
         "iss": ISSUER, "aud": "a", "sub": "42", "exp": 100, "azp": "app", "service": "billing",
         "act": {"sub": "support"},
     }  # fmt: skip
