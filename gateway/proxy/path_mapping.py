@@ -5,7 +5,7 @@ no escape is decoded and encoded again, so a signature over the path stays valid
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from starlette.types import Scope
@@ -51,7 +51,7 @@ class PathMapping:
         Raises:
             UnmappedPath: the router has matched another value of a parameter.
         """
-        return self._target.fill(self._read_parameters(scope))
+        return self._target.fill(self._match(scope))
 
     def fill_prefixes(self, scope: Scope) -> tuple[bytes, bytes]:
         """Return the beginnings of the paths on the gateway and on the service.
@@ -62,27 +62,26 @@ class PathMapping:
         Raises:
             UnmappedPath: as for `fill_target`.
         """
-        parameters = self._read_parameters(scope)
+        match = self._match(scope)
         return (
-            scope["root_path"].encode() + self._gateway_prefix.fill(parameters),
-            self.base_path + self._service_prefix.fill(parameters),
+            scope["root_path"].encode() + self._gateway_prefix.fill(match),
+            self.base_path + self._service_prefix.fill(match),
         )
 
-    def _read_parameters(self, scope: Scope) -> Mapping[str, bytes]:
-        """Return the parameters as they were received."""
+    def _match(self, scope: Scope) -> re.Match[bytes]:
+        """Match the path as it was received, and compare its parameters with the router's."""
         raw_path: bytes = scope["raw_path"]
         if scope["root_path"]:
             raw_path = b"/" + raw_path.split(b"/", scope["root_path"].count("/") + 1)[-1]
         match = self._pattern.fullmatch(raw_path)
         if match is None:
             raise UnmappedPath
-        parameters = match.groupdict()
         if b"%" in raw_path:
             matched = scope["path_params"]
-            for name, raw in parameters.items():
+            for name, raw in match.groupdict().items():
                 if not _is_read_as(raw, matched[name]):
                     raise UnmappedPath
-        return parameters
+        return match
 
 
 def _is_read_as(raw: bytes, matched: str) -> bool:
@@ -105,10 +104,11 @@ class _Template:
             (name, _encode(literal)) for name, literal in zip(rest[::2], rest[1::2], strict=True)
         ]
 
-    def fill(self, parameters: Mapping[str, bytes]) -> bytes:
+    def fill(self, match: re.Match[bytes]) -> bytes:
+        """Fill in the parameters of a matched path."""
         filled = self._first
         for name, literal in self._rest:
-            filled += parameters[name] + literal
+            filled += match[name] + literal
         return filled
 
 

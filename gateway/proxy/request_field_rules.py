@@ -49,13 +49,16 @@ CLIENT_ADDRESSES = frozenset(
 
 OTHER_REQUEST = frozenset(
     {
-        b"x-http-destinationurl", b"x-http-host-override", b"x-http-method",
+        b"destination", b"x-http-destinationurl", b"x-http-host-override", b"x-http-method",
         b"x-http-method-override", b"x-http-path-override", b"x-method-override",
         b"x-middleware-subrequest", b"x-original-method", b"x-original-uri", b"x-original-url",
         b"x-override-url", b"x-rewrite-url",
     }
 )  # fmt: skip
-"""Fields that make a service serve another method, path or host than the gateway has checked."""
+"""Fields that make a service use another method, path or host than the gateway has checked.
+
+`Destination` is the second path of COPY and MOVE (RFC 4918, 10.3).
+"""
 
 IDENTITIES = frozenset(
     {

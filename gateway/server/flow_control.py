@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
+from gateway.server.hang_up_watch import HangUpWatch
 from gateway.server.socket_state import count_bytes_in_kernel, reset_on_close
 
 
@@ -17,10 +18,11 @@ class FlowControl:
     - When not `can_linger` (the server shuts down), no connection is half closed: it is closed.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, watch: HangUpWatch) -> None:
         self.is_pipeline_full = self.is_closing = self.is_half_closed = False
         self.can_linger = True
         self._transport = transport
+        self._watch = watch
         self._is_reading = True
         self._unread_bytes = 0
         self._writable: asyncio.Future[None] | None = None
@@ -107,12 +109,20 @@ class FlowControl:
         if self._is_reading:
             self._is_reading = False
             self._transport.pause_reading()
+            self._watch.add(self._transport)
 
     def resume_reading(self) -> None:
         """Read again, unless pipelined requests hold too many bytes."""
         if not (self._is_reading or self.is_pipeline_full):
             self._is_reading = True
+            self._watch.discard(self._transport)
             self._transport.resume_reading()
+
+    def connection_lost(self) -> None:
+        """Note that the connection is lost: nothing is written, and nothing waits for it."""
+        self.is_closing = True
+        self._watch.discard(self._transport)
+        self.resume_writing()
 
     def pause_writing(self) -> None:
         """Note that the send buffer is full."""

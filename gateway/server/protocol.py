@@ -109,7 +109,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._flow = FlowControl(self._transport)
+        self._flow = FlowControl(self._transport, self._connections.hang_ups)
         scope = describe_connection(self._transport, self._client)
         self._client = scope["client"]
         self._parser = RequestParser(self, scope, self._state)
@@ -119,11 +119,10 @@ class HttpProtocol(asyncio.Protocol):
         self._wait = ClientWait(self, self._connections, self._flow, self._transport, self._loop)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._flow.is_closing = True
         self._server_state.connections.discard(cast("Any", self))
         self._connections.count -= 1
         self._pipeline.clear()
-        self._flow.resume_writing()
+        self._flow.connection_lost()
         if self._active is not None and not self._active.is_response_complete:
             self._active.connection_lost(exc)
         # Break reference cycles, so that the connection needs no garbage collection.

@@ -56,6 +56,18 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/proxy/access_errors.py": "tests/gateway/proxy/test_declaration.py",
     "gateway/proxy/path_errors.py": "tests/gateway/proxy/test_declaration.py",
     "gateway/proxy/value_errors.py": "tests/gateway/proxy/test_declaration.py",
+    "gateway/proxy/websocket/caller_handshake.py": (
+        "tests/gateway/proxy/websocket/test_websocket_forwarding.py"
+    ),
+    "gateway/proxy/websocket/close_frame.py": "tests/gateway/proxy/websocket/test_tunnel.py",
+    "gateway/proxy/websocket/origin_check.py": (
+        "tests/gateway/proxy/websocket/test_websocket_forwarding.py"
+    ),
+    "gateway/proxy/websocket/service_handshake.py": (
+        "tests/gateway/proxy/websocket/test_websocket_forwarding.py"
+    ),
+    "gateway/proxy/websocket/tunnel_response.py": "tests/gateway/proxy/websocket/test_tunnel.py",
+    "gateway/proxy/websocket/tunnel_side.py": "tests/gateway/proxy/websocket/test_tunnel.py",
     "gateway/ratelimit/compat/slowapi_check.py": "tests/gateway/ratelimit/compat/test_slowapi.py",
     "gateway/ratelimit/limiter.py": "tests/gateway/ratelimit/test_memory.py",
     "gateway/ratelimit/redis/delete_keys.py": (

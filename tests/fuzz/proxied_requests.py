@@ -11,6 +11,7 @@ from posixpath import normpath
 from tempfile import TemporaryDirectory
 from typing import Self
 
+import h11
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -32,6 +33,9 @@ TOKEN = b"TOKEN"
 
 RESPONSE_FOLLOWS = b"\xfe\xfe"
 """Separates the request from the response of the service; without it, that is a plain one."""
+
+_HOST = [("Host", "x")]
+_MAX_HEAD_BYTES = 200_000
 
 _PAUSE_SECONDS = 0.0003
 _QUIET_PAUSES = 4
@@ -105,6 +109,8 @@ class ProxiedRequestHarness:
         statuses = list_statuses(answer)
         if 500 in statuses:
             raise InvariantViolated(f"a 500: {answer!r}")
+        if answer:
+            _check_answer(answer, is_head=request.lstrip(b"\r\n").startswith(b"HEAD "))
         try:
             received = recording.read_complete()
         except AmbiguousBytes as error:
@@ -148,6 +154,19 @@ class ProxiedRequestHarness:
             quiet = 0 if self._active else quiet + 1
             if quiet == _QUIET_PAUSES:
                 return
+
+
+def _check_answer(answer: bytes, *, is_head: bool) -> None:
+    """Another library must read the first response, however far it has come."""
+    client = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+    client.send(h11.Request(method="HEAD" if is_head else "GET", target="/", headers=_HOST))
+    client.send(h11.EndOfMessage())
+    try:
+        client.receive_data(answer)
+        while type(client.next_event()) in {h11.InformationalResponse, h11.Response, h11.Data}:
+            pass
+    except h11.RemoteProtocolError as error:
+        raise InvariantViolated(f"an answer that h11 refuses: {answer!r}") from error
 
 
 def _get_target(scope: Scope) -> bytes | None:

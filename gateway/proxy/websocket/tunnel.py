@@ -3,10 +3,9 @@
 import asyncio
 from dataclasses import dataclass
 
-import httpx
-
 from gateway.proxy.stream_end import TOKEN_EXPIRED, StreamEnd
 from gateway.proxy.websocket.close_frame import CloseCode
+from gateway.proxy.websocket.service_handshake import InvalidHandshake
 from gateway.proxy.websocket.tunnel_side import TunnelSide
 from gateway.transport.exchange import Exchange
 
@@ -74,11 +73,11 @@ class Tunnel:
         Nothing more is read from it before `start`.
 
         Raises:
-            httpx.RemoteProtocolError: the service has closed it.
+            InvalidHandshake: the service has closed it.
         """
         transport, early = exchange.upgrade(self.service)
         if transport.is_closing():
-            raise httpx.RemoteProtocolError("the service closed the connection after its 101")
+            raise InvalidHandshake("101, and then the end of the connection")
         self.service.connection_made(transport)
         self.service.set_reading(is_wanted=False)
         return early

@@ -19,7 +19,8 @@ OWN_FIELDS = """
 |---|---|
 | `Host` | that of `upstreams.NAME.url`; with `preserve_host`, that of the caller |
 | `X-Forwarded-For` | the address of the client, behind `server.trusted_proxies` |
-| `X-Forwarded-Proto`, `X-Forwarded-Host`, `X-Forwarded-Port` | what the client has called |
+| `X-Forwarded-Proto`, `X-Forwarded-Port` | the scheme and the port that the client has called |
+| `X-Forwarded-Host` | the host that it has called: a client can send any |
 | `Forwarded` | the same (RFC 7239), if `upstreams.NAME.forward_client_address` is `forwarded` |
 | `Via` | the hops before, and the gateway |
 | `X-Request-Id`, `traceparent`, `tracestate` | as for calls of typed clients |

@@ -1,7 +1,7 @@
 """A gateway with proxied routes on a real socket, and a scripted service behind them."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -91,6 +91,15 @@ class ServedProxy:
         opened = self.app.state.resources[OpenServices]["service"]
         assert isinstance(opened.transport, Transport)
         return opened.transport.pool(BaseUrl.of(str(opened.service.url)).origin)
+
+
+async def wait_until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds, at most TIMEOUT seconds."""
+    for _ in range(TIMEOUT * 100):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not happen")
 
 
 @asynccontextmanager

@@ -1,11 +1,14 @@
-"""Streamed responses: pieces pass at once, ends are visible, and neither side outlives the other."""
+"""Streamed responses: pieces pass at once, ends are visible, and neither side is left behind."""
 
 import asyncio
 import logging
+import time
 
 import pytest
 
-from tests.gateway.proxy.serve_proxy import Caller, ServedProxy, serve_proxy
+from gateway.auth.principal import Principal
+from gateway.proxy import stream_end
+from tests.gateway.proxy.serve_proxy import Caller, ServedProxy, serve_proxy, wait_until
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer, respond_with
 
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -144,8 +147,7 @@ async def test_the_end_of_the_caller_closes_the_connection_to_the_service(no_lea
         caller = await begin(proxy, service)
         caller.writer.transport.abort()
         await asyncio.wait_for(service.ended.wait(), 5)
-        while proxy.streams.count:
-            await asyncio.sleep(0)
+        await wait_until(lambda: proxy.streams.count == 0)
 
 
 async def test_an_idle_stream_ends_and_a_quiet_one_lives(no_leaks: None) -> None:
@@ -178,6 +180,24 @@ async def test_the_total_timeout_breaks_any_other_body(
     async with serve_proxy(service, total_timeout=0.1) as proxy:
         caller = await begin(proxy, service, piece)
         assert await caller.read_to_the_end() == b""
+        await asyncio.wait_for(service.ended.wait(), 5)
+
+
+@pytest.mark.parametrize("head", [EVENTS, CHUNKED])
+async def test_the_end_of_the_token_ends_a_stream(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    principal = Principal(
+        "issuer", "alice", frozenset(), None, None, None, expires_at=time.time() + 0.2
+    )
+    monkeypatch.setattr(stream_end, "find_principal", lambda _: principal)
+    service = Streaming(head)
+    async with serve_proxy(service) as proxy:
+        caller = await begin(proxy, service)
+        if head is EVENTS:
+            assert await caller.read(5) == b"0\r\n\r\n"
+        else:
+            assert await caller.read_to_the_end() == b""
         await asyncio.wait_for(service.ended.wait(), 5)
 
 

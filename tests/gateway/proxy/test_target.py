@@ -231,7 +231,7 @@ FILES = Proxy("/users/{user}/files/{path:path}", to="files", requires="files:rea
 @given(user=SUFFIXES, path=SUFFIXES)
 @example(user=b"42", path=b"a/../../43/files/b")
 @example(user=b"42", path=b"..;/43/files/b")
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=300)
 def test_no_service_reads_another_owner_than_was_checked(user: bytes, path: bytes) -> None:
     try:
         scope = build_scope(FILES, b"/users/%b/files/%b" % (user, path))
@@ -265,7 +265,7 @@ OPEN = Proxy(
 
 
 @given(a=SUFFIXES, b=SUFFIXES, c=SUFFIXES, path=SUFFIXES)
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=300)
 def test_an_open_route_sends_what_was_matched(a: bytes, b: bytes, c: bytes, path: bytes) -> None:
     try:
         scope = build_scope(OPEN, b"/p/%b/%b-%b/%b" % (a, b, c, path))

@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from gateway.proxy import upload
-from tests.gateway.proxy.serve_proxy import Caller, serve_proxy
+from tests.gateway.proxy.serve_proxy import Caller, serve_proxy, wait_until
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer
 
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -123,8 +123,7 @@ async def test_the_service_asks_for_the_body(
     async with serve_proxy(script) as proxy:
         caller = await proxy.connect()
         caller.get("/service/x", b"Content-Length: 5", EXPECT.strip(), method="PUT")
-        while not heads:
-            await asyncio.sleep(0.01)
+        await wait_until(lambda: heads)
         asked.set()
         assert await caller.read_head() == CONTINUE
         caller.send(b"hello")
@@ -218,16 +217,20 @@ async def test_a_caller_that_leaves_within_its_body_ends_the_exchange(no_leaks: 
     async with serve_proxy(script) as proxy:
         caller = await proxy.connect()
         caller.send(POST_LONG + b"\r\n" + b"x" * 1_000)
-        while not proxy.service.connections:
-            await asyncio.sleep(0.01)
+        await wait_until(lambda: proxy.service.connections)
         caller.writer.transport.abort()
         await asyncio.wait_for(ended.wait(), 5)
 
 
 async def test_a_service_that_reads_slowly_slows_the_caller_down(no_leaks: None) -> None:
+    gone, ended = asyncio.Event(), asyncio.Event()
+
     async def script(peer: Peer) -> None:
         peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(3)
+        await gone.wait()
+        peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        await peer.wait_closed()
+        ended.set()
 
     async with serve_proxy(script) as proxy:
         caller = await proxy.connect()
@@ -248,3 +251,9 @@ async def test_a_service_that_reads_slowly_slows_the_caller_down(no_leaks: None)
         assert sent < 300  # the buffers of the kernel are full
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
+        # The gateway does not read from the caller, and notices its reset all the same. It cannot
+        # notice a close: that waits in the caller's kernel, behind what the gateway has not read.
+        Peer(caller.reader, caller.writer).reset()
+        await wait_until(lambda: proxy.streams.count == 0)
+        gone.set()
+        await asyncio.wait_for(ended.wait(), 5)

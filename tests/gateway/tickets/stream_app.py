@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from gateway.auth import Caller, Principal, owner, public, requires
 from gateway.auth.verifier import TokenVerifier
+from gateway.proxy import Proxy
 from gateway.ratelimit import RateLimit, limited
 from gateway.settings.schema import Settings
 from gateway.tickets import accept_ticket
@@ -101,9 +102,11 @@ class Verifier(FakeVerifier):
 
 
 @asynccontextmanager
-async def serve_streams(settings: Settings | None = None) -> AsyncIterator[Served]:
+async def serve_streams(
+    settings: Settings | None = None, proxies: Sequence[Proxy] = ()
+) -> AsyncIterator[Served]:
     apps: list[FastAPI] = []
-    async with serve(router, prepare=apps.append, settings=settings) as served:
+    async with serve(router, prepare=apps.append, settings=settings, proxies=proxies) as served:
         apps[0].state.resources[TokenVerifier] = Verifier()
         yield served
 

@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway.proxy import Proxy
+from gateway.settings.schema import Service, Settings
+from tests.e2e.recording_service import record_requests
 from tests.gateway.errors.served import Served, build_request
 from tests.gateway.tickets.stream_app import bearer, issue, redeem, serve_streams
 
@@ -50,6 +53,27 @@ async def test_the_endpoint_never_sees_the_ticket(
     assert reply.document["query"] == left
     assert ticket not in str(reply.document)
     assert "ticket" not in reply.document["parameters"]
+
+
+async def test_the_service_of_a_proxied_route_never_sees_the_ticket() -> None:
+    proxy = Proxy(
+        "/proxied/{path:path}",
+        to="prices",
+        requires="prices:read",
+        identity="headers",
+        tickets=True,
+    )
+    async with record_requests() as service:
+        upstreams = {"prices": Service(url=f"http://127.0.0.1:{service.port}")}
+        async with serve_streams(Settings(upstreams=upstreams), [proxy]) as served:
+            ticket = await issue(served, "/proxied/a%20b", "42-prices_read")
+            target = f"/proxied/a%20b?x=1&ticket={ticket}&y"
+            assert (await redeem(served, target)).status == 200
+            assert (await redeem(served, target)).status == 401
+    (received,) = service.received
+    assert received.target == "/a%20b?x=1&y"
+    assert received.get("x-user-id") == ["42"]
+    assert ticket not in str(received)
 
 
 async def test_a_token_works_as_before(served: Served) -> None:

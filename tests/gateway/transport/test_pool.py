@@ -355,3 +355,34 @@ async def test_the_idle_time_that_a_server_announces_is_kept(
         for _ in range(2):
             await fetch_body(transport, server.url)
         assert server.connections == connections
+
+
+async def test_a_detached_connection_frees_its_slot_and_takes_one_again(no_leaks: None) -> None:
+    async with open_pool() as (pool, server):
+        stream = await lend(pool)
+        pool.detach(stream)
+        pool.detach(stream)  # once is enough
+        other = await lend(pool)
+        assert other is not stream
+        assert repr(pool) == "<Pool size=1/1 idle=0 waiting=0>"
+        pool.release(stream)  # no slot is free
+        assert not stream.is_open
+        pool.release(other)
+        pool.detach(again := await lend(pool))
+        assert (repr(pool), pool.is_empty) == ("<Pool size=0/1 idle=0 waiting=0>", False)
+        pool.release(again)
+        assert repr(pool) == "<Pool size=1/1 idle=1 waiting=0>"
+        assert await lend(pool) is again is other
+        pool.release(again)
+        assert server.connections == 2
+
+
+async def test_a_detached_slot_goes_to_the_caller_that_waits(no_leaks: None) -> None:
+    async with open_pool() as (pool, _):
+        stream = await lend(pool)
+        waiting = asyncio.create_task(lend(pool))
+        await asyncio.sleep(0)
+        pool.detach(stream)
+        other = await waiting
+        pool.release(other)
+        pool.release(stream)
