@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from gateway.app_loader import Application
+from gateway.proxy.websocket.transport_conflicts import find_websocket_conflicts
 from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.route_list import (
     RouteSummary,
@@ -29,6 +30,7 @@ def find_conflicts(app: FastAPI, application: Application) -> Iterator[ConfigErr
     yield from find_shadowed_routes(app)
     yield from find_unreachable(routes)
     yield from _find_setting_conflicts(app.state.settings.server, application, routes)
+    yield from find_websocket_conflicts(app.state.settings.upstreams, application.proxies)
     yield from find_policy_conflicts(list_limits(app), application.policies)
 
 

@@ -27,10 +27,11 @@ class DirectUpstream(Upstream):
         self._pool_of = transport.pool
         self._origin = origin
         self._connect_timeout = connect_timeout
+        self._loop = asyncio.get_running_loop()
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """Send a request; once more over a new connection, if the first one was stale."""
-        ends_at = asyncio.get_running_loop().time() + request.timeout
+        ends_at = self._loop.time() + request.timeout
         attempt = partial(_attempt, request, _serialize_head(request), ends_at)
         return await retry_if_stale(partial(self._acquire, ends_at), attempt)
 
@@ -47,7 +48,7 @@ async def _attempt(
     request: UpstreamRequest, head: bytes, ends_at: float, connection: Connection
 ) -> tuple[UpstreamResponse | httpx.TransportError, bool]:
     upload = request.upload
-    response = DirectResponse(Exchange(connection), request)
+    response = DirectResponse(Exchange(connection), request, connection.loop)
     try:
         await response.exchange_heads(head, ends_at)
     except httpx.TransportError as error:
@@ -71,11 +72,13 @@ class DirectResponse(UpstreamResponse):
 
     __slots__ = ("_exchange", "_loop", "_request", "_sending", "body", "fields", "status")
 
-    def __init__(self, exchange: Exchange, request: UpstreamRequest) -> None:
+    def __init__(
+        self, exchange: Exchange, request: UpstreamRequest, loop: asyncio.AbstractEventLoop
+    ) -> None:
         self.body = None
         self._exchange = exchange
         self._request = request
-        self._loop = asyncio.get_running_loop()
+        self._loop = loop
         self._sending: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:

@@ -1,9 +1,9 @@
 """The way of a proxied request: to its service, until the head of the response has arrived."""
 
 import asyncio
-from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
+from typing import NoReturn
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -74,8 +74,13 @@ class Forwarding:
             stream.open()
             forwarded.is_stream = True
         try:
-            response = await self._send_in_time(forwarded, request, started)
-            await self._check_accepted(response, identity, forwarded.method)
+            if forwarded.upload is None:
+                response = await self._send(forwarded, request)
+            else:
+                response = await self._send_in_time(forwarded, request, started)
+            refusal = explain_refusal(self._proxy, identity, response.status)
+            if refusal:
+                await self._refuse(response, forwarded.method, refusal)
             await _settle(response, stream)
         except BaseException:
             stream.close()
@@ -89,9 +94,7 @@ class Forwarding:
     async def _send_in_time(
         self, forwarded: UpstreamRequest, request: Request, started: float
     ) -> UpstreamResponse:
-        """Send a request; the body of one that has a body must not outlast the end of a stream."""
-        if forwarded.upload is None:
-            return await self._send(forwarded, request)
+        """Send a request with a body, which must not take longer than a stream may."""
         end = find_stream_end(request, started, self._proxy.total_timeout)
         timeout = asyncio.timeout_at(end.at)
         try:
@@ -102,13 +105,9 @@ class Forwarding:
                 raise Unauthenticated("expired", end.reason) from None
             raise self._failures.map(forwarded.method, error, self._proxy.total_timeout) from None
 
-    async def _check_accepted(
-        self, response: UpstreamResponse, identity: Sequence[tuple[bytes, bytes]], method: str
-    ) -> None:
-        refusal = explain_refusal(self._proxy, identity, response.status)
-        if refusal:
-            await response.aclose()
-            raise self._failures.refuse(method, refusal, response.status)
+    async def _refuse(self, response: UpstreamResponse, method: str, refusal: str) -> NoReturn:
+        await response.aclose()
+        raise self._failures.refuse(method, refusal, response.status)
 
     async def _send_interim(self, request: Request, status: int, fields: Fields) -> None:
         """Pass an interim response on to the caller, such as 103 Early Hints."""

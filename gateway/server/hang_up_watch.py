@@ -2,8 +2,8 @@
 
 The event loop reports the end of a connection only while it reads. A connection whose app takes the
 body slower than the client sends it is not read from, so its end would go unnoticed until the app
-takes more. A client that closes while its own kernel still holds unsent data is not noticed: the end
-arrives behind that data.
+takes more. A client that closes while its own kernel still holds unsent data is not noticed: the
+end arrives behind that data.
 """
 
 import asyncio

@@ -47,6 +47,14 @@ class Upgrade:
         """Set the protocol that takes the connection with a response of status 101."""
         self._protocol = protocol
 
+    def pause_reading(self) -> None:
+        """Leave what the client sends in the buffer of the kernel; its disconnect is noticed."""
+        self._flow.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        self._flow.resume_reading()
+
     # Called by the connection and its cycle.
 
     @property

@@ -24,10 +24,11 @@ class BaseConnection(asyncio.Protocol):
 
     def __init__(self, batcher: WriteBatcher) -> None:
         self._batcher = batcher
-        self._loop = asyncio.get_running_loop()
-        self.closed: asyncio.Future[None] = self._loop.create_future()
+        # Kept here: looking up the running loop is a system call in Python 3.11.
+        self.loop = asyncio.get_running_loop()
+        self.closed: asyncio.Future[None] = self.loop.create_future()
         self.parser = ResponseParser()
-        self.deadline = LazyTimer(self._loop, self._on_deadline)
+        self.deadline = LazyTimer(self.loop, self._on_deadline)
         self.keep_alive_seconds = self.retires_at = inf
         self._error: httpx.TransportError | None = None
         self._is_closed_locally = False

@@ -183,7 +183,7 @@ class Connection(BaseConnection):
     def _on_deadline(self) -> None:
         """End the exchange in flight, but let a response that has arrived complete it first."""
         if self._on_complete is not None or self._stream is not None:
-            AfterPendingIo(self._loop, self._time_out, self._exchange_count)
+            AfterPendingIo(self.loop, self._time_out, self._exchange_count)
 
     def _time_out(self, exchange_number: int) -> None:
         if exchange_number != self._exchange_count:

@@ -47,7 +47,7 @@ class Exchange:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._parser = connection.parser
-        self._loop = asyncio.get_running_loop()
+        self._loop = connection.loop
         self._receiver = Waiter(self._loop)
         self._sender = self._receiver
         self._simple_response: RawResponse | None = None

@@ -32,6 +32,7 @@ class TunnelResponse(Response):
         """Open the tunnel, and wait for its end."""
         tunnel = self._tunnel
         upgrade: Upgrade = scope["extensions"][UPGRADE]
+        tunnel.caller.reading = upgrade
         upgrade.prepare(tunnel.caller)
         try:
             await send({"type": "http.response.start", "status": 101, "headers": self.raw_headers})

@@ -28,6 +28,16 @@ class TunnelEvents(Protocol):
         """Note that the server stops."""
 
 
+class ReadControl(Protocol):
+    """What pauses and resumes reading: a transport, or for the caller the `Upgrade`."""
+
+    def pause_reading(self) -> None:
+        """Read no more."""
+
+    def resume_reading(self) -> None:
+        """Read again."""
+
+
 class TunnelSide(UpgradedProtocol):
     """Passes the bytes that arrive here on to its `peer`, as fast as that takes them.
 
@@ -43,7 +53,7 @@ class TunnelSide(UpgradedProtocol):
 
     __slots__ = (
         "_pending_close", "_transport", "_tunnel", "is_client", "is_close_sent", "is_lost", "peer",
-        "reader", "received_bytes",
+        "reader", "reading", "received_bytes",
     )  # fmt: skip
 
     peer: "TunnelSide"
@@ -56,6 +66,7 @@ class TunnelSide(UpgradedProtocol):
         self._pending_close: bytes | None = None
         self._tunnel = tunnel
         self._transport: asyncio.Transport | None = None
+        self.reading: ReadControl | None = None
 
     def __repr__(self) -> str:
         """Show the role and what has been closed."""
@@ -92,14 +103,16 @@ class TunnelSide(UpgradedProtocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
+        reading = self.reading or transport
         if is_wanted:
-            transport.resume_reading()
+            reading.resume_reading()
         else:
-            transport.pause_reading()
+            reading.pause_reading()
 
     def release(self) -> None:
         """Break reference cycles: the tunnel has ended."""
         del self._tunnel, self.peer
+        self.reading = None
 
     # Called by the transport, or for the caller by the server.
 

@@ -29,7 +29,7 @@ def build_frame(
         length_bytes = 0 if size < 126 else 2 if size < 65_536 else 8
     kind = {0: size, 2: 126, 8: 127}[length_bytes]
     head = bytes([(FIN if is_last else 0) | bits | opcode, (0x80 if mask else 0) | kind])
-    if mask:
+    if any(mask):
         payload = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
     return head + (size.to_bytes(length_bytes) if length_bytes else b"") + mask + payload
 

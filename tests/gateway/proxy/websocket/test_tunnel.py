@@ -161,6 +161,25 @@ async def test_a_side_that_does_not_read_stops_the_other(no_leaks: None) -> None
         await sending
 
 
+async def test_a_caller_that_is_gone_is_noticed_while_it_is_not_read_from(no_leaks: None) -> None:
+    async with open_raw_pair() as (served, caller, service):
+        service.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        frame = build_frame(BINARY, b"x" * 30_000_000, mask=bytes(4))
+        sending = asyncio.create_task(send_in_steps(caller.writer, frame, 65_536))
+        async with asyncio.timeout(TIMEOUT):
+            while served.connection._flow.is_reading:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        caller.writer.transport.abort()
+        with pytest.raises(ConnectionError):
+            await sending
+        async with asyncio.timeout(TIMEOUT):
+            while served.server.connections.count:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        service.reader._transport.resume_reading()  # type: ignore[attr-defined]
+        assert len(await service.read_to_the_end()) < len(frame)
+        await served.wait_for_end()
+
+
 @pytest.mark.parametrize("leaves", ["caller", "service"])
 @pytest.mark.parametrize("how", ["close", "abort"])
 async def test_either_side_that_is_gone_ends_the_other(

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,6 @@ from tests.gateway.proxy.websocket.open_tunnel import (
     HANDSHAKE,
     PROXY,
     RawSide,
-    Script,
     ServedTunnels,
     echo,
     open_raw_tunnels,
@@ -26,18 +25,19 @@ KEY = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 VERSION = b"Sec-WebSocket-Version: 13\r\n"
 
 
-def respond(response: bytes, heads: list[bytes] | None = None) -> Script:
-    """Return a service that responds to each handshake with these bytes, and closes."""
+@dataclass
+class Responder:
+    """A service that responds to each handshake with `response`, and closes."""
 
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        if heads is not None:
-            heads.append(head)
-        writer.write(response)
+    response: bytes = ACCEPTED
+    heads: list[bytes] = field(default_factory=list)
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
+        self.heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(self.response)
         await writer.drain()
         writer.close()
-
-    return script
 
 
 async def request(served: ServedTunnels, handshake: bytes) -> tuple[bytes, bytes]:
@@ -49,92 +49,105 @@ async def request(served: ServedTunnels, handshake: bytes) -> tuple[bytes, bytes
     return head, body
 
 
-@pytest.mark.parametrize(
-    ("handshake", "status"),
-    [
-        (HANDSHAKE.replace(VERSION, b""), 426),
-        (HANDSHAKE.replace(VERSION, b"Sec-WebSocket-Version: 8\r\n"), 426),
-        (HANDSHAKE.replace(VERSION, VERSION * 2), 426),
-        (HANDSHAKE.replace(KEY, b""), 400),
-        (HANDSHAKE.replace(KEY, KEY * 2), 400),
-        (HANDSHAKE.replace(KEY, b"Sec-WebSocket-Key: c2hvcnQ=\r\n"), 400),
-        (HANDSHAKE.replace(KEY, b"Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!==\r\n"), 400),
-        (HANDSHAKE.replace(b"Connection: Upgrade", b"Connection: Upgrade, Origin"), 400),
-        (HANDSHAKE.replace(b"/chat", b"/a%2Fb"), 400),
-    ],
-)
-async def test_a_wrong_handshake_is_refused_before_the_service_gets_it(
-    no_leaks: None, handshake: bytes, status: int
-) -> None:
-    heads: list[bytes] = []
-    async with open_raw_tunnels(respond(ACCEPTED, heads)) as served:
-        head, body = await request(served, handshake)
-        assert head.startswith(b"HTTP/1.1 %d " % status)
-        assert b"connection: close" in head
-        if status == 426:
-            assert b"sec-websocket-version: 13\r\n" in head
-            assert b"upgrade: websocket\r\n" in head
-        assert json.loads(body)["status"] == status
-        assert heads == []
+WRONG_HANDSHAKES = [
+    (HANDSHAKE.replace(VERSION, b""), 426),
+    (HANDSHAKE.replace(VERSION, b"Sec-WebSocket-Version: 8\r\n"), 426),
+    (HANDSHAKE.replace(VERSION, VERSION * 2), 426),
+    (HANDSHAKE.replace(KEY, b""), 400),
+    (HANDSHAKE.replace(KEY, KEY * 2), 400),
+    (HANDSHAKE.replace(KEY, b"Sec-WebSocket-Key: c2hvcnQ=\r\n"), 400),
+    (HANDSHAKE.replace(KEY, b"Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!==\r\n"), 400),
+    (HANDSHAKE.replace(b"Connection: Upgrade", b"Connection: Upgrade, Origin"), 400),
+    (HANDSHAKE.replace(b"/chat", b"/a%2Fb"), 400),
+]
+
+
+async def test_a_wrong_handshake_is_refused_before_the_service_gets_it(no_leaks: None) -> None:
+    service = Responder()
+    async with open_raw_tunnels(service) as served:
+        for handshake, status in WRONG_HANDSHAKES:
+            head, body = await request(served, handshake)
+            assert head.startswith(b"HTTP/1.1 %d " % status), handshake
+            assert b"connection: close" in head
+            if status == 426:
+                assert b"sec-websocket-version: 13\r\n" in head
+                assert b"upgrade: websocket\r\n" in head
+            assert json.loads(body)["status"] == status
+        assert service.heads == []
         await served.wait_for_end()
 
 
 async def test_a_route_without_websocket_refuses_handshakes(no_leaks: None) -> None:
-    async with open_raw_tunnels(respond(ACCEPTED), websocket=False) as served:
+    async with open_raw_tunnels(Responder(), websocket=False) as served:
         head, body = await request(served, HANDSHAKE)
         assert head.startswith(b"HTTP/1.1 403 ")
         assert json.loads(body)["detail"] == "This route accepts no WebSocket connections."
 
 
+CORS = {"cors_origins": ["https://app.example", "https://*.wild.example"]}
+PROXIED = {"trusted_proxies": ["127.0.0.0/8"]}
+FORWARDED = b"X-Forwarded-Proto: https\r\nX-Forwarded-Host: www.example\r\n"
+
+
 @pytest.mark.parametrize(
-    ("fields", "server", "status"),
+    ("server", "statuses"),
     [
-        (b"", {}, 101),
-        (b"Origin: http://gateway\r\n", {}, 101),
-        (b"Origin: HTTP://GATEWAY:80\r\n", {}, 101),
-        (b"Origin: https://gateway\r\n", {}, 403),
-        (b"Origin: http://gateway:81\r\n", {}, 403),
-        (b"Origin: http://evil.example\r\n", {}, 403),
-        (b"Origin: null\r\n", {}, 403),
-        (b"Origin: http://gateway\r\nOrigin: http://evil.example\r\n", {}, 403),
-        (b"Origin: http://gateway.evil.example\r\n", {}, 403),
-        (b"Origin: https://app.example\r\n", {"cors_origins": ["https://app.example"]}, 101),
-        (b"Origin: https://a.app.example\r\n", {"cors_origins": ["https://*.app.example"]}, 101),
-        (b"Origin: https://evil.example\r\n", {"cors_origins": ["https://app.example"]}, 403),
-        (b"Origin: https://gateway\r\nX-Forwarded-Proto: https\r\n", {}, 403),
         (
-            b"Origin: https://www.it\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: www.it\r\n",
-            {"trusted_proxies": ["127.0.0.0/8"]},
-            101,
+            {},
+            {
+                b"": 101,
+                b"Origin: http://gateway\r\n": 101,
+                b"Origin: HTTP://GATEWAY:80\r\n": 101,
+                b"Origin: https://gateway\r\n": 403,
+                b"Origin: http://gateway:81\r\n": 403,
+                b"Origin: http://evil.example\r\n": 403,
+                b"Origin: http://gateway.evil.example\r\n": 403,
+                b"Origin: null\r\n": 403,
+                b"Origin: \r\n": 403,
+                b"Origin: http://gateway\r\nOrigin: http://evil.example\r\n": 403,
+                b"Origin: https://www.example\r\n" + FORWARDED: 403,
+            },
         ),
         (
-            b"Origin: http://gateway\r\nX-Forwarded-Proto: https\r\n",
-            {"trusted_proxies": ["127.0.0.0/8"]},
-            403,
+            CORS,
+            {
+                b"Origin: http://gateway\r\n": 101,
+                b"Origin: https://app.example\r\n": 101,
+                b"Origin: https://a.wild.example\r\n": 101,
+                b"Origin: https://evil.example\r\n": 403,
+            },
+        ),
+        (
+            PROXIED,
+            {
+                b"Origin: https://www.example\r\n" + FORWARDED: 101,
+                b"Origin: http://www.example\r\n" + FORWARDED: 403,
+                b"Origin: http://gateway\r\n" + FORWARDED: 403,
+            },
         ),
     ],
+    ids=["by itself", "cors", "proxied"],
 )
 async def test_only_pages_of_the_gateway_and_of_cors_origins_open_a_websocket(
-    no_leaks: None, fields: bytes, server: dict[str, object], status: int
+    no_leaks: None, server: dict[str, object], statuses: dict[bytes, int]
 ) -> None:
-    async with open_raw_tunnels(respond(ACCEPTED), server=server) as served:
-        side = await served.open_raw(HANDSHAKE[:-2] + fields + b"\r\n")
-        assert (await side.read_head()).startswith(b"HTTP/1.1 %d " % status)
-        side.writer.close()
+    async with open_raw_tunnels(Responder(), server=server) as served:
+        for fields, status in statuses.items():
+            side = await served.open_raw(HANDSHAKE[:-2] + fields + b"\r\n")
+            assert (await side.read_head()).startswith(b"HTTP/1.1 %d " % status), fields
+            side.writer.close()
 
 
 async def test_the_service_gets_the_handshake_of_the_gateway(no_leaks: None) -> None:
-    heads: list[bytes] = []
-    async with open_raw_tunnels(
-        respond(ACCEPTED, heads), service={"headers": {"X-Key": "secret"}}
-    ) as served:
+    upstream = Responder()
+    async with open_raw_tunnels(upstream, service={"headers": {"X-Key": "secret"}}) as served:
         fields = b"Sec-WebSocket-Protocol: a, b\r\nX-User-Id: forged\r\nCookie: c=d\r\nX-A: b\r\n"
         handshake = HANDSHAKE.replace(b"/chat", b"/chat?room=1") + b""
         side = await served.open_raw(handshake[:-2] + fields + b"\r\n")
         await side.read_head()
         side.writer.close()
         await served.wait_for_end()
-    [head] = heads
+    [head] = upstream.heads
     lines = head.lower().split(b"\r\n")
     assert lines[0] == b"get /chat?room=1 http/1.1"
     for line in (
@@ -152,27 +165,27 @@ async def test_the_service_gets_the_handshake_of_the_gateway(no_leaks: None) -> 
     assert b"cookie" not in head.lower()
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOp="),
-        (b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", b""),
-        (b"Upgrade: websocket\r\n", b""),
-        (b"Upgrade: websocket", b"Upgrade: h2c"),
-        (b"Connection: Upgrade", b"Connection: keep-alive"),
-        (b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: c\r\n\r\n"),
-        (b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n\r\n"),
-        (b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: bzip2\r\n\r\n"),
-    ],
-)
-async def test_a_101_that_was_not_asked_for_is_a_502(
-    no_leaks: None, old: bytes, new: bytes
-) -> None:
+UNASKED = [
+    (b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOp="),
+    (b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", b""),
+    (b"Upgrade: websocket\r\n", b""),
+    (b"Upgrade: websocket", b"Upgrade: h2c"),
+    (b"Connection: Upgrade", b"Connection: keep-alive"),
+    (b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: c\r\n\r\n"),
+    (b"\r\n\r\n", b"\r\nSec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: a\r\n\r\n"),
+    (b"\r\n\r\n", b"\r\nSec-WebSocket-Extensions: bzip2\r\n\r\n"),
+]
+
+
+async def test_a_101_that_was_not_asked_for_is_a_502(no_leaks: None) -> None:
     offers = b"Sec-WebSocket-Protocol: a, b\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"
-    async with open_raw_tunnels(respond(ACCEPTED.replace(old, new))) as served:
-        head, body = await request(served, HANDSHAKE[:-2] + offers + b"\r\n")
-        assert head.startswith(b"HTTP/1.1 502 ")
-        assert json.loads(body)["service"] == "service"
+    service = Responder()
+    async with open_raw_tunnels(service) as served:
+        for old, new in UNASKED:
+            service.response = ACCEPTED.replace(old, new)
+            head, body = await request(served, HANDSHAKE[:-2] + offers + b"\r\n")
+            assert head.startswith(b"HTTP/1.1 502 "), new
+            assert json.loads(body)["service"] == "service"
         await served.wait_for_end()
 
 
@@ -187,34 +200,34 @@ async def test_the_chosen_subprotocol_reaches_the_caller(no_leaks: None) -> None
 LONG = b"x" * (MAX_REFUSAL_BYTES + 1)
 
 
-@pytest.mark.parametrize(
-    ("response", "status", "expected"),
-    [
-        (b"HTTP/1.1 401 No\r\nContent-Length: 5\r\n\r\nlogin", 401, b"login"),
-        (b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n", 403, b"no"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, b"ok"),
-        (
-            b"HTTP/1.1 103 Hints\r\nA: b\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
-            404,
-            b"",
-        ),
-        (b"HTTP/1.1 426 No\r\n\r\nuntil the end", 426, b"until the end"),
-        (b"HTTP/1.1 403 No\r\n\r\n" + LONG, 502, None),
-        (b"HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\ncut", 503, None),
-        (b"rubbish", 502, None),
-        (b"", 503, None),
-    ],
-)
-async def test_any_other_response_of_the_service_is_passed_on_or_an_error(
-    no_leaks: None, response: bytes, status: int, expected: bytes | None
-) -> None:
-    async with open_raw_tunnels(respond(response)) as served:
-        head, body = await request(served, HANDSHAKE)
-        assert head.startswith(b"HTTP/1.1 %d " % status)
-        if expected is None:
-            assert json.loads(body)["status"] == status
-        else:
-            assert expected in body
+RESPONSES = [
+    (b"HTTP/1.1 401 No\r\nContent-Length: 5\r\n\r\nlogin", 401, b"login"),
+    (b"HTTP/1.1 403 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n", 403, b"no"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, b"ok"),
+    (
+        b"HTTP/1.1 103 Hints\r\nA: b\r\n\r\nHTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
+        404,
+        b"",
+    ),
+    (b"HTTP/1.1 426 No\r\n\r\nuntil the end", 426, b"until the end"),
+    (b"HTTP/1.1 403 No\r\n\r\n" + LONG, 502, None),
+    (b"HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\ncut", 503, None),
+    (b"rubbish", 502, None),
+    (b"", 503, None),
+]
+
+
+async def test_any_other_response_of_the_service_is_passed_on_or_an_error(no_leaks: None) -> None:
+    service = Responder()
+    async with open_raw_tunnels(service) as served:
+        for response, status, expected in RESPONSES:
+            service.response = response
+            head, body = await request(served, HANDSHAKE)
+            assert head.startswith(b"HTTP/1.1 %d " % status), response[:60]
+            if expected is None:
+                assert json.loads(body)["status"] == status
+            else:
+                assert expected in body
         await served.wait_for_end()
 
 
@@ -248,9 +261,9 @@ async def test_a_websocket_is_a_stream_and_takes_no_place_in_the_pool(no_leaks: 
 
 
 async def test_the_guards_of_the_route_decide_before_the_service(no_leaks: None) -> None:
-    heads: list[bytes] = []
+    upstream = Responder()
     proxy = replace(PROXY, public=None, requires="dashboard:read", path="/service/{path:path}")
-    async with open_raw_tunnels(respond(ACCEPTED, heads), proxies=[proxy]) as served:
+    async with open_raw_tunnels(upstream, proxies=[proxy]) as served:
         served.app.state.resources[TokenVerifier] = FakeVerifier()
         for token, status in {
             b"": 401,
@@ -263,11 +276,11 @@ async def test_the_guards_of_the_route_decide_before_the_service(no_leaks: None)
             assert (await side.read_head()).startswith(b"HTTP/1.1 %d " % status)
             side.writer.close()
         await served.wait_for_end()
-    assert len(heads) == 1
+    assert len(upstream.heads) == 1
 
 
 async def test_another_transport_has_no_websockets(no_leaks: None) -> None:
-    async with open_raw_tunnels(respond(ACCEPTED), service={"transport": "httpx"}) as served:
+    async with open_raw_tunnels(Responder(), service={"transport": "httpx"}) as served:
         head, body = await request(served, HANDSHAKE)
         assert head.startswith(b"HTTP/1.1 501 ")
         assert "transport" in json.loads(body)["detail"]
@@ -276,12 +289,11 @@ async def test_another_transport_has_no_websockets(no_leaks: None) -> None:
 async def test_an_ordinary_request_to_the_route_is_forwarded_as_any_other(
     no_leaks: None,
 ) -> None:
-    heads: list[bytes] = []
-    response = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-    async with open_raw_tunnels(respond(response, heads)) as served:
+    upstream = Responder(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    async with open_raw_tunnels(upstream) as served:
         head, body = await request(
             served, b"GET /service/x HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n"
         )
         assert head.startswith(b"HTTP/1.1 200 OK")
         assert body == b"ok"
-    assert b"upgrade" not in heads[0].lower()
+    assert b"upgrade" not in upstream.heads[0].lower()
