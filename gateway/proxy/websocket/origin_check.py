@@ -36,10 +36,10 @@ class OriginCheck:
         own = self._find_own(connection)
         if len(origins) == 1 and self._is_allowed(origins[0], own):
             return
+        origin = origins[0].decode("latin-1")[:_MAX_LOGGED]
         RequestContext.of(connection.scope).log_fields["explanation"] = (
-            f"Origin is {origins[0].decode('latin-1')[:_MAX_LOGGED]!r}; the gateway is {own}"
-            " (behind a proxy with TLS, set server.trusted_proxies), and server.cors_origins has"
-            " the others"
+            f"Origin is {origin!r}; that of the gateway is {own or 'unknown'} (behind a proxy with"
+            " TLS, set server.trusted_proxies), and server.cors_origins has the others"
         )
         raise HTTPException(403, "Pages of this origin must not open a WebSocket here.")
 
@@ -47,6 +47,7 @@ class OriginCheck:
         return serialize_origin(origin.decode("latin-1")) == own or self._policy.allows(origin)
 
     def _find_own(self, connection: HTTPConnection) -> str:
+        """Return the origin of the gateway as the caller sees it; "" if the host is not known."""
         fields = self._get_fields(connection.scope)
-        host = fields.get("x-forwarded-host", "")
-        return serialize_origin(f"{fields['x-forwarded-proto']}://{host}")
+        host = fields.get("x-forwarded-host")
+        return serialize_origin(f"{fields['x-forwarded-proto']}://{host}") if host else ""

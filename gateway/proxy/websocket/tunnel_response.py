@@ -1,7 +1,5 @@
 """The response that accepts the handshake of a caller, and lasts as long as the WebSocket."""
 
-import asyncio
-
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -38,7 +36,7 @@ class TunnelResponse(Response):
             await send({"type": "http.response.start", "status": 101, "headers": self.raw_headers})
             early, self._early = self._early, b""
             tunnel.start(early)
-            await asyncio.shield(tunnel.closed)
+            await tunnel.closed
         finally:
             tunnel.abort()
             self._stream.close()

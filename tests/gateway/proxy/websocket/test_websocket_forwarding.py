@@ -138,6 +138,13 @@ async def test_only_pages_of_the_gateway_and_of_cors_origins_open_a_websocket(
             side.writer.close()
 
 
+async def test_no_page_is_of_a_gateway_without_a_host(no_leaks: None) -> None:
+    handshake = HANDSHAKE.replace(b"Host: gateway", b"Host:")
+    async with open_raw_tunnels(Responder()) as served:
+        head, _ = await request(served, handshake[:-2] + b"Origin: http://\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 403 ")
+
+
 async def test_the_service_gets_the_handshake_of_the_gateway(no_leaks: None) -> None:
     upstream = Responder()
     async with open_raw_tunnels(upstream, service={"headers": {"X-Key": "secret"}}) as served:
