@@ -1,8 +1,9 @@
 """The adapter to FastAPI and Starlette: the only file that uses their undocumented names.
 
 Any release may change these names, so `pyproject.toml` bounds the versions of FastAPI and
-Starlette. Each name has a test in `tests/gateway/test_fastapi_internals.py` that says what breaks
-without it; run these tests before raising the bounds.
+Starlette. Each name has a test in `tests/gateway/test_fastapi_internals.py`, or beside it in
+`test_connection_internals.py`, that says what breaks without it; run these tests before raising the
+bounds.
 """
 
 from collections.abc import Callable, Iterator

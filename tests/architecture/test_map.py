@@ -131,6 +131,7 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/server/test_disconnect.py": "a client that disconnects during a request",
     "tests/gateway/server/test_end_of_connections.py": "how connections end",
     "tests/gateway/server/test_sockets.py": "the server on real sockets, on asyncio and uvloop",
+    "tests/gateway/test_connection_internals.py": "inner names of Starlette's connections",
     "tests/gateway/test_routes.py": "owners, methods and inputs of a composite",
     "tests/gateway/transport/test_transport_bodies.py": "large bodies and backpressure",
     "tests/gateway/transport/test_transport_tls.py": "TLS connections",

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import SecurityScopes
 from pydantic import AliasChoices, BaseModel, Json, ValidationError
 from starlette.requests import Request
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway.fastapi_internals import (
     Dependant,
@@ -23,14 +23,11 @@ from gateway.fastapi_internals import (
     RouteContext,
     RoutesSnapshot,
     SegmentConvertor,
-    forget_query,
     get_dependant,
     get_dependency_cache_key,
-    get_parsed_json,
     get_route_path,
     get_routing_scope,
     get_security_scopes,
-    get_send,
     get_validator,
     has_default_response_class,
     is_awaited,
@@ -381,37 +378,3 @@ async def test_unwrap_handled_error() -> None:
     assert type(raised[0]) is LookupError
     other = RuntimeError("another")
     assert unwrap_handled_error(other) is other
-
-
-async def test_json_of_a_request() -> None:
-    """Without it a lone surrogate that a client sends is a 500, and in the log."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b'{"a": "\\ud800"}', "more_body": False}
-
-    request = Request({"type": "http", "headers": []}, receive)
-    assert get_parsed_json(request) is None
-    await request.json()
-    assert get_parsed_json(request) == {"a": "\ud800"}
-
-
-async def test_send_of_a_request() -> None:
-    """Without it no interim response of a service reaches the caller."""
-
-    async def receive() -> Message:
-        raise AssertionError
-
-    async def send(_: Message) -> None:
-        raise AssertionError
-
-    assert get_send(Request({"type": "http", "headers": []}, receive, send)) is send
-
-
-def test_the_query_of_a_request_is_read_anew() -> None:
-    """Without it the endpoint of a general route sees the ticket of its request."""
-    scope = {"type": "http", "path": "/", "headers": [], "query_string": b"ticket=x&a=1"}
-    request = Request(scope)
-    assert (request.query_params["ticket"], request.url.query) == ("x", "ticket=x&a=1")
-    scope["query_string"] = b"a=1"
-    forget_query(request)
-    assert (dict(request.query_params), request.url.query) == ({"a": "1"}, "a=1")
