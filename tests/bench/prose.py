@@ -70,6 +70,10 @@ with `client.send(stream=True)` and `StreamingResponse`, **Node** is fastify wit
 @fastify/http-proxy and @fastify/jwt. **nginx** has `proxy_pass` with buffering off and verifies no
 token: it is the floor of a proxy in C. {connections} clients request one JSON document of 0.6 kB
 from a service that responds immediately.
+
+By default nginx moves a body through a buffer of 8 kB, with two system calls for each buffer. With
+**large buffers** of 256 kB it makes as few system calls as Lockgate. The kernel copies each byte in
+and out for all proxies. Lockgate's own time is that of copies between its buffers and of Python.
 """
 
 TRANSFERS = """

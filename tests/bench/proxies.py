@@ -14,6 +14,12 @@ from tests.bench.environments import PEERS, install_node_environment, install_py
 from tests.bench.paths import ROOT, make_cache_path
 from tests.bench.processes import Command
 
+# By default nginx moves a body through a buffer of 4 or 8 kB, which takes a system call each time.
+_LARGE_BUFFERS = (
+    "proxy_buffer_size 256k; proxy_buffers 8 256k; proxy_busy_buffers_size 256k; "
+    "client_body_buffer_size 256k;"
+)
+
 SMALL_PATH = "/catalog/products?sku=BEA-1001&sku=TEA-2004&sku=GRI-4001&sku=CUP-5003"
 
 
@@ -57,17 +63,21 @@ def _make_node_command(*, token_cache: bool) -> Start:
     return command
 
 
-def _make_nginx_command(backends: Backends, port: int) -> Command:
-    template = Template((PEERS / "nginx" / "nginx.conf").read_text())
-    path = make_cache_path("nginx", "nginx.conf")
-    path.write_text(
-        template.substitute(
-            PORT=port,
-            CATALOG=backends.upstream.urls["catalog"].removeprefix("http://"),
-            FILES=backends.files_url.removeprefix("http://"),
+def _make_nginx_command(name: str, buffers: str = "") -> Start:
+    def command(backends: Backends, port: int) -> Command:
+        template = Template((PEERS / "nginx" / "nginx.conf").read_text())
+        path = make_cache_path(name, "nginx.conf")
+        path.write_text(
+            template.substitute(
+                PORT=port,
+                CATALOG=backends.upstream.urls["catalog"].removeprefix("http://"),
+                FILES=backends.files_url.removeprefix("http://"),
+                BUFFERS=buffers,
+            )
         )
-    )
-    return Command(["nginx", "-p", str(path.parent), "-c", str(path)], folder=path.parent)
+        return Command(["nginx", "-p", str(path.parent), "-c", str(path)], folder=path.parent)
+
+    return command
 
 
 _ALL = (
@@ -75,6 +85,11 @@ _ALL = (
     Contender("usual", "FastAPI, httpx, python-jose", _make_usual_command),
     Contender("node", "Node: @fastify/http-proxy", _make_node_command(token_cache=False)),
     Contender("node-cache", "Node, verified tokens cached", _make_node_command(token_cache=True)),
-    Contender("nginx", "nginx, without a token", _make_nginx_command),
+    Contender("nginx", "nginx, without a token", _make_nginx_command("nginx")),
+    Contender(
+        "nginx-large",
+        "nginx with large buffers, without a token",
+        _make_nginx_command("nginx-large", _LARGE_BUFFERS),
+    ),
 )
 PROXIES: Mapping[str, Contender] = {one.name: one for one in _ALL}

@@ -20,7 +20,7 @@ from tests.e2e.transfers import Target, download, time_events, upload
 
 CONNECTIONS = 64
 WARMUP_SECONDS, FIRST_WARMUP_SECONDS = 0.5, 3.0
-MAX_TURN_SECONDS = 1.5
+MAX_TURN_SECONDS = 1.2
 
 GIGABYTE = 10**9
 SIZE, QUICK_SIZE = 2 * GIGABYTE, GIGABYTE // 8

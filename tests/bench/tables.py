@@ -13,6 +13,7 @@ TITLES = {
     "node": "Node",
     "node-cache": "Node, cached",
     "nginx": "nginx, no token",
+    "nginx-large": "nginx, no token, large buffers",
 }
 
 Found = Mapping[str, Any]
