@@ -216,37 +216,28 @@ class HttpProtocol(asyncio.Protocol):
 
     def begin_request(self, scope: Scope, *, keeps_alive: bool, expects_continue: bool) -> None:
         """Start the request, or let it wait behind the one in flight."""
-        cycle = self._create_cycle(scope)
+        cycle = self._receiving = RequestResponseCycle(
+            scope, self._flow, self._server_state, self._loop, self._on_response_complete
+        )
         is_last = self._connections.is_draining or self._is_reserved
         cycle.keeps_alive = keeps_alive and not is_last
         cycle.expects_continue = expects_continue
-        self._start_or_wait(cycle)
+        self._dropped_bytes = 0
+        if self._is_responding():
+            self._pipeline.waiting.append(cycle)
+        else:
+            self._start_cycle(cycle)
 
     def begin_upgrade(self, scope: Scope) -> None:
-        """Start the handshake of a WebSocket, or let it wait behind the request in flight."""
-        cycle = self._create_cycle(scope)
-        cycle.keeps_alive = False
-        upgrade = cycle.upgrade = self._upgrade = Upgrade(self._flow, self._transport)
+        """Start the handshake of a WebSocket, the last request of the connection."""
+        upgrade = self._upgrade = Upgrade(self._flow, self._transport)
         scope["extensions"][UPGRADE] = upgrade
-        self._start_or_wait(cycle)
+        self.begin_request(scope, keeps_alive=False, expects_continue=False)
 
     def feed_upgrade(self, data: bytes) -> None:
         """Keep what arrived after a handshake for the protocol of the WebSocket."""
         assert self._upgrade is not None  # noqa: S101 - `begin_upgrade` has set it
         self._upgrade.data_received(data)
-
-    def _create_cycle(self, scope: Scope) -> RequestResponseCycle:
-        self._dropped_bytes = 0
-        self._receiving = RequestResponseCycle(
-            scope, self._flow, self._server_state, self._loop, self._on_response_complete
-        )
-        return self._receiving
-
-    def _start_or_wait(self, cycle: RequestResponseCycle) -> None:
-        if self._is_responding():
-            self._pipeline.waiting.append(cycle)
-        else:
-            self._start_cycle(cycle)
 
     def feed_body(self, piece: bytes) -> None:
         """Pass a piece of the body on; half close if too much follows the response."""

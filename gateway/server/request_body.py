@@ -54,13 +54,15 @@ class RequestBody:
         """Note that the body is complete, with the fields that followed it."""
         self.is_complete = True
         self._trailers = trailers
-        self.notify()
+        if self._event is not None:
+            self._event.set()
 
     def drop(self) -> None:
         """Drop what the app has not received."""
         self._pieces.clear()
         self.size = 0
-        self.notify()
+        if self._event is not None:
+            self._event.set()
 
     def take_message(self) -> Message | None:
         """Take the next `http.request` message, or return None if there is none yet."""

@@ -21,7 +21,7 @@ from gateway.server.error_responses import serialize_internal_error, serialize_s
 from gateway.server.flow_control import FlowControl
 from gateway.server.request_body import HIGH_WATER_LIMIT, RequestBody
 from gateway.server.response_writer import CONTINUE, ResponseWriter
-from gateway.server.upgrade import Upgrade
+from gateway.server.upgrade import UPGRADE, Upgrade
 from gateway.server.uvicorn_internals import ServerState
 from gateway.telemetry.log import log_event
 
@@ -29,6 +29,8 @@ MAX_DROPPED_BYTES = 8_388_608
 """Bytes of a body that may follow the response to its request, as after a 413."""
 
 CLIENT_CLOSED_REQUEST = 499  # the status that nginx logs; it is never sent
+
+SWITCHING_PROTOCOLS = 101  # a member of HTTPStatus takes ten times as long to look up
 
 log = getLogger("lockgate.server")
 
@@ -84,7 +86,6 @@ class RequestResponseCycle:
         self._task: asyncio.Task[None] | None = None
         self._body = RequestBody(has_content=scope["method"] not in {"GET", "HEAD"})
         self._response = ResponseWriter(scope, flow, server_state.default_headers, loop)
-        self.upgrade: Upgrade | None = None
 
     def __repr__(self) -> str:
         body = "complete" if self._body.is_complete else f"{self._body.size} bytes buffered"
@@ -136,6 +137,12 @@ class RequestResponseCycle:
         self.expects_continue = False
         self._body.end(trailers)
 
+    @property
+    def upgrade(self) -> Upgrade | None:
+        """The upgrade of the connection, if the request is the handshake of a WebSocket."""
+        upgrade: Upgrade | None = self.scope["extensions"].get(UPGRADE)
+        return upgrade
+
     def shutdown(self) -> None:
         """Close the connection after the response: the server stops."""
         self.keeps_alive = False
@@ -144,9 +151,10 @@ class RequestResponseCycle:
 
     def connection_lost(self, error: Exception | None) -> None:
         """Note that the client has disconnected before its response was complete."""
-        if self.upgrade is not None and self.upgrade.is_accepted:
+        upgrade = self.upgrade
+        if upgrade is not None and upgrade.is_accepted:
             self.is_disconnected = True
-            self.upgrade.connection_lost(error)
+            upgrade.connection_lost(error)
         else:
             RequestContext.of(self.scope).log_fields["status"] = CLIENT_CLOSED_REQUEST
             self.disconnect()
@@ -275,7 +283,9 @@ class RequestResponseCycle:
         if kind == "http.response.start" and response.head is None:
             self._start_response(message)
         elif (
-            kind == "http.response.body" and response.accepts_body and not self.is_response_complete
+            kind == "http.response.body"
+            and response.head is not None
+            and not (response.awaits_trailers or self.is_response_complete)
         ):
             if response.send_body(message.get("body", b""), more=message.get("more_body", False)):
                 self._complete_response()
@@ -309,7 +319,7 @@ class RequestResponseCycle:
             self._response.send_interim(status, fields)
 
     def _start_response(self, message: Message) -> None:
-        if message["status"] == HTTPStatus.SWITCHING_PROTOCOLS:
+        if message["status"] == SWITCHING_PROTOCOLS:
             self._switch_protocols(message.get("headers", ()))
             return
         # A client that waits for `100 Continue` may send its body after all, or not, so that it is
@@ -321,11 +331,12 @@ class RequestResponseCycle:
 
     def _switch_protocols(self, fields: Fields) -> None:
         """Give the connection to the protocol that the app has prepared."""
-        if self.upgrade is None or not self.upgrade.is_prepared:
+        upgrade = self.upgrade
+        if upgrade is None or not upgrade.is_prepared:
             raise RuntimeError("status 101 without a prepared upgrade")
         self.keeps_alive = False
         self._response.switch_protocols(fields)
-        self.upgrade.accept()
+        upgrade.accept()
 
     def _announces_long_body(self) -> bool:
         """Whether more of the body is to come than is read after the response."""

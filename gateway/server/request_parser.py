@@ -268,12 +268,14 @@ class RequestParser:
             "query_string": query,
             "root_path": "",  # see `gateway/middleware/root_path.py`
             "headers": self._fields,
-            "extensions": self._list_extensions() if version == "1.1" else {DISCARD_RESPONSE: {}},
+            "extensions": self._list_extensions(version),
             "state": self._app_state.copy(),
             **self._connection_scope,
         }
 
-    def _list_extensions(self) -> dict[str, Any]:
+    def _list_extensions(self, version: str) -> dict[str, Any]:
+        if version != "1.1":
+            return {DISCARD_RESPONSE: {}}
         if self._accepts_trailers:
             return {DISCARD_RESPONSE: {}, INTERIM_RESPONSE: {}, RESPONSE_TRAILERS: {}}
         return {DISCARD_RESPONSE: {}, INTERIM_RESPONSE: {}}

@@ -68,11 +68,6 @@ class ResponseWriter:
         """Whether no byte of the response has been written, so that another can take its place."""
         return self.head is None or bool(self.unsent_head)
 
-    @property
-    def accepts_body(self) -> bool:
-        """Whether the next message may be a piece of the body."""
-        return self.head is not None and not self.awaits_trailers
-
     def send_interim(self, status: int, fields: Fields) -> None:
         """Write an interim response, such as 103, if the client knows HTTP/1.1.
 
@@ -109,7 +104,7 @@ class ResponseWriter:
             can_chunk=self._scope["http_version"] != "1.0",
         )
         self._remaining_length = head.length or 0
-        if message.get("trailers", False):
+        if message.get("trailers"):
             self._trailers = []
         self.unsent_head = head.data
         self._loop.call_soon(self._delay_head)
@@ -142,14 +137,14 @@ class ResponseWriter:
         framed = self._frame(piece, more=more)
         unsent_head, self.unsent_head = self.unsent_head, b""
         if len(piece) < LARGE_BYTES:
-            self._flow.write(unsent_head + b"".join(framed))
+            self._flow.write(b"".join((unsent_head, *framed)))
         else:
             self._flow.write_pieces((unsent_head, *framed))
         return not (more or self.awaits_trailers)
 
     def _frame(self, piece: bytes, *, more: bool) -> tuple[bytes, ...]:
         head = self.head
-        assert head is not None  # noqa: S101 - `accepts_body` says so
+        assert head is not None  # noqa: S101 - the cycle has checked it
         if head.is_bodiless:
             return ()
         if head.length is not None:
