@@ -21,6 +21,7 @@ from gateway.trust_store import (
     share_ssl_context,
 )
 from gateway.upstream.errors import UpstreamUnavailable
+from gateway.upstream.open_client import create_transport
 from gateway.upstream.open_client import open_client as open_service
 from gateway.upstream.tls_settings import create_client_tls, find_tls_errors
 from tests.gateway.auth.token_factory import AUDIENCE, ISSUER, encode_jwk_set, get_signing_key
@@ -51,9 +52,8 @@ def call_service(kind: Literal["lockgate", "httpx"]) -> "Use":
     async def call(server: ssl.SSLContext, ca_file: Path | None) -> None:
         async with serve_script(respond_and_close(ITEM), tls=server) as orders:
             service = Service(url=HttpUrl(orders.url), transport=kind, connect_timeout=5)
-            async with open_service(
-                ExampleClient, service, tls=create_client_tls(service, ca_file)
-            ) as client:
+            transport = create_transport(service, create_client_tls(service, ca_file))
+            async with open_service(ExampleClient, service, transport) as client:
                 await client.item("A")
 
     return call
