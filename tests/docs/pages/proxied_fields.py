@@ -1,6 +1,6 @@
 """Generates proxied-fields.md: what happens to each header field of a proxied request."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gateway.proxy import request_field_rules as request
 from gateway.proxy import response_field_rules as response
@@ -119,7 +119,7 @@ def _with_stars(beginnings: Iterable[bytes]) -> list[bytes]:
     return [beginning + b"*" for beginning in beginnings]
 
 
-def _render_groups(groups: dict[str, Iterable[bytes]]) -> str:
+def _render_groups(groups: Mapping[str, Iterable[bytes]]) -> str:
     return "\n".join(f"- {title}{_list_names(names)}" for title, names in groups.items())
 
 
