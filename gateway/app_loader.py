@@ -12,8 +12,8 @@ from fastapi import APIRouter
 from starlette.middleware import Middleware
 
 from gateway.package_modules import PackageModules, list_submodules
-from gateway.proxy.declaration import Proxy
-from gateway.proxy.declared_proxies import find_proxies
+from gateway.proxy.declaration.declared_proxies import find_proxies
+from gateway.proxy.declaration.proxy import Proxy
 from gateway.ratelimit.policy import RateLimit
 from gateway.resources import Resources
 from gateway.settings.app_package import SETTING, AppPackage, find_app_package

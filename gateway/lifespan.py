@@ -28,7 +28,7 @@ from gateway.open_clients import (
     find_used_resources,
     open_clients,
 )
-from gateway.proxy.identity_errors import find_missing_key_errors
+from gateway.proxy.declaration.identity_errors import find_missing_key_errors
 from gateway.proxy.routes import find_proxied_services
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.ratelimit.limiter import RateLimiter

@@ -14,8 +14,8 @@ from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_calls
 from gateway.open_clients import find_route_clients
-from gateway.proxy.declaration import Proxy
-from gateway.proxy.methods import ANY_METHOD, PROXIED_METHODS
+from gateway.proxy.declaration.methods import ANY_METHOD, PROXIED_METHODS
+from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
 from gateway.ratelimit.dependency import Limited

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.routing import compile_path
 
 from gateway.fastapi_internals import RouteContext, get_frontend_paths, iter_audited_routes
-from gateway.proxy.methods import PROXIED_METHODS
+from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.proxy.routes import find_proxy
 from gateway.route_audit import list_kinds, locate_endpoint
 from gateway.settings.errors import ConfigError

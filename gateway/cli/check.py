@@ -18,7 +18,7 @@ from gateway.cli.subcommand import Subcommands, add_config_option, add_subcomman
 from gateway.identity.setting_errors import find_identity_errors
 from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
-from gateway.proxy.identity_errors import find_missing_key_errors
+from gateway.proxy.declaration.identity_errors import find_missing_key_errors
 from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.policy_overrides import apply_rates

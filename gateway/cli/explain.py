@@ -21,7 +21,7 @@ from gateway.cli.subcommand import Subcommands, add_config_option, add_subcomman
 from gateway.cli.table import format_table
 from gateway.explanation.explain_request import explain_request
 from gateway.explanation.explanation import Explanation, Rule
-from gateway.proxy.methods import PROXIED_METHODS
+from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.settings.errors import escape
 

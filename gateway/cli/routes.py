@@ -11,7 +11,7 @@ from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.table import format_table
-from gateway.proxy.declaration import Proxy
+from gateway.proxy.declaration.proxy import Proxy
 from gateway.ratelimit.policy import SLOWAPI, RateLimit
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.route_list import RouteSummary, format_methods, group_methods, list_routes

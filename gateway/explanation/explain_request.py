@@ -15,9 +15,9 @@ from gateway.fastapi_internals import (
     iter_audited_routes,
     matches_request,
 )
-from gateway.proxy.declaration import Proxy
+from gateway.proxy.declaration.proxy import Proxy
+from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.routes import find_proxy
-from gateway.proxy.target import ProxyTarget
 from gateway.request_path import InvalidPath
 from gateway.route_audit import locate_endpoint
 from gateway.routing.derived_requests import DERIVED_METHODS, is_derived

@@ -5,8 +5,8 @@ from collections.abc import Container, Iterable
 from starlette.requests import Request
 
 from gateway.auth.dependencies import find_principal, get_required_scopes
-from gateway.proxy.declaration import Proxy
-from gateway.proxy.identity_fields import build_identity_fields, build_user_fields
+from gateway.proxy.declaration.proxy import Proxy
+from gateway.proxy.fields.identity_fields import build_identity_fields, build_user_fields
 
 USER_FIELDS = ("x-user-id", "x-user-issuer", "x-user-scopes", "x-user-tenant", "x-user-service")
 """All fields of `build_user_fields`."""

@@ -20,8 +20,8 @@ from gateway.forward_auth.original_request import (
 )
 from gateway.forward_auth.verified_routes import VerifiedRoute, VerifiedRoutes
 from gateway.middleware.target_validation import MAX_QUERY_PARAMETERS
-from gateway.proxy.ambiguous_path import find_ambiguity
-from gateway.proxy.methods import PROXIED_METHODS
+from gateway.proxy.declaration.methods import PROXIED_METHODS
+from gateway.proxy.path.ambiguous_path import find_ambiguity
 from gateway.request_context import RequestContext
 from gateway.request_path import InvalidPath
 from gateway.routing.response_endpoint import ResponseEndpoint

@@ -11,7 +11,7 @@ from gateway.aggregation.dependency import LoadComposite
 from gateway.auth.dependencies import authenticate
 from gateway.fastapi_internals import RouteContext, iter_calls, iter_dependencies
 from gateway.head_guard import HeadGuard
-from gateway.proxy.declaration import Proxy
+from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
 from gateway.resources import ResourceLookup

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gateway.fastapi_internals import RouteContext
-from gateway.proxy.declaration import Proxy
+from gateway.proxy.declaration.proxy import Proxy
 
 _OPERATIONS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _WITH_BODY = frozenset({"patch", "post", "put"})

@@ -3,6 +3,6 @@
 A company declares them in `routes.py` of its package with `Proxy(...)`.
 """
 
-from gateway.proxy.declaration import Proxy
+from gateway.proxy.declaration.proxy import Proxy
 
 __all__ = ["Proxy"]

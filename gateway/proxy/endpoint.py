@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.open_clients import OpenServices
-from gateway.proxy.declaration import Proxy
+from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.forwarding import Forwarding
 from gateway.proxy.websocket.websocket_forwarding import WebSocketForwarding
 from gateway.routing.response_endpoint import ResponseEndpoint

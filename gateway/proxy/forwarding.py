@@ -12,20 +12,20 @@ from gateway.errors.tree import Unauthenticated
 from gateway.fastapi_internals import get_send
 from gateway.http1_grammar import Fields
 from gateway.open_clients import OpenServices
-from gateway.proxy.declaration import Proxy
-from gateway.proxy.identity_fields import build_identity_fields
-from gateway.proxy.open_upstream import open_upstream
+from gateway.proxy.declaration.proxy import Proxy
+from gateway.proxy.fields.identity_fields import build_identity_fields
+from gateway.proxy.fields.refused_identity import explain_refusal
+from gateway.proxy.fields.request_fields import RequestFields
+from gateway.proxy.fields.response_fields import ResponseFields
+from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.proxied_response import ProxiedResponse
 from gateway.proxy.proxied_stream import ProxiedStream
-from gateway.proxy.refused_identity import explain_refusal
-from gateway.proxy.request_fields import RequestFields
-from gateway.proxy.response_fields import ResponseFields
 from gateway.proxy.stream_end import TOKEN_EXPIRED, find_stream_end
 from gateway.proxy.stream_limit import Stream, StreamLimit
-from gateway.proxy.target import ProxyTarget
-from gateway.proxy.upload import LONG_BYTES, find_upload
-from gateway.proxy.upstream import ServiceRequest, ServiceResponse
-from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
+from gateway.proxy.upstream.open_upstream import open_upstream
+from gateway.proxy.upstream.proxy_upstream import ServiceRequest, ServiceResponse
+from gateway.proxy.upstream.upload import LONG_BYTES, find_upload
+from gateway.proxy.upstream.upstream_failures import UPSTREAM_FAILURES, FailureMapper
 from gateway.request_context import INTERIM_RESPONSE, RESPONSE_TRAILERS, RequestContext
 from gateway.resources import Resources
 from gateway.settings.schema import Server

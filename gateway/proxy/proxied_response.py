@@ -6,7 +6,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.http1_grammar import FieldList
-from gateway.proxy.trailers import filter_response_trailers
+from gateway.proxy.fields.trailers import filter_response_trailers
 from gateway.request_context import NO_TRANSFORM, RESPONSE_TRAILERS
 from gateway.routing.response_endpoint import UnhandledResponse
 

@@ -9,12 +9,12 @@ from logging import WARNING, getLogger
 from starlette.types import Receive, Scope, Send
 
 from gateway.http1_grammar import FieldList
+from gateway.proxy.fields.trailers import filter_response_trailers
 from gateway.proxy.proxied_response import build_start
 from gateway.proxy.stream_end import SHUTDOWN, StreamEnd
 from gateway.proxy.stream_limit import Stream
-from gateway.proxy.trailers import filter_response_trailers
-from gateway.proxy.upstream import ServiceResponse
-from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
+from gateway.proxy.upstream.proxy_upstream import ServiceResponse
+from gateway.proxy.upstream.upstream_failures import UPSTREAM_FAILURES, FailureMapper
 from gateway.request_context import (
     DISCARD_RESPONSE,
     RESPONSE_TRAILERS,

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 from gateway.auth.dependencies import public, requires
 from gateway.auth.ownership import owner
 from gateway.fastapi_internals import RouteContext, iter_route_contexts
-from gateway.proxy.declaration import Proxy
+from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.endpoint import ProxyEndpoint
 from gateway.ratelimit.dependency import limited
 from gateway.tickets.dependency import accept_ticket

@@ -19,7 +19,7 @@ from gateway.app_loader import Application, load_application
 from gateway.fakes.identity_provider import AUDIENCE, ISSUER, DevelopmentIssuer
 from gateway.fakes.load_fakes import load_fakes
 from gateway.identity.key_file_rotation import rotate_key_file
-from gateway.proxy.identity_errors import find_missing_key_errors
+from gateway.proxy.declaration.identity_errors import find_missing_key_errors
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Identity, Issuer, Service, Settings
 from gateway.testing.scripted_service import ScriptedService

@@ -28,8 +28,8 @@ OTHER_MODULES_WITH_HTTPX = {
     "gateway/auth/jwks/proxy_transport.py",
     "gateway/auth/jwks/fetch_error.py",
     "gateway/open_clients.py",
-    "gateway/proxy/direct_upstream.py",
-    "gateway/proxy/httpx_upstream.py",
+    "gateway/proxy/upstream/direct_upstream.py",
+    "gateway/proxy/upstream/httpx_upstream.py",
 }
 
 

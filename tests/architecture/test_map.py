@@ -47,24 +47,36 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/identity/token_claims.py": "tests/gateway/identity/test_internal_tokens.py",
     "gateway/lifespan.py": "tests/gateway/test_open_clients.py",
     "gateway/openapi/route_calls.py": "tests/gateway/openapi/test_route_problems.py",
-    "gateway/proxy/ambiguous_path.py": "tests/gateway/proxy/test_target.py",
-    "gateway/proxy/cache_control.py": "tests/gateway/proxy/test_response_fields.py",
-    "gateway/proxy/connection_options.py": "tests/gateway/proxy/test_request_fields.py",
-    "gateway/proxy/path_mapping.py": "tests/gateway/proxy/test_target.py",
-    "gateway/proxy/request_field_rules.py": "tests/gateway/proxy/test_request_fields.py",
-    "gateway/proxy/response_field_rules.py": "tests/gateway/proxy/test_response_fields.py",
-    "gateway/proxy/access_errors.py": "tests/gateway/proxy/test_declaration.py",
-    "gateway/proxy/path_errors.py": "tests/gateway/proxy/test_declaration.py",
-    "gateway/proxy/value_errors.py": "tests/gateway/proxy/test_declaration.py",
-    "gateway/proxy/direct_upstream.py": "tests/gateway/proxy/test_upstream.py",
+    "gateway/proxy/path/ambiguous_path.py": "tests/gateway/proxy/path/test_target.py",
+    "gateway/proxy/fields/cache_control.py": "tests/gateway/proxy/fields/test_response_fields.py",
+    "gateway/proxy/fields/connection_options.py": (
+        "tests/gateway/proxy/fields/test_request_fields.py"
+    ),
+    "gateway/proxy/path/path_mapping.py": "tests/gateway/proxy/path/test_target.py",
+    "gateway/proxy/fields/request_field_rules.py": (
+        "tests/gateway/proxy/fields/test_request_fields.py"
+    ),
+    "gateway/proxy/fields/response_field_rules.py": (
+        "tests/gateway/proxy/fields/test_response_fields.py"
+    ),
+    "gateway/proxy/declaration/access_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
+    "gateway/proxy/declaration/path_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
+    "gateway/proxy/declaration/value_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
+    "gateway/proxy/upstream/direct_upstream.py": (
+        "tests/gateway/proxy/upstream/test_proxy_upstream.py"
+    ),
     "gateway/proxy/endpoint.py": "tests/gateway/proxy/test_forwarding.py",
-    "gateway/proxy/httpx_upstream.py": "tests/gateway/proxy/test_upstream.py",
-    "gateway/proxy/open_upstream.py": "tests/gateway/proxy/test_upstream.py",
+    "gateway/proxy/upstream/httpx_upstream.py": (
+        "tests/gateway/proxy/upstream/test_proxy_upstream.py"
+    ),
+    "gateway/proxy/upstream/open_upstream.py": (
+        "tests/gateway/proxy/upstream/test_proxy_upstream.py"
+    ),
     "gateway/proxy/proxied_response.py": "tests/gateway/proxy/test_forwarding.py",
-    "gateway/proxy/request_framing.py": "tests/gateway/proxy/test_forwarding.py",
+    "gateway/proxy/upstream/request_framing.py": "tests/gateway/proxy/test_forwarding.py",
     "gateway/proxy/stream_end.py": "tests/gateway/proxy/test_proxied_stream.py",
     "gateway/proxy/stream_limit.py": "tests/gateway/proxy/test_proxied_stream.py",
-    "gateway/proxy/upstream_failures.py": "tests/gateway/proxy/test_forwarding.py",
+    "gateway/proxy/upstream/upstream_failures.py": "tests/gateway/proxy/test_forwarding.py",
     "gateway/proxy/websocket/caller_handshake.py": (
         "tests/gateway/proxy/websocket/test_websocket_forwarding.py"
     ),
@@ -113,7 +125,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/transport/base_connection.py": "tests/gateway/transport/test_connection.py",
     "gateway/transport/exchange_handler.py": "tests/gateway/transport/test_exchange.py",
     "gateway/transport/stale_retry.py": "tests/gateway/transport/test_transport.py",
-    "gateway/transport/unread_data.py": "tests/gateway/proxy/test_upload.py",
+    "gateway/transport/unread_data.py": "tests/gateway/proxy/upstream/test_upload.py",
     "gateway/transport/connection_state.py": "tests/gateway/transport/test_connection.py",
     "gateway/transport/keep_alive_field.py": "tests/gateway/transport/test_pool.py",
     "gateway/transport/raw_response.py": "tests/gateway/upstream/test_sender.py",

@@ -9,7 +9,7 @@ from gateway.app import create_app
 from gateway.app_loader import Application
 from gateway.auth import public
 from gateway.proxy import Proxy
-from gateway.proxy.methods import PROXIED_METHODS
+from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import Settings
 

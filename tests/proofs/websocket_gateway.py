@@ -14,7 +14,7 @@ import uvloop
 
 from gateway.app import build_app
 from gateway.app_loader import Application
-from gateway.proxy.declaration import Proxy
+from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Server, Service, Settings

@@ -10,16 +10,16 @@ from starlette.types import Scope
 
 from gateway.http1_grammar import FieldList
 from gateway.open_clients import OpenServices
-from gateway.proxy.declaration import Proxy
-from gateway.proxy.identity_fields import build_identity_fields
+from gateway.proxy.declaration.proxy import Proxy
+from gateway.proxy.fields.identity_fields import build_identity_fields
+from gateway.proxy.fields.refused_identity import explain_refusal
+from gateway.proxy.fields.request_fields import RequestFields
+from gateway.proxy.fields.response_fields import ResponseFields
+from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.proxied_response import ProxiedResponse
-from gateway.proxy.refused_identity import explain_refusal
-from gateway.proxy.request_fields import RequestFields
-from gateway.proxy.response_fields import ResponseFields
 from gateway.proxy.stream_end import find_stream_end
 from gateway.proxy.stream_limit import Stream, StreamLimit
-from gateway.proxy.target import ProxyTarget
-from gateway.proxy.upstream_failures import UPSTREAM_FAILURES, FailureMapper
+from gateway.proxy.upstream.upstream_failures import UPSTREAM_FAILURES, FailureMapper
 from gateway.proxy.websocket.caller_handshake import check_handshake
 from gateway.proxy.websocket.origin_check import OriginCheck
 from gateway.proxy.websocket.service_handshake import (

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from gateway.proxy import request_field_rules as request
-from gateway.proxy import response_field_rules as response
+from gateway.proxy.fields import request_field_rules as request
+from gateway.proxy.fields import response_field_rules as response
 from tests.docs.pages.markdown import code, page
 
 INTRODUCTION = """

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jose import jwt
 
-from gateway.proxy.methods import PROXIED_METHODS
+from gateway.proxy.declaration.methods import PROXIED_METHODS
 from tests.gateway.errors.served import Served, build_request
 from tests.gateway.forward_auth.verified_app import (
     ASK,

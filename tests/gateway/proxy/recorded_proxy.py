@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from gateway.app import build_app
 from gateway.app_loader import Application
 from gateway.identity.signing_key import build_private_members, generate_signing_key
-from gateway.proxy.declaration import Proxy
+from gateway.proxy.declaration.proxy import Proxy
 from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Settings
 from tests.gateway.auth.token_factory import (

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.app import Gateway, build_app
 from gateway.app_loader import Application
 from gateway.open_clients import OpenServices
-from gateway.proxy.declaration import Proxy
+from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.server.lifecycle import RunningServer, open_server
 from gateway.settings.schema import Server, Service, Settings

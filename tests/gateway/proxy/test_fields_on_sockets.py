@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gateway.proxy.via import PSEUDONYM
+from gateway.proxy.fields.via import PSEUDONYM
 from tests.e2e.proxy_process import run_nginx
 from tests.gateway.proxy.recorded_proxy import list_statuses, send_all, serve_recorded
 

@@ -6,7 +6,7 @@ import h11
 
 from gateway.app import build_app
 from gateway.app_loader import Application
-from gateway.proxy.declaration import Proxy
+from gateway.proxy.declaration.proxy import Proxy
 from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Settings
 from tests.gateway.proxy.hostile_responses import MALFORMED, PASSED

@@ -6,7 +6,7 @@ from gateway.app import create_app
 from gateway.app_loader import Application
 from gateway.fastapi_internals import iter_calls, iter_route_contexts
 from gateway.proxy import Proxy
-from gateway.proxy.methods import PROXIED_METHODS
+from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import RateLimit

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from gateway.app import Gateway, build_app
 from gateway.app_loader import Application
 from gateway.open_clients import OpenServices
-from gateway.proxy.declaration import Proxy
+from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.server.lifecycle import RunningServer, open_server
 from gateway.server.protocol import HttpProtocol

@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_route_contexts
-from gateway.proxy.methods import ANY_METHOD, PROXIED_METHODS
+from gateway.proxy.declaration.methods import ANY_METHOD, PROXIED_METHODS
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.dependency import Limited
 from tests.docs.pages.markdown import code, page, table

@@ -1,0 +1,1 @@
+"""Proxy, the declaration of a proxied route, and the checks of declarations."""

@@ -1,0 +1,147 @@
+"""`Proxy`, the declaration of a proxied route."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from gateway.proxy.declaration.access_errors import find_access_errors, find_caller_errors
+from gateway.proxy.declaration.methods import PROXIED_METHODS
+from gateway.proxy.declaration.path_errors import derive_target, find_parameters, find_path_errors
+from gateway.proxy.declaration.value_errors import (
+    find_method_errors,
+    find_type_errors,
+    find_value_errors,
+)
+from gateway.ratelimit.policy import RateLimit
+from gateway.settings.toml_file import format_file
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A route whose requests go on to the service `to`, with bodies streamed both ways.
+
+    `path` is the path on the gateway, as in FastAPI: `/inventory/{path:path}`. `target` is the path
+    below the base path of the service, with the same parameters; by default it is `path` without
+    what stands before its first parameter: `/{path}`.
+
+    Access: `requires` names the scopes that a token needs, and `()` admits any valid token; `owner`
+    is the path parameter that names the only user who may call the route. Or `public` gives the
+    reason why no token is needed. `limit` has the policies that are charged.
+
+    `methods` are the methods that are proxied, by default all but CONNECT and TRACE. HEAD goes
+    with GET.
+
+    Times are in seconds. `timeout` bounds the wait for the head of the response, by default the
+    `timeout` of the service. `idle_timeout` bounds the time in which no byte arrives from either
+    side; `total_timeout` bounds the whole exchange. `max_body_bytes` bounds the request body, by
+    default `server.max_body_bytes`.
+
+    `identity` is how the service learns who the caller is: by an internal token in `Authorization`,
+    by `X-User-*` header fields, or not at all. The credentials of the caller stay behind unless
+    `forward_token` or `forward_cookies` is set. `preserve_host` sends the `Host` of the caller.
+
+    `websocket` accepts WebSocket handshakes. `tickets` accepts a ticket in the query instead of a
+    token. `encoded_slashes` accepts `%2F` in the path, and `path_parameters` accepts `;`; by
+    default both are refused with 400, because services differ in what they mean.
+
+    `file` and `line` are where the route is declared; they are set by the constructor.
+
+    Raises:
+        ValueError: has every mistake of the declaration.
+    """
+
+    path: str
+    to: str
+    _: KW_ONLY
+    requires: str | Sequence[str] | None = None
+    public: str | None = None
+    owner: str | None = None
+    limit: RateLimit | Sequence[RateLimit] = ()
+    methods: Sequence[str] = PROXIED_METHODS
+    target: str | None = None
+    timeout: float | None = None
+    idle_timeout: float = 300
+    total_timeout: float | None = None
+    max_body_bytes: int | None = None
+    identity: Literal["token", "headers", "none"] = "token"
+    websocket: bool = False
+    tickets: bool = False
+    forward_token: bool = False
+    forward_cookies: bool = False
+    preserve_host: bool = False
+    encoded_slashes: bool = False
+    path_parameters: bool = False
+    file: str = field(init=False, compare=False, repr=False)
+    line: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check every field, and record where the route is declared."""
+        if errors := list(self._iter_errors()):
+            raise ValueError(f"Proxy({self.path!r:.80}): {'; '.join(errors)}")
+        file, line = _find_caller()
+        object.__setattr__(self, "methods", _with_head(self.methods))
+        object.__setattr__(self, "file", file)
+        object.__setattr__(self, "line", line)
+
+    def __str__(self) -> str:
+        """Format as `GET/POST /path`, or as `ANY /path`."""
+        return f"{self.method_text} {self.path}"
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that a token needs; none for `requires=()` and for a public route."""
+        if self.requires is None:
+            return ()
+        return (self.requires,) if isinstance(self.requires, str) else tuple(self.requires)
+
+    @property
+    def policies(self) -> tuple[RateLimit, ...]:
+        """The policies that a request is charged to."""
+        return (self.limit,) if isinstance(self.limit, RateLimit) else tuple(self.limit)
+
+    @property
+    def method_text(self) -> str:
+        """The methods as `GET/POST`; `ANY` for all that can be proxied."""
+        return "ANY" if set(self.methods) == set(PROXIED_METHODS) else "/".join(self.methods)
+
+    @property
+    def parameters(self) -> Mapping[str, bool]:
+        """The parameters of the path, and whether each can have several segments."""
+        return find_parameters(self.path)
+
+    @property
+    def target_path(self) -> str:
+        """The path below the base path of the service: `target`, or what it is by default."""
+        return self.target or derive_target(self.path)
+
+    def _iter_errors(self) -> Iterator[str]:
+        """Yield the errors of all fields, and of fields that contradict each other.
+
+        A field of another type is reported alone, because it cannot be compared with others.
+        """
+        values = {name: getattr(self, name) for name in self.__slots__ if name not in _PLACE}
+        if errors := [*find_type_errors(values), *find_method_errors(self.methods)]:
+            yield from errors
+            return
+        yield from find_path_errors(self.path, self.target)
+        yield from find_access_errors(self.requires, self.public, self.owner, self.path)
+        yield from find_caller_errors(values, self.policies)
+        yield from find_value_errors(values)
+
+
+_PLACE = frozenset({"file", "line"})
+
+
+def _with_head(methods: Sequence[str]) -> tuple[str, ...]:
+    """Add HEAD to GET, which the gateway serves wherever it serves GET (RFC 9110, 9.3.2)."""
+    return (*methods, "HEAD") if "GET" in methods and "HEAD" not in methods else tuple(methods)
+
+
+def _find_caller() -> tuple[str, int]:
+    """Return the file and the line of the call of `Proxy(...)`, outside this module."""
+    frame = sys._getframe(1)  # noqa: SLF001 - `inspect.stack` reads the source of every frame
+    while frame.f_globals.get("__name__") == __name__ and frame.f_back is not None:
+        frame = frame.f_back
+    return format_file(Path(frame.f_code.co_filename)), frame.f_lineno

@@ -1,0 +1,44 @@
+"""The request target that is sent to the service of a proxied route (RFC 9112, section 3.2.1)."""
+
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from gateway.proxy.declaration.proxy import Proxy
+from gateway.proxy.path.ambiguous_path import find_ambiguity
+from gateway.proxy.path.path_mapping import PathMapping, UnmappedPath
+from gateway.request_context import RequestContext
+from gateway.settings.schema import Service
+
+
+class ProxyTarget:
+    """Builds the target of each request to a proxied route."""
+
+    def __init__(self, proxy: Proxy, service: Service) -> None:
+        self._mapping = PathMapping(proxy, service)
+        self._base_path = self._mapping.base_path
+        self._encoded_slashes = proxy.encoded_slashes
+        self._path_parameters = proxy.path_parameters
+
+    def build(self, scope: Scope) -> bytes:
+        """Return path and query: the base path, the target of the route, the query unchanged.
+
+        Raises:
+            HTTPException: 400, services may differ in what the path means.
+        """
+        try:
+            path = self._mapping.fill_target(scope)
+        except UnmappedPath:
+            raise _refuse("cannot be matched as it was received", scope) from None
+        ambiguity = find_ambiguity(
+            path, encoded_slashes=self._encoded_slashes, path_parameters=self._path_parameters
+        )
+        if ambiguity:
+            raise _refuse(ambiguity, scope)
+        query: bytes = scope["query_string"]
+        return b"%b%b?%b" % (self._base_path, path, query) if query else self._base_path + path
+
+
+def _refuse(reason: str, scope: Scope) -> HTTPException:
+    detail = f"The path {reason}."
+    RequestContext.of(scope).log_fields["error"] = detail
+    return HTTPException(400, detail)

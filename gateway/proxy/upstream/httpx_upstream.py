@@ -1,0 +1,109 @@
+"""A service behind proxied routes, over any httpx transport."""
+
+from collections.abc import AsyncIterator
+from typing import cast
+
+import httpx
+
+from gateway.http1_grammar import FieldList
+from gateway.pending_io import TimeoutAfterPendingIo
+from gateway.proxy.upstream.proxy_upstream import ProxyUpstream, ServiceRequest, ServiceResponse
+from gateway.proxy.upstream.request_framing import build_framing
+from gateway.proxy.upstream.upload import Upload
+from gateway.upstream.base_url import BaseUrl
+
+
+class HttpxUpstream(ProxyUpstream):
+    """Sends requests as httpx requests; the transport decides when it reads the response.
+
+    httpx's own transport sends the whole body first, unless the service closes the connection, and
+    hides interim responses and trailers.
+    """
+
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport, base_url: BaseUrl, connect_timeout: float
+    ) -> None:
+        self._transport = transport
+        self._base_url = base_url
+        self._connect_timeout = connect_timeout
+
+    async def send(self, request: ServiceRequest) -> ServiceResponse:
+        """Send a request and wait for the head of its response."""
+        timeouts: dict[str, float] = {"connect": self._connect_timeout}
+        upload = request.upload
+        if upload is not None:
+            timeouts |= {"pool": request.timeout, "write": request.idle_timeout}
+            timeouts["read"] = request.timeout
+        httpx_request = self._build_request(request, timeouts)
+        # The time that the caller needs to send its body does not count.
+        seconds = request.timeout if upload is None else None
+        async with TimeoutAfterPendingIo(seconds):
+            response = await self._transport.handle_async_request(httpx_request)
+        # Set after the head: transports look up the read timeout each time they read the body.
+        timeouts["read"] = request.idle_timeout
+        return await HttpxResponse.read(response)
+
+    def _build_request(self, request: ServiceRequest, timeouts: dict[str, float]) -> httpx.Request:
+        origin = self._base_url.origin
+        url = httpx.URL(
+            scheme=origin.scheme,
+            netloc=self._base_url.host.encode(),
+            raw_path=request.target,
+        )
+        return httpx.Request(
+            request.method,
+            url,
+            headers=[*request.fields, *build_framing(request)],
+            stream=None if request.upload is None else _UploadStream(request.upload),
+            extensions={"timeout": timeouts, "target": request.target},
+        )
+
+
+class _UploadStream(httpx.AsyncByteStream):
+    """The body of a request as httpx reads it."""
+
+    def __init__(self, upload: Upload) -> None:
+        self._upload = upload
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while self._upload.has_more:
+            if piece := await self._upload.receive():
+                yield piece
+
+
+class HttpxResponse(ServiceResponse):
+    """A response of an httpx transport, whose stream has the body without its framing."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.status = response.status_code
+        self.fields = response.headers.raw
+        self.body = None
+        self.trailers: FieldList = []
+        self.is_complete = False
+        self._response = response
+        # Not `aiter_raw`: the stream also yields a body that a mock transport has read already.
+        self._pieces = aiter(cast("httpx.AsyncByteStream", response.stream))
+
+    @classmethod
+    async def read(cls, response: httpx.Response) -> "HttpxResponse":
+        """Return a response; its body is whole if the transport has received it already."""
+        found = cls(response)
+        if isinstance(response.stream, httpx.ByteStream):
+            found.body = b"".join([piece async for piece in response.stream])
+            found.is_complete = True
+        return found
+
+    async def receive(self) -> bytes | None:
+        """Return the next piece of the body; None at its end."""
+        async for piece in self._pieces:
+            if piece:
+                return piece
+        self.is_complete = True
+        return None
+
+    def detach(self) -> None:
+        """Do nothing: an httpx transport counts a connection as long as it is in use."""
+
+    async def aclose(self) -> None:
+        """Close the response, and its connection if the body has not been read to its end."""
+        await self._response.aclose()

@@ -1,0 +1,149 @@
+"""A `Proxy` refuses what it cannot be, with every mistake in one error."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gateway.proxy import Proxy
+from gateway.proxy.declaration.methods import PROXIED_METHODS
+from gateway.ratelimit.policy import RateLimit
+
+USERS = RateLimit("users", "10/minute")
+ADDRESSES = RateLimit("addresses", "10/minute", per="address")
+
+VALID: dict[str, Any] = {"path": "/inventory/{path:path}", "to": "inventory", "requires": "a:read"}
+
+
+def declare(**changes: Any) -> Proxy:
+    """Declare a route with other values than the valid ones; None removes an optional one."""
+    values = {**VALID, **changes}
+    return Proxy(values.pop("path"), **values)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"requires": ()},
+        {"requires": ["a:read", "b:read"]},
+        {"requires": None, "public": "the login page", "limit": ADDRESSES},
+        {"requires": None, "public": "the login page", "forward_token": True},
+        {"path": "/users/{user_id}/{path:path}", "owner": "user_id", "limit": [USERS, ADDRESSES]},
+        {"path": "/orders/{order}", "target": "/v2/{order}/details"},
+        {"path": "/graphql", "target": "/"},
+        {"path": "/files/{name}.json"},
+        {"path": "/{path:path}"},
+        {"methods": ["GET", "POST"], "websocket": True, "tickets": True},
+        {"timeout": 1, "idle_timeout": 0.5, "total_timeout": 1, "max_body_bytes": 0},
+        {"identity": "headers", "forward_token": True, "forward_cookies": True},
+        {"encoded_slashes": True, "path_parameters": True, "preserve_host": True},
+    ],
+)
+def test_a_valid_declaration(changes: dict[str, Any]) -> None:
+    assert declare(**changes).to == "inventory"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"requires": None}, "it declares no access: give requires="),
+        ({"public": "open"}, "requires and public are both given"),
+        ({"requires": None, "public": " "}, "public is empty; give the reason"),
+        ({"requires": "a b"}, "requires has 'a b', which is not a scope"),
+        ({"requires": ""}, "requires has '', which is not a scope"),
+        ({"requires": ["a", "a"]}, "requires has a scope twice: a, a"),
+        ({"requires": 7}, "requires is 7; it must be a scope or a list of scopes"),
+        ({"owner": "user_id"}, "owner is 'user_id'; the path has no segment {user_id}"),
+        ({"owner": "path"}, "owner is 'path'; the path has no segment {path}"),
+        (
+            {"path": "/{user}", "owner": "user", "requires": None, "public": "x"},
+            "owner needs requires",
+        ),
+        ({"limit": "users"}, "limit is 'users'; it must be a RateLimit or a list of them"),
+        ({"limit": [USERS, USERS]}, "limit has a policy twice: users, users"),
+        (
+            {"requires": None, "public": "x", "limit": USERS},
+            "limit has users, which counts per user; a public route has no caller, so use a",
+        ),
+        ({"methods": "GET"}, "methods is 'GET'; it must be a list of methods, as"),
+        ({"methods": []}, "methods is []; it must be a list of methods, as"),
+        ({"methods": ["CONNECT"]}, "methods has CONNECT, which is never proxied"),
+        ({"methods": ["GET", "TRACE"]}, "methods has TRACE, which is never proxied"),
+        ({"methods": ["get"]}, "a method that the server parses (did you mean GET?)"),
+        ({"methods": ["FROBNICATE"]}, "which is not a method that the server parses (ACL, BIND"),
+        ({"methods": ["GET", "GET"]}, "methods has a method twice: GET, GET"),
+        ({"methods": ["POST"], "websocket": True}, "websocket needs GET among the methods"),
+        ({"methods": ["POST"], "tickets": True}, "tickets needs GET among the methods"),
+        ({"requires": None, "public": "x", "tickets": True}, "tickets needs requires"),
+        ({"forward_token": True}, "forward_token and identity='token' both set Authorization"),
+        ({"identity": "jwt"}, "identity is 'jwt'; it must be one of 'token', 'headers', 'none'"),
+        ({"websocket": "no"}, "websocket is 'no'; it must be True or False"),
+        ({"timeout": 0}, "timeout is 0; it must be a number of seconds above 0"),
+        ({"timeout": float("inf")}, "timeout is inf; it must be a number of seconds above 0"),
+        ({"idle_timeout": None}, "idle_timeout is None; it must be a number of seconds above 0"),
+        ({"total_timeout": True}, "total_timeout is True; it must be a number of seconds above 0"),
+        ({"timeout": 5, "total_timeout": 4}, "total_timeout is 4; it must not be below timeout"),
+        ({"max_body_bytes": -1}, "max_body_bytes is -1; it must be a number of bytes, 0 or more"),
+        ({"to": "Inventory"}, "to is 'Inventory'; it must be the name of a service"),
+        ({"to": None}, "to is None; it must be a text"),
+        ({"path": "inventory/{path}"}, 'path is \'inventory/{path}\'; it must begin with "/"'),
+        ({"path": "/a//{b}"}, "it has an empty segment (//)"),
+        ({"path": "/a/../{b}"}, 'it has a segment "." or ".."'),
+        ({"path": "/a?b={c}"}, "cannot stand in a path"),
+        ({"path": "/a%20b/{c}"}, "write the characters themselves instead of percent-escapes"),
+        ({"path": "/{a"}, "a parameter is written {name}"),
+        ({"path": "/{a}/{a}"}, "Duplicated param name a"),
+        ({"path": "/{a:int}"}, "path has the parameter 'a' with a convertor"),
+        ({"path": "/{a:nonsense}"}, "Unknown path convertor 'nonsense'"),
+        ({"path": "/{a:path}/{b:path}"}, "path has a and b with :path"),
+        ({"path": "/{a:path}/b"}, "path has {a:path} inside; it must be the last segment"),
+        ({"path": "/inventory"}, 'target is missing: a path without a parameter does not say'),
+        ({"target": "{path}"}, 'target is \'{path}\'; it must begin with "/"'),
+        ({"target": "/{path:path}"}, "a parameter is written {name} in both"),
+        ({"target": "/a/./{path}"}, 'it has a segment "." or ".."'),
+        (
+            {"target": "/{paht}"},
+            "target has {paht}, which is no parameter of the path (did you mean path?)",
+        ),
+    ],
+)  # fmt: skip
+def test_an_invalid_declaration(changes: dict[str, Any], error: str) -> None:
+    with pytest.raises(ValueError, match=r"^Proxy\(") as caught:
+        declare(**changes)
+    assert error in str(caught.value)
+
+
+def test_every_mistake_is_in_one_error() -> None:
+    with pytest.raises(ValueError, match="no parameter of the path") as caught:
+        declare(target="/{pat}", forward_token=True, timeout=5, total_timeout=4)
+    message = str(caught.value)
+    assert message.startswith("Proxy('/inventory/{path:path}'): ")
+    assert "forward_token" in message
+    assert "total_timeout" in message
+
+
+def test_a_declaration_knows_its_place_also_when_it_is_made_by_a_function() -> None:
+    here = Proxy("/a/{path:path}", to="a", requires=())
+    assert here.file.endswith("tests/gateway/proxy/declaration/test_proxy.py")
+    assert replace(here, to="b").methods == here.methods
+    assert declare().line != here.line
+
+
+def test_head_goes_with_get_and_any_method_is_the_default() -> None:
+    assert declare(methods=["GET", "POST"]).methods == ("GET", "POST", "HEAD")
+    assert str(declare(methods=["POST"])) == "POST /inventory/{path:path}"
+    assert str(declare()) == "ANY /inventory/{path:path}"
+    assert declare().methods == PROXIED_METHODS
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/inventory/{path:path}", "/{path}"),
+        ("/users/{user}/inventory/{path:path}", "/{user}/inventory/{path}"),
+        ("/files/v1-{name}.json", "/v1-{name}.json"),
+        ("/{path:path}", "/{path}"),
+    ],
+)
+def test_the_default_target_begins_with_the_first_parameter(path: str, target: str) -> None:
+    assert declare(path=path).target_path == target
