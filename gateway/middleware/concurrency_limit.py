@@ -48,8 +48,10 @@ class ConcurrencyLimit:
         try:
             await self.app(scope, receive, send)
         finally:
-            context.leave_admission()
+            if context.admission is self:  # not if it has become a stream
+                context.admission = None
+                self.in_flight -= 1
 
     def release(self) -> None:
-        """Count one request less; `RequestContext.leave_admission` calls it once for each."""
+        """Count one request less; `RequestContext.leave_admission` calls it for a stream."""
         self.in_flight -= 1
