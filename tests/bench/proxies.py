@@ -35,7 +35,7 @@ def _make_lockgate_command(backends: Backends, port: int) -> Command:
         "LOCKGATE_SERVER__HOST": "127.0.0.1",
         "LOCKGATE_SERVER__PORT": str(port),
         "LOCKGATE_UPSTREAMS__CATALOG__URL": backends.upstream.urls["catalog"],
-        "LOCKGATE_UPSTREAMS__FILES__URL": backends.files_url,
+        "LOCKGATE_UPSTREAMS__FILES__URL": backends.files_url or backends.upstream.urls["catalog"],
         "LOCKGATE_IDENTITY__ISSUER": f"http://127.0.0.1:{port}",
         "LOCKGATE_IDENTITY__SIGNING_KEY_FILE": str(backends.identity.signing_key),
     }

@@ -96,8 +96,8 @@ def test_a_proxy_is_compared_with_the_faster_node() -> None:
         (pytest.approx(3.5), False),  # usual / Lockgate, at least 4
         (pytest.approx(4 / 3), True),
         (2.0, False),  # a download, at most 1.5
-        (1.0, True),
         (21.0, False),  # MB, at most 20
+        (1.0, True),
         (4.0, True),
         (1.25, True),
     ]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from gateway.cli.main import main
 from tests.running_demo import FAST, ROOT, Demo, run_demo, send_request
 
 FIELDS = ["profile", "orders", "notifications", "recommendations", "degraded"]
@@ -67,6 +68,13 @@ def test_the_last_commands_send_a_message_over_a_websocket_with_a_ticket(shop: D
     connect = connect.replace(".venv/bin/websockets", f"{sys.executable} -m websockets")
     output = run_command(f"{get_ticket}; {connect}")
     assert "< hello" in output
+
+
+def test_a_service_that_is_only_proxied_can_be_real(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--real", "ecko"]) == 2
+    assert capsys.readouterr().err == (
+        "lockgate: --real: no such service: ecko (did you mean echo?)\n"
+    )
 
 
 def test_a_dial_changes_the_response(shop: Demo) -> None:

@@ -1,9 +1,5 @@
 """The echo service shows the request that arrives, sends events, and echoes WebSocket messages."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
-
 import httpx
 import pytest
 from websockets.asyncio.client import connect
@@ -70,20 +66,3 @@ async def test_messages_come_back_in_order_until_the_client_closes() -> None:
         assert websocket.close_code == 1000
         with pytest.raises(InvalidStatus, match="403"):
             await connect(urls["users"].replace("http:", "ws:") + "/users/7", proxy=None)
-
-
-async def test_a_body_arrives_whole_after_the_latency() -> None:
-    async def stream() -> AsyncIterator[bytes]:
-        for _ in range(20):
-            yield b"x" * 50_000
-            await asyncio.sleep(0)
-
-    apps = add_dials({"echo": SERVICES["echo"]}, latency_ms=30)
-    async with (
-        serve_fakes(apps, ports={}) as urls,
-        httpx.AsyncClient(trust_env=False, verify=False) as http,
-    ):
-        for content in (b"", b"short", b"x" * 1_000_000, stream()):
-            response = await http.post(urls["echo"], content=content)
-            size = 1_000_000 if not isinstance(content, bytes) else len(content)
-            assert json.loads(response.content)["body_bytes"] == size
