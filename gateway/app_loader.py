@@ -13,6 +13,7 @@ from starlette.middleware import Middleware
 
 from gateway.package_modules import PackageModules, list_submodules
 from gateway.proxy.declaration.declared_proxies import find_proxies
+from gateway.proxy.declaration.invalid_proxy import keep_invalid_proxies
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.ratelimit.policy import RateLimit
 from gateway.resources import Resources
@@ -78,7 +79,20 @@ def read_application(app: App) -> tuple[Application, list[ConfigError]]:
     """
     package = find_app_package(app.package)
     modules = PackageModules()
-    application = Application(
+    with keep_invalid_proxies():
+        application = _import_application(modules, package, app)
+    _find_misnamed_modules(modules, package.declarations)
+    if not _declares_anything(application) and not modules.errors:
+        message = (
+            f"the package {package.name} has no client, no composite, no router, no proxied route "
+            "and no limit"
+        )
+        modules.add_error(SETTING, message, "name the package that contains them")
+    return application, modules.errors
+
+
+def _import_application(modules: PackageModules, package: AppPackage, app: App) -> Application:
+    return Application(
         clients=_find_clients(modules, package.clients),
         policies=_find_policies(modules, f"{package.declarations}.limits"),
         routers=[
@@ -93,14 +107,6 @@ def read_application(app: App) -> tuple[Application, list[ConfigError]]:
         package=package,
         is_complete=not modules.has_failed,
     )
-    _find_misnamed_modules(modules, package.declarations)
-    if not _declares_anything(application) and not modules.errors:
-        message = (
-            f"the package {package.name} has no client, no composite, no router, no proxied route "
-            "and no limit"
-        )
-        modules.add_error(SETTING, message, "name the package that contains them")
-    return application, modules.errors
 
 
 def _declares_anything(application: Application) -> bool:

@@ -52,19 +52,20 @@ def find_upstream_errors(
     """Find upstreams that are not used, and services that are undeclared or have no address.
 
     `used` maps each client in use to a route that uses it; see `find_used_clients`. `proxied` maps
-    the name of each service behind a proxied route to that route; such a service needs no client.
-    A service in `replaced` has a transport instead of an address.
+    the name of each service behind a proxied route to that route with its place; such a service
+    needs no client. A service in `replaced` has a transport instead of an address.
     """
     services = clients.keys() | proxied.keys()
     names = sorted(upstreams.keys() - services)
     unknown = [
         ConfigError(
-            f"upstreams.{name}", "there is no such service", suggest_nearest(name, services)
+            f"upstreams.{name}", "there is no such service", _suggest(name, clients, proxied)
         )
         for name in names
     ]
-    # An unknown upstream is probably the misspelt name of the service that has no address.
-    misspelt = {find_nearest(name, services) for name in names}
+    # An unknown upstream is probably the misspelt name of the service that has no address. For a
+    # proxied route, the upstream may as well be right and the route wrong: both are reported.
+    misspelt = {find_nearest(name, services) for name in names} - proxied.keys()
     called = {kind.name: used[kind] for kind in used if clients.get(kind.name) is kind}
     unaddressed = [
         ConfigError(
@@ -85,6 +86,15 @@ def find_upstream_errors(
         if clients.get(kind.name) is not kind
     ]
     return unknown + unaddressed + undeclared
+
+
+def _suggest(name: str, clients: Clients, proxied: Mapping[str, str]) -> str:
+    """Return a hint at the service that an unknown upstream may be the address of."""
+    services = clients.keys() | proxied.keys()
+    near = find_nearest(name, services)
+    if near in proxied.keys() - clients.keys():
+        return f"did you mean {near}, which {proxied[near]} calls?"
+    return suggest_nearest(name, services)
 
 
 def _suggest_address(name: str, upstreams: Upstreams) -> str:

@@ -155,6 +155,8 @@ def locate_endpoint(route: RouteContext) -> tuple[str, int]:
         return proxy.file, proxy.line
     endpoint = getattr(route, "endpoint", None)
     function = inspect.unwrap(endpoint) if callable(endpoint) else endpoint
+    if callable(function) and not hasattr(function, "__code__"):  # such as a ResponseEndpoint
+        function = type(function).__call__
     code = getattr(function, "__code__", None)
     return (format_file(Path(code.co_filename)), code.co_firstlineno) if code else ("", 0)
 

@@ -41,14 +41,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _iter_sections(access: AccessList) -> Iterator[str]:
-    for scope, entries in sorted(access.scopes.items()):
-        yield _format_section(f"A token with the scope {scope} may call:", entries)
+    for scopes, entries in _sort_scopes(access):
+        named = f"scope {scopes[0]}" if len(scopes) == 1 else f"scopes {' and '.join(scopes)}"
+        yield _format_section(f"A token with the {named} may call:", entries)
     if access.any_token:
         yield _format_section("Any valid token may call:", access.any_token)
     if access.public:
         yield _format_section("Without a token, all callers may call:", access.public)
     for service, entries in sorted(access.services.items()):
         yield _format_section(f"The service {service} is called by:", entries)
+
+
+def _sort_scopes(access: AccessList) -> list[tuple[list[str], Sequence[AccessEntry]]]:
+    """Sort the sets of scopes, each with the routes that require all of them."""
+    return sorted((sorted(scopes), entries) for scopes, entries in access.scopes.items())
 
 
 def _format_section(title: str, entries: Sequence[AccessEntry]) -> str:
@@ -65,7 +71,9 @@ def _format_services(entry: AccessEntry) -> tuple[str]:
 
 def _to_json(access: AccessList) -> dict[str, Any]:
     return {
-        "scopes": {name: _list(entries) for name, entries in sorted(access.scopes.items())},
+        "scopes": [
+            {"scopes": scopes, "routes": _list(entries)} for scopes, entries in _sort_scopes(access)
+        ],
         "any_token": _list(access.any_token),
         "public": _list(access.public),
         "services": {name: _list(entries) for name, entries in sorted(access.services.items())},

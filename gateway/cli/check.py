@@ -5,7 +5,7 @@ Each stage runs even if an earlier one has found errors: `read_settings` replace
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from gateway.identity.setting_errors import find_identity_errors
 from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
 from gateway.proxy.declaration.identity_errors import find_missing_key_errors
+from gateway.proxy.declaration.unused_settings import find_unused_settings
 from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.policy_overrides import apply_rates
@@ -30,6 +31,7 @@ from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
 from gateway.settings.schema import Issuer, Settings
+from gateway.tickets.setting_errors import find_ticket_errors
 from gateway.upstream.tls_settings import find_tls_errors
 
 
@@ -85,8 +87,12 @@ def require_valid(config: Path | None, options: Mapping[str, str]) -> CheckedGat
     return checked
 
 
-def check_settings(settings: Settings) -> CheckedGateway:
-    """Find the errors in settings that are valid one by one: in what they name, and together."""
+def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -> CheckedGateway:
+    """Find the errors in settings that are valid one by one: in what they name, and together.
+
+    `invalid_sections` have errors, so that their values may be defaults in place of what is meant:
+    what routes need of such a section is not checked.
+    """
     redis_url = settings.redis_url
     errors = [
         *find_host_errors(settings.server.host),
@@ -109,13 +115,14 @@ def check_settings(settings: Settings) -> CheckedGateway:
         message = f"a route cannot be added: {describe_exception(error)}"
         errors.append(ConfigError("composites", message))
         return CheckedGateway(settings, application, None, errors)
-    errors += _find_application_errors(app, application)
+    errors += _find_application_errors(app, application, invalid_sections)
     return CheckedGateway(settings, application, app, errors)
 
 
 def _check_all(loaded: LoadedSettings) -> CheckedGateway:
     """Find all errors, each once and without those that are only consequences of others."""
-    checked = check_settings(loaded.settings)
+    invalid = {error.path.partition(".")[0] for error in loaded.errors}
+    checked = check_settings(loaded.settings, invalid)
     found = map(loaded.locate, checked.errors)
     further = (error for error in found if not _is_consequence(error, loaded.errors))
     return replace(checked, errors=list(dict.fromkeys([*loaded.errors, *further])))
@@ -141,7 +148,9 @@ def _find_issuer_errors(issuers: Sequence[Issuer]) -> list[ConfigError]:
     return find_key_file_errors(issuers)
 
 
-def _find_application_errors(app: Gateway, application: Application) -> Iterator[ConfigError]:
+def _find_application_errors(
+    app: Gateway, application: Application, invalid_sections: Collection[str]
+) -> Iterator[ConfigError]:
     """Find the errors of the routes, and of the services and policies that the settings name.
 
     The services and policies are checked only if every module could be imported. Otherwise each
@@ -156,7 +165,13 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
         used = find_used_clients(app.routes)
         proxied = find_proxied_services(app.routes)
         yield from find_upstream_errors(settings.upstreams, application.clients, used, proxied)
-        yield from find_missing_key_errors(settings, application.proxies)
+        yield from find_unused_settings(
+            settings.upstreams, application.clients, application.proxies
+        )
+        if "identity" not in invalid_sections:
+            yield from find_missing_key_errors(settings, application.proxies)
+        if "redis_url" not in invalid_sections:
+            yield from find_ticket_errors(settings, app.routes)
         yield from _find_limit_errors(settings, application)
 
 

@@ -24,12 +24,12 @@ class AccessEntry:
 
 @dataclass(frozen=True, slots=True)
 class AccessList:
-    """The routes by scope, the routes for any valid token, the public ones, and all by service.
+    """The routes by scopes, the routes for any valid token, the public ones, and all by service.
 
-    A route that requires several scopes is listed under each of them.
+    A token needs all the scopes of a key; a route is listed once.
     """
 
-    scopes: dict[str, list[AccessEntry]] = field(default_factory=dict)
+    scopes: dict[frozenset[str], list[AccessEntry]] = field(default_factory=dict)
     any_token: list[AccessEntry] = field(default_factory=list)
     public: list[AccessEntry] = field(default_factory=list)
     services: dict[str, list[AccessEntry]] = field(default_factory=dict)
@@ -46,8 +46,7 @@ def list_access(routes: Iterable[RouteSummary]) -> AccessList:
         elif entry.access is not None and not entry.access.scopes:
             found.any_token.append(entry)
         elif entry.access is not None:
-            for scope in entry.access.scopes:
-                found.scopes.setdefault(scope, []).append(entry)
+            found.scopes.setdefault(frozenset(entry.access.scopes), []).append(entry)
         for service in entry.services:
             found.services.setdefault(service, []).append(entry)
     return found

@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 from gateway.auth.dependencies import public, requires
 from gateway.auth.ownership import owner
 from gateway.fastapi_internals import RouteContext, iter_route_contexts
+from gateway.proxy.declaration.invalid_proxy import InvalidProxy
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.endpoint import ProxyEndpoint
 from gateway.ratelimit.dependency import limited
@@ -21,9 +22,15 @@ from gateway.tickets.dependency import accept_ticket
 
 
 def create_proxy_router(proxies: Iterable[Proxy]) -> APIRouter:
-    """Create a router with a route for each declaration, in their order."""
+    """Create a router with a route for each declaration, in their order.
+
+    Raises:
+        InvalidProxy: a declaration that was kept in spite of its mistakes is never served.
+    """
     router = APIRouter()
     for proxy in proxies:
+        if proxy.mistakes:
+            raise InvalidProxy(proxy.name, proxy.mistakes)
         router.add_api_route(
             proxy.path,
             ProxyEndpoint(proxy),
@@ -50,11 +57,14 @@ def find_proxy(route: RouteContext) -> Proxy | None:
 
 
 def find_proxied_services(routes: Sequence[BaseRoute | RouteContext]) -> dict[str, str]:
-    """Find the names of the services behind proxied routes, each with the first such route."""
+    """Find the services behind proxied routes by name, each with the first such route.
+
+    A route has its place, as `ANY /stock/{path:path} in acme/routes.py:4`.
+    """
     found: dict[str, str] = {}
     for route in iter_route_contexts(routes):
         if (proxy := find_proxy(route)) is not None:
-            found.setdefault(proxy.to, str(route.path))
+            found.setdefault(proxy.to, f"{proxy} in {proxy.file}:{proxy.line}")
     return found
 
 

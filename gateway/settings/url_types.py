@@ -32,8 +32,16 @@ def _check_http_url(value: object) -> object:
         if rest.startswith("/"):
             raise ValueError("must have a host after ://")
         return value
-    known = f": did you mean http://{value}?" if ADDRESS_WITHOUT_SCHEME.fullmatch(value) else ""
-    raise ValueError(f"must be a URL that begins with http:// or https://{known}")
+    raise ValueError(
+        f"must be a URL that begins with http:// or https://{_suggest_scheme(value, scheme)}"
+    )
+
+
+def _suggest_scheme(value: str, scheme: str) -> str:
+    """Return a hint at the scheme that is meant: a WebSocket begins as a request over HTTP."""
+    if scheme.lower() in {"ws", "wss"}:
+        return f": write http{scheme[2:].lower()}:// instead, also for WebSockets"
+    return f": did you mean http://{value}?" if ADDRESS_WITHOUT_SCHEME.fullmatch(value) else ""
 
 
 def _check_url_text(text: str) -> None:

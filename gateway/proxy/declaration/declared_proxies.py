@@ -6,6 +6,7 @@ from types import ModuleType
 
 from gateway.package_modules import PackageModules
 from gateway.proxy.declaration.proxy import Proxy
+from gateway.settings.errors import ConfigError
 
 
 def find_proxies(
@@ -14,12 +15,22 @@ def find_proxies(
     """Return the list `routes` of the module `name`, which a package need not have.
 
     An entry that is not a `Proxy` is an error, and so is a `Proxy` that a module below one of
-    `prefixes` holds in a variable but does not list: it would not be served.
+    `prefixes` holds in a variable but does not list: it would not be served. Each mistake of each
+    `Proxy` is an error, if its module was imported within `keep_invalid_proxies`.
     """
     module = modules.find(name)
     proxies = _read_routes(modules, module) if module else []
+    variables = list(_iter_variables([name, *prefixes]))
+    if invalid := [proxy for _, proxy in variables if proxy.mistakes]:
+        modules.has_failed = True
+        for proxy in sorted(invalid, key=lambda it: (it.file, it.line)):
+            source = f"{proxy.file}:{proxy.line}"
+            modules.errors += [
+                ConfigError(proxy.name, mistake, source=source) for mistake in proxy.mistakes
+            ]
+        return []
     if not modules.has_failed:
-        for place, proxy in _iter_variables([name, *prefixes]):
+        for place, proxy in variables:
             if not any(proxy is listed for listed in proxies):
                 message = f"{proxy} is not in the list `routes` of {name}, so it is not served"
                 modules.add_error(place, message, f"add it; {proxy.file}:{proxy.line} declares it")

@@ -11,6 +11,10 @@ from gateway.settings.errors import suggest_nearest
 
 _PARAMETER = re.compile(r"\{[^{}]*\}")
 _TARGET_PARAMETER = re.compile(r"\{(\w+)\}")
+_NAMED = re.compile(r"(?<=/):(\w+)(?=/|$)")  # `/:id`, as in Express
+_REST = re.compile(
+    r"/(?:\*\*?|\*\w+)$"
+)  # `/*`, `/**` and `/*rest`, as in nginx, Spring and Express
 _OUTSIDE_A_PATH = re.compile(r"[?#\\\x00-\x20\x7f]")
 _DOT_SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|$)")
 
@@ -44,10 +48,7 @@ def find_path_errors(path: str, target: str | None) -> Iterator[str]:
 
 
 def _iter_path_errors(path: str) -> Iterator[str]:
-    if not path.startswith("/"):
-        yield f'path is {path!r}; it must begin with "/"'
-        return
-    if error := _find_text_error(_PARAMETER.sub("x", path)):
+    if error := _find_start_error(path) or _find_text_error(_PARAMETER.sub("x", path)):
         yield f"path is {path!r}; {error}"
         return
     try:
@@ -68,6 +69,16 @@ def _iter_path_errors(path: str) -> Iterator[str]:
         yield f"path has {{{several[0]}:path}} inside; it must be the last segment"
 
 
+def _find_start_error(path: str) -> str:
+    """Return an error if a path has no leading slash, or parameters as other routers have them."""
+    if not path.startswith("/"):
+        return 'it must begin with "/"'
+    if _NAMED.search(path) or _REST.search(path):
+        hint = _REST.sub("/{path:path}", _NAMED.sub(r"{\1}", path))
+        return f"a parameter is written in braces: did you mean {hint}?"
+    return ""
+
+
 def _iter_target_errors(target: str, names: list[str]) -> Iterator[str]:
     if not target.startswith("/"):
         yield f'target is {target!r}; it must begin with "/"'
@@ -76,7 +87,7 @@ def _iter_target_errors(target: str, names: list[str]) -> Iterator[str]:
     for name in _TARGET_PARAMETER.findall(target):
         if name not in names:
             hint = suggest_nearest(name, names)
-            yield f"target has {{{name}}}, which is no parameter of the path ({hint})"
+            yield f"target has {{{name}}}, which is not a parameter of the path ({hint})"
 
 
 def _find_text_error(text: str) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.proxy.declaration.access_errors import find_access_errors, find_caller_errors
+from gateway.proxy.declaration.argument_errors import check_arguments
+from gateway.proxy.declaration.invalid_proxy import report_mistakes
 from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.proxy.declaration.path_errors import derive_target, find_parameters, find_path_errors
 from gateway.proxy.declaration.value_errors import (
@@ -18,6 +20,7 @@ from gateway.ratelimit.policy import RateLimit
 from gateway.settings.toml_file import format_file
 
 
+@check_arguments
 @dataclass(frozen=True, slots=True)
 class Proxy:
     """A route whose requests go on to the service `to`, with bodies streamed both ways.
@@ -46,10 +49,11 @@ class Proxy:
     token. `encoded_slashes` accepts `%2F` in the path, and `path_parameters` accepts `;`; by
     default both are refused with 400, because services differ in what they mean.
 
-    `file` and `line` are where the route is declared; they are set by the constructor.
+    `file` and `line` are where the route is declared; they are set by the constructor. `mistakes`
+    is not empty only while a package is loaded, which reports them; see `keep_invalid_proxies`.
 
     Raises:
-        ValueError: has every mistake of the declaration.
+        InvalidProxy: has every mistake of the declaration.
     """
 
     path: str
@@ -75,15 +79,14 @@ class Proxy:
     path_parameters: bool = False
     file: str = field(init=False, compare=False, repr=False)
     line: int = field(init=False, compare=False, repr=False)
+    name: str = field(init=False, compare=False, repr=False)
+    mistakes: Sequence[str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check every field, and record where the route is declared."""
-        if errors := list(self._iter_errors()):
-            raise ValueError(f"Proxy({self.path!r:.80}): {'; '.join(errors)}")
-        file, line = _find_caller()
-        object.__setattr__(self, "methods", _with_head(self.methods))
-        object.__setattr__(self, "file", file)
-        object.__setattr__(self, "line", line)
+        self.record_mistakes(self.path, list(self._iter_errors()))
+        if not self.mistakes:
+            object.__setattr__(self, "methods", _with_head(self.methods))
 
     def __str__(self) -> str:
         """Format as `GET/POST /path`, or as `ANY /path`."""
@@ -116,10 +119,23 @@ class Proxy:
         """The path below the base path of the service: `target`, or what it is by default."""
         return self.target or derive_target(self.path)
 
+    def record_mistakes(self, path: object, mistakes: Sequence[str]) -> None:
+        """Record where the route is declared, and its mistakes.
+
+        Raises:
+            InvalidProxy: there is a mistake, and no package is being loaded.
+        """
+        file, line = _find_caller()
+        object.__setattr__(self, "file", file)
+        object.__setattr__(self, "line", line)
+        object.__setattr__(self, "name", f"Proxy({path!r:.80})")
+        object.__setattr__(self, "mistakes", mistakes)
+        report_mistakes(self.name, mistakes)
+
     def _iter_errors(self) -> Iterator[str]:
         """Yield the errors of all fields, and of fields that contradict each other.
 
-        A field of another type is reported alone, because it cannot be compared with others.
+        If a field has another type, only such errors are found: it cannot be compared with others.
         """
         values = {name: getattr(self, name) for name in self.__slots__ if name not in _PLACE}
         if errors := [*find_type_errors(values), *find_method_errors(self.methods)]:
@@ -131,7 +147,7 @@ class Proxy:
         yield from find_value_errors(values)
 
 
-_PLACE = frozenset({"file", "line"})
+_PLACE = frozenset({"file", "line", "name", "mistakes"})
 
 
 def _with_head(methods: Sequence[str]) -> tuple[str, ...]:
@@ -140,8 +156,9 @@ def _with_head(methods: Sequence[str]) -> tuple[str, ...]:
 
 
 def _find_caller() -> tuple[str, int]:
-    """Return the file and the line of the call of `Proxy(...)`, outside this module."""
+    """Return the file and the line of the call of `Proxy(...)`, outside this package."""
     frame = sys._getframe(1)  # noqa: SLF001 - `inspect.stack` reads the source of every frame
-    while frame.f_globals.get("__name__") == __name__ and frame.f_back is not None:
+    package = __name__.rpartition(".")[0]
+    while f"{frame.f_globals.get('__name__')}.".startswith(f"{package}.") and frame.f_back:
         frame = frame.f_back
     return format_file(Path(frame.f_code.co_filename)), frame.f_lineno

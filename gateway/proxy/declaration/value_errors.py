@@ -94,8 +94,8 @@ def find_method_errors(methods: object) -> Iterator[str]:
             near = find_nearest(name, map(str.lower, PROXIED_METHODS))
             hint = f"did you mean {near.upper()}?" if near else ", ".join(PROXIED_METHODS)
             yield f"methods has {name!r}, which is not a method that the server parses ({hint})"
-    if len(set(methods)) < len(methods):
-        yield f"methods has a method twice: {', '.join(methods)}"
+    if repeated := sorted({name for name in methods if methods.count(name) > 1}):
+        yield f"methods has a method twice: {', '.join(repeated)}"
 
 
 def find_value_errors(values: Mapping[str, object]) -> Iterator[str]:

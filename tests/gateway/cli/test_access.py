@@ -33,7 +33,7 @@ def _package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-def test_the_json_lists_routes_by_scope_and_by_service(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_json_lists_routes_by_scopes_and_by_service(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["access", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     stock = {
@@ -44,11 +44,10 @@ def test_the_json_lists_routes_by_scope_and_by_service(capsys: pytest.CaptureFix
         "public": None,
         "services": ["stock"],
     }
-    assert found["scopes"]["stock:read"] == [stock]
-    assert [it["path"] for it in found["scopes"]["page:read"]] == [
-        "/page/{user_id}",
-        "/stock/{user_id}/{path:path}",
-    ]
+    one, both = found["scopes"]
+    assert one["scopes"] == ["page:read"]
+    assert [it["path"] for it in one["routes"]] == ["/page/{user_id}"]
+    assert both == {"scopes": ["page:read", "stock:read"], "routes": [stock]}
     assert [it["path"] for it in found["any_token"]][-1] == "/any/{path:path}"
     shop = {
         "method": "POST",
@@ -66,14 +65,14 @@ def test_the_json_lists_routes_by_scope_and_by_service(capsys: pytest.CaptureFix
     ]
 
 
-def test_the_text_has_a_section_for_each_scope_and_service(
+def test_the_text_has_a_section_for_each_set_of_scopes_and_service(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["access"]) == 0
     sections = capsys.readouterr().out.rstrip("\n").split("\n\n")
     assert [section.splitlines()[0] for section in sections] == [
         "A token with the scope page:read may call:",
-        "A token with the scope stock:read may call:",
+        "A token with the scopes page:read and stock:read may call:",
         "Any valid token may call:",
         "Without a token, all callers may call:",
         "The service orders is called by:",

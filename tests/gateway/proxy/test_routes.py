@@ -75,7 +75,9 @@ def test_a_route_is_compiled_with_its_guards_in_order() -> None:
 
 def test_the_services_behind_routes_are_found() -> None:
     app = create_app(Settings(), application=APPLICATION)
-    assert find_proxied_services(app.routes) == {"stock": STOCK.path, "other": ANYONE.path}
+    assert find_proxied_services(app.routes) == {
+        proxy.to: f"{proxy} in {proxy.file}:{proxy.line}" for proxy in (STOCK, ANYONE)
+    }
 
 
 EVERYTHING = Application(proxies=[Proxy("/{path:path}", to="legacy", public="a test")])

@@ -18,6 +18,8 @@ def test_a_project_has_the_package_its_tests_and_its_tools(tmp_path: Path) -> No
         file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()
     )
     assert {"Dockerfile", "Makefile", ".gitignore", ".dockerignore", "README.md"} <= set(written)
+    for name in (".gitignore", ".dockerignore"):  # the file that `signing-keys rotate` writes
+        assert any(line.endswith("*.jwks") for line in (folder / name).read_text().splitlines())
     assert "acme_gateway/clients/messages.py" in written
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     assert project["entry-points"]["lockgate"] == {"acme_gateway": "acme_gateway"}

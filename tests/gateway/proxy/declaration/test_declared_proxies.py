@@ -84,7 +84,7 @@ def test_the_routes_of_the_list_are_loaded_in_their_order(tmp_path: Path) -> Non
         ({"router.py": LISTED, "limits.py": ""}, "acme.router: did you mean routers?"),
         (
             {"routes.py": ROUTES.format('routes = [Proxy("/a/{path:path}", to="a")]')},
-            "acme.routes: cannot be imported: ValueError: Proxy('/a/{path:path}'): it declares no",
+            "acme/routes.py:3: Proxy('/a/{path:path}'): it declares no access",
         ),
     ],
 )  # fmt: skip
@@ -93,6 +93,36 @@ def test_a_mistake_is_an_error(tmp_path: Path, files: dict[str, str], error: str
         load_application(write(tmp_path, files))
     (found,) = map(str, caught.value.errors)
     assert error in found
+
+
+def test_the_mistakes_of_all_routes_are_found_in_one_run(tmp_path: Path) -> None:
+    listed = """routes = [
+    *MORE,
+    Proxy("/a/{path:path}", to="a", timeout=-1, identity="jwt"),
+    Proxy("/b/{path:path}", to="b", require="b:read"),
+    Proxy("/c/{path:path}", "c", "c:read", limits=()),
+    Proxy("/d/{path:path}", to="d", requires=(), methods=["PSOT"]),
+]
+"""
+    files = {
+        "routes.py": ROUTES.format(f"from acme.more import MORE\n{listed}"),
+        "more.py": ROUTES.format('MORE = [Proxy("/e", to="e", requires=())]'),
+    }
+    with pytest.raises(InvalidSettings) as caught:
+        load_application(write(tmp_path, files))
+    found = [str(error).partition("acme/")[2] for error in caught.value.errors]
+    expected = [
+        "more.py:3: Proxy('/e'): target is missing: a path without a parameter does not say",
+        "routes.py:6: Proxy('/a/{path:path}'): timeout is -1; it must be",
+        "routes.py:6: Proxy('/a/{path:path}'): identity is 'jwt'; it must be",
+        "routes.py:7: Proxy('/b/{path:path}'): there is no option require (did you mean requires?)",
+        "routes.py:8: Proxy('/c/{path:path}'): 'c:read' has no name; only path and to are given",
+        "routes.py:8: Proxy('/c/{path:path}'): there is no option limits (did you mean limit?)",
+        "routes.py:9: Proxy('/d/{path:path}'): methods has 'PSOT', which is not a method",
+    ]
+    assert len(found) == len(expected)
+    for line, start in zip(found, expected, strict=True):
+        assert line.startswith(start)
 
 
 def test_a_listed_route_is_no_error_in_the_module_that_imports_it(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def declare(**changes: Any) -> Proxy:
         {"path": "/orders/{order}", "target": "/v2/{order}/details"},
         {"path": "/graphql", "target": "/"},
         {"path": "/files/{name}.json"},
+        {"path": "/a:b/*c/{name}"},
         {"path": "/{path:path}"},
         {"methods": ["GET", "POST"], "websocket": True, "tickets": True},
         {"timeout": 1, "idle_timeout": 0.5, "total_timeout": 1, "max_body_bytes": 0},
@@ -71,7 +72,7 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
         ({"methods": ["GET", "TRACE"]}, "methods has TRACE, which is never proxied"),
         ({"methods": ["get"]}, "a method that the server parses (did you mean GET?)"),
         ({"methods": ["FROBNICATE"]}, "which is not a method that the server parses (ACL, BIND"),
-        ({"methods": ["GET", "GET"]}, "methods has a method twice: GET, GET"),
+        ({"methods": ["GET", "GET", "PUT"]}, "methods has a method twice: GET"),
         ({"methods": ["POST"], "websocket": True}, "websocket needs GET among the methods"),
         ({"methods": ["POST"], "tickets": True}, "tickets needs GET among the methods"),
         ({"requires": None, "public": "x", "tickets": True}, "tickets needs requires"),
@@ -87,6 +88,10 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
         ({"to": "Inventory"}, "to is 'Inventory'; it must be the name of a service"),
         ({"to": None}, "to is None; it must be a text"),
         ({"path": "inventory/{path}"}, 'path is \'inventory/{path}\'; it must begin with "/"'),
+        ({"path": "/a/*"}, "a parameter is written in braces: did you mean /a/{path:path}?"),
+        ({"path": "/a/**"}, "a parameter is written in braces: did you mean /a/{path:path}?"),
+        ({"path": "/:a/b"}, "a parameter is written in braces: did you mean /{a}/b?"),
+        ({"path": "/:a/*rest"}, "a parameter is written in braces: did you mean /{a}/{path:path}?"),
         ({"path": "/a//{b}"}, "it has an empty segment (//)"),
         ({"path": "/a/../{b}"}, 'it has a segment "." or ".."'),
         ({"path": "/a?b={c}"}, "cannot stand in a path"),
@@ -103,7 +108,7 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
         ({"target": "/a/./{path}"}, 'it has a segment "." or ".."'),
         (
             {"target": "/{paht}"},
-            "target has {paht}, which is no parameter of the path (did you mean path?)",
+            "target has {paht}, which is not a parameter of the path (did you mean path?)",
         ),
     ],
 )  # fmt: skip
@@ -114,7 +119,7 @@ def test_an_invalid_declaration(changes: dict[str, Any], error: str) -> None:
 
 
 def test_every_mistake_is_in_one_error() -> None:
-    with pytest.raises(ValueError, match="no parameter of the path") as caught:
+    with pytest.raises(ValueError, match="not a parameter of the path") as caught:
         declare(target="/{pat}", forward_token=True, timeout=5, total_timeout=4)
     message = str(caught.value)
     assert message.startswith("Proxy('/inventory/{path:path}'): ")
