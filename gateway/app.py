@@ -73,6 +73,7 @@ class Gateway(FastAPI):
                 BodyLimit,
                 max_bytes=server.max_body_bytes,
                 find_route_limit=routes.find_max_body_size,
+                find_route_path=routes.find_path,
             ),
             *self.user_middleware,
             Middleware(Dispatcher, gateway=self, routes=routes, audit=audit.refuse_unguarded),

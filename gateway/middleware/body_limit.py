@@ -18,25 +18,36 @@ from gateway.request_context import INTERIM_RESPONSE, RequestContext
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 RouteLimit = Callable[[Scope], int | None]
+RoutePath = Callable[[Scope], str]
 
 
 def _no_route_limit(_: Scope) -> None:
     return None
 
 
+def _no_route_path(_: Scope) -> str:
+    return ""
+
+
 class BodyLimit:
     """Pure ASGI middleware: a request with a larger body is refused with 413.
 
     `max_bytes` is the limit of every route for which `find_route_limit` returns None. Only
-    requests that announce a body are looked up.
+    requests that announce a body are looked up. A request is refused before it is routed, so
+    `find_route_path` finds its route for the log.
     """
 
     def __init__(
-        self, app: ASGIApp, max_bytes: int, find_route_limit: RouteLimit = _no_route_limit
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        find_route_limit: RouteLimit = _no_route_limit,
+        find_route_path: RoutePath = _no_route_path,
     ) -> None:
         self.app = app
         self.max_bytes = max_bytes
         self.find_route_limit = find_route_limit
+        self.find_route_path = find_route_path
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection; anything but HTTP passes through."""
@@ -55,7 +66,10 @@ class BodyLimit:
                 await self.app(scope, body.receive, body.send)
             if not body.is_too_large or body.has_response:
                 return
-        refusal = build_gateway_problem(ContentTooLarge(), RequestContext.of(scope))
+        context = RequestContext.of(scope)
+        if "route" not in scope:
+            context.log_fields["route"] = self.find_route_path(scope)
+        refusal = build_gateway_problem(ContentTooLarge(), context)
         await refusal(scope, receive, send)
 
 

@@ -11,7 +11,11 @@ _WITH_BODY = frozenset({"patch", "post", "put"})
 _ANYTHING: dict[str, Any] = {"*/*": {}}
 
 EXTENSION = "x-lockgate-proxy"
-"""The extension of an operation that is proxied; it names the service."""
+"""The extension of an operation that is proxied; it names the service.
+
+Its `rest` is the parameter that may have several segments. `docs.js` reads it: OpenAPI has no word
+for such a parameter, and Swagger UI would escape the slashes of its value.
+"""
 
 
 def remove_unknown_methods(paths: dict[str, Any], route: RouteContext) -> None:
@@ -29,6 +33,7 @@ def describe_proxied_operation(operation: dict[str, Any], method: str, proxy: Pr
         "service": proxy.to,
         "methods": proxy.method_text,
         "websocket": proxy.websocket,
+        "rest": next((name for name, is_path in proxy.parameters.items() if is_path), None),
     }
     operation["parameters"] = list(_iter_parameters(proxy))
     if method in _WITH_BODY:

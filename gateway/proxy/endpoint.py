@@ -7,6 +7,7 @@ from gateway.open_clients import OpenServices
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.forwarding import Forwarding
 from gateway.proxy.websocket.websocket_forwarding import WebSocketForwarding
+from gateway.request_context import RequestContext
 from gateway.routing.response_endpoint import ResponseEndpoint
 from gateway.server.upgrade import UPGRADE
 
@@ -31,6 +32,7 @@ class ProxyEndpoint(ResponseEndpoint):
                 self.proxy, state.settings.server, state.resources
             )
             self._services = services
+        RequestContext.of(request.scope).log_fields["service"] = self.proxy.to
         if UPGRADE in (request.scope.get("extensions") or ()):
             return await self._websockets.serve(request)
         return await self._forwarding.serve(request)

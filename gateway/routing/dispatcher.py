@@ -239,6 +239,11 @@ class RouteTable:
         found = self._match(scope) if self._has_body_sizes else None
         return None if found is None else found[0].max_body_size
 
+    def find_path(self, scope: Scope) -> str:
+        """Find the path of the route for a request, as it is declared; "" without a route."""
+        found = self._match(scope)
+        return "" if found is None else str(found[0].route.path)
+
     def find_guards(self, scope: Scope) -> tuple[RouteGuards, dict[str, Any]] | None:
         """Find the guards to call before the body is read, and the path parameters; None without.
 

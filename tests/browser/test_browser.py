@@ -23,6 +23,7 @@ from websockets.asyncio.server import ServerConnection
 
 from gateway.app_loader import load_application
 from gateway.auth import public
+from gateway.proxy import Proxy
 from gateway.settings.loader import load_settings
 from gateway.testing import lockgate
 from gateway.upstream.errors import UpstreamUnavailable
@@ -38,6 +39,11 @@ QUOTA = 3
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(2 * TIMEOUT_SECONDS)]
 
 router = APIRouter(dependencies=[public("a test")])
+
+PROXIES = [
+    Proxy("/files/{path:path}", to="files", public="a test", methods=["GET"]),
+    Proxy("/parts/{name}", to="files", public="a test", methods=["GET"], encoded_slashes=True),
+]
 
 
 class Note(BaseModel):
@@ -129,7 +135,8 @@ async def open_gateway(monkeypatch: pytest.MonkeyPatch, **server: object) -> Asy
         monkeypatch.setenv(f"LOCKGATE_SERVER__{name.upper()}", str(value))
     settings = load_settings()
     application = load_application(settings.app)
-    application = replace(application, routers=[*application.routers, router])
+    routers = [*application.routers, router]
+    application = replace(application, routers=routers, proxies=PROXIES)
     async with (
         lockgate(settings, application=application) as gateway,
         serve_app(gateway.app) as port,
@@ -249,6 +256,7 @@ async def test_the_page_of_the_api_needs_no_other_host(
     chromium: str, scripts: Path, monkeypatch: pytest.MonkeyPatch, root_path: str
 ) -> None:
     async with open_gateway(monkeypatch, root_path=root_path) as (gateway, port):
+        gateway.service("files").answers({})
         base = f"http://127.0.0.1:{port}{root_path}"
         seen = await run_script(
             scripts,
@@ -262,6 +270,9 @@ async def test_the_page_of_the_api_needs_no_other_host(
     assert (seen["title"], seen["status"], seen["ran"]) == ("Lockgate", "200", False)
     assert all(url.startswith(f"{base}/") for url in seen["requested"])
     assert f"{base}/dashboard/42?limit=10" in seen["requested"]
+    assert (seen["proxied"], seen["escaped"]) == ("200", "200")
+    assert f"{base}/files/a/b%20c/%3Fd" in seen["requested"]
+    assert f"{base}/parts/a%2Fb" in seen["requested"]
 
 
 left_open = asyncio.Event()

@@ -1,5 +1,7 @@
 """Which web pages may open a WebSocket: browsers send cookies and tickets for any page."""
 
+import re
+
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
@@ -11,6 +13,7 @@ from gateway.settings.origins import serialize_origin
 from gateway.settings.schema import Server
 
 _MAX_LOGGED = 128  # characters
+_PORT = re.compile(r":\d{1,5}$")
 
 
 class OriginCheck:
@@ -38,8 +41,8 @@ class OriginCheck:
             return
         origin = origins[0].decode("latin-1")[:_MAX_LOGGED]
         RequestContext.of(connection.scope).log_fields["explanation"] = (
-            f"Origin is {origin!r}; that of the gateway is {own or 'unknown'} (behind a proxy with"
-            " TLS, set server.trusted_proxies), and server.cors_origins has the others"
+            f"Origin is {origin!r}; that of the gateway is {own or 'unknown'}"
+            f" ({_explain_own(origin, own)}), and server.cors_origins has the others"
         )
         raise HTTPException(403, "Pages of this origin must not open a WebSocket here.")
 
@@ -51,3 +54,13 @@ class OriginCheck:
         fields = self._get_fields(connection.scope)
         host = fields.get("x-forwarded-host")
         return serialize_origin(f"{fields['x-forwarded-proto']}://{host}") if host else ""
+
+
+def _explain_own(origin: str, own: str) -> str:
+    """Return what is probably missing if both origins are meant to be the same."""
+    if own and _PORT.sub("", own) == _PORT.sub("", serialize_origin(origin)):
+        return "the proxy in front must send Host with the port: $http_host in nginx"
+    return (
+        "behind a proxy with TLS, it must send X-Forwarded-Proto, and server.trusted_proxies must "
+        "have its address"
+    )

@@ -17,6 +17,7 @@ from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.routing.dispatcher import RouteTable
 from gateway.settings.schema import Server, Settings
+from tests.gateway.errors.served import serve
 from tests.gateway.routing.comparison import trust
 
 MAX_BYTES = 1_000
@@ -179,6 +180,20 @@ async def test_a_routes_own_limit_replaces_the_servers(
     assert refusal.headers["content-type"] == "application/problem+json"
     assert refusal.json()["type"] == "urn:lockgate:problem:content-too-large"
     assert refusal.json()["instance"] == refusal.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("path", "route"), [("/users/42/small", "/users/{user_id}/small"), ("/nowhere", "")]
+)
+async def test_the_log_names_the_route_of_a_body_that_is_too_large(path: str, route: str) -> None:
+    settings = Settings(server=Server(max_body_bytes=MAX_BYTES))
+    async with serve(build_routes(), settings=settings) as served:
+        body = b"x" * (MAX_BYTES + 1)
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        (reply,) = await served.send(head.encode() + body)
+        await served.settle(1)
+    assert reply.status == 413
+    assert [line["route"] for line in served.log.completed] == [route]
 
 
 async def test_each_method_has_its_own_limit(gateway: httpx.AsyncClient) -> None:

@@ -46,6 +46,7 @@ def test_only_methods_of_openapi_are_listed(document: dict[str, Any]) -> None:
 def test_an_operation_says_that_it_is_proxied_and_to_what(document: dict[str, Any]) -> None:
     operation = document["paths"]["/stock/{sku}/{path}"]["get"]
     assert operation["x-lockgate-proxy"] == {
+        "rest": "path",
         "service": "stock",
         "methods": "ANY",
         "websocket": False,

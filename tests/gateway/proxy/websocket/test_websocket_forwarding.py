@@ -9,6 +9,7 @@ import pytest
 
 from gateway.auth.verifier import TokenVerifier
 from gateway.proxy.websocket.service_handshake import MAX_REFUSAL_BYTES
+from gateway.telemetry.log import LogEvent
 from tests.gateway.auth.fake_verifier import FakeVerifier
 from tests.gateway.proxy.websocket.open_tunnel import (
     ACCEPTED,
@@ -136,6 +137,26 @@ async def test_only_pages_of_the_gateway_and_of_cors_origins_open_a_websocket(
             side = await served.open_raw(HANDSHAKE[:-2] + fields + b"\r\n")
             assert (await side.read_head()).startswith(b"HTTP/1.1 %d " % status), fields
             side.writer.close()
+
+
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        (b"Origin: https://www.example:8443\r\n" + FORWARDED, "must send Host with the port"),
+        (b"Origin: http://www.example\r\n" + FORWARDED, "must send X-Forwarded-Proto"),
+        (b"Origin: https://[\r\n" + FORWARDED, "must send X-Forwarded-Proto"),
+    ],
+)
+async def test_the_log_says_what_the_proxy_in_front_must_send(
+    no_leaks: None, caplog: pytest.LogCaptureFixture, fields: bytes, hint: str
+) -> None:
+    caplog.set_level("INFO", logger="lockgate.access")
+    async with open_raw_tunnels(Responder(), server=PROXIED) as served:
+        head, _ = await request(served, HANDSHAKE[:-2] + fields + b"\r\n")
+        assert head.startswith(b"HTTP/1.1 403 ")
+    [line] = [it.fields for it in caplog.records if isinstance(it, LogEvent)]
+    assert hint in str(line["explanation"])
+    assert line["service"] == "service"
 
 
 async def test_no_page_is_of_a_gateway_without_a_host(no_leaks: None) -> None:
