@@ -11,6 +11,7 @@ from jose import jwt
 
 from tests.docs.blocks import parse_blocks
 from tests.docs.project import ROOT
+from tests.e2e.long_exchanges import SHORT_DEFAULTS, LongExchanges, exchange_all
 from tests.e2e.proxied_gateway import send
 from tests.e2e.proxy_process import Proxy, run_caddy, run_nginx
 from tests.e2e.recording_service import RecordingService, record_requests
@@ -226,6 +227,23 @@ async def test_a_websocket_handshake_needs_a_token(case: Case, tmp_path: Path) -
         assert await it.status("/inventory/socket", *upgrade, token=None) == 401
         assert it.service.received == []
         assert await it.status("/inventory/socket", *upgrade) == 200  # the service declines
+
+
+@CASES
+async def test_uploads_quiet_streams_and_websockets_reach_the_service(
+    case: Case, tmp_path: Path
+) -> None:
+    service = LongExchanges()
+    async with serve_verified() as served:
+        upstream = await asyncio.start_server(service, "127.0.0.1", 0)
+        text = case.read().replace("127.0.0.1:8000", f"{PROXY}:{served.port}")
+        port = upstream.sockets[0].getsockname()[1]
+        text = text.replace("127.0.0.1:9201", f"127.0.0.1:{port}")
+        text += SHORT_DEFAULTS if case is NGINX else ""
+        with case.run(tmp_path, text) as proxy:
+            token = f"Authorization: Bearer {READ}\r\n".encode()
+            await exchange_all(service, proxy.ports[0], b"/inventory/a", token, None)
+        upstream.close()
 
 
 @CASES
