@@ -29,6 +29,9 @@ MODULES = (
 )  # fmt: skip
 """The modules of a package that are imported by their names."""
 
+_OTHER_NAMES = {"proxies": "routes", "proxy": "routes", "proxied": "routes"}
+"""Names of modules that nothing imports, by what they probably are meant to be."""
+
 AppLifespan = Callable[[Resources], AbstractAsyncContextManager[None]]
 
 
@@ -120,7 +123,8 @@ def _find_misnamed_modules(modules: PackageModules, package: str) -> None:
     module = modules.find(package)
     names = {name.rpartition(".")[2] for name in list_submodules(module)} if module else set()
     for name in sorted(names - set(MODULES)):
-        for nearest in get_close_matches(name, MODULES, n=1, cutoff=0.8):
+        near = get_close_matches(name, MODULES, n=1, cutoff=0.8)
+        for nearest in [_OTHER_NAMES[name]] if name in _OTHER_NAMES else near:
             if nearest not in names:
                 hint = "rename it; if it is something else, choose a name that differs more"
                 modules.add_error(f"{package}.{name}", f"did you mean {nearest}?", hint)

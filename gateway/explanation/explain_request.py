@@ -22,7 +22,7 @@ from gateway.request_path import InvalidPath
 from gateway.route_audit import locate_endpoint
 from gateway.routing.derived_requests import DERIVED_METHODS, is_derived
 from gateway.routing.target_scope import build_target_scope
-from gateway.settings.schema import Settings
+from gateway.settings.schema import Service, Settings
 from gateway.tickets.query import split_tickets
 
 
@@ -86,9 +86,18 @@ def _explain_proxy(
     explanation.service = proxy.to
     explanation.url = f"{url.scheme}://{url.host}:{url.port}{target.decode('latin-1')}"
     explanation.rules.append(Rule("identity", _describe_identity(proxy)))
+    explanation.rules.append(Rule("timeout", _describe_timeouts(proxy, service)))
     if proxy.websocket:
         explanation.rules.append(Rule("websocket", "a WebSocket handshake is accepted"))
     explanation.outcome = f"The request would be sent to {explanation.url}."
+
+
+def _describe_timeouts(proxy: Proxy, service: Service) -> str:
+    """Describe how long the gateway would wait for the service."""
+    head = service.timeout if proxy.timeout is None else proxy.timeout
+    whole = f", {proxy.total_timeout:g} s in all" if proxy.total_timeout is not None else ""
+    idle = f"{proxy.idle_timeout:g} s without a byte"
+    return f"{head:g} s until the head of the response, {idle}{whole}"
 
 
 def _describe_identity(proxy: Proxy) -> str:

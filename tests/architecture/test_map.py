@@ -146,6 +146,7 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/server/test_reset.py": "truncated responses and slow readers on sockets",
     "tests/gateway/errors/test_client_mistakes.py": "invalid requests through all layers",
     "tests/gateway/errors/test_ways_to_raise.py": "failures of an application through all layers",
+    "tests/gateway/cli/test_check_proxied.py": "proxied routes and their settings, by the command",
     "tests/gateway/cli/test_wrong_configurations.py": "every mistake in a configuration",
     "tests/gateway/identity/test_rotation_under_load.py": "rotation in four processes",
     "tests/gateway/middleware/test_websockets.py": "WebSocket connections through all layers",

@@ -36,8 +36,11 @@ without a token. The values of `X-User-*` are percent-encoded (UTF-8): control c
 itself.
 
 `upstreams.NAME.headers` win over all fields, those of the gateway included. Of the other settings
-of a service, `forward_headers`, `forward_token`, `accept_encoding` and `retry` are for typed
-clients alone.
+of a service, `forward_headers`, `forward_token`, `internal_token`, `accept_encoding`,
+`max_body_bytes` and `retry` are only for typed clients.
+
+`Expect: 100-continue` is sent again by the gateway, which passes the 100 of the service on. A request
+with another expectation is refused with 417.
 """
 
 RESPONSES = """
@@ -72,7 +75,7 @@ def _render_removed_from_requests() -> str:
     groups = {
         "All names with other characters than letters, digits and hyphens": (),
         "Of one connection, and those that `Connection` names": [
-            *request.HOP_BY_HOP,
+            *(name for name in request.HOP_BY_HOP if name != b"expect"),
             b"connection",
         ],
         "About the client and its call": request.CLIENT_ADDRESSES,

@@ -115,6 +115,7 @@ def test_a_request_that_would_be_sent_to_a_service(shell: Shell) -> None:
         "limit": (None, "pages, 20/minute per user; not charged here"),
         "body": (None, "at most 9 bytes"),
         "identity": (None, "X-User-* fields"),
+        "timeout": (None, "2 s until the head of the response, 300 s without a byte"),
         "websocket": (None, "a WebSocket handshake is accepted"),
     }
 

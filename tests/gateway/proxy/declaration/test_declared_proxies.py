@@ -81,6 +81,7 @@ def test_the_routes_of_the_list_are_loaded_in_their_order(tmp_path: Path) -> Non
             "acme.routers.proxied.routes: ANY /stock/{path:path} is not in the list",
         ),
         ({"route.py": LISTED, "limits.py": ""}, "acme.route: did you mean routes?"),
+        ({"proxies.py": LISTED, "limits.py": ""}, "acme.proxies: did you mean routes?"),
         ({"router.py": LISTED, "limits.py": ""}, "acme.router: did you mean routers?"),
         (
             {"routes.py": ROUTES.format('routes = [Proxy("/a/{path:path}", to="a")]')},
