@@ -39,8 +39,8 @@ itself.
 of a service, `forward_headers`, `forward_token`, `internal_token`, `accept_encoding`,
 `max_body_bytes` and `retry` are only for typed clients.
 
-`Expect: 100-continue` is sent again by the gateway, which passes the 100 of the service on. A request
-with another expectation is refused with 417.
+`Expect: 100-continue` is sent again by the gateway, which passes the 100 of the service on. A
+request with another expectation is refused with 417.
 """
 
 RESPONSES = """

@@ -1,4 +1,4 @@
-"""`lockgate check` finds what is wrong with proxied routes, and with the settings of their services."""
+"""`lockgate check` finds the mistakes in proxied routes and in the settings of their services."""
 
 import re
 from pathlib import Path

@@ -212,6 +212,6 @@ def test_invalid_settings_are_reported(
 ) -> None:
     monkeypatch.setenv("LOCKGATE_UPSTREAMS__SHOPP__URL", "http://x")
     assert main(["explain", "GET", "/", "--no-token"]) == 2
-    assert "upstreams.shopp: there is no such service (did you mean shop?)" in (
+    assert "upstreams.shopp: there is no such service (did you mean shop, which GET/HEAD" in (
         capsys.readouterr().err
     )
