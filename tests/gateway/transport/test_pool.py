@@ -186,6 +186,63 @@ async def test_no_slot_is_lost_by_failures_and_cancellations(no_leaks: None) -> 
         assert not pool._waiters
 
 
+async def test_a_connection_for_a_stream_is_opened_beside_the_pool(no_leaks: None) -> None:
+    timeouts = RequestTimeouts(pool=0, connect=5)
+    async with open_pool() as (pool, server):
+        pool.release(idle := await lend(pool))
+        stream = await pool.open_detached(timeouts)
+        assert idle.is_open
+        assert repr(pool) == "<Pool size=1/1 idle=1 waiting=0>"
+        in_use = await lend(pool)
+        second = await pool.open_detached(timeouts)  # though every slot is taken
+        pool.release(in_use)
+        pool.remove(stream)  # its socket belongs to another protocol
+        assert repr(pool) == "<Pool size=1/1 idle=1 waiting=0>"
+        pool.release(second)  # no slot is free
+        assert not second.is_open
+        stream.abort()
+        assert server.connections == 3
+
+
+async def test_a_pool_that_opens_a_connection_for_a_stream_is_not_empty(no_leaks: None) -> None:
+    async with open_pool() as (pool, _):
+        opening = asyncio.create_task(pool.open_detached(RequestTimeouts(connect=5)))
+        await asyncio.sleep(0)
+        assert not pool.is_empty
+        pool.remove(stream := await opening)
+        assert pool.is_empty
+        stream.abort()
+
+
+async def test_no_connection_for_a_stream_outlives_the_pool(no_leaks: None) -> None:
+    timeouts = RequestTimeouts(connect=5)
+    async with open_pool() as (pool, _):
+        stream = await pool.open_detached(timeouts)
+        opening = asyncio.create_task(pool.open_detached(timeouts))
+        await asyncio.sleep(0)
+        await pool.aclose()
+        assert not stream.is_open
+        with pytest.raises(httpx.ConnectError):
+            await opening
+        with pytest.raises(httpx.ConnectError):
+            await pool.open_detached(timeouts)
+        pool.release(stream)
+        assert pool.is_empty
+
+
+async def test_a_connection_that_ends_just_before_its_exchange_leaves_its_slot(
+    no_leaks: None,
+) -> None:
+    async with open_pool() as (pool, _):
+        connection = await pool.acquire(RequestTimeouts(pool=5, connect=5), force_new=False)
+        connection.abort()
+        exchange = Exchange(connection)
+        with pytest.raises(httpx.TransportError):
+            exchange.begin(b"GET / HTTP/1.1\r\nHost: service.test\r\n\r\n")
+        exchange.close()
+        assert pool.is_empty
+
+
 async def test_empty_pools_are_dropped(no_leaks: None) -> None:
     async def script(peer: Peer) -> None:
         await peer.wait_closed()
