@@ -12,7 +12,6 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from gateway.auth.principal import Principal
 from gateway.proxy.websocket import tunnel
 from tests.gateway.proxy.websocket.frames import (
     BINARY,
@@ -301,20 +300,6 @@ async def talk(client: ClientConnection) -> None:
     while True:
         await client.send("busy")
         await client.recv()
-
-
-async def test_the_end_of_the_token_closes_with_1008(
-    no_leaks: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    caller = Principal("iss", "u1", frozenset(), "u1", None, None, expires_at=time.time() + 0.2)
-    monkeypatch.setattr("gateway.proxy.stream_end.find_principal", lambda _: caller)
-    async with open_tunnels(echo) as served, served.connect() as client:
-        await client.send("before")
-        assert await client.recv() == "before"
-        with pytest.raises(ConnectionClosed):
-            await client.recv()
-        assert client.close_code == 1008
-        assert client.close_reason == "the token of the caller has expired"
 
 
 @pytest.mark.parametrize("code", [1000, None])
