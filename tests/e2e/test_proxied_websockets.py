@@ -69,7 +69,7 @@ async def test_websockets_pass_and_close_through_a_proxy(
             left = await open_client(proxy)
             await left.send("hi")
             await left.recv()
-            served.connection.shutdown()
+            served.shutdown()
             with pytest.raises(ConnectionClosed):
                 await left.recv()
             assert left.close_code == 1001

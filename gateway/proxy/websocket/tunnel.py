@@ -104,6 +104,10 @@ class Tunnel:
         self.caller.abort()
         self.service.abort()
 
+    def shutdown(self) -> None:
+        """Close the connection: the gateway stops."""
+        self.close(CloseCode.GOING_AWAY, SHUTDOWN)
+
     # Called by the sides.
 
     def note_activity(self) -> None:
@@ -149,10 +153,6 @@ class Tunnel:
                 reason = "the service has ended the connection"
                 self._record(CloseCode.BAD_GATEWAY, "gateway", reason)
                 peer.send_close(CloseCode.BAD_GATEWAY, reason)
-
-    def shutdown(self) -> None:
-        """Close the connection: the gateway stops."""
-        self.close(CloseCode.GOING_AWAY, SHUTDOWN)
 
     # Its end.
 

@@ -6,7 +6,6 @@ from typing import Protocol, cast
 
 from gateway.proxy.websocket.close_frame import CloseCode, build_close_frame
 from gateway.proxy.websocket.frame_reader import FrameReader
-from gateway.server.upgrade import UpgradedProtocol
 
 
 class TunnelEvents(Protocol):
@@ -24,9 +23,6 @@ class TunnelEvents(Protocol):
     def on_lost(self, side: "TunnelSide") -> None:
         """Note that the connection of a side has ended."""
 
-    def shutdown(self) -> None:
-        """Note that the server stops."""
-
 
 class ReadControl(Protocol):
     """What pauses and resumes reading: a transport, or for the caller the `Upgrade`."""
@@ -38,7 +34,7 @@ class ReadControl(Protocol):
         """Read again."""
 
 
-class TunnelSide(UpgradedProtocol):
+class TunnelSide(asyncio.Protocol):
     """Passes the bytes that arrive here on to its `peer`, as fast as that takes them.
 
     `is_client` says which role the other end of this connection has: the caller is a client, and
@@ -158,7 +154,9 @@ class TunnelSide(UpgradedProtocol):
         if frame is None or transport is None or transport.is_closing():
             return
         transport.write(frame)
-        if self.is_client and transport.can_write_eof():
+        if self.is_close_received:
+            transport.close()
+        elif self.is_client and transport.can_write_eof():
             # A server closes first (RFC 6455, 7.1.1). The caller learns at once that no more
             # follows, and can still send its own close frame.
             with suppress(OSError):  # raised by asyncio itself: the caller has just disconnected
@@ -170,12 +168,14 @@ class TunnelSide(UpgradedProtocol):
     def resume_writing(self) -> None:
         self.peer.set_reading(is_wanted=True)
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
+        # A caller may end its stream after its close frame, and still reads the reply. RFC 6455,
+        # 7.1.1, only recommends that it wait for the end.
+        if self.is_client and self.is_close_received and not self.is_close_sent:
+            return True
         self.abort()
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost, self._transport = True, None
         self._tunnel.on_lost(self)
-
-    def shutdown(self) -> None:
-        self._tunnel.shutdown()

@@ -65,6 +65,10 @@ class ServedTunnels:
         [connection] = self.server._runner.state.connections
         return cast("HttpProtocol", connection)
 
+    def shutdown(self) -> None:
+        """Tell all tunnels that the server stops."""
+        self.server._notice.give()
+
     @property
     def streams(self) -> StreamLimit:
         """The limit of streams."""

@@ -32,7 +32,7 @@ async def test_a_websocket_passes_over_tls_and_closes(no_leaks: None, authority:
         left = await served.connect()
         await left.send("hello")
         await left.recv()
-        served.connection.shutdown()
+        served.shutdown()
         with pytest.raises(ConnectionClosed):
             await left.recv()
         assert left.close_code == 1001

@@ -248,11 +248,22 @@ async def test_a_shutdown_closes_with_1001_between_two_frames(no_leaks: None) ->
     assert codes == [1001]
 
 
+async def test_a_drain_closes_while_the_gateway_serves_on(no_leaks: None) -> None:
+    async with open_tunnels(echo) as served:
+        clients = [await served.connect() for _ in range(10)]
+        await served.server.drain(0.1)
+        await served.wait_for_end()
+        assert {client.close_code for client in clients} == {1001}
+        async with served.connect() as late:
+            await late.send("late")
+            assert await late.recv() == "late"
+
+
 async def test_a_close_frame_of_the_gateway_waits_for_the_end_of_a_frame(no_leaks: None) -> None:
     frame = build_frame(BINARY, b"x" * 1_000)
     async with open_raw_pair(service_sends=frame[:500]) as (served, caller, service):
         assert await caller.read(500) == frame[:500]
-        served.connection.shutdown()
+        served.shutdown()
         close = await service.read(6)
         assert close[0] == 0x88
         service.writer.write(frame[500:] + build_frame(TEXT, b"dropped"))
@@ -324,6 +335,38 @@ async def test_the_log_line_has_the_code_and_the_bytes_of_both_directions(
     assert fields["bytes"] == len(back) + (0 if code is None else 4)
     assert fields["code"] == (1006 if code is None else code)
     assert fields.get("closed_by") == (None if code is None else "caller")
+
+
+CLOSE_FRAME = (1000).to_bytes(2)
+
+
+async def test_a_caller_that_ends_its_stream_after_its_close_frame_gets_the_reply(
+    no_leaks: None,
+) -> None:
+    async with open_raw_pair() as (served, caller, service):
+        caller.writer.write(build_frame(CLOSE, CLOSE_FRAME, mask=MASK))
+        caller.writer.write_eof()
+        assert await service.read(8) == build_frame(CLOSE, CLOSE_FRAME, mask=MASK)
+        rest = build_frame(TEXT, b"the rest") + build_frame(CLOSE, CLOSE_FRAME)
+        service.writer.write(rest)
+        assert await caller.read_to_the_end() == rest
+        assert await service.read_to_the_end() == b""
+        caller.writer.close()
+        service.writer.close()
+        await served.wait_for_end()
+
+
+async def test_a_caller_that_has_ended_its_stream_learns_that_the_service_is_gone(
+    no_leaks: None,
+) -> None:
+    async with open_raw_pair() as (served, caller, service):
+        caller.writer.write(build_frame(CLOSE, CLOSE_FRAME, mask=MASK))
+        caller.writer.write_eof()
+        assert await service.read(8) == build_frame(CLOSE, CLOSE_FRAME, mask=MASK)
+        service.writer.close()
+        rest = await caller.read_to_the_end()
+        assert (rest[0], int.from_bytes(rest[2:4])) == (0x88, 1014)
+        await served.wait_for_end()  # the caller closes later
 
 
 async def test_a_ping_between_fragments_passes_at_once(no_leaks: None) -> None:

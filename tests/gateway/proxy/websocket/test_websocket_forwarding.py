@@ -280,6 +280,24 @@ async def test_a_websocket_is_a_stream_and_takes_no_place_in_the_pool(no_leaks: 
             assert await third.recv() == "again"
 
 
+async def test_no_websocket_is_closed_to_make_room_for_a_connection(no_leaks: None) -> None:
+    get = b"GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n"
+    async with open_tunnels(echo, server={"max_connections": 2}) as served:
+        oldest = await served.connect()
+        idle = await served.open_raw(get)
+        assert (await idle.read_head()).startswith(b"HTTP/1.1 200 ")
+        newest = await served.connect()
+        await idle.read_to_the_end()
+        probe = await served.open_raw(get)
+        assert (await probe.read_head()).startswith(b"HTTP/1.1 200 ")
+        head, _ = await request(served, HANDSHAKE)
+        assert head.startswith(b"HTTP/1.1 503 ")
+        for client in (oldest, newest):
+            await client.send("still here")
+            assert await client.recv() == "still here"
+            await client.close()
+
+
 async def test_the_guards_of_the_route_decide_before_the_service(no_leaks: None) -> None:
     upstream = Responder()
     proxy = replace(PROXY, public=None, requires="dashboard:read", path="/service/{path:path}")
