@@ -82,3 +82,4 @@ async def test_a_detached_slot_goes_to_the_caller_that_waits(no_leaks: None) -> 
         other = await waiting
         pool.release(other)
         pool.release(stream)
+        assert repr(pool) == "<Pool size=1/1 idle=1 waiting=0>"
