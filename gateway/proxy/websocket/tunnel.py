@@ -79,13 +79,13 @@ class Tunnel:
         if transport.is_closing():
             raise InvalidHandshake("101, and then the end of the connection")
         self.service.connection_made(transport)
-        self.service.set_reading(is_wanted=False)
+        self.service.pause_reading()
         return early
 
     def start(self, early: bytes) -> None:
         """Begin: both connections are made. `early` is what the service has sent after its 101."""
         self._arm()
-        self.service.set_reading(is_wanted=True)
+        self.service.update_reading()
         if early:
             self.service.data_received(early)
 
@@ -167,8 +167,6 @@ class Tunnel:
         if self._timer is None:  # `start` is still to come
             return
         self._arm()
-        for side in (self.caller, self.service):
-            side.set_reading(is_wanted=True)
 
     def _arm(self) -> None:
         if self._timer is not None:

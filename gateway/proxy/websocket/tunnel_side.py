@@ -46,10 +46,13 @@ class TunnelSide(asyncio.Protocol):
     # - A close frame of the gateway is sent between two frames only: `_pending_close` holds it
     #   while the peer is within a frame.
     # - `_transport` is None before the connection is made, and once it `is_lost`.
+    # - This side is read from (`update_reading`) only if the peer takes what arrives, or if it is
+    #   dropped; so a side that does not read stops the other one until the end, also while the
+    #   tunnel is closing. It is not read from while the reader has more frames to read.
 
     __slots__ = (
-        "_pending_close", "_transport", "_tunnel", "is_client", "is_close_sent", "is_lost", "peer",
-        "reader", "reading", "received_bytes",
+        "_is_write_paused", "_pending_close", "_transport", "_tunnel", "is_client",
+        "is_close_sent", "is_lost", "peer", "reader", "reading", "received_bytes",
     )  # fmt: skip
 
     peer: "TunnelSide"
@@ -58,7 +61,7 @@ class TunnelSide(asyncio.Protocol):
         self.is_client = is_client
         self.reader = FrameReader(is_masked=is_client, reserved_bits=reserved_bits)
         self.received_bytes = 0
-        self.is_close_sent = self.is_lost = False
+        self.is_close_sent = self.is_lost = self._is_write_paused = False
         self._pending_close: bytes | None = None
         self._tunnel = tunnel
         self._transport: asyncio.Transport | None = None
@@ -94,16 +97,26 @@ class TunnelSide(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def set_reading(self, *, is_wanted: bool) -> None:
-        """Read from the connection, or leave what arrives in the buffer of the kernel."""
+    def pause_reading(self) -> None:
+        """Leave what arrives in the buffer of the kernel."""
+        if (reading := self._find_read_control()) is not None:
+            reading.pause_reading()
+
+    def update_reading(self) -> None:
+        """Read from the connection, unless what arrives would have to wait in memory."""
+        peer, reader = self.peer, self.reader
+        is_dropped = peer.is_close_sent or reader.has_ended
+        is_stopped = peer._is_write_paused and not is_dropped  # noqa: SLF001 - of the same class
+        if reader.has_more or is_stopped:
+            self.pause_reading()
+        elif (reading := self._find_read_control()) is not None:
+            reading.resume_reading()
+
+    def _find_read_control(self) -> ReadControl | None:
         transport = self._transport
         if transport is None or transport.is_closing():
-            return
-        reading = self.reading or transport
-        if is_wanted:
-            reading.resume_reading()
-        else:
-            reading.pause_reading()
+            return None
+        return self.reading or transport
 
     def release(self) -> None:
         """Break reference cycles: the tunnel has ended."""
@@ -117,14 +130,26 @@ class TunnelSide(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._tunnel.note_activity()
-        reader, peer = self.reader, self.peer
-        if peer._pending_close is not None:  # noqa: SLF001 - of the same class
+        if self.peer._pending_close is not None:  # noqa: SLF001 - of the same class
             data = self._complete_frame(data)
+        self._read_frames(data)
+
+    def _read_frames(self, data: bytes) -> None:
+        """Pass whole frames on; more of them than may be read at once wait for the loop's turn."""
+        reader = self.reader
         passed = reader.feed(data)
-        if passed and not peer.is_close_sent:
+        if passed and not self.peer.is_close_sent:
             self._pass_on(passed)
         if reader.has_ended:
             self._report_end()
+        elif reader.has_more:
+            self.pause_reading()
+            asyncio.get_running_loop().call_soon(self._read_more_frames)
+
+    def _read_more_frames(self) -> None:
+        if self.reader.has_more and not self.is_lost:
+            self._read_frames(b"")
+            self.update_reading()
 
     def _complete_frame(self, data: bytes) -> bytes:
         """Complete the frame that the peer's close frame waits for; return what follows it."""
@@ -141,6 +166,7 @@ class TunnelSide(asyncio.Protocol):
             transport.write(data)
 
     def _report_end(self) -> None:
+        self.update_reading()  # what arrives is dropped from now on
         if self.reader.violation:
             self._tunnel.on_violation(self)
             return
@@ -150,6 +176,7 @@ class TunnelSide(asyncio.Protocol):
     def _send_pending_close(self) -> None:
         frame, self._pending_close = self._pending_close, None
         self.is_close_sent = True
+        self.peer.update_reading()  # what arrives there is dropped from now on
         transport = self._transport
         if frame is None or transport is None or transport.is_closing():
             return
@@ -163,10 +190,12 @@ class TunnelSide(asyncio.Protocol):
                 transport.write_eof()
 
     def pause_writing(self) -> None:
-        self.peer.set_reading(is_wanted=False)
+        self._is_write_paused = True
+        self.peer.update_reading()
 
     def resume_writing(self) -> None:
-        self.peer.set_reading(is_wanted=True)
+        self._is_write_paused = False
+        self.peer.update_reading()
 
     def eof_received(self) -> bool:
         # A caller may end its stream after its close frame, and still reads the reply. RFC 6455,
@@ -177,5 +206,6 @@ class TunnelSide(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_lost, self._transport = True, None
+        self.is_lost, self._transport, self._is_write_paused = True, None, False
+        self.peer.update_reading()
         self._tunnel.on_lost(self)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -158,6 +158,73 @@ async def test_a_side_that_does_not_read_stops_the_other(no_leaks: None) -> None
         assert not sending.done()
         assert await caller.read(len(frame)) == frame
         await sending
+
+
+def close_by_caller(served: ServedTunnels, caller: RawSide) -> None:
+    caller.writer.write(build_frame(CLOSE, (1000).to_bytes(2), mask=MASK))
+
+
+def shut_down(served: ServedTunnels, caller: RawSide) -> None:
+    served.connection.shutdown()
+
+
+@pytest.mark.parametrize("close", [close_by_caller, shut_down])
+@pytest.mark.parametrize("length", [70_000, 1_000_000_000])  # of each frame
+async def test_a_caller_that_does_not_read_stops_the_service_while_the_tunnel_is_closing(
+    no_leaks: None,
+    monkeypatch: pytest.MonkeyPatch,
+    close: Callable[[ServedTunnels, RawSide], None],
+    length: int,
+) -> None:
+    monkeypatch.setattr(tunnel, "CLOSE_SECONDS", 0.3)
+    frame = bytes((0x82, 127)) + length.to_bytes(8) + bytes(min(length, 20_000_000))
+    sent = frame * (20_000_000 // len(frame) or 1)
+    async with open_raw_pair() as (served, caller, service):
+        sending = asyncio.create_task(send_in_steps(service.writer, sent, 65_536))
+        transport = served.connection._transport
+        async with asyncio.timeout(TIMEOUT):
+            while transport.get_write_buffer_size() < 65_536:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        close(served, caller)
+        most = 0
+        while not sending.done() and not transport.is_closing():
+            most = max(most, transport.get_write_buffer_size())
+            await asyncio.sleep(0.001)
+        assert most < 1_000_000
+        caller.writer.transport.abort()
+        with pytest.raises(ConnectionError):
+            await sending
+        await served.wait_for_end()
+
+
+async def test_a_service_that_does_not_read_stops_the_caller_while_the_tunnel_is_closing(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnel, "CLOSE_SECONDS", 0.3)
+    async with open_raw_pair() as (served, caller, service):
+        service.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        frame = build_frame(BINARY, bytes(1_000_000), mask=bytes(4))
+        sending = asyncio.create_task(send_in_steps(caller.writer, frame * 30, 65_536))
+        async with asyncio.timeout(TIMEOUT):
+            while served.connection._flow.is_reading:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        service.writer.write(build_frame(CLOSE, (1000).to_bytes(2)))
+        assert (await caller.read(2))[0] == 0x88
+        assert not served.connection._flow.is_reading
+        with pytest.raises(ConnectionError):
+            await sending
+        service.writer.transport.abort()
+        await served.wait_for_end()
+
+
+async def test_more_frames_than_are_read_at_once_pass_in_order(no_leaks: None) -> None:
+    frames = b"".join(build_frame(PING, b"%d" % n, mask=MASK) for n in range(5_000))
+    back = b"".join(build_frame(TEXT, b"%d" % n) for n in range(5_000))
+    async with open_raw_pair() as (_, caller, service):
+        caller.writer.write(frames)
+        service.writer.write(back)
+        assert await service.read(len(frames)) == frames
+        assert await caller.read(len(back)) == back
 
 
 async def test_a_caller_that_is_gone_is_noticed_while_it_is_not_read_from(no_leaks: None) -> None:
