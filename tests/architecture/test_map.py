@@ -150,6 +150,7 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/identity/test_rotation_under_load.py": "rotation in four processes",
     "tests/gateway/proxy/websocket/test_service_tls.py": "WebSockets to a service with TLS",
     "tests/gateway/proxy/websocket/test_tickets.py": "tickets and tokens of WebSockets",
+    "tests/gateway/proxy/websocket/test_tunnel_end.py": "how a WebSocket ends",
     "tests/gateway/transport/test_detached_connections.py": "the streams of pool and exchange",
     "tests/gateway/middleware/test_websockets.py": "WebSocket connections through all layers",
     "tests/gateway/proxy/test_attacks.py": "attacks through the whole gateway",

@@ -170,6 +170,31 @@ async def open_raw_tunnels(script: Script, **changes: Any) -> AsyncIterator[Serv
         upstream.close()
 
 
+@asynccontextmanager
+async def open_raw_pair(
+    caller_sends: bytes = b"", service_sends: bytes = b"", **changes: object
+) -> AsyncIterator[tuple[ServedTunnels, RawSide, RawSide]]:
+    """Open a tunnel between two raw sides; the bytes follow their handshakes at once."""
+    opened: asyncio.Future[RawSide] = asyncio.get_running_loop().create_future()
+    ended = asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"GET /chat HTTP/1.1\r\n")
+        writer.write(ACCEPTED + service_sends)
+        opened.set_result(RawSide(reader, writer))
+        await ended.wait()
+        writer.close()
+
+    async with open_raw_tunnels(script, **changes) as served:
+        caller = await served.open_raw(HANDSHAKE + caller_sends)
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 101 ")
+        try:
+            yield served, caller, await asyncio.wait_for(opened, TIMEOUT)
+        finally:
+            ended.set()
+
+
 async def echo(connection: ServerConnection) -> None:
     """Send each message back."""
     with suppress(ConnectionClosed):
