@@ -16,8 +16,7 @@ from gateway.upstream.base_url import BaseUrl
 class HttpxUpstream(ProxyUpstream):
     """Sends requests as httpx requests; the transport decides when it reads the response.
 
-    httpx's own transport sends the whole body first, unless the service closes the connection, and
-    hides interim responses and trailers.
+    For what httpx's own transport lacks see `docs/decisions/proxy-streaming.md`.
     """
 
     def __init__(

@@ -209,7 +209,7 @@ async def test_a_body_that_is_too_large_ends_the_exchange(no_leaks: None) -> Non
 
 @pytest.mark.parametrize("body", [b"5\r\nhello\r\n0\r\n\r\n", b"6\r\nhello!\r\n0\r\n\r\n"])
 async def test_a_body_that_has_arrived_is_sent_without_a_task(no_leaks: None, body: bytes) -> None:
-    tasks = set()
+    tasks: set[str] = set()
 
     async def script(peer: Peer) -> None:
         while await peer.read_request():
