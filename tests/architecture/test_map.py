@@ -60,6 +60,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
         "tests/gateway/proxy/fields/test_response_fields.py"
     ),
     "gateway/proxy/declaration/access_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
+    "gateway/proxy/declaration/header_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
     "gateway/proxy/declaration/path_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
     "gateway/proxy/declaration/value_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
     "gateway/proxy/upstream/direct_upstream.py": (
