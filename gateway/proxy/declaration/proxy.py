@@ -41,8 +41,9 @@ class Proxy:
 
     `identity` is how the service learns who the caller is: by an internal token in `Authorization`,
     by `X-User-*` header fields, or not at all. The credentials of the caller stay behind unless
-    `forward_token` or `forward_cookies` is set. `remove_headers` names further header fields that no
-    caller may send, such as the identity fields of a company. `preserve_host` sends the `Host` of the caller.
+    `forward_token` or `forward_cookies` is set. `remove_headers` names further header fields that
+    no caller may send, such as the identity fields of a company. `preserve_host` sends the `Host`
+    of the caller.
 
     `websocket` accepts WebSocket handshakes. `tickets` accepts a ticket in the query instead of a
     token. `encoded_slashes` accepts `%2F` in the path, and `path_parameters` accepts `;`; by

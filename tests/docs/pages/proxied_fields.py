@@ -9,8 +9,9 @@ from tests.docs.pages.markdown import code, page
 INTRODUCTION = """
 What happens to the header fields of a request on its way to the service of a proxied route, and
 to those of its response ([why](../decisions/proxied-fields.md)). A field that no section names
-goes on as it is. `*` stands for any beginning or end of a name. Upper and lower case are the same. With `remove_headers=["x-company-role"]`, a route removes the fields
-of requests that it names.
+goes on as it is. `*` stands for any beginning or end of a name. Upper and lower case
+are the same. With `remove_headers=["x-company-role"]`, a route removes the fields of requests that
+it names.
 """
 
 OWN_FIELDS = """
