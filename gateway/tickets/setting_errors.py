@@ -1,33 +1,30 @@
-"""Finds routes that accept tickets while the processes of the gateway would not share them."""
+"""Finds routes that accept tickets without what their store needs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
-from starlette.routing import BaseRoute
-
-from gateway.fastapi_internals import RouteContext, iter_calls, iter_route_contexts
+from gateway.fastapi_internals import RouteContext
 from gateway.settings.errors import ConfigError
 from gateway.settings.schema import Settings
-from gateway.tickets.dependency import AcceptTicket
+from gateway.tickets.ticket_routes import accepts_tickets
 
 
-def find_ticket_errors(
-    settings: Settings, routes: Sequence[BaseRoute | RouteContext]
-) -> list[ConfigError]:
-    """Find that several processes keep tickets, each its own: `redis_url` is missing."""
+def find_ticket_errors(settings: Settings, routes: Iterable[RouteContext]) -> Iterator[ConfigError]:
+    """Require Redis for the tickets of several processes, and a signing key for those in Redis."""
+    route = next(filter(accepts_tickets, routes), None)
+    if route is None:
+        return
     processes = settings.counters.processes
-    path = next(_iter_paths(routes), None)
-    if processes == 1 or settings.redis_url is not None or path is None:
-        return []
-    message = (
-        f"is required: counters.processes is {processes}, and {path} accepts tickets; without "
-        "Redis, only the process that issued a ticket knows it"
-    )
-    return [ConfigError("redis_url", message, "set LOCKGATE_REDIS_URL")]
-
-
-def _iter_paths(routes: Sequence[BaseRoute | RouteContext]) -> Iterator[str]:
-    """Yield the paths of the routes that accept tickets."""
-    for route in iter_route_contexts(routes):
-        dependant = getattr(route, "dependant", None)
-        if dependant and any(isinstance(call, AcceptTicket) for call in iter_calls(dependant)):
-            yield str(route.path)
+    if settings.redis_url is None and processes > 1:
+        yield ConfigError(
+            "redis_url",
+            f"is required: counters.processes is {processes}, and {route.path} accepts tickets;"
+            " without Redis, only the process that issued a ticket knows it",
+            "set LOCKGATE_REDIS_URL",
+        )
+    if settings.redis_url is not None and settings.identity.signing_key_file is None:
+        yield ConfigError(
+            "identity.signing_key_file",
+            f"is required: {route.path} accepts tickets, which are signed in Redis",
+            "run `lockgate signing-keys rotate --file FILE`, and set identity.issuer and"
+            " identity.signing_key_file",
+        )

@@ -60,6 +60,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
         "tests/gateway/proxy/fields/test_response_fields.py"
     ),
     "gateway/proxy/declaration/access_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
+    "gateway/proxy/declaration/header_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
     "gateway/proxy/declaration/path_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
     "gateway/proxy/declaration/value_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
     "gateway/proxy/upstream/direct_upstream.py": (
@@ -149,6 +150,10 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/cli/test_check_proxied.py": "proxied routes and their settings, by the command",
     "tests/gateway/cli/test_wrong_configurations.py": "every mistake in a configuration",
     "tests/gateway/identity/test_rotation_under_load.py": "rotation in four processes",
+    "tests/gateway/proxy/websocket/test_service_tls.py": "WebSockets to a service with TLS",
+    "tests/gateway/proxy/websocket/test_tickets.py": "tickets and tokens of WebSockets",
+    "tests/gateway/proxy/websocket/test_tunnel_end.py": "how a WebSocket ends",
+    "tests/gateway/transport/test_detached_connections.py": "the streams of pool and exchange",
     "tests/gateway/middleware/test_websockets.py": "WebSocket connections through all layers",
     "tests/gateway/proxy/test_attacks.py": "attacks through the whole gateway",
     "tests/gateway/proxy/test_fields_on_sockets.py": "fields through the gateway and nginx",
