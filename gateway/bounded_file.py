@@ -22,7 +22,7 @@ def read_bounded_file(
     about its target.
 
     Raises:
-        UnreadableFile: it cannot be read, is no regular file, has more than `max_bytes` bytes, or
+        UnreadableFile: it cannot be read, is not a regular file, is larger than `max_bytes`, or
             is not private.
     """
     try:
@@ -50,7 +50,7 @@ def _read(path: Path, max_bytes: int) -> tuple[bytes, os.stat_result]:
 
 
 def _find_kind_fault(status: os.stat_result) -> str:
-    """Return why this is no regular file, or ""."""
+    """Return why this is not a regular file, or ""."""
     if stat.S_ISREG(status.st_mode):
         return ""
     if stat.S_ISDIR(status.st_mode):

@@ -102,7 +102,7 @@ def _follow_hops(name: str, text: str, peer: IpAddress, trusted: IpNetworks) -> 
     address = peer
     for hop in _LISTS[name](text):
         if hop is None:
-            return ClientAddress(address, f"{name} has a hop that is no address")
+            return ClientAddress(address, f"{name} has a hop that is not an address")
         address = hop
         if not _is_in(address, trusted):
             break
@@ -114,7 +114,7 @@ def _read_single(name: str, values: Sequence[str], peer: IpAddress) -> ClientAdd
         return ClientAddress(peer, f"{name} is {'sent twice' if values else 'missing'}")
     address = parse_single(name, values[0])
     if address is None:
-        return ClientAddress(peer, f"{name} is no address")
+        return ClientAddress(peer, f"{name} is not an address")
     return ClientAddress(address)
 
 

@@ -51,7 +51,7 @@ def parse_forwarded(header: str) -> Iterator[IpAddress | None]:
 
 
 def parse_x_forwarded_for(header: str) -> Iterator[IpAddress | None]:
-    """Yield the hops of `X-Forwarded-For` from right to left; None for one that is no address."""
+    """Yield the hops of `X-Forwarded-For` from right to left; None for one without an address."""
     hops = islice(reversed(_cut(header).split(",")), MAX_HOPS)
     return (parse_node(hop) for hop in hops if hop.strip(" \t"))
 

@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _request_token(port: int, query: str) -> tuple[int, dict[str, Any]]:
-    """Return the status and the document of the response; {} for JSON that is no document.
+    """Return the status and the document of the response; {} for JSON that is not a document.
 
     Raises:
         OSError: nothing responds on the port.

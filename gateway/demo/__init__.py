@@ -1,4 +1,4 @@
 """The services of the demo shop as fakes, with realistic data: one file per service.
 
-`make run`, the shop's tests and the benchmarks use them. They are no part of the wheel.
+`make run`, the shop's tests and the benchmarks use them. They are not a part of the wheel.
 """

@@ -19,7 +19,7 @@ log = getLogger("lockgate.access")
 
 
 def is_end_of_task(error: BaseException, context: RequestContext) -> bool:
-    """Whether the exception ends the task of the request, and is no failure of the application.
+    """Whether the exception ends the task of the request, and is not a failure of the application.
 
     The server cancels the task when the client disconnects, and `send` raises an OSError. A
     `CancelledError` without such a request comes from the application, for example from another

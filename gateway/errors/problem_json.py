@@ -178,7 +178,7 @@ def _locate_all(
 ) -> list[tuple[str, str, str]]:
     """Return the location, field and message of each error.
 
-    If the body is no JSON, FastAPI names the offset of the error as if it were a field.
+    If the body is not JSON, FastAPI names the offset of the error as if it were a field.
     """
     if isinstance(malformed := error.__cause__, JSONDecodeError):
         message = f"JSON decode error at character {malformed.pos}: {malformed.msg}"

@@ -94,7 +94,7 @@ def _split(name: bytes, target: bytes) -> tuple[bytes, bytes]:
     Only `X-Original-URL` has an authority: routes do not depend on it.
     """
     if not _TARGET.fullmatch(target):
-        raise InvalidOriginalRequest(f"{_show(name)} is no target in ASCII")
+        raise InvalidOriginalRequest(f"{_show(name)} is not a target in ASCII")
     try:
         path, query, authority = split_target(target, b"GET")
     except MalformedRequest:

@@ -79,7 +79,7 @@ async def _verify(
     """Return the response to a request that the guards of its route admit, and the route.
 
     Raises:
-        HTTPException: 403, the peer is no trusted proxy, or no declared route can serve the
+        HTTPException: 403, the peer is not a trusted proxy, or no declared route can serve the
             request. 400, the request is not named clearly, or a direct one would be refused.
         GatewayError: a guard refuses the request.
     """

@@ -86,7 +86,7 @@ def _iter_obstacles(entry: RouteEntry) -> Iterator[str]:
             if not asks_for_connection_alone(inner):
                 yield f"its guard {_name(inner.call)} asks for more than the connection"
         elif not _is_harmless(inner.call):
-            yield f"its dependency {_name(inner.call)} is no HeadGuard"
+            yield f"its dependency {_name(inner.call)} is not a HeadGuard"
     if _has_slowapi_limit(route, entry.methods):
         yield "a decorator of slowapi limits it"
 

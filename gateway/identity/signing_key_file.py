@@ -129,7 +129,7 @@ def _load_private_key(entry: Members) -> PrivateKey:
     try:
         return ec.derive_private_key(int.from_bytes(secret), ec.SECP256R1())
     except ValueError:
-        raise ValueError("d is no private key of P-256") from None
+        raise ValueError("d is not a private key of P-256") from None
 
 
 def _decode_secret(entry: Members) -> bytes:
@@ -152,5 +152,5 @@ def _read_creation(entry: Members, *, is_only: bool) -> float:
         message = "iat must be the time of its creation, in seconds since 1970"
         raise ValueError(message)  # noqa: TRY004 - as above
     if not 0 <= value < _MAX_DATE:
-        raise ValueError("iat is no date, in seconds since 1970")
+        raise ValueError("iat is not a date, in seconds since 1970")
     return value

@@ -146,7 +146,7 @@ class _WebSocketChannel:
 def _watch(sent: Awaitable[None], context: RequestContext) -> Awaitable[None]:
     """Return an awaitable that also records in `context` that the client has gone.
 
-    The awaitable of the gateway's own server is no coroutine unless it waits: most messages need
+    The awaitable of the gateway's own server is not a coroutine unless it waits: most messages need
     no wrapper.
     """
     return _record_disconnect(sent, context) if type(sent) is CoroutineType else sent

@@ -44,7 +44,7 @@ from gateway.upstream.errors import (
 Problems = dict[str, dict[str, ProblemType]]
 """Problem types by status, and then by type."""
 
-# A response of the service is no error, whatever its status is.
+# A response of the service is not an error, whatever its status is.
 _PROXY_ERRORS = (UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable)
 
 _ABOUT_BLANK = {ABOUT_BLANK_PROBLEM.type: ABOUT_BLANK_PROBLEM}

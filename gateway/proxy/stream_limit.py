@@ -94,7 +94,7 @@ class Stream:
             self.open()
 
     def close(self) -> None:
-        """Count no longer; no effect on a request that is no stream."""
+        """Count no longer; no effect on a request that is not a stream."""
         self._on_open = None
         self.unwatch()
         if self.is_open:

@@ -64,7 +64,7 @@ def limited(*policies: RateLimit) -> Dependency:
     Policies per address also work on a `public(...)` route.
 
     Raises:
-        TypeError: something else than a policy is given.
+        TypeError: something other than a policy is given.
         ValueError: there is no policy, or one is given twice.
     """
     for policy in policies:

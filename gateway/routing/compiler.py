@@ -208,7 +208,7 @@ def _find_constants(dependant: Dependant) -> dict[str, object]:
 
 def _find_obstacles(dependant: Dependant) -> Iterator[str]:
     if not is_awaited(dependant.call):
-        yield "is no coroutine function"
+        yield "is not a coroutine function"
     if dependant.concurrency is not None:
         yield "has a limit on concurrent calls"
     if dependant.body_params:

@@ -28,7 +28,7 @@ def find_package(folder: Path) -> str:
     file = folder / "pyproject.toml"
     if not file.is_file():
         raise NoProject(
-            "this folder is no project: it has no pyproject.toml; change to the folder of a "
+            "this folder is not a project: it has no pyproject.toml; change to the folder of a "
             "project, or create one with `lockgate new PATH`"
         )
     found: object = _read_toml(file)

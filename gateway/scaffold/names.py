@@ -57,7 +57,7 @@ def name_package(folder: str) -> str:
     """Derive the package of a project: `acme-gateway` becomes `acme_gateway`.
 
     Raises:
-        InvalidName: the result is no identifier, or another module already has that name.
+        InvalidName: the result is not an identifier, or another module already has that name.
     """
     package = name_project(folder).replace("-", "_")
     check_name(package, "the last part of PATH, as the name of a Python package,")
@@ -102,7 +102,7 @@ def check_name(name: str, what: str) -> None:
     if not _NAME.fullmatch(name) or iskeyword(name) or len(name) > _MAX_LENGTH:
         raise InvalidName(
             f"{what} consists of at most {_MAX_LENGTH} lower-case letters and digits, with single "
-            f"underscores between them, begins with a letter, and is no keyword of Python; got "
+            f"underscores between them, begins with a letter, and is not a keyword of Python; got "
             f"{name!r}"
         )
 

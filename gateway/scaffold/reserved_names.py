@@ -87,7 +87,7 @@ def _list_identifiers() -> frozenset[str]:
 
 
 def _iter_identifiers(code: str) -> Iterator[str]:
-    """Yield every name that code binds or reads; attributes are no names of their own."""
+    """Yield every name that code binds or reads; attributes are not names of their own."""
     for node in ast.walk(ast.parse(code)):
         match node:
             case ast.Name(name) | ast.arg(name):

@@ -101,7 +101,7 @@ def _find_spec(name: str) -> ModuleSpec | None:
     except (Exception, SystemExit) as error:
         place = find_module_line(error)
         if isinstance(error, ImportError | ValueError) and not place:
-            return None  # no module raised it: a parent does not exist, or `name` is no name
+            return None  # no module raised it: a parent does not exist, or `name` is not a name
         parent = name.rpartition(".")[0]
         message = f"the package {parent} cannot be imported: {describe_exception(error)}"
         raise _invalid(message, place) from error

@@ -60,7 +60,7 @@ def _decode(annotation: object, value: object) -> object:
 
 
 def _is_structured(annotation: object) -> bool:
-    """Whether a type is a list, a set, a table or a model, so that a text is no value of it."""
+    """Whether a type is a list, a set, a table or a model, so that a text is not a value of it."""
     if get_origin(annotation) is Annotated:
         return _is_structured(get_args(annotation)[0])
     if get_origin(annotation) in {Union, UnionType}:

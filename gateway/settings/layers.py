@@ -95,7 +95,7 @@ def _lower_headers(service: object) -> object:
 
 
 def _count_steps(values: object, path: SettingPath) -> int | None:
-    """Count the steps of `path` that exist; None if a value that is no table replaces the rest."""
+    """Count the steps of `path` that exist; None if a value other than a table replaces them."""
     for count, step in enumerate(path):
         if isinstance(values, list) and step.isdecimal() and int(step) < len(values):
             values = values[int(step)]

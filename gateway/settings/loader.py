@@ -26,7 +26,7 @@ _PACKAGE = ("app", "package")
 class LoadedSettings:
     """The settings, and the errors in them: a default stands in for each invalid value.
 
-    `package_errors` are about the package of `app.package`. They are no errors of the settings,
+    `package_errors` are about the package of `app.package`. They are not errors of the settings,
     because only an application that loads the package needs it.
     """
 

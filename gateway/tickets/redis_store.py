@@ -44,7 +44,7 @@ class RedisTicketStore(TicketStore):
         """Return a ticket and remove it, in one command (GETDEL, Redis 6.2).
 
         Raises:
-            Unauthenticated: Redis has something else than a ticket of this gateway. The reply to
+            Unauthenticated: Redis has something other than a ticket of this gateway. The reply to
                 another command would be that, too.
         """
         stored = await self._run(self._redis.getdel(self._prefix + digest))

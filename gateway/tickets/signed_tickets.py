@@ -1,6 +1,6 @@
 """`SignedTickets`: tickets as tokens of the gateway, for a store that others may write to.
 
-Redis is no authority for who a caller is. What it holds is signed with the key of the gateway
+Redis is not an authority for who a caller is. What it holds is signed with the key of the gateway
 (`identity.signing_key_file`), so that neither a writer of Redis nor another gateway on it can
 issue a ticket for this one.
 """
@@ -38,7 +38,7 @@ _ADAPTER = TypeAdapter(_Claims)
 
 
 class InvalidTicket(ValueError):
-    """What a store returned is no ticket of this gateway; the message says why."""
+    """What a store returned is not a ticket of this gateway; the message says why."""
 
 
 class SignedTickets:

@@ -69,7 +69,7 @@ class HostConnector:
 
         Raises:
             HostUnreachable: the name is unknown, or each address failed.
-            UnicodeError: the host is no name.
+            UnicodeError: the host is not a name.
         """
         now = asyncio.get_running_loop().time()
         addresses = self._order(await self._resolve(), now)

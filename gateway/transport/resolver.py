@@ -60,7 +60,7 @@ class Resolver:
 
         Raises:
             OSError: the name is unknown, or its servers failed.
-            UnicodeError: it is no host name.
+            UnicodeError: it is not a host name.
         """
         with suppress(socket.gaierror):
             return _get_addresses(host, port, socket.AI_NUMERICHOST)  # needs no lookup

@@ -191,7 +191,7 @@ class PendingCall(Coroutine[Any, Any, T_co]):
         for status, handling in pairs:
             if not 300 <= status <= 499 or status == 429:
                 raise ValueError(
-                    f"{self._call.operation}: status {status} is no refusal; declare a status "
+                    f"{self._call.operation}: status {status} is not a refusal; declare a status "
                     "from 300 to 499, but not 429"
                 )
             if status in handlings:
@@ -266,7 +266,7 @@ class _CallWithHandlings(PendingCall[T_co]):
 async def _execute(
     executor: CallExecutor, call: Call, into: type[T_co], handlings: RefusalHandlings
 ) -> T_co:
-    """Make a call. This is no method: the coroutine and the pending call would form a cycle."""
+    """Make a call. This is not a method: the coroutine and the pending call would form a cycle."""
     try:
         return await executor.execute(call, into)
     except UpstreamRefused as refusal:

@@ -41,7 +41,7 @@ def find_tls_errors(settings: Settings) -> list[ConfigError]:
 def find_expired_certificate(service: Service) -> datetime | None:
     """Return the end of the validity of the gateway's certificate if it has passed. Blocks.
 
-    The service refuses such a certificate, but all others work: it is no error of the settings.
+    The service refuses such a certificate, but all others work: it is not an error of the settings.
     A certificate that cannot be parsed, although OpenSSL has loaded it, does not count as expired.
     """
     file = service.tls.client_certificate_file

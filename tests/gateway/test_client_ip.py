@@ -147,8 +147,8 @@ def test_a_header_by_setting_is_the_only_one(name: str, value: str) -> None:
     [
         (None, (), ""),
         (None, (("x-forwarded-for", CLIENT),), ""),
-        (None, (("x-forwarded-for", "a"),), "x-forwarded-for has a hop that is no address"),
-        (None, (("forwarded", "for=_a"),), "forwarded has a hop that is no address"),
+        (None, (("x-forwarded-for", "a"),), "x-forwarded-for has a hop that is not an address"),
+        (None, (("forwarded", "for=_a"),), "forwarded has a hop that is not an address"),
         (
             None,
             (("x-forwarded-for", CLIENT), ("forwarded", "for=1.1.1.1")),
@@ -157,8 +157,8 @@ def test_a_header_by_setting_is_the_only_one(name: str, value: str) -> None:
         ("X-Real-IP", (), "x-real-ip is missing"),
         ("X-Real-IP", (("x-real-ip", CLIENT),), ""),
         ("X-Real-IP", (("x-real-ip", "1.1.1.1"), ("x-real-ip", CLIENT)), "x-real-ip is sent twice"),
-        ("X-Real-IP", (("x-real-ip", "1.1.1.1, 198.51.100.7"),), "x-real-ip is no address"),
-        ("X-Real-IP", (("x-real-ip", ""),), "x-real-ip is no address"),
+        ("X-Real-IP", (("x-real-ip", "1.1.1.1, 198.51.100.7"),), "x-real-ip is not an address"),
+        ("X-Real-IP", (("x-real-ip", ""),), "x-real-ip is not an address"),
     ],
 )
 def test_a_doubt_says_why_the_peer_is_taken(

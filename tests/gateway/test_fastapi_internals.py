@@ -234,7 +234,7 @@ def test_default_placeholder() -> None:
 
 
 async def test_serialize_response() -> None:
-    """It validates and serializes a result that is no instance of the response model."""
+    """It validates and serializes a result that is not an instance of the response model."""
     route = route_of(coroutine, "/", response_model=Thing)
     assert await serialize_result(route, {"number": "3", "surplus": 1}) == b'{"number":3}'
     with pytest.raises(ResponseValidationError):

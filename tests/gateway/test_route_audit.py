@@ -61,8 +61,8 @@ def test_a_route_on_the_app_itself_is_audited_too() -> None:
         [requires("orders:read")],
         [requires("orders:read"), owner("user_id")],
         [requires(), owner("user_id")],
-        [public("a catalog is no secret")],
-        [public("a catalog is no secret"), limited(PER_ADDRESS)],
+        [public("a catalog is not a secret")],
+        [public("a catalog is not a secret"), limited(PER_ADDRESS)],
         [requires(), limited(PER_USER)],
     ],
 )
@@ -145,7 +145,7 @@ def test_a_websocket_route_on_the_app_itself_is_audited_too() -> None:
     [
         [requires("events:read")],
         [requires("events:read"), owner("user_id")],
-        [public("a ticker is no secret")],
+        [public("a ticker is not a secret")],
     ],
 )
 def test_a_websocket_route_that_declares_access_passes(dependencies: list[object]) -> None:

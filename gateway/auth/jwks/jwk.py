@@ -155,5 +155,5 @@ def _construct(members: Mapping[str, str], algorithm: str) -> Key:
         return signatures.construct_key(members, algorithm)
     except ValueError:
         if members["kty"] == "EC":
-            raise UnusableKey(f"x and y are no point of the curve {members['crv']}") from None
+            raise UnusableKey(f"x and y are not a point of the curve {members['crv']}") from None
         raise UnusableKey(f"it makes no {members['kty']} key") from None

@@ -23,7 +23,7 @@ def check_audience(claims: Claims, accepted: frozenset[str], claim: str) -> None
     if value is None:
         raise Unauthenticated("invalid_aud", _explain_absence(claims, name))
     if not all(isinstance(item, str) for item in names):
-        raise Unauthenticated("invalid_aud", f"{name} is {show(value)}, which is no audience")
+        raise Unauthenticated("invalid_aud", f"{name} is {show(value)}, which is not an audience")
     if accepted.isdisjoint(names):
         raise Unauthenticated("wrong_audience", _explain(name, value, accepted))
 

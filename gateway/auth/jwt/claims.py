@@ -102,7 +102,7 @@ class ClaimRules:
 def _read_date(claims: Claims, claim: str) -> float:
     value = claims.get(claim)
     if not _is_number(value) or not 0 <= value < _MAX_DATE:
-        raise Unauthenticated(f"invalid_{claim}", f"{claim} is {show(value)}, which is no date")
+        raise Unauthenticated(f"invalid_{claim}", f"{claim} is {show(value)}, which is not a date")
     return float(value)
 
 

@@ -93,7 +93,7 @@ def _describe_segments(segments: Sequence[str]) -> str:
     if count == 5:
         return "it is encrypted (JWE): tell the provider to sign access tokens without encryption"
     if count < 3:
-        return "it is no JWT but an opaque token: tell the provider to issue JWTs for this API"
+        return "it is not a JWT but an opaque token: tell the provider to issue JWTs for this API"
     if count > 3:
         return f"it has {count} segments separated by dots; a signed JWT has 3"
     names = ("header", "payload", "signature")

@@ -29,7 +29,7 @@ def _explain_segment(name: str, segment: str) -> str:
 
 
 def _explain_encoding(segment: str) -> str:
-    """Return why a segment is no base64url; "" if it is."""
+    """Return why a segment is not base64url; "" if it is."""
     if "=" in segment:
         return "has padding (=), which a JWT must not have (RFC 7515, section 2)"
     if "+" in segment or "/" in segment:
@@ -42,7 +42,7 @@ def _explain_encoding(segment: str) -> str:
 
 
 def explain_credentials(credentials: bytes) -> str:
-    """Return why the credentials after `Bearer` are no token (RFC 6750, section 2.1)."""
+    """Return why the credentials after `Bearer` are not a token (RFC 6750, section 2.1)."""
     if not credentials.strip(b"="):
         return "there is no token after Bearer"
     if credentials[:7].lower() == b"bearer ":

@@ -49,7 +49,7 @@ def _compile(name: str) -> ClaimReader:
 def _list_roles(value: JsonValue) -> JsonValue:
     """Return the names of an object of objects, as Zitadel publishes roles: `{"read": {...}}`.
 
-    A name with another value, such as `{"admin": false}`, is no scope.
+    A name with another value, such as `{"admin": false}`, is not a scope.
     """
     if not isinstance(value, dict):
         return value
@@ -59,7 +59,7 @@ def _list_roles(value: JsonValue) -> JsonValue:
 def _iter_scopes(value: JsonValue) -> Iterator[str]:
     """Yield the scopes of a space-separated string (RFC 8693, section 4.2) or of a list.
 
-    An entry of a list is one scope: it is never split. An entry that is no scope (RFC 6749,
+    An entry of a list is one scope: it is never split. An entry that is not a scope (RFC 6749,
     section 3.3) is ignored, and so is a value of another type.
     """
     entries = value.split(" ") if isinstance(value, str) else value

@@ -12,7 +12,7 @@ from starlette.types import Scope
 from gateway.request_context import RequestContext
 
 PSEUDONYM = b"lockgate-%08x" % getrandbits(32)
-"""The name of this process: two gateways, one behind the other, are no loop.
+"""The name of this process: two gateways, one behind the other, are not a loop.
 
 A loop through several processes of one gateway ends when a request meets one of them again.
 """

@@ -162,7 +162,7 @@ class Limiter(SlowapiInternals):
     async def open(
         self, app: Starlette, *, redis_url: str | None = None, processes: int = 1
     ) -> AsyncIterator[None]:
-        """Check an app that is no gateway, and count its requests, in the lifespan of the app.
+        """Check an app that is not a gateway, and count its requests, in the lifespan of the app.
 
         Without a `redis_url`, each process counts its own. While Redis is down, each of the
         `processes` grants its share of a limit.

@@ -39,7 +39,7 @@ class RouteLimit:
         """Return the charges of a request, one per limit; none if no limit applies to it.
 
         Raises:
-            ValueError: a function of the limit returned a text that is no limit, or no cost.
+            ValueError: a function of the limit returned a text that is not a limit, or no cost.
         """
         if not await self.declared.applies(request):
             return []

@@ -84,7 +84,7 @@ async def require_standalone(connection: AbstractConnection) -> None:
     """Ask the server in which mode it runs; one that does not say counts as standalone.
 
     Raises:
-        RedisClusterUnsupported, RedisSentinelUnsupported: it is no server for all keys.
+        RedisClusterUnsupported, RedisSentinelUnsupported: it is not a server for all keys.
         ConnectionError: it closed the connection.
     """
     await connection.send_command("HELLO")

@@ -128,7 +128,7 @@ OTHERS = (
         "service, for example `..` as an id in a path. `in` is the part of the request: `path`, "
         "`query`, `header`, `cookie` or `body`, or `request` if the error does not say. `field` is "
         "the name in it, or the name of the part itself if all of it is not valid, for example a "
-        "body that is no JSON.",
+        "body that is not JSON.",
         "Fix the fields listed in `errors`; the same request will fail again.",
     ),
     Failure(

@@ -180,7 +180,7 @@ def _make_unusable_keys() -> dict[str, tuple[SigningKey, dict[str, Any]]]:
         "of 1024 bits": (SigningKey("weak", "RS256", weak), {}),
         "with exponent 3": (SigningKey("low", "RS256", low), {}),
         "for another algorithm": (SigningKey("oaep", "RS256", ours), {"alg": "RSA-OAEP"}),
-        "with an alg that is no string": (SigningKey("list", "RS256", ours), {"alg": ["RS256"]}),
+        "with an alg that is not a string": (SigningKey("list", "RS256", ours), {"alg": ["RS256"]}),
         "of P-384 for ES256": (SigningKey("p384", "ES256", p384), {}),
         "with its private half": (SigningKey("private", "RS256", ours), {"d": "AQ"}),
         "of an unknown type": (SigningKey("kind", "RS256", ours), {"kty": "LWE"}),

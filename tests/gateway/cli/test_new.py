@@ -82,7 +82,7 @@ def test_a_composite_takes_the_first_service_by_default(project: Path) -> None:
         (["service", "x", "--service", "y"], "--service is an option of `lockgate new composite"),
         (["Ünal"], "got 'ünal'"),
         (["servce", "orders"], "'servce' cannot be added"),
-        (["service", "orders"], "this folder is no project"),
+        (["service", "orders"], "this folder is not a project"),
     ],
 )
 def test_a_mistake_is_explained(

@@ -68,7 +68,7 @@ CASES: list[tuple[str, str, str | None, int]] = [
     ("GET", "/", READ, 403),
     ("GET", "/nowhere", READ, 403),
     ("GET", "/socket", READ, 403),
-    # The gateway's own routes are no concern of a service.
+    # The gateway's own routes are not a concern of a service.
     ("GET", "/healthz", READ, 403),
     ("GET", "/readyz", None, 403),
     ("GET", "/docs", None, 403),

@@ -84,7 +84,7 @@ WRONG = {
         encode(EC | {"d": 7}),
         encode(ED | {"d": ""}),
     ],
-    "key 1: d is no private key of P-256": [encode(EC | {"d": "A" * 43})],
+    "key 1: d is not a private key of P-256": [encode(EC | {"d": "A" * 43})],
     "key 1: its public members do not fit its private member d": [
         encode(EC | {"d": OTHER_EC["d"]}),
         encode(EC | {"x": OTHER_EC["x"]}),
@@ -105,7 +105,7 @@ WRONG = {
         encode(EC | {"iat": "2026"}),
         encode(EC | {"iat": True}),
     ],
-    "key 1: iat is no date": [encode(EC | {"iat": -1}), encode(EC | {"iat": 10**13})],
+    "key 1: iat is not a date": [encode(EC | {"iat": -1}), encode(EC | {"iat": 10**13})],
 }
 
 

@@ -59,7 +59,7 @@ async def get_prices(request: Request, caller: Caller) -> Answer:
 
 @router.get("/general/{path:path}", dependencies=[accept_ticket(), _prices])
 def get_path(path: str, request: Request, caller: Caller) -> Answer:
-    """Serve a route that is not compiled, because its function is no coroutine."""
+    """Serve a route that is not compiled, because its function is not a coroutine."""
     return _answer(caller, request)
 
 

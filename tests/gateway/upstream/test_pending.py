@@ -196,7 +196,7 @@ async def test_a_part_can_be_none_without_being_degraded(no_leaks: None) -> None
 
 @pytest.mark.parametrize("status", [200, 299, 429, 500, 503])
 async def test_only_a_refusal_can_be_none(client: ExampleClient, status: int) -> None:
-    with pytest.raises(ValueError, match=f"GET /: status {status} is no refusal"):
+    with pytest.raises(ValueError, match=f"GET /: status {status} is not a refusal"):
         client.get("/", into=Item).or_none(status)
 
 

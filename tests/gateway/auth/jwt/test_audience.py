@@ -52,7 +52,7 @@ def test_the_audience_decides(
     [
         ({"aud": "c"}, {"audience": ["b", "a"]}, 'aud is "c"; the setting audience has "a", "b"'),
         ({"aud": ...}, {}, "the token has no aud"),
-        ({"aud": 7}, {}, "aud is 7, which is no audience"),
+        ({"aud": 7}, {}, "aud is 7, which is not an audience"),
         (
             COGNITO,
             {},

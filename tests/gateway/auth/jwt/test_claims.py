@@ -85,4 +85,4 @@ def test_the_log_says_how_far_a_date_is_off() -> None:
     assert find_explanation({"nbf": now + 90.4}) == (
         "nbf is 90 s in the future; compare the clocks, or raise clock_skew_seconds"
     )
-    assert find_explanation({"exp": "soon"}) == 'exp is "soon", which is no date'
+    assert find_explanation({"exp": "soon"}) == 'exp is "soon", which is not a date'

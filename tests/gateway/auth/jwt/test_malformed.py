@@ -1,4 +1,4 @@
-"""The log says what is wrong with a text that is no token, without a quote from it."""
+"""The log says what is wrong with a text that is not a token, without a quote from it."""
 
 import pytest
 

@@ -124,7 +124,7 @@ async def test_the_default_engine_is_that_of_the_app() -> None:
     assert engine.health()["keys"] == 1
     slowapi_limiter.reset()
     assert engine.health()["keys"] == 0
-    app.state.resources = {"name": "resources of an app that is no gateway"}
+    app.state.resources = {"name": "resources of an app that is not a gateway"}
     assert await get_statuses(app, "/") == [200]
     assert engine.health()["keys"] == 0
 

@@ -70,7 +70,7 @@ async def test_a_limit_can_be_computed_per_request_and_keeps_its_count() -> None
         return "ok"
 
     assert await get_statuses(app, "/", "/", "/") == [200, 200, 429]
-    current[0] = "3/minute"  # the amount is no part of the key: two of three are spent
+    current[0] = "3/minute"  # the amount is not a part of the key: two of three are spent
     assert await get_statuses(app, "/", "/") == [200, 429]
     assert await get_statuses(app, "/plans", "/plans", plan="free") == [200, 429]
     assert await get_statuses(app, "/plans", "/plans", plan="paid") == [200, 200]
