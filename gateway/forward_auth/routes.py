@@ -30,6 +30,9 @@ from gateway.settings.errors import escape
 
 PATH = "/auth/verify"
 
+_REFUSALS = (400, 401, 403, 429, 503)
+"""The statuses beside 200; a guard of a company may choose others."""
+
 _MAX_LOGGED_PATH = 256  # characters
 
 router = APIRouter(
@@ -70,6 +73,7 @@ for _path, _endpoint in ((PATH, VerifyNamed()), (f"{PATH}/{{path:path}}", Verify
         methods=[*PROXIED_METHODS],
         response_class=Response,
         response_model=None,
+        responses={status: {} for status in _REFUSALS},
     )
 
 

@@ -124,7 +124,9 @@ FAULTY: dict[str, Responder] = {
     "drips": _drip,
     "floods": _flood,
     "closes early": _close_early,
-    "is not an HTTP server": lambda _path, writer: _send_raw(writer, b"SSH-2.0-OpenSSH_9.9\r\n\r\n"),
+    "is not an HTTP server": lambda _path, writer: _send_raw(
+        writer, b"SSH-2.0-OpenSSH_9.9\r\n\r\n"
+    ),
     "sends nothing": lambda _path, writer: _send_raw(writer, b""),
     "sends endless headers": lambda _p, w: _send_raw(w, b"HTTP/1.1 200 OK\r\nX: " + b"x" * 300_000),
     "500": _respond_with(VALID, "500 Internal Server Error"),

@@ -47,7 +47,9 @@ def _build_row(
 ) -> list[str]:
     proxy = find_proxy(route)
     described = [operations[name.lower()] for name in methods if name.lower() in operations]
-    responses = [one["responses"] for one in described] or [{"200": None}]
+    # A route that is not in the document has the statuses that it declares.
+    declared = {"200", *map(str, getattr(route, "responses", ()))}
+    responses = [one["responses"] for one in described] or [declared]
     statuses = sorted(set().union(*responses) - {"default"})
     return [
         ANY_METHOD if set(methods) == set(PROXIED_METHODS) else "/".join(methods),
