@@ -1,6 +1,7 @@
 """Rotation: a new key is added, ended ones are removed, and the file is replaced as a whole."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,13 @@ def test_the_former_keys_are_kept_until_their_last_token_has_expired(path: Path)
 def test_keys_of_one_second_stay_in_the_order_of_their_creation(path: Path) -> None:
     ids = [rotate_key_file(path, "EdDSA", NOW).ids[-1] for _ in range(5)]
     assert read_signing_keys(path).ids == ids
+
+
+def test_rotations_at_once_keep_the_keys_of_each_other(path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        rotated = list(pool.map(lambda _: rotate_key_file(path, "EdDSA", NOW), range(8)))
+    assert len(read_signing_keys(path).ids) == 8
+    assert sorted(len(keys.ids) for keys in rotated) == list(range(1, 9))
 
 
 def test_a_file_with_too_many_keys_is_left_as_it_is(path: Path) -> None:
