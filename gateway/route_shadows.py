@@ -145,18 +145,27 @@ def _overlap(first: Sequence[str], second: Sequence[str]) -> bool:
     if not first or not second:
         return not first and not second
     if _PATH_PARAMETER.search(first[0]) or _PATH_PARAMETER.search(second[0]):
-        return True
+        return _have_same_beginning(first[0], second[0])
     return _is_same_segment(first[0], second[0]) and _overlap(first[1:], second[1:])
 
 
 def _is_same_segment(first: str, second: str) -> bool:
-    """Whether two segments can be equal. Two with parameters are taken to be."""
+    """Whether two segments can be equal; of two with parameters, the beginnings are compared."""
     if "{" in first and "{" in second:
-        return True
+        return _have_same_beginning(first, second)
     if "{" not in first and "{" not in second:
         return first == second
     pattern, literal = (first, second) if "{" in first else (second, first)
     return bool(compile_path(f"/{pattern}")[0].match(f"/{literal}"))
+
+
+def _have_same_beginning(first: str, second: str) -> bool:
+    """Whether the literal beginnings of two segments, one with a parameter, allow equal values."""
+    ours, our_brace, _ = first.partition("{")
+    theirs, their_brace, _ = second.partition("{")
+    if our_brace and theirs.startswith(ours):
+        return True
+    return bool(their_brace) and ours.startswith(theirs)
 
 
 def _format_methods(methods: frozenset[str]) -> str:

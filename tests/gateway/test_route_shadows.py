@@ -57,6 +57,9 @@ def find_errors(own: Sequence[Route], proxied: Sequence[Route]) -> list[ConfigEr
         ([("GET", "/{x}/a")], [("ANY", "/a/b/{path:path}")]),
         ([("GET", "/a/v-{x}")], [("ANY", "/a/w-{x}/{path:path}")]),
         ([("GET", "/files/{x}.json")], [("ANY", "/files/a.xml")]),
+        ([("GET", "/files-{x:path}")], [("ANY", "/inventory/{path:path}")]),
+        ([("GET", "/files-{x:path}")], [("ANY", "/v{tenant}/{path:path}")]),
+        ([("GET", "/a/v-{x}/b")], [("ANY", "/a/w-{x}/{path:path}")]),
         # The order of the package decides between its own routes.
         ([("GET", "/{x}/a"), ("GET", "/a/{x}")], []),
     ],
