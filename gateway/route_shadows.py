@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.routing import compile_path
 
 from gateway.fastapi_internals import RouteContext, get_frontend_paths, iter_audited_routes
-from gateway.proxy.declaration.methods import PROXIED_METHODS
+from gateway.proxy.declaration.methods import format_methods
 from gateway.proxy.routes import find_proxy
 from gateway.route_audit import list_kinds, locate_endpoint
 from gateway.settings.errors import ConfigError
@@ -46,7 +46,7 @@ class _Pattern:
     place: str
 
     def __str__(self) -> str:
-        return f"{_format_methods(self.methods)} {self.path}"
+        return f"{format_methods(sorted(self.methods))} {self.path}"
 
     @cached_property
     def first_segment(self) -> str:
@@ -102,7 +102,9 @@ def find_shadowed_routes(app: FastAPI) -> Iterator[ConfigError]:
         if not first.may_share_paths(second):
             continue
         if methods := first.methods & second.methods:
-            yield from _find_conflict(first, second, f"{_format_methods(methods)} {second.path}")
+            yield from _find_conflict(
+                first, second, f"{format_methods(sorted(methods))} {second.path}"
+            )
 
 
 def _find_conflict(first: _Pattern, second: _Pattern, route: str) -> Iterator[ConfigError]:
@@ -166,7 +168,3 @@ def _have_same_beginning(first: str, second: str) -> bool:
     if our_brace and theirs.startswith(ours):
         return True
     return bool(their_brace) and ours.startswith(theirs)
-
-
-def _format_methods(methods: frozenset[str]) -> str:
-    return "ANY" if methods >= set(PROXIED_METHODS) else "/".join(sorted(methods))

@@ -19,6 +19,9 @@ from gateway.tickets.query import PARAMETER, split_tickets
 from gateway.tickets.store import TicketStore
 from gateway.tickets.ticket import hash_text, is_text
 
+TICKET_SCHEME = "ticket"
+"""The name of the security scheme in OpenAPI."""
+
 
 def accept_ticket() -> Dependency:
     """Let a request prove its caller by `?ticket=`; put it before `requires(...)`."""
@@ -35,7 +38,7 @@ class AcceptTicket(SecurityBase, HeadGuard):
 
     def __init__(self) -> None:
         self.model = APIKey.model_validate({"in": APIKeyIn.query, "name": PARAMETER})
-        self.scheme_name = "ticket"
+        self.scheme_name = TICKET_SCHEME
 
     async def __call__(self, connection: HTTPConnection) -> None:
         """Redeem the ticket of a request, and take it out of the query.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.proxy.declaration.access_errors import find_access_errors, find_caller_errors
-from gateway.proxy.declaration.methods import PROXIED_METHODS
+from gateway.proxy.declaration.methods import PROXIED_METHODS, format_methods
 from gateway.proxy.declaration.path_errors import derive_target, find_parameters, find_path_errors
 from gateway.proxy.declaration.value_errors import (
     find_method_errors,
@@ -104,7 +104,7 @@ class Proxy:
     @property
     def method_text(self) -> str:
         """The methods as `GET/POST`; `ANY` for all that can be proxied."""
-        return "ANY" if set(self.methods) == set(PROXIED_METHODS) else "/".join(self.methods)
+        return format_methods(self.methods)
 
     @property
     def parameters(self) -> Mapping[str, bool]:
