@@ -22,8 +22,8 @@ from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.request_context import RequestContext
 from gateway.resources import ResourceLookup
-from gateway.tickets.dependency import AcceptTicket
 from gateway.tickets.query import split_tickets
+from gateway.tickets.redeem_ticket import AcceptTicket
 
 Policies = Mapping[str, RateLimit]
 

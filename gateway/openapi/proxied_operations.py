@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.fastapi_internals import RouteContext
 from gateway.proxy.declaration.proxy import Proxy
-from gateway.tickets.dependency import TICKET_SCHEME
+from gateway.tickets.redeem_ticket import TICKET_SCHEME
 
 _OPERATIONS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _WITH_BODY = frozenset({"patch", "post", "put"})

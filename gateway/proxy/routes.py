@@ -17,7 +17,7 @@ from gateway.fastapi_internals import RouteContext, iter_route_contexts
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.endpoint import ProxyEndpoint
 from gateway.ratelimit.dependency import limited
-from gateway.tickets.dependency import accept_ticket
+from gateway.tickets.redeem_ticket import accept_ticket
 
 
 def create_proxy_router(proxies: Iterable[Proxy]) -> APIRouter:

@@ -31,7 +31,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/forward_auth/identity.py": "tests/gateway/forward_auth/test_routes.py",
     "gateway/forward_auth/verified_routes.py": "tests/gateway/forward_auth/test_routes.py",
     "gateway/tickets/open_store.py": "tests/gateway/tickets/test_redis_store.py",
-    "gateway/tickets/ticket_routes.py": "tests/gateway/tickets/test_routes.py",
+    "gateway/tickets/ticket_routes.py": "tests/gateway/tickets/test_issue_ticket.py",
     "gateway/explanation/access_list.py": "tests/gateway/cli/test_access.py",
     "gateway/explanation/explain_request.py": "tests/gateway/cli/test_explain.py",
     "gateway/explanation/explanation.py": "tests/gateway/cli/test_explain.py",
@@ -53,6 +53,12 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
         "tests/gateway/proxy/fields/test_request_fields.py"
     ),
     "gateway/proxy/path/path_mapping.py": "tests/gateway/proxy/path/test_target.py",
+    "gateway/proxy/fields/removed_request_fields.py": (
+        "tests/gateway/proxy/fields/test_identity_fields.py"
+    ),
+    "gateway/proxy/fields/removed_response_fields.py": (
+        "tests/gateway/proxy/fields/test_response_fields.py"
+    ),
     "gateway/proxy/fields/request_field_rules.py": (
         "tests/gateway/proxy/fields/test_request_fields.py"
     ),

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from gateway.proxy.fields import request_field_rules as request
-from gateway.proxy.fields import response_field_rules as response
+from gateway.proxy.fields import removed_request_fields as request
+from gateway.proxy.fields import removed_response_fields as response
+from gateway.proxy.fields.request_field_rules import END_TO_END, ONCE
 from tests.docs.pages.markdown import code, page
 
 INTRODUCTION = """
@@ -87,9 +88,9 @@ def _render_removed_from_requests() -> str:
 
 def _render_other_rules() -> str:
     groups = {
-        "Refused with 400 if sent twice": request.ONCE,
+        "Refused with 400 if sent twice": ONCE,
         "Refused with 400 if `Connection` names them, and so are all about client and caller": (
-            request.END_TO_END
+            END_TO_END
         ),
     }
     return _render_groups(groups)
@@ -100,7 +101,7 @@ def _render_removed_from_responses() -> str:
         "Of one connection": [*response.HOP_BY_HOP, b"connection"],
         "Set by the gateway": [
             *response.GATEWAY_SETS,
-            *_with_stars(response.DROPPED_BEGINNINGS),
+            *_with_stars(response.REMOVED_BEGINNINGS),
         ],
         "For the whole origin": response.WHOLE_ORIGIN,
         "About the software": response.SOFTWARE,
