@@ -27,6 +27,12 @@ def build_identity(proxy: Proxy | None, target: Request) -> Iterable[tuple[bytes
     return fields.items()
 
 
-def list_missing(names: Container[str]) -> list[str]:
-    """List the fields of `X-User-*` that are not among `names`."""
-    return [name for name in USER_FIELDS if name not in names]
+def list_fields_to_remove(proxy: Proxy | None, names: Container[str]) -> list[str]:
+    """List the fields of the client that must not go on, and that `names` do not replace.
+
+    They are `X-User-*`, and `Authorization` unless the route forwards the token of the caller. A
+    route that is not proxied does not say what its service gets instead of that token.
+    """
+    keeps_token = proxy is None or proxy.forward_token
+    fields = USER_FIELDS if keeps_token else (*USER_FIELDS, "authorization")
+    return [name for name in fields if name not in names]

@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from gateway.auth.dependencies import public
 from gateway.client_ip import is_from_proxy
-from gateway.forward_auth.identity import build_identity, list_missing
+from gateway.forward_auth.identity import build_identity, list_fields_to_remove
 from gateway.forward_auth.original_request import (
     InvalidOriginalRequest,
     OriginalRequest,
@@ -55,11 +55,7 @@ class VerifyAppended(ResponseEndpoint):
         prefix = f"{scope['root_path']}{PATH}".encode()
         path = scope["raw_path"].removeprefix(prefix)
         appended = OriginalRequest(request.method, path, scope["query_string"])
-        response = await _verify(request, appended)
-        # Envoy leaves a field of its client in the request if this response does not replace it.
-        missing = ",".join(list_missing(response.headers))
-        response.headers["X-Envoy-Auth-Headers-To-Remove"] = missing
-        return response
+        return await _verify(request, appended)
 
 
 for _path, _endpoint in ((PATH, VerifyNamed()), (f"{PATH}/{{path:path}}", VerifyAppended())):
@@ -86,6 +82,10 @@ async def _verify(request: Request, appended: OriginalRequest | None) -> Respons
     route = await _admit(target)
     response = Response(headers={"Cache-Control": "no-store"})
     response.raw_headers += build_identity(route.proxy, Request(target))
+    if appended is not None:
+        # Envoy leaves a field of its client in the request if this response does not replace it.
+        removed = ",".join(list_fields_to_remove(route.proxy, response.headers))
+        response.headers["X-Envoy-Auth-Headers-To-Remove"] = removed
     return response
 
 
