@@ -1,4 +1,4 @@
-"""Who may call what: the routes by the scopes that they require, and the services behind them."""
+"""The list of access rules: the routes by required scope, and the services behind them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

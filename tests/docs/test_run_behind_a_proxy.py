@@ -56,3 +56,7 @@ async def test_the_configuration_of_the_page(
             for target in ["/readyz", "/healthz", *write_invalid("/readyz")]:
                 response = await send(port, build_get(target, TLS_NAME), tls)
                 assert b"HTTP/1.1 200 " not in response, target
+            for target in ["/auth/verify", "/auth/verify/", "/auth/verify/general/names/a"]:
+                response = await send(port, build_get(target, TLS_NAME), tls)
+                assert response.startswith(b"HTTP/1.1 403 "), target
+                assert b"x-request-id" not in response.lower(), "the gateway has responded"

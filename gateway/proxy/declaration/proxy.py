@@ -49,7 +49,7 @@ class Proxy:
     `file` and `line` are where the route is declared; they are set by the constructor.
 
     Raises:
-        ValueError: has every mistake of the declaration.
+        ValueError: the declaration has errors; the message has all of them.
     """
 
     path: str

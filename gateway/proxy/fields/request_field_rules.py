@@ -1,4 +1,4 @@
-"""What happens to each header field of a request that goes on to a service, by its name.
+"""The rule for each header field of a request that goes on to a service, by its name.
 
 `docs/decisions/proxied-fields.md` has the reason for each name.
 """
@@ -21,7 +21,7 @@ They replace all other characters by `_`, so `x_user_id` and `x.user.id` would b
 
 
 class RequestRule(StrEnum):
-    """What happens to a field."""
+    """The treatment of a field."""
 
     KEEP = "it goes on as it is"
     DROP = "it is removed"

@@ -1,4 +1,4 @@
-"""What happens to each header field of a response that goes back to the caller, by its name.
+"""The rule for each header field of a response that goes back to the caller, by its name.
 
 `docs/decisions/proxied-fields.md` has the reason for each name.
 """
@@ -9,7 +9,7 @@ from gateway.proxy.fields.removed_response_fields import REMOVED, REMOVED_BEGINN
 
 
 class ResponseRule(StrEnum):
-    """What happens to a field."""
+    """The treatment of a field."""
 
     KEEP = "it goes back as it is"
     DROP = "it is removed"

@@ -8,9 +8,9 @@ from gateway.proxy.fields.request_field_rules import END_TO_END, ONCE
 from tests.docs.pages.markdown import code, page
 
 INTRODUCTION = """
-What happens to the header fields of a request on its way to the service of a proxied route, and
-to those of its response ([why](../decisions/proxied-fields.md)). A field that no section names
-goes on as it is. `*` stands for any end of a name. Upper and lower case are the same.
+This page lists the header fields that a proxied route removes, changes or adds, in requests to
+the service and in its responses ([why](../decisions/proxied-fields.md)). All others are passed on
+unchanged. `*` stands for any end of a name. Upper and lower case are the same.
 """
 
 OWN_FIELDS = """
