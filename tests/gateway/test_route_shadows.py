@@ -99,6 +99,10 @@ def test_these_routes_live_together(own: list[Route], proxied: list[Route]) -> N
             "ANY /a/{y}", "is declared twice, in ", "",
         ),
         (
+            [], [("ANY", "/auth/verify")],
+            "ANY /auth/verify", "is declared twice, in gateway/forward_auth/routes.py:", "",
+        ),
+        (
             [("GET", "/a/{x}")], [("ANY", "/a/{y}")],
             "GET /a/{y}", "is declared twice, in ", "",
         ),
