@@ -23,7 +23,6 @@ from gateway.route_audit import locate_endpoint
 from gateway.routing.derived_requests import DERIVED_METHODS, is_derived
 from gateway.routing.target_scope import build_target_scope
 from gateway.settings.schema import Settings
-from gateway.tickets.query import split_tickets
 
 
 async def explain_request(
@@ -76,8 +75,6 @@ def _explain_proxy(
         Ended: services may differ in what the path means, so the route refuses it.
     """
     service = settings.upstreams[proxy.to]
-    if proxy.tickets:
-        scope["query_string"] = split_tickets(scope["query_string"])[1]
     try:
         target = ProxyTarget(proxy, service).build(scope)
     except HTTPException as refusal:
