@@ -19,7 +19,7 @@ from gateway.forward_auth.original_request import (
     read_original_request,
 )
 from gateway.forward_auth.verified_routes import VerifiedRoute, VerifiedRoutes
-from gateway.middleware.target_validation import MAX_QUERY_PARAMETERS
+from gateway.middleware.target_validation import find_query_fault
 from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.proxy.path.ambiguous_path import find_ambiguity
 from gateway.request_context import RequestContext
@@ -101,8 +101,8 @@ def _build_target(scope: Scope, appended: OriginalRequest | None) -> Scope:
         raise _refuse(scope, 400, str(error)) from None
     except InvalidPath as error:
         raise _refuse(scope, 400, f"the path {error}") from None
-    if original.query.count(b"&") >= MAX_QUERY_PARAMETERS:
-        raise _refuse(scope, 400, f"the query has more than {MAX_QUERY_PARAMETERS} parameters")
+    if fault := find_query_fault(original.query):
+        raise _refuse(scope, 400, f"the query {fault}")
     return target
 
 

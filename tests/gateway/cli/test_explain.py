@@ -188,6 +188,17 @@ def test_a_ticket_is_not_redeemed_and_not_sent_on(shell: Shell) -> None:
     assert TICKET not in json.dumps(found)
 
 
+def test_a_query_that_the_gateway_refuses_is_refused(shell: Shell) -> None:
+    status, found = shell.run("GET", "/shop/a?" + "&".join(["a=1"] * 1_001))
+    assert (status, found["status"]) == (1, 400)
+    assert found["outcome"] == "The query has more than 1000 parameters."
+
+
+def test_options_of_a_path_without_a_route_is_not_found(shell: Shell) -> None:
+    status, found = shell.run("OPTIONS", "/nowhere")
+    assert (status, found["status"], found["outcome"]) == (1, 404, "No route has this path.")
+
+
 @pytest.mark.parametrize(
     ("method", "query", "token", "status", "text"),
     [
