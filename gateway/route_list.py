@@ -117,13 +117,15 @@ def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Ite
     endpoint = getattr(route, "endpoint", None)
     proxy = find_proxy(route)
     services = [kind.name for kind in find_route_clients(route)]
+    access = find_access(route.dependant)
+    limits = tuple(policies.get(policy.name, policy) for policy in declared)
     for method in list_kinds(route):
         yield RouteSummary(
             method=method,
             path=str(route.path),
             path_format=route.path_format or str(route.path),
-            access=find_access(route.dependant),
-            limits=tuple(policies.get(policy.name, policy) for policy in declared),
+            access=access,
+            limits=limits,
             slowapi_limits=tuple(list_limit_texts([*calls, endpoint], method)),
             services=(*services, proxy.to) if proxy else tuple(services),
             composites=tuple(composites),

@@ -51,13 +51,17 @@ class _Pattern:
     @cached_property
     def first_segment(self) -> str:
         """The first segment of the path; "" if that has a parameter."""
-        segment = self.path.split("/")[1]
+        segment = self.segments[1]
         return "" if "{" in segment else segment
 
     def may_share_paths(self, other: "_Pattern") -> bool:
         """Compare the first segments, which tells most routes apart."""
         ours, theirs = self.first_segment, other.first_segment
         return ours == theirs or not (ours and theirs)
+
+    @cached_property
+    def segments(self) -> Sequence[str]:
+        return self.path.split("/")
 
     @cached_property
     def shape(self) -> str:
@@ -87,7 +91,7 @@ class _Pattern:
         """
         if self.is_own or not (self.is_proxied or later.is_proxied) or later.covers(self):
             return False
-        return _overlap(self.path.split("/"), later.path.split("/"))
+        return _overlap(self.segments, later.segments)
 
 
 def find_shadowed_routes(app: FastAPI) -> Iterator[ConfigError]:
@@ -99,29 +103,32 @@ def find_shadowed_routes(app: FastAPI) -> Iterator[ConfigError]:
         for pattern in _iter_patterns(route, is_own=id(route.original_route) in own)
     ]
     for first, second in combinations(patterns, 2):
-        if not first.may_share_paths(second):
-            continue
-        if methods := first.methods & second.methods:
-            yield from _find_conflict(
-                first, second, f"{format_methods(sorted(methods))} {second.path}"
-            )
+        methods = first.methods & second.methods
+        if methods and first.may_share_paths(second) and (found := _find_conflict(first, second)):
+            message, hint, place = found
+            route = f"{format_methods(sorted(methods))} {second.path}"
+            yield ConfigError(route, message, hint, place)
 
 
-def _find_conflict(first: _Pattern, second: _Pattern, route: str) -> Iterator[ConfigError]:
-    """Find what is wrong with two routes that have methods in common, of which `first` wins."""
+def _find_conflict(first: _Pattern, second: _Pattern) -> tuple[str, str, str] | None:
+    """Find what is wrong with two routes that have methods in common, of which `first` wins.
+
+    Return the message, the hint and the place of the error.
+    """
     if first.shape == second.shape:
-        yield ConfigError(route, f"is declared twice, in {first.place} and {second.place}")
-    elif first.covers(second):
+        return f"is declared twice, in {first.place} and {second.place}", "", ""
+    if first.covers(second):
         message = f"no request can reach it: {first} in {first.place} takes all of them"
         is_movable = first.is_proxied == second.is_proxied
         hint = "declare it before that route" if is_movable else "give one of them another path"
-        yield ConfigError(route, message, hint, second.place)
-    elif first.crosses(second):
+        return message, hint, second.place
+    if first.crosses(second):
         message = (
             f"{first} in {first.place} takes some of its requests, and neither path is the more "
             "specific one"
         )
-        yield ConfigError(route, message, "give one of them another path", second.place)
+        return message, "give one of them another path", second.place
+    return None
 
 
 def _iter_patterns(route: RouteContext, *, is_own: bool) -> Iterator[_Pattern]:
