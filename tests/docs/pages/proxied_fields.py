@@ -37,8 +37,8 @@ without a token. The values of `X-User-*` are percent-encoded (UTF-8): control c
 itself.
 
 `upstreams.NAME.headers` win over all fields, those of the gateway included. Of the other settings
-of a service, `forward_headers`, `forward_token`, `accept_encoding` and `retry` are for typed
-clients alone.
+of a service, `forward_headers`, `forward_token`, `internal_token`, `accept_encoding`, `retry` and
+`max_body_bytes` are for typed clients alone.
 """
 
 RESPONSES = """
