@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import (
     SigningAlgorithm,
     SigningKey,
@@ -16,7 +17,6 @@ from gateway.identity.signing_key import (
     generate_signing_key,
 )
 from gateway.identity.signing_key_file import MAX_KEYS, InvalidSigningKeys, read_signing_keys
-from gateway.identity.signing_keys import SigningKeys
 
 
 def rotate_key_file(path: Path, algorithm: SigningAlgorithm, now: float) -> SigningKeys:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from gateway.auth.dependencies import public
 from gateway.entity_tag import is_not_modified
 from gateway.identity.internal_tokens import InternalTokens
-from gateway.identity.signing_keys import KEY_SET_MAX_AGE
+from gateway.identity.key_timetable import KEY_SET_MAX_AGE
 from gateway.resources import Resource
 
 KEY_SET_PATH = "/.well-known/jwks.json"

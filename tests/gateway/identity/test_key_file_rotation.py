@@ -8,8 +8,8 @@ import pytest
 
 from gateway.bounded_file import UnreadableFile
 from gateway.identity.key_file_rotation import rotate_key_file
+from gateway.identity.key_timetable import RETIREMENT, SIGNING_DELAY
 from gateway.identity.signing_key_file import MAX_KEYS, InvalidSigningKeys, read_signing_keys
-from gateway.identity.signing_keys import RETIREMENT, SIGNING_DELAY
 from gateway.identity.temporary_key_file import create_temporary_key_file
 
 NOW = 1_800_000_000.5

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.identity.key_file_watcher import KeyFileWatcher
-from gateway.identity.signing_keys import SigningKeys
+from gateway.identity.key_timetable import SigningKeys
 from tests.gateway.auth.manual_clock import ManualClock
 
 NOW = 1_800_000_000.0
