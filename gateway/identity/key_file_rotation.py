@@ -52,7 +52,7 @@ def _lock_folder(path: Path) -> Iterator[int]:
 
 def _add_key(path: Path, algorithm: SigningAlgorithm, now: float) -> list[SigningKey]:
     """Return the keys of the file that are still needed, and a new one."""
-    former = read_signing_keys(path) if path.exists() else None
+    former = read_signing_keys(path, of_any_owner=True) if path.exists() else None
     kept = former.list_published(now) if former else []
     if len(kept) >= MAX_KEYS:
         message = f"has {len(kept)} keys in use, and at most {MAX_KEYS} are allowed"

@@ -25,9 +25,13 @@ WHOLE_ORIGIN = frozenset(
 SOFTWARE = frozenset({b"server", b"x-powered-by", b"x-aspnet-version", b"x-aspnetmvc-version"})
 
 FOR_PROXIES = frozenset(
-    {b"x-accel-redirect", b"x-lighttpd-send-file", b"x-reproxy-url", b"x-sendfile"}
-)
-"""Fields that make a proxy in front of the gateway send a file or a page of its own."""
+    {
+        b"x-accel-charset", b"x-accel-limit-rate", b"x-accel-redirect", b"x-lighttpd-send-file",
+        b"x-lighttpd-send-tempfile", b"x-litespeed-location", b"x-reproxy-url", b"x-sendfile",
+        b"x-sendfile2",
+    }
+)  # fmt: skip
+"""Fields that make a proxy in front of the gateway send a file or a page of its own, or slow it."""
 
 REMOVED_BEGINNINGS = (b"access-control-", b"ratelimit", b"x-ratelimit", b"x-rate-limit")
 

@@ -22,6 +22,19 @@ class ResponseRule(StrEnum):
     SHARED_CACHE = "it goes back if the route is public"
 
 
+SHARED_CACHE_BEGINNINGS = (
+    b"akamai-", b"cdn-", b"cloudflare-", b"edge-", b"fastly-", b"netlify-", b"surrogate-",
+    b"vercel-", b"x-accel-expires", b"x-akamai-", b"x-edge-", b"x-esi",
+    b"x-fastly-", b"x-litespeed-", b"x-lscache", b"x-surrogate-", b"x-ttl", b"x-varnish-",
+    b"x-vercel-",
+)  # fmt: skip
+"""Beginnings of fields by which a service tells a cache in front what to store, and for how long.
+
+Such caches prefer them to `Cache-Control`: nginx stores by `X-Accel-Expires` what is `private`.
+"""
+
+SHARED_CACHE_ENDS = (b"-cache-control", b"-cache-ttl", b"-surrogate-control")
+
 _SPECIAL = {
     b"connection": ResponseRule.CONNECTION,
     b"via": ResponseRule.VIA,
@@ -33,7 +46,6 @@ _SPECIAL = {
     b"www-authenticate": ResponseRule.CHALLENGE,
     b"authentication-info": ResponseRule.CHALLENGE,
     b"cache-control": ResponseRule.CACHE_CONTROL,
-    b"surrogate-control": ResponseRule.SHARED_CACHE,
 }
 
 
@@ -41,7 +53,7 @@ def find_response_rule(name: bytes) -> ResponseRule:
     """Return the rule for a field; `name` is in lower case."""
     if name in _SPECIAL:
         return _SPECIAL[name]
-    if name.endswith(b"cdn-cache-control"):
+    if name.startswith(SHARED_CACHE_BEGINNINGS) or name.endswith(SHARED_CACHE_ENDS):
         return ResponseRule.SHARED_CACHE
     is_dropped = name in REMOVED or name.startswith(REMOVED_BEGINNINGS)
     return ResponseRule.DROP if is_dropped else ResponseRule.KEEP

@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping
 from gateway.proxy.fields import removed_request_fields as request
 from gateway.proxy.fields import removed_response_fields as response
 from gateway.proxy.fields.request_field_rules import END_TO_END, ONCE
+from gateway.proxy.fields.response_field_rules import SHARED_CACHE_BEGINNINGS, SHARED_CACHE_ENDS
 from tests.docs.pages.markdown import code, page
 
 INTRODUCTION = """
 This page lists the header fields that a proxied route removes, changes or adds, in requests to
 the service and in its responses ([why](../decisions/proxied-fields.md)). All others are passed on
-unchanged. `*` stands for any end of a name. Upper and lower case are the same.
+unchanged. `*` stands for any beginning or end of a name. Upper and lower case
+are the same. With `remove_headers=["x-company-role"]`, a route removes the fields of requests that
+it names.
 """
 
 OWN_FIELDS = """
@@ -37,8 +40,8 @@ without a token. The values of `X-User-*` are percent-encoded (UTF-8): control c
 itself.
 
 `upstreams.NAME.headers` win over all fields, those of the gateway included. Of the other settings
-of a service, `forward_headers`, `forward_token`, `internal_token`, `accept_encoding`, `retry` and
-`max_body_bytes` are for typed clients alone.
+of a service, `forward_headers`, `forward_token`, `accept_encoding` and `retry` are for typed
+clients alone.
 """
 
 RESPONSES = """
@@ -48,11 +51,18 @@ RESPONSES = """
 a path below its base path, by its own URL, or with `preserve_host` by the host of the caller. The
 part of the path that the route replaces is replaced back; `/items/7` of the service behind
 `/inventory/{path:path}` becomes `/inventory/items/7`, after `server.root_path`. Relative
-references stay as they are.
+references stay as they are. A character that RFC 3986 does not allow is escaped, and a field whose
+reference to the service has a control character or a backslash is removed: a browser could take
+what follows for a host. Of one response, 100 references are rewritten, and a `Link` beyond that is
+removed.
 
-With `forward_cookies`, `Path` of `Set-Cookie` is rewritten in the same way, and a path that the
-route does not map becomes the beginning of its own paths. `Domain` is removed unless
-`preserve_host` is set. A cookie whose name begins with `__Host-` stays as it is.
+On a route that is not public, `Cache-Control` gets `private` in place of `public` and `s-maxage`,
+and a response without that field gets `no-store`.
+
+With `forward_cookies`, `Path` of `Set-Cookie` is rewritten in the same way (of several, the last
+one counts), and a path that the route does not map becomes the beginning of its own paths.
+`Domain` is removed unless `preserve_host` is set. A cookie whose name begins with `__Host-` stays
+as it is.
 """
 
 
@@ -108,9 +118,9 @@ def _render_removed_from_responses() -> str:
         "For a proxy in front": response.FOR_PROXIES,
         "Cookies, unless `forward_cookies` is set": [b"set-cookie"],
         "Challenges, unless `forward_token` is set": [b"authentication-info", b"www-authenticate"],
-        "For shared caches, unless the route is public": [
-            b"*cdn-cache-control",
-            b"surrogate-control",
+        "For caches in front, unless the route is public: all but `Cache-Control`": [
+            *_with_stars(SHARED_CACHE_BEGINNINGS),
+            *(b"*" + end for end in SHARED_CACHE_ENDS),
         ],
     }
     return _render_groups(groups)
