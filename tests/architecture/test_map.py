@@ -31,6 +31,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/forward_auth/identity.py": "tests/gateway/forward_auth/test_routes.py",
     "gateway/forward_auth/verified_routes.py": "tests/gateway/forward_auth/test_routes.py",
     "gateway/tickets/open_store.py": "tests/gateway/tickets/test_redis_store.py",
+    "gateway/tickets/setting_errors.py": "tests/gateway/cli/test_check.py",
     "gateway/tickets/ticket_routes.py": "tests/gateway/tickets/test_routes.py",
     "gateway/explanation/access_list.py": "tests/gateway/cli/test_access.py",
     "gateway/explanation/explain_request.py": "tests/gateway/cli/test_explain.py",
@@ -60,6 +61,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
         "tests/gateway/proxy/fields/test_response_fields.py"
     ),
     "gateway/proxy/declaration/access_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
+    "gateway/proxy/declaration/header_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
     "gateway/proxy/declaration/path_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
     "gateway/proxy/declaration/value_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
     "gateway/proxy/upstream/direct_upstream.py": (
