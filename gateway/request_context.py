@@ -32,6 +32,12 @@ RESPONSE_TRAILERS = "http.response.trailers"
 Without it, or if the response is not chunked, the server drops the trailers of an app.
 """
 
+WHOLE_BODY = "lockgate.request.whole_body"
+"""An ASGI extension of the gateway's server: the whole body of the request has arrived.
+
+An app that receives it does not wait. The extension is absent if the request has no body.
+"""
+
 IS_DRAINING = "lockgate.is_draining"
 """Set in the state of the ASGI scope while the server drains: it will stop in a few seconds."""
 

@@ -1,9 +1,9 @@
 """The way of a proxied request: to its service, until the head of the response has arrived."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
-from typing import NoReturn
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,12 +19,12 @@ from gateway.proxy.fields.request_fields import RequestFields
 from gateway.proxy.fields.response_fields import ResponseFields
 from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.proxied_response import ProxiedResponse
-from gateway.proxy.proxied_stream import ProxiedStream
+from gateway.proxy.proxied_stream import ProxiedStream, is_long
 from gateway.proxy.stream_end import TOKEN_EXPIRED, find_stream_end
 from gateway.proxy.stream_limit import Stream, StreamLimit
 from gateway.proxy.upstream.open_upstream import open_upstream
 from gateway.proxy.upstream.proxy_upstream import ServiceRequest, ServiceResponse
-from gateway.proxy.upstream.upload import LONG_BYTES, find_upload
+from gateway.proxy.upstream.upload import find_upload
 from gateway.proxy.upstream.upstream_failures import UPSTREAM_FAILURES, FailureMapper
 from gateway.request_context import INTERIM_RESPONSE, RESPONSE_TRAILERS, RequestContext
 from gateway.resources import Resources
@@ -58,11 +58,49 @@ class Forwarding:
         scope, started = request.scope, self._loop.time()
         stream = Stream(self._streams, RequestContext.of(scope))
         identity = build_identity_fields(self._proxy, request)
+        forwarded = await self._build(request, stream, identity)
+        try:
+            if forwarded.is_whole:
+                response = await self._send(forwarded, request)
+            else:
+                response = await self._send_in_time(forwarded, request, started, stream)
+        except BaseException:
+            stream.close()
+            raise
+        try:
+            self._check_identity(identity, forwarded.method, response.status)
+            fields = self._response_fields.build(response.fields, scope)
+            if response.body is None:
+                if is_long(fields):
+                    stream.open()
+                end = find_stream_end(request, started, self._proxy.total_timeout)
+                return ProxiedStream(response, fields, stream, end, self._failures)
+        except BaseException:
+            stream.close()
+            await response.aclose()
+            raise
+        stream.close()
+        await response.aclose()
+        return ProxiedResponse(response.status, fields, response.body, response.trailers)
+
+    def _check_identity(
+        self, identity: Sequence[tuple[bytes, bytes]], method: str, status: int
+    ) -> None:
+        """Raise an UpstreamRefused if the service refuses the identity that was sent."""
+        refusal = explain_refusal(self._proxy, identity, status)
+        if refusal:
+            raise self._failures.refuse(method, refusal, status)
+
+    async def _build(
+        self, request: Request, stream: Stream, identity: Sequence[tuple[bytes, bytes]]
+    ) -> ServiceRequest:
+        """Build the request to the service, with its body if that has arrived."""
+        scope, fields = request.scope, self._request_fields
         forwarded = ServiceRequest(
             scope["method"],
             self._target.build(scope),
-            self._request_fields.build(scope, identity),
-            find_upload(scope, request.receive, self._request_fields.select_trailers),
+            fields.build(scope, identity),
+            await find_upload(scope, request.receive, fields.select_trailers, stream),
             self._timeout,
             self._proxy.idle_timeout,
         )
@@ -70,31 +108,19 @@ class Forwarding:
         forwarded.accepts_trailers = RESPONSE_TRAILERS in extensions
         if INTERIM_RESPONSE in extensions:
             forwarded.on_interim = partial(self._send_interim, request)
-        if forwarded.upload is not None and forwarded.upload.is_long:
-            stream.open()
-            forwarded.is_stream = True
-        try:
-            if forwarded.upload is None:
-                response = await self._send(forwarded, request)
-            else:
-                response = await self._send_in_time(forwarded, request, started)
-            refusal = explain_refusal(self._proxy, identity, response.status)
-            if refusal:
-                await self._refuse(response, forwarded.method, refusal)
-            await _settle(response, stream)
-        except BaseException:
-            stream.close()
-            raise
-        fields = self._response_fields.build(response.fields, scope)
-        if response.body is not None:
-            return ProxiedResponse(response.status, fields, response.body, response.trailers)
-        end = find_stream_end(request, started, self._proxy.total_timeout)
-        return ProxiedStream(response, fields, stream, end, self._failures)
+        return forwarded
 
     async def _send_in_time(
-        self, forwarded: ServiceRequest, request: Request, started: float
+        self, forwarded: ServiceRequest, request: Request, started: float, stream: Stream
     ) -> ServiceResponse:
-        """Send a request with a body, which must not take longer than a stream may."""
+        """Send a request whose body is arriving, which must not take longer than a stream may.
+
+        Raises:
+            Overloaded: the body is long, and there are too many streams.
+        """
+        if forwarded.upload is not None and forwarded.upload.is_long:
+            stream.open()
+        stream.watch(self._loop)
         end = find_stream_end(request, started, self._proxy.total_timeout)
         timeout = asyncio.timeout_at(end.at)
         try:
@@ -104,10 +130,6 @@ class Forwarding:
             if end.reason == TOKEN_EXPIRED:
                 raise Unauthenticated("expired", end.reason) from None
             raise self._failures.map(forwarded.method, error, self._proxy.total_timeout) from None
-
-    async def _refuse(self, response: ServiceResponse, method: str, refusal: str) -> NoReturn:
-        await response.aclose()
-        raise self._failures.refuse(method, refusal, response.status)
 
     async def _send_interim(self, request: Request, status: int, fields: Fields) -> None:
         """Pass an interim response on to the caller, such as 103 Early Hints."""
@@ -125,29 +147,3 @@ class Forwarding:
         finally:
             timing = RequestContext.of(request.scope).server_timing
             timing.append((self._proxy.to, perf_counter() - started))
-
-
-async def _settle(response: ServiceResponse, stream: Stream) -> None:
-    """Release the connection of a whole response; let an exchange that may take long be a stream.
-
-    Raises:
-        Overloaded: it would be one stream too many.
-    """
-    if response.body is not None:
-        await response.aclose()
-        stream.close()
-    elif stream.is_open or _is_long(response.fields):
-        try:
-            stream.open()
-        except BaseException:
-            await response.aclose()
-            raise
-        response.detach()
-
-
-def _is_long(fields: Fields) -> bool:
-    """Whether the body of a response that has not arrived whole is long, or of unknown length."""
-    for name, value in fields:
-        if name.lower() == b"content-length":
-            return int(value) > LONG_BYTES
-    return True

@@ -12,17 +12,16 @@ from gateway.http1_grammar import FieldList
 from gateway.proxy.fields.trailers import filter_response_trailers
 from gateway.proxy.proxied_response import build_start
 from gateway.proxy.stream_end import SHUTDOWN, StreamEnd
-from gateway.proxy.stream_limit import Stream
+from gateway.proxy.stream_limit import LONG_BYTES, Stream
 from gateway.proxy.upstream.proxy_upstream import ServiceResponse
 from gateway.proxy.upstream.upstream_failures import UPSTREAM_FAILURES, FailureMapper
 from gateway.request_context import (
     DISCARD_RESPONSE,
     RESPONSE_TRAILERS,
-    SHUTDOWN_NOTICE,
     RequestContext,
 )
 from gateway.routing.response_endpoint import UnhandledResponse
-from gateway.server.shutdown_notice import ShutdownNotice
+from gateway.server.shutdown_notice import call_at_shutdown
 from gateway.telemetry.log import log_event
 
 log = getLogger("lockgate.proxy")
@@ -56,6 +55,11 @@ class ProxiedStream(UnhandledResponse):
         self._has_sent = False
         self._is_between_events = _is_event_stream(fields)
         self._is_event_stream = self._is_between_events
+        stream.follow(response.detach)
+        # A response that is never sent must not keep its connection: its task ends first.
+        self._task = asyncio.current_task()
+        if self._task is not None:
+            self._task.add_done_callback(self._abandon)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response, and end the exchange with the service in any case."""
@@ -74,14 +78,22 @@ class ProxiedStream(UnhandledResponse):
             else:
                 await self._fail(error, scope, send)
         finally:
-            self._stream.close()
-            await self._response.aclose()
+            if self._task is not None:
+                self._task.remove_done_callback(self._abandon)
+            await self._end_exchange()
+
+    def _abandon(self, _: asyncio.Task[object]) -> None:
+        """End the exchange of a response that was not sent."""
+        self._ending = asyncio.get_running_loop().create_task(self._end_exchange())
+
+    async def _end_exchange(self) -> None:
+        self._stream.close()
+        await self._response.aclose()
 
     @contextmanager
     def _end_on_shutdown(self, scope: Scope, timeout: asyncio.Timeout) -> Iterator[None]:
         """Let the timeout of an event stream, which has no end of its own, expire at a shutdown."""
-        notice: ShutdownNotice | None = (scope.get("state") or {}).get(SHUTDOWN_NOTICE)
-        if notice is None or not self._is_event_stream:
+        if not self._is_event_stream:
             yield
             return
 
@@ -89,14 +101,12 @@ class ProxiedStream(UnhandledResponse):
             self._end = StreamEnd(asyncio.get_running_loop().time(), SHUTDOWN)
             timeout.reschedule(self._end.at)
 
-        notice.add(end)
-        try:
+        with call_at_shutdown(scope, end):
             yield
-        finally:
-            notice.discard(end)
 
     async def _pass_on(self, scope: Scope, send: Send) -> None:
         response = self._response
+        self._stream.watch(asyncio.get_running_loop())
         has_trailers = RESPONSE_TRAILERS in (scope.get("extensions") or {})
         await send({**build_start(self), "trailers": has_trailers})
         await self._pass_body_on(send)
@@ -110,6 +120,7 @@ class ProxiedStream(UnhandledResponse):
             is_last = response.is_complete
             await send({"type": "http.response.body", "body": piece, "more_body": not is_last})
             self._has_sent = True
+            self._stream.add_bytes(len(piece))
             if is_last:
                 return
             if self._is_event_stream:
@@ -144,6 +155,12 @@ class ProxiedStream(UnhandledResponse):
             reason=reason,
             bytes=context.bytes_sent,
         )
+
+
+def is_long(fields: FieldList) -> bool:
+    """Whether the body is known to be long: an event stream, or one with a long Content-Length."""
+    lengths = (int(value) for name, value in fields if name == b"content-length")
+    return any(length > LONG_BYTES for length in lengths) or _is_event_stream(fields)
 
 
 def _is_event_stream(fields: FieldList) -> bool:

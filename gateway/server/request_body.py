@@ -15,8 +15,8 @@ SMALL_BYTES = 4_096
 class RequestBody:
     """The pieces of a body that have arrived, and that the app has not received yet.
 
-    `has_content` is false for a method whose body has no meaning (RFC 9110, 9.3.1): it is read and
-    dropped.
+    Every method may have a body: a search over GET has one that its service reads. An app that does
+    not want it does not receive it.
     """
 
     # Invariants:
@@ -24,22 +24,17 @@ class RequestBody:
     #   gets them without a copy; consecutive small ones share a bytearray.
     # - The app gets the end of the body once (`_is_delivered`).
 
-    __slots__ = (
-        "_event", "_has_content", "_is_delivered", "_pieces", "_trailers", "is_complete", "size",
-    )  # fmt: skip
+    __slots__ = ("_event", "_is_delivered", "_pieces", "_trailers", "is_complete", "size")
 
-    def __init__(self, *, has_content: bool) -> None:
+    def __init__(self) -> None:
         self.is_complete = self._is_delivered = False
         self.size = 0
-        self._has_content = has_content
         self._pieces: list[bytes | bytearray] = []
         self._trailers: FieldList = []
         self._event: asyncio.Event | None = None
 
     def add(self, piece: bytes) -> None:
-        """Buffer a piece, unless the body has no meaning."""
-        if not self._has_content:
-            return
+        """Buffer a piece."""
         self.size += len(piece)
         last = self._pieces[-1] if self._pieces else None
         if len(piece) >= SMALL_BYTES:
@@ -67,10 +62,9 @@ class RequestBody:
     def take_message(self) -> Message | None:
         """Take the next `http.request` message, or return None if there is none yet."""
         if not self._pieces:
-            is_last = self.is_complete or not self._has_content
-            if not is_last or self._is_delivered:
+            if not self.is_complete or self._is_delivered:
                 return None
-            piece = b""
+            is_last, piece = True, b""
         else:
             piece = bytes(self._pieces.pop(0))  # no copy of a large one
             self.size -= len(piece)

@@ -15,6 +15,7 @@ from gateway.request_context import (
     DISCARD_RESPONSE,
     INTERIM_RESPONSE,
     RESPONSE_TRAILERS,
+    WHOLE_BODY,
     RequestContext,
 )
 from gateway.server.error_responses import serialize_internal_error, serialize_shutdown_error
@@ -84,7 +85,7 @@ class RequestResponseCycle:
         self._loop = loop
         self._on_response_complete = on_response_complete
         self._task: asyncio.Task[None] | None = None
-        self._body = RequestBody(has_content=scope["method"] not in {"GET", "HEAD"})
+        self._body = RequestBody()
         self._response = ResponseWriter(scope, flow, server_state.default_headers, loop)
 
     def __repr__(self) -> str:
@@ -135,6 +136,8 @@ class RequestResponseCycle:
     def end_body(self, trailers: FieldList) -> None:
         """Note that the request has been received completely, with these trailers."""
         self.expects_continue = False
+        if self._body.size:
+            self.scope["extensions"][WHOLE_BODY] = {}
         self._body.end(trailers)
 
     @property
@@ -146,8 +149,6 @@ class RequestResponseCycle:
     def shutdown(self) -> None:
         """Close the connection after the response: the server stops."""
         self.keeps_alive = False
-        if self.upgrade is not None:
-            self.upgrade.shutdown()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Note that the client has disconnected before its response was complete."""

@@ -29,10 +29,11 @@ _MAX_CAUSES = 8
 _MAX_LOCATION = 200
 # Without credentials, query and fragment.
 _LOCATION = re.compile(r"(?P<scheme>(?:https?:)?//)?(?:[^/?#@]*@)?(?P<rest>[^?#@]*)")
-_SAFE_MESSAGES = (  # of httpcore and h11, without a byte of the response
+SAFE_MESSAGES = (
     "Server disconnected without sending a response",
     "peer closed connection without sending complete message body",
 )
+"""Messages of httpcore and h11 for a connection that ends early, without a byte of the response."""
 
 _SECONDS = re.compile(r"[0-9]+")
 _MAX_RETRY_AFTER = 3_600
@@ -56,7 +57,7 @@ def map_error(service: str, operation: str, error: Exception, seconds: float) ->
 
 def _find_reason(error: Exception) -> str:
     """Return the reason that is safe for the log: the messages of httpx may quote the response."""
-    if str(error).startswith(_SAFE_MESSAGES):
+    if str(error).startswith(SAFE_MESSAGES):
         return str(error).rstrip(".")
     cause: BaseException | None = error
     for _ in range(_MAX_CAUSES):

@@ -21,7 +21,7 @@ from gateway.transport.transport import Transport
 
 
 class DirectUpstream(ProxyUpstream):
-    """Sends requests as bytes; a request without a body needs no task of its own."""
+    """Sends requests as bytes; only a body that is still arriving needs a task of its own."""
 
     def __init__(self, transport: Transport, origin: Origin, connect_timeout: float) -> None:
         self._pool_of = transport.pool
@@ -32,7 +32,10 @@ class DirectUpstream(ProxyUpstream):
     async def send(self, request: ServiceRequest) -> ServiceResponse:
         """Send a request; once more over a new connection, if the first one was stale."""
         ends_at = self._loop.time() + request.timeout
-        attempt = partial(_attempt, request, _serialize_head(request), ends_at)
+        data = _serialize_head(request)
+        if request.upload is not None and request.upload.content is not None:
+            data = b"".join((data, *_frame(request.upload.content, request.upload)))
+        attempt = partial(_attempt, request, data, ends_at)
         return await retry_if_stale(partial(self._acquire, ends_at), attempt)
 
     async def _acquire(self, ends_at: float, force_new: bool) -> Connection:
@@ -45,12 +48,12 @@ class DirectUpstream(ProxyUpstream):
 
 
 async def _attempt(
-    request: ServiceRequest, head: bytes, ends_at: float, connection: Connection
+    request: ServiceRequest, data: bytes, ends_at: float, connection: Connection
 ) -> tuple[ServiceResponse | httpx.TransportError, bool]:
-    upload = request.upload
+    upload = None if request.is_whole else request.upload
     response = DirectResponse(Exchange(connection), request, connection.loop)
     try:
-        await response.exchange_heads(head, ends_at)
+        await response.exchange_heads(data, upload, ends_at)
     except httpx.TransportError as error:
         is_stale = response.is_retryable and not (upload is not None and upload.has_begun)
         await response.aclose()
@@ -65,7 +68,8 @@ class DirectResponse(ServiceResponse):
     """An exchange on a connection, and the task that sends the body of its request."""
 
     # Invariants:
-    #   - Only a request with a body has a task, `_sending`. It ends by itself, or by `aclose`.
+    #   - Only a request whose body is still arriving has a task, `_sending`. It ends by itself, or
+    #     by `aclose`.
     #   - The deadline of the exchange is that of the head while the gateway waits for nothing but
     #     the head; otherwise it is `idle_timeout` after the last byte from either side.
     #   - A failure of the task fails the exchange, so that the receiving side gets it, too.
@@ -100,10 +104,12 @@ class DirectResponse(ServiceResponse):
         """The fields after a chunked body, once it is complete."""
         return self._exchange.trailers
 
-    async def exchange_heads(self, data: bytes, ends_at: float) -> None:
-        """Send the head of the request and begin its body; wait for the head of the response."""
+    async def exchange_heads(self, data: bytes, upload: Upload | None, ends_at: float) -> None:
+        """Send `data`, and begin to send the rest of the body; wait for the head of the response.
+
+        `upload` is None if `data` is the whole request.
+        """
         request, exchange = self._request, self._exchange
-        upload = request.upload
         exchange.begin(
             data,
             is_head=request.method == "HEAD",
@@ -112,11 +118,10 @@ class DirectResponse(ServiceResponse):
         )
         if request.on_interim is not None or (upload is not None and upload.expects_continue):
             exchange.collect_interim()
-        if request.is_stream:
-            exchange.detach()
         if upload is None:
             exchange.set_deadline(ends_at)
         else:
+            upload.stream.follow(exchange.detach)
             self._touch()
             self._sending = self._loop.create_task(self._send(upload), name="upload")
         await self._receive_head()
@@ -154,10 +159,9 @@ class DirectResponse(ServiceResponse):
             while upload.has_more:
                 piece = await upload.receive()
                 self._touch()
-                if upload.length is not None:
-                    await exchange.write(piece)
-                else:
-                    await _write_chunk(exchange, piece, upload)
+                upload.stream.add_bytes(len(piece))
+                if data := _frame(piece, upload):
+                    await exchange.write(*data)
             exchange.end_request()
             if not exchange.has_response_begun:
                 exchange.set_deadline(self._loop.time() + self._request.timeout)
@@ -181,14 +185,15 @@ class DirectResponse(ServiceResponse):
             await asyncio.wait([sending])
 
 
-async def _write_chunk(exchange: Exchange, piece: bytes, upload: Upload) -> None:
-    """Write a piece as a chunk, and after the last one the end of the body with its trailers."""
+def _frame(piece: bytes, upload: Upload) -> list[bytes]:
+    """Frame a piece: a chunk of a chunked body, and after the last one its end with trailers."""
+    if upload.length is not None:
+        return [piece]
     data = [b"%x\r\n" % len(piece), piece, b"\r\n"] if piece else []
     if not upload.has_more:
         lines = [b"%b: %b\r\n" % field for field in upload.trailers]
         data.append(b"0\r\n%b\r\n" % b"".join(lines))
-    if data:
-        await exchange.write(*data)
+    return data
 
 
 def _serialize_head(request: ServiceRequest) -> bytes:

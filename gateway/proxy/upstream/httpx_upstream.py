@@ -16,8 +16,7 @@ from gateway.upstream.base_url import BaseUrl
 class HttpxUpstream(ProxyUpstream):
     """Sends requests as httpx requests; the transport decides when it reads the response.
 
-    httpx's own transport sends the whole body first, unless the service closes the connection, and
-    hides interim responses and trailers.
+    For what httpx's own transport lacks see `docs/decisions/proxy-streaming.md`.
     """
 
     def __init__(
@@ -30,13 +29,12 @@ class HttpxUpstream(ProxyUpstream):
     async def send(self, request: ServiceRequest) -> ServiceResponse:
         """Send a request and wait for the head of its response."""
         timeouts: dict[str, float] = {"connect": self._connect_timeout}
-        upload = request.upload
-        if upload is not None:
+        if not request.is_whole:
             timeouts |= {"pool": request.timeout, "write": request.idle_timeout}
             timeouts["read"] = request.timeout
         httpx_request = self._build_request(request, timeouts)
         # The time that the caller needs to send its body does not count.
-        seconds = request.timeout if upload is None else None
+        seconds = request.timeout if request.is_whole else None
         async with TimeoutAfterPendingIo(seconds):
             response = await self._transport.handle_async_request(httpx_request)
         # Set after the head: transports look up the read timeout each time they read the body.
@@ -54,9 +52,15 @@ class HttpxUpstream(ProxyUpstream):
             request.method,
             url,
             headers=[*request.fields, *build_framing(request)],
-            stream=None if request.upload is None else _UploadStream(request.upload),
+            stream=_open_stream(request.upload),
             extensions={"timeout": timeouts, "target": request.target},
         )
+
+
+def _open_stream(upload: Upload | None) -> httpx.AsyncByteStream | None:
+    if upload is None:
+        return None
+    return _UploadStream(upload) if upload.content is None else httpx.ByteStream(upload.content)
 
 
 class _UploadStream(httpx.AsyncByteStream):
@@ -68,6 +72,7 @@ class _UploadStream(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while self._upload.has_more:
             if piece := await self._upload.receive():
+                self._upload.stream.add_bytes(len(piece))
                 yield piece
 
 

@@ -31,9 +31,13 @@ class ServiceRequest:
     upload: Upload | None
     timeout: float
     idle_timeout: float
-    is_stream: bool = False
     accepts_trailers: bool = False
     on_interim: OnInterim | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it can be sent at once: it has no body, or the body has arrived."""
+        return self.upload is None or self.upload.content is not None
 
 
 class ServiceResponse(ABC):

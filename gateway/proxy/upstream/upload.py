@@ -7,6 +7,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from gateway.http1_grammar import FRAMING_FIELDS, FieldList
+from gateway.proxy.stream_limit import LONG_BYTES, Stream
+from gateway.request_context import WHOLE_BODY
 
 SelectTrailers = Callable[[FieldList], FieldList]
 """Returns the trailers that may go on to the service."""
@@ -14,24 +16,21 @@ SelectTrailers = Callable[[FieldList], FieldList]
 CONTINUE_SECONDS = 1.0
 """How long a body waits for `100 Continue`: some services never send it (RFC 9110, 10.1.1)."""
 
-LONG_BYTES = 262_144
-"""An exchange with a longer body, or one of unknown length, is a stream."""
-
-_WITHOUT_BODY = frozenset({"GET", "HEAD"})  # the server drops the body of such a request
 _EXPECT = b"expect"
 
 
 class Upload:
     """Receives the body of a request piece by piece; never more than one piece is in memory.
 
-    `length` is its Content-Length; None if the body is chunked. `has_begun` is set once a part of
-    the body has been received, so that the request cannot be sent a second time. `trailers` are
-    those fields after a chunked body that may go on.
+    `length` is its Content-Length; None if the body is chunked. `trailers` are those fields after a
+    chunked body that may go on. `content` is the whole body if it has arrived with the head (see
+    `collect`), so that it can be sent with the head, and once more. Otherwise `has_begun` is set
+    once a part of it has been received: the request cannot be sent a second time.
     """
 
     __slots__ = (
-        "_continued", "_receive", "_select_trailers", "expects_continue", "has_begun", "has_more",
-        "length", "trailers",
+        "_continued", "_receive", "_select_trailers", "content", "expects_continue", "has_begun",
+        "has_more", "length", "stream", "trailers",
     )  # fmt: skip
 
     def __init__(
@@ -39,10 +38,13 @@ class Upload:
         receive: Receive,
         length: int | None,
         select_trailers: SelectTrailers,
+        stream: Stream,
         *,
         expects_continue: bool,
     ) -> None:
         self.length = length
+        self.stream = stream
+        self.content: bytes | None = None
         self.expects_continue = expects_continue
         self.has_begun = False
         self.has_more = True
@@ -53,8 +55,20 @@ class Upload:
 
     @property
     def is_long(self) -> bool:
-        """Whether the body makes the exchange a stream."""
-        return self.length is None or self.length > LONG_BYTES
+        """Whether the body is known to be so long that it makes the exchange a stream."""
+        return self.content is None and self.length is not None and self.length > LONG_BYTES
+
+    async def collect(self) -> None:
+        """Receive the whole body, which has arrived already (WHOLE_BODY).
+
+        Raises:
+            ContentTooLarge: the body is larger than the route allows.
+        """
+        pieces = []
+        while self.has_more:
+            pieces.append(await self.receive())
+        self.content = b"".join(pieces)
+        self.expects_continue = False
 
     async def receive(self) -> bytes:
         """Return the next piece; `has_more` is false after the last one.
@@ -68,8 +82,9 @@ class Upload:
             raise ClientDisconnect
         self.has_begun = True
         self.has_more = message.get("more_body", False)
-        if not self.has_more and "trailers" in message:
-            self.trailers = self._select_trailers(message["trailers"])
+        if not self.has_more:
+            self.stream.unwatch()
+            self.trailers = self._select_trailers(message.get("trailers", []))
         piece: bytes = message.get("body", b"")
         return piece
 
@@ -88,8 +103,14 @@ class Upload:
             self._continued.set()
 
 
-def find_upload(scope: Scope, receive: Receive, select_trailers: SelectTrailers) -> Upload | None:
-    """Return the body of a request; None if it has none (RFC 9112, 6.3)."""
+async def find_upload(
+    scope: Scope, receive: Receive, select_trailers: SelectTrailers, stream: Stream
+) -> Upload | None:
+    """Return the body of a request; None if it has none (RFC 9112, 6.3).
+
+    Raises:
+        ContentTooLarge: the body has arrived, and is larger than the route allows.
+    """
     length: int | None = None
     has_body = expects_continue = False
     for name, value in scope["headers"]:
@@ -98,6 +119,9 @@ def find_upload(scope: Scope, receive: Receive, select_trailers: SelectTrailers)
             length = int(value) if name == b"content-length" else None
         elif name == _EXPECT:
             expects_continue = True
-    if not has_body or length == 0 or scope["method"] in _WITHOUT_BODY:
+    if not has_body or length == 0:
         return None
-    return Upload(receive, length, select_trailers, expects_continue=expects_continue)
+    upload = Upload(receive, length, select_trailers, stream, expects_continue=expects_continue)
+    if WHOLE_BODY in (scope.get("extensions") or ()):
+        await upload.collect()
+    return upload

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.app import Gateway, build_app
 from gateway.app_loader import Application
+from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.open_clients import OpenServices
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.stream_limit import StreamLimit
@@ -84,6 +85,14 @@ class ServedProxy:
         """The limit of streams."""
         limit: StreamLimit = self.app.state.resources[StreamLimit]
         return limit
+
+    @property
+    def in_flight(self) -> int:
+        """The number of requests that count against `server.max_in_flight`."""
+        stack: Any = self.app.middleware_stack
+        while not isinstance(stack, ConcurrencyLimit):
+            stack = stack.app
+        return stack.in_flight
 
     @property
     def pool(self) -> Pool:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.gateway.proxy.serve_proxy import serve_proxy
+from tests.gateway.proxy.serve_proxy import serve_proxy, wait_until
 from tests.gateway.transport.scripted_server import (
     HELLO,
     OK,
@@ -138,6 +138,47 @@ async def test_chunked_requests_stay_chunked_and_lengths_stay_lengths(
         )
 
 
+SEARCH = b"POST /a HTTP/1.1\r\nHost: other\r\n\r\n"  # a body that looks like a request
+
+
+@pytest.mark.parametrize("transport", ["lockgate", "httpx"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("is_cut", [False, True])
+async def test_a_body_is_not_lost_whatever_the_method(
+    no_leaks: None, method: str, is_cut: bool, transport: str
+) -> None:
+    requests: list[bytes] = []
+
+    async def script(peer: Peer) -> None:
+        while True:
+            requests.append(await peer.read_request())
+            peer.send(OK + b"Content-Length: 5\r\n\r\n" + (b"" if method == "HEAD" else b"hello"))
+
+    chunks = b"%x\r\n%b\r\n0\r\n\r\n" % (len(SEARCH), SEARCH)
+    framings = [
+        (b"Content-Length: %d" % len(SEARCH), SEARCH),
+        (b"Transfer-Encoding: chunked", chunks),
+        (b"Content-Length: 0", b""),
+    ]
+    async with serve_proxy(script, service={"transport": transport}) as proxy:
+        caller = await proxy.connect()
+        for field, content in framings:
+            head = f"{method} /service/x HTTP/1.1\r\nHost: gateway\r\n".encode()
+            head += field + b"\r\n\r\n"
+            if is_cut:
+                caller.send(head + content[:30])
+                await wait_until(lambda: proxy.service.connections)
+                caller.send(content[30:])
+            else:
+                caller.send(head + content)
+            assert (await caller.read_head()).startswith(b"HTTP/1.1 200 ")
+            await caller.read(0 if method == "HEAD" else 5)
+    bodies = [request.partition(b"\r\n\r\n")[2] for request in requests]
+    assert bodies == [SEARCH, chunks, b""]
+    for request, (field, content) in zip(requests, framings, strict=True):
+        assert (b"\r\n" + field.lower() in request.lower()) == bool(content)
+
+
 async def close_at_once(_: Peer) -> None:
     pass
 
@@ -175,10 +216,19 @@ async def test_a_failure_before_the_head_is_a_problem_that_names_the_service(
         assert b"upstream-" + kind in await caller.read(length)
 
 
-@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("POST", 503)])
+@pytest.mark.parametrize(
+    ("method", "content", "status"),
+    [
+        ("GET", [b""], 200),
+        ("PUT", [b"hello"], 200),  # its body has arrived with the head
+        ("PUT", [b"hel", b"lo"], 503),
+        ("POST", [b""], 503),
+    ],
+)
 async def test_a_stale_connection_is_retried_once_if_the_method_is_idempotent(
-    no_leaks: None, method: str, status: int
+    no_leaks: None, method: str, content: list[bytes], status: int
 ) -> None:
+    received: list[bytes] = []
     served = 0
 
     async def script(peer: Peer) -> None:
@@ -186,8 +236,8 @@ async def test_a_stale_connection_is_retried_once_if_the_method_is_idempotent(
         served += 1
         await peer.read_request()
         peer.send(HELLO)
-        if served == 1:
-            await peer.read_request()  # the second request finds a closing connection
+        if served == 1:  # the second request finds a closing connection
+            received.append(await peer.reader.readuntil(b"\r\n\r\n"))
         else:
             await peer.wait_closed()
 
@@ -195,7 +245,12 @@ async def test_a_stale_connection_is_retried_once_if_the_method_is_idempotent(
         caller = await proxy.connect()
         caller.get()
         assert await caller.read_body() == b"hello"
-        caller.get(method=method)
+        head = f"{method} /service/x HTTP/1.1\r\nHost: gateway\r\n"
+        head += f"Content-Length: {len(b''.join(content))}\r\n\r\n"
+        caller.send(head.encode() + content[0])
+        for piece in content[1:]:
+            await wait_until(lambda: received)
+            caller.send(piece)
         assert (await caller.read_head()).startswith(b"HTTP/1.1 %d " % status)
 
 

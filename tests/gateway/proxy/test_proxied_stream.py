@@ -5,9 +5,12 @@ import logging
 import time
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
 from gateway.auth.principal import Principal
-from gateway.proxy import stream_end
+from gateway.proxy import stream_end, stream_limit
+from gateway.proxy.forwarding import Forwarding
 from tests.gateway.proxy.serve_proxy import Caller, ServedProxy, serve_proxy, wait_until
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer, respond_with
 
@@ -35,9 +38,11 @@ class Streaming:
             peer.send(self.head)
             self.begun.set()
             sending = asyncio.create_task(self._send(peer))
-            await peer.wait_closed()
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            try:
+                await peer.wait_closed()
+            finally:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
         finally:
             self.ended.set()
 
@@ -102,6 +107,92 @@ async def test_a_stream_counts_against_its_own_cap_alone(no_leaks: None) -> None
         services[0].pieces.put_nowait(b"0\r\n\r\n")
         caller.get()
         assert await caller.read_body() == b"hello"
+
+
+async def test_a_short_body_of_unknown_length_needs_no_place_for_a_stream(no_leaks: None) -> None:
+    events, body = Streaming(EVENTS), Streaming(CHUNKED)
+    waiting = [events, body]
+
+    async def script(peer: Peer) -> None:
+        await waiting.pop(0)(peer)
+
+    async with serve_proxy(script, server={"max_streams": 1}) as proxy:
+        await begin(proxy, events)
+        caller = await begin(proxy, body)
+        assert proxy.in_flight == 1
+        body.pieces.put_nowait(b"0\r\n\r\n")
+        assert await caller.read(5) == b"0\r\n\r\n"
+        assert proxy.streams.count == 1
+
+
+LONG_CHUNK = b"40001\r\n%b\r\n" % (b"x" * 0x40001)
+
+
+@pytest.mark.parametrize("piece", [CHUNK, LONG_CHUNK])
+async def test_a_body_becomes_a_stream_when_it_turns_out_to_be_long(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch, piece: bytes
+) -> None:
+    monkeypatch.setattr(stream_limit, "LONG_SECONDS", 0.05 if piece is CHUNK else 60)
+    service = Streaming(CHUNKED)
+    async with serve_proxy(service, service={"max_connections": 1}) as proxy:
+        caller = await proxy.connect()
+        caller.get()
+        service.pieces.put_nowait(piece)
+        await caller.read_head()
+        await wait_until(lambda: proxy.streams.count)
+        assert proxy.in_flight == 0
+        assert proxy.pool._size == 0
+        service.pieces.put_nowait(b"0\r\n\r\n")
+        await caller.read_until(b"\r\n0\r\n\r\n")
+        await wait_until(lambda: not proxy.streams.count)
+
+
+async def test_a_body_that_has_begun_goes_on_without_a_place_for_a_stream(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_limit, "LONG_SECONDS", 0.02)
+    events, body = Streaming(EVENTS), Streaming(CHUNKED)
+    waiting = [events, body]
+
+    async def script(peer: Peer) -> None:
+        await waiting.pop(0)(peer)
+
+    async with serve_proxy(script, server={"max_streams": 1}) as proxy:
+        first = await begin(proxy, events)
+        caller = await begin(proxy, body)
+        body.pieces.put_nowait(LONG_CHUNK)
+        await asyncio.sleep(0.05)
+        assert (proxy.streams.count, proxy.in_flight) == (1, 1)
+        events.pieces.put_nowait(b"0\r\n\r\n")
+        assert await first.read(5) == b"0\r\n\r\n"
+        await wait_until(lambda: proxy.in_flight == 0)  # it takes the place that is free now
+        assert proxy.streams.count == 1
+        body.pieces.put_nowait(b"0\r\n\r\n")
+        await caller.read_until(b"x\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("head", [EVENTS, CHUNKED])
+async def test_a_response_that_is_never_sent_gives_up_its_connection(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    reached = asyncio.Event()
+    serve = Forwarding.serve
+
+    async def serve_slowly(self: Forwarding, request: Request) -> Response:
+        response = await serve(self, request)
+        reached.set()
+        await asyncio.Event().wait()  # as the cleanup of a dependency may
+        return response
+
+    monkeypatch.setattr(Forwarding, "serve", serve_slowly)
+    service = Streaming(head)
+    async with serve_proxy(service) as proxy:
+        caller = await proxy.connect()
+        caller.get()
+        await reached.wait()
+        caller.writer.transport.abort()
+        await asyncio.wait_for(service.ended.wait(), 5)
+        await wait_until(lambda: proxy.streams.count == 0 and proxy.pool.is_empty)
 
 
 @pytest.mark.parametrize("head", [CHUNKED, LONG])

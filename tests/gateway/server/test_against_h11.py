@@ -62,10 +62,9 @@ def parse_with_h11(data: bytes) -> list[ReceivedRequest]:
 
 def _convert(request: h11.Request, content: bytes) -> ReceivedRequest:
     method = request.method.decode()
-    is_dropped = method in {"GET", "HEAD"}
     fields = normalize_fields(list(request.headers))
     path, _, query = request.target.partition(b"?")
-    return ReceivedRequest(method, (path, query), fields, b"" if is_dropped else content)
+    return ReceivedRequest(method, (path, query), fields, content)
 
 
 async def _receive(pieces: list[bytes]) -> tuple[list[ReceivedRequest], bytes]:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from gateway.request_context import WHOLE_BODY
 from tests.gateway.server.in_memory import (
     GET,
     POST,
@@ -64,12 +65,40 @@ async def test_a_client_with_half_a_body_sent_can_still_read_its_response() -> N
     await client.disconnect()
 
 
-async def test_a_body_of_a_get_is_dropped() -> None:
-    app = Echo()
+@pytest.mark.parametrize("reads", [False, True])
+async def test_a_body_of_a_get_is_there_for_an_app_that_reads_it(reads: bool) -> None:
+    app = Echo(reads=reads)
     client = Client(app)
-    request_text = build_request(b"/", b"Host: x\r\nContent-Length: 100000\r\n") + b"x" * 100_000
+    content = b"x" * 100_000
+    request_text = build_request(b"/", b"Host: x\r\nContent-Length: 100000\r\n") + content
     assert await client.send(request_text + GET) == RESPONSE * 2
-    assert app.seen[0][1] == b""
+    assert app.seen[0][1] == (content if reads else b"")
+    await client.disconnect()
+
+
+@pytest.mark.parametrize(
+    ("pieces", "is_whole"),
+    [
+        ([POST + b"Content-Length: 2\r\n\r\nab"], True),
+        ([POST + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n"], True),
+        ([POST + b"Content-Length: 2\r\n\r\na", b"b"], False),
+        ([GET], False),
+    ],
+)
+async def test_the_app_knows_that_the_body_has_arrived_with_the_head(
+    pieces: list[bytes], is_whole: bool
+) -> None:
+    seen: list[bool] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(WHOLE_BODY in scope["extensions"])
+        await receive()
+        await send(start(200, (b"content-length", b"0")))
+        await send(body())
+
+    client = Client(app)
+    await client.send(*pieces)
+    assert seen == [is_whole]
     await client.disconnect()
 
 

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from gateway.proxy.upstream import upload
 from tests.gateway.proxy.serve_proxy import serve_proxy
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer, Script
 
@@ -19,6 +20,12 @@ REQUESTS = {
         b"PUT /service/x HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n"
         b"5\r\nhello\r\n0\r\n\r\n"
     ),
+    "search": b"GET /service/x HTTP/1.1\r\nHost: gateway\r\nContent-Length: 5\r\n\r\nhello",
+    "empty search": b"GET /service/x HTTP/1.1\r\nHost: gateway\r\nContent-Length: 0\r\n\r\n",
+    "deletion": (
+        b"DELETE /service/x HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"5\r\nhello\r\n0\r\n\r\n"
+    ),
     "extension": b"PURGE /service/x HTTP/1.1\r\nHost: gateway\r\n\r\n",
 }
 
@@ -31,6 +38,17 @@ RESPONSES = {
     "redirect": [b"HTTP/1.1 302 Found\r\nLocation: /other\r\nContent-Length: 0\r\n\r\n"],
     "cut off": [OK + b"Content-Length: 10\r\n\r\nhello"],
     "nothing": [],
+    "head cut off": [b"HTTP/1.1 200 OK\r\nContent-Le"],
+    "chunks cut off": [CHUNKED + b"5\r\nhel"],
+    "no content": [b"HTTP/1.1 204 No Content\r\n\r\n"],
+    "hints": [b"HTTP/1.1 100 Continue\r\n\r\n", HELLO],
+    "no length": [b"HTTP/1.0 200 OK\r\n\r\nhello"],
+    "not HTTP": [b"SSH-2.0-OpenSSH_9.6\r\n\r\n"],
+    "two lengths": [OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab"],
+    "bad length": [OK + b"Content-Length: five\r\n\r\nhello"],
+    "bad field": [OK + b"X Y: 1\r\nContent-Length: 0\r\n\r\n"],
+    "bad chunk": [CHUNKED + b"hello\r\n"],
+    "bad later chunk": [CHUNKED + b"5\r\nhello\r\n", b"x\r\n"],
 }
 
 _VARIABLE = re.compile(
@@ -60,7 +78,7 @@ async def exchange(transport: str, request: bytes, pieces: list[bytes]) -> tuple
         caller.send(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
         received = await caller.read_to_the_end()
     head, _, body = received.partition(b"\r\n\r\n")
-    if head.startswith(b"HTTP/1.1 503"):
+    if head.startswith(b"HTTP/1.1 50"):
         return _normalize(requests[0]), head[:12]
     return _normalize(requests[0]), _normalize(head + b"\r\n") + body
 
@@ -71,6 +89,61 @@ def _normalize(message: bytes) -> bytes:
     lines = _VARIABLE.sub(b"", head + b"\r\n").splitlines()
     lowered = [line.partition(b":")[0].lower() + b":" + line.partition(b":")[2] for line in lines]
     return b"\r\n".join(lowered[:1] + sorted(lowered[1:])) + end + body
+
+
+POST_EXPECTING = (
+    b"PUT /service/x HTTP/1.1\r\nHost: gateway\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("transport", ["lockgate", "httpx"])
+@pytest.mark.parametrize("reaction", ["asks", "reads", "refuses", "refuses and closes"])
+async def test_an_expectation_is_met(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch, transport: str, reaction: str
+) -> None:
+    monkeypatch.setattr(upload, "CONTINUE_SECONDS", 0.05)
+    refusal = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nlarge"
+
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        if reaction == "asks":
+            peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if reaction.startswith("refuses"):
+            peer.send(refusal)
+        else:
+            assert await peer.reader.readexactly(5) == b"hello"
+            peer.send(HELLO)
+        if reaction != "refuses and closes":
+            await peer.wait_closed()
+
+    async with serve_proxy(script, service={"transport": transport}) as proxy:
+        caller = await proxy.connect()
+        caller.send(POST_EXPECTING)
+        head = await caller.read_head()
+        if head.startswith(b"HTTP/1.1 100 "):
+            caller.send(b"hello")
+            head = await caller.read_head()
+        is_refused = reaction.startswith("refuses")
+        assert head.startswith(b"HTTP/1.1 413 " if is_refused else b"HTTP/1.1 200 ")
+        assert await caller.read(5) == (b"large" if is_refused else b"hello")
+
+
+@pytest.mark.parametrize(("transport", "status"), [("lockgate", 413), ("httpx", 504)])
+async def test_httpx_does_not_read_a_response_before_the_body_is_sent(
+    no_leaks: None, transport: str, status: int
+) -> None:
+    async def script(peer: Peer) -> None:
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        peer.send(b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.Event().wait()
+
+    async with serve_proxy(
+        script, service={"transport": transport}, idle_timeout=0.3, timeout=5
+    ) as proxy:
+        caller = await proxy.connect()
+        caller.get("/service/x", b"Content-Length: 40000000", method="POST")
+        caller.send(b"x" * 40_000_000)
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 %d " % status)
 
 
 @pytest.mark.parametrize("response", RESPONSES)

@@ -207,6 +207,27 @@ async def test_a_body_that_is_too_large_ends_the_exchange(no_leaks: None) -> Non
         assert proxy.streams.count == 0
 
 
+@pytest.mark.parametrize("body", [b"5\r\nhello\r\n0\r\n\r\n", b"6\r\nhello!\r\n0\r\n\r\n"])
+async def test_a_body_that_has_arrived_is_sent_without_a_task(no_leaks: None, body: bytes) -> None:
+    tasks: set[str] = set()
+
+    async def script(peer: Peer) -> None:
+        while await peer.read_request():
+            tasks.update(task.get_name() for task in asyncio.all_tasks())
+            peer.send(HELLO)
+
+    async with serve_proxy(script, max_body_bytes=5) as proxy:
+        caller = await proxy.connect()
+        caller.send(POST_CHUNKED + b"\r\n" + body)
+        if b"hello!" in body:
+            assert (await caller.read_head()).startswith(b"HTTP/1.1 413 ")
+            assert proxy.service.connections == 0
+        else:
+            assert await caller.read_body() == b"hello"
+            assert "request" in tasks
+            assert "upload" not in tasks
+
+
 async def test_a_caller_that_leaves_within_its_body_ends_the_exchange(no_leaks: None) -> None:
     ended = asyncio.Event()
 
