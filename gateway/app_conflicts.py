@@ -6,6 +6,8 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from gateway.app_loader import Application
+from gateway.fastapi_internals import iter_audited_routes
+from gateway.proxy.uncovered_paths import find_uncovered_paths
 from gateway.proxy.websocket.transport_conflicts import find_websocket_conflicts
 from gateway.ratelimit.policy_conflicts import find_policy_conflicts
 from gateway.route_list import (
@@ -28,6 +30,7 @@ def find_conflicts(app: FastAPI, application: Application) -> Iterator[ConfigErr
     """
     routes = list_routes(app, application.policies)
     yield from find_shadowed_routes(app)
+    yield from find_uncovered_paths(iter_audited_routes(app.router))
     yield from find_unreachable(routes)
     yield from _find_setting_conflicts(app.state.settings.server, application, routes)
     yield from find_websocket_conflicts(app.state.settings.upstreams, application.proxies)

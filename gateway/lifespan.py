@@ -19,6 +19,7 @@ from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
+from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.internal_token_field import create_token_fields
 from gateway.identity.open_identity import open_identity
 from gateway.open_clients import (
@@ -39,6 +40,7 @@ from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
 from gateway.telemetry.log import LogField, log_event
 from gateway.tickets.open_store import open_ticket_store
+from gateway.tickets.setting_errors import find_ticket_errors
 from gateway.tickets.store import TicketStore
 from gateway.upstream.tls_settings import find_tls_errors
 from gateway.wait_report import report_wait
@@ -82,10 +84,10 @@ def create_lifespan(
             resources[TokenVerifier] = await _open(stack, verifier, "the token verifier")
             limiter = open_limiter(settings, application.policies)
             resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
-            store = open_ticket_store(settings)
-            resources[TicketStore] = await _open(stack, store, "the ticket store")
             identity = open_identity(settings, resources)
             internal_tokens = await _open(stack, identity, "the signing keys")
+            store = open_ticket_store(settings, internal_tokens)
+            resources[TicketStore] = await _open(stack, store, "the ticket store")
             fields = create_token_fields(settings.upstreams, internal_tokens)
             resources[StreamLimit] = StreamLimit(settings.server.max_streams)
             opening = open_clients(
@@ -117,6 +119,7 @@ def _find_errors(
             replaced=transports,
         ),
         *find_missing_key_errors(settings, application.proxies),
+        *find_ticket_errors(settings, iter_route_contexts(app.routes)),
         *find_tls_errors(settings),
     ]
 

@@ -15,6 +15,7 @@ from gateway.app_loader import Application, read_application
 from gateway.auth.jwks.fetch import find_proxy_errors
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.setting_errors import find_identity_errors
 from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
@@ -30,6 +31,7 @@ from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
 from gateway.settings.schema import Issuer, Settings
+from gateway.tickets.setting_errors import find_ticket_errors
 from gateway.upstream.tls_settings import find_tls_errors
 
 
@@ -157,6 +159,7 @@ def _find_application_errors(app: Gateway, application: Application) -> Iterator
         proxied = find_proxied_services(app.routes)
         yield from find_upstream_errors(settings.upstreams, application.clients, used, proxied)
         yield from find_missing_key_errors(settings, application.proxies)
+        yield from find_ticket_errors(settings, iter_route_contexts(app.routes))
         yield from _find_limit_errors(settings, application)
 
 

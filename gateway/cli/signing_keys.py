@@ -72,7 +72,7 @@ def run_rotate(options: argparse.Namespace) -> int:
 def run_list(options: argparse.Namespace) -> int:
     """Print the keys of the file. Returns 1 if it cannot be used."""
     try:
-        keys = read_signing_keys(options.file)
+        keys = read_signing_keys(options.file, of_any_owner=True)
     except ValueError as error:
         return _refuse(options.file, error)
     _print_keys(keys, as_json=options.json)

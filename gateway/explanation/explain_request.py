@@ -86,6 +86,8 @@ def _explain_proxy(
     explanation.service = proxy.to
     explanation.url = f"{url.scheme}://{url.host}:{url.port}{target.decode('latin-1')}"
     explanation.rules.append(Rule("identity", _describe_identity(proxy)))
+    if proxy.remove_headers:
+        explanation.rules.append(Rule("removed", ", ".join(proxy.remove_headers)))
     if proxy.websocket:
         explanation.rules.append(Rule("websocket", "a WebSocket handshake is accepted"))
     explanation.outcome = f"The request would be sent to {explanation.url}."

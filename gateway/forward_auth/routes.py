@@ -43,7 +43,8 @@ class VerifyNamed(ResponseEndpoint):
 
     async def __call__(self, request: Request) -> Response:
         """Respond with 200, or raise the error of a guard."""
-        return await _verify(request, None)
+        response, _ = await _verify(request, None)
+        return response
 
 
 class VerifyAppended(ResponseEndpoint):
@@ -55,9 +56,9 @@ class VerifyAppended(ResponseEndpoint):
         prefix = f"{scope['root_path']}{PATH}".encode()
         path = scope["raw_path"].removeprefix(prefix)
         appended = OriginalRequest(request.method, path, scope["query_string"])
-        response = await _verify(request, appended)
+        response, route = await _verify(request, appended)
         # Envoy leaves a field of its client in the request if this response does not replace it.
-        missing = ",".join(list_missing(response.headers))
+        missing = ",".join(list_missing(response.headers, route.proxy))
         response.headers["X-Envoy-Auth-Headers-To-Remove"] = missing
         return response
 
@@ -72,8 +73,10 @@ for _path, _endpoint in ((PATH, VerifyNamed()), (f"{PATH}/{{path:path}}", Verify
     )
 
 
-async def _verify(request: Request, appended: OriginalRequest | None) -> Response:
-    """Return the response to a request that the guards of its route admit.
+async def _verify(
+    request: Request, appended: OriginalRequest | None
+) -> tuple[Response, VerifiedRoute]:
+    """Return the response to a request that the guards of its route admit, and the route.
 
     Raises:
         HTTPException: 403, the peer is no trusted proxy, or no declared route can serve the
@@ -86,7 +89,7 @@ async def _verify(request: Request, appended: OriginalRequest | None) -> Respons
     route = await _admit(target)
     response = Response(headers={"Cache-Control": "no-store"})
     response.raw_headers += build_identity(route.proxy, Request(target))
-    return response
+    return response, route
 
 
 def _build_target(scope: Scope, appended: OriginalRequest | None) -> Scope:

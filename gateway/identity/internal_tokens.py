@@ -69,6 +69,11 @@ class InternalTokens:
         """Return the public keys that services need now or soon."""
         return [dict(key.public_jwk) for key in self._keys.list_published(self._clock.now())]
 
+    @property
+    def keys(self) -> SigningKeys:
+        """The keys in force, which `use_keys` replaces."""
+        return self._keys
+
     def use_keys(self, keys: SigningKeys) -> None:
         """Sign with other keys, and no longer send what the former keys have signed."""
         self._keys = keys

@@ -29,7 +29,7 @@ def rotate_key_file(path: Path, algorithm: SigningAlgorithm, now: float) -> Sign
         OSError: the file cannot be written.
     """
     path = path.resolve()  # the target of a symbolic link is replaced, not the link
-    former = read_signing_keys(path) if path.exists() else None
+    former = read_signing_keys(path, of_any_owner=True) if path.exists() else None
     kept = former.list_published(now) if former else []
     if len(kept) >= MAX_KEYS:
         message = f"has {len(kept)} keys in use, and at most {MAX_KEYS} are allowed"

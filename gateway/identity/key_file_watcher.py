@@ -1,8 +1,9 @@
 """Reads the signing keys again when their file has changed."""
 
 import asyncio
+import threading
 from collections.abc import Callable
-from logging import ERROR, getLogger
+from logging import ERROR, WARNING, getLogger
 from pathlib import Path
 
 from gateway.auth.clock import Clock
@@ -11,6 +12,7 @@ from gateway.identity.signing_keys import SigningKeys
 from gateway.telemetry.log import log_event
 
 POLL_SECONDS = 1.0
+MAX_READ_SECONDS = 5.0
 
 log = getLogger("lockgate.identity")
 
@@ -18,8 +20,8 @@ log = getLogger("lockgate.identity")
 class KeyFileWatcher:
     """Polls the key file; a file that cannot be used leaves the keys of the last one in force.
 
-    `on_change` is called with the keys of each new content. `error` is why the present file cannot
-    be used, or "".
+    `document` is the content of the file at the start. `on_change` is called with the keys of each
+    new content. `error` is why the present file cannot be used, or "".
     """
 
     def __init__(
@@ -34,7 +36,9 @@ class KeyFileWatcher:
         self._path = path
         self._on_change = on_change
         self._document = document
+        self._keys = parse_signing_keys(document)
         self._clock = clock
+        self._reading: asyncio.Future[bytes] | None = None
 
     def __repr__(self) -> str:
         return f"<KeyFileWatcher {self._path} error={self.error!r}>"
@@ -46,11 +50,22 @@ class KeyFileWatcher:
             await self.check()
 
     async def check(self) -> None:
-        """Read the file, and use its keys if they are others."""
+        """Read the file, and use its keys if they are others.
+
+        A read that takes longer than `MAX_READ_SECONDS`, as on a network file system whose server
+        is gone, is reported, and the next check waits for the same read.
+        """
+        if self._reading is None:
+            self._reading = _start_read(self._path)
+        done, _ = await asyncio.wait({self._reading}, timeout=MAX_READ_SECONDS)
+        if not done:
+            self._record_failure(f"a read of it takes more than {MAX_READ_SECONDS:g} s")
+            return
+        reading, self._reading = self._reading, None
         try:
             # The content is compared, not its time of change: the file is small, and two writes in
             # one tick of the file system have one time.
-            document = await asyncio.to_thread(read_key_document, self._path)
+            document = reading.result()
             keys = None if document == self._document else parse_signing_keys(document)
         except ValueError as error:
             self._record_failure(str(error))
@@ -60,11 +75,50 @@ class KeyFileWatcher:
             self.error = ""
         if keys is not None:
             self._document = document
-            self._on_change(keys)
-            key_ids = ", ".join(keys.ids)
-            log_event(log, "signing_keys.changed", file=str(self._path), key_ids=key_ids)
+            self._use(keys)
+
+    def _use(self, keys: SigningKeys) -> None:
+        """Put other keys in force; warn of each whose tokens services could still get to see."""
+        file = str(self._path)
+        for key_id in self._keys.list_dropped(keys, self._clock.now()):
+            log_event(log, "signing_keys.dropped", WARNING, file=file, key_id=key_id)
+        self._keys = keys
+        self._on_change(keys)
+        log_event(log, "signing_keys.changed", file=file, key_ids=", ".join(keys.ids))
 
     def _record_failure(self, error: str) -> None:
         if error != self.error:
             log_event(log, "signing_keys.reload_failed", ERROR, file=str(self._path), reason=error)
         self.error = error
+
+
+def _start_read(path: Path) -> asyncio.Future[bytes]:
+    """Read the file in a thread that does not keep the process from ending.
+
+    Python waits for the threads of an executor at its end, and a read can take for ever.
+    """
+    loop = asyncio.get_running_loop()
+    reading: asyncio.Future[bytes] = loop.create_future()
+
+    def read() -> None:
+        document, error = b"", None
+        try:
+            document = read_key_document(path)
+        except Exception as raised:  # noqa: BLE001 - it is raised in the task that waits
+            error = raised
+        try:
+            loop.call_soon_threadsafe(_finish, reading, document, error)
+        except RuntimeError:  # the loop is closed: the gateway has stopped
+            return
+
+    threading.Thread(target=read, name="signing key file", daemon=True).start()
+    return reading
+
+
+def _finish(reading: asyncio.Future[bytes], document: bytes, error: Exception | None) -> None:
+    if reading.cancelled():
+        return
+    if error is None:
+        reading.set_result(document)
+    else:
+        reading.set_exception(error)

@@ -38,23 +38,25 @@ class InvalidSigningKeys(ValueError):
     """The file has no usable signing keys; the message says why, without the path."""
 
 
-def read_signing_keys(path: Path) -> SigningKeys:
+def read_signing_keys(path: Path, *, of_any_owner: bool = False) -> SigningKeys:
     """Read the keys. Blocks.
 
+    `of_any_owner` is for root, who rotates or lists the keys of the user of the gateway.
+
     Raises:
-        UnreadableFile: the file cannot be read, or other users can.
+        UnreadableFile: the file cannot be read, or other users can use it.
         InvalidSigningKeys: it is not a JWK Set of private keys of the two kinds.
     """
-    return parse_signing_keys(read_key_document(path))
+    return parse_signing_keys(read_key_document(path, of_any_owner=of_any_owner))
 
 
-def read_key_document(path: Path) -> bytes:
+def read_key_document(path: Path, *, of_any_owner: bool = False) -> bytes:
     """Read the file as it is. Blocks.
 
     Raises:
-        UnreadableFile: the file cannot be read, is too large, or other users can read it.
+        UnreadableFile: the file cannot be read, is too large, or other users can use it.
     """
-    return read_bounded_file(path, MAX_FILE_BYTES, is_private=True)
+    return read_bounded_file(path, MAX_FILE_BYTES, is_private=True, of_any_owner=of_any_owner)
 
 
 def parse_signing_keys(document: bytes) -> SigningKeys:

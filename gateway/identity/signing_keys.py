@@ -71,3 +71,16 @@ class SigningKeys:
     def list_published(self, now: float) -> list[SigningKey]:
         """Return the keys that a service needs at `now` or soon, the oldest first."""
         return [period.key for period in self.periods if now < period.published_until]
+
+    def list_dropped(self, others: "SigningKeys", now: float) -> list[str]:
+        """Return the ids of the keys that have signed, are needed, and are not in `others`.
+
+        Services refuse the last tokens of such a key, and those that other processes sign with it.
+        """
+        kept = [key.public_jwk for key in others.list_published(now)]
+        return [
+            period.key.key_id
+            for period in self.periods
+            if period.signs_from <= now < period.published_until
+            and period.key.public_jwk not in kept
+        ]

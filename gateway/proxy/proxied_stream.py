@@ -18,11 +18,10 @@ from gateway.proxy.upstream.upstream_failures import UPSTREAM_FAILURES, FailureM
 from gateway.request_context import (
     DISCARD_RESPONSE,
     RESPONSE_TRAILERS,
-    SHUTDOWN_NOTICE,
     RequestContext,
 )
 from gateway.routing.response_endpoint import UnhandledResponse
-from gateway.server.shutdown_notice import ShutdownNotice
+from gateway.server.shutdown_notice import call_at_shutdown
 from gateway.telemetry.log import log_event
 
 log = getLogger("lockgate.proxy")
@@ -94,8 +93,7 @@ class ProxiedStream(UnhandledResponse):
     @contextmanager
     def _end_on_shutdown(self, scope: Scope, timeout: asyncio.Timeout) -> Iterator[None]:
         """Let the timeout of an event stream, which has no end of its own, expire at a shutdown."""
-        notice: ShutdownNotice | None = (scope.get("state") or {}).get(SHUTDOWN_NOTICE)
-        if notice is None or not self._is_event_stream:
+        if not self._is_event_stream:
             yield
             return
 
@@ -103,11 +101,8 @@ class ProxiedStream(UnhandledResponse):
             self._end = StreamEnd(asyncio.get_running_loop().time(), SHUTDOWN)
             timeout.reschedule(self._end.at)
 
-        notice.add(end)
-        try:
+        with call_at_shutdown(scope, end):
             yield
-        finally:
-            notice.discard(end)
 
     async def _pass_on(self, scope: Scope, send: Send) -> None:
         response = self._response

@@ -55,11 +55,14 @@ class RunningServer:
     async def drain(self, seconds: float) -> None:
         """Serve for `seconds` as before, while load balancers and clients move on.
 
-        The readiness probe fails from now on, and each response closes its connection.
+        The readiness probe fails from now on, and each response closes its connection. Event
+        streams and WebSockets are ended one by one in the second half: their clients connect again,
+        not all at once, and by then to another process.
         """
         self.connections.is_draining = True
         self._app_state[IS_DRAINING] = True
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds / 2)
+        await self._notice.give_gradually(seconds / 2)
 
     async def stop(self) -> None:
         """Stop accepting, and give requests in flight `shutdown_seconds` to complete."""

@@ -147,9 +147,12 @@ class HttpProtocol(asyncio.Protocol):
         if self._parser.is_receiving:
             self._wait_for_rest()
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
+        if self._upgrade is not None and self._upgrade.eof_received():
+            return True
         self._flow.close(is_truncated=self._is_truncated())
         self._wait.wait_in(self._connections.closing)
+        return False
 
     def pause_writing(self) -> None:
         self._flow.pause_writing()

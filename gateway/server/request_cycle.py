@@ -149,8 +149,6 @@ class RequestResponseCycle:
     def shutdown(self) -> None:
         """Close the connection after the response: the server stops."""
         self.keeps_alive = False
-        if self.upgrade is not None:
-            self.upgrade.shutdown()
 
     def connection_lost(self, error: Exception | None) -> None:
         """Note that the client has disconnected before its response was complete."""

@@ -1,6 +1,12 @@
 """Tells running requests that the server stops, so that endless responses can end in time."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from starlette.types import Scope
+
+from gateway.request_context import SHUTDOWN_NOTICE
 
 
 class ShutdownNotice:
@@ -21,9 +27,37 @@ class ShutdownNotice:
         """Forget a callback."""
         self._callbacks.discard(callback)
 
+    async def give_gradually(self, seconds: float) -> None:
+        """Call the callbacks that are registered now, evenly spread over `seconds`.
+
+        Those that are registered meanwhile are left to `give`.
+        """
+        loop = asyncio.get_running_loop()
+        callbacks, started = list(self._callbacks), loop.time()
+        for number, callback in enumerate(callbacks):
+            await asyncio.sleep(started + seconds * number / len(callbacks) - loop.time())
+            if callback in self._callbacks:
+                self._callbacks.discard(callback)
+                callback()
+        await asyncio.sleep(started + seconds - loop.time())
+
     def give(self) -> None:
         """Call the callbacks: the server stops."""
         self._is_given = True
         callbacks, self._callbacks = self._callbacks, set()
         for callback in callbacks:
             callback()
+
+
+@contextmanager
+def call_at_shutdown(scope: Scope, callback: Callable[[], object]) -> Iterator[None]:
+    """Register a callback for the length of the block; no effect under another server."""
+    notice: ShutdownNotice | None = (scope.get("state") or {}).get(SHUTDOWN_NOTICE)
+    if notice is None:
+        yield
+        return
+    notice.add(callback)
+    try:
+        yield
+    finally:
+        notice.discard(callback)

@@ -13,13 +13,6 @@ It is present if the request is the handshake of a WebSocket: GET over HTTP/1.1 
 """
 
 
-class UpgradedProtocol(asyncio.Protocol):
-    """The protocol of a connection after the 101; see `Upgrade.prepare`."""
-
-    def shutdown(self) -> None:
-        """Begin to end the connection: the server stops."""
-
-
 class Upgrade:
     """The handshake of a connection that may leave HTTP.
 
@@ -34,16 +27,16 @@ class Upgrade:
 
     # Invariant: until `is_accepted`, `_early` holds what arrived after the handshake.
 
-    __slots__ = ("_early", "_flow", "_is_stopping", "_protocol", "_transport", "is_accepted")
+    __slots__ = ("_early", "_flow", "_protocol", "_transport", "is_accepted")
 
     def __init__(self, flow: FlowControl, transport: asyncio.Transport) -> None:
-        self.is_accepted = self._is_stopping = False
+        self.is_accepted = False
         self._early = bytearray()
         self._flow = flow
         self._transport = transport
-        self._protocol: UpgradedProtocol | None = None
+        self._protocol: asyncio.Protocol | None = None
 
-    def prepare(self, protocol: UpgradedProtocol) -> None:
+    def prepare(self, protocol: asyncio.Protocol) -> None:
         """Set the protocol that takes the connection with a response of status 101."""
         self._protocol = protocol
 
@@ -71,8 +64,6 @@ class Upgrade:
         if early:
             self._protocol.data_received(early)
         self._flow.resume_reading()
-        if self._is_stopping:
-            self._protocol.shutdown()
 
     def data_received(self, data: bytes) -> None:
         """Pass data on, or keep it until the handshake is accepted."""
@@ -95,11 +86,11 @@ class Upgrade:
         if self.is_accepted and self._protocol is not None:
             self._protocol.resume_writing()
 
-    def shutdown(self) -> None:
-        """Report that the server stops."""
-        self._is_stopping = True
+    def eof_received(self) -> bool:
+        """Report the end of what the client sends; return whether the connection stays open."""
         if self.is_accepted and self._protocol is not None:
-            self._protocol.shutdown()
+            return bool(self._protocol.eof_received())
+        return False
 
     def connection_lost(self, error: Exception | None) -> None:
         """Report that the connection is lost, and break reference cycles."""

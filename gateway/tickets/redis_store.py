@@ -7,10 +7,11 @@ from typing import TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.errors.tree import TicketsUnavailable
+from gateway.errors.tree import TicketsUnavailable, Unauthenticated
 from gateway.ratelimit.redis.failures import describe_failure
+from gateway.tickets.signed_tickets import InvalidTicket, SignedTickets
 from gateway.tickets.store import TicketStore
-from gateway.tickets.ticket import Ticket, parse_ticket, serialize_ticket
+from gateway.tickets.ticket import Ticket
 
 TIMEOUT_SECONDS = 0.5
 """The bound of one command, with the connect before it and the wait for a connection."""
@@ -21,32 +22,38 @@ T = TypeVar("T")
 
 
 class RedisTicketStore(TicketStore):
-    """Keeps tickets in Redis, which drops them when they expire; each key begins with `prefix`."""
+    """Keeps signed tickets in Redis, which drops them when they expire.
 
-    def __init__(self, redis: Redis, prefix: str, *, is_tls: bool = False) -> None:
+    Each key begins with `prefix`.
+    """
+
+    def __init__(
+        self, redis: Redis, prefix: str, signed: SignedTickets, *, is_tls: bool = False
+    ) -> None:
         self._redis = redis
         self._prefix = f"{prefix}lockgate:ticket:"
+        self._signed = signed
         self._is_tls = is_tls
 
     async def save(self, digest: str, ticket: Ticket, seconds: int) -> None:
-        """Store a ticket, which expires by the clock of Redis."""
-        value = digest.encode() + serialize_ticket(ticket)
+        """Store a ticket, which expires by the clock of Redis, and by that of this machine."""
+        value = self._signed.sign(digest, ticket, seconds)
         await self._run(self._redis.set(self._prefix + digest, value, ex=seconds))
 
     async def take(self, digest: str) -> Ticket | None:
         """Return a ticket and remove it, in one command (GETDEL, Redis 6.2).
 
-        A value that is no ticket of this version of the gateway counts as unknown.
+        Raises:
+            Unauthenticated: Redis has something else than a ticket of this gateway. The reply to
+                another command would be that, too.
         """
         stored = await self._run(self._redis.getdel(self._prefix + digest))
-        head = digest.encode()
-        # The value repeats the digest: a reply to another command can never be taken for this one.
-        if not isinstance(stored, bytes) or not stored.startswith(head):
+        if stored is None:
             return None
         try:
-            return parse_ticket(stored[len(head) :])
-        except ValueError:
-            return None
+            return self._signed.parse(digest, stored if isinstance(stored, bytes) else b"")
+        except InvalidTicket as error:
+            raise Unauthenticated("ticket_signature", f"what Redis has: {error}") from None
 
     async def _run(self, command: Awaitable[T]) -> T:
         """Wait for the reply.

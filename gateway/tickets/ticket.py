@@ -5,8 +5,6 @@ import secrets
 from dataclasses import dataclass
 from hashlib import sha256
 
-from pydantic import TypeAdapter
-
 from gateway.auth.principal import Principal
 
 LIFETIME_SECONDS = 30
@@ -26,9 +24,6 @@ class Ticket:
     principal: Principal
 
 
-_ADAPTER = TypeAdapter(Ticket)
-
-
 def generate_text() -> str:
     """Generate the text of a ticket: 256 random bits."""
     return secrets.token_urlsafe(_RANDOM_BYTES)
@@ -45,17 +40,3 @@ def hash_text(text: str) -> str:
     A reader of the store cannot redeem what is in it. The text is random, so it needs no salt.
     """
     return sha256(text.encode()).hexdigest()
-
-
-def serialize_ticket(ticket: Ticket) -> bytes:
-    """Serialize a ticket for a store outside this process."""
-    return _ADAPTER.dump_json(ticket)
-
-
-def parse_ticket(stored: bytes) -> Ticket:
-    """Parse what `serialize_ticket` has returned, in this process or in another one.
-
-    Raises:
-        ValueError: it is something else, such as a ticket of another version of the gateway.
-    """
-    return _ADAPTER.validate_json(stored)

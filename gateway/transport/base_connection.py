@@ -112,10 +112,10 @@ class BaseConnection(asyncio.Protocol):
         `is_replayable` says that `data` could be sent a second time, without a second effect.
 
         Raises:
-            httpx.TransportError: the connection has ended; the caller must release it.
+            httpx.TransportError: the connection has ended; the caller must end the exchange.
         """
+        self._stream = stream  # first, so that `end_stream` releases the connection in any case
         self._start_exchange(has_no_response_body, is_replayable, None)
-        self._stream = stream
         self.is_sending_body = has_more
         self.parser.begin(has_no_body=has_no_response_body)
         if has_more:

@@ -37,8 +37,9 @@ class Pool:
     #             `release` once; until then nothing else uses the connection.
     #   idle      the connection is in `_idle`, with the time at which it expires. The newest is
     #             used first, so that the others can expire; the oldest comes first in the dict.
-    #   detached  (no slot) the exchange in flight has become a stream: it is in `_detached` until
-    #             `release`, and gets a slot again if one is free then.
+    #   detached  (no slot) the exchange in flight has become a stream, or is to become one: the
+    #             connection is in `_detached` until `release`, and gets a slot if one is free then.
+    #             `_opening_detached` counts those that are being opened.
     #   handed    the slot, with its connection or without, is the result of a waiter's future
     #             whose task has not resumed yet.
     #
@@ -71,6 +72,7 @@ class Pool:
         self._connections: set[Connection] = set()
         self._idle: dict[Connection, float] = {}
         self._detached: set[Connection] = set()
+        self._opening_detached = 0
         self._waiters: OrderedDict[asyncio.Future[Connection | None], None] = OrderedDict()
         self._idle_timer: asyncio.TimerHandle | None = None
         self._is_closed = False
@@ -84,7 +86,7 @@ class Pool:
     @property
     def is_empty(self) -> bool:
         """Whether there is no connection, and no caller that opens one or waits for one."""
-        return self._size == 0 and not self._detached
+        return self._size == 0 and not (self._detached or self._opening_detached)
 
     def acquire_nowait(self) -> Connection | None:
         """Take an idle connection, to be used until `release`; None if there is none."""
@@ -109,7 +111,20 @@ class Pool:
             # Its slot is used for the new connection.
             connection.abort()
             connection = None
-        return connection or await self._open_connection(timeouts.connect)
+        return connection or await self._open_in_slot(timeouts.connect)
+
+    async def open_detached(self, timeouts: ConnectTimeouts) -> Connection:
+        """Open a connection that takes no slot, for an exchange that is to become a stream.
+
+        Raises: the errors of `acquire`, but for PoolTimeout.
+        """
+        self._opening_detached += 1
+        try:
+            connection = await self._open_connection(timeouts.connect)
+        finally:
+            self._opening_detached -= 1
+        self._detached.add(connection)
+        return connection
 
     def release(self, connection: Connection) -> None:
         """Take a connection back: keep it for the next call, or close it if it is not reusable."""
@@ -197,23 +212,25 @@ class Pool:
         else:
             self.release(connection)
 
-    async def _open_connection(self, seconds: float | None) -> Connection:
+    async def _open_in_slot(self, seconds: float | None) -> Connection:
         """Open a connection in a slot that the caller holds; give the slot back on failure."""
-        if self._is_closed:
-            self._release_to_waiter(None)
-            raise httpx.ConnectError(_CLOSED)
         try:
-            connection = await self._connect(self, self._batcher, seconds)
+            return await self._open_connection(seconds)
         except BaseException:
             self._release_to_waiter(None)
             raise
+
+    async def _open_connection(self, seconds: float | None) -> Connection:
+        if self._is_closed:
+            raise httpx.ConnectError(_CLOSED)
+        connection = await self._connect(self, self._batcher, seconds)
         # Not all at the same time, because connections are often opened together.
         age = self._max_age_seconds * uniform(0.9, 1.0)  # noqa: S311
         connection.retires_at = self.loop.time() + age
         if connection.is_open:
             self._connections.add(connection)
         if self._is_closed:  # in the meantime
-            self.release(connection)
+            connection.abort()
             raise httpx.ConnectError(_CLOSED)
         return connection
 

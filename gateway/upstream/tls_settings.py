@@ -7,7 +7,12 @@ from pathlib import Path
 from gateway.settings.errors import ConfigError
 from gateway.settings.schema import Service, Settings
 from gateway.transport.tls import ClientTls, InvalidTlsFile, TlsFiles
-from gateway.trust_store import create_empty_context, find_variable_errors, load_ca_file
+from gateway.trust_store import (
+    create_empty_context,
+    find_variable_errors,
+    load_ca_file,
+    read_pem,
+)
 
 
 def create_client_tls(
@@ -45,8 +50,8 @@ def find_expired_certificate(service: Service) -> datetime | None:
     from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415 - takes 30 ms
 
     try:
-        end = load_pem_x509_certificates(file.read_bytes())[0].not_valid_after_utc
-    except (OSError, ValueError):
+        end = load_pem_x509_certificates(read_pem(file))[0].not_valid_after_utc
+    except ValueError:
         return None
     return end if end < datetime.now(UTC) else None
 

@@ -31,6 +31,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/forward_auth/identity.py": "tests/gateway/forward_auth/test_routes.py",
     "gateway/forward_auth/verified_routes.py": "tests/gateway/forward_auth/test_routes.py",
     "gateway/tickets/open_store.py": "tests/gateway/tickets/test_redis_store.py",
+    "gateway/tickets/setting_errors.py": "tests/gateway/cli/test_check.py",
     "gateway/tickets/ticket_routes.py": "tests/gateway/tickets/test_routes.py",
     "gateway/explanation/access_list.py": "tests/gateway/cli/test_access.py",
     "gateway/explanation/explain_request.py": "tests/gateway/cli/test_explain.py",
@@ -60,6 +61,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
         "tests/gateway/proxy/fields/test_response_fields.py"
     ),
     "gateway/proxy/declaration/access_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
+    "gateway/proxy/declaration/header_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
     "gateway/proxy/declaration/path_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
     "gateway/proxy/declaration/value_errors.py": "tests/gateway/proxy/declaration/test_proxy.py",
     "gateway/proxy/upstream/direct_upstream.py": (
@@ -147,6 +149,10 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/errors/test_ways_to_raise.py": "failures of an application through all layers",
     "tests/gateway/cli/test_wrong_configurations.py": "every mistake in a configuration",
     "tests/gateway/identity/test_rotation_under_load.py": "rotation in four processes",
+    "tests/gateway/proxy/websocket/test_service_tls.py": "WebSockets to a service with TLS",
+    "tests/gateway/proxy/websocket/test_tickets.py": "tickets and tokens of WebSockets",
+    "tests/gateway/proxy/websocket/test_tunnel_end.py": "how a WebSocket ends",
+    "tests/gateway/transport/test_detached_connections.py": "the streams of pool and exchange",
     "tests/gateway/middleware/test_websockets.py": "WebSocket connections through all layers",
     "tests/gateway/proxy/test_attacks.py": "attacks through the whole gateway",
     "tests/gateway/proxy/test_fields_on_sockets.py": "fields through the gateway and nginx",

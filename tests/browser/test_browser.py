@@ -295,7 +295,7 @@ async def test_websockets_of_pages_of_several_origins(chromium: str, scripts: Pa
                 )
             )
             await asyncio.wait_for(left_open.wait(), TIMEOUT_SECONDS)
-            served.connection.shutdown()
+            served.shutdown()
             seen = await running
     print(json.dumps(seen, indent=1))
     allowed = seen["allowed"]

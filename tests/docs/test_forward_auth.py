@@ -159,6 +159,21 @@ async def test_the_token_of_the_caller_gives_way_to_the_internal_one(
 
 
 @CASES
+async def test_cookies_and_tokens_reach_the_service_of_a_route_that_forwards_them(
+    case: Case, tmp_path: Path
+) -> None:
+    async with run(case, tmp_path) as it:
+        for path in ("/inventory/a", "/inventory/public/1", "/inventory/forward/1"):
+            assert await it.status(path, "Cookie: session=1") == 200
+        other, public, forwarded = it.service.received
+        for received in (other, public):
+            assert received.get("cookie") == []
+            assert f"Bearer {READ}" not in received.get("authorization")
+        assert forwarded.get("cookie") == ["session=1"]
+        assert forwarded.get("authorization") == [f"Bearer {READ}"]
+
+
+@CASES
 async def test_the_uri_that_was_checked_is_the_one_that_is_passed_on(
     case: Case, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """Small files: how much is read, and why a file cannot be read."""
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,35 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
     file.touch(mode=0)
     with pytest.raises(UnreadableFile, match="cannot be read by the user"):
         read_bounded_file(file, 5)
+
+
+@pytest.mark.parametrize("through_a_link", [False, True])
+def test_what_is_no_regular_file_is_refused_without_a_wait(
+    tmp_path: Path, *, through_a_link: bool
+) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        for target in (fifo, Path("/dev/zero"), Path("/dev/null"), tmp_path / "socket"):
+            link = tmp_path / f"link-to-{target.name}"
+            link.symlink_to(target)
+            with pytest.raises(UnreadableFile, match=r"is not a regular file|No such device"):
+                read_bounded_file(link if through_a_link else target, 5)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_a_private_file_belongs_to_root_or_to_the_user_of_the_process(tmp_path: Path) -> None:
+    file, link = tmp_path / "secret", tmp_path / "link"
+    file.write_bytes(b"x")
+    file.chmod(0o600)
+    link.symlink_to(file)
+    os.chown(file, 12_345, 12_345)
+    for path in (file, link):
+        with pytest.raises(UnreadableFile, match="belongs to the user 12345; it must belong to"):
+            read_bounded_file(path, 5, is_private=True)
+        assert read_bounded_file(path, 5, is_private=True, of_any_owner=True) == b"x"
+        assert read_bounded_file(path, 5) == b"x"
+    os.chown(file, 0, 0)
+    os.chown(link, 12_345, 12_345, follow_symlinks=False)
+    assert read_bounded_file(link, 5, is_private=True) == b"x"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from gateway.proxy.declaration.access_errors import find_access_errors, find_caller_errors
+from gateway.proxy.declaration.header_errors import find_header_errors
 from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.proxy.declaration.path_errors import derive_target, find_parameters, find_path_errors
 from gateway.proxy.declaration.value_errors import (
@@ -40,7 +41,9 @@ class Proxy:
 
     `identity` is how the service learns who the caller is: by an internal token in `Authorization`,
     by `X-User-*` header fields, or not at all. The credentials of the caller stay behind unless
-    `forward_token` or `forward_cookies` is set. `preserve_host` sends the `Host` of the caller.
+    `forward_token` or `forward_cookies` is set. `remove_headers` names further header fields that
+    no caller may send, such as the identity fields of a company. `preserve_host` sends the `Host`
+    of the caller.
 
     `websocket` accepts WebSocket handshakes. `tickets` accepts a ticket in the query instead of a
     token. `encoded_slashes` accepts `%2F` in the path, and `path_parameters` accepts `;`; by
@@ -71,6 +74,7 @@ class Proxy:
     forward_token: bool = False
     forward_cookies: bool = False
     preserve_host: bool = False
+    remove_headers: Sequence[str] = ()
     encoded_slashes: bool = False
     path_parameters: bool = False
     file: str = field(init=False, compare=False, repr=False)
@@ -129,6 +133,7 @@ class Proxy:
         yield from find_access_errors(self.requires, self.public, self.owner, self.path)
         yield from find_caller_errors(values, self.policies)
         yield from find_value_errors(values)
+        yield from find_header_errors(self.remove_headers, forward_token=self.forward_token)
 
 
 _PLACE = frozenset({"file", "line"})

@@ -33,6 +33,10 @@ def _is_identity(value: object) -> bool:
     return value in IDENTITIES
 
 
+def _is_texts(value: object) -> bool:
+    return _is_list_of(str, value)
+
+
 def _is_one_or_more_texts(value: object) -> bool:
     return isinstance(value, str) or _is_list_of(str, value)
 
@@ -60,6 +64,7 @@ _REQUIRED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "forward_token": _FLAG,
     "forward_cookies": _FLAG,
     "preserve_host": _FLAG,
+    "remove_headers": (_is_texts, 'a list of names, as ["x-company-role"]'),
     "encoded_slashes": _FLAG,
     "path_parameters": _FLAG,
 }

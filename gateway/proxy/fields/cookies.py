@@ -1,7 +1,5 @@
 """Rewrites a `Set-Cookie` of a service, so that its cookie stays with the paths of its route."""
 
-from collections.abc import Iterator
-
 _WITH_ROOT_PATH = b"__host-"
 
 
@@ -11,29 +9,26 @@ def rewrite_cookie(
     """Rewrite `Path`, and remove `Domain` unless `keep_domain` (RFC 6265, 5.2).
 
     The cookie of one service must not go to another behind the same gateway, nor replace its
-    cookie. So a path outside `service_prefix`, such as `/`, becomes `gateway_prefix`. A cookie with
-    the prefix `__Host-` needs the path `/`, and keeps it.
+    cookie. So a path outside `service_prefix`, such as `/`, becomes `gateway_prefix`. Of several
+    paths the last one counts, and the others are removed. A cookie with the prefix `__Host-` needs
+    the path `/`, and keeps it.
     """
     pair, *attributes = value.split(b";")
     if pair.strip().lower().startswith(_WITH_ROOT_PATH):
         return value
-    return b";".join(
-        [pair, *_iter_attributes(attributes, gateway_prefix, service_prefix, keep_domain)]
-    )
-
-
-def _iter_attributes(
-    attributes: list[bytes], gateway_prefix: bytes, service_prefix: bytes, keep_domain: bool
-) -> Iterator[bytes]:
+    kept, path = [pair], None
     for attribute in attributes:
-        name, _, path = attribute.partition(b"=")
+        name, _, text = attribute.partition(b"=")
         match name.strip().lower():
             case b"path":
-                yield b" Path=" + _map_path(path.strip(), gateway_prefix, service_prefix)
+                path = text.strip()
             case b"domain" if not keep_domain:
                 continue
             case _:
-                yield attribute
+                kept.append(attribute)
+    if path is not None:
+        kept.append(b" Path=" + _map_path(path, gateway_prefix, service_prefix))
+    return b";".join(kept)
 
 
 def _map_path(path: bytes, gateway_prefix: bytes, service_prefix: bytes) -> bytes:

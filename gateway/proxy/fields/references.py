@@ -2,10 +2,15 @@
 
 The service does not know by which path its callers reach it. A reference that leads elsewhere, or
 to a path that the route does not map, goes back as it is.
+
+Browsers remove tabs and line breaks from a reference, and read a backslash as a slash (WHATWG URL),
+so that `/<tab>/evil.example` names a host. A field with such a reference to the service is removed.
+All other characters that RFC 3986 does not allow are escaped: a reference that is rewritten means
+the same to every program.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from starlette.types import Scope
 
@@ -14,11 +19,22 @@ from gateway.proxy.path.path_mapping import PathMapping
 from gateway.settings.schema import Service
 from gateway.upstream.base_url import BaseUrl
 
+Field = tuple[bytes, bytes]
+
+MAX_REFERENCES = 100
+"""The references of one response that are rewritten; a `Link` with further ones is removed.
+
+The prefix that each one gets can be as long as the path of the request.
+"""
+
 _DEFAULT_PORTS = {b"http": 80, b"https": 443}
 
 _URL = re.compile(rb"(?:(https?):)?//([^/?#\\]*)(.*)", re.IGNORECASE | re.DOTALL)
 _AUTHORITY = re.compile(rb"([^:@\[\]]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
-_SLASHES = re.compile(rb"^[/\\]+")
+_SLASHES = re.compile(rb"^/+")
+_IGNORED_BEFORE = bytes(range(0x21))  # WHATWG URL, 4.4: a browser strips them
+_AMBIGUOUS = re.compile(rb"[\x00-\x1f\x7f\\]")
+_NOT_ALLOWED = re.compile(rb"[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]")  # RFC 3986, section 2
 
 _WHOLE = re.compile(rb"()(.*)", re.DOTALL)
 _IN_REFRESH = re.compile(rb"(^[^;,]*[;,][ \t]*(?:url[ \t]*=[ \t]*)?['\"]?)([^'\"]*)", re.IGNORECASE)
@@ -42,23 +58,32 @@ class References:
         self._scheme = base.origin.scheme.encode()
         self._own = base.host.lower().encode()
 
-    def rewrite(self, name: bytes, value: bytes, scope: Scope) -> bytes:
-        """Rewrite each reference in the value of a field."""
+    def rewrite(self, fields: Sequence[Field], scope: Scope) -> Iterator[Field]:
+        """Rewrite each reference in the fields of one response; yield those that may go back."""
+        gateway_prefix, service_prefix = self._mapping.fill_prefixes(scope)
 
         def replace(match: re.Match[bytes]) -> bytes:
             before, reference = match.groups()
-            return before + self._map(reference, scope)
+            path = self._find_path(reference.lstrip(_IGNORED_BEFORE), scope)
+            if not path.startswith(b"/"):
+                return match[0]
+            if _AMBIGUOUS.search(path):
+                raise _AmbiguousReference
+            if not path.startswith(service_prefix):
+                return match[0]
+            mapped = gateway_prefix + path[len(service_prefix) :]
+            # Two slashes would make a host of what follows.
+            return before + _NOT_ALLOWED.sub(_escape, _SLASHES.sub(b"/", mapped))
 
-        return _PLACES[name].sub(replace, value)
-
-    def _map(self, reference: bytes, scope: Scope) -> bytes:
-        path = self._find_path(reference, scope)
-        gateway_prefix, service_prefix = self._mapping.fill_prefixes(scope)
-        if not path.startswith(service_prefix):
-            return reference
-        mapped = gateway_prefix + path[len(service_prefix) :]
-        # Two slashes would make a host of what follows.
-        return _SLASHES.sub(b"/", mapped)
+        left = MAX_REFERENCES
+        for name, value in fields:
+            left -= value.count(b"<") if name == b"link" else 1
+            if left < 0:
+                continue
+            try:
+                yield name, _PLACES[name].sub(replace, value)
+            except _AmbiguousReference:
+                continue
 
     def _find_path(self, reference: bytes, scope: Scope) -> bytes:
         """Return the path and what follows of a reference to the service; b"" for any other."""
@@ -83,6 +108,14 @@ class References:
             return False
         hosts = [value.lower() for name, value in scope["headers"] if name == b"host"]
         return authority in hosts and authority != b""
+
+
+class _AmbiguousReference(Exception):
+    """A reference to the service that may name a host to some programs."""
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    return b"%%%02X" % match[0][0]
 
 
 def _split(authority: bytes, scheme: bytes) -> tuple[bytes, int] | None:

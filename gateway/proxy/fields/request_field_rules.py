@@ -38,8 +38,9 @@ HOP_BY_HOP = frozenset(
 CLIENT_ADDRESSES = frozenset(
     {
         b"cf-connecting-ip", b"cf-connecting-ipv6", b"cf-pseudo-ipv4", b"client-ip",
-        b"fastly-client-ip", b"forwarded", b"front-end-https", b"proxy-client-ip",
-        b"true-client-ip", b"wl-proxy-client-ip", b"x-client-ip", b"x-client-port",
+        b"do-connecting-ip", b"fastly-client-ip", b"fly-client-ip", b"forwarded",
+        b"front-end-https", b"incap-client-ip", b"proxy-client-ip", b"true-client-ip",
+        b"wl-proxy-client-ip", b"x-nf-client-connection-ip", b"x-client-ip", b"x-client-port",
         b"x-cluster-client-ip", b"x-coming-from", b"x-host", b"x-original-host",
         b"x-original-proto", b"x-originating-ip", b"x-proxyuser-ip", b"x-real-ip", b"x-real-port",
         b"x-scheme", b"x-true-ip", b"x-url-scheme",
@@ -62,19 +63,27 @@ OTHER_REQUEST = frozenset(
 
 IDENTITIES = frozenset(
     {
-        b"x-access-token", b"x-anonymous-consumer", b"x-apigateway-api-userinfo",
-        b"x-arr-clientcert", b"x-endpoint-api-userinfo", b"x-id-token", b"x-jwt-assertion",
-        b"x-jwt-payload", b"x-ssl-cert", b"x-token-payload",
+        b"auth-user", b"gap-auth", b"gap-upstream-address", b"kubeflow-userid", b"l5d-client-id",
+        b"sm-user", b"user-id", b"x-access-token", b"x-act-as", b"x-anonymous-consumer",
+        b"x-apigateway-api-userinfo", b"x-apigateway-context", b"x-apigateway-event",
+        b"x-arr-clientcert", b"x-device-user", b"x-email", b"x-endpoint-api-userinfo",
+        b"x-gitlab-user", b"x-id-token", b"x-logged-in-user", b"x-mashape-user",
+        b"x-on-behalf-of", b"x-rapidapi-user", b"x-refresh-token", b"x-serverless-authorization",
+        b"x-uid",
     }
 )  # fmt: skip
 """Identity fields of other gateways."""
 
 IDENTITY_BEGINNINGS = (
-    b"cf-access-", b"client-cert", b"remote-", b"ssl-client-", b"tailscale-user-",
-    b"x-amzn-mtls-", b"x-amzn-oidc-", b"x-amzn-request-context", b"x-auth-request-",
-    b"x-authenticated-", b"x-authentik-", b"x-client-cert", b"x-consumer-", b"x-credential-",
-    b"x-goog-authenticated-", b"x-goog-iap-", b"x-ms-client-principal", b"x-ms-token-",
-    b"x-pomerium-", b"x-remote-", b"x-ssl-client-", b"x-user", b"x-vouch-", b"x-webauth-",
+    b"cf-access-", b"client-cert", b"impersonate-", b"istio-", b"oidc-", b"remote-", b"saml-",
+    b"shib-", b"ssl-client-", b"tailscale-", b"x-amzn-mtls-", b"x-amzn-oidc-",
+    b"x-amzn-request-context", b"x-auth", b"x-claim", b"x-client-cert", b"x-client-verif",
+    b"x-consumer", b"x-credential", b"x-goog-authenticated-", b"x-goog-iap-", b"x-grafana-",
+    b"x-group", b"x-hasura-", b"x-identity", b"x-impersonate", b"x-internal-", b"x-istio-",
+    b"x-jwt", b"x-keycloak-", b"x-kong-", b"x-ldap-", b"x-ms-client-principal", b"x-ms-token-",
+    b"x-oidc-", b"x-okta-", b"x-permission", b"x-pomerium-", b"x-principal", b"x-remote-",
+    b"x-role", b"x-saml-", b"x-scope", b"x-shib-", b"x-sm-", b"x-spiffe", b"x-ssl-", b"x-subject",
+    b"x-teleport-", b"x-tenant", b"x-token-", b"x-user", b"x-vouch-", b"x-webauth-", b"x-zitadel-",
 )  # fmt: skip
 """Beginnings of the identity fields of this gateway, `X-User-*`, and of others."""
 

@@ -38,6 +38,7 @@ class RequestFields:
         self._forward_token = proxy.forward_token
         self._forward_cookies = proxy.forward_cookies
         self._preserve_host = proxy.preserve_host
+        self._removed = frozenset(name.lower().encode() for name in proxy.remove_headers)
         self._allow = ", ".join(proxy.methods)
         self._host = BaseUrl.of(str(service.url)).host.encode()
         self._forwarding = ForwardingFields(service, server)
@@ -93,9 +94,12 @@ class RequestFields:
 
     def _find_rule(self, name: bytes) -> RequestRule:
         """Find the rule for a name that has not been seen before. Few of them are cached."""
-        rule = find_request_rule(
-            name, forward_token=self._forward_token, forward_cookies=self._forward_cookies
-        )
+        if name in self._removed:
+            rule = _DROP
+        else:
+            rule = find_request_rule(
+                name, forward_token=self._forward_token, forward_cookies=self._forward_cookies
+            )
         if len(self._rules) < _MAX_CACHED_NAMES:
             self._rules[name] = rule
         return rule

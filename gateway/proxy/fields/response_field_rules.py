@@ -42,9 +42,26 @@ WHOLE_ORIGIN = frozenset(
 SOFTWARE = frozenset({b"server", b"x-powered-by", b"x-aspnet-version", b"x-aspnetmvc-version"})
 
 FOR_PROXIES = frozenset(
-    {b"x-accel-redirect", b"x-lighttpd-send-file", b"x-reproxy-url", b"x-sendfile"}
-)
-"""Fields that make a proxy in front of the gateway send a file or a page of its own."""
+    {
+        b"x-accel-charset", b"x-accel-limit-rate", b"x-accel-redirect", b"x-lighttpd-send-file",
+        b"x-lighttpd-send-tempfile", b"x-litespeed-location", b"x-reproxy-url", b"x-sendfile",
+        b"x-sendfile2",
+    }
+)  # fmt: skip
+"""Fields that make a proxy in front of the gateway send a file or a page of its own, or slow it."""
+
+SHARED_CACHE_BEGINNINGS = (
+    b"akamai-", b"cdn-", b"cloudflare-", b"edge-", b"fastly-", b"netlify-", b"surrogate-",
+    b"vercel-", b"x-accel-expires", b"x-akamai-", b"x-edge-", b"x-esi",
+    b"x-fastly-", b"x-litespeed-", b"x-lscache", b"x-surrogate-", b"x-ttl", b"x-varnish-",
+    b"x-vercel-",
+)  # fmt: skip
+"""Beginnings of fields by which a service tells a cache in front what to store, and for how long.
+
+Such caches prefer them to `Cache-Control`: nginx stores by `X-Accel-Expires` what is `private`.
+"""
+
+SHARED_CACHE_ENDS = (b"-cache-control", b"-cache-ttl", b"-surrogate-control")
 
 DROPPED_BEGINNINGS = (b"access-control-", b"ratelimit", b"x-ratelimit", b"x-rate-limit")
 
@@ -59,7 +76,6 @@ _SPECIAL = {
     b"www-authenticate": ResponseRule.CHALLENGE,
     b"authentication-info": ResponseRule.CHALLENGE,
     b"cache-control": ResponseRule.CACHE_CONTROL,
-    b"surrogate-control": ResponseRule.SHARED_CACHE,
 }
 
 
@@ -67,7 +83,7 @@ def find_response_rule(name: bytes) -> ResponseRule:
     """Return the rule for a field; `name` is in lower case."""
     if name in _SPECIAL:
         return _SPECIAL[name]
-    if name.endswith(b"cdn-cache-control"):
+    if name.startswith(SHARED_CACHE_BEGINNINGS) or name.endswith(SHARED_CACHE_ENDS):
         return ResponseRule.SHARED_CACHE
     is_dropped = (
         name in HOP_BY_HOP

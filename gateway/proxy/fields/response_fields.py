@@ -68,8 +68,8 @@ class ResponseFields:
         self, special: Mapping[ResponseRule, Sequence[Field]], scope: Scope
     ) -> Iterator[Field]:
         """Yield the fields that go back changed, or under a condition."""
-        for name, value in special.get(ResponseRule.REFERENCE, ()):
-            yield name, self._references.rewrite(name, value, scope)
+        if ResponseRule.REFERENCE in special:
+            yield from self._references.rewrite(special[ResponseRule.REFERENCE], scope)
         if self._forward_token:
             yield from special.get(ResponseRule.CHALLENGE, ())
         if self._forward_cookies:

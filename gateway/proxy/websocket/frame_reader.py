@@ -15,6 +15,10 @@ COMPRESSED_BIT = 0x40
 """RSV1, with which permessage-deflate marks the first frame of a message (RFC 7692, 6)."""
 
 
+MAX_FRAMES = 500
+"""Frames that are read at once, in about a millisecond; other connections must not wait longer."""
+
+
 class FrameViolation(Exception):
     """A frame that no endpoint may send; the message is the reason, for the log and the peer."""
 
@@ -24,7 +28,8 @@ class FrameReader:
 
     `feed` returns the bytes that may be passed on. A header and a close frame are held back until
     they are whole, so that whatever was passed on ends between two frames, or in a payload. The
-    bytes after a close frame are dropped (RFC 6455, 5.5.1).
+    bytes after a close frame are dropped (RFC 6455, 5.5.1). After MAX_FRAMES frames the rest of the
+    bytes is held back, too (`has_more`): the next `feed`, without further bytes, goes on.
 
     `reserved_bits` are those that the negotiated extensions give a meaning. `is_masked` says
     whether the frames must be masked: those of a client must be, those of a server must not.
@@ -32,48 +37,59 @@ class FrameReader:
 
     # Invariants:
     # - `remaining` is the number of bytes to come of the frame whose header has been passed on.
-    # - `_held` is empty unless `remaining` is 0, and is shorter than a header and 125 bytes.
+    # - `_held` is empty unless `remaining` is 0. Unless `has_more`, it is shorter than a header and
+    #   125 bytes.
     # - Once `has_ended`, by a close frame or a violation, nothing is passed on any more.
 
     __slots__ = (
         "_held", "_is_in_message", "_is_masked", "_reserved_bits", "close_code", "has_ended",
-        "remaining", "violation",
+        "has_more", "remaining", "violation",
     )  # fmt: skip
 
     def __init__(self, *, is_masked: bool, reserved_bits: int = 0) -> None:
         self._is_masked = is_masked
         self._reserved_bits = reserved_bits
         self._held = b""
-        self._is_in_message = self.has_ended = False
+        self._is_in_message = self.has_ended = self.has_more = False
         self.remaining = 0
         self.close_code: int | None = None
         self.violation = ""
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes = b"") -> bytes:
         """Read more bytes, and return what may be passed on now.
 
         A frame that is not allowed sets `violation`; what stands before it is returned.
         """
-        if self.remaining >= len(data):
+        if self.remaining >= len(data) and not self.has_more:
             self.remaining -= len(data)
             return data
         if self.has_ended:
             return b""
         if self._held:
             data, self._held = self._held + data, b""
+        end = self._find_last_end(data)
+        self.remaining = max(end - len(data), 0)
+        if not self.has_ended:
+            self._held = data[end:]
+        return data[:end]
+
+    def _find_last_end(self, data: bytes) -> int:
+        """Return the end of the last frame that may be passed on, at most MAX_FRAMES further."""
+        self.has_more = False
         position, self.remaining = self.remaining, 0
-        while position < len(data) and not self.has_ended:
+        for _ in range(MAX_FRAMES):
+            if position >= len(data) or self.has_ended:
+                return position
             try:
                 end = self._find_end(data, position)
             except FrameViolation as violation:
                 self.violation, self.has_ended = str(violation), True
-                return data[:position]
+                return position
             if end is None:
-                self._held = data[position:]
-                return data[:position]
+                return position
             position = end
-        self.remaining = max(position - len(data), 0)
-        return data[:position]
+        self.has_more = position < len(data) and not self.has_ended
+        return position
 
     def _find_end(self, data: bytes, start: int) -> int | None:
         """Return the end of the frame that begins at `start`; None if it must be held back.

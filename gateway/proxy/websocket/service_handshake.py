@@ -38,7 +38,7 @@ class HandshakeRefusal(NamedTuple):
 async def open_websocket(
     transport: Transport, origin: Origin, head: bytes, *, ends_at: float, connect_timeout: float
 ) -> tuple[ResponseHead | RawResponse, Exchange]:
-    """Send a handshake over a new connection, and wait for the head of the response.
+    """Send a handshake over a connection of its own, and wait for the head of the response.
 
     `ends_at` is a time of the event loop's clock. The caller closes or upgrades the exchange.
 
@@ -47,7 +47,7 @@ async def open_websocket(
     """
     loop = asyncio.get_running_loop()
     timeouts = DeadlineTimeouts(loop, ends_at, connect_timeout)
-    exchange = Exchange(await transport.pool(origin).acquire(timeouts, force_new=True))
+    exchange = Exchange(await transport.pool(origin).open_detached(timeouts))
     try:
         exchange.begin(head)
         exchange.collect_interim(can_upgrade=True)

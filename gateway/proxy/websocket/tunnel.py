@@ -79,13 +79,13 @@ class Tunnel:
         if transport.is_closing():
             raise InvalidHandshake("101, and then the end of the connection")
         self.service.connection_made(transport)
-        self.service.set_reading(is_wanted=False)
+        self.service.pause_reading()
         return early
 
     def start(self, early: bytes) -> None:
         """Begin: both connections are made. `early` is what the service has sent after its 101."""
         self._arm()
-        self.service.set_reading(is_wanted=True)
+        self.service.update_reading()
         if early:
             self.service.data_received(early)
 
@@ -103,6 +103,10 @@ class Tunnel:
         self._is_closing = True
         self.caller.abort()
         self.service.abort()
+
+    def shutdown(self) -> None:
+        """Close the connection: the gateway stops."""
+        self.close(CloseCode.GOING_AWAY, SHUTDOWN)
 
     # Called by the sides.
 
@@ -150,10 +154,6 @@ class Tunnel:
                 self._record(CloseCode.BAD_GATEWAY, "gateway", reason)
                 peer.send_close(CloseCode.BAD_GATEWAY, reason)
 
-    def shutdown(self) -> None:
-        """Close the connection: the gateway stops."""
-        self.close(CloseCode.GOING_AWAY, SHUTDOWN)
-
     # Its end.
 
     def _record(self, code: int, closed_by: str, reason: str) -> None:
@@ -167,8 +167,6 @@ class Tunnel:
         if self._timer is None:  # `start` is still to come
             return
         self._arm()
-        for side in (self.caller, self.service):
-            side.set_reading(is_wanted=True)
 
     def _arm(self) -> None:
         if self._timer is not None:

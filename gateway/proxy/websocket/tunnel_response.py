@@ -7,6 +7,7 @@ from gateway.proxy.stream_limit import Stream
 from gateway.proxy.websocket.tunnel import Tunnel
 from gateway.request_context import RequestContext
 from gateway.routing.response_endpoint import UnhandledResponse
+from gateway.server.shutdown_notice import call_at_shutdown
 from gateway.server.upgrade import UPGRADE, Upgrade
 
 
@@ -36,7 +37,8 @@ class TunnelResponse(UnhandledResponse):
             await send({"type": "http.response.start", "status": 101, "headers": self.raw_headers})
             early, self._early = self._early, b""
             tunnel.start(early)
-            await tunnel.closed
+            with call_at_shutdown(scope, tunnel.shutdown):
+                await tunnel.closed
         finally:
             tunnel.abort()
             self._stream.close()

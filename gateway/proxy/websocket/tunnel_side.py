@@ -6,7 +6,6 @@ from typing import Protocol, cast
 
 from gateway.proxy.websocket.close_frame import CloseCode, build_close_frame
 from gateway.proxy.websocket.frame_reader import FrameReader
-from gateway.server.upgrade import UpgradedProtocol
 
 
 class TunnelEvents(Protocol):
@@ -24,9 +23,6 @@ class TunnelEvents(Protocol):
     def on_lost(self, side: "TunnelSide") -> None:
         """Note that the connection of a side has ended."""
 
-    def shutdown(self) -> None:
-        """Note that the server stops."""
-
 
 class ReadControl(Protocol):
     """What pauses and resumes reading: a transport, or for the caller the `Upgrade`."""
@@ -38,7 +34,7 @@ class ReadControl(Protocol):
         """Read again."""
 
 
-class TunnelSide(UpgradedProtocol):
+class TunnelSide(asyncio.Protocol):
     """Passes the bytes that arrive here on to its `peer`, as fast as that takes them.
 
     `is_client` says which role the other end of this connection has: the caller is a client, and
@@ -50,10 +46,13 @@ class TunnelSide(UpgradedProtocol):
     # - A close frame of the gateway is sent between two frames only: `_pending_close` holds it
     #   while the peer is within a frame.
     # - `_transport` is None before the connection is made, and once it `is_lost`.
+    # - This side is read from (`update_reading`) only if the peer takes what arrives, or if it is
+    #   dropped; so a side that does not read stops the other one until the end, also while the
+    #   tunnel is closing. It is not read from while the reader has more frames to read.
 
     __slots__ = (
-        "_pending_close", "_transport", "_tunnel", "is_client", "is_close_sent", "is_lost", "peer",
-        "reader", "reading", "received_bytes",
+        "_is_write_paused", "_pending_close", "_transport", "_tunnel", "is_client",
+        "is_close_sent", "is_lost", "peer", "reader", "reading", "received_bytes",
     )  # fmt: skip
 
     peer: "TunnelSide"
@@ -62,7 +61,7 @@ class TunnelSide(UpgradedProtocol):
         self.is_client = is_client
         self.reader = FrameReader(is_masked=is_client, reserved_bits=reserved_bits)
         self.received_bytes = 0
-        self.is_close_sent = self.is_lost = False
+        self.is_close_sent = self.is_lost = self._is_write_paused = False
         self._pending_close: bytes | None = None
         self._tunnel = tunnel
         self._transport: asyncio.Transport | None = None
@@ -98,16 +97,26 @@ class TunnelSide(UpgradedProtocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def set_reading(self, *, is_wanted: bool) -> None:
-        """Read from the connection, or leave what arrives in the buffer of the kernel."""
+    def pause_reading(self) -> None:
+        """Leave what arrives in the buffer of the kernel."""
+        if (reading := self._find_read_control()) is not None:
+            reading.pause_reading()
+
+    def update_reading(self) -> None:
+        """Read from the connection, unless what arrives would have to wait in memory."""
+        peer, reader = self.peer, self.reader
+        is_dropped = peer.is_close_sent or reader.has_ended
+        is_stopped = peer._is_write_paused and not is_dropped  # noqa: SLF001 - of the same class
+        if reader.has_more or is_stopped:
+            self.pause_reading()
+        elif (reading := self._find_read_control()) is not None:
+            reading.resume_reading()
+
+    def _find_read_control(self) -> ReadControl | None:
         transport = self._transport
         if transport is None or transport.is_closing():
-            return
-        reading = self.reading or transport
-        if is_wanted:
-            reading.resume_reading()
-        else:
-            reading.pause_reading()
+            return None
+        return self.reading or transport
 
     def release(self) -> None:
         """Break reference cycles: the tunnel has ended."""
@@ -121,14 +130,26 @@ class TunnelSide(UpgradedProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._tunnel.note_activity()
-        reader, peer = self.reader, self.peer
-        if peer._pending_close is not None:  # noqa: SLF001 - of the same class
+        if self.peer._pending_close is not None:  # noqa: SLF001 - of the same class
             data = self._complete_frame(data)
+        self._read_frames(data)
+
+    def _read_frames(self, data: bytes) -> None:
+        """Pass whole frames on; more of them than may be read at once wait for the loop's turn."""
+        reader = self.reader
         passed = reader.feed(data)
-        if passed and not peer.is_close_sent:
+        if passed and not self.peer.is_close_sent:
             self._pass_on(passed)
         if reader.has_ended:
             self._report_end()
+        elif reader.has_more:
+            self.pause_reading()
+            asyncio.get_running_loop().call_soon(self._read_more_frames)
+
+    def _read_more_frames(self) -> None:
+        if self.reader.has_more and not self.is_lost:
+            self._read_frames(b"")
+            self.update_reading()
 
     def _complete_frame(self, data: bytes) -> bytes:
         """Complete the frame that the peer's close frame waits for; return what follows it."""
@@ -145,6 +166,7 @@ class TunnelSide(UpgradedProtocol):
             transport.write(data)
 
     def _report_end(self) -> None:
+        self.update_reading()  # what arrives is dropped from now on
         if self.reader.violation:
             self._tunnel.on_violation(self)
             return
@@ -154,28 +176,36 @@ class TunnelSide(UpgradedProtocol):
     def _send_pending_close(self) -> None:
         frame, self._pending_close = self._pending_close, None
         self.is_close_sent = True
+        self.peer.update_reading()  # what arrives there is dropped from now on
         transport = self._transport
         if frame is None or transport is None or transport.is_closing():
             return
         transport.write(frame)
-        if self.is_client and transport.can_write_eof():
+        if self.is_close_received:
+            transport.close()
+        elif self.is_client and transport.can_write_eof():
             # A server closes first (RFC 6455, 7.1.1). The caller learns at once that no more
             # follows, and can still send its own close frame.
             with suppress(OSError):  # raised by asyncio itself: the caller has just disconnected
                 transport.write_eof()
 
     def pause_writing(self) -> None:
-        self.peer.set_reading(is_wanted=False)
+        self._is_write_paused = True
+        self.peer.update_reading()
 
     def resume_writing(self) -> None:
-        self.peer.set_reading(is_wanted=True)
+        self._is_write_paused = False
+        self.peer.update_reading()
 
-    def eof_received(self) -> None:
+    def eof_received(self) -> bool:
+        # A caller may end its stream after its close frame, and still reads the reply. RFC 6455,
+        # 7.1.1, only recommends that it wait for the end.
+        if self.is_client and self.is_close_received and not self.is_close_sent:
+            return True
         self.abort()
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.is_lost, self._transport = True, None
+        self.is_lost, self._transport, self._is_write_paused = True, None, False
+        self.peer.update_reading()
         self._tunnel.on_lost(self)
-
-    def shutdown(self) -> None:
-        self._tunnel.shutdown()

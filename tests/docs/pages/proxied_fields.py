@@ -9,7 +9,9 @@ from tests.docs.pages.markdown import code, page
 INTRODUCTION = """
 What happens to the header fields of a request on its way to the service of a proxied route, and
 to those of its response ([why](../decisions/proxied-fields.md)). A field that no section names
-goes on as it is. `*` stands for any end of a name. Upper and lower case are the same.
+goes on as it is. `*` stands for any beginning or end of a name. Upper and lower case
+are the same. With `remove_headers=["x-company-role"]`, a route removes the fields of requests that
+it names.
 """
 
 OWN_FIELDS = """
@@ -47,11 +49,18 @@ RESPONSES = """
 a path below its base path, by its own URL, or with `preserve_host` by the host of the caller. The
 part of the path that the route replaces is replaced back; `/items/7` of the service behind
 `/inventory/{path:path}` becomes `/inventory/items/7`, after `server.root_path`. Relative
-references stay as they are.
+references stay as they are. A character that RFC 3986 does not allow is escaped, and a field whose
+reference to the service has a control character or a backslash is removed: a browser could take
+what follows for a host. Of one response, 100 references are rewritten, and a `Link` beyond that is
+removed.
 
-With `forward_cookies`, `Path` of `Set-Cookie` is rewritten in the same way, and a path that the
-route does not map becomes the beginning of its own paths. `Domain` is removed unless
-`preserve_host` is set. A cookie whose name begins with `__Host-` stays as it is.
+On a route that is not public, `Cache-Control` gets `private` in place of `public` and `s-maxage`,
+and a response without that field gets `no-store`.
+
+With `forward_cookies`, `Path` of `Set-Cookie` is rewritten in the same way (of several, the last
+one counts), and a path that the route does not map becomes the beginning of its own paths.
+`Domain` is removed unless `preserve_host` is set. A cookie whose name begins with `__Host-` stays
+as it is.
 """
 
 
@@ -107,9 +116,9 @@ def _render_removed_from_responses() -> str:
         "For a proxy in front": response.FOR_PROXIES,
         "Cookies, unless `forward_cookies` is set": [b"set-cookie"],
         "Challenges, unless `forward_token` is set": [b"authentication-info", b"www-authenticate"],
-        "For shared caches, unless the route is public": [
-            b"*cdn-cache-control",
-            b"surrogate-control",
+        "For caches in front, unless the route is public: all but `Cache-Control`": [
+            *_with_stars(response.SHARED_CACHE_BEGINNINGS),
+            *(b"*" + end for end in response.SHARED_CACHE_ENDS),
         ],
     }
     return _render_groups(groups)

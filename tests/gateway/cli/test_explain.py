@@ -34,6 +34,7 @@ routes = [
         identity="headers",
         tickets=True,
         websocket=True,
+        remove_headers=["x-company-role", "x-company-team"],
     ),
     Proxy("/shop/{path:path}", to="shop", public="a shop window", methods=["GET"]),
     Proxy("/any/{path:path}", to="shop", requires=(), identity="none"),
@@ -115,6 +116,7 @@ def test_a_request_that_would_be_sent_to_a_service(shell: Shell) -> None:
         "limit": (None, "pages, 20/minute per user; not charged here"),
         "body": (None, "at most 9 bytes"),
         "identity": (None, "X-User-* fields"),
+        "removed": (None, "x-company-role, x-company-team"),
         "websocket": (None, "a WebSocket handshake is accepted"),
     }
 

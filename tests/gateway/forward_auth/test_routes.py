@@ -314,9 +314,30 @@ async def test_envoy_removes_the_fields_that_are_not_replaced(served: Served) ->
     request = ask_as_envoy("GET", "/open", X_User_Id="admin", X_User_Tenant="other")
     (reply,) = await served.send(request)
     removed = reply.header("x-envoy-auth-headers-to-remove")
-    assert removed == ["x-user-id,x-user-issuer,x-user-scopes,x-user-tenant,x-user-service"]
-    (reply,) = await served.send(ask_as_envoy("GET", "/stock/a", token=READ))
-    assert reply.header("x-envoy-auth-headers-to-remove") == [""]
+    users = "x-user-id,x-user-issuer,x-user-scopes,x-user-tenant,x-user-service"
+    assert removed == [f"{users},authorization,cookie"]
+    cases = {
+        "/stock/a": "authorization,cookie",
+        "/inventory/a": "cookie",
+        "/shelves/a": "authorization,cookie",
+        "/silent/a": f"{users},authorization,cookie,x-company-role",
+        "/inventory/forward/a": "",
+    }
+    for path, expected in cases.items():
+        request = ask_as_envoy("GET", path, token="u1-stock_read+inventory_read", Cookie="a=1")
+        (reply,) = await served.send(request)
+        assert reply.header("x-envoy-auth-headers-to-remove") == [expected], path
+
+
+async def test_a_route_that_forwards_credentials_returns_those_of_the_caller(
+    served: Served,
+) -> None:
+    for asking in ASK.values():
+        for path in ("/inventory/forward/a", "/shelves/a"):
+            (reply,) = await served.send(asking("GET", path, token=INVENTORY, Cookie="a=1; b=2"))
+            forwards = path.startswith("/inventory/forward")
+            assert reply.header("authorization") == [f"Bearer {INVENTORY}"] * forwards
+            assert reply.header("cookie") == ["a=1; b=2"] * forwards
 
 
 async def test_an_internal_token_is_in_the_response(served: Served) -> None:

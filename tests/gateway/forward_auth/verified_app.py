@@ -93,13 +93,16 @@ async def open_socket(websocket: WebSocket) -> None:
 PROXIES = (
     Proxy("/inventory/limited/{n}", to="inventory", requires="inventory:read", limit=USERS),
     Proxy("/inventory/stream/{n}", to="inventory", requires="inventory:read", tickets=True),
+    Proxy("/inventory/forward/{n}", to="inventory", requires="inventory:read",
+          identity="headers", forward_token=True, forward_cookies=True),
     Proxy("/inventory/public/{n}", to="inventory", public="a test"),
     Proxy("/inventory/{path:path}", to="inventory", requires="inventory:read"),
     Proxy("/shelves/{path:path}", to="inventory", requires="inventory:read", identity="headers"),
-    Proxy("/silent/{path:path}", to="inventory", requires="inventory:read", identity="none"),
+    Proxy("/silent/{path:path}", to="inventory", requires="inventory:read", identity="none",
+          remove_headers=["X-Company-Role"]),
     Proxy("/projects/{name}", to="inventory", requires="inventory:read", encoded_slashes=True),
     Proxy("/matrix/{path:path}", to="inventory", requires="inventory:read", path_parameters=True),
-)
+)  # fmt: skip
 
 
 class Verifier(FakeVerifier):

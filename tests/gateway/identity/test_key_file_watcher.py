@@ -2,14 +2,19 @@
 
 import json
 import logging
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gateway.identity import key_file_watcher as module
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.identity.key_file_watcher import KeyFileWatcher
-from gateway.identity.signing_keys import SigningKeys
+from gateway.identity.signing_key_file import read_signing_keys
+from gateway.identity.signing_keys import RETIREMENT, SIGNING_DELAY, SigningKeys
 from tests.gateway.auth.manual_clock import ManualClock
 
 NOW = 1_800_000_000.0
@@ -102,3 +107,84 @@ async def test_the_keys_of_a_new_file_are_used_once(
     await watcher.check()
     assert [each.ids for each in used] == [keys.ids]
     assert "error=''" in repr(watcher)
+
+
+async def test_a_key_that_is_needed_and_gone_is_a_warning(
+    path: Path, watcher: KeyFileWatcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    (key_id,) = read_signing_keys(path).ids
+    Path.unlink(path)
+    rotate_key_file(path, "ES256", NOW)
+    with caplog.at_level(logging.INFO, "lockgate.identity"):
+        await watcher.check()
+    warning, changed = caplog.records
+    assert warning.getMessage().startswith("signing_keys.dropped")
+    assert (warning.levelname, changed.levelname) == ("WARNING", "INFO")
+    assert vars(warning)["fields"]["key_id"] == key_id
+
+
+async def test_a_key_that_has_retired_may_be_gone(
+    path: Path, used: list[SigningKeys], caplog: pytest.LogCaptureFixture
+) -> None:
+    rotate_key_file(path, "ES256", NOW)
+    clock = ManualClock(NOW + SIGNING_DELAY + RETIREMENT + 1)
+    watcher = KeyFileWatcher(path, used.append, document=read(path), clock=clock)
+    rotate_key_file(path, "ES256", clock.now())
+    with caplog.at_level(logging.INFO, "lockgate.identity"):
+        await watcher.check()
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    assert len(used[0].ids) == 2
+
+
+async def test_a_read_that_takes_long_is_reported_and_made_once(
+    path: Path,
+    watcher: KeyFileWatcher,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reads: list[Path] = []
+    end = threading.Event()
+
+    def read_slowly(path: Path) -> bytes:
+        reads.append(path)
+        end.wait(10)
+        return path.read_bytes()
+
+    monkeypatch.setattr(module, "read_key_document", read_slowly)
+    monkeypatch.setattr(module, "MAX_READ_SECONDS", 0.01)
+    with caplog.at_level(logging.INFO, "lockgate.identity"):
+        for _ in range(3):
+            await watcher.check()
+        assert watcher.error == "a read of it takes more than 0.01 s"
+        assert reads == [path]
+        end.set()
+        monkeypatch.setattr(module, "MAX_READ_SECONDS", 10)
+        await watcher.check()
+    assert not watcher.error
+    assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
+
+
+STUCK = """
+import asyncio, pathlib, threading, time
+from gateway.auth.clock import Clock
+from gateway.identity import key_file_watcher
+from gateway.identity.key_file_watcher import KeyFileWatcher
+
+path = pathlib.Path({path!r})
+watcher = KeyFileWatcher(path, print, document=path.read_bytes(), clock=Clock())
+key_file_watcher.read_key_document = lambda path: threading.Event().wait()
+
+async def main():
+    task = asyncio.create_task(watcher.check())
+    await asyncio.sleep(0.05)
+    task.cancel()
+    await asyncio.wait([task])
+
+asyncio.run(main())
+"""
+
+
+def test_a_read_that_never_ends_does_not_hold_the_stop_up(path: Path) -> None:
+    command = [sys.executable, "-c", STUCK.format(path=str(path))]
+    ended = subprocess.run(command, timeout=30, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")

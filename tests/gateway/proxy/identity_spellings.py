@@ -26,6 +26,22 @@ _NAMES = (
     b"X-Forwarded-Client-Cert", b"X-SSL-Client-DN", b"SSL-Client-Cert", b"X-Client-Cert",
     b"Client-Cert", b"X-ARR-ClientCert", b"X-Endpoint-API-UserInfo", b"X-Apigateway-Api-Userinfo",
     b"X-ID-Token", b"X-Userinfo", b"X-Token-Payload", b"Cookie", b"Proxy-Authorization",
+    b"X-Auth-User", b"X-Auth-Email", b"X-Auth-Roles", b"X-Auth-Username", b"X-Auth",
+    b"X-Authorization", b"X-Authenticated", b"Impersonate-User", b"Impersonate-Group",
+    b"Impersonate-Extra-scopes", b"X-Hasura-Role", b"X-Hasura-User-Id", b"X-Kong-Consumer",
+    b"X-Consumer", b"OIDC-Claim-Sub", b"OIDC_CLAIM_sub", b"X-Oidc-Sub", b"Istio-Jwt",
+    b"Istio-Sec-Identity", b"X-Istio-User", b"X-Jwt-Payload", b"X-Jwt-Claim-Sub",
+    b"X-Jwt-Assertion", b"X-Role", b"X-Roles", b"X-Group", b"X-Groups", b"X-Tenant", b"X-Tenant-Id",
+    b"X-Scope", b"X-Scopes", b"X-Scope-OrgID", b"X-Client-Cert-DN", b"X-Client-Verify",
+    b"X-SSL-Cert", b"X-MS-TOKEN-AAD-ID-TOKEN", b"X-Token-Subject", b"Tailscale-Headers-Info",
+    b"X-Principal", b"X-Subject", b"X-Identity", b"X-Email", b"X-Uid", b"X-Spiffe-Id",
+    b"X-Grafana-User", b"X-Logged-In-User", b"X-Device-User", b"Auth-User", b"User-Id",
+    b"X-Sm-User", b"SM_USER", b"SM-User", b"Shib-Identity", b"SAML-NameId", b"X-Permissions",
+    b"X-Claims", b"X-Claim-Sub", b"X-On-Behalf-Of", b"X-Act-As", b"X-Impersonate-User",
+    b"L5d-Client-Id", b"Kubeflow-Userid", b"GAP-Auth", b"X-Serverless-Authorization",
+    b"X-Refresh-Token", b"X-Gitlab-User", b"X-Zitadel-User", b"X-Keycloak-Sub", b"X-Okta-User",
+    b"X-Teleport-User", b"X-LDAP-User", b"X-Internal-User", b"X-Apigateway-Context",
+    b"X-Company-Role", b"x-company-role", b"X_Company_Role",
 )  # fmt: skip
 
 SPELLINGS: dict[str, bytes] = {name.decode(): b"%b: %b" % (name, MALLORY) for name in _NAMES} | {

@@ -34,9 +34,11 @@ SCOPE = "service:read"
 _STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
 
 PROXIES = (
-    Proxy("/public/{path:path}", to="service", public="a test"),
-    Proxy("/headers/{path:path}", to="service", requires=SCOPE, identity="headers"),
-    Proxy("/token/{path:path}", to="service", requires=SCOPE),
+    Proxy("/public/{path:path}", to="service", public="a test",
+          remove_headers=["x-company-role"]),
+    Proxy("/headers/{path:path}", to="service", requires=SCOPE, identity="headers",
+          remove_headers=["X-Company-Role"]),
+    Proxy("/token/{path:path}", to="service", requires=SCOPE, remove_headers=["x-company-role"]),
     Proxy("/forward/{path:path}", to="service", requires=SCOPE, forward_token=True,
           identity="headers"),
     Proxy("/socket/{path:path}", to="service", requires=SCOPE, websocket=True),

@@ -1,6 +1,9 @@
 """Callbacks of running requests, when the server stops."""
 
-from gateway.server.shutdown_notice import ShutdownNotice
+import asyncio
+
+from gateway.request_context import SHUTDOWN_NOTICE
+from gateway.server.shutdown_notice import ShutdownNotice, call_at_shutdown
 
 
 def test_each_callback_is_called_once_unless_it_was_discarded() -> None:
@@ -14,3 +17,36 @@ def test_each_callback_is_called_once_unless_it_was_discarded() -> None:
     assert called == ["b"]
     notice.add(late)
     assert called == ["b", "late"]
+
+
+async def test_callbacks_are_called_one_by_one() -> None:
+    notice, called = ShutdownNotice(), list[int]()
+    callbacks = [lambda number=number: called.append(number) for number in range(20)]
+    for callback in callbacks:
+        notice.add(callback)
+    giving = asyncio.create_task(notice.give_gradually(0.2))
+    while len(called) < 3:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert not giving.done()
+    left = set(range(20)) - set(called)
+    gone = left.pop()
+    notice.discard(callbacks[gone])
+    late = lambda: called.append(99)  # noqa: E731
+    notice.add(late)
+    await giving
+    assert sorted(called) == sorted(set(range(20)) - {gone})
+    notice.give()
+    assert called[-1] == 99
+    assert len(called) == 20
+
+
+def test_a_response_is_called_while_it_runs() -> None:
+    notice, called = ShutdownNotice(), list[str]()
+    scope = {"state": {SHUTDOWN_NOTICE: notice}}
+    with call_at_shutdown(scope, lambda: called.append("ended")):
+        pass
+    with call_at_shutdown({}, lambda: called.append("another server")):
+        pass
+    with call_at_shutdown(scope, lambda: called.append("running")):
+        notice.give()
+    assert called == ["running"]

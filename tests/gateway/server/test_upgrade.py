@@ -8,7 +8,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from gateway.request_context import RequestContext
-from gateway.server.upgrade import UPGRADE, Upgrade, UpgradedProtocol
+from gateway.server.upgrade import UPGRADE, Upgrade
 from tests.gateway.server.in_memory import (
     GET,
     POST,
@@ -28,11 +28,12 @@ SWITCHED = (
 
 
 @dataclass
-class Shouting(UpgradedProtocol):
+class Shouting(asyncio.Protocol):
     """Sends back in upper case; records what it is told."""
 
     events: list[str] = field(default_factory=list)
     received: bytes = b""
+    stays_open: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -49,8 +50,8 @@ class Shouting(UpgradedProtocol):
     def resume_writing(self) -> None:
         self.events.append("resumed")
 
-    def shutdown(self) -> None:
-        self.events.append("shutdown")
+    def eof_received(self) -> bool:
+        return self.stays_open
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.events.append("lost")
@@ -224,18 +225,24 @@ async def test_a_client_that_reads_slowly_pauses_the_protocol_and_is_reset_at_la
     assert app.protocols[0].events[-1] == "lost"
 
 
-@pytest.mark.parametrize("is_accepted", [True, False])
-async def test_a_shutdown_is_reported_to_the_protocol(*, is_accepted: bool) -> None:
-    app = UpgradingApp()
-    client = Client(app)
-    if is_accepted:
-        app.go.set()
+async def test_an_upgraded_connection_outlives_a_shutdown_until_its_app_ends() -> None:
+    app, client = open_upgraded()
     await client.send(HANDSHAKE)
     client.protocol.shutdown()
-    app.go.set()
     await settle()
-    assert app.protocols[0].events == ["made", "shutdown"]
     assert not client.is_closed
+    app.protocols[0].ended.set()
+    await settle()
+    assert client.is_closed
+
+
+@pytest.mark.parametrize("stays_open", [True, False])
+async def test_the_protocol_decides_what_the_end_of_the_stream_means(*, stays_open: bool) -> None:
+    app, client = open_upgraded()
+    await client.send(HANDSHAKE)
+    app.protocols[0].stays_open = stays_open
+    assert bool(client.protocol.eof_received()) is stays_open
+    assert client.is_closed is not stays_open
     await client.disconnect()
 
 

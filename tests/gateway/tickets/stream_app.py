@@ -23,7 +23,7 @@ ONCE = RateLimit("once", "1/hour")
 
 TICKET = Ticket(
     "/stream/prices",
-    Principal("iss", "u1", frozenset({"prices:read", "a"}), "u1", None, "acme", 4e9),
+    Principal("https://iss.test", "u1", frozenset({"prices:read", "a"}), "u1", None, "acme", 4e9),
 )
 
 router = APIRouter()

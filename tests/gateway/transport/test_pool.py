@@ -1,54 +1,27 @@
 """The connection pool: waiters, limits and idle connections, also in races that only it can see."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from unittest.mock import Mock
 
 import httpx
 import pytest
 
-from gateway.transport.connection import Connection
 from gateway.transport.exchange import Exchange
-from gateway.transport.origin import Origin, OriginConnector
-from gateway.transport.pool import Pool
 from gateway.transport.timeouts import RequestTimeouts
-from gateway.transport.tls import ClientTls
 from gateway.transport.transport import Transport
+from tests.gateway.transport.open_pool import lend, open_pool
 from tests.gateway.transport.requests import fetch_body, run_loop_turns
 from tests.gateway.transport.scripted_server import (
     HELLO,
     OK,
     GatedServer,
     Peer,
-    ScriptedServer,
     respond_and_close,
     respond_with,
     serve_script,
 )
 from tests.gateway.upstream.example_client import ExampleClient
-
-# Its exchange releases the connection when it is closed, and not by itself.
-CHUNKED_HELLO = OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-
-
-@asynccontextmanager
-async def open_pool(**options: float) -> AsyncIterator[tuple[Pool, ScriptedServer]]:
-    async with serve_script(respond_with(*[CHUNKED_HELLO] * 9)) as server:
-        connect = OriginConnector(Origin.from_url(httpx.URL(server.url)), ClientTls()).connect
-        pool = Pool(connect, **{"max_connections": 1, "idle_seconds": 30, **options})  # type: ignore[arg-type]
-        yield pool, server
-        await pool.aclose()
-
-
-async def lend(pool: Pool, *, force_new: bool = False) -> Connection:
-    """Acquire a connection and let it complete one exchange, so that it can be reused."""
-    connection = await pool.acquire(RequestTimeouts(pool=5, connect=5), force_new=force_new)
-    exchange = Exchange(connection)
-    exchange.begin(b"GET / HTTP/1.1\r\nHost: service.test\r\n\r\n", is_replayable=True)
-    assert (await exchange.receive_head(5)).status == 200
-    assert await exchange.receive_body() == b"hello"
-    return connection
 
 
 @pytest.mark.parametrize("is_handed_first", [True, False])
@@ -184,6 +157,19 @@ async def test_no_slot_is_lost_by_failures_and_cancellations(no_leaks: None) -> 
         (pool,) = transport._pools.values()
         assert pool._size == len(pool._idle) == len(pool._connections) <= 3
         assert not pool._waiters
+
+
+async def test_a_connection_that_ends_just_before_its_exchange_leaves_its_slot(
+    no_leaks: None,
+) -> None:
+    async with open_pool() as (pool, _):
+        connection = await pool.acquire(RequestTimeouts(pool=5, connect=5), force_new=False)
+        connection.abort()
+        exchange = Exchange(connection)
+        with pytest.raises(httpx.TransportError):
+            exchange.begin(b"GET / HTTP/1.1\r\nHost: service.test\r\n\r\n")
+        exchange.close()
+        assert pool.is_empty
 
 
 async def test_empty_pools_are_dropped(no_leaks: None) -> None:
@@ -355,34 +341,3 @@ async def test_the_idle_time_that_a_server_announces_is_kept(
         for _ in range(2):
             await fetch_body(transport, server.url)
         assert server.connections == connections
-
-
-async def test_a_detached_connection_frees_its_slot_and_takes_one_again(no_leaks: None) -> None:
-    async with open_pool() as (pool, server):
-        stream = await lend(pool)
-        pool.detach(stream)
-        pool.detach(stream)  # once is enough
-        other = await lend(pool)
-        assert other is not stream
-        assert repr(pool) == "<Pool size=1/1 idle=0 waiting=0>"
-        pool.release(stream)  # no slot is free
-        assert not stream.is_open
-        pool.release(other)
-        pool.detach(again := await lend(pool))
-        assert (repr(pool), pool.is_empty) == ("<Pool size=0/1 idle=0 waiting=0>", False)
-        pool.release(again)
-        assert repr(pool) == "<Pool size=1/1 idle=1 waiting=0>"
-        assert await lend(pool) is again is other
-        pool.release(again)
-        assert server.connections == 2
-
-
-async def test_a_detached_slot_goes_to_the_caller_that_waits(no_leaks: None) -> None:
-    async with open_pool() as (pool, _):
-        stream = await lend(pool)
-        waiting = asyncio.create_task(lend(pool))
-        await asyncio.sleep(0)
-        pool.detach(stream)
-        other = await waiting
-        pool.release(other)
-        pool.release(stream)

@@ -34,7 +34,7 @@ def test_every_variable_is_a_valid_setting(monkeypatch: pytest.MonkeyPatch, tmp_
     server = loaded.settings.server
     assert POD["terminationGracePeriodSeconds"] > server.drain_seconds + server.shutdown_seconds
     readiness = CONTAINER["readinessProbe"]
-    assert readiness["periodSeconds"] * readiness["failureThreshold"] < server.drain_seconds
+    assert readiness["periodSeconds"] * readiness["failureThreshold"] < server.drain_seconds / 2
 
 
 def test_the_probes_and_the_service_reach_the_gateway() -> None:

@@ -37,6 +37,7 @@ def declare(**changes: Any) -> Proxy:
         {"timeout": 1, "idle_timeout": 0.5, "total_timeout": 1, "max_body_bytes": 0},
         {"identity": "headers", "forward_token": True, "forward_cookies": True},
         {"encoded_slashes": True, "path_parameters": True, "preserve_host": True},
+        {"remove_headers": ["x-company-role", "X-Company-Team", "authorization"]},
     ],
 )
 def test_a_valid_declaration(changes: dict[str, Any]) -> None:
@@ -84,6 +85,16 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
         ({"total_timeout": True}, "total_timeout is True; it must be a number of seconds above 0"),
         ({"timeout": 5, "total_timeout": 4}, "total_timeout is 4; it must not be below timeout"),
         ({"max_body_bytes": -1}, "max_body_bytes is -1; it must be a number of bytes, 0 or more"),
+        ({"remove_headers": "x-role"}, "remove_headers is 'x-role'; it must be a list of names"),
+        ({"remove_headers": ["x_role"]}, "remove_headers has 'x_role'; a name has letters"),
+        ({"remove_headers": [""]}, "remove_headers has ''; a name has letters"),
+        ({"remove_headers": ["Host"]}, "remove_headers has Host, which the gateway reads"),
+        ({"remove_headers": ["x-forwarded-for"]}, "which the gateway reads, and sets itself"),
+        ({"remove_headers": ["x-a", "X-A"]}, "remove_headers has a name twice: x-a, X-A"),
+        (
+            {"remove_headers": ["Authorization"], "forward_token": True, "identity": "none"},
+            "remove_headers has authorization, which forward_token sends",
+        ),
         ({"to": "Inventory"}, "to is 'Inventory'; it must be the name of a service"),
         ({"to": None}, "to is None; it must be a text"),
         ({"path": "inventory/{path}"}, 'path is \'inventory/{path}\'; it must begin with "/"'),

@@ -9,9 +9,9 @@ from gateway.proxy.fields.cookies import rewrite_cookie
     ("received", "sent"),
     [
         (b"a=1", b"a=1"),
-        (b"a=1; Path=/v1/x; Secure", b"a=1; Path=/items/x; Secure"),
+        (b"a=1; Path=/v1/x; Secure", b"a=1; Secure; Path=/items/x"),
         (b"a=1;path=/v1/", b"a=1; Path=/items/"),
-        (b"a=1; PATH = /v1/x ;HttpOnly", b"a=1; Path=/items/x;HttpOnly"),
+        (b"a=1; PATH = /v1/x ;HttpOnly", b"a=1;HttpOnly; Path=/items/x"),
         (b"a=1; Path=/", b"a=1; Path=/items/"),
         (b"a=1; Path=/v1", b"a=1; Path=/items/"),
         (b"a=1; Path=/other/x", b"a=1; Path=/items/"),
@@ -24,7 +24,9 @@ from gateway.proxy.fields.cookies import rewrite_cookie
         (b" __host-a=1; Path=/", b" __host-a=1; Path=/"),
         (b"__Secure-a=1; Secure; Path=/", b"__Secure-a=1; Secure; Path=/items/"),
         (b"a=Path=/; SameSite=Lax", b"a=Path=/; SameSite=Lax"),
-        (b"a=1; Path=/v1/x; Path=/", b"a=1; Path=/items/x; Path=/items/"),
+        (b"a=1; Path=/v1/x; Path=/", b"a=1; Path=/items/"),
+        (b"a=1; Path=/; Secure; Path=/v1/x", b"a=1; Secure; Path=/items/x"),
+        (b"a=1" + b";path=/v1/x" * 5_000, b"a=1; Path=/items/x"),
     ],
 )
 def test_path_and_domain_are_rewritten(received: bytes, sent: bytes) -> None:

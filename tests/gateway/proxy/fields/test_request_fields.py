@@ -168,6 +168,11 @@ def test_connection_does_not_remove_what_the_gateway_adds(name: bytes) -> None:
     assert keep((b"connection", name), (name, b"1")) == []
 
 
+def test_a_route_removes_further_fields() -> None:
+    kept = keep((b"x-company-role", b"a"), (b"x-company", b"b"), remove_headers=["X-Company-Role"])
+    assert kept == [(b"x-company", b"b")]
+
+
 @pytest.mark.parametrize(
     "name", [b"content-type", b"range", b"origin", b"if-range", b"sec-websocket-key"]
 )

@@ -1,5 +1,7 @@
 """What of a service's response goes back to the caller."""
 
+import sys
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -12,6 +14,13 @@ from tests.gateway.proxy.routed import build_scope
 
 Field = tuple[bytes, bytes]
 VIA = (b"via", b"1.1 " + PSEUDONYM)
+CACHE_FIELDS = (
+    b"X-Accel-Expires", b"Edge-Control", b"Surrogate-Key", b"Akamai-Cache-Control",
+    b"Akamai-CDN-Cache-Control", b"Vercel-CDN-Cache-Control", b"Netlify-CDN-Cache-Control",
+    b"Netlify-Vary", b"Fastly-Cache-Control", b"Fastly-Surrogate-Control", b"X-Cache-Control",
+    b"X-LiteSpeed-Cache-Control", b"X-Varnish-TTL", b"X-Cache-TTL", b"X-TTL",
+    b"X-Akamai-Edgescape", b"X-ESI",
+)  # fmt: skip
 
 
 def build(*received: Field, **options: Any) -> list[Field]:
@@ -60,7 +69,8 @@ def test_an_end_to_end_field_goes_back(name: bytes) -> None:
         b"Public-Key-Pins", b"Clear-Site-Data", b"NEL", b"Report-To", b"Service-Worker-Allowed",
         b"X-Accel-Redirect", b"X-Sendfile", b"X-Reproxy-URL", b"Set-Cookie", b"WWW-Authenticate",
         b"Authentication-Info", b"CDN-Cache-Control", b"Cloudflare-CDN-Cache-Control",
-        b"Surrogate-Control", b"Set-Cookie2",
+        b"Surrogate-Control", b"Set-Cookie2", *CACHE_FIELDS, b"X-Accel-Charset",
+        b"X-Accel-Limit-Rate", b"X-LiteSpeed-Location", b"X-Sendfile2",
     ],
 )  # fmt: skip
 def test_a_field_that_the_service_must_not_set_is_removed(name: bytes) -> None:
@@ -111,10 +121,53 @@ def test_a_shared_cache_does_not_store_what_needs_a_token(
     assert keep(*fields, public="a test") == public
 
 
-def test_a_public_response_may_be_stored() -> None:
-    assert keep((b"CDN-Cache-Control", b"max-age=1"), public="a test") == [
-        (b"cdn-cache-control", b"max-age=1")
-    ]
+@pytest.mark.parametrize("name", [b"CDN-Cache-Control", b"Surrogate-Control", *CACHE_FIELDS])
+def test_a_public_response_may_be_stored(name: bytes) -> None:
+    assert keep((name, b"max-age=1"), public="a test") == [(name.lower(), b"max-age=1")]
+
+
+def count_calls(*received: Field, raw_path: bytes) -> int:
+    """Count the Python functions that are called to build the fields of a response."""
+    proxy = Proxy("/items/{id}/{path:path}", to="items", public="a test", target="/{path}")
+    scope = build_scope(proxy, raw_path)
+    assert scope is not None
+    built = ResponseFields(proxy, Service.model_validate({"url": "http://items"}))
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        built.build(received, scope)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+@pytest.mark.parametrize("raw_path", [b"/items/1/2", b"/items/" + b"%C3%A9" * 600 + b"/2"])
+@pytest.mark.parametrize(
+    "fields",
+    [[(b"Link", b"</a>," * 11_500)], [(b"Link", b"</a>")] * 100, [(b"Location", b"/a")] * 5_000],
+)
+def test_many_references_cost_bounded_work(fields: list[Field], raw_path: bytes) -> None:
+    few = count_calls((b"Link", b"</a>"), raw_path=raw_path)
+    assert count_calls(*fields, raw_path=raw_path) < few + 2_000
+
+
+def test_what_exceeds_the_bound_is_removed() -> None:
+    full = (b"Link", b"</v1/a>," * 100)
+    location = (b"Location", b"/v1/a")
+    assert keep(location, (b"Link", b"</v1/a>," * 99))[1:] == [(b"link", b"</items/a>," * 99)]
+    assert keep(location, full) == [(b"location", b"/items/a")]
+    assert keep((b"Link", b"</v1/a>," * 101)) == []
+
+
+@pytest.mark.parametrize("name", [b"Location", b"Content-Location", b"Refresh", b"Link"])
+def test_a_reference_that_could_name_a_host_is_removed(name: bytes) -> None:
+    wrapped = {b"Refresh": b"0; url=%b", b"Link": b"</v1/a>, <%b>"}.get(name, b"%b")
+    assert keep((name, wrapped % b"/v1/\t/evil.example"), (b"X-A", b"1")) == [(b"x-a", b"1")]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +191,7 @@ def test_cookies_go_back_if_the_route_forwards_them() -> None:
     second = (b"Set-Cookie", b"b=2; Path=/v1/x")
     assert keep(received, second) == []
     assert keep(received, second, forward_cookies=True) == [
-        (b"set-cookie", b"a=1; Path=/items/; HttpOnly"),
+        (b"set-cookie", b"a=1; HttpOnly; Path=/items/"),
         (b"set-cookie", b"b=2; Path=/items/x"),
     ]
 

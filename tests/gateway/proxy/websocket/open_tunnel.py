@@ -17,7 +17,7 @@ from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.server.lifecycle import RunningServer, open_server
 from gateway.server.protocol import HttpProtocol
-from gateway.settings.schema import Server, Service, Settings
+from gateway.settings.schema import Issuer, Server, Service, Settings
 from gateway.transport.pool import Pool
 from gateway.transport.transport import Transport
 from gateway.upstream.base_url import BaseUrl
@@ -64,6 +64,10 @@ class ServedTunnels:
         """The only connection of a caller."""
         [connection] = self.server._runner.state.connections
         return cast("HttpProtocol", connection)
+
+    def shutdown(self) -> None:
+        """Tell all tunnels that the server stops."""
+        self.server._notice.give()
 
     @property
     def streams(self) -> StreamLimit:
@@ -115,14 +119,19 @@ class RawSide:
 async def serve_tunnels(
     port: int,
     *,
+    scheme: str = "http",
     proxies: Sequence[Proxy] = (),
     server: dict[str, Any] | None = None,
     service: dict[str, Any] | None = None,
+    issuers: Sequence[Issuer] = (),
     **changes: Any,
 ) -> AsyncIterator[ServedTunnels]:
     """Serve PROXY with `changes`, or `proxies`; the service listens on `port`."""
     settings = Settings(
-        upstreams={"service": Service(**{"url": f"http://127.0.0.1:{port}", **(service or {})})},
+        issuers=list(issuers),
+        upstreams={
+            "service": Service(**{"url": f"{scheme}://127.0.0.1:{port}", **(service or {})})
+        },
         server=Server(**{"host": "127.0.0.1", "port": 0, **(server or {})}),
     )
     app = build_app(settings, Application(proxies=proxies or (replace(PROXY, **changes),)))
@@ -139,10 +148,14 @@ async def serve_tunnels(
 async def open_tunnels(
     handler: Handler, *, options: dict[str, Any] | None = None, **changes: Any
 ) -> AsyncIterator[ServedTunnels]:
-    """Serve a service that the `websockets` library runs, with these options of its own."""
+    """Serve a service that the `websockets` library runs, with these options of its own.
+
+    With the option `ssl`, the gateway reaches it by https://.
+    """
     async with serve(handler, "127.0.0.1", 0, **(options or {})) as upstream:
         port = next(iter(upstream.sockets)).getsockname()[1]
-        async with serve_tunnels(port, **changes) as served:
+        scheme = "https" if options and "ssl" in options else "http"
+        async with serve_tunnels(port, scheme=scheme, **changes) as served:
             yield served
 
 
@@ -155,6 +168,31 @@ async def open_raw_tunnels(script: Script, **changes: Any) -> AsyncIterator[Serv
             yield served
     finally:
         upstream.close()
+
+
+@asynccontextmanager
+async def open_raw_pair(
+    caller_sends: bytes = b"", service_sends: bytes = b"", **changes: object
+) -> AsyncIterator[tuple[ServedTunnels, RawSide, RawSide]]:
+    """Open a tunnel between two raw sides; the bytes follow their handshakes at once."""
+    opened: asyncio.Future[RawSide] = asyncio.get_running_loop().create_future()
+    ended = asyncio.Event()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"GET /chat HTTP/1.1\r\n")
+        writer.write(ACCEPTED + service_sends)
+        opened.set_result(RawSide(reader, writer))
+        await ended.wait()
+        writer.close()
+
+    async with open_raw_tunnels(script, **changes) as served:
+        caller = await served.open_raw(HANDSHAKE + caller_sends)
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 101 ")
+        try:
+            yield served, caller, await asyncio.wait_for(opened, TIMEOUT)
+        finally:
+            ended.set()
 
 
 async def echo(connection: ServerConnection) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from gateway.proxy.websocket.frame_reader import (
     ALL_RESERVED_BITS,
     COMPRESSED_BIT,
+    MAX_FRAMES,
     FrameReader,
 )
 from tests.gateway.proxy.websocket.frames import (
@@ -130,3 +131,24 @@ def test_a_large_payload_is_passed_on_without_a_copy() -> None:
     piece = b"x" * 100_000
     assert reader.feed(piece) is piece
     assert reader.remaining == 100_000
+
+
+def test_no_more_than_the_bound_of_frames_is_read_at_once() -> None:
+    ping = build_frame(PING, b"", mask=MASK)
+    reader = FrameReader(is_masked=True)
+    assert reader.feed(ping * (2 * MAX_FRAMES + 1) + ping[:3]) == ping * MAX_FRAMES
+    assert reader.has_more
+    assert reader.feed() == ping * MAX_FRAMES
+    assert reader.has_more
+    assert reader.feed() == ping
+    assert not reader.has_more
+    assert reader.feed(ping[3:]) == ping
+
+
+def test_a_close_frame_after_the_bound_ends_the_direction() -> None:
+    ping, close = build_frame(PING, b"", mask=MASK), build_frame(CLOSE, b"", mask=MASK)
+    reader = FrameReader(is_masked=True)
+    assert reader.feed(ping * MAX_FRAMES + close + ping) == ping * MAX_FRAMES
+    assert reader.feed() == close
+    assert reader.has_ended
+    assert not reader.has_more

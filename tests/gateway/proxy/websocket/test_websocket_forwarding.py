@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection
 
 from gateway.auth.verifier import TokenVerifier
 from gateway.proxy.websocket.service_handshake import MAX_REFUSAL_BYTES
+from gateway.transport.timeouts import RequestTimeouts
 from tests.gateway.auth.fake_verifier import FakeVerifier
 from tests.gateway.proxy.websocket.open_tunnel import (
     ACCEPTED,
@@ -250,21 +252,50 @@ async def test_a_service_that_does_not_respond_is_a_504(no_leaks: None) -> None:
 
 
 async def test_a_websocket_is_a_stream_and_takes_no_place_in_the_pool(no_leaks: None) -> None:
+    handshakes = 0
+
+    async def count(connection: ServerConnection) -> None:
+        nonlocal handshakes
+        handshakes += 1
+        await echo(connection)
+
     async with open_tunnels(
-        echo, server={"max_streams": 2, "max_in_flight": 1}, service={"max_connections": 1}
+        count, server={"max_streams": 2, "max_in_flight": 1}, service={"max_connections": 1}
     ) as served:
+        pooled = await served.pool.acquire(RequestTimeouts(), force_new=False)
         first, second = await served.connect(), await served.connect()
         assert served.streams.count == 2
-        assert served.pool.is_empty
+        assert repr(served.pool) == "<Pool size=1/1 idle=0 waiting=0>"
+        assert pooled.is_open
+        served.pool.release(pooled)
         head, _ = await request(served, HANDSHAKE)
         assert head.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: 1\r\n" in head
+        assert handshakes == 2
         await first.close()
         await second.close()
         await served.wait_for_end()
         async with served.connect() as third:
             await third.send("again")
             assert await third.recv() == "again"
+
+
+async def test_no_websocket_is_closed_to_make_room_for_a_connection(no_leaks: None) -> None:
+    get = b"GET /healthz HTTP/1.1\r\nHost: gateway\r\n\r\n"
+    async with open_tunnels(echo, server={"max_connections": 2}) as served:
+        oldest = await served.connect()
+        idle = await served.open_raw(get)
+        assert (await idle.read_head()).startswith(b"HTTP/1.1 200 ")
+        newest = await served.connect()
+        await idle.read_to_the_end()
+        probe = await served.open_raw(get)
+        assert (await probe.read_head()).startswith(b"HTTP/1.1 200 ")
+        head, _ = await request(served, HANDSHAKE)
+        assert head.startswith(b"HTTP/1.1 503 ")
+        for client in (oldest, newest):
+            await client.send("still here")
+            assert await client.recv() == "still here"
+            await client.close()
 
 
 async def test_the_guards_of_the_route_decide_before_the_service(no_leaks: None) -> None:
