@@ -82,7 +82,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     ),
     "gateway/proxy/proxied_response.py": "tests/gateway/proxy/test_forwarding.py",
     "gateway/proxy/upstream/request_framing.py": "tests/gateway/proxy/test_forwarding.py",
-    "gateway/proxy/stream_end.py": "tests/gateway/proxy/test_proxied_stream.py",
     "gateway/proxy/stream_limit.py": "tests/gateway/proxy/test_proxied_stream.py",
     "gateway/proxy/upstream/upstream_failures.py": "tests/gateway/proxy/test_forwarding.py",
     "gateway/proxy/websocket/caller_handshake.py": (
@@ -163,6 +162,7 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/middleware/test_websockets.py": "WebSocket connections through all layers",
     "tests/gateway/proxy/test_attacks.py": "attacks through the whole gateway",
     "tests/gateway/proxy/test_fields_on_sockets.py": "fields through the gateway and nginx",
+    "tests/gateway/proxy/test_load.py": "many requests of all kinds at once, and restarts",
     "tests/gateway/proxy/test_hostile_responses.py": "responses of hostile services",
     "tests/gateway/server/test_against_h11.py": "requests compared with uvicorn's h11 protocol",
     "tests/gateway/server/test_disconnect.py": "a client that disconnects during a request",
