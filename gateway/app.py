@@ -34,7 +34,7 @@ from gateway.routing.dispatcher import Dispatcher, RouteTable
 from gateway.routing.request_headers import find_request_headers
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
-from gateway.tickets import routes as tickets
+from gateway.tickets import issue_ticket
 from gateway.tickets.ticket_routes import TicketRoutes, accepts_tickets
 
 
@@ -175,7 +175,7 @@ def build_app(
     if settings.identity.signing_key_file is not None:
         app.include_router(key_set_route.router)
     if any(accepts_tickets(route) for it in routers for route in iter_route_contexts(it.routes)):
-        app.include_router(tickets.router)
+        app.include_router(issue_ticket.router)
     app.state.own_routes = [route.original_route for route in iter_route_contexts(app.routes)]
     for router in routers:
         app.include_router(router)

@@ -150,13 +150,16 @@ def list_kinds(route: RouteContext) -> list[str]:
 
 
 def locate_endpoint(route: RouteContext) -> tuple[str, int]:
-    """Return file and line of the function of a route, or of a `Proxy(...)`; none for others."""
+    """Return file and line of the function of a route, or of its `Proxy(...)`; none without either.
+
+    The function of an object is its `__call__`.
+    """
     if (proxy := find_proxy(route)) is not None:
         return proxy.file, proxy.line
     endpoint = getattr(route, "endpoint", None)
     function = inspect.unwrap(endpoint) if callable(endpoint) else endpoint
-    if callable(function) and not hasattr(function, "__code__"):  # such as a ResponseEndpoint
-        function = type(function).__call__
+    if not hasattr(function, "__code__"):
+        function = inspect.getattr_static(type(function), "__call__", None)
     code = getattr(function, "__code__", None)
     return (format_file(Path(code.co_filename)), code.co_firstlineno) if code else ("", 0)
 

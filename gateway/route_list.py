@@ -14,7 +14,7 @@ from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_audited_routes, iter_calls
 from gateway.open_clients import find_route_clients
-from gateway.proxy.declaration.methods import ANY_METHOD, PROXIED_METHODS
+from gateway.proxy.declaration.methods import PROXIED_METHODS, format_methods
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
@@ -85,17 +85,15 @@ def group_methods(listed: Iterable[RouteSummary]) -> Iterator[Sequence[RouteSumm
             yield from ([method] for method in methods)
 
 
-def format_methods(group: Sequence[RouteSummary]) -> str:
+def describe_methods(group: Sequence[RouteSummary]) -> str:
     """Format the methods of one group: `GET`, `GET/POST/HEAD`, or `ANY`."""
-    first = group[0]
-    if first.proxy:
-        return first.proxy.method_text
-    return first.method if len(group) == 1 else ANY_METHOD
+    proxy = group[0].proxy
+    return proxy.method_text if proxy else format_methods(it.method for it in group)
 
 
 def describe_group(group: Sequence[RouteSummary]) -> str:
     """Format a group as `GET /path`."""
-    return f"{format_methods(group)} {group[0].path}"
+    return f"{describe_methods(group)} {group[0].path}"
 
 
 def find_unreachable(routes: Iterable[RouteSummary]) -> Iterator[ConfigError]:
@@ -119,13 +117,15 @@ def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Ite
     endpoint = getattr(route, "endpoint", None)
     proxy = find_proxy(route)
     services = [kind.name for kind in find_route_clients(route)]
+    access = find_access(route.dependant)
+    limits = tuple(policies.get(policy.name, policy) for policy in declared)
     for method in list_kinds(route):
         yield RouteSummary(
             method=method,
             path=str(route.path),
             path_format=route.path_format or str(route.path),
-            access=find_access(route.dependant),
-            limits=tuple(policies.get(policy.name, policy) for policy in declared),
+            access=access,
+            limits=limits,
             slowapi_limits=tuple(list_limit_texts([*calls, endpoint], method)),
             services=(*services, proxy.to) if proxy else tuple(services),
             composites=tuple(composites),

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.routing import compile_path
 
 from gateway.fastapi_internals import RouteContext, get_frontend_paths, iter_audited_routes
-from gateway.proxy.declaration.methods import PROXIED_METHODS
+from gateway.proxy.declaration.methods import format_methods
 from gateway.proxy.routes import find_proxy
 from gateway.route_audit import list_kinds, locate_endpoint
 from gateway.settings.errors import ConfigError
@@ -46,18 +46,22 @@ class _Pattern:
     place: str
 
     def __str__(self) -> str:
-        return f"{_format_methods(self.methods)} {self.path}"
+        return f"{format_methods(sorted(self.methods))} {self.path}"
 
     @cached_property
     def first_segment(self) -> str:
         """The first segment of the path; "" if that has a parameter."""
-        segment = self.path.split("/")[1]
+        segment = self.segments[1]
         return "" if "{" in segment else segment
 
     def may_share_paths(self, other: "_Pattern") -> bool:
         """Compare the first segments, which tells most routes apart."""
         ours, theirs = self.first_segment, other.first_segment
         return ours == theirs or not (ours and theirs)
+
+    @cached_property
+    def segments(self) -> Sequence[str]:
+        return self.path.split("/")
 
     @cached_property
     def shape(self) -> str:
@@ -87,7 +91,7 @@ class _Pattern:
         """
         if self.is_own or not (self.is_proxied or later.is_proxied) or later.covers(self):
             return False
-        return _overlap(self.path.split("/"), later.path.split("/"))
+        return _overlap(self.segments, later.segments)
 
 
 def find_shadowed_routes(app: FastAPI) -> Iterator[ConfigError]:
@@ -99,27 +103,32 @@ def find_shadowed_routes(app: FastAPI) -> Iterator[ConfigError]:
         for pattern in _iter_patterns(route, is_own=id(route.original_route) in own)
     ]
     for first, second in combinations(patterns, 2):
-        if not first.may_share_paths(second):
-            continue
-        if methods := first.methods & second.methods:
-            yield from _find_conflict(first, second, f"{_format_methods(methods)} {second.path}")
+        methods = first.methods & second.methods
+        if methods and first.may_share_paths(second) and (found := _find_conflict(first, second)):
+            message, hint, place = found
+            route = f"{format_methods(sorted(methods))} {second.path}"
+            yield ConfigError(route, message, hint, place)
 
 
-def _find_conflict(first: _Pattern, second: _Pattern, route: str) -> Iterator[ConfigError]:
-    """Find what is wrong with two routes that have methods in common, of which `first` wins."""
+def _find_conflict(first: _Pattern, second: _Pattern) -> tuple[str, str, str] | None:
+    """Find what is wrong with two routes that have methods in common, of which `first` wins.
+
+    Return the message, the hint and the place of the error.
+    """
     if first.shape == second.shape:
-        yield ConfigError(route, f"is declared twice, in {first.place} and {second.place}")
-    elif first.covers(second):
+        return f"is declared twice, in {first.place} and {second.place}", "", ""
+    if first.covers(second):
         message = f"no request can reach it: {first} in {first.place} takes all of them"
         is_movable = first.is_proxied == second.is_proxied
         hint = "declare it before that route" if is_movable else "give one of them another path"
-        yield ConfigError(route, message, hint, second.place)
-    elif first.crosses(second):
+        return message, hint, second.place
+    if first.crosses(second):
         message = (
             f"{first} in {first.place} takes some of its requests, and neither path is the more "
             "specific one"
         )
-        yield ConfigError(route, message, "give one of them another path", second.place)
+        return message, "give one of them another path", second.place
+    return None
 
 
 def _iter_patterns(route: RouteContext, *, is_own: bool) -> Iterator[_Pattern]:
@@ -145,19 +154,24 @@ def _overlap(first: Sequence[str], second: Sequence[str]) -> bool:
     if not first or not second:
         return not first and not second
     if _PATH_PARAMETER.search(first[0]) or _PATH_PARAMETER.search(second[0]):
-        return True
+        return _have_same_beginning(first[0], second[0])
     return _is_same_segment(first[0], second[0]) and _overlap(first[1:], second[1:])
 
 
 def _is_same_segment(first: str, second: str) -> bool:
-    """Whether two segments can be equal. Two with parameters are taken to be."""
+    """Whether two segments can be equal; of two with parameters, the beginnings are compared."""
     if "{" in first and "{" in second:
-        return True
+        return _have_same_beginning(first, second)
     if "{" not in first and "{" not in second:
         return first == second
     pattern, literal = (first, second) if "{" in first else (second, first)
     return bool(compile_path(f"/{pattern}")[0].match(f"/{literal}"))
 
 
-def _format_methods(methods: frozenset[str]) -> str:
-    return "ANY" if methods >= set(PROXIED_METHODS) else "/".join(sorted(methods))
+def _have_same_beginning(first: str, second: str) -> bool:
+    """Whether the literal beginnings of two segments, one with a parameter, allow equal values."""
+    ours, our_brace, _ = first.partition("{")
+    theirs, their_brace, _ = second.partition("{")
+    if our_brace and theirs.startswith(ours):
+        return True
+    return bool(their_brace) and ours.startswith(theirs)

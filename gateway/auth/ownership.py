@@ -36,7 +36,8 @@ Validator = Callable[[str], Any]
 def owner(path_param: str) -> Dependency:
     """Admit only the user that this path parameter names, and callers with an `:any` scope.
 
-    It goes after the `requires(...)` whose scopes, in their `:any` form, lift the restriction.
+    It goes after the `requires(...)` whose scopes, in their `:any` form, lift the restriction. The
+    user id is compared without the issuer: the ids of all issuers are one set (`user_claim`).
     """
     dependency: Dependency = Depends(Owner(path_param))
     return dependency

@@ -14,7 +14,7 @@ from gateway.cli.table import format_table
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.ratelimit.policy import SLOWAPI, RateLimit
 from gateway.ratelimit.policy_overrides import apply_rates
-from gateway.route_list import RouteSummary, format_methods, group_methods, list_routes
+from gateway.route_list import RouteSummary, describe_methods, group_methods, list_routes
 from gateway.settings.loader import load_settings
 
 HEAD = ("METHOD", "PATH", "ACCESS", "LIMITS", "SERVICES", "FILE")
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
 def _to_row(methods: Sequence[RouteSummary]) -> tuple[str, ...]:
     route = methods[0]
     return (
-        format_methods(methods),
+        describe_methods(methods),
         route.path,
         format_access(route.access),
         ", ".join(_iter_limits(route)) or "-",
@@ -91,7 +91,7 @@ def _format_limit(policy: RateLimit) -> str:
 def _to_json(methods: Sequence[RouteSummary]) -> dict[str, Any]:
     route, access = methods[0], methods[0].access
     return {
-        "method": format_methods(methods),
+        "method": describe_methods(methods),
         "methods": [each.method for each in methods],
         "path": route.path,
         "scopes": list(access.scopes) if isinstance(access, Requires) else [],

@@ -12,9 +12,9 @@ from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_subcommand
 from gateway.cli.table import format_table
 from gateway.identity.key_file_rotation import rotate_key_file
+from gateway.identity.key_timetable import KeyPeriods, SigningKeys
 from gateway.identity.signing_key import SigningAlgorithm
 from gateway.identity.signing_key_file import read_signing_keys
-from gateway.identity.signing_keys import KeyPeriods, SigningKeys
 
 _HEAD = ("KEY", "ALGORITHM", "SIGNS FROM", "SIGNS UNTIL", "PUBLISHED UNTIL")
 

@@ -76,7 +76,7 @@ async def _iter_events(count: int, interval_ms: int) -> AsyncIterator[bytes]:
 
 def _read_number(request: Request, name: str, default: int, maximum: int) -> int:
     text = request.query_params.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and int(text) <= maximum):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= maximum):
         raise HTTPException(422, f"{name} must be an integer from 0 to {maximum}.")
     return int(text)
 

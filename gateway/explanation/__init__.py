@@ -1,1 +1,1 @@
-"""What the gateway would do with a request, and who may call what: `lockgate explain`, `access`."""
+"""Explanations of requests, and the list of access rules: `lockgate explain` and `access`."""

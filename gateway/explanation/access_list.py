@@ -1,11 +1,11 @@
-"""Who may call what: the routes by the scopes that they require, and the services behind them."""
+"""The list of access rules: the routes by required scope, and the services behind them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires
-from gateway.route_list import RouteSummary, format_methods, group_methods
+from gateway.route_list import RouteSummary, describe_methods, group_methods
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def list_access(routes: Iterable[RouteSummary]) -> AccessList:
     found = AccessList()
     for group in group_methods(routes):
         route = group[0]
-        entry = AccessEntry(format_methods(group), route.path, route.access, route.services)
+        entry = AccessEntry(describe_methods(group), route.path, route.access, route.services)
         if isinstance(entry.access, Public):
             found.public.append(entry)
         elif entry.access is not None and not entry.access.scopes:

@@ -1,5 +1,8 @@
 """Explains what the gateway would do with a request, without a call of a service."""
 
+from collections.abc import Iterable
+from typing import NoReturn
+
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,6 +18,7 @@ from gateway.fastapi_internals import (
     iter_audited_routes,
     matches_request,
 )
+from gateway.middleware.target_validation import find_query_fault
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.routes import find_proxy
@@ -23,7 +27,8 @@ from gateway.route_audit import locate_endpoint
 from gateway.routing.derived_requests import DERIVED_METHODS, is_derived
 from gateway.routing.target_scope import build_target_scope
 from gateway.settings.schema import Service, Settings
-from gateway.tickets.query import split_tickets
+
+_NO_ROUTE = "No route has this path."
 
 
 async def explain_request(
@@ -76,8 +81,6 @@ def _explain_proxy(
         Ended: services may differ in what the path means, so the route refuses it.
     """
     service = settings.upstreams[proxy.to]
-    if proxy.tickets:
-        scope["query_string"] = split_tickets(scope["query_string"])[1]
     try:
         target = ProxyTarget(proxy, service).build(scope)
     except HTTPException as refusal:
@@ -132,6 +135,8 @@ def _build_scope(app: FastAPI, method: str, path: str, query: str, token: str | 
         "headers": [] if token is None else [(b"authorization", b"Bearer " + token.encode())],
         "extensions": {},
     }
+    if fault := find_query_fault(query.encode()):
+        raise Ended(400, f"The query {fault}.")
     try:
         return build_target_scope(scope, method, path.encode(), query.encode())
     except InvalidPath as error:
@@ -147,8 +152,7 @@ def _find_route(app: FastAPI, scope: Scope) -> RouteContext:
     routes = list(iter_audited_routes(app.router))
     if scope["method"] in DERIVED_METHODS and is_derived(scope, routes):
         if scope["method"] == "OPTIONS":
-            allowed = ", ".join(sorted(find_allowed_methods(scope)))
-            raise Ended(204, f"The gateway itself would list the methods: {allowed}.")
+            _end_options(find_allowed_methods(scope))
         scope["method"] = "GET"
     for route in routes:
         if matches_request(route, scope):
@@ -156,7 +160,14 @@ def _find_route(app: FastAPI, scope: Scope) -> RouteContext:
     if allowed_methods := sorted(find_allowed_methods(scope)):
         methods = ", ".join(allowed_methods)
         raise Ended(405, f"No route with this path has the method; the path has {methods}.")
-    raise Ended(404, "No route has this path.")
+    raise Ended(404, _NO_ROUTE)
+
+
+def _end_options(allowed_methods: Iterable[str]) -> NoReturn:
+    """End with the response of the gateway itself to OPTIONS (`routing/options_requests.py`)."""
+    if methods := ", ".join(sorted(allowed_methods)):
+        raise Ended(204, f"The gateway itself would list the methods: {methods}.")
+    raise Ended(404, _NO_ROUTE)
 
 
 def _build_request(scope: Scope, route: RouteContext) -> Request:

@@ -6,12 +6,13 @@ No rate limit is charged, no ticket is redeemed, and no dependency of a package 
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 from fastapi.security import SecurityScopes
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from gateway.aggregation.dependency import LoadComposite
 from gateway.auth.dependencies import Authorize, Public, authenticate, find_principal
 from gateway.auth.ownership import Owner
-from gateway.errors.tree import GatewayError
+from gateway.errors.tree import GatewayError, Unauthenticated
 from gateway.explanation.explanation import Ended, Rule
 from gateway.fastapi_internals import (
     RouteContext,
@@ -22,10 +23,11 @@ from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.request_context import RequestContext
 from gateway.resources import ResourceLookup
-from gateway.tickets.dependency import AcceptTicket
-from gateway.tickets.query import split_tickets
+from gateway.tickets.redeem_ticket import AcceptTicket, extract_ticket
 
 Policies = Mapping[str, RateLimit]
+
+_REFUSED_TICKET = Rule("ticket", "accepted in the query instead of a token", is_met=False)
 
 
 async def decide_guards(
@@ -42,7 +44,7 @@ async def decide_guards(
     for _, inner in iter_dependencies(route.dependant):
         call = inner.call
         if isinstance(call, AcceptTicket):
-            has_ticket = bool(split_tickets(request.scope["query_string"])[0])
+            has_ticket = _has_ticket(request)
             yield _describe_ticket(has_ticket=has_ticket)
         elif isinstance(call, Authorize | Owner):
             scopes = get_security_scopes(inner)
@@ -53,6 +55,21 @@ async def decide_guards(
         else:
             for rule in _describe(call, policies):
                 yield rule
+
+
+def _has_ticket(request: Request) -> bool:
+    """Whether the query has a ticket, which is taken out of it.
+
+    Raises:
+        Ended: the gateway would refuse the request before it redeems the ticket.
+    """
+    try:
+        return extract_ticket(request) is not None
+    except HTTPException as error:
+        raise Ended(error.status_code, error.detail, _REFUSED_TICKET) from error
+    except Unauthenticated as error:
+        text = f"{error.reason}: {error.explanation}"
+        raise Ended(error.status, text, _REFUSED_TICKET) from error
 
 
 def _describe_ticket(*, has_ticket: bool) -> Rule:

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from gateway.auth.clock import Clock
 from gateway.auth.principal import Principal
-from gateway.identity.signing_keys import TOKEN_SECONDS, SigningKeys
+from gateway.identity.key_timetable import TOKEN_SECONDS, SigningKeys
 from gateway.identity.token_claims import build_caller_claims
 
 MIN_SECONDS_LEFT = 20

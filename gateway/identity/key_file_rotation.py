@@ -1,13 +1,15 @@
 """Adds a key to the file of signing keys, and removes those whose last token has expired."""
 
+import fcntl
 import json
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import (
     SigningAlgorithm,
     SigningKey,
@@ -15,20 +17,41 @@ from gateway.identity.signing_key import (
     generate_signing_key,
 )
 from gateway.identity.signing_key_file import MAX_KEYS, InvalidSigningKeys, read_signing_keys
-from gateway.identity.signing_keys import SigningKeys
 
 
 def rotate_key_file(path: Path, algorithm: SigningAlgorithm, now: float) -> SigningKeys:
     """Add a new key, and return the keys of the file. Without a file, create it. Blocks.
 
     The file is replaced as a whole: a process that reads it never sees a part. The new file has the
-    owner and the mode of the former, or else those of the caller and 0600.
+    owner and the mode of the former, or else those of the caller and 0600. Of several rotations at
+    once, one waits for the other, so that none removes the new key of another.
 
     Raises:
         UnreadableFile, InvalidSigningKeys: there is a file, and its keys cannot be kept.
         OSError: the file cannot be written.
     """
     path = path.resolve()  # the target of a symbolic link is replaced, not the link
+    with _lock_folder(path.parent) as folder:
+        keys = _add_key(path, algorithm, now)
+        _replace_file(path, _serialize(keys))
+        os.fsync(folder)  # the new name of the file survives a power failure, too
+    return SigningKeys(keys)
+
+
+@contextmanager
+def _lock_folder(path: Path) -> Iterator[int]:
+    """Lock the folder of the file, not the file itself, which is replaced; yield its descriptor."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems lock no folder
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _add_key(path: Path, algorithm: SigningAlgorithm, now: float) -> list[SigningKey]:
+    """Return the keys of the file that are still needed, and a new one."""
     former = read_signing_keys(path, of_any_owner=True) if path.exists() else None
     kept = former.list_published(now) if former else []
     if len(kept) >= MAX_KEYS:
@@ -36,9 +59,7 @@ def rotate_key_file(path: Path, algorithm: SigningAlgorithm, now: float) -> Sign
         raise InvalidSigningKeys(f"{message}; rotate again once the first of them has ended")
     # Whole seconds, each key later than the one before: the order of the keys is that of the file.
     created_at = max([int(now), *(int(key.created_at) + 1 for key in kept)])
-    keys = [*kept, generate_signing_key(algorithm, created_at)]
-    _replace_file(path, _serialize(keys))
-    return SigningKeys(keys)
+    return [*kept, generate_signing_key(algorithm, created_at)]
 
 
 def _serialize(keys: Sequence[SigningKey]) -> bytes:
@@ -57,11 +78,6 @@ def _replace_file(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
         temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the new name of the file survives a power failure, too
-    finally:
-        os.close(folder)
 
 
 def _copy_owner_and_mode(path: Path, descriptor: int) -> None:

@@ -7,8 +7,8 @@ from logging import ERROR, WARNING, getLogger
 from pathlib import Path
 
 from gateway.auth.clock import Clock
+from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key_file import parse_signing_keys, read_key_document
-from gateway.identity.signing_keys import SigningKeys
 from gateway.telemetry.log import log_event
 
 POLL_SECONDS = 1.0

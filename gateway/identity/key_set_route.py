@@ -7,8 +7,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from gateway.auth.dependencies import public
+from gateway.entity_tag import is_not_modified
 from gateway.identity.internal_tokens import InternalTokens
-from gateway.identity.signing_keys import KEY_SET_MAX_AGE
+from gateway.identity.key_timetable import KEY_SET_MAX_AGE
 from gateway.resources import Resource
 
 KEY_SET_PATH = "/.well-known/jwks.json"
@@ -25,6 +26,6 @@ async def get_key_set(tokens: Resource[InternalTokens], request: Request) -> Res
     content = json.dumps({"keys": tokens.list_public_jwks()}).encode()
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": f"public, max-age={KEY_SET_MAX_AGE}"}
-    if etag in request.headers.get("if-none-match", ""):
+    if is_not_modified(request.headers, etag):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type="application/jwk-set+json", headers=headers)

@@ -8,10 +8,8 @@ from gateway.auth.clock import Clock
 from gateway.background_tasks import keep_running
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_file_watcher import KeyFileWatcher
-from gateway.identity.setting_errors import find_identity_errors
-from gateway.identity.signing_key_file import parse_signing_keys, read_key_document
+from gateway.identity.setting_errors import load_signing_keys
 from gateway.resources import Resources
-from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 
 _TASK = "signing key file"
@@ -28,22 +26,17 @@ async def open_identity(
     Raises:
         InvalidSettings: the key file cannot be used, or the issuer is that of a provider.
     """
-    if errors := await asyncio.to_thread(find_identity_errors, settings):
-        raise InvalidSettings(errors)
+    loaded = await asyncio.to_thread(load_signing_keys, settings)
     identity = settings.identity
-    if identity.signing_key_file is None or identity.issuer is None:
+    if loaded is None or identity.signing_key_file is None or identity.issuer is None:
         yield None
         return
     clock = clock or Clock()
-    document = await asyncio.to_thread(read_key_document, identity.signing_key_file)
     tokens = InternalTokens(
-        identity.issuer,
-        parse_signing_keys(document),
-        max_entries=settings.tokens.cache_entries,
-        clock=clock,
+        identity.issuer, loaded.keys, max_entries=settings.tokens.cache_entries, clock=clock
     )
     watcher = KeyFileWatcher(
-        identity.signing_key_file, tokens.use_keys, document=document, clock=clock
+        identity.signing_key_file, tokens.use_keys, document=loaded.document, clock=clock
     )
     resources[InternalTokens], resources[KeyFileWatcher] = tokens, watcher
     task = asyncio.create_task(keep_running(_TASK, watcher.watch), name=_TASK)

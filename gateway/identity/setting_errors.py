@@ -1,29 +1,49 @@
 """Finds the errors in the settings about internal tokens that a schema cannot find."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from gateway.identity.signing_key_file import read_signing_keys
-from gateway.settings.errors import ConfigError
+from gateway.identity.key_timetable import SigningKeys
+from gateway.identity.signing_key_file import parse_signing_keys, read_key_document
+from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.issuer_names import list_issuer_names
 from gateway.settings.schema import Settings
 
 
+class LoadedKeys(NamedTuple):
+    """The content of the key file, and its keys."""
+
+    document: bytes
+    keys: SigningKeys
+
+
 def find_identity_errors(settings: Settings) -> list[ConfigError]:
-    """Find a key file without usable keys, and an issuer that is also that of a provider.
+    """Find the errors that `load_signing_keys` raises. Blocks."""
+    try:
+        load_signing_keys(settings)
+    except InvalidSettings as invalid:
+        return invalid.errors
+    return []
 
-    Blocks while it reads the file.
+
+def load_signing_keys(settings: Settings) -> LoadedKeys | None:
+    """Read the key file once; None without one. Blocks.
+
+    Raises:
+        InvalidSettings: the file has no usable keys, or the issuer is also that of a provider.
     """
-    return [*_find_key_file_errors(settings), *_find_issuer_conflicts(settings)]
-
-
-def _find_key_file_errors(settings: Settings) -> Iterator[ConfigError]:
+    errors, loaded = list(_find_issuer_conflicts(settings)), None
     path = settings.identity.signing_key_file
     if path is not None:
         try:
-            read_signing_keys(path)
+            document = read_key_document(path)
+            loaded = LoadedKeys(document, parse_signing_keys(document))
         except ValueError as error:
             hint = "" if path.exists() else f"run `lockgate signing-keys rotate --file {path}`"
-            yield ConfigError("identity.signing_key_file", f"{path}: {error}", hint)
+            errors.append(ConfigError("identity.signing_key_file", f"{path}: {error}", hint))
+    if errors:
+        raise InvalidSettings(errors)
+    return loaded
 
 
 def _find_issuer_conflicts(settings: Settings) -> Iterator[ConfigError]:

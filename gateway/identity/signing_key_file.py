@@ -16,6 +16,7 @@ from gateway.auth.jwt import base64url, strict_json
 from gateway.auth.jwt.jws import MAX_KEY_ID_LENGTH
 from gateway.auth.jwt.refusal import show
 from gateway.bounded_file import read_bounded_file
+from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import (
     PrivateKey,
     SigningKey,
@@ -23,7 +24,6 @@ from gateway.identity.signing_key import (
     compute_thumbprint,
     get_algorithm,
 )
-from gateway.identity.signing_keys import SigningKeys
 
 MAX_FILE_BYTES = 65_536
 MAX_KEYS = 16

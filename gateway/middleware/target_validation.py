@@ -37,10 +37,16 @@ class TargetValidation:
                 scope["path"] = read_path(scope)
             except InvalidPath as error:
                 return _refuse(f"The path {error}.", scope)(scope, receive, send)
-        if query and query.count(b"&") >= MAX_QUERY_PARAMETERS:
-            detail = f"The query has more than {MAX_QUERY_PARAMETERS} parameters."
-            return _refuse(detail, scope)(scope, receive, send)
+        if query and (fault := find_query_fault(query)):
+            return _refuse(f"The query {fault}.", scope)(scope, receive, send)
         return self.app(scope, receive, send)
+
+
+def find_query_fault(query: bytes) -> str:
+    """Return why a query is refused, as the end of "The query ..."; "" if it is not."""
+    if query.count(b"&") >= MAX_QUERY_PARAMETERS:
+        return f"has more than {MAX_QUERY_PARAMETERS} parameters"
+    return ""
 
 
 def read_path(scope: Scope) -> str:

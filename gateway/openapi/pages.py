@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 
 from gateway.auth.dependencies import public
 from gateway.content_encoding import MIN_BYTES, choose_coding, encode_once
+from gateway.entity_tag import is_not_modified
 from gateway.openapi.assets import Asset, load_assets, read_page
 from gateway.openapi.document import get_document_file
 
@@ -60,7 +61,7 @@ async def _serve_file(request: Request, asset: Asset) -> Response:
     headers = {"ETag": asset.etag, "Cache-Control": "no-cache"}
     if may_compress:
         headers["Vary"] = "accept-encoding"
-    if asset.etag.removeprefix("W/") in request.headers.get("if-none-match", ""):
+    if is_not_modified(request.headers, asset.etag):
         return Response(status_code=304, headers=headers)
     content = asset.content
     accepted = ",".join(request.headers.getlist("accept-encoding")).encode("latin-1")

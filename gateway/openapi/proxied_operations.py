@@ -5,6 +5,7 @@ from typing import Any
 
 from gateway.fastapi_internals import RouteContext
 from gateway.proxy.declaration.proxy import Proxy
+from gateway.tickets.redeem_ticket import TICKET_SCHEME
 
 _OPERATIONS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _WITH_BODY = frozenset({"patch", "post", "put"})
@@ -36,6 +37,8 @@ def describe_proxied_operation(operation: dict[str, Any], method: str, proxy: Pr
         "rest": next((name for name, is_path in proxy.parameters.items() if is_path), None),
     }
     operation["parameters"] = list(_iter_parameters(proxy))
+    if proxy.tickets and method != "get":  # a ticket is for GET alone
+        operation["security"] = [it for it in operation["security"] if TICKET_SCHEME not in it]
     if method in _WITH_BODY:
         operation["requestBody"] = {
             "description": f"Streamed to the service {proxy.to}",

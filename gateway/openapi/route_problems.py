@@ -32,8 +32,8 @@ from gateway.openapi.route_calls import list_calls, list_policies, passes_call_e
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
 from gateway.ratelimit.dependency import Limited
-from gateway.tickets.dependency import AcceptTicket
-from gateway.tickets.routes import PATH as TICKETS_PATH
+from gateway.tickets.issue_ticket import PATH as TICKETS_PATH
+from gateway.tickets.redeem_ticket import AcceptTicket
 from gateway.upstream.errors import (
     UpstreamError,
     UpstreamInvalid,

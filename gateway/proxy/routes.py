@@ -18,7 +18,7 @@ from gateway.proxy.declaration.invalid_proxy import InvalidProxy
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.endpoint import ProxyEndpoint
 from gateway.ratelimit.dependency import limited
-from gateway.tickets.dependency import accept_ticket
+from gateway.tickets.redeem_ticket import accept_ticket
 
 
 def create_proxy_router(proxies: Iterable[Proxy]) -> APIRouter:

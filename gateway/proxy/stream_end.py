@@ -21,12 +21,19 @@ class StreamEnd(NamedTuple):
 
 
 def find_stream_end(request: Request, started: float, total_timeout: float | None) -> StreamEnd:
-    """Return the earlier of two times: of `total_timeout` seconds after `started`, and of `exp`."""
+    """Return the earlier of two times: after `total_timeout` seconds, and the end of the token.
+
+    A token is valid until its `exp` plus the clock skew of its issuer; of several issuers the
+    longest one counts here.
+    """
     end = StreamEnd(None, "")
     if total_timeout is not None:
         end = StreamEnd(started + total_timeout, TOTAL_TIMEOUT)
     if (principal := find_principal(request)) is not None:
-        expires_at = asyncio.get_running_loop().time() + principal.expires_at - time.time()
+        issuers = request.app.state.settings.issuers
+        skew = max((issuer.clock_skew_seconds for issuer in issuers), default=0.0)
+        seconds = principal.expires_at + skew - time.time()
+        expires_at = asyncio.get_running_loop().time() + seconds
         if end.at is None or expires_at < end.at:
             end = StreamEnd(expires_at, TOKEN_EXPIRED)
     return end

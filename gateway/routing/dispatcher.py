@@ -307,9 +307,12 @@ def _reserve_derived_methods(entries: Sequence[RouteEntry]) -> Iterator[RouteEnt
     Such an entry has no compiled route, so that the dispatcher serves the request generally. It is
     only needed where a later route would take the method; see `derived_requests.py`.
     """
+    declared_by_shape: dict[str, set[str]] = {}
+    for entry in entries:
+        declared_by_shape.setdefault(entry.shape, set()).update(entry.methods)
     for index, entry in enumerate(entries):
         yield entry
-        declared = {m for other in entries if other.shape == entry.shape for m in other.methods}
+        declared = declared_by_shape[entry.shape]
         rivals = (it for it in entries[index + 1 :] if _may_share_paths(entry, it))
         later = {method for other in rivals for method in other.methods}
         derived = {"HEAD", "OPTIONS"} if "GET" in entry.methods else {"OPTIONS"}

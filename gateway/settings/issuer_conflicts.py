@@ -24,5 +24,6 @@ def find_issuer_conflicts(issuers: Sequence[Issuer]) -> Iterator[ConfigError]:
             yield ConfigError(
                 f"issuers.{index}.user_claim",
                 "must be set, because several issuers have users",
-                'the claim with the id of your users, or "" if its tokens have no user',
+                "the claim with the id in your own system, because owner() compares ids without"
+                ' their issuer; or "" if its tokens have no such user',
             )

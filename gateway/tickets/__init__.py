@@ -3,6 +3,6 @@
 `POST /auth/tickets` issues one for a path; `accept_ticket()` on the route of that path redeems it.
 """
 
-from gateway.tickets.dependency import accept_ticket
+from gateway.tickets.redeem_ticket import accept_ticket
 
 __all__ = ["accept_ticket"]

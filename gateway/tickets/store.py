@@ -35,9 +35,6 @@ class TicketStore(ABC):
 class MemoryTicketStore(TicketStore):
     """Keeps the tickets of one process, and `max_tickets` at most."""
 
-    # Invariant: no ticket lives longer than LIFETIME_SECONDS, so that one that has expired is at
-    # most that far behind the first entry that has not.
-
     def __init__(self, max_tickets: int = MAX_TICKETS) -> None:
         self._max_tickets = max_tickets
         self._tickets: dict[str, tuple[float, Ticket]] = {}

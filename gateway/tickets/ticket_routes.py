@@ -11,7 +11,7 @@ from gateway.routing.compiler import compile_guards
 from gateway.routing.dispatcher import RouteEntry, RouteTable
 from gateway.routing.route_guards import RouteGuards
 from gateway.routing.target_scope import build_target_scope
-from gateway.tickets.dependency import AcceptTicket
+from gateway.tickets.redeem_ticket import AcceptTicket
 
 
 def accepts_tickets(route: RouteContext) -> bool:

@@ -29,11 +29,10 @@ _MAX_CAUSES = 8
 _MAX_LOCATION = 200
 # Without credentials, query and fragment.
 _LOCATION = re.compile(r"(?P<scheme>(?:https?:)?//)?(?:[^/?#@]*@)?(?P<rest>[^?#@]*)")
-SAFE_MESSAGES = (
+_SAFE_MESSAGES = (  # of httpcore and h11, without a byte of the response
     "Server disconnected without sending a response",
     "peer closed connection without sending complete message body",
 )
-"""Messages of httpcore and h11 for a connection that ends early, without a byte of the response."""
 
 _SECONDS = re.compile(r"[0-9]+")
 _MAX_RETRY_AFTER = 3_600
@@ -57,7 +56,7 @@ def map_error(service: str, operation: str, error: Exception, seconds: float) ->
 
 def _find_reason(error: Exception) -> str:
     """Return the reason that is safe for the log: the messages of httpx may quote the response."""
-    if str(error).startswith(SAFE_MESSAGES):
+    if str(error).startswith(_SAFE_MESSAGES):
         return str(error).rstrip(".")
     cause: BaseException | None = error
     for _ in range(_MAX_CAUSES):
@@ -67,6 +66,13 @@ def _find_reason(error: Exception) -> str:
         if isinstance(cause, OSError) and (cause.errno or isinstance(cause, ssl.SSLError)):
             return describe_error(cause)
     return ""
+
+
+def is_malformed_for_httpx(error: Exception) -> bool:
+    """Whether httpx has refused a response; it has the same error for one that ends early."""
+    return isinstance(error, httpx.RemoteProtocolError) and not (
+        isinstance(error.__cause__, ConnectionEnded) or str(error).startswith(_SAFE_MESSAGES)
+    )
 
 
 def map_status(

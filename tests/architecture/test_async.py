@@ -30,6 +30,7 @@ OTHER_MODULES_WITH_HTTPX = {
     "gateway/open_clients.py",
     "gateway/proxy/upstream/direct_upstream.py",
     "gateway/proxy/upstream/httpx_upstream.py",
+    "gateway/proxy/upstream/upstream_failures.py",
 }
 
 

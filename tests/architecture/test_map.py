@@ -31,7 +31,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/forward_auth/identity.py": "tests/gateway/forward_auth/test_routes.py",
     "gateway/forward_auth/verified_routes.py": "tests/gateway/forward_auth/test_routes.py",
     "gateway/tickets/open_store.py": "tests/gateway/tickets/test_redis_store.py",
-    "gateway/tickets/ticket_routes.py": "tests/gateway/tickets/test_routes.py",
+    "gateway/tickets/ticket_routes.py": "tests/gateway/tickets/test_issue_ticket.py",
     "gateway/explanation/access_list.py": "tests/gateway/cli/test_access.py",
     "gateway/explanation/explain_request.py": "tests/gateway/cli/test_explain.py",
     "gateway/explanation/explanation.py": "tests/gateway/cli/test_explain.py",
@@ -53,6 +53,12 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
         "tests/gateway/proxy/fields/test_request_fields.py"
     ),
     "gateway/proxy/path/path_mapping.py": "tests/gateway/proxy/path/test_target.py",
+    "gateway/proxy/fields/removed_request_fields.py": (
+        "tests/gateway/proxy/fields/test_identity_fields.py"
+    ),
+    "gateway/proxy/fields/removed_response_fields.py": (
+        "tests/gateway/proxy/fields/test_response_fields.py"
+    ),
     "gateway/proxy/fields/request_field_rules.py": (
         "tests/gateway/proxy/fields/test_request_fields.py"
     ),
@@ -75,7 +81,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     ),
     "gateway/proxy/proxied_response.py": "tests/gateway/proxy/test_forwarding.py",
     "gateway/proxy/upstream/request_framing.py": "tests/gateway/proxy/test_forwarding.py",
-    "gateway/proxy/stream_end.py": "tests/gateway/proxy/test_proxied_stream.py",
     "gateway/proxy/stream_limit.py": "tests/gateway/proxy/test_proxied_stream.py",
     "gateway/proxy/upstream/upstream_failures.py": "tests/gateway/proxy/test_forwarding.py",
     "gateway/proxy/websocket/caller_handshake.py": (
@@ -157,6 +162,7 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/middleware/test_websockets.py": "WebSocket connections through all layers",
     "tests/gateway/proxy/test_attacks.py": "attacks through the whole gateway",
     "tests/gateway/proxy/test_fields_on_sockets.py": "fields through the gateway and nginx",
+    "tests/gateway/proxy/test_load.py": "many requests of all kinds at once, and restarts",
     "tests/gateway/proxy/test_hostile_responses.py": "responses of hostile services",
     "tests/gateway/server/test_against_h11.py": "requests compared with uvicorn's h11 protocol",
     "tests/gateway/server/test_disconnect.py": "a client that disconnects during a request",

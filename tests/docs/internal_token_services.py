@@ -15,8 +15,8 @@ from fastapi import FastAPI
 
 from gateway.identity import key_set_route
 from gateway.identity.internal_tokens import InternalTokens
+from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import TOKEN_TYPE, SigningKey, generate_signing_key
-from gateway.identity.signing_keys import SigningKeys
 from gateway.resources import Resources
 from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Server

@@ -99,6 +99,10 @@ async def test_the_configuration_of_the_page(tmp_path: Path, case: Case) -> None
             for target in ["/readyz", "/healthz", *write_invalid("/readyz")]:
                 response = await send(port, build_get(target, TLS_NAME), tls)
                 assert b"HTTP/1.1 200 " not in response, target
+            for target in ["/auth/verify", "/auth/verify/", "/auth/verify/general/names/a"]:
+                response = await send(port, build_get(target, TLS_NAME), tls)
+                assert response.startswith(b"HTTP/1.1 403 "), target
+                assert b"x-request-id" not in response.lower(), "the gateway has responded"
 
 
 def test_the_timeouts_are_longer_than_a_stream_may_be_quiet() -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from gateway.cli.main import main
-from gateway.identity.signing_keys import KEY_SET_MAX_AGE, RETIREMENT, SIGNING_DELAY
+from gateway.identity.key_timetable import KEY_SET_MAX_AGE, RETIREMENT, SIGNING_DELAY
 from tests.docs.blocks import matches, parse_blocks
 from tests.docs.internal_token_services import (
     PAGE,

@@ -57,6 +57,9 @@ def find_errors(own: Sequence[Route], proxied: Sequence[Route]) -> list[ConfigEr
         ([("GET", "/{x}/a")], [("ANY", "/a/b/{path:path}")]),
         ([("GET", "/a/v-{x}")], [("ANY", "/a/w-{x}/{path:path}")]),
         ([("GET", "/files/{x}.json")], [("ANY", "/files/a.xml")]),
+        ([("GET", "/files-{x:path}")], [("ANY", "/inventory/{path:path}")]),
+        ([("GET", "/files-{x:path}")], [("ANY", "/v{tenant}/{path:path}")]),
+        ([("GET", "/a/v-{x}/b")], [("ANY", "/a/w-{x}/{path:path}")]),
         # The order of the package decides between its own routes.
         ([("GET", "/{x}/a"), ("GET", "/a/{x}")], []),
     ],
@@ -94,6 +97,10 @@ def test_these_routes_live_together(own: list[Route], proxied: list[Route]) -> N
         (
             [], [("ANY", "/a/{x}"), ("ANY", "/a/{y}")],
             "ANY /a/{y}", "is declared twice, in ", "",
+        ),
+        (
+            [], [("ANY", "/auth/verify")],
+            "ANY /auth/verify", "is declared twice, in gateway/forward_auth/routes.py:", "",
         ),
         (
             [("GET", "/a/{x}")], [("ANY", "/a/{y}")],

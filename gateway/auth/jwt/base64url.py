@@ -1,7 +1,7 @@
-"""Strict base64url decoder: each byte string has exactly one text (RFC 7515, section 2)."""
+"""Strict base64url: each byte string has exactly one text (RFC 7515, section 2)."""
 
 import re
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 # The unused bits of the last character must be zero (RFC 4648, section 3.5). Otherwise one token
 # has many texts, and each of them would fill another entry of the token cache.
@@ -20,3 +20,8 @@ def decode(text: str) -> bytes:
     if not _CANONICAL.fullmatch(text):
         raise ValueError("not canonical base64url")
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def encode(data: bytes) -> str:
+    """Encode without padding."""
+    return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

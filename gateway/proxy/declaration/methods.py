@@ -1,4 +1,6 @@
-"""The methods that a proxied route can take."""
+"""The methods that a proxied route can take, and how they are listed."""
+
+from collections.abc import Iterable
 
 PROXIED_METHODS = (
     "ACL", "BIND", "CHECKOUT", "COPY", "DELETE", "GET", "HEAD", "LINK", "LOCK", "M-SEARCH",
@@ -12,5 +14,8 @@ CONNECT would open a tunnel to any address (RFC 9110, 9.3.6), and TRACE would se
 the gateway adds back to the caller (9.3.8).
 """
 
-ANY_METHOD = "ANY"
-"""How all of them are listed together."""
+
+def format_methods(methods: Iterable[str]) -> str:
+    """Format as `GET/POST`, in this order; all of them, or more, as `ANY`."""
+    names = list(methods)
+    return "ANY" if set(PROXIED_METHODS) <= set(names) else "/".join(names)

@@ -10,7 +10,7 @@ from gateway.proxy.declaration.access_errors import find_access_errors, find_cal
 from gateway.proxy.declaration.argument_errors import check_arguments
 from gateway.proxy.declaration.header_errors import find_header_errors
 from gateway.proxy.declaration.invalid_proxy import report_mistakes
-from gateway.proxy.declaration.methods import PROXIED_METHODS
+from gateway.proxy.declaration.methods import PROXIED_METHODS, format_methods
 from gateway.proxy.declaration.path_errors import derive_target, find_parameters, find_path_errors
 from gateway.proxy.declaration.value_errors import (
     find_method_errors,
@@ -56,7 +56,7 @@ class Proxy:
     is not empty only while a package is loaded, which reports them; see `keep_invalid_proxies`.
 
     Raises:
-        InvalidProxy: has every mistake of the declaration.
+        InvalidProxy: the declaration has errors; the message has all of them.
     """
 
     path: str
@@ -111,7 +111,7 @@ class Proxy:
     @property
     def method_text(self) -> str:
         """The methods as `GET/POST`; `ANY` for all that can be proxied."""
-        return "ANY" if set(self.methods) == set(PROXIED_METHODS) else "/".join(self.methods)
+        return format_methods(self.methods)
 
     @property
     def parameters(self) -> Mapping[str, bool]:

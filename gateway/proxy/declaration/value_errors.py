@@ -1,7 +1,6 @@
 """Checks the types and the values of a declaration, each with what would be right."""
 
 from collections.abc import Callable, Iterator, Mapping
-from math import isfinite
 
 from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.ratelimit.policy import RateLimit
@@ -9,6 +8,8 @@ from gateway.settings.errors import find_nearest
 from gateway.upstream.client import SERVICE_NAME
 
 IDENTITIES = ("token", "headers", "none")
+
+_MAX_SECONDS = 1_000_000_000
 
 
 def _is_text(value: object) -> bool:
@@ -22,7 +23,7 @@ def _is_flag(value: object) -> bool:
 def _is_time(value: object) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return isfinite(value) and value > 0
+    return 0 < value <= _MAX_SECONDS
 
 
 def _is_size(value: object) -> bool:
@@ -51,7 +52,7 @@ def _is_list_of(kind: type, values: object) -> bool:
 
 _TEXT = (_is_text, "a text")
 _FLAG = (_is_flag, "True or False")
-_TIME = (_is_time, "a number of seconds above 0")
+_TIME = (_is_time, f"a number of seconds above 0, and at most {_MAX_SECONDS}")
 
 _REQUIRED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "path": _TEXT,

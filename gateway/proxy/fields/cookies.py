@@ -12,7 +12,10 @@ def rewrite_cookie(
     cookie. So a path outside `service_prefix`, such as `/`, becomes `gateway_prefix`. Of several
     paths the last one counts, and the others are removed. A cookie with the prefix `__Host-` needs
     the path `/`, and keeps it.
+
+    `gateway_prefix` has bytes that the caller has sent. A `;` in it would begin an attribute.
     """
+    gateway_prefix = gateway_prefix.replace(b";", b"%3B")
     pair, *attributes = value.split(b";")
     if pair.strip().lower().startswith(_WITH_ROOT_PATH):
         return value

@@ -69,7 +69,7 @@ class ForwardingFields:
         _, _, port = fields.get("x-forwarded-host", "").rpartition(":")
         if port.isdigit():
             return port
-        told = connection.headers.getlist("x-forwarded-port")
-        if len(told) == 1 and _PORT.fullmatch(told[0]) and is_from_proxy(connection, self._server):
-            return told[0]
+        match connection.headers.getlist("x-forwarded-port"):
+            case [port] if _PORT.fullmatch(port) and is_from_proxy(connection, self._server):
+                return port
         return _DEFAULT_PORTS[fields["x-forwarded-proto"]]

@@ -1,7 +1,7 @@
 """The header fields of a request as they go on to the service of a proxied route.
 
-What the caller must not say is removed first. Then the gateway adds its own fields, so that nothing
-in the request can remove or repeat them.
+The gateway removes the fields that a caller must not set, and then adds its own, so that nothing in
+the request can remove or repeat them.
 """
 
 import re

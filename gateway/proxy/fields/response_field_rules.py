@@ -1,13 +1,15 @@
-"""What happens to each header field of a response that goes back to the caller, by its name.
+"""The rule for each header field of a response that goes back to the caller, by its name.
 
 `docs/decisions/proxied-fields.md` has the reason for each name.
 """
 
 from enum import StrEnum
 
+from gateway.proxy.fields.removed_response_fields import REMOVED, REMOVED_BEGINNINGS
+
 
 class ResponseRule(StrEnum):
-    """What happens to a field."""
+    """The treatment of a field."""
 
     KEEP = "it goes back as it is"
     DROP = "it is removed"
@@ -19,36 +21,6 @@ class ResponseRule(StrEnum):
     CACHE_CONTROL = "it goes back, but a shared cache must not store what needs a token"
     SHARED_CACHE = "it goes back if the route is public"
 
-
-HOP_BY_HOP = frozenset(
-    {
-        b"keep-alive", b"proxy-authenticate", b"proxy-authentication-info",
-        b"proxy-authorization", b"proxy-connection", b"te", b"trailer", b"transfer-encoding",
-        b"upgrade",
-    }
-)  # fmt: skip
-
-GATEWAY_SETS = frozenset({b"date", b"timing-allow-origin", b"x-request-id"})
-
-WHOLE_ORIGIN = frozenset(
-    {
-        b"alt-svc", b"clear-site-data", b"expect-ct", b"nel", b"origin-agent-cluster",
-        b"public-key-pins", b"public-key-pins-report-only", b"report-to",
-        b"service-worker-allowed", b"set-cookie2", b"strict-transport-security",
-    }
-)  # fmt: skip
-"""Fields that a browser applies to every page of the gateway, not to those of this service."""
-
-SOFTWARE = frozenset({b"server", b"x-powered-by", b"x-aspnet-version", b"x-aspnetmvc-version"})
-
-FOR_PROXIES = frozenset(
-    {
-        b"x-accel-charset", b"x-accel-limit-rate", b"x-accel-redirect", b"x-lighttpd-send-file",
-        b"x-lighttpd-send-tempfile", b"x-litespeed-location", b"x-reproxy-url", b"x-sendfile",
-        b"x-sendfile2",
-    }
-)  # fmt: skip
-"""Fields that make a proxy in front of the gateway send a file or a page of its own, or slow it."""
 
 SHARED_CACHE_BEGINNINGS = (
     b"akamai-", b"cdn-", b"cloudflare-", b"edge-", b"fastly-", b"netlify-", b"surrogate-",
@@ -62,8 +34,6 @@ Such caches prefer them to `Cache-Control`: nginx stores by `X-Accel-Expires` wh
 """
 
 SHARED_CACHE_ENDS = (b"-cache-control", b"-cache-ttl", b"-surrogate-control")
-
-DROPPED_BEGINNINGS = (b"access-control-", b"ratelimit", b"x-ratelimit", b"x-rate-limit")
 
 _SPECIAL = {
     b"connection": ResponseRule.CONNECTION,
@@ -85,12 +55,5 @@ def find_response_rule(name: bytes) -> ResponseRule:
         return _SPECIAL[name]
     if name.startswith(SHARED_CACHE_BEGINNINGS) or name.endswith(SHARED_CACHE_ENDS):
         return ResponseRule.SHARED_CACHE
-    is_dropped = (
-        name in HOP_BY_HOP
-        or name in GATEWAY_SETS
-        or name in WHOLE_ORIGIN
-        or name in SOFTWARE
-        or name in FOR_PROXIES
-        or name.startswith(DROPPED_BEGINNINGS)
-    )
+    is_dropped = name in REMOVED or name.startswith(REMOVED_BEGINNINGS)
     return ResponseRule.DROP if is_dropped else ResponseRule.KEEP

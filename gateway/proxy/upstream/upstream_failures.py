@@ -1,11 +1,8 @@
 """The errors of proxied requests: what went wrong on the side of the service."""
 
-import httpx
-
-from gateway.transport.connection_end import ConnectionEnded
 from gateway.transport.response_parser import MalformedResponse
 from gateway.upstream.error_mapping import CALL_FAILURES as UPSTREAM_FAILURES
-from gateway.upstream.error_mapping import SAFE_MESSAGES, map_error
+from gateway.upstream.error_mapping import is_malformed_for_httpx, map_error
 from gateway.upstream.errors import UpstreamError, UpstreamInvalid, UpstreamRefused
 
 __all__ = ["UPSTREAM_FAILURES", "FailureMapper"]
@@ -27,15 +24,7 @@ class FailureMapper:
         operation = f"{method} {self._path}"
         if isinstance(error.__cause__, MalformedResponse):
             return UpstreamInvalid(self.service, operation, str(error.__cause__))
-        if _is_malformed_for_httpx(error):
+        if is_malformed_for_httpx(error):
             # Its message may quote the response.
             return UpstreamInvalid(self.service, operation, "the response is not valid HTTP/1.1")
         return map_error(self.service, operation, error, seconds or 0.0)
-
-
-def _is_malformed_for_httpx(error: Exception) -> bool:
-    """Whether httpx has refused a response; it has the same error for one that ends early."""
-    is_early_end = isinstance(error.__cause__, ConnectionEnded) or str(error).startswith(
-        SAFE_MESSAGES
-    )
-    return isinstance(error, httpx.RemoteProtocolError) and not is_early_end

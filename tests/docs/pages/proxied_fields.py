@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 
-from gateway.proxy.fields import request_field_rules as request
-from gateway.proxy.fields import response_field_rules as response
+from gateway.proxy.fields import removed_request_fields as request
+from gateway.proxy.fields import removed_response_fields as response
+from gateway.proxy.fields.request_field_rules import END_TO_END, ONCE
+from gateway.proxy.fields.response_field_rules import SHARED_CACHE_BEGINNINGS, SHARED_CACHE_ENDS
 from tests.docs.pages.markdown import code, page
 
 INTRODUCTION = """
-What happens to the header fields of a request on its way to the service of a proxied route, and
-to those of its response ([why](../decisions/proxied-fields.md)). A field that no section names
-goes on as it is. `*` stands for any beginning or end of a name. Upper and lower case
+This page lists the header fields that a proxied route removes, changes or adds, in requests to
+the service and in its responses ([why](../decisions/proxied-fields.md)). All others are passed on
+unchanged. `*` stands for any beginning or end of a name. Upper and lower case
 are the same. With `remove_headers=["x-company-role"]`, a route removes the fields of requests that
 it names.
 """
@@ -99,9 +101,9 @@ def _render_removed_from_requests() -> str:
 
 def _render_other_rules() -> str:
     groups = {
-        "Refused with 400 if sent twice": request.ONCE,
+        "Refused with 400 if sent twice": ONCE,
         "Refused with 400 if `Connection` names them, and so are all about client and caller": (
-            request.END_TO_END
+            END_TO_END
         ),
     }
     return _render_groups(groups)
@@ -112,7 +114,7 @@ def _render_removed_from_responses() -> str:
         "Of one connection": [*response.HOP_BY_HOP, b"connection"],
         "Set by the gateway": [
             *response.GATEWAY_SETS,
-            *_with_stars(response.DROPPED_BEGINNINGS),
+            *_with_stars(response.REMOVED_BEGINNINGS),
         ],
         "For the whole origin": response.WHOLE_ORIGIN,
         "About the software": response.SOFTWARE,
@@ -120,8 +122,8 @@ def _render_removed_from_responses() -> str:
         "Cookies, unless `forward_cookies` is set": [b"set-cookie"],
         "Challenges, unless `forward_token` is set": [b"authentication-info", b"www-authenticate"],
         "For caches in front, unless the route is public: all but `Cache-Control`": [
-            *_with_stars(response.SHARED_CACHE_BEGINNINGS),
-            *(b"*" + end for end in response.SHARED_CACHE_ENDS),
+            *_with_stars(SHARED_CACHE_BEGINNINGS),
+            *(b"*" + end for end in SHARED_CACHE_ENDS),
         ],
     }
     return _render_groups(groups)

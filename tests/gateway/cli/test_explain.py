@@ -18,6 +18,7 @@ from tests.gateway.auth.token_factory import (
 from tests.gateway.cli.wrong_configuration import PACKAGE, Wrong
 
 KEY = get_signing_key("ES256")
+TICKET = "A" * 43
 
 ROUTES = """
 from acme.limits import PAGES
@@ -183,11 +184,40 @@ def test_a_request_without_a_token_that_would_be_admitted(
 
 
 def test_a_ticket_is_not_redeemed_and_not_sent_on(shell: Shell) -> None:
-    status, found = shell.run("GET", "/stock/7/a?ticket=abcdefgh&x=1")
+    status, found = shell.run("GET", f"/stock/7/a?ticket={TICKET}&x=1")
     assert status == 0
     assert found["url"] == "http://stock.internal:9000/v2/7/a?x=1"
     assert [rule["is_met"] for rule in found["rules"][:3]] == [None, None, None]
-    assert "abcdefgh" not in json.dumps(found)
+    assert TICKET not in json.dumps(found)
+
+
+def test_a_query_that_the_gateway_refuses_is_refused(shell: Shell) -> None:
+    status, found = shell.run("GET", "/shop/a?" + "&".join(["a=1"] * 1_001))
+    assert (status, found["status"]) == (1, 400)
+    assert found["outcome"] == "The query has more than 1000 parameters."
+
+
+def test_options_of_a_path_without_a_route_is_not_found(shell: Shell) -> None:
+    status, found = shell.run("OPTIONS", "/nowhere")
+    assert (status, found["status"], found["outcome"]) == (1, 404, "No route has this path.")
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "token", "status", "text"),
+    [
+        ("GET", f"ticket={TICKET}", True, 400, "not both"),
+        ("GET", f"ticket={TICKET}&ticket={TICKET}", False, 400, "more than one ticket"),
+        ("POST", f"ticket={TICKET}", False, 401, "a ticket is for GET alone"),
+        ("GET", "ticket=short", False, 401, "not the text of a ticket"),
+    ],
+)
+def test_a_ticket_that_is_refused_before_it_is_redeemed(
+    *, method: str, query: str, token: bool, status: int, text: str, shell: Shell
+) -> None:
+    exit_status, found = shell.run(method, f"/stock/7/a?{query}", sign() if token else "")
+    assert (exit_status, found["status"]) == (1, status)
+    assert text in found["outcome"]
+    assert [(rule["name"], rule["is_met"]) for rule in found["rules"]] == [("ticket", False)]
 
 
 def test_keys_that_cannot_be_fetched_are_named(

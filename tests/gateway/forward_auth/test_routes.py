@@ -340,6 +340,18 @@ async def test_a_route_that_forwards_credentials_returns_those_of_the_caller(
             assert reply.header("cookie") == ["a=1; b=2"] * forwards
 
 
+@pytest.mark.parametrize(
+    ("path", "is_removed"), [("/shelves/a", True), ("/silent/a", True), ("/inventory/a", False)]
+)
+async def test_envoy_removes_the_token_of_the_caller_unless_it_is_replaced(
+    path: str, is_removed: bool, served: Served
+) -> None:
+    (reply,) = await served.send(ask_as_envoy("GET", path, token=INVENTORY))
+    assert reply.status == 200
+    (removed,) = reply.header("x-envoy-auth-headers-to-remove")
+    assert ("authorization" in removed.split(",")) is is_removed
+
+
 async def test_an_internal_token_is_in_the_response(served: Served) -> None:
     (token,) = await served.send(ask_as_nginx("GET", "/inventory/a", token=INVENTORY))
     (headers,) = await served.send(ask_as_nginx("GET", "/shelves/a", token=INVENTORY))

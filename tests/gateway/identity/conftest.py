@@ -6,8 +6,8 @@ import pytest
 
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_file_rotation import rotate_key_file
+from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import generate_signing_key
-from gateway.identity.signing_keys import SigningKeys
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Identity, Settings
 from tests.gateway.auth.manual_clock import ManualClock

@@ -8,8 +8,8 @@ import pytest
 
 from gateway.auth.principal import Actor
 from gateway.identity.internal_tokens import InternalTokens
+from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import SigningAlgorithm, generate_signing_key
-from gateway.identity.signing_keys import SigningKeys
 from tests.gateway.auth.manual_clock import ManualClock
 from tests.gateway.identity.callers import NOW, PROVIDER, make_caller
 from tests.gateway.identity.verifiers import (

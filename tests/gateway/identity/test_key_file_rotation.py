@@ -1,14 +1,15 @@
 """Rotation: a new key is added, ended ones are removed, and the file is replaced as a whole."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from gateway.bounded_file import UnreadableFile
 from gateway.identity.key_file_rotation import rotate_key_file
+from gateway.identity.key_timetable import RETIREMENT, SIGNING_DELAY
 from gateway.identity.signing_key_file import MAX_KEYS, InvalidSigningKeys, read_signing_keys
-from gateway.identity.signing_keys import RETIREMENT, SIGNING_DELAY
 from gateway.identity.temporary_key_file import create_temporary_key_file
 
 NOW = 1_800_000_000.5
@@ -40,6 +41,13 @@ def test_the_former_keys_are_kept_until_their_last_token_has_expired(path: Path)
 def test_keys_of_one_second_stay_in_the_order_of_their_creation(path: Path) -> None:
     ids = [rotate_key_file(path, "EdDSA", NOW).ids[-1] for _ in range(5)]
     assert read_signing_keys(path).ids == ids
+
+
+def test_rotations_at_once_keep_the_keys_of_each_other(path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        rotated = list(pool.map(lambda _: rotate_key_file(path, "EdDSA", NOW), range(8)))
+    assert len(read_signing_keys(path).ids) == 8
+    assert sorted(len(keys.ids) for keys in rotated) == list(range(1, 9))
 
 
 def test_a_file_with_too_many_keys_is_left_as_it_is(path: Path) -> None:

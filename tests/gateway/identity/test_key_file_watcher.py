@@ -13,8 +13,8 @@ import pytest
 from gateway.identity import key_file_watcher as module
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.identity.key_file_watcher import KeyFileWatcher
+from gateway.identity.key_timetable import RETIREMENT, SIGNING_DELAY, SigningKeys
 from gateway.identity.signing_key_file import read_signing_keys
-from gateway.identity.signing_keys import RETIREMENT, SIGNING_DELAY, SigningKeys
 from tests.gateway.auth.manual_clock import ManualClock
 
 NOW = 1_800_000_000.0

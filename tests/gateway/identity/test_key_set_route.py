@@ -4,7 +4,7 @@ import re
 import time
 
 from gateway.identity.internal_tokens import InternalTokens
-from gateway.identity.signing_keys import KEY_SET_MAX_AGE
+from gateway.identity.key_timetable import KEY_SET_MAX_AGE
 from gateway.settings.schema import Settings
 from gateway.testing import lockgate
 from tests.gateway.identity.callers import make_caller

@@ -59,6 +59,12 @@ def test_an_operation_says_that_it_is_proxied_and_to_what(document: dict[str, An
     assert operation["security"] == [{"ticket": []}, {"bearer": ["stock:read"]}]
 
 
+def test_a_ticket_is_listed_for_get_alone(document: dict[str, Any]) -> None:
+    item = document["paths"]["/stock/{sku}/{path}"]
+    assert [name for name in item if {"ticket": []} in item[name]["security"]] == ["get"]
+    assert item["post"]["security"] == [{"bearer": ["stock:read"]}]
+
+
 def test_the_gateway_lists_its_problems_and_no_schema_of_the_service(
     document: dict[str, Any],
 ) -> None:

@@ -1,7 +1,7 @@
 """A gateway with proxied routes on a real socket, and a scripted service behind them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +13,7 @@ from gateway.open_clients import OpenServices
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.server.lifecycle import RunningServer, open_server
-from gateway.settings.schema import Server, Service, Settings
+from gateway.settings.schema import Issuer, Server, Service, Settings
 from gateway.transport.pool import Pool
 from gateway.transport.transport import Transport
 from gateway.upstream.base_url import BaseUrl
@@ -117,6 +117,7 @@ async def serve_proxy(
     *proxies: Proxy,
     server: dict[str, Any] | None = None,
     service: dict[str, Any] | None = None,
+    issuers: Sequence[Issuer] = (),
     **changes: Any,
 ) -> AsyncIterator[ServedProxy]:
     """Serve PROXY with `changes`, or `proxies`; `server` and `service` are settings."""
@@ -124,6 +125,7 @@ async def serve_proxy(
         settings = Settings(
             upstreams={"service": Service(**{"url": upstream.url, **(service or {})})},
             server=Server(**{"host": "127.0.0.1", "port": 0, **(server or {})}),
+            issuers=tuple(issuers),
         )
         declared = proxies or (replace(PROXY, **changes),)
         app = build_app(settings, Application(proxies=declared))

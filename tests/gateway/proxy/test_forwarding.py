@@ -1,10 +1,12 @@
 """A proxied request and its response, over real sockets: framing, status, errors, retries."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
+import pytest_asyncio
 
-from tests.gateway.proxy.serve_proxy import serve_proxy, wait_until
+from tests.gateway.proxy.serve_proxy import Caller, ServedProxy, serve_proxy, wait_until
 from tests.gateway.transport.scripted_server import (
     HELLO,
     OK,
@@ -77,25 +79,40 @@ RESPONSES = {
 }
 
 
+class Answering:
+    """A service that responds to every request with the pieces of the test."""
+
+    pieces: Sequence[bytes] = ()
+
+    async def __call__(self, peer: Peer) -> None:
+        while await peer.read_request():
+            await peer.drip(list(self.pieces))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def answering() -> AsyncIterator[tuple[Answering, Caller, ServedProxy]]:
+    """Serve all of the tests on one connection, which shows that nothing is left over."""
+    service = Answering()
+    async with serve_proxy(service) as proxy:
+        yield service, await proxy.connect(), proxy
+        assert proxy.service.connections == 1
+
+
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("name", RESPONSES)
 @pytest.mark.parametrize("cut", [0, 30, -1])
-async def test_a_response_is_passed_on_as_it_is(no_leaks: None, name: str, cut: int) -> None:
+async def test_a_response_is_passed_on_as_it_is(
+    answering: tuple[Answering, Caller, ServedProxy], name: str, cut: int
+) -> None:
+    service, caller, proxy = answering
     method, answer, field, body = RESPONSES[name]
-
-    async def script(peer: Peer) -> None:
-        for _ in range(2):
-            await peer.read_request()
-            await peer.drip([answer[:cut], answer[cut:]] if cut else [answer])
-        await peer.wait_closed()
-
-    async with serve_proxy(script) as proxy:
-        caller = await proxy.connect()
-        for _ in range(2):  # the second one shows that nothing is left over
-            caller.get("/service/x", b"Accept-Encoding: gzip", b"Range: bytes=0-1", method=method)
-            head = await caller.read_head()
-            assert field in head
-            assert await caller.read(len(body)) == body
-        assert proxy.service.connections == 1
+    service.pieces = [answer[:cut], answer[cut:]] if cut else [answer]
+    for _ in range(2):
+        caller.get("/service/x", b"Accept-Encoding: gzip", b"Range: bytes=0-1", method=method)
+        head = await caller.read_head()
+        assert field in head
+        assert await caller.read(len(body)) == body
+    assert proxy.service.connections == 1
 
 
 async def test_a_response_without_a_length_ends_with_its_connection(no_leaks: None) -> None:

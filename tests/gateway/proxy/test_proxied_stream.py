@@ -2,14 +2,12 @@
 
 import asyncio
 import logging
-import time
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.auth.principal import Principal
-from gateway.proxy import stream_end, stream_limit
+from gateway.proxy import stream_limit
 from gateway.proxy.forwarding import Forwarding
 from tests.gateway.proxy.serve_proxy import Caller, ServedProxy, serve_proxy, wait_until
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer, respond_with
@@ -271,33 +269,6 @@ async def test_the_total_timeout_breaks_any_other_body(
     async with serve_proxy(service, total_timeout=0.1) as proxy:
         caller = await begin(proxy, service, piece)
         assert await caller.read_to_the_end() == b""
-        await asyncio.wait_for(service.ended.wait(), 5)
-
-
-@pytest.mark.parametrize("head", [EVENTS, CHUNKED])
-async def test_the_end_of_the_token_ends_a_stream(
-    no_leaks: None, monkeypatch: pytest.MonkeyPatch, head: bytes
-) -> None:
-    principal = Principal(
-        "issuer", "alice", frozenset(), None, None, None, expires_at=time.time() + 0.2
-    )
-    monkeypatch.setattr(stream_end, "find_principal", lambda _: principal)
-    service = Streaming(head)
-    async with serve_proxy(service) as proxy:
-        caller = await begin(proxy, service)
-        if head is EVENTS:
-            assert await caller.read(5) == b"0\r\n\r\n"
-        else:
-            assert await caller.read_to_the_end() == b""
-        await asyncio.wait_for(service.ended.wait(), 5)
-
-
-async def test_a_shutdown_ends_events_between_two_of_them(no_leaks: None) -> None:
-    service = Streaming(EVENTS)
-    async with serve_proxy(service) as proxy:
-        caller = await begin(proxy, service)
-        proxy.server._notice.give()
-        assert await caller.read(5) == b"0\r\n\r\n"
         await asyncio.wait_for(service.ended.wait(), 5)
 
 

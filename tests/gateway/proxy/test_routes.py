@@ -13,7 +13,7 @@ from gateway.ratelimit.policy import RateLimit
 from gateway.routing.dispatcher import RouteTable
 from gateway.settings.schema import Server, Settings
 from gateway.testing import lockgate
-from gateway.tickets.dependency import AcceptTicket
+from gateway.tickets.redeem_ticket import AcceptTicket
 
 LIMIT = RateLimit("stock", "10/minute")
 STOCK = Proxy(

@@ -283,7 +283,7 @@ async def test_a_valid_request_is_charged_once_and_its_token_verified_once(
         ("POST", "/signature", NOTE, {}, 200, "42"),
         ("POST", "/nested", NOTE, {}, 200, "42"),
         ("PUT", "/users/42/notes", NOTE, {}, 200, 42),
-        ("GET", "/search", NOTE, {}, 200, "all"),
+        ("GET", "/search", NOTE, {}, 200, "hello"),
         ("POST", "/outer/guarded/text", NOTE, {}, 200, "hello"),
         ("POST", "/model", b"{", {}, 422, None),
         ("POST", "/model", b"\xff", {}, 400, None),

@@ -160,6 +160,14 @@ async def test_a_refused_handshake_is_the_last_request_of_its_connection(status:
         HANDSHAKE.replace(b"Upgrade: WebSocket", b"Upgrade: websocket/13"),
         HANDSHAKE.replace(b"Upgrade: WebSocket", b"Upgrade: websockets"),
         HANDSHAKE.replace(b"keep-alive, Upgrade", b"keep-alive"),
+        build_request(
+            b"/", HANDSHAKE_FIELDS.replace(b"WebSocket", b"websocket/13") + b"Content-Length: 4\r\n"
+        ).replace(b"GET", b"POST")
+        + b"four",
+        build_request(b"/", HANDSHAKE_FIELDS + b"Transfer-Encoding: chunked\r\n").replace(
+            b"GET", b"POST"
+        )
+        + b"4\r\nfour\r\n0\r\n\r\n",
         build_request(b"/", HANDSHAKE_FIELDS + b"Content-Length: 0\r\n"),
         build_request(b"/", HANDSHAKE_FIELDS + b"Content-Length: 4\r\n") + b"four",
         build_request(b"/", HANDSHAKE_FIELDS + b"Transfer-Encoding: chunked\r\n") + b"0\r\n\r\n",

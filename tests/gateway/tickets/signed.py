@@ -4,8 +4,8 @@ from pathlib import Path
 
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_file_rotation import rotate_key_file
+from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import SigningKey, generate_signing_key
-from gateway.identity.signing_keys import SigningKeys
 from gateway.settings.schema import Identity, Issuer, Settings
 from tests.gateway.identity.verifiers import GATEWAY
 

@@ -11,8 +11,8 @@ import pytest
 from gateway.auth.jwt import base64url
 from gateway.errors.tree import TicketsUnavailable, Unauthenticated
 from gateway.identity.internal_tokens import InternalTokens
-from gateway.identity.signing_key import encode_base64url, generate_signing_key
-from gateway.identity.signing_keys import SIGNING_DELAY, SigningKeys
+from gateway.identity.key_timetable import SIGNING_DELAY, SigningKeys
+from gateway.identity.signing_key import generate_signing_key
 from gateway.settings.schema import Counters, Issuer, Settings
 from gateway.tickets.open_store import open_ticket_store
 from gateway.tickets.redis_store import TIMEOUT_SECONDS
@@ -98,7 +98,7 @@ async def test_only_what_this_gateway_has_signed_is_a_ticket(
     assert "another ticket" in await find_refusal(store, "a")
     header, payload, signature = moved.split(".")
     claims = base64url.decode(payload).replace(b'"u1"', b'"ceo"')
-    changed = f"{header}.{encode_base64url(claims)}.{signature}"
+    changed = f"{header}.{base64url.encode(claims)}.{signature}"
     redis_server.command("SET", "lockgate:ticket:b", changed)
     assert "no key in force" in await find_refusal(store, "b")
     redis_server.command("SET", "lockgate:ticket:b", moved)

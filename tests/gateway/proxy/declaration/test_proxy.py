@@ -82,6 +82,8 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
         ({"websocket": "no"}, "websocket is 'no'; it must be True or False"),
         ({"timeout": 0}, "timeout is 0; it must be a number of seconds above 0"),
         ({"timeout": float("inf")}, "timeout is inf; it must be a number of seconds above 0"),
+        ({"timeout": float("nan")}, "timeout is nan; it must be a number of seconds above 0"),
+        ({"timeout": 10**400}, "above 0, and at most 1000000000"),
         ({"idle_timeout": None}, "idle_timeout is None; it must be a number of seconds above 0"),
         ({"total_timeout": True}, "total_timeout is True; it must be a number of seconds above 0"),
         ({"timeout": 5, "total_timeout": 4}, "total_timeout is 4; it must not be below timeout"),

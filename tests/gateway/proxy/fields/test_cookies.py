@@ -33,6 +33,13 @@ def test_path_and_domain_are_rewritten(received: bytes, sent: bytes) -> None:
     assert rewrite_cookie(received, b"/items/", b"/v1/", keep_domain=False) == sent
 
 
+def test_a_path_of_the_caller_adds_no_attribute() -> None:
+    prefix = b"/shops/1;Domain=example.com;/"
+    assert rewrite_cookie(b"a=1; Path=/x", prefix, b"/", keep_domain=False) == (
+        b"a=1; Path=/shops/1%3BDomain=example.com%3B/x"
+    )
+
+
 def test_the_domain_stays_if_the_service_knows_the_host_of_the_caller() -> None:
     cookie = b"a=1; Domain=example.com; Path=/x"
     assert rewrite_cookie(cookie, b"/items/", b"/", keep_domain=True) == (

@@ -2,12 +2,14 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from gateway.proxy.upstream import upload
-from tests.gateway.proxy.serve_proxy import serve_proxy
-from tests.gateway.transport.scripted_server import HELLO, OK, Peer, Script
+from tests.gateway.proxy.serve_proxy import ServedProxy, serve_proxy
+from tests.gateway.transport.scripted_server import HELLO, OK, Peer
 
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -57,30 +59,46 @@ _VARIABLE = re.compile(
 )
 
 
-def respond(pieces: list[bytes], requests: list[bytes]) -> Script:
-    """Make a script that responds with these pieces, one after another, and closes."""
+class Responding:
+    """A service that responds with the pieces of the test, one after another, and closes."""
 
-    async def script(peer: Peer) -> None:
-        requests.append(await peer.read_request())
-        for piece in pieces:
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.requests: list[bytes] = []
+
+    async def __call__(self, peer: Peer) -> None:
+        self.requests.append(await peer.read_request())
+        for piece in self.pieces:
             peer.send(piece)
             await asyncio.sleep(0.02)
 
-    return script
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def both() -> AsyncIterator[tuple[Responding, list[ServedProxy]]]:
+    """Serve all of the tests with two gateways, one for each way."""
+    service = Responding()
+    async with (
+        serve_proxy(service, service={"transport": "lockgate"}) as direct,
+        serve_proxy(service, service={"transport": "httpx"}) as httpx,
+    ):
+        yield service, [direct, httpx]
+        assert [proxy.streams.count + proxy.in_flight for proxy in (direct, httpx)] == [0, 0]
 
 
-async def exchange(transport: str, request: bytes, pieces: list[bytes]) -> tuple[bytes, bytes]:
+async def exchange(
+    service: Responding, proxy: ServedProxy, request: bytes, pieces: list[bytes]
+) -> tuple[bytes, bytes]:
     """Return what the service received, and what the caller did, without what varies."""
-    requests: list[bytes] = []
-    service = {"transport": transport}
-    async with serve_proxy(respond(pieces, requests), service=service) as proxy:
-        caller = await proxy.connect()
-        caller.send(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
-        received = await caller.read_to_the_end()
+    service.pieces, service.requests = pieces, []
+    caller = await proxy.connect()
+    caller.send(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+    received = await caller.read_to_the_end()
+    await proxy.service.wait_done()
     head, _, body = received.partition(b"\r\n\r\n")
+    [received_request] = service.requests
     if head.startswith(b"HTTP/1.1 50"):
-        return _normalize(requests[0]), head[:12]
-    return _normalize(requests[0]), _normalize(head + b"\r\n") + body
+        return _normalize(received_request), head[:12]
+    return _normalize(received_request), _normalize(head + b"\r\n") + body
 
 
 def _normalize(message: bytes) -> bytes:
@@ -146,19 +164,25 @@ async def test_httpx_does_not_read_a_response_before_the_body_is_sent(
         assert (await caller.read_head()).startswith(b"HTTP/1.1 %d " % status)
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("response", RESPONSES)
-async def test_responses_are_the_same(no_leaks: None, response: str) -> None:
+async def test_responses_are_the_same(
+    both: tuple[Responding, list[ServedProxy]], response: str
+) -> None:
+    service, proxies = both
     results = [
-        await exchange(transport, REQUESTS["get"], RESPONSES[response])
-        for transport in ("lockgate", "httpx")
+        await exchange(service, proxy, REQUESTS["get"], RESPONSES[response]) for proxy in proxies
     ]
     assert results[0] == results[1]
 
 
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("request_", REQUESTS)
-async def test_requests_are_the_same(no_leaks: None, request_: str) -> None:
+async def test_requests_are_the_same(
+    both: tuple[Responding, list[ServedProxy]], request_: str
+) -> None:
+    service, proxies = both
     results = [
-        await exchange(transport, REQUESTS[request_], RESPONSES["whole"])
-        for transport in ("lockgate", "httpx")
+        await exchange(service, proxy, REQUESTS[request_], RESPONSES["whole"]) for proxy in proxies
     ]
     assert results[0] == results[1]

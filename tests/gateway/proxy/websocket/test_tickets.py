@@ -79,10 +79,7 @@ async def test_a_page_opens_a_websocket_with_a_ticket_once(
     assert (closed["caller"], closed["issuer"]) == ("u1", ISSUER)
 
 
-@pytest.mark.parametrize("has_ticket", [True, False])
-async def test_the_end_of_the_token_closes_with_1008(
-    no_leaks: None, issuer: Issuer, *, has_ticket: bool
-) -> None:
+async def test_the_end_of_the_token_closes_with_1008(no_leaks: None, issuer: Issuer) -> None:
     codes = list[int | None]()
 
     async def record(connection: ServerConnection) -> None:
@@ -91,17 +88,17 @@ async def test_the_end_of_the_token_closes_with_1008(
 
     async with open_tunnels(record, proxies=[GUARDED], issuers=[issuer]) as served:
         token = sign(1.2)
-        if has_ticket:
-            opening = served.connect(f"/service/chat?ticket={await fetch_ticket(served, token)}")
-        else:
-            fields = {"Authorization": f"Bearer {token}"}
-            opening = served.connect(additional_headers=fields)
-        async with opening as client:
+        ticket = await fetch_ticket(served, token)
+        by_ticket = await served.connect(f"/service/chat?ticket={ticket}")
+        fields = {"Authorization": f"Bearer {token}"}
+        by_token = await served.connect(additional_headers=fields)
+        for client in (by_ticket, by_token):
             await client.send("before")
             assert await client.recv() == "before"
+        for client in (by_ticket, by_token):
             with pytest.raises(ConnectionClosed):
                 await client.recv()
-        assert client.close_code == 1008
-        assert client.close_reason == "the token of the caller has expired"
+            assert client.close_code == 1008
+            assert client.close_reason == "the token of the caller has expired"
         await served.wait_for_end()
-    assert codes == [1008]
+    assert codes == [1008, 1008]

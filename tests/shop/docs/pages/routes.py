@@ -5,7 +5,7 @@ from typing import Any
 
 from gateway.auth.route_access import Requires, find_access
 from gateway.fastapi_internals import RouteContext, iter_route_contexts
-from gateway.proxy.declaration.methods import ANY_METHOD, PROXIED_METHODS
+from gateway.proxy.declaration.methods import PROXIED_METHODS, format_methods
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.dependency import Limited
 from tests.docs.pages.markdown import code, page, table
@@ -52,7 +52,7 @@ def _build_row(
     responses = [one["responses"] for one in described] or [declared]
     statuses = sorted(set().union(*responses) - {"default"})
     return [
-        ANY_METHOD if set(methods) == set(PROXIED_METHODS) else "/".join(methods),
+        format_methods(methods),
         code(str(route.path)),
         f"Proxied to {code(proxy.to)}." if proxy else _summarize(route),
         _describe_access(route),

@@ -19,6 +19,9 @@ from gateway.tickets.query import PARAMETER, split_tickets
 from gateway.tickets.store import TicketStore
 from gateway.tickets.ticket import hash_text, is_text
 
+TICKET_SCHEME = "ticket"
+"""The name of the security scheme in OpenAPI."""
+
 
 def accept_ticket() -> Dependency:
     """Let a request prove its caller by `?ticket=`; put it before `requires(...)`."""
@@ -35,7 +38,7 @@ class AcceptTicket(SecurityBase, HeadGuard):
 
     def __init__(self) -> None:
         self.model = APIKey.model_validate({"in": APIKeyIn.query, "name": PARAMETER})
-        self.scheme_name = "ticket"
+        self.scheme_name = TICKET_SCHEME
 
     async def __call__(self, connection: HTTPConnection) -> None:
         """Redeem the ticket of a request, and take it out of the query.
@@ -46,37 +49,50 @@ class AcceptTicket(SecurityBase, HeadGuard):
                 is not GET.
             TicketsUnavailable: the store does not respond.
         """
-        scope = connection.scope
-        tickets, rest = split_tickets(scope["query_string"])
-        if not tickets:
-            return
-        scope["query_string"] = rest
-        forget_query(connection)
-        context = RequestContext.of(scope)
-        context.is_private = True
-        if len(tickets) > 1:
-            raise HTTPException(400, "The query has more than one ticket.")
-        if any(name == b"authorization" for name, _ in scope["headers"]):
-            raise HTTPException(400, "Send an access token or a ticket, not both.")
+        log_fields = RequestContext.of(connection.scope).log_fields
         try:
-            set_principal(connection, await _redeem(connection, tickets[0].decode("latin-1")))
+            text = extract_ticket(connection)
+            if text is not None:
+                set_principal(connection, await _redeem(connection, text))
         except Unauthenticated as refusal:
-            context.log_fields |= {"reason": refusal.reason, "explanation": refusal.explanation}
+            log_fields |= {"reason": refusal.reason, "explanation": refusal.explanation}
             raise
         except TicketsUnavailable as error:
-            context.log_fields["explanation"] = error.explanation
+            log_fields["explanation"] = error.explanation
             raise
 
 
 _ACCEPT_TICKET = AcceptTicket()
 
 
-async def _redeem(connection: HTTPConnection, text: str) -> Principal:
-    """Return the caller of a ticket, which is used up with that, even if it is for another path."""
-    if connection.scope["method"] != "GET":
+def extract_ticket(connection: HTTPConnection) -> str | None:
+    """Take the ticket out of the query, and return its text; None if the query has none.
+
+    Raises:
+        HTTPException: 400, the request has a token as well, or two tickets.
+        Unauthenticated: the method is not GET, or this is not the text of a ticket.
+    """
+    scope = connection.scope
+    tickets, rest = split_tickets(scope["query_string"])
+    if not tickets:
+        return None
+    scope["query_string"] = rest
+    forget_query(connection)
+    RequestContext.of(scope).is_private = True
+    if len(tickets) > 1:
+        raise HTTPException(400, "The query has more than one ticket.")
+    if any(name == b"authorization" for name, _ in scope["headers"]):
+        raise HTTPException(400, "Send an access token or a ticket, not both.")
+    if scope["method"] != "GET":
         raise Unauthenticated("ticket_method", "a ticket is for GET alone")
+    text = tickets[0].decode("latin-1")
     if not is_text(text):
         raise Unauthenticated("ticket_malformed", "this is not the text of a ticket")
+    return text
+
+
+async def _redeem(connection: HTTPConnection, text: str) -> Principal:
+    """Return the caller of a ticket, which is used up with that, even if it is for another path."""
     store: TicketStore = connection.app.state.resources[TicketStore]
     ticket = await store.take(hash_text(text))
     if ticket is None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.settings.schema import Server, Settings
-from gateway.tickets.routes import AUTH_TICKETS
+from gateway.tickets.issue_ticket import AUTH_TICKETS
 from tests.gateway.errors.served import Served, build_request, serve
 from tests.gateway.tickets.stream_app import (
     bearer,

@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.identity.key_file_rotation import rotate_key_file
-from gateway.identity.signing_key import SigningKey, generate_signing_key
-from gateway.identity.signing_keys import (
+from gateway.identity.key_timetable import (
     KEY_SET_MAX_AGE,
     RETIREMENT,
     SIGNING_DELAY,
     TOKEN_SECONDS,
     SigningKeys,
 )
+from gateway.identity.signing_key import SigningKey, generate_signing_key
 
 BORN = 10_000.0
 SIGNS = BORN + SIGNING_DELAY

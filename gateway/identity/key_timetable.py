@@ -1,6 +1,6 @@
-"""Which key signs, and which keys are published: decided from the times at which keys were created.
+"""The timetable of signing keys: which key signs, and which keys are published.
 
-All processes that read one key file agree without a word to each other. A key
+The times of creation alone decide, so all processes that read one key file agree. A key
 
 1. is published from its creation on;
 2. signs from `SIGNING_DELAY` after its creation on, until the next key does. By then, each process

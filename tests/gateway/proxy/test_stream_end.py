@@ -1,0 +1,122 @@
+"""The end of a stream with the token of its caller, and with the gateway itself."""
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gateway.settings.schema import Issuer
+from tests.gateway.auth.token_factory import (
+    AUDIENCE,
+    ISSUER,
+    encode_jwk_set,
+    get_signing_key,
+    make_token,
+)
+from tests.gateway.proxy.serve_proxy import PROXY, Caller, ServedProxy, serve_proxy, wait_until
+from tests.gateway.transport.scripted_server import OK, Peer, Script
+
+SCOPE = "service:read"
+PROTECTED = replace(PROXY, public=None, requires=SCOPE)
+CHUNK = b"9\r\ndata: 1\n\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+EVENTS = OK + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+LONG = OK + b"Content-Length: 1000000\r\n\r\n"
+
+
+def stream(head: bytes, *, pause: float | None = None) -> Script:
+    """Make a script that sends a head and a chunk, and ends after a pause, if there is one."""
+
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        peer.send(head)
+        await asyncio.sleep(0.01)
+        peer.send(CHUNK)
+        if pause is not None:
+            await asyncio.sleep(pause)
+            peer.send(LAST_CHUNK)
+        await peer.wait_closed()
+
+    return script
+
+
+def trust(folder: Path, *, skew: float) -> Issuer:
+    """Return the issuer of `make_token`."""
+    key_set = folder / "jwks.json"
+    key_set.write_bytes(encode_jwk_set(get_signing_key("ES256").jwk()))
+    return Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=key_set, clock_skew_seconds=skew)
+
+
+async def begin(proxy: ServedProxy, *lines: bytes) -> Caller:
+    """Read the head of a response and its first chunk."""
+    caller = await proxy.connect()
+    caller.get("/service/x", *lines)
+    assert (await caller.read_head()).startswith(b"HTTP/1.1 200 ")
+    return caller
+
+
+def authorize(lifetime: float) -> bytes:
+    """Build the field with a token that expires in so many seconds."""
+    claims = {"sub": "42", "scope": SCOPE, "exp": time.time() + lifetime}
+    return b"Authorization: Bearer " + make_token(claims, key=get_signing_key("ES256")).encode()
+
+
+@pytest.mark.parametrize("head", [EVENTS, CHUNKED, LONG], ids=["events", "chunked", "long"])
+async def test_an_expired_token_ends_a_stream(no_leaks: None, tmp_path: Path, head: bytes) -> None:
+    issuers = [trust(tmp_path, skew=0)]
+    async with serve_proxy(stream(head), PROTECTED, issuers=issuers) as proxy:
+        caller = await begin(proxy, authorize(0.5))
+        assert await caller.read(len(CHUNK)) == CHUNK
+        if head is EVENTS:
+            assert await caller.read(len(LAST_CHUNK)) == LAST_CHUNK
+            caller.get("/service/x", authorize(-1))  # the connection goes on, the rights do not
+            assert (await caller.read_head()).startswith(b"HTTP/1.1 401 ")
+        else:
+            assert await caller.read_to_the_end() == b""
+        await wait_until(lambda: proxy.streams.count == proxy.in_flight == 0)
+
+
+async def test_a_token_within_the_clock_skew_breaks_no_response(
+    no_leaks: None, tmp_path: Path
+) -> None:
+    issuers = [trust(tmp_path, skew=60)]
+    async with serve_proxy(stream(CHUNKED, pause=0.05), PROTECTED, issuers=issuers) as proxy:
+        caller = await begin(proxy, authorize(-1))
+        assert await caller.read(len(CHUNK + LAST_CHUNK)) == CHUNK + LAST_CHUNK
+
+
+async def test_a_shutdown_ends_events_between_two_and_cuts_a_long_body_in_time(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = [EVENTS, LONG]
+    ended: list[str] = []
+
+    async def script(peer: Peer) -> None:
+        await stream(heads.pop(0))(peer)
+
+    async def read_rest(caller: Caller, name: str) -> bytes:
+        rest = b""
+        with suppress(ConnectionError):
+            rest = await caller.read_to_the_end()
+        ended.append(name)
+        return rest
+
+    async with serve_proxy(script) as proxy:
+        monkeypatch.setattr(proxy.server, "_shutdown_seconds", 0.3)
+        events, body = await begin(proxy), await begin(proxy)
+        for caller in (events, body):
+            assert await caller.read(len(CHUNK)) == CHUNK
+        rests = [
+            asyncio.create_task(read_rest(events, "events")),
+            asyncio.create_task(read_rest(body, "body")),
+        ]
+        proxy.callers.clear()  # they see the server stop
+    assert await asyncio.gather(*rests) == [LAST_CHUNK, b""]
+    assert ended == ["events", "body"]
+    assert proxy.streams.count == 0
+    for caller in (events, body):
+        caller.writer.transport.abort()
