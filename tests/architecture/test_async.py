@@ -30,7 +30,6 @@ OTHER_MODULES_WITH_HTTPX = {
     "gateway/open_clients.py",
     "gateway/proxy/upstream/direct_upstream.py",
     "gateway/proxy/upstream/httpx_upstream.py",
-    "gateway/proxy/upstream/upstream_failures.py",
 }
 
 
