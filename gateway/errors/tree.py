@@ -232,7 +232,7 @@ class TicketsUnavailable(_Unavailable):
 
 
 class Overloaded(_Unavailable):
-    """Load shedding: more requests are in flight than `server.max_in_flight` allows."""
+    """Load shedding: `server.max_in_flight` requests or `server.max_streams` streams are open."""
 
     title = "Overloaded"
     detail = "The gateway is handling too many requests at the moment. Try again later."

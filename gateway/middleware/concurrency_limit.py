@@ -37,9 +37,11 @@ class ConcurrencyLimit:
         if self.in_flight >= self.max_concurrency or IS_OVER_CONNECTION_LIMIT in scope.get(
             "state", ()
         ):
-            problem = build_gateway_problem(
-                Overloaded(RETRY_AFTER_SECONDS), RequestContext.of(scope)
-            )
+            context = RequestContext.of(scope)
+            if self.in_flight >= self.max_concurrency:
+                explanation = f"server.max_in_flight allows {self.max_concurrency} requests"
+                context.log_fields["explanation"] = explanation
+            problem = build_gateway_problem(Overloaded(RETRY_AFTER_SECONDS), context)
             await deny_or_close(problem, scope)(scope, receive, send)
             return
         context = RequestContext.of(scope)

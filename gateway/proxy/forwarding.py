@@ -30,6 +30,12 @@ from gateway.request_context import INTERIM_RESPONSE, RESPONSE_TRAILERS, Request
 from gateway.resources import Resources
 from gateway.settings.schema import Server
 
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+"""The methods after which a request may be sent again (RFC 9110, 9.2.1).
+
+The service has carried out any other request by the time its response begins: it is not refused.
+"""
+
 
 class Forwarding:
     """Forwards the requests of one proxied route; created once its service is open."""
@@ -42,7 +48,7 @@ class Forwarding:
         self._request_fields = RequestFields(proxy, opened.service, server)
         self._response_fields = ResponseFields(proxy, opened.service)
         self._upstream = open_upstream(opened)
-        self._failures = FailureMapper(proxy.to, proxy.path)
+        self._failures = FailureMapper(proxy)
         self._streams: StreamLimit = resources[StreamLimit]
         self._loop = asyncio.get_running_loop()
 
@@ -71,7 +77,7 @@ class Forwarding:
             self._check_identity(identity, forwarded.method, response.status)
             fields = self._response_fields.build(response.fields, scope)
             if response.body is None:
-                if is_long(fields):
+                if is_long(fields) and (forwarded.method in _SAFE or not self._streams.is_full):
                     stream.open()
                 end = find_stream_end(request, started, self._proxy.total_timeout)
                 return ProxiedStream(response, fields, stream, end, self._failures)

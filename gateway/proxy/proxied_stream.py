@@ -28,6 +28,7 @@ log = getLogger("lockgate.proxy")
 
 _EVENT_STREAM = re.compile(rb"text/event-stream[ \t]*(?:;.*)?", re.IGNORECASE)
 _ENDS_OF_EVENTS = (b"\n\n", b"\r\r", b"\r\n\r\n")
+_MAX_END = max(map(len, _ENDS_OF_EVENTS))
 
 
 class ProxiedStream(UnhandledResponse):
@@ -53,8 +54,8 @@ class ProxiedStream(UnhandledResponse):
         self._end = end
         self._failures = failures
         self._has_sent = False
-        self._is_between_events = _is_event_stream(fields)
-        self._is_event_stream = self._is_between_events
+        self._is_event_stream = self._is_between_events = _is_event_stream(fields)
+        self._last_bytes = b""
         stream.follow(response.detach)
         # A response that is never sent must not keep its connection: its task ends first.
         self._task = asyncio.current_task()
@@ -77,6 +78,11 @@ class ProxiedStream(UnhandledResponse):
                 self._truncate(scope, self._end.reason)
             else:
                 await self._fail(error, scope, send)
+        except asyncio.CancelledError:
+            # The server has set a status if the caller has disconnected. Otherwise it stops.
+            if "status" not in RequestContext.of(scope).log_fields:
+                self._truncate(scope, SHUTDOWN)
+            raise
         finally:
             if self._task is not None:
                 self._task.remove_done_callback(self._abandon)
@@ -124,7 +130,9 @@ class ProxiedStream(UnhandledResponse):
             if is_last:
                 return
             if self._is_event_stream:
-                self._is_between_events = piece.endswith(_ENDS_OF_EVENTS)
+                # An empty line may arrive in pieces.
+                self._last_bytes = (self._last_bytes + piece[-_MAX_END:])[-_MAX_END:]
+                self._is_between_events = self._last_bytes.endswith(_ENDS_OF_EVENTS)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _fail(self, error: Exception, scope: Scope, send: Send) -> None:
@@ -133,7 +141,7 @@ class ProxiedStream(UnhandledResponse):
         Raises:
             UpstreamError: the head has been discarded.
         """
-        failure = self._failures.map(scope["method"], error, None)
+        failure = self._failures.map(scope["method"], error, self._failures.idle_timeout)
         if not self._has_sent and DISCARD_RESPONSE in (scope.get("extensions") or {}):
             with suppress(RuntimeError):  # too late
                 await send({"type": DISCARD_RESPONSE})

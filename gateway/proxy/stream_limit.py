@@ -40,9 +40,10 @@ class Stream:
     """The place of one request in the StreamLimit, once it has become a stream.
 
     A WebSocket, an event stream and an exchange with a long Content-Length become one with `open`,
-    and are refused without a free place. A body that is being passed on (`watch`, `add_bytes`)
-    becomes one after LONG_SECONDS or LONG_BYTES. Without a free place it stays in flight until
-    there is one: a body that has begun is never refused.
+    and are refused without a free place; but not a request that the service has carried out. A body
+    that is being passed on (`watch`, `add_bytes`) becomes one after LONG_SECONDS or LONG_BYTES.
+    Without a free place it stays in flight until there is one: a body that has begun is never
+    refused.
     """
 
     # Invariants:
@@ -68,6 +69,8 @@ class Stream:
         if self.is_open:
             return
         if self._limit.is_full:
+            explanation = f"server.max_streams allows {self._limit.max_streams} streams"
+            self._context.log_fields["explanation"] = explanation
             raise Overloaded(RETRY_AFTER_SECONDS)
         self._limit.count += 1
         self.is_open = True

@@ -1,5 +1,6 @@
 """The errors of proxied requests: what went wrong on the side of the service."""
 
+from gateway.proxy.declaration.proxy import Proxy
 from gateway.transport.response_parser import MalformedResponse
 from gateway.upstream.error_mapping import CALL_FAILURES as UPSTREAM_FAILURES
 from gateway.upstream.error_mapping import is_malformed_for_httpx, map_error
@@ -11,9 +12,10 @@ __all__ = ["UPSTREAM_FAILURES", "FailureMapper"]
 class FailureMapper:
     """Maps UPSTREAM_FAILURES of the requests to one proxied route."""
 
-    def __init__(self, service: str, path: str) -> None:
-        self.service = service
-        self._path = path
+    def __init__(self, proxy: Proxy) -> None:
+        self.service = proxy.to
+        self.idle_timeout = proxy.idle_timeout
+        self._path = proxy.path
 
     def refuse(self, method: str, detail: str, status: int) -> UpstreamError:
         """Return the error for a response that is a refusal of the gateway."""

@@ -53,7 +53,7 @@ class WebSocketForwarding:
         self._request_fields = RequestFields(proxy, opened.service, server)
         self._response_fields = ResponseFields(proxy, opened.service)
         self._origins = OriginCheck(server)
-        self._failures = FailureMapper(proxy.to, proxy.path)
+        self._failures = FailureMapper(proxy)
         self._streams: StreamLimit = resources[StreamLimit]
 
     async def serve(self, request: Request) -> Response:

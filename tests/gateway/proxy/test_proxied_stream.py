@@ -107,6 +107,31 @@ async def test_a_stream_counts_against_its_own_cap_alone(no_leaks: None) -> None
         assert await caller.read_body() == b"hello"
 
 
+async def test_a_request_that_was_carried_out_is_not_refused_for_its_stream(
+    no_leaks: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "lockgate.access")
+    services = [Streaming(EVENTS), Streaming(EVENTS), Streaming(EVENTS)]
+    waiting = list(services)
+
+    async def script(peer: Peer) -> None:
+        await waiting.pop(0)(peer)
+
+    async with serve_proxy(script, server={"max_streams": 1}) as proxy:
+        await begin(proxy, services[0])
+        caller = await proxy.connect()
+        caller.send(b"POST /service/x HTTP/1.1\r\nHost: gateway\r\nContent-Length: 0\r\n\r\n")
+        services[1].pieces.put_nowait(CHUNK)
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 200 ")
+        assert await caller.read(len(CHUNK)) == CHUNK
+        assert (proxy.streams.count, proxy.in_flight) == (1, 1)
+        refused = await proxy.connect()
+        refused.get()
+        assert (await refused.read_head()).startswith(b"HTTP/1.1 503 ")
+    explanations = [vars(record)["fields"].get("explanation") for record in caplog.records]
+    assert "server.max_streams allows 1 streams" in explanations
+
+
 async def test_a_short_body_of_unknown_length_needs_no_place_for_a_stream(no_leaks: None) -> None:
     events, body = Streaming(EVENTS), Streaming(CHUNKED)
     waiting = [events, body]
@@ -239,7 +264,9 @@ async def test_the_end_of_the_caller_closes_the_connection_to_the_service(no_lea
         await wait_until(lambda: proxy.streams.count == 0)
 
 
-async def test_an_idle_stream_ends_and_a_quiet_one_lives(no_leaks: None) -> None:
+async def test_an_idle_stream_ends_and_a_quiet_one_lives(
+    no_leaks: None, caplog: pytest.LogCaptureFixture
+) -> None:
     service = Streaming(EVENTS)
     async with serve_proxy(service, service={"timeout": 0.05}, idle_timeout=0.15) as proxy:
         caller = await begin(proxy, service)
@@ -249,6 +276,12 @@ async def test_an_idle_stream_ends_and_a_quiet_one_lives(no_leaks: None) -> None
             assert await caller.read(len(CHUNK)) == CHUNK
         assert await caller.read_to_the_end() == b""
         await asyncio.wait_for(service.ended.wait(), 5)
+    (reason,) = [
+        vars(record)["fields"]["reason"]
+        for record in caplog.records
+        if record.getMessage().startswith("proxy.response_truncated ")
+    ]
+    assert "0.15 s given" in reason  # idle_timeout
 
 
 async def test_the_total_timeout_ends_events_between_two_of_them(no_leaks: None) -> None:
@@ -257,6 +290,14 @@ async def test_the_total_timeout_ends_events_between_two_of_them(no_leaks: None)
         caller = await begin(proxy, service)
         assert await caller.read(5) == b"0\r\n\r\n"
         await asyncio.wait_for(service.ended.wait(), 5)
+
+
+async def test_an_event_whose_empty_line_arrives_alone_has_ended(no_leaks: None) -> None:
+    service, line, empty = Streaming(EVENTS), b"8\r\ndata: 1\n\r\n", b"1\r\n\n\r\n"
+    async with serve_proxy(service, total_timeout=0.3) as proxy:
+        caller = await begin(proxy, service, line)
+        service.pieces.put_nowait(empty)
+        assert await caller.read(len(empty) + 5) == empty + b"0\r\n\r\n"
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ async def test_a_token_within_the_clock_skew_breaks_no_response(
 
 
 async def test_a_shutdown_ends_events_between_two_and_cuts_a_long_body_in_time(
-    no_leaks: None, monkeypatch: pytest.MonkeyPatch
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     heads = [EVENTS, LONG]
     ended: list[str] = []
@@ -118,5 +118,11 @@ async def test_a_shutdown_ends_events_between_two_and_cuts_a_long_body_in_time(
     assert await asyncio.gather(*rests) == [LAST_CHUNK, b""]
     assert ended == ["events", "body"]
     assert proxy.streams.count == 0
+    truncated = [
+        vars(record)["fields"]
+        for record in caplog.records
+        if record.getMessage().startswith("proxy.response_truncated ")
+    ]
+    assert [fields["reason"] for fields in truncated] == ["the gateway stops"]
     for caller in (events, body):
         caller.writer.transport.abort()
