@@ -29,8 +29,8 @@ def read_bounded_file(
         content, status = _read(path, max_bytes)
     except OSError as error:
         raise UnreadableFile(_describe(path, error)) from None
-    except ValueError as error:
-        raise UnreadableFile(f"cannot be read: {error}") from None
+    except ValueError:
+        raise UnreadableFile("cannot be read: the path has a null byte") from None
     fault = _find_kind_fault(status)
     if not fault and len(content) > max_bytes:
         fault = f"is larger than {max_bytes} bytes"

@@ -58,8 +58,11 @@ class FlowControl:
             self._transport.write(data)
 
     def write_pieces(self, pieces: Iterable[bytes]) -> None:
-        """Add pieces to the send buffer; uvloop writes them without a copy."""
-        self._transport.writelines(pieces)
+        """Add pieces to the send buffer; uvloop sends them together, without a copy."""
+        # Not `writelines`: in asyncio up to Python 3.12.8 and 3.13.1, it never pauses writing
+        # (CVE-2024-12254).
+        for piece in pieces:
+            self.write(piece)
 
     def close(self, *, is_truncated: bool = False) -> None:
         """Close the connection once the send buffer is empty.

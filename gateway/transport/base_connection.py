@@ -131,10 +131,8 @@ class BaseConnection(asyncio.Protocol):
 
     def write(self, *data: bytes) -> None:
         """Write more of a streamed request; unlike joined bytes, a large piece is not copied."""
-        if len(data) == 1:
-            self._transport.write(data[0])
-        else:
-            self._transport.writelines(data)
+        for piece in data:  # not `writelines`: see `FlowControl.write_pieces`
+            self._transport.write(piece)
 
     def take_body(self) -> bytes:
         """Return the bytes of the body that have arrived since the last call, and read on."""

@@ -1,6 +1,7 @@
 """Large bodies and events, between the client and the service of proofs and benchmarks."""
 
-import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -51,12 +52,31 @@ def test_a_stream_with_too_few_events_is_no_result(port: int) -> None:
         time_events(Target(port, "/events/2?close"), 3)
 
 
+ALLOCATE_AND_FREE = """
+block = b"x" * (64 << 20)
+print(flush=True)
+input()
+del block
+print(flush=True)
+input()
+"""
+
+
 def test_the_peak_of_memory_begins_again() -> None:
-    reset_peak_memory(os.getpid())  # other tests may have used more
-    before = read_peak_memory(os.getpid())
-    block = bytearray(64 << 20)
-    block[::4096] = b"x" * len(block[::4096])
-    assert read_peak_memory(os.getpid()) > before + 32
-    del block
-    reset_peak_memory(os.getpid())
-    assert read_peak_memory(os.getpid()) < before + 32
+    child = subprocess.Popen(
+        [sys.executable, "-c", ALLOCATE_AND_FREE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert read_peak_memory(child.pid) > 64
+        print(file=child.stdin, flush=True)
+        child.stdout.readline()
+        assert read_peak_memory(child.pid) > 64
+        reset_peak_memory(child.pid)
+        assert read_peak_memory(child.pid) < 64
+        print(file=child.stdin, flush=True)

@@ -23,7 +23,7 @@ def test_a_file_may_have_the_whole_bound(tmp_path: Path) -> None:
         ("nowhere", "there is no such file"),
         ("link", "is a symbolic link to no file"),
         (".", "is a directory, not a file; Docker creates one if the file to mount does not exist"),
-        ("a\0b", "cannot be read: embedded null byte"),
+        ("a\0b", "cannot be read: the path has a null byte"),
         ("a" * 300, "cannot be read: File name too long"),
     ],
 )
