@@ -127,8 +127,11 @@ def test_a_log_without_a_reader_stops_nothing(demo: Demo, *, reader_leaves: bool
     environment = build_environment(demo)
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
-        started = next(line for line in process.stderr if b"gateway.started" in line)
-        url = json.loads(started)["url"]
+        lines: list[bytes] = []
+        while not lines or b"gateway.started" not in lines[-1]:
+            lines.append(process.stderr.readline())
+            assert lines[-1], b"".join(lines).decode()  # the gateway has not started
+        url = json.loads(lines[-1])["url"]
         if reader_leaves:
             process.stderr.close()
         with httpx.Client(base_url=url, trust_env=False, verify=False) as client:

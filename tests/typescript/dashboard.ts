@@ -56,6 +56,9 @@ export function describeProblem(problem: Problem): string {
     case "urn:lockgate:problem:upstream-invalid":
     case "urn:lockgate:problem:internal-error":
       return `Something went wrong. Quote ${problem.instance} when you report it.`;
+    case "urn:lockgate:problem:content-too-large":
+    case "urn:lockgate:problem:unsupported-content-coding":
+      return "The gateway does not accept this request.";
     case "about:blank":
       return `${problem.status} ${problem.title}`;
     default:
