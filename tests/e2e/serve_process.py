@@ -14,6 +14,14 @@ from pathlib import Path
 from gateway.fakes.identity_provider import AUDIENCE, DISCOVERY_PATH, ISSUER
 from tests.running_demo import ROOT, Demo
 
+ON_ANY_PORT = {
+    "PATH": os.environ["PATH"],
+    "LOCKGATE_SERVER__HOST": "127.0.0.1",
+    "LOCKGATE_SERVER__PORT": "0",
+    "LOCKGATE_SERVER__DRAIN_SECONDS": "0",
+}
+"""The environment of a gateway on a free port of this machine; nothing drains."""
+
 
 @dataclass(frozen=True)
 class ServeProcess:
@@ -76,13 +84,7 @@ def run_serve_with(
     environment: Mapping[str, str], log: Path, shell_prefix: str = ""
 ) -> Iterator[ServeProcess]:
     """Serve with this environment, on any free port, until the block ends; nothing drains."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "LOCKGATE_SERVER__HOST": "127.0.0.1",
-        "LOCKGATE_SERVER__PORT": "0",
-        "LOCKGATE_SERVER__DRAIN_SECONDS": "0",
-        **environment,
-    }
+    environment = {**ON_ANY_PORT, **environment}
     with log.open("w") as stderr:
         process = subprocess.Popen(
             ["sh", "-c", f'{shell_prefix}exec "$0" -m gateway.cli serve', sys.executable],

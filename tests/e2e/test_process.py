@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from gateway.fakes.identity_provider import ISSUER
-from tests.e2e.serve_process import ServeProcess, build_environment, run_serve
+from tests.e2e.serve_process import ON_ANY_PORT, ServeProcess, build_environment, run_serve
 from tests.redis_server import RedisServer
 from tests.running_demo import Demo, send_request
 
@@ -124,7 +124,7 @@ def test_a_task_of_the_package_that_fails(demo: Demo, tmp_path: Path) -> None:
 @pytest.mark.parametrize("reader_leaves", [True, False])
 def test_a_log_without_a_reader_stops_nothing(demo: Demo, *, reader_leaves: bool) -> None:
     command = [sys.executable, "-m", "gateway.cli", "serve"]
-    environment = build_environment(demo)
+    environment = {**ON_ANY_PORT, **build_environment(demo)}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         lines: list[bytes] = []
