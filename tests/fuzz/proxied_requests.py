@@ -138,7 +138,7 @@ class ProxiedRequestHarness:
             _check_readings(received.target.partition(b"?")[0], scope)
 
     async def _send(self, data: bytes) -> bytes:
-        """Send bytes; return what comes back until no request is active any more."""
+        """Send bytes, and return the response bytes until no request is in flight."""
         loop = asyncio.get_running_loop()
         transport, client = await loop.create_connection(_Client, "127.0.0.1", self._proxy.port)
         transport.write(data)

@@ -42,7 +42,7 @@ PROXIES = (
     Proxy("/forward/{path:path}", to="service", requires=SCOPE, forward_token=True,
           identity="headers"),
     Proxy("/socket/{path:path}", to="service", requires=SCOPE, websocket=True),
-    Proxy("/nobody/{path:path}", to="service", requires=SCOPE, identity="none"),
+    Proxy("/none/{path:path}", to="service", requires=SCOPE, identity="none"),
     Proxy("/cookies/{path:path}", to="service", public="a test", forward_cookies=True),
     Proxy("/host/{path:path}", to="service", public="a test", preserve_host=True),
     Proxy("/users/{user}/{path:path}", to="service", requires=SCOPE, owner="user",
@@ -70,7 +70,7 @@ class RecordedProxy:
 async def send_all(port: int, requests: Sequence[bytes]) -> list[bytes]:
     """Send each of the requests on a connection of its own, several at a time.
 
-    Return for each what came back until the connection was closed or quiet.
+    Return the response bytes of each, until the connection was closed or quiet.
     """
     slots = asyncio.Semaphore(MAX_CONCURRENCY)
 

@@ -97,7 +97,7 @@ async def test_only_what_this_gateway_has_signed_is_a_ticket(
     redis_server.command("SET", key, moved)
     assert "another ticket" in await find_refusal(store, "a")
     header, payload, signature = moved.split(".")
-    claims = base64url.decode(payload).replace(b'"u1"', b'"ceo"')
+    claims = base64url.decode(payload).replace(b'"u1"', b'"u2"')
     changed = f"{header}.{base64url.encode(claims)}.{signature}"
     redis_server.command("SET", "lockgate:ticket:b", changed)
     assert "no key in force" in await find_refusal(store, "b")

@@ -14,7 +14,7 @@ CASES = {
     (b"token", 401): 502,
     (b"headers", 401): 502,
     (b"forward", 401): 401,
-    (b"nobody", 401): 401,
+    (b"none", 401): 401,
     (b"public", 401): 401,
     (b"token", 403): 403,
     (b"token", 404): 404,
