@@ -1,6 +1,6 @@
 """Explains what the gateway would do with a request, without a call of a service."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from fastapi import FastAPI
@@ -92,6 +92,10 @@ def _explain_proxy(
     explanation.rules.append(Rule("timeout", _describe_timeouts(proxy, service)))
     if proxy.remove_headers:
         explanation.rules.append(Rule("removed", ", ".join(proxy.remove_headers)))
+    if proxy.set_headers:
+        explanation.rules.append(Rule("set", _format_fields(proxy.set_headers)))
+    if changes := _describe_response_changes(proxy):
+        explanation.rules.append(Rule("response", changes))
     if proxy.websocket:
         explanation.rules.append(Rule("websocket", "a WebSocket handshake is accepted"))
     explanation.outcome = f"The request would be sent to {explanation.url}."
@@ -103,6 +107,21 @@ def _describe_timeouts(proxy: Proxy, service: Service) -> str:
     whole = f", {proxy.total_timeout:g} s in all" if proxy.total_timeout is not None else ""
     idle = f"{proxy.idle_timeout:g} s without a byte"
     return f"{head:g} s until the head of the response, {idle}{whole}"
+
+
+def _describe_response_changes(proxy: Proxy) -> str:
+    """Describe how the route changes the fields of the response; "" if it does not."""
+    removed, fields = proxy.remove_response_headers, proxy.set_response_headers
+    changes = []
+    if removed:
+        changes.append(f"without {', '.join(removed)}")
+    if fields:
+        changes.append(f"with {_format_fields(fields)}")
+    return "; ".join(changes)
+
+
+def _format_fields(fields: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in fields.items())
 
 
 def _describe_identity(proxy: Proxy) -> str:

@@ -80,14 +80,22 @@ class Forwarding:
                 if is_long(fields) and (forwarded.method in _SAFE or not self._streams.is_full):
                     stream.open()
                 end = find_stream_end(request, started, self._proxy.total_timeout)
-                return ProxiedStream(response, fields, stream, end, self._failures)
+                return ProxiedStream(
+                    response,
+                    fields,
+                    stream,
+                    end,
+                    self._failures,
+                    select_trailers=self._response_fields.select_trailers,
+                )
         except BaseException:
             stream.close()
             await response.aclose()
             raise
         stream.close()
         await response.aclose()
-        return ProxiedResponse(response.status, fields, response.body, response.trailers)
+        trailers = response.trailers and self._response_fields.select_trailers(response.trailers)
+        return ProxiedResponse(response.status, fields, response.body, trailers)
 
     def _check_identity(
         self, identity: Sequence[tuple[bytes, bytes]], method: str, status: int
@@ -139,7 +147,7 @@ class Forwarding:
 
     async def _send_interim(self, request: Request, status: int, fields: Fields) -> None:
         """Pass an interim response on to the caller, such as 103 Early Hints."""
-        kept = self._response_fields.build(fields, request.scope)
+        kept = self._response_fields.build(fields, request.scope, is_interim=True)
         send = get_send(request)
         await send({"type": INTERIM_RESPONSE, "status": status, "headers": kept})
 

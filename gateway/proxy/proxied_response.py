@@ -6,7 +6,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.http1_grammar import FieldList
-from gateway.proxy.fields.trailers import filter_response_trailers
 from gateway.request_context import NO_TRANSFORM, RESPONSE_TRAILERS
 from gateway.routing.response_endpoint import UnhandledResponse
 
@@ -40,8 +39,8 @@ class ProxiedResponse(UnhandledResponse):
         await send(start)
         await send({"type": "http.response.body", "body": self.body})
         if has_trailers:
-            fields = filter_response_trailers(self._trailers)
-            await send({"type": RESPONSE_TRAILERS, "headers": fields, "more_trailers": False})
+            trailers = {"type": RESPONSE_TRAILERS, "headers": self._trailers}
+            await send({**trailers, "more_trailers": False})
 
 
 def build_start(response: Response) -> dict[str, object]:

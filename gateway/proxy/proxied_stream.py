@@ -2,14 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from logging import WARNING, getLogger
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.http1_grammar import FieldList
-from gateway.proxy.fields.trailers import filter_response_trailers
+from gateway.http1_grammar import FieldList, Fields
 from gateway.proxy.proxied_response import build_start
 from gateway.proxy.stream_end import SHUTDOWN, StreamEnd
 from gateway.proxy.stream_limit import LONG_BYTES, Stream
@@ -36,20 +35,24 @@ class ProxiedStream(UnhandledResponse):
 
     A body that ends early must not look complete: the response is left incomplete, and the server
     breaks the connection. An event stream that must end is ended between two events.
+    `select_trailers` returns the trailers that may go back.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each of them is needed once the head has been sent
         self,
         response: ServiceResponse,
         fields: FieldList,
         stream: Stream,
         end: StreamEnd,
         failures: FailureMapper,
+        *,
+        select_trailers: Callable[[Fields], FieldList],
     ) -> None:
         self.status_code = response.status
         self.raw_headers = fields
         self.background = None
         self._response = response
+        self._select_trailers = select_trailers
         self._stream = stream
         self._end = end
         self._failures = failures
@@ -117,7 +120,7 @@ class ProxiedStream(UnhandledResponse):
         await send({**build_start(self), "trailers": has_trailers})
         await self._pass_body_on(send)
         if has_trailers:
-            fields = filter_response_trailers(response.trailers)
+            fields = self._select_trailers(response.trailers)
             await send({"type": RESPONSE_TRAILERS, "headers": fields, "more_trailers": False})
 
     async def _pass_body_on(self, send: Send) -> None:

@@ -44,9 +44,12 @@ class Proxy:
 
     `identity` is how the service learns who the caller is: by an internal token in `Authorization`,
     by `X-User-*` header fields, or not at all. The credentials of the caller stay behind unless
-    `forward_token` or `forward_cookies` is set. `remove_headers` names further header fields that
-    no caller may send, such as the identity fields of a company. `preserve_host` sends the `Host`
-    of the caller.
+    `forward_token` or `forward_cookies` is set. `preserve_host` sends the `Host` of the caller.
+
+    `set_headers` has header fields that each request to the service gets, in place of those of the
+    caller, and `remove_headers` names further ones that no caller may send, such as the identity
+    fields of a company. `set_response_headers` and `remove_response_headers` do the same for the
+    responses of the service. Values are sent as they are.
 
     `websocket` accepts WebSocket handshakes. `tickets` accepts a ticket in the query instead of a
     token. `encoded_slashes` accepts `%2F` in the path, and `path_parameters` accepts `;`; by
@@ -78,7 +81,10 @@ class Proxy:
     forward_token: bool = False
     forward_cookies: bool = False
     preserve_host: bool = False
+    set_headers: Mapping[str, str] = field(default_factory=dict, hash=False)
     remove_headers: Sequence[str] = ()
+    set_response_headers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    remove_response_headers: Sequence[str] = ()
     encoded_slashes: bool = False
     path_parameters: bool = False
     file: str = field(init=False, compare=False, repr=False)
@@ -149,7 +155,7 @@ class Proxy:
         yield from find_access_errors(self.requires, self.public, self.owner, self.path)
         yield from find_caller_errors(values, self.policies)
         yield from find_value_errors(values)
-        yield from find_header_errors(self.remove_headers, forward_token=self.forward_token)
+        yield from find_header_errors(values)
 
 
 _PLACE = frozenset({"file", "line", "name", "mistakes"})

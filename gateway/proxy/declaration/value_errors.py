@@ -50,6 +50,10 @@ def _is_list_of(kind: type, values: object) -> bool:
     return isinstance(values, list | tuple) and all(isinstance(value, kind) for value in values)
 
 
+def _is_fields(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, [*value, *value.values()]))
+
+
 _TEXT = (_is_text, "a text")
 _FLAG = (_is_flag, "True or False")
 _TIME = (_is_time, f"a number of seconds above 0, and at most {_MAX_SECONDS}")
@@ -65,7 +69,10 @@ _REQUIRED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "forward_token": _FLAG,
     "forward_cookies": _FLAG,
     "preserve_host": _FLAG,
+    "set_headers": (_is_fields, 'a dict of texts, as {"X-Tenant": "acme"}'),
     "remove_headers": (_is_texts, 'a list of names, as ["x-company-role"]'),
+    "set_response_headers": (_is_fields, 'a dict of texts, as {"X-Frame-Options": "DENY"}'),
+    "remove_response_headers": (_is_texts, 'a list of names, as ["x-backend"]'),
     "encoded_slashes": _FLAG,
     "path_parameters": _FLAG,
 }

@@ -42,7 +42,8 @@ class RequestFields:
         self._allow = ", ".join(proxy.methods)
         self._host = BaseUrl.of(str(service.url)).host.encode()
         self._forwarding = ForwardingFields(service, server)
-        self._fixed = {
+        self._fixed = {name.lower().encode(): it.encode() for name, it in proxy.set_headers.items()}
+        self._fixed |= {
             name.encode(): value.get_secret_value().strip().encode()
             for name, value in service.headers.items()
         }
@@ -53,7 +54,8 @@ class RequestFields:
     def build(self, scope: Scope, identity: Sequence[Field] = ()) -> list[Field]:
         """Build the fields: those of the caller that may go on, then the gateway's own.
 
-        `identity` says who the caller is. The fixed fields of the settings win over all others.
+        `identity` says who the caller is. The fields that the route sets win over those of the
+        caller, and the `headers` of the service in the settings win over all others.
 
         Raises:
             HTTPException: 400, a field has two readings; 508, the request has been here before;

@@ -11,6 +11,7 @@ from gateway.proxy.fields.connection_options import list_connection_options
 from gateway.proxy.fields.cookies import rewrite_cookie
 from gateway.proxy.fields.references import References
 from gateway.proxy.fields.response_field_rules import ResponseRule, find_response_rule
+from gateway.proxy.fields.trailers import filter_response_trailers
 from gateway.proxy.fields.via import RESPONSE_VIA
 from gateway.proxy.path.path_mapping import PathMapping
 from gateway.settings.schema import Service
@@ -31,12 +32,19 @@ class ResponseFields:
         self._preserve_host = proxy.preserve_host
         self._mapping = PathMapping(proxy, service)
         self._references = References(proxy, service)
+        self._set_fields = [
+            (name.lower().encode(), value.encode())
+            for name, value in proxy.set_response_headers.items()
+        ]
+        removed = {name.lower().encode() for name in proxy.remove_response_headers}
+        self._removed = frozenset(removed.union(name for name, _ in self._set_fields))
         self._rules: dict[bytes, tuple[bytes, ResponseRule]] = {}
 
-    def build(self, fields: Fields, scope: Scope) -> list[Field]:
+    def build(self, fields: Fields, scope: Scope, *, is_interim: bool = False) -> list[Field]:
         """Build the fields: those of the service that may go back, with lower-case names.
 
         `scope` is that of the request. `Content-Length` stays; the rest of the framing does not.
+        The fields that the route sets are those of the final response.
         """
         kept: list[Field] = []
         special: dict[ResponseRule, list[Field]] = {}
@@ -54,12 +62,19 @@ class ResponseFields:
                 kept = [field for field in kept if field[0] not in named] if named else kept
         hops = [value for _, value in special.get(ResponseRule.VIA, ())]
         kept.append((b"via", b", ".join([*hops, RESPONSE_VIA]) if hops else RESPONSE_VIA))
+        if self._set_fields and not is_interim:
+            kept += self._set_fields
         return kept
+
+    def select_trailers(self, trailers: Fields) -> list[Field]:
+        """Return the trailers of the service that may go back."""
+        fields = filter_response_trailers(trailers)
+        return [field for field in fields if field[0].lower() not in self._removed]
 
     def _find_rule(self, raw_name: bytes) -> tuple[bytes, ResponseRule]:
         """Find the rule for a name that has not been seen before. Few of them are cached."""
         name = raw_name.lower()
-        found = name, find_response_rule(name)
+        found = name, _DROP if name in self._removed else find_response_rule(name)
         if len(self._rules) < _MAX_CACHED_NAMES:
             self._rules[raw_name] = found
         return found

@@ -2,6 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
+from gateway.proxy.declaration.header_errors import (
+    NEITHER_IN_RESPONSES,
+    NOT_SET_IN_REQUESTS,
+    Reserved,
+)
 from gateway.proxy.fields import removed_request_fields as request
 from gateway.proxy.fields import removed_response_fields as response
 from gateway.proxy.fields.request_field_rules import END_TO_END, ONCE
@@ -12,8 +17,7 @@ INTRODUCTION = """
 This page lists the header fields that a proxied route removes, changes or adds, in requests to
 the service and in its responses ([why](../decisions/proxied-fields.md)). All others are passed on
 unchanged. `*` stands for any beginning or end of a name. Upper and lower case
-are the same. With `remove_headers=["x-company-role"]`, a route removes the fields of requests that
-it names.
+are the same.
 """
 
 OWN_FIELDS = """
@@ -47,6 +51,36 @@ of a service, `forward_headers`, `forward_token`, `internal_token`, `accept_enco
 request with another expectation is refused with 417.
 """
 
+ROUTE_OPTIONS = """
+## Fields that a route sets or removes
+
+```python
+Proxy(
+    "/inventory/{path:path}",
+    to="inventory",
+    requires="inventory:read",
+    set_headers={"X-Tenant": "acme", "X-Forwarded-Prefix": "/inventory"},
+    remove_headers=["x-company-role"],
+    set_response_headers={"X-Frame-Options": "DENY", "Cache-Control": "private, max-age=60"},
+    remove_response_headers=["x-backend"],
+)
+```
+
+A field that a route sets replaces all fields of that name, and trailers, of the caller or of the
+service. A value is sent as it is: it has no variables. `upstreams.NAME.headers` win over
+`set_headers`. WebSocket handshakes get and lose the same fields. The fields of a response are set
+in each final response of the service, with any status; the errors that the gateway itself responds
+with, and interim responses such as 103, do not have them. [Forward-auth](../how-to/forward-auth.md)
+sets none of them.
+"""
+
+CONDITIONS = """
+Besides, `set_response_headers` does not take `set-cookie`, which would be the same for all callers,
+and `remove_response_headers` does not take `x-content-type-options`, which the gateway adds to a
+response without it. On a route that is not public, `set_response_headers` takes no field for caches
+in front, and `Cache-Control` only with `private` or `no-store`.
+"""
+
 RESPONSES = """
 ## References and cookies
 
@@ -78,6 +112,12 @@ def render_proxied_fields() -> str:
         "## Fields of a request that are removed\n\n" + _render_removed_from_requests(),
         "## Fields of a request with other rules\n\n" + _render_other_rules(),
         "## Fields of a response that are removed\n\n" + _render_removed_from_responses(),
+        ROUTE_OPTIONS,
+        "`set_headers` does not take these fields, except `x-forwarded-prefix`:",
+        _render_reserved(NOT_SET_IN_REQUESTS),
+        "`set_response_headers` and `remove_response_headers` do not take:",
+        _render_reserved(NEITHER_IN_RESPONSES),
+        CONDITIONS,
         RESPONSES,
     )
 
@@ -127,6 +167,15 @@ def _render_removed_from_responses() -> str:
         ],
     }
     return _render_groups(groups)
+
+
+def _render_reserved(groups: Iterable[Reserved]) -> str:
+    """Return a list of the fields that an option must not name, each group with its reason."""
+    items = []
+    for reason, names, beginnings in groups:
+        listed = [*sorted(names), *(f"{beginning}*" for beginning in beginnings)]
+        items.append(f"- One that {reason}: {', '.join(map(code, listed))}")
+    return "\n".join(items)
 
 
 def _with_stars(beginnings: Iterable[bytes]) -> list[bytes]:

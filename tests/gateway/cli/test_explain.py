@@ -36,6 +36,9 @@ routes = [
         tickets=True,
         websocket=True,
         remove_headers=["x-company-role", "x-company-team"],
+        set_headers={"X-Tenant": "acme", "X-Team": "a"},
+        set_response_headers={"X-Frame-Options": "DENY"},
+        remove_response_headers=["x-backend", "server"],
     ),
     Proxy("/shop/{path:path}", to="shop", public="a shop window", methods=["GET"]),
     Proxy("/any/{path:path}", to="shop", requires=(), identity="none"),
@@ -119,6 +122,8 @@ def test_a_request_that_would_be_sent_to_a_service(shell: Shell) -> None:
         "identity": (None, "X-User-* fields"),
         "timeout": (None, "2 s until the head of the response, 300 s without a byte"),
         "removed": (None, "x-company-role, x-company-team"),
+        "set": (None, "X-Tenant: acme, X-Team: a"),
+        "response": (None, "without x-backend, server; with X-Frame-Options: DENY"),
         "websocket": (None, "a WebSocket handshake is accepted"),
     }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -322,6 +323,40 @@ async def test_trailers_of_a_caller_go_on_without_an_identity(no_leaks: None) ->
         caller.send(TRAILERS)
         assert await caller.read_body() == b"hello"
     assert received.result() == b"5\r\nhello\r\n0\r\nx-checksum: abc\r\n\r\n"
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+async def test_the_route_sets_and_removes_fields_of_both_messages(
+    no_leaks: None, is_cut: bool
+) -> None:
+    requests = []
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nX-Backend: 7\r\n\r\n"
+    head = CHUNKED.replace(b"\r\n\r\n", b"\r\nX-Backend: 7\r\nX-Frame-Options: a\r\n\r\n")
+    end = TRAILERS.replace(b"X-Checksum", b"X-Backend", 1)
+
+    async def script(peer: Peer) -> None:
+        requests.append(await peer.read_request())
+        await peer.drip([hints, head, end] if is_cut else [hints, head + end])
+        await peer.wait_closed()
+
+    options: dict[str, Any] = {
+        "set_headers": {"X-Tenant": "acme"},
+        "set_response_headers": {"X-Frame-Options": "DENY"},
+        "remove_response_headers": ["x-backend"],
+    }
+    async with serve_proxy(script, **options) as proxy:
+        caller = await proxy.connect()
+        caller.get("/service/x", b"TE: trailers", b"Connection: TE", b"X-Tenant: other")
+        interim = await caller.read_head()
+        final = await caller.read_head()
+        body = await caller.read_until(b"0\r\n") + await caller.read_until(b"\r\n\r\n")
+    assert requests[0].count(b"\r\nx-tenant: ") == 1
+    assert b"\r\nx-tenant: acme\r\n" in requests[0]
+    assert b"\r\nlink: " in interim
+    assert b"x-frame-options" not in interim
+    assert final.count(b"\r\nx-frame-options: ") == 1
+    assert b"\r\nx-frame-options: DENY\r\n" in final
+    assert b"x-backend" not in interim + final + body
 
 
 async def test_interim_responses_reach_the_caller(no_leaks: None) -> None:

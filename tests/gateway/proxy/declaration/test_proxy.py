@@ -39,6 +39,15 @@ def declare(**changes: Any) -> Proxy:
         {"identity": "headers", "forward_token": True, "forward_cookies": True},
         {"encoded_slashes": True, "path_parameters": True, "preserve_host": True},
         {"remove_headers": ["x-company-role", "X-Company-Team", "authorization"]},
+        {"set_headers": {"X-Tenant": "acme", "X-Forwarded-Prefix": "/a", "Accept": "a, b;q=0.1"}},
+        {"set_response_headers": {"X-Frame-Options": "DENY", "Cache-Control": "private"}},
+        {"set_response_headers": {"Cache-Control": "no-store", "Strict-Transport-Security": "a"}},
+        {
+            "requires": None,
+            "public": "a page",
+            "set_response_headers": {"Cache-Control": "max-age=9", "CDN-Cache-Control": "a"},
+        },
+        {"remove_response_headers": ["Server", "x_total", "X-Backend", "ETag"]},
     ],
 )
 def test_a_valid_declaration(changes: dict[str, Any]) -> None:
@@ -98,6 +107,61 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
             {"remove_headers": ["Authorization"], "forward_token": True, "identity": "none"},
             "remove_headers has authorization, which forward_token sends",
         ),
+        ({"set_headers": ["x-a"]}, "set_headers is ['x-a']; it must be a dict of texts, as {"),
+        ({"set_headers": {"X-A": 1}}, "set_headers is {'X-A': 1}; it must be a dict of texts"),
+        ({"set_headers": {"X_A": "1"}}, "set_headers has 'X_A'; a name has letters, digits"),
+        ({"set_headers": {"X-A": ""}}, "is empty; to remove a field, name it in remove_headers"),
+        ({"set_headers": {"X-A": "a\r\nb: c"}}, "'X-A' with a value that has characters that a"),
+        ({"set_headers": {"X-A": "\xe9"}}, "use printable ASCII"),
+        ({"set_headers": {"X-A": " a"}}, "begins or ends with a space"),
+        ({"set_headers": {"X-A": "1", "x-a": "2"}}, "set_headers has a name twice: X-A, x-a"),
+        (
+            {"set_headers": {"X-A": "1"}, "remove_headers": ["x-a"]},
+            "set_headers and remove_headers both have x-a; a field that is set replaces any other",
+        ),
+        ({"set_headers": {"Host": "a"}}, "set_headers has Host, which is the host of the service"),
+        ({"set_headers": {"Authorization": "a"}}, "set it in upstreams.NAME.headers, which keeps"),
+        ({"set_headers": {"Cookie": "a"}}, "set_headers has Cookie, which is a credential"),
+        ({"set_headers": {"X-User-Id": "7"}}, "set_headers has X-User-Id, which says who the"),
+        ({"set_headers": {"X-Request-Id": "7"}}, "which the gateway sets itself"),
+        ({"set_headers": {"Via": "7"}}, "set_headers has Via, which the gateway sets itself"),
+        ({"set_headers": {"Connection": "x-a"}}, "set_headers has Connection, which is for one"),
+        ({"set_headers": {"Transfer-Encoding": "a"}}, "which is for one connection"),
+        ({"set_headers": {"Content-Length": "1"}}, "which is for one connection"),
+        ({"set_headers": {"Content-Encoding": "gzip"}}, "describes the body, which goes through"),
+        ({"set_headers": {"X-Forwarded-For": "a"}}, "depends on the client of each request"),
+        ({"set_headers": {"X-Real-IP": "a"}}, "depends on the client of each request"),
+        ({"set_headers": {"Sec-WebSocket-Key": "a"}}, "depends on the client of each request"),
+        (
+            {"set_response_headers": {"a b": "1"}},
+            "set_response_headers has 'a b', which is not the name of a header field",
+        ),
+        ({"set_response_headers": {"X-A": "a\nb"}}, "set_response_headers has 'X-A' with a value"),
+        ({"set_response_headers": {"Access-Control-Allow-Origin": "*"}}, "by server.cors_origins"),
+        ({"set_response_headers": {"RateLimit-Policy": "1"}}, "which the gateway sets itself"),
+        ({"set_response_headers": {"X-Request-ID": "1"}}, "which the gateway sets itself"),
+        ({"set_response_headers": {"Set-Cookie": "a=1"}}, "would be the same for all callers"),
+        ({"set_response_headers": {"Trailer": "a"}}, "which is for one connection"),
+        ({"set_response_headers": {"Sec-WebSocket-Accept": "a"}}, "the handshake of a WebSocket"),
+        (
+            {"set_response_headers": {"Cache-Control": "public, max-age=9"}},
+            "set_response_headers has Cache-Control without private or no-store: a shared cache",
+        ),
+        ({"set_response_headers": {"X-Accel-Expires": "9"}}, "which is for shared caches"),
+        (
+            {"remove_response_headers": "etag"},
+            "remove_response_headers is 'etag'; it must be a list of names",
+        ),
+        ({"remove_response_headers": ["é"]}, "which is not the name of a header field"),
+        ({"remove_response_headers": ["Content-Length"]}, "which is for one connection"),
+        ({"remove_response_headers": ["Content-Encoding"]}, "describes the body"),
+        ({"remove_response_headers": ["Via"]}, "which the gateway sets itself"),
+        ({"remove_response_headers": ["X-Content-Type-Options"]}, "the gateway adds to a response"),
+        ({"remove_response_headers": ["a", "A"]}, "remove_response_headers has a name twice: a, A"),
+        (
+            {"remove_response_headers": ["x-a"], "set_response_headers": {"X-A": "1"}},
+            "set_response_headers and remove_response_headers both have x-a",
+        ),
         ({"to": "Inventory"}, "to is 'Inventory'; it must be the name of a service"),
         ({"to": None}, "to is None; it must be a text"),
         ({"path": "inventory/{path}"}, 'path is \'inventory/{path}\'; it must begin with "/"'),
@@ -129,6 +193,12 @@ def test_an_invalid_declaration(changes: dict[str, Any], error: str) -> None:
     with pytest.raises(ValueError, match=r"^Proxy\(") as caught:
         declare(**changes)
     assert error in str(caught.value)
+
+
+def test_an_error_of_a_value_does_not_quote_the_value() -> None:
+    with pytest.raises(ValueError, match="X-Key") as caught:
+        declare(set_headers={"X-Key": "secret\n"})
+    assert "secret" not in str(caught.value)
 
 
 def test_every_mistake_is_in_one_error() -> None:

@@ -272,6 +272,35 @@ def test_a_field_that_the_application_propagates_replaces_that_of_the_caller() -
     assert (b"x-end", b"1") in built
 
 
+def test_the_fields_that_the_route_sets_replace_those_of_the_caller() -> None:
+    fields = {"X-Tenant": "acme", "Accept": "text/html"}
+    received = [(b"accept", b"a"), (b"x-tenant", b"forged"), (b"x-a", b"1"), (b"accept", b"b")]
+    built = build(*received, set_headers=fields, remove_headers=["x-a"])
+    assert built == [*own_fields().items(), (b"x-tenant", b"acme"), (b"accept", b"text/html")]
+
+
+def test_a_caller_cannot_take_a_field_of_the_route_away() -> None:
+    fields = {"X-Team": "a", "X-Tenant": "acme"}
+    built = build((b"connection", b"close, x-team"), set_headers=fields)
+    assert built[-2:] == [(b"x-team", b"a"), (b"x-tenant", b"acme")]
+    assert refuse((b"connection", b"x-tenant"), set_headers=fields).status_code == 400
+
+
+def test_the_settings_of_the_service_win_over_the_fields_of_the_route() -> None:
+    service = {"headers": {"X-A": "settings"}}
+    built = build((b"x-a", b"caller"), set_headers={"X-A": "route", "X-B": "1"}, service=service)
+    assert [field for field in built if field[0] in {b"x-a", b"x-b"}] == [
+        (b"x-a", b"settings"),
+        (b"x-b", b"1"),
+    ]
+
+
+def test_a_trailer_does_not_repeat_a_field_of_the_route() -> None:
+    proxy = Proxy("/a/{path:path}", to="a", public="a test", set_headers={"X-Team": "a"})
+    fields = RequestFields(proxy, Service.model_validate({"url": "http://a"}), Server())
+    assert fields.select_trailers([(b"x-team", b"b"), (b"x-c", b"1")]) == [(b"x-c", b"1")]
+
+
 def test_many_names_do_not_fill_the_cache() -> None:
     proxy = Proxy("/items/{path:path}", to="items", public="a test")
     built = RequestFields(proxy, Service.model_validate({"url": "http://items"}), Server())

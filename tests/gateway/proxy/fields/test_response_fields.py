@@ -196,6 +196,43 @@ def test_cookies_go_back_if_the_route_forwards_them() -> None:
     ]
 
 
+SET: dict[str, Any] = {
+    "set_response_headers": {"X-Frame-Options": "DENY", "Cache-Control": "private, max-age=9"},
+    "remove_response_headers": ["X-Backend", "etag"],
+}
+
+
+def test_the_fields_that_the_route_sets_replace_those_of_the_service() -> None:
+    received = [
+        (b"X-Frame-Options", b"ALLOWALL"), (b"x-frame-options", b"x"), (b"Cache-Control", b"a"),
+        (b"X-BACKEND", b"b7"), (b"ETag", b"1"), (b"X-A", b"1"),
+    ]  # fmt: skip
+    assert build(*received, **SET) == [
+        (b"x-a", b"1"),
+        VIA,
+        (b"x-frame-options", b"DENY"),
+        (b"cache-control", b"private, max-age=9"),
+    ]
+
+
+def test_a_service_cannot_take_a_field_of_the_route_away() -> None:
+    received = (b"Connection", b"x-frame-options")
+    assert (b"x-frame-options", b"DENY") in build(received, **SET)
+
+
+def test_a_route_can_set_a_field_that_a_service_must_not_set() -> None:
+    hsts = {"Strict-Transport-Security": "max-age=9"}
+    built = build((b"Strict-Transport-Security", b"max-age=0"), set_response_headers=hsts)
+    assert built == [VIA, (b"strict-transport-security", b"max-age=9")]
+
+
+def test_a_trailer_brings_no_field_back_that_the_route_sets_or_removes() -> None:
+    proxy = Proxy("/items/{path:path}", to="items", requires=(), **SET)
+    fields = ResponseFields(proxy, Service.model_validate({"url": "http://items"}))
+    trailers = [(b"X-Frame-Options", b"a"), (b"x-backend", b"b"), (b"X-C", b"1")]
+    assert fields.select_trailers(trailers) == [(b"X-C", b"1")]
+
+
 def test_many_names_do_not_fill_the_cache() -> None:
     proxy = Proxy("/items/{path:path}", to="items", public="a test")
     built = ResponseFields(proxy, Service.model_validate({"url": "http://items"}))

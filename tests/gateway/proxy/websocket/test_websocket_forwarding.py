@@ -195,6 +195,25 @@ async def test_the_service_gets_the_handshake_of_the_gateway(no_leaks: None) -> 
     assert b"cookie" not in head.lower()
 
 
+async def test_the_fields_of_the_route_are_in_both_handshakes(no_leaks: None) -> None:
+    upstream = Responder(ACCEPTED.replace(b"\r\n\r\n", b"\r\nX-Backend: 7\r\n\r\n"))
+    options: dict[str, Any] = {
+        "set_headers": {"X-Tenant": "acme"},
+        "set_response_headers": {"X-Team": "a"},
+        "remove_response_headers": ["x-backend"],
+    }
+    async with open_raw_tunnels(upstream, **options) as served:
+        side = await served.open_raw(HANDSHAKE[:-2] + b"X-Tenant: other\r\n\r\n")
+        accepted = await side.read_head()
+        side.writer.close()
+        await served.wait_for_end()
+    [head] = upstream.heads
+    assert [line for line in head.split(b"\r\n") if b"tenant" in line] == [b"x-tenant: acme"]
+    assert accepted.startswith(b"HTTP/1.1 101 ")
+    assert b"\r\nx-team: a\r\n" in accepted
+    assert b"x-backend" not in accepted
+
+
 UNASKED = [
     (b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOp="),
     (b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n", b""),
