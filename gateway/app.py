@@ -170,7 +170,8 @@ def build_app(
 
     routers = [*application.routers, create_proxy_router(application.proxies)]
     app.include_router(health.router)
-    app.include_router(pages.router)
+    if settings.server.docs:
+        app.include_router(pages.router)
     app.include_router(forward_auth.router)
     if settings.identity.signing_key_file is not None:
         app.include_router(key_set_route.router)

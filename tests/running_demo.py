@@ -45,7 +45,7 @@ class Demo:
     @property
     def url(self) -> str:
         """The URL of the gateway."""
-        return self._find(r"Lockgate is up on (\S+),")
+        return self._find(r"Lockgate is up on (\S+?)[,.] ")
 
     @property
     def token(self) -> str:

@@ -181,7 +181,8 @@ def _find_route_errors(app: Gateway, application: Application) -> Iterator[Confi
     yield from find_conflicts(app, application)
     try:
         document_responses(app)
-        build_document(app)
+        if app.state.settings.server.docs:
+            build_document(app)
     except InvalidSettings as invalid:
         yield from invalid.errors
 

@@ -160,11 +160,12 @@ def _format_welcome(url: str, fakes: RunningFakes, settings: Settings) -> str:
     urls = {"identity": fakes.identity_url} | fakes.urls
     services = "\n".join(f"  {name:16} {service_url}" for name, service_url in urls.items())
     real = [name for name in settings.upstreams if name not in fakes.urls]
+    described = f", its API is described at {url}/docs" if settings.server.docs else ""
     warning = f"Without a fake, at their real addresses: {', '.join(real)}\n" if real else ""
     return (
         "The fake services (PUT /_dial on each makes it slow, hang, fail ...):\n"
         f"{services}\n{warning}\n"
-        f"Lockgate is up on {url}, its API is described at {url}/docs. Paste this:\n\n"
+        f"Lockgate is up on {url}{described}. Paste this:\n\n"
         f"curl -s -i -H 'Authorization: Bearer {fakes.token}' {url}{settings.demo.path}\n\n"
         f"{_format_commands(url, fakes, settings)}"
         "`lockgate routes` lists the routes; `lockgate new PATH` writes a gateway of your own.\n"

@@ -101,6 +101,7 @@ class Server(Section):
     root_path: RootPath = ""
     root_path_is_stripped: Flag = False
     compression: Flag = True
+    docs: Flag = True
     cors_origins: Origins = ()
     cors_credentials: Flag = False
     cors_request_headers: tuple[CorsRequestHeader, ...] = ()

@@ -32,6 +32,15 @@ def test_check_prints_one_sentence_if_there_is_no_error(
     )
 
 
+def test_check_counts_no_pages_that_are_turned_off(
+    issuer: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    issuer.write_bytes(KEYS)
+    monkeypatch.setenv("LOCKGATE_SERVER__DOCS", "false")
+    assert main(["check"]) == 0
+    assert "valid: 5 routes, 1 proxied route" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "path", "hint"),
     [

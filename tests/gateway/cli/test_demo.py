@@ -40,8 +40,10 @@ def test_a_fake_needs_no_base_path(folder: Path) -> None:
 
 def test_a_real_service_is_called_at_its_address(folder: Path) -> None:
     arguments = ("--real", "messages")
-    for demo in run_demo(FAST | {"LOCKGATE_APP__PACKAGE": "parlor"}, folder, *arguments):
+    variables = FAST | {"LOCKGATE_APP__PACKAGE": "parlor", "LOCKGATE_SERVER__DOCS": "false"}
+    for demo in run_demo(variables, folder, *arguments):
         assert demo.services == []
+        assert f"Lockgate is up on {demo.url}. Paste this:" in demo.output
         assert "Without a fake, at their real addresses: messages\n" in demo.output
 
 

@@ -11,7 +11,10 @@ from gateway.app import Gateway, create_app
 from gateway.app_loader import Application
 from gateway.auth import public
 from gateway.openapi.document import build_document
-from gateway.settings.schema import App, Settings
+from gateway.proxy import Proxy
+from gateway.route_list import list_routes
+from gateway.settings.errors import InvalidSettings
+from gateway.settings.schema import App, Server, Settings
 from tests.gateway.openapi.example_app import create_example_app
 
 
@@ -131,3 +134,22 @@ async def test_a_response_that_is_the_same_each_time_is_encoded_once(
         assert response.headers["content-encoding"] == "gzip"
         assert response.headers["vary"] == "accept-encoding"
     assert first.content == second.content
+
+
+@pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/docs/docs.js"])
+async def test_a_setting_turns_the_documentation_off(path: str) -> None:
+    off = create_app(Settings(server=Server(docs=False)), application=Application())
+    transport = httpx.ASGITransport(off)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        responses = [await client.request(method, path) for method in ("GET", "HEAD", "OPTIONS")]
+    assert [response.status_code for response in responses] == [404, 404, 404]
+    assert path not in {route.path for route in list_routes(off, {})}
+
+
+async def test_a_proxied_route_may_serve_the_documentation_of_a_service() -> None:
+    proxies = [Proxy("/docs", to="service", public="a test", target="/docs")]
+    off = Settings(server=Server(docs=False))
+    app = create_app(off, application=Application(proxies=proxies))
+    assert "GET /docs" in map(str, list_routes(app, {}))
+    with pytest.raises(InvalidSettings, match="is declared twice"):
+        create_app(Settings(), application=Application(proxies=proxies))
