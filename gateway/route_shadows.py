@@ -8,13 +8,14 @@ which of two access rules holds. See `docs/decisions/proxied-routes.md`.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import combinations, product
+from functools import cached_property, lru_cache
+from itertools import product
 
 from fastapi import FastAPI
 from starlette.routing import compile_path
 
 from gateway.fastapi_internals import RouteContext, get_frontend_paths, iter_audited_routes
+from gateway.path_trie import PathTrie
 from gateway.proxy.declaration.methods import format_methods
 from gateway.proxy.routes import find_proxy
 from gateway.route_audit import list_kinds, locate_endpoint
@@ -47,17 +48,6 @@ class _Pattern:
 
     def __str__(self) -> str:
         return f"{format_methods(sorted(self.methods))} {self.path}"
-
-    @cached_property
-    def first_segment(self) -> str:
-        """The first segment of the path; "" if that has a parameter."""
-        segment = self.segments[1]
-        return "" if "{" in segment else segment
-
-    def may_share_paths(self, other: "_Pattern") -> bool:
-        """Compare the first segments, which tells most routes apart."""
-        ours, theirs = self.first_segment, other.first_segment
-        return ours == theirs or not (ours and theirs)
 
     @cached_property
     def segments(self) -> Sequence[str]:
@@ -102,12 +92,22 @@ def find_shadowed_routes(app: FastAPI) -> Iterator[ConfigError]:
         for route in iter_audited_routes(app.router)
         for pattern in _iter_patterns(route, is_own=id(route.original_route) in own)
     ]
-    for first, second in combinations(patterns, 2):
+    for first, second in _list_pairs(patterns):
         methods = first.methods & second.methods
-        if methods and first.may_share_paths(second) and (found := _find_conflict(first, second)):
+        if methods and (found := _find_conflict(first, second)):
             message, hint, place = found
             route = f"{format_methods(sorted(methods))} {second.path}"
             yield ConfigError(route, message, hint, place)
+
+
+def _list_pairs(patterns: Sequence[_Pattern]) -> list[tuple[_Pattern, _Pattern]]:
+    """List the pairs that may have a path in common, ordered as the patterns are."""
+    trie: PathTrie[int] = PathTrie()
+    pairs = []
+    for later, pattern in enumerate(patterns):
+        pairs += [(earlier, later) for earlier in trie.find_candidates(pattern.path)]
+        trie.add(pattern.path, later)
+    return [(patterns[earlier], patterns[later]) for earlier, later in sorted(pairs)]
 
 
 def _find_conflict(first: _Pattern, second: _Pattern) -> tuple[str, str, str] | None:
@@ -165,7 +165,12 @@ def _is_same_segment(first: str, second: str) -> bool:
     if "{" not in first and "{" not in second:
         return first == second
     pattern, literal = (first, second) if "{" in first else (second, first)
-    return bool(compile_path(f"/{pattern}")[0].match(f"/{literal}"))
+    return bool(_compile_segment(pattern).match(f"/{literal}"))
+
+
+@lru_cache(maxsize=1_024)
+def _compile_segment(segment: str) -> re.Pattern[str]:
+    return compile_path(f"/{segment}")[0]
 
 
 def _have_same_beginning(first: str, second: str) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from gateway.fastapi_internals import RouteContext
+from gateway.path_trie import PathTrie
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.routes import find_proxy
 from gateway.settings.errors import ConfigError
@@ -31,14 +32,17 @@ def find_uncovered_paths(routes: Iterable[RouteContext]) -> Iterator[ConfigError
 
     `routes` are those of the app, in their order.
     """
-    served = [
-        _Served(pattern, _list_methods(route), find_proxy(route))
-        for route in routes
-        if (pattern := getattr(route, "path_regex", None)) is not None
-    ]
+    served: list[_Served] = []
+    trie: PathTrie[int] = PathTrie()
+    for route in routes:
+        if (pattern := getattr(route, "path_regex", None)) is not None:
+            trie.add(str(route.path), len(served))
+            served.append(_Served(pattern, _list_methods(route), find_proxy(route)))
     for proxy in [it.proxy for it in served if it.proxy is not None]:
         path = _spell_otherwise(proxy.path)
-        other = path and next(_find_weaker(proxy, path, served), None)
+        example = _PARAMETER.sub("~a", path)
+        candidates = [served[index] for index in sorted(trie.find_candidates(example))]
+        other = path and next(_find_weaker(proxy, example, candidates), None)
         if other:
             yield ConfigError(
                 str(proxy),
@@ -61,9 +65,8 @@ def _spell_otherwise(path: str) -> str:
     return f"{path}/" if without == path else without
 
 
-def _find_weaker(proxy: Proxy, path: str, served: Iterable[_Served]) -> Iterator[Proxy]:
-    """Yield the routes that take requests to the path, and admit callers that `proxy` refuses."""
-    example = _PARAMETER.sub("~a", path)
+def _find_weaker(proxy: Proxy, example: str, served: Iterable[_Served]) -> Iterator[Proxy]:
+    """Yield the routes that take requests to a path, and admit callers that `proxy` refuses."""
     left = set(proxy.methods)
     for pattern, methods, other in served:
         if left & methods and pattern.match(example):

@@ -1,15 +1,20 @@
 """A route that takes the requests of another one stops the start, whichever kind the two are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar
+from unittest.mock import patch
 
 import pytest
 from fastapi import APIRouter
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from gateway.app import create_app
+from gateway.app import build_app, create_app
 from gateway.app_loader import Application
 from gateway.auth import public
 from gateway.proxy import Proxy
 from gateway.proxy.declaration.methods import PROXIED_METHODS
+from gateway.route_shadows import find_shadowed_routes
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import Settings
 
@@ -135,3 +140,57 @@ def test_a_catch_all_below_a_frontend_is_an_error(tmp_path: object) -> None:
         create_app(Settings(), application=Application(routers=[router], proxies=[proxy]))
     (error,) = caught.value.errors
     assert str(error.path) == "GET/HEAD /app/{file:path}"
+
+
+T = TypeVar("T")
+
+
+class EveryPath(Generic[T]):
+    """In place of a PathTrie, the plain reference: each pair of paths is compared."""
+
+    def __init__(self) -> None:
+        self._values: list[T] = []
+
+    def add(self, _: str, value: T) -> None:
+        self._values.append(value)
+
+    def find_candidates(self, _: str) -> Iterator[T]:
+        return iter(self._values)
+
+
+SEGMENTS = st.sampled_from(["", "a", "b", "7", "~a", "{%s}", "v-{%s}", "{%s:int}", "{%s:path}"])
+METHODS = st.sampled_from(["GET", "POST", "GET/POST"])
+
+
+def name_parameters(segments: list[str], end: str = "") -> str:
+    named = [it % f"p{index}" if "%" in it else it for index, it in enumerate(segments)]
+    return "/".join(["", *named]) + end
+
+
+OWN_PATHS = st.lists(SEGMENTS, min_size=1, max_size=4).map(name_parameters)
+PROXIED_PATHS = st.builds(
+    name_parameters,
+    st.lists(st.sampled_from(["a", "b", "~a", "{%s}", "v-{%s}"]), min_size=1, max_size=3),
+    st.sampled_from(["", "/", "/{path:path}"]),
+)
+
+
+@given(
+    own=st.lists(st.tuples(METHODS, OWN_PATHS), max_size=6),
+    proxied=st.lists(st.tuples(METHODS, PROXIED_PATHS), max_size=6),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_same_errors_are_found_as_by_comparing_each_pair(
+    own: list[Route], proxied: list[Route]
+) -> None:
+    router = APIRouter()
+    for methods, path in own:
+        router.add_api_route(path, respond, methods=methods.split("/"))
+    proxies = [
+        Proxy(path, to="service", public="a test", target="/", methods=methods.split("/"))
+        for methods, path in proxied
+    ]
+    app = build_app(Settings(), Application(routers=[router], proxies=proxies))
+    found = list(find_shadowed_routes(app))
+    with patch("gateway.route_shadows.PathTrie", EveryPath):
+        assert list(find_shadowed_routes(app)) == found

@@ -1,16 +1,22 @@
 """A route whose access rule another spelling of its path evades stops the start."""
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from fastapi import APIRouter
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from gateway.app import create_app
+from gateway.app import build_app, create_app
 from gateway.app_loader import Application
 from gateway.auth import public
+from gateway.fastapi_internals import iter_audited_routes
 from gateway.proxy import Proxy
+from gateway.proxy.uncovered_paths import find_uncovered_paths
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import Settings
+from tests.gateway.test_route_shadows import PROXIED_PATHS, EveryPath
 
 REST = "/inv/{path:path}"
 NONE: dict[str, Any] = {"identity": "none"}
@@ -84,3 +90,20 @@ def test_an_own_route_may_serve_it() -> None:
     get = {"methods": ["GET"]}
     first = declare("/inv/admin/{path:path}", **get)
     assert find_errors(first, declare(REST, "r", **get), own="/inv/admin") == []
+
+
+PROXIES = st.builds(
+    declare,
+    PROXIED_PATHS,
+    st.sampled_from(["r", "admin"]),
+    methods=st.sampled_from([["GET"], ["POST"], ["GET", "POST"]]),
+)
+
+
+@given(proxies=st.lists(PROXIES, max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_the_same_errors_are_found_as_by_trying_each_route(proxies: list[Proxy]) -> None:
+    app = build_app(Settings(), Application(proxies=proxies))
+    found = list(find_uncovered_paths(iter_audited_routes(app.router)))
+    with patch("gateway.proxy.uncovered_paths.PathTrie", EveryPath):
+        assert list(find_uncovered_paths(iter_audited_routes(app.router))) == found
