@@ -42,7 +42,9 @@ NOT_SET_IN_REQUESTS = (
         request.CREDENTIALS,
     ),
     _reserve("says who the caller is; see the option identity", (), b"x-user-"),
-    _reserve("is the host of the service; see the option preserve_host", {b"host"}),
+    _reserve(
+        "is the host of upstreams.NAME.url, or that of the caller with preserve_host", {b"host"}
+    ),
     _reserve(_OF_THE_CONNECTION, request.HOP_BY_HOP | {b"connection"}),
     _reserve(_SETS_ITSELF, request.GATEWAY_SETS | {b"max-forwards", b"via"}),
     _reserve(

@@ -119,7 +119,7 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
             {"set_headers": {"X-A": "1"}, "remove_headers": ["x-a"]},
             "set_headers and remove_headers both have x-a; a field that is set replaces any other",
         ),
-        ({"set_headers": {"Host": "a"}}, "set_headers has Host, which is the host of the service"),
+        ({"set_headers": {"Host": "a"}}, "which is the host of upstreams.NAME.url"),
         ({"set_headers": {"Authorization": "a"}}, "set it in upstreams.NAME.headers, which keeps"),
         ({"set_headers": {"Cookie": "a"}}, "set_headers has Cookie, which is a credential"),
         ({"set_headers": {"X-User-Id": "7"}}, "set_headers has X-User-Id, which says who the"),
