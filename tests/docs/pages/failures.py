@@ -144,7 +144,9 @@ OTHERS = (
         HTTPException(404),
         "The path does not exist (404) or does not support the method (405, with `Allow`), the "
         "body is not UTF-8 or nested too deeply (400), or the code of the application raised an "
-        "`HTTPException`. "
+        "`HTTPException`. A proxied route also refuses a path or a header field that services read "
+        "differently (400), the handshake of a WebSocket (400, 403, 426), and a request that has "
+        "come back to the gateway (508). "
         "Its `detail` is the text of the exception; any other value is sent as JSON text.",
         "Fix the path, the method or the body of the request.",
     ),
