@@ -84,7 +84,7 @@ def extract_ticket(connection: HTTPConnection) -> str | None:
     if any(name == b"authorization" for name, _ in scope["headers"]):
         raise HTTPException(400, "Send an access token or a ticket, not both.")
     if scope["method"] != "GET":
-        raise Unauthenticated("ticket_method", f"a ticket is for GET, not for {scope['method']}")
+        raise Unauthenticated("ticket_method", "a ticket is for GET alone")
     text = tickets[0].decode("latin-1")
     if not is_text(text):
         raise Unauthenticated("ticket_malformed", "this is not the text of a ticket")

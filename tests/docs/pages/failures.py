@@ -102,7 +102,7 @@ UPSTREAM = (
         UpstreamTimeout("users", "GET /users/{user_id}", "over 0.8 s"),
         "A required part did not load within its timeout or the budget of the composite. Or the "
         "service behind a proxied route sent no response, or accepted no WebSocket, within the "
-        "`timeout` of the route, or no byte of a body for its `idle_timeout`.",
+        "`timeout` of the route, or took no byte of the request body for its `idle_timeout`.",
         "Try again. If it persists, check the service named in `service`.",
     ),
     Failure(

@@ -207,7 +207,7 @@ def test_options_of_a_path_without_a_route_is_not_found(shell: Shell) -> None:
     [
         ("GET", f"ticket={TICKET}", True, 400, "not both"),
         ("GET", f"ticket={TICKET}&ticket={TICKET}", False, 400, "more than one ticket"),
-        ("POST", f"ticket={TICKET}", False, 401, "a ticket is for GET, not for POST"),
+        ("POST", f"ticket={TICKET}", False, 401, "a ticket is for GET alone"),
         ("GET", "ticket=short", False, 401, "not the text of a ticket"),
     ],
 )
