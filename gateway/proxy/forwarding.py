@@ -147,7 +147,7 @@ class Forwarding:
 
     async def _send_interim(self, request: Request, status: int, fields: Fields) -> None:
         """Pass an interim response on to the caller, such as 103 Early Hints."""
-        kept = self._response_fields.build(fields, request.scope, is_interim=True)
+        kept = self._response_fields.build_interim(fields, request.scope)
         send = get_send(request)
         await send({"type": INTERIM_RESPONSE, "status": status, "headers": kept})
 

@@ -36,15 +36,16 @@ class ResponseFields:
             (name.lower().encode(), value.encode())
             for name, value in proxy.set_response_headers.items()
         ]
+        self._own_fields = [(b"via", RESPONSE_VIA), *self._set_fields]
         removed = {name.lower().encode() for name in proxy.remove_response_headers}
         self._removed = frozenset(removed.union(name for name, _ in self._set_fields))
         self._rules: dict[bytes, tuple[bytes, ResponseRule]] = {}
 
-    def build(self, fields: Fields, scope: Scope, *, is_interim: bool = False) -> list[Field]:
+    def build(self, fields: Fields, scope: Scope) -> list[Field]:
         """Build the fields: those of the service that may go back, with lower-case names.
 
         `scope` is that of the request. `Content-Length` stays; the rest of the framing does not.
-        The fields that the route sets are those of the final response.
+        Those that the route sets are appended.
         """
         kept: list[Field] = []
         special: dict[ResponseRule, list[Field]] = {}
@@ -60,11 +61,18 @@ class ResponseFields:
             if ResponseRule.CONNECTION in special:
                 named = list_connection_options(special[ResponseRule.CONNECTION])
                 kept = [field for field in kept if field[0] not in named] if named else kept
-        hops = [value for _, value in special.get(ResponseRule.VIA, ())]
-        kept.append((b"via", b", ".join([*hops, RESPONSE_VIA]) if hops else RESPONSE_VIA))
-        if self._set_fields and not is_interim:
+        if ResponseRule.VIA in special:
+            hops = [value for _, value in special[ResponseRule.VIA]]
+            kept.append((b"via", b", ".join([*hops, RESPONSE_VIA])))
             kept += self._set_fields
+        else:
+            kept += self._own_fields
         return kept
+
+    def build_interim(self, fields: Fields, scope: Scope) -> list[Field]:
+        """Build the fields of an interim response, without those that the route sets."""
+        names = dict(self._set_fields)
+        return [field for field in self.build(fields, scope) if field[0] not in names]
 
     def select_trailers(self, trailers: Fields) -> list[Field]:
         """Return the trailers of the service that may go back."""
