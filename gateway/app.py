@@ -10,7 +10,7 @@ from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, load_application
 from gateway.errors.handlers import install_error_handlers
 from gateway.fastapi_internals import iter_route_contexts
-from gateway.forward_auth import routes as forward_auth
+from gateway.forward_auth import verify_request
 from gateway.forward_auth.verified_routes import VerifiedRoutes
 from gateway.identity import key_set_route
 from gateway.lifespan import create_lifespan
@@ -101,7 +101,7 @@ class Gateway(FastAPI):
                 Cors,
                 policy=policy,
                 find_methods=find_allowed_methods,
-                exempt_path=settings.server.root_path + forward_auth.PATH,
+                exempt_path=settings.server.root_path + verify_request.PATH,
             )
         ]
 
@@ -171,7 +171,7 @@ def build_app(
     routers = [*application.routers, create_proxy_router(application.proxies)]
     app.include_router(health.router)
     app.include_router(pages.router)
-    app.include_router(forward_auth.router)
+    app.include_router(verify_request.router)
     if settings.identity.signing_key_file is not None:
         app.include_router(key_set_route.router)
     if any(accepts_tickets(route) for it in routers for route in iter_route_contexts(it.routes)):

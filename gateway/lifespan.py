@@ -40,8 +40,8 @@ from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
 from gateway.telemetry.log import LogField, log_event
 from gateway.tickets.open_store import open_ticket_store
-from gateway.tickets.setting_errors import find_ticket_errors
 from gateway.tickets.store import TicketStore
+from gateway.tickets.ticket_errors import find_ticket_errors
 from gateway.upstream.tls_settings import find_tls_errors
 from gateway.wait_report import report_wait
 

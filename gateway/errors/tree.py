@@ -2,6 +2,7 @@
 
     GatewayError
     ├── Unauthenticated         401   no access token, or an invalid one
+    ├── TicketRefused           401   a ticket that is unknown, used or expired
     ├── Forbidden               403   a valid token that does not permit the request
     ├── UserRequired            403   a valid token without a user that the route can serve
     ├── ContentTooLarge         413   the request body exceeds the limit
@@ -48,17 +49,15 @@ class GatewayError(Exception):
         return {}
 
 
-class Unauthenticated(GatewayError):
+class _InvalidCredentials(GatewayError):
     """No access token, or an invalid one (RFC 6750, section 3).
 
-    `reason` and its `explanation` are only logged: the response is the same for every invalid
-    token.
+    `reason` and its `explanation` are only logged: the response is the same for each of them.
     """
 
     status = 401
     type = OUR_PROBLEMS + "unauthenticated"
     title = "Unauthenticated"
-    detail = "Send a valid access token as 'Authorization: Bearer ...'."
     header_names = ("WWW-Authenticate",)
 
     def __init__(self, reason: str, explanation: str = "", *, token_sent: bool = True) -> None:
@@ -72,6 +71,21 @@ class Unauthenticated(GatewayError):
         """The challenge, with an error code only if a token was sent."""
         error = ', error="invalid_token"' if self.token_sent else ""
         return {"WWW-Authenticate": f'Bearer realm="lockgate"{error}'}
+
+
+class Unauthenticated(_InvalidCredentials):
+    """No access token, or an invalid one: the response is the same for every invalid token."""
+
+    detail = "Send a valid access token as 'Authorization: Bearer ...'."
+
+
+class TicketRefused(_InvalidCredentials):
+    """A ticket that opens nothing: the response is the same whatever the `reason` is."""
+
+    detail = (
+        "The ticket is unknown, used, expired or for another request. Get a new one with "
+        "POST /auth/tickets."
+    )
 
 
 class Forbidden(GatewayError):

@@ -100,7 +100,7 @@ def test_these_routes_live_together(own: list[Route], proxied: list[Route]) -> N
         ),
         (
             [], [("ANY", "/auth/verify")],
-            "ANY /auth/verify", "is declared twice, in gateway/forward_auth/routes.py:", "",
+            "ANY /auth/verify", "is declared twice, in gateway/forward_auth/verify_request.py:", "",
         ),
         (
             [("GET", "/a/{x}")], [("ANY", "/a/{y}")],

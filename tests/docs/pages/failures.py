@@ -14,6 +14,7 @@ from gateway.errors.tree import (
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    TicketRefused,
     TicketsUnavailable,
     Unauthenticated,
     UnsupportedContentCoding,
@@ -42,6 +43,11 @@ REFUSALS = (
         Unauthenticated("expired"),
         "The access token is missing or not valid. Only the log contains the reason.",
         "Get a new token; do not repeat the request with the same one.",
+    ),
+    Failure(
+        TicketRefused("ticket_unknown"),
+        "The ticket in the query cannot be redeemed. Only the log contains the reason.",
+        "Get a new ticket, and send it once.",
     ),
     Failure(
         Forbidden(scopes=["dashboard:read"]),

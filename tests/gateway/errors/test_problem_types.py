@@ -26,6 +26,7 @@ from gateway.errors.tree import (
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    TicketRefused,
     TicketsUnavailable,
     Unauthenticated,
     UnsupportedContentCoding,
@@ -39,6 +40,7 @@ from tests.gateway.errors.served import Reply
 
 ERRORS: list[GatewayError] = [
     Unauthenticated("expired"),
+    TicketRefused("ticket_unknown"),
     Forbidden(scopes=["a"]),
     ContentTooLarge(),
     UnsupportedContentCoding(),
