@@ -55,7 +55,8 @@ class Gateway(FastAPI):
         audit = RouteAudit(self.router)
         routes = RouteTable(self.router, is_guarded=audit.is_guarded)
         self.state.resources[TicketRoutes] = TicketRoutes(routes)
-        self.state.resources[VerifiedRoutes] = VerifiedRoutes(routes, self.state.own_routes)
+        if server.forward_auth:
+            self.state.resources[VerifiedRoutes] = VerifiedRoutes(routes, self.state.own_routes)
         probe_paths = [server.root_path + path for path in health.PATHS]
         middleware = [
             *self._list_root_path(),
@@ -92,16 +93,17 @@ class Gateway(FastAPI):
 
     def _list_cors(self) -> list[Middleware]:
         settings: Settings = self.state.settings
-        if not settings.server.cors_origins:
+        server = settings.server
+        if not server.cors_origins:
             return []
         forwarded = [name for it in settings.upstreams.values() for name in it.forward_headers]
-        policy = CorsPolicy(settings.server, [*forwarded, *find_request_headers(self.router)])
+        policy = CorsPolicy(server, [*forwarded, *find_request_headers(self.router)])
         return [
             Middleware(
                 Cors,
                 policy=policy,
                 find_methods=find_allowed_methods,
-                exempt_path=settings.server.root_path + verify_request.PATH,
+                exempt_path=server.root_path + verify_request.PATH if server.forward_auth else None,
             )
         ]
 
@@ -171,7 +173,8 @@ def build_app(
     routers = [*application.routers, create_proxy_router(application.proxies)]
     app.include_router(health.router)
     app.include_router(pages.router)
-    app.include_router(verify_request.router)
+    if settings.server.forward_auth:
+        app.include_router(verify_request.router)
     if settings.identity.signing_key_file is not None:
         app.include_router(key_set_route.router)
     if any(accepts_tickets(route) for it in routers for route in iter_route_contexts(it.routes)):

@@ -89,7 +89,7 @@ def create_lifespan(
             store = open_ticket_store(settings, internal_tokens)
             resources[TicketStore] = await _open(stack, store, "the ticket store")
             fields = create_token_fields(settings.upstreams, internal_tokens)
-            resources[StreamLimit] = StreamLimit(settings.server.max_streams)
+            resources[StreamLimit] = StreamLimit(settings.server)
             opening = open_clients(
                 settings, application.clients, transports, resources, request_fields=fields
             )

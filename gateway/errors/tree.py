@@ -8,6 +8,7 @@
     ├── ContentTooLarge         413   the request body exceeds the limit
     ├── UnsupportedContentCoding 415  a compressed request body
     ├── QuotaExceeded           429   a rate limit is exceeded
+    ├── TooManyStreams          429   the caller has too many open streams
     ├── IdentityUnavailable     503   the keys of the identity provider cannot be fetched
     ├── RateLimiterUnavailable  503   Redis is unavailable, and the policy is `deny`
     ├── TicketsUnavailable      503   tickets cannot be stored or redeemed now
@@ -189,6 +190,28 @@ class QuotaExceeded(GatewayError):
     def members(self) -> dict[str, object]:
         """The names of the policies that refused the request."""
         return {"violated-policies": list(self.policies)}
+
+
+class TooManyStreams(GatewayError):
+    """The caller has too many open streams: `server.max_streams_per_caller`."""
+
+    status = 429
+    type = OUR_PROBLEMS + "too-many-streams"
+    title = "Too many streams"
+    detail = (
+        "This caller has as many open streams as server.max_streams_per_caller allows. End one, "
+        "and try again."
+    )
+    header_names = ("Retry-After",)
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """`Retry-After` in seconds."""
+        return build_retry_after(self.retry_after)
 
 
 class _Unavailable(GatewayError):

@@ -99,8 +99,8 @@ def test_these_routes_live_together(own: list[Route], proxied: list[Route]) -> N
             "ANY /a/{y}", "is declared twice, in ", "",
         ),
         (
-            [], [("ANY", "/auth/verify")],
-            "ANY /auth/verify", "is declared twice, in gateway/forward_auth/verify_request.py:", "",
+            [], [("ANY", "/healthz")],
+            "GET /healthz", "is declared twice, in gateway/health.py:", "",
         ),
         (
             [("GET", "/a/{x}")], [("ANY", "/a/{y}")],

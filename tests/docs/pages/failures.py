@@ -16,6 +16,7 @@ from gateway.errors.tree import (
     RateLimiterUnavailable,
     TicketRefused,
     TicketsUnavailable,
+    TooManyStreams,
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
@@ -79,6 +80,12 @@ REFUSALS = (
         QuotaExceeded(["dashboards"], 17.2),
         "A rate-limit policy of the route has no quota left. A refused request is not counted.",
         "Wait for the number of seconds in `Retry-After`, then try again.",
+    ),
+    Failure(
+        TooManyStreams(1),
+        "The caller has `server.max_streams_per_caller` streams: event streams, WebSockets and "
+        "long bodies of proxied routes. A caller is the subject of a token, or else an address.",
+        "Close a stream that is no longer needed, then try again.",
     ),
     Failure(
         IdentityUnavailable(5),

@@ -28,6 +28,7 @@ from gateway.errors.tree import (
     RateLimiterUnavailable,
     TicketRefused,
     TicketsUnavailable,
+    TooManyStreams,
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
@@ -49,6 +50,7 @@ ERRORS: list[GatewayError] = [
     RateLimiterUnavailable(1),
     TicketsUnavailable(1),
     Overloaded(1),
+    TooManyStreams(1),
     UserRequired(),
 ]
 
