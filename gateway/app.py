@@ -15,6 +15,7 @@ from gateway.forward_auth.verified_routes import VerifiedRoutes
 from gateway.identity import key_set_route
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
+from gateway.middleware.allowed_hosts import AllowedHosts
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.compression import Compression
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
@@ -62,6 +63,7 @@ class Gateway(FastAPI):
             *self._list_root_path(),
             Middleware(AccessLog, probe_paths=probe_paths, server=server),
             Middleware(RequestContextMiddleware, may_compress=server.compression),
+            *self._list_allowed_hosts(probe_paths),
             *self._list_cors(),
             Middleware(TargetValidation),
             Middleware(
@@ -90,6 +92,12 @@ class Gateway(FastAPI):
             return []
         is_stripped = server.root_path_is_stripped
         return [Middleware(RootPath, root_path=server.root_path, is_stripped=is_stripped)]
+
+    def _list_allowed_hosts(self, probe_paths: list[str]) -> list[Middleware]:
+        server = self.state.settings.server
+        if not server.allowed_hosts:
+            return []
+        return [Middleware(AllowedHosts, server=server, exempt_paths=probe_paths)]
 
     def _list_cors(self) -> list[Middleware]:
         settings: Settings = self.state.settings

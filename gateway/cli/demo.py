@@ -141,7 +141,7 @@ def _replace_addresses(settings: Settings, fakes: RunningFakes, *, use_any_port:
 
     Without trusted proxies, this machine is one, with forward-auth, so that a check can be tried.
     """
-    server = settings.server.model_dump() | {"host": "127.0.0.1"}
+    server = settings.server.model_dump() | {"host": "127.0.0.1", "allowed_hosts": ()}
     if not settings.server.trusted_proxies:
         server |= {"trusted_proxies": ["127.0.0.1/32"], "forward_auth": True}
     if use_any_port:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.settings.allowed_hosts import AllowedHost
 from gateway.settings.errors import PREFIX
 from gateway.settings.header_types import (
     ClientAddressHeader,
@@ -87,6 +88,7 @@ class Server(Section):
 
     host: Host = "0.0.0.0"
     port: Port = 8000
+    allowed_hosts: tuple[AllowedHost, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
     client_address_header: ClientAddressHeader | None = None
     forward_auth: Flag = False

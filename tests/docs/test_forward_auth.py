@@ -136,6 +136,13 @@ async def test_the_rules_are_those_of_the_gateway(case: Case, tmp_path: Path) ->
 
 
 @CASES
+async def test_the_host_of_the_client_is_checked(case: Case, tmp_path: Path) -> None:
+    for hosts, expected in ((["api.example.com"], {200}), (["other.test"], {421, 503})):
+        async with run(case, tmp_path, allowed_hosts=hosts) as it:
+            assert await it.status("/inventory/a") in expected
+
+
+@CASES
 async def test_a_limit_is_told_with_its_fields(case: Case, tmp_path: Path) -> None:
     async with run(case, tmp_path) as it:
         assert [await it.status("/inventory/limited/1") for _ in range(2)] == [200, 200]
