@@ -125,10 +125,9 @@ class RequestParser:
         is_new, self.has_begun = not self.is_receiving, False
         try:
             if isinstance(data, memoryview):
-                self._parser.feed_data(data)
+                self._feed_chunk(data)
             else:
                 self._feed_bytes(data)
-            self._deliver_pieces()
         except HttpParserError as error:
             if not self.has_ended:
                 self.has_ended = True
@@ -210,7 +209,8 @@ class RequestParser:
         self._chunk_bytes = 0
 
     def on_message_complete(self) -> None:
-        self._deliver_pieces()
+        if self._pieces:
+            self._deliver_pieces()
         self._framing_bytes = 0
         self.is_receiving = False
         if not self.is_in_head:
@@ -219,12 +219,11 @@ class RequestParser:
 
     def _deliver_pieces(self) -> None:
         """Give the handler what has been parsed of a body, in one piece."""
-        if self._pieces:
-            piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-            self._pieces.clear()
-            self._framing_bytes -= (1 + FRAMING_PER_BYTE) * len(piece)
-            self._framing_bytes = max(self._framing_bytes, 0)
-            self._handler.feed_body(piece)
+        piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._framing_bytes -= (1 + FRAMING_PER_BYTE) * len(piece)
+        self._framing_bytes = max(self._framing_bytes, 0)
+        self._handler.feed_body(piece)
 
     def _is_handshake(self) -> bool:
         """Whether the request is the handshake of a WebSocket (RFC 6455, 4.1)."""
@@ -311,6 +310,11 @@ class RequestParser:
             self.on_message_complete()
         return rest
 
+    def _feed_chunk(self, data: memoryview) -> None:
+        self._parser.feed_data(data)
+        if self._pieces:  # not if `data` is a part of the line with the size
+            self._deliver_pieces()
+
     def _feed_bytes(self, data: bytes) -> None:
         self._is_chunk_complete = False
         while data:
@@ -326,6 +330,8 @@ class RequestParser:
                 if self._chunk_bytes:
                     self._chunk_bytes_ahead = _find_rest_of_chunk(data, self._chunk_bytes)
                     self._chunk_bytes = 0
+                if self._pieces:
+                    self._deliver_pieces()
                 return
 
     def _restart_without_upgrade(self) -> bytes:
