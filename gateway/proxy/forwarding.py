@@ -58,11 +58,11 @@ class Forwarding:
         Raises:
             UpstreamError: the service is unavailable or does not respond in time, its response is
                 malformed, or it refuses the identity that the gateway has sent.
-            Overloaded: the exchange would be one stream too many.
+            TooManyStreams, Overloaded: the exchange would be one stream too many.
             Unauthenticated: the token has expired while the caller sent the body.
         """
         scope, started = request.scope, self._loop.time()
-        stream = Stream(self._streams, RequestContext.of(scope))
+        stream = Stream(self._streams, request)
         identity = build_identity_fields(self._proxy, request)
         forwarded = await self._build(request, stream, identity)
         try:
@@ -77,7 +77,7 @@ class Forwarding:
             self._check_identity(identity, forwarded.method, response.status)
             fields = self._response_fields.build(response.fields, scope)
             if response.body is None:
-                if is_long(fields) and (forwarded.method in _SAFE or not self._streams.is_full):
+                if is_long(fields) and (forwarded.method in _SAFE or stream.has_place):
                     stream.open()
                 end = find_stream_end(request, started, self._proxy.total_timeout)
                 return ProxiedStream(
@@ -130,7 +130,7 @@ class Forwarding:
         """Send a request whose body is arriving, which must not take longer than a stream may.
 
         Raises:
-            Overloaded: the body is long, and there are too many streams.
+            TooManyStreams, Overloaded: the body is long, and there are too many streams.
         """
         if forwarded.upload is not None and forwarded.upload.is_long:
             stream.open()
