@@ -1,6 +1,7 @@
 """Fixtures for every test: no network except loopback, a real Redis, a running demo."""
 
 import gc
+import os
 import socket
 from typing import Any
 
@@ -10,6 +11,10 @@ import pytest
 # A slow machine must not fail a test: performance is measured in tests/bench.
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
+
+# Every process that starts would load the CA certificates of this machine, which is slow.
+for _name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    os.environ.pop(_name, None)
 
 pytest_plugins = [
     "tests.e2e.installed_wheel",
