@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.e2e.installed_wheel",
     "tests.leak_check",
     "tests.redis_server",
+    "tests.report_escapes",
     "tests.running_demo",
 ]
 
