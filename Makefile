@@ -6,7 +6,12 @@ STAMP := $(VENV)/.installed
 SHOP := clients config gateway/composites gateway/demo tests/shop tests/bench
 FRAMEWORK := gateway tests $(SHOP:%=--exclude $(CURDIR)/%)
 SECONDS ?= 300
+WORKERS ?= auto
 PYTEST_OPTIONS ?=
+IN_PARALLEL := --numprocesses=$(WORKERS) --dist=worksteal
+
+# The tests start many processes, which start faster with the bytecode of earlier ones.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install lock run test test-framework typescript oidc browser prove bench fuzz check check-framework check-shop fix docs clean
@@ -27,11 +32,11 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: $(STAMP) ## Start the demo: six services and the gateway, no Redis needed
 	@$(BIN)/lockgate demo
 
-test: $(STAMP) ## Run all tests, including those against a real Redis (several minutes)
-	@$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+test: $(STAMP) ## Run all tests on WORKERS=auto processes, including those against a real Redis
+	@$(BIN)/python -m pytest $(IN_PARALLEL) $(PYTEST_OPTIONS)
 
 test-framework: $(STAMP) ## Run the tests of the framework, which do not need the shop
-	@$(BIN)/python -m pytest --ignore=tests/shop --ignore=tests/bench
+	@$(BIN)/python -m pytest $(IN_PARALLEL) --ignore=tests/shop --ignore=tests/bench
 
 typescript: $(STAMP) ## Generate TypeScript types and compile the example (needs npm and its registry)
 	@$(BIN)/python -m pytest -m typescript

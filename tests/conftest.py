@@ -1,6 +1,7 @@
 """Fixtures for every test: no network except loopback, a real Redis, a running demo."""
 
 import gc
+import os
 import socket
 from typing import Any
 
@@ -11,10 +12,15 @@ import pytest
 hypothesis.settings.register_profile("suite", deadline=None)
 hypothesis.settings.load_profile("suite")
 
+# Every process that starts would load the CA certificates of this machine, which is slow.
+for _name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    os.environ.pop(_name, None)
+
 pytest_plugins = [
     "tests.e2e.installed_wheel",
     "tests.leak_check",
     "tests.redis_server",
+    "tests.report_escapes",
     "tests.running_demo",
 ]
 

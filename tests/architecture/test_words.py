@@ -1,4 +1,7 @@
-"""The checker of words and names finds violations, no false alarms, and nothing in the project."""
+"""The checker of words and names finds violations, and no false alarms.
+
+`make check` runs it on the project.
+"""
 
 import pytest
 
@@ -14,7 +17,6 @@ from tests.architecture.vocabulary import (
 from tests.architecture.words import (
     Finding,
     extract_prose,
-    find_all,
     find_duplicate_stems,
     find_duplicate_types,
     find_participles,
@@ -180,11 +182,6 @@ def test_the_whole_project_is_read() -> None:
     assert {
         "README.md", "Makefile", "docs/tutorial.md", "gateway/ratelimit/redis/count.lua",
     } <= texts.keys()  # fmt: skip
-
-
-def test_the_project_uses_none_of_these_words_and_names() -> None:
-    findings = find_all()
-    assert not findings, "\n".join(map(str, findings))
 
 
 def test_the_lists_are_consistent() -> None:

@@ -52,8 +52,8 @@ CONNECT_ERROR = Outcome(httpx.ConnectError)
 class Call:
     """The request that the client sends.
 
-    `timeout` is in seconds and applies to each phase (connect, pool, read, write). `warm` means
-    that the connection has already served one request. An empty `scheme` is the server's own.
+    `timeout` is in seconds and applies to reading and to writing. `warm` means that the
+    connection has already served one request. An empty `scheme` is the server's own.
     """
 
     method: str = "GET"

@@ -26,7 +26,9 @@ class Observation:
 
 async def send_request(transport: httpx.AsyncBaseTransport, url: str, call: Call = GET) -> Outcome:
     """Send one request and read the whole response."""
-    timeout = dict.fromkeys(("connect", "pool", "read", "write"), call.timeout)
+    # A busy machine may need longer than a short timeout to connect.
+    timeout = dict.fromkeys(("read", "write"), call.timeout)
+    timeout |= dict.fromkeys(("connect", "pool"), max(call.timeout, EVENT_TIMEOUT))
     request = httpx.Request(call.method, url, content=call.content, extensions={"timeout": timeout})
     try:
         response = await transport.handle_async_request(request)

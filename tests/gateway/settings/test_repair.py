@@ -4,10 +4,14 @@ import json
 import math
 import os
 import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -76,6 +80,13 @@ def check_errors(loaded: LoadedSettings, path: SettingPath) -> None:
 def read(environ: dict[str, str], file: Path | None = None) -> LoadedSettings:
     with mock.patch.dict(os.environ, environ, clear=True):
         return read_settings(file)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _read_entry_points_once() -> Iterator[None]:
+    """Read the metadata of the installed packages once, not for each example: that is slow."""
+    with mock.patch("gateway.settings.app_package.entry_points", cache(entry_points)):
+        yield
 
 
 @given(path=st.sampled_from(PATHS), value=VALUES)

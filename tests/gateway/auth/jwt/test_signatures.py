@@ -85,7 +85,7 @@ def test_only_this_module_of_auth_imports_jose() -> None:
         (get_signing_key("ES256").jwk(x="AA"), "ES256"),
         (get_signing_key("RS256").jwk(), "unknown"),
     ],
-    ids=str,
+    ids=["empty", "no exponent", "short key", "not on the curve", "unknown algorithm"],
 )
 def test_a_malformed_key_is_a_value_error(members: dict[str, str], algorithm: str) -> None:
     with pytest.raises(ValueError, match="not a usable key"):
