@@ -151,8 +151,8 @@ class Tunnel:
                 peer.abort()
             else:
                 reason = "the service has ended the connection"
-                self._record(CloseCode.BAD_GATEWAY, "gateway", reason)
-                peer.send_close(CloseCode.BAD_GATEWAY, reason)
+                self._record(CloseCode.INTERNAL_ERROR, "gateway", reason)
+                peer.send_close(CloseCode.INTERNAL_ERROR, reason)
 
     # Its end.
 
