@@ -65,6 +65,7 @@ _REQUIRED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "forward_token": _FLAG,
     "forward_cookies": _FLAG,
     "preserve_host": _FLAG,
+    "outlive_token": _FLAG,
     "remove_headers": (_is_texts, 'a list of names, as ["x-company-role"]'),
     "encoded_slashes": _FLAG,
     "path_parameters": _FLAG,

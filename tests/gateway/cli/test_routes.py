@@ -232,4 +232,5 @@ def test_the_json_of_a_proxied_route(tmp_path: Path, capsys: pytest.CaptureFixtu
         "identity": "headers",
         "websocket": False,
         "tickets": False,
+        "outlive_token": False,
     }
