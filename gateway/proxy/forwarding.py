@@ -133,6 +133,7 @@ class Forwarding:
         """Send a request whose body is arriving, which must not take longer than a stream may.
 
         Raises:
+            RequestTimeout: the caller does not send its body in time.
             Overloaded: the body is long, and there are too many streams.
         """
         if forwarded.upload is not None and forwarded.upload.is_long:

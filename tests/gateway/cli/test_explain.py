@@ -35,6 +35,7 @@ routes = [
         identity="headers",
         tickets=True,
         websocket=True,
+        outlive_token=True,
         remove_headers=["x-company-role", "x-company-team"],
     ),
     Proxy("/shop/{path:path}", to="shop", public="a shop window", methods=["GET"]),
@@ -117,7 +118,10 @@ def test_a_request_that_would_be_sent_to_a_service(shell: Shell) -> None:
         "limit": (None, "pages, 20/minute per user; not charged here"),
         "body": (None, "at most 9 bytes"),
         "identity": (None, "X-User-* fields"),
-        "timeout": (None, "2 s until the head of the response, 300 s without a byte"),
+        "timeout": (
+            None,
+            "2 s until the head of the response, 300 s without a byte; a stream outlives the token",
+        ),
         "removed": (None, "x-company-role, x-company-team"),
         "websocket": (None, "a WebSocket handshake is accepted"),
     }

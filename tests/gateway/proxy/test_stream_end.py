@@ -92,8 +92,8 @@ async def test_a_stream_outlives_the_token_if_its_route_says_so(
     no_leaks: None, tmp_path: Path, head: bytes
 ) -> None:
     issuers, proxied = [trust(tmp_path, skew=0)], replace(PROTECTED, outlive_token=True)
-    async with serve_proxy(stream(head, pause=0.5), proxied, issuers=issuers) as proxy:
-        caller = await begin(proxy, authorize(0.2))
+    async with serve_proxy(stream(head, pause=0.8), proxied, issuers=issuers) as proxy:
+        caller = await begin(proxy, authorize(0.5))
         assert await caller.read(len(CHUNK + LAST_CHUNK)) == CHUNK + LAST_CHUNK
 
 
@@ -103,10 +103,10 @@ async def test_a_response_with_a_length_outlives_the_token(no_leaks: None, tmp_p
         peer.send(LONG)
         for _ in range(10):
             peer.send(bytes(100_000))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.08)
 
     async with serve_proxy(script, PROTECTED, issuers=[trust(tmp_path, skew=0)]) as proxy:
-        caller = await begin(proxy, authorize(0.2))
+        caller = await begin(proxy, authorize(0.5))
         assert await caller.read(1_000_000) == bytes(1_000_000)
 
 
@@ -122,10 +122,10 @@ async def test_an_upload_and_the_response_to_it_outlive_the_token(
     issuers, service = [trust(tmp_path, skew=0)], {"transport": transport}
     async with serve_proxy(script, PROTECTED, issuers=issuers, service=service) as proxy:
         caller = await proxy.connect()
-        caller.get("/service/x", authorize(0.2), b"Transfer-Encoding: chunked", method="PUT")
+        caller.get("/service/x", authorize(0.5), b"Transfer-Encoding: chunked", method="PUT")
         for _ in range(8):
             caller.send(CHUNK)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.08)
         caller.send(LAST_CHUNK)
         assert (await caller.read_head()).startswith(b"HTTP/1.1 200 ")
         assert await caller.read(len(CHUNK + LAST_CHUNK)) == CHUNK + LAST_CHUNK
@@ -136,12 +136,12 @@ async def test_events_after_the_token_has_expired_end_after_the_timeout_of_the_h
     no_leaks: None, tmp_path: Path
 ) -> None:
     async def script(peer: Peer) -> None:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.6)
         await stream(EVENTS)(peer)
 
-    issuers, proxied = [trust(tmp_path, skew=0)], replace(PROTECTED, timeout=0.4)
+    issuers, proxied = [trust(tmp_path, skew=0)], replace(PROTECTED, timeout=1)
     async with serve_proxy(script, proxied, issuers=issuers) as proxy:
-        caller = await begin(proxy, authorize(0.1))
+        caller = await begin(proxy, authorize(0.5))
         assert await caller.read(len(CHUNK + LAST_CHUNK)) == CHUNK + LAST_CHUNK
 
 

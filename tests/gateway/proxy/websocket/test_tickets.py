@@ -112,9 +112,9 @@ async def test_a_websocket_outlives_the_token_if_its_route_says_so(
     proxied = replace(GUARDED, outlive_token=True)
     exact = issuer.model_copy(update={"clock_skew_seconds": 0.0})
     async with open_tunnels(echo, proxies=[proxied], issuers=[exact]) as served:
-        fields = {"Authorization": f"Bearer {sign(0.2)}"}
+        fields = {"Authorization": f"Bearer {sign(0.5)}"}
         async with served.connect(additional_headers=fields) as client:
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(0.7)
             await client.send("after")
             assert await client.recv() == "after"
         await served.wait_for_end()
