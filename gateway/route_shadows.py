@@ -116,7 +116,8 @@ def _find_conflict(first: _Pattern, second: _Pattern) -> tuple[str, str, str] | 
     Return the message, the hint and the place of the error.
     """
     if first.shape == second.shape:
-        return f"is declared twice, in {first.place} and {second.place}", "", ""
+        message = f"is declared twice, in {first.place} and {second.place}"
+        return message, "remove one of them, or give it other methods or another path", ""
     if first.covers(second):
         message = f"no request can reach it: {first} in {first.place} takes all of them"
         is_movable = first.is_proxied == second.is_proxied

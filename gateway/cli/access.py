@@ -5,37 +5,21 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gateway.app import create_app
-from gateway.app_loader import load_application
-from gateway.auth.dependencies import Public
-from gateway.auth.route_access import Requires
-from gateway.cli.routes import format_access
-from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.routes import access_to_json, format_access, load_routes
+from gateway.cli.subcommand import Subcommands, add_listing
 from gateway.cli.table import format_table
 from gateway.explanation.access_list import AccessEntry, AccessList, list_access
-from gateway.route_list import list_routes
-from gateway.settings.loader import load_settings
 
 
 def add_to(subcommands: Subcommands) -> None:
     """Add the subcommand to the parser."""
-    parser = add_subcommand(
-        subcommands,
-        "access",
-        run,
-        purpose="List who may call what: the routes by scope, the public ones, and by service.",
-        example="lockgate access --json",
-    )
-    add_config_option(parser)
-    parser.add_argument("--json", action="store_true", help="print the lists as JSON")
+    purpose = "List who may call what: the routes by scope, the public ones, and by service."
+    add_listing(subcommands, "access", run, purpose=purpose)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the lists as text or as JSON."""
-    settings = load_settings(options.config)
-    application = load_application(settings.app)
-    routes = list_routes(create_app(settings, application=application), application.policies)
-    access = list_access(routes)
+    access = list_access(load_routes(options.config))
     print(json.dumps(_to_json(access)) if options.json else "\n\n".join(_iter_sections(access)))
     return 0
 
@@ -85,9 +69,7 @@ def _list(entries: Sequence[AccessEntry]) -> list[dict[str, Any]]:
         {
             "method": entry.methods,
             "path": entry.path,
-            "scopes": list(entry.access.scopes) if isinstance(entry.access, Requires) else [],
-            "owner": entry.access.owner if isinstance(entry.access, Requires) else None,
-            "public": entry.access.why if isinstance(entry.access, Public) else None,
+            **access_to_json(entry.access),
             "services": list(entry.services),
         }
         for entry in entries

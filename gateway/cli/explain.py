@@ -72,7 +72,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _parse_method(text: str) -> str:
     if text.upper() not in _METHODS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a method that the server parses")
+        message = f"{text!r} is not a method that the server parses, such as GET"
+        raise argparse.ArgumentTypeError(message)
     return text.upper()
 
 
@@ -80,7 +81,7 @@ def _parse_target(text: str) -> str:
     if not text.startswith("/"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a path; it must begin with /")
     if not text.isascii() or not text.isprintable() or " " in text or "#" in text:
-        raise argparse.ArgumentTypeError(f"{text!r} must be escaped as in a URL")
+        raise argparse.ArgumentTypeError(f"{text!r} must be escaped as in a URL: a space is %20")
     return text
 
 

@@ -3,13 +3,14 @@
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from gateway.app import create_app
 from gateway.app_loader import load_application
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires
-from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.subcommand import Subcommands, add_listing
 from gateway.cli.table import format_table
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.ratelimit.policy import SLOWAPI, RateLimit
@@ -22,29 +23,30 @@ HEAD = ("METHOD", "PATH", "ACCESS", "LIMITS", "SERVICES", "FILE")
 
 def add_to(subcommands: Subcommands) -> None:
     """Add the subcommand to the parser."""
-    parser = add_subcommand(
-        subcommands,
-        "routes",
-        run,
-        purpose="List the routes with their access, rate limits, services and files.",
-        example="lockgate routes --json",
-    )
-    add_config_option(parser)
-    parser.add_argument("--json", action="store_true", help="print the routes as JSON")
+    purpose = "List the routes with their access, rate limits, services and files."
+    add_listing(subcommands, "routes", run, purpose=purpose)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the routes as a table or as JSON."""
-    settings = load_settings(options.config)
-    application = load_application(settings.app)
-    policies = apply_rates(application.policies, settings.limits)
-    listed = list_routes(create_app(settings, application=application), policies)
-    routes = list(group_methods(listed))
+    routes = list(group_methods(load_routes(options.config)))
     if options.json:
         print(json.dumps([_to_json(route) for route in routes]))
     else:
         print(format_table([HEAD, *map(_to_row, routes)]))
     return 0
+
+
+def load_routes(config: Path | None) -> list[RouteSummary]:
+    """Load the settings and the package; list the routes with the rates that are in force.
+
+    Raises:
+        InvalidSettings: the settings or the package are invalid.
+    """
+    settings = load_settings(config)
+    application = load_application(settings.app)
+    policies = apply_rates(application.policies, settings.limits)
+    return list_routes(create_app(settings, application=application), policies)
 
 
 def _to_row(methods: Sequence[RouteSummary]) -> tuple[str, ...]:
@@ -78,6 +80,15 @@ def format_access(access: Requires | Public | None) -> str:
             return "-"
 
 
+def access_to_json(access: Requires | Public | None) -> dict[str, Any]:
+    """Return who may call a route as the members `scopes`, `owner` and `public`."""
+    return {
+        "scopes": list(access.scopes) if isinstance(access, Requires) else [],
+        "owner": access.owner if isinstance(access, Requires) else None,
+        "public": access.why if isinstance(access, Public) else None,
+    }
+
+
 def _iter_limits(route: RouteSummary) -> Iterator[str]:
     yield from map(_format_limit, route.limits)
     yield from (f"{SLOWAPI} {text}" for text in route.slowapi_limits)
@@ -90,14 +101,12 @@ def _format_limit(policy: RateLimit) -> str:
 
 
 def _to_json(methods: Sequence[RouteSummary]) -> dict[str, Any]:
-    route, access = methods[0], methods[0].access
+    route = methods[0]
     return {
         "method": describe_methods(methods),
         "methods": [each.method for each in methods],
         "path": route.path,
-        "scopes": list(access.scopes) if isinstance(access, Requires) else [],
-        "owner": access.owner if isinstance(access, Requires) else None,
-        "public": access.why if isinstance(access, Public) else None,
+        **access_to_json(route.access),
         "limits": [
             {
                 "name": policy.name,

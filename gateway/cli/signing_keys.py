@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import get_args
 
 from gateway.cli.standard_streams import print_error
-from gateway.cli.subcommand import Subcommands, add_subcommand
+from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.table import format_table
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.identity.key_timetable import KeyPeriods, SigningKeys
 from gateway.identity.signing_key import SigningAlgorithm
 from gateway.identity.signing_key_file import read_signing_keys
+from gateway.settings.errors import ConfigError, InvalidSettings, get_variable
+from gateway.settings.loader import load_settings
 
 _HEAD = ("KEY", "ALGORITHM", "SIGNS FROM", "SIGNS UNTIL", "PUBLISHED UNTIL")
 
@@ -49,34 +51,52 @@ def add_to(subcommands: Subcommands) -> None:
         example="lockgate signing-keys list --file /etc/lockgate/signing.jwks --json",
     )
     for action in (rotate, listed):
+        add_config_option(action)
         action.add_argument(
             "--file",
             type=Path,
-            required=True,
             metavar="FILE",
-            help="the file of identity.signing_key_file",
+            help="the file of the keys (default: identity.signing_key_file)",
         )
         action.add_argument("--json", action="store_true", help="print the keys as JSON")
 
 
 def run_rotate(options: argparse.Namespace) -> int:
     """Add a key to the file, and print all keys. Returns 1 if that is not possible."""
+    file = _find_file(options)
     try:
-        keys = rotate_key_file(options.file, options.algorithm, time.time())
+        keys = rotate_key_file(file, options.algorithm, time.time())
     except (OSError, ValueError) as error:
-        return _refuse(options.file, error)
+        return _refuse(file, error)
     _print_keys(keys, as_json=options.json)
     return 0
 
 
 def run_list(options: argparse.Namespace) -> int:
     """Print the keys of the file. Returns 1 if it cannot be used."""
+    file = _find_file(options)
     try:
-        keys = read_signing_keys(options.file, of_any_owner=True)
+        keys = read_signing_keys(file, of_any_owner=True)
     except ValueError as error:
-        return _refuse(options.file, error)
+        return _refuse(file, error)
     _print_keys(keys, as_json=options.json)
     return 0
+
+
+def _find_file(options: argparse.Namespace) -> Path:
+    """Return the file of `--file`, or else that of the settings, which are read only then.
+
+    Raises:
+        InvalidSettings: the settings are invalid, or name no file.
+    """
+    given: Path | None = options.file
+    file = given or load_settings(options.config).identity.signing_key_file
+    if file is None:
+        path = "identity.signing_key_file"
+        hint = f"set {get_variable(path)}, or pass --file FILE"
+        message = "is required to know the file of the keys"
+        raise InvalidSettings([ConfigError(path, message, hint)])
+    return file
 
 
 def _refuse(file: Path, error: OSError | ValueError) -> int:

@@ -30,6 +30,20 @@ def add_subcommand(
     return parser
 
 
+def add_listing(
+    subcommands: Subcommands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    *,
+    purpose: str,
+) -> None:
+    """Add a subcommand that lists what the settings and the package declare, also as JSON."""
+    example = f"lockgate {name} --json"
+    parser = add_subcommand(subcommands, name, run, purpose=purpose, example=example)
+    add_config_option(parser)
+    parser.add_argument("--json", action="store_true", help="print the list as JSON")
+
+
 def add_config_option(parser: argparse.ArgumentParser) -> None:
     """Add the option `--config FILE`."""
     parser.add_argument(

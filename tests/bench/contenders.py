@@ -104,12 +104,17 @@ def _make_lockgate_command(backends: Backends, port: int) -> Command:
     return Command([sys.executable, "-m", "gateway.cli", "serve"], environment, ROOT)
 
 
-def _make_usual_command(backends: Backends, port: int) -> Command:
-    arguments = [
-        str(install_python_environment("usual")), "-m", "uvicorn", "app:app", "--host", "127.0.0.1",
-        "--port", str(port), "--loop", "uvloop", "--http", "httptools",
-    ]  # fmt: skip
-    return Command(arguments, backends.to_environment(), PEERS / "usual")
+def make_usual_command(app: str) -> Start:
+    """Return how an application of the usual stack is started; `app` is `module:name`."""
+
+    def command(backends: Backends, port: int) -> Command:
+        arguments = [
+            str(install_python_environment("usual")), "-m", "uvicorn", app, "--host", "127.0.0.1",
+            "--port", str(port), "--loop", "uvloop", "--http", "httptools",
+        ]  # fmt: skip
+        return Command(arguments, backends.to_environment(), PEERS / "usual")
+
+    return command
 
 
 def _make_django_command(backends: Backends, port: int) -> Command:
@@ -121,7 +126,9 @@ def _make_django_command(backends: Backends, port: int) -> Command:
     return Command(arguments, backends.to_environment(), PEERS / "django")
 
 
-def _make_node_command(*, token_cache: bool) -> Start:
+def make_node_command(script: str, *, token_cache: bool) -> Start:
+    """Return how a script of the Node peers is started."""
+
     def command(backends: Backends, port: int) -> Command:
         environment = {
             **backends.to_environment(),
@@ -129,18 +136,25 @@ def _make_node_command(*, token_cache: bool) -> Start:
             "PORT": str(port),
             "TOKEN_CACHE": str(token_cache).lower(),
         }
-        return Command(["node", "server.js"], environment, install_node_environment("node"))
+        return Command(["node", script], environment, install_node_environment("node"))
 
     return command
 
 
+_NODE = make_node_command("server.js", token_cache=False)
+_NODE_WITH_CACHE = make_node_command("server.js", token_cache=True)
+
 _ALL = (
     Contender("lockgate", "Lockgate", _make_lockgate_command),
-    Contender("usual", "FastAPI, httpx, slowapi, python-jose", _make_usual_command),
+    Contender("usual", "FastAPI, httpx, slowapi, python-jose", make_usual_command("app:app")),
     Contender(
         "django", f"Django, requests, {GUNICORN_WORKERS} gunicorn workers", _make_django_command
     ),
-    Contender("node", "Node: fastify, undici", _make_node_command(token_cache=False)),
-    Contender("node-cache", "Node, verified tokens cached", _make_node_command(token_cache=True)),
+    Contender("node", "Node: fastify, undici", _NODE),
+    Contender(
+        "node-cache",
+        "Node, verified tokens cached",
+        _NODE_WITH_CACHE,
+    ),
 )
 CONTENDERS: Mapping[str, Contender] = {one.name: one for one in _ALL}

@@ -9,8 +9,14 @@ import sys
 from collections.abc import Mapping
 from string import Template
 
-from tests.bench.contenders import Backends, Contender, Start
-from tests.bench.environments import PEERS, install_node_environment, install_python_environment
+from tests.bench.contenders import (
+    Backends,
+    Contender,
+    Start,
+    make_node_command,
+    make_usual_command,
+)
+from tests.bench.environments import PEERS
 from tests.bench.paths import ROOT, make_cache_path
 from tests.bench.processes import Command
 
@@ -42,27 +48,6 @@ def _make_lockgate_command(backends: Backends, port: int) -> Command:
     return Command([sys.executable, "-m", "gateway.cli", "serve"], environment, ROOT)
 
 
-def _make_usual_command(backends: Backends, port: int) -> Command:
-    arguments = [
-        str(install_python_environment("usual")), "-m", "uvicorn", "proxy:app",
-        "--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop", "--http", "httptools",
-    ]  # fmt: skip
-    return Command(arguments, backends.to_environment(), PEERS / "usual")
-
-
-def _make_node_command(*, token_cache: bool) -> Start:
-    def command(backends: Backends, port: int) -> Command:
-        environment = {
-            **backends.to_environment(),
-            "NODE_ENV": "production",
-            "PORT": str(port),
-            "TOKEN_CACHE": str(token_cache).lower(),
-        }
-        return Command(["node", "proxy.js"], environment, install_node_environment("node"))
-
-    return command
-
-
 def _make_nginx_command(name: str, buffers: str = "") -> Start:
     def command(backends: Backends, port: int) -> Command:
         template = Template((PEERS / "nginx" / "nginx.conf").read_text())
@@ -80,11 +65,18 @@ def _make_nginx_command(name: str, buffers: str = "") -> Start:
     return command
 
 
+_NODE = make_node_command("proxy.js", token_cache=False)
+_NODE_WITH_CACHE = make_node_command("proxy.js", token_cache=True)
+
 _ALL = (
     Contender("lockgate", "Lockgate", _make_lockgate_command),
-    Contender("usual", "FastAPI, httpx, python-jose", _make_usual_command),
-    Contender("node", "Node: @fastify/http-proxy", _make_node_command(token_cache=False)),
-    Contender("node-cache", "Node, verified tokens cached", _make_node_command(token_cache=True)),
+    Contender("usual", "FastAPI, httpx, python-jose", make_usual_command("proxy:app")),
+    Contender("node", "Node: @fastify/http-proxy", _NODE),
+    Contender(
+        "node-cache",
+        "Node, verified tokens cached",
+        _NODE_WITH_CACHE,
+    ),
     Contender("nginx", "nginx, without a token", _make_nginx_command("nginx")),
     Contender(
         "nginx-large",

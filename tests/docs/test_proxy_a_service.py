@@ -41,7 +41,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     issuers = [{"issuer": "https://idp", "audience": "lockgate", "jwks_url": "https://idp/keys"}]
     monkeypatch.setenv("LOCKGATE_ISSUERS", json.dumps(issuers))
     monkeypatch.setenv("LOCKGATE_APP__PACKAGE", "acme")
-    assert main(["signing-keys", "rotate", "--file", "signing.jwks"]) == 0
+    assert main(["signing-keys", "rotate"]) == 0
+    assert (tmp_path / "signing.jwks").is_file()
 
 
 @pytest.mark.usefixtures("package")

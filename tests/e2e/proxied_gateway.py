@@ -15,9 +15,9 @@ from gateway.client_ip import explain_ignored_fields, find_client_address
 from gateway.settings.schema import Server, Settings
 from tests.gateway.errors.served import Served, serve
 from tests.gateway.middleware.test_target_validation import build_router
+from tests.gateway.proxy.recorded_proxy import exchange_until_quiet
 from tests.gateway.transport.certificate_authority import Authority
 
-TIMEOUT_SECONDS = 10
 QUIET_SECONDS = 0.5  # after which a proxy that sends nothing waits for the rest of a request
 
 PROXY_ADDRESS, CLIENT_ADDRESS = "127.0.0.2", "127.0.0.9"
@@ -62,18 +62,7 @@ async def send(port: int, request: bytes, tls: ssl.SSLContext | None = None) -> 
         server_hostname=TLS_NAME if tls else None,
         local_addr=(CLIENT_ADDRESS, 0),
     )
-    received = b""
-    try:
-        writer.write(request)
-        while piece := await asyncio.wait_for(
-            reader.read(65_536), QUIET_SECONDS if received else TIMEOUT_SECONDS
-        ):
-            received += piece
-    except (TimeoutError, ConnectionError):
-        pass
-    finally:
-        writer.transport.abort()
-    return received
+    return await exchange_until_quiet(reader, writer, request, QUIET_SECONDS)
 
 
 def build_get(target: str, host: str, *fields: str) -> bytes:

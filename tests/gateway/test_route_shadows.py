@@ -13,6 +13,8 @@ from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import Settings
 
+TWICE = "remove one of them, or give it other methods or another path"
+
 Route = tuple[str, str]
 """`GET`, or several methods with slashes, and a path."""
 
@@ -92,19 +94,20 @@ def test_these_routes_live_together(own: list[Route], proxied: list[Route]) -> N
         ),
         (
             [], [("ANY", "/docs")],
-            "GET /docs", "is declared twice, in ", "",
+            "GET /docs", "is declared twice, in ", TWICE,
         ),
         (
             [], [("ANY", "/a/{x}"), ("ANY", "/a/{y}")],
-            "ANY /a/{y}", "is declared twice, in ", "",
+            "ANY /a/{y}", "is declared twice, in ", TWICE,
         ),
         (
             [], [("ANY", "/auth/verify")],
-            "ANY /auth/verify", "is declared twice, in gateway/forward_auth/routes.py:", "",
+            "ANY /auth/verify", "is declared twice, in gateway/forward_auth/routes.py:",
+            TWICE,
         ),
         (
             [("GET", "/a/{x}")], [("ANY", "/a/{y}")],
-            "GET /a/{y}", "is declared twice, in ", "",
+            "GET /a/{y}", "is declared twice, in ", TWICE,
         ),
         (
             [("GET", "/{tenant}/orders")], [("ANY", "/inventory/{path:path}")],

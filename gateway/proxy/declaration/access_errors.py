@@ -1,9 +1,13 @@
 """Checks who may call a proxied route, and what depends on a caller."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.auth.principal import SCOPE
 from gateway.ratelimit.policy import RateLimit
+from gateway.settings.errors import suggest_nearest
+
+_SEGMENT = re.compile(r"\{(\w+)\}")  # not `{name:path}`, which can be several segments
 
 _OPEN_OR_GUARDED = (
     'give requires="scope" (requires=() admits any valid token), or public="the reason why no '
@@ -42,7 +46,8 @@ def _iter_owner_errors(owner: str, path: str, *, is_public: bool) -> Iterator[st
     if is_public:
         yield "owner needs requires: a public route has no caller to compare with the path"
     if f"{{{owner}}}" not in path:
-        yield f"owner is {owner!r}; the path has no segment {{{owner}}}"
+        hint = suggest_nearest(owner, _SEGMENT.findall(path))
+        yield f"owner is {owner!r}; the path has no segment {{{owner}}} ({hint})"
 
 
 def find_caller_errors(

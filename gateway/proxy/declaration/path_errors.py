@@ -54,7 +54,10 @@ def _iter_path_errors(path: str) -> Iterator[str]:
     try:
         _, _, convertors = compile_path(path)
     except (AssertionError, ValueError) as error:
-        yield f"path is {path!r}: {error}"
+        yield (
+            f"path is {path!r}: {error}; each parameter has a name of its own, as {{name}}, or "
+            "{name:path} for several segments"
+        )
         return
     for name, convertor in convertors.items():
         if not isinstance(convertor, SegmentConvertor | PathConvertor):
@@ -64,7 +67,10 @@ def _iter_path_errors(path: str) -> Iterator[str]:
             )
     several = [name for name, is_path in find_parameters(path).items() if is_path]
     if len(several) > 1:
-        yield f"path has {' and '.join(several)} with :path; one can have several segments"
+        yield (
+            f"path has {' and '.join(several)} with :path; only the last parameter can have "
+            "several segments"
+        )
     elif several and not path.endswith(f"/{{{several[0]}:path}}"):
         yield f"path has {{{several[0]}:path}} inside; it must be the last segment"
 

@@ -17,6 +17,7 @@ from gateway.proxy.fields.forwarding_fields import ForwardingFields
 from gateway.proxy.fields.request_field_rules import RequestRule, find_request_rule, is_end_to_end
 from gateway.proxy.fields.via import build_via
 from gateway.request_context import RequestContext
+from gateway.settings.errors import escape
 from gateway.settings.schema import Server, Service
 from gateway.upstream.base_url import BaseUrl
 from gateway.upstream.propagation import current_headers
@@ -24,6 +25,7 @@ from gateway.upstream.propagation import current_headers
 Field = tuple[bytes, bytes]
 
 _MAX_CACHED_NAMES = 1_024
+_MAX_SHOWN_NAME = 80
 _SAFE_HOST = re.compile(rb"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _TRACE_NAMES = frozenset({"x-request-id", "traceparent", "tracestate"})
@@ -110,7 +112,9 @@ class RequestFields:
         """Yield the fields of the caller that go on under a condition."""
         once = special.get(RequestRule.ONCE, ())
         if len(dict(once)) < len(once):
-            _refuse("A header field that has one value is sent twice.", scope)
+            names = [name for name, _ in once]
+            name = next(name for name in names if names.count(name) > 1)
+            _refuse(f"The header field {name.decode()} has one value, and is sent twice.", scope)
         yield from once
         if RequestRule.MAX_FORWARDS in special:
             yield from self._decrement(special[RequestRule.MAX_FORWARDS], scope)
@@ -159,8 +163,9 @@ def _remove_named(fields: list[Field], connection: Sequence[Field], scope: Scope
     names = list_connection_options(connection)
     if not names:
         return fields
-    if any(map(is_end_to_end, names)):
-        _refuse("Connection names a field that is not for one connection only.", scope)
+    if wrong := sorted(filter(is_end_to_end, names)):
+        name = escape(wrong[0][:_MAX_SHOWN_NAME].decode("latin-1"))
+        _refuse(f"Connection names {name}, which is not for one connection only.", scope)
     return [field for field in fields if field[0] not in names]
 
 

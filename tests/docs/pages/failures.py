@@ -91,7 +91,8 @@ REFUSALS = (
     ),
     Failure(
         Overloaded(1),
-        "The gateway sheds load: `server.max_in_flight` requests are already in flight.",
+        "The gateway sheds load: `server.max_in_flight` requests are already in flight, or "
+        "`server.max_streams` proxied streams and WebSockets are open.",
         "Try again after `Retry-After` seconds.",
     ),
 )
@@ -99,23 +100,31 @@ REFUSALS = (
 UPSTREAM = (
     Failure(
         UpstreamTimeout("users", "GET /users/{user_id}", "over 0.8 s"),
-        "A required part did not load within its timeout or the budget of the composite.",
+        "A required part did not load within its timeout or the budget of the composite. Or the "
+        "service behind a proxied route sent no response, or accepted no WebSocket, within the "
+        "`timeout` of the route, or took no byte of the request body for its `idle_timeout`.",
         "Try again. If it persists, check the service named in `service`.",
     ),
     Failure(
         UpstreamUnavailable("users", "GET /users/{user_id}", "status 503", status=503),
-        "The service cannot be reached, closed the connection early, or responded with 429 or 5xx.",
+        "The service cannot be reached, closed the connection early, or responded to a typed "
+        "client with 429 or 5xx. A proxied route passes such a response on.",
         "Try again after `Retry-After` seconds.",
     ),
     Failure(
         UpstreamRefused("users", "GET /users/{user_id}", "status 404", status=404),
-        "The service responded with another status outside 2xx, for example 404.",
-        "Check the parameters of the request.",
+        "The service responded to a typed client with another status outside 2xx, for example 404. "
+        "Or the service behind a proxied route refused the identity that the gateway sent (401), "
+        "or is reached through a proxy that needs credentials (407); the log says which.",
+        "Check the parameters of the request; for a proxied route, report it: the gateway and "
+        "the service are configured differently.",
     ),
     Failure(
         UpstreamInvalid("users", "GET /users/{user_id}", "the body is empty"),
-        "The response of the service does not match the type that its client declares.",
-        "Report it: the typed client and the service disagree.",
+        "The response of the service does not match the type that its client declares. Or the "
+        "response of a service behind a proxied route is not valid HTTP/1.1, or accepts a "
+        "WebSocket in another way than its handshake allows.",
+        "Report it: the gateway and the service disagree.",
     ),
 )
 
@@ -135,7 +144,9 @@ OTHERS = (
         HTTPException(404),
         "The path does not exist (404) or does not support the method (405, with `Allow`), the "
         "body is not UTF-8 or nested too deeply (400), or the code of the application raised an "
-        "`HTTPException`. "
+        "`HTTPException`. A proxied route also refuses a path or a header field that services read "
+        "differently (400), the handshake of a WebSocket (400, 403, 426), and a request that has "
+        "come back to the gateway (508). "
         "Its `detail` is the text of the exception; any other value is sent as JSON text.",
         "Fix the path, the method or the body of the request.",
     ),

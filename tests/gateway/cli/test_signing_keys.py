@@ -64,3 +64,31 @@ def test_a_folder_that_does_not_exist_is_named(
     assert main(["signing-keys", "rotate", "--file", str(missing)]) == 1
     reason = "cannot be written: No such file or directory"
     assert capsys.readouterr().err == f"lockgate: {missing}: {reason}\n"
+
+
+def test_without_a_file_the_settings_name_it(
+    tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "lockgate.toml"
+    named = f'issuer = "https://gateway.test"\nsigning_key_file = "{file}"'
+    config.write_text(f"[identity]\n{named}\n")
+    assert main(["signing-keys", "rotate", "--config", str(config)]) == 0
+    created = capsys.readouterr().out
+    assert main(["signing-keys", "list", "--config", str(config)]) == 0
+    assert capsys.readouterr().out == created
+    other = tmp_path / "other.jwks"
+    assert main(["signing-keys", "rotate", "--config", str(config), "--file", str(other)]) == 0
+    assert read_signing_keys(other).ids != read_signing_keys(file).ids
+
+
+@pytest.mark.parametrize("action", ["rotate", "list"])
+def test_settings_without_the_file_are_invalid(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    config = tmp_path / "lockgate.toml"
+    config.write_text('[identity]\nissuer = "https://gateway.test"\n')
+    assert main(["signing-keys", action, "--config", str(config)]) == 2
+    assert capsys.readouterr().err == (
+        "lockgate: identity.signing_key_file: is required to know the file of the keys"
+        " (set LOCKGATE_IDENTITY__SIGNING_KEY_FILE, or pass --file FILE)\n"
+    )

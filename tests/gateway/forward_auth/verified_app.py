@@ -3,19 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, WebSocket
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
 from gateway.auth import Principal, owner, public, requires
 from gateway.auth.verifier import TokenVerifier
-from gateway.head_guard import HeadGuard
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.proxy import Proxy
 from gateway.ratelimit import RateLimit, limited
@@ -23,6 +21,7 @@ from gateway.settings.schema import Identity, Server, Service, Settings
 from gateway.tickets import accept_ticket
 from tests.gateway.auth.fake_verifier import FakeVerifier
 from tests.gateway.errors.served import Served, build_request, serve
+from tests.gateway.routing.company_guards import ApiKey, KeyParameter
 
 PROXY = "127.0.0.1"
 
@@ -34,26 +33,6 @@ router = APIRouter()
 
 class Note(BaseModel):
     text: str
-
-
-@dataclass(frozen=True)
-class ApiKey(HeadGuard):
-    """A guard of a company."""
-
-    key: str
-
-    async def __call__(self, request: Request) -> None:
-        """Admit requests with the key."""
-        if request.headers.get("x-api-key") != self.key:
-            raise HTTPException(403, "wrong key")
-
-
-@dataclass(frozen=True)
-class KeyParameter(HeadGuard):
-    """A guard that asks for more than the connection."""
-
-    async def __call__(self, key: Annotated[str, Header()]) -> None:
-        """Admit every key."""
 
 
 async def only_staff(connection: HTTPConnection) -> None:

@@ -83,14 +83,19 @@ async def send_all(port: int, requests: Sequence[bytes]) -> list[bytes]:
 
 async def _send(port: int, data: bytes) -> bytes:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    return await exchange_until_quiet(reader, writer, data, QUIET_SECONDS)
+
+
+async def exchange_until_quiet(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes, quiet_seconds: float
+) -> bytes:
+    """Send bytes, and close; return what is received until the end, or until nothing follows."""
     received = b""
     try:
         writer.write(data)
-        while True:
-            seconds = QUIET_SECONDS if received else TIMEOUT_SECONDS
-            piece = await asyncio.wait_for(reader.read(65_536), seconds)
-            if not piece:
-                break
+        while piece := await asyncio.wait_for(
+            reader.read(65_536), quiet_seconds if received else TIMEOUT_SECONDS
+        ):
             received += piece
     except (TimeoutError, ConnectionError):
         pass

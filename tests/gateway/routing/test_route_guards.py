@@ -9,7 +9,7 @@ from typing import Annotated
 from uuid import UUID
 
 import pytest
-from fastapi import APIRouter, Body, Depends, FastAPI, Header, HTTPException, Request
+from fastapi import APIRouter, Body, Depends, FastAPI
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
@@ -19,11 +19,11 @@ from starlette.types import Scope
 from gateway.auth import Caller, Principal, owner, public, requires
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors.tree import Unauthenticated
-from gateway.head_guard import HeadGuard
 from gateway.ratelimit import RateLimit, limited
 from gateway.resources import Resources
 from gateway.routing.dispatcher import RouteTable
 from tests.gateway.errors.served import Served, build_request, serve
+from tests.gateway.routing.company_guards import ApiKey, KeyParameter
 from tests.gateway.routing.comparison import trust
 
 ADDRESSES = RateLimit("addresses", "3/minute", per="address")
@@ -56,26 +56,6 @@ class Verifier(TokenVerifier):
 async def only_staff(caller: Annotated[Principal, requires("write")]) -> str:
     """Stand for a dependency of a company, with a guard inside."""
     return caller.subject
-
-
-@dataclass(frozen=True)
-class ApiKey(HeadGuard):
-    """A guard of a company."""
-
-    key: str
-
-    async def __call__(self, request: Request) -> None:
-        """Admit requests with the key."""
-        if request.headers.get("x-api-key") != self.key:
-            raise HTTPException(403, "wrong key")
-
-
-@dataclass(frozen=True)
-class KeyParameter(HeadGuard):
-    """A guard that asks for more than the connection."""
-
-    async def __call__(self, key: Annotated[str, Header()]) -> None:
-        """Admit every key."""
 
 
 class Versioned(APIRoute):

@@ -117,6 +117,14 @@ def body(piece: bytes = b"", *, more: bool = False) -> Message:
     return {"type": "http.response.body", "body": piece, "more_body": more}
 
 
+async def send_without_end(send: Send, begun: asyncio.Event) -> None:
+    """Send a body that has no end; set `begun` once a piece has been sent."""
+    await send(start())
+    while True:
+        await send(body(b"x" * 100_000, more=True))
+        begun.set()
+
+
 def make_app(*messages: Message) -> ASGIApp:
     """Return an app that sends these messages for each request."""
 

@@ -13,7 +13,7 @@ from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.server import lifecycle
 from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Server
-from tests.gateway.server.in_memory import Echo, body, start
+from tests.gateway.server.in_memory import Echo, send_without_end
 
 TIMEOUT_SECONDS = 10
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -45,10 +45,7 @@ class Stage:
 
     async def endless(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         try:
-            await send(start())
-            while True:
-                await send(body(b"x" * 100_000, more=True))
-                self.begun.set()
+            await send_without_end(send, self.begun)
         finally:
             self.ended.set()
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.server.uvicorn_internals import ServerState
-from tests.gateway.server.in_memory import Echo, body, start
+from tests.gateway.server.in_memory import Echo, send_without_end
 from tests.gateway.server.serve_app import serve_app
 
 TIMEOUT_SECONDS = 10
@@ -45,10 +45,7 @@ class Endless:
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         try:
-            await send(start())
-            while True:
-                await send(body(b"x" * 100_000, more=True))
-                self.begun.set()
+            await send_without_end(send, self.begun)
         finally:
             self.ended.set()
 

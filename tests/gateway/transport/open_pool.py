@@ -1,5 +1,6 @@
 """A pool whose connections lead to a server, and the loan of one for an exchange."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -39,3 +40,11 @@ async def lend(pool: Pool, *, force_new: bool = False) -> Connection:
     assert (await exchange.receive_head(5)).status == 200
     assert await exchange.receive_body() == b"hello"
     return connection
+
+
+async def lend_and_wait(pool: Pool) -> tuple[Connection, asyncio.Task[Connection]]:
+    """Lend the only connection of a pool, and begin to wait for another one."""
+    connection = await lend(pool)
+    waiting = asyncio.create_task(lend(pool))
+    await asyncio.sleep(0)
+    return connection, waiting

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from gateway.transport.timeouts import RequestTimeouts
-from tests.gateway.transport.open_pool import lend, open_pool
+from tests.gateway.transport.open_pool import lend, lend_and_wait, open_pool
 
 
 async def test_a_connection_for_a_stream_is_opened_beside_the_pool(no_leaks: None) -> None:
@@ -75,9 +75,7 @@ async def test_a_detached_connection_frees_its_slot_and_takes_one_again(no_leaks
 
 async def test_a_detached_slot_goes_to_the_caller_that_waits(no_leaks: None) -> None:
     async with open_pool() as (pool, _):
-        stream = await lend(pool)
-        waiting = asyncio.create_task(lend(pool))
-        await asyncio.sleep(0)
+        stream, waiting = await lend_and_wait(pool)
         pool.detach(stream)
         other = await waiting
         pool.release(other)

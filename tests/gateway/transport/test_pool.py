@@ -10,7 +10,7 @@ import pytest
 from gateway.transport.exchange import Exchange
 from gateway.transport.timeouts import RequestTimeouts
 from gateway.transport.transport import Transport
-from tests.gateway.transport.open_pool import lend, open_pool
+from tests.gateway.transport.open_pool import lend, lend_and_wait, open_pool
 from tests.gateway.transport.requests import fetch_body, run_loop_turns
 from tests.gateway.transport.scripted_server import (
     HELLO,
@@ -46,9 +46,7 @@ async def test_a_slot_handed_to_a_cancelled_caller_goes_to_the_next(
 
 async def test_a_later_caller_does_not_overtake_a_waiting_one(no_leaks: None) -> None:
     async with open_pool() as (pool, _):
-        first = await lend(pool)
-        waiting = asyncio.create_task(lend(pool))
-        await asyncio.sleep(0)
+        first, waiting = await lend_and_wait(pool)
         pool.release(first)
         late = asyncio.create_task(lend(pool))
         assert await waiting is first
@@ -71,9 +69,7 @@ async def test_a_forced_new_connection_replaces_an_idle_one(no_leaks: None) -> N
 
 async def test_a_connection_that_closed_while_handed_over_is_replaced(no_leaks: None) -> None:
     async with open_pool() as (pool, server):
-        first = await lend(pool)
-        waiting = asyncio.create_task(lend(pool))
-        await asyncio.sleep(0)
+        first, waiting = await lend_and_wait(pool)
         pool.release(first)
         first.abort()
         assert await waiting is not first
@@ -284,9 +280,7 @@ async def test_a_connection_that_is_too_old_is_replaced(no_leaks: None) -> None:
 
 async def test_an_old_connection_is_not_handed_to_a_waiting_caller(no_leaks: None) -> None:
     async with open_pool(max_age_seconds=0) as (pool, server):
-        first = await lend(pool)
-        waiting = asyncio.create_task(lend(pool))
-        await asyncio.sleep(0)
+        first, waiting = await lend_and_wait(pool)
         pool.release(first)
         pool.release(await waiting)
         assert server.connections == 2

@@ -50,6 +50,15 @@ class MutualTls:
             yield server
 
 
+def list_files(authority: Authority, certificate: Path, key: Path) -> dict[str, Path]:
+    """Return the settings of a service that trusts the authority, and needs the certificate."""
+    return {
+        "ca_file": authority.certificate_file,
+        "client_certificate_file": certificate,
+        "client_key_file": key,
+    }
+
+
 def make_client(kind: Kind, url: str, **tls: Any) -> ExampleClient:
     service = Service.model_validate(
         {"url": url, "transport": kind, "connect_timeout": 5, "timeout": 5, "tls": tls}
@@ -69,9 +78,7 @@ async def test_a_service_gets_the_certificate_of_the_gateway(
         make_client(
             kind,
             service.url,
-            ca_file=authority.certificate_file,
-            client_certificate_file=certificate,
-            client_key_file=key,
+            **list_files(authority, certificate, key),
             client_key_password=password,
         ) as client,
     ):
@@ -94,11 +101,7 @@ async def test_the_ca_of_a_service_replaces_all_others(
     kind: Kind, authority: Authority, tmp_path: Path
 ) -> None:
     certificate, key = authority.issue("gateway.internal")
-    files = {
-        "ca_file": Authority(tmp_path).certificate_file,
-        "client_certificate_file": certificate,
-        "client_key_file": key,
-    }
+    files = list_files(Authority(tmp_path), certificate, key)
     server = MutualTls(authority)
     async with server.serve() as running:
         service = Service.model_validate({"url": running.url, "transport": kind, "tls": files})
@@ -114,11 +117,7 @@ async def test_the_name_in_the_certificate_may_differ_from_the_host(
     kind: Kind, authority: Authority
 ) -> None:
     certificate, key = authority.issue("gateway.internal")
-    files = {
-        "ca_file": authority.certificate_file,
-        "client_certificate_file": certificate,
-        "client_key_file": key,
-    }
+    files = list_files(authority, certificate, key)
     server = MutualTls(authority, "orders.internal")
     async with server.serve() as service:
         async with make_client(kind, service.url, **files) as client:
@@ -146,13 +145,7 @@ async def test_a_new_certificate_is_used_without_a_restart(
     server = MutualTls(authority)
     async with (
         server.serve() as service,
-        make_client(
-            kind,
-            service.url,
-            ca_file=authority.certificate_file,
-            client_certificate_file=certificate,
-            client_key_file=key,
-        ) as client,
+        make_client(kind, service.url, **list_files(authority, certificate, key)) as client,
     ):
         await client.item("A")
         install("second.internal")
@@ -242,11 +235,7 @@ async def test_the_first_calls_at_the_same_time_all_use_the_certificates(
     kind: Kind, authority: Authority
 ) -> None:
     certificate, key = authority.issue("gateway.internal")
-    files = {
-        "ca_file": authority.certificate_file,
-        "client_certificate_file": certificate,
-        "client_key_file": key,
-    }
+    files = list_files(authority, certificate, key)
     server = MutualTls(authority)
     async with server.serve() as service, make_client(kind, service.url, **files) as client:
         await asyncio.gather(*(client.item("A") for _ in range(3)))

@@ -20,22 +20,11 @@ from gateway.upstream.deadline import deadline
 from gateway.upstream.resilience.retry import Retry, RetryBudget
 from tests.gateway.transport.scripted_server import OK, Peer, Script, respond_with, serve_script
 from tests.gateway.upstream.example_client import ExampleClient
+from tests.gateway.upstream.streamed_responses import CHUNKED, ITEM, chunk, drip, one_piece
 
-CHUNKED = OK + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-ITEM = OK + b"Content-Type: application/json\r\nContent-Length: 11\r\n\r\n" + b'{"sku":"A"}'
 GZIP = OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
-
-
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-async def one_piece(peer: Peer) -> None:
-    await peer.read_request()
-    peer.send(CHUNKED + chunk(b"one"))
-    await peer.wait_closed()
 
 
 async def first_hangs(peer: Peer) -> None:
@@ -269,13 +258,6 @@ async def test_the_response_of_a_failed_attempt_is_closed_before_the_pause() -> 
 
 
 async def test_the_deadline_of_a_composite_part_ends_a_stream_in_it() -> None:
-    async def drip(peer: Peer) -> None:
-        await peer.read_request()
-        peer.send(CHUNKED)
-        while True:
-            peer.send(chunk(b"x"))
-            await asyncio.sleep(0.01)
-
     async with serve_script(drip) as server, ExampleClient(server.url, policies=[]) as shop:
 
         async def read() -> None:

@@ -11,15 +11,9 @@ from gateway.upstream import UpstreamRefused, UpstreamTimeout, UpstreamUnavailab
 from gateway.upstream.deadline import deadline
 from tests.gateway.transport.scripted_server import OK, Peer, respond_with, serve_script
 from tests.gateway.upstream.example_client import ExampleClient, Item
-
-CHUNKED = OK + b"Content-Type: text/event-stream\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
-ITEM = OK + b"Content-Type: application/json\r\nContent-Length: 11\r\n\r\n" + b'{"sku":"A"}'
+from tests.gateway.upstream.streamed_responses import CHUNKED, ITEM, chunk, drip, one_piece
 
 pytestmark = pytest.mark.usefixtures("no_leaks")
-
-
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 async def test_pieces_arrive_as_they_are_sent(either: httpx.AsyncBaseTransport) -> None:
@@ -135,12 +129,6 @@ async def silent(peer: Peer) -> None:
     await peer.wait_closed()
 
 
-async def one_piece(peer: Peer) -> None:
-    await peer.read_request()
-    peer.send(CHUNKED + chunk(b"one"))
-    await peer.wait_closed()
-
-
 async def test_the_head_must_arrive_within_the_timeout_of_the_call(
     either: httpx.AsyncBaseTransport,
 ) -> None:
@@ -165,13 +153,6 @@ async def test_every_wait_for_a_piece_has_the_idle_timeout(
 
 
 async def test_a_deadline_applies_to_the_whole_stream() -> None:
-    async def drip(peer: Peer) -> None:
-        await peer.read_request()
-        peer.send(CHUNKED)
-        while True:
-            peer.send(chunk(b"x"))
-            await asyncio.sleep(0.01)
-
     async with serve_script(drip) as server, ExampleClient(server.url) as client:
         with deadline(0.1), pytest.raises(UpstreamTimeout):  # noqa: PT012 - the loop is the point
             async with client.stream("GET", "/", idle_timeout=5) as response:

@@ -7,6 +7,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from config.limits import DASHBOARDS
+from config.routes import routes
+from gateway.composites import dashboard
+from gateway.proxy import Proxy
+from gateway.ratelimit import RateLimit
 from tests.docs.blocks import matches, parse_blocks, parse_files
 from tests.docs.project import ROOT
 from tests.redis_server import RedisServer
@@ -83,6 +88,21 @@ def test_the_make_target_starts_the_demo() -> None:
         ["make", "--dry-run", "run"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
     assert "lockgate demo" in shown
+
+
+def test_the_readme_shows_declarations_of_the_shop() -> None:
+    (block,) = [b.text for b in README if b.language == "python"]
+    names = {**vars(dashboard), "Proxy": Proxy, "RateLimit": RateLimit}
+    exec(block, names)
+    (proxy,) = names["routes"]
+    (declared,) = [one for one in routes if one.path == proxy.path]
+    assert (proxy.to, proxy.requires, proxy.websocket) == (
+        declared.to, declared.requires, declared.websocket
+    )  # fmt: skip
+    assert names["DASHBOARDS"] == DASHBOARDS
+    lines = [" ".join(line.split()) for line in block.splitlines() if line.startswith("    ")]
+    source = Path(dashboard.__file__).read_text(encoding="utf-8")
+    assert all(line in " ".join(source.split()) for line in lines)
 
 
 def test_the_readme_and_the_tutorial_show_the_same_response() -> None:

@@ -55,8 +55,11 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
         ({"requires": ""}, "requires has '', which is not a scope"),
         ({"requires": ["a", "a"]}, "requires has a scope twice: a, a"),
         ({"requires": 7}, "requires is 7; it must be a scope or a list of scopes"),
-        ({"owner": "user_id"}, "owner is 'user_id'; the path has no segment {user_id}"),
-        ({"owner": "path"}, "owner is 'path'; the path has no segment {path}"),
+        (
+            {"path": "/{user_id}/{path:path}", "owner": "user"},
+            "owner is 'user'; the path has no segment {user} (did you mean user_id?)",
+        ),
+        ({"owner": "path"}, "the path has no segment {path} (known here: none)"),
         (
             {"path": "/{user}", "owner": "user", "requires": None, "public": "x"},
             "owner needs requires",
@@ -114,8 +117,11 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
         ({"path": "/{a"}, "a parameter is written {name}"),
         ({"path": "/{a}/{a}"}, "Duplicated param name a"),
         ({"path": "/{a:int}"}, "path has the parameter 'a' with a convertor"),
-        ({"path": "/{a:nonsense}"}, "Unknown path convertor 'nonsense'"),
-        ({"path": "/{a:path}/{b:path}"}, "path has a and b with :path"),
+        (
+            {"path": "/{a:nonsense}"},
+            "Unknown path convertor 'nonsense'; each parameter has a name of its own, as {name}",
+        ),
+        ({"path": "/{a:path}/{b:path}"}, "path has a and b with :path; only the last parameter"),
         ({"path": "/{a:path}/b"}, "path has {a:path} inside; it must be the last segment"),
         ({"path": "/inventory"}, 'target is missing: a path without a parameter does not say'),
         ({"target": "{path}"}, 'target is \'{path}\'; it must begin with "/"'),

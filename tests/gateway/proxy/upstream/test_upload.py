@@ -52,6 +52,15 @@ async def send_without_end(caller: Caller) -> None:
             await caller.writer.drain()
 
 
+async def get_refusal_while_sending(caller: Caller) -> None:
+    caller.send(POST_LONG + b"\r\n")
+    sending = asyncio.create_task(send_without_end(caller))
+    assert (await caller.read_head()).startswith(b"HTTP/1.1 413 ")
+    assert await caller.read(3) == b"big"
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+
+
 @pytest.mark.parametrize("ends", ["waits", "reads on"])
 async def test_an_early_response_reaches_a_caller_that_still_sends(
     no_leaks: None, ends: str
@@ -65,13 +74,7 @@ async def test_an_early_response_reaches_a_caller_that_still_sends(
             await asyncio.sleep(0.2)
 
     async with serve_proxy(script) as proxy:
-        caller = await proxy.connect()
-        caller.send(POST_LONG + b"\r\n")
-        sending = asyncio.create_task(send_without_end(caller))
-        assert (await caller.read_head()).startswith(b"HTTP/1.1 413 ")
-        assert await caller.read(3) == b"big"
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
+        await get_refusal_while_sending(await proxy.connect())
         assert proxy.streams.count == 0
 
 
@@ -94,13 +97,7 @@ async def test_an_early_response_is_read_although_the_service_closes_its_connect
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         async with serve_proxy(echo, service={"url": url}) as proxy:
             for _ in range(5):
-                caller = await proxy.connect()
-                caller.send(POST_LONG + b"\r\n")
-                sending = asyncio.create_task(send_without_end(caller))
-                assert (await caller.read_head()).startswith(b"HTTP/1.1 413 ")
-                assert await caller.read(3) == b"big"
-                sending.cancel()
-                await asyncio.gather(sending, return_exceptions=True)
+                await get_refusal_while_sending(await proxy.connect())
         refusing.cancel()
         await asyncio.gather(refusing, return_exceptions=True)
 

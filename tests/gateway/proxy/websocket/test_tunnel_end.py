@@ -17,6 +17,7 @@ from tests.gateway.proxy.websocket.frames import (
     iter_violations,
 )
 from tests.gateway.proxy.websocket.open_tunnel import (
+    RawSide,
     echo,
     open_raw_pair,
     open_tunnels,
@@ -161,13 +162,18 @@ async def talk(client: ClientConnection) -> None:
 CLOSE_FRAME = (1000).to_bytes(2)
 
 
+async def end_after_close_frame(caller: RawSide, service: RawSide) -> None:
+    """Let the caller send a close frame and end its stream; the service gets the frame."""
+    caller.writer.write(build_frame(CLOSE, CLOSE_FRAME, mask=MASK))
+    caller.writer.write_eof()
+    assert await service.read(8) == build_frame(CLOSE, CLOSE_FRAME, mask=MASK)
+
+
 async def test_a_caller_that_ends_its_stream_after_its_close_frame_gets_the_reply(
     no_leaks: None,
 ) -> None:
     async with open_raw_pair() as (served, caller, service):
-        caller.writer.write(build_frame(CLOSE, CLOSE_FRAME, mask=MASK))
-        caller.writer.write_eof()
-        assert await service.read(8) == build_frame(CLOSE, CLOSE_FRAME, mask=MASK)
+        await end_after_close_frame(caller, service)
         rest = build_frame(TEXT, b"the rest") + build_frame(CLOSE, CLOSE_FRAME)
         service.writer.write(rest)
         assert await caller.read_to_the_end() == rest
@@ -181,9 +187,7 @@ async def test_a_caller_that_has_ended_its_stream_learns_that_the_service_is_gon
     no_leaks: None,
 ) -> None:
     async with open_raw_pair() as (served, caller, service):
-        caller.writer.write(build_frame(CLOSE, CLOSE_FRAME, mask=MASK))
-        caller.writer.write_eof()
-        assert await service.read(8) == build_frame(CLOSE, CLOSE_FRAME, mask=MASK)
+        await end_after_close_frame(caller, service)
         service.writer.close()
         rest = await caller.read_to_the_end()
         assert (rest[0], int.from_bytes(rest[2:4])) == (0x88, 1011)
