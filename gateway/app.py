@@ -10,11 +10,12 @@ from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, load_application
 from gateway.errors.handlers import install_error_handlers
 from gateway.fastapi_internals import iter_route_contexts
-from gateway.forward_auth import routes as forward_auth
+from gateway.forward_auth import verify_request
 from gateway.forward_auth.verified_routes import VerifiedRoutes
 from gateway.identity import key_set_route
 from gateway.lifespan import create_lifespan
 from gateway.middleware.access_log import AccessLog
+from gateway.middleware.allowed_hosts import AllowedHosts
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.compression import Compression
 from gateway.middleware.concurrency_limit import ConcurrencyLimit
@@ -55,12 +56,14 @@ class Gateway(FastAPI):
         audit = RouteAudit(self.router)
         routes = RouteTable(self.router, is_guarded=audit.is_guarded)
         self.state.resources[TicketRoutes] = TicketRoutes(routes)
-        self.state.resources[VerifiedRoutes] = VerifiedRoutes(routes, self.state.own_routes)
+        if server.forward_auth:
+            self.state.resources[VerifiedRoutes] = VerifiedRoutes(routes, self.state.own_routes)
         probe_paths = [server.root_path + path for path in health.PATHS]
         middleware = [
             *self._list_root_path(),
             Middleware(AccessLog, probe_paths=probe_paths, server=server),
             Middleware(RequestContextMiddleware, may_compress=server.compression),
+            *self._list_allowed_hosts(probe_paths),
             *self._list_cors(),
             Middleware(TargetValidation),
             Middleware(
@@ -90,18 +93,25 @@ class Gateway(FastAPI):
         is_stripped = server.root_path_is_stripped
         return [Middleware(RootPath, root_path=server.root_path, is_stripped=is_stripped)]
 
+    def _list_allowed_hosts(self, probe_paths: list[str]) -> list[Middleware]:
+        server = self.state.settings.server
+        if not server.allowed_hosts:
+            return []
+        return [Middleware(AllowedHosts, server=server, exempt_paths=probe_paths)]
+
     def _list_cors(self) -> list[Middleware]:
         settings: Settings = self.state.settings
-        if not settings.server.cors_origins:
+        server = settings.server
+        if not server.cors_origins:
             return []
         forwarded = [name for it in settings.upstreams.values() for name in it.forward_headers]
-        policy = CorsPolicy(settings.server, [*forwarded, *find_request_headers(self.router)])
+        policy = CorsPolicy(server, [*forwarded, *find_request_headers(self.router)])
         return [
             Middleware(
                 Cors,
                 policy=policy,
                 find_methods=find_allowed_methods,
-                exempt_path=settings.server.root_path + forward_auth.PATH,
+                exempt_path=server.root_path + verify_request.PATH if server.forward_auth else None,
             )
         ]
 
@@ -171,7 +181,8 @@ def build_app(
     routers = [*application.routers, create_proxy_router(application.proxies)]
     app.include_router(health.router)
     app.include_router(pages.router)
-    app.include_router(forward_auth.router)
+    if settings.server.forward_auth:
+        app.include_router(verify_request.router)
     if settings.identity.signing_key_file is not None:
         app.include_router(key_set_route.router)
     if any(accepts_tickets(route) for it in routers for route in iter_route_contexts(it.routes)):

@@ -13,7 +13,13 @@ FieldList = list[tuple[bytes, bytes]]
 """Header fields as a parser collects them."""
 
 MAX_HEAD_BYTES = 65_536
-"""Bytes of a start line and its fields; also of framing between two pieces of a body."""
+"""Bytes of a start line and its fields; also of the framing of chunks beyond FRAMING_PER_BYTE."""
+
+FRAMING_PER_BYTE = 16
+"""Bytes of framing that each byte of a chunked body allows: sizes, extensions and line ends.
+
+A chunk of one byte needs five. A recipient should limit the extensions (RFC 9112, 7.1.1).
+"""
 
 MAX_FIELDS = 128
 """Fields of a message, trailers included."""

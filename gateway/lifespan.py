@@ -40,8 +40,8 @@ from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
 from gateway.telemetry.log import LogField, log_event
 from gateway.tickets.open_store import open_ticket_store
-from gateway.tickets.setting_errors import find_ticket_errors
 from gateway.tickets.store import TicketStore
+from gateway.tickets.ticket_errors import find_ticket_errors
 from gateway.upstream.tls_settings import find_tls_errors
 from gateway.wait_report import report_wait
 
@@ -89,7 +89,7 @@ def create_lifespan(
             store = open_ticket_store(settings, internal_tokens)
             resources[TicketStore] = await _open(stack, store, "the ticket store")
             fields = create_token_fields(settings.upstreams, internal_tokens)
-            resources[StreamLimit] = StreamLimit(settings.server.max_streams)
+            resources[StreamLimit] = StreamLimit(settings.server)
             opening = open_clients(
                 settings, application.clients, transports, resources, request_fields=fields
             )

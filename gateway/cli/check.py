@@ -32,7 +32,7 @@ from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
 from gateway.settings.schema import Issuer, Settings
-from gateway.tickets.setting_errors import find_ticket_errors
+from gateway.tickets.ticket_errors import find_ticket_errors
 from gateway.upstream.tls_settings import find_tls_errors
 
 

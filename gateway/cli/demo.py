@@ -139,10 +139,11 @@ def _iter_local_ports(settings: Settings) -> Iterator[tuple[str, int]]:
 def _replace_addresses(settings: Settings, fakes: RunningFakes, *, use_any_port: bool) -> Settings:
     """Replace the addresses of the services and of the identity provider with the fakes'.
 
-    Without trusted proxies, this machine is one, so that a forward-auth check can be tried.
+    Without trusted proxies, this machine is one, with forward-auth, so that a check can be tried.
     """
-    server = settings.server.model_dump() | {"host": "127.0.0.1"}
-    server["trusted_proxies"] = settings.server.trusted_proxies or ["127.0.0.1/32"]
+    server = settings.server.model_dump() | {"host": "127.0.0.1", "allowed_hosts": ()}
+    if not settings.server.trusted_proxies:
+        server |= {"trusted_proxies": ["127.0.0.1/32"], "forward_auth": True}
     if use_any_port:
         server["port"] = 0
     values: dict[str, Any] = settings.model_dump() | {"server": server}

@@ -2,11 +2,13 @@
 
     GatewayError
     ├── Unauthenticated         401   no access token, or an invalid one
+    ├── TicketRefused           401   a ticket that is unknown, used or expired
     ├── Forbidden               403   a valid token that does not permit the request
     ├── UserRequired            403   a valid token without a user that the route can serve
     ├── ContentTooLarge         413   the request body exceeds the limit
     ├── UnsupportedContentCoding 415  a compressed request body
     ├── QuotaExceeded           429   a rate limit is exceeded
+    ├── TooManyStreams          429   the caller has too many open streams
     ├── IdentityUnavailable     503   the keys of the identity provider cannot be fetched
     ├── RateLimiterUnavailable  503   Redis is unavailable, and the policy is `deny`
     ├── TicketsUnavailable      503   tickets cannot be stored or redeemed now
@@ -48,17 +50,15 @@ class GatewayError(Exception):
         return {}
 
 
-class Unauthenticated(GatewayError):
+class _InvalidCredentials(GatewayError):
     """No access token, or an invalid one (RFC 6750, section 3).
 
-    `reason` and its `explanation` are only logged: the response is the same for every invalid
-    token.
+    `reason` and its `explanation` are only logged: the response is the same for each of them.
     """
 
     status = 401
     type = OUR_PROBLEMS + "unauthenticated"
     title = "Unauthenticated"
-    detail = "Send a valid access token as 'Authorization: Bearer ...'."
     header_names = ("WWW-Authenticate",)
 
     def __init__(self, reason: str, explanation: str = "", *, token_sent: bool = True) -> None:
@@ -72,6 +72,21 @@ class Unauthenticated(GatewayError):
         """The challenge, with an error code only if a token was sent."""
         error = ', error="invalid_token"' if self.token_sent else ""
         return {"WWW-Authenticate": f'Bearer realm="lockgate"{error}'}
+
+
+class Unauthenticated(_InvalidCredentials):
+    """No access token, or an invalid one: the response is the same for every invalid token."""
+
+    detail = "Send a valid access token as 'Authorization: Bearer ...'."
+
+
+class TicketRefused(_InvalidCredentials):
+    """A ticket that opens nothing: the response is the same whatever the `reason` is."""
+
+    detail = (
+        "The ticket is unknown, used, expired or for another request. Get a new one with "
+        "POST /auth/tickets."
+    )
 
 
 class Forbidden(GatewayError):
@@ -175,6 +190,28 @@ class QuotaExceeded(GatewayError):
     def members(self) -> dict[str, object]:
         """The names of the policies that refused the request."""
         return {"violated-policies": list(self.policies)}
+
+
+class TooManyStreams(GatewayError):
+    """The caller has too many open streams: `server.max_streams_per_caller`."""
+
+    status = 429
+    type = OUR_PROBLEMS + "too-many-streams"
+    title = "Too many streams"
+    detail = (
+        "This caller has as many open streams as server.max_streams_per_caller allows. End one, "
+        "and try again."
+    )
+    header_names = ("Retry-After",)
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """`Retry-After` in seconds."""
+        return build_retry_after(self.retry_after)
 
 
 class _Unavailable(GatewayError):

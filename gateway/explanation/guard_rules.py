@@ -12,7 +12,7 @@ from starlette.requests import Request
 from gateway.aggregation.dependency import LoadComposite
 from gateway.auth.dependencies import Authorize, Public, authenticate, find_principal
 from gateway.auth.ownership import Owner
-from gateway.errors.tree import GatewayError, Unauthenticated
+from gateway.errors.tree import GatewayError, TicketRefused
 from gateway.explanation.explanation import Ended, Rule
 from gateway.fastapi_internals import (
     RouteContext,
@@ -67,7 +67,7 @@ def _has_ticket(request: Request) -> bool:
         return extract_ticket(request) is not None
     except HTTPException as error:
         raise Ended(error.status_code, error.detail, _REFUSED_TICKET) from error
-    except Unauthenticated as error:
+    except TicketRefused as error:
         text = f"{error.reason}: {error.explanation}"
         raise Ended(error.status, text, _REFUSED_TICKET) from error
 

@@ -23,6 +23,7 @@ from gateway.errors.tree import (
     QuotaExceeded,
     RateLimiterUnavailable,
     TicketsUnavailable,
+    TooManyStreams,
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
@@ -79,6 +80,7 @@ def _iter_own_problems(operation: dict[str, Any], route: RouteContext) -> Iterat
     if not find_proxy(route):
         yield from _iter_parsing_problems(operation)
     if find_proxy(route):
+        yield describe_error(TooManyStreams)
         yield from map(describe_call_error, _PROXY_ERRORS)
     elif passes_call_errors_on(route.dependant):
         yield from map(describe_call_error, UpstreamError.__subclasses__())

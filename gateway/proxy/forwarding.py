@@ -65,10 +65,10 @@ class Forwarding:
             UpstreamError: the service is unavailable or does not respond in time, its response is
                 malformed, or it refuses the identity that the gateway has sent.
             RequestTimeout: the caller does not send its body in time.
-            Overloaded: the exchange would be one stream too many.
+            TooManyStreams, Overloaded: the exchange would be one stream too many.
         """
         scope, started = request.scope, self._loop.time()
-        stream = Stream(self._streams, RequestContext.of(scope))
+        stream = Stream(self._streams, request)
         identity = self._identity.build(request)
         forwarded = await self._build(request, stream, identity)
         try:
@@ -84,7 +84,7 @@ class Forwarding:
             fields = self._response_fields.build(response.fields, scope)
             if response.body is None:
                 length = find_length(fields)
-                is_refusable = forwarded.method in _SAFE or not self._streams.is_full
+                is_refusable = forwarded.method in _SAFE or stream.has_place
                 if is_refusable and is_long(length, fields):
                     stream.open()
                 if length is None:
@@ -134,7 +134,7 @@ class Forwarding:
 
         Raises:
             RequestTimeout: the caller does not send its body in time.
-            Overloaded: the body is long, and there are too many streams.
+            TooManyStreams, Overloaded: the body is long, and there are too many streams.
         """
         if forwarded.upload is not None and forwarded.upload.is_long:
             stream.open()

@@ -32,7 +32,7 @@ URI_TOO_LONG = Refusal(414, f"The request target is longer than {MAX_HEAD_BYTES}
 HEAD_TOO_LARGE = Refusal(431, f"The request head is larger than {MAX_HEAD_BYTES} bytes.")
 TOO_MANY_FIELDS = Refusal(431, f"The request has more than {MAX_FIELDS} header fields.")
 FRAMING_TOO_LARGE = Refusal(
-    400, f"The body has more than {MAX_HEAD_BYTES} bytes of framing between two pieces of data."
+    400, "The framing of the chunks, such as their extensions, is too long for their data."
 )
 UNKNOWN_EXPECTATION = Refusal(417, "The only supported expectation is 100-continue.")
 UNKNOWN_CODING = Refusal(400, "The only supported Transfer-Encoding is chunked.")

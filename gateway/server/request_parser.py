@@ -7,7 +7,13 @@ from urllib.parse import unquote
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from starlette.types import Scope
 
-from gateway.http1_grammar import MAX_FIELDS, MAX_HEAD_BYTES, MAX_LENGTH_DIGITS, FieldList
+from gateway.http1_grammar import (
+    FRAMING_PER_BYTE,
+    MAX_FIELDS,
+    MAX_HEAD_BYTES,
+    MAX_LENGTH_DIGITS,
+    FieldList,
+)
 from gateway.request_context import DISCARD_RESPONSE, INTERIM_RESPONSE, RESPONSE_TRAILERS
 from gateway.server import refusals
 from gateway.server.refusals import RequestRefused, find_refusal
@@ -52,8 +58,11 @@ class RequestParser:
     #
     # Invariants:
     # - `_head_bytes` counts one head and its trailers, `_framing_bytes` the bytes read since the
-    #   last event of the parser, such as chunk extensions. Above MAX_HEAD_BYTES either of them
-    #   refuses the request.
+    #   last event of the parser; in a chunked body, where they are sizes and extensions, less
+    #   FRAMING_PER_BYTE for each byte of the body. Above MAX_HEAD_BYTES either of them refuses the
+    #   request.
+    # - `_pieces` holds what `feed` has found of a body. The handler gets it in one piece: a body in
+    #   chunks of one byte takes no more pieces than another.
     # - `body_bytes_ahead` is the rest of a body with a Content-Length. It is not parsed, apart from
     #   what arrives with the head: httptools would copy it. A new parser takes the next request.
     # - `_chunk_bytes_ahead` is the rest of a chunk, if it is known: no request begins in it. At the
@@ -65,7 +74,7 @@ class RequestParser:
         "_accepts_trailers", "_app_state", "_checked_host", "_chunk_bytes", "_chunk_bytes_ahead",
         "_connection_scope", "_data", "_expects_continue", "_field_count", "_fields",
         "_framing_bytes", "_handler", "_head_bytes", "_host_count", "_is_chunk_complete", "_parser",
-        "_trailers", "_url", "body_bytes_ahead", "has_begun", "has_ended", "is_in_head",
+        "_pieces", "_trailers", "_url", "body_bytes_ahead", "has_begun", "has_ended", "is_in_head",
         "is_receiving",
     )  # fmt: skip
 
@@ -81,6 +90,7 @@ class RequestParser:
         self._url = self._checked_host = self._data = b""
         self._fields: FieldList = []
         self._trailers: FieldList = []
+        self._pieces: list[bytes] = []
         self.body_bytes_ahead = self._chunk_bytes_ahead = self._chunk_bytes = 0
         self._host_count = self._field_count = self._head_bytes = self._framing_bytes = 0
         self._expects_continue = self._accepts_trailers = self._is_chunk_complete = False
@@ -115,7 +125,7 @@ class RequestParser:
         is_new, self.has_begun = not self.is_receiving, False
         try:
             if isinstance(data, memoryview):
-                self._parser.feed_data(data)
+                self._feed_chunk(data)
             else:
                 self._feed_bytes(data)
         except HttpParserError as error:
@@ -185,7 +195,6 @@ class RequestParser:
         )
 
     def on_body(self, body: bytes) -> None:
-        self._framing_bytes = 0
         if self.body_bytes_ahead:
             self.body_bytes_ahead -= len(body)
         elif self._chunk_bytes_ahead:
@@ -194,17 +203,27 @@ class RequestParser:
         else:
             self._chunk_bytes += len(body)
         if not self.is_in_head:  # false in the body of a request with `Upgrade`
-            self._handler.feed_body(body)
+            self._pieces.append(body)
 
     def on_chunk_complete(self) -> None:
         self._chunk_bytes = 0
 
     def on_message_complete(self) -> None:
+        if self._pieces:
+            self._deliver_pieces()
         self._framing_bytes = 0
         self.is_receiving = False
         if not self.is_in_head:
             trailers, self._trailers = self._trailers, []
             self._handler.end_request(trailers)
+
+    def _deliver_pieces(self) -> None:
+        """Give the handler what has been parsed of a body, in one piece."""
+        piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._framing_bytes -= (1 + FRAMING_PER_BYTE) * len(piece)
+        self._framing_bytes = max(self._framing_bytes, 0)
+        self._handler.feed_body(piece)
 
     def _is_handshake(self) -> bool:
         """Whether the request is the handshake of a WebSocket (RFC 6455, 4.1)."""
@@ -291,6 +310,11 @@ class RequestParser:
             self.on_message_complete()
         return rest
 
+    def _feed_chunk(self, data: memoryview) -> None:
+        self._parser.feed_data(data)
+        if self._pieces:  # not if `data` is a part of the line with the size
+            self._deliver_pieces()
+
     def _feed_bytes(self, data: bytes) -> None:
         self._is_chunk_complete = False
         while data:
@@ -306,6 +330,8 @@ class RequestParser:
                 if self._chunk_bytes:
                     self._chunk_bytes_ahead = _find_rest_of_chunk(data, self._chunk_bytes)
                     self._chunk_bytes = 0
+                if self._pieces:
+                    self._deliver_pieces()
                 return
 
     def _restart_without_upgrade(self) -> bytes:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from gateway.settings.allowed_hosts import AllowedHost
 from gateway.settings.errors import PREFIX
 from gateway.settings.header_types import (
     ClientAddressHeader,
@@ -87,10 +88,13 @@ class Server(Section):
 
     host: Host = "0.0.0.0"
     port: Port = 8000
+    allowed_hosts: tuple[AllowedHost, ...] = ()
     trusted_proxies: tuple[Network, ...] = ()
     client_address_header: ClientAddressHeader | None = None
+    forward_auth: Flag = False
     max_in_flight: Count = 1_000
     max_streams: Count = 1_000
+    max_streams_per_caller: Count = 100
     max_body_bytes: Bytes = 1_048_576
     max_connections: Count | None = None
     idle_seconds: Seconds = 75
@@ -109,13 +113,14 @@ class Server(Section):
 
     @model_validator(mode="after")
     def _require_trusted_proxies(self) -> Self:
-        if self.client_address_header is not None and not self.trusted_proxies:
-            raise _conflict(
-                "has no effect without trusted_proxies: it is read from them only",
-                "client_address_header",
-                "trusted_proxies",
-                at="client_address_header",
-            )
+        needs = {
+            "client_address_header": "it is read from them only",
+            "forward_auth": "all others get 403",
+        }
+        for name, why in needs.items():
+            if getattr(self, name) and not self.trusted_proxies:
+                message = f"has no effect without trusted_proxies: {why}"
+                raise _conflict(message, name, "trusted_proxies", at=name)
         return self
 
     @model_validator(mode="after")

@@ -27,6 +27,7 @@ from gateway.testing.undeclared_problems import UndeclaredProblem, record_undecl
 from gateway.upstream.base_url import BaseUrl
 from gateway.upstream.query import Params, encode_query
 
+_HOST: Final = "lockgate.test"
 _CLAIM_NAMES: Final = ("scope_claim", "user_claim", "service_claim", "tenant_claim")
 
 
@@ -189,13 +190,13 @@ async def lockgate(
     _place_services(services, settings.upstreams)
     with TemporaryDirectory() as folder:
         settings = _trust_test_issuer(settings, Path(folder))
-        settings = _provide_signing_key(settings, application, Path(folder))
+        settings = _allow_test_host(_provide_signing_key(settings, application, Path(folder)))
         app = create_app(settings, application=application, transports=services)
         undeclared = record_undeclared_problems(app)
         transport = httpx.ASGITransport(app)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://lockgate.test") as http,
+            httpx.AsyncClient(transport=transport, base_url=f"http://{_HOST}") as http,
         ):
             gateway = TestGateway(app, http, services, settings.issuers[0], undeclared)
             yield gateway
@@ -248,6 +249,15 @@ def _provide_signing_key(settings: Settings, application: Application, folder: P
     rotate_key_file(path, "ES256", time.time())
     own = Identity(issuer=identity.issuer or "https://lockgate.test", signing_key_file=path)
     return settings.model_copy(update={"identity": own})
+
+
+def _allow_test_host(settings: Settings) -> Settings:
+    """Add the host of the test client to those that are served, unless all are."""
+    if not settings.server.allowed_hosts:
+        return settings
+    hosts = (*settings.server.allowed_hosts, _HOST)
+    server = settings.server.model_copy(update={"allowed_hosts": hosts})
+    return settings.model_copy(update={"server": server})
 
 
 def _get_claim_names(issuers: Sequence[Issuer]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import set_principal
 from gateway.auth.principal import Principal
-from gateway.errors.tree import TicketsUnavailable, Unauthenticated
+from gateway.errors.tree import TicketRefused, TicketsUnavailable
 from gateway.fastapi_internals import forget_query, get_route_path
 from gateway.head_guard import HeadGuard
 from gateway.request_context import RequestContext
@@ -45,7 +45,7 @@ class AcceptTicket(SecurityBase, HeadGuard):
 
         Raises:
             HTTPException: 400, the request has a token as well, or two tickets.
-            Unauthenticated: the ticket is wrong, used, expired, or for another path; or the method
+            TicketRefused: the ticket is wrong, used, expired, or for another path; or the method
                 is not GET.
             TicketsUnavailable: the store does not respond.
         """
@@ -54,7 +54,7 @@ class AcceptTicket(SecurityBase, HeadGuard):
             text = extract_ticket(connection)
             if text is not None:
                 set_principal(connection, await _redeem(connection, text))
-        except Unauthenticated as refusal:
+        except TicketRefused as refusal:
             log_fields |= {"reason": refusal.reason, "explanation": refusal.explanation}
             raise
         except TicketsUnavailable as error:
@@ -70,7 +70,7 @@ def extract_ticket(connection: HTTPConnection) -> str | None:
 
     Raises:
         HTTPException: 400, the request has a token as well, or two tickets.
-        Unauthenticated: the method is not GET, or this is not the text of a ticket.
+        TicketRefused: the method is not GET, or this is not the text of a ticket.
     """
     scope = connection.scope
     tickets, rest = split_tickets(scope["query_string"])
@@ -84,10 +84,10 @@ def extract_ticket(connection: HTTPConnection) -> str | None:
     if any(name == b"authorization" for name, _ in scope["headers"]):
         raise HTTPException(400, "Send an access token or a ticket, not both.")
     if scope["method"] != "GET":
-        raise Unauthenticated("ticket_method", "a ticket is for GET alone")
+        raise TicketRefused("ticket_method", "a ticket is for GET alone")
     text = tickets[0].decode("latin-1")
     if not is_text(text):
-        raise Unauthenticated("ticket_malformed", "this is not the text of a ticket")
+        raise TicketRefused("ticket_malformed", "this is not the text of a ticket")
     return text
 
 
@@ -96,9 +96,9 @@ async def _redeem(connection: HTTPConnection, text: str) -> Principal:
     store: TicketStore = connection.app.state.resources[TicketStore]
     ticket = await store.take(hash_text(text))
     if ticket is None:
-        raise Unauthenticated("ticket_unknown", "it was never issued, or is used or expired")
+        raise TicketRefused("ticket_unknown", "it was never issued, or is used or expired")
     if ticket.principal.expires_at <= time.time():
-        raise Unauthenticated("ticket_expired", "the token that it was issued for has expired")
+        raise TicketRefused("ticket_expired", "the token that it was issued for has expired")
     if ticket.path != get_route_path(connection.scope):
-        raise Unauthenticated("ticket_path", "it was issued for another path")
+        raise TicketRefused("ticket_path", "it was issued for another path")
     return ticket.principal

@@ -7,7 +7,7 @@ from typing import TypeVar
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway.errors.tree import TicketsUnavailable, Unauthenticated
+from gateway.errors.tree import TicketRefused, TicketsUnavailable
 from gateway.ratelimit.redis.failures import describe_failure
 from gateway.tickets.signed_tickets import InvalidTicket, SignedTickets
 from gateway.tickets.store import TicketStore
@@ -44,7 +44,7 @@ class RedisTicketStore(TicketStore):
         """Return a ticket and remove it, in one command (GETDEL, Redis 6.2).
 
         Raises:
-            Unauthenticated: Redis has something other than a ticket of this gateway. The reply to
+            TicketRefused: Redis has something other than a ticket of this gateway. The reply to
                 another command would be that, too.
         """
         stored = await self._run(self._redis.getdel(self._prefix + digest))
@@ -53,7 +53,7 @@ class RedisTicketStore(TicketStore):
         try:
             return self._signed.parse(digest, stored if isinstance(stored, bytes) else b"")
         except InvalidTicket as error:
-            raise Unauthenticated("ticket_signature", f"what Redis has: {error}") from None
+            raise TicketRefused("ticket_signature", f"what Redis has: {error}") from None
 
     async def _run(self, command: Awaitable[T]) -> T:
         """Wait for the reply.

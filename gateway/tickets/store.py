@@ -28,7 +28,7 @@ class TicketStore(ABC):
 
         Raises:
             TicketsUnavailable: the store does not respond.
-            Unauthenticated: the store has something else under this name.
+            TicketRefused: the store has something else under this name.
         """
 
 

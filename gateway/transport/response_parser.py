@@ -8,6 +8,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from gateway.http1_grammar import (
     FRAMING_FIELDS,
+    FRAMING_PER_BYTE,
     MAX_FIELDS,
     MAX_HEAD_BYTES,
     MAX_LENGTH_DIGITS,
@@ -75,9 +76,11 @@ class ResponseParser:
     #   - Each response has a parser of llhttp's of its own: no state passes to the next one.
     #   - llhttp gets a head only up to its empty line, so it never decides itself how to read a
     #     body, and every head is parsed by the same rules wherever the segments end.
-    #   - `_framing_bytes` counts the bytes of the heads, and then those since the last byte of the
-    #     body; `_field_count` counts the fields of all heads and trailers of one response. Both are
-    #     bounded, so no endless head, chunk extension, trailer or series of 1xx fills the memory.
+    #   - `_framing_bytes` counts the bytes of the heads, and then those of the chunks and the
+    #     trailer, less FRAMING_PER_BYTE for each byte of the body; `_field_count` counts the fields
+    #     of all heads and trailers of one response. Both are bounded, so no endless head, chunk
+    #     extension, trailer or series of 1xx fills the memory or takes the time of a body.
+    #   - The chunks that arrive together are one of `pieces`, however short they are.
     #   - A response whose framing is ambiguous is refused (RFC 9112, 6.3), never guessed:
     #     an attacker could place the next response inside its body (response smuggling).
     #   - `is_complete` never turns false again before `begin`.
@@ -91,6 +94,7 @@ class ResponseParser:
         self.trailers: FieldList = []
         self._can_upgrade = False
         self.pieces: deque[bytes] = deque()
+        self._chunks: list[bytes] = []
         self.buffered = 0
         self._fields: FieldList = []
         self._field_count = self._framing_bytes = self._bytes_left = 0
@@ -103,6 +107,7 @@ class ResponseParser:
         self.head = None
         self.is_complete = self.keeps_alive = self._reads_until_close = self._is_chunked = False
         self.pieces.clear()
+        self._chunks.clear()
         self.buffered = 0
         self._fields = []
         self._field_count = self._framing_bytes = 0
@@ -161,9 +166,9 @@ class ResponseParser:
         elif self._is_chunked:
             self._feed_chunks(data)
         elif self._reads_until_close:
-            self.on_body(data)
+            self._add_piece(data)
         else:
-            self.on_body(data[: self._bytes_left])
+            self._add_piece(data[: self._bytes_left])
             self._bytes_left -= len(data)
             self.is_complete = self._bytes_left <= 0
             # A negative number: there were bytes after the body.
@@ -171,7 +176,10 @@ class ResponseParser:
 
     def _feed_chunks(self, data: bytes) -> None:
         self._framing_bytes += len(data)
-        self._parse(data)
+        try:
+            self._parse(data)
+        finally:
+            self._join_chunks()
         self._tail = (self._tail + data[-5:])[-5:]
         if self.is_complete:
             # llhttp silently skips line ends after the last, empty line.
@@ -179,8 +187,21 @@ class ResponseParser:
             self.keeps_alive = self.keeps_alive and is_end
         elif self._framing_bytes > MAX_HEAD_BYTES:
             raise MalformedResponse(
-                f"more than {MAX_HEAD_BYTES} bytes of chunk framing without a byte of the body"
+                f"more than {MAX_HEAD_BYTES} bytes of chunk framing beyond what its data allow"
             )
+
+    def _join_chunks(self) -> None:
+        """Add the chunks of one segment as one piece."""
+        if self._chunks:
+            piece = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
+            self._chunks.clear()
+            self._framing_bytes -= (1 + FRAMING_PER_BYTE) * len(piece)
+            self._framing_bytes = max(self._framing_bytes, 0)
+            self._add_piece(piece)
+
+    def _add_piece(self, piece: bytes) -> None:
+        self.pieces.append(piece)
+        self.buffered += len(piece)
 
     def _parse(self, data: bytes) -> None:
         if self._parser is None:
@@ -268,9 +289,7 @@ class ResponseParser:
         self.is_complete = self._has_no_body
 
     def on_body(self, piece: bytes) -> None:
-        self._framing_bytes = 0
-        self.pieces.append(piece)
-        self.buffered += len(piece)
+        self._chunks.append(piece)
 
     def on_message_complete(self) -> None:
         # To llhttp, the head of a 101 is a whole message.

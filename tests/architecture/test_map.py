@@ -28,8 +28,8 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/cli/table.py": "tests/gateway/cli/test_signing_keys.py",
     "gateway/cli/gc_tuning.py": "tests/e2e/test_serve.py",
     "gateway/cli/subcommand.py": "tests/gateway/cli/test_main.py",
-    "gateway/forward_auth/identity.py": "tests/gateway/forward_auth/test_routes.py",
-    "gateway/forward_auth/verified_routes.py": "tests/gateway/forward_auth/test_routes.py",
+    "gateway/forward_auth/identity.py": "tests/gateway/forward_auth/test_verify_request.py",
+    "gateway/forward_auth/verified_routes.py": "tests/gateway/forward_auth/test_verify_request.py",
     "gateway/tickets/open_store.py": "tests/gateway/tickets/test_redis_store.py",
     "gateway/tickets/ticket_routes.py": "tests/gateway/tickets/test_issue_ticket.py",
     "gateway/explanation/access_list.py": "tests/gateway/cli/test_access.py",
@@ -81,7 +81,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     ),
     "gateway/proxy/proxied_response.py": "tests/gateway/proxy/test_forwarding.py",
     "gateway/proxy/upstream/request_framing.py": "tests/gateway/proxy/test_forwarding.py",
-    "gateway/proxy/stream_limit.py": "tests/gateway/proxy/test_proxied_stream.py",
     "gateway/proxy/websocket/caller_handshake.py": (
         "tests/gateway/proxy/websocket/test_websocket_forwarding.py"
     ),
@@ -117,6 +116,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/issuer_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/layers.py": "tests/gateway/settings/test_loader.py",
     "gateway/settings/redis_address.py": "tests/gateway/cli/test_wrong_configurations.py",
+    "gateway/settings/allowed_hosts.py": "tests/gateway/middleware/test_allowed_hosts.py",
     "gateway/settings/network_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/origins.py": "tests/gateway/middleware/test_cors_policy.py",
     "gateway/settings/rate.py": "tests/gateway/ratelimit/test_policy.py",

@@ -91,6 +91,30 @@ async def run(case: Case, folder: Path, **server: object) -> AsyncIterator[Runni
             yield Running(proxy.ports[0], served, service)
 
 
+EVERYTHING = """
+server {
+    listen 127.0.0.1:PORT0;
+    location / { proxy_pass http://127.0.0.1:8000; }
+}
+"""
+
+
+@pytest.mark.parametrize("forward_auth", [False, True])
+async def test_a_client_of_a_proxy_that_passes_everything_on_can_ask_if_forward_auth_is_on(
+    forward_auth: bool, tmp_path: Path
+) -> None:
+    """It is off unless it is set; with it, the configurations of the pages deny the path."""
+    named = ("X-Original-Method: GET", "X-Original-URI: /inventory/a")
+    async with serve_verified(forward_auth=forward_auth) as served:
+        text = EVERYTHING.replace("127.0.0.1:8000", f"{PROXY}:{served.port}")
+        with run_nginx(tmp_path, text) as proxy:
+            running = Running(proxy.ports[0], served, RecordingService())
+            response = (await running.get("/auth/verify", *named)).lower()
+    assert response.startswith(b"http/1.1 200 " if forward_auth else b"http/1.1 404 ")
+    for field in (b"authorization: bearer", b"x-user-id: u1"):
+        assert (field in response) == forward_auth
+
+
 @CASES
 async def test_the_rules_are_those_of_the_gateway(case: Case, tmp_path: Path) -> None:
     async with run(case, tmp_path) as it:
@@ -109,6 +133,13 @@ async def test_the_rules_are_those_of_the_gateway(case: Case, tmp_path: Path) ->
         assert await it.status("/auth/verify") in {200, 404}  # Caddy serves an empty page
         assert len(it.service.received) == 4
         assert await it.status("/inventory/a?status=500") == 500  # the service's own
+
+
+@CASES
+async def test_the_host_of_the_client_is_checked(case: Case, tmp_path: Path) -> None:
+    for hosts, expected in ((["api.example.com"], {200}), (["other.test"], {421, 503})):
+        async with run(case, tmp_path, allowed_hosts=hosts) as it:
+            assert await it.status("/inventory/a") in expected
 
 
 @CASES

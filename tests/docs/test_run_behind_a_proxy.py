@@ -91,7 +91,8 @@ CASES = pytest.mark.parametrize(
 
 @CASES
 async def test_the_configuration_of_the_page(tmp_path: Path, case: Case) -> None:
-    async with serve_gateway("127.0.0.1", client_address_header=case.header) as served:
+    options = {"client_address_header": case.header, "forward_auth": True}
+    async with serve_gateway("127.0.0.1", **options) as served:
         with case.open(tmp_path, served.port) as (port, tls):
             assert await read_address(port, *FORGED, host=TLS_NAME, tls=tls) == CLIENT_ADDRESS
             value = await send(port, build_get("/general/names/a%2Fb%20c", TLS_NAME), tls)

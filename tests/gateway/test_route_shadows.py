@@ -101,9 +101,8 @@ def test_these_routes_live_together(own: list[Route], proxied: list[Route]) -> N
             "ANY /a/{y}", "is declared twice, in ", TWICE,
         ),
         (
-            [], [("ANY", "/auth/verify")],
-            "ANY /auth/verify", "is declared twice, in gateway/forward_auth/routes.py:",
-            TWICE,
+            [], [("ANY", "/healthz")],
+            "GET /healthz", "is declared twice, in gateway/health.py:", TWICE,
         ),
         (
             [("GET", "/a/{x}")], [("ANY", "/a/{y}")],

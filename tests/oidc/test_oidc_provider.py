@@ -94,7 +94,7 @@ def configure(provider: Provider) -> Settings:
         audience="lockgate",
         discovery_url=f"{provider.url}/.well-known/openid-configuration",
     )
-    server = Server(trusted_proxies=(ip_network("127.0.0.1"),))
+    server = Server(trusted_proxies=(ip_network("127.0.0.1"),), forward_auth=True)
     return Settings(issuers=(issuer,), server=server)
 
 

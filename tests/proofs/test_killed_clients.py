@@ -80,7 +80,7 @@ async def test_1000_killed_clients_leave_nothing_behind() -> None:
     with run_byte_service() as port:
         settings = Settings(
             upstreams={"files": Service(url=HttpUrl(f"http://127.0.0.1:{port}"), idle_seconds=1)},
-            server=Server(host="127.0.0.1", port=0),
+            server=Server(host="127.0.0.1", port=0, max_streams_per_caller=1_000),
         )
         app = build_app(settings, Application(proxies=[FILES]))
         async with open_server(app, settings.server) as server:

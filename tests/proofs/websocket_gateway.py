@@ -43,7 +43,9 @@ async def run(port: int) -> None:
     """Serve until the end of standard input."""
     settings = Settings(
         upstreams={"service": Service.model_validate({"url": f"http://127.0.0.1:{port}"})},
-        server=Server(host="127.0.0.1", port=0, max_streams=MAX_STREAMS),
+        server=Server(
+            host="127.0.0.1", port=0, max_streams=MAX_STREAMS, max_streams_per_caller=MAX_STREAMS
+        ),
     )
     app = build_app(settings, Application(proxies=[PROXY]))
     async with open_server(app, settings.server) as server:

@@ -64,7 +64,7 @@ class WebSocketForwarding:
         Raises:
             HTTPException: the route accepts no WebSocket, or not this handshake.
             UpstreamError: the service does not respond in time, or not as a server may.
-            Overloaded: the WebSocket would be one stream too many.
+            TooManyStreams, Overloaded: the WebSocket would be one stream too many.
         """
         if not self._proxy.websocket:
             raise HTTPException(403, "This route accepts no WebSocket connections.")
@@ -72,7 +72,7 @@ class WebSocketForwarding:
             raise HTTPException(501, "The transport of this service supports no WebSocket.")
         check_handshake(request.scope)
         self._origins.check(request)
-        stream = Stream(self._streams, RequestContext.of(request.scope))
+        stream = Stream(self._streams, request)
         stream.open()
         try:
             return await self._open(self._transport, request, stream)

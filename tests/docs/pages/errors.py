@@ -53,7 +53,7 @@ async def _render_sections() -> list[Section]:
 
 def _render_summary(sections: list[Section]) -> str:
     rows = [(str(a.status_code), a.json()["title"], code(a.json()["type"])) for a, _ in sections]
-    return table(("Status", "Title", "Type"), sorted(rows))
+    return table(("Status", "Title", "Type"), sorted(set(rows)))
 
 
 def _render_section(failure: Failure, response: httpx.Response) -> str:

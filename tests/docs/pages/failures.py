@@ -14,7 +14,9 @@ from gateway.errors.tree import (
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    TicketRefused,
     TicketsUnavailable,
+    TooManyStreams,
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
@@ -42,6 +44,11 @@ REFUSALS = (
         Unauthenticated("expired"),
         "The access token is missing or not valid. Only the log contains the reason.",
         "Get a new token; do not repeat the request with the same one.",
+    ),
+    Failure(
+        TicketRefused("ticket_unknown"),
+        "The ticket in the query cannot be redeemed. Only the log contains the reason.",
+        "Get a new ticket, and send it once.",
     ),
     Failure(
         Forbidden(scopes=["dashboard:read"]),
@@ -73,6 +80,12 @@ REFUSALS = (
         QuotaExceeded(["dashboards"], 17.2),
         "A rate-limit policy of the route has no quota left. A refused request is not counted.",
         "Wait for the number of seconds in `Retry-After`, then try again.",
+    ),
+    Failure(
+        TooManyStreams(1),
+        "The caller has `server.max_streams_per_caller` streams: event streams, WebSockets and "
+        "long bodies of proxied routes. A caller is the subject of a token, or else an address.",
+        "Close a stream that is no longer needed, then try again.",
     ),
     Failure(
         IdentityUnavailable(5),

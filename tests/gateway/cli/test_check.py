@@ -28,7 +28,7 @@ def test_check_prints_one_sentence_if_there_is_no_error(
     assert main(["check"]) == 0
     assert capsys.readouterr().out == (
         "The configuration is valid: "
-        "8 routes, 1 proxied route, 1 composite, 2 services, 1 policy.\n"
+        "6 routes, 1 proxied route, 1 composite, 2 services, 1 policy.\n"
     )
 
 

@@ -128,11 +128,13 @@ def test_a_route_that_the_gateway_has_itself_is_named_with_its_place(
     with pytest.MonkeyPatch.context() as patch:
         for name, value in Wrong("").get_variables().items():
             patch.setenv(name, value)
+        patch.setenv("LOCKGATE_SERVER__FORWARD_AUTH", "true")
+        patch.setenv("LOCKGATE_SERVER__TRUSTED_PROXIES", '["10.0.0.1"]')
         assert main(["check"]) == 2
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("ANY /auth/verify/{path:path}: is declared twice, in ")
     assert re.search(
-        r"gateway/forward_auth/routes\.py:\d+ and acme/routes\.py:7 \(remove one", line
+        r"gateway/forward_auth/verify_request\.py:\d+ and acme/routes\.py:7 \(remove one", line
     )
 
 

@@ -26,7 +26,9 @@ from gateway.errors.tree import (
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    TicketRefused,
     TicketsUnavailable,
+    TooManyStreams,
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
@@ -39,6 +41,7 @@ from tests.gateway.errors.served import Reply
 
 ERRORS: list[GatewayError] = [
     Unauthenticated("expired"),
+    TicketRefused("ticket_unknown"),
     Forbidden(scopes=["a"]),
     ContentTooLarge(),
     UnsupportedContentCoding(),
@@ -47,6 +50,7 @@ ERRORS: list[GatewayError] = [
     RateLimiterUnavailable(1),
     TicketsUnavailable(1),
     Overloaded(1),
+    TooManyStreams(1),
     UserRequired(),
 ]
 

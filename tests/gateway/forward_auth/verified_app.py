@@ -103,7 +103,9 @@ async def serve_verified(**server: Any) -> AsyncIterator[Served]:
         key_file = Path(folder) / "signing.jwks"
         rotate_key_file(key_file, "ES256", 0)
         settings = Settings(
-            server=Server(**{"trusted_proxies": (ip_network(PROXY),), **server}),
+            server=Server(
+                **{"trusted_proxies": (ip_network(PROXY),), "forward_auth": True, **server}
+            ),
             upstreams={"inventory": Service(url="http://127.0.0.1:9")},
             identity=Identity(issuer="https://gateway.test", signing_key_file=key_file),
         )

@@ -23,7 +23,7 @@ from tests.gateway.identity.verifiers import GATEWAY
 async def test_an_internal_token_is_a_401_at_the_public_port_and_at_forward_auth(
     settings: Settings,
 ) -> None:
-    server = Server.model_validate({"trusted_proxies": ["127.0.0.1"]})
+    server = Server.model_validate({"trusted_proxies": ["127.0.0.1"], "forward_auth": True})
     asked = {"X-Original-Method": "GET", "X-Original-URI": "/dashboard/42"}
     async with lockgate(settings.model_copy(update={"server": server})) as gateway:
         tokens: InternalTokens = gateway.app.state.resources[InternalTokens]

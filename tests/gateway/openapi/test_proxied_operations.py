@@ -73,7 +73,7 @@ def test_the_gateway_lists_its_problems_and_no_schema_of_the_service(
     assert set(item["get"]["responses"]) == statuses
     assert set(item["post"]["responses"]) == statuses | {"413"}
     assert set(document["paths"]["/hooks"]["post"]["responses"]) == (
-        statuses - {"401", "403", "429"} | {"413"}
+        statuses - {"401", "403"} | {"413"}
     )
     assert item["get"]["responses"]["2XX"]["content"] == {"*/*": {}}
     assert set(item["get"]["responses"]["503"]["content"]) == {"*/*", "application/problem+json"}

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from gateway.http1_grammar import FieldList
 from gateway.server import pipelining
+from gateway.server.request_parser import RequestHandler, RequestParser
 from tests.gateway.server.in_memory import GET, POST, Client, Echo, body, settle, start
 
 SIZES = [1, 4_095, 4_096, 4_097, 32_768, 70_000, 300_000]
@@ -79,6 +81,82 @@ async def test_a_large_piece_is_passed_on_without_a_copy() -> None:
     await client.send(POST + b"Content-Length: 200003\r\n\r\n", b"abc", piece, piece)
     assert received == [b"abc", piece, piece]
     assert received[1] is piece
+    await client.disconnect()
+
+
+class Pieces(RequestHandler):
+    """Notes the pieces of a body that the parser delivers."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def begin_request(self, scope: Scope, **_: bool) -> None:
+        """Begin a request."""
+
+    def feed_body(self, piece: bytes) -> None:
+        self.pieces.append(piece)
+
+    def end_request(self, trailers: FieldList) -> None:
+        """End it."""
+
+    def begin_upgrade(self, scope: Scope) -> None:
+        raise AssertionError(scope)
+
+    def feed_upgrade(self, data: bytes) -> None:
+        raise AssertionError(data)
+
+
+CHUNKED_HEAD = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("chunk", [b"1\r\nx\r\n", b"1;a=b\r\nx\r\n", b"3\r\nxyz\r\n"])
+def test_the_chunks_of_one_buffer_are_delivered_as_one_piece(chunk: bytes) -> None:
+    handler = Pieces()
+    parser = RequestParser(handler, {}, {})
+    count = 4_000 // len(chunk)
+    parser.feed(CHUNKED_HEAD + chunk)
+    parser.feed(chunk * count)
+    parser.feed(chunk + b"0\r\n\r\n" + CHUNKED_HEAD + chunk)
+    data = chunk.split(b"\r\n")[1]
+    assert handler.pieces == [data, data * count, data, data]
+
+
+async def test_the_app_receives_the_chunks_of_one_buffer_at_once() -> None:
+    received: list[int] = []
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        while (message := await receive())["more_body"]:
+            received.append(len(message["body"]))
+        await send(start(204))
+        await send(body())
+
+    client = Client(app)
+    buffer = b"1\r\nx\r\n" * 10_000
+    await client.send(CHUNKED_HEAD, buffer, buffer, b"0\r\n\r\n")
+    assert received == [10_000, 10_000]
+    await client.disconnect()
+
+
+@pytest.mark.parametrize("extension", [50, 5_000])
+async def test_the_chunk_extensions_of_a_whole_body_are_bounded(extension: int) -> None:
+    """None of the chunks alone has a framing that is refused."""
+    client = Client(Echo())
+    chunk = b"1;%b\r\nx\r\n" % (b"e" * extension)
+    response = await client.send(CHUNKED_HEAD, *[chunk * (5_000 // extension)] * 40)
+    assert response.startswith(b"HTTP/1.1 400 ")
+    assert b"The framing of the chunks, such as their extensions, is too long" in response
+    await client.disconnect()
+
+
+@pytest.mark.parametrize(("extension", "size"), [(8, 1), (85, 6_000), (1_000, 100)])
+async def test_extensions_in_proportion_to_their_data_are_ignored(
+    extension: int, size: int
+) -> None:
+    app = Echo()
+    client = Client(app)
+    chunk = b"%x;%b\r\n%b\r\n" % (size, b"e" * extension, b"x" * size)
+    await client.send(CHUNKED_HEAD, *[chunk] * 300, b"0\r\n\r\n")
+    assert [len(content) for _, content in app.seen] == [300 * size]
     await client.disconnect()
 
 

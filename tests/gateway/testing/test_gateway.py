@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings.schema import Issuer, Settings
+from gateway.settings.schema import Issuer, Server, Settings
 from gateway.testing import TestGateway, UnexpectedRequest, lockgate
 from tests.gateway.testing.conftest import BOOKSHOP, SETTINGS
 
@@ -119,3 +119,13 @@ async def test_a_service_without_an_address_is_scripted_too() -> None:
 def test_an_unknown_service_is_an_error_with_the_known_ones(gateway: TestGateway) -> None:
     with pytest.raises(LookupError, match="no service 'films'; services of the package: books"):
         gateway.service("films")
+
+
+async def test_the_test_client_is_served_whatever_hosts_are_allowed() -> None:
+    server = Server(allowed_hosts=("api.example.com",))
+    settings = SETTINGS.model_copy(update={"server": server})
+    async with lockgate(settings, application=BOOKSHOP) as gateway:
+        assert (await gateway.get("/healthz")).status_code == 200
+        assert (await gateway.get("/nowhere")).status_code == 404
+        other = await gateway.get("/nowhere", headers={"Host": "other.test"})
+        assert other.status_code == 421

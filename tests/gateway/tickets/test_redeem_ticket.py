@@ -102,6 +102,22 @@ async def test_a_ticket_is_for_one_path(served: Served, target: str, issued_for:
     assert (await redeem(served, f"{issued_for}?ticket={ticket}")).status == 401  # used up
 
 
+async def test_every_refused_ticket_gets_the_same_words(served: Served) -> None:
+    used, elsewhere, posted = [await issue(served, "/stream/prices") for _ in range(3)]
+    await redeem(served, f"/stream/prices?ticket={used}")
+    replies = [
+        await redeem(served, f"/stream/prices?ticket={used}"),
+        await redeem(served, f"/general/a?ticket={elsewhere}"),
+        await redeem(served, f"/stream/prices?ticket={WRONG}"),
+        await redeem(served, "/stream/prices?ticket=x"),
+        *await served.send(build_request(f"/notes?ticket={posted}", "POST", body=b"{}")),
+    ]
+    assert [reply.status for reply in replies] == [401] * 5
+    (detail,) = {reply.document["detail"] for reply in replies}
+    assert detail.startswith("The ticket is unknown, used, expired or for another request.")
+    assert detail.endswith("Get a new one with POST /auth/tickets.")
+
+
 async def test_a_wrong_ticket_is_refused(served: Served) -> None:
     malformed = ["", "x", "A" * 44, "%41" * 43, "A" * 42 + "=", "Bearer"]
     for ticket in (WRONG, *malformed):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.auth.jwt import base64url
-from gateway.errors.tree import TicketsUnavailable, Unauthenticated
+from gateway.errors.tree import TicketRefused, TicketsUnavailable
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_timetable import SIGNING_DELAY, SigningKeys
 from gateway.identity.signing_key import generate_signing_key
@@ -78,7 +78,7 @@ async def test_a_key_has_the_prefix_and_an_expiry_and_no_text(
 
 
 async def find_refusal(store: TicketStore, digest: str) -> str:
-    with pytest.raises(Unauthenticated) as caught:
+    with pytest.raises(TicketRefused) as caught:
         await store.take(digest)
     assert caught.value.reason == "ticket_signature"
     return caught.value.explanation

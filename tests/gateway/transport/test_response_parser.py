@@ -246,6 +246,7 @@ AMBIGUOUS = {
     "endless hints": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000,
     "endless reason": b"HTTP/1.1 200 " + b"a" * 300_000,
     "endless extension": CHUNKED + b"5;" + b"a" * 600_000,
+    "extensions that outgrow their data": CHUNKED + (b"1;" + b"a" * 50 + b"\r\nx\r\n") * 5_000,
 }
 
 
@@ -295,3 +296,29 @@ async def test_fields_arrive_as_they_were_sent(either: httpx.AsyncBaseTransport)
         assert response.http_version == "HTTP/1.1"
         assert response.reason_phrase == "OK"
         await either.aclose()
+
+
+@pytest.mark.parametrize("chunk", [b"1\r\nx\r\n", b"1;a=b\r\nx\r\n", b"3\r\nxyz\r\n"])
+def test_the_chunks_of_one_segment_are_one_piece(chunk: bytes) -> None:
+    parser = ResponseParser()
+    parser.begin(has_no_body=False)
+    parser.feed(CHUNKED + chunk * 2)
+    parser.feed(chunk * 40_000)
+    with pytest.raises(MalformedResponse):
+        parser.feed(chunk + b"?\r\n")
+    data = chunk.split(b"\r\n")[1]
+    assert list(parser.pieces) == [data * 2, data * 40_000, data]
+    assert parser.buffered == 40_003 * len(data)
+
+
+def test_chunk_extensions_in_proportion_to_their_data_are_ignored() -> None:
+    """The signatures of a service do not add up, however long its body is."""
+    parser = ResponseParser()
+    parser.begin(has_no_body=False)
+    parser.feed(CHUNKED)
+    chunk = b"%x;chunk-signature=%b\r\n%b\r\n" % (8_192, b"0" * 64, b"x" * 8_192)
+    for _ in range(2_000):
+        parser.feed(chunk)
+        assert len(parser.take_body()) == 8_192
+    parser.feed(b"0\r\n\r\n")
+    assert parser.is_complete

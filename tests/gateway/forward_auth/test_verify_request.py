@@ -152,9 +152,10 @@ async def test_only_a_trusted_proxy_is_believed(served: Served) -> None:
     assert reasons == {"the peer is not one of server.trusted_proxies"}
 
 
-async def test_nobody_is_believed_without_trusted_proxies() -> None:
-    async with serve_verified(trusted_proxies=()) as served:
-        assert await ask(served, ask_as_nginx("GET", "/open")) == [403]
+async def test_there_is_no_forward_auth_unless_it_is_set() -> None:
+    async with serve_verified(forward_auth=False) as served:
+        requests = [build("GET", "/stock/a", token=READ) for build in ASK.values()]
+        assert await ask(served, *requests) == [404] * len(requests)
 
 
 ORIGINAL = {"X-Original-Method": "GET", "X-Original-URI": "/open"}

@@ -7,7 +7,7 @@ from gateway.auth import requires
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.settings.schema import Counters, Settings
 from gateway.tickets import accept_ticket
-from gateway.tickets.setting_errors import find_ticket_errors
+from gateway.tickets.ticket_errors import find_ticket_errors
 
 REDIS = "redis://localhost"
 

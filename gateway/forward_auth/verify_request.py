@@ -1,5 +1,8 @@
 """`/auth/verify`: responds with 200 if another gateway may serve a request, else with the error.
 
+It exists only with `server.forward_auth`: a trusted proxy that passes every path on would let its
+own clients ask, and read the identity in the response.
+
 `/auth/verify/{path}` takes the path that Envoy appends. Both accept every method: Envoy uses that
 of the original request.
 """
