@@ -63,7 +63,8 @@ def _to_row(methods: Sequence[RouteSummary]) -> tuple[str, ...]:
 
 def format_proxy(proxy: Proxy) -> str:
     """Format the service of a proxied route, with what it accepts: `proxy chat, websocket`."""
-    accepted = [name for name in ("websocket", "tickets") if getattr(proxy, name)]
+    names = ("websocket", "tickets", "outlive_token")
+    accepted = [name for name in names if getattr(proxy, name)]
     return ", ".join([f"proxy {proxy.to}", *accepted])
 
 
@@ -135,4 +136,5 @@ def _proxy_to_json(proxy: Proxy) -> dict[str, Any]:
         "identity": proxy.identity,
         "websocket": proxy.websocket,
         "tickets": proxy.tickets,
+        "outlive_token": proxy.outlive_token,
     }

@@ -106,7 +106,8 @@ def _describe_timeouts(proxy: Proxy, service: Service) -> str:
     head = service.timeout if proxy.timeout is None else proxy.timeout
     whole = f", {proxy.total_timeout:g} s in all" if proxy.total_timeout is not None else ""
     idle = f"{proxy.idle_timeout:g} s without a byte"
-    return f"{head:g} s until the head of the response, {idle}{whole}"
+    token = "; a stream outlives the token" if proxy.outlive_token else ""
+    return f"{head:g} s until the head of the response, {idle}{whole}{token}"
 
 
 def _describe_response_changes(proxy: Proxy) -> str:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from gateway.auth.dependencies import find_principal, get_required_scopes
 from gateway.proxy.declaration.proxy import Proxy
-from gateway.proxy.fields.identity_fields import build_identity_fields, build_user_fields
+from gateway.proxy.fields.identity_fields import IdentityFields, build_user_fields
 
 USER_FIELDS = ("x-user-id", "x-user-issuer", "x-user-scopes", "x-user-tenant", "x-user-service")
 """All fields of `build_user_fields`."""
@@ -25,7 +25,7 @@ def build_identity(proxy: Proxy | None, target: Request) -> Iterator[tuple[bytes
     if principal is not None and (proxy is None or proxy.identity != "none"):
         fields = dict(build_user_fields(principal, get_required_scopes(target.scope)))
         if proxy is not None:
-            fields.update(build_identity_fields(proxy, target))
+            fields.update(IdentityFields(proxy, target.app.state.resources).build(target))
         yield from fields.items()
     if proxy is not None:
         yield from _iter_forwarded(proxy, target)

@@ -27,10 +27,8 @@ class ProxyEndpoint(ResponseEndpoint):
         state = request.scope["app"].state
         services = state.resources[OpenServices]
         if services is not self._services:  # the first request since the lifespan was entered
-            self._forwarding = Forwarding(self.proxy, state.settings.server, state.resources)
-            self._websockets = WebSocketForwarding(
-                self.proxy, state.settings.server, state.resources
-            )
+            self._forwarding = Forwarding(self.proxy, state.settings, state.resources)
+            self._websockets = WebSocketForwarding(self.proxy, state.settings, state.resources)
             self._services = services
         RequestContext.of(request.scope).log_fields["service"] = self.proxy.to
         if UPGRADE in (request.scope.get("extensions") or ()):

@@ -8,27 +8,31 @@ from time import perf_counter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.errors.tree import Unauthenticated
 from gateway.fastapi_internals import get_send
 from gateway.http1_grammar import Fields
 from gateway.open_clients import OpenServices
 from gateway.proxy.declaration.proxy import Proxy
-from gateway.proxy.fields.identity_fields import build_identity_fields
+from gateway.proxy.fields.identity_fields import IdentityFields
 from gateway.proxy.fields.refused_identity import explain_refusal
 from gateway.proxy.fields.request_fields import RequestFields
 from gateway.proxy.fields.response_fields import ResponseFields
 from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.proxied_response import ProxiedResponse
-from gateway.proxy.proxied_stream import ProxiedStream, is_long
-from gateway.proxy.stream_end import TOKEN_EXPIRED, find_stream_end
+from gateway.proxy.proxied_stream import ProxiedStream, find_length, is_long
+from gateway.proxy.stream_end import StreamEnds
 from gateway.proxy.stream_limit import Stream, StreamLimit
 from gateway.proxy.upstream.open_upstream import open_upstream
 from gateway.proxy.upstream.proxy_upstream import ServiceRequest, ServiceResponse
-from gateway.proxy.upstream.upload import find_upload
-from gateway.proxy.upstream.upstream_failures import UPSTREAM_FAILURES, FailureMapper
+from gateway.proxy.upstream.upload import BodyTimeout, find_upload
+from gateway.proxy.upstream.upstream_failures import (
+    TIMEOUT,
+    TOTAL_TIMEOUT,
+    UPSTREAM_FAILURES,
+    FailureMapper,
+)
 from gateway.request_context import INTERIM_RESPONSE, RESPONSE_TRAILERS, RequestContext
 from gateway.resources import Resources
-from gateway.settings.schema import Server
+from gateway.settings.schema import Settings
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """The methods after which a request may be sent again (RFC 9110, 9.2.1).
@@ -40,15 +44,17 @@ The service has carried out any other request by the time its response begins: i
 class Forwarding:
     """Forwards the requests of one proxied route; created once its service is open."""
 
-    def __init__(self, proxy: Proxy, server: Server, resources: Resources) -> None:
+    def __init__(self, proxy: Proxy, settings: Settings, resources: Resources) -> None:
         opened = resources[OpenServices][proxy.to]
         self._proxy = proxy
         self._timeout = opened.service.timeout if proxy.timeout is None else proxy.timeout
         self._target = ProxyTarget(proxy, opened.service)
-        self._request_fields = RequestFields(proxy, opened.service, server)
+        self._request_fields = RequestFields(proxy, opened.service, settings.server)
         self._response_fields = ResponseFields(proxy, opened.service)
         self._upstream = open_upstream(opened)
-        self._failures = FailureMapper(proxy)
+        self._identity = IdentityFields(proxy, resources)
+        self._failures = FailureMapper(proxy, self._timeout)
+        self._ends = StreamEnds(proxy, settings.issuers)
         self._streams: StreamLimit = resources[StreamLimit]
         self._loop = asyncio.get_running_loop()
 
@@ -58,12 +64,12 @@ class Forwarding:
         Raises:
             UpstreamError: the service is unavailable or does not respond in time, its response is
                 malformed, or it refuses the identity that the gateway has sent.
+            RequestTimeout: the caller does not send its body in time.
             TooManyStreams, Overloaded: the exchange would be one stream too many.
-            Unauthenticated: the token has expired while the caller sent the body.
         """
         scope, started = request.scope, self._loop.time()
         stream = Stream(self._streams, request)
-        identity = build_identity_fields(self._proxy, request)
+        identity = self._identity.build(request)
         forwarded = await self._build(request, stream, identity)
         try:
             if forwarded.is_whole:
@@ -77,9 +83,14 @@ class Forwarding:
             self._check_identity(identity, forwarded.method, response.status)
             fields = self._response_fields.build(response.fields, scope)
             if response.body is None:
-                if is_long(fields) and (forwarded.method in _SAFE or stream.has_place):
+                length = find_length(fields)
+                is_refusable = forwarded.method in _SAFE or stream.has_place
+                if is_refusable and is_long(length, fields):
                     stream.open()
-                end = find_stream_end(request, started, self._proxy.total_timeout)
+                if length is None:
+                    end = self._ends.find(request, started, grace=self._timeout)
+                else:
+                    end = self._ends.find_total(started)
                 return ProxiedStream(
                     response,
                     fields,
@@ -130,20 +141,19 @@ class Forwarding:
         """Send a request whose body is arriving, which must not take longer than a stream may.
 
         Raises:
+            RequestTimeout: the caller does not send its body in time.
             TooManyStreams, Overloaded: the body is long, and there are too many streams.
         """
         if forwarded.upload is not None and forwarded.upload.is_long:
             stream.open()
         stream.watch(self._loop)
-        end = find_stream_end(request, started, self._proxy.total_timeout)
-        timeout = asyncio.timeout_at(end.at)
         try:
-            async with timeout:
+            async with asyncio.timeout_at(self._ends.find_total(started).at):
                 return await self._send(forwarded, request)
         except TimeoutError as error:
-            if end.reason == TOKEN_EXPIRED:
-                raise Unauthenticated("expired", end.reason) from None
-            raise self._failures.map(forwarded.method, error, self._proxy.total_timeout) from None
+            is_from_caller = forwarded.upload is not None and forwarded.upload.is_receiving
+            reason = BodyTimeout() if is_from_caller else error
+            raise self._failures.map(request.scope, reason, TOTAL_TIMEOUT) from None
 
     async def _send_interim(self, request: Request, status: int, fields: Fields) -> None:
         """Pass an interim response on to the caller, such as 103 Early Hints."""
@@ -157,7 +167,7 @@ class Forwarding:
         try:
             return await self._upstream.send(forwarded)
         except UPSTREAM_FAILURES as error:
-            raise self._failures.map(forwarded.method, error, self._timeout) from error
+            raise self._failures.map(request.scope, error, TIMEOUT) from error
         finally:
             timing = RequestContext.of(request.scope).server_timing
             timing.append((self._proxy.to, perf_counter() - started))

@@ -13,7 +13,11 @@ from gateway.proxy.proxied_response import build_start
 from gateway.proxy.stream_end import SHUTDOWN, StreamEnd
 from gateway.proxy.stream_limit import LONG_BYTES, Stream
 from gateway.proxy.upstream.proxy_upstream import ServiceResponse
-from gateway.proxy.upstream.upstream_failures import UPSTREAM_FAILURES, FailureMapper
+from gateway.proxy.upstream.upstream_failures import (
+    IDLE_TIMEOUT,
+    UPSTREAM_FAILURES,
+    FailureMapper,
+)
 from gateway.request_context import (
     DISCARD_RESPONSE,
     RESPONSE_TRAILERS,
@@ -142,9 +146,9 @@ class ProxiedStream(UnhandledResponse):
         """Respond with an error if no byte has been sent yet; else leave the response incomplete.
 
         Raises:
-            UpstreamError: the head has been discarded.
+            UpstreamError, RequestTimeout: the head has been discarded.
         """
-        failure = self._failures.map(scope["method"], error, self._failures.idle_timeout)
+        failure = self._failures.map(scope, error, IDLE_TIMEOUT)
         if not self._has_sent and DISCARD_RESPONSE in (scope.get("extensions") or {}):
             with suppress(RuntimeError):  # too late
                 await send({"type": DISCARD_RESPONSE})
@@ -168,10 +172,17 @@ class ProxiedStream(UnhandledResponse):
         )
 
 
-def is_long(fields: FieldList) -> bool:
+def find_length(fields: FieldList) -> int | None:
+    """Return the Content-Length of a response; None if it declares none.
+
+    It has at most MAX_LENGTH_DIGITS digits: `ProxyUpstream.send` refuses any other.
+    """
+    return next((int(value) for name, value in fields if name == b"content-length"), None)
+
+
+def is_long(length: int | None, fields: FieldList) -> bool:
     """Whether the body is known to be long: an event stream, or one with a long Content-Length."""
-    lengths = (int(value) for name, value in fields if name == b"content-length")
-    return any(length > LONG_BYTES for length in lengths) or _is_event_stream(fields)
+    return (length is not None and length > LONG_BYTES) or _is_event_stream(fields)
 
 
 def _is_event_stream(fields: FieldList) -> bool:

@@ -2,14 +2,17 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from starlette.requests import Request
 
 from gateway.auth.dependencies import find_principal
+from gateway.proxy.declaration.proxy import Proxy
+from gateway.proxy.upstream.upstream_failures import TOTAL_TIMEOUT
+from gateway.settings.schema import Issuer
 
 SHUTDOWN = "the gateway stops"
-TOTAL_TIMEOUT = "total_timeout"
 TOKEN_EXPIRED = "the token of the caller has expired"  # noqa: S105 - a reason
 
 
@@ -20,20 +23,37 @@ class StreamEnd(NamedTuple):
     reason: str
 
 
-def find_stream_end(request: Request, started: float, total_timeout: float | None) -> StreamEnd:
-    """Return the earlier of two times: after `total_timeout` seconds, and the end of the token.
+class StreamEnds:
+    """Finds the end of each stream of one proxied route.
 
     A token is valid until its `exp` plus the clock skew of its issuer; of several issuers the
     longest one counts here.
     """
-    end = StreamEnd(None, "")
-    if total_timeout is not None:
-        end = StreamEnd(started + total_timeout, TOTAL_TIMEOUT)
-    if (principal := find_principal(request)) is not None:
-        issuers = request.app.state.settings.issuers
-        skew = max((issuer.clock_skew_seconds for issuer in issuers), default=0.0)
-        seconds = principal.expires_at + skew - time.time()
-        expires_at = asyncio.get_running_loop().time() + seconds
-        if end.at is None or expires_at < end.at:
-            end = StreamEnd(expires_at, TOKEN_EXPIRED)
-    return end
+
+    def __init__(self, proxy: Proxy, issuers: Sequence[Issuer]) -> None:
+        self._total_timeout = proxy.total_timeout
+        self._ends_with_token = not proxy.outlive_token
+        self._skew = max((issuer.clock_skew_seconds for issuer in issuers), default=0.0)
+        self._loop = asyncio.get_running_loop()
+
+    def find_total(self, started: float) -> StreamEnd:
+        """Return the end of an exchange whose length is bounded: after `total_timeout` seconds."""
+        if self._total_timeout is None:
+            return StreamEnd(None, "")
+        return StreamEnd(started + self._total_timeout, TOTAL_TIMEOUT)
+
+    def find(self, request: Request, started: float, grace: float = 0.0) -> StreamEnd:
+        """Return the end of a stream of unknown length: it ends with the token, too.
+
+        It has `grace` seconds from now on in any case: the request was admitted when it arrived,
+        and the token may have expired while the caller sent the body or the service worked.
+        """
+        end = self.find_total(started)
+        principal = find_principal(request) if self._ends_with_token else None
+        if principal is None:
+            return end
+        seconds = max(principal.expires_at + self._skew - time.time(), grace)
+        expires_at = self._loop.time() + seconds
+        if end.at is not None and end.at <= expires_at:
+            return end
+        return StreamEnd(expires_at, TOKEN_EXPIRED)

@@ -39,8 +39,10 @@ _MAX_RETRY_AFTER = 3_600
 _HTTP_DATE = "%a, %d %b %Y %H:%M:%S GMT"  # RFC 9110, 5.6.7
 
 
-def map_error(service: str, operation: str, error: Exception, seconds: float) -> UpstreamError:
-    """Map one of `CALL_FAILURES`; `seconds` is the timeout of the call."""
+def map_error(
+    service: str, operation: str, error: Exception, seconds: float, limit: str = ""
+) -> UpstreamError:
+    """Map one of `CALL_FAILURES`; `seconds` is the timeout, and `limit` the name of its option."""
     kind = type(error).__name__
     if isinstance(error, NotDecodable):
         return UpstreamInvalid(service, operation, str(error))
@@ -50,7 +52,8 @@ def map_error(service: str, operation: str, error: Exception, seconds: float) ->
     if isinstance(error, httpx.ConnectTimeout):
         return UpstreamTimeout(service, operation, detail)  # its limit is another one
     if isinstance(error, TimeoutError | httpx.TimeoutException):
-        return UpstreamTimeout(service, operation, f"{detail}, {seconds:.3g} s given")
+        named = f" ({limit})" if limit else ""
+        return UpstreamTimeout(service, operation, f"{detail}, {seconds:.3g} s given{named}")
     return UpstreamUnavailable(service, operation, detail)
 
 

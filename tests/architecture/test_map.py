@@ -81,7 +81,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     ),
     "gateway/proxy/proxied_response.py": "tests/gateway/proxy/test_forwarding.py",
     "gateway/proxy/upstream/request_framing.py": "tests/gateway/proxy/test_forwarding.py",
-    "gateway/proxy/upstream/upstream_failures.py": "tests/gateway/proxy/test_forwarding.py",
     "gateway/proxy/websocket/caller_handshake.py": (
         "tests/gateway/proxy/websocket/test_websocket_forwarding.py"
     ),

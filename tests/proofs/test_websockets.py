@@ -1,12 +1,9 @@
 """1,000 idle WebSockets beside 200 busy ones, and 1,000 clients that are killed at any moment."""
 
 import asyncio
-import json
 import random
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -16,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from gateway.server.file_limit import raise_file_limit
 from tests.gateway.proxy.websocket.frames import BINARY, MASK, build_frame
 from tests.gateway.proxy.websocket.open_tunnel import HANDSHAKE
-from tests.running_demo import ROOT
+from tests.proofs.gateway_process import Gateway, open_gateway
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(300)]
 
@@ -27,36 +24,6 @@ MAX_IDLE_BYTES = 24_576
 """Memory of the gateway for one idle WebSocket: both connections, the task and its scope."""
 
 MAX_GROWTH_BYTES = 10_000_000
-
-
-@dataclass
-class Gateway:
-    """The gateway in its process."""
-
-    process: asyncio.subprocess.Process
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}/service/chat"
-
-    async def count(self) -> dict[str, int]:
-        """Return its counts."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(b"\n")
-        counts: dict[str, int] = json.loads(await self.process.stdout.readline())
-        return counts
-
-    async def settle(self) -> dict[str, int]:
-        """Wait until it has no stream; return its counts."""
-        for _ in range(200):
-            counts = await self.count()
-            if not counts["streams"]:
-                break
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(0.5)
-        return await self.count()
 
 
 class EchoService:
@@ -73,21 +40,12 @@ class EchoService:
 
 
 @asynccontextmanager
-async def open_gateway(service: EchoService) -> AsyncIterator[Gateway]:
+async def serve_echo(service: EchoService) -> AsyncIterator[Gateway]:
     raise_file_limit()
     async with serve(service, "127.0.0.1", 0, compression=None, ping_interval=None) as upstream:
         port = next(iter(upstream.sockets)).getsockname()[1]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.proofs.websocket_gateway", str(port),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT,
-        )  # fmt: skip
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield Gateway(process, int(await process.stdout.readline()))
-        finally:
-            process.stdin.close()
-            assert await asyncio.wait_for(process.wait(), 30) == 0
+        async with open_gateway(port) as gateway:
+            yield gateway
 
 
 async def open_idle(gateway: Gateway, count: int) -> list[ClientConnection]:
@@ -125,7 +83,7 @@ async def talk(gateway: Gateway, number: int) -> int:
 
 async def test_busy_websockets_keep_their_order_beside_a_thousand_idle_ones() -> None:
     service = EchoService()
-    async with open_gateway(service) as gateway:
+    async with serve_echo(service) as gateway:
         await talk(gateway, 0)
         before = await gateway.settle()
         idle = await open_idle(gateway, IDLE)
@@ -165,7 +123,7 @@ async def test_clients_that_are_killed_at_any_moment_leave_nothing() -> None:
         async with gate:
             await kill_one(gateway, choose)
 
-    async with open_gateway(EchoService()) as gateway:
+    async with serve_echo(EchoService()) as gateway:
         await asyncio.gather(*(kill(gateway) for _ in range(KILLED // 2)))
         before = await gateway.settle()
         await asyncio.gather(*(kill(gateway) for _ in range(KILLED)))

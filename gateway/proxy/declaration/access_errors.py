@@ -66,6 +66,8 @@ def find_caller_errors(
                 )
         if values["tickets"]:
             yield "tickets needs requires: a public route has no caller to give a ticket to"
+        if values["outlive_token"]:
+            yield "outlive_token needs requires: a public route has no token that could expire"
     elif values["forward_token"] and values["identity"] == "token":
         yield (
             "forward_token and identity='token' both set Authorization; give identity='headers' "

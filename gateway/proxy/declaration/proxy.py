@@ -52,7 +52,9 @@ class Proxy:
     responses of the service. Values are sent as they are.
 
     `websocket` accepts WebSocket handshakes. `tickets` accepts a ticket in the query instead of a
-    token. `encoded_slashes` accepts `%2F` in the path, and `path_parameters` accepts `;`; by
+    token. The token is verified when a request arrives. A WebSocket, and a response without a
+    Content-Length, such as an event stream, also end when it expires, unless `outlive_token` is
+    set. `encoded_slashes` accepts `%2F` in the path, and `path_parameters` accepts `;`; by
     default both are refused with 400, because services differ in what they mean.
 
     `file` and `line` are where the route is declared; they are set by the constructor. `mistakes`
@@ -78,6 +80,7 @@ class Proxy:
     identity: Literal["token", "headers", "none"] = "token"
     websocket: bool = False
     tickets: bool = False
+    outlive_token: bool = False
     forward_token: bool = False
     forward_cookies: bool = False
     preserve_host: bool = False

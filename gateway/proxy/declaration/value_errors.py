@@ -69,6 +69,7 @@ _REQUIRED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "forward_token": _FLAG,
     "forward_cookies": _FLAG,
     "preserve_host": _FLAG,
+    "outlive_token": _FLAG,
     "set_headers": (_is_fields, 'a dict of texts, as {"X-Tenant": "acme"}'),
     "remove_headers": (_is_texts, 'a list of names, as ["x-company-role"]'),
     "set_response_headers": (_is_fields, 'a dict of texts, as {"X-Frame-Options": "DENY"}'),

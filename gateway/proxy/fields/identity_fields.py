@@ -10,21 +10,31 @@ from gateway.auth.principal import Principal
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.token_claims import iter_held_scopes
 from gateway.proxy.declaration.proxy import Proxy
+from gateway.resources import Resources
 
 _SAFE = "!#$&'()*+/:=?@[]^`|~"  # besides letters, digits and -._
 """Characters that stay: no `%`, quote or backslash, and none that separates values."""
 
 
-def build_identity_fields(proxy: Proxy, request: Request) -> Sequence[tuple[bytes, bytes]]:
-    """Build the identity fields of a request; none for a caller without a token."""
-    principal = find_principal(request)
-    if principal is None or proxy.identity == "none":
-        return ()
-    if proxy.identity == "headers":
-        return build_user_fields(principal, proxy.scopes)
-    tokens: InternalTokens = request.app.state.resources[InternalTokens]
-    token = tokens.issue(principal, proxy.to, proxy.scopes)
-    return ((b"authorization", b"Bearer " + token.encode()),)
+class IdentityFields:
+    """Builds the identity fields of each request to a proxied route."""
+
+    def __init__(self, proxy: Proxy, resources: Resources) -> None:
+        self._identity = "none" if proxy.public is not None else proxy.identity
+        self._service = proxy.to
+        self._scopes = proxy.scopes
+        if self._identity == "token":
+            self._tokens: InternalTokens = resources[InternalTokens]
+
+    def build(self, request: Request) -> Sequence[tuple[bytes, bytes]]:
+        """Build the fields; none for a caller without a token."""
+        principal = find_principal(request)
+        if principal is None or self._identity == "none":
+            return ()
+        if self._identity == "headers":
+            return build_user_fields(principal, self._scopes)
+        token = self._tokens.issue(principal, self._service, self._scopes)
+        return ((b"authorization", b"Bearer " + token.encode()),)
 
 
 def build_user_fields(principal: Principal, scopes: Sequence[str]) -> Sequence[tuple[bytes, bytes]]:

@@ -8,7 +8,7 @@ import httpx
 from gateway.http1_grammar import FieldList
 from gateway.proxy.upstream.proxy_upstream import ProxyUpstream, ServiceRequest, ServiceResponse
 from gateway.proxy.upstream.request_framing import build_framing
-from gateway.proxy.upstream.upload import Upload
+from gateway.proxy.upstream.upload import BodyNotRead, BodyTimeout, Upload
 from gateway.transport.connection import Connection
 from gateway.transport.exchange import Exchange
 from gateway.transport.origin import Origin
@@ -127,14 +127,11 @@ class DirectResponse(ServiceResponse):
         await self._receive_head()
 
     async def _receive_head(self) -> None:
-        exchange, request = self._exchange, self._request
-        head = await exchange.receive_head()
-        while head.status < 200:
-            if head.status == 100 and request.upload is not None:
-                request.upload.proceed()
-            elif head.status != 100 and request.on_interim is not None:
-                await request.on_interim(head.status, _get_fields(head))
-            head = await exchange.receive_head()
+        exchange = self._exchange
+        try:
+            head = await self._receive_final_head()
+        except httpx.ReadTimeout as error:
+            raise self._find_cause(error) from None
         self.status = head.status
         self.fields = _get_fields(head)
         if isinstance(head, RawResponse):
@@ -144,9 +141,31 @@ class DirectResponse(ServiceResponse):
         else:
             self._touch()
 
+    async def _receive_final_head(self) -> ResponseHead | RawResponse:
+        """Receive the heads of interim responses, and then that of the final one."""
+        exchange, request = self._exchange, self._request
+        head = await exchange.receive_head()
+        while head.status < 200:
+            if head.status == 100 and request.upload is not None:
+                request.upload.proceed()
+            elif head.status != 100 and request.on_interim is not None:
+                await request.on_interim(head.status, _get_fields(head))
+            head = await exchange.receive_head()
+        return head
+
+    def _find_cause(self, error: httpx.ReadTimeout) -> Exception:
+        """Find out for whom the exchange waited when its deadline passed."""
+        upload = self._request.upload
+        if upload is None or self._sending is None or self._sending.done():
+            return error
+        return BodyTimeout() if upload.is_receiving else BodyNotRead()
+
     async def receive(self) -> bytes | None:
         """Return the next piece of the body; None at its end."""
-        piece = await self._exchange.receive_body()
+        try:
+            piece = await self._exchange.receive_body()
+        except httpx.ReadTimeout as error:
+            raise self._find_cause(error) from None
         if piece is not None:
             self._touch()
         return piece

@@ -1,16 +1,20 @@
 """A service behind proxied routes, over any httpx transport."""
 
+import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import cast
 
 import httpx
 
-from gateway.http1_grammar import FieldList
+from gateway.http1_grammar import MAX_LENGTH_DIGITS, FieldList
 from gateway.pending_io import TimeoutAfterPendingIo
 from gateway.proxy.upstream.proxy_upstream import ProxyUpstream, ServiceRequest, ServiceResponse
 from gateway.proxy.upstream.request_framing import build_framing
-from gateway.proxy.upstream.upload import Upload
+from gateway.proxy.upstream.upload import BodyNotRead, BodyTimeout, Upload
 from gateway.upstream.base_url import BaseUrl
+
+_LENGTH = re.compile(rf"[0-9]{{1,{MAX_LENGTH_DIGITS}}}")
 
 
 class HttpxUpstream(ProxyUpstream):
@@ -35,8 +39,11 @@ class HttpxUpstream(ProxyUpstream):
         httpx_request = self._build_request(request, timeouts)
         # The time that the caller needs to send its body does not count.
         seconds = request.timeout if request.is_whole else None
-        async with TimeoutAfterPendingIo(seconds):
-            response = await self._transport.handle_async_request(httpx_request)
+        try:
+            async with TimeoutAfterPendingIo(seconds):
+                response = await self._transport.handle_async_request(httpx_request)
+        except httpx.WriteTimeout:
+            raise BodyNotRead from None
         # Set after the head: transports look up the read timeout each time they read the body.
         timeouts["read"] = request.idle_timeout
         return await HttpxResponse.read(response)
@@ -52,28 +59,42 @@ class HttpxUpstream(ProxyUpstream):
             request.method,
             url,
             headers=[*request.fields, *build_framing(request)],
-            stream=_open_stream(request.upload),
+            stream=_open_stream(request),
             extensions={"timeout": timeouts, "target": request.target},
         )
 
 
-def _open_stream(upload: Upload | None) -> httpx.AsyncByteStream | None:
+def _open_stream(request: ServiceRequest) -> httpx.AsyncByteStream | None:
+    upload = request.upload
     if upload is None:
         return None
-    return _UploadStream(upload) if upload.content is None else httpx.ByteStream(upload.content)
+    if upload.content is not None:
+        return httpx.ByteStream(upload.content)
+    return _UploadStream(upload, request.idle_timeout)
 
 
 class _UploadStream(httpx.AsyncByteStream):
-    """The body of a request as httpx reads it."""
+    """The body of a request as httpx reads it; each piece takes at most `idle_timeout` seconds."""
 
-    def __init__(self, upload: Upload) -> None:
+    def __init__(self, upload: Upload, idle_timeout: float) -> None:
         self._upload = upload
+        self._idle_timeout = idle_timeout
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while self._upload.has_more:
-            if piece := await self._upload.receive():
+            if piece := await self._receive():
                 self._upload.stream.add_bytes(len(piece))
                 yield piece
+
+    async def _receive(self) -> bytes:
+        timeout = asyncio.timeout(self._idle_timeout)
+        try:
+            async with timeout:
+                return await self._upload.receive()
+        except TimeoutError:
+            if timeout.expired():
+                raise BodyTimeout from None
+            raise
 
 
 class HttpxResponse(ServiceResponse):
@@ -91,7 +112,15 @@ class HttpxResponse(ServiceResponse):
 
     @classmethod
     async def read(cls, response: httpx.Response) -> "HttpxResponse":
-        """Return a response; its body is whole if the transport has received it already."""
+        """Return a response; its body is whole if the transport has received it already.
+
+        Raises:
+            httpx.RemoteProtocolError: the Content-Length is not one number of bytes.
+        """
+        lengths = response.headers.get_list("content-length")
+        if not all(map(_LENGTH.fullmatch, lengths)) or len(lengths) > 1:
+            await response.aclose()
+            raise httpx.RemoteProtocolError("Content-Length is not one number of bytes")
         found = cls(response)
         if isinstance(response.stream, httpx.ByteStream):
             found.body = b"".join([piece async for piece in response.stream])

@@ -61,6 +61,7 @@ class ServiceResponse(ABC):
 
         Raises:
             httpx.TransportError: the connection ended first, or was idle for too long.
+            BodyNotRead, BodyTimeout: as `ProxyUpstream.send`.
         """
 
     @abstractmethod
@@ -79,9 +80,12 @@ class ProxyUpstream(ABC):
     async def send(self, request: ServiceRequest) -> ServiceResponse:
         """Send a request and wait for the head of its response.
 
-        The upload goes on while the response is received, until that is complete or closed.
+        The upload goes on while the response is received, until that is complete or closed. If the
+        response has a Content-Length, it is one number of at most MAX_LENGTH_DIGITS digits.
 
         Raises:
-            httpx.TransportError, TimeoutError: there is no response.
+            httpx.TransportError, TimeoutError: there is no response, or it is malformed.
+            BodyNotRead: the service reads nothing of the body for `idle_timeout`.
+            BodyTimeout: the caller sends nothing of its body for `idle_timeout`.
             Exception: any error of the upload.
         """

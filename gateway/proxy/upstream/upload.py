@@ -19,18 +19,27 @@ CONTINUE_SECONDS = 1.0
 _EXPECT = b"expect"
 
 
+class BodyTimeout(TimeoutError):
+    """The gateway has waited for too long for a piece of the body: the caller does not send it."""
+
+
+class BodyNotRead(TimeoutError):
+    """The service has read nothing of the body for too long."""
+
+
 class Upload:
     """Receives the body of a request piece by piece; never more than one piece is in memory.
 
     `length` is its Content-Length; None if the body is chunked. `trailers` are those fields after a
     chunked body that may go on. `content` is the whole body if it has arrived with the head (see
     `collect`), so that it can be sent with the head, and once more. Otherwise `has_begun` is set
-    once a part of it has been received: the request cannot be sent a second time.
+    once a part of it has been received: the request cannot be sent a second time. `is_receiving`
+    is set while the gateway waits for the caller, and stays so if that wait is cancelled.
     """
 
     __slots__ = (
         "_continued", "_receive", "_select_trailers", "content", "expects_continue", "has_begun",
-        "has_more", "length", "stream", "trailers",
+        "has_more", "is_receiving", "length", "stream", "trailers",
     )  # fmt: skip
 
     def __init__(
@@ -46,7 +55,7 @@ class Upload:
         self.stream = stream
         self.content: bytes | None = None
         self.expects_continue = expects_continue
-        self.has_begun = False
+        self.has_begun = self.is_receiving = False
         self.has_more = True
         self.trailers: FieldList = []
         self._receive = receive
@@ -77,7 +86,9 @@ class Upload:
             ClientDisconnect: the caller has disconnected.
             ContentTooLarge: the body is larger than the route allows.
         """
+        self.is_receiving = True
         message = await self._receive()
+        self.is_receiving = False
         if message["type"] != "http.request":
             raise ClientDisconnect
         self.has_begun = True

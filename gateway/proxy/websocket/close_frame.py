@@ -16,7 +16,7 @@ class CloseCode(IntEnum):
     NO_STATUS = 1005  # logged only: a close frame without a code
     ABNORMAL = 1006  # logged only: a connection that ended without a close frame
     POLICY_VIOLATION = 1008  # the token has expired
-    BAD_GATEWAY = 1014  # the service has ended the connection without a close frame
+    INTERNAL_ERROR = 1011  # the service has ended the connection without a close frame
 
 
 def build_close_frame(code: CloseCode, reason: str, *, is_masked: bool) -> bytes:

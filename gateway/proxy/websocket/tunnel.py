@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from gateway.proxy.stream_end import SHUTDOWN, TOKEN_EXPIRED, StreamEnd
+from gateway.proxy.upstream.upstream_failures import IDLE_TIMEOUT
 from gateway.proxy.websocket.close_frame import CloseCode
 from gateway.proxy.websocket.service_handshake import InvalidHandshake
 from gateway.proxy.websocket.tunnel_side import TunnelSide
@@ -11,8 +12,6 @@ from gateway.transport.exchange import Exchange
 
 CLOSE_SECONDS = 5.0
 """The time in which a connection must end after the first close frame."""
-
-IDLE_TIMEOUT = "idle_timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +150,8 @@ class Tunnel:
                 peer.abort()
             else:
                 reason = "the service has ended the connection"
-                self._record(CloseCode.BAD_GATEWAY, "gateway", reason)
-                peer.send_close(CloseCode.BAD_GATEWAY, reason)
+                self._record(CloseCode.INTERNAL_ERROR, "gateway", reason)
+                peer.send_close(CloseCode.INTERNAL_ERROR, reason)
 
     # Its end.
 

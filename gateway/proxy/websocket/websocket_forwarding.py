@@ -11,15 +11,15 @@ from starlette.types import Scope
 from gateway.http1_grammar import FieldList
 from gateway.open_clients import OpenServices
 from gateway.proxy.declaration.proxy import Proxy
-from gateway.proxy.fields.identity_fields import build_identity_fields
+from gateway.proxy.fields.identity_fields import IdentityFields
 from gateway.proxy.fields.refused_identity import explain_refusal
 from gateway.proxy.fields.request_fields import RequestFields
 from gateway.proxy.fields.response_fields import ResponseFields
 from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.proxied_response import ProxiedResponse
-from gateway.proxy.stream_end import find_stream_end
+from gateway.proxy.stream_end import StreamEnds
 from gateway.proxy.stream_limit import Stream, StreamLimit
-from gateway.proxy.upstream.upstream_failures import UPSTREAM_FAILURES, FailureMapper
+from gateway.proxy.upstream.upstream_failures import TIMEOUT, UPSTREAM_FAILURES, FailureMapper
 from gateway.proxy.websocket.caller_handshake import check_handshake
 from gateway.proxy.websocket.origin_check import OriginCheck
 from gateway.proxy.websocket.service_handshake import (
@@ -33,7 +33,7 @@ from gateway.proxy.websocket.tunnel import Tunnel, TunnelLimits
 from gateway.proxy.websocket.tunnel_response import TunnelResponse
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
-from gateway.settings.schema import Server
+from gateway.settings.schema import Settings
 from gateway.transport.transport import Transport
 from gateway.upstream.base_url import BaseUrl
 from gateway.upstream.errors import UpstreamInvalid
@@ -42,7 +42,7 @@ from gateway.upstream.errors import UpstreamInvalid
 class WebSocketForwarding:
     """Forwards the handshakes of one proxied route; created once its service is open."""
 
-    def __init__(self, proxy: Proxy, server: Server, resources: Resources) -> None:
+    def __init__(self, proxy: Proxy, settings: Settings, resources: Resources) -> None:
         opened = resources[OpenServices][proxy.to]
         self._proxy = proxy
         self._service = opened.service
@@ -50,10 +50,12 @@ class WebSocketForwarding:
         self._timeout = opened.service.timeout if proxy.timeout is None else proxy.timeout
         self._service_origin = BaseUrl.of(str(opened.service.url)).origin
         self._target = ProxyTarget(proxy, opened.service)
-        self._request_fields = RequestFields(proxy, opened.service, server)
+        self._request_fields = RequestFields(proxy, opened.service, settings.server)
         self._response_fields = ResponseFields(proxy, opened.service)
-        self._origins = OriginCheck(server)
-        self._failures = FailureMapper(proxy)
+        self._origins = OriginCheck(settings.server)
+        self._identity = IdentityFields(proxy, resources)
+        self._failures = FailureMapper(proxy, self._timeout)
+        self._ends = StreamEnds(proxy, settings.issuers)
         self._streams: StreamLimit = resources[StreamLimit]
 
     async def serve(self, request: Request) -> Response:
@@ -76,14 +78,14 @@ class WebSocketForwarding:
             return await self._open(self._transport, request, stream)
         except UPSTREAM_FAILURES as error:
             stream.close()
-            raise self._failures.map("GET", error, self._timeout) from error
+            raise self._failures.map(request.scope, error, TIMEOUT) from error
         except BaseException:
             stream.close()
             raise
 
     async def _open(self, transport: Transport, request: Request, stream: Stream) -> Response:
         scope, loop, started = request.scope, asyncio.get_running_loop(), perf_counter()
-        identity = build_identity_fields(self._proxy, request)
+        identity = self._identity.build(request)
         fields = self._request_fields.build(scope, identity)
         response, exchange = await open_websocket(
             transport,
@@ -94,7 +96,7 @@ class WebSocketForwarding:
         )
         timing = RequestContext.of(scope).server_timing
         timing.append((self._proxy.to, perf_counter() - started))
-        end = find_stream_end(request, loop.time(), self._proxy.total_timeout)
+        end = self._ends.find(request, loop.time())
         try:
             if response.status != 101:
                 if refusal := explain_refusal(self._proxy, identity, response.status):

@@ -182,6 +182,7 @@ routes = [
         requires="chat:use",
         websocket=True,
         tickets=True,
+        outlive_token=True,
         identity="none",
     ),
     Proxy(
@@ -207,7 +208,7 @@ def test_a_proxied_route_is_one_row(tmp_path: Path, capsys: pytest.CaptureFixtur
         "/chat/{path:path}",
         "chat:use",
         "-",
-        "proxy chat, websocket, tickets",
+        "proxy chat, websocket, tickets, outlive_token",
         "acme/routes.py:6",
     ]
     assert orders == [
@@ -216,7 +217,7 @@ def test_a_proxied_route_is_one_row(tmp_path: Path, capsys: pytest.CaptureFixtur
         "any token, owner user_id",
         "chats 5/second per address",
         "proxy orders",
-        "acme/routes.py:14",
+        "acme/routes.py:15",
     ]
 
 
@@ -232,4 +233,5 @@ def test_the_json_of_a_proxied_route(tmp_path: Path, capsys: pytest.CaptureFixtu
         "identity": "headers",
         "websocket": False,
         "tickets": False,
+        "outlive_token": False,
     }

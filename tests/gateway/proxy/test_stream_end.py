@@ -1,6 +1,7 @@
 """The end of a stream with the token of its caller, and with the gateway itself."""
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -28,11 +29,12 @@ EVENTS = OK + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\
 LONG = OK + b"Content-Length: 1000000\r\n\r\n"
 
 
-def stream(head: bytes, *, pause: float | None = None) -> Script:
+def stream(head: bytes, *, pause: float | None = None, reads_request: bool = True) -> Script:
     """Make a script that sends a head and a chunk, and ends after a pause, if there is one."""
 
     async def script(peer: Peer) -> None:
-        await peer.read_request()
+        if reads_request:
+            await peer.read_request()
         peer.send(head)
         await asyncio.sleep(0.01)
         peer.send(CHUNK)
@@ -65,8 +67,11 @@ def authorize(lifetime: float) -> bytes:
     return b"Authorization: Bearer " + make_token(claims, key=get_signing_key("ES256")).encode()
 
 
-@pytest.mark.parametrize("head", [EVENTS, CHUNKED, LONG], ids=["events", "chunked", "long"])
-async def test_an_expired_token_ends_a_stream(no_leaks: None, tmp_path: Path, head: bytes) -> None:
+@pytest.mark.parametrize("head", [EVENTS, CHUNKED], ids=["events", "chunked"])
+async def test_an_expired_token_ends_a_stream_of_unknown_length(
+    no_leaks: None, tmp_path: Path, caplog: pytest.LogCaptureFixture, head: bytes
+) -> None:
+    caplog.set_level(logging.INFO, "lockgate.access")
     issuers = [trust(tmp_path, skew=0)]
     async with serve_proxy(stream(head), PROTECTED, issuers=issuers) as proxy:
         caller = await begin(proxy, authorize(0.5))
@@ -78,6 +83,66 @@ async def test_an_expired_token_ends_a_stream(no_leaks: None, tmp_path: Path, he
         else:
             assert await caller.read_to_the_end() == b""
         await wait_until(lambda: proxy.streams.count == proxy.in_flight == 0)
+    [line, *_] = [vars(it)["fields"] for it in caplog.records if it.name == "lockgate.access"]
+    assert (line["status"], line["error"]) == (200, "the token of the caller has expired")
+
+
+@pytest.mark.parametrize("head", [EVENTS, CHUNKED], ids=["events", "chunked"])
+async def test_a_stream_outlives_the_token_if_its_route_says_so(
+    no_leaks: None, tmp_path: Path, head: bytes
+) -> None:
+    issuers, proxied = [trust(tmp_path, skew=0)], replace(PROTECTED, outlive_token=True)
+    async with serve_proxy(stream(head, pause=0.8), proxied, issuers=issuers) as proxy:
+        caller = await begin(proxy, authorize(0.5))
+        assert await caller.read(len(CHUNK + LAST_CHUNK)) == CHUNK + LAST_CHUNK
+
+
+async def test_a_response_with_a_length_outlives_the_token(no_leaks: None, tmp_path: Path) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        peer.send(LONG)
+        for _ in range(10):
+            peer.send(bytes(100_000))
+            await asyncio.sleep(0.08)
+
+    async with serve_proxy(script, PROTECTED, issuers=[trust(tmp_path, skew=0)]) as proxy:
+        caller = await begin(proxy, authorize(0.5))
+        assert await caller.read(1_000_000) == bytes(1_000_000)
+
+
+@pytest.mark.parametrize("transport", ["lockgate", "httpx"])
+async def test_an_upload_and_the_response_to_it_outlive_the_token(
+    no_leaks: None, tmp_path: Path, transport: str
+) -> None:
+    async def script(peer: Peer) -> None:
+        received.append(await peer.read_request())
+        await stream(CHUNKED, pause=0.1, reads_request=False)(peer)
+
+    received: list[bytes] = []
+    issuers, service = [trust(tmp_path, skew=0)], {"transport": transport}
+    async with serve_proxy(script, PROTECTED, issuers=issuers, service=service) as proxy:
+        caller = await proxy.connect()
+        caller.get("/service/x", authorize(0.5), b"Transfer-Encoding: chunked", method="PUT")
+        for _ in range(8):
+            caller.send(CHUNK)
+            await asyncio.sleep(0.08)
+        caller.send(LAST_CHUNK)
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 200 ")
+        assert await caller.read(len(CHUNK + LAST_CHUNK)) == CHUNK + LAST_CHUNK
+    assert received[0].endswith(CHUNK + LAST_CHUNK)
+
+
+async def test_events_after_the_token_has_expired_end_after_the_timeout_of_the_head(
+    no_leaks: None, tmp_path: Path
+) -> None:
+    async def script(peer: Peer) -> None:
+        await asyncio.sleep(0.6)
+        await stream(EVENTS)(peer)
+
+    issuers, proxied = [trust(tmp_path, skew=0)], replace(PROTECTED, timeout=1)
+    async with serve_proxy(script, proxied, issuers=issuers) as proxy:
+        caller = await begin(proxy, authorize(0.5))
+        assert await caller.read(len(CHUNK + LAST_CHUNK)) == CHUNK + LAST_CHUNK
 
 
 async def test_a_token_within_the_clock_skew_breaks_no_response(

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from starlette.requests import Request
@@ -10,7 +9,8 @@ from starlette.requests import Request
 from gateway.auth.dependencies import set_principal
 from gateway.auth.principal import Principal
 from gateway.proxy import Proxy
-from gateway.proxy.fields.identity_fields import build_identity_fields
+from gateway.proxy.fields.identity_fields import IdentityFields
+from gateway.resources import Resources
 from tests.gateway.proxy.identity_spellings import MALLORY, SPELLINGS
 from tests.gateway.proxy.recorded_proxy import (
     RecordedProxy,
@@ -25,11 +25,10 @@ HEADERS = Proxy("/i/{path:path}", to="items", requires=["a:read", "b:read"], ide
 
 
 def build(principal: Principal | None, proxy: Proxy = HEADERS) -> dict[bytes, bytes]:
-    app = SimpleNamespace(state=SimpleNamespace(resources={}))
-    request = Request({"type": "http", "headers": [], "app": app})
+    request = Request({"type": "http", "headers": []})
     if principal is not None:
         set_principal(request, principal)
-    return dict(build_identity_fields(proxy, request))
+    return dict(IdentityFields(proxy, Resources()).build(request))
 
 
 def make_principal(**changes: object) -> Principal:

@@ -1,5 +1,6 @@
 """WebSockets that a page opens with a ticket, from real tokens to the end of their validity."""
 
+import asyncio
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -86,7 +87,8 @@ async def test_the_end_of_the_token_closes_with_1008(no_leaks: None, issuer: Iss
         await echo(connection)
         codes.append(connection.close_code)
 
-    async with open_tunnels(record, proxies=[GUARDED], issuers=[issuer]) as served:
+    exact = issuer.model_copy(update={"clock_skew_seconds": 0.0})
+    async with open_tunnels(record, proxies=[GUARDED], issuers=[exact]) as served:
         token = sign(1.2)
         ticket = await fetch_ticket(served, token)
         by_ticket = await served.connect(f"/service/chat?ticket={ticket}")
@@ -102,3 +104,17 @@ async def test_the_end_of_the_token_closes_with_1008(no_leaks: None, issuer: Iss
             assert client.close_reason == "the token of the caller has expired"
         await served.wait_for_end()
     assert codes == [1008, 1008]
+
+
+async def test_a_websocket_outlives_the_token_if_its_route_says_so(
+    no_leaks: None, issuer: Issuer
+) -> None:
+    proxied = replace(GUARDED, outlive_token=True)
+    exact = issuer.model_copy(update={"clock_skew_seconds": 0.0})
+    async with open_tunnels(echo, proxies=[proxied], issuers=[exact]) as served:
+        fields = {"Authorization": f"Bearer {sign(0.5)}"}
+        async with served.connect(additional_headers=fields) as client:
+            await asyncio.sleep(0.7)
+            await client.send("after")
+            assert await client.recv() == "after"
+        await served.wait_for_end()

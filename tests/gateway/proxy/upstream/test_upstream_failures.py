@@ -1,0 +1,140 @@
+"""Uploads that take too long: which timeout ended them, and whether caller or service was slow."""
+
+import asyncio
+import json
+import logging
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from tests.gateway.proxy.serve_proxy import Caller, serve_proxy, wait_until
+from tests.gateway.transport.scripted_server import OK, Peer
+
+POST = b"POST /service/x HTTP/1.1\r\nHost: gateway\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+LONG = POST + b"Content-Length: 40000000\r\n\r\n"
+
+
+both_transports = pytest.mark.parametrize("transport", ["lockgate", "httpx"])
+
+
+async def read_on(peer: Peer) -> None:
+    await peer.wait_closed()
+
+
+async def read_nothing(peer: Peer) -> None:
+    peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+    try:
+        await asyncio.Event().wait()
+    finally:
+        peer.writer.transport.abort()
+
+
+async def read_all_and_wait(peer: Peer) -> None:
+    await peer.read_request()
+    await peer.wait_closed()
+
+
+async def send_slowly(caller: Caller) -> None:
+    caller.send(CHUNKED)
+    with suppress(ConnectionError):
+        while True:
+            caller.send(b"1\r\na\r\n")
+            await caller.writer.drain()
+            await asyncio.sleep(0.02)
+
+
+def get_errors(caplog: pytest.LogCaptureFixture) -> list[object]:
+    lines = [vars(it)["fields"] for it in caplog.records if it.name == "lockgate.access"]
+    return [fields.get("error") for fields in lines]
+
+
+@both_transports
+async def test_a_caller_that_stalls_gets_408_and_the_end_of_its_connection(
+    no_leaks: None, caplog: pytest.LogCaptureFixture, transport: str
+) -> None:
+    caplog.set_level(logging.INFO, "lockgate.access")
+    service = {"transport": transport}
+    async with serve_proxy(read_on, service=service, idle_timeout=0.1) as proxy:
+        caller = await proxy.connect()
+        caller.send(CHUNKED + b"1\r\na\r\n")
+        head = await caller.read_head()
+        assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+        assert b"\r\nconnection: close\r\n" in head
+        document = json.loads(await caller.read_to_the_end())
+        assert document["detail"] == "No byte of the request body arrived within 0.1 s."
+        assert proxy.streams.count == 0
+    assert get_errors(caplog) == ["No byte of the request body arrived within 0.1 s (idle_timeout)"]
+
+
+@both_transports
+async def test_a_caller_that_sends_until_the_total_timeout_gets_408(
+    no_leaks: None, caplog: pytest.LogCaptureFixture, transport: str
+) -> None:
+    caplog.set_level(logging.INFO, "lockgate.access")
+    service = {"transport": transport}
+    async with serve_proxy(read_on, service=service, total_timeout=0.3) as proxy:
+        caller = await proxy.connect()
+        sending = asyncio.create_task(send_slowly(caller))
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 408 ")
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    assert get_errors(caplog) == ["The request body did not arrive within 0.3 s (total_timeout)"]
+
+
+@both_transports
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ("idle_timeout", "the service does not read the request body, 0.3 s given"),
+        ("total_timeout", "TimeoutError, 0.3 s given"),
+    ],
+)
+async def test_a_service_that_does_not_read_is_a_504_that_names_the_timeout(
+    no_leaks: None, caplog: pytest.LogCaptureFixture, transport: str, limit: str, reason: str
+) -> None:
+    caplog.set_level(logging.INFO, "lockgate.access")
+    service, limits = {"transport": transport}, dict[str, Any]({limit: 0.3})
+    async with serve_proxy(read_nothing, service=service, **limits) as proxy:
+        caller = await proxy.connect()
+        caller.send(LONG + b"x" * 40_000_000)
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 504 ")
+        caller.writer.transport.abort()
+        await wait_until(lambda: proxy.in_flight == 0)
+    operation = "service POST /service/{path:path}: timeout"
+    assert get_errors(caplog) == [f"{operation} ({reason} ({limit}))"]
+
+
+@both_transports
+async def test_a_service_that_does_not_respond_after_the_body_exceeds_its_timeout(
+    no_leaks: None, caplog: pytest.LogCaptureFixture, transport: str
+) -> None:
+    caplog.set_level(logging.INFO, "lockgate.access")
+    service = {"transport": transport, "timeout": 0.2}
+    async with serve_proxy(read_all_and_wait, service=service, idle_timeout=5) as proxy:
+        caller = await proxy.connect()
+        caller.send(CHUNKED + b"1\r\na\r\n")
+        await asyncio.sleep(0.01)
+        caller.send(b"0\r\n\r\n")
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 504 ")
+    operation = "service POST /service/{path:path}: timeout"
+    assert get_errors(caplog) == [f"{operation} (ReadTimeout, 0.2 s given (timeout))"]
+
+
+async def test_a_caller_that_stalls_after_the_response_has_begun_gets_no_complete_one(
+    no_leaks: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        peer.send(OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+        await peer.wait_closed()
+
+    async with serve_proxy(script, idle_timeout=0.2) as proxy:
+        caller = await proxy.connect()
+        caller.send(CHUNKED + b"1\r\na\r\n")
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 200 ")
+        assert await caller.read_to_the_end() == b"1\r\nx\r\n"
+    [record] = [it for it in caplog.records if it.message.startswith("proxy.response_truncated ")]
+    reason = "No byte of the request body arrived within 0.2 s (idle_timeout)"
+    assert vars(record)["fields"]["reason"] == reason
