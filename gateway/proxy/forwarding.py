@@ -19,7 +19,7 @@ from gateway.proxy.fields.response_fields import ResponseFields
 from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.proxied_response import ProxiedResponse
 from gateway.proxy.proxied_stream import ProxiedStream, find_length, is_long
-from gateway.proxy.stream_end import StreamEnds
+from gateway.proxy.stream_end import StreamEnd, StreamEnds
 from gateway.proxy.stream_limit import Stream, StreamLimit
 from gateway.proxy.upstream.open_upstream import open_upstream
 from gateway.proxy.upstream.proxy_upstream import ServiceRequest, ServiceResponse
@@ -87,17 +87,10 @@ class Forwarding:
                 is_refusable = forwarded.method in _SAFE or stream.has_place
                 if is_refusable and is_long(length, fields):
                     stream.open()
-                if length is None:
-                    end = self._ends.find(request, started, grace=self._timeout)
-                else:
-                    end = self._ends.find_total(started)
+                end = self._find_end(request, started, length)
+                select_trailers = self._response_fields.select_trailers
                 return ProxiedStream(
-                    response,
-                    fields,
-                    stream,
-                    end,
-                    self._failures,
-                    select_trailers=self._response_fields.select_trailers,
+                    response, fields, stream, end, self._failures, select_trailers=select_trailers
                 )
         except BaseException:
             stream.close()
@@ -107,6 +100,12 @@ class Forwarding:
         await response.aclose()
         trailers = response.trailers and self._response_fields.select_trailers(response.trailers)
         return ProxiedResponse(response.status, fields, response.body, trailers)
+
+    def _find_end(self, request: Request, started: float, length: int | None) -> StreamEnd:
+        """Return when a response ends at the latest: one without a length ends with the token."""
+        if length is None:
+            return self._ends.find(request, started, grace=self._timeout)
+        return self._ends.find_total(started)
 
     def _check_identity(
         self, identity: Sequence[tuple[bytes, bytes]], method: str, status: int
