@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from itertools import count
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from gateway.scaffold.reserved_names import (
 )
 from gateway.settings.app_package import SETTINGS_FILE
 from gateway.settings.loader import load_settings
-from gateway.settings.schema import App, Settings
+from gateway.settings.schema import App, Server, Settings
 
 NUMBERS = count()
 
@@ -203,6 +204,7 @@ def test_a_path_of_the_gateway_is_no_composite(name: str) -> None:
 
 
 def test_all_paths_of_the_gateway_are_reserved() -> None:
-    routes = list_routes(create_app(Settings(), application=Application()), {})
+    server = Server(trusted_proxies=(IPv4Network("127.0.0.1"),), forward_auth=True)
+    routes = list_routes(create_app(Settings(server=server), application=Application()), {})
     segments = {route.path.split("/")[1] for route in routes}
     assert {segment for segment in segments if segment.isidentifier()} == OWN_PATHS
