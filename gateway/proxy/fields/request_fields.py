@@ -49,9 +49,8 @@ class RequestFields:
             name.encode(): value.get_secret_value().strip().encode()
             for name, value in service.headers.items()
         }
+        self._address_field = (server.client_address_header or "").encode()
         self._rules: dict[bytes, RequestRule] = {}
-        if server.client_address_header is not None:
-            self._rules[server.client_address_header.encode()] = RequestRule.CLIENT
 
     def build(self, scope: Scope, identity: Sequence[Field] = ()) -> list[Field]:
         """Build the fields: those of the caller that may go on, then the gateway's own.
@@ -67,7 +66,7 @@ class RequestFields:
         special: dict[RequestRule, list[Field]] = {}
         find_rule = self._rules.get
         for field in scope["headers"]:
-            rule = find_rule(field[0]) or self._find_rule(field[0])
+            rule = find_rule(field[0]) or self._add_rule(field[0])
             if rule is _KEEP:
                 fields.append(field)
             elif rule is not _DROP:
@@ -96,17 +95,25 @@ class RequestFields:
             if self._find_rule(name) is _KEEP and not is_end_to_end(name) and name not in own
         ]
 
-    def _find_rule(self, name: bytes) -> RequestRule:
-        """Find the rule for a name that has not been seen before. Few of them are cached."""
-        if name in self._removed:
-            rule = _DROP
-        else:
-            rule = find_request_rule(
-                name, forward_token=self._forward_token, forward_cookies=self._forward_cookies
-            )
-        if len(self._rules) < _MAX_CACHED_NAMES:
-            self._rules[name] = rule
+    def _add_rule(self, name: bytes) -> RequestRule:
+        """Find the rule for a name that is not in the cache, and add it.
+
+        A full cache begins anew: the names that a caller invents do not take the place of the usual
+        ones for good.
+        """
+        if len(self._rules) >= _MAX_CACHED_NAMES:
+            self._rules.clear()
+        rule = self._rules[name] = self._find_rule(name)
         return rule
+
+    def _find_rule(self, name: bytes) -> RequestRule:
+        if name == self._address_field:
+            return RequestRule.CLIENT
+        if name in self._removed:
+            return _DROP
+        return find_request_rule(
+            name, forward_token=self._forward_token, forward_cookies=self._forward_cookies
+        )
 
     def _iter_special(
         self, special: Mapping[RequestRule, Sequence[Field]], scope: Scope
