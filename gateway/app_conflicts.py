@@ -7,6 +7,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from gateway.app_loader import Application
 from gateway.fastapi_internals import iter_audited_routes
+from gateway.proxy.declaration.timeout_conflicts import find_timeout_conflicts
 from gateway.proxy.uncovered_paths import find_uncovered_paths
 from gateway.proxy.websocket.transport_conflicts import find_websocket_conflicts
 from gateway.ratelimit.policy_conflicts import find_policy_conflicts
@@ -34,6 +35,7 @@ def find_conflicts(app: FastAPI, application: Application) -> Iterator[ConfigErr
     yield from find_unreachable(routes)
     yield from _find_setting_conflicts(app.state.settings.server, application, routes)
     yield from find_websocket_conflicts(app.state.settings.upstreams, application.proxies)
+    yield from find_timeout_conflicts(app.state.settings.upstreams, application.proxies)
     yield from find_policy_conflicts(list_limits(app), application.policies)
 
 

@@ -72,7 +72,7 @@ class Forwarding:
         identity = self._identity.build(request)
         forwarded = await self._build(request, stream, identity)
         try:
-            if forwarded.is_whole:
+            if forwarded.is_whole and self._proxy.total_timeout is None:
                 response = await self._send(forwarded, request)
             else:
                 response = await self._send_in_time(forwarded, request, started, stream)
@@ -137,7 +137,7 @@ class Forwarding:
     async def _send_in_time(
         self, forwarded: ServiceRequest, request: Request, started: float, stream: Stream
     ) -> ServiceResponse:
-        """Send a request whose body is arriving, which must not take longer than a stream may.
+        """Send a request within the total timeout, while its body may still be arriving.
 
         Raises:
             RequestTimeout: the caller does not send its body in time.
@@ -145,7 +145,8 @@ class Forwarding:
         """
         if forwarded.upload is not None and forwarded.upload.is_long:
             stream.open()
-        stream.watch(self._loop)
+        if not forwarded.is_whole:
+            stream.watch(self._loop)
         try:
             async with asyncio.timeout_at(self._ends.find_total(started).at):
                 return await self._send(forwarded, request)

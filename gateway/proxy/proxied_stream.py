@@ -15,6 +15,7 @@ from gateway.proxy.stream_limit import LONG_BYTES, Stream
 from gateway.proxy.upstream.proxy_upstream import ServiceResponse
 from gateway.proxy.upstream.upstream_failures import (
     IDLE_TIMEOUT,
+    TOTAL_TIMEOUT,
     UPSTREAM_FAILURES,
     FailureMapper,
 )
@@ -30,7 +31,9 @@ from gateway.telemetry.log import log_event
 log = getLogger("lockgate.proxy")
 
 _EVENT_STREAM = re.compile(rb"text/event-stream[ \t]*(?:;.*)?", re.IGNORECASE)
-_ENDS_OF_EVENTS = (b"\n\n", b"\r\r", b"\r\n\r\n")
+_ENDS_OF_EVENTS = (b"\n\n", b"\n\r", b"\n\r\n", b"\r\r", b"\r\r\n")
+"""The end of a line, and an empty line: LF, CR and CRLF may be mixed; a CRLF is one end alone."""
+
 _MAX_END = max(map(len, _ENDS_OF_EVENTS))
 
 
@@ -60,7 +63,7 @@ class ProxiedStream(UnhandledResponse):
         self._stream = stream
         self._end = end
         self._failures = failures
-        self._has_sent = False
+        self._has_sent = self._has_trailers = False
         self._is_event_stream = self._is_between_events = _is_event_stream(fields)
         self._last_bytes = b""
         stream.follow(response.detach)
@@ -77,14 +80,12 @@ class ProxiedStream(UnhandledResponse):
                 with self._end_on_shutdown(scope, timeout):
                     await self._pass_on(scope, send)
         except UPSTREAM_FAILURES as error:
-            is_end = timeout.expired() and type(error) is TimeoutError
-            if is_end and self._is_between_events:
-                RequestContext.of(scope).log_fields["error"] = self._end.reason
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-            elif is_end:
-                self._truncate(scope, self._end.reason)
+            if timeout.expired() and type(error) is TimeoutError:
+                await self._end_early(scope, send)
             else:
-                await self._fail(error, scope, send)
+                failure = self._failures.map(scope, error, IDLE_TIMEOUT)
+                await self._replace(failure, scope, send)
+                self._truncate(scope, str(failure))
         except asyncio.CancelledError:
             # The server has set a status if the caller has disconnected. Otherwise it stops.
             if "status" not in RequestContext.of(scope).log_fields:
@@ -118,14 +119,11 @@ class ProxiedStream(UnhandledResponse):
             yield
 
     async def _pass_on(self, scope: Scope, send: Send) -> None:
-        response = self._response
         self._stream.watch(asyncio.get_running_loop())
-        has_trailers = RESPONSE_TRAILERS in (scope.get("extensions") or {})
-        await send({**build_start(self), "trailers": has_trailers})
+        self._has_trailers = RESPONSE_TRAILERS in (scope.get("extensions") or {})
+        await send({**build_start(self), "trailers": self._has_trailers})
         await self._pass_body_on(send)
-        if has_trailers:
-            fields = self._select_trailers(response.trailers)
-            await send({"type": RESPONSE_TRAILERS, "headers": fields, "more_trailers": False})
+        await self._send_trailers(self._select_trailers(self._response.trailers), send)
 
     async def _pass_body_on(self, send: Send) -> None:
         response = self._response
@@ -142,19 +140,34 @@ class ProxiedStream(UnhandledResponse):
                 self._is_between_events = self._last_bytes.endswith(_ENDS_OF_EVENTS)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _fail(self, error: Exception, scope: Scope, send: Send) -> None:
-        """Respond with an error if no byte has been sent yet; else leave the response incomplete.
+    async def _send_trailers(self, fields: FieldList, send: Send) -> None:
+        if self._has_trailers:
+            await send({"type": RESPONSE_TRAILERS, "headers": fields, "more_trailers": False})
+
+    async def _end_early(self, scope: Scope, send: Send) -> None:
+        """End the response because its time is up: an event stream between two events is complete.
 
         Raises:
-            UpstreamError, RequestTimeout: the head has been discarded.
+            UpstreamTimeout: no byte has been sent within `total_timeout`.
         """
-        failure = self._failures.map(scope, error, IDLE_TIMEOUT)
+        reason = self._end.reason
+        if self._is_between_events:
+            RequestContext.of(scope).log_fields["error"] = reason
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await self._send_trailers([], send)
+            return
+        if reason == TOTAL_TIMEOUT:
+            failure = self._failures.map(scope, TimeoutError(), TOTAL_TIMEOUT)
+            await self._replace(failure, scope, send)
+        self._truncate(scope, reason)
+
+    async def _replace(self, failure: Exception, scope: Scope, send: Send) -> None:
+        """Raise the failure if no byte has been sent yet: its response replaces this one."""
         if not self._has_sent and DISCARD_RESPONSE in (scope.get("extensions") or {}):
             with suppress(RuntimeError):  # too late
                 await send({"type": DISCARD_RESPONSE})
                 RequestContext.of(scope).status = 0
-                raise failure from error
-        self._truncate(scope, str(failure))
+                raise failure
 
     def _truncate(self, scope: Scope, reason: str) -> None:
         """Log that the response stays incomplete; the server breaks the connection."""

@@ -84,19 +84,19 @@ class WebSocketForwarding:
             raise
 
     async def _open(self, transport: Transport, request: Request, stream: Stream) -> Response:
-        scope, loop, started = request.scope, asyncio.get_running_loop(), perf_counter()
+        scope, started, began_at = request.scope, perf_counter(), asyncio.get_running_loop().time()
         identity = self._identity.build(request)
         fields = self._request_fields.build(scope, identity)
         response, exchange = await open_websocket(
             transport,
             self._service_origin,
             _serialize(self._target.build(scope), fields),
-            ends_at=loop.time() + self._timeout,
+            ends_at=began_at + self._timeout,
             connect_timeout=self._service.connect_timeout,
         )
         timing = RequestContext.of(scope).server_timing
         timing.append((self._proxy.to, perf_counter() - started))
-        end = self._ends.find(request, loop.time())
+        end = self._ends.find(request, began_at)
         try:
             if response.status != 101:
                 if refusal := explain_refusal(self._proxy, identity, response.status):

@@ -52,6 +52,14 @@ routes = [
         ),
         (
             "orders",
+            'public="a test", total_timeout=0.5',
+            (
+                "acme/routes.py:7: ANY /a/{path:path}: total_timeout is 0.5; it must not be below "
+                "upstreams.orders.timeout, which is 2.0 ("
+            ),
+        ),
+        (
+            "orders",
             'requires=("a", "a"), timeout=-1',
             "acme/routes.py:7: Proxy('/a/{path:path}'): timeout is -1;",
         ),
