@@ -12,6 +12,10 @@ class UnreadableFile(ValueError):
     """The file cannot be read, or is too large. The message has the reason, without the path."""
 
 
+class MissingFile(UnreadableFile):
+    """There is no such file, or the symbolic link leads to none."""
+
+
 def read_bounded_file(
     path: Path, max_bytes: int, *, is_private: bool = False, of_any_owner: bool = False
 ) -> bytes:
@@ -23,12 +27,17 @@ def read_bounded_file(
 
     Raises:
         UnreadableFile: it cannot be read, is not a regular file, is larger than `max_bytes`, or
-            is not private.
+            is not private; MissingFile: there is none.
     """
     try:
         content, status = _read(path, max_bytes)
+    except FileNotFoundError:
+        is_link = path.is_symlink()
+        raise MissingFile(
+            "is a symbolic link to no file" if is_link else "there is no such file"
+        ) from None
     except OSError as error:
-        raise UnreadableFile(_describe(path, error)) from None
+        raise UnreadableFile(_describe(error)) from None
     except ValueError:
         raise UnreadableFile("cannot be read: the path has a null byte") from None
     fault = _find_kind_fault(status)
@@ -82,10 +91,8 @@ def _find_owner_fault(status: os.stat_result) -> str:
     )
 
 
-def _describe(path: Path, error: OSError) -> str:
+def _describe(error: OSError) -> str:
     """Return why a file cannot be read, in words that name the usual cause in a container."""
-    if isinstance(error, FileNotFoundError):
-        return "is a symbolic link to no file" if path.is_symlink() else "there is no such file"
     if isinstance(error, IsADirectoryError):
         return _DIRECTORY
     if isinstance(error, PermissionError):

@@ -130,7 +130,7 @@ def find_variable_errors() -> Iterator[tuple[str, str]]:
         except ValueError as error:
             yield "SSL_CERT_FILE", f"{file}: {error}"
     for folder in _list_folders(os.environ.get("SSL_CERT_DIR")):
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # noqa: PTH112 - Path may raise
             yield "SSL_CERT_DIR", f"{folder}: there is no such directory"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from gateway.bounded_file import MissingFile
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key_file import parse_signing_keys, read_key_document
 from gateway.settings.errors import ConfigError, InvalidSettings
@@ -39,7 +40,8 @@ def load_signing_keys(settings: Settings) -> LoadedKeys | None:
             document = read_key_document(path)
             loaded = LoadedKeys(document, parse_signing_keys(document))
         except ValueError as error:
-            hint = "" if path.exists() else f"run `lockgate signing-keys rotate --file {path}`"
+            command = f"run `lockgate signing-keys rotate --file {path}`"
+            hint = command if isinstance(error, MissingFile) else ""
             errors.append(ConfigError("identity.signing_key_file", f"{path}: {error}", hint))
     if errors:
         raise InvalidSettings(errors)

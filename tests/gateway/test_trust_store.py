@@ -28,6 +28,7 @@ from tests.gateway.auth.token_factory import AUDIENCE, ISSUER, encode_jwk_set, g
 from tests.gateway.ratelimit.redis.fake_redis_server import FakeRedisServer
 from tests.gateway.transport.certificate_authority import Authority
 from tests.gateway.transport.scripted_server import OK, respond_and_close, serve_script
+from tests.gateway.unreadable_folder import make_unreadable
 from tests.gateway.upstream.example_client import ExampleClient
 
 ITEM = OK + b'Content-Type: application/json\r\nContent-Length: 11\r\n\r\n{"sku":"A"}'
@@ -175,6 +176,16 @@ def test_a_wrong_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         "SSL_CERT_FILE: /nowhere.pem: there is no such file",
         "SSL_CERT_DIR: /nowhere: there is no such directory",
     ]
+
+
+def test_a_variable_that_leads_into_an_unreadable_folder_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "certs"))
+    (tmp_path / "certs").mkdir()
+    with make_unreadable(tmp_path):
+        [error] = find_tls_errors(Settings())
+    assert str(error) == f"SSL_CERT_DIR: {tmp_path / 'certs'}: there is no such directory"
 
 
 def test_empty_variables_are_unset(monkeypatch: pytest.MonkeyPatch) -> None:

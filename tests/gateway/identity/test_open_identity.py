@@ -18,6 +18,7 @@ from gateway.testing import lockgate
 from tests.gateway.auth.token_factory import encode_jwk_set
 from tests.gateway.identity.callers import make_caller
 from tests.gateway.identity.verifiers import GATEWAY
+from tests.gateway.unreadable_folder import make_unreadable
 
 
 async def test_an_internal_token_is_a_401_at_the_public_port_and_at_forward_auth(
@@ -107,3 +108,16 @@ def test_the_issuer_of_the_gateway_may_not_be_a_provider(
     values = {"identity": identity, "issuers": (provider,)}
     (error,) = find_identity_errors(load_settings().model_copy(update=values))
     assert error.path == "issuers.0.issuer"
+
+
+def test_a_key_file_that_cannot_be_reached_is_an_error_of_the_setting(tmp_path: Path) -> None:
+    file = tmp_path / "keys" / "signing.jwks"
+    file.parent.mkdir()
+    settings = Settings(identity=Identity(issuer=GATEWAY, signing_key_file=file))
+    with make_unreadable(file.parent):
+        [error] = find_identity_errors(settings)
+    assert error.path == "identity.signing_key_file"
+    assert error.message.startswith(f"{file}: cannot be read by the user ")
+    assert not error.hint
+    [error] = find_identity_errors(settings)
+    assert error.hint == f"run `lockgate signing-keys rotate --file {file}`"

@@ -1,9 +1,12 @@
 """The options of a Redis URL."""
 
+from pathlib import Path
+
 import pytest
 
 from gateway.ratelimit.redis.redis_url import create_pool, find_redis_errors
 from gateway.settings.errors import InvalidSettings
+from tests.gateway.unreadable_folder import make_unreadable
 
 
 @pytest.mark.parametrize(
@@ -45,3 +48,9 @@ def test_no_error_shows_the_password(url: str) -> None:
     errors = find_redis_errors(url)
     assert errors
     assert "hunter2" not in "".join(map(str, errors))
+
+
+def test_a_file_in_an_unreadable_folder_is_an_error_of_the_setting(tmp_path: Path) -> None:
+    with make_unreadable(tmp_path):
+        [error] = find_redis_errors(f"rediss://h/0?ssl_ca_certs={tmp_path / 'ca.pem'}")
+    assert error.message == "has the option ssl_ca_certs, but there is no such file"
