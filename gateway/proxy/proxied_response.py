@@ -33,7 +33,8 @@ class ProxiedResponse(UnhandledResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response."""
         start = build_start(self)
-        has_trailers = bool(self._trailers) and RESPONSE_TRAILERS in scope["extensions"]
+        extensions = scope.get("extensions") or ()
+        has_trailers = bool(self._trailers) and RESPONSE_TRAILERS in extensions
         if has_trailers:
             start["trailers"] = True
         await send(start)

@@ -21,7 +21,11 @@ def check_handshake(scope: Scope) -> None:
         raise HTTPException(
             426,
             "The only supported version of WebSocket is 13.",
-            headers={"Sec-WebSocket-Version": VERSION.decode(), "Upgrade": "websocket"},
+            headers={
+                "Sec-WebSocket-Version": VERSION.decode(),
+                "Upgrade": "websocket",
+                "Connection": "Upgrade",  # required with `Upgrade` (RFC 9110, 7.8)
+            },
         )
     keys = get_values(scope["headers"], b"sec-websocket-key")
     if len(keys) != 1 or not _is_key(keys[0]):

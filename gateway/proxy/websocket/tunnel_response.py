@@ -1,5 +1,7 @@
 """The response that accepts the handshake of a caller, and lasts as long as the WebSocket."""
 
+import asyncio
+
 from starlette.types import Receive, Scope, Send
 
 from gateway.http1_grammar import FieldList
@@ -26,6 +28,10 @@ class TunnelResponse(UnhandledResponse):
         self._tunnel = tunnel
         self._early = early
         self._stream = stream
+        # A tunnel that is never opened must not keep its connection: its task ends first.
+        self._task = asyncio.current_task()
+        if self._task is not None:
+            self._task.add_done_callback(self._end_tunnel)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open the tunnel, and wait for its end."""
@@ -40,9 +46,15 @@ class TunnelResponse(UnhandledResponse):
             with call_at_shutdown(scope, tunnel.shutdown):
                 await tunnel.closed
         finally:
-            tunnel.abort()
-            self._stream.close()
+            if self._task is not None:
+                self._task.remove_done_callback(self._end_tunnel)
+            self._end_tunnel()
             self._log_end(RequestContext.of(scope))
+
+    def _end_tunnel(self, _: asyncio.Task[object] | None = None) -> None:
+        """End both connections, and the stream."""
+        self._tunnel.abort()
+        self._stream.close()
 
     def _log_end(self, context: RequestContext) -> None:
         tunnel = self._tunnel

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -306,6 +307,14 @@ async def test_trailers_go_back_to_a_caller_that_accepts_them(
     trailers = b"0\r\nx-checksum: abc\r\nx-user-id: 1\r\n\r\n"
     assert end == (trailers if accepts else b"0\r\n\r\n")
     assert (b"\r\nte: trailers\r\nconnection: te\r\n" in requests[0]) == accepts
+
+
+async def test_trailers_are_dropped_for_a_server_without_extensions(no_leaks: None) -> None:
+    async with serve_proxy(respond_with(CHUNKED + TRAILERS)) as proxy:
+        transport = httpx.ASGITransport(proxy.app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            response = await client.get("/service/x")
+    assert (response.status_code, response.text) == (200, "hello")
 
 
 async def test_trailers_of_a_caller_go_on_without_an_identity(no_leaks: None) -> None:
