@@ -132,7 +132,9 @@ class FrameReader:
             raise FrameViolation(f"reserved opcode {opcode}")
         elif (opcode == _CONTINUATION) is not self._is_in_message:
             raise FrameViolation(
-                "a message within a message" if self._is_in_message else "a continuation of nothing"
+                "a data frame between the fragments of another message"
+                if self._is_in_message
+                else "a continuation frame without a message to continue"
             )
 
     def _check_reserved_bits(self, first: int) -> None:
@@ -149,7 +151,7 @@ def _check_control(opcode: int, length: int, *, is_last: bool) -> None:
     if not is_last or length in _EXTENDED_BYTES:
         raise FrameViolation("a control frame that is fragmented or longer than 125 bytes")
     if opcode == _CLOSE and length == 1:
-        raise FrameViolation("a close frame with half a code")
+        raise FrameViolation("a close frame with a body of one byte")
 
 
 def _read_length(kind: int, extended: bytes) -> int:

@@ -95,10 +95,10 @@ def iter_violations(mask: bytes) -> Iterator[tuple[str, bytes]]:
         yield f"long control frame {opcode}", build_frame(opcode, b"\x03\xe8" * 63, mask=mask)
         yield f"fragmented control {opcode}", build_frame(opcode, b"", is_last=False, mask=mask)
         yield f"control with RSV1 {opcode}", build_frame(opcode, b"", bits=RSV1, mask=mask)
-    yield "half a close code", build_frame(CLOSE, b"\x03", mask=mask)
-    yield "continuation of nothing", build_frame(CONTINUATION, b"x", mask=mask)
+    yield "close frame of one byte", build_frame(CLOSE, b"\x03", mask=mask)
+    yield "continuation without a message", build_frame(CONTINUATION, b"x", mask=mask)
     first = build_frame(TEXT, b"x", is_last=False, mask=mask)
-    yield "message within a message", first + build_frame(TEXT, b"y", mask=mask)
+    yield "message between fragments", first + build_frame(TEXT, b"y", mask=mask)
     yield "length of 5 in 2 bytes", build_frame(TEXT, b"12345", mask=mask, length_bytes=2)
     yield "length of 126 in 8 bytes", build_frame(TEXT, b"x" * 126, mask=mask, length_bytes=8)
     yield "length above 2^63", bytes([FIN | TEXT, 0xFF if mask else 0x7F]) + b"\xff" * 8 + mask

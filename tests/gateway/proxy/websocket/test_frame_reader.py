@@ -96,7 +96,7 @@ def test_a_frame_that_is_not_allowed_is_not_passed_on(name: str, role: str, step
     reader = FrameReader(is_masked=role == "client")
     passed = read(reader, good + bad + good, step)
     first = build_frame(TEXT, b"x", is_last=False, mask=mask)
-    assert passed == good + (first if name == "message within a message" else b"")
+    assert passed == good + (first if name == "message between fragments" else b"")
     assert reader.violation
     assert reader.has_ended
 
