@@ -91,7 +91,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/proxy/websocket/service_handshake.py": (
         "tests/gateway/proxy/websocket/test_websocket_forwarding.py"
     ),
-    "gateway/proxy/websocket/tunnel_response.py": "tests/gateway/proxy/websocket/test_tunnel.py",
     "gateway/proxy/websocket/tunnel_side.py": "tests/gateway/proxy/websocket/test_tunnel.py",
     "gateway/ratelimit/compat/slowapi_check.py": "tests/gateway/ratelimit/compat/test_slowapi.py",
     "gateway/ratelimit/limiter.py": "tests/gateway/ratelimit/test_memory.py",
@@ -161,6 +160,7 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/middleware/test_websockets.py": "WebSocket connections through all layers",
     "tests/gateway/proxy/test_attacks.py": "attacks through the whole gateway",
     "tests/gateway/proxy/test_fields_on_sockets.py": "fields through the gateway and nginx",
+    "tests/gateway/proxy/test_total_timeout.py": "the total timeout of an exchange",
     "tests/gateway/proxy/test_load.py": "many requests of all kinds at once, and restarts",
     "tests/gateway/proxy/test_hostile_responses.py": "responses of hostile services",
     "tests/gateway/server/test_against_h11.py": "requests compared with uvicorn's h11 protocol",

@@ -2,18 +2,14 @@
 
 import asyncio
 import json
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from starlette.requests import Request
-from starlette.responses import Response
 from websockets.asyncio.server import ServerConnection
 
 from gateway.auth.verifier import TokenVerifier
 from gateway.proxy.websocket.service_handshake import MAX_REFUSAL_BYTES
-from gateway.proxy.websocket.websocket_forwarding import WebSocketForwarding
 from gateway.telemetry.log import LogEvent
 from gateway.transport.timeouts import RequestTimeouts
 from tests.gateway.auth.fake_verifier import FakeVerifier
@@ -292,36 +288,6 @@ async def test_a_service_that_does_not_respond_is_a_504(no_leaks: None) -> None:
     async with open_raw_tunnels(script, timeout=0.1) as served:
         head, _ = await request(served, HANDSHAKE)
         assert head.startswith(b"HTTP/1.1 504 ")
-        await served.wait_for_end()
-
-
-async def test_a_tunnel_that_is_never_opened_gives_up_its_connection(
-    no_leaks: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reached, ended = asyncio.Event(), asyncio.Event()
-    serve = WebSocketForwarding.serve
-
-    async def serve_slowly(self: WebSocketForwarding, request: Request) -> Response:
-        response = await serve(self, request)
-        reached.set()
-        await asyncio.Event().wait()  # as the cleanup of a dependency may
-        return response
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(ACCEPTED)
-        with suppress(ConnectionError):
-            await reader.read()
-        writer.close()
-        ended.set()
-
-    monkeypatch.setattr(WebSocketForwarding, "serve", serve_slowly)
-    async with open_raw_tunnels(script) as served:
-        caller = await served.open_raw()
-        await asyncio.wait_for(reached.wait(), 5)
-        assert served.streams.count == 1
-        caller.writer.transport.abort()
-        await asyncio.wait_for(ended.wait(), 5)
         await served.wait_for_end()
 
 
