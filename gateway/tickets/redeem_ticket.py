@@ -97,6 +97,7 @@ async def _redeem(connection: HTTPConnection, text: str) -> Principal:
     ticket = await store.take(hash_text(text))
     if ticket is None:
         raise TicketRefused("ticket_unknown", "it was never issued, or is used or expired")
+    # The ticket expires before the token, unless the clock is set forward, or the machine sleeps.
     if ticket.principal.expires_at <= time.time():
         raise TicketRefused("ticket_expired", "the token that it was issued for has expired")
     if ticket.path != get_route_path(connection.scope):

@@ -1,11 +1,13 @@
 """The redemption of tickets, on a socket."""
 
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 
 from gateway.proxy import Proxy
 from gateway.settings.schema import Service, Settings
+from gateway.tickets import redeem_ticket
 from tests.e2e.recording_service import record_requests
 from tests.gateway.errors.served import Served, build_request
 from tests.gateway.tickets.stream_app import bearer, issue, redeem, serve_streams
@@ -100,6 +102,19 @@ async def test_a_ticket_is_for_one_path(served: Served, target: str, issued_for:
     await served.settle(2)
     assert served.log.completed[-1]["reason"] == "ticket_path"
     assert (await redeem(served, f"{issued_for}?ticket={ticket}")).status == 401  # used up
+
+
+async def test_a_ticket_does_not_outlive_its_token_if_the_clock_is_set_forward(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/stream/prices"
+    ticket, later = [await issue(served, path) for _ in range(2)]
+    assert (await redeem(served, f"{path}?ticket={ticket}")).status == 200
+    clock = SimpleNamespace(time=lambda: 4e9)
+    monkeypatch.setattr(redeem_ticket, "time", clock)
+    assert (await redeem(served, f"{path}?ticket={later}")).status == 401
+    await served.settle(4)
+    assert served.log.completed[-1]["reason"] == "ticket_expired"
 
 
 async def test_every_refused_ticket_gets_the_same_words(served: Served) -> None:
