@@ -1,4 +1,4 @@
-"""The way of a proxied request: to its service, until the head of the response has arrived."""
+"""Forwards a proxied request to its service, and waits for the head of the response."""
 
 import asyncio
 from collections.abc import Sequence

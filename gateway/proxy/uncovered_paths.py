@@ -28,7 +28,7 @@ class _Served(NamedTuple):
 
 
 def find_uncovered_paths(routes: Iterable[RouteContext]) -> Iterator[ConfigError]:
-    """Find the proxied routes whose access rule the other spelling of their path evades.
+    """Find the proxied routes whose path has another spelling with a weaker access rule.
 
     `routes` are those of the app, in their order.
     """

@@ -1,4 +1,4 @@
-"""What the server waits for on one connection, and what it does if the client takes too long."""
+"""The timeouts of one connection: the waits of the server for its client."""
 
 import asyncio
 from typing import Protocol

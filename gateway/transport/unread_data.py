@@ -1,4 +1,4 @@
-"""What a server sent before it closed the connection, and what the event loop has not read.
+"""Reads the data of a closed connection that the event loop has not read.
 
 A server may respond early, as with 413, and close the connection at once. The next write then
 fails. The event loop ends the connection on that error, and would lose the response.

@@ -1,4 +1,4 @@
-"""What becomes of a declaration with mistakes: an exception, or a record while a package is loaded.
+"""A declaration with mistakes: an exception, or a record while a package is loaded.
 
 The exception would end the import of `routes.py` at its first mistake. So the loader of a package
 keeps the invalid declarations, and reports the mistakes of all of them in one run.

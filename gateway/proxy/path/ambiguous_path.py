@@ -1,4 +1,4 @@
-"""Finds what services read differently in a path that is sent on to one of them.
+"""Finds the parts of a path that two services may read differently.
 
 The gateway has one reading of a path (`gateway/request_path.py`), with which it matches routes and
 owners. A service may have another: it may take `%2F` for a slash, cut `;` off, or decode twice.

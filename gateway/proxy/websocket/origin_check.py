@@ -1,4 +1,4 @@
-"""Which web pages may open a WebSocket: browsers send cookies and tickets for any page."""
+"""Checks the web page that opens a WebSocket: browsers send cookies and tickets for any page."""
 
 import re
 
