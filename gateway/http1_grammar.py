@@ -70,3 +70,9 @@ def iter_valid_fields(fields: Fields) -> Iterator[tuple[bytes, bytes]]:
     for name, value in fields:
         if TOKEN.fullmatch(name) and FIELD_VALUE.fullmatch(value):
             yield name, value
+
+
+def split_list(values: Iterable[bytes]) -> list[bytes]:
+    """Split the values of a list field; empty elements do not count (RFC 9110, 5.6.1)."""
+    elements = (element.strip(b" \t") for element in b",".join(values).split(b","))
+    return [element for element in elements if element]

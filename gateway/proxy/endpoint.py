@@ -1,5 +1,6 @@
 """The endpoint of a proxied route: sends the request on to the service, and its response back."""
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,14 +24,24 @@ class ProxyEndpoint(ResponseEndpoint):
         self._services: OpenServices | None = None
 
     async def __call__(self, request: Request) -> Response:
-        """Serve one request, which the guards of the route have admitted."""
+        """Serve one request, which the guards of the route have admitted.
+
+        Raises:
+            HTTPException: 403, a WebSocket handshake on a route that accepts none.
+        """
         state = request.scope["app"].state
         services = state.resources[OpenServices]
         if services is not self._services:  # the first request since the lifespan was entered
             self._forwarding = Forwarding(self.proxy, state.settings, state.resources)
-            self._websockets = WebSocketForwarding(self.proxy, state.settings, state.resources)
+            self._websockets = (
+                WebSocketForwarding(self.proxy, state.settings, state.resources)
+                if self.proxy.websocket
+                else None
+            )
             self._services = services
         RequestContext.of(request.scope).log_fields["service"] = self.proxy.to
         if UPGRADE in (request.scope.get("extensions") or ()):
+            if self._websockets is None:
+                raise HTTPException(403, "This route accepts no WebSocket connections.")
             return await self._websockets.serve(request)
         return await self._forwarding.serve(request)

@@ -3,7 +3,6 @@
 `docs/decisions/proxied-fields.md` says why some fields can be neither set nor removed.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,9 +10,9 @@ from gateway.http1_grammar import FIELD_VALUE, TOKEN
 from gateway.proxy.fields import removed_request_fields as request
 from gateway.proxy.fields import removed_response_fields as response
 from gateway.proxy.fields.cache_control import restrict_to_caller
+from gateway.proxy.fields.request_field_rules import is_plain_name
 from gateway.proxy.fields.response_field_rules import ResponseRule, find_response_rule
 
-_PLAIN_NAME = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
 _CORS = b"access-control-"
 _PER_CLIENT = (b"sec-websocket-", b"x-forwarded-")
 _BODY = frozenset({b"content-encoding", b"content-range"})
@@ -98,10 +97,10 @@ def _find_request_errors(
     fields: Mapping[str, str], removed: Sequence[str], *, forward_token: bool
 ) -> Iterator[str]:
     for name in fields:
-        if not _PLAIN_NAME.fullmatch(name.lower()):
+        if not is_plain_name(name):
             yield f"set_headers has {name!r:.80}; a name has letters, digits and hyphens alone"
     for name in removed:
-        if not _PLAIN_NAME.fullmatch(name.lower()):
+        if not is_plain_name(name):
             yield (
                 f"remove_headers has {name!r:.80}; a name has letters, digits and hyphens alone "
                 "(fields with other names are removed in any case)"

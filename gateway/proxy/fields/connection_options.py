@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from gateway.http1_grammar import split_list
+
 _WITHOUT_FIELDS = frozenset({b"keep-alive", b"Keep-Alive", b"close"})
 """The values that nearly all messages have. Both are removed in any case."""
 
@@ -11,5 +13,4 @@ def list_connection_options(connection: Iterable[tuple[bytes, bytes]]) -> frozen
     values = [value for _, value in connection if value not in _WITHOUT_FIELDS]
     if not values:
         return frozenset()
-    options = b",".join(values).lower().split(b",")
-    return frozenset(option.strip(b" \t") for option in options)
+    return frozenset(option.lower() for option in split_list(values))

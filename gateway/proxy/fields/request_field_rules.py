@@ -13,7 +13,7 @@ from gateway.proxy.fields.removed_request_fields import (
     REMOVED_BEGINNINGS,
 )
 
-PLAIN_NAME = re.compile(rb"[a-z0-9]+(?:-+[a-z0-9]+)*")
+_PLAIN_NAME = re.compile(rb"[a-z0-9]+(?:-+[a-z0-9]+)*")
 """A name that CGI, WSGI and their like map to a name of their own that no other name has.
 
 They replace all other characters by `_`, so `x_user_id` and `x.user.id` would become `X-User-Id`.
@@ -70,7 +70,7 @@ def find_request_rule(name: bytes, *, forward_token: bool, forward_cookies: bool
     if name == b"cookie" and forward_cookies:
         return RequestRule.KEEP
     is_dropped = (
-        name in REMOVED or name.startswith(REMOVED_BEGINNINGS) or not PLAIN_NAME.fullmatch(name)
+        name in REMOVED or name.startswith(REMOVED_BEGINNINGS) or not _PLAIN_NAME.fullmatch(name)
     )
     return RequestRule.DROP if is_dropped else RequestRule.KEEP
 
@@ -83,3 +83,8 @@ def is_end_to_end(name: bytes) -> bool:
         or name in IDENTITIES
         or name.startswith(REMOVED_BEGINNINGS)
     )
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether no service takes a field with this name for that of another name."""
+    return _PLAIN_NAME.fullmatch(name.lower().encode(errors="replace")) is not None

@@ -7,7 +7,7 @@ import httpx
 
 from gateway.http1_grammar import FieldList
 from gateway.proxy.upstream.proxy_upstream import ProxyUpstream, ServiceRequest, ServiceResponse
-from gateway.proxy.upstream.request_framing import build_framing
+from gateway.proxy.upstream.request_framing import build_framing, serialize_request_head
 from gateway.proxy.upstream.upload import BodyNotRead, BodyTimeout, Upload
 from gateway.transport.connection import Connection
 from gateway.transport.exchange import Exchange
@@ -32,7 +32,8 @@ class DirectUpstream(ProxyUpstream):
     async def send(self, request: ServiceRequest) -> ServiceResponse:
         """Send a request; once more over a new connection, if the first one was stale."""
         ends_at = self._loop.time() + request.timeout
-        data = _serialize_head(request)
+        fields = [*request.fields, *build_framing(request)]
+        data = serialize_request_head(request.method, request.target, fields)
         if request.upload is not None and request.upload.content is not None:
             data = b"".join((data, *_frame(request.upload.content, request.upload)))
         attempt = partial(_attempt, request, data, ends_at)
@@ -213,14 +214,6 @@ def _frame(piece: bytes, upload: Upload) -> list[bytes]:
         lines = [b"%b: %b\r\n" % field for field in upload.trailers]
         data.append(b"0\r\n%b\r\n" % b"".join(lines))
     return data
-
-
-def _serialize_head(request: ServiceRequest) -> bytes:
-    """Serialize the head; the fields have been checked when they were received or declared."""
-    lines = [b"%b %b HTTP/1.1" % (request.method.encode(), request.target)]
-    lines += [b"%b: %b" % field for field in request.fields]
-    lines += [b"%b: %b" % field for field in build_framing(request)]
-    return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 def _get_fields(head: ResponseHead | RawResponse) -> FieldList:

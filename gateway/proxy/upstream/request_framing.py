@@ -1,4 +1,4 @@
-"""The fields of a proxied request that only its sender sets: how its body is framed."""
+"""The head of a proxied request, and its fields that only the sender sets: how it is framed."""
 
 from gateway.http1_grammar import Fields
 from gateway.proxy.upstream.proxy_upstream import ServiceRequest
@@ -21,3 +21,10 @@ def build_framing(request: ServiceRequest) -> Fields:
     if request.accepts_trailers:
         framing += [(b"te", b"trailers"), (b"connection", b"te")]
     return framing
+
+
+def serialize_request_head(method: str, target: bytes, fields: Fields) -> bytes:
+    """Serialize a head; its fields have been checked when they were received or declared."""
+    lines = [b"%b %b HTTP/1.1" % (method.encode(), target)]
+    lines += [b"%b: %b" % field for field in fields]
+    return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -37,12 +37,6 @@ def get_values(fields: list[tuple[bytes, bytes]], name: bytes) -> list[bytes]:
     return [value for key, value in fields if key.lower() == name]
 
 
-def split_list(values: list[bytes]) -> list[bytes]:
-    """Split the values of a list field; elements may be empty (RFC 9110, 5.6.1)."""
-    elements = (element.strip(b" \t") for element in b",".join(values).split(b","))
-    return [element for element in elements if element]
-
-
 def _is_key(value: bytes) -> bool:
     try:
         return len(b64decode(value, validate=True)) == _KEY_BYTES

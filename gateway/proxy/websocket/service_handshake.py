@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from hashlib import sha1
 from typing import NamedTuple
 
-from gateway.http1_grammar import FieldList
-from gateway.proxy.websocket.caller_handshake import get_values, split_list
+from gateway.http1_grammar import FieldList, split_list
+from gateway.proxy.websocket.caller_handshake import get_values
 from gateway.proxy.websocket.frame_reader import ALL_RESERVED_BITS, COMPRESSED_BIT
 from gateway.transport.exchange import Exchange
 from gateway.transport.origin import Origin

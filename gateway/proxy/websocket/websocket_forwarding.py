@@ -1,4 +1,4 @@
-"""The way of a WebSocket handshake: to the service, and back with its answer to the caller."""
+"""Forwards WebSocket handshakes to a service, and its response to the caller."""
 
 import asyncio
 from time import perf_counter
@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from gateway.http1_grammar import FieldList
 from gateway.open_clients import OpenServices
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.fields.identity_fields import IdentityFields
@@ -19,6 +18,7 @@ from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.proxied_response import ProxiedResponse
 from gateway.proxy.stream_end import StreamEnds
 from gateway.proxy.stream_limit import Stream, StreamLimit
+from gateway.proxy.upstream.request_framing import serialize_request_head
 from gateway.proxy.upstream.upstream_failures import TIMEOUT, UPSTREAM_FAILURES, FailureMapper
 from gateway.proxy.websocket.caller_handshake import check_handshake
 from gateway.proxy.websocket.origin_check import OriginCheck
@@ -37,6 +37,8 @@ from gateway.settings.schema import Settings
 from gateway.transport.transport import Transport
 from gateway.upstream.base_url import BaseUrl
 from gateway.upstream.errors import UpstreamInvalid
+
+_UPGRADE = ((b"connection", b"upgrade"), (b"upgrade", b"websocket"))
 
 
 class WebSocketForwarding:
@@ -62,12 +64,10 @@ class WebSocketForwarding:
         """Forward a handshake; return the response that opens the tunnel, or the refusal.
 
         Raises:
-            HTTPException: the route accepts no WebSocket, or not this handshake.
+            HTTPException: the handshake is refused, or the transport supports no WebSocket.
             UpstreamError: the service does not respond in time, or not as a server may.
             TooManyStreams, Overloaded: the WebSocket would be one stream too many.
         """
-        if not self._proxy.websocket:
-            raise HTTPException(403, "This route accepts no WebSocket connections.")
         if self._transport is None:
             raise HTTPException(501, "The transport of this service supports no WebSocket.")
         check_handshake(request.scope)
@@ -90,7 +90,7 @@ class WebSocketForwarding:
         response, exchange = await open_websocket(
             transport,
             self._service_origin,
-            _serialize(self._target.build(scope), fields),
+            serialize_request_head("GET", self._target.build(scope), [*_UPGRADE, *fields]),
             ends_at=began_at + self._timeout,
             connect_timeout=self._service.connect_timeout,
         )
@@ -116,10 +116,3 @@ class WebSocketForwarding:
     def _build_refusal(self, refusal: HandshakeRefusal, scope: Scope) -> Response:
         fields = self._response_fields.build(refusal.fields, scope)
         return ProxiedResponse(refusal.status, fields, refusal.body)
-
-
-def _serialize(target: bytes, fields: FieldList) -> bytes:
-    """Serialize the head; the fields have been checked when they were received or declared."""
-    lines = [b"GET %b HTTP/1.1" % target, b"connection: upgrade", b"upgrade: websocket"]
-    lines += [b"%b: %b" % field for field in fields]
-    return b"\r\n".join(lines) + b"\r\n\r\n"
