@@ -23,20 +23,21 @@ _MAX_CACHED_BYTES = 512
 _PORT = re.compile(r"[0-9]{1,5}")
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
+_MAX_SHARED = 16
+
 _Inputs = tuple[str | None, str, tuple[tuple[bytes, bytes], ...]]
 
 
 class ForwardingFields:
-    """Builds these fields, once for the requests of one client that have the same `Host`."""
+    """Builds these fields, once for the requests of one client that have the same `Host`.
 
-    def __init__(self, service: Service, server: Server) -> None:
+    `share_forwarding_fields` returns one for all routes. `sends_forwarded` adds `Forwarded`.
+    """
+
+    def __init__(self, server: Server, *, sends_forwarded: bool) -> None:
         self._server = server
         self._get_x_forwarded = ClientFields("x-forwarded-for", server)
-        self._get_forwarded = (
-            ClientFields("forwarded", server)
-            if service.forward_client_address == "forwarded"
-            else None
-        )
+        self._get_forwarded = ClientFields("forwarded", server) if sends_forwarded else None
         self._build_cached = lru_cache(maxsize=_MAX_CACHED)(self._build)
 
     def build(self, scope: Scope, received: RawFields) -> RawFields:
@@ -73,3 +74,11 @@ class ForwardingFields:
             case [port] if _PORT.fullmatch(port) and is_from_proxy(connection, self._server):
                 return port
         return _DEFAULT_PORTS[fields["x-forwarded-proto"]]
+
+
+def share_forwarding_fields(service: Service, server: Server) -> ForwardingFields:
+    """Return the object for all routes of a service, and of all services with the same form."""
+    return _share(server, sends_forwarded=service.forward_client_address == "forwarded")
+
+
+_share = lru_cache(maxsize=_MAX_SHARED)(ForwardingFields)

@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.fields.connection_options import list_connection_options
-from gateway.proxy.fields.forwarding_fields import ForwardingFields
+from gateway.proxy.fields.forwarding_fields import share_forwarding_fields
 from gateway.proxy.fields.request_field_rules import RequestRule, find_request_rule, is_end_to_end
 from gateway.proxy.fields.via import build_via
 from gateway.request_context import RequestContext
@@ -43,7 +43,7 @@ class RequestFields:
         self._removed = frozenset(name.lower().encode() for name in proxy.remove_headers)
         self._allow = ", ".join(proxy.methods)
         self._host = BaseUrl.of(str(service.url)).host.encode()
-        self._forwarding = ForwardingFields(service, server)
+        self._forwarding = share_forwarding_fields(service, server)
         self._fixed = {name.lower().encode(): it.encode() for name, it in proxy.set_headers.items()}
         self._fixed |= {
             name.encode(): value.get_secret_value().strip().encode()

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.proxy.fields.forwarding_fields import ForwardingFields
+from gateway.proxy.fields.forwarding_fields import share_forwarding_fields
 from gateway.settings.schema import Server, Service
 
 HOST = (b"host", b"api.example.com")
@@ -19,7 +19,7 @@ def build(
     **server: Any,
 ) -> dict[bytes, bytes]:
     service = Service.model_validate({"url": "http://items", "forward_client_address": form})
-    built = ForwardingFields(service, Server.model_validate(server))
+    built = share_forwarding_fields(service, Server.model_validate(server))
     scope = {"scheme": scheme, "client": None if peer is None else (peer, 1)}
     fields = dict(built.build(scope, received))
     assert dict(built.build(scope, received)) == fields
@@ -135,7 +135,17 @@ def test_a_peer_without_an_address_has_none() -> None:
 
 def test_long_values_are_not_cached() -> None:
     service = Service.model_validate({"url": "http://items"})
-    built = ForwardingFields(service, Server())
+    built = share_forwarding_fields(service, Server(port=8_001))
     for _ in range(2):
         built.build({"scheme": "http", "client": ("192.0.2.7", 1)}, [(b"host", b"x" * 600)])
     assert built._build_cached.cache_info().currsize == 0
+
+
+def test_routes_share_the_fields_that_are_the_same_for_all() -> None:
+    def share(form: str, **server: Any) -> object:
+        service = Service.model_validate({"url": "http://a", "forward_client_address": form})
+        return share_forwarding_fields(service, Server.model_validate(server))
+
+    assert share("off") is share("x-forwarded-for")
+    assert share("off") is not share("forwarded")
+    assert share("off") is not share("off", **TRUSTED)
