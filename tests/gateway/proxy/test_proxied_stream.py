@@ -255,13 +255,19 @@ async def test_a_service_that_ends_before_the_first_byte_of_the_body_is_an_error
         assert (await caller.read_head()).startswith(b"HTTP/1.1 503 ")
 
 
-async def test_the_end_of_the_caller_closes_the_connection_to_the_service(no_leaks: None) -> None:
+async def test_the_end_of_the_caller_closes_the_connection_to_the_service(
+    no_leaks: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "lockgate")
     service = Streaming(EVENTS)
     async with serve_proxy(service) as proxy:
         caller = await begin(proxy, service)
         caller.writer.transport.abort()
         await asyncio.wait_for(service.ended.wait(), 5)
-        await wait_until(lambda: proxy.streams.count == 0)
+        await wait_until(lambda: proxy.in_flight == proxy.streams.count == 0)
+    assert not [it for it in caplog.records if it.message.startswith("proxy.response_truncated ")]
+    [line] = [vars(it)["fields"] for it in caplog.records if it.name == "lockgate.access"]
+    assert line["status"] == 499
 
 
 async def test_an_idle_stream_ends_and_a_quiet_one_lives(

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import weakref
 from collections import Counter
 from typing import Any
 
@@ -166,3 +167,18 @@ def test_a_request_leaves_the_limit_of_requests_in_flight_once() -> None:
     stream.open()
     stream.open()
     assert admission.released == 1
+
+
+def test_a_closed_stream_keeps_no_exchange_alive() -> None:
+    class Exchange:
+        def detach(self) -> None:
+            pass
+
+    stream = Stream(StreamLimit(Server()), make_request(address="203.0.113.1"))
+    exchange = Exchange()
+    stream.follow(exchange.detach)
+    reference = weakref.ref(exchange)
+    del exchange
+    assert reference() is not None
+    stream.close()
+    assert reference() is None

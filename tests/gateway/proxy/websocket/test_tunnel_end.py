@@ -75,6 +75,18 @@ async def test_a_violation_closes_both_sides_with_1002(
         await served.wait_for_end()
 
 
+async def test_a_service_with_a_violation_is_disconnected_after_the_close_frame(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnel, "CLOSE_SECONDS", 3_600)  # no timer ends it
+    async with open_raw_pair() as (served, caller, service):
+        service.writer.write(dict(iter_violations(b""))["opcode 3"])
+        assert len(await service.read_to_the_end()) > 8
+        caller.writer.close()
+        service.writer.close()
+        await served.wait_for_end()
+
+
 async def test_a_shutdown_closes_with_1001_between_two_frames(no_leaks: None) -> None:
     begun = asyncio.Event()
 
