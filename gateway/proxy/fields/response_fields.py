@@ -51,7 +51,7 @@ class ResponseFields:
         special: dict[ResponseRule, list[Field]] = {}
         find_rule = self._rules.get
         for raw_name, value in fields:
-            name, rule = find_rule(raw_name) or self._find_rule(raw_name)
+            name, rule = find_rule(raw_name) or self._add_rule(raw_name)
             if rule is _KEEP:
                 kept.append((name, value))
             elif rule is not _DROP:
@@ -79,12 +79,13 @@ class ResponseFields:
         fields = filter_response_trailers(trailers)
         return [field for field in fields if field[0].lower() not in self._removed]
 
-    def _find_rule(self, raw_name: bytes) -> tuple[bytes, ResponseRule]:
-        """Find the rule for a name that has not been seen before. Few of them are cached."""
+    def _add_rule(self, raw_name: bytes) -> tuple[bytes, ResponseRule]:
+        """Find the rule for a name that is not in the cache, and add it; a full one begins anew."""
+        if len(self._rules) >= _MAX_CACHED_NAMES:
+            self._rules.clear()
         name = raw_name.lower()
         found = name, _DROP if name in self._removed else find_response_rule(name)
-        if len(self._rules) < _MAX_CACHED_NAMES:
-            self._rules[raw_name] = found
+        self._rules[raw_name] = found
         return found
 
     def _iter_special(
