@@ -4,6 +4,7 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter
+from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -73,7 +74,11 @@ async def issue_ticket(wanted: TicketRequest, caller: Caller, request: Request) 
         context.log_fields["reason"] = "token_expires"
         raise Unauthenticated("token_expires", "the token expires within a second")
     routes: TicketRoutes = request.app.state.resources[TicketRoutes]
-    path = await routes.authorize(request.scope, wanted.path.encode())
+    try:
+        path = await routes.authorize(request.scope, wanted.path.encode())
+    except InvalidPath as error:
+        invalid = {"loc": ("body", "path"), "msg": f"the path {error}"}
+        raise RequestValidationError([invalid]) from None
     if path is None:
         raise HTTPException(404, "No route with this path accepts tickets.")
     store: TicketStore = request.app.state.resources[TicketStore]

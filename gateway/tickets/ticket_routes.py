@@ -1,14 +1,16 @@
 """`TicketRoutes`: the routes that accept tickets, and the access rules of each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.types import Scope
 
 from gateway.auth.dependencies import Authorize
 from gateway.auth.ownership import Owner
 from gateway.fastapi_internals import RouteContext, iter_calls
+from gateway.request_path import InvalidPath
 from gateway.routing.compiler import compile_guards
 from gateway.routing.dispatcher import RouteEntry, RouteTable
+from gateway.routing.response_endpoint import ResponseEndpoint
 from gateway.routing.route_guards import RouteGuards
 from gateway.routing.target_scope import build_target_scope
 from gateway.tickets.redeem_ticket import AcceptTicket
@@ -37,7 +39,7 @@ class TicketRoutes:
         counts when the ticket is redeemed.
 
         Raises:
-            InvalidPath: no request can have this path.
+            InvalidPath: no request can have this path, or the route refuses all that have it.
             Forbidden: the caller may not call the route.
         """
         target = build_target_scope(scope, "GET", path)
@@ -46,6 +48,7 @@ class TicketRoutes:
         if found is None or rules is None:
             return None
         await rules.admit(target, found[1])
+        _check_path(target, *found)
         route_path: str = target["path"]
         return route_path
 
@@ -56,3 +59,12 @@ def _compile_rules(entries: Iterable[RouteEntry]) -> Iterable[tuple[RouteEntry, 
             rules = compile_guards(entry.route, (Authorize, Owner))
             if rules is not None:
                 yield entry, rules
+
+
+def _check_path(target: Scope, entry: RouteEntry, path_params: Mapping[str, object]) -> None:
+    """Raise an InvalidPath if the endpoint of a route refuses every request with this path."""
+    endpoint = getattr(entry.route, "endpoint", None)
+    if isinstance(endpoint, ResponseEndpoint):
+        fault = endpoint.find_path_fault({**target, "path_params": path_params})
+        if fault:
+            raise InvalidPath(fault)

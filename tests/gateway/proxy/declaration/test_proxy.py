@@ -68,6 +68,12 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
             {"path": "/{user_id}/{path:path}", "owner": "user"},
             "owner is 'user'; the path has no segment {user} (did you mean user_id?)",
         ),
+        (
+            {"path": "/v/{user_id}{b}", "owner": "user_id"},
+            "path has {user_id}{b}; put a character between them, because it is not clear where",
+        ),
+        ({"path": "/{a}/{path:path}", "target": "/{a}{path}"}, "target has {a}{path}; put a char"),
+        ({"path": "/v/{a}{b}/{c}", "target": "/{c}"}, "path has {a}{b}; put a character between"),
         ({"owner": "path"}, "the path has no segment {path} (known here: none)"),
         (
             {"path": "/{user}", "owner": "user", "requires": None, "public": "x"},
