@@ -59,7 +59,9 @@ def find_upstream_errors(
     names = sorted(upstreams.keys() - services)
     unknown = [
         ConfigError(
-            f"upstreams.{name}", "there is no such service", _suggest(name, clients, proxied)
+            f"upstreams.{name}",
+            "no client and no proxied route uses this service",
+            _suggest(name, clients, proxied),
         )
         for name in names
     ]
