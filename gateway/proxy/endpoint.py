@@ -38,6 +38,6 @@ class ProxyEndpoint(ResponseEndpoint):
         return await self._forwarding.serve(request)
 
     def find_path_fault(self, scope: Scope) -> str:
-        """Return why the path of a request is never sent on to the service; "" if it is."""
+        """Return the sentence why a path is never sent on to the service; "" if it is."""
         service = scope["app"].state.resources[OpenServices][self.proxy.to].service
         return ProxyTarget(self.proxy, service).find_fault(scope)

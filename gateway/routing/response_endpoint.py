@@ -27,8 +27,8 @@ class ResponseEndpoint(ABC):
         """Serve one request, which the guards of the route have admitted."""
 
     def find_path_fault(self, scope: Scope) -> str:
-        """Return why the endpoint refuses every request with this path; "" if it does not.
+        """Return the sentence why each request with this path is refused; "" if none is.
 
-        The text completes the sentence "The path ...". The scope is that of a matched request.
+        The scope is that of a request that the route has matched.
         """
         return ""

@@ -17,7 +17,7 @@ from gateway.request_context import RequestContext
 from gateway.request_path import InvalidPath, decode_path
 from gateway.tickets.store import TicketStore
 from gateway.tickets.ticket import LIFETIME_SECONDS, Ticket, generate_text, hash_text
-from gateway.tickets.ticket_routes import TicketRoutes
+from gateway.tickets.ticket_routes import RefusedPath, TicketRoutes
 
 PATH = "/auth/tickets"
 
@@ -76,8 +76,8 @@ async def issue_ticket(wanted: TicketRequest, caller: Caller, request: Request) 
     routes: TicketRoutes = request.app.state.resources[TicketRoutes]
     try:
         path = await routes.authorize(request.scope, wanted.path.encode())
-    except InvalidPath as error:
-        invalid = {"loc": ("body", "path"), "msg": f"the path {error}"}
+    except RefusedPath as error:
+        invalid = {"loc": ("body", "path"), "msg": str(error)}
         raise RequestValidationError([invalid]) from None
     if path is None:
         raise HTTPException(404, "No route with this path accepts tickets.")

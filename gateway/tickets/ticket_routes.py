@@ -7,7 +7,6 @@ from starlette.types import Scope
 from gateway.auth.dependencies import Authorize
 from gateway.auth.ownership import Owner
 from gateway.fastapi_internals import RouteContext, iter_calls
-from gateway.request_path import InvalidPath
 from gateway.routing.compiler import compile_guards
 from gateway.routing.dispatcher import RouteEntry, RouteTable
 from gateway.routing.response_endpoint import ResponseEndpoint
@@ -22,6 +21,10 @@ def accepts_tickets(route: RouteContext) -> bool:
     return dependant is not None and any(
         isinstance(call, AcceptTicket) for call in iter_calls(dependant)
     )
+
+
+class RefusedPath(Exception):
+    """The route of a path refuses each request with it; the message is a sentence."""
 
 
 class TicketRoutes:
@@ -39,7 +42,8 @@ class TicketRoutes:
         counts when the ticket is redeemed.
 
         Raises:
-            InvalidPath: no request can have this path, or the route refuses all that have it.
+            InvalidPath: no request can have this path.
+            RefusedPath: the route refuses each request with this path.
             Forbidden: the caller may not call the route.
         """
         target = build_target_scope(scope, "GET", path)
@@ -62,9 +66,9 @@ def _compile_rules(entries: Iterable[RouteEntry]) -> Iterable[tuple[RouteEntry, 
 
 
 def _check_path(target: Scope, entry: RouteEntry, path_params: Mapping[str, object]) -> None:
-    """Raise an InvalidPath if the endpoint of a route refuses every request with this path."""
+    """Raise a RefusedPath if the endpoint of a route refuses each request with this path."""
     endpoint = getattr(entry.route, "endpoint", None)
     if isinstance(endpoint, ResponseEndpoint):
         fault = endpoint.find_path_fault({**target, "path_params": path_params})
         if fault:
-            raise InvalidPath(fault)
+            raise RefusedPath(fault)

@@ -10,10 +10,6 @@ from gateway.request_context import RequestContext
 from gateway.settings.schema import Service
 
 
-class AmbiguousPath(Exception):
-    """A path that is not sent on; the message completes the sentence "The path ..."."""
-
-
 class ProxyTarget:
     """Builds the target of each request to a proxied route."""
 
@@ -36,37 +32,29 @@ class ProxyTarget:
             HTTPException: 400, services may differ in what the path means.
         """
         try:
-            path = self._fill(scope)
-        except AmbiguousPath as error:
-            detail = f"The path {error}."
-            RequestContext.of(scope).log_fields["error"] = detail
-            raise HTTPException(400, detail) from None
-        query: bytes = scope["query_string"]
-        return b"%b%b?%b" % (self._base_path, path, query) if query else self._base_path + path
-
-    def find_fault(self, scope: Scope) -> str:
-        """Return why `build` refuses the path of a request; "" if it does not."""
-        try:
-            self._fill(scope)
-        except AmbiguousPath as error:
-            return str(error)
-        return ""
-
-    def _fill(self, scope: Scope) -> bytes:
-        """Return the path below the base path of the service.
-
-        Raises:
-            AmbiguousPath: services may differ in what the path means.
-        """
-        try:
             path = self._mapping.fill_target(scope)
         except UnmappedPath:
-            raise AmbiguousPath("cannot be matched as it was received") from None
+            raise _refuse("cannot be matched as it was received", scope) from None
         if self._can_have_empty_segment and b"//" in path:
-            raise AmbiguousPath("leaves a segment of the service's path empty (//)")
+            raise _refuse("leaves a segment of the service's path empty (//)", scope)
         ambiguity = find_ambiguity(
             path, encoded_slashes=self._encoded_slashes, path_parameters=self._path_parameters
         )
         if ambiguity:
-            raise AmbiguousPath(ambiguity)
-        return path
+            raise _refuse(ambiguity, scope)
+        query: bytes = scope["query_string"]
+        return b"%b%b?%b" % (self._base_path, path, query) if query else self._base_path + path
+
+    def find_fault(self, scope: Scope) -> str:
+        """Return the sentence why `build` refuses the path of a request; "" if it does not."""
+        try:
+            self.build(scope)
+        except HTTPException as refusal:
+            return refusal.detail
+        return ""
+
+
+def _refuse(reason: str, scope: Scope) -> HTTPException:
+    detail = f"The path {reason}."
+    RequestContext.of(scope).log_fields["error"] = detail
+    return HTTPException(400, detail)
