@@ -46,6 +46,7 @@ class StreamLimit:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self._max_per_caller = server.streams_per_caller
         self.count = 0
         self.excess = 0
         self._counts: dict[StreamCaller, int] = {}
@@ -112,15 +113,19 @@ class StreamLimit:
         _decrement(self._excess, caller)
 
     def _has_too_many(self, caller: StreamCaller) -> bool:
-        return self._counts.get(caller, 0) >= self.server.max_streams_per_caller
+        return self._counts.get(caller, 0) >= self._max_per_caller
 
     def _explain(self, caller: StreamCaller, context: RequestContext) -> GatewayError:
         """Return the error of a caller without a free place; log the setting that allows none."""
-        is_of_caller = self._has_too_many(caller)
-        name = "max_streams_per_caller" if is_of_caller else "max_streams"
-        explanation = f"server.{name} allows {getattr(self.server, name)} streams"
-        context.log_fields["explanation"] = explanation
-        return (TooManyStreams if is_of_caller else Overloaded)(RETRY_AFTER_SECONDS)
+        log_fields = context.log_fields
+        if self._has_too_many(caller):
+            allowed = self.server.streams_per_caller
+            explanation = f"server.max_streams_per_caller allows {allowed} streams"
+            log_fields["explanation"] = explanation
+            return TooManyStreams(RETRY_AFTER_SECONDS)
+        explanation = f"server.max_streams allows {self.server.max_streams} streams"
+        log_fields["explanation"] = explanation
+        return Overloaded(RETRY_AFTER_SECONDS)
 
 
 def _decrement(counts: dict[StreamCaller, int], caller: StreamCaller) -> None:

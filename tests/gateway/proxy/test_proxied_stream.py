@@ -91,13 +91,13 @@ async def test_a_stream_counts_against_its_own_cap_alone(no_leaks: None) -> None
         else:
             await respond_with(HELLO, HELLO)(peer)
 
-    bounds = {"max_in_flight": 1, "max_streams": 2}
+    bounds = {"max_in_flight": 1, "max_streams": 2, "max_streams_per_caller": 2}
     async with serve_proxy(script, server=bounds, service={"max_connections": 1}) as proxy:
         for service in services[:2]:
             await begin(proxy, service)
         refused = await proxy.connect()
         refused.get()
-        assert (await refused.read_head()).startswith(b"HTTP/1.1 503 ")
+        assert (await refused.read_head()).startswith(b"HTTP/1.1 429 ")
         assert await asyncio.wait_for(services[2].ended.wait(), 5)
         caller = await proxy.connect()
         caller.get()
@@ -128,9 +128,9 @@ async def test_a_request_that_was_carried_out_is_not_refused_for_its_stream(
         assert (proxy.streams.count, proxy.streams.excess, proxy.in_flight) == (1, 1, 0)
         refused = await proxy.connect()
         refused.get()
-        assert (await refused.read_head()).startswith(b"HTTP/1.1 503 ")
+        assert (await refused.read_head()).startswith(b"HTTP/1.1 429 ")
     explanations = [vars(record)["fields"].get("explanation") for record in caplog.records]
-    assert "server.max_streams allows 1 streams" in explanations
+    assert "server.max_streams_per_caller allows 1 streams" in explanations
 
 
 async def test_a_short_body_of_unknown_length_needs_no_place_for_a_stream(no_leaks: None) -> None:

@@ -69,6 +69,12 @@ async def test_one_caller_cannot_take_the_streams_of_others(
         await wait_until(lambda: repr(proxy.streams) == "<StreamLimit 0/4 of 0 callers>")
     explanations = [vars(record)["fields"].get("explanation") for record in caplog.records]
     assert "server.max_streams_per_caller allows 2 streams" in explanations
+    assert "server.max_streams allows 4 streams" in explanations
+
+
+def test_a_caller_may_have_a_tenth_of_all_streams_by_default() -> None:
+    assert [Server(max_streams=count).streams_per_caller for count in (1000, 55, 9)] == [100, 5, 1]
+    assert Server(max_streams=5, max_streams_per_caller=5).streams_per_caller == 5
 
 
 async def test_a_request_that_was_carried_out_is_not_refused_for_its_caller(
