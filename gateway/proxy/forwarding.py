@@ -20,7 +20,7 @@ from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.proxied_response import ProxiedResponse
 from gateway.proxy.proxied_stream import ProxiedStream, find_length, is_long
 from gateway.proxy.stream_end import GRACE_SECONDS, StreamEnd, StreamEnds
-from gateway.proxy.stream_limit import Stream, StreamLimit
+from gateway.proxy.stream_limit import StreamLimit, StreamSlot
 from gateway.proxy.upstream.open_upstream import open_upstream
 from gateway.proxy.upstream.proxy_upstream import ServiceRequest, ServiceResponse
 from gateway.proxy.upstream.upload import BodyTimeout, find_upload
@@ -68,39 +68,41 @@ class Forwarding:
             TooManyStreams, Overloaded: the exchange would be one stream too many.
         """
         scope, started = request.scope, self._loop.time()
-        stream = Stream(self._streams, request)
-        stream.check_excess()
+        slot = StreamSlot(self._streams, request)
+        slot.check_excess()
         identity = self._identity.build(request)
-        forwarded = await self._build(request, stream, identity)
+        forwarded = await self._build(request, slot, identity)
         try:
             if forwarded.is_whole and self._proxy.total_timeout is None:
                 response = await self._send(forwarded, request)
             else:
-                response = await self._send_in_time(forwarded, request, started, stream)
+                response = await self._send_in_time(forwarded, request, started, slot)
         except BaseException:
-            stream.close()
+            slot.close()
             raise
         try:
             self._check_identity(identity, forwarded.method, response.status)
             fields = self._response_fields.build(response.fields, scope)
             if response.body is None:
                 length = find_length(response.fields)
-                self._open_stream(stream, forwarded.method, length, response.fields)
+                self._open_stream(slot, forwarded.method, length, response.fields)
                 end = self._find_end(request, started, length)
                 select_trailers = self._response_fields.select_trailers
                 return ProxiedStream(
-                    response, fields, stream, end, self._failures, select_trailers=select_trailers
+                    response, fields, slot, end, self._failures, select_trailers=select_trailers
                 )
         except BaseException:
-            stream.close()
+            slot.close()
             await response.aclose()
             raise
-        stream.close()
+        slot.close()
         await response.aclose()
         trailers = response.trailers and self._response_fields.select_trailers(response.trailers)
         return ProxiedResponse(response.status, fields, response.body, trailers)
 
-    def _open_stream(self, stream: Stream, method: str, length: int | None, fields: Fields) -> None:
+    def _open_stream(
+        self, slot: StreamSlot, method: str, length: int | None, fields: Fields
+    ) -> None:
         """Make a stream of a response that is long by its fields, as the service has sent them.
 
         Raises:
@@ -110,11 +112,11 @@ class Forwarding:
         is_stream = is_long(length, fields)
         if method not in _SAFE:
             if is_stream:
-                stream.open_late()
+                slot.open_late()
         elif is_stream:
-            stream.open()
+            slot.open()
         elif length is None:
-            stream.check_excess()
+            slot.check_excess()
 
     def _find_end(self, request: Request, started: float, length: int | None) -> StreamEnd:
         """Return when a response ends at the latest: one without a length ends with the token."""
@@ -131,7 +133,7 @@ class Forwarding:
             raise self._failures.refuse(method, refusal, status)
 
     async def _build(
-        self, request: Request, stream: Stream, identity: Sequence[tuple[bytes, bytes]]
+        self, request: Request, slot: StreamSlot, identity: Sequence[tuple[bytes, bytes]]
     ) -> ServiceRequest:
         """Build the request to the service, with its body if that has arrived."""
         scope, fields = request.scope, self._request_fields
@@ -139,7 +141,7 @@ class Forwarding:
             scope["method"],
             self._target.build(scope),
             fields.build(scope, identity),
-            await find_upload(scope, request.receive, fields.select_trailers, stream),
+            await find_upload(scope, request.receive, fields.select_trailers, slot),
             self._timeout,
             self._proxy.idle_timeout,
         )
@@ -150,7 +152,7 @@ class Forwarding:
         return forwarded
 
     async def _send_in_time(
-        self, forwarded: ServiceRequest, request: Request, started: float, stream: Stream
+        self, forwarded: ServiceRequest, request: Request, started: float, slot: StreamSlot
     ) -> ServiceResponse:
         """Send a request within the total timeout, while its body may still be arriving.
 
@@ -159,9 +161,9 @@ class Forwarding:
             TooManyStreams, Overloaded: the body is long, and there are too many streams.
         """
         if forwarded.upload is not None and forwarded.upload.is_long:
-            stream.open()
+            slot.open()
         if not forwarded.is_whole:
-            stream.watch(self._loop)
+            slot.watch(self._loop)
         try:
             async with asyncio.timeout_at(self._ends.find_total(started).at):
                 return await self._send(forwarded, request)

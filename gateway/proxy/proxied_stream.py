@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.http1_grammar import FieldList, Fields
 from gateway.proxy.proxied_response import build_start
 from gateway.proxy.stream_end import SHUTDOWN, StreamEnd
-from gateway.proxy.stream_limit import LONG_BYTES, Stream
+from gateway.proxy.stream_limit import LONG_BYTES, StreamSlot
 from gateway.proxy.upstream.proxy_upstream import ServiceResponse
 from gateway.proxy.upstream.upstream_failures import (
     IDLE_TIMEOUT,
@@ -49,7 +49,7 @@ class ProxiedStream(UnhandledResponse):
         self,
         response: ServiceResponse,
         fields: FieldList,
-        stream: Stream,
+        slot: StreamSlot,
         end: StreamEnd,
         failures: FailureMapper,
         *,
@@ -60,13 +60,13 @@ class ProxiedStream(UnhandledResponse):
         self.background = None
         self._response = response
         self._select_trailers = select_trailers
-        self._stream = stream
+        self._slot = slot
         self._end = end
         self._failures = failures
         self._has_sent = self._has_trailers = False
         self._is_event_stream = self._is_between_events = _is_event_stream(response.fields)
         self._last_bytes = b""
-        stream.follow(response.detach)
+        slot.follow(response.detach)
         # A response that is never sent must not keep its connection: its task ends first.
         self._task = asyncio.current_task()
         if self._task is not None:
@@ -101,7 +101,7 @@ class ProxiedStream(UnhandledResponse):
         self._ending = asyncio.get_running_loop().create_task(self._end_exchange())
 
     async def _end_exchange(self) -> None:
-        self._stream.close()
+        self._slot.close()
         await self._response.aclose()
 
     @contextmanager
@@ -119,7 +119,7 @@ class ProxiedStream(UnhandledResponse):
             yield
 
     async def _pass_on(self, scope: Scope, send: Send) -> None:
-        self._stream.watch(asyncio.get_running_loop())
+        self._slot.watch(asyncio.get_running_loop())
         self._has_trailers = RESPONSE_TRAILERS in (scope.get("extensions") or {})
         await send({**build_start(self), "trailers": self._has_trailers})
         await self._pass_body_on(send)
@@ -131,7 +131,7 @@ class ProxiedStream(UnhandledResponse):
             is_last = response.is_complete
             await send({"type": "http.response.body", "body": piece, "more_body": not is_last})
             self._has_sent = True
-            self._stream.add_bytes(len(piece))
+            self._slot.add_bytes(len(piece))
             if is_last:
                 return
             if self._is_event_stream:

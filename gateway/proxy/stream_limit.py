@@ -134,7 +134,7 @@ def _decrement(counts: dict[StreamCaller, int], caller: StreamCaller) -> None:
         counts[caller] = left
 
 
-class Stream:
+class StreamSlot:
     """The place of one request in the StreamLimit, once it has become a stream.
 
     A WebSocket, an event stream and an exchange with a long Content-Length become one with `open`,

@@ -122,7 +122,7 @@ class DirectResponse(ServiceResponse):
         if upload is None:
             exchange.set_deadline(ends_at)
         else:
-            upload.stream.follow(exchange.detach)
+            upload.slot.follow(exchange.detach)
             self._touch()
             self._sending = self._loop.create_task(self._send(upload), name="upload")
         await self._receive_head()
@@ -179,7 +179,7 @@ class DirectResponse(ServiceResponse):
             while upload.has_more:
                 piece = await upload.receive()
                 self._touch()
-                upload.stream.add_bytes(len(piece))
+                upload.slot.add_bytes(len(piece))
                 if data := _frame(piece, upload):
                     await exchange.write(*data)
             exchange.end_request()

@@ -83,7 +83,7 @@ class _UploadStream(httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while self._upload.has_more:
             if piece := await self._receive():
-                self._upload.stream.add_bytes(len(piece))
+                self._upload.slot.add_bytes(len(piece))
                 yield piece
 
     async def _receive(self) -> bytes:

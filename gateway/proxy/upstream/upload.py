@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
 from gateway.http1_grammar import FRAMING_FIELDS, FieldList
-from gateway.proxy.stream_limit import LONG_BYTES, Stream
+from gateway.proxy.stream_limit import LONG_BYTES, StreamSlot
 from gateway.request_context import WHOLE_BODY
 
 SelectTrailers = Callable[[FieldList], FieldList]
@@ -39,7 +39,7 @@ class Upload:
 
     __slots__ = (
         "_continued", "_receive", "_select_trailers", "content", "expects_continue", "has_begun",
-        "has_more", "is_receiving", "length", "stream", "trailers",
+        "has_more", "is_receiving", "length", "slot", "trailers",
     )  # fmt: skip
 
     def __init__(
@@ -47,12 +47,12 @@ class Upload:
         receive: Receive,
         length: int | None,
         select_trailers: SelectTrailers,
-        stream: Stream,
+        slot: StreamSlot,
         *,
         expects_continue: bool,
     ) -> None:
         self.length = length
-        self.stream = stream
+        self.slot = slot
         self.content: bytes | None = None
         self.expects_continue = expects_continue
         self.has_begun = self.is_receiving = False
@@ -94,7 +94,7 @@ class Upload:
         self.has_begun = True
         self.has_more = message.get("more_body", False)
         if not self.has_more:
-            self.stream.unwatch()
+            self.slot.unwatch()
             self.trailers = self._select_trailers(message.get("trailers", []))
         piece: bytes = message.get("body", b"")
         return piece
@@ -115,7 +115,7 @@ class Upload:
 
 
 async def find_upload(
-    scope: Scope, receive: Receive, select_trailers: SelectTrailers, stream: Stream
+    scope: Scope, receive: Receive, select_trailers: SelectTrailers, slot: StreamSlot
 ) -> Upload | None:
     """Return the body of a request; None if it has none (RFC 9112, 6.3).
 
@@ -132,7 +132,7 @@ async def find_upload(
             expects_continue = True
     if not has_body or length == 0:
         return None
-    upload = Upload(receive, length, select_trailers, stream, expects_continue=expects_continue)
+    upload = Upload(receive, length, select_trailers, slot, expects_continue=expects_continue)
     if WHOLE_BODY in (scope.get("extensions") or ()):
         await upload.collect()
     return upload

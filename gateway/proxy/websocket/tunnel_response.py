@@ -5,7 +5,7 @@ import asyncio
 from starlette.types import Receive, Scope, Send
 
 from gateway.http1_grammar import FieldList
-from gateway.proxy.stream_limit import Stream
+from gateway.proxy.stream_limit import StreamSlot
 from gateway.proxy.websocket.tunnel import Tunnel
 from gateway.request_context import RequestContext
 from gateway.routing.response_endpoint import UnhandledResponse
@@ -19,7 +19,7 @@ class TunnelResponse(UnhandledResponse):
     `early` is what the service has sent after its own 101.
     """
 
-    def __init__(self, fields: FieldList, tunnel: Tunnel, early: bytes, stream: Stream) -> None:
+    def __init__(self, fields: FieldList, tunnel: Tunnel, early: bytes, slot: StreamSlot) -> None:
         # Not Starlette's: it would add fields.
         self.status_code = 101
         self.raw_headers = fields
@@ -27,7 +27,7 @@ class TunnelResponse(UnhandledResponse):
         self.background = None
         self._tunnel = tunnel
         self._early = early
-        self._stream = stream
+        self._slot = slot
         # A tunnel that is never opened must not keep its connection: its task ends first.
         self._task = asyncio.current_task()
         if self._task is not None:
@@ -54,7 +54,7 @@ class TunnelResponse(UnhandledResponse):
     def _end_tunnel(self, _: asyncio.Task[object] | None = None) -> None:
         """End both connections, and the stream."""
         self._tunnel.abort()
-        self._stream.close()
+        self._slot.close()
 
     def _log_end(self, context: RequestContext) -> None:
         tunnel = self._tunnel

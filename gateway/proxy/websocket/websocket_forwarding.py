@@ -17,7 +17,7 @@ from gateway.proxy.fields.response_fields import ResponseFields
 from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.proxied_response import ProxiedResponse
 from gateway.proxy.stream_end import StreamEnds
-from gateway.proxy.stream_limit import Stream, StreamLimit
+from gateway.proxy.stream_limit import StreamLimit, StreamSlot
 from gateway.proxy.upstream.request_framing import serialize_request_head
 from gateway.proxy.upstream.upstream_failures import TIMEOUT, UPSTREAM_FAILURES, FailureMapper
 from gateway.proxy.websocket.caller_handshake import check_handshake
@@ -72,18 +72,18 @@ class WebSocketForwarding:
             raise HTTPException(501, "The transport of this service supports no WebSocket.")
         check_handshake(request.scope)
         self._origins.check(request)
-        stream = Stream(self._streams, request)
-        stream.open()
+        slot = StreamSlot(self._streams, request)
+        slot.open()
         try:
-            return await self._open(self._transport, request, stream)
+            return await self._open(self._transport, request, slot)
         except UPSTREAM_FAILURES as error:
-            stream.close()
+            slot.close()
             raise self._failures.map(request.scope, error, TIMEOUT) from error
         except BaseException:
-            stream.close()
+            slot.close()
             raise
 
-    async def _open(self, transport: Transport, request: Request, stream: Stream) -> Response:
+    async def _open(self, transport: Transport, request: Request, slot: StreamSlot) -> Response:
         scope, started, began_at = request.scope, perf_counter(), asyncio.get_running_loop().time()
         identity = self._identity.build(request)
         fields = self._request_fields.build(scope, identity)
@@ -101,7 +101,7 @@ class WebSocketForwarding:
             if response.status != 101:
                 if refusal := explain_refusal(self._proxy, identity, response.status):
                     raise self._failures.refuse("GET", refusal, response.status)
-                stream.close()
+                slot.close()
                 return self._build_refusal(await read_refusal(response, exchange), scope)
             reserved_bits = check_acceptance(fields, response.fields)
             tunnel = Tunnel(TunnelLimits(self._proxy.idle_timeout, end, reserved_bits))
@@ -111,7 +111,7 @@ class WebSocketForwarding:
         finally:
             exchange.close()  # no effect if the tunnel has taken it over
         accepted = self._response_fields.build(response.fields, scope)
-        return TunnelResponse(accepted, tunnel, early, stream)
+        return TunnelResponse(accepted, tunnel, early, slot)
 
     def _build_refusal(self, refusal: HandshakeRefusal, scope: Scope) -> Response:
         fields = self._response_fields.build(refusal.fields, scope)

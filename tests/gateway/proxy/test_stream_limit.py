@@ -16,7 +16,7 @@ from starlette.types import Scope
 from gateway.auth.dependencies import set_principal
 from gateway.errors.tree import Overloaded, TooManyStreams
 from gateway.proxy import stream_limit
-from gateway.proxy.stream_limit import MAX_EXCESS, Stream, StreamLimit
+from gateway.proxy.stream_limit import MAX_EXCESS, StreamLimit, StreamSlot
 from gateway.request_context import RequestContext
 from gateway.settings.schema import Server
 from tests.gateway.identity.callers import make_caller
@@ -210,10 +210,10 @@ def test_a_caller_is_the_subject_of_an_issuer_or_else_an_address() -> None:
     ]
     limit = StreamLimit(Server(max_streams_per_caller=1))
     for caller in callers:
-        Stream(limit, make_request(**caller)).open()
+        StreamSlot(limit, make_request(**caller)).open()
     same = {"address": "2001:db8:0:1::2"}  # an IPv6 subscriber has a /64
     for caller in [*callers, same]:
-        stream = Stream(limit, make_request(**caller))
+        stream = StreamSlot(limit, make_request(**caller))
         with pytest.raises(TooManyStreams):
             stream.open()
     assert limit.count == len(callers)
@@ -254,10 +254,10 @@ class Pair:
     def __init__(self) -> None:
         self.limit = StreamLimit(Server(max_streams=8, max_streams_per_caller=3))
         self.model = Model()
-        self.held: dict[str, list[Stream]] = {name: [] for name in "abcde"}
+        self.held: dict[str, list[StreamSlot]] = {name: [] for name in "abcde"}
 
     def apply(self, action: str, name: str) -> None:
-        stream = Stream(self.limit, make_request("https://a.test", name))
+        stream = StreamSlot(self.limit, make_request("https://a.test", name))
         if action == "open":
             with self.expect_error(name, is_refused=self.model.is_full_for(name)):
                 stream.open()
@@ -298,17 +298,17 @@ def test_the_counts_are_those_of_plain_lists(steps: list[tuple[str, str]]) -> No
 
 def test_a_caller_is_refused_for_all_streams_if_these_take_its_places() -> None:
     limit = StreamLimit(Server(max_streams=1, max_streams_per_caller=1))
-    only = Stream(limit, make_request(address="203.0.113.1"))
+    only = StreamSlot(limit, make_request(address="203.0.113.1"))
     only.open()
-    streams = [Stream(limit, make_request(address="203.0.113.2")) for _ in range(MAX_EXCESS)]
+    streams = [StreamSlot(limit, make_request(address="203.0.113.2")) for _ in range(MAX_EXCESS)]
     for stream in streams:
         stream.check_excess()
         stream.open_late()
     with pytest.raises(Overloaded):
-        Stream(limit, make_request(address="203.0.113.2")).check_excess()
-    Stream(limit, make_request(address="203.0.113.3")).check_excess()
+        StreamSlot(limit, make_request(address="203.0.113.2")).check_excess()
+    StreamSlot(limit, make_request(address="203.0.113.3")).check_excess()
     only.close()
-    Stream(limit, make_request(address="203.0.113.2")).check_excess()
+    StreamSlot(limit, make_request(address="203.0.113.2")).check_excess()
     assert (limit.count, limit.excess) == (1, MAX_EXCESS - 1)
 
 
@@ -321,7 +321,7 @@ def test_a_request_leaves_the_limit_of_requests_in_flight_once() -> None:
 
     connection, admission = make_request(address="203.0.113.1"), Admission()
     RequestContext.of(connection.scope).admission = admission
-    stream = Stream(StreamLimit(Server()), connection)
+    stream = StreamSlot(StreamLimit(Server()), connection)
     stream.open()
     stream.open()
     assert admission.released == 1
@@ -332,7 +332,7 @@ def test_a_closed_stream_keeps_no_exchange_alive() -> None:
         def detach(self) -> None:
             pass
 
-    stream = Stream(StreamLimit(Server()), make_request(address="203.0.113.1"))
+    stream = StreamSlot(StreamLimit(Server()), make_request(address="203.0.113.1"))
     exchange = Exchange()
     stream.follow(exchange.detach)
     reference = weakref.ref(exchange)
