@@ -92,13 +92,15 @@ class Forwarding:
                 return ProxiedStream(
                     response, fields, stream, end, self._failures, select_trailers=select_trailers
                 )
+            trailers = response.trailers and self._response_fields.select_trailers(
+                response.trailers
+            )
         except BaseException:
             stream.close()
             await response.aclose()
             raise
         stream.close()
         await response.aclose()
-        trailers = response.trailers and self._response_fields.select_trailers(response.trailers)
         return ProxiedResponse(response.status, fields, response.body, trailers)
 
     def _find_end(self, request: Request, started: float, length: int | None) -> StreamEnd:
