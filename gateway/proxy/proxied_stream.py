@@ -15,7 +15,7 @@ from gateway.proxy.stream_limit import LONG_BYTES, Stream
 from gateway.proxy.upstream.proxy_upstream import ServiceResponse
 from gateway.proxy.upstream.upstream_failures import (
     IDLE_TIMEOUT,
-    UPSTREAM_FAILURES,
+    STREAM_FAILURES,
     FailureMapper,
 )
 from gateway.request_context import (
@@ -76,7 +76,7 @@ class ProxiedStream(UnhandledResponse):
             async with timeout:
                 with self._end_on_shutdown(scope, timeout):
                     await self._pass_on(scope, send)
-        except UPSTREAM_FAILURES as error:
+        except STREAM_FAILURES as error:
             is_end = timeout.expired() and type(error) is TimeoutError
             if is_end and self._is_between_events:
                 RequestContext.of(scope).log_fields["error"] = self._end.reason
@@ -111,8 +111,9 @@ class ProxiedStream(UnhandledResponse):
             return
 
         def end() -> None:
-            self._end = StreamEnd(asyncio.get_running_loop().time(), SHUTDOWN)
-            timeout.reschedule(self._end.at)
+            if not timeout.expired():
+                self._end = StreamEnd(asyncio.get_running_loop().time(), SHUTDOWN)
+                timeout.reschedule(self._end.at)
 
         with call_at_shutdown(scope, end):
             yield
