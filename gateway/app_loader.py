@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from inspect import isasyncgenfunction
 from types import ModuleType
@@ -40,7 +40,8 @@ class Application:
     """The declarations of a company. Clients and policies are keyed by their names.
 
     `package` is None for an application that was not loaded from a package. `is_complete` is False
-    if a module of the package could not be imported, so that declarations may be missing.
+    if a module of the package could not be imported, or has another name than it must have, so that
+    declarations may be missing.
     """
 
     clients: Mapping[str, type[ServiceClient]] = field(default_factory=dict)
@@ -84,7 +85,8 @@ def read_application(app: App) -> tuple[Application, list[ConfigError]]:
     modules = PackageModules()
     with keep_invalid_proxies():
         application = _import_application(modules, package, app)
-    _find_misnamed_modules(modules, package.declarations)
+    if _find_misnamed_modules(modules, package.declarations):
+        application = replace(application, is_complete=False)
     if not _declares_anything(application) and not modules.errors:
         message = (
             f"the package {package.name} has no client, no composite, no router, no proxied route "
@@ -118,8 +120,12 @@ def _declares_anything(application: Application) -> bool:
     )
 
 
-def _find_misnamed_modules(modules: PackageModules, package: str) -> None:
-    """Report a module such as `limit`, which nothing imports, where `limits` is missing."""
+def _find_misnamed_modules(modules: PackageModules, package: str) -> bool:
+    """Report a module such as `limit`, which nothing imports, where `limits` is missing.
+
+    Returns whether there is one.
+    """
+    errors_before = len(modules.errors)
     module = modules.find(package)
     names = {name.rpartition(".")[2] for name in list_submodules(module)} if module else set()
     for name in sorted(names - set(MODULES)):
@@ -128,6 +134,7 @@ def _find_misnamed_modules(modules: PackageModules, package: str) -> None:
             if nearest not in names:
                 hint = "rename it; if it is something else, choose a name that differs more"
                 modules.add_error(f"{package}.{name}", f"did you mean {nearest}?", hint)
+    return len(modules.errors) > errors_before
 
 
 def _find_clients(modules: PackageModules, name: str) -> dict[str, type[ServiceClient]]:

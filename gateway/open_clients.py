@@ -57,13 +57,8 @@ def find_upstream_errors(
     """
     services = clients.keys() | proxied.keys()
     names = sorted(upstreams.keys() - services)
-    unknown = [
-        ConfigError(
-            f"upstreams.{name}", "there is no such service", _suggest(name, clients, proxied)
-        )
-        for name in names
-    ]
-    # An unknown upstream is probably the misspelt name of the service that has no address. For a
+    unused = [_report_unused(name, clients, proxied) for name in names]
+    # An unused upstream is probably the misspelt name of the service that has no address. For a
     # proxied route, the upstream may as well be right and the route wrong: both are reported.
     misspelt = {find_nearest(name, services) for name in names} - proxied.keys()
     called = {kind.name: used[kind] for kind in used if clients.get(kind.name) is kind}
@@ -85,11 +80,16 @@ def find_upstream_errors(
         for kind, route in used.items()
         if clients.get(kind.name) is not kind
     ]
-    return unknown + unaddressed + undeclared
+    return unused + unaddressed + undeclared
+
+
+def _report_unused(name: str, clients: Clients, proxied: Mapping[str, str]) -> ConfigError:
+    message = "no client and no proxied route uses this service"
+    return ConfigError(f"upstreams.{name}", message, _suggest(name, clients, proxied))
 
 
 def _suggest(name: str, clients: Clients, proxied: Mapping[str, str]) -> str:
-    """Return a hint at the service that an unknown upstream may be the address of."""
+    """Return a hint at the service that an unused upstream may be the address of."""
     services = clients.keys() | proxied.keys()
     near = find_nearest(name, services)
     if near in proxied.keys() - clients.keys():

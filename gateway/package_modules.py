@@ -16,7 +16,7 @@ class PackageModules:
     """Imports modules by name. `errors` has an error for each module that cannot be imported.
 
     A module that fails only because it imports another one that failed adds no error of its own.
-    `has_failed` is True if any module could not be imported.
+    `has_failed` is True if any module could not be imported, or if proxied routes are missing.
     """
 
     def __init__(self) -> None:

@@ -12,7 +12,9 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import Mount, WebSocketRoute
 from starlette.types import Scope
 
-from gateway.auth.dependencies import Public
+from gateway.auth.caller_id import CallerIdLookup
+from gateway.auth.dependencies import Authorize, Public, authenticate
+from gateway.auth.ownership import Owner
 from gateway.auth.route_access import find_access
 from gateway.fastapi_internals import (
     Dependant,
@@ -27,6 +29,7 @@ from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.dependency import Limited
 from gateway.settings.errors import ConfigError
 from gateway.settings.toml_file import format_file
+from gateway.tickets.redeem_ticket import AcceptTicket
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,11 @@ def _find_problem(dependant: Dependant | None) -> str | None:
         return str(error)
     if access is None:
         return 'add requires("scope") or public("why") to its dependencies'
+    if _has_late_ticket(dependant):
+        return (
+            "put accept_ticket() before requires(...), owner(...) and limited(...), also before "
+            "those of its router, which come first: they would refuse each request with a ticket"
+        )
     limits = [call for call in iter_calls(dependant) if isinstance(call, Limited)]
     if isinstance(access, Public) and any(limit.needs_caller for limit in limits):
         return (
@@ -133,6 +141,19 @@ def _find_problem(dependant: Dependant | None) -> str | None:
             'a public(...) route has no caller, so use per="address"'
         )
     return None
+
+
+def _has_late_ticket(dependant: Dependant) -> bool:
+    """Whether a dependency needs the caller before `accept_ticket()` has found it out."""
+    calls = list(iter_calls(dependant))
+    places = [place for place, call in enumerate(calls) if isinstance(call, AcceptTicket)]
+    return bool(places) and any(map(_needs_caller, calls[: places[0]]))
+
+
+def _needs_caller(call: object) -> bool:
+    if isinstance(call, Limited):
+        return call.needs_caller
+    return isinstance(call, Authorize | Owner | CallerIdLookup) or call is authenticate
 
 
 def list_kinds(route: RouteContext) -> list[str]:

@@ -17,7 +17,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from gateway.auth.bearer import extract_bearer_token
-from gateway.auth.jwt.refusal import show, show_all
+from gateway.auth.jwt.refusal import show_all
 from gateway.auth.principal import SCOPE, Principal
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors.tree import Forbidden, IdentityUnavailable, Unauthenticated
@@ -123,8 +123,7 @@ class Authorize(SecurityBase, HeadGuard):
         principal = await authenticate(connection)
         for scope in required.scopes:
             if not principal.may(scope):
-                found = principal.scope_fault or show_all(sorted(principal.scopes))
-                explanation = f"{show(scope)} is required; the token has {found}"
+                explanation = _explain_missing(principal, required.scopes)
                 raise forbid(connection.scope, "missing_scope", required.scopes, explanation)
         connection.scope[_REQUIRED_SCOPES] = (
             *get_required_scopes(connection.scope),
@@ -134,6 +133,14 @@ class Authorize(SecurityBase, HeadGuard):
 
 
 _AUTHORIZE = Authorize()
+
+
+def _explain_missing(principal: Principal, scopes: Sequence[str]) -> str:
+    """Name all scopes that the token lacks, and those that it has."""
+    missing = [scope for scope in scopes if not principal.may(scope)]
+    verb = "is" if len(missing) == 1 else "are"
+    found = principal.scope_fault or show_all(sorted(principal.scopes))
+    return f"{show_all(missing)} {verb} required; the token has {found}"
 
 
 @dataclass(frozen=True)

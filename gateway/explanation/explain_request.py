@@ -19,6 +19,7 @@ from gateway.fastapi_internals import (
     matches_request,
 )
 from gateway.middleware.target_validation import find_query_fault
+from gateway.open_clients import find_route_clients
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.routes import find_proxy
@@ -69,7 +70,17 @@ async def _explain_route(
     if proxy := find_proxy(route):
         _explain_proxy(explanation, proxy, scope, settings)
     else:
-        explanation.outcome = "The endpoint of the route would be called."
+        explanation.outcome = _describe_endpoint(route)
+
+
+def _describe_endpoint(route: RouteContext) -> str:
+    """Describe what an endpoint would do; the services are those whose clients it asks for."""
+    outcome = "The endpoint of the route would be called"
+    services = [client.name for client in find_route_clients(route)]
+    if not services:
+        return f"{outcome}."
+    noun = "service" if len(services) == 1 else "services"
+    return f"{outcome}; it uses the {noun} {', '.join(services)}."
 
 
 def _explain_proxy(
@@ -130,12 +141,17 @@ def _describe_identity(proxy: Proxy) -> str:
     kept = [
         text
         for text, is_kept in (
-            ("the token of the caller", proxy.forward_token),
+            (_name_token(proxy), proxy.forward_token),
             ("the cookies of the caller", proxy.forward_cookies),
         )
         if is_kept
     ]
     return " and ".join([*_describe_sent_identity(proxy), *kept]) or "nothing about the caller"
+
+
+def _name_token(proxy: Proxy) -> str:
+    is_verified = proxy.public is None
+    return "the token of the caller" if is_verified else "the unverified token of the caller"
 
 
 def _describe_sent_identity(proxy: Proxy) -> list[str]:

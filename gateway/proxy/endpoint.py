@@ -2,10 +2,12 @@
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from gateway.open_clients import OpenServices
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.forwarding import Forwarding
+from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.websocket.websocket_forwarding import WebSocketForwarding
 from gateway.request_context import RequestContext
 from gateway.routing.response_endpoint import ResponseEndpoint
@@ -34,3 +36,8 @@ class ProxyEndpoint(ResponseEndpoint):
         if UPGRADE in (request.scope.get("extensions") or ()):
             return await self._websockets.serve(request)
         return await self._forwarding.serve(request)
+
+    def find_path_fault(self, scope: Scope) -> str:
+        """Return the sentence why a path is never sent on to the service; "" if it is."""
+        service = scope["app"].state.resources[OpenServices][self.proxy.to].service
+        return ProxyTarget(self.proxy, service).find_fault(scope)

@@ -19,7 +19,7 @@ from gateway.proxy.fields.response_fields import ResponseFields
 from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.proxied_response import ProxiedResponse
 from gateway.proxy.proxied_stream import ProxiedStream, find_length, is_long
-from gateway.proxy.stream_end import StreamEnd, StreamEnds
+from gateway.proxy.stream_end import GRACE_SECONDS, StreamEnd, StreamEnds
 from gateway.proxy.stream_limit import Stream, StreamLimit
 from gateway.proxy.upstream.open_upstream import open_upstream
 from gateway.proxy.upstream.proxy_upstream import ServiceRequest, ServiceResponse
@@ -106,7 +106,7 @@ class Forwarding:
     def _find_end(self, request: Request, started: float, length: int | None) -> StreamEnd:
         """Return when a response ends at the latest: one without a length ends with the token."""
         if length is None:
-            return self._ends.find(request, started, grace=self._timeout)
+            return self._ends.find(request, started, grace=GRACE_SECONDS)
         return self._ends.find_total(started)
 
     def _check_identity(

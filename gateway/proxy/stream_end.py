@@ -15,6 +15,9 @@ from gateway.settings.schema import Issuer
 SHUTDOWN = "the gateway stops"
 TOKEN_EXPIRED = "the token of the caller has expired"  # noqa: S105 - a reason
 
+GRACE_SECONDS = 5.0
+"""The time for a response whose head arrives after the token has expired."""
+
 
 class StreamEnd(NamedTuple):
     """A time on the loop's clock, None without a limit, and the reason to end the stream then."""
@@ -45,15 +48,15 @@ class StreamEnds:
     def find(self, request: Request, started: float, grace: float = 0.0) -> StreamEnd:
         """Return the end of a stream of unknown length: it ends with the token, too.
 
-        It has `grace` seconds from now on in any case: the request was admitted when it arrived,
-        and the token may have expired while the caller sent the body or the service worked.
+        It has `grace` seconds from now on if the token has expired already: the request was
+        admitted when it arrived, and then the caller sent a body, or the service worked.
         """
         end = self.find_total(started)
         principal = find_principal(request) if self._ends_with_token else None
         if principal is None:
             return end
-        seconds = max(principal.expires_at + self._skew - time.time(), grace)
-        expires_at = self._loop.time() + seconds
+        seconds = principal.expires_at + self._skew - time.time()
+        expires_at = self._loop.time() + (seconds if seconds > 0 else grace)
         if end.at is not None and end.at <= expires_at:
             return end
         return StreamEnd(expires_at, TOKEN_EXPIRED)

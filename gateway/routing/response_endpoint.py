@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 
 class UnhandledResponse(Response):
@@ -24,3 +25,10 @@ class ResponseEndpoint(ABC):
     @abstractmethod
     async def __call__(self, request: Request) -> Response:
         """Serve one request, which the guards of the route have admitted."""
+
+    def find_path_fault(self, scope: Scope) -> str:
+        """Return the sentence why each request with this path is refused; "" if none is.
+
+        The scope is that of a request that the route has matched.
+        """
+        return ""

@@ -49,15 +49,17 @@ def serialize_refusal(
 ) -> bytes:
     """Serialize the whole response to a request that the server refuses, and log it.
 
-    The log has `request.malformed`. If the head was refused, `context` is empty, and there is no
-    line in the access log. If the body was, that line has the same id.
+    The log has `request.timeout` for 408, and `request.malformed` for any other status. If the head
+    was refused, `context` is empty, and there is no line in the access log. If the body was, that
+    line has the same id and the same reason.
     """
     request_id = context.request_id or generate_request_id()
-    log_fields: dict[str, LogField] = {"id": request_id, "status": refusal.status}
-    log_fields["reason"] = refusal.hint or refusal.detail
+    reason = refusal.hint or refusal.detail
+    log_fields: dict[str, LogField] = {"id": request_id, "status": refusal.status, "reason": reason}
     if client is not None:
         log_fields["client"] = client[0]
-    log_event(log, "request.malformed", INFO, **log_fields)
+    is_timeout = refusal.status == HTTPStatus.REQUEST_TIMEOUT
+    log_event(log, "request.timeout" if is_timeout else "request.malformed", INFO, **log_fields)
     document = Problem(
         request_id,
         status=refusal.status,
@@ -65,6 +67,7 @@ def serialize_refusal(
         title=HTTPStatus(refusal.status).phrase,
         detail=refusal.detail,
     )
+    context.log_fields |= {"reason": reason, "bytes": len(document.body)}
     return _serialize(document, request_id, fields, context)
 
 

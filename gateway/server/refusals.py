@@ -40,8 +40,16 @@ LENGTH_TOO_LONG = Refusal(400, f"Content-Length has more than {MAX_LENGTH_DIGITS
 NOT_HTTP = Refusal(400, "The protocol of the request is not HTTP.")
 HOST_COUNT = Refusal(400, "A request must have exactly one Host field.")
 UNKNOWN_VERSION = Refusal(505, "The supported versions of HTTP are 1.1 and 1.0.")
-HEAD_TIMEOUT = Refusal(408, "The request head did not arrive in time.")
-BODY_TIMEOUT = Refusal(408, "The request body arrives too slowly.")
+HEAD_TIMEOUT = Refusal(
+    408,
+    "The request head did not arrive in time.",
+    "the head did not arrive within server.head_seconds",
+)
+BODY_TIMEOUT = Refusal(
+    408,
+    "The request body arrives too slowly.",
+    "too little of the body arrived within server.stall_seconds",
+)
 
 MAX_HINT = 128  # characters of the parser
 

@@ -4,6 +4,7 @@ import time
 from typing import Annotated
 
 from fastapi import APIRouter
+from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,7 +17,7 @@ from gateway.request_context import RequestContext
 from gateway.request_path import InvalidPath, decode_path
 from gateway.tickets.store import TicketStore
 from gateway.tickets.ticket import LIFETIME_SECONDS, Ticket, generate_text, hash_text
-from gateway.tickets.ticket_routes import TicketRoutes
+from gateway.tickets.ticket_routes import RefusedPath, TicketRoutes
 
 PATH = "/auth/tickets"
 
@@ -73,7 +74,11 @@ async def issue_ticket(wanted: TicketRequest, caller: Caller, request: Request) 
         context.log_fields["reason"] = "token_expires"
         raise Unauthenticated("token_expires", "the token expires within a second")
     routes: TicketRoutes = request.app.state.resources[TicketRoutes]
-    path = await routes.authorize(request.scope, wanted.path.encode())
+    try:
+        path = await routes.authorize(request.scope, wanted.path.encode())
+    except RefusedPath as error:
+        invalid = {"loc": ("body", "path"), "msg": str(error)}
+        raise RequestValidationError([invalid]) from None
     if path is None:
         raise HTTPException(404, "No route with this path accepts tickets.")
     store: TicketStore = request.app.state.resources[TicketStore]

@@ -1,6 +1,6 @@
 """`TicketRoutes`: the routes that accept tickets, and the access rules of each."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from starlette.types import Scope
 
@@ -9,6 +9,7 @@ from gateway.auth.ownership import Owner
 from gateway.fastapi_internals import RouteContext, iter_calls
 from gateway.routing.compiler import compile_guards
 from gateway.routing.dispatcher import RouteEntry, RouteTable
+from gateway.routing.response_endpoint import ResponseEndpoint
 from gateway.routing.route_guards import RouteGuards
 from gateway.routing.target_scope import build_target_scope
 from gateway.tickets.redeem_ticket import AcceptTicket
@@ -20,6 +21,10 @@ def accepts_tickets(route: RouteContext) -> bool:
     return dependant is not None and any(
         isinstance(call, AcceptTicket) for call in iter_calls(dependant)
     )
+
+
+class RefusedPath(Exception):
+    """The route of a path refuses each request with it; the message is a sentence."""
 
 
 class TicketRoutes:
@@ -38,6 +43,7 @@ class TicketRoutes:
 
         Raises:
             InvalidPath: no request can have this path.
+            RefusedPath: the route refuses each request with this path.
             Forbidden: the caller may not call the route.
         """
         target = build_target_scope(scope, "GET", path)
@@ -46,6 +52,7 @@ class TicketRoutes:
         if found is None or rules is None:
             return None
         await rules.admit(target, found[1])
+        _check_path(target, *found)
         route_path: str = target["path"]
         return route_path
 
@@ -56,3 +63,12 @@ def _compile_rules(entries: Iterable[RouteEntry]) -> Iterable[tuple[RouteEntry, 
             rules = compile_guards(entry.route, (Authorize, Owner))
             if rules is not None:
                 yield entry, rules
+
+
+def _check_path(target: Scope, entry: RouteEntry, path_params: Mapping[str, object]) -> None:
+    """Raise a RefusedPath if the endpoint of a route refuses each request with this path."""
+    endpoint = getattr(entry.route, "endpoint", None)
+    if isinstance(endpoint, ResponseEndpoint):
+        fault = endpoint.find_path_fault({**target, "path_params": path_params})
+        if fault:
+            raise RefusedPath(fault)

@@ -89,9 +89,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/proxy/websocket/origin_check.py": (
         "tests/gateway/proxy/websocket/test_websocket_forwarding.py"
     ),
-    "gateway/proxy/websocket/service_handshake.py": (
-        "tests/gateway/proxy/websocket/test_websocket_forwarding.py"
-    ),
     "gateway/proxy/websocket/tunnel_response.py": "tests/gateway/proxy/websocket/test_tunnel.py",
     "gateway/proxy/websocket/tunnel_side.py": "tests/gateway/proxy/websocket/test_tunnel.py",
     "gateway/ratelimit/compat/slowapi_check.py": "tests/gateway/ratelimit/compat/test_slowapi.py",

@@ -15,12 +15,13 @@ from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
 from gateway.app import create_app
 from gateway.app_loader import Application
-from gateway.auth import owner, public, requires
+from gateway.auth import Caller, owner, public, requires
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.ratelimit import RateLimit, limited
 from gateway.route_audit import UnguardedRoute, find_faults, refuse_unguarded
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
+from gateway.tickets import accept_ticket
 from tests.gateway.middleware.asgi_websocket import WebSocketClient, websocket_scope
 
 PER_USER = RateLimit("per_user", "1/second", per="user")
@@ -88,6 +89,49 @@ async def _limit(_: Annotated[None, limited(PER_USER)]) -> None:
 def test_a_limit_per_user_on_a_public_route_is_refused(limit: object) -> None:
     with pytest.raises(UnguardedRoute, match=r"limited\(\.\.\.\) by a policy per user"):
         refuse_unguarded(build_app(public("why"), limit))
+
+
+async def _call(_: Caller) -> None:
+    """A dependency that takes the caller."""
+
+
+@pytest.mark.parametrize(
+    "dependencies",
+    [
+        [requires("a"), accept_ticket()],
+        [requires(), accept_ticket(), owner("user_id")],
+        [Depends(_call), accept_ticket(), requires()],
+        [limited(PER_USER), accept_ticket(), requires()],
+    ],
+)
+def test_a_ticket_that_would_be_redeemed_too_late_is_refused(dependencies: list[object]) -> None:
+    with pytest.raises(UnguardedRoute, match=r"GET /orders/.*: put accept_ticket\(\) before"):
+        refuse_unguarded(build_app(*dependencies))
+
+
+def test_the_requires_of_a_router_comes_before_the_ticket_of_its_route() -> None:
+    router = APIRouter(dependencies=[requires()])
+
+    @router.get("/prices", dependencies=[accept_ticket()])
+    async def get_prices() -> None: ...
+
+    app = FastAPI(openapi_url=None)
+    app.include_router(router)
+    with pytest.raises(UnguardedRoute, match="also before those of its router"):
+        refuse_unguarded(app)
+
+
+@pytest.mark.parametrize(
+    "dependencies",
+    [
+        [accept_ticket(), requires("a"), owner("user_id"), limited(PER_USER)],
+        [limited(PER_ADDRESS), accept_ticket(), requires("a")],
+        [accept_ticket(), public("a test")],
+        [public("a test"), accept_ticket()],
+    ],
+)
+def test_a_ticket_before_all_that_needs_the_caller_passes(dependencies: list[object]) -> None:
+    refuse_unguarded(build_app(*dependencies))
 
 
 def test_a_fault_has_the_line_of_the_function() -> None:

@@ -16,13 +16,21 @@ def find_proxies(
 
     An entry that is not a `Proxy` is an error, and so is a `Proxy` that a module below one of
     `prefixes` holds in a variable but does not list: it would not be served. Each mistake of each
-    `Proxy` is an error, if its module was imported within `keep_invalid_proxies`.
+    `Proxy` is an error, if its module was imported within `keep_invalid_proxies`. After any error,
+    routes are missing, and `has_failed` of the modules is True.
     """
+    errors_before = len(modules.errors)
+    proxies = _find_all(modules, name, prefixes)
+    if len(modules.errors) > errors_before:
+        modules.has_failed = True
+    return proxies
+
+
+def _find_all(modules: PackageModules, name: str, prefixes: Sequence[str]) -> Sequence[Proxy]:
     module = modules.find(name)
     proxies = _read_routes(modules, module) if module else []
     variables = list(_iter_variables([name, *prefixes]))
     if invalid := [proxy for _, proxy in variables if proxy.mistakes]:
-        modules.has_failed = True
         for proxy in sorted(invalid, key=lambda it: (it.file, it.line)):
             source = f"{proxy.file}:{proxy.line}"
             modules.errors += [

@@ -83,19 +83,31 @@ _MAY_BE_SET = frozenset({"x-forwarded-prefix"})
 
 
 def find_header_errors(values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the errors of the options that set or remove fields, in requests and in responses."""
+    """Yield the errors of the options that set or remove fields, in requests and in responses.
+
+    No error quotes a value.
+    """
+    for option in ("set_headers", "set_response_headers"):
+        for name in values[option]:
+            if not isinstance(name, str):
+                yield f"{option} has the name {name!r:.80}, which is not a text"
+    fields, response_fields = map(
+        _select_text_names, (values["set_headers"], values["set_response_headers"])
+    )
     yield from _find_request_errors(
-        values["set_headers"], values["remove_headers"], forward_token=values["forward_token"]
+        fields, values["remove_headers"], forward_token=values["forward_token"]
     )
-    yield from _find_response_errors(
-        values["set_response_headers"], values["remove_response_headers"]
-    )
+    yield from _find_response_errors(response_fields, values["remove_response_headers"])
     if values["public"] is None:
-        yield from _find_cache_errors(values["set_response_headers"])
+        yield from _find_cache_errors(response_fields)
+
+
+def _select_text_names(fields: Mapping[object, object]) -> Mapping[str, object]:
+    return {name: value for name, value in fields.items() if isinstance(name, str)}
 
 
 def _find_request_errors(
-    fields: Mapping[str, str], removed: Sequence[str], *, forward_token: bool
+    fields: Mapping[str, object], removed: Sequence[str], *, forward_token: bool
 ) -> Iterator[str]:
     for name in fields:
         if not _PLAIN_NAME.fullmatch(name.lower()):
@@ -113,7 +125,7 @@ def _find_request_errors(
     yield from _find_pair_errors("set_headers", fields, "remove_headers", removed)
 
 
-def _find_response_errors(fields: Mapping[str, str], removed: Sequence[str]) -> Iterator[str]:
+def _find_response_errors(fields: Mapping[str, object], removed: Sequence[str]) -> Iterator[str]:
     to_set, to_remove = "set_response_headers", "remove_response_headers"
     for option, names in ((to_set, [*fields]), (to_remove, removed)):
         for name in names:
@@ -139,7 +151,7 @@ def _find_reserved(
 
 
 def _find_pair_errors(
-    set_option: str, fields: Mapping[str, str], remove_option: str, removed: Sequence[str]
+    set_option: str, fields: Mapping[str, object], remove_option: str, removed: Sequence[str]
 ) -> Iterator[str]:
     """Yield the errors of values, and of names that are in one or both options twice."""
     for name, value in fields.items():
@@ -155,8 +167,10 @@ def _find_pair_errors(
         )
 
 
-def _find_value_error(value: str, remove_option: str) -> str:
+def _find_value_error(value: object, remove_option: str) -> str:
     """Return what is wrong with a value, without the value; "" if nothing is."""
+    if not isinstance(value, str):
+        return "is not a text"
     if not value:
         return f"is empty; to remove a field, name it in {remove_option}"
     if not (value.isascii() and FIELD_VALUE.fullmatch(value.encode())):
@@ -164,7 +178,7 @@ def _find_value_error(value: str, remove_option: str) -> str:
     return "" if value == value.strip() else "begins or ends with a space"
 
 
-def _find_cache_errors(fields: Mapping[str, str]) -> Iterator[str]:
+def _find_cache_errors(fields: Mapping[str, object]) -> Iterator[str]:
     """Yield the errors of fields that would let a shared cache store what needs a token."""
     for name, value in fields.items():
         rule = find_response_rule(name.lower().encode())
@@ -173,7 +187,7 @@ def _find_cache_errors(fields: Mapping[str, str]) -> Iterator[str]:
                 f"set_response_headers has {name}, which is for shared caches: they would serve "
                 "the response to callers without a token"
             )
-        elif rule is ResponseRule.CACHE_CONTROL and not _is_private(value):
+        elif rule is ResponseRule.CACHE_CONTROL and not _is_private(str(value)):
             yield (
                 f"set_response_headers has {name} without private or no-store: a shared cache "
                 'would serve the response to callers without a token; write "private, …"'

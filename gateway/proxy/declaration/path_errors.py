@@ -11,6 +11,7 @@ from gateway.settings.errors import suggest_nearest
 
 _PARAMETER = re.compile(r"\{[^{}]*\}")
 _TARGET_PARAMETER = re.compile(r"\{(\w+)\}")
+_ADJACENT = re.compile(r"\{[^{}]*\}\{[^{}]*\}")
 _NAMED = re.compile(r"(?<=/):(\w+)(?=/|$)")  # `/:id`, as in Express
 _REST = re.compile(
     r"/(?:\*\*?|\*\w+)$"
@@ -73,6 +74,17 @@ def _iter_path_errors(path: str) -> Iterator[str]:
         )
     elif several and not path.endswith(f"/{{{several[0]}:path}}"):
         yield f"path has {{{several[0]}:path}} inside; it must be the last segment"
+    else:
+        yield from _iter_adjacent("path", path)
+
+
+def _iter_adjacent(name: str, text: str) -> Iterator[str]:
+    """Yield an error for two parameters that the gateway and a service may divide differently."""
+    if adjacent := _ADJACENT.search(text):
+        yield (
+            f"{name} has {adjacent[0]}; put a character between them, because it is not clear "
+            "where the first one ends"
+        )
 
 
 def _find_start_error(path: str) -> str:
@@ -90,6 +102,8 @@ def _iter_target_errors(target: str, names: list[str]) -> Iterator[str]:
         yield f'target is {target!r}; it must begin with "/"'
     elif error := _find_text_error(_TARGET_PARAMETER.sub("x", target)):
         yield f"target is {target!r}; {error}"
+    else:
+        yield from _iter_adjacent("target", target)
     for name in _TARGET_PARAMETER.findall(target):
         if name not in names:
             hint = suggest_nearest(name, names)

@@ -18,6 +18,12 @@ class ProxyTarget:
         self._base_path = self._mapping.base_path
         self._encoded_slashes = proxy.encoded_slashes
         self._path_parameters = proxy.path_parameters
+        # `/x/{path}/y` becomes `/x//y` if the rest of the path is empty.
+        self._can_have_empty_segment = any(
+            f"/{{{name}}}/" in proxy.target_path
+            for name, has_several in proxy.parameters.items()
+            if has_several
+        )
 
     def build(self, scope: Scope) -> bytes:
         """Return path and query: the base path, the target of the route, the query unchanged.
@@ -29,6 +35,8 @@ class ProxyTarget:
             path = self._mapping.fill_target(scope)
         except UnmappedPath:
             raise _refuse("cannot be matched as it was received", scope) from None
+        if self._can_have_empty_segment and b"//" in path:
+            raise _refuse("leaves a segment of the service's path empty (//)", scope)
         ambiguity = find_ambiguity(
             path, encoded_slashes=self._encoded_slashes, path_parameters=self._path_parameters
         )
@@ -36,6 +44,14 @@ class ProxyTarget:
             raise _refuse(ambiguity, scope)
         query: bytes = scope["query_string"]
         return b"%b%b?%b" % (self._base_path, path, query) if query else self._base_path + path
+
+    def find_fault(self, scope: Scope) -> str:
+        """Return the sentence why `build` refuses the path of a request; "" if it does not."""
+        try:
+            self.build(scope)
+        except HTTPException as refusal:
+            return refusal.detail
+        return ""
 
 
 def _refuse(reason: str, scope: Scope) -> HTTPException:

@@ -71,15 +71,18 @@ async def read_refusal(
         httpx.TransportError: it did not arrive in time.
     """
     if isinstance(response, RawResponse):
+        _check_size(response.status, response.body)
         return HandshakeRefusal(response.status, response.fields, response.body)
     body = bytearray()
     while (piece := await exchange.receive_body()) is not None:
         body += piece
-        if len(body) > MAX_REFUSAL_BYTES:
-            raise InvalidHandshake(
-                f"status {response.status} with more than {MAX_REFUSAL_BYTES} bytes"
-            )
+        _check_size(response.status, body)
     return HandshakeRefusal(response.status, response.fields, bytes(body))
+
+
+def _check_size(status: int, body: bytes | bytearray) -> None:
+    if len(body) > MAX_REFUSAL_BYTES:
+        raise InvalidHandshake(f"status {status} with more than {MAX_REFUSAL_BYTES} bytes")
 
 
 def check_acceptance(sent: Sequence[tuple[bytes, bytes]], received: FieldList) -> int:

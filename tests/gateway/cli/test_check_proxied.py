@@ -93,8 +93,8 @@ def test_a_route_and_an_upstream_that_differ_are_both_named(
     variable = f"LOCKGATE_UPSTREAMS__{to.upper()}__URL"
     assert check_proxied(folder, capsys, to, 'public="a test"', text) == [
         (
-            f"prod.toml:1: upstreams.{upstream}: there is no such service (did you mean {to}, "
-            "which ANY /a/{path:path} in acme/routes.py:7 calls?)"
+            f"prod.toml:1: upstreams.{upstream}: no client and no proxied route uses this service "
+            f"(did you mean {to}, which ANY /a/{{path:path}} in acme/routes.py:7 calls?)"
         ),
         (
             f"upstreams.{to}.url: the service has no address, and ANY /a/{{path:path}} in "
@@ -164,3 +164,31 @@ def test_a_setting_that_tickets_need_or_that_has_no_effect(
     assert len(lines) == len(errors)
     for line, error in zip(lines, errors, strict=True):
         assert line.startswith(error)
+
+
+@pytest.mark.parametrize(
+    ("file", "routes", "error"),
+    [
+        ("routes.py", "routes = ['chat']", "routes[0] is 'chat', which is not a Proxy(...)"),
+        ("routes.py", "Routes = []", "there is no `routes = [Proxy(...), ...]`"),
+        ("routes.py", "from gateway.proxy import Proxy\nroutes = []\nCHAT = {}", "not in the list"),
+        ("routes.py", "from gateway.proxy import Proxy\nroutes = [{}]", "acme/routes.py:2: Proxy("),
+        ("routes.py", "import nothing", "acme.routes: cannot be imported"),
+        ("route.py", "routes = []", "acme.route: did you mean routes?"),
+    ],
+)
+def test_no_upstream_is_unused_while_the_list_of_routes_has_an_error(
+    folder: Path, capsys: pytest.CaptureFixture[str], file: str, routes: str, error: str
+) -> None:
+    access = ", timeout=-1" if "[{}]" in routes else ', public="a test"'
+    text = routes.format(f'Proxy("/chat/{{path:path}}", to="chat"{access})')
+    settings = '[upstreams.chat]\nurl = "http://chat"\n'
+    case = Wrong("", text=settings, files={file: text})
+    case.write(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in case.get_variables().items():
+            patch.setenv(name, value)
+        assert main(["check", *case.get_config_option()]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert error in lines[0]
+    assert not [line for line in lines if "upstreams." in line]

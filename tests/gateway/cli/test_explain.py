@@ -43,6 +43,9 @@ routes = [
     ),
     Proxy("/shop/{path:path}", to="shop", public="a shop window", methods=["GET"]),
     Proxy("/any/{path:path}", to="shop", requires=(), identity="none"),
+    Proxy("/all/{path:path}", to="shop", requires=["a", "b", "c"], identity="none"),
+    Proxy("/open/{path:path}", to="shop", public="it checks the token itself", forward_token=True),
+    Proxy("/middle/{path:path}", to="shop", public="a test", target="/x/{path}/y"),
 ]
 """
 
@@ -154,6 +157,9 @@ def test_the_text_says_the_same(shell: Shell) -> None:
         ("GET /stock/7/a", {"exp": 1}, 401, "requires stock:read: expired"),
         ("GET /stock/7/a", {"scope": "x"}, 403,
          'requires stock:read: missing_scope: "stock:read" is required; the token has "x"'),
+        ("GET /all/x", {"scope": "b"}, 403,
+         'requires a b c: missing_scope: "a", "c" are required; the token has "b"'),
+        ("GET /middle/", None, 400, "The path leaves a segment of the service's path empty (//)."),
         ("GET /stock/8/a", {}, 403, "owner user_id: not_the_owner"),
         ("GET /stock/7/a%2Fb", {}, 400,
          "The path has an escaped slash (%2F), which this route does not accept."),
@@ -190,6 +196,18 @@ def test_a_request_without_a_token_that_would_be_admitted(
 ) -> None:
     exit_status, found = shell.run(method, target)
     assert (exit_status, found["status"], found["outcome"]) == (0, status, outcome)
+
+
+def test_the_token_that_a_public_route_forwards_is_called_unverified(shell: Shell) -> None:
+    _, found = shell.run("GET", "/open/x")
+    rules = {rule["name"]: rule["text"] for rule in found["rules"]}
+    assert rules["identity"] == "the unverified token of the caller"
+
+
+def test_the_services_of_an_endpoint_are_named(shell: Shell) -> None:
+    _, found = shell.run("GET", "/page/7", sign(scope="page:read"))
+    services = "it uses the services orders, users."
+    assert found["outcome"] == f"The endpoint of the route would be called; {services}"
 
 
 def test_a_ticket_is_not_redeemed_and_not_sent_on(shell: Shell) -> None:
@@ -253,6 +271,5 @@ def test_invalid_settings_are_reported(
 ) -> None:
     monkeypatch.setenv("LOCKGATE_UPSTREAMS__SHOPP__URL", "http://x")
     assert main(["explain", "GET", "/", "--no-token"]) == 2
-    assert "upstreams.shopp: there is no such service (did you mean shop, which GET/HEAD" in (
-        capsys.readouterr().err
-    )
+    error = "upstreams.shopp: no client and no proxied route uses this service (did you mean shop, "
+    assert f"{error}which GET/HEAD" in capsys.readouterr().err

@@ -337,25 +337,6 @@ async def test_a_slow_reader_slows_the_service_down(no_leaks: None) -> None:
         assert sent < 100  # the rest waits in the service: the buffers of the kernel are full
 
 
-async def test_the_trailers_of_one_caller_never_reach_another(no_leaks: None) -> None:
-    async def script(peer: Peer) -> None:
-        await peer.read_request()
-        peer.send(CHUNKED + b"5\r\nhello\r\n0\r\nX-Secret: of the first\r\n\r\n")
-        await peer.read_request()
-        peer.send(OK + b"Connection: close\r\n\r\nfor the second")  # ends with the connection
-
-    async with serve_proxy(script) as proxy:
-        first = await proxy.connect()
-        first.get()
-        await first.read_until(b"0\r\n\r\n")
-        second = await proxy.connect()
-        second.get("/service/x", b"TE: trailers", b"Connection: close, te")
-        received = await second.read_to_the_end()
-        assert proxy.service.connections == 1
-    assert b"for the second" in received
-    assert b"secret" not in received.lower()
-
-
 @pytest.mark.parametrize("transport", ["lockgate", "httpx"])
 async def test_the_idle_timeout_does_not_run_while_the_caller_does_not_read(
     no_leaks: None, transport: str

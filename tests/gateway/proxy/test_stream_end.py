@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.proxy import forwarding
 from gateway.settings.schema import Issuer
 from tests.gateway.auth.token_factory import (
     AUDIENCE,
@@ -72,8 +73,8 @@ async def test_an_expired_token_ends_a_stream_of_unknown_length(
     no_leaks: None, tmp_path: Path, caplog: pytest.LogCaptureFixture, head: bytes
 ) -> None:
     caplog.set_level(logging.INFO, "lockgate.access")
-    issuers = [trust(tmp_path, skew=0)]
-    async with serve_proxy(stream(head), PROTECTED, issuers=issuers) as proxy:
+    issuers, proxied = [trust(tmp_path, skew=0)], replace(PROTECTED, timeout=60)
+    async with serve_proxy(stream(head), proxied, issuers=issuers) as proxy:
         caller = await begin(proxy, authorize(0.5))
         assert await caller.read(len(CHUNK)) == CHUNK
         if head is EVENTS:
@@ -132,14 +133,16 @@ async def test_an_upload_and_the_response_to_it_outlive_the_token(
     assert received[0].endswith(CHUNK + LAST_CHUNK)
 
 
-async def test_events_after_the_token_has_expired_end_after_the_timeout_of_the_head(
-    no_leaks: None, tmp_path: Path
+async def test_events_that_begin_after_the_token_has_expired_have_a_grace(
+    no_leaks: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(forwarding, "GRACE_SECONDS", 0.2)
+
     async def script(peer: Peer) -> None:
         await asyncio.sleep(0.6)
         await stream(EVENTS)(peer)
 
-    issuers, proxied = [trust(tmp_path, skew=0)], replace(PROTECTED, timeout=1)
+    issuers, proxied = [trust(tmp_path, skew=0)], replace(PROTECTED, timeout=60)
     async with serve_proxy(script, proxied, issuers=issuers) as proxy:
         caller = await begin(proxy, authorize(0.5))
         assert await caller.read(len(CHUNK + LAST_CHUNK)) == CHUNK + LAST_CHUNK

@@ -57,7 +57,11 @@ async def test_a_client_that_stops_sending_gets_a_408(hasty: RawClient, sent: by
 
 
 @pytest.mark.parametrize("begun", [b"GET /", GET_HEADERS[:-2] + b"x: "], ids=["line", "field"])
-async def test_the_whole_head_has_one_deadline_however_it_is_dripped(begun: bytes) -> None:
+async def test_the_whole_head_has_one_deadline_however_it_is_dripped(
+    begun: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "lockgate.server")
+
     async def drip() -> None:
         while True:
             client.writer.write(b"a")
@@ -69,6 +73,9 @@ async def test_the_whole_head_has_one_deadline_however_it_is_dripped(begun: byte
         head = await client.reader.readuntil(b"\r\n\r\n")
         dripping.cancel()
     assert head.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    (record,) = [it for it in caplog.records if it.name == "lockgate.server"]
+    assert record.msg == "request.timeout"
+    assert vars(record)["fields"]["reason"].endswith("within server.head_seconds")
 
 
 async def test_empty_lines_do_not_extend_the_idle_time(hasty: RawClient) -> None:

@@ -7,6 +7,7 @@ import logging
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from gateway.middleware.access_log import AccessLog
 from gateway.request_context import RequestContext
 from tests.gateway.server.in_memory import POST, Client, build_request
 
@@ -76,7 +77,7 @@ async def test_a_refused_body_has_the_id_and_the_fields_of_its_request(
             await receive()
 
     caplog.set_level(logging.INFO)
-    client = Client(read)
+    client = Client(AccessLog(read))
     await client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n")
     if is_slow:
         client.connections.expire(
@@ -88,7 +89,13 @@ async def test_a_refused_body_has_the_id_and_the_fields_of_its_request(
     assert b"x-request-id: the-request-id" in head
     assert b"access-control-allow-origin: https://a.example" in head
     assert json.loads(content)["instance"] == "the-request-id"
-    (record,) = caplog.records
-    assert record.msg == "request.malformed"
-    assert record.fields["id"] == "the-request-id"  # type: ignore[attr-defined]
     await client.disconnect()
+    refused, completed = caplog.records
+    assert refused.msg == ("request.timeout" if is_slow else "request.malformed")
+    assert completed.msg == "request.completed"
+    found: list[dict[str, object]] = [vars(record)["fields"] for record in caplog.records]
+    assert [fields["id"] for fields in found] == ["the-request-id"] * 2
+    assert found[0]["reason"] == found[1]["reason"]
+    assert ("server.stall_seconds" in str(found[0]["reason"])) == is_slow
+    assert found[1]["bytes"] == len(content)
+    assert found[1]["status"] == (408 if is_slow else 400)

@@ -4,10 +4,12 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
-from gateway.settings.schema import Server, Settings
+from gateway.proxy import Proxy
+from gateway.settings.schema import Server, Service, Settings
 from gateway.tickets.issue_ticket import AUTH_TICKETS
 from tests.gateway.errors.served import Served, build_request, serve
 from tests.gateway.tickets.stream_app import (
@@ -90,6 +92,38 @@ async def test_a_path_that_no_request_has_is_refused(served: Served) -> None:
         assert reply.status == 422, path
         (error,) = reply.document["errors"]
         assert (error["in"], error["field"]) == ("body", "path")
+
+
+PROXIED_PATHS = [
+    ("/proxied/a", 200),
+    ("/proxied/a%20b", 200),
+    ("/proxied/%2F", 422),
+    ("/proxied/a;b", 422),
+    ("/proxied/a%3Bb", 422),
+    ("/proxied/a%5Cb", 422),
+    ("/accepting/a%2Fb;c", 200),
+    ("/middle/", 422),
+    ("/middle/a", 200),
+]
+
+
+async def test_no_ticket_is_issued_for_a_path_that_a_proxied_route_refuses() -> None:
+    def declare(path: str, **options: Any) -> Proxy:
+        return Proxy(path, to="s", requires=(), identity="none", tickets=True, **options)
+
+    proxies = [
+        declare("/proxied/{path:path}"),
+        declare("/accepting/{path:path}", encoded_slashes=True, path_parameters=True),
+        declare("/middle/{path:path}", target="/x/{path}/y"),
+    ]
+    settings = Settings(upstreams={"s": Service(url="http://s.test")})
+    async with serve_streams(settings, proxies) as served:
+        replies = await served.send(*[build_ticket_request(path) for path, _ in PROXIED_PATHS])
+        found = [(path, r.status) for (path, _), r in zip(PROXIED_PATHS, replies, strict=True)]
+        assert found == PROXIED_PATHS
+        (error,) = replies[2].document["errors"]
+        assert (error["in"], error["field"]) == ("body", "path")
+        assert "has an escaped slash" in error["message"]
 
 
 async def test_an_unknown_member_is_refused(served: Served) -> None:

@@ -68,7 +68,21 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
             {"path": "/{user_id}/{path:path}", "owner": "user"},
             "owner is 'user'; the path has no segment {user} (did you mean user_id?)",
         ),
+        (
+            {"path": "/v/{user_id}{b}", "owner": "user_id"},
+            "path has {user_id}{b}; put a character between them, because it is not clear where",
+        ),
+        ({"path": "/{a}/{path:path}", "target": "/{a}{path}"}, "target has {a}{path}; put a char"),
+        ({"path": "/v/{a}{b}/{c}", "target": "/{c}"}, "path has {a}{b}; put a character between"),
         ({"owner": "path"}, "the path has no segment {path} (known here: none)"),
+        (
+            {"path": "/v/{user_id}-{b}", "owner": "user_id"},
+            "owner is 'user_id', which must be a whole segment of path, between two slashes",
+        ),
+        (
+            {"path": "/v/{user_id}/{b}", "owner": "user_id", "target": "/{user_id}-{b}"},
+            "must be a whole segment of target, between two slashes; target is '/{user_id}-{b}'",
+        ),
         (
             {"path": "/{user}", "owner": "user", "requires": None, "public": "x"},
             "owner needs requires",
@@ -112,8 +126,9 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
             {"remove_headers": ["Authorization"], "forward_token": True, "identity": "none"},
             "remove_headers has authorization, which forward_token sends",
         ),
-        ({"set_headers": ["x-a"]}, "set_headers is ['x-a']; it must be a dict of texts, as {"),
-        ({"set_headers": {"X-A": 1}}, "set_headers is {'X-A': 1}; it must be a dict of texts"),
+        ({"set_headers": ["x-a"]}, "set_headers is a list; it must be a dict of texts, as {"),
+        ({"set_headers": {"X-A": 1}}, "set_headers has 'X-A' with a value that is not a text"),
+        ({"set_headers": {7: "a"}}, "set_headers has the name 7, which is not a text"),
         ({"set_headers": {"X_A": "1"}}, "set_headers has 'X_A'; a name has letters, digits"),
         ({"set_headers": {"X-A": ""}}, "is empty; to remove a field, name it in remove_headers"),
         ({"set_headers": {"X-A": "a\r\nb: c"}}, "'X-A' with a value that has characters that a"),
@@ -207,6 +222,22 @@ def test_an_error_of_a_value_does_not_quote_the_value() -> None:
     with pytest.raises(ValueError, match="X-Key") as caught:
         declare(set_headers={"X-Key": "secret\n"})
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", ["set_headers", "set_response_headers"])
+def test_a_value_of_another_type_hides_no_other_error_and_no_value_is_quoted(option: str) -> None:
+    fields = {"X-Key": "secret", "X-A": 4711, "Connection": "secret", 7: "secret"}
+    with pytest.raises(ValueError, match="X-A") as caught:
+        declare(**{option: fields, "timeout": 5, "total_timeout": 4})
+    message = str(caught.value)
+    assert f"{option} has 'X-A' with a value that is not a text" in message
+    assert f"{option} has Connection, which is for one connection" in message
+    assert f"{option} has the name 7" in message
+    assert "total_timeout is 4" in message
+    with pytest.raises(ValueError, match=f"{option} is a list") as caught:
+        declare(**{option: [("X-Key", "secret")]})
+    assert "secret" not in message + str(caught.value)
+    assert "4711" not in message
 
 
 def test_every_mistake_is_in_one_error() -> None:

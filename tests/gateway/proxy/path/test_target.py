@@ -1,5 +1,6 @@
 """What was matched and checked is what is sent, in every reading that services have."""
 
+from dataclasses import replace
 from posixpath import normpath
 from urllib.parse import unquote_to_bytes
 
@@ -54,7 +55,7 @@ ALL = Proxy("/inventory/{path:path}", to="inventory", public="a test")
         ("/users/{user}/f/{path:path}", None, b"/users/42/f/x", b"/base/42/f/x"),
         ("/users/{user}/f/{path:path}", "/f/{path}", b"/users/42/f/x", b"/base/f/x"),
         ("/f/{a}-{b}", "/{b}/{a}", b"/f/x%2Dy-z", b"/base/z/x%2Dy"),
-        ("/f/{a}{b}", "/{a}/{b}", b"/f/%C3%A9%E2%82%AC", b"/base/%C3%A9/%E2%82%AC"),
+        ("/f/{a}-{b}", "/{a}/{b}", b"/f/%C3%A9-%E2%82%AC", b"/base/%C3%A9/%E2%82%AC"),
         ("/f/{name}.json", "/{name}", b"/f/a.b%2ejson", b"/base/a.b"),
         ("/status", "/", b"/status", b"/base/"),
         ("/status", "/caf\u00e9", b"/status", b"/base/caf%C3%A9"),
@@ -65,6 +66,14 @@ def test_the_target_has_the_parameters_as_they_were_received(
 ) -> None:
     proxy = Proxy(path, to="inventory", public="a test", target=target)
     assert send(proxy, raw_path) == sent
+
+
+def test_an_empty_rest_in_the_middle_of_a_target_is_refused() -> None:
+    proxy = replace(ALL, target="/x/{path}/y")
+    assert send(proxy, b"/inventory/a/b") == b"/base/x/a/b/y"
+    refused = send(proxy, b"/inventory/")
+    assert refused == "400 The path leaves a segment of the service's path empty (//)."
+    assert send(replace(ALL, target="/x/{path}.json"), b"/inventory/") == b"/base/x/.json"
 
 
 @pytest.mark.parametrize(

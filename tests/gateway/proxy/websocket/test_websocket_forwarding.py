@@ -260,6 +260,7 @@ RESPONSES = [
     ),
     (b"HTTP/1.1 426 No\r\n\r\nuntil the end", 426, b"until the end"),
     (b"HTTP/1.1 403 No\r\n\r\n" + LONG, 502, None),
+    (b"HTTP/1.1 404 No\r\nContent-Length: %d\r\n\r\n" % len(LONG) + LONG, 502, None),
     (b"HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\ncut", 503, None),
     (b"rubbish", 502, None),
     (b"", 503, None),
