@@ -141,6 +141,10 @@ class ContentTooLarge(GatewayError):
     title = "Content too large"
     detail = "The request body exceeds the maximum size."
 
+    def __str__(self) -> str:
+        """Return the detail, for the log."""
+        return self.detail
+
 
 class UnsupportedContentCoding(GatewayError):
     """The request body is compressed, and the route needs it as it is.

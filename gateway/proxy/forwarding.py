@@ -91,13 +91,15 @@ class Forwarding:
                 return ProxiedStream(
                     response, fields, slot, end, self._failures, select_trailers=select_trailers
                 )
+            trailers = response.trailers and self._response_fields.select_trailers(
+                response.trailers
+            )
         except BaseException:
             slot.close()
             await response.aclose()
             raise
         slot.close()
         await response.aclose()
-        trailers = response.trailers and self._response_fields.select_trailers(response.trailers)
         return ProxiedResponse(response.status, fields, response.body, trailers)
 
     def _open_stream(

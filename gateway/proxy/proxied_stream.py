@@ -15,8 +15,8 @@ from gateway.proxy.stream_limit import LONG_BYTES, StreamSlot
 from gateway.proxy.upstream.proxy_upstream import ServiceResponse
 from gateway.proxy.upstream.upstream_failures import (
     IDLE_TIMEOUT,
+    STREAM_FAILURES,
     TOTAL_TIMEOUT,
-    UPSTREAM_FAILURES,
     FailureMapper,
 )
 from gateway.request_context import (
@@ -79,7 +79,7 @@ class ProxiedStream(UnhandledResponse):
             async with timeout:
                 with self._end_on_shutdown(scope, timeout):
                     await self._pass_on(scope, send)
-        except UPSTREAM_FAILURES as error:
+        except STREAM_FAILURES as error:
             if timeout.expired() and type(error) is TimeoutError:
                 await self._end_early(scope, send)
             else:
@@ -112,8 +112,9 @@ class ProxiedStream(UnhandledResponse):
             return
 
         def end() -> None:
-            self._end = StreamEnd(asyncio.get_running_loop().time(), SHUTDOWN)
-            timeout.reschedule(self._end.at)
+            if not timeout.expired():
+                self._end = StreamEnd(asyncio.get_running_loop().time(), SHUTDOWN)
+                timeout.reschedule(self._end.at)
 
         with call_at_shutdown(scope, end):
             yield

@@ -20,6 +20,10 @@ class WaitingConnection(Protocol):
     def expects_continue(self) -> bool:
         """Whether the client waits for `100 Continue` before it sends a body."""
 
+    @property
+    def is_streaming(self) -> bool:
+        """Whether the response has begun, and is incomplete, while the body still arrives."""
+
     def refuse(self, refusal: Refusal) -> None:
         """Refuse the request in progress."""
 
@@ -134,14 +138,17 @@ class ClientWait:
     def check_body(self, seconds: float) -> None:
         """Refuse the request if too little of its body has arrived in the last `seconds`.
 
-        The client is not to blame while the app reads slower than it sends, nor while it waits for
-        `100 Continue`.
+        The client is not to blame while the app reads slower than it sends, while it waits for
+        `100 Continue`, nor while the response is streamed: both may be silent for as long as the
+        app allows.
         """
         if self._flow.is_closing:  # `expire_closing` decides
             return
+        connection = self._connection
         is_slow = self.received_bytes < MIN_BYTES_PER_SECOND * seconds and self._flow.is_reading
-        if is_slow and not self._connection.expects_continue and not self.has_unread_data():
-            self._connection.refuse(refusals.BODY_TIMEOUT)
+        is_excused = connection.expects_continue or connection.is_streaming
+        if is_slow and not is_excused and not self.has_unread_data():
+            connection.refuse(refusals.BODY_TIMEOUT)
         else:
             self.received_bytes = 0
             self._connections.bodies.add(self, self._loop.time())

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Iterable
 
+from gateway.kernel_buffer import count_bytes_in_kernel
 from gateway.server.hang_up_watch import HangUpWatch
-from gateway.server.socket_state import count_bytes_in_kernel, reset_on_close
+from gateway.server.socket_state import reset_on_close
 
 
 class FlowControl:

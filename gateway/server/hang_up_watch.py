@@ -18,7 +18,7 @@ _HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR  # 
 class HangUpWatch:
     """Polls the connections that are not read from; without any, it costs nothing."""
 
-    # Invariant: `_timer` is set if and only if `_paused` is not empty.
+    # Invariant: `_timer` is set while `_paused` is not empty, and until the check after that.
 
     def __init__(self) -> None:
         self._paused: set[asyncio.Transport] = set()

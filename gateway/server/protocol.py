@@ -17,7 +17,7 @@ from gateway.server.flow_control import FlowControl
 from gateway.server.pipelining import PARSE_BYTES, Pipeline
 from gateway.server.refusals import Refusal, RequestRefused
 from gateway.server.request_body import HIGH_WATER_LIMIT
-from gateway.server.request_cycle import MAX_DROPPED_BYTES, RequestResponseCycle
+from gateway.server.request_cycle import MAX_DROPPED_BYTES, CycleState, RequestResponseCycle
 from gateway.server.request_parser import RequestParser
 from gateway.server.upgrade import UPGRADE, Upgrade
 from gateway.server.uvicorn_internals import ServerState, describe_connection
@@ -195,12 +195,17 @@ class HttpProtocol(asyncio.Protocol):
         """Whether the client waits for `100 Continue` before it sends the body."""
         return self._receiving is not None and self._receiving.expects_continue
 
+    @property
+    def is_streaming(self) -> bool:
+        """Whether the response to the request whose body arrives has begun, and is incomplete."""
+        return self._receiving is not None and self._receiving.state is CycleState.RESPONDING
+
     def refuse(self, refusal: Refusal) -> None:
         """Refuse the request in progress, once the requests before it have their responses."""
         self._parser.has_ended, self._pipeline.unparsed = True, b""
         is_in_body = self._parser.is_receiving and not self._parser.is_in_head
         cycle = self._receiving if is_in_body else None
-        if cycle is not None and not self._withdraw(cycle, refusal.status):
+        if cycle is not None and not self._withdraw(cycle, refusal):
             return
         self._refusal = refusal, RequestContext.of(cycle.scope if cycle is not None else {})
         if not self._is_responding():
@@ -313,14 +318,15 @@ class HttpProtocol(asyncio.Protocol):
         if self._active is not None and self._active.buffered_bytes <= HIGH_WATER_LIMIT:
             self._flow.resume_reading()
 
-    def _withdraw(self, cycle: RequestResponseCycle, status: int) -> bool:
+    def _withdraw(self, cycle: RequestResponseCycle, refusal: Refusal) -> bool:
         """End a request whose body is refused. Returns False if it already has a response."""
         if cycle is not self._active:
             self._pipeline.waiting.remove(cycle)
         elif cycle.is_response_complete:
             self._half_close()
             return False
-        elif not cycle.refuse(status):
+        elif not cycle.refuse(refusal.status):
+            RequestContext.of(cycle.scope).log_fields["error"] = refusal.detail
             self._flow.close(is_truncated=self._is_truncated())
             self._wait.wait_in(self._connections.closing)
             return False

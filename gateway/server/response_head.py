@@ -18,7 +18,7 @@ from gateway.http1_grammar import (
 _END = (b"", b"")
 _BODILESS_STATUS = frozenset({204, 304})
 
-# Field names come from code, not from clients, so few of them are cached.
+# Most names recur. Those of a proxied service are whatever it sends, so the cache is bounded.
 _MAX_CACHED_NAMES = 1_024
 _line_starts: dict[bytes, bytes] = {}
 """`name: ` in lower case, by the field name as the app wrote it."""

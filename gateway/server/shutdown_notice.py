@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from logging import ERROR, getLogger
 
 from starlette.types import Scope
 
 from gateway.request_context import SHUTDOWN_NOTICE
+from gateway.telemetry.log import log_event
+
+log = getLogger("lockgate.server")
 
 
 class ShutdownNotice:
@@ -19,7 +23,7 @@ class ShutdownNotice:
     def add(self, callback: Callable[[], object]) -> None:
         """Register a callback; it is called at once if the server stops already."""
         if self._is_given:
-            callback()
+            _call(callback)
         else:
             self._callbacks.add(callback)
 
@@ -38,7 +42,7 @@ class ShutdownNotice:
             await asyncio.sleep(started + seconds * number / len(callbacks) - loop.time())
             if callback in self._callbacks:
                 self._callbacks.discard(callback)
-                callback()
+                _call(callback)
         await asyncio.sleep(started + seconds - loop.time())
 
     def give(self) -> None:
@@ -46,7 +50,15 @@ class ShutdownNotice:
         self._is_given = True
         callbacks, self._callbacks = self._callbacks, set()
         for callback in callbacks:
-            callback()
+            _call(callback)
+
+
+def _call(callback: Callable[[], object]) -> None:
+    """Call a callback; its failure must keep neither the others nor the server from stopping."""
+    try:
+        callback()
+    except Exception as error:  # noqa: BLE001 - see above
+        log_event(log, "server.shutdown_notice_failed", ERROR, error)
 
 
 @contextmanager

@@ -1,11 +1,9 @@
-"""The kernel's side of a connection: data to read, data that is not received yet, and its reset."""
+"""The kernel's side of a connection: data to read, and its reset."""
 
 import asyncio
-import fcntl
 import select
 import socket
 import struct
-import termios
 from contextlib import suppress
 from typing import Protocol
 
@@ -33,22 +31,6 @@ def is_readable(source: SupportsFileno) -> bool:
         return bool(poll.poll(0))
     except (OSError, ValueError):  # it has just been closed
         return False
-
-
-def count_bytes_in_kernel(transport: asyncio.BaseTransport) -> int:
-    """Count the bytes that were sent and that the client has not acknowledged (tcp(7), SIOCOUTQ).
-
-    The send buffer of the kernel holds megabytes. Without it, a client that reads slowly looks like
-    one that does not read at all.
-    """
-    connection = transport.get_extra_info("socket")
-    if connection is None:
-        return 0
-    try:
-        queued = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, b"\0\0\0\0")
-    except (OSError, ValueError):
-        return 0
-    return int(struct.unpack("i", queued)[0])
 
 
 def reset_on_close(transport: asyncio.BaseTransport) -> None:

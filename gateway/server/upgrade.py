@@ -17,9 +17,9 @@ class Upgrade:
     """The handshake of a connection that may leave HTTP.
 
     To accept it, the app calls `prepare`, and sends `http.response.start` with status 101. From
-    then on the connection belongs to its protocol. The app keeps running until the connection is to
-    be closed, and ends the response with an empty `http.response.body`. It is not cancelled when
-    the client disconnects: `connection_lost` of its protocol reports that.
+    then on the connection belongs to its protocol. The app keeps running until its
+    protocol has lost the connection, or closes it with an empty `http.response.body`. It is not
+    cancelled when the client disconnects: `connection_lost` of its protocol reports that.
 
     Any other response refuses the handshake, and ends the connection: what the client has sent
     after the handshake must not be read as a request.
@@ -59,11 +59,11 @@ class Upgrade:
         """Give the connection to the prepared protocol, with what has arrived already."""
         assert self._protocol is not None  # noqa: S101 - the cycle has checked it
         self.is_accepted = True
+        self._flow.resume_reading()  # first: the protocol may pause it when it gets what arrived
         self._protocol.connection_made(self._transport)
         early, self._early = bytes(self._early), bytearray()
         if early:
             self._protocol.data_received(early)
-        self._flow.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """Pass data on, or keep it until the handshake is accepted."""

@@ -6,6 +6,7 @@ from math import inf
 import httpx
 
 from gateway.http1_grammar import Fields
+from gateway.kernel_buffer import count_bytes_in_kernel
 from gateway.transport.connection_state import ConnectionState
 from gateway.transport.deadline_timer import LazyTimer
 from gateway.transport.exchange_handler import ExchangeHandler
@@ -13,6 +14,9 @@ from gateway.transport.keep_alive_field import find_keep_alive_seconds
 from gateway.transport.raw_response import OnComplete
 from gateway.transport.response_parser import ResponseParser
 from gateway.transport.write_batch import WriteBatcher
+
+LARGE_BYTES = 65_536
+"""A larger request is written at once, because it may fill the write buffer: see `drain`."""
 
 
 class BaseConnection(asyncio.Protocol):
@@ -70,6 +74,11 @@ class BaseConnection(asyncio.Protocol):
         return self._error is None and not self._transport.is_closing()
 
     @property
+    def unacknowledged_bytes(self) -> int:
+        """Bytes that the server has not taken: in the write buffer, and in that of the kernel."""
+        return self._transport.get_write_buffer_size() + count_bytes_in_kernel(self._transport)
+
+    @property
     def is_complete(self) -> bool:
         """Whether all of the response has arrived."""
         return self._is_fast_response or (self.has_first_byte and self.parser.is_complete)
@@ -120,6 +129,8 @@ class BaseConnection(asyncio.Protocol):
         self.parser.begin(has_no_body=has_no_response_body)
         if has_more:
             self._transport.write(data)
+        elif len(data) > LARGE_BYTES:
+            self._write_stream(data)
         else:
             self._batcher.add(self._write_stream, data)
 
@@ -160,7 +171,7 @@ class BaseConnection(asyncio.Protocol):
         self.raise_error()
 
     def _write_stream(self, data: bytes) -> None:
-        """Write a streamed request of the batch, unless the exchange has ended in the meantime."""
+        """Write a whole request, unless the exchange has ended since it was added to the batch."""
         if self._error is None and self._stream is not None:
             self._awaiting_first_byte = self._stream.on_simple_response
             self._transport.write(data)

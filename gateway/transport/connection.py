@@ -235,7 +235,7 @@ class Connection(BaseConnection):
             self._parse(data)
 
     def _receive_other(self, data: bytes) -> None:
-        """Parse a later segment of a response, or one of `exchange`; refuse unexpected data."""
+        """Parse a later segment of a response, or any of a stream; refuse unexpected data."""
         # A request in the write batch has not been sent, so that nothing can respond to it yet.
         is_too_early = self._on_complete is not None and not self.has_first_byte
         if self._is_fast_response or is_too_early or self._error is not None:

@@ -40,8 +40,8 @@ class Exchange:
     #     object unless the request has a body, which another task may send.
 
     __slots__ = (
-        "_connection", "_ends_at", "_error", "_is_closed", "_loop", "_parser", "_receiver",
-        "_sender", "_simple_response",
+        "_connection", "_ends_at", "_error", "_idle_seconds", "_is_closed", "_loop", "_parser",
+        "_receiver", "_sender", "_simple_response", "_taken_bytes", "_written_bytes",
     )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
@@ -53,6 +53,8 @@ class Exchange:
         self._simple_response: RawResponse | None = None
         self._error: Exception | None = None
         self._ends_at = inf
+        self._idle_seconds = 0.0
+        self._written_bytes = self._taken_bytes = 0
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -70,8 +72,7 @@ class Exchange:
             return ExchangeState.COMPLETE
         if self._connection.is_sending_body:
             return ExchangeState.SENDING
-        has_head = self._parser.head is not None
-        return ExchangeState.RECEIVING if has_head else ExchangeState.AWAITING_HEAD
+        return ExchangeState.RECEIVING if self.has_head else ExchangeState.AWAITING_HEAD
 
     @property
     def is_complete(self) -> bool:
@@ -79,9 +80,9 @@ class Exchange:
         return self._is_closed or self._connection.is_complete
 
     @property
-    def has_response_begun(self) -> bool:
-        """Whether a byte of the response has arrived."""
-        return self._is_closed or self._connection.has_first_byte
+    def has_head(self) -> bool:
+        """Whether the head of the final response has arrived; an interim one does not count."""
+        return self._is_closed or self._parser.head is not None
 
     @property
     def is_retryable(self) -> bool:
@@ -125,29 +126,39 @@ class Exchange:
         """Let `receive_head` return interim responses (1xx) too, and a 101 if it `can_upgrade`."""
         self._parser.collect_interim(can_upgrade=can_upgrade)
 
-    async def write(self, *data: bytes, seconds: float | None = None) -> None:
+    async def write(self, *data: bytes, seconds: float | None = None) -> bool:
         """Send more of the request; wait while the write buffer is full, until the response ends.
+
+        Return False, without sending, once the response is complete: no more may follow then, and
+        the request has no end (`end_request`).
 
         Raises:
             httpx.TransportError: the connection has ended.
             httpx.WriteTimeout: the service did not take data for `seconds`.
         """
-        if self._is_closed:
-            return
+        if self.is_complete:
+            return False
         self._raise_error()
         self._connection.is_replayable = False
         self._connection.write(*data)
+        self._written_bytes += sum(map(len, data))
         if not self._connection.is_writable:
-            await self.drain(seconds)
+            self._taken_bytes = self._count_taken_bytes()
+        while not (self.is_complete or self._connection.is_writable):
+            await self._wait_for_service(seconds)
+        return True
 
     async def drain(self, seconds: float | None = None) -> None:
-        """Wait until the write buffer has room, or the response is complete.
+        """Wait until the write buffer has room, or the head of the response has arrived.
 
         Raises: the same errors as `write`.
         """
-        while not (self.is_complete or self._connection.is_writable):
-            self._raise_error()
-            await self._sender.wait(seconds, httpx.WriteTimeout)
+        while not (self.has_head or self._connection.is_writable):
+            await self._wait_for_service(seconds)
+
+    async def _wait_for_service(self, seconds: float | None) -> None:
+        self._raise_error()
+        await self._sender.wait(seconds, httpx.WriteTimeout)
 
     def end_request(self) -> None:
         """Note that the request has been sent whole."""
@@ -197,6 +208,18 @@ class Exchange:
 
     def set_deadline(self, at: float) -> None:
         """Fail the exchange at `at`, a time of the loop's clock, instead of at the time before."""
+        self._idle_seconds = 0.0
+        self._move_deadline(at)
+
+    def set_idle_timeout(self, seconds: float) -> None:
+        """Fail the exchange after `seconds`, instead of at the time before.
+
+        While `write` waits, the service has `seconds` more as long as it takes bytes.
+        """
+        self._idle_seconds = seconds
+        self._move_deadline(self._loop.time() + seconds)
+
+    def _move_deadline(self, at: float) -> None:
         self._ends_at = at
         if not self._is_closed:
             self._connection.deadline.set(at)
@@ -253,5 +276,20 @@ class Exchange:
 
     def on_deadline(self) -> None:
         """Fail the exchange, unless its deadline has been set anew."""
-        if self._loop.time() >= self._ends_at:
+        if self._loop.time() < self._ends_at:
+            return
+        if self._idle_seconds and self._is_being_taken():
+            self.set_idle_timeout(self._idle_seconds)
+        else:
             self.fail(httpx.ReadTimeout("the deadline of the exchange passed"))
+
+    def _is_being_taken(self) -> bool:
+        """Whether `write` waits, and the service has taken bytes since the last look at it."""
+        if self._is_closed or self._connection.is_writable:
+            return False
+        before, self._taken_bytes = self._taken_bytes, self._count_taken_bytes()
+        return self._taken_bytes > before
+
+    def _count_taken_bytes(self) -> int:
+        """Count the bytes of `write` that the service has acknowledged."""
+        return self._written_bytes - self._connection.unacknowledged_bytes

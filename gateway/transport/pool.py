@@ -33,8 +33,8 @@ class Pool:
     #
     #   opening   a caller is in `_open_connection`; there is no connection yet, or it is the
     #             caller's already.
-    #   in use    a caller (`exchange`) or the connection itself (`send_request`) will call
-    #             `release` once; until then nothing else uses the connection.
+    #   in use    an `Exchange` or the connection itself (`send_request`) will call `release`
+    #             once; until then nothing else uses the connection.
     #   idle      the connection is in `_idle`, with the time at which it expires. The newest is
     #             used first, so that the others can expire; the oldest comes first in the dict.
     #   detached  (no slot) the exchange in flight has become a stream, or is to become one: the

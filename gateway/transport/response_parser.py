@@ -86,31 +86,26 @@ class ResponseParser:
     #   - `is_complete` never turns false again before `begin`.
 
     def __init__(self) -> None:
-        self._parser: HttpResponseParser | None = None
-        self.is_complete = True
-        self.keeps_alive = self._reads_until_close = self._is_chunked = self._has_no_body = False
-        self.head: ResponseHead | None = None
-        self.interim: deque[ResponseHead] | None = None
-        self.trailers: FieldList = []
-        self._can_upgrade = False
         self.pieces: deque[bytes] = deque()
         self._chunks: list[bytes] = []
-        self.buffered = 0
-        self._fields: FieldList = []
-        self._field_count = self._framing_bytes = self._bytes_left = 0
-        self._tail = b""
+        self.begin(has_no_body=False)
+        self.is_complete = True
 
     def begin(self, *, has_no_body: bool) -> None:
         """Start the next response; `has_no_body` for one to a HEAD request (RFC 9112, 6.3)."""
+        # Every attribute is set here: whatever one response left behind would reach another caller.
+        self._parser: HttpResponseParser | None = None
         self._has_no_body = has_no_body
-        self.interim, self._can_upgrade = None, False
-        self.head = None
+        self.interim: deque[ResponseHead] | None = None
+        self._can_upgrade = False
+        self.head: ResponseHead | None = None
+        self.trailers: FieldList = []
         self.is_complete = self.keeps_alive = self._reads_until_close = self._is_chunked = False
         self.pieces.clear()
         self._chunks.clear()
         self.buffered = 0
-        self._fields = []
-        self._field_count = self._framing_bytes = 0
+        self._fields: FieldList = []
+        self._field_count = self._framing_bytes = self._bytes_left = 0
         self._tail = b""
 
     def collect_interim(self, *, can_upgrade: bool) -> None:

@@ -25,9 +25,9 @@ class Transport(httpx.AsyncBaseTransport):
 
     Its errors are httpx's own. A connection is used again only after a complete exchange. If a
     keep-alive connection is stale, an idempotent request is sent once more over a new connection.
-    There is no HTTP/2, no proxy support and no protocol upgrade. An idle connection is closed
-    after `idle_seconds`, and any connection after `max_age_seconds`, between two requests. `tls`
-    None trusts the CAs of the system.
+    Requests are HTTP/1.1, over no proxy, and cannot upgrade their connection; only an `Exchange` of
+    a `pool` can. An idle connection is closed after `idle_seconds`, and any connection after
+    `max_age_seconds`, between two requests. `tls` None trusts the CAs of the system.
     """
 
     def __init__(
@@ -156,12 +156,12 @@ async def _exchange_heads(
 async def _send_body(
     exchange: Exchange, body: AsyncGenerator[bytes, None], seconds: float | None
 ) -> None:
-    """Write a body piece by piece; stop if a response arrives early."""
+    """Write a body piece by piece; stop if the final response begins early."""
     async with aclosing(body) as pieces:
         async for piece in pieces:
-            if exchange.has_response_begun:
-                return  # still sending: the connection is not reusable
-            await exchange.write(piece, seconds=seconds)
+            # Still sending in either case: the connection is not reusable.
+            if exchange.has_head or not await exchange.write(piece, seconds=seconds):
+                return
     exchange.end_request()
 
 

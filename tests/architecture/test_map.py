@@ -45,6 +45,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/identity/signing_key.py": "tests/gateway/identity/test_internal_tokens.py",
     "gateway/identity/temporary_key_file.py": "tests/gateway/identity/test_key_file_rotation.py",
     "gateway/identity/token_claims.py": "tests/gateway/identity/test_internal_tokens.py",
+    "gateway/kernel_buffer.py": "tests/gateway/server/test_client_timeouts.py",
     "gateway/lifespan.py": "tests/gateway/test_open_clients.py",
     "gateway/openapi/route_calls.py": "tests/gateway/openapi/test_route_problems.py",
     "gateway/proxy/path/ambiguous_path.py": "tests/gateway/proxy/path/test_target.py",

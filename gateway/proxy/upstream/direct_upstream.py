@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from math import inf
 
 import httpx
 
@@ -72,10 +73,14 @@ class DirectResponse(ServiceResponse):
     #   - Only a request whose body is still arriving has a task, `_sending`. It ends by itself, or
     #     by `aclose`.
     #   - The deadline of the exchange is that of the head while the gateway waits for nothing but
-    #     the head; otherwise it is `idle_timeout` after the last byte from either side.
+    #     the head; otherwise it is `idle_timeout` after the last byte from either side, or to the
+    #     service. It is set only while `_is_waiting`: while the gateway waits for its caller to
+    #     read, the service is not to blame.
     #   - A failure of the task fails the exchange, so that the receiving side gets it, too.
 
-    __slots__ = ("_exchange", "_loop", "_request", "_sending", "body", "fields", "status")
+    __slots__ = (
+        "_exchange", "_is_waiting", "_loop", "_request", "_sending", "body", "fields", "status",
+    )  # fmt: skip
 
     def __init__(
         self, exchange: Exchange, request: ServiceRequest, loop: asyncio.AbstractEventLoop
@@ -84,6 +89,7 @@ class DirectResponse(ServiceResponse):
         self._exchange = exchange
         self._request = request
         self._loop = loop
+        self._is_waiting = True
         self._sending: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
@@ -140,7 +146,7 @@ class DirectResponse(ServiceResponse):
         elif exchange.is_complete:
             self.body = exchange.take_body()
         else:
-            self._touch()
+            self._end_wait()
 
     async def _receive_final_head(self) -> ResponseHead | RawResponse:
         """Receive the heads of interim responses, and then that of the final one."""
@@ -163,12 +169,13 @@ class DirectResponse(ServiceResponse):
 
     async def receive(self) -> bytes | None:
         """Return the next piece of the body; None at its end."""
+        self._is_waiting = True
+        self._touch()
         try:
             piece = await self._exchange.receive_body()
         except httpx.ReadTimeout as error:
             raise self._find_cause(error) from None
-        if piece is not None:
-            self._touch()
+        self._end_wait()
         return piece
 
     async def _send(self, upload: Upload) -> None:
@@ -180,17 +187,23 @@ class DirectResponse(ServiceResponse):
                 piece = await upload.receive()
                 self._touch()
                 upload.slot.add_bytes(len(piece))
-                if data := _frame(piece, upload):
-                    await exchange.write(*data)
+                data = _frame(piece, upload)
+                if data and not await exchange.write(*data):
+                    return  # the response is complete: the connection is not reusable
             exchange.end_request()
-            if not exchange.has_response_begun:
+            if not exchange.has_head:
                 exchange.set_deadline(self._loop.time() + self._request.timeout)
         except Exception as error:  # noqa: BLE001 - the receiving side raises it
             exchange.fail(error)
 
     def _touch(self) -> None:
-        """Start the idle timeout anew: a byte has arrived from one of the sides."""
-        self._exchange.set_deadline(self._loop.time() + self._request.idle_timeout)
+        """Start the idle timeout anew: a wait begins, or a byte has arrived from the caller."""
+        if self._is_waiting:
+            self._exchange.set_idle_timeout(self._request.idle_timeout)
+
+    def _end_wait(self) -> None:
+        self._is_waiting = False
+        self._exchange.set_deadline(inf)
 
     def detach(self) -> None:
         """Give up the slot of the connection in the pool."""

@@ -3,6 +3,7 @@
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from gateway.errors.tree import ContentTooLarge
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.upstream.upload import BodyNotRead, BodyTimeout
 from gateway.request_context import RequestContext
@@ -17,9 +18,12 @@ from gateway.upstream.errors import (
 )
 
 __all__ = [
-    "IDLE_TIMEOUT", "TIMEOUT", "TOTAL_TIMEOUT", "UPSTREAM_FAILURES", "FailureMapper",
-    "RequestTimeout",
+    "IDLE_TIMEOUT", "STREAM_FAILURES", "TIMEOUT", "TOTAL_TIMEOUT", "UPSTREAM_FAILURES",
+    "FailureMapper", "RequestTimeout",
 ]  # fmt: skip
+
+STREAM_FAILURES = (*UPSTREAM_FAILURES, ContentTooLarge)
+"""The failures once the response has begun: the body of the request may still be arriving."""
 
 TIMEOUT = "timeout"
 IDLE_TIMEOUT = "idle_timeout"
@@ -39,7 +43,7 @@ class RequestTimeout(HTTPException):
 
 
 class FailureMapper:
-    """Maps UPSTREAM_FAILURES of the requests to one proxied route.
+    """Maps STREAM_FAILURES of the requests to one proxied route.
 
     `timeout` is the effective timeout of the head, in seconds.
     """
@@ -57,7 +61,9 @@ class FailureMapper:
         """Return the error for a response that is a refusal of the gateway."""
         return UpstreamRefused(self.service, f"{method} {self._path}", detail, status=status)
 
-    def map(self, scope: Scope, error: Exception, limit: str) -> UpstreamError | RequestTimeout:
+    def map(
+        self, scope: Scope, error: Exception, limit: str
+    ) -> UpstreamError | RequestTimeout | ContentTooLarge:
         """Map an error; log it if it is the caller's. A malformed response is invalid.
 
         `limit` is the timeout that applied: TIMEOUT, IDLE_TIMEOUT or TOTAL_TIMEOUT.
@@ -68,6 +74,8 @@ class FailureMapper:
         if is_malformed_for_httpx(error):
             # Its message may quote the response.
             return UpstreamInvalid(self.service, operation, "the response is not valid HTTP/1.1")
+        if isinstance(error, ContentTooLarge):
+            return ContentTooLarge()
         if isinstance(error, BodyTimeout):
             failure = self._build_request_timeout(limit)
             RequestContext.of(scope).log_fields["error"] = str(failure)

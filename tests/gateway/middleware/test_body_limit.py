@@ -1,20 +1,23 @@
 """A request body above the limit is refused with a 413 problem, declared or streamed."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel
-from starlette.types import Scope
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.app import create_app
 from gateway.app_loader import Application
 from gateway.auth import public
 from gateway.errors.handlers import install_error_handlers
+from gateway.errors.tree import ContentTooLarge
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
+from gateway.request_context import INTERIM_RESPONSE
 from gateway.routing.dispatcher import RouteTable
 from gateway.settings.schema import Server, Settings
 from tests.gateway.errors.served import serve
@@ -79,6 +82,31 @@ async def test_a_body_within_the_limit_arrives_whole(http: httpx.AsyncClient) ->
     declared = await http.post("/raw", content=b"x" * MAX_BYTES)
     undeclared = await http.post("/raw", content=in_pieces(MAX_BYTES))
     assert declared.json() == undeclared.json() == MAX_BYTES
+
+
+async def test_an_interim_response_is_not_the_response_of_an_app_that_reads_too_much() -> None:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": INTERIM_RESPONSE, "status": 103, "headers": []})
+        with suppress(ContentTooLarge):
+            await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"x" * (MAX_BYTES + 1), "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    sent = list[Message]()
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/",
+        "headers": [(b"transfer-encoding", b"chunked")],
+    }
+    await BodyLimit(app, MAX_BYTES)(scope, receive, send)
+    assert [message.get("status") for message in sent] == [103, 413, None]
 
 
 SMALL, LARGE = 100, 3_000

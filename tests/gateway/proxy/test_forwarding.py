@@ -377,3 +377,22 @@ async def test_interim_responses_reach_the_caller(no_leaks: None) -> None:
         assert head.startswith(b"HTTP/1.1 103 ")
         assert b"\r\nlink: " in head
         assert await caller.read_body() == b"hello"
+
+
+async def test_the_trailers_of_one_caller_never_reach_another(no_leaks: None) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        peer.send(CHUNKED + b"5\r\nhello\r\n0\r\nX-Secret: of the first\r\n\r\n")
+        await peer.read_request()
+        peer.send(OK + b"Connection: close\r\n\r\nfor the second")  # ends with the connection
+
+    async with serve_proxy(script) as proxy:
+        first = await proxy.connect()
+        first.get()
+        await first.read_until(b"0\r\n\r\n")
+        second = await proxy.connect()
+        second.get("/service/x", b"TE: trailers", b"Connection: close, te")
+        received = await second.read_to_the_end()
+        assert proxy.service.connections == 1
+    assert b"for the second" in received
+    assert b"secret" not in received.lower()

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from gateway.server import client_timeouts
 from gateway.server.connections import ClientTimeouts
 from gateway.server.request_cycle import MAX_DROPPED_BYTES
-from tests.gateway.server.in_memory import GET, POST, RESPONSE, Client, Echo, settle
+from tests.gateway.server.in_memory import GET, POST, RESPONSE, Client, Echo, body, settle, start
 from tests.gateway.server.raw_client import (
     GET_HEADERS,
     LARGE,
@@ -200,3 +201,33 @@ async def test_the_response_to_a_large_upload_announces_the_end_of_the_connectio
         assert (b"connection: close" not in response) == is_kept
         assert client.is_eof_sent is not is_kept
         await client.disconnect()
+
+
+async def test_a_client_is_not_blamed_for_a_quiet_body_while_the_response_is_streamed() -> None:
+    ends = asyncio.Event()
+
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start(200))
+        await send(body(b"first", more=True))
+        await receive()
+        waiting = asyncio.ensure_future(receive())
+        await ends.wait()
+        waiting.cancel()
+        await send(body(b"last"))
+
+    client = Client(app)
+    await client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+    now = asyncio.get_running_loop().time()
+    seconds = client.connections.bodies.seconds
+    for number in range(1, 4):
+        client.connections.expire(now + number * (seconds + 1))
+        await settle()
+    assert not client.is_closed
+    assert not client.is_eof_sent
+    ends.set()
+    await settle()
+    assert client.received.endswith(b"\r\n4\r\nlast\r\n0\r\n\r\n")
+    assert not client.is_closed
+    client.protocol._wait.check_body(seconds)  # what is left of the body must arrive in time
+    assert client.is_eof_sent
+    await client.disconnect()

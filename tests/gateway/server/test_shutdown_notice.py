@@ -1,6 +1,9 @@
 """Callbacks of running requests, when the server stops."""
 
 import asyncio
+from functools import partial
+
+import pytest
 
 from gateway.request_context import SHUTDOWN_NOTICE
 from gateway.server.shutdown_notice import ShutdownNotice, call_at_shutdown
@@ -50,3 +53,23 @@ def test_a_response_is_called_while_it_runs() -> None:
     with call_at_shutdown(scope, lambda: called.append("running")):
         notice.give()
     assert called == ["running"]
+
+
+@pytest.mark.parametrize("is_gradual", [True, False])
+async def test_a_callback_that_fails_is_logged_and_keeps_no_other_from_being_called(
+    caplog: pytest.LogCaptureFixture, *, is_gradual: bool
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("broken")
+
+    notice, called = ShutdownNotice(), list[int]()
+    for number in range(10):
+        notice.add(partial(called.append, number))
+    notice.add(fail)
+    if is_gradual:
+        await notice.give_gradually(0.01)
+    notice.give()
+    assert sorted(called) == list(range(10))
+    notice.add(fail)
+    events = [record.getMessage() for record in caplog.records]
+    assert events == ["server.shutdown_notice_failed"] * 2

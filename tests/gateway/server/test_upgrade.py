@@ -135,6 +135,31 @@ async def test_what_arrives_before_the_101_is_bounded() -> None:
     await client.disconnect()
 
 
+async def test_a_protocol_that_pauses_at_what_arrived_early_stays_paused() -> None:
+    class Pausing(Shouting):
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            upgrades[0].pause_reading()
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        upgrades.append(scope["extensions"][UPGRADE])
+        await go.wait()
+        upgrades[0].prepare(protocol)
+        await send(start(101))
+        await protocol.ended.wait()
+
+    go, protocol, upgrades = asyncio.Event(), Pausing(), list[Upgrade]()
+    client = Client(app)
+    await client.send(HANDSHAKE, *[b"x" * 60_000] * 2)
+    go.set()
+    await settle()
+    assert len(protocol.received) == 120_000
+    assert not client.is_being_read
+    upgrades[0].resume_reading()
+    assert client.is_being_read
+    await client.disconnect()
+
+
 @pytest.mark.parametrize("status", [200, 401, 426, 503])
 async def test_a_refused_handshake_is_the_last_request_of_its_connection(status: int) -> None:
     async def app(_scope: Scope, _receive: Receive, send: Send) -> None:

@@ -190,7 +190,7 @@ def check(method: str, pieces: list[bytes], *, is_warm: bool) -> None:
     st.sampled_from(["GET", "HEAD", "POST"]),
     st.booleans(),
 )
-def test_exchange_and_send_request_read_the_same_bytes_alike(
+def test_begin_stream_and_send_request_read_the_same_bytes_alike(
     data: bytes, cuts: list[int], method: str, is_warm: bool
 ) -> None:
     check(method, split(data, cuts), is_warm=is_warm)

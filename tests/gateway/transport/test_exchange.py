@@ -9,7 +9,7 @@ from gateway.transport.connection import Connection
 from gateway.transport.exchange import Exchange, ExchangeState
 from gateway.transport.raw_response import RawResponse
 from tests.gateway.transport.scripted_server import HELLO, OK
-from tests.gateway.transport.test_connection import FakeOwner, close, connect, turns
+from tests.gateway.transport.test_connection import FakeOwner, FakeSocket, close, connect, turns
 
 HEAD = b"POST / HTTP/1.1\r\nHost: service.test\r\n\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -123,5 +123,32 @@ async def test_the_write_buffer_holds_the_sender_back(no_leaks: None) -> None:
     assert not sending.done()
     connection.resume_writing()
     await sending
+    exchange.close()
+    await connection.closed
+
+
+async def test_no_more_is_sent_once_the_response_is_complete(no_leaks: None) -> None:
+    exchange, connection, owner = begin(has_more=True)
+    assert await exchange.write(b"first")
+    connection.pause_writing()
+    sending = asyncio.create_task(exchange.write(b"second"))
+    await turns()
+    connection.data_received(HELLO)
+    assert await sending
+    assert not await exchange.write(b"third")
+    socket = connection._transport
+    assert isinstance(socket, FakeSocket)
+    assert socket.written == [HEAD, b"first", b"second"]
+    exchange.close()
+    assert owner.is_reusable == [False]
+    await connection.closed
+
+
+async def test_an_interim_response_is_not_the_head(no_leaks: None) -> None:
+    exchange, connection, _ = begin(has_more=True)
+    connection.data_received(b"HTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\n")
+    assert not exchange.has_head
+    connection.data_received(CHUNKED)
+    assert exchange.has_head
     exchange.close()
     await connection.closed

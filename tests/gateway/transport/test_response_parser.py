@@ -322,3 +322,20 @@ def test_chunk_extensions_in_proportion_to_their_data_are_ignored() -> None:
         assert len(parser.take_body()) == 8_192
     parser.feed(b"0\r\n\r\n")
     assert parser.is_complete
+
+
+def test_nothing_of_a_response_is_left_for_the_next_one() -> None:
+    parser, fresh = ResponseParser(), ResponseParser()
+    parser.begin(has_no_body=True)
+    parser.collect_interim(can_upgrade=True)
+    parser.feed(b"HTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\n")
+    parser.begin(has_no_body=False)
+    parser.feed(OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx-a: 1\r\n\r\n")
+    assert parser.trailers == [(b"x-a", b"1")]
+    for one in (parser, fresh):
+        one.begin(has_no_body=False)
+    assert vars(parser) == vars(fresh)
+    parser.feed(OK + b"Content-Length: 9\r\n\r\nhello")
+    for one in (parser, fresh):
+        one.begin(has_no_body=False)
+    assert vars(parser) == vars(fresh)

@@ -17,6 +17,8 @@ from tests.gateway.transport.scripted_server import (
     serve_script,
 )
 
+TIMEOUTS = {"timeout": {"connect": 5, "read": 2, "write": 5}}
+
 
 async def test_a_large_body_arrives_whole(either: httpx.AsyncBaseTransport) -> None:
     body = bytes(range(256)) * 20_000
@@ -97,18 +99,68 @@ async def _endless() -> AsyncIterator[bytes]:
         await asyncio.sleep(0)
 
 
-async def test_a_server_that_does_not_read_times_out(either: httpx.AsyncBaseTransport) -> None:
+@pytest.mark.parametrize("is_whole", [True, False])
+async def test_a_server_that_does_not_read_times_out(
+    either: httpx.AsyncBaseTransport, *, is_whole: bool
+) -> None:
     async def script(peer: Peer) -> None:
         peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.Event().wait()
 
     timeout = {"write": 0.1, "connect": 5, "read": 5}
     async with serve_script(script) as server:
+        content = b"a" * 30_000_000 if is_whole else _endless()
         request = httpx.Request(
-            "POST", server.url, content=_endless(), extensions={"timeout": timeout}
+            "POST", server.url, content=content, extensions={"timeout": timeout}
         )
         with pytest.raises(httpx.WriteTimeout):
             await either.handle_async_request(request)
+        await either.aclose()
+
+
+async def test_the_read_timeout_does_not_run_while_the_body_is_sent(
+    either: httpx.AsyncBaseTransport,
+) -> None:
+    async def script(peer: Peer) -> None:
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.sleep(0.4)
+        peer.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        await peer.read_request()
+        peer.send(HELLO)
+        await peer.wait_closed()
+
+    timeout = {"write": 10, "connect": 5, "read": 0.2}
+    async with serve_script(script) as server:
+        request = httpx.Request(
+            "POST", server.url, content=b"a" * 12_000_000, extensions={"timeout": timeout}
+        )
+        response = await either.handle_async_request(request)
+        assert await response.aread() == b"hello"
+        await either.aclose()
+
+
+async def test_an_interim_response_does_not_stop_the_body(
+    either: httpx.AsyncBaseTransport,
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        peer.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        hinted.set()
+        await peer.reader.readuntil(b"last\r\n0\r\n\r\n")
+        peer.send(HELLO)
+        await peer.wait_closed()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"first"
+        await hinted.wait()
+        await asyncio.sleep(0.02)
+        yield b"last"
+
+    hinted = asyncio.Event()
+    async with serve_script(script) as server:
+        request = httpx.Request("POST", server.url, content=body(), extensions=TIMEOUTS)
+        response = await either.handle_async_request(request)
+        assert await response.aread() == b"hello"
         await either.aclose()
 
 

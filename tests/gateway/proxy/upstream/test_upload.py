@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from gateway.proxy import stream_limit
 from gateway.proxy.upstream import upload
 from tests.gateway.proxy.serve_proxy import Caller, serve_proxy, wait_until
 from tests.gateway.transport.scripted_server import HELLO, OK, Peer
@@ -264,3 +265,56 @@ async def test_a_service_that_reads_slowly_slows_the_caller_down(no_leaks: None)
         await wait_until(lambda: proxy.streams.count == 0)
         gone.set()
         await asyncio.wait_for(ended.wait(), 5)
+
+
+async def test_a_complete_response_ends_an_upload_that_its_caller_still_sends(
+    no_leaks: None,
+) -> None:
+    size = 6_000_000
+
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        peer.send(OK + b"Content-Length: %d\r\n\r\n" % size + b"x" * size)
+        await gone.wait()
+
+    gone = asyncio.Event()
+    async with serve_proxy(script) as proxy:
+        caller = await proxy.connect()
+        caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        caller.send(POST_LONG + b"\r\n")
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 100:
+                caller.send(b"x" * 1_000_000)
+                await asyncio.wait_for(caller.writer.drain(), 0.5)
+                sent += 1
+        [connection] = proxy.pool._connections
+        assert connection.unacknowledged_bytes < 20_000_000
+        assert sent < 100
+        gone.set()
+
+
+async def test_a_short_upload_that_took_long_is_no_stream_afterwards(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time counts while a body is passed on, not while the service works."""
+    monkeypatch.setattr(stream_limit, "LONG_SECONDS", 0.2)
+
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        arrived.set()
+        await asyncio.sleep(0.4)
+        counts.append(proxy.streams.count)
+        peer.send(HELLO)
+        await peer.wait_closed()
+
+    arrived, counts = asyncio.Event(), list[int]()
+    async with serve_proxy(script) as proxy:
+        caller = await proxy.connect()
+        caller.send(POST_CHUNKED + b"\r\n1\r\na\r\n")
+        await asyncio.sleep(0.02)
+        caller.send(b"0\r\n\r\n")
+        await arrived.wait()
+        assert await caller.read_body() == b"hello"
+    assert counts == [0]

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import logging
+import socket
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tests.gateway.proxy.serve_proxy import Caller, serve_proxy, wait_until
-from tests.gateway.transport.scripted_server import OK, Peer
+from tests.gateway.transport.scripted_server import HELLO, OK, Peer
 
 POST = b"POST /service/x HTTP/1.1\r\nHost: gateway\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -138,3 +139,76 @@ async def test_a_caller_that_stalls_after_the_response_has_begun_gets_no_complet
     [record] = [it for it in caplog.records if it.message.startswith("proxy.response_truncated ")]
     reason = "No byte of the request body arrived within 0.2 s (idle_timeout)"
     assert vars(record)["fields"]["reason"] == reason
+
+
+async def test_an_interim_response_does_not_prolong_the_timeout_of_the_head(
+    no_leaks: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await peer.wait_closed()
+
+    caplog.set_level(logging.INFO, "lockgate.access")
+    async with serve_proxy(script, timeout=0.2, idle_timeout=60) as proxy:
+        caller = await proxy.connect()
+        caller.send(CHUNKED.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 100 ")
+        caller.send(b"1\r\na\r\n0\r\n\r\n")
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 504 ")
+    operation = "service POST /service/{path:path}: timeout"
+    assert get_errors(caplog) == [f"{operation} (ReadTimeout, 0.2 s given (timeout))"]
+
+
+async def test_a_service_that_reads_slowly_but_steadily_gets_the_whole_body(
+    no_leaks: None,
+) -> None:
+    """Within the idle timeout it takes less than the write buffer of the gateway holds."""
+    size = 700_000
+
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        [connection] = proxy.pool._connections
+        for transport, option, limit in (
+            (peer.writer.transport, socket.SO_RCVBUF, 32_768),
+            (connection._transport, socket.SO_SNDBUF, 65_536),
+        ):
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, option, limit)
+        reading = cast("asyncio.Transport", peer.writer.transport)
+        ready.set()
+        received = 0
+        while received < size:
+            reading.pause_reading()
+            await asyncio.sleep(0.1)
+            reading.resume_reading()
+            received += len(await peer.reader.read(size))
+        peer.send(HELLO)
+        await peer.wait_closed()
+
+    ready = asyncio.Event()
+    async with serve_proxy(script, idle_timeout=0.4, service={"timeout": 10}) as proxy:
+        caller = await proxy.connect()
+        caller.send(POST + b"Content-Length: %d\r\n\r\n" % size)
+        await asyncio.wait_for(ready.wait(), 5)
+        caller.send(b"x" * size)
+        assert await caller.read_body() == b"hello"
+
+
+async def test_a_body_that_is_too_large_after_the_response_has_begun_truncates_it(
+    no_leaks: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        peer.send(OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+        await peer.wait_closed()
+
+    async with serve_proxy(script, max_body_bytes=10) as proxy:
+        caller = await proxy.connect()
+        caller.send(CHUNKED + b"1\r\na\r\n")
+        assert (await caller.read_head()).startswith(b"HTTP/1.1 200 ")
+        assert await caller.read(6) == b"1\r\nx\r\n"
+        caller.send(b"b\r\nhello hello\r\n")
+        assert await caller.read_to_the_end() == b""
+    [record] = [it for it in caplog.records if it.levelno >= logging.WARNING]
+    assert record.getMessage().startswith("proxy.response_truncated ")
+    assert vars(record)["fields"]["reason"] == "The request body exceeds the maximum size."

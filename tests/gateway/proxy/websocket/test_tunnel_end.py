@@ -17,11 +17,13 @@ from tests.gateway.proxy.websocket.frames import (
     iter_violations,
 )
 from tests.gateway.proxy.websocket.open_tunnel import (
+    TIMEOUT,
     RawSide,
     echo,
     open_raw_pair,
     open_tunnels,
 )
+from tests.gateway.proxy.websocket.test_tunnel import send_in_steps
 
 WITH_COMPRESSION = b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
 
@@ -42,6 +44,25 @@ async def test_either_side_that_is_gone_ends_the_other(
             reason = b"the service has ended the connection"
             assert rest == build_frame(CLOSE, (1011).to_bytes(2) + reason)
         left.writer.close()
+        await served.wait_for_end()
+
+
+async def test_a_caller_that_was_stopped_is_read_again_when_the_service_is_gone(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnel, "CLOSE_SECONDS", 3_600)  # no timer ends it
+    async with open_raw_pair() as (served, caller, service):
+        service.reader._transport.pause_reading()  # type: ignore[attr-defined]
+        frame = build_frame(BINARY, bytes(1_000_000), mask=bytes(4))
+        sent = frame * 30 + build_frame(CLOSE, (1001).to_bytes(2), mask=MASK)
+        sending = asyncio.create_task(send_in_steps(caller.writer, sent, 65_536))
+        async with asyncio.timeout(TIMEOUT):
+            while served.connection._flow.is_reading:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        service.writer.transport.abort()
+        assert (await caller.read_to_the_end())[:1] == b"\x88"
+        await sending
+        caller.writer.close()
         await served.wait_for_end()
 
 
