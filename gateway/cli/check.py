@@ -63,7 +63,7 @@ class CheckedGateway:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print every error, or one sentence if there is none. Returns 2 if there is an error."""
+    """Print every error, or else what has been checked. Returns 2 if there is an error."""
     checked = _check_all(read_settings(options.config))
     if options.json:
         print(json.dumps([asdict(error) for error in checked.errors]))
@@ -205,7 +205,7 @@ def _find_limit_errors(settings: Settings, application: Application) -> list[Con
 
 
 def _describe_valid(checked: CheckedGateway) -> str:
-    """Return one sentence that counts what has been checked."""
+    """Say what has been checked: how much of what, and in which package."""
     application = checked.application
     routes = list_routes(checked.app, application.policies) if checked.app else []
     counts = {
@@ -216,7 +216,10 @@ def _describe_valid(checked: CheckedGateway) -> str:
         "policy": len(application.policies),
     }
     found = {noun: count for noun, count in counts.items() if count or noun != "proxied route"}
-    return f"The configuration is valid: {', '.join(map(_format_count, found, found.values()))}."
+    counted = ", ".join(map(_format_count, found, found.values()))
+    package = application.package
+    checked_package = f" The package is {package.name} ({package.source})." if package else ""
+    return f"The configuration is valid: {counted}.{checked_package}"
 
 
 def _format_count(noun: str, count: int) -> str:

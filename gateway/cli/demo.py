@@ -11,14 +11,10 @@ from gateway.app import create_app
 from gateway.app_loader import Application, load_application
 from gateway.auth.route_access import Requires
 from gateway.cli.signals import handle_signals, ignore_reload_signals
-from gateway.cli.subcommand import (
-    Subcommands,
-    add_config_option,
-    add_subcommand,
-    run_on_uvloop,
-)
+from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.uvloop_runner import run_on_uvloop
 from gateway.fakes.child_process import FakesPlan, RunningFakes, run_fakes
-from gateway.fakes.identity_provider import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
+from gateway.fakes.identity_endpoints import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
 from gateway.fakes.load_fakes import load_fakes
 from gateway.identity.temporary_key_file import create_temporary_key_file
 from gateway.route_list import list_routes

@@ -112,7 +112,8 @@ def test_the_configuration_without_its_mistake_is_valid(
     prepare(Wrong(""), folder, monkeypatch)
     assert main(["check", "--config", FILE]) == 0
     assert capsys.readouterr().out == (
-        "The configuration is valid: 6 routes, 1 composite, 2 services, 2 policies.\n"
+        "The configuration is valid: 6 routes, 1 composite, 2 services, 2 policies. "
+        "The package is acme (app.package).\n"
     )
     assert main(["check", "--config", FILE, "--json"]) == 0
     assert capsys.readouterr().out == "[]\n"
