@@ -5,7 +5,7 @@ Each stage runs even if an earlier one has found errors: `read_settings` replace
 
 import argparse
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -74,15 +74,24 @@ def run(options: argparse.Namespace) -> int:
     return 2 if checked.errors else 0
 
 
-def require_valid(config: Path | None, options: Mapping[str, str]) -> CheckedGateway:
+def require_valid(
+    config: Path | None,
+    options: Mapping[str, str],
+    *,
+    complete: Callable[[Settings], Settings] | None = None,
+) -> CheckedGateway:
     """Return the gateway if `lockgate check` would find no error in it.
 
-    `options` override settings; the keys are paths, as `server.port`.
+    `options` override settings; the keys are paths, as `server.port`. `complete` may set what the
+    settings lack.
 
     Raises:
         InvalidSettings: has every error that `lockgate check` would print.
     """
-    checked = _check_all(read_settings(config, options))
+    loaded = read_settings(config, options)
+    if complete is not None:
+        loaded = replace(loaded, settings=complete(loaded.settings))
+    checked = _check_all(loaded)
     if checked.errors:
         raise InvalidSettings(list(checked.errors))
     return checked
