@@ -16,7 +16,11 @@ _OPEN_OR_GUARDED = (
 
 
 def find_access_errors(
-    requires: str | Sequence[str] | None, public: str | None, owner: str | None, path: str
+    requires: str | Sequence[str] | None,
+    public: str | None,
+    owner: str | None,
+    path: str,
+    target: str | None,
 ) -> Iterator[str]:
     """Yield the errors of `requires`, `public` and `owner`."""
     if requires is None and public is None:
@@ -28,7 +32,9 @@ def find_access_errors(
     if requires is not None:
         yield from _iter_scope_errors([requires] if isinstance(requires, str) else requires)
     if owner is not None:
-        yield from _iter_owner_errors(owner, path, is_public=public is not None)
+        if public is not None:
+            yield "owner needs requires: a public route has no caller to compare with the path"
+        yield from _iter_owner_errors(owner, path, target)
 
 
 def _iter_scope_errors(scopes: Sequence[str]) -> Iterator[str]:
@@ -42,12 +48,19 @@ def _iter_scope_errors(scopes: Sequence[str]) -> Iterator[str]:
         yield f"requires has a scope twice: {', '.join(scopes)}"
 
 
-def _iter_owner_errors(owner: str, path: str, *, is_public: bool) -> Iterator[str]:
-    if is_public:
-        yield "owner needs requires: a public route has no caller to compare with the path"
-    if f"{{{owner}}}" not in path:
+def _iter_owner_errors(owner: str, path: str, target: str | None) -> Iterator[str]:
+    """Require a whole segment: of `/{user_id}-{b}`, a service might read another user id."""
+    written = f"{{{owner}}}"
+    if written not in path:
         hint = suggest_nearest(owner, _SEGMENT.findall(path))
-        yield f"owner is {owner!r}; the path has no segment {{{owner}}} ({hint})"
+        yield f"owner is {owner!r}; the path has no segment {written} ({hint})"
+        return
+    for name, template in (("path", path), ("target", target or "")):
+        if written in template and written not in template.split("/"):
+            yield (
+                f"owner is {owner!r}, which must be a whole segment of {name}, between two "
+                f"slashes; {name} is {template!r}"
+            )
 
 
 def find_caller_errors(

@@ -155,7 +155,9 @@ class Proxy:
             yield from errors
             return
         yield from find_path_errors(self.path, self.target)
-        yield from find_access_errors(self.requires, self.public, self.owner, self.path)
+        yield from find_access_errors(
+            self.requires, self.public, self.owner, self.path, self.target
+        )
         yield from find_caller_errors(values, self.policies)
         yield from find_value_errors(values)
         yield from find_header_errors(values)

@@ -76,6 +76,14 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
         ({"path": "/v/{a}{b}/{c}", "target": "/{c}"}, "path has {a}{b}; put a character between"),
         ({"owner": "path"}, "the path has no segment {path} (known here: none)"),
         (
+            {"path": "/v/{user_id}-{b}", "owner": "user_id"},
+            "owner is 'user_id', which must be a whole segment of path, between two slashes",
+        ),
+        (
+            {"path": "/v/{user_id}/{b}", "owner": "user_id", "target": "/{user_id}-{b}"},
+            "must be a whole segment of target, between two slashes; target is '/{user_id}-{b}'",
+        ),
+        (
             {"path": "/{user}", "owner": "user", "requires": None, "public": "x"},
             "owner needs requires",
         ),
