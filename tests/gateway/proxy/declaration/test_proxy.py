@@ -177,6 +177,7 @@ def test_a_valid_declaration(changes: dict[str, Any]) -> None:
         ({"remove_response_headers": ["Content-Encoding"]}, "describes the body"),
         ({"remove_response_headers": ["Via"]}, "which the gateway sets itself"),
         ({"remove_response_headers": ["X-Content-Type-Options"]}, "the gateway adds to a response"),
+        ({"remove_response_headers": ["Server-Timing"]}, "the gateway adds to a response"),
         ({"remove_response_headers": ["a", "A"]}, "remove_response_headers has a name twice: a, A"),
         (
             {"remove_response_headers": ["x-a"], "set_response_headers": {"X-A": "1"}},
