@@ -32,10 +32,7 @@ def read_bounded_file(
     try:
         content, status = _read(path, max_bytes)
     except FileNotFoundError:
-        is_link = path.is_symlink()
-        raise MissingFile(
-            "is a symbolic link to no file" if is_link else "there is no such file"
-        ) from None
+        raise MissingFile(_describe_absence(path)) from None
     except OSError as error:
         raise UnreadableFile(_describe(error)) from None
     except ValueError:
@@ -89,6 +86,12 @@ def _find_owner_fault(status: os.stat_result) -> str:
         f"belongs to the user {status.st_uid}; it must belong to root, or to the user {user}, "
         "which runs this process"
     )
+
+
+def _describe_absence(path: Path) -> str:
+    if path.is_symlink():
+        return "is a symbolic link to no file"
+    return "there is no such file" + ("" if path.is_absolute() else f": {path.absolute()}")
 
 
 def _describe(error: OSError) -> str:
