@@ -82,10 +82,16 @@ def _find_owner_fault(status: os.stat_result) -> str:
     )
 
 
+def _describe_absence(path: Path) -> str:
+    if path.is_symlink():
+        return "is a symbolic link to no file"
+    return "there is no such file" + ("" if path.is_absolute() else f": {path.absolute()}")
+
+
 def _describe(path: Path, error: OSError) -> str:
     """Return why a file cannot be read, in words that name the usual cause in a container."""
     if isinstance(error, FileNotFoundError):
-        return "is a symbolic link to no file" if path.is_symlink() else "there is no such file"
+        return _describe_absence(path)
     if isinstance(error, IsADirectoryError):
         return _DIRECTORY
     if isinstance(error, PermissionError):

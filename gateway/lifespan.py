@@ -38,6 +38,7 @@ from gateway.resources import Resources
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
+from gateway.startup_error import StartupError
 from gateway.telemetry.log import LogField, log_event
 from gateway.tickets.open_store import open_ticket_store
 from gateway.tickets.store import TicketStore
@@ -54,7 +55,7 @@ _LIFESPAN = "the lifespan of the package"
 T = TypeVar("T")
 
 
-class LifespanFailed(Exception):
+class LifespanFailed(StartupError):
     """A resource of the gateway, or the lifespan of the company's package, cannot be opened."""
 
 

@@ -29,6 +29,7 @@ from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.dependency import Limited
 from gateway.settings.errors import ConfigError
 from gateway.settings.toml_file import format_file
+from gateway.startup_error import StartupError
 from gateway.tickets.redeem_ticket import AcceptTicket
 
 
@@ -52,12 +53,18 @@ class RouteFault:
         return ConfigError(self.route, self.message, source=self.source)
 
 
-class UnguardedRoute(Exception):
+class UnguardedRoute(StartupError):
     """A route with neither `requires(...)` nor `public(...)`: access is denied by default."""
+
+    exit_status = 2
 
     def __init__(self, faults: list[RouteFault]) -> None:
         super().__init__("\n".join(map(str, faults)))
         self.faults = faults
+
+    def list_messages(self) -> list[str]:
+        """Return one line for each route, as `lockgate check` prints it."""
+        return [str(fault.as_config_error()) for fault in self.faults]
 
 
 def find_faults(app: FastAPI) -> list[RouteFault]:

@@ -5,7 +5,7 @@ Each stage runs even if an earlier one has found errors: `read_settings` replace
 
 import argparse
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class CheckedGateway:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print every error, or one sentence if there is none. Returns 2 if there is an error."""
+    """Print every error, or else what has been checked. Returns 2 if there is an error."""
     checked = _check_all(read_settings(options.config))
     if options.json:
         print(json.dumps([asdict(error) for error in checked.errors]))
@@ -74,15 +74,24 @@ def run(options: argparse.Namespace) -> int:
     return 2 if checked.errors else 0
 
 
-def require_valid(config: Path | None, options: Mapping[str, str]) -> CheckedGateway:
+def require_valid(
+    config: Path | None,
+    options: Mapping[str, str],
+    *,
+    complete: Callable[[Settings], Settings] | None = None,
+) -> CheckedGateway:
     """Return the gateway if `lockgate check` would find no error in it.
 
-    `options` override settings; the keys are paths, as `server.port`.
+    `options` override settings; the keys are paths, as `server.port`. `complete` may set what the
+    settings lack.
 
     Raises:
         InvalidSettings: has every error that `lockgate check` would print.
     """
-    checked = _check_all(read_settings(config, options))
+    loaded = read_settings(config, options)
+    if complete is not None:
+        loaded = replace(loaded, settings=complete(loaded.settings))
+    checked = _check_all(loaded)
     if checked.errors:
         raise InvalidSettings(list(checked.errors))
     return checked
@@ -205,7 +214,7 @@ def _find_limit_errors(settings: Settings, application: Application) -> list[Con
 
 
 def _describe_valid(checked: CheckedGateway) -> str:
-    """Return one sentence that counts what has been checked."""
+    """Say what has been checked: how much of what, and in which package."""
     application = checked.application
     routes = list_routes(checked.app, application.policies) if checked.app else []
     counts = {
@@ -216,7 +225,10 @@ def _describe_valid(checked: CheckedGateway) -> str:
         "policy": len(application.policies),
     }
     found = {noun: count for noun, count in counts.items() if count or noun != "proxied route"}
-    return f"The configuration is valid: {', '.join(map(_format_count, found, found.values()))}."
+    counted = ", ".join(map(_format_count, found, found.values()))
+    package = application.package
+    checked_package = f" The package is {package.name} ({package.source})." if package else ""
+    return f"The configuration is valid: {counted}.{checked_package}"
 
 
 def _format_count(noun: str, count: int) -> str:

@@ -1,24 +1,24 @@
 """`lockgate demo`: runs the gateway with fakes of its services, and prints a token to use."""
 
 import argparse
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from pydantic import HttpUrl
 
 from gateway.app import create_app
 from gateway.app_loader import Application, load_application
 from gateway.auth.route_access import Requires
-from gateway.cli.signals import handle_signals, ignore_reload_signals
-from gateway.cli.subcommand import (
-    Subcommands,
-    add_config_option,
-    add_subcommand,
-    run_on_uvloop,
+from gateway.cli.demo_settings import (
+    list_replaced,
+    replace_addresses,
+    sign_internal_tokens,
 )
+from gateway.cli.own_command import format_own_command
+from gateway.cli.signals import handle_signals, ignore_reload_signals
+from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.uvloop_runner import run_on_uvloop
 from gateway.fakes.child_process import FakesPlan, RunningFakes, run_fakes
-from gateway.fakes.identity_provider import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
+from gateway.fakes.identity_endpoints import DEFAULT_PORT
 from gateway.fakes.load_fakes import load_fakes
 from gateway.identity.temporary_key_file import create_temporary_key_file
 from gateway.route_list import list_routes
@@ -27,11 +27,10 @@ from gateway.server.lifecycle import open_server
 from gateway.settings.app_package import NoAppPackage
 from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.loader import load_settings
-from gateway.settings.schema import Identity, Issuer, Settings
+from gateway.settings.schema import Settings
 from gateway.telemetry.log_writer import log_to_stderr
 
 _LOOPBACK = {"127.0.0.1", "localhost"}
-_INTERNAL_ISSUER = "https://gateway.demo.invalid"
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -69,29 +68,24 @@ def run(options: argparse.Namespace) -> int:
         log_to_stderr(settings.log.model_copy(update={"format": "text"})),
         create_temporary_key_file() as key_file,
     ):
-        settings = _sign_internal_tokens(settings, key_file)
+        settings = sign_internal_tokens(settings, key_file)
         plan = _plan_fakes(settings, application, options)
-        run_on_uvloop(_serve_demo(settings, application, plan, use_any_ports=options.any_ports))
+        run_on_uvloop(_serve_demo(settings, application, plan, options))
     return 0
 
 
-def _sign_internal_tokens(settings: Settings, key_file: Path) -> Settings:
-    """Let the gateway sign internal tokens with this key, unless the settings have another."""
-    if settings.identity.signing_key_file is not None:
-        return settings
-    identity = Identity(issuer=_INTERNAL_ISSUER, signing_key_file=key_file)
-    return settings.model_copy(update={"identity": identity})
-
-
 async def _serve_demo(
-    settings: Settings, application: Application, plan: FakesPlan, *, use_any_ports: bool
+    given: Settings, application: Application, plan: FakesPlan, options: argparse.Namespace
 ) -> None:
-    with handle_signals(settings.server) as signals:
+    with handle_signals(given.server) as signals:
         async with signals.interrupt_start(), run_fakes(plan) as fakes:
-            settings = _replace_addresses(settings, fakes, use_any_port=use_any_ports)
+            settings = replace_addresses(
+                given, fakes.urls, fakes.identity_url, use_any_port=options.any_ports
+            )
             app = create_app(settings, application=application)
             async with open_server(app, settings.server) as server:
-                print(_format_welcome(server.url, fakes, settings), flush=True)
+                print(_format_addresses(fakes, given, settings))
+                print(_format_welcome(server.url, fakes, settings, options.config), flush=True)
                 await signals.wait()
 
 
@@ -136,40 +130,30 @@ def _iter_local_ports(settings: Settings) -> Iterator[tuple[str, int]]:
             yield name, service.url.port
 
 
-def _replace_addresses(settings: Settings, fakes: RunningFakes, *, use_any_port: bool) -> Settings:
-    """Replace the addresses of the services and of the identity provider with the fakes'.
-
-    Without trusted proxies, this machine is one, with forward-auth, so that a check can be tried.
-    """
-    server = settings.server.model_dump() | {"host": "127.0.0.1", "allowed_hosts": ()}
-    if not settings.server.trusted_proxies:
-        server |= {"trusted_proxies": ["127.0.0.1/32"], "forward_auth": True}
-    if use_any_port:
-        server["port"] = 0
-    values: dict[str, Any] = settings.model_dump() | {"server": server}
-    for name, url in fakes.urls.items():
-        # Without the base path of the real address: a fake has the paths of the typed client.
-        values["upstreams"].setdefault(name, {})["url"] = url
-    values["limits"] = settings.limits
-    values["issuers"] = [
-        Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_url=HttpUrl(fakes.identity_url + JWKS_PATH))
-    ]
-    return Settings.model_validate(values)
-
-
-def _format_welcome(url: str, fakes: RunningFakes, settings: Settings) -> str:
+def _format_addresses(fakes: RunningFakes, given: Settings, settings: Settings) -> str:
+    """List the services, and the settings that the demo replaces."""
     urls = {"identity": fakes.identity_url} | fakes.urls
     services = "\n".join(f"  {name:16} {service_url}" for name, service_url in urls.items())
     real = [name for name in settings.upstreams if name not in fakes.urls]
-    described = f", its API is described at {url}/docs" if settings.server.docs else ""
     warning = f"Without a fake, at their real addresses: {', '.join(real)}\n" if real else ""
+    replaced = ", ".join(list_replaced(given, settings))
+    note = f"The demo replaces these settings with its own: {replaced}\n" if replaced else ""
     return (
         "The fake services (PUT /_dial on each makes it slow, hang, fail ...):\n"
-        f"{services}\n{warning}\n"
+        f"{services}\n{warning}{note}"
+    )
+
+
+def _format_welcome(url: str, fakes: RunningFakes, settings: Settings, config: Path | None) -> str:
+    described = f", its API is described at {url}/docs" if settings.server.docs else ""
+    command = format_own_command()
+    option = f" --config {shlex.quote(str(config))}" if config else ""
+    return (
         f"Lockgate is up on {url}{described}. Paste this:\n\n"
         f"curl -s -i -H 'Authorization: Bearer {fakes.token}' {url}{settings.demo.path}\n\n"
         f"{_format_commands(url, fakes, settings)}"
-        "`lockgate routes` lists the routes; `lockgate new PATH` writes a gateway of your own.\n"
+        f"`{command} routes{option}` lists the routes; `{command} new PATH` writes a gateway of "
+        "your own.\n"
         "Ctrl-C stops all of it."
     )
 

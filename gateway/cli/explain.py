@@ -1,6 +1,7 @@
 """`lockgate explain`: says what the gateway would do with a request, without sending anything on.
 
-The token is read from standard input and verified with the real keys. It is never printed.
+The token is read from standard input and verified with the real keys. It is never printed. If the
+settings have no issuer, the keys are those of the demo that runs on this machine.
 """
 
 import argparse
@@ -8,22 +9,29 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from gateway.auth.principal import Principal
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.cli.check import CheckedGateway, require_valid
+from gateway.cli.demo_settings import sign_internal_tokens, trust_identity_provider
+from gateway.cli.running_demo import find_demo
 from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.table import format_table
 from gateway.explanation.explain_request import explain_request
 from gateway.explanation.explanation import Explanation, Rule
+from gateway.fakes.identity_endpoints import DEFAULT_PORT
+from gateway.identity.temporary_key_file import create_temporary_key_file
 from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.settings.errors import escape
+from gateway.settings.schema import Settings
 
 _MAX_TOKEN_BYTES = 65_536
 _METHODS = frozenset({*PROXIED_METHODS, "TRACE"})
@@ -55,19 +63,44 @@ def add_to(subcommands: Subcommands) -> None:
         action="store_true",
         help="do not read a token from standard input",
     )
+    parser.add_argument(
+        "--demo-port",
+        type=int,
+        default=DEFAULT_PORT,
+        metavar="PORT",
+        help=(
+            "port of the identity provider of the demo, whose tokens are accepted if the settings "
+            f"have no issuer (default: {DEFAULT_PORT})"
+        ),
+    )
     parser.add_argument("--json", action="store_true", help="print the explanation as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the explanation. Returns 0 if the request would be admitted, otherwise 1."""
-    checked = require_valid(options.config, {})
-    token = None if options.no_token else _read_token()
-    explanation = asyncio.run(_explain(checked, options.method, options.target, token))
+    with ExitStack() as stack:
+        trust_demo = partial(_trust_demo, options.demo_port, stack)
+        checked = require_valid(options.config, {}, complete=trust_demo)
+        token = None if options.no_token else _read_token()
+        explanation = asyncio.run(_explain(checked, options.method, options.target, token))
     if options.json:
         print(json.dumps(_to_json(explanation)))
     else:
         print("\n".join(_iter_lines(explanation)))
     return 0 if _is_admitted(explanation) else 1
+
+
+def _trust_demo(port: int, stack: ExitStack, settings: Settings) -> Settings:
+    """Return the settings of the demo that runs on this machine, if these have no issuer.
+
+    Its key file, which only completes the settings, is deleted with the stack.
+    """
+    url = None if settings.issuers else find_demo(port)
+    if url is None:
+        return settings
+    print_error(f"the settings have no issuer, so the tokens of the demo at {url} are accepted")
+    key_file = stack.enter_context(create_temporary_key_file())
+    return trust_identity_provider(sign_internal_tokens(settings, key_file), url)
 
 
 def _parse_method(text: str) -> str:

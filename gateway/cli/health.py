@@ -1,7 +1,7 @@
 """`lockgate health`: asks the gateway on this machine whether it is serving.
 
-The image runs `python -m gateway.cli.health --pid 1` every few seconds. It imports only the
-settings, which takes a quarter of the CPU time that the whole command takes.
+The image runs `python -m gateway.cli.health --pid 1` every few seconds. So this module imports only
+the settings, which takes a quarter of the CPU time that importing the gateway takes.
 """
 
 import argparse

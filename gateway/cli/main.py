@@ -1,35 +1,36 @@
-"""The command line: parses the arguments, runs a subcommand, returns the exit status."""
+"""The command line: parses the arguments, runs a subcommand, returns the exit status.
+
+Importing the whole gateway takes most of a second, and `health`, `token` and others do not need it.
+So only the module of the given subcommand is imported.
+"""
 
 import argparse
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import version
 
-from gateway.cli import (
-    access,
-    check,
-    demo,
-    explain,
-    health,
-    new,
-    routes,
-    serve,
-    signing_keys,
-    token,
-)
 from gateway.cli.standard_streams import (
     escape_unprintable_output,
     open_closed_streams,
     print_error,
     run_with_output,
 )
-from gateway.fakes.child_process import FakesFailed
-from gateway.fakes.serve_fakes import PortUnavailable
-from gateway.lifespan import LifespanFailed
-from gateway.route_audit import UnguardedRoute
-from gateway.server.listener import AddressUnavailable
-from gateway.settings.errors import InvalidSettings
+from gateway.startup_error import StartupError
 
-SUBCOMMANDS = (serve, demo, new, check, routes, access, explain, health, token, signing_keys)
+SUBCOMMANDS = (
+    "serve",
+    "demo",
+    "new",
+    "check",
+    "routes",
+    "access",
+    "explain",
+    "health",
+    "token",
+    "signing-keys",
+)
+"""The subcommands in the order of the help; each is the module of this name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,29 +41,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     open_closed_streams()
     escape_unprintable_output()
-    return run_with_output(lambda: _run(arguments))
+    given = sys.argv[1:] if arguments is None else arguments
+    return run_with_output(lambda: _run(given))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
-    options = build_parser().parse_args(arguments)
+def _run(arguments: Sequence[str]) -> int:
+    options = build_parser(_choose_subcommands(arguments)).parse_args(arguments)
     try:
         status: int = options.run(options)
-    except InvalidSettings as invalid:
-        _print_errors(invalid.errors)
-        return 2
-    except UnguardedRoute as unguarded:
-        _print_errors(fault.as_config_error() for fault in unguarded.faults)
-        return 2
-    except (AddressUnavailable, FakesFailed, LifespanFailed, PortUnavailable) as error:
-        print_error(error)
-        return 1
+    except StartupError as error:
+        for message in error.list_messages():
+            print_error(message)
+        return error.exit_status
     except KeyboardInterrupt:  # Ctrl-C before the signal handlers were installed
         return 130
     return status
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the argument parser with every subcommand."""
+def _choose_subcommands(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the given subcommand, or all if none is given, so that the help lists them."""
+    first = arguments[0] if arguments else ""
+    if first == "--version":
+        return ()
+    return (first,) if first in SUBCOMMANDS else SUBCOMMANDS
+
+
+def build_parser(names: Sequence[str] = SUBCOMMANDS) -> argparse.ArgumentParser:
+    """Build the argument parser with these subcommands, whose modules it imports."""
     parser = argparse.ArgumentParser(
         prog="lockgate",
         description="An async API gateway and backend-for-frontend aggregator.",
@@ -70,11 +75,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('lockgate')}")
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for subcommand in SUBCOMMANDS:
-        subcommand.add_to(subcommands)
+    for name in names:
+        import_module(f"gateway.cli.{name.replace('-', '_')}").add_to(subcommands)
     return parser
-
-
-def _print_errors(errors: Iterable[object]) -> None:
-    for error in errors:
-        print_error(error)

@@ -8,12 +8,8 @@ from gateway.app_loader import Application
 from gateway.cli.check import CheckedGateway, require_valid
 from gateway.cli.gc_tuning import tune_gc
 from gateway.cli.signals import handle_signals, ignore_reload_signals
-from gateway.cli.subcommand import (
-    Subcommands,
-    add_config_option,
-    add_subcommand,
-    run_on_uvloop,
-)
+from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.uvloop_runner import run_on_uvloop
 from gateway.server.file_limit import raise_file_limit
 from gateway.server.lifecycle import open_server
 from gateway.telemetry.log import log_event

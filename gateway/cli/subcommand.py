@@ -1,14 +1,9 @@
-"""Shared by the subcommands: parser, options, event loop."""
+"""Shared by the subcommands: parser and options."""
 
 import argparse
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
-
-import uvloop
-
-from gateway.background_tasks import log_loop_error
+from typing import TypeAlias
 
 # argparse has no public name for this type.
 Subcommands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001
@@ -52,10 +47,3 @@ def add_config_option(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the settings file (TOML, like config/lockgate.toml)",
     )
-
-
-def run_on_uvloop(main: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine to completion on a new uvloop event loop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.get_loop().set_exception_handler(log_loop_error)
-        runner.run(main)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_subcommand
-from gateway.fakes.identity_provider import DEFAULT_PORT, TOKEN_PATH
+from gateway.fakes.identity_endpoints import DEFAULT_PORT, TOKEN_PATH
 
 
 def add_to(subcommands: Subcommands) -> None:

@@ -194,7 +194,10 @@ def _locate(invalid: dict[str, Any]) -> tuple[str, str, str]:
     """
     place = [str(step) for step in invalid.get("loc", ())]
     location = place.pop(0) if place and place[0] in LOCATIONS else "request"
-    return location, ".".join(place), str(invalid.get("msg", "is not valid"))
+    message = str(invalid.get("msg", "is not valid"))
+    if invalid.get("type") == "value_error":  # pydantic puts this before the text of a ValueError
+        message = message.removeprefix("Value error, ")
+    return location, ".".join(place), message
 
 
 def _build_invalid_request(found: list[tuple[str, str, str]], context: RequestContext) -> Problem:

@@ -204,7 +204,7 @@ class TooManyStreams(GatewayError):
     title = "Too many streams"
     detail = (
         "This caller has as many open streams as server.max_streams_per_caller allows. End one, "
-        "and try again."
+        "and try again, with a new ticket if you sent one."
     )
     header_names = ("Retry-After",)
 

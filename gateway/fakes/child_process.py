@@ -19,12 +19,13 @@ from gateway.fakes.identity_provider import DevelopmentIssuer
 from gateway.fakes.load_fakes import load_fakes
 from gateway.fakes.serve_fakes import PortUnavailable, serve_fakes
 from gateway.settings.app_package import AppPackage
+from gateway.startup_error import StartupError
 
 _START_TIMEOUT_SECONDS = 30
 _STOP_TIMEOUT_SECONDS = 5
 
 
-class FakesFailed(Exception):
+class FakesFailed(StartupError):
     """The process of the fakes did not start. Its own error is on standard error."""
 
 

@@ -17,15 +17,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from gateway.fakes.identity_endpoints import (
+    AUDIENCE,
+    DISCOVERY_PATH,
+    ISSUER,
+    JWKS_PATH,
+    TOKEN_PATH,
+)
 from gateway.fakes.json_service import problem_response
-
-ISSUER = "https://identity.demo.invalid"
-AUDIENCE = "lockgate-demo"
-
-DISCOVERY_PATH = "/.well-known/openid-configuration"
-JWKS_PATH = "/.well-known/jwks.json"
-TOKEN_PATH = "/token"  # noqa: S105 - a path
-DEFAULT_PORT = 9_100
 
 _ALGORITHM = "RS256"
 _LIFETIME_SECONDS = 3_600

@@ -10,6 +10,7 @@ from uvicorn.config import Config, WSProtocolType
 from uvicorn.server import ServerState
 
 from gateway.fakes.uvicorn_protocol import FakeProtocol
+from gateway.startup_error import StartupError
 
 # Longer than any client keeps an idle connection, so that the client closes it, not the service.
 _KEEP_ALIVE_SECONDS = 120
@@ -22,7 +23,7 @@ _WEBSOCKETS: WSProtocolType = "websockets-sansio" if find_spec("websockets") els
 _BACKLOG = 2_048
 
 
-class PortUnavailable(Exception):
+class PortUnavailable(StartupError):
     """A fake service cannot listen on its port."""
 
     def __init__(self, service: str, host: str, port: int, reason: str) -> None:

@@ -62,6 +62,8 @@ def find_problems(operation: dict[str, Any], route: RouteContext, raised: Proble
     may_be_malformed = operation.get("requestBody") or find_proxy(route)
     for status in ("400", "default") if may_be_malformed else ("default",):
         found[status] = dict(_ABOUT_BLANK)
+    if operation.get("requestBody") and find_proxy(route):
+        found["408"] = dict(_ABOUT_BLANK)  # the body is passed on, and does not arrive in time
     for status, types in raised.items():
         found[status] = {**types, **found.get(status, {})}
     for status, response in operation["responses"].items():

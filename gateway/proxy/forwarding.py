@@ -69,6 +69,7 @@ class Forwarding:
         """
         scope, started = request.scope, self._loop.time()
         stream = Stream(self._streams, request)
+        stream.check_excess()
         identity = self._identity.build(request)
         forwarded = await self._build(request, stream, identity)
         try:
@@ -83,10 +84,8 @@ class Forwarding:
             self._check_identity(identity, forwarded.method, response.status)
             fields = self._response_fields.build(response.fields, scope)
             if response.body is None:
-                length = find_length(fields)
-                is_refusable = forwarded.method in _SAFE or stream.has_place
-                if is_refusable and is_long(length, fields):
-                    stream.open()
+                length = find_length(response.fields)
+                self._open_stream(stream, forwarded.method, length, response.fields)
                 end = self._find_end(request, started, length)
                 select_trailers = self._response_fields.select_trailers
                 return ProxiedStream(
@@ -102,6 +101,22 @@ class Forwarding:
         stream.close()
         await response.aclose()
         return ProxiedResponse(response.status, fields, response.body, trailers)
+
+    def _open_stream(self, stream: Stream, method: str, length: int | None, fields: Fields) -> None:
+        """Make a stream of a response that is long by its fields, as the service has sent them.
+
+        Raises:
+            TooManyStreams, Overloaded: there is no free place, and the service has not carried out
+                anything.
+        """
+        is_stream = is_long(length, fields)
+        if method not in _SAFE:
+            if is_stream:
+                stream.open_late()
+        elif is_stream:
+            stream.open()
+        elif length is None:
+            stream.check_excess()
 
     def _find_end(self, request: Request, started: float, length: int | None) -> StreamEnd:
         """Return when a response ends at the latest: one without a length ends with the token."""

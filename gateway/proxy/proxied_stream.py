@@ -61,7 +61,7 @@ class ProxiedStream(UnhandledResponse):
         self._end = end
         self._failures = failures
         self._has_sent = False
-        self._is_event_stream = self._is_between_events = _is_event_stream(fields)
+        self._is_event_stream = self._is_between_events = _is_event_stream(response.fields)
         self._last_bytes = b""
         stream.follow(response.detach)
         # A response that is never sent must not keep its connection: its task ends first.
@@ -173,18 +173,20 @@ class ProxiedStream(UnhandledResponse):
         )
 
 
-def find_length(fields: FieldList) -> int | None:
-    """Return the Content-Length of a response; None if it declares none.
+def find_length(fields: Fields) -> int | None:
+    """Return the Content-Length of a response as the service sent it; None if it declares none.
 
     It has at most MAX_LENGTH_DIGITS digits: `ProxyUpstream.send` refuses any other.
     """
-    return next((int(value) for name, value in fields if name == b"content-length"), None)
+    return next((int(value) for name, value in fields if name.lower() == b"content-length"), None)
 
 
-def is_long(length: int | None, fields: FieldList) -> bool:
+def is_long(length: int | None, fields: Fields) -> bool:
     """Whether the body is known to be long: an event stream, or one with a long Content-Length."""
     return (length is not None and length > LONG_BYTES) or _is_event_stream(fields)
 
 
-def _is_event_stream(fields: FieldList) -> bool:
-    return any(name == b"content-type" and _EVENT_STREAM.fullmatch(value) for name, value in fields)
+def _is_event_stream(fields: Fields) -> bool:
+    return any(
+        name.lower() == b"content-type" and _EVENT_STREAM.fullmatch(value) for name, value in fields
+    )

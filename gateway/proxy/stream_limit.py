@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import find_principal
 from gateway.client_ip import find_client_address
-from gateway.errors.tree import Overloaded, TooManyStreams
+from gateway.errors.tree import GatewayError, Overloaded, TooManyStreams
 from gateway.ratelimit.partition import address_partition
 from gateway.request_context import RequestContext
 from gateway.settings.schema import Server
@@ -24,25 +24,39 @@ LONG_SECONDS = 1.0
 """An exchange whose body takes longer is a stream."""
 
 
+MAX_EXCESS = 8
+"""A caller with more excess streams is refused its proxied requests before they are sent."""
+
+
 class StreamLimit:
     """Counts the streams of the process, and those of each caller.
 
     There are at most `server.max_streams`, and `server.max_streams_per_caller` of one caller. A
     stream counts here, and no longer against `server.max_in_flight`, nor against the
     `max_connections` of its service.
+
+    An exchange that must not be refused any more becomes a stream without a free place, too: an
+    excess stream. It takes no place of another caller, and its caller may send no more requests
+    while it has MAX_EXCESS of them (`check`).
     """
 
-    # Invariant: `_counts` has the callers with at least one stream, and adds up to `count`.
+    # Invariants:
+    #   - `_counts` has the callers with at least one stream in a place, and adds up to `count`.
+    #   - `_excess` has the callers with at least one excess stream, and adds up to `excess`.
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self._max_per_caller = server.streams_per_caller
         self.count = 0
+        self.excess = 0
         self._counts: dict[StreamCaller, int] = {}
+        self._excess: dict[StreamCaller, int] = {}
 
     def __repr__(self) -> str:
         """Show the number of streams, and of callers."""
         streams = f"{self.count}/{self.server.max_streams}"
-        return f"<{type(self).__name__} {streams} of {len(self._counts)} callers>"
+        excess = f" and {self.excess} in excess" if self.excess else ""
+        return f"<{type(self).__name__} {streams} of {len(self._counts)} callers{excess}>"
 
     def is_full_for(self, caller: StreamCaller) -> bool:
         """Whether one more stream of this caller would be too many, for the caller or in all."""
@@ -55,37 +69,78 @@ class StreamLimit:
             TooManyStreams: the caller has `max_streams_per_caller` already.
             Overloaded: there are `max_streams` already.
         """
-        if self._has_too_many(caller):
-            allowed = self.server.max_streams_per_caller
-            explanation = f"server.max_streams_per_caller allows {allowed} streams"
-            context.log_fields["explanation"] = explanation
-            raise TooManyStreams(RETRY_AFTER_SECONDS)
         if self.is_full_for(caller):
-            explanation = f"server.max_streams allows {self.server.max_streams} streams"
-            context.log_fields["explanation"] = explanation
-            raise Overloaded(RETRY_AFTER_SECONDS)
+            raise self._explain(caller, context)
+        self._take_place(caller)
+
+    def add_late(self, caller: StreamCaller) -> None:
+        """Count a stream that must not be refused: as an excess stream if no place is free."""
+        if self.is_full_for(caller):
+            self.excess += 1
+            self._excess[caller] = self._excess.get(caller, 0) + 1
+        else:
+            self._take_place(caller)
+
+    def check(self, caller: StreamCaller, context: RequestContext) -> None:
+        """Refuse a request of a caller that has MAX_EXCESS excess streams.
+
+        Excess streams first take the places that have become free.
+
+        Raises:
+            TooManyStreams: the caller has `max_streams_per_caller` already.
+            Overloaded: there are `max_streams` already.
+        """
+        while caller in self._excess and not self.is_full_for(caller):
+            self._remove_excess(caller)
+            self._take_place(caller)
+        if self._excess.get(caller, 0) >= MAX_EXCESS:
+            raise self._explain(caller, context)
+
+    def remove(self, caller: StreamCaller) -> None:
+        """Count one stream of this caller less: an excess stream, if there is one."""
+        if caller in self._excess:
+            self._remove_excess(caller)
+        else:
+            self.count -= 1
+            _decrement(self._counts, caller)
+
+    def _take_place(self, caller: StreamCaller) -> None:
         self.count += 1
         self._counts[caller] = self._counts.get(caller, 0) + 1
 
-    def remove(self, caller: StreamCaller) -> None:
-        """Count one stream of this caller less."""
-        self.count -= 1
-        left = self._counts.pop(caller) - 1
-        if left:
-            self._counts[caller] = left
+    def _remove_excess(self, caller: StreamCaller) -> None:
+        self.excess -= 1
+        _decrement(self._excess, caller)
 
     def _has_too_many(self, caller: StreamCaller) -> bool:
-        return self._counts.get(caller, 0) >= self.server.max_streams_per_caller
+        return self._counts.get(caller, 0) >= self._max_per_caller
+
+    def _explain(self, caller: StreamCaller, context: RequestContext) -> GatewayError:
+        """Return the error of a caller without a free place; log the setting that allows none."""
+        log_fields = context.log_fields
+        if self._has_too_many(caller):
+            allowed = self.server.streams_per_caller
+            explanation = f"server.max_streams_per_caller allows {allowed} streams"
+            log_fields["explanation"] = explanation
+            return TooManyStreams(RETRY_AFTER_SECONDS)
+        explanation = f"server.max_streams allows {self.server.max_streams} streams"
+        log_fields["explanation"] = explanation
+        return Overloaded(RETRY_AFTER_SECONDS)
+
+
+def _decrement(counts: dict[StreamCaller, int], caller: StreamCaller) -> None:
+    left = counts.pop(caller) - 1
+    if left:
+        counts[caller] = left
 
 
 class Stream:
     """The place of one request in the StreamLimit, once it has become a stream.
 
     A WebSocket, an event stream and an exchange with a long Content-Length become one with `open`,
-    and are refused without a free place; but not a request that the service has carried out. A body
-    that is being passed on (`watch`, `add_bytes`) becomes one after LONG_SECONDS or LONG_BYTES.
-    Without a free place it stays in flight until there is one: a body that has begun is never
-    refused.
+    and are refused without a free place. A request that the service has carried out becomes one
+    with `open_late`, and is never refused; so does a body that is being passed on (`watch`,
+    `add_bytes`), after LONG_SECONDS or LONG_BYTES.
     """
 
     # Invariants:
@@ -104,10 +159,15 @@ class Stream:
         self._on_open: Callable[[], object] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    @property
-    def has_place(self) -> bool:
-        """Whether the request is a stream, or could become one now."""
-        return self.is_open or not self._limit.is_full_for(self._find_caller())
+    def check_excess(self) -> None:
+        """Refuse the request if its caller has too many excess streams.
+
+        Raises:
+            TooManyStreams, Overloaded: it has, and there is no free place.
+        """
+        limit = self._limit
+        if limit.excess and not self.is_open:  # mostly there are none
+            limit.check(self._find_caller(), RequestContext.of(self._request.scope))
 
     def open(self) -> None:
         """Become a stream, which is in flight no longer; no effect on one that is a stream.
@@ -115,12 +175,19 @@ class Stream:
         Raises:
             TooManyStreams, Overloaded: there is no free place.
         """
-        if self.is_open:
-            return
-        context = RequestContext.of(self._request.scope)
-        self._limit.add(self._find_caller(), context)
+        if not self.is_open:
+            self._limit.add(self._find_caller(), RequestContext.of(self._request.scope))
+            self._begin()
+
+    def open_late(self) -> None:
+        """Become a stream, also without a free place; no effect on one that is a stream."""
+        if not self.is_open:
+            self._limit.add_late(self._find_caller())
+            self._begin()
+
+    def _begin(self) -> None:
         self.is_open = True
-        context.leave_admission()
+        RequestContext.of(self._request.scope).leave_admission()
         self.unwatch()
         if self._on_open is not None:
             self._on_open()
@@ -134,13 +201,13 @@ class Stream:
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let the request become a stream after LONG_SECONDS."""
         if not self.is_open and self._timer is None:
-            self._timer = loop.call_later(LONG_SECONDS, self._open_late, loop)
+            self._timer = loop.call_later(LONG_SECONDS, self.open_late)
 
     def add_bytes(self, count: int) -> None:
         """Count bytes that have been passed on, of either body."""
         self._bytes += count
-        if self._bytes > LONG_BYTES and not self.is_open and self.has_place:
-            self.open()
+        if self._bytes > LONG_BYTES:
+            self.open_late()
 
     def close(self) -> None:
         """Count no longer; no effect on a request that is not a stream."""
@@ -155,13 +222,6 @@ class Stream:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def _open_late(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = None
-        if self.has_place:
-            self.open()
-        else:
-            self.watch(loop)
 
     def _find_caller(self) -> StreamCaller:
         """Find the caller: that of the token or ticket, else the client address."""

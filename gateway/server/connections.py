@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Protocol
 
-from gateway.server.hang_up_watch import HangUpWatch
+from gateway.server.paused_connection_watch import PausedConnectionWatch
 
 SWEEP_SECONDS = 1.0
 """Seconds between two looks at the queues: a timeout takes effect so much later at most."""
@@ -104,7 +104,7 @@ class OpenConnections:
     """The connections of a server, and what it waits for on each of them.
 
     `opening` holds the accepted ones that the event loop has not connected yet; `count` counts the
-    others. `hang_ups` watches those that are not read from.
+    others. `paused_connections` watches those that are not read from.
 
     A connection without a request in flight is in one of the queues `new` (it has had no request),
     `idle`, `heads` (a head has begun) and `closing` (its last response has been sent). One with a
@@ -123,7 +123,7 @@ class OpenConnections:
         self.closing = WaitingQueue(LINGER_SECONDS)
         self.bodies = WaitingQueue(timeouts.stall)
         self.readers = WaitingQueue(timeouts.stall)
-        self.hang_ups = HangUpWatch()
+        self.paused_connections = PausedConnectionWatch()
         self._without_use = (self.new, self.heads, self.closing)
         self._silent = (*self._without_use, self.idle)
         shortest = min(timeouts.idle, timeouts.head, timeouts.stall)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 from gateway.kernel_buffer import count_bytes_in_kernel
-from gateway.server.hang_up_watch import HangUpWatch
+from gateway.server.paused_connection_watch import PausedConnectionWatch
 from gateway.server.socket_state import reset_on_close
 
 
@@ -19,7 +19,7 @@ class FlowControl:
     - When not `can_linger` (the server shuts down), no connection is half closed: it is closed.
     """
 
-    def __init__(self, transport: asyncio.Transport, watch: HangUpWatch) -> None:
+    def __init__(self, transport: asyncio.Transport, watch: PausedConnectionWatch) -> None:
         self.is_pipeline_full = self.is_closing = self.is_half_closed = False
         self.can_linger = True
         self._transport = transport

@@ -5,6 +5,7 @@ import socket
 
 from gateway.server.port_owner import find_port_owner
 from gateway.settings.errors import ConfigError, InvalidSettings, get_variable
+from gateway.startup_error import StartupError
 
 BACKLOG = 4_096
 """Connections that the kernel completes before the server accepts them; see also `somaxconn`."""
@@ -13,7 +14,7 @@ BACKLOG = 4_096
 _NOT_OUR_ADDRESS = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
 
 
-class AddressUnavailable(Exception):
+class AddressUnavailable(StartupError):
     """The server cannot listen on the host and port of the settings."""
 
 

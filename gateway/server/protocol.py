@@ -109,7 +109,7 @@ class HttpProtocol(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._flow = FlowControl(self._transport, self._connections.hang_ups)
+        self._flow = FlowControl(self._transport, self._connections.paused_connections)
         scope = describe_connection(self._transport, self._client)
         self._client = scope["client"]
         self._parser = RequestParser(self, scope, self._state)

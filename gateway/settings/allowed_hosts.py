@@ -25,17 +25,19 @@ def _check_allowed_host(text: str) -> str:
     text = text.lower()
     address = _compress(text.removeprefix("[").removesuffix("]"))
     if _is_address(address):
+        if "%" in address:
+            raise ValueError("must be an address without a zone: no Host field has one")
         return address
     if text == "*":
         raise ValueError("must be a host, such as api.example.com; an empty list allows every host")
     if "/" in text:
         raise ValueError("must be a host alone, without scheme and path")
     name = text.removeprefix(WILDCARD)
-    if "*" in name or (name != text and "." not in name):
+    if "*" in name or (name != text and ("." not in name or _is_address(name))):
         raise ValueError("may have * only for the subdomains of a domain, such as *.example.com")
     if ":" in name:
         raise ValueError("must be a host without a port: every port is allowed")
-    if not is_host_name(name):
+    if not is_host_name(name) or name.rstrip(".").rpartition(".")[2].isdigit():
         raise ValueError("must be a host name, an IP address, or a pattern such as *.example.com")
     return text.removesuffix(".")
 

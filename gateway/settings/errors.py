@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from gateway.startup_error import StartupError
+
 PREFIX = "LOCKGATE_"
 """The beginning of the name of every variable."""
 
@@ -36,12 +38,18 @@ class ConfigError:
         return self.source.upper() == get_variable(self.path) or self.source == option
 
 
-class InvalidSettings(ValueError):
+class InvalidSettings(StartupError, ValueError):
     """The settings cannot be used. `errors` has every error that was found."""
+
+    exit_status = 2
 
     def __init__(self, errors: list[ConfigError]) -> None:
         super().__init__("\n".join(map(str, errors)))
         self.errors = errors
+
+    def list_messages(self) -> list[str]:
+        """Return one line for each error."""
+        return list(map(str, self.errors))
 
 
 def get_variable(path: str) -> str:

@@ -94,7 +94,7 @@ class Server(Section):
     forward_auth: Flag = False
     max_in_flight: Count = 1_000
     max_streams: Count = 1_000
-    max_streams_per_caller: Count = 100
+    max_streams_per_caller: Count | None = None
     max_body_bytes: Bytes = 1_048_576
     max_connections: Count | None = None
     idle_seconds: Seconds = 75
@@ -116,12 +116,28 @@ class Server(Section):
     def _require_trusted_proxies(self) -> Self:
         needs = {
             "client_address_header": "it is read from them only",
-            "forward_auth": "all others get 403",
+            "forward_auth": "only proxies listed there may ask",
         }
         for name, why in needs.items():
             if getattr(self, name) and not self.trusted_proxies:
                 message = f"has no effect without trusted_proxies: {why}"
                 raise _conflict(message, name, "trusted_proxies", at=name)
+        return self
+
+    @property
+    def streams_per_caller(self) -> int:
+        """The streams that one caller may have: a tenth of all unless it is set, at least 1."""
+        return self.max_streams_per_caller or max(self.max_streams // 10, 1)
+
+    @model_validator(mode="after")
+    def _require_streams_for_a_caller(self) -> Self:
+        if self.streams_per_caller > self.max_streams:
+            raise _conflict(
+                f"must be at most max_streams, which is {self.max_streams}",
+                "max_streams_per_caller",
+                "max_streams",
+                at="max_streams_per_caller",
+            )
         return self
 
     @model_validator(mode="after")

@@ -16,7 +16,8 @@ from starlette.types import ASGIApp
 
 from gateway.app import create_app
 from gateway.app_loader import Application, load_application
-from gateway.fakes.identity_provider import AUDIENCE, ISSUER, DevelopmentIssuer
+from gateway.fakes.identity_endpoints import AUDIENCE, ISSUER
+from gateway.fakes.identity_provider import DevelopmentIssuer
 from gateway.fakes.load_fakes import load_fakes
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.proxy.declaration.identity_errors import find_missing_key_errors

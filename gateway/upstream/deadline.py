@@ -1,4 +1,8 @@
-"""Deadlines: set once for a block of code and applied to every call inside it."""
+"""Deadlines: set once for a block of code and applied to every call inside it.
+
+This is the end that calls share. The transport turns the time that is left to each call into a
+timer (`gateway/transport/deadline_timer.py`).
+"""
 
 import asyncio
 from collections.abc import Callable

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from jose import jwk
 
-from gateway.fakes.identity_provider import AUDIENCE, ISSUER, DevelopmentIssuer
+from gateway.fakes.identity_endpoints import AUDIENCE, ISSUER
+from gateway.fakes.identity_provider import DevelopmentIssuer
 from gateway.identity.key_file_rotation import rotate_key_file
 from tests.bench.paths import make_cache_path
 from tests.bench.upstream import USER

@@ -44,16 +44,17 @@ class Issuing(NamedTuple):
 
     def list_cases(self) -> Sequence[tuple[str, str | None, int]]:
         """Return the name of each case, the token and the expected status."""
-        caller = make_caller(expires_at=time.time() + 3_600)
-        good = self.tokens.issue(caller, "inventory", ("stock:read",))
-        wider = make_caller(expires_at=caller.expires_at, scopes=frozenset({"stock:read:any"}))
+        scopes = frozenset({"inventory:read", "inventory:write"})
+        caller = make_caller(expires_at=time.time() + 3_600, scopes=scopes)
+        good = self.tokens.issue(caller, "inventory", ("inventory:read",))
+        wider = make_caller(expires_at=caller.expires_at, scopes=frozenset({"inventory:read:any"}))
         stranger = generate_signing_key("ES256", 0)
         now = int(time.time())
         return [
             ("good", good, 200),
-            ("wider scope", self.tokens.issue(wider, "inventory", ("stock:read",)), 200),
-            ("other scope", self.tokens.issue(caller, "inventory", ("stock:write",)), 403),
-            ("other service", self.tokens.issue(caller, "orders", ("stock:read",)), 401),
+            ("wider scope", self.tokens.issue(wider, "inventory", ("inventory:read",)), 200),
+            ("other scope", self.tokens.issue(caller, "inventory", ("inventory:write",)), 403),
+            ("other service", self.tokens.issue(caller, "orders", ("inventory:read",)), 401),
             ("no token", None, 401),
             ("no JWT", "abc", 401),
             ("changed", f"{good[:-8]}AAAAAAAA", 401),
@@ -81,7 +82,7 @@ class Issuing(NamedTuple):
         key = key or self.key
         now = int(time.time())
         claims = {
-            "iss": self.url, "aud": "inventory", "sub": SUBJECT, "scope": "stock:read",
+            "iss": self.url, "aud": "inventory", "sub": SUBJECT, "scope": "inventory:read",
             "iat": now, "exp": now + 60, **changes,
         }  # fmt: skip
         present = {name: value for name, value in claims.items() if value is not None}

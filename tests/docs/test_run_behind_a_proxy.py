@@ -28,9 +28,11 @@ from tests.e2e.proxied_gateway import (
 )
 from tests.e2e.proxy_process import Proxy, run_caddy, run_haproxy, run_nginx
 from tests.gateway.middleware.path_spellings import write_invalid
+from tests.gateway.proxy.serve_proxy import serve_proxy
 from tests.gateway.proxy.websocket.open_tunnel import PROXY as WEBSOCKET
 from tests.gateway.proxy.websocket.open_tunnel import echo, open_raw_tunnels, open_tunnels
 from tests.gateway.transport.certificate_authority import Authority
+from tests.gateway.transport.scripted_server import HELLO, Peer
 
 PAGE = ROOT / "docs" / "how-to" / "run-behind-a-proxy.md"
 BLOCKS = {block.language: block.text for block in parse_blocks(PAGE)}
@@ -104,6 +106,29 @@ async def test_the_configuration_of_the_page(tmp_path: Path, case: Case) -> None
                 response = await send(port, build_get(target, TLS_NAME), tls)
                 assert response.startswith(b"HTTP/1.1 403 "), target
                 assert b"x-request-id" not in response.lower(), "the gateway has responded"
+
+
+@CASES
+async def test_a_client_cannot_choose_the_host_and_the_port_that_a_service_sees(
+    tmp_path: Path, case: Case
+) -> None:
+    seen = asyncio.get_running_loop().create_future()
+
+    async def script(peer: Peer) -> None:
+        seen.set_result(await peer.read_request())
+        peer.send(HELLO)
+
+    server = {"trusted_proxies": ["127.0.0.0/8"], "client_address_header": case.header}
+    forged = ("X-Forwarded-Host: evil.example:444", "X-Forwarded-Port: 445")
+    async with serve_proxy(script, server=server) as served:
+        gateway = int(served.server.url.rpartition(":")[2])
+        with case.open(tmp_path, gateway) as (port, tls):
+            response = await send(port, build_get("/service/x", TLS_NAME, *forged), tls)
+    assert response.startswith(b"HTTP/1.1 200 ")
+    lines = (await seen).lower().splitlines()
+    fields = [line for line in lines if line.startswith((b"x-forwarded-h", b"x-forwarded-port"))]
+    host = b"x-forwarded-host: " + TLS_NAME.encode()
+    assert sorted(fields) == [host, b"x-forwarded-port: 443"]
 
 
 def test_the_timeouts_are_longer_than_a_stream_may_be_quiet() -> None:

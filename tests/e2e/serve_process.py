@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.fakes.identity_provider import AUDIENCE, DISCOVERY_PATH, ISSUER
+from gateway.fakes.identity_endpoints import AUDIENCE, DISCOVERY_PATH, ISSUER
 from tests.running_demo import ROOT, Demo
 
 ON_ANY_PORT = {

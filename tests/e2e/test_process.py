@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.fakes.identity_provider import ISSUER
+from gateway.fakes.identity_endpoints import ISSUER
 from tests.e2e.serve_process import ON_ANY_PORT, ServeProcess, build_environment, run_serve
 from tests.redis_server import RedisServer
 from tests.running_demo import Demo, send_request

@@ -159,7 +159,8 @@ def test_check_passes_for_the_company(installation: Path, application: Path) -> 
     )
     assert process.returncode == 0, process.stdout + process.stderr
     assert process.stdout == (
-        "The configuration is valid: 6 routes, 1 composite, 1 service, 1 policy.\n"
+        "The configuration is valid: 6 routes, 1 composite, 1 service, 1 policy. "
+        "The package is acme (app.package).\n"
     )
 
 

@@ -34,6 +34,15 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path, name: str, reas
     assert str(refused.value) == reason
 
 
+def test_the_error_about_a_relative_path_says_where_the_file_would_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnreadableFile) as refused:
+        read_bounded_file(Path("a/nowhere"), 5)
+    assert str(refused.value) == f"there is no such file: {tmp_path}/a/nowhere"
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_a_file_of_another_user_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "secret"

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.fakes.identity_provider import AUDIENCE, ISSUER, DevelopmentIssuer
+from gateway.fakes.identity_endpoints import AUDIENCE, ISSUER
+from gateway.fakes.identity_provider import DevelopmentIssuer
 from tests.e2e.byte_service import run_byte_service
 from tests.e2e.process_memory import read_peak_memory, reset_peak_memory
 from tests.e2e.serve_process import ServeProcess, run_serve_with

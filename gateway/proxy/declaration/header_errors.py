@@ -76,7 +76,7 @@ ONLY_NOT_SET_IN_RESPONSES = _reserve(
     "would be the same for all callers, in place of the cookies of the service", {b"set-cookie"}
 )
 ONLY_NOT_REMOVED_FROM_RESPONSES = _reserve(
-    "the gateway adds to a response without it", {b"x-content-type-options"}
+    "the gateway adds to a response in any case", {b"server-timing", b"x-content-type-options"}
 )
 _MAY_BE_SET = frozenset({"x-forwarded-prefix"})
 """A name that is the same for all clients, in spite of its beginning."""

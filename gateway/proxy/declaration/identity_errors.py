@@ -29,10 +29,12 @@ def _find_services(settings: Settings) -> Iterator[ConfigError]:
 def _find_routes(proxies: Sequence[Proxy]) -> Iterator[ConfigError]:
     """Report one error for all routes: one key serves them. A public route has no caller."""
     signed = [proxy for proxy in proxies if proxy.identity == "token" and proxy.public is None]
-    if signed:
-        others = f" and {len(signed) - 1} more" if len(signed) > 1 else ""
-        yield ConfigError(
-            "identity.signing_key_file",
-            f"is required: the proxied route {signed[0]}{others} sends an internal token",
-            f'{_CREATE_KEY}; or give the route identity="headers" or identity="none"',
-        )
+    if not signed:
+        return
+    is_one = len(signed) == 1
+    routes = f"{signed[0]} sends" if is_one else f"{signed[0]} and {len(signed) - 1} more send"
+    yield ConfigError(
+        "identity.signing_key_file",
+        f"is required: the proxied route{'' if is_one else 's'} {routes} an internal token",
+        f'{_CREATE_KEY}; or give the route identity="headers" or identity="none"',
+    )

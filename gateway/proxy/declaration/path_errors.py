@@ -113,7 +113,7 @@ def _iter_target_errors(target: str, names: list[str]) -> Iterator[str]:
 def _find_text_error(text: str) -> str:
     """Return what is wrong with a path whose parameters are replaced; "" if nothing is."""
     if "{" in text or "}" in text:
-        return "a parameter is written {name} in both, and {name:path} only in the path"
+        return "write a parameter as {name}; in `path`, the last one may be {name:path}"
     if "%" in text:
         return "write the characters themselves instead of percent-escapes"
     if _OUTSIDE_A_PATH.search(text):

@@ -65,11 +65,15 @@ class ForwardingFields:
         """Return the port that the client has used.
 
         That is the port of the host, or else what a trusted proxy says, or else that of the scheme.
+        A port without a host of the same hop may be that of the client: many proxies pass
+        `X-Forwarded-Port` on, as they do with every field that they do not know.
         """
         _, _, port = fields.get("x-forwarded-host", "").rpartition(":")
         if port.isdigit():
             return port
-        match connection.headers.getlist("x-forwarded-port"):
-            case [port] if _PORT.fullmatch(port) and is_from_proxy(connection, self._server):
-                return port
+        headers = connection.headers
+        match headers.getlist("x-forwarded-port"), headers.getlist("x-forwarded-host"):
+            case [port], [host] if _PORT.fullmatch(port) and host and "," not in host:
+                if is_from_proxy(connection, self._server):
+                    return port
         return _DEFAULT_PORTS[fields["x-forwarded-proto"]]

@@ -167,7 +167,7 @@ def _remove_named(fields: list[Field], connection: Sequence[Field], scope: Scope
         return fields
     if wrong := sorted(filter(is_end_to_end, names)):
         name = escape(wrong[0][:_MAX_SHOWN_NAME].decode("latin-1"))
-        _refuse(f"Connection names {name}, which is not for one connection only.", scope)
+        _refuse(f"Connection names {name}, a field that is for the service too.", scope)
     return [field for field in fields if field[0] not in names]
 
 

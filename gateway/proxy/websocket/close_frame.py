@@ -19,6 +19,10 @@ class CloseCode(IntEnum):
     INTERNAL_ERROR = 1011  # the service has ended the connection without a close frame
 
 
+FORBIDDEN_CODES = frozenset({1004, CloseCode.NO_STATUS, CloseCode.ABNORMAL, 1015})
+"""Codes that no close frame may have (RFC 6455, 7.4.1); libraries report them for other ends."""
+
+
 def build_close_frame(code: CloseCode, reason: str, *, is_masked: bool) -> bytes:
     """Build a close frame; a client, as the gateway is to a service, masks its frames."""
     payload = code.to_bytes(2) + reason.encode()

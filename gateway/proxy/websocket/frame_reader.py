@@ -1,6 +1,6 @@
 """Follows the frames of one direction of a WebSocket, without touching them (RFC 6455, 5)."""
 
-from gateway.proxy.websocket.close_frame import read_close_code
+from gateway.proxy.websocket.close_frame import FORBIDDEN_CODES, read_close_code
 
 _FIN, _OPCODE, _CONTROL = 0x80, 0x0F, 0x08
 _CONTINUATION, _BINARY, _CLOSE, _PONG = 0x0, 0x2, 0x8, 0xA
@@ -114,7 +114,10 @@ class FrameReader:
             if end > len(data):
                 return None
             payload, mask = data[payload_start:end], data[mask_start:payload_start]
-            self.close_code, self.has_ended = read_close_code(payload, mask), True
+            code = read_close_code(payload, mask)
+            if payload and code in FORBIDDEN_CODES:
+                raise FrameViolation(f"a close frame with the code {code}, which none may have")
+            self.close_code, self.has_ended = code, True
         elif not opcode & _CONTROL:
             self._is_in_message = not first & _FIN
         return end

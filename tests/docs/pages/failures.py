@@ -21,6 +21,7 @@ from gateway.errors.tree import (
     UnsupportedContentCoding,
     UserRequired,
 )
+from gateway.proxy.upstream.upstream_failures import IDLE_TIMEOUT, RequestTimeout
 from gateway.upstream.errors import (
     UpstreamError,
     UpstreamInvalid,
@@ -84,8 +85,10 @@ REFUSALS = (
     Failure(
         TooManyStreams(1),
         "The caller has `server.max_streams_per_caller` streams: event streams, WebSockets and "
-        "long bodies of proxied routes. A caller is the subject of a token, or else an address.",
-        "Close a stream that is no longer needed, then try again.",
+        "long bodies of proxied routes; or it has eight more exchanges that turned out to be long. "
+        "A caller is the subject of a token, or else an address.",
+        "Close a stream that is no longer needed, then try again. A ticket that was sent has been "
+        "used: get a new one.",
     ),
     Failure(
         IdentityUnavailable(5),
@@ -106,7 +109,7 @@ REFUSALS = (
         Overloaded(1),
         "The gateway sheds load: `server.max_in_flight` requests are already in flight, or "
         "`server.max_streams` proxied streams and WebSockets are open.",
-        "Try again after `Retry-After` seconds.",
+        "Try again after `Retry-After` seconds. A ticket that was sent may have been used.",
     ),
 )
 
@@ -142,6 +145,19 @@ UPSTREAM = (
 )
 
 OTHERS = (
+    Failure(
+        RequestTimeout("No byte of the request body arrived within 300 s.", IDLE_TIMEOUT),
+        "The body of a request to a proxied route did not arrive within the `idle_timeout` or the "
+        "`total_timeout` of the route, or any body or head arrived too slowly for "
+        "`server.stall_seconds` or `server.head_seconds`. The gateway closes the connection.",
+        "Send the request again, and its body without pauses.",
+    ),
+    Failure(
+        HTTPException(421, "This server does not serve the host of the request."),
+        "`server.allowed_hosts` does not list the host in `Host`, or that in the "
+        "`X-Forwarded-Host` of a trusted proxy. The log has the host as `explanation`.",
+        "Send the request to a host that the gateway serves.",
+    ),
     Failure(
         RequestValidationError(
             [{"type": "int_parsing", "loc": ("path", "user_id"), "msg": "Input should be a number"}]

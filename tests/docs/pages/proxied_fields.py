@@ -124,7 +124,7 @@ def render_proxied_fields() -> str:
 
 def _render_removed_from_requests() -> str:
     groups = {
-        "All names with other characters than letters, digits and hyphens": (),
+        "Every field whose name has a character other than a letter, a digit or a hyphen": (),
         "Of one connection, and those that `Connection` names": [
             *(name for name in request.HOP_BY_HOP if name != b"expect"),
             b"connection",

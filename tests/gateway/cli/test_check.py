@@ -28,7 +28,8 @@ def test_check_prints_one_sentence_if_there_is_no_error(
     assert main(["check"]) == 0
     assert capsys.readouterr().out == (
         "The configuration is valid: "
-        "6 routes, 1 proxied route, 1 composite, 2 services, 1 policy.\n"
+        "6 routes, 1 proxied route, 1 composite, 2 services, 1 policy. "
+        "The package is tests.sample (app.package).\n"
     )
 
 

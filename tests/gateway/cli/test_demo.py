@@ -1,6 +1,8 @@
 """`lockgate demo` for a package with a base path in an address, and for one with a broken fake."""
 
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +47,33 @@ def test_a_real_service_is_called_at_its_address(folder: Path) -> None:
         assert demo.services == []
         assert f"Lockgate is up on {demo.url}. Paste this:" in demo.output
         assert "Without a fake, at their real addresses: messages\n" in demo.output
+
+
+def test_the_demo_names_the_settings_that_it_replaces(folder: Path) -> None:
+    variables = FAST | {
+        "LOCKGATE_APP__PACKAGE": "parlor",
+        "LOCKGATE_SERVER__HOST": "127.0.0.1",
+        "LOCKGATE_SERVER__ALLOWED_HOSTS": '["api.example.com"]',
+        "LOCKGATE_SERVER__TRUSTED_PROXIES": '["10.0.0.0/8"]',
+        "LOCKGATE_ISSUERS": '[{"issuer": "https://idp", "audience": "a", "jwks_url": "https://b"}]',
+    }
+    for demo in run_demo(variables, folder):
+        replaced = "server.allowed_hosts, issuers"
+        assert f"The demo replaces these settings with its own: {replaced}\n" in demo.output
+
+
+def test_the_demo_prints_commands_that_work_as_pasted(folder: Path) -> None:
+    arguments = ("--config", "parlor/lockgate.toml")
+    for demo in run_demo(FAST | {"LOCKGATE_APP__PACKAGE": "parlor"}, folder, *arguments):
+        (command,) = re.findall(
+            r"^`(.* routes --config .*)` lists the routes", demo.output, re.MULTILINE
+        )
+        environment = {**os.environ, "LOCKGATE_APP__PACKAGE": "parlor", "PYTHONPATH": str(folder)}
+        printed = subprocess.run(
+            command, shell=True, cwd=folder, env=environment,
+            capture_output=True, text=True, timeout=30, check=True,
+        ).stdout  # fmt: skip
+    assert "/inbox/{user_id}" in printed
 
 
 def test_an_unknown_real_service_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:

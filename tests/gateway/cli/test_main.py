@@ -14,7 +14,7 @@ from gateway.cli.main import SUBCOMMANDS, main
 
 @pytest.mark.parametrize(
     "subcommand",
-    ["", *(module.__name__.rpartition(".")[2].replace("_", "-") for module in SUBCOMMANDS)],
+    ["", *SUBCOMMANDS],
 )
 def test_every_subcommand_has_help_with_an_example(
     subcommand: str, capsys: pytest.CaptureFixture[str]
@@ -63,6 +63,32 @@ def test_the_command_runs_as_a_module() -> None:
     )  # fmt: skip
     assert process.returncode == 2
     assert json.loads(process.stdout)[0]["path"] == "issuers"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unneeded"),
+    [
+        ("--version", {"gateway.settings", "asyncio", "pydantic"}),
+        ("token --port 1", {"gateway.settings", "asyncio", "pydantic"}),
+        ("health --port 1", {"fastapi", "httpx", "cryptography"}),
+        ("signing-keys list --file nowhere", {"gateway.app", "redis", "uvicorn"}),
+    ],
+)
+def test_a_subcommand_imports_only_what_it_needs(arguments: str, unneeded: set[str]) -> None:
+    program = (
+        "import atexit, sys\n"
+        "from gateway.cli.main import main\n"
+        "atexit.register(lambda: print(*sys.modules))\n"
+        f"main({arguments.split()})\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in process.stderr
+    imported = set(process.stdout.split())
+    assert "gateway.cli.main" in imported
+    assert not imported & unneeded
 
 
 def run_in_shell(

@@ -126,6 +126,10 @@ class Wrong:
         variables = {**VARIABLES, **self.variables}
         return {name: value for name, value in variables.items() if value is not None}
 
+    def list_errors(self, folder: Path) -> list[str]:
+        """Return the expected lines, with the path of the working directory for FOLDER."""
+        return [error.replace("FOLDER", str(folder)) for error in self.errors]
+
     def get_config_option(self) -> list[str]:
         """Return the option --config, unless the case has no file."""
         return [] if self.text is None else ["--config", FILE]

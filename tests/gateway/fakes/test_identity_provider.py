@@ -4,14 +4,14 @@ import httpx
 import pytest
 from jose import JWTError, jwt
 
-from gateway.fakes.identity_provider import (
+from gateway.fakes.identity_endpoints import (
     AUDIENCE,
     DISCOVERY_PATH,
     ISSUER,
     JWKS_PATH,
     TOKEN_PATH,
-    DevelopmentIssuer,
 )
+from gateway.fakes.identity_provider import DevelopmentIssuer
 from tests.gateway.fakes.sample_fakes import serve_sample_fakes
 
 NOW = 2_000_000_000

@@ -71,9 +71,9 @@ def test_the_gateway_lists_its_problems_and_no_schema_of_the_service(
     item = document["paths"]["/stock/{sku}/{path}"]
     statuses = {"400", "401", "403", "429", "500", "502", "503", "504", "2XX", "default"}
     assert set(item["get"]["responses"]) == statuses
-    assert set(item["post"]["responses"]) == statuses | {"413"}
+    assert set(item["post"]["responses"]) == statuses | {"408", "413"}
     assert set(document["paths"]["/hooks"]["post"]["responses"]) == (
-        statuses - {"401", "403"} | {"413"}
+        statuses - {"401", "403"} | {"408", "413"}
     )
     assert item["get"]["responses"]["2XX"]["content"] == {"*/*": {}}
     assert set(item["get"]["responses"]["503"]["content"]) == {"*/*", "application/problem+json"}

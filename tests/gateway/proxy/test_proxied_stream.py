@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Any
 
 import pytest
 from starlette.requests import Request
@@ -90,13 +91,13 @@ async def test_a_stream_counts_against_its_own_cap_alone(no_leaks: None) -> None
         else:
             await respond_with(HELLO, HELLO)(peer)
 
-    bounds = {"max_in_flight": 1, "max_streams": 2}
+    bounds = {"max_in_flight": 1, "max_streams": 2, "max_streams_per_caller": 2}
     async with serve_proxy(script, server=bounds, service={"max_connections": 1}) as proxy:
         for service in services[:2]:
             await begin(proxy, service)
         refused = await proxy.connect()
         refused.get()
-        assert (await refused.read_head()).startswith(b"HTTP/1.1 503 ")
+        assert (await refused.read_head()).startswith(b"HTTP/1.1 429 ")
         assert await asyncio.wait_for(services[2].ended.wait(), 5)
         caller = await proxy.connect()
         caller.get()
@@ -124,12 +125,12 @@ async def test_a_request_that_was_carried_out_is_not_refused_for_its_stream(
         services[1].pieces.put_nowait(CHUNK)
         assert (await caller.read_head()).startswith(b"HTTP/1.1 200 ")
         assert await caller.read(len(CHUNK)) == CHUNK
-        assert (proxy.streams.count, proxy.in_flight) == (1, 1)
+        assert (proxy.streams.count, proxy.streams.excess, proxy.in_flight) == (1, 1, 0)
         refused = await proxy.connect()
         refused.get()
-        assert (await refused.read_head()).startswith(b"HTTP/1.1 503 ")
+        assert (await refused.read_head()).startswith(b"HTTP/1.1 429 ")
     explanations = [vars(record)["fields"].get("explanation") for record in caplog.records]
-    assert "server.max_streams allows 1 streams" in explanations
+    assert "server.max_streams_per_caller allows 1 streams" in explanations
 
 
 async def test_a_short_body_of_unknown_length_needs_no_place_for_a_stream(no_leaks: None) -> None:
@@ -170,28 +171,53 @@ async def test_a_body_becomes_a_stream_when_it_turns_out_to_be_long(
         await wait_until(lambda: not proxy.streams.count)
 
 
-async def test_a_body_that_has_begun_goes_on_without_a_place_for_a_stream(
-    no_leaks: None, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("seconds", [0.02, 60])
+async def test_a_body_that_has_begun_goes_on_without_a_place_and_takes_none_of_others(
+    no_leaks: None, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    monkeypatch.setattr(stream_limit, "LONG_SECONDS", 0.02)
+    monkeypatch.setattr(stream_limit, "LONG_SECONDS", seconds)
     events, body = Streaming(EVENTS), Streaming(CHUNKED)
     waiting = [events, body]
 
     async def script(peer: Peer) -> None:
-        await waiting.pop(0)(peer)
+        if waiting:
+            await waiting.pop(0)(peer)
+        else:
+            await respond_with(HELLO, HELLO)(peer)
 
-    async with serve_proxy(script, server={"max_streams": 1}) as proxy:
+    bounds = {"max_streams": 1, "max_in_flight": 1}
+    async with serve_proxy(script, server=bounds, service={"max_connections": 1}) as proxy:
         first = await begin(proxy, events)
         caller = await begin(proxy, body)
-        body.pieces.put_nowait(LONG_CHUNK)
-        await asyncio.sleep(0.05)
-        assert (proxy.streams.count, proxy.in_flight) == (1, 1)
+        if seconds == 60:
+            body.pieces.put_nowait(LONG_CHUNK)
+        await wait_until(lambda: proxy.streams.excess == 1)
+        assert (proxy.streams.count, proxy.in_flight, proxy.pool._size) == (1, 0, 0)
+        other = await proxy.connect()
+        other.get()
+        assert await other.read_body() == b"hello"
         events.pieces.put_nowait(b"0\r\n\r\n")
         assert await first.read(5) == b"0\r\n\r\n"
-        await wait_until(lambda: proxy.in_flight == 0)  # it takes the place that is free now
-        assert proxy.streams.count == 1
         body.pieces.put_nowait(b"0\r\n\r\n")
-        await caller.read_until(b"x\r\n0\r\n\r\n")
+        await caller.read_until(b"0\r\n\r\n")
+        await wait_until(lambda: proxy.streams.count == proxy.streams.excess == 0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"remove_response_headers": ["content-type"]},
+        {"set_response_headers": {"Content-Type": "text/plain"}},
+    ],
+)
+async def test_events_are_a_stream_whatever_the_route_makes_of_their_type(
+    no_leaks: None, changes: dict[str, Any]
+) -> None:
+    service = Streaming(EVENTS.replace(b"Content-Type", b"content-TYPE"))
+    async with serve_proxy(service, total_timeout=0.3, **changes) as proxy:
+        caller = await begin(proxy, service)
+        assert (proxy.streams.count, proxy.in_flight) == (1, 0)
+        assert await caller.read(5) == b"0\r\n\r\n"  # it ends between two events
 
 
 @pytest.mark.parametrize("head", [EVENTS, CHUNKED])
@@ -335,30 +361,6 @@ async def test_a_slow_reader_slows_the_service_down(no_leaks: None) -> None:
             before = sent
             await asyncio.sleep(0.2)
         assert sent < 100  # the rest waits in the service: the buffers of the kernel are full
-
-
-@pytest.mark.parametrize("transport", ["lockgate", "httpx"])
-async def test_the_idle_timeout_does_not_run_while_the_caller_does_not_read(
-    no_leaks: None, transport: str
-) -> None:
-    size = 12_000_000
-
-    async def script(peer: Peer) -> None:
-        await peer.read_request()
-        peer.send(OK + b"Content-Length: %d\r\n\r\n" % (size + 5) + b"x" * size)
-        await peer.writer.drain()
-        await asyncio.sleep(0.1)
-        peer.send(b"hello")
-        await peer.wait_closed()
-
-    service = {"transport": transport}
-    async with serve_proxy(script, idle_timeout=0.4, service=service) as proxy:
-        caller = await proxy.connect()
-        caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        caller.get()
-        await asyncio.sleep(1)
-        caller.writer.transport.resume_reading()  # type: ignore[attr-defined]
-        assert len(await caller.read_body()) == size + 5
 
 
 async def test_a_shutdown_at_the_very_end_of_a_stream_ends_the_others(

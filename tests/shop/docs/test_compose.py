@@ -13,7 +13,7 @@ import yaml
 
 from gateway.cli.check import check_settings
 from gateway.cli.main import build_parser
-from gateway.fakes.identity_provider import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
+from gateway.fakes.identity_endpoints import AUDIENCE, DEFAULT_PORT, ISSUER, JWKS_PATH
 from gateway.identity.signing_key_file import read_signing_keys
 from gateway.settings.loader import load_settings
 from tests.docs.project import ROOT

@@ -1,5 +1,6 @@
 """Runs docs/tutorial.md step by step against a real demo."""
 
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -36,6 +37,7 @@ def test_the_steps_of_the_first_half() -> None:
     with workspace.start_demo() as demo:
         session = Session(demo)
         output = session.restore_ports(demo.output)
+        output = re.sub(r"`\S+ -m gateway\.cli", "`.venv/bin/lockgate", output)
         # A service that was added to the shop stands between the lines of the page.
         assert matches("…".join(filter(None, welcome.splitlines())), output)
         assert matches(f"…{README_COMMAND}…", output)

@@ -30,7 +30,7 @@ OTHERS = [
         (
             [BILLS, STOCK],
             False,
-            ["is required: the proxied route POST /bills/{path:path} and 1 more sends"],
+            ["is required: the proxied routes POST /bills/{path:path} and 1 more send an internal"],
         ),
         ([], True, ["upstreams.stock.internal_token: is set, but there is no key"]),
     ],

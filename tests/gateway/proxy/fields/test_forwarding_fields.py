@@ -122,10 +122,18 @@ def test_the_port_is_that_of_the_host_or_of_the_scheme(
     ],
 )
 def test_a_trusted_proxy_can_say_the_port(told: list[bytes], peer: str, port: bytes) -> None:
-    received = [HOST, *((b"x-forwarded-port", value) for value in told)]
+    forwarded = (b"x-forwarded-host", HOST[1])
+    received = [HOST, forwarded, *((b"x-forwarded-port", value) for value in told)]
     assert build(*received, peer=peer, **TRUSTED)[b"x-forwarded-port"] == port
-    with_port = [(b"host", b"a:81"), *received[1:]]
+    with_port = [(b"host", b"a:81"), (b"x-forwarded-host", b"a:81"), *received[2:]]
     assert build(*with_port, peer=peer, **TRUSTED)[b"x-forwarded-port"] == b"81"
+
+
+@pytest.mark.parametrize("hosts", [[], [b""], [b"a.example, api.example.com"], [HOST[1]] * 2])
+def test_a_port_is_not_believed_without_a_host_of_the_same_hop(hosts: list[bytes]) -> None:
+    received = [HOST, *((b"x-forwarded-host", value) for value in hosts)]
+    fields = build(*received, (b"x-forwarded-port", b"444"), peer="10.0.0.1", **TRUSTED)
+    assert fields[b"x-forwarded-port"] == b"80"
 
 
 def test_a_peer_without_an_address_has_none() -> None:

@@ -161,7 +161,7 @@ def test_connection_cannot_name_a_field_that_is_for_the_service(name: bytes, for
     for value in (form % name, form % name.upper()):
         assert refuse((b"connection", value), (name, b"1")).status_code == 400
         refusal = refuse((b"connection", value))
-        detail = f"Connection names {name.decode()}, which is not for one connection only."
+        detail = f"Connection names {name.decode()}, a field that is for the service too."
         assert (refusal.status_code, refusal.detail) == (400, detail)
 
 

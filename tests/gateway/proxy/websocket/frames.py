@@ -96,6 +96,8 @@ def iter_violations(mask: bytes) -> Iterator[tuple[str, bytes]]:
         yield f"fragmented control {opcode}", build_frame(opcode, b"", is_last=False, mask=mask)
         yield f"control with RSV1 {opcode}", build_frame(opcode, b"", bits=RSV1, mask=mask)
     yield "half a close code", build_frame(CLOSE, b"\x03", mask=mask)
+    for code in (1004, 1005, 1006, 1015):
+        yield f"close code {code}", build_frame(CLOSE, code.to_bytes(2) + b"bye", mask=mask)
     yield "continuation of nothing", build_frame(CONTINUATION, b"x", mask=mask)
     first = build_frame(TEXT, b"x", is_last=False, mask=mask)
     yield "message within a message", first + build_frame(TEXT, b"y", mask=mask)

@@ -300,9 +300,8 @@ async def test_a_websocket_is_a_stream_and_takes_no_place_in_the_pool(no_leaks: 
         handshakes += 1
         await echo(connection)
 
-    async with open_tunnels(
-        count, server={"max_streams": 2, "max_in_flight": 1}, service={"max_connections": 1}
-    ) as served:
+    server = {"max_streams": 2, "max_streams_per_caller": 2, "max_in_flight": 1}
+    async with open_tunnels(count, server=server, service={"max_connections": 1}) as served:
         pooled = await served.pool.acquire(RequestTimeouts(), force_new=False)
         first, second = await served.connect(), await served.connect()
         assert served.streams.count == 2
@@ -310,7 +309,7 @@ async def test_a_websocket_is_a_stream_and_takes_no_place_in_the_pool(no_leaks: 
         assert pooled.is_open
         served.pool.release(pooled)
         head, _ = await request(served, HANDSHAKE)
-        assert head.startswith(b"HTTP/1.1 503 ")
+        assert head.startswith(b"HTTP/1.1 429 ")
         assert b"retry-after: 1\r\n" in head
         assert handshakes == 2
         await first.close()

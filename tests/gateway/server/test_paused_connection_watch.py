@@ -6,7 +6,7 @@ import struct
 from contextlib import closing
 from unittest.mock import Mock
 
-from gateway.server.hang_up_watch import HangUpWatch
+from gateway.server.paused_connection_watch import PausedConnectionWatch
 
 
 def open_pair() -> tuple[socket.socket, socket.socket]:
@@ -23,7 +23,7 @@ def create_transport(connection: socket.socket) -> Mock:
 
 
 async def test_an_end_is_reported_once_behind_unread_data(no_leaks: None) -> None:
-    watch = HangUpWatch()
+    watch = PausedConnectionWatch()
     client, connection = open_pair()
     other_client, other = open_pair()
     reported = asyncio.Event()
@@ -42,7 +42,7 @@ async def test_an_end_is_reported_once_behind_unread_data(no_leaks: None) -> Non
 
 
 async def test_a_reset_is_reported_unless_the_server_reads_again(no_leaks: None) -> None:
-    watch = HangUpWatch()
+    watch = PausedConnectionWatch()
     pairs = [open_pair(), open_pair()]
     reported = asyncio.Event()
     transports = [create_transport(connection) for _, connection in pairs]

@@ -15,7 +15,7 @@ CHECK_SECONDS = 0.1
 _HUNG_UP = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR  # RDHUP: Linux
 
 
-class HangUpWatch:
+class PausedConnectionWatch:
     """Polls the connections that are not read from; without any, it costs nothing."""
 
     # Invariant: `_timer` is set while `_paused` is not empty, and until the check after that.
