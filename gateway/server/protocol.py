@@ -326,7 +326,7 @@ class HttpProtocol(asyncio.Protocol):
             self._half_close()
             return False
         elif not cycle.refuse(refusal.status):
-            RequestContext.of(cycle.scope).log_fields["error"] = refusal.detail
+            RequestContext.of(cycle.scope).log_fields["reason"] = refusal.hint or refusal.detail
             self._flow.close(is_truncated=self._is_truncated())
             self._wait.wait_in(self._connections.closing)
             return False

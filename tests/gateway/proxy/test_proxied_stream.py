@@ -340,30 +340,6 @@ async def test_a_slow_reader_slows_the_service_down(no_leaks: None) -> None:
         assert sent < 100  # the rest waits in the service: the buffers of the kernel are full
 
 
-@pytest.mark.parametrize("transport", ["lockgate", "httpx"])
-async def test_the_idle_timeout_does_not_run_while_the_caller_does_not_read(
-    no_leaks: None, transport: str
-) -> None:
-    size = 12_000_000
-
-    async def script(peer: Peer) -> None:
-        await peer.read_request()
-        peer.send(OK + b"Content-Length: %d\r\n\r\n" % (size + 5) + b"x" * size)
-        await peer.writer.drain()
-        await asyncio.sleep(0.1)
-        peer.send(b"hello")
-        await peer.wait_closed()
-
-    service = {"transport": transport}
-    async with serve_proxy(script, idle_timeout=0.4, service=service) as proxy:
-        caller = await proxy.connect()
-        caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        caller.get()
-        await asyncio.sleep(1)
-        caller.writer.transport.resume_reading()  # type: ignore[attr-defined]
-        assert len(await caller.read_body()) == size + 5
-
-
 async def test_a_shutdown_at_the_very_end_of_a_stream_ends_the_others(
     no_leaks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

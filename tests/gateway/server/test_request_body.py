@@ -8,6 +8,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from gateway.http1_grammar import FieldList
+from gateway.request_context import RequestContext
 from gateway.server import pipelining
 from gateway.server.request_parser import RequestHandler, RequestParser
 from tests.gateway.server.in_memory import GET, POST, Client, Echo, body, settle, start
@@ -178,4 +179,23 @@ async def test_a_content_length_of_too_many_digits_is_refused(digits: bytes) -> 
     response = await client.send(POST + b"Content-Length: %b\r\n\r\nfour" % digits)
     assert response.startswith(b"HTTP/1.1 400 ")
     assert app.seen == []
+    await client.disconnect()
+
+
+async def test_the_log_has_the_reason_for_which_a_begun_response_was_ended() -> None:
+    contexts = list[RequestContext]()
+
+    async def app(scope: Scope, _receive: Receive, send: Send) -> None:
+        contexts.append(RequestContext.of(scope))
+        await send(start())
+        await send(body(b"first", more=True))
+        await asyncio.Event().wait()
+
+    client = Client(app)
+    await client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n", b"no chunk\r\n")
+    assert client.is_closed
+    assert not client.received.endswith(b"0\r\n\r\n")
+    fields = contexts[0].log_fields
+    assert fields["status"] == 499
+    assert str(fields["reason"])
     await client.disconnect()

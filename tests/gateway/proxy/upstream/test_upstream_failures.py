@@ -1,4 +1,4 @@
-"""Uploads that take too long: which timeout ended them, and whether caller or service was slow."""
+"""Exchanges that take too long: which timeout ended them, and who was slow."""
 
 import asyncio
 import json
@@ -212,3 +212,27 @@ async def test_a_body_that_is_too_large_after_the_response_has_begun_truncates_i
     [record] = [it for it in caplog.records if it.levelno >= logging.WARNING]
     assert record.getMessage().startswith("proxy.response_truncated ")
     assert vars(record)["fields"]["reason"] == "The request body exceeds the maximum size."
+
+
+@both_transports
+async def test_the_idle_timeout_does_not_run_while_the_caller_does_not_read(
+    no_leaks: None, transport: str
+) -> None:
+    size = 12_000_000
+
+    async def script(peer: Peer) -> None:
+        await peer.read_request()
+        peer.send(OK + b"Content-Length: %d\r\n\r\n" % (size + 5) + b"x" * size)
+        await peer.writer.drain()
+        await asyncio.sleep(0.1)
+        peer.send(b"hello")
+        await peer.wait_closed()
+
+    service = {"transport": transport}
+    async with serve_proxy(script, idle_timeout=0.4, service=service) as proxy:
+        caller = await proxy.connect()
+        caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        caller.get()
+        await asyncio.sleep(1)
+        caller.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert len(await caller.read_body()) == size + 5
