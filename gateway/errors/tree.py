@@ -196,7 +196,22 @@ class QuotaExceeded(GatewayError):
         return {"violated-policies": list(self.policies)}
 
 
-class TooManyStreams(GatewayError):
+class _RetryLater(GatewayError):
+    """The same request may succeed after `retry_after` seconds."""
+
+    header_names = ("Retry-After",)
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """`Retry-After` in seconds."""
+        return build_retry_after(self.retry_after)
+
+
+class TooManyStreams(_RetryLater):
     """The caller has too many open streams: `server.max_streams_per_caller`."""
 
     status = 429
@@ -206,33 +221,13 @@ class TooManyStreams(GatewayError):
         "This caller has as many open streams as server.max_streams_per_caller allows. End one, "
         "and try again, with a new ticket if you sent one."
     )
-    header_names = ("Retry-After",)
-
-    def __init__(self, retry_after: float) -> None:
-        super().__init__(retry_after)
-        self.retry_after = retry_after
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """`Retry-After` in seconds."""
-        return build_retry_after(self.retry_after)
 
 
-class _Unavailable(GatewayError):
+class _Unavailable(_RetryLater):
     """The gateway, or something that it needs for the request, is unavailable for a short time."""
 
     status = 503
     type = IANA_PROBLEMS + "temporary-reduced-capacity"
-    header_names = ("Retry-After",)
-
-    def __init__(self, retry_after: float) -> None:
-        super().__init__(retry_after)
-        self.retry_after = retry_after
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """`Retry-After` in seconds."""
-        return build_retry_after(self.retry_after)
 
 
 class IdentityUnavailable(_Unavailable):

@@ -19,8 +19,8 @@ from gateway.client_ip import is_from_proxy
 from gateway.errors.problem_json import build_problem
 from gateway.errors.websocket_denial import deny_or_close
 from gateway.request_context import RequestContext
-from gateway.settings.allowed_hosts import WILDCARD, parse_host
 from gateway.settings.errors import escape
+from gateway.settings.host_patterns import WILDCARD, parse_host
 from gateway.settings.schema import Server
 
 MISDIRECTED_REQUEST = 421

@@ -9,7 +9,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, m
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from gateway.settings.allowed_hosts import AllowedHost
 from gateway.settings.errors import PREFIX
 from gateway.settings.header_types import (
     ClientAddressHeader,
@@ -18,6 +17,7 @@ from gateway.settings.header_types import (
     ForwardedHeader,
     Headers,
 )
+from gateway.settings.host_patterns import AllowedHost
 from gateway.settings.issuer_types import (
     TENANT_PLACEHOLDER,
     Audience,

@@ -117,7 +117,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/issuer_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/layers.py": "tests/gateway/settings/test_loader.py",
     "gateway/settings/redis_address.py": "tests/gateway/cli/test_wrong_configurations.py",
-    "gateway/settings/allowed_hosts.py": "tests/gateway/middleware/test_allowed_hosts.py",
+    "gateway/settings/host_patterns.py": "tests/gateway/middleware/test_allowed_hosts.py",
     "gateway/settings/network_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/origins.py": "tests/gateway/middleware/test_cors_policy.py",
     "gateway/settings/rate.py": "tests/gateway/ratelimit/test_policy.py",

@@ -1,4 +1,4 @@
-"""Exchanges that take too long: which timeout ended them, and who was slow."""
+"""Exchanges that take too long: the error names the timeout that ended them, and the slow side."""
 
 import asyncio
 import json
@@ -123,15 +123,17 @@ async def test_a_service_that_does_not_respond_after_the_body_exceeds_its_timeou
     assert get_errors(caplog) == [f"{operation} (ReadTimeout, 0.2 s given (timeout))"]
 
 
+async def begin_response(peer: Peer) -> None:
+    """Send the head and the first chunk of a response, and leave it incomplete."""
+    await peer.reader.readuntil(b"\r\n\r\n")
+    peer.send(OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+    await peer.wait_closed()
+
+
 async def test_a_caller_that_stalls_after_the_response_has_begun_gets_no_complete_one(
     no_leaks: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def script(peer: Peer) -> None:
-        await peer.reader.readuntil(b"\r\n\r\n")
-        peer.send(OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
-        await peer.wait_closed()
-
-    async with serve_proxy(script, idle_timeout=0.2) as proxy:
+    async with serve_proxy(begin_response, idle_timeout=0.2) as proxy:
         caller = await proxy.connect()
         caller.send(CHUNKED + b"1\r\na\r\n")
         assert (await caller.read_head()).startswith(b"HTTP/1.1 200 ")
@@ -197,12 +199,7 @@ async def test_a_service_that_reads_slowly_but_steadily_gets_the_whole_body(
 async def test_a_body_that_is_too_large_after_the_response_has_begun_truncates_it(
     no_leaks: None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def script(peer: Peer) -> None:
-        await peer.reader.readuntil(b"\r\n\r\n")
-        peer.send(OK + b"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
-        await peer.wait_closed()
-
-    async with serve_proxy(script, max_body_bytes=10) as proxy:
+    async with serve_proxy(begin_response, max_body_bytes=10) as proxy:
         caller = await proxy.connect()
         caller.send(CHUNKED + b"1\r\na\r\n")
         assert (await caller.read_head()).startswith(b"HTTP/1.1 200 ")
