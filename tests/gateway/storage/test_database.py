@@ -17,6 +17,7 @@ from gateway.errors.tree import DatabaseUnavailable
 from gateway.settings.schema import Settings, StorageSettings
 from gateway.storage import database as database_module
 from gateway.storage.database import Database, DatabaseState
+from gateway.storage.engine import is_sqlite
 from gateway.storage.journal import Change, append_change, read_last_seq
 from gateway.storage.open_storage import create_database
 from gateway.storage.upgrade import upgrade_schema
@@ -102,13 +103,17 @@ async def test_more_transactions_than_threads_wait(database: Database) -> None:
 async def test_a_wait_for_a_thread_is_bounded(
     open_database: OpenDatabase, no_cooldown: None
 ) -> None:
-    entered, leave = threading.Event(), threading.Event()
+    leave = threading.Event()
     database = open_database(timeout=0.5)
-    await database.write(upgrade_schema)
-    holding = [asyncio.create_task(database.write(hold_open(entered, leave))) for _ in range(4)]
-    await asyncio.to_thread(entered.wait, 10)
-    with pytest.raises(DatabaseUnavailable):
+    # Each holds a thread, and no lock, whose wait would end by itself.
+    holding = [
+        asyncio.create_task(database.read(lambda _: leave.wait(20)))
+        for _ in range(1 if is_sqlite(database.engine) else 4)
+    ]
+    await asyncio.sleep(0)
+    with pytest.raises(DatabaseUnavailable) as caught:
         await database.read(read_last_seq)
+    assert caught.value.explanation == "all connections are in use"
     leave.set()
     await asyncio.gather(*holding, return_exceptions=True)
 
