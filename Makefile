@@ -88,7 +88,7 @@ docs: $(STAMP) ## Regenerate docs/reference from the code
 
 lock: ## Update the lock files to the newest stable versions
 	@$(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/python -m pip install --quiet uv
-	@$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade pyproject.toml --output-file requirements.lock
+	@$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --extra postgresql pyproject.toml --output-file requirements.lock
 	@$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade --constraint requirements.lock --group dev pyproject.toml --output-file requirements-dev.lock
 	@rm -rf $(VENV)-lock
 

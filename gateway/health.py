@@ -12,6 +12,7 @@ from gateway.identity.key_file_watcher import KeyFileWatcher
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.request_context import IS_DRAINING
 from gateway.resources import Resource
+from gateway.storage.open_storage import Storage
 
 LIVENESS_PATH, READINESS_PATH = PATHS = ("/healthz", "/readyz")
 
@@ -31,10 +32,13 @@ class Readiness(BaseModel):
 
     A `degraded` process still serves: taking all such processes out of rotation would turn the
     loss of Redis or of an identity provider into an outage. A process is `unavailable` only if
-    it cannot verify any token, or if a background task has ended by an exception: `tasks` has the
-    kind of exception by the name of the task. `signing_keys` is null without a key file, and
-    `stale` if the file cannot be used any more. A process is `draining` once it has been asked to
-    stop.
+    it cannot verify any token, has not read its database yet, or if a background task has ended by
+    an exception: `tasks` has the kind of exception by the name of the task. `signing_keys` is null
+    without a key file, and `stale` if the file cannot be used any more. A process is `draining`
+    once it has been asked to stop.
+
+    `database` is null without one. It is `loading` until this process has read it once, and
+    `unavailable` while it cannot: what has been read stays in force.
     """
 
     status: Status
@@ -42,6 +46,7 @@ class Readiness(BaseModel):
     limits: dict[str, str | int]
     signing_keys: Literal["ok", "stale"] | None = None
     tasks: dict[str, str] = {}
+    database: Literal["ok", "loading", "unavailable"] | None = None
 
 
 @router.get(LIVENESS_PATH)
@@ -61,21 +66,28 @@ async def get_readiness(
     """Readiness probe. Returns the status of providers, rate limiter and background tasks."""
     issuers, limits, tasks = verifier.health(), limiter.health(), watched.failures
     signing_keys = _get_signing_keys_status(request)
+    database = _get_database_status(request)
     is_ok = (
         limits["status"] == "ok"
         and all(state == "ok" for state in issuers.values())
         and signing_keys != "stale"
+        and database in {"ok", None}
     )
     has_no_keys = bool(issuers) and all(state == "no keys" for state in issuers.values())
     status: Status = "ok" if is_ok else "degraded"
-    if has_no_keys or tasks:
+    if has_no_keys or tasks or database == "loading":
         status = "unavailable"
     if IS_DRAINING in request.scope.get("state", ()):
         status = "draining"
     if status in {"unavailable", "draining"}:
         response.status_code = 503
     return Readiness(
-        status=status, issuers=issuers, limits=limits, tasks=tasks, signing_keys=signing_keys
+        status=status,
+        issuers=issuers,
+        limits=limits,
+        tasks=tasks,
+        signing_keys=signing_keys,
+        database=database,
     )
 
 
@@ -84,3 +96,12 @@ def _get_signing_keys_status(request: Request) -> Literal["ok", "stale"] | None:
     if watcher is None:
         return None
     return "stale" if watcher.error else "ok"
+
+
+def _get_database_status(request: Request) -> Literal["ok", "loading", "unavailable"] | None:
+    storage: Storage | None = request.app.state.resources.get(Storage)
+    if storage is None:
+        return None
+    if not storage.feed.is_loaded:
+        return "loading"
+    return "unavailable" if storage.feed.is_stale else "ok"

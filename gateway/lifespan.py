@@ -15,8 +15,10 @@ from typing import Any, TypeVar
 
 from fastapi import FastAPI
 
+from gateway.api_keys.open_keys import open_keys
 from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
+from gateway.auth.revocation_check import RevocationCheck
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
 from gateway.fastapi_internals import iter_route_contexts
@@ -30,15 +32,18 @@ from gateway.open_clients import (
     open_clients,
 )
 from gateway.proxy.declaration.identity_errors import find_missing_key_errors
+from gateway.proxy.revocable_streams import RevocableStreams
 from gateway.proxy.routes import find_proxied_services
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.resources import Resources
+from gateway.revocation.open_revocations import open_revocations
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.settings.toml_file import format_file
 from gateway.startup_error import StartupError
+from gateway.storage.open_storage import open_storage
 from gateway.telemetry.log import LogField, log_event
 from gateway.tickets.open_store import open_ticket_store
 from gateway.tickets.store import TicketStore
@@ -76,25 +81,7 @@ def create_lifespan(
             raise InvalidSettings(errors)
         tasks = resources[WatchedTasks] = WatchedTasks()
         async with AsyncExitStack() as stack:
-            verifier = open_verifier(
-                settings.issuers,
-                settings.tokens,
-                ca_file=settings.tls.ca_file,
-                max_waiters=count_waiters(settings.server.max_in_flight),
-            )
-            resources[TokenVerifier] = await _open(stack, verifier, "the token verifier")
-            limiter = open_limiter(settings, application.policies)
-            resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
-            identity = open_identity(settings, resources)
-            internal_tokens = await _open(stack, identity, "the signing keys")
-            store = open_ticket_store(settings, internal_tokens)
-            resources[TicketStore] = await _open(stack, store, "the ticket store")
-            fields = create_token_fields(settings.upstreams, internal_tokens)
-            resources[StreamLimit] = StreamLimit(settings.server)
-            opening = open_clients(
-                settings, application.clients, transports, resources, request_fields=fields
-            )
-            await _open(stack, opening, "the clients")
+            await _open_own_resources(stack, settings, application, transports, resources)
             if application.settings is not None:
                 resources[type(application.settings)] = application.settings
             if application.lifespan is not None:
@@ -123,6 +110,43 @@ def _find_errors(
         *find_ticket_errors(settings, iter_route_contexts(app.routes)),
         *find_tls_errors(settings),
     ]
+
+
+async def _open_own_resources(
+    stack: AsyncExitStack,
+    settings: Settings,
+    application: Application,
+    transports: Transports,
+    resources: Resources,
+) -> None:
+    """Open what the gateway itself needs; each of them may use those before it."""
+    await _open(stack, open_storage(settings, resources), "the database")
+    verifier = open_verifier(
+        settings.issuers,
+        settings.tokens,
+        ca_file=settings.tls.ca_file,
+        max_waiters=count_waiters(settings.server.max_in_flight),
+    )
+    resources[TokenVerifier] = opened = await _open(stack, verifier, "the token verifier")
+    open_revocations(settings, resources, opened)
+    await _open(stack, open_keys(resources, opened), "the API keys")
+    limiter = open_limiter(settings, application.policies)
+    resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
+    identity = open_identity(settings, resources)
+    internal_tokens = await _open(stack, identity, "the signing keys")
+    store = open_ticket_store(settings, internal_tokens)
+    resources[TicketStore] = await _open(stack, store, "the ticket store")
+    fields = create_token_fields(settings.upstreams, internal_tokens)
+    resources[StreamLimit] = StreamLimit(settings.server, _follow_streams(resources))
+    opening = open_clients(
+        settings, application.clients, transports, resources, request_fields=fields
+    )
+    await _open(stack, opening, "the clients")
+
+
+def _follow_streams(resources: Resources) -> RevocableStreams | None:
+    revocations: RevocationCheck | None = resources.get(RevocationCheck)
+    return None if revocations is None else RevocableStreams(revocations)
 
 
 async def _open(stack: AsyncExitStack, resource: AbstractAsyncContextManager[T], name: str) -> T:

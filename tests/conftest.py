@@ -20,6 +20,8 @@ pytest_plugins = [
     "tests.e2e.installed_wheel",
     "tests.leak_check",
     "tests.redis_server",
+    "tests.postgresql_server",  # it imports redis_server
+    "tests.databases",
     "tests.report_escapes",
     "tests.running_demo",
 ]

@@ -21,8 +21,10 @@ class Principal:
 
     `expires_at` is the `exp` claim, in seconds since the epoch. `user_id`, `service` and
     `tenant` are None if the token does not have the claim. `scope_fault` names the claims of scopes
-    that have none because of their type, for the log. `client` is the OAuth client that got the
-    token, or None. `actors` act for the subject: that client first, then those of the claim `act`.
+    that have none because of their type, for the log. `token_id` is the `jti` claim and `issued_at`
+    the `iat` claim, in seconds since the epoch; each is None if the token does not have it.
+    `client` is the OAuth client that got the token, or None. `actors` act for the subject: that
+    client first, then those of the claim `act`.
     """
 
     issuer: str
@@ -33,6 +35,8 @@ class Principal:
     tenant: str | None
     expires_at: float
     scope_fault: str = ""
+    token_id: str | None = None
+    issued_at: float | None = None
     client: str | None = None
     actors: tuple[Actor, ...] = ()
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +21,7 @@ from gateway.auth.jwt.jws import Jws, parse_jws
 from gateway.auth.jwt.refusal import show, show_all
 from gateway.auth.jwt.token_cache import TokenCache
 from gateway.auth.principal import Principal
+from gateway.auth.revocation_check import RevocationCheck
 from gateway.errors.tree import Unauthenticated
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.issuer_conflicts import find_issuer_conflicts
@@ -35,6 +36,10 @@ _FOR_MICROSOFT_GRAPH = (
     "; its header has a nonce, as tokens of Entra ID for Microsoft Graph have, which only Graph "
     "can verify: request a token for a scope of this API"
 )
+
+
+VerifyKey = Callable[[str, float], Principal]
+"""Returns the caller of an API key at a time, in seconds since the epoch, or raises as `verify`."""
 
 
 class TokenVerifier(ABC):
@@ -69,6 +74,9 @@ class JwtVerifier(TokenVerifier):
 
     def __init__(self, issuers: Mapping[str, TrustedIssuer], tokens: Tokens, clock: Clock) -> None:
         self._issuers = issuers
+        self._revocations: RevocationCheck | None = None
+        self._key_prefix = ""
+        self._verify_key: VerifyKey | None = None
         self._max_bytes = tokens.max_bytes
         self._clock = clock
         self._token_cache = TokenCache(tokens.cache_entries, tokens.cache_seconds)
@@ -80,13 +88,30 @@ class JwtVerifier(TokenVerifier):
             raise Unauthenticated("too_large", hint)
         if not token.isascii():
             raise Unauthenticated("malformed")
+        if self._verify_key is not None and token.startswith(self._key_prefix):
+            return self._verify_api_key(self._verify_key, token)
         cached = self._token_cache.get(token, self._clock.now(), self._get_key_version)
         return await self._verify_uncached(token) if cached is None else cached
+
+    def accept_keys(self, prefix: str, verify: VerifyKey) -> None:
+        """Accept API keys, whose text begins with `prefix`, in place of a token."""
+        self._key_prefix, self._verify_key = prefix, verify
+
+    def refuse_revoked(self, revocations: RevocationCheck) -> None:
+        """Refuse the tokens that are revoked, now and later."""
+        self._revocations = revocations
+        revocations.call_on_change(self._token_cache.remove)
 
     def health(self) -> dict[str, str]:
         """Return the state of each issuer's keys: "ok", "stale" or "no keys"."""
         providers = {issuer.provider for issuer in self._issuers.values()}
         return {provider.issuer: provider.health() for provider in providers}
+
+    def _verify_api_key(self, verify: VerifyKey, key: str) -> Principal:
+        principal = verify(key, self._clock.now())
+        if self._revocations is not None and self._revocations.is_revoked(principal):
+            raise Unauthenticated("revoked", "a revocation names its holder, or all issuers")
+        return principal
 
     async def _verify_uncached(self, token: str) -> Principal:
         # All checks that need no key come first: only a token that passes them may wait for a
@@ -98,6 +123,9 @@ class JwtVerifier(TokenVerifier):
         # The token may have expired while it waited for the key.
         now = self._clock.now()
         issuer.rules.check_expiry(principal.expires_at, now)
+        # The cache has no revoked token, so that a cached one needs no check.
+        if self._revocations is not None:
+            self._revocations.require_valid(principal, now)
         self._token_cache.put(token, principal, now, key_version)
         return principal
 
@@ -170,7 +198,7 @@ async def open_verifier(
     clock: Clock | None = None,
     ca_file: Path | None = None,
     max_waiters: int = MAX_WAITERS,
-) -> AsyncIterator[TokenVerifier]:
+) -> AsyncIterator[JwtVerifier]:
     """Fetch every issuer's keys, and refresh them until the end of the block.
 
     `ca_file` has CAs to trust in addition to those of the system. At most `max_waiters`

@@ -29,6 +29,10 @@ SUBCOMMANDS = (
     "health",
     "token",
     "signing-keys",
+    "db",
+    "journal",
+    "revoke",
+    "keys",
 )
 """The subcommands in the order of the help; each is the module of this name."""
 

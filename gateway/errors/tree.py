@@ -12,6 +12,7 @@
     ├── IdentityUnavailable     503   the keys of the identity provider cannot be fetched
     ├── RateLimiterUnavailable  503   Redis is unavailable, and the policy is `deny`
     ├── TicketsUnavailable      503   tickets cannot be stored or redeemed now
+    ├── DatabaseUnavailable     503   the database does not respond, or refuses to
     └── Overloaded              503   too many requests in flight
 
 `problem_json.py` serializes them and the errors of upstream calls as problem documents.
@@ -261,6 +262,20 @@ class TicketsUnavailable(_Unavailable):
 
     title = "Tickets unavailable"
     detail = "Tickets cannot be issued or redeemed at the moment. Try again later."
+
+    def __init__(self, retry_after: float, explanation: str = "") -> None:
+        super().__init__(retry_after)
+        self.explanation = explanation
+
+
+class DatabaseUnavailable(_Unavailable):
+    """The database does not respond in time, cannot be reached, or cannot be written.
+
+    `explanation` is only logged.
+    """
+
+    title = "Database unavailable"
+    detail = "The database of the gateway is unavailable at the moment. Try again later."
 
     def __init__(self, retry_after: float, explanation: str = "") -> None:
         super().__init__(retry_after)

@@ -8,6 +8,7 @@ from time import perf_counter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.errors.tree import Unauthenticated
 from gateway.fastapi_internals import get_send
 from gateway.http1_grammar import Fields
 from gateway.open_clients import OpenServices
@@ -19,7 +20,7 @@ from gateway.proxy.fields.response_fields import ResponseFields
 from gateway.proxy.path.target import ProxyTarget
 from gateway.proxy.proxied_response import ProxiedResponse
 from gateway.proxy.proxied_stream import ProxiedStream, find_length, is_long
-from gateway.proxy.stream_end import GRACE_SECONDS, StreamEnd, StreamEnds
+from gateway.proxy.stream_end import GRACE_SECONDS, TOKEN_REVOKED, StreamEnd, StreamEnds
 from gateway.proxy.stream_limit import StreamLimit, StreamSlot
 from gateway.proxy.upstream.open_upstream import open_upstream
 from gateway.proxy.upstream.proxy_upstream import ServiceRequest, ServiceResponse
@@ -161,15 +162,21 @@ class Forwarding:
         Raises:
             RequestTimeout: the caller does not send its body in time.
             TooManyStreams, Overloaded: the body is long, and there are too many streams.
+            Unauthenticated: the token of the caller has been revoked meanwhile.
         """
         if forwarded.upload is not None and forwarded.upload.is_long:
             slot.open()
         if not forwarded.is_whole:
             slot.watch(self._loop)
+        timeout = asyncio.timeout_at(self._ends.find_total(started).at)
         try:
-            async with asyncio.timeout_at(self._ends.find_total(started).at):
-                return await self._send(forwarded, request)
+            async with timeout:
+                with slot.call_when_revoked(partial(timeout.reschedule, started)):
+                    return await self._send(forwarded, request)
         except TimeoutError as error:
+            if slot.is_revoked:
+                RequestContext.of(request.scope).log_fields["reason"] = TOKEN_REVOKED
+                raise Unauthenticated("revoked") from None
             is_from_caller = forwarded.upload is not None and forwarded.upload.is_receiving
             reason = BodyTimeout() if is_from_caller else error
             raise self._failures.map(request.scope, reason, TOTAL_TIMEOUT) from None

@@ -3,14 +3,15 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from logging import WARNING, getLogger
 
 from starlette.types import Receive, Scope, Send
 
 from gateway.http1_grammar import FieldList, Fields
 from gateway.proxy.proxied_response import build_start
-from gateway.proxy.stream_end import SHUTDOWN, StreamEnd
+from gateway.proxy.stream_end import SHUTDOWN, TOKEN_REVOKED, StreamEnd
 from gateway.proxy.stream_limit import LONG_BYTES, StreamSlot
 from gateway.proxy.upstream.proxy_upstream import ServiceResponse
 from gateway.proxy.upstream.upstream_failures import (
@@ -77,7 +78,7 @@ class ProxiedStream(UnhandledResponse):
         timeout = asyncio.timeout_at(self._end.at)
         try:
             async with timeout:
-                with self._end_on_shutdown(scope, timeout):
+                with self._end_on_shutdown(scope, timeout), self._end_on_revocation(timeout):
                     await self._pass_on(scope, send)
         except STREAM_FAILURES as error:
             if timeout.expired() and type(error) is TimeoutError:
@@ -111,13 +112,17 @@ class ProxiedStream(UnhandledResponse):
             yield
             return
 
-        def end() -> None:
-            if not timeout.expired():
-                self._end = StreamEnd(asyncio.get_running_loop().time(), SHUTDOWN)
-                timeout.reschedule(self._end.at)
-
-        with call_at_shutdown(scope, end):
+        with call_at_shutdown(scope, partial(self._end_now, timeout, SHUTDOWN)):
             yield
+
+    def _end_on_revocation(self, timeout: asyncio.Timeout) -> AbstractContextManager[None]:
+        """Let the timeout expire when the token is revoked, whatever the response is."""
+        return self._slot.call_when_revoked(partial(self._end_now, timeout, TOKEN_REVOKED))
+
+    def _end_now(self, timeout: asyncio.Timeout, reason: str) -> None:
+        if not timeout.expired():
+            self._end = StreamEnd(asyncio.get_running_loop().time(), reason)
+            timeout.reschedule(self._end.at)
 
     async def _pass_on(self, scope: Scope, send: Send) -> None:
         self._slot.watch(asyncio.get_running_loop())

@@ -14,6 +14,7 @@ from gateway.settings.schema import Issuer
 
 SHUTDOWN = "the gateway stops"
 TOKEN_EXPIRED = "the token of the caller has expired"  # noqa: S105 - a reason
+TOKEN_REVOKED = "the token of the caller has been revoked"  # noqa: S105 - a reason
 
 GRACE_SECONDS = 5.0
 """The time for a response whose head arrives after the token has expired."""

@@ -1,13 +1,16 @@
 """The caps on streams: proxied exchanges that take long, apart from `server.max_in_flight`."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import find_principal
+from gateway.auth.principal import Principal
 from gateway.client_ip import find_client_address
 from gateway.errors.tree import GatewayError, Overloaded, TooManyStreams
+from gateway.proxy.revocable_streams import RevocableStreams
 from gateway.ratelimit.partition import address_partition
 from gateway.request_context import RequestContext
 from gateway.settings.schema import Server
@@ -44,8 +47,9 @@ class StreamLimit:
     #   - `_counts` has the callers with at least one stream in a place, and adds up to `count`.
     #   - `_excess` has the callers with at least one excess stream, and adds up to `excess`.
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, revocable: RevocableStreams | None = None) -> None:
         self.server = server
+        self.revocable = revocable
         self._max_per_caller = server.streams_per_caller
         self.count = 0
         self.excess = 0
@@ -147,16 +151,21 @@ class StreamSlot:
     #   - `_caller` is None until it is asked for: most requests never become a stream.
     #   - `_timer` runs from `watch` until `unwatch`, unless the request becomes a stream first.
     #   - `_on_open` is called once the request is a stream, if it has been set before or after.
+    #   - `_on_revoked` is called once the token is revoked, if the request is a stream by then.
 
-    __slots__ = ("_bytes", "_caller", "_limit", "_on_open", "_request", "_timer", "is_open")
+    __slots__ = (
+        "_bytes", "_caller", "_limit", "_on_open", "_on_revoked", "_request", "_timer", "is_open",
+        "is_revoked",
+    )  # fmt: skip
 
     def __init__(self, limit: StreamLimit, request: HTTPConnection) -> None:
-        self.is_open = False
+        self.is_open = self.is_revoked = False
         self._limit = limit
         self._request = request
         self._caller: StreamCaller | None = None
         self._bytes = 0
         self._on_open: Callable[[], object] | None = None
+        self._on_revoked: Callable[[], object] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def check_excess(self) -> None:
@@ -191,12 +200,34 @@ class StreamSlot:
         self.unwatch()
         if self._on_open is not None:
             self._on_open()
+        if self._limit.revocable is not None:
+            self._limit.revocable.add(self)
 
     def follow(self, on_open: Callable[[], object]) -> None:
         """Call `on_open` when the request becomes a stream: now if it is one."""
         self._on_open = on_open
         if self.is_open:
             on_open()
+
+    @property
+    def principal(self) -> Principal | None:
+        """The caller, if its token or ticket has been verified."""
+        return find_principal(self._request)
+
+    @contextmanager
+    def call_when_revoked(self, on_revoked: Callable[[], object]) -> Iterator[None]:
+        """Call a function if the token of the caller is revoked during the block."""
+        self._on_revoked = on_revoked
+        try:
+            yield
+        finally:
+            self._on_revoked = None
+
+    def revoke(self) -> None:
+        """End the stream: the token of the caller has been revoked."""
+        self.is_revoked = True
+        if self._on_revoked is not None:
+            self._on_revoked()
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let the request become a stream after LONG_SECONDS."""
@@ -216,6 +247,8 @@ class StreamSlot:
         if self.is_open:
             self.is_open = False
             self._limit.remove(self._find_caller())
+            if self._limit.revocable is not None:
+                self._limit.revocable.discard(self)
 
     def unwatch(self) -> None:
         """Let time no longer count: no body is being passed on."""

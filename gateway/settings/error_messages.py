@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ErrorType
 
 from gateway.settings.errors import ConfigError, find_nearest, get_variable, suggest_nearest
-from gateway.settings.schema import CONFLICT
+from gateway.settings.section import CONFLICT
 from gateway.settings.setting_path import SettingPath, find_meant_path, format_path, list_keys
 
 # An error repeats an invalid value only for these settings. A value of any other setting may be
@@ -25,6 +25,7 @@ _SHOWN_SETTINGS = (
     "tokens.*_seconds",
     "identity.signing_key_file",
     "counters.*",
+    "storage.*",
     "limits.*",
     "demo.*",
     "log.*",

@@ -14,7 +14,8 @@ from gateway.settings.error_messages import (
 )
 from gateway.settings.errors import ConfigError
 from gateway.settings.layers import Values
-from gateway.settings.schema import CONFLICT, Settings
+from gateway.settings.schema import Settings
+from gateway.settings.section import CONFLICT
 from gateway.settings.setting_path import SettingPath
 
 _MAX_ROUNDS = 10

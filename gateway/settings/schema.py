@@ -5,8 +5,7 @@
 
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gateway.settings.errors import PREFIX
@@ -27,9 +26,11 @@ from gateway.settings.issuer_types import (
 )
 from gateway.settings.network_types import Host, HostName, Network
 from gateway.settings.origins import ANY_ORIGIN, Origins
+from gateway.settings.section import Section, conflict
 from gateway.settings.setting_types import (
     Bytes,
     Count,
+    DatabaseUrl,
     FilePath,
     Flag,
     KeyPrefix,
@@ -55,22 +56,6 @@ Algorithm = Literal[
     "RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"
 ]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
-
-CONFLICT = "lockgate_conflict"
-"""The type of an error about several settings of one table.
-
-Its context has the names of these settings as `fields`, and as `at` the one to name, or "".
-"""
-
-
-def _conflict(message: str, *fields: str, at: str = "") -> PydanticCustomError:
-    return PydanticCustomError(CONFLICT, message, {"fields": fields, "at": at})
-
-
-class Section(BaseModel):
-    """Base class of all tables: frozen, and unknown keys are an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class App(Section):
@@ -121,7 +106,7 @@ class Server(Section):
         for name, why in needs.items():
             if getattr(self, name) and not self.trusted_proxies:
                 message = f"has no effect without trusted_proxies: {why}"
-                raise _conflict(message, name, "trusted_proxies", at=name)
+                raise conflict(message, name, "trusted_proxies", at=name)
         return self
 
     @property
@@ -132,7 +117,7 @@ class Server(Section):
     @model_validator(mode="after")
     def _require_streams_for_a_caller(self) -> Self:
         if self.streams_per_caller > self.max_streams:
-            raise _conflict(
+            raise conflict(
                 f"must be at most max_streams, which is {self.max_streams}",
                 "max_streams_per_caller",
                 "max_streams",
@@ -143,7 +128,7 @@ class Server(Section):
     @model_validator(mode="after")
     def _require_root_path(self) -> Self:
         if self.root_path_is_stripped and not self.root_path:
-            raise _conflict(
+            raise conflict(
                 "has no effect without root_path",
                 "root_path_is_stripped",
                 "root_path",
@@ -155,13 +140,13 @@ class Server(Section):
     def _require_cors_origins(self) -> Self:
         for name in ("cors_credentials", "cors_request_headers", "cors_response_headers"):
             if getattr(self, name) and not self.cors_origins:
-                raise _conflict("has no effect without cors_origins", name, "cors_origins", at=name)
+                raise conflict("has no effect without cors_origins", name, "cors_origins", at=name)
         return self
 
     @model_validator(mode="after")
     def _refuse_credentials_from_any_origin(self) -> Self:
         if self.cors_credentials and ANY_ORIGIN in self.cors_origins:
-            raise _conflict(
+            raise conflict(
                 "must not be true while cors_origins is *: list the origins",
                 "cors_credentials",
                 "cors_origins",
@@ -200,7 +185,7 @@ class Issuer(Section):
     @model_validator(mode="after")
     def _require_tenants_of_template(self) -> Self:
         if bool(self.tenants) != (TENANT_PLACEHOLDER in self.issuer):
-            raise _conflict(
+            raise conflict(
                 f"must be set if issuer contains {TENANT_PLACEHOLDER}, and only then",
                 "tenants",
                 "issuer",
@@ -212,7 +197,7 @@ class Issuer(Section):
     def _require_one_key_source(self) -> Self:
         sources = [self.jwks_url, self.discovery_url, self.jwks_file]
         if sum(source is not None for source in sources) != 1:
-            raise _conflict(
+            raise conflict(
                 "must set exactly one of jwks_url, discovery_url and jwks_file",
                 "jwks_url",
                 "discovery_url",
@@ -232,11 +217,12 @@ class Tokens(Section):
     keys_timeout_seconds: Seconds = 2
     keys_max_stale_seconds: Annotated[Number, Field(gt=0, le=31_536_000)] = 86_400
     keys_proxy: Annotated[KeysProxy | None, Field(repr=False)] = None
+    max_lifetime_seconds: Annotated[Number, Field(ge=60, le=31_536_000)] = 2_592_000
 
     @model_validator(mode="after")
     def _require_refresh_before_stale(self) -> Self:
         if self.keys_max_stale_seconds < self.keys_refresh_seconds:
-            raise _conflict(
+            raise conflict(
                 "must be at least tokens.keys_refresh_seconds",
                 "keys_max_stale_seconds",
                 "keys_refresh_seconds",
@@ -254,7 +240,7 @@ class Identity(Section):
     @model_validator(mode="after")
     def _require_issuer(self) -> Self:
         if self.signing_key_file is not None and self.issuer is None:
-            raise _conflict("needs issuer", "signing_key_file", "issuer", at="signing_key_file")
+            raise conflict("needs issuer", "signing_key_file", "issuer", at="signing_key_file")
         return self
 
 
@@ -266,6 +252,14 @@ class Counters(Section):
     processes: Count = 1
     local_keys: Count = 100_000
     key_prefix: KeyPrefix = ""
+
+
+class StorageSettings(Section):
+    """The transactions in the database that `database_url` names."""
+
+    timeout_seconds: Annotated[Number, Field(ge=0.1, le=60)] = 2
+    max_connections: Annotated[int, Field(strict=True, ge=1, le=100)] = 4
+    poll_seconds: Annotated[Number, Field(ge=0.05, le=60)] = 0.5
 
 
 class RetrySettings(Section):
@@ -291,7 +285,7 @@ class ServiceTls(Section):
     def _require_certificate(self) -> Self:
         for name in ("client_key_file", "client_key_password"):
             if getattr(self, name) is not None and self.client_certificate_file is None:
-                raise _conflict(
+                raise conflict(
                     "needs client_certificate_file", name, "client_certificate_file", at=name
                 )
         return self
@@ -320,18 +314,18 @@ class Service(Section):
     @model_validator(mode="after")
     def _require_https(self) -> Self:
         if self.url.scheme != "https" and self.tls != ServiceTls():
-            raise _conflict("needs a url that begins with https://", "tls", "url", at="tls")
+            raise conflict("needs a url that begins with https://", "tls", "url", at="tls")
         return self
 
     @model_validator(mode="after")
     def _require_one_authorization(self) -> Self:
         for name in ("forward_token", "internal_token"):
             if getattr(self, name) and "authorization" in self.headers:
-                raise _conflict(
+                raise conflict(
                     "must not be set together with headers.authorization", name, "headers", at=name
                 )
         if self.forward_token and self.internal_token:
-            raise _conflict(
+            raise conflict(
                 "must not be set together with forward_token: both are sent as Authorization",
                 "internal_token",
                 "forward_token",
@@ -368,6 +362,7 @@ class Settings(BaseSettings):
     )
 
     redis_url: RedisUrl | None = None
+    database_url: DatabaseUrl | None = None
     app: App = App()
     server: Server = Server()
     tls: Tls = Tls()
@@ -375,6 +370,7 @@ class Settings(BaseSettings):
     tokens: Tokens = Tokens()
     identity: Identity = Identity()
     counters: Counters = Counters()
+    storage: StorageSettings = StorageSettings()
     limits: dict[str, RateText] = {}
     upstreams: dict[str, Service] = {}
     demo: Demo = Demo()

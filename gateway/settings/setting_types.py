@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from gateway.settings.database_address import check_database_url
 from gateway.settings.rate import UNITS, Rate
 from gateway.settings.redis_address import check_redis_url
 
@@ -66,6 +67,7 @@ Seconds = Annotated[Number, Field(gt=0, le=86_400)]
 Names = Annotated[Text | tuple[Text, ...], BeforeValidator(_check_names)]
 ScopeName = Annotated[str, AfterValidator(_check_scope)]
 RedisUrl = Annotated[str, BeforeValidator(check_redis_url)]
+DatabaseUrl = Annotated[str, BeforeValidator(check_database_url)]
 KeyPrefix = Annotated[str, Field(max_length=64), AfterValidator(_check_key_prefix)]
 FilePath = Annotated[Path, AfterValidator(_check_path)]
 RateText = Annotated[Rate, BeforeValidator(_parse_rate)]

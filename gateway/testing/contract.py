@@ -145,7 +145,9 @@ class ApplicationContract:
         assert listed == set(documented.access.scopes if documented.access else ())
 
     def _load_settings(self) -> Settings:
-        return load_settings(package=self.package).model_copy(update={"redis_url": None})
+        return load_settings(package=self.package).model_copy(
+            update={"redis_url": None, "database_url": None}
+        )
 
     def _run(
         self,

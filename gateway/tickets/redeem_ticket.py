@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import set_principal
 from gateway.auth.principal import Principal
+from gateway.auth.revocation_check import RevocationCheck
 from gateway.errors.tree import TicketRefused, TicketsUnavailable
 from gateway.fastapi_internals import forget_query, get_route_path
 from gateway.head_guard import HeadGuard
@@ -100,6 +101,9 @@ async def _redeem(connection: HTTPConnection, text: str) -> Principal:
     # The ticket expires before the token, unless the clock is set forward, or the machine sleeps.
     if ticket.principal.expires_at <= time.time():
         raise TicketRefused("ticket_expired", "the token that it was issued for has expired")
+    revocations: RevocationCheck | None = connection.app.state.resources.get(RevocationCheck)
+    if revocations is not None:
+        revocations.require_valid(ticket.principal, time.time())
     if ticket.path != get_route_path(connection.scope):
         raise TicketRefused("ticket_path", "it was issued for another path")
     return ticket.principal

@@ -7,7 +7,8 @@ import pytest
 
 from gateway import upstream
 from gateway.errors.tree import GatewayError, Unauthenticated
-from gateway.settings.schema import Section, Settings
+from gateway.settings.schema import Settings
+from gateway.settings.section import Section
 from tests.docs import reference
 from tests.docs.pages import clients, failures
 from tests.docs.pages.comments import parse_comments

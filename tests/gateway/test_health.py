@@ -1,12 +1,19 @@
 """The health endpoints: alive, ready, degraded, or unable to verify tokens."""
 
+import asyncio
+
 import httpx
+import pytest
 from pydantic import RedisDsn
 
 from gateway.app import create_app
 from gateway.settings.loader import load_settings
-from gateway.settings.schema import Issuer
-from gateway.testing import lockgate
+from gateway.settings.schema import Issuer, StorageSettings
+from gateway.storage import change_feed
+from gateway.storage.open_storage import create_database
+from gateway.storage.upgrade import upgrade_schema
+from gateway.testing import TestGateway, lockgate
+from tests.postgresql_server import PostgresqlServer
 
 
 async def test_a_process_that_serves_is_alive() -> None:
@@ -46,3 +53,49 @@ async def test_a_gateway_that_cannot_verify_tokens_is_not_ready() -> None:
         answer = await http.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["status"] == "unavailable"
+
+
+async def test_a_gateway_is_ready_once_it_has_read_its_database(
+    own_postgresql: PostgresqlServer,
+) -> None:
+    settings = load_settings().model_copy(update={"database_url": own_postgresql.create_database()})
+    database = create_database(settings)
+    database.write_now(upgrade_schema)
+    database.close()
+    own_postgresql.kill()
+    async with lockgate(settings) as gateway:
+        loading = await gateway.get("/readyz")
+        assert (loading.status_code, loading.json()["database"]) == (503, "loading")
+        assert loading.json()["status"] == "unavailable"
+        own_postgresql.start()
+        ready = await _wait_for(gateway, "ok")
+    assert (ready.status_code, ready.json()["status"]) == (200, "ok")
+
+
+async def test_a_gateway_that_has_lost_its_database_is_degraded(
+    own_postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(change_feed, "_MIN_STALE_SECONDS", 0.0)
+    settings = load_settings().model_copy(
+        update={
+            "database_url": own_postgresql.create_database(),
+            "storage": StorageSettings(poll_seconds=0.05),
+        }
+    )
+    database = create_database(settings)
+    database.write_now(upgrade_schema)
+    database.close()
+    async with lockgate(settings) as gateway:
+        await _wait_for(gateway, "ok")
+        own_postgresql.kill()
+        lost = await _wait_for(gateway, "unavailable")
+    assert (lost.status_code, lost.json()["status"]) == (200, "degraded")
+
+
+async def _wait_for(gateway: TestGateway, state: str) -> httpx.Response:
+    async with asyncio.timeout(20):
+        while True:
+            response = await gateway.get("/readyz")
+            if response.json()["database"] == state:
+                return response
+            await asyncio.sleep(0.05)

@@ -69,6 +69,8 @@ class ClaimRules:
             tenant=read_id(self._read_tenant(claims)),
             expires_at=expires_at,
             scope_fault="" if scopes else explain_no_scopes(self._scope_claim, claims),
+            token_id=read_id(claims.get("jti")),
+            issued_at=_read_number(claims.get("iat")),
             client=client,
             actors=list_actors(claims, issuer, client),
         )
@@ -104,6 +106,10 @@ def _read_date(claims: Claims, claim: str) -> float:
     if not _is_number(value) or not 0 <= value < _MAX_DATE:
         raise Unauthenticated(f"invalid_{claim}", f"{claim} is {show(value)}, which is not a date")
     return float(value)
+
+
+def _read_number(value: JsonValue) -> float | None:
+    return float(value) if _is_number(value) else None
 
 
 def _is_number(value: JsonValue) -> TypeGuard[int | float]:

@@ -63,6 +63,12 @@ class TokenCache:
         if len(self._entries) > self._max_entries:
             self._entries.popitem(last=False)
 
+    def remove(self, is_removed: Callable[[Principal], bool]) -> None:
+        """Forget the tokens of some principals: each is verified again."""
+        removed = [digest for digest, it in self._entries.items() if is_removed(it.principal)]
+        for digest in removed:
+            del self._entries[digest]
+
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("ascii")).digest()

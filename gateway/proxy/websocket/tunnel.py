@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-from gateway.proxy.stream_end import SHUTDOWN, TOKEN_EXPIRED, StreamEnd
+from gateway.proxy.stream_end import SHUTDOWN, TOKEN_EXPIRED, TOKEN_REVOKED, StreamEnd
 from gateway.proxy.upstream.upstream_failures import IDLE_TIMEOUT
 from gateway.proxy.websocket.close_frame import CloseCode
 from gateway.proxy.websocket.service_handshake import InvalidHandshake
@@ -106,6 +106,10 @@ class Tunnel:
     def shutdown(self) -> None:
         """Close the connection: the gateway stops."""
         self.close(CloseCode.GOING_AWAY, SHUTDOWN)
+
+    def revoke(self) -> None:
+        """Close the connection: the token of the caller has been revoked."""
+        self.close(CloseCode.POLICY_VIOLATION, TOKEN_REVOKED)
 
     # Called by the sides.
 

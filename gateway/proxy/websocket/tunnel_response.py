@@ -43,7 +43,10 @@ class TunnelResponse(UnhandledResponse):
             await send({"type": "http.response.start", "status": 101, "headers": self.raw_headers})
             early, self._early = self._early, b""
             tunnel.start(early)
-            with call_at_shutdown(scope, tunnel.shutdown):
+            with (
+                call_at_shutdown(scope, tunnel.shutdown),
+                self._slot.call_when_revoked(tunnel.revoke),
+            ):
                 await tunnel.closed
         finally:
             if self._task is not None:

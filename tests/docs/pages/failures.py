@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from gateway.errors.tree import (
     ContentTooLarge,
+    DatabaseUnavailable,
     Forbidden,
     GatewayError,
     IdentityUnavailable,
@@ -104,6 +105,11 @@ REFUSALS = (
         TicketsUnavailable(1),
         "Redis, which holds the tickets, does not respond, or the process holds too many tickets.",
         "Try again after `Retry-After` seconds. A ticket that was sent may have been used.",
+    ),
+    Failure(
+        DatabaseUnavailable(1),
+        "The database, which the request needs, does not respond or cannot be written.",
+        "Try again after `Retry-After` seconds.",
     ),
     Failure(
         Overloaded(1),

@@ -20,6 +20,7 @@ from gateway.errors.problem_types import (
 )
 from gateway.errors.tree import (
     ContentTooLarge,
+    DatabaseUnavailable,
     Forbidden,
     GatewayError,
     IdentityUnavailable,
@@ -49,6 +50,7 @@ ERRORS: list[GatewayError] = [
     IdentityUnavailable(1),
     RateLimiterUnavailable(1),
     TicketsUnavailable(1),
+    DatabaseUnavailable(1),
     Overloaded(1),
     TooManyStreams(1),
     UserRequired(),

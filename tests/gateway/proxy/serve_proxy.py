@@ -13,7 +13,7 @@ from gateway.open_clients import OpenServices
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.server.lifecycle import RunningServer, open_server
-from gateway.settings.schema import Issuer, Server, Service, Settings
+from gateway.settings.schema import Issuer, Server, Service, Settings, StorageSettings
 from gateway.transport.pool import Pool
 from gateway.transport.transport import Transport
 from gateway.upstream.base_url import BaseUrl
@@ -118,6 +118,7 @@ async def serve_proxy(
     server: dict[str, Any] | None = None,
     service: dict[str, Any] | None = None,
     issuers: Sequence[Issuer] = (),
+    database_url: str | None = None,
     **changes: Any,
 ) -> AsyncIterator[ServedProxy]:
     """Serve PROXY with `changes`, or `proxies`; `server` and `service` are settings."""
@@ -126,6 +127,8 @@ async def serve_proxy(
             upstreams={"service": Service(**{"url": upstream.url, **(service or {})})},
             server=Server(**{"host": "127.0.0.1", "port": 0, **(server or {})}),
             issuers=tuple(issuers),
+            database_url=database_url,
+            storage=StorageSettings(poll_seconds=0.05),
         )
         declared = proxies or (replace(PROXY, **changes),)
         app = build_app(settings, Application(proxies=declared))

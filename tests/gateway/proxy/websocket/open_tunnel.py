@@ -17,7 +17,7 @@ from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.server.lifecycle import RunningServer, open_server
 from gateway.server.protocol import HttpProtocol
-from gateway.settings.schema import Issuer, Server, Service, Settings
+from gateway.settings.schema import Issuer, Server, Service, Settings, StorageSettings
 from gateway.transport.pool import Pool
 from gateway.transport.transport import Transport
 from gateway.upstream.base_url import BaseUrl
@@ -124,11 +124,14 @@ async def serve_tunnels(
     server: dict[str, Any] | None = None,
     service: dict[str, Any] | None = None,
     issuers: Sequence[Issuer] = (),
+    database_url: str | None = None,
     **changes: Any,
 ) -> AsyncIterator[ServedTunnels]:
     """Serve PROXY with `changes`, or `proxies`; the service listens on `port`."""
     settings = Settings(
         issuers=list(issuers),
+        database_url=database_url,
+        storage=StorageSettings(poll_seconds=0.05),
         upstreams={
             "service": Service(**{"url": f"{scheme}://127.0.0.1:{port}", **(service or {})})
         },

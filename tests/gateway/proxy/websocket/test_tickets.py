@@ -10,7 +10,9 @@ import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from gateway.auth.revocation_index import RevocationKind
 from gateway.settings.schema import Issuer
+from gateway.storage.open_storage import Storage
 from tests.gateway.auth.token_factory import (
     AUDIENCE,
     ISSUER,
@@ -19,6 +21,7 @@ from tests.gateway.auth.token_factory import (
     make_token,
 )
 from tests.gateway.proxy.websocket.open_tunnel import PROXY, ServedTunnels, echo, open_tunnels
+from tests.gateway.revocation.revoking import create_file, revoke_in
 
 GUARDED = replace(PROXY, public=None, requires="dashboard:read", tickets=True)
 
@@ -117,4 +120,31 @@ async def test_a_websocket_outlives_the_token_if_its_route_says_so(
             await asyncio.sleep(0.7)
             await client.send("after")
             assert await client.recv() == "after"
+        await served.wait_for_end()
+
+
+async def test_a_revocation_closes_with_1008(
+    no_leaks: None, issuer: Issuer, tmp_path: Path
+) -> None:
+    url = create_file(tmp_path)
+    async with open_tunnels(echo, proxies=[GUARDED], issuers=[issuer], database_url=url) as served:
+        storage: Storage = served.app.state.resources[Storage]
+        async with asyncio.timeout(20):
+            while not storage.feed.is_loaded:  # noqa: ASYNC110 - nothing sets an event
+                await asyncio.sleep(0.01)
+        token = sign(600)
+        unused = await fetch_ticket(served, token)
+        by_ticket = await served.connect(
+            f"/service/chat?ticket={await fetch_ticket(served, token)}"
+        )
+        by_token = await served.connect(additional_headers={"Authorization": f"Bearer {token}"})
+        await asyncio.to_thread(revoke_in, url, RevocationKind.SUBJECT, ISSUER, "u1")
+        for client in (by_ticket, by_token):
+            with pytest.raises(ConnectionClosed):
+                await client.recv()
+            assert client.close_code == 1008
+            assert client.close_reason == "the token of the caller has been revoked"
+        with pytest.raises(InvalidStatus) as refused:
+            await served.connect(f"/service/chat?ticket={unused}")
+        assert refused.value.response.status_code == 401
         await served.wait_for_end()

@@ -1,0 +1,99 @@
+"""Adds, lists and revokes API keys in the database, each change with its entry in the journal."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from gateway.api_keys.api_key import ISSUER, ApiKey
+from gateway.auth.revocation_index import Revocation, RevocationKind
+from gateway.revocation.revoke import revoke
+from gateway.storage.journal import Author, Change, append_change
+from gateway.storage.tables import api_keys
+from gateway.storage.timestamps import to_microseconds, to_seconds
+
+
+class UnknownKey(LookupError):
+    """No key has this id."""
+
+
+def add_key(connection: Connection, key: ApiKey, author: Author) -> None:
+    """Store a new key."""
+    details = {"name": key.name, "scopes": list(key.scopes), "expires_at": key.expires_at}
+    change = Change(author.actor, "key.add", key.id, author.reason, details)
+    connection.execute(
+        insert(api_keys).values(
+            id=key.id,
+            seq=append_change(connection, change),
+            name=key.name,
+            digest=key.digest,
+            scopes=json.dumps(key.scopes),
+            created_at=to_microseconds(key.created_at),
+            expires_at=to_microseconds(key.expires_at),
+        )
+    )
+
+
+def revoke_key(connection: Connection, key_id: str, author: Author, now: float) -> ApiKey:
+    """Revoke a key, and return it. `now` is in seconds since the epoch.
+
+    A revocation of the key as a token ends what callers have open with it.
+
+    Raises:
+        UnknownKey: there is none with this id.
+    """
+    row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).one_or_none()
+    if row is None:
+        raise UnknownKey(key_id)
+    key = _to_key(row)
+    if key.is_revoked or key.expires_at <= now:
+        return key
+    change = Change(author.actor, "key.revoke", key.id, author.reason, {"name": key.name})
+    connection.execute(
+        update(api_keys)
+        .where(api_keys.c.id == key_id)
+        .values(seq=append_change(connection, change), revoked_at=to_microseconds(now))
+    )
+    named = Revocation(RevocationKind.TOKEN, ISSUER, key.id, 0.0, key.expires_at)
+    revoke(connection, named, author)
+    return key
+
+
+def list_keys(connection: Connection) -> list[ApiKey]:
+    """Return all keys, the oldest first, with those that are revoked or expired."""
+    rows = connection.execute(select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id))
+    return [_to_key(row) for row in rows]
+
+
+def list_changed_keys(connection: Connection, after: int) -> list[ApiKey]:
+    """Return the keys whose last change comes after the entry `after` of the journal."""
+    rows = connection.execute(select(api_keys).where(api_keys.c.seq > after))
+    return [_to_key(row) for row in rows]
+
+
+def record_use(connection: Connection, used_at: Mapping[str, float]) -> None:
+    """Store when keys were used last, by their ids. It is no change, so the journal has it not."""
+    statement = (
+        update(api_keys)
+        .where(api_keys.c.id == bindparam("key_id"))
+        .values(last_used_at=bindparam("used_at"))
+    )
+    rows: Sequence[Mapping[str, Any]] = [
+        {"key_id": key_id, "used_at": to_microseconds(time)} for key_id, time in used_at.items()
+    ]
+    if rows:
+        connection.execute(statement, rows)
+
+
+def _to_key(row: Row[Any]) -> ApiKey:
+    return ApiKey(
+        id=row.id,
+        name=row.name,
+        digest=bytes(row.digest),
+        scopes=tuple(json.loads(row.scopes)),
+        created_at=to_seconds(row.created_at),
+        expires_at=to_seconds(row.expires_at),
+        last_used_at=None if row.last_used_at is None else to_seconds(row.last_used_at),
+        is_revoked=row.revoked_at is not None,
+    )

@@ -1,0 +1,70 @@
+"""`RevocationCheck`: refuses revoked tokens, and reports each change to those that keep tokens."""
+
+from collections.abc import Callable, Sequence
+
+from gateway.auth.principal import Principal
+from gateway.auth.revocation_index import Revocation, RevocationIndex
+from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
+
+_RETRY_SECONDS = 1.0
+
+IsRevoked = Callable[[Principal], bool]
+OnChange = Callable[[IsRevoked], None]
+
+
+class RevocationCheck:
+    """The revocations of this process.
+
+    Whatever keeps a principal for longer than one request (a cache of tokens, an open stream)
+    registers with `call_on_change`, and lets go of the principals that are revoked. So a request
+    with a cached token costs nothing here.
+
+    `max_lifetime` is in seconds. A token that lives longer could outlive its revocation.
+    """
+
+    def __init__(self, max_lifetime: float) -> None:
+        self._index = RevocationIndex()
+        self._max_lifetime = max_lifetime
+        self._is_loaded = False
+        self._on_change = list[OnChange]()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._index!r} loaded={self._is_loaded}>"
+
+    def __len__(self) -> int:
+        """Return the number of revocations."""
+        return len(self._index)
+
+    def call_on_change(self, function: OnChange) -> Callable[[], None]:
+        """Call a function after each change; return a function that ends this."""
+        self._on_change.append(function)
+        return lambda: self._on_change.remove(function)
+
+    def require_valid(self, principal: Principal, now: float) -> None:
+        """Refuse the principal of a revoked token. `now` is in seconds since the epoch.
+
+        Raises:
+            Unauthenticated: the token is revoked, or lives longer than a revocation of it would.
+            DatabaseUnavailable: the revocations have not been read yet.
+        """
+        if not self._is_loaded:
+            raise DatabaseUnavailable(_RETRY_SECONDS, "the revocations have not been read yet")
+        if (kind := self._index.find(principal)) is not None:
+            raise Unauthenticated("revoked", f"a revocation names its {kind.value}")
+        if (seconds := principal.expires_at - now) > self._max_lifetime:
+            raise Unauthenticated(
+                "lives_too_long",
+                f"it is valid for {seconds:.0f} s; tokens.max_lifetime_seconds is "
+                f"{self._max_lifetime:.0f}, after which a revocation of it would end",
+            )
+
+    def is_revoked(self, principal: Principal) -> bool:
+        """Whether a revocation names the token of a principal that was valid before."""
+        return self._index.find(principal) is not None
+
+    def apply(self, revocations: Sequence[Revocation], now: float) -> None:
+        """Put revocations in force. From the first call on, tokens are accepted."""
+        self._index.add(revocations, now)
+        self._is_loaded = True
+        for function in list(self._on_change):
+            function(self.is_revoked)

@@ -1,0 +1,31 @@
+"""Parses the arguments that several subcommands share."""
+
+import argparse
+import re
+
+from gateway.auth.principal import SCOPE
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def parse_name(text: str) -> str:
+    """Parse the name of a client or of the holder of a key."""
+    if not _NAME.fullmatch(text):
+        message = f"{text!r} must be 1 to 64 letters, digits and . _ -"
+        raise argparse.ArgumentTypeError(message)
+    return text
+
+
+def parse_scope(text: str) -> str:
+    """Parse one scope (RFC 6749, section 3.3)."""
+    if not SCOPE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} must be one scope, such as orders:read")
+    return text
+
+
+def parse_number(text: str, *, unit: str, least: int, most: int) -> int:
+    """Parse a whole number of a unit, such as days."""
+    if not text.isascii() or not text.isdecimal() or not least <= int(text) <= most:
+        message = f"{text!r} must be a number of {unit}, {least} to {most}"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)

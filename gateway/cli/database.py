@@ -1,0 +1,39 @@
+"""Opens the database for a subcommand; its failures become errors of the command line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from gateway.errors.tree import DatabaseUnavailable
+from gateway.settings.errors import ConfigError, InvalidSettings
+from gateway.settings.schema import Settings
+from gateway.startup_error import StartupError
+from gateway.storage.database import Database
+from gateway.storage.open_storage import create_database
+from gateway.storage.upgrade import UnknownSchema
+
+
+class DatabaseFailed(StartupError):
+    """The database cannot be used; the message says why, without its URL."""
+
+
+@contextmanager
+def open_database(settings: Settings, *, timeout: float | None = None) -> Iterator[Database]:
+    """Open the database of the settings. `timeout` is for commands that may take long.
+
+    Raises:
+        InvalidSettings: `database_url` is not set.
+        DatabaseFailed: the database does not respond, or has a schema of a later version.
+    """
+    if settings.database_url is None:
+        raise InvalidSettings(
+            [ConfigError("database_url", "must be set", "sqlite:///lockgate.db, or postgresql://")]
+        )
+    database = create_database(settings, timeout=timeout)
+    try:
+        yield database
+    except DatabaseUnavailable as error:
+        raise DatabaseFailed(f"the database cannot be used: {error.explanation}") from error
+    except UnknownSchema as error:
+        raise DatabaseFailed(str(error)) from error
+    finally:
+        database.close()

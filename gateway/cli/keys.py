@@ -1,0 +1,160 @@
+"""`lockgate keys`: static API keys, for machines that can get no token."""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+
+from gateway.api_keys.api_key import ApiKey, generate_id, generate_text, hash_text
+from gateway.api_keys.key_table import UnknownKey, add_key, list_keys, revoke_key
+from gateway.cli.arguments import parse_name, parse_number, parse_scope
+from gateway.cli.author import add_author_options, get_author
+from gateway.cli.database import open_database
+from gateway.cli.standard_streams import print_error
+from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.table import format_table
+from gateway.cli.time_format import format_time
+from gateway.settings.loader import load_settings
+
+_HEAD = ("ID", "NAME", "SCOPES", "EXPIRES", "LAST USED", "STATE")
+_DAY = 86_400
+
+
+def add_to(subcommands: Subcommands) -> None:
+    """Add the subcommand to the parser."""
+    purpose = "Add, list and revoke API keys, for machines that can get no token."
+    parser = subcommands.add_parser(
+        "keys", help=purpose, description=purpose, epilog="example: lockgate keys list"
+    )
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    add = _add_action(
+        actions,
+        "add",
+        run_add,
+        "Add a key, and print it: it is shown this once.",
+        "lockgate keys add nightly-export --scope orders:read --days 90",
+    )
+    _add_key_options(add)
+    _add_action(
+        actions,
+        "list",
+        run_list,
+        "List all keys, with the revoked and the expired ones.",
+        "lockgate keys list --json",
+    )
+    revoke = _add_action(
+        actions,
+        "revoke",
+        run_revoke,
+        "Revoke a key: every gateway refuses it within a second.",
+        "lockgate keys revoke 4f1d2c9b8a70 --reason 'found in a repository'",
+    )
+    revoke.add_argument("id", metavar="ID", help="its id, which `lockgate keys list` prints")
+    add_author_options(revoke)
+
+
+def run_add(options: argparse.Namespace) -> int:
+    """Store a new key, and print it."""
+    now, text = time.time(), generate_text()
+    key = ApiKey(
+        id=generate_id(),
+        name=options.name,
+        digest=hash_text(text),
+        scopes=tuple(dict.fromkeys(options.scope)),
+        created_at=now,
+        expires_at=now + options.days * _DAY,
+    )
+    with open_database(load_settings(options.config)) as database:
+        database.write_now(partial(add_key, key=key, author=get_author(options)))
+    if options.json:
+        print(json.dumps({**_to_json(key, now), "key": text}))
+    else:
+        print(f"{text}\nThis is the key {key.id} of {key.name}. It is shown only now.")
+    return 0
+
+
+def run_list(options: argparse.Namespace) -> int:
+    """Print all keys."""
+    now = time.time()
+    with open_database(load_settings(options.config)) as database:
+        keys = database.read_now(list_keys)
+    if options.json:
+        print(json.dumps([_to_json(key, now) for key in keys]))
+    else:
+        print(format_table([_HEAD, *(_to_row(key, now) for key in keys)]))
+    return 0
+
+
+def run_revoke(options: argparse.Namespace) -> int:
+    """Revoke a key. Returns 1 if there is none with this id."""
+    now = time.time()
+    with open_database(load_settings(options.config)) as database:
+        try:
+            key = database.write_now(
+                partial(revoke_key, key_id=options.id, author=get_author(options), now=now)
+            )
+        except UnknownKey:
+            print_error(f"there is no key {options.id!r}; `lockgate keys list` has the ids")
+            return 1
+    state = _find_state(key, now)
+    words = "is revoked" if state == "active" else f"was {state} already"
+    print(json.dumps({"id": key.id, "was": state}) if options.json else f"the key {key.id} {words}")
+    return 0
+
+
+def _add_key_options(add: argparse.ArgumentParser) -> None:
+    add.add_argument("name", type=parse_name, metavar="NAME", help="the service that holds it")
+    add.add_argument(
+        "--scope",
+        action="append",
+        required=True,
+        type=parse_scope,
+        metavar="SCOPE",
+        help="a scope that the key has; repeat for several",
+    )
+    add.add_argument(
+        "--days",
+        type=partial(parse_number, unit="days", least=1, most=3_650),
+        default=90,
+        metavar="N",
+        help="after so many days the key expires (default: 90)",
+    )
+    add_author_options(add)
+
+
+def _add_action(
+    actions: Subcommands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    purpose: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    action = add_subcommand(actions, name, run, purpose=purpose, example=example)
+    add_config_option(action)
+    action.add_argument("--json", action="store_true", help="print JSON")
+    return action
+
+
+def _find_state(key: ApiKey, now: float) -> str:
+    if key.is_revoked:
+        return "revoked"
+    return "expired" if key.expires_at <= now else "active"
+
+
+def _to_row(key: ApiKey, now: float) -> tuple[str, ...]:
+    last_used = "-" if key.last_used_at is None else format_time(key.last_used_at)
+    scopes = " ".join(key.scopes)
+    return (key.id, key.name, scopes, format_time(key.expires_at), last_used, _find_state(key, now))
+
+
+def _to_json(key: ApiKey, now: float) -> dict[str, object]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": list(key.scopes),
+        "created_at": format_time(key.created_at),
+        "expires_at": format_time(key.expires_at),
+        "last_used_at": None if key.last_used_at is None else format_time(key.last_used_at),
+        "state": _find_state(key, now),
+    }

@@ -1,0 +1,126 @@
+"""The journal: every change of the database, in a chain of hashes.
+
+An entry is written in the transaction of its change. `seq` counts up without a gap, in the order of
+the commits: a lock makes the transactions that write follow each other.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select
+
+from gateway.storage.locks import lock_journal
+from gateway.storage.tables import journal
+
+FIRST_HASH = bytes(32)
+"""What stands for the hash before the first entry."""
+
+MAX_TEXT_LENGTH = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who makes a change, and why, for the journal."""
+
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change, as its journal entry describes it. `details` has no secret.
+
+    `actor` is who makes it; `action` is a noun and a verb, such as `client.add`; `subject` is what
+    it is made to.
+    """
+
+    actor: str
+    action: str
+    subject: str
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Bound the texts.
+
+        Raises:
+            ValueError: a text is too long.
+        """
+        for name in ("actor", "action", "subject", "reason"):
+            if (length := len(getattr(self, name))) > MAX_TEXT_LENGTH:
+                raise ValueError(f"{name} has {length} characters; at most {MAX_TEXT_LENGTH} fit")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry as it is stored; `at` is in microseconds since the epoch."""
+
+    seq: int
+    at: int
+    change: Change
+    previous_hash: bytes
+    hash: bytes
+
+
+def append_change(connection: Connection, change: Change) -> int:
+    """Append an entry for a change of this transaction, and return its `seq`.
+
+    Blocks while another transaction writes.
+    """
+    lock_journal(connection)
+    seq, previous_hash = read_head(connection)
+    values = {
+        "seq": seq + 1,
+        "at": time.time_ns() // 1_000,
+        "actor": change.actor,
+        "action": change.action,
+        "subject": change.subject,
+        "reason": change.reason,
+        "details": _to_json(change.details),
+        "previous_hash": previous_hash,
+    }
+    connection.execute(insert(journal).values(**values, hash=compute_hash(values)))
+    return seq + 1
+
+
+def read_head(connection: Connection) -> tuple[int, bytes]:
+    """Return `seq` and hash of the last entry; 0 and `FIRST_HASH` without one."""
+    columns = select(journal.c.seq, journal.c.hash)
+    last = connection.execute(columns.order_by(journal.c.seq.desc()).limit(1)).one_or_none()
+    return (0, FIRST_HASH) if last is None else (last.seq, bytes(last.hash))
+
+
+def read_last_seq(connection: Connection) -> int:
+    """Return the `seq` of the last entry, 0 without one: whether anything has changed."""
+    return connection.scalar(select(func.max(journal.c.seq))) or 0
+
+
+def read_entries(connection: Connection, *, after: int, limit: int) -> list[Entry]:
+    """Return at most `limit` entries, from the one after `after` on."""
+    rows = connection.execute(
+        select(journal).where(journal.c.seq > after).order_by(journal.c.seq).limit(limit)
+    )
+    return [_to_entry(row) for row in rows]
+
+
+def compute_hash(values: Mapping[str, Any]) -> bytes:
+    """Return the SHA-256 of an entry: of its previous hash, and of all other columns as JSON."""
+    covered = {
+        name: value for name, value in values.items() if name not in {"previous_hash", "hash"}
+    }
+    return hashlib.sha256(bytes(values["previous_hash"]) + _to_json(covered).encode()).digest()
+
+
+def _to_entry(row: Row[Any]) -> Entry:
+    details = json.loads(row.details)
+    change = Change(row.actor, row.action, row.subject, row.reason, details)
+    return Entry(row.seq, row.at, change, bytes(row.previous_hash), bytes(row.hash))
+
+
+def _to_json(value: Mapping[str, Any] | Sequence[Any]) -> str:
+    """Return JSON in one form: members in order, without space, in ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

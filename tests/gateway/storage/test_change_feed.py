@@ -1,0 +1,148 @@
+"""Replicas in memory follow the database, in whichever process it is changed."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import pytest
+from sqlalchemy import Connection
+
+from gateway.auth.clock import Clock
+from gateway.errors.tree import DatabaseUnavailable
+from gateway.settings.schema import Settings, StorageSettings
+from gateway.storage import database as database_module
+from gateway.storage.change_feed import ChangeFeed
+from gateway.storage.database import Database
+from gateway.storage.journal import Change, append_change, read_entries
+from gateway.storage.open_storage import create_database
+from gateway.storage.upgrade import upgrade_schema
+from tests.databases import OpenDatabase, wait_until
+from tests.postgresql_server import PostgresqlServer
+
+
+class Subjects:
+    """A replica of the subjects of all entries."""
+
+    def __init__(self) -> None:
+        self.loads = 0
+        self.subjects = list[str]()
+
+    def load(self, connection: Connection, after: int) -> Sequence[str]:
+        self.loads += 1
+        entries = read_entries(connection, after=after, limit=100)
+        return [entry.change.subject for entry in entries]
+
+    def apply(self, loaded: Sequence[str]) -> None:
+        self.subjects.extend(loaded)
+
+
+def add(database: Database, subject: str) -> None:
+    change = Change("jane", "client.add", subject)
+    database.write_now(lambda connection: append_change(connection, change))
+
+
+async def test_a_change_by_another_process_is_loaded_once(
+    database: Database, open_database: OpenDatabase
+) -> None:
+    feed, replica = ChangeFeed(database, Clock(), poll_seconds=0.05), Subjects()
+    feed.add(replica)
+    assert not feed.is_loaded
+    await feed.refresh()
+    assert feed.is_loaded
+    assert replica.subjects == []
+
+    other = open_database()
+    add(other, "bff")
+    add(other, "jobs")
+    await feed.refresh()
+    await feed.refresh()
+    assert replica.subjects == ["bff", "jobs"]
+    assert replica.loads == 2
+
+
+async def test_the_feed_polls_until_it_is_cancelled(
+    database: Database, open_database: OpenDatabase
+) -> None:
+    feed, replica = ChangeFeed(database, Clock(), poll_seconds=0.01), Subjects()
+    feed.add(replica)
+    task = asyncio.create_task(feed.watch())
+    await asyncio.to_thread(add, open_database(), "bff")
+    await wait_until(lambda: bool(replica.subjects))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert "seqs=[1]" in repr(feed)
+
+
+async def test_a_database_that_goes_back_is_loaded_again(
+    database: Database, open_database: OpenDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed, replica = ChangeFeed(database, Clock(), poll_seconds=1), Subjects()
+    feed.add(replica)
+    feed._followed[0].seq = 7
+    add(open_database(), "bff")
+    with caplog.at_level(logging.WARNING, "lockgate.storage"):
+        await feed.refresh()
+    assert replica.subjects == ["bff"]
+    assert "database.went_back" in caplog.text
+
+
+async def test_without_its_database_a_replica_stays_in_force(
+    own_postgresql: PostgresqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "COOLDOWN_SECONDS", 0)
+    storage = StorageSettings(timeout_seconds=1)
+    url = own_postgresql.create_database()
+    database = create_database(Settings(database_url=url, storage=storage))
+    await database.write(upgrade_schema)
+    await asyncio.to_thread(add, database, "bff")
+    feed, replica = ChangeFeed(database, Clock(), poll_seconds=0.01), Subjects()
+    feed.add(replica)
+    task = asyncio.create_task(feed.watch())
+    try:
+        await wait_until(lambda: bool(replica.subjects))
+        own_postgresql.kill()
+        with pytest.raises(DatabaseUnavailable):
+            await feed.refresh()
+        age = feed.age
+        await asyncio.sleep(0.05)
+        assert feed.age > age
+        assert replica.subjects == ["bff"]
+
+        own_postgresql.start()
+        await asyncio.to_thread(_add_when_possible, database, "jobs")
+        await wait_until(lambda: replica.subjects == ["bff", "jobs"])
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        await asyncio.to_thread(database.close)
+
+
+def _add_when_possible(database: Database, subject: str) -> None:
+    for _ in range(100):
+        try:
+            add(database, subject)
+        except DatabaseUnavailable:
+            continue
+        return
+    pytest.fail("the database does not come back")
+
+
+async def test_a_replica_that_is_added_during_a_read_is_loaded(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(database, "bff")
+    feed, early, late = ChangeFeed(database, Clock(), poll_seconds=1), Subjects(), Subjects()
+    feed.add(early)
+    load = early.load
+
+    def load_and_add(connection: Connection, after: int) -> Sequence[str]:
+        feed.add(late)
+        return load(connection, after)
+
+    monkeypatch.setattr(early, "load", load_and_add)
+    await feed.refresh()
+    assert not feed.is_loaded
+    await feed.refresh()
+    assert feed.is_loaded
+    assert (early.subjects, late.subjects) == (["bff"], ["bff"])

@@ -1,0 +1,88 @@
+"""`open_storage`: without a database, with a file, and with a server in each state."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from gateway.resources import Resources
+from gateway.settings.errors import InvalidSettings
+from gateway.settings.schema import Settings
+from gateway.storage.open_storage import create_database, open_storage
+from gateway.storage.schema_version import SchemaState, read_schema_version
+from gateway.storage.upgrade import upgrade_schema
+from tests.databases import wait_until
+from tests.postgresql_server import PostgresqlServer
+
+
+async def wait_until_loaded(settings: Settings) -> None:
+    async with open_storage(settings, Resources()) as storage:
+        assert storage is not None
+        await wait_until(lambda: storage.feed.is_loaded)
+
+
+async def test_without_a_url_there_is_no_storage() -> None:
+    async with open_storage(Settings(), Resources()) as storage:
+        assert storage is None
+
+
+async def test_a_file_is_created_and_upgraded(tmp_path: Path) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/lockgate.db")
+    await wait_until_loaded(settings)
+    await wait_until_loaded(settings)
+
+
+async def test_a_file_that_cannot_be_opened_ends_the_start(tmp_path: Path) -> None:
+    settings = Settings(database_url=f"sqlite:///{tmp_path}/missing/lockgate.db")
+    with pytest.raises(
+        InvalidSettings, match="database_url: the database cannot be used: the file"
+    ):
+        await wait_until_loaded(settings)
+
+
+async def test_a_server_must_have_been_upgraded(postgresql: PostgresqlServer) -> None:
+    settings = Settings(database_url=postgresql.create_database())
+    with pytest.raises(InvalidSettings, match=r"has no schema, and .* run lockgate db upgrade"):
+        await wait_until_loaded(settings)
+
+    database = create_database(settings)
+    database.write_now(upgrade_schema)
+    assert database.read_now(read_schema_version).state is SchemaState.CURRENT
+    database.close()
+    await wait_until_loaded(settings)
+
+
+async def test_the_schema_of_a_later_version_ends_the_start(database_url: str) -> None:
+    settings = Settings(database_url=database_url)
+    database = create_database(settings)
+    database.write_now(upgrade_schema)
+    database.write_now(
+        lambda connection: connection.execute(text("UPDATE schema_version SET version_num='9999'"))
+    )
+    database.close()
+    with pytest.raises(InvalidSettings, match="database_url: the schema is 9999, which this"):
+        await wait_until_loaded(settings)
+
+
+async def test_a_server_that_is_down_does_not_prevent_the_start(
+    own_postgresql: PostgresqlServer,
+) -> None:
+    settings = Settings(database_url=own_postgresql.create_database())
+    database = create_database(settings)
+    database.write_now(upgrade_schema)
+    database.close()
+    own_postgresql.kill()
+    async with open_storage(settings, Resources()) as storage:
+        assert storage is not None
+        assert not storage.feed.is_loaded
+        own_postgresql.start()
+        await wait_until(lambda: storage.feed.is_loaded)
+
+
+def test_the_driver_of_postgresql_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "gateway.storage.postgresql_engine", raising=False)
+    monkeypatch.setitem(sys.modules, "gateway.storage.psycopg_internals", None)
+    settings = Settings(database_url="postgresql://127.0.0.1/lockgate")
+    with pytest.raises(InvalidSettings, match=r"pip install 'lockgate\[postgresql\]'"):
+        create_database(settings)
