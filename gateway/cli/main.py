@@ -33,6 +33,7 @@ SUBCOMMANDS = (
     "journal",
     "revoke",
     "keys",
+    "clients",
 )
 """The subcommands in the order of the help; each is the module of this name."""
 

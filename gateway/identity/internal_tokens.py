@@ -9,7 +9,8 @@ from pydantic_core import to_json
 
 from gateway.auth.clock import Clock
 from gateway.auth.principal import Principal
-from gateway.identity.key_timetable import TOKEN_SECONDS, SigningKeys
+from gateway.identity.key_timetable import TOKEN_SECONDS
+from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.identity.token_claims import build_caller_claims
 
 MIN_SECONDS_LEFT = 20
@@ -34,20 +35,22 @@ class InternalTokens:
     """
 
     def __init__(
-        self, issuer: str, keys: SigningKeys, *, max_entries: int, clock: Clock | None = None
+        self, issuer: str, keys: SigningKeyProvider, *, max_entries: int, clock: Clock | None = None
     ) -> None:
         self.issuer = issuer
-        self._keys = keys
+        self.keys = keys
         self._max_entries = max_entries
         self._clock = clock or Clock()
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
+        # What the former keys have signed is no longer sent.
+        keys.call_on_change(self._entries.clear)
 
     def __len__(self) -> int:
         """Return the number of cached tokens."""
         return len(self._entries)
 
     def __repr__(self) -> str:
-        return f"<InternalTokens {self.issuer} cached={len(self._entries)} keys={self._keys!r}>"
+        return f"<InternalTokens {self.issuer} cached={len(self._entries)} keys={self.keys!r}>"
 
     def issue(self, principal: Principal, service: str, scopes: Sequence[str]) -> str:
         """Return a token of the caller for the service, with those of the scopes that it holds.
@@ -55,6 +58,9 @@ class InternalTokens:
         It expires after a minute, and never after the token of the caller. A caller whose token
         the gateway accepts only within its clock tolerance gets a token that has expired as well:
         the service decides with a tolerance of its own.
+
+        Raises:
+            DatabaseUnavailable: the signing keys have not been read yet.
         """
         key = (principal, service, tuple(scopes))
         now = self._clock.now()
@@ -66,18 +72,13 @@ class InternalTokens:
         return self._issue_new(key, now)
 
     def list_public_jwks(self) -> list[dict[str, str]]:
-        """Return the public keys that services need now or soon."""
-        return [dict(key.public_jwk) for key in self._keys.list_published(self._clock.now())]
+        """Return the public keys that services need now or soon.
 
-    @property
-    def keys(self) -> SigningKeys:
-        """The keys in force, which `use_keys` replaces."""
-        return self._keys
-
-    def use_keys(self, keys: SigningKeys) -> None:
-        """Sign with other keys, and no longer send what the former keys have signed."""
-        self._keys = keys
-        self._entries.clear()
+        Raises:
+            DatabaseUnavailable: the keys have not been read yet.
+        """
+        published = self.keys.get_keys().list_published(self._clock.now())
+        return [dict(key.public_jwk) for key in published]
 
     def _issue_new(self, key: _Key, now: float) -> str:
         principal, service, scopes = key
@@ -90,7 +91,7 @@ class InternalTokens:
             "exp": expires_at,
             "jti": token_urlsafe(_JTI_BYTES),
         }
-        token = self._keys.get_signing_key(now).sign(to_json(claims))
+        token = self.keys.get_keys().get_signing_key(now).sign(to_json(claims))
         self._keep(key, _Entry(token, now, _compute_end_of_reuse(now, expires_at)))
         return token
 

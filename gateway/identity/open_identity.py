@@ -9,6 +9,7 @@ from gateway.background_tasks import keep_running
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_file_watcher import KeyFileWatcher
 from gateway.identity.setting_errors import load_signing_keys
+from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.resources import Resources
 from gateway.settings.schema import Settings
 
@@ -32,11 +33,12 @@ async def open_identity(
         yield None
         return
     clock = clock or Clock()
+    keys = SigningKeyProvider(loaded.keys)
     tokens = InternalTokens(
-        identity.issuer, loaded.keys, max_entries=settings.tokens.cache_entries, clock=clock
+        identity.issuer, keys, max_entries=settings.tokens.cache_entries, clock=clock
     )
     watcher = KeyFileWatcher(
-        identity.signing_key_file, tokens.use_keys, document=loaded.document, clock=clock
+        identity.signing_key_file, keys.use_keys, document=loaded.document, clock=clock
     )
     resources[InternalTokens], resources[KeyFileWatcher] = tokens, watcher
     task = asyncio.create_task(keep_running(_TASK, watcher.watch), name=_TASK)

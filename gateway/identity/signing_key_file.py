@@ -101,7 +101,7 @@ def _parse_key(entry: JsonValue, *, is_only: bool) -> SigningKey:
     if not isinstance(entry, dict):
         # Not a TypeError: callers catch one error for all unreadable input.
         raise ValueError("not a JSON object")  # noqa: TRY004
-    private = _load_private_key(entry)
+    private = parse_private_key(entry)
     public = build_public_members(private)
     if any(entry.get(name, value) != value for name, value in public.items()):
         raise ValueError("its public members do not fit its private member d")
@@ -115,7 +115,12 @@ def _parse_key(entry: JsonValue, *, is_only: bool) -> SigningKey:
     return SigningKey(key_id, _read_creation(entry, is_only=is_only), private)
 
 
-def _load_private_key(entry: Members) -> PrivateKey:
+def parse_private_key(entry: Members) -> PrivateKey:
+    """Parse the private members of a JWK.
+
+    Raises:
+        ValueError: it is not a private key of the two kinds.
+    """
     kty, crv = entry.get("kty"), entry.get("crv")
     is_ed25519 = kty == "OKP" and crv == "Ed25519"
     if not is_ed25519 and not (kty == "EC" and crv == "P-256"):

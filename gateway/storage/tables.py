@@ -51,3 +51,30 @@ api_keys = Table(
     Column("revoked_at", BigInteger, nullable=True),
 )
 """The API keys; `seq` is that of the last change, `digest` the SHA-256 of the key."""
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("private", LargeBinary, nullable=False),
+    Column("encryption_key_id", Text, nullable=False),
+)
+"""The keys that sign internal tokens; `private` is a private JWK, encrypted."""
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False, index=True),
+    Column("scopes", Text, nullable=False),
+    Column("secrets", Text, nullable=False),
+    Column("public_keys", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("removed_at", BigInteger, nullable=True),
+)
+"""The OAuth clients; `secrets` has hashes alone. `seq` is that of the last change.
+
+A client that is removed stays, so that its name is never given to another one.
+"""

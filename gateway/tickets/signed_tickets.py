@@ -54,7 +54,7 @@ class SignedTickets:
         """Return a ticket as a token that expires after so many seconds."""
         now = time.time()
         claims = _Claims(self._tokens.issuer, digest, now + seconds, ticket.path, ticket.principal)
-        key = self._tokens.keys.get_signing_key(now)
+        key = self._tokens.keys.get_keys().get_signing_key(now)
         return key.sign(_ADAPTER.dump_json(claims), TICKET_TYPE)
 
     def parse(self, digest: str, stored: bytes) -> Ticket:
@@ -84,7 +84,7 @@ class SignedTickets:
             ValueError: no key has.
         """
         token = stored.decode("ascii") if len(stored) <= MAX_BYTES else ""
-        for key in self._tokens.keys.list_published(now):
+        for key in self._tokens.keys.get_keys().list_published(now):
             try:
                 return key.verify(token, TICKET_TYPE)
             except ValueError:

@@ -34,6 +34,16 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/cli/subcommand.py": "tests/gateway/cli/test_main.py",
     "gateway/cli/database.py": "tests/gateway/cli/test_db.py",
     "gateway/cli/arguments.py": "tests/gateway/cli/test_keys.py",
+    "gateway/oauth/client.py": "tests/gateway/cli/test_clients.py",
+    "gateway/oauth/client_registry.py": "tests/gateway/cli/test_clients.py",
+    "gateway/oauth/client_secret.py": "tests/gateway/oauth/test_secret_verifier.py",
+    "gateway/oauth/client_table.py": "tests/gateway/cli/test_clients.py",
+    "gateway/oauth/public_keys.py": "tests/gateway/cli/test_clients.py",
+    "gateway/identity/signing_key_provider.py": "tests/gateway/identity/test_internal_tokens.py",
+    "gateway/storage/migrations/versions/0004_signing_keys.py": (
+        "tests/gateway/storage/test_upgrade.py"
+    ),
+    "gateway/storage/migrations/versions/0005_clients.py": "tests/gateway/storage/test_upgrade.py",
     "gateway/api_keys/api_key.py": "tests/gateway/cli/test_keys.py",
     "gateway/api_keys/key_table.py": "tests/gateway/cli/test_keys.py",
     "gateway/api_keys/open_keys.py": "tests/gateway/api_keys/test_key_verifier.py",

@@ -17,6 +17,7 @@ from gateway.identity import key_set_route
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import TOKEN_TYPE, SigningKey, generate_signing_key
+from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.resources import Resources
 from gateway.server.lifecycle import open_server
 from gateway.settings.schema import Server
@@ -99,7 +100,8 @@ async def open_issuing() -> AsyncIterator[Issuing]:
     app.include_router(key_set_route.router)
     resources = app.state.resources = Resources()
     async with open_server(app, Server(host="127.0.0.1", port=0)) as server:
-        tokens = InternalTokens(server.url, SigningKeys([key, next_key]), max_entries=100)
+        keys = SigningKeyProvider(SigningKeys([key, next_key]))
+        tokens = InternalTokens(server.url, keys, max_entries=100)
         resources[InternalTokens] = tokens
         yield Issuing(server.url, tokens, key)
 

@@ -8,6 +8,7 @@ from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import generate_signing_key
+from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Identity, Settings
 from tests.gateway.auth.manual_clock import ManualClock
@@ -24,7 +25,7 @@ def clock() -> ManualClock:
 def tokens(clock: ManualClock) -> InternalTokens:
     """Internal tokens with one ES256 key, and room for three in the cache."""
     keys = SigningKeys([generate_signing_key("ES256", 0)])
-    return InternalTokens(GATEWAY, keys, max_entries=3, clock=clock)
+    return InternalTokens(GATEWAY, SigningKeyProvider(keys), max_entries=3, clock=clock)
 
 
 @pytest.fixture

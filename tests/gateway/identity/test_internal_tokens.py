@@ -10,6 +10,7 @@ from gateway.auth.principal import Actor
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import SigningAlgorithm, generate_signing_key
+from gateway.identity.signing_key_provider import SigningKeyProvider
 from tests.gateway.auth.manual_clock import ManualClock
 from tests.gateway.identity.callers import NOW, PROVIDER, make_caller
 from tests.gateway.identity.verifiers import (
@@ -70,7 +71,7 @@ def test_a_changed_token_is_refused(tokens: InternalTokens, verify: Verify, part
 @pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
 def test_both_kinds_of_keys_sign(clock: ManualClock, algorithm: SigningAlgorithm) -> None:
     keys = SigningKeys([generate_signing_key(algorithm, 0)])
-    tokens = InternalTokens(GATEWAY, keys, max_entries=1, clock=clock)
+    tokens = InternalTokens(GATEWAY, SigningKeyProvider(keys), max_entries=1, clock=clock)
     assert read(tokens, tokens.issue(make_caller(), "inventory", SCOPES))["sub_id"]["sub"] == "42"
     assert [jwk["alg"] for jwk in tokens.list_public_jwks()] == [algorithm]
 
@@ -191,7 +192,7 @@ def test_other_keys_sign_at_once_and_the_former_tokens_are_not_sent_again(
     tokens: InternalTokens,
 ) -> None:
     former = tokens.issue(make_caller(), "inventory", SCOPES)
-    tokens.use_keys(SigningKeys([generate_signing_key("EdDSA", 0)]))
+    tokens.keys.use_keys(SigningKeys([generate_signing_key("EdDSA", 0)]))
     token = tokens.issue(make_caller(), "inventory", SCOPES)
     assert read(tokens, token)["aud"] == "inventory"
     with pytest.raises(Refused):

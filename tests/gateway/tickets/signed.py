@@ -6,6 +6,7 @@ from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import SigningKey, generate_signing_key
+from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.settings.schema import Identity, Issuer, Settings
 from tests.gateway.identity.verifiers import GATEWAY
 
@@ -17,7 +18,8 @@ KEY = generate_signing_key("ES256", 0)
 
 def make_tokens(*keys: SigningKey, issuer: str = GATEWAY) -> InternalTokens:
     """Make the signer of a gateway."""
-    return InternalTokens(issuer, SigningKeys(keys or [KEY]), max_entries=1)
+    provider = SigningKeyProvider(SigningKeys(keys or [KEY]))
+    return InternalTokens(issuer, provider, max_entries=1)
 
 
 def with_key_file(settings: Settings, folder: Path) -> Settings:

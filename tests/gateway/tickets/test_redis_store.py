@@ -131,12 +131,12 @@ async def test_a_ticket_outlives_the_rotation_of_the_key(
     now = time.time()
     await store.save("a", TICKET, 30)
     next_key = generate_signing_key("EdDSA", now - SIGNING_DELAY - 1)
-    tokens.use_keys(SigningKeys([KEY, next_key]))  # it has begun to sign
+    tokens.keys.use_keys(SigningKeys([KEY, next_key]))  # it has begun to sign
     assert await store.take("a") == TICKET
     await store.save("b", TICKET, 30)
     assert await store.take("b") == TICKET
     await store.save("c", TICKET, 30)
-    tokens.use_keys(SigningKeys([KEY]))
+    tokens.keys.use_keys(SigningKeys([KEY]))
     assert "no key in force" in await find_refusal(store, "c")
 
 

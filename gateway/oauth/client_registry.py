@@ -1,0 +1,45 @@
+"""`ClientRegistry`: the OAuth clients in memory, which need no call of the database."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from gateway.errors.tree import DatabaseUnavailable
+from gateway.oauth.client import OAuthClient
+from gateway.oauth.client_table import list_clients
+
+_RETRY_SECONDS = 1.0
+
+
+class ClientRegistry:
+    """A replica of the clients, without those that were removed."""
+
+    def __init__(self) -> None:
+        self._clients: dict[str, OAuthClient] = {}
+        self._is_loaded = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self._clients)} clients loaded={self._is_loaded}>"
+
+    def load(self, connection: Connection, after: int) -> list[OAuthClient]:
+        """Load the clients that have changed. Runs in a thread."""
+        return list_clients(connection, after)
+
+    def apply(self, loaded: Sequence[OAuthClient]) -> None:
+        """Put the changes in force."""
+        for client in loaded:
+            if client.is_removed:
+                self._clients.pop(client.id, None)
+            else:
+                self._clients[client.id] = client
+        self._is_loaded = True
+
+    def find(self, client_id: str) -> OAuthClient | None:
+        """Return a client; None if there is none with this id.
+
+        Raises:
+            DatabaseUnavailable: the clients have not been read yet.
+        """
+        if not self._is_loaded:
+            raise DatabaseUnavailable(_RETRY_SECONDS, "the clients have not been read yet")
+        return self._clients.get(client_id)

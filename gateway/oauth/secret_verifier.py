@@ -1,0 +1,103 @@
+"""Verifies the secrets of clients: the slow hash runs off the event loop, and is bounded."""
+
+import asyncio
+import hmac
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from gateway.errors.tree import Overloaded
+from gateway.oauth.client import ClientSecret
+from gateway.oauth.client_secret import SecretHash, generate_secret, hash_secret
+
+THREADS = 1
+MAX_WAITING = 20
+"""The most checks at a time, at about 50 ms each; above that, clients get 503."""
+
+_MAX_KNOWN = 1_000
+_RETRY_SECONDS = 1.0
+
+
+class SecretVerifier:
+    """Compares a secret with the hashes of a client.
+
+    A secret that has been right is known by a keyed digest, so that a client pays for the slow hash
+    once in the life of a process. A wrong secret, and any secret of an unknown client, always cost
+    one slow hash for each stored one: the time tells nothing about which of them it was.
+    """
+
+    # Invariants:
+    # - `_known` has keyed digests of pairs of a hash and a secret, never a secret. The key is of
+    #   this process alone.
+    # - `_waiting` counts the checks that wait for a thread or run in one.
+
+    def __init__(self) -> None:
+        self._key = os.urandom(32)
+        self._known: OrderedDict[bytes, None] = OrderedDict()
+        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="client secrets")
+        self._waiting = 0
+        self._decoy: SecretHash | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} known={len(self._known)} waiting={self._waiting}>"
+
+    def close(self) -> None:
+        """Stop the thread after the check that it runs."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def is_valid(self, secret: str, stored: Sequence[ClientSecret], now: float) -> bool:
+        """Whether a secret is one of those that are stored and have not expired.
+
+        `stored` is empty for an unknown client.
+
+        Raises:
+            Overloaded: too many checks wait already.
+        """
+        hashes = [it.hash for it in stored if it.expires_at is None or now < it.expires_at]
+        for one in hashes:
+            if (digest := self._compute_digest(one, secret)) in self._known:
+                self._known.move_to_end(digest)
+                return True
+        if self._waiting >= MAX_WAITING:
+            raise Overloaded(_RETRY_SECONDS)
+        found = await self._start(secret, hashes)
+        if found is None:
+            return False
+        self._remember(self._compute_digest(found, secret))
+        return True
+
+    def _start(
+        self, secret: str, hashes: Sequence[SecretHash]
+    ) -> asyncio.Future[SecretHash | None]:
+        """Start a check, which counts until it ends, also if its caller goes away."""
+        self._waiting += 1
+        loop = asyncio.get_running_loop()
+        checking = loop.run_in_executor(self._executor, self._find, secret, hashes)
+        checking.add_done_callback(self._count_end)
+        return asyncio.shield(checking)
+
+    def _count_end(self, checking: "asyncio.Future[SecretHash | None]") -> None:
+        self._waiting -= 1
+        if not checking.cancelled():
+            checking.exception()  # asyncio would log one whose caller has gone
+
+    def _find(self, secret: str, hashes: Sequence[SecretHash]) -> SecretHash | None:
+        """Return the hash of the secret; all are computed, and at least one. Blocks."""
+        if not hashes:
+            if self._decoy is None:
+                self._decoy = hash_secret(generate_secret())
+            self._decoy.matches(secret)
+            return None
+        matching = [one for one in hashes if one.matches(secret)]
+        return matching[0] if matching else None
+
+    def _compute_digest(self, stored: SecretHash, secret: str) -> bytes:
+        # The salt has a fixed length, so no other pair has the same bytes.
+        data = stored.salt + stored.hash + secret.encode()
+        return hmac.digest(self._key, data, "sha256")
+
+    def _remember(self, digest: bytes) -> None:
+        self._known[digest] = None
+        if len(self._known) > _MAX_KNOWN:
+            self._known.popitem(last=False)

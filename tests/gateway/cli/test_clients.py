@@ -1,0 +1,139 @@
+"""`lockgate clients`: secrets are shown once, and stored as slow hashes."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from gateway.auth.revocation_index import RevocationKind
+from gateway.cli.main import main
+from gateway.identity.signing_key import build_private_members, generate_signing_key
+from gateway.oauth.client import OAuthClient
+from gateway.oauth.client_registry import ClientRegistry
+from gateway.settings.schema import Settings
+from gateway.storage.open_storage import create_database
+from tests.gateway.cli.test_revoke import load
+from tests.gateway.revocation.revoking import create_file
+
+ISSUER = "https://gateway.test"
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    url = create_file(tmp_path)
+    monkeypatch.setenv("LOCKGATE_DATABASE_URL", url)
+    monkeypatch.setenv("LOCKGATE_IDENTITY__ISSUER", ISSUER)
+    return url
+
+
+def find(url: str, client_id: str) -> OAuthClient | None:
+    database, registry = create_database(Settings(database_url=url)), ClientRegistry()
+    registry.apply(database.read_now(partial(registry.load, after=0)))
+    database.close()
+    return registry.find(client_id)
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, str]:
+    assert main(["clients", *arguments, "--json"]) == 0
+    printed: dict[str, str] = json.loads(capsys.readouterr().out)
+    return printed
+
+
+def test_a_secret_is_shown_once(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["clients", "add", "bff", "--scope", "a", "--scope", "b"]) == 0
+    secret, words = capsys.readouterr().out.splitlines()
+    assert words == "This is the secret of bff. It is shown only now."
+    client = find(url, "bff")
+    assert client is not None
+    assert client.scopes == ("a", "b")
+    assert [it.hash.matches(secret) for it in client.secrets] == [True]
+    assert not client.secrets[0].hash.matches(secret + "x")
+    assert secret.encode() not in (tmp_path / "lockgate.db").read_bytes()
+    assert main(["clients", "list"]) == 0
+    row = capsys.readouterr().out.splitlines()[1].split()
+    assert (row[:4], row[-1]) == (["bff", "a", "b", "secret"], "active")
+
+
+def test_a_rotation_keeps_the_former_secret_for_a_time(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = run_json(capsys, "add", "bff", "--scope", "a")["client_secret"]
+    second = run_json(capsys, "rotate", "bff", "--overlap-hours", "2")["client_secret"]
+    third = run_json(capsys, "rotate", "bff", "--overlap-hours", "0")["client_secret"]
+    client = find(url, "bff")
+    assert client is not None
+    former, current = client.secrets
+    assert former.hash.matches(second)
+    assert former.expires_at == current.created_at
+    assert current.hash.matches(third)
+    assert current.expires_at is None
+    assert not any(it.hash.matches(first) for it in client.secrets)
+
+
+def test_a_client_that_is_removed_is_gone_for_good(
+    url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_json(capsys, "add", "bff", "--scope", "a")
+    assert main(["clients", "remove", "bff", "--reason", "replaced"]) == 0
+    assert capsys.readouterr().out == "the client bff is removed, and its tokens are revoked\n"
+    assert find(url, "bff") is None
+    [revocation] = load(url)
+    assert (revocation.kind, revocation.issuer) == (RevocationKind.CLIENT, ISSUER)
+    assert main(["clients", "add", "bff", "--scope", "a"]) == 1
+    assert "there is a client 'bff', or there was" in capsys.readouterr().err
+    for action in ("remove", "rotate"):
+        assert main(["clients", action, "bff"]) == 1
+        assert "there is no client 'bff'; `lockgate clients list`" in capsys.readouterr().err
+    assert main(["journal", "verify"]) == 0
+
+
+def test_a_client_with_a_public_key_has_no_secret(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = generate_signing_key("ES256", 0)
+    file = tmp_path / "key.json"
+    file.write_text(json.dumps({"keys": [dict(key.public_jwk)]}))
+    added = run_json(capsys, "add", "jobs", "--scope", "a", "--public-key", str(file))
+    assert added["authentication"] == "private_key_jwt"
+    assert "client_secret" not in added
+    client = find(url, "jobs")
+    assert client is not None
+    assert [it["kid"] for it in client.public_keys] == [key.key_id]
+
+    file.write_text(json.dumps(build_private_members(key.private)))
+    command = ["clients", "add", "other", "--scope", "a", "--public-key", str(file)]
+    assert main(command) == 1
+    error = capsys.readouterr().err
+    assert error.endswith("key 1: it is not public: it has the private member d\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("-----BEGIN PUBLIC KEY-----", "is neither a JWK nor a JWK Set"),
+        ('{"keys": []}', "must have 1 to 8 keys"),
+        ('{"kty": "oct", "k": "hunter2"}', "key 1: it is not public: it has the private member k"),
+    ],
+)
+@pytest.mark.usefixtures("url")
+def test_a_file_without_public_keys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str, message: str
+) -> None:
+    file = tmp_path / "key.json"
+    file.write_text(content)
+    assert main(["clients", "add", "jobs", "--scope", "a", "--public-key", str(file)]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "hunter2" not in error
+
+
+@pytest.mark.usefixtures("url")
+def test_without_an_issuer_no_client_is_removed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("LOCKGATE_IDENTITY__ISSUER")
+    assert main(["clients", "remove", "bff"]) == 2
+    assert "identity.issuer: must be set" in capsys.readouterr().err

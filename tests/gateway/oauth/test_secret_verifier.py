@@ -1,0 +1,135 @@
+"""Secrets are compared off the event loop, with a bound, and in a time that tells nothing."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from gateway.errors.tree import Overloaded
+from gateway.oauth import secret_verifier as module
+from gateway.oauth.client import ClientSecret
+from gateway.oauth.client_secret import SecretHash, hash_secret, parse_hash
+from gateway.oauth.secret_verifier import MAX_WAITING, SecretVerifier
+
+FIRST, SECOND = (
+    ClientSecret(hash_secret("first"), 0.0, 100.0),
+    ClientSecret(hash_secret("second"), 0.0),
+)
+
+
+@pytest.fixture
+def verifier() -> Iterator[SecretVerifier]:
+    verifier = SecretVerifier()
+    yield verifier
+    verifier.close()
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[SecretHash]:
+    """The hashes that were compared, in order."""
+    compared = list[SecretHash]()
+    matches = SecretHash.matches
+
+    def record(self: SecretHash, secret: str) -> bool:
+        assert threading.current_thread() is not threading.main_thread()
+        compared.append(self)
+        return matches(self, secret)
+
+    monkeypatch.setattr(SecretHash, "matches", record)
+    return compared
+
+
+@pytest.mark.parametrize(
+    ("secret", "now", "is_valid"),
+    [
+        ("first", 99.0, True),
+        ("first", 100.0, False),
+        ("second", 99.0, True),
+        ("second", 9e9, True),
+        ("third", 99.0, False),
+        ("", 99.0, False),
+    ],
+)
+async def test_each_secret_that_is_valid_is_accepted(
+    verifier: SecretVerifier, secret: str, now: float, is_valid: bool
+) -> None:
+    assert await verifier.is_valid(secret, (FIRST, SECOND), now) is is_valid
+
+
+async def test_a_right_secret_costs_one_slow_hash_and_a_wrong_one_always_the_same(
+    verifier: SecretVerifier, computed: list[SecretHash]
+) -> None:
+    for _ in range(3):
+        assert await verifier.is_valid("second", (SECOND,), 0.0)
+    assert len(computed) == 1
+    computed.clear()
+    for _ in range(3):
+        assert not await verifier.is_valid("wrong", (SECOND,), 0.0)
+    assert len(computed) == 3
+    computed.clear()
+    assert not await verifier.is_valid("second", (), 0.0)
+    assert len(computed) == 1
+    assert "known=1" in repr(verifier)
+
+
+async def test_both_secrets_are_compared_whichever_is_right(
+    verifier: SecretVerifier, computed: list[SecretHash]
+) -> None:
+    assert await verifier.is_valid("first", (FIRST, SECOND), 0.0)
+    assert len(computed) == 2
+
+
+async def test_a_secret_that_has_been_rotated_away_is_no_longer_known(
+    verifier: SecretVerifier,
+) -> None:
+    assert await verifier.is_valid("first", (FIRST,), 0.0)
+    assert not await verifier.is_valid("first", (SECOND,), 0.0)
+    assert not await verifier.is_valid("first", (FIRST,), 100.0)
+
+
+async def test_checks_beyond_the_bound_are_refused(
+    verifier: SecretVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave = threading.Event()
+
+    def wait(*_: Any) -> bool:
+        leave.wait(20)
+        return False
+
+    monkeypatch.setattr(SecretHash, "matches", wait)
+    checks = [
+        asyncio.create_task(verifier.is_valid("wrong", (SECOND,), 0.0)) for _ in range(MAX_WAITING)
+    ]
+    await asyncio.sleep(0)
+    checks[0].cancel()
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await verifier.is_valid("wrong", (SECOND,), 0.0)
+    leave.set()
+    assert await asyncio.gather(*checks[1:]) == [False] * (MAX_WAITING - 1)
+    assert not await verifier.is_valid("wrong", (SECOND,), 0.0)
+
+
+async def test_known_secrets_are_bounded(
+    verifier: SecretVerifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MAX_KNOWN", 1)
+    for secret in ("first", "second"):
+        assert await verifier.is_valid(secret, (FIRST, SECOND), 0.0)
+    assert "known=1" in repr(verifier)
+
+
+def test_a_hash_is_parsed_as_it_is_stored() -> None:
+    stored = hash_secret("first")
+    assert parse_hash(str(stored)) == stored
+    assert "first" not in str(stored)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "scrypt$1$2$aa$bb", "bcrypt$1$2$3$aa$bb", "scrypt$x$2$3$aa$bb"]
+)
+def test_another_text_is_no_hash(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - of several kinds
+        parse_hash(text)
