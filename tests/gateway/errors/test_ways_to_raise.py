@@ -19,6 +19,12 @@ EVERYWHERE = [*ENDPOINTS, *VALUES, *RESPONSES, *PARTS]
 ALIVE = build_request("/healthz")
 
 
+@pytest.fixture(autouse=True)
+def wait_for_the_first_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold the head of a stream until its first piece, however late a busy machine makes it."""
+    monkeypatch.setattr("gateway.server.response_writer.HEAD_DELAY_SECONDS", 10.0)
+
+
 async def fail(served: Served, way: Way, path: str) -> Reply:
     """Take a way; check what the client and the log got, and that the gateway serves on."""
     served.log.clear()
