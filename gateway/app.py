@@ -184,7 +184,7 @@ def build_app(
         app.include_router(pages.router)
     if settings.server.forward_auth:
         app.include_router(verify_request.router)
-    if settings.identity.signing_key_file is not None:
+    if settings.identity.has_signing_keys:
         app.include_router(key_set_route.router)
     if any(accepts_tickets(route) for it in routers for route in iter_route_contexts(it.routes)):
         app.include_router(issue_ticket.router)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings.schema import Issuer, Server, Settings
+from gateway.settings.schema import Identity, Issuer, Server, Settings
 from gateway.testing import TestGateway, UnexpectedRequest, lockgate
 from tests.gateway.testing.conftest import BOOKSHOP, SETTINGS
 
@@ -129,3 +129,13 @@ async def test_the_test_client_is_served_whatever_hosts_are_allowed() -> None:
         assert (await gateway.get("/nowhere")).status_code == 404
         other = await gateway.get("/nowhere", headers={"Host": "other.test"})
         assert other.status_code == 421
+
+
+@pytest.mark.parametrize("setting", ["signing_key_file", "key_file"])
+async def test_a_key_file_of_another_machine_is_replaced(setting: str, tmp_path: Path) -> None:
+    missing = {"issuer": "https://gateway.example.com", setting: tmp_path / "missing.jwks"}
+    url = f"sqlite:///{tmp_path}/lockgate.db"
+    settings = Settings(identity=Identity.model_validate(missing), database_url=url)
+    async with lockgate(settings, application=BOOKSHOP) as gateway:
+        keys = (await gateway.get("/.well-known/jwks.json")).json()["keys"]
+    assert len(keys) == 1
