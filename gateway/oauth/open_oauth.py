@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from gateway.auth.clock import Clock
-from gateway.identity.internal_tokens import InternalTokens
+from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.access_tokens import AccessTokens
 from gateway.oauth.attempt_limit import AttemptLimit
 from gateway.oauth.client_authentication import ClientAuthentication
@@ -28,16 +28,15 @@ async def open_oauth(
 
     Nothing is done if OAuth is off.
     """
-    if not is_oauth_on(settings):
+    issuer = settings.identity.issuer
+    if issuer is None or not is_oauth_on(settings):
         yield
         return
     clock, clients, secrets = clock or Clock(), ClientRegistry(), SecretVerifier()
     storage: Storage = resources[Storage]
     storage.feed.add(clients)
-    internal: InternalTokens = resources[InternalTokens]
-    tokens = AccessTokens(
-        internal.issuer, internal.keys, seconds=settings.oauth.token_seconds, clock=clock
-    )
+    keys: SigningKeyProvider = resources[SigningKeyProvider]
+    tokens = AccessTokens(issuer, keys, seconds=settings.oauth.token_seconds, clock=clock)
     attempts = AttemptLimit(resources[RateLimiter], settings)
     resources[ClientRegistry], resources[AccessTokens] = clients, tokens
     resources[ClientAuthentication] = ClientAuthentication(clients, secrets, attempts, clock)
