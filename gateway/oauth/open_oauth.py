@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from gateway.auth.clock import Clock
-from gateway.identity.internal_tokens import InternalTokens
+from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.access_tokens import AccessTokens
+from gateway.oauth.assertion_verifier import AssertionVerifier
 from gateway.oauth.attempt_limit import AttemptLimit
 from gateway.oauth.client_authentication import ClientAuthentication
 from gateway.oauth.client_registry import ClientRegistry
@@ -15,6 +16,7 @@ from gateway.oauth.grants.grant import Grants
 from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.oauth.secret_verifier import SecretVerifier
 from gateway.ratelimit.limiter import RateLimiter
+from gateway.replay import open_replay_cache
 from gateway.resources import Resources
 from gateway.settings.schema import Settings
 from gateway.storage.open_storage import Storage
@@ -28,21 +30,26 @@ async def open_oauth(
 
     Nothing is done if OAuth is off.
     """
-    if not is_oauth_on(settings):
+    issuer = settings.identity.issuer
+    if issuer is None or not is_oauth_on(settings):
         yield
         return
     clock, clients, secrets = clock or Clock(), ClientRegistry(), SecretVerifier()
     storage: Storage = resources[Storage]
     storage.feed.add(clients)
-    internal: InternalTokens = resources[InternalTokens]
-    tokens = AccessTokens(
-        internal.issuer, internal.keys, seconds=settings.oauth.token_seconds, clock=clock
-    )
-    attempts = AttemptLimit(resources[RateLimiter], settings)
+    keys: SigningKeyProvider = resources[SigningKeyProvider]
+    tokens = AccessTokens(issuer, keys, seconds=settings.oauth.token_seconds, clock=clock)
     resources[ClientRegistry], resources[AccessTokens] = clients, tokens
-    resources[ClientAuthentication] = ClientAuthentication(clients, secrets, attempts, clock)
     resources[Grants] = Grants({client_credentials.GRANT_TYPE: ClientCredentials(tokens)})
     try:
-        yield
+        async with open_replay_cache(settings, storage.database) as replays:
+            resources[ClientAuthentication] = ClientAuthentication(
+                clients,
+                secrets,
+                AssertionVerifier(issuer, replays),
+                AttemptLimit(resources[RateLimiter], settings),
+                clock,
+            )
+            yield
     finally:
         secrets.close()

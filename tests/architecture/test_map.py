@@ -44,6 +44,10 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
         "tests/gateway/storage/test_upgrade.py"
     ),
     "gateway/storage/migrations/versions/0005_clients.py": "tests/gateway/storage/test_upgrade.py",
+    "gateway/storage/migrations/versions/0010_used_ids.py": "tests/gateway/storage/test_upgrade.py",
+    "gateway/replay/open_cache.py": "tests/gateway/replay/test_redis_cache.py",
+    "gateway/replay/replay_cache.py": "tests/gateway/replay/test_memory_cache.py",
+    "gateway/ratelimit/redis/commands.py": "tests/gateway/tickets/test_redis_store.py",
     "gateway/api_keys/api_key.py": "tests/gateway/cli/test_keys.py",
     "gateway/api_keys/key_table.py": "tests/gateway/cli/test_keys.py",
     "gateway/api_keys/open_keys.py": "tests/gateway/api_keys/test_key_verifier.py",
