@@ -10,7 +10,7 @@ Every other token is not active: what is wrong with it is for the log alone. An 
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,16 +28,43 @@ from gateway.oauth.oauth_endpoint import OAuthEndpoint, build_json
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
 
-PATH = "/oauth/introspect"
-
 _INACTIVE = {"active": False}
 
-# RFC 7662, section 2.2; RFC 8693, section 4; RFC 7800; RFC 9493; and two of the gateway.
+_TEXT = {"type": "string"}
+_DATE = {"type": "integer"}
+
+# RFC 7662, section 2.2; RFC 8693, section 4; RFC 7800; RFC 9493; and one of the gateway.
 _SHOWN = ("iss", "sub", "aud", "exp", "iat", "nbf", "jti", "cnf", "act", "sub_id", "services")
 
 
 class IntrospectionEndpoint(OAuthEndpoint):
     """Describes tokens to clients."""
+
+    summary = "Say whether a token is valid"
+    parameters: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "token": {**_TEXT, "description": "An access token, or an internal token for the client"},
+        "token_type_hint": {**_TEXT, "description": "Makes no difference"},
+    }
+    required = ("token",)
+    response: ClassVar[Mapping[str, Any]] = {
+        "title": "TokenDescription",
+        "description": "The claims of an active token; nothing but `active` of any other",
+        "type": "object",
+        "properties": {
+            "active": {"type": "boolean", "description": "Whether the token is valid now"},
+            "token_type": {**_TEXT, "description": "Bearer or DPoP"},
+            "iss": _TEXT,
+            "sub": _TEXT,
+            "jti": _TEXT,
+            "client_id": {**_TEXT, "description": "The client that got the token"},
+            "scope": {**_TEXT, "description": "The scopes of the token, separated by spaces"},
+            "exp": _DATE,
+            "iat": _DATE,
+            "user_id": _TEXT,
+            "tenant": _TEXT,
+        },
+        "required": ["active"],
+    }
 
     async def respond(self, request: Request, client: OAuthClient, form: Form) -> Response:
         """Respond with the description of the token; `token_type_hint` makes no difference.

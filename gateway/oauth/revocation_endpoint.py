@@ -1,6 +1,8 @@
 """`POST /oauth/revoke`: takes back an access token that the client itself has got (RFC 7009)."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,6 +37,13 @@ OAUTH_REVOCATIONS = RateLimit("oauth_revocations", "120/minute", per="service")
 
 class RevocationEndpoint(OAuthEndpoint):
     """Revokes tokens for the clients that got them."""
+
+    summary = "Revoke an access token"
+    parameters: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "token": {"type": "string", "description": "An access token that the client has got here"},
+        "token_type_hint": {"type": "string", "description": "Makes no difference"},
+    }
+    required = ("token",)
 
     async def respond(self, request: Request, client: OAuthClient, form: Form) -> Response:
         """Revoke a token; one that is unknown, expired or revoked already is no error.
