@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from gateway.api_keys.api_key import PREFIX
 from gateway.api_keys.key_verifier import KeyVerifier
@@ -11,11 +12,14 @@ from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.errors.tree import Unauthenticated
 from gateway.explanation.explanation import Rule
 from gateway.explanation.stored_state import StoredState
-from gateway.identity.setting_errors import load_signing_keys
+from gateway.identity.key_timetable import SigningKeys
+from gateway.identity.setting_errors import load_key_file, load_signing_keys
 from gateway.identity.signing_key_provider import SigningKeyProvider
+from gateway.identity.stored_keys import read_stored_keys
 from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.oauth.own_tokens import trust_own_tokens
 from gateway.settings.schema import Settings
+from gateway.storage.open_storage import read_existing
 
 
 class ExplainingVerifier(TokenVerifier):
@@ -61,7 +65,18 @@ async def open_explaining_verifier(
         keys = KeyVerifier()
         keys.apply(stored.read_api_keys())
         verifier.accept_keys(PREFIX, keys.verify)
-        loaded, issuer = load_signing_keys(settings), settings.identity.issuer
-        if loaded is not None and issuer is not None and is_oauth_on(settings):
-            trust_own_tokens(issuer, SigningKeyProvider(loaded.keys), verifier, Clock())
+        signing_keys, issuer = _load_signing_keys(settings), settings.identity.issuer
+        if signing_keys is not None and issuer is not None and is_oauth_on(settings):
+            trust_own_tokens(issuer, SigningKeyProvider(signing_keys), verifier, Clock())
         yield ExplainingVerifier(verifier, stored)
+
+
+def _load_signing_keys(settings: Settings) -> SigningKeys | None:
+    """Return the keys of the file, or of the database; None if there are none, or it is away."""
+    loaded = load_signing_keys(settings.identity)
+    if loaded is not None:
+        return loaded.keys
+    key_file = load_key_file(settings)
+    if key_file is None:
+        return None
+    return read_existing(settings, partial(read_stored_keys, encryption=key_file.encryption))
