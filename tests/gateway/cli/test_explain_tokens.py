@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -109,31 +110,30 @@ def test_a_revoked_token_is_explained_by_the_entry_of_the_journal(
     assert rest.endswith(f"Z names {named}: lost laptop")
 
 
+@pytest.mark.parametrize(
+    ("prepare", "obstacle"),
+    [
+        (None, "the database {file} does not exist yet"),
+        (Path.touch, "the database has no schema"),
+        (Path.mkdir, "the database cannot be used: "),
+    ],
+)
 def test_what_the_database_cannot_say_is_said_to_be_unknown(
-    shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch
+    shell: Shell,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    prepare: Callable[[Path], None] | None,
+    obstacle: str,
 ) -> None:
-    missing = folder / "missing.db"
-    monkeypatch.setenv("LOCKGATE_DATABASE_URL", f"sqlite:///{missing}")
+    file = folder / "other.db"
+    monkeypatch.setenv("LOCKGATE_DATABASE_URL", f"sqlite:///{file}")
+    if prepare is not None:
+        prepare(file)
     status, found = shell.run("GET", "/stock/7/a", sign())
-    assert status == 0
-    assert not missing.exists()
-    texts = [find_rule(found)]
-    for change in (missing.touch, missing.unlink, missing.mkdir):
-        change()
-        if missing.exists():
-            _, found = shell.run("GET", "/stock/7/a", sign())
-            texts.append(find_rule(found))
-    for (is_met, text), start in zip(
-        texts,
-        (
-            f"the database {missing} does not exist yet",
-            "the database has no schema",
-            "the database cannot be used: ",
-        ),
-        strict=True,
-    ):
-        assert is_met is None
-        assert text.startswith(f"cannot be known: {start}")
+    is_met, text = find_rule(found)
+    assert (status, is_met) == (0, None)
+    assert text.startswith(f"cannot be known: {obstacle.format(file=file)}")
+    assert file.exists() == (prepare is not None)
 
 
 def test_a_token_of_the_gateway_is_explained(shell: Shell, folder: Path) -> None:
