@@ -10,9 +10,11 @@ def is_oauth_on(settings: Settings) -> bool:
 
 def list_missing(settings: Settings) -> list[str]:
     """Return the settings that are missing for OAuth, all of them if it is not meant to be on."""
+    identity = settings.identity
     needs = {
         "database_url": settings.database_url,
-        "identity.issuer": settings.identity.issuer,
-        "identity.signing_key_file": settings.identity.signing_key_file,
+        "identity.issuer": identity.issuer,
+        # The keys are in this file, or in the database under the key file.
+        "identity.signing_key_file": identity.signing_key_file or identity.key_file,
     }
     return [name for name, value in needs.items() if value is None]

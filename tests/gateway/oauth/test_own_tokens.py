@@ -15,6 +15,7 @@ from gateway.auth.jwks.key_provider import KeyStatus
 from gateway.auth.revocation_index import Revocation, RevocationKind
 from gateway.auth.verifier import JwtVerifier, TokenVerifier
 from gateway.errors.tree import DatabaseUnavailable
+from gateway.identity.encryption_rotation import create_key_file
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.identity.key_timetable import SigningKeys
@@ -22,7 +23,7 @@ from gateway.identity.signing_key import generate_signing_key
 from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.own_tokens import OwnKeys, open_own_tokens
 from gateway.resources import Resources
-from gateway.settings.schema import Tokens
+from gateway.settings.schema import Identity, Tokens
 from tests.databases import wait_until
 from tests.gateway.auth.manual_clock import ManualClock
 from tests.gateway.auth.token_factory import ISSUER, encode_base64url, encode_json
@@ -280,6 +281,16 @@ async def test_a_token_outlives_the_rotation_of_its_key(tmp_path: Path) -> None:
         keys: SigningKeyProvider = gateway.app.state.resources[SigningKeyProvider]
         await wait_until(lambda: len(keys.get_keys().ids) == 2)
         assert (await get(gateway, former)).status == 200
+
+
+async def test_keys_of_the_database_verify_as_those_of_a_file_do(tmp_path: Path) -> None:
+    create_key_file(tmp_path / "keys.jwks")
+    identity = Identity(issuer=GATEWAY, key_file=tmp_path / "keys.jwks")
+    async with serve_own_tokens(tmp_path, identity=identity) as gateway:
+        grant = {"grant_type": "client_credentials"}
+        issued = await gateway.post(grant, basic("bff", SECRET))
+        reply = await get(gateway, issued.document["access_token"])
+        assert (reply.status, reply.document["subject"]) == (200, "bff")
 
 
 def make_keys(keys: SigningKeyProvider, now: float) -> OwnKeys:
