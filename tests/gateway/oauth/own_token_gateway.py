@@ -38,6 +38,7 @@ from tests.gateway.oauth.oauth_gateway import (
     make_client,
     make_settings,
 )
+from tests.gateway.proxy.test_stream_end import CHUNK, EVENTS
 from tests.gateway.transport.scripted_server import HELLO, Peer, serve_script
 
 INTERNAL_TYPE, ACCESS_TYPE = "lockgate-internal+jwt", "at+jwt"
@@ -150,9 +151,11 @@ async def serve_own_tokens(folder: Path, **settings: Any) -> AsyncIterator[OAuth
     """Serve a gateway with the client bff, a provider, proxied routes, and services behind them."""
 
     async def script(peer: Peer) -> None:
-        while True:
-            await peer.read_request()
+        while b"/events " not in await peer.read_request():
             peer.send(HELLO)
+        peer.send(EVENTS)
+        peer.send(CHUNK)
+        await peer.wait_closed()
 
     jwks_file = folder / "provider.jwks"
     jwks_file.write_bytes(encode_jwk_set(get_signing_key("RS256").jwk()))

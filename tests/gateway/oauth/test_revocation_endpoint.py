@@ -1,5 +1,6 @@
 """POST /oauth/revoke, on a socket: whose tokens it revokes, and at once."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -16,7 +17,7 @@ from gateway.ratelimit.limiter import Charge, RateLimiter
 from gateway.ratelimit.partition import digest, make_key
 from gateway.storage.journal import Author, Change, read_entries
 from gateway.storage.open_storage import Storage
-from tests.gateway.errors.served import Reply
+from tests.gateway.errors.served import Reply, build_request
 from tests.gateway.identity.callers import make_caller
 from tests.gateway.oauth.oauth_gateway import GATEWAY, SECRET, OAuthGateway, basic
 from tests.gateway.oauth.own_token_gateway import (
@@ -26,6 +27,7 @@ from tests.gateway.oauth.own_token_gateway import (
     make_provider_token,
     serve_own_tokens,
 )
+from tests.gateway.proxy.test_stream_end import CHUNK, LAST_CHUNK
 
 PATH = "/oauth/revoke"
 
@@ -66,6 +68,22 @@ async def test_a_token_is_refused_from_the_response_on(
     [change] = [it for it in await read_journal(gateway) if it.subject == "own"]
     assert (change.actor, change.subject, change.reason) == ("client bff", "own", f"POST {PATH}")
     assert change.details["issuer"] == GATEWAY
+
+
+async def test_an_open_stream_ends_with_the_token_that_its_own_was_exchanged_for(
+    gateway: OAuthGateway, signer: Signer
+) -> None:
+    token = signer.sign({"jti": "of-stream"})
+    origin = [{"iss": GATEWAY, "jti": "of-stream", "iat": int(time.time())}]
+    fields = {"Authorization": f"Bearer {signer.exchange(jti='e2', origin=origin)}"}
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.served.port)
+    writer.write(build_request("/inventory/events", headers=fields))
+    async with asyncio.timeout(10):
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert await reader.readexactly(len(CHUNK)) == CHUNK
+        await ask(gateway, token)
+        assert await reader.readexactly(len(LAST_CHUNK)) == LAST_CHUNK
+    writer.close()
 
 
 async def test_revoking_twice_writes_once(gateway: OAuthGateway, signer: Signer) -> None:
