@@ -17,11 +17,13 @@ from gateway.errors.problem_types import (
 )
 from gateway.errors.tree import (
     ContentTooLarge,
+    DpopRefused,
     Forbidden,
     IdentityUnavailable,
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    ReplayCacheUnavailable,
     TicketsUnavailable,
     TooManyStreams,
     Unauthenticated,
@@ -99,6 +101,9 @@ def _iter_parsing_problems(operation: dict[str, Any]) -> Iterator[ProblemType]:
 def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
     """Yield the problems of access rules and rate limits."""
     access, calls = find_access(route.dependant), list_calls(route.dependant)
+    if isinstance(access, Requires) and access.dpop:
+        yield describe_error(DpopRefused)
+        yield describe_error(ReplayCacheUnavailable)
     if isinstance(access, Requires) or any(map(_needs_caller, calls)):
         yield describe_error(Unauthenticated)
         yield describe_error(IdentityUnavailable)
