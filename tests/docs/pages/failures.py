@@ -51,8 +51,8 @@ REFUSALS = (
     ),
     Failure(
         DpopRefused("proof_used"),
-        "The route takes only tokens that are bound to a key, or the token is bound to one; and the "
-        "request has no DPoP proof of the key, or an invalid one. Only the log contains the "
+        "The route takes only tokens that are bound to a key, or the token is bound to one; and "
+        "the request has no DPoP proof of the key, or an invalid one. Only the log contains the "
         "reason. `error` in the challenge is `invalid_token` if another proof would not help.",
         "Repeat the request with a new proof, or for `invalid_token` with a new token.",
     ),
