@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from fastapi import FastAPI
 
+from gateway.access.setting_errors import find_access_errors
 from gateway.api_keys.open_keys import open_keys
 from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
@@ -98,14 +99,16 @@ def _find_errors(
     app: FastAPI, settings: Settings, application: Application, transports: Transports
 ) -> list[ConfigError]:
     """Find what the routes of the app need, and the settings lack. Blocks while it reads files."""
+    proxied = find_proxied_services(app.routes)
     return [
         *find_upstream_errors(
             settings.upstreams,
             application.clients,
             find_used_clients(app.routes),
-            find_proxied_services(app.routes),
+            proxied,
             replaced=transports,
         ),
+        *find_access_errors(settings, application.access, proxied, replaced=transports),
         *find_missing_key_errors(settings, application.proxies),
         *find_ticket_errors(settings, iter_route_contexts(app.routes)),
         *find_tls_errors(settings),
