@@ -24,6 +24,8 @@ from gateway.middleware.cors_policy import CorsPolicy
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.root_path import RootPath
 from gateway.middleware.target_validation import TargetValidation
+from gateway.oauth import routes as oauth_routes
+from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.open_clients import Transports
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
@@ -186,6 +188,8 @@ def build_app(
         app.include_router(verify_request.router)
     if settings.identity.signing_key_file is not None:
         app.include_router(key_set_route.router)
+    if is_oauth_on(settings):
+        app.include_router(oauth_routes.router)
     if any(accepts_tickets(route) for it in routers for route in iter_route_contexts(it.routes)):
         app.include_router(issue_ticket.router)
     app.state.own_routes = [route.original_route for route in iter_route_contexts(app.routes)]

@@ -25,6 +25,7 @@ from gateway.background_tasks import WatchedTasks
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.internal_token_field import create_token_fields
 from gateway.identity.open_identity import open_identity
+from gateway.oauth.open_oauth import open_oauth
 from gateway.open_clients import (
     Transports,
     find_upstream_errors,
@@ -137,6 +138,7 @@ async def _open_own_resources(
     resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
     identity = open_identity(settings, resources)
     internal_tokens = await _open(stack, identity, "the signing keys")
+    await _open(stack, open_oauth(settings, resources), "the OAuth clients")
     store = open_ticket_store(settings, internal_tokens)
     resources[TicketStore] = await _open(stack, store, "the ticket store")
     fields = create_token_fields(settings.upstreams, internal_tokens)

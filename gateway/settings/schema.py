@@ -26,6 +26,7 @@ from gateway.settings.issuer_types import (
 )
 from gateway.settings.network_types import Host, HostName, Network
 from gateway.settings.origins import ANY_ORIGIN, Origins
+from gateway.settings.rate import Rate
 from gateway.settings.section import Section, conflict
 from gateway.settings.setting_types import (
     Bytes,
@@ -244,6 +245,14 @@ class Identity(Section):
         return self
 
 
+class OAuthSettings(Section):
+    """The tokens that the gateway issues to OAuth clients, and the limits of their attempts."""
+
+    token_seconds: Annotated[int, Field(strict=True, ge=60, le=3_600)] = 600
+    address_limit: RateText = Rate(300, 60)
+    client_limit: RateText = Rate(60, 60)
+
+
 class Counters(Section):
     """The counters of the rate limits, in Redis and in this process."""
 
@@ -369,6 +378,7 @@ class Settings(BaseSettings):
     issuers: tuple[Issuer, ...] = ()
     tokens: Tokens = Tokens()
     identity: Identity = Identity()
+    oauth: OAuthSettings = OAuthSettings()
     counters: Counters = Counters()
     storage: StorageSettings = StorageSettings()
     limits: dict[str, RateText] = {}

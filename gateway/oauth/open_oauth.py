@@ -1,0 +1,48 @@
+"""`open_oauth`: opens what the OAuth endpoints use, if OAuth is on."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from gateway.auth.clock import Clock
+from gateway.identity.internal_tokens import InternalTokens
+from gateway.oauth.access_tokens import AccessTokens
+from gateway.oauth.attempt_limit import AttemptLimit
+from gateway.oauth.client_authentication import ClientAuthentication
+from gateway.oauth.client_registry import ClientRegistry
+from gateway.oauth.grants import client_credentials
+from gateway.oauth.grants.client_credentials import ClientCredentials
+from gateway.oauth.grants.grant import Grants
+from gateway.oauth.oauth_requirements import is_oauth_on
+from gateway.oauth.secret_verifier import SecretVerifier
+from gateway.ratelimit.limiter import RateLimiter
+from gateway.resources import Resources
+from gateway.settings.schema import Settings
+from gateway.storage.open_storage import Storage
+
+
+@asynccontextmanager
+async def open_oauth(
+    settings: Settings, resources: Resources, *, clock: Clock | None = None
+) -> AsyncIterator[None]:
+    """Follow the clients in the database, and open the grants, into `resources`.
+
+    Nothing is done if OAuth is off.
+    """
+    if not is_oauth_on(settings):
+        yield
+        return
+    clock, clients, secrets = clock or Clock(), ClientRegistry(), SecretVerifier()
+    storage: Storage = resources[Storage]
+    storage.feed.add(clients)
+    internal: InternalTokens = resources[InternalTokens]
+    tokens = AccessTokens(
+        internal.issuer, internal.keys, seconds=settings.oauth.token_seconds, clock=clock
+    )
+    attempts = AttemptLimit(resources[RateLimiter], settings)
+    resources[ClientRegistry], resources[AccessTokens] = clients, tokens
+    resources[ClientAuthentication] = ClientAuthentication(clients, secrets, attempts, clock)
+    resources[Grants] = Grants({client_credentials.GRANT_TYPE: ClientCredentials(tokens)})
+    try:
+        yield
+    finally:
+        secrets.close()
