@@ -24,7 +24,7 @@ from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.internal_token_field import create_token_fields
-from gateway.identity.open_identity import open_identity
+from gateway.identity.open_identity import open_internal_tokens, open_signing_keys
 from gateway.oauth.open_oauth import open_oauth
 from gateway.open_clients import (
     Transports,
@@ -125,6 +125,7 @@ async def _open_own_resources(
 ) -> None:
     """Open what the gateway itself needs; each of them may use those before it."""
     await _open(stack, open_storage(settings, resources), "the database")
+    await _open(stack, open_signing_keys(settings, resources), "the signing keys")
     verifier = open_verifier(
         settings.issuers,
         settings.tokens,
@@ -136,8 +137,7 @@ async def _open_own_resources(
     await _open(stack, open_keys(resources, opened), "the API keys")
     limiter = open_limiter(settings, application.policies)
     resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
-    identity = open_identity(settings, resources)
-    internal_tokens = await _open(stack, identity, "the signing keys")
+    internal_tokens = open_internal_tokens(settings, resources)
     await _open(stack, open_oauth(settings, resources), "the OAuth clients")
     store = open_ticket_store(settings, internal_tokens)
     resources[TicketStore] = await _open(stack, store, "the ticket store")

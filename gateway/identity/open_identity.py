@@ -1,4 +1,4 @@
-"""Opens what signs internal tokens, if the settings have a key file."""
+"""Opens the signing keys of the settings, and what signs internal tokens with them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,10 +17,10 @@ _TASK = "signing key file"
 
 
 @asynccontextmanager
-async def open_identity(
+async def open_signing_keys(
     settings: Settings, resources: Resources, *, clock: Clock | None = None
-) -> AsyncIterator[InternalTokens | None]:
-    """Open `InternalTokens` and the watcher of their key file, into `resources`.
+) -> AsyncIterator[SigningKeyProvider | None]:
+    """Open `SigningKeyProvider` and the watcher of the key file, into `resources`.
 
     Without `identity.signing_key_file`, there is neither.
 
@@ -28,22 +28,31 @@ async def open_identity(
         InvalidSettings: the key file cannot be used, or the issuer is that of a provider.
     """
     loaded = await asyncio.to_thread(load_signing_keys, settings)
-    identity = settings.identity
-    if loaded is None or identity.signing_key_file is None or identity.issuer is None:
+    path = settings.identity.signing_key_file
+    if loaded is None or path is None:
         yield None
         return
     clock = clock or Clock()
     keys = SigningKeyProvider(loaded.keys)
-    tokens = InternalTokens(
-        identity.issuer, keys, max_entries=settings.tokens.cache_entries, clock=clock
-    )
-    watcher = KeyFileWatcher(
-        identity.signing_key_file, keys.use_keys, document=loaded.document, clock=clock
-    )
-    resources[InternalTokens], resources[KeyFileWatcher] = tokens, watcher
+    watcher = KeyFileWatcher(path, keys.use_keys, document=loaded.document, clock=clock)
+    resources[SigningKeyProvider], resources[KeyFileWatcher] = keys, watcher
     task = asyncio.create_task(keep_running(_TASK, watcher.watch), name=_TASK)
     try:
-        yield tokens
+        yield keys
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def open_internal_tokens(
+    settings: Settings, resources: Resources, *, clock: Clock | None = None
+) -> InternalTokens | None:
+    """Open `InternalTokens` into `resources`, if there are signing keys."""
+    issuer = settings.identity.issuer
+    keys: SigningKeyProvider | None = resources.get(SigningKeyProvider)
+    if keys is None or issuer is None:
+        return None
+    max_entries = settings.tokens.cache_entries
+    tokens = InternalTokens(issuer, keys, max_entries=max_entries, clock=clock)
+    resources[InternalTokens] = tokens
+    return tokens

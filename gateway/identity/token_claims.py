@@ -41,9 +41,9 @@ def iter_held_scopes(principal: Principal, scopes: Sequence[str]) -> Iterator[st
 
 
 def _nest_actors(actors: Sequence[Actor]) -> dict[str, Any]:
-    """Return the actors as nested claims, the first one outermost."""
+    """Return the actors as nested claims, the first one outermost, and each of them once."""
     claims: dict[str, Any] = {}
-    for actor in reversed(actors):
+    for actor in reversed(dict.fromkeys(actors)):
         inner = {"act": claims} if claims else {}
         claims = {"iss": actor.issuer, "sub": actor.subject, **inner}
     return claims

@@ -27,6 +27,7 @@ from gateway.errors.tree import (
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
+    WrongService,
 )
 from gateway.fastapi_internals import RouteContext
 from gateway.openapi.route_calls import list_calls, list_policies, passes_call_errors_on
@@ -101,6 +102,7 @@ def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
     access, calls = find_access(route.dependant), list_calls(route.dependant)
     if isinstance(access, Requires) or any(map(_needs_caller, calls)):
         yield describe_error(Unauthenticated)
+        yield describe_error(WrongService)
         yield describe_error(IdentityUnavailable)
     if isinstance(access, Requires) and (access.scopes or access.owner):
         yield describe_error(Forbidden)
