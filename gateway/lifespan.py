@@ -138,7 +138,13 @@ async def _open_own_resources(
     limiter = open_limiter(settings, application.policies)
     resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
     internal_tokens = open_internal_tokens(settings, resources)
-    await _open(stack, open_oauth(settings, resources), "the OAuth clients")
+    oauth = open_oauth(
+        settings,
+        resources,
+        access=application.access,
+        services={proxy.to for proxy in application.proxies},
+    )
+    await _open(stack, oauth, "the OAuth clients")
     store = open_ticket_store(settings, internal_tokens)
     resources[TicketStore] = await _open(stack, store, "the ticket store")
     fields = create_token_fields(settings.upstreams, internal_tokens)

@@ -1,31 +1,42 @@
 """`open_oauth`: opens what the OAuth endpoints use, if OAuth is on."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 
+from gateway.access.may_exchange import MayExchange
 from gateway.auth.clock import Clock
+from gateway.auth.verifier import TokenVerifier
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.oauth.access_tokens import AccessTokens
 from gateway.oauth.attempt_limit import AttemptLimit
 from gateway.oauth.client_authentication import ClientAuthentication
 from gateway.oauth.client_registry import ClientRegistry
-from gateway.oauth.grants import client_credentials
+from gateway.oauth.exchange_policy import ExchangePolicy
+from gateway.oauth.grants import client_credentials, token_exchange
 from gateway.oauth.grants.client_credentials import ClientCredentials
 from gateway.oauth.grants.grant import Grants
+from gateway.oauth.grants.token_exchange import TokenExchange
 from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.oauth.secret_verifier import SecretVerifier
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.resources import Resources
+from gateway.settings.issuer_names import list_issuer_names
 from gateway.settings.schema import Settings
 from gateway.storage.open_storage import Storage
 
 
 @asynccontextmanager
 async def open_oauth(
-    settings: Settings, resources: Resources, *, clock: Clock | None = None
+    settings: Settings,
+    resources: Resources,
+    *,
+    access: Sequence[MayExchange] = (),
+    services: Collection[str] = (),
+    clock: Clock | None = None,
 ) -> AsyncIterator[None]:
     """Follow the clients in the database, and open the grants, into `resources`.
 
+    `access` has the rules of token exchange, and `services` are those behind proxied routes.
     Nothing is done if OAuth is off.
     """
     if not is_oauth_on(settings):
@@ -41,7 +52,19 @@ async def open_oauth(
     attempts = AttemptLimit(resources[RateLimiter], settings)
     resources[ClientRegistry], resources[AccessTokens] = clients, tokens
     resources[ClientAuthentication] = ClientAuthentication(clients, secrets, attempts, clock)
-    resources[Grants] = Grants({client_credentials.GRANT_TYPE: ClientCredentials(tokens)})
+    policy = ExchangePolicy(
+        access,
+        gateway=tokens.issuer,
+        providers={name for issuer in settings.issuers for name in list_issuer_names(issuer)},
+        services=services,
+    )
+    exchange = TokenExchange(policy, resources[TokenVerifier], tokens, clock)
+    resources[Grants] = Grants(
+        {
+            client_credentials.GRANT_TYPE: ClientCredentials(tokens),
+            token_exchange.GRANT_TYPE: exchange,
+        }
+    )
     try:
         yield
     finally:
