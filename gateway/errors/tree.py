@@ -13,6 +13,7 @@
     ├── IdentityUnavailable     503   the keys of the identity provider cannot be fetched
     ├── RateLimiterUnavailable  503   Redis is unavailable, and the policy is `deny`
     ├── TicketsUnavailable      503   tickets cannot be stored or redeemed now
+    ├── ReplayCacheUnavailable  503   it cannot be told whether a proof was used before
     ├── DatabaseUnavailable     503   the database does not respond, or refuses to
     └── Overloaded              503   too many requests in flight
 
@@ -288,6 +289,20 @@ class TicketsUnavailable(_Unavailable):
 
     title = "Tickets unavailable"
     detail = "Tickets cannot be issued or redeemed at the moment. Try again later."
+
+    def __init__(self, retry_after: float, explanation: str = "") -> None:
+        super().__init__(retry_after)
+        self.explanation = explanation
+
+
+class ReplayCacheUnavailable(_Unavailable):
+    """Redis, which holds the used ids, is unavailable; or this process holds too many of them.
+
+    `explanation` is only logged.
+    """
+
+    title = "Replay protection unavailable"
+    detail = "It cannot be checked at the moment whether this was used before. Try again later."
 
     def __init__(self, retry_after: float, explanation: str = "") -> None:
         super().__init__(retry_after)

@@ -3,11 +3,12 @@
 from starlette.requests import Request
 
 from gateway.auth.clock import Clock
+from gateway.oauth.assertion_verifier import AssertionVerifier
 from gateway.oauth.attempt_limit import AttemptLimit
 from gateway.oauth.client import OAuthClient
 from gateway.oauth.client_registry import ClientRegistry
 from gateway.oauth.form import Form
-from gateway.oauth.oauth_errors import InvalidClient
+from gateway.oauth.oauth_errors import InvalidClient, InvalidRequest
 from gateway.oauth.presented_credentials import (
     AssertionCredentials,
     SecretCredentials,
@@ -28,13 +29,15 @@ class ClientAuthentication:
         self,
         clients: ClientRegistry,
         secrets: SecretVerifier,
+        assertions: AssertionVerifier,
         attempts: AttemptLimit,
-        clock: Clock | None = None,
+        clock: Clock,
     ) -> None:
         self._clients = clients
         self._secrets = secrets
+        self._assertions = assertions
         self._attempts = attempts
-        self._clock = clock or Clock()
+        self._clock = clock
 
     async def authenticate(self, request: Request, form: Form) -> OAuthClient:
         """Return the client that sends a request, and log its id.
@@ -45,21 +48,15 @@ class ClientAuthentication:
             QuotaExceeded: there were too many attempts for the id of this client.
             Overloaded: too many secrets are being checked.
             DatabaseUnavailable: the clients have not been read yet.
+            ReplayCacheUnavailable: it is not known whether an assertion was used before.
         """
-        context = RequestContext.of(request.scope)
         credentials = read_credentials(request, form)
         if isinstance(credentials, AssertionCredentials):
-            raise InvalidClient("assertions are not supported yet")
-        client = self._clients.find(credentials.client_id)
-        if client is not None:
-            # The id of an unknown client may be a secret in the wrong place.
-            context.log_fields["client_id"] = client.id
-        return await self._verify_secret(request, credentials, client)
+            return await self._verify_assertion(request, credentials)
+        return await self._verify_secret(request, credentials)
 
-    async def _verify_secret(
-        self, request: Request, credentials: SecretCredentials, client: OAuthClient | None
-    ) -> OAuthClient:
-        now = self._clock.now()
+    async def _verify_secret(self, request: Request, credentials: SecretCredentials) -> OAuthClient:
+        client, now = self._find(request, credentials.client_id), self._clock.now()
         secrets = () if client is None or client.public_keys else client.secrets
         if not self._secrets.is_known(credentials.secret, secrets, now):
             await self._attempts.charge(request, credentials.client_id)
@@ -69,4 +66,28 @@ class ClientAuthentication:
         if not is_valid:
             has_keys = "; it must send an assertion, for it has keys" if client.public_keys else ""
             raise InvalidClient(f"the secret is not that of the client{has_keys}")
+        return client
+
+    async def _verify_assertion(
+        self, request: Request, credentials: AssertionCredentials
+    ) -> OAuthClient:
+        """Verify an assertion; one that fails is charged. It costs too little to charge others."""
+        now = self._clock.now()
+        assertion = self._assertions.parse(credentials.assertion, now)
+        if credentials.client_id not in (None, assertion.client_id):
+            raise InvalidRequest("The parameter client_id is not that of the assertion.")
+        client = self._find(request, assertion.client_id)
+        try:
+            await self._assertions.verify(assertion, client, now)
+        except InvalidClient:
+            await self._attempts.charge(request, assertion.client_id)
+            raise
+        assert client is not None  # noqa: S101 - else it was refused
+        return client
+
+    def _find(self, request: Request, client_id: str) -> OAuthClient | None:
+        """Find a client, and log its id. The id of an unknown one may be a misplaced secret."""
+        client = self._clients.find(client_id)
+        if client is not None:
+            RequestContext.of(request.scope).log_fields["client_id"] = client.id
         return client

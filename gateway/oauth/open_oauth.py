@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from gateway.access.may_exchange import MayExchange
 from gateway.auth.clock import Clock
 from gateway.auth.verifier import TokenVerifier
-from gateway.identity.internal_tokens import InternalTokens
+from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.access_tokens import AccessTokens
+from gateway.oauth.assertion_verifier import AssertionVerifier
 from gateway.oauth.attempt_limit import AttemptLimit
 from gateway.oauth.client_authentication import ClientAuthentication
 from gateway.oauth.client_registry import ClientRegistry
@@ -19,6 +20,7 @@ from gateway.oauth.grants.token_exchange import TokenExchange
 from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.oauth.secret_verifier import SecretVerifier
 from gateway.ratelimit.limiter import RateLimiter
+from gateway.replay import open_replay_cache
 from gateway.resources import Resources
 from gateway.settings.issuer_names import list_issuer_names
 from gateway.settings.schema import Settings
@@ -39,33 +41,44 @@ async def open_oauth(
     `access` has the rules of token exchange, and `services` are those behind proxied routes.
     Nothing is done if OAuth is off.
     """
-    if not is_oauth_on(settings):
+    issuer = settings.identity.issuer
+    if issuer is None or not is_oauth_on(settings):
         yield
         return
     clock, clients, secrets = clock or Clock(), ClientRegistry(), SecretVerifier()
     storage: Storage = resources[Storage]
     storage.feed.add(clients)
-    internal: InternalTokens = resources[InternalTokens]
-    tokens = AccessTokens(
-        internal.issuer, internal.keys, seconds=settings.oauth.token_seconds, clock=clock
-    )
-    attempts = AttemptLimit(resources[RateLimiter], settings)
+    keys: SigningKeyProvider = resources[SigningKeyProvider]
+    tokens = AccessTokens(issuer, keys, seconds=settings.oauth.token_seconds, clock=clock)
     resources[ClientRegistry], resources[AccessTokens] = clients, tokens
-    resources[ClientAuthentication] = ClientAuthentication(clients, secrets, attempts, clock)
     policy = ExchangePolicy(
         access,
-        gateway=tokens.issuer,
-        providers={name for issuer in settings.issuers for name in list_issuer_names(issuer)},
+        gateway=issuer,
+        providers={name for it in settings.issuers for name in list_issuer_names(it)},
         services=services,
     )
+    resources[Grants] = _create_grants(tokens, policy, resources, clock)
+    try:
+        async with open_replay_cache(settings, storage.database) as replays:
+            resources[ClientAuthentication] = ClientAuthentication(
+                clients,
+                secrets,
+                AssertionVerifier(issuer, replays),
+                AttemptLimit(resources[RateLimiter], settings),
+                clock,
+            )
+            yield
+    finally:
+        secrets.close()
+
+
+def _create_grants(
+    tokens: AccessTokens, policy: ExchangePolicy, resources: Resources, clock: Clock
+) -> Grants:
     exchange = TokenExchange(policy, resources[TokenVerifier], tokens, clock)
-    resources[Grants] = Grants(
+    return Grants(
         {
             client_credentials.GRANT_TYPE: ClientCredentials(tokens),
             token_exchange.GRANT_TYPE: exchange,
         }
     )
-    try:
-        yield
-    finally:
-        secrets.close()

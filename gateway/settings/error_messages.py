@@ -25,6 +25,7 @@ _SHOWN_SETTINGS = (
     "tokens.*_seconds",
     "identity.signing_key_file",
     "counters.*",
+    "oauth.*",
     "storage.*",
     "limits.*",
     "demo.*",

@@ -15,6 +15,7 @@ from gateway.errors.tree import (
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    ReplayCacheUnavailable,
     TicketRefused,
     TicketsUnavailable,
     TooManyStreams,
@@ -113,6 +114,13 @@ REFUSALS = (
         TicketsUnavailable(1),
         "Redis, which holds the tickets, does not respond, or the process holds too many tickets.",
         "Try again after `Retry-After` seconds. A ticket that was sent may have been used.",
+    ),
+    Failure(
+        ReplayCacheUnavailable(1),
+        "Redis, which remembers what may be used once, does not respond, or without Redis the "
+        "process remembers too many.",
+        "Try again after `Retry-After` seconds, with a new DPoP proof or a new client assertion: "
+        "the one that was sent may count as used.",
     ),
     Failure(
         DatabaseUnavailable(1),

@@ -15,6 +15,9 @@ from gateway.auth.verifier import JwtVerifier, TrustedIssuer
 from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key_provider import SigningKeyProvider
+from gateway.oauth.oauth_requirements import is_oauth_on
+from gateway.resources import Resources
+from gateway.settings.schema import Settings
 
 _ALGORITHMS = ("ES256", "EdDSA")
 
@@ -90,9 +93,14 @@ class OwnKeys:
 
 
 def trust_own_tokens(
-    verifier: JwtVerifier, issuer: str, keys: SigningKeyProvider, *, clock: Clock | None = None
+    settings: Settings, resources: Resources, verifier: JwtVerifier, *, clock: Clock | None = None
 ) -> None:
-    """Accept access tokens of `issuer`, which is `identity.issuer`, if these keys signed them."""
-    provider = OwnKeys(issuer, keys, clock or Clock())
-    rules = OwnTokenRules(issuer)
-    verifier.trust(issuer, TrustedIssuer(None, _ALGORITHMS, rules, provider))
+    """Let the verifier accept the access tokens of `identity.issuer`, if OAuth is on.
+
+    Until the signing keys have been read, they get a 503.
+    """
+    issuer = settings.identity.issuer
+    if issuer is None or not is_oauth_on(settings):
+        return
+    keys = OwnKeys(issuer, resources[SigningKeyProvider], clock or Clock())
+    verifier.trust(issuer, TrustedIssuer(None, _ALGORITHMS, OwnTokenRules(issuer), keys))
