@@ -27,9 +27,12 @@ from gateway.errors.tree import (
     IdentityUnavailable,
     ReplayCacheUnavailable,
     Unauthenticated,
+    WrongService,
 )
 from gateway.head_guard import HeadGuard
 from gateway.request_context import RequestContext
+from gateway.service_endpoint import ServiceEndpoint
+from gateway.telemetry.log import LogField
 from gateway.upstream.propagation import set_caller_token
 
 _PRINCIPAL = "lockgate.principal"
@@ -79,6 +82,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         DpopRefused: the token is bound to a key, which the request does not prove.
         IdentityUnavailable: the token's key cannot be fetched now.
         ReplayCacheUnavailable: it is not known whether the proof was used before.
+        WrongService: the token is for other services than that of the route.
     """
     principal: Principal | None = connection.scope.get(_PRINCIPAL)
     if principal is not None:
@@ -119,13 +123,36 @@ def find_principal(connection: HTTPConnection) -> Principal | None:
 
 
 def set_principal(connection: HTTPConnection, principal: Principal) -> None:
-    """Set the caller of this request, and log it. The token, or a ticket, has been verified."""
+    """Set the caller of this request, and log it. The token, or a ticket, has been verified.
+
+    Raises:
+        WrongService: the token is for other services than that of the route.
+    """
     log_fields = RequestContext.of(connection.scope).log_fields
     log_fields["caller"] = _shorten_for_log(principal.subject)
     log_fields["issuer"] = principal.issuer
     if principal.tenant:
         log_fields["tenant"] = _shorten_for_log(principal.tenant)
+    if principal.services is not None:
+        _require_service(connection, principal.services, log_fields)
     connection.scope[_PRINCIPAL] = principal
+
+
+def _require_service(
+    connection: HTTPConnection, services: frozenset[str], log_fields: dict[str, LogField]
+) -> None:
+    """Require a route all of whose requests go to one of the services.
+
+    Raises:
+        WrongService: the route is another one.
+    """
+    endpoint = connection.scope.get("endpoint")
+    service = endpoint.service if isinstance(endpoint, ServiceEndpoint) else None
+    if service not in services:
+        log_fields["reason"] = "wrong_service"
+        names = show_all(sorted(services))
+        log_fields["explanation"] = f"the token is for {names}, the route of {service or 'none'}"
+        raise WrongService(services)
 
 
 Caller = Annotated[Principal, Depends(authenticate)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from gateway.access.setting_errors import find_access_errors
 from gateway.app import Gateway, build_app
 from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, read_application
@@ -179,6 +180,8 @@ def _find_application_errors(
         yield from find_unused_settings(
             settings.upstreams, application.clients, application.proxies
         )
+        if not {"upstreams", "issuers"} & set(invalid_sections):
+            yield from find_access_errors(settings, application.access, proxied)
         if "identity" not in invalid_sections:
             yield from find_missing_key_errors(settings, application.proxies)
         if not {"identity", "redis_url"} & set(invalid_sections):
@@ -225,8 +228,10 @@ def _describe_valid(checked: CheckedGateway) -> str:
         "composite": len({composite for route in routes for composite in route.composites}),
         "service": len({*application.clients, *(proxy.to for proxy in application.proxies)}),
         "policy": len(application.policies),
+        "access rule": len(application.access),
     }
-    found = {noun: count for noun, count in counts.items() if count or noun != "proxied route"}
+    optional = ("proxied route", "access rule")
+    found = {noun: count for noun, count in counts.items() if count or noun not in optional}
     counted = ", ".join(map(_format_count, found, found.values()))
     package = application.package
     checked_package = f" The package is {package.name} ({package.source})." if package else ""

@@ -5,6 +5,7 @@
     ├── DpopRefused             401   a token without the proof of its key, or with an invalid one
     ├── TicketRefused           401   a ticket that is unknown, used or expired
     ├── Forbidden               403   a valid token that does not permit the request
+    ├── WrongService            403   a valid token that is for other services
     ├── UserRequired            403   a valid token without a user that the route can serve
     ├── ContentTooLarge         413   the request body exceeds the limit
     ├── UnsupportedContentCoding 415  a compressed request body
@@ -20,7 +21,7 @@
 `problem_json.py` serializes them and the errors of upstream calls as problem documents.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import ceil
 from typing import Any, ClassVar
 
@@ -150,6 +151,31 @@ class Forbidden(GatewayError):
     def members(self) -> dict[str, object]:
         """The required scopes."""
         return {"required-scopes": list(self.scopes)}
+
+
+class WrongService(GatewayError):
+    """A valid token that is for other services than that of the route."""
+
+    status = 403
+    type = OUR_PROBLEMS + "wrong-service"
+    title = "Wrong service"
+    detail = "The access token is for the services in token-services, and for no other route."
+    member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "token-services": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The services whose routes accept the access token",
+        }
+    }
+
+    def __init__(self, services: Collection[str]) -> None:
+        super().__init__(*services)
+        self.services = sorted(services)
+
+    @property
+    def members(self) -> dict[str, object]:
+        """The services that the token is for."""
+        return {"token-services": self.services}
 
 
 class UserRequired(GatewayError):

@@ -86,6 +86,18 @@ class InvalidScope(OAuthError):
     error = "invalid_scope"
 
 
+class InvalidTarget(OAuthError):
+    """The token would be for a service that the client may not call (RFC 8693, section 2.2.2)."""
+
+    error = "invalid_target"
+
+
+class UnauthorizedClient(OAuthError):
+    """The client may not use this grant at all."""
+
+    error = "unauthorized_client"
+
+
 class UnsupportedGrantType(OAuthError):
     """There is no such grant here."""
 

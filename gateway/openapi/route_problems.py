@@ -29,6 +29,7 @@ from gateway.errors.tree import (
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
+    WrongService,
 )
 from gateway.fastapi_internals import RouteContext
 from gateway.openapi.route_calls import list_calls, list_policies, passes_call_errors_on
@@ -106,6 +107,7 @@ def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
         yield describe_error(ReplayCacheUnavailable)
     if isinstance(access, Requires) or any(map(_needs_caller, calls)):
         yield describe_error(Unauthenticated)
+        yield describe_error(WrongService)
         yield describe_error(IdentityUnavailable)
     if isinstance(access, Requires) and (access.scopes or access.owner):
         yield describe_error(Forbidden)

@@ -23,6 +23,7 @@ from gateway.errors.tree import (
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
+    WrongService,
 )
 from gateway.proxy.upstream.upstream_failures import IDLE_TIMEOUT, RequestTimeout
 from gateway.upstream.errors import (
@@ -68,6 +69,13 @@ REFUSALS = (
         "token needs every one of them. If the data belong to another user, it lists the `:any` "
         "form of each required scope, and the token needs one of these as well.",
         "Get a token with these scopes; the same request will fail again.",
+    ),
+    Failure(
+        WrongService(["inventory"]),
+        "The token was exchanged for some services alone (`audience`, RFC 8693), and the route is "
+        "not a proxied route of one of them.",
+        "Exchange a token for the service of the route, or for no service in particular; the same "
+        "request will fail again.",
     ),
     Failure(
         UserRequired(),

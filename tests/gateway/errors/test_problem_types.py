@@ -35,6 +35,7 @@ from gateway.errors.tree import (
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
+    WrongService,
 )
 from gateway.request_context import RequestContext
 from gateway.transport.raw_response import RawResponse
@@ -58,6 +59,7 @@ ERRORS: list[GatewayError] = [
     Overloaded(1),
     TooManyStreams(1),
     UserRequired(),
+    WrongService(["inventory"]),
 ]
 
 EXAMPLES: list[tuple[Exception, ProblemType]] = [
