@@ -11,10 +11,13 @@ from gateway.auth.jwks.key_provider import KeyStatus
 from gateway.auth.jwt.own_claims import OwnTokenRules
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.signatures import Key, construct_key
+from gateway.auth.revocation_check import RevocationCheck
 from gateway.auth.verifier import JwtVerifier, TrustedIssuer
 from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
+from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key_provider import SigningKeyProvider
+from gateway.oauth.internal_token_verifier import InternalTokenVerifier
 from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.resources import Resources
 from gateway.settings.schema import Settings
@@ -92,15 +95,26 @@ class OwnKeys:
         self.version += 1
 
 
+class OwnTokenVerifier(JwtVerifier):
+    """Verifies the access tokens of the gateway alone, and also those that are revoked."""
+
+
 def trust_own_tokens(
     settings: Settings, resources: Resources, verifier: JwtVerifier, *, clock: Clock | None = None
 ) -> None:
     """Let the verifier accept the access tokens of `identity.issuer`, if OAuth is on.
 
-    Until the signing keys have been read, they get a 503.
+    Until the signing keys have been read, they get a 503. What verifies the tokens of the gateway
+    for the endpoints about them goes into `resources`.
     """
-    issuer = settings.identity.issuer
+    issuer, clock = settings.identity.issuer, clock or Clock()
     if issuer is None or not is_oauth_on(settings):
         return
-    keys = OwnKeys(issuer, resources[SigningKeyProvider], clock or Clock())
-    verifier.trust(issuer, TrustedIssuer(None, _ALGORITHMS, OwnTokenRules(issuer), keys))
+    keys = OwnKeys(issuer, resources[SigningKeyProvider], clock)
+    trusted = TrustedIssuer(None, _ALGORITHMS, OwnTokenRules(issuer), keys)
+    verifier.trust(issuer, trusted)
+    uncached = settings.tokens.model_copy(update={"cache_seconds": 0})
+    resources[OwnTokenVerifier] = OwnTokenVerifier({issuer: trusted}, uncached, clock)
+    resources[InternalTokenVerifier] = InternalTokenVerifier(
+        resources[InternalTokens], resources[RevocationCheck], clock
+    )

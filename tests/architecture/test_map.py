@@ -21,6 +21,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/auth/proof_verifier.py": "tests/gateway/dpop/test_dpop_verifier.py",
     "gateway/auth/jwks/key_strength.py": "tests/gateway/auth/jwks/test_jwk.py",
     "gateway/auth/jwt/jws.py": "tests/gateway/auth/test_invalid_tokens.py",
+    "gateway/auth/jwt/own_claims.py": "tests/gateway/oauth/test_own_tokens.py",
     "gateway/auth/jwt/refusal.py": "tests/gateway/auth/jwt/test_audience.py",
     "gateway/auth/jwt/ids.py": "tests/gateway/auth/test_verifier.py",
     "gateway/auth/principal.py": "tests/gateway/auth/test_dependencies.py",
@@ -33,6 +34,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/cli/demo_settings.py": "tests/gateway/cli/test_demo.py",
     "gateway/cli/uvloop_runner.py": "tests/e2e/test_serve.py",
     "gateway/fakes/identity_endpoints.py": "tests/gateway/fakes/test_identity_provider.py",
+    "gateway/service_endpoint.py": "tests/gateway/oauth/test_own_tokens.py",
     "gateway/startup_error.py": "tests/gateway/cli/test_main.py",
     "gateway/cli/subcommand.py": "tests/gateway/cli/test_main.py",
     "gateway/cli/database.py": "tests/gateway/cli/test_db.py",
@@ -46,6 +48,9 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/oauth/client_registry.py": "tests/gateway/cli/test_clients.py",
     "gateway/oauth/client_secret.py": "tests/gateway/oauth/test_secret_verifier.py",
     "gateway/oauth/client_table.py": "tests/gateway/cli/test_clients.py",
+    "gateway/oauth/internal_token_verifier.py": (
+        "tests/gateway/oauth/test_introspection_endpoint.py"
+    ),
     "gateway/oauth/public_keys.py": "tests/gateway/cli/test_clients.py",
     "gateway/identity/signing_key_provider.py": "tests/gateway/identity/test_internal_tokens.py",
     "gateway/storage/migrations/versions/0004_signing_keys.py": (
