@@ -6,26 +6,25 @@ from gateway.auth.clock import Clock
 from gateway.auth.jwt.refusal import show
 from gateway.auth.proof_verifier import ProofVerifier
 from gateway.dpop.proof import InvalidProof, Proof, hash_token, parse_proof, read_time
-from gateway.dpop.target_uri import build_target_uri, normalize_uri
+from gateway.dpop.target_uri import PublicUrl, normalize_uri
 from gateway.errors.tree import DpopRefused
 from gateway.replay import ReplayCache
 from gateway.request_context import REQUEST_METHOD
 
-FIELD = b"dpop"
-
+_FIELD = b"dpop"
 _KIND = "dpop"
 _CLOCK_DIFFERENCE = 5.0
 """How far the clocks of the processes that share a cache may differ, in seconds."""
 
 
 class DpopVerifier(ProofVerifier):
-    """Verifies proofs for the URLs of one origin; each is accepted once.
+    """Verifies proofs for URLs below that of the gateway; each is accepted once.
 
     `max_age` is how far the time of a proof may be from that of the clock, in seconds.
     """
 
-    def __init__(self, origin: str, replay: ReplayCache, clock: Clock, max_age: float) -> None:
-        self._origin = origin
+    def __init__(self, url: PublicUrl, replay: ReplayCache, clock: Clock, max_age: float) -> None:
+        self._url = url
         self._replay = replay
         self._clock = clock
         self._max_age = max_age
@@ -43,6 +42,21 @@ class DpopVerifier(ProofVerifier):
             await self.accept(scope, proof)
         except InvalidProof as error:
             raise DpopRefused(error.reason, error.explanation) from None
+
+    async def read_key(self, scope: Scope) -> str | None:
+        """Verify the proof of a token request; return the thumbprint of its key.
+
+        None without a proof: the token shall not be bound (RFC 9449, section 5).
+
+        Raises:
+            InvalidProof: it is malformed, for another request, too old, forged, or used before.
+            ReplayCacheUnavailable: it is not known whether it was used before.
+        """
+        if not _list_proofs(scope):
+            return None
+        proof = read_proof(scope)
+        await self.accept(scope, proof)
+        return proof.key_thumbprint
 
     async def accept(self, scope: Scope, proof: Proof) -> None:
         """Accept a proof for a request, once: what it is for, its time, its signature.
@@ -65,7 +79,7 @@ class DpopVerifier(ProofVerifier):
         if proof.method != method:
             hint = f"htm is {show(proof.method)}; the method is {method}"
             raise InvalidProof("proof_htm", hint)
-        expected = build_target_uri(self._origin, scope)
+        expected = self._url.build_target_uri(scope)
         try:
             uri = normalize_uri(proof.uri)
         except ValueError as error:
@@ -103,9 +117,13 @@ def read_proof(scope: Scope) -> Proof:
     Raises:
         InvalidProof: there is none, more than one, or it is malformed.
     """
-    proofs = [value for name, value in scope["headers"] if name == FIELD]
+    proofs = _list_proofs(scope)
     if not proofs:
         raise InvalidProof("no_proof", "the header field DPoP is missing")
     if len(proofs) > 1:
         raise InvalidProof("multiple_proofs", f"there are {len(proofs)} header fields DPoP")
     return parse_proof(proofs[0])
+
+
+def _list_proofs(scope: Scope) -> list[bytes]:
+    return [value for name, value in scope["headers"] if name == _FIELD]

@@ -7,11 +7,12 @@ from gateway.auth.clock import Clock
 from gateway.auth.proof_verifier import ProofVerifier
 from gateway.auth.route_access import asks_for_proof
 from gateway.dpop.dpop_verifier import DpopVerifier
-from gateway.dpop.target_uri import read_origin
+from gateway.dpop.target_uri import PublicUrl
 from gateway.fastapi_internals import RouteContext
 from gateway.replay import open_replay_cache
 from gateway.resources import Resources
 from gateway.settings.errors import ConfigError
+from gateway.settings.public_url import find_public_url
 from gateway.settings.schema import Settings
 
 
@@ -20,13 +21,13 @@ async def open_dpop(
     settings: Settings, resources: Resources, *, clock: Clock | None = None
 ) -> AsyncIterator[None]:
     """Open the verifier into `resources`, if `identity.issuer` says what the URLs of proofs are."""
-    issuer = settings.identity.issuer
-    if issuer is None:
+    if settings.identity.issuer is None:
         yield
         return
+    url = PublicUrl.parse(find_public_url(settings))
     async with open_replay_cache(settings) as replay:
-        origin, max_age = read_origin(issuer), settings.tokens.proof_seconds
-        resources[ProofVerifier] = DpopVerifier(origin, replay, clock or Clock(), max_age)
+        proofs = DpopVerifier(url, replay, clock or Clock(), settings.tokens.proof_seconds)
+        resources[ProofVerifier] = resources[DpopVerifier] = proofs
         yield
 
 

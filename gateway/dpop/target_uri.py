@@ -1,10 +1,11 @@
 """The target URI of a request, as a DPoP proof names it (`htu`; RFC 9449, section 4.3).
 
-Two URIs are compared after the normalization of RFC 3986, sections 6.2.2 and 6.2.3. The origin is
-that of `identity.issuer`: `Host` and the fields of a proxy are the word of a client.
+Two URIs are compared after the normalization of RFC 3986, sections 6.2.2 and 6.2.3. The URL of
+the gateway is a setting: `Host` and the fields of a proxy are the word of a client.
 """
 
 import re
+from typing import NamedTuple, Self
 
 from pydantic import HttpUrl
 from starlette.types import Scope
@@ -37,21 +38,31 @@ def normalize_uri(text: str) -> str:
     return f"{scheme}://{matched['host'].lower()}:{port}{_normalize_path(matched['path'] or '/')}"
 
 
-def read_origin(issuer: str) -> str:
-    """Return scheme, host and port of the issuer of the gateway."""
-    url = HttpUrl(issuer)
-    return f"{url.scheme}://{url.host}:{url.port}"
+class PublicUrl(NamedTuple):
+    """The URL of the gateway: scheme, host and port, and the path before those of the routes."""
 
+    origin: str
+    path: str
 
-def build_target_uri(origin: str, scope: Scope) -> str:
-    """Build the normalized URI that the client of a request has called, without its query.
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Parse the URL, which `find_public_url` returns."""
+        parsed = HttpUrl(url)
+        path = (parsed.path or "").rstrip("/")
+        return cls(f"{parsed.scheme}://{parsed.host}:{parsed.port}", path)
 
-    `server.root_path` is part of the path. Forward-auth sets `PUBLIC_PATH` to the path of the
-    original request.
-    """
-    path: bytes = scope.get(PUBLIC_PATH) or scope.get("raw_path") or scope["path"].encode()
-    escaped = _NOT_IN_URIS.sub(lambda byte: b"%%%02X" % ord(byte[0]), path)
-    return normalize_uri(origin + escaped.decode("ascii"))
+    def build_target_uri(self, scope: Scope) -> str:
+        """Build the normalized URI that the client of a request has called, without its query.
+
+        Forward-auth sets `PUBLIC_PATH` to the whole path that another gateway has received.
+        """
+        path: bytes | None = scope.get(PUBLIC_PATH)
+        if path is None:
+            path = scope.get("raw_path") or scope["path"].encode()
+            below = path.removeprefix(scope.get("root_path", "").encode())
+            path = self.path.encode() + below
+        escaped = _NOT_IN_URIS.sub(lambda byte: b"%%%02X" % ord(byte[0]), path)
+        return normalize_uri(self.origin + escaped.decode("ascii"))
 
 
 def _normalize_path(path: str) -> str:

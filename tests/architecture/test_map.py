@@ -16,6 +16,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/aggregation/dependency.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/allowed_methods.py": "tests/gateway/errors/test_handlers.py",
     "gateway/app_conflicts.py": "tests/gateway/middleware/test_root_path.py",
+    "gateway/settings/public_url.py": "tests/gateway/dpop/test_dpop_verifier.py",
     "gateway/auth/bound_token.py": "tests/gateway/dpop/test_dpop_verifier.py",
     "gateway/auth/jwt/confirmation.py": "tests/gateway/dpop/test_dpop_verifier.py",
     "gateway/auth/proof_verifier.py": "tests/gateway/dpop/test_dpop_verifier.py",
