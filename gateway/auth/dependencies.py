@@ -39,8 +39,8 @@ _PRINCIPAL = "lockgate.principal"
 _REQUIRED_SCOPES = "lockgate.required_scopes"
 _ABOUT_DPOP = "An access token bound to a key, with a proof in the header field DPoP (RFC 9449)"
 
-DPOP_SCHEME = "dpop"
-"""The name of the security scheme in OpenAPI."""
+BEARER_SCHEME, DPOP_SCHEME = "bearer", "dpop"
+"""The names of the security schemes in OpenAPI."""
 
 _MAX_LOGGED_SUBJECT = 64  # characters
 _DPOP = TokenScheme.DPOP
@@ -163,7 +163,7 @@ class Authorize(SecurityBase, HeadGuard):
 
     def __init__(self) -> None:
         self.model = HTTPBearer(bearerFormat="JWT")
-        self.scheme_name = "bearer"
+        self.scheme_name = BEARER_SCHEME
 
     async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Principal:
         """Admit a caller that holds every scope, or its `:any` form.

@@ -45,6 +45,7 @@ routes = [
     Proxy("/any/{path:path}", to="shop", requires=(), identity="none"),
     Proxy("/all/{path:path}", to="shop", requires=["a", "b", "c"], identity="none"),
     Proxy("/open/{path:path}", to="shop", public="it checks the token itself", forward_token=True),
+    Proxy("/bound/{path:path}", to="shop", requires="a", dpop=True, identity="none"),
     Proxy("/middle/{path:path}", to="shop", public="a test", target="/x/{path}/y"),
 ]
 """
@@ -62,6 +63,7 @@ def _package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         + '[limits]\npages = "20/minute"\n'
     )
     (folder / "jwks.json").write_bytes(encode_jwk_set(KEY.jwk()))
+    monkeypatch.setenv("LOCKGATE_IDENTITY__ISSUER", "https://api.example.test")
     claims = make_claims()
     issuer = {
         "issuer": claims["iss"],
@@ -202,6 +204,18 @@ def test_the_token_that_a_public_route_forwards_is_called_unverified(shell: Shel
     _, found = shell.run("GET", "/open/x")
     rules = {rule["name"]: rule["text"] for rule in found["rules"]}
     assert rules["identity"] == "the unverified token of the caller"
+
+
+def test_the_proof_of_a_bound_token_is_assumed(shell: Shell) -> None:
+    bound = sign(scope="a", cnf={"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})
+    status, found = shell.run("GET", "/bound/x", f"DPoP {bound}")
+    assert (status, found["status"]) == (0, None)
+    rules = {rule["name"]: rule["text"] for rule in found["rules"]}
+    assert rules["requires"] == "a with DPoP"
+    assert rules["dpop"].startswith("the token is bound to a key")
+    status, found = shell.run("GET", "/bound/x", sign(scope="a"))
+    assert (status, found["status"]) == (1, 401)
+    assert "not_bound" in found["outcome"]
 
 
 def test_the_services_of_an_endpoint_are_named(shell: Shell) -> None:
