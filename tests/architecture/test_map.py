@@ -53,6 +53,15 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/oauth/internal_token_verifier.py": (
         "tests/gateway/oauth/test_introspection_endpoint.py"
     ),
+    "gateway/oauth/client_authentication.py": "tests/gateway/oauth/test_token_endpoint.py",
+    "gateway/oauth/grants/client_credentials.py": "tests/gateway/oauth/test_token_endpoint.py",
+    "gateway/oauth/grants/grant.py": "tests/gateway/oauth/test_token_endpoint.py",
+    "gateway/oauth/oauth_endpoint.py": "tests/gateway/oauth/test_token_endpoint.py",
+    "gateway/oauth/oauth_errors.py": "tests/gateway/oauth/test_token_endpoint.py",
+    "gateway/oauth/oauth_requirements.py": "tests/gateway/oauth/test_open_oauth.py",
+    "gateway/oauth/presented_credentials.py": "tests/gateway/oauth/test_token_endpoint.py",
+    "gateway/oauth/routes.py": "tests/gateway/oauth/test_token_endpoint.py",
+    "gateway/cli/off_features.py": "tests/gateway/cli/test_check.py",
     "gateway/oauth/public_keys.py": "tests/gateway/cli/test_clients.py",
     "gateway/identity/signing_key_provider.py": "tests/gateway/identity/test_internal_tokens.py",
     "gateway/storage/migrations/versions/0004_signing_keys.py": (
@@ -216,6 +225,7 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/cli/test_check_proxied.py": "proxied routes and their settings, by the command",
     "tests/gateway/cli/test_wrong_configurations.py": "every mistake in a configuration",
     "tests/gateway/identity/test_rotation_under_load.py": "rotation in four processes",
+    "tests/gateway/oauth/test_authlib_client.py": "Authlib's client against the token endpoint",
     "tests/gateway/proxy/websocket/test_service_tls.py": "WebSockets to a service with TLS",
     "tests/gateway/proxy/websocket/test_tickets.py": "tickets and tokens of WebSockets",
     "tests/gateway/proxy/websocket/test_tunnel_end.py": "how a WebSocket ends",
