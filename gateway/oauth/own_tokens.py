@@ -1,4 +1,4 @@
-"""`trust_own_tokens`: lets the verifier accept the access tokens that the gateway itself issues.
+"""`open_own_tokens`: lets the verifier accept the access tokens that the gateway itself issues.
 
 They are verified as those of a provider are, with keys that are already there: nothing is fetched.
 """
@@ -99,22 +99,32 @@ class OwnTokenVerifier(JwtVerifier):
     """Verifies the access tokens of the gateway alone, and also those that are revoked."""
 
 
-def trust_own_tokens(
+def open_own_tokens(
     settings: Settings, resources: Resources, verifier: JwtVerifier, *, clock: Clock | None = None
 ) -> None:
-    """Let the verifier accept the access tokens of `identity.issuer`, if OAuth is on.
+    """Let the verifier accept the access tokens of the gateway, if OAuth is on.
 
     Until the signing keys have been read, they get a 503. What verifies the tokens of the gateway
     for the endpoints about them goes into `resources`.
     """
-    issuer, clock = settings.identity.issuer, clock or Clock()
-    if issuer is None or not is_oauth_on(settings):
+    keys: SigningKeyProvider | None = resources.get(SigningKeyProvider)
+    if keys is None or not is_oauth_on(settings):
         return
-    keys = OwnKeys(issuer, resources[SigningKeyProvider], clock)
-    trusted = TrustedIssuer(None, _ALGORITHMS, OwnTokenRules(issuer), keys)
-    verifier.trust(issuer, trusted)
+    clock = clock or Clock()
+    tokens: InternalTokens = resources[InternalTokens]
+    trusted = trust_own_tokens(tokens.issuer, keys, verifier, clock)
     uncached = settings.tokens.model_copy(update={"cache_seconds": 0})
-    resources[OwnTokenVerifier] = OwnTokenVerifier({issuer: trusted}, uncached, clock)
+    resources[OwnTokenVerifier] = OwnTokenVerifier({tokens.issuer: trusted}, uncached, clock)
     resources[InternalTokenVerifier] = InternalTokenVerifier(
-        resources[InternalTokens], resources[RevocationCheck], clock
+        tokens, resources[RevocationCheck], clock
     )
+
+
+def trust_own_tokens(
+    issuer: str, keys: SigningKeyProvider, verifier: JwtVerifier, clock: Clock
+) -> TrustedIssuer:
+    """Let the verifier accept access tokens of `identity.issuer` that these keys have signed."""
+    provider = OwnKeys(issuer, keys, clock)
+    trusted = TrustedIssuer(None, _ALGORITHMS, OwnTokenRules(issuer), provider)
+    verifier.trust(issuer, trusted)
+    return trusted

@@ -12,6 +12,8 @@ from gateway.api_keys.api_key import ApiKey, generate_id, generate_text, hash_te
 from gateway.api_keys.key_table import add_key
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.oauth.revocation_endpoint import OAUTH_REVOCATIONS
+from gateway.ratelimit.limiter import Charge, RateLimiter
+from gateway.ratelimit.partition import digest, make_key
 from gateway.storage.journal import Author, Entry, read_entries
 from gateway.storage.open_storage import Storage
 from tests.gateway.errors.served import Reply
@@ -130,18 +132,21 @@ async def test_a_client_must_authenticate_and_send_a_token(
     assert (await get(gateway, token)).status == 200
 
 
-async def test_a_client_revokes_a_bounded_number(tmp_path: Path) -> None:
-    assert OAUTH_REVOCATIONS.name == "oauth_revocations"
-    async with serve_own_tokens(tmp_path) as gateway:
-        signer = Signer(gateway)
-        statuses = []
-        for number in range(OAUTH_REVOCATIONS.rate.quota + 1):
-            reply = await ask(gateway, signer.sign({"jti": f"j{number}"}))
-            statuses.append(reply.status)
-        assert statuses[-1] == 429
-        assert set(statuses[:-1]) == {200}
-        assert reply.header("retry-after")
-        assert (await ask(gateway, signer.sign({"jti": "j0"}))).status == 200
+async def test_a_client_revokes_a_bounded_number(gateway: OAuthGateway, signer: Signer) -> None:
+    first = signer.sign({"jti": "c1", "client_id": "cart", "sub": "cart"})
+    assert (await ask(gateway, first, "cart")).status == 200
+    limiter: RateLimiter = gateway.app.state.resources[RateLimiter]
+    key = make_key(OAUTH_REVOCATIONS, f"client:{digest('cart')}")
+    rest = OAUTH_REVOCATIONS.rate.quota - 1
+    await limiter.check([Charge(OAUTH_REVOCATIONS, key, rest)])
+    statuses = []
+    for token_id in ("c1", "c2"):
+        token = signer.sign({"jti": token_id, "client_id": "cart", "sub": "cart"})
+        reply = await ask(gateway, token, "cart")
+        statuses.append(reply.status)
+    assert statuses == [200, 429]
+    assert reply.header("retry-after")
+    assert (await get(gateway, token)).status == 200
 
 
 async def test_without_the_database_nothing_is_said_to_be_revoked(tmp_path: Path) -> None:
