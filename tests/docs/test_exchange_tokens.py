@@ -17,6 +17,7 @@ from gateway.app import create_app
 from gateway.cli.main import main
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Service
+from gateway.storage.change_feed import ChangeFeed
 from gateway.storage.open_storage import Storage
 from tests.databases import wait_until
 from tests.docs.blocks import matches, parse_blocks, parse_files
@@ -50,8 +51,8 @@ def _package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest_asyncio.fixture
-async def environment(_package: None) -> AsyncIterator[dict[str, str]]:
-    """Serve the package; the variables of the page, and a PATH with `lockgate`."""
+async def served(_package: None) -> AsyncIterator[tuple[dict[str, str], ChangeFeed]]:
+    """Serve the package; the variables of the page, and what reads changes of the database."""
 
     async def script(peer: Peer) -> None:
         while True:
@@ -72,13 +73,14 @@ async def environment(_package: None) -> AsyncIterator[dict[str, str]]:
                 "scope": "stock:read orders:read",
                 "exp": int(time.time()) + 300,
             }
-            yield {
+            variables = {
                 **os.environ,
                 "PATH": f"{LOCKGATE.parent}:{os.environ['PATH']}",
                 "PYTHONPATH": str(Path.cwd()),
                 "URL": f"http://127.0.0.1:{port}",
                 "TOKEN": make_token(claims, key=get_signing_key("ES256")),
             }
+            yield variables, storage.feed
 
 
 async def run_block(text: str, environment: dict[str, str]) -> str:
@@ -91,11 +93,14 @@ async def run_block(text: str, environment: dict[str, str]) -> str:
     return output.decode()
 
 
-async def test_the_commands_print_what_the_page_shows(environment: dict[str, str]) -> None:
+async def test_the_commands_print_what_the_page_shows(
+    served: tuple[dict[str, str], ChangeFeed],
+) -> None:
+    environment, feed = served
     blocks = [block for block in parse_blocks(PAGE) if block.language in {"sh", "json", "text"}]
     add, exchange, response, call, statuses = (block.text for block in blocks)
-    added = await run_block(add.strip() + " --json", environment)
-    secret = json.loads(added)["secret"]
+    secret, *_ = (await run_block(add, environment)).splitlines()
+    await feed.refresh()
     printed = await run_block(exchange, {**environment, "SECRET": secret})
     document, shown = json.loads(printed), json.loads(response)
     assert abs(document.pop("expires_in") - shown.pop("expires_in")) <= 20
