@@ -15,6 +15,7 @@ from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, read_application
 from gateway.auth.jwks.fetch import find_proxy_errors
 from gateway.auth.jwks.key_file import find_key_file_errors
+from gateway.cli.off_features import list_off_features
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.setting_errors import find_identity_errors
@@ -217,7 +218,7 @@ def _find_limit_errors(settings: Settings, application: Application) -> list[Con
 
 
 def _describe_valid(checked: CheckedGateway) -> str:
-    """Say what has been checked: how much of what, and in which package."""
+    """Say what has been checked: how much of what, and in which package; and what is off."""
     application = checked.application
     routes = list_routes(checked.app, application.policies) if checked.app else []
     counts = {
@@ -233,7 +234,9 @@ def _describe_valid(checked: CheckedGateway) -> str:
     counted = ", ".join(map(_format_count, found, found.values()))
     package = application.package
     checked_package = f" The package is {package.name} ({package.source})." if package else ""
-    return f"The configuration is valid: {counted}.{checked_package}"
+    off = "; ".join(map(str, list_off_features(checked.settings)))
+    off_features = f"\nThese features are off: {off}." if off else ""
+    return f"The configuration is valid: {counted}.{checked_package}{off_features}"
 
 
 def _format_count(noun: str, count: int) -> str:

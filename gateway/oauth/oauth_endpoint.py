@@ -3,7 +3,7 @@
 import json
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +17,16 @@ from gateway.routing.response_endpoint import ResponseEndpoint
 
 
 class OAuthEndpoint(ResponseEndpoint):
-    """Reads the form, authenticates the client, and responds, also to an `OAuthError`."""
+    """Reads the form, authenticates the client, and responds, also to an `OAuthError`.
+
+    The OpenAPI document has `summary`, the JSON schemas of `parameters`, of which those in
+    `required` must be sent, and `response`, that of the JSON of status 200, if it has any.
+    """
+
+    summary: ClassVar[str]
+    parameters: ClassVar[Mapping[str, Mapping[str, Any]]]
+    required: ClassVar[tuple[str, ...]]
+    response: ClassVar[Mapping[str, Any] | None] = None
 
     async def __call__(self, request: Request) -> Response:
         """Serve one request.

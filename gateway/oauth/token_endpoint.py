@@ -1,5 +1,8 @@
 """`POST /oauth/token`: issues access tokens to clients (RFC 6749, section 3.2)."""
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,11 +12,32 @@ from gateway.oauth.grants.grant import Grants, TokenRequest
 from gateway.oauth.oauth_endpoint import OAuthEndpoint, build_json
 from gateway.oauth.oauth_errors import UnsupportedGrantType
 
-PATH = "/oauth/token"
+_TEXT = {"type": "string"}
 
 
 class TokenEndpoint(OAuthEndpoint):
     """Issues a token by the grant that the request names."""
+
+    summary = "Issue an access token"
+    parameters: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "grant_type": {**_TEXT, "description": "`client_credentials`"},
+        "scope": {
+            **_TEXT,
+            "description": "Scopes separated by spaces; without it, all that the client may get",
+        },
+    }
+    required = ("grant_type",)
+    response: ClassVar[Mapping[str, Any]] = {
+        "title": "IssuedToken",
+        "type": "object",
+        "properties": {
+            "access_token": {**_TEXT, "description": "A JWT of the type at+jwt (RFC 9068)"},
+            "token_type": {**_TEXT, "description": "The scheme of Authorization: Bearer"},
+            "expires_in": {"type": "integer", "description": "Its lifetime in seconds"},
+            "scope": {**_TEXT, "description": "The scopes of the token, separated by spaces"},
+        },
+        "required": ["access_token", "token_type", "expires_in", "scope"],
+    }
 
     async def respond(self, request: Request, client: OAuthClient, form: Form) -> Response:
         """Respond with the token.

@@ -17,11 +17,13 @@ from gateway.errors.problem_types import (
 )
 from gateway.errors.tree import (
     ContentTooLarge,
+    DatabaseUnavailable,
     Forbidden,
     IdentityUnavailable,
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    ReplayCacheUnavailable,
     TicketsUnavailable,
     TooManyStreams,
     Unauthenticated,
@@ -30,6 +32,7 @@ from gateway.errors.tree import (
     WrongService,
 )
 from gateway.fastapi_internals import RouteContext
+from gateway.oauth.oauth_endpoint import OAuthEndpoint
 from gateway.openapi.route_calls import list_calls, list_policies, passes_call_errors_on
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
@@ -48,6 +51,8 @@ Problems = dict[str, dict[str, ProblemType]]
 
 # A response of the service is not an error, whatever its status is.
 _PROXY_ERRORS = (UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable)
+
+_OAUTH_ERRORS = (QuotaExceeded, DatabaseUnavailable, ReplayCacheUnavailable)
 
 _ABOUT_BLANK = {ABOUT_BLANK_PROBLEM.type: ABOUT_BLANK_PROBLEM}
 
@@ -81,7 +86,9 @@ def _iter_own_problems(operation: dict[str, Any], route: RouteContext) -> Iterat
     if operation.get("requestBody"):
         yield describe_error(ContentTooLarge)
     if not find_proxy(route):
-        yield from _iter_parsing_problems(operation)
+        yield from _iter_parsing_problems(operation, route)
+    if isinstance(route.endpoint, OAuthEndpoint):
+        yield from map(describe_error, _OAUTH_ERRORS)
     if find_proxy(route):
         yield describe_error(TooManyStreams)
         yield from map(describe_call_error, _PROXY_ERRORS)
@@ -89,9 +96,13 @@ def _iter_own_problems(operation: dict[str, Any], route: RouteContext) -> Iterat
         yield from map(describe_call_error, UpstreamError.__subclasses__())
 
 
-def _iter_parsing_problems(operation: dict[str, Any]) -> Iterator[ProblemType]:
-    """Yield the problems of a request that the gateway parses; it does not parse a proxied one."""
-    if operation.get("parameters") or operation.get("requestBody"):
+def _iter_parsing_problems(operation: dict[str, Any], route: RouteContext) -> Iterator[ProblemType]:
+    """Yield the problems of a request that the gateway parses; it does not parse a proxied one.
+
+    An OAuth endpoint has errors of its own for an invalid form.
+    """
+    is_parsed = operation.get("parameters") or operation.get("requestBody")
+    if is_parsed and not isinstance(route.endpoint, OAuthEndpoint):
         yield INVALID_REQUEST_PROBLEM
     if operation.get("requestBody"):
         yield describe_error(UnsupportedContentCoding)

@@ -13,11 +13,12 @@ from urllib.parse import quote_plus, urlencode
 import httpx
 from fastapi import APIRouter, FastAPI
 
+from gateway.auth.revocation_index import Revocation, RevocationKind
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.oauth.client import ClientSecret, OAuthClient
 from gateway.oauth.client_registry import ClientRegistry
 from gateway.oauth.client_secret import hash_secret
-from gateway.oauth.client_table import add_client
+from gateway.oauth.client_table import add_client, remove_client
 from gateway.settings.schema import Identity, OAuthSettings, Settings
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import Storage, create_database
@@ -64,6 +65,17 @@ class OAuthGateway:
         add_in(self.settings, client)
         registry: ClientRegistry = self.app.state.resources[ClientRegistry]
         await wait_until(lambda: registry.find(client.id) is not None)
+
+    async def remove(self, client_id: str) -> None:
+        """Remove a client as the command line does, and wait until the gateway knows it."""
+        now = time.time()
+        tokens = Revocation(RevocationKind.CLIENT, GATEWAY, client_id, now, now + 4_000)
+        database = create_database(self.settings)
+        author = Author("jane", "a test")
+        database.write_now(partial(remove_client, tokens=tokens, author=author, now=now))
+        database.close()
+        registry: ClientRegistry = self.app.state.resources[ClientRegistry]
+        await wait_until(lambda: registry.find(client_id) is None)
 
     async def get(self, path: str) -> httpx.Response:
         async with httpx.AsyncClient(base_url=self.url, trust_env=False) as http:
