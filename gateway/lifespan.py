@@ -26,7 +26,7 @@ from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.internal_token_field import create_token_fields
 from gateway.identity.open_identity import open_internal_tokens, open_signing_keys
 from gateway.oauth.open_oauth import open_oauth
-from gateway.oauth.own_tokens import trust_own_tokens
+from gateway.oauth.own_tokens import open_own_tokens
 from gateway.open_clients import (
     Transports,
     find_upstream_errors,
@@ -146,7 +146,7 @@ async def _open_own_resources(
         services={proxy.to for proxy in application.proxies},
     )
     await _open(stack, oauth, "the OAuth clients")
-    trust_own_tokens(settings, resources, opened)
+    open_own_tokens(settings, resources, opened)
     store = open_ticket_store(settings, internal_tokens)
     resources[TicketStore] = await _open(stack, store, "the ticket store")
     fields = create_token_fields(settings.upstreams, internal_tokens)

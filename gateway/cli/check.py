@@ -19,6 +19,7 @@ from gateway.cli.off_features import list_off_features
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.setting_errors import find_identity_errors
+from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
 from gateway.proxy.declaration.identity_errors import find_missing_key_errors
@@ -33,7 +34,7 @@ from gateway.server.listener import find_host_errors
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
-from gateway.settings.schema import Issuer, Settings
+from gateway.settings.schema import Settings
 from gateway.tickets.ticket_errors import find_ticket_errors
 from gateway.upstream.tls_settings import find_tls_errors
 
@@ -110,7 +111,7 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
         *find_host_errors(settings.server.host),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
         *find_tls_errors(settings),
-        *_find_issuer_errors(settings.issuers),
+        *_find_issuer_errors(settings),
         *find_proxy_errors(settings.tokens.keys_proxy),
         *find_identity_errors(settings),
     ]
@@ -148,8 +149,9 @@ def _is_consequence(error: ConfigError, reported: Sequence[ConfigError]) -> bool
     return any(other.path in {"", path} or path.startswith(f"{other.path}.") for other in reported)
 
 
-def _find_issuer_errors(issuers: Sequence[Issuer]) -> list[ConfigError]:
-    if not issuers:
+def _find_issuer_errors(settings: Settings) -> list[ConfigError]:
+    """Require a provider, unless the gateway itself issues tokens."""
+    if not settings.issuers and not is_oauth_on(settings):
         hint = (
             'set LOCKGATE_ISSUERS, such as [{"issuer": "https://login.example.com", '
             '"audience": "lockgate", "discovery_url": '
@@ -157,7 +159,7 @@ def _find_issuer_errors(issuers: Sequence[Issuer]) -> list[ConfigError]:
         )
         message = "no identity provider is set, so no token can be verified"
         return [ConfigError("issuers", message, hint)]
-    return find_key_file_errors(issuers)
+    return find_key_file_errors(settings.issuers)
 
 
 def _find_application_errors(

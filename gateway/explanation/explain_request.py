@@ -10,6 +10,8 @@ from starlette.types import Scope
 
 from gateway.allowed_methods import find_allowed_methods
 from gateway.auth.dependencies import find_principal
+from gateway.auth.verifier import TokenVerifier
+from gateway.explanation.explaining_verifier import ExplainingVerifier
 from gateway.explanation.explanation import Ended, Explanation, Rule
 from gateway.explanation.guard_rules import Policies, decide_guards
 from gateway.fastapi_internals import (
@@ -37,7 +39,8 @@ async def explain_request(
 ) -> Explanation:
     """Explain a request; `target` is its path as a client escapes it, with the query.
 
-    `app` needs a TokenVerifier among its resources. `policies` have the rates in force, by name.
+    `app` needs an ExplainingVerifier among its resources, as its TokenVerifier. `policies` have the
+    rates in force, by name.
     """
     path, _, query = target.partition("?")
     explanation = Explanation(method, path)
@@ -63,6 +66,9 @@ async def _explain_route(
             explanation.rules.append(rule)
     finally:
         explanation.caller = find_principal(request)
+    if explanation.caller is not None:
+        verifier: ExplainingVerifier = request.app.state.resources[TokenVerifier]
+        explanation.rules.append(verifier.describe())
     settings: Settings = request.app.state.settings
     size = getattr(route, "max_body_size", None)
     bound = settings.server.max_body_bytes if size is None else size

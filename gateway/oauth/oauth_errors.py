@@ -102,3 +102,9 @@ class UnsupportedGrantType(OAuthError):
     """There is no such grant here."""
 
     error = "unsupported_grant_type"
+
+
+class UnsupportedTokenType(OAuthError):
+    """A token of this kind cannot be revoked here (RFC 7009, section 2.2.1)."""
+
+    error = "unsupported_token_type"

@@ -1,4 +1,4 @@
-"""`trust_own_tokens`: lets the verifier accept the access tokens that the gateway itself issues.
+"""`open_own_tokens`: lets the verifier accept the access tokens that the gateway itself issues.
 
 They are verified as those of a provider are, with keys that are already there: nothing is fetched.
 """
@@ -11,10 +11,13 @@ from gateway.auth.jwks.key_provider import KeyStatus
 from gateway.auth.jwt.own_claims import OwnTokenRules
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.signatures import Key, construct_key
+from gateway.auth.revocation_check import RevocationCheck
 from gateway.auth.verifier import JwtVerifier, TrustedIssuer
 from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
+from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key_provider import SigningKeyProvider
+from gateway.oauth.internal_token_verifier import InternalTokenVerifier
 from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.resources import Resources
 from gateway.settings.schema import Settings
@@ -92,15 +95,36 @@ class OwnKeys:
         self.version += 1
 
 
-def trust_own_tokens(
+class OwnTokenVerifier(JwtVerifier):
+    """Verifies the access tokens of the gateway alone, and also those that are revoked."""
+
+
+def open_own_tokens(
     settings: Settings, resources: Resources, verifier: JwtVerifier, *, clock: Clock | None = None
 ) -> None:
-    """Let the verifier accept the access tokens of `identity.issuer`, if OAuth is on.
+    """Let the verifier accept the access tokens of the gateway, if OAuth is on.
 
-    Until the signing keys have been read, they get a 503.
+    Until the signing keys have been read, they get a 503. What verifies the tokens of the gateway
+    for the endpoints about them goes into `resources`.
     """
-    issuer = settings.identity.issuer
-    if issuer is None or not is_oauth_on(settings):
+    keys: SigningKeyProvider | None = resources.get(SigningKeyProvider)
+    if keys is None or not is_oauth_on(settings):
         return
-    keys = OwnKeys(issuer, resources[SigningKeyProvider], clock or Clock())
-    verifier.trust(issuer, TrustedIssuer(None, _ALGORITHMS, OwnTokenRules(issuer), keys))
+    clock = clock or Clock()
+    tokens: InternalTokens = resources[InternalTokens]
+    trusted = trust_own_tokens(tokens.issuer, keys, verifier, clock)
+    uncached = settings.tokens.model_copy(update={"cache_seconds": 0})
+    resources[OwnTokenVerifier] = OwnTokenVerifier({tokens.issuer: trusted}, uncached, clock)
+    resources[InternalTokenVerifier] = InternalTokenVerifier(
+        tokens, resources[RevocationCheck], clock
+    )
+
+
+def trust_own_tokens(
+    issuer: str, keys: SigningKeyProvider, verifier: JwtVerifier, clock: Clock
+) -> TrustedIssuer:
+    """Let the verifier accept access tokens of `identity.issuer` that these keys have signed."""
+    provider = OwnKeys(issuer, keys, clock)
+    trusted = TrustedIssuer(None, _ALGORITHMS, OwnTokenRules(issuer), provider)
+    verifier.trust(issuer, trusted)
+    return trusted

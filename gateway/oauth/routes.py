@@ -6,18 +6,23 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from gateway.auth.dependencies import public
+from gateway.oauth import revocation_endpoint
 from gateway.oauth.endpoint_description import (
     ClientSecretBasic,
     describe_operation,
     describe_responses,
 )
 from gateway.oauth.form import MAX_BYTES
+from gateway.oauth.introspection_endpoint import IntrospectionEndpoint
 from gateway.oauth.metadata_endpoint import METADATA_PATH, MetadataEndpoint
 from gateway.oauth.oauth_endpoint import OAuthEndpoint
+from gateway.oauth.revocation_endpoint import RevocationEndpoint
 from gateway.oauth.token_endpoint import TokenEndpoint
 
 ENDPOINTS: Mapping[str, tuple[str, OAuthEndpoint]] = {
     "token_endpoint": ("/oauth/token", TokenEndpoint()),
+    "introspection_endpoint": ("/oauth/introspect", IntrospectionEndpoint()),
+    "revocation_endpoint": (revocation_endpoint.PATH, RevocationEndpoint()),
 }
 """Paths and endpoints for clients, by the names of RFC 8414."""
 

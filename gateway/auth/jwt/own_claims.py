@@ -52,8 +52,10 @@ class OwnTokenRules:
             raise Unauthenticated("wrong_audience", f"{shown}; both must be identity.issuer")
         issued_at, expires_at = self._check_times(claims, now)
         client = _require_id(claims, "client_id")
-        issuer, subject = self._read_subject(claims, client)
         is_exchanged = "sub_id" in claims
+        if not is_exchanged and _require_id(claims, "sub") != client:
+            raise Unauthenticated("invalid_sub", "sub is not client_id, and it has no sub_id")
+        issuer, subject = read_subject(claims) if is_exchanged else (self._issuer, client)
         return Principal(
             issuer=issuer,
             subject=subject,
@@ -69,7 +71,7 @@ class OwnTokenRules:
             client=client,
             actors=list_actors(claims, self._issuer, client),
             token_issuer=self._issuer,
-            sources=_read_sources(claims),
+            sources=read_sources(claims),
             services=_read_services(claims),
         )
 
@@ -97,16 +99,17 @@ class OwnTokenRules:
             raise Unauthenticated("lives_too_long", f"{explanation} {MAX_SECONDS} s")
         return float(issued_at), float(expires_at)
 
-    def _read_subject(self, claims: Claims, client: str) -> tuple[str, str]:
-        """Return the issuer and the subject; those of `sub_id` in an exchanged token."""
-        if "sub_id" not in claims:
-            if _require_id(claims, "sub") != client:
-                raise Unauthenticated("invalid_sub", "sub is not client_id, and it has no sub_id")
-            return self._issuer, client
-        subject_id = claims["sub_id"]
-        if not isinstance(subject_id, dict) or subject_id.get("format") != "iss_sub":
-            raise Unauthenticated("invalid_sub", "sub_id is not of the format iss_sub")
-        return _require_id(subject_id, "iss"), _require_id(subject_id, "sub")
+
+def read_subject(claims: Claims) -> tuple[str, str]:
+    """Return the issuer and the subject in `sub_id` (RFC 9493, section 3.2.3).
+
+    Raises:
+        Unauthenticated: it has neither.
+    """
+    subject_id = claims.get("sub_id")
+    if not isinstance(subject_id, dict) or subject_id.get("format") != "iss_sub":
+        raise Unauthenticated("invalid_sub", "sub_id is not of the format iss_sub")
+    return _require_id(subject_id, "iss"), _require_id(subject_id, "sub")
 
 
 def build_origin(principal: Principal) -> list[dict[str, str | float]]:
@@ -126,6 +129,18 @@ def build_origin(principal: Principal) -> list[dict[str, str | float]]:
     ]
 
 
+def read_sources(claims: Claims, at_most: int = MAX_SOURCES) -> tuple[SourceToken, ...]:
+    """Return the tokens of the claim `origin`, as `build_origin` has written it.
+
+    Raises:
+        Unauthenticated: it is malformed, or has too many of them.
+    """
+    origin = claims.get("origin", [])
+    if not isinstance(origin, list) or len(origin) > at_most:
+        raise Unauthenticated("invalid_origin", f"origin is not a list of at most {at_most}")
+    return tuple(_iter_sources(origin))
+
+
 def _require_id(claims: Mapping[str, JsonValue], claim: str) -> str:
     value = claims.get(claim)
     if not isinstance(value, str) or read_id(value) is None:
@@ -139,13 +154,6 @@ def _read_scopes(claims: Claims) -> frozenset[str]:
     if not isinstance(value, str) or not all(map(SCOPE.fullmatch, scopes)):
         raise Unauthenticated("invalid_scope", f"scope is {show(value)}")
     return frozenset(scopes)
-
-
-def _read_sources(claims: Claims) -> tuple[SourceToken, ...]:
-    origin = claims.get("origin", [])
-    if not isinstance(origin, list) or len(origin) > MAX_SOURCES:
-        raise Unauthenticated("invalid_origin", f"origin is not a list of at most {MAX_SOURCES}")
-    return tuple(_iter_sources(origin))
 
 
 def _iter_sources(origin: list[JsonValue]) -> Iterator[SourceToken]:

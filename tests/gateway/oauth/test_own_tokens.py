@@ -20,7 +20,7 @@ from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import generate_signing_key
 from gateway.identity.signing_key_provider import SigningKeyProvider
-from gateway.oauth.own_tokens import OwnKeys, trust_own_tokens
+from gateway.oauth.own_tokens import OwnKeys, open_own_tokens
 from gateway.resources import Resources
 from gateway.settings.schema import Tokens
 from tests.databases import wait_until
@@ -305,7 +305,7 @@ async def test_keys_that_have_not_been_read_are_a_503() -> None:
 async def test_without_oauth_no_token_of_the_gateway_is_accepted(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, database_url=None)
     verifier = JwtVerifier({}, Tokens(), ManualClock(0))
-    trust_own_tokens(settings, Resources(), verifier)
+    open_own_tokens(settings, Resources(), verifier)
     assert verifier.health() == {}
 
 
@@ -313,4 +313,4 @@ async def test_a_provider_keeps_its_name(gateway: OAuthGateway) -> None:
     resources: Resources = gateway.app.state.resources
     verifier: JwtVerifier = resources[TokenVerifier]
     with pytest.raises(ValueError, match="is an issuer of the settings"):
-        trust_own_tokens(gateway.settings, resources, verifier)
+        open_own_tokens(gateway.settings, resources, verifier)
