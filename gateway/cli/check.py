@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from gateway.access.setting_errors import find_access_errors
 from gateway.app import Gateway, build_app
 from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, read_application
@@ -16,6 +17,7 @@ from gateway.auth.jwks.fetch import find_proxy_errors
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.off_features import list_off_features
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.dpop.open_dpop import find_dpop_errors
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.setting_errors import find_identity_errors
 from gateway.oauth.oauth_requirements import is_oauth_on
@@ -181,10 +183,13 @@ def _find_application_errors(
         yield from find_unused_settings(
             settings.upstreams, application.clients, application.proxies
         )
+        if not {"upstreams", "issuers"} & set(invalid_sections):
+            yield from find_access_errors(settings, application.access, proxied)
         if "identity" not in invalid_sections:
             yield from find_missing_key_errors(settings, application.proxies)
         if not {"identity", "redis_url"} & set(invalid_sections):
             yield from find_ticket_errors(settings, iter_route_contexts(app.routes))
+            yield from find_dpop_errors(settings, iter_route_contexts(app.routes))
         yield from _find_limit_errors(settings, application)
 
 
@@ -226,8 +231,10 @@ def _describe_valid(checked: CheckedGateway) -> str:
         "composite": len({composite for route in routes for composite in route.composites}),
         "service": len({*application.clients, *(proxy.to for proxy in application.proxies)}),
         "policy": len(application.policies),
+        "access rule": len(application.access),
     }
-    found = {noun: count for noun, count in counts.items() if count or noun != "proxied route"}
+    optional = ("proxied route", "access rule")
+    found = {noun: count for noun, count in counts.items() if count or noun not in optional}
     counted = ", ".join(map(_format_count, found, found.values()))
     package = application.package
     checked_package = f" The package is {package.name} ({package.source})." if package else ""

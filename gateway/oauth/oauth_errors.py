@@ -74,6 +74,15 @@ class InvalidClient(OAuthError):
         return {**NO_STORE, "WWW-Authenticate": CHALLENGE}
 
 
+class InvalidDpopProof(OAuthError):
+    """The DPoP proof of a token request is not valid (RFC 9449, section 5)."""
+
+    error = "invalid_dpop_proof"
+
+    def __init__(self, explanation: str) -> None:
+        super().__init__("The DPoP proof is not valid for this request.", explanation)
+
+
 class InvalidGrant(OAuthError):
     """The grant is not valid, has expired, or is not for this client."""
 
@@ -84,6 +93,18 @@ class InvalidScope(OAuthError):
     """The requested scope is malformed, or more than the client may get."""
 
     error = "invalid_scope"
+
+
+class InvalidTarget(OAuthError):
+    """The token would be for a service that the client may not call (RFC 8693, section 2.2.2)."""
+
+    error = "invalid_target"
+
+
+class UnauthorizedClient(OAuthError):
+    """The client may not use this grant at all."""
+
+    error = "unauthorized_client"
 
 
 class UnsupportedGrantType(OAuthError):
