@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -82,9 +83,12 @@ class Signer:
         *,
         key: Any = None,
     ) -> str:
-        """Sign a valid access token of the client bff, with changes; `...` removes a claim."""
+        """Sign a valid access token of the client bff, with changes.
+
+        A change to `...` removes a claim; a `timedelta` stands for a time that far from now.
+        """
         now = int(time.time())
-        members = {
+        members: dict[str, Any] = {
             "iss": GATEWAY,
             "aud": GATEWAY,
             "sub": "bff",
@@ -97,6 +101,9 @@ class Signer:
         }
         keys = json.loads((self.gateway.folder / "signing.jwks").read_text())["keys"]
         private = jwt.PyJWK(keys[-1])
+        for name, value in members.items():
+            if isinstance(value, timedelta):
+                members[name] = now + int(value.total_seconds())
         return jwt.encode(
             {name: value for name, value in members.items() if value is not ...},
             private.key if key is None else key,
