@@ -19,6 +19,7 @@ from gateway.storage.journal import Author, Change, read_entries
 from gateway.storage.open_storage import Storage
 from tests.gateway.errors.served import Reply, build_request
 from tests.gateway.identity.callers import make_caller
+from tests.gateway.oauth.exchange_gateway import serve_exchanges
 from tests.gateway.oauth.oauth_gateway import GATEWAY, SECRET, OAuthGateway, basic
 from tests.gateway.oauth.own_token_gateway import (
     Signer,
@@ -84,6 +85,22 @@ async def test_an_open_stream_ends_with_the_token_that_its_own_was_exchanged_for
         await ask(gateway, token)
         assert await reader.readexactly(len(LAST_CHUNK)) == LAST_CHUNK
     writer.close()
+
+
+async def test_what_was_exchanged_for_a_token_ends_with_it(tmp_path: Path) -> None:
+    async with serve_exchanges(tmp_path) as gateway:
+        user = gateway.subjects["user"]
+        first = await gateway.get_token("bff", user)
+        second = await gateway.get_token("relay", first)
+        chain = [user, first, second]
+        assert [(await gateway.call("/stock/1", it)).status for it in chain] == [200, 200, 200]
+        assert (await ask(gateway, first, "relay")).status == 400
+        assert (await ask(gateway, first, "bff")).status == 200
+        assert [(await gateway.call("/stock/1", it)).status for it in chain] == [200, 401, 401]
+        for token in (first, second):
+            form = {"token": token}
+            reply = await gateway.post(form, basic("relay", SECRET), "/oauth/introspect")
+            assert reply.document == {"active": False}
 
 
 async def test_revoking_twice_writes_once(gateway: OAuthGateway, signer: Signer) -> None:
