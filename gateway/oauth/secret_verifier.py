@@ -113,7 +113,7 @@ class SecretVerifier:
 
 
 def _lower_priority() -> None:
-    """Let the event loop have the core first. On Linux alone, a thread has a priority of its own."""
+    """Let the event loop have the core first. Only on Linux has a thread a priority of its own."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
 
