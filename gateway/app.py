@@ -186,7 +186,7 @@ def build_app(
         app.include_router(pages.router)
     if settings.server.forward_auth:
         app.include_router(verify_request.router)
-    if settings.identity.signing_key_file is not None:
+    if settings.identity.has_signing_keys:
         app.include_router(key_set_route.router)
     if is_oauth_on(settings):
         app.include_router(oauth_routes.router)

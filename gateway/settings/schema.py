@@ -17,6 +17,7 @@ from gateway.settings.header_types import (
     Headers,
 )
 from gateway.settings.host_patterns import AllowedHost
+from gateway.settings.identity_section import Identity as Identity  # noqa: PLC0414 - for importers
 from gateway.settings.issuer_types import (
     TENANT_PLACEHOLDER,
     Audience,
@@ -46,7 +47,6 @@ from gateway.settings.setting_types import (
 )
 from gateway.settings.url_types import (
     BaseHttpUrl,
-    IssuerUrl,
     KeysProxy,
     KeyUrl,
     RootPath,
@@ -229,19 +229,6 @@ class Tokens(Section):
                 "keys_refresh_seconds",
                 at="keys_max_stale_seconds",
             )
-        return self
-
-
-class Identity(Section):
-    """The gateway as an issuer of the internal tokens that it sends to services."""
-
-    issuer: IssuerUrl | None = None
-    signing_key_file: FilePath | None = None
-
-    @model_validator(mode="after")
-    def _require_issuer(self) -> Self:
-        if self.signing_key_file is not None and self.issuer is None:
-            raise conflict("needs issuer", "signing_key_file", "issuer", at="signing_key_file")
         return self
 
 

@@ -21,7 +21,7 @@ def find_ticket_errors(settings: Settings, routes: Iterable[RouteContext]) -> It
             " without Redis, only the process that issued a ticket knows it",
             "set LOCKGATE_REDIS_URL",
         )
-    if settings.redis_url is not None and settings.identity.signing_key_file is None:
+    if settings.redis_url is not None and not settings.identity.has_signing_keys:
         yield ConfigError(
             "identity.signing_key_file",
             f"is required: {route.path} accepts tickets, which are signed in Redis",
