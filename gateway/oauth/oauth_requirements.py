@@ -9,12 +9,11 @@ def is_oauth_on(settings: Settings) -> bool:
 
 
 def list_missing(settings: Settings) -> list[str]:
-    """Return the settings that are missing for OAuth, all of them if it is not meant to be on."""
+    """Return the settings that OAuth needs, and that are not set."""
     identity = settings.identity
-    needs = {
-        "database_url": settings.database_url,
-        "identity.issuer": identity.issuer,
-        # The keys are in this file, or in the database under the key file.
-        "identity.signing_key_file": identity.signing_key_file or identity.key_file,
+    is_set = {
+        "database_url": settings.database_url is not None,
+        "identity.issuer": identity.issuer is not None,
+        "identity.key_file": identity.has_signing_keys,  # or signing_key_file
     }
-    return [name for name, value in needs.items() if value is None]
+    return [name for name, found in is_set.items() if not found]
