@@ -8,6 +8,7 @@ from gateway import health
 from gateway.allowed_methods import find_allowed_methods
 from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, load_application
+from gateway.auth.route_access import asks_for_proof
 from gateway.errors.handlers import install_error_handlers
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.forward_auth import verify_request
@@ -107,7 +108,8 @@ class Gateway(FastAPI):
         if not server.cors_origins:
             return []
         forwarded = [name for it in settings.upstreams.values() for name in it.forward_headers]
-        policy = CorsPolicy(server, [*forwarded, *find_request_headers(self.router)])
+        proofs = ["dpop"] if any(map(asks_for_proof, iter_route_contexts(self.routes))) else []
+        policy = CorsPolicy(server, [*forwarded, *proofs, *find_request_headers(self.router)])
         return [
             Middleware(
                 Cors,

@@ -22,6 +22,7 @@ from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.revocation_check import RevocationCheck
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
+from gateway.dpop.open_dpop import find_dpop_errors, open_dpop
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.internal_token_field import create_token_fields
 from gateway.identity.open_identity import open_internal_tokens, open_signing_keys
@@ -113,6 +114,7 @@ def _find_errors(
         *find_access_errors(settings, application.access, proxied, replaced=transports),
         *find_missing_key_errors(settings, application.proxies),
         *find_ticket_errors(settings, iter_route_contexts(app.routes)),
+        *find_dpop_errors(settings, iter_route_contexts(app.routes)),
         *find_tls_errors(settings),
     ]
 
@@ -136,6 +138,7 @@ async def _open_own_resources(
     resources[TokenVerifier] = opened = await _open(stack, verifier, "the token verifier")
     open_revocations(settings, resources, opened)
     await _open(stack, open_keys(resources, opened), "the API keys")
+    await _open(stack, open_dpop(settings, resources), "the verifier of DPoP proofs")
     limiter = open_limiter(settings, application.policies)
     resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
     internal_tokens = open_internal_tokens(settings, resources)

@@ -32,7 +32,9 @@ class Principal:
     that have none because of their type, for the log. `token_id` is the `jti` claim and `issued_at`
     the `iat` claim, in seconds since the epoch; each is None if the token does not have it.
     `client` is the OAuth client that got the token, or None. `actors` act for the subject: that
-    client first, then those of the claim `act`.
+    client first, then those of the claim `act`. `key_thumbprint` is that of the key to which the
+    token is bound (`jkt` in the claim `cnf`; RFC 9449, section 6.1), or None: such a token is good
+    only with a proof that its client holds the key.
 
     A token that the gateway issued in exchange for another one (RFC 8693) has the `issuer` and
     `subject` of that one: its caller is the same, in limits, streams and revocations. Then
@@ -53,6 +55,7 @@ class Principal:
     issued_at: float | None = None
     client: str | None = None
     actors: tuple[Actor, ...] = ()
+    key_thumbprint: str | None = None
     token_issuer: str = ""
     sources: tuple[SourceToken, ...] = ()
     services: frozenset[str] | None = None

@@ -17,6 +17,7 @@ from gateway.auth.jwks.fetch import find_proxy_errors
 from gateway.auth.jwks.key_file import find_key_file_errors
 from gateway.cli.off_features import list_off_features
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.dpop.open_dpop import find_dpop_errors
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.setting_errors import find_identity_errors
 from gateway.oauth.oauth_requirements import is_oauth_on
@@ -188,6 +189,7 @@ def _find_application_errors(
             yield from find_missing_key_errors(settings, application.proxies)
         if not {"identity", "redis_url"} & set(invalid_sections):
             yield from find_ticket_errors(settings, iter_route_contexts(app.routes))
+            yield from find_dpop_errors(settings, iter_route_contexts(app.routes))
         yield from _find_limit_errors(settings, application)
 
 

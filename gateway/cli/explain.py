@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import Any
 
 from gateway.auth.principal import Principal
+from gateway.auth.proof_verifier import ProofVerifier
 from gateway.auth.verifier import TokenVerifier
 from gateway.cli.check import CheckedGateway, require_valid
 from gateway.cli.demo_settings import sign_internal_tokens, trust_identity_provider
@@ -24,6 +25,7 @@ from gateway.cli.running_demo import find_demo
 from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.table import format_table
+from gateway.dpop.assumed_proof import AssumedProof
 from gateway.explanation.explain_request import explain_request
 from gateway.explanation.explaining_verifier import open_explaining_verifier
 from gateway.explanation.explanation import Explanation, Rule
@@ -121,13 +123,15 @@ def _parse_target(text: str) -> str:
 
 
 def _read_token() -> str | None:
-    """Read a token from standard input, with or without `Bearer`; None if it is a terminal."""
+    """Read a token from standard input, with or without its scheme; None if it is a terminal."""
     if sys.stdin.isatty():
         print_error("no token is read from a terminal; pipe one, as `lockgate token | ...`")
         return None
     data = sys.stdin.buffer.read(_MAX_TOKEN_BYTES)
     text = data.decode("utf-8", "replace").strip()
-    return text.removeprefix("Bearer ").strip() or None
+    for scheme in ("Bearer ", "DPoP "):
+        text = text.removeprefix(scheme)
+    return text.strip() or None
 
 
 async def _explain(
@@ -141,6 +145,7 @@ async def _explain(
         opening = open_explaining_verifier(settings, stored, has_token=token is not None)
         async with opening as verifier:
             app.state.resources[TokenVerifier] = verifier
+            app.state.resources[ProofVerifier] = AssumedProof()
             return await explain_request(app, method, target, token, policies)
 
 

@@ -81,18 +81,20 @@ def format_access(access: Requires | Public | None) -> str:
     match access:
         case Public(why):
             return f"public: {why}"
-        case Requires(scopes, owner):
+        case Requires(scopes, owner, dpop):
             required = " ".join(scopes) or "any token"
-            return f"{required}, owner {owner}" if owner else required
+            by_owner = f", owner {owner}" if owner else ""
+            return f"{required}{by_owner}{', dpop' if dpop else ''}"
         case None:
             return "-"
 
 
 def access_to_json(access: Requires | Public | None) -> dict[str, Any]:
-    """Return who may call a route as the members `scopes`, `owner` and `public`."""
+    """Return who may call a route as the members `scopes`, `owner`, `dpop` and `public`."""
     return {
         "scopes": list(access.scopes) if isinstance(access, Requires) else [],
         "owner": access.owner if isinstance(access, Requires) else None,
+        "dpop": access.dpop if isinstance(access, Requires) else False,
         "public": access.why if isinstance(access, Public) else None,
     }
 

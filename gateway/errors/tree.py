@@ -2,6 +2,7 @@
 
     GatewayError
     ├── Unauthenticated         401   no access token, or an invalid one
+    ├── DpopRefused             401   a token without the proof of its key, or with an invalid one
     ├── TicketRefused           401   a ticket that is unknown, used or expired
     ├── Forbidden               403   a valid token that does not permit the request
     ├── WrongService            403   a valid token that is for other services
@@ -23,6 +24,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from math import ceil
 from typing import Any, ClassVar
+
+from gateway.settings.schema import ALGORITHMS
 
 IANA_PROBLEMS = "https://iana.org/assignments/http-problem-types#"
 OUR_PROBLEMS = "urn:lockgate:problem:"
@@ -81,6 +84,32 @@ class Unauthenticated(_InvalidCredentials):
     """No access token, or an invalid one: the response is the same for every invalid token."""
 
     detail = "Send a valid access token as 'Authorization: Bearer ...'."
+
+
+class DpopRefused(_InvalidCredentials):
+    """A token without a valid DPoP proof of the key to which it is bound (RFC 9449, section 7.1).
+
+    `error` is `invalid_dpop_proof` if another proof may help, `invalid_token` if another token is
+    needed, or "" if none was sent.
+    """
+
+    detail = (
+        "Send a valid access token as 'Authorization: DPoP ...', with a new proof of its key in "
+        "the header field 'DPoP'."
+    )
+
+    def __init__(
+        self, reason: str, explanation: str = "", *, error: str = "invalid_dpop_proof"
+    ) -> None:
+        super().__init__(reason, explanation, token_sent=bool(error))
+        self.error = error
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The challenge, with the algorithms of proofs."""
+        error = f', error="{self.error}"' if self.error else ""
+        algorithms = " ".join(ALGORITHMS)
+        return {"WWW-Authenticate": f'DPoP realm="lockgate"{error}, algs="{algorithms}"'}
 
 
 class TicketRefused(_InvalidCredentials):

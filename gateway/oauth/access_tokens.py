@@ -19,11 +19,15 @@ _JTI_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """An access token, and how many seconds it is valid from now on."""
+    """An access token, and how many seconds it is valid from now on.
+
+    With `is_bound`, it is good only with a proof of the key of its client (RFC 9449).
+    """
 
     text: str = field(repr=False)
     expires_in: int
     scopes: Sequence[str]
+    is_bound: bool = False
 
 
 class AccessTokens:
@@ -54,7 +58,8 @@ class AccessTokens:
     ) -> IssuedToken:
         """Issue a token to a client, which expires at `expires_by` at the latest.
 
-        `claims` are further ones; they replace none of those that each token has.
+        `claims` are further ones; they replace none of those that each token has. With `cnf`, it is
+        bound to a key.
 
         Raises:
             DatabaseUnavailable: the signing keys have not been read yet.
@@ -73,4 +78,5 @@ class AccessTokens:
             "jti": token_urlsafe(_JTI_BYTES),
         }
         key = self._keys.get_keys().get_signing_key(now)
-        return IssuedToken(key.sign(to_json(payload), TOKEN_TYPE), expires_at - int(now), scopes)
+        text = key.sign(to_json(payload), TOKEN_TYPE)
+        return IssuedToken(text, expires_at - int(now), scopes, is_bound="cnf" in payload)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from gateway.identity.key_set_route import KEY_SET_PATH
 from gateway.oauth.grants.grant import Grants
 from gateway.routing.response_endpoint import ResponseEndpoint
+from gateway.settings.public_url import find_public_url
 from gateway.settings.schema import ALGORITHMS, Settings
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
@@ -49,21 +50,16 @@ class MetadataEndpoint(ResponseEndpoint):
         )
 
     def _build_document(self, settings: Settings, grants: Grants) -> dict[str, Any]:
-        base = find_base_url(settings)
+        base = find_public_url(settings)
         document: dict[str, Any] = {
             "issuer": settings.identity.issuer,
             "jwks_uri": base + KEY_SET_PATH,
             "grant_types_supported": list(grants),
             "response_types_supported": [],
+            "dpop_signing_alg_values_supported": ALGORITHMS,
         }
         for name, path in self._endpoints.items():
             document[name] = base + path
             document[f"{name}_auth_methods_supported"] = _METHODS
             document[f"{name}_auth_signing_alg_values_supported"] = ALGORITHMS
         return document
-
-
-def find_base_url(settings: Settings) -> str:
-    """Return the URL before the paths of the gateway: the issuer, with `server.root_path` once."""
-    issuer, root_path = str(settings.identity.issuer), settings.server.root_path
-    return issuer if issuer.endswith(root_path) else issuer + root_path

@@ -74,6 +74,15 @@ class InvalidClient(OAuthError):
         return {**NO_STORE, "WWW-Authenticate": CHALLENGE}
 
 
+class InvalidDpopProof(OAuthError):
+    """The DPoP proof of a token request is not valid (RFC 9449, section 5)."""
+
+    error = "invalid_dpop_proof"
+
+    def __init__(self, explanation: str) -> None:
+        super().__init__("The DPoP proof is not valid for this request.", explanation)
+
+
 class InvalidGrant(OAuthError):
     """The grant is not valid, has expired, or is not for this client."""
 

@@ -18,6 +18,7 @@ from gateway.errors.problem_types import (
 from gateway.errors.tree import (
     ContentTooLarge,
     DatabaseUnavailable,
+    DpopRefused,
     Forbidden,
     IdentityUnavailable,
     Overloaded,
@@ -111,6 +112,9 @@ def _iter_parsing_problems(operation: dict[str, Any], route: RouteContext) -> It
 def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
     """Yield the problems of access rules and rate limits."""
     access, calls = find_access(route.dependant), list_calls(route.dependant)
+    if isinstance(access, Requires) and access.dpop:
+        yield describe_error(DpopRefused)
+        yield describe_error(ReplayCacheUnavailable)
     if isinstance(access, Requires) or any(map(_needs_caller, calls)):
         yield describe_error(Unauthenticated)
         yield describe_error(WrongService)

@@ -72,7 +72,10 @@ def _iter_dependencies(proxy: Proxy) -> Iterator[Dependency]:
     """Yield the guards in the order in which they decide."""
     if proxy.tickets:
         yield accept_ticket()
-    yield public(proxy.public) if proxy.public is not None else requires(*proxy.scopes)
+    if proxy.public is not None:
+        yield public(proxy.public)
+    else:
+        yield requires(*proxy.scopes, dpop=proxy.dpop)
     if proxy.owner is not None:
         yield owner(proxy.owner)
     if proxy.policies:

@@ -219,6 +219,7 @@ class Tokens(Section):
     keys_max_stale_seconds: Annotated[Number, Field(gt=0, le=31_536_000)] = 86_400
     keys_proxy: Annotated[KeysProxy | None, Field(repr=False)] = None
     max_lifetime_seconds: Annotated[Number, Field(ge=60, le=31_536_000)] = 2_592_000
+    proof_seconds: Annotated[Number, Field(ge=1, le=300)] = 60
 
     @model_validator(mode="after")
     def _require_refresh_before_stale(self) -> Self:

@@ -16,6 +16,11 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/aggregation/dependency.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/allowed_methods.py": "tests/gateway/errors/test_handlers.py",
     "gateway/app_conflicts.py": "tests/gateway/middleware/test_root_path.py",
+    "gateway/settings/public_url.py": "tests/gateway/dpop/test_dpop_verifier.py",
+    "gateway/dpop/assumed_proof.py": "tests/gateway/cli/test_explain.py",
+    "gateway/auth/bound_token.py": "tests/gateway/dpop/test_dpop_verifier.py",
+    "gateway/auth/jwt/confirmation.py": "tests/gateway/dpop/test_dpop_verifier.py",
+    "gateway/auth/proof_verifier.py": "tests/gateway/dpop/test_dpop_verifier.py",
     "gateway/auth/jwks/key_strength.py": "tests/gateway/auth/jwks/test_jwk.py",
     "gateway/auth/jwt/jws.py": "tests/gateway/auth/test_invalid_tokens.py",
     "gateway/auth/jwt/own_claims.py": "tests/gateway/oauth/test_own_tokens.py",
@@ -45,6 +50,9 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/oauth/client_registry.py": "tests/gateway/cli/test_clients.py",
     "gateway/oauth/client_secret.py": "tests/gateway/oauth/test_secret_verifier.py",
     "gateway/oauth/client_table.py": "tests/gateway/cli/test_clients.py",
+    "gateway/oauth/internal_token_verifier.py": (
+        "tests/gateway/oauth/test_introspection_endpoint.py"
+    ),
     "gateway/oauth/client_authentication.py": "tests/gateway/oauth/test_token_endpoint.py",
     "gateway/oauth/grants/client_credentials.py": "tests/gateway/oauth/test_token_endpoint.py",
     "gateway/oauth/grants/grant.py": "tests/gateway/oauth/test_token_endpoint.py",
@@ -54,9 +62,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/oauth/presented_credentials.py": "tests/gateway/oauth/test_token_endpoint.py",
     "gateway/oauth/routes.py": "tests/gateway/oauth/test_token_endpoint.py",
     "gateway/cli/off_features.py": "tests/gateway/cli/test_check.py",
-    "gateway/oauth/internal_token_verifier.py": (
-        "tests/gateway/oauth/test_introspection_endpoint.py"
-    ),
     "gateway/oauth/public_keys.py": "tests/gateway/cli/test_clients.py",
     "gateway/identity/signing_key_provider.py": "tests/gateway/identity/test_internal_tokens.py",
     "gateway/storage/migrations/versions/0004_signing_keys.py": (
@@ -209,6 +214,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
 
 # Test files that belong to several modules: test file -> what it tests.
 CROSS_MODULE_TESTS: Mapping[str, str] = {
+    "tests/gateway/cli/test_explain_tokens.py": "explanations of revoked and own tokens, and keys",
     "tests/gateway/aggregation/test_cancellation.py": "composites cancelled at any moment",
     "tests/gateway/aggregation/test_coroutine_parts.py": "parts that are coroutines",
     "tests/gateway/auth/jwks/test_key_refresh.py": "keys that change, end or cannot be fetched",
@@ -218,6 +224,8 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/auth/test_valid_tokens.py": "valid tokens against the whole verifier",
     "tests/gateway/auth/test_verifier_fuzz.py": "mutated tokens against the whole verifier",
     "tests/gateway/server/test_reset.py": "truncated responses and slow readers on sockets",
+    "tests/gateway/dpop/test_bound_requests.py": "bound tokens wherever a caller is verified",
+    "tests/gateway/oauth/test_bound_tokens.py": "bound tokens of the token endpoint",
     "tests/gateway/errors/test_client_mistakes.py": "invalid requests through all layers",
     "tests/gateway/errors/test_ways_to_raise.py": "failures of an application through all layers",
     "tests/gateway/cli/test_check_proxied.py": "proxied routes and their settings, by the command",

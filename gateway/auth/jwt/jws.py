@@ -17,7 +17,7 @@ _ACCESS_TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
 # Each of these header parameters changes what the signed bytes mean. The gateway supports none
 # of them, and must refuse a token with one rather than misread it (RFC 7515, section 4.1.11).
 # `jwk`, `jku`, `x5c` and `x5u` only offer a key: they are ignored.
-_UNSUPPORTED_PARAMETERS = frozenset({"crit", "b64", "zip", "cty"})
+UNSUPPORTED_PARAMETERS = frozenset({"crit", "b64", "zip", "cty"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _check_header(
     header: dict[str, JsonValue], types: Container[str]
 ) -> tuple[str, str | None, str]:
     """Check the protected header, and return its `alg`, `kid` and `typ`."""
-    if unsupported := _UNSUPPORTED_PARAMETERS.intersection(header):
+    if unsupported := UNSUPPORTED_PARAMETERS.intersection(header):
         raise Unauthenticated("unsupported_header", f"it has {show_all(sorted(unsupported))}")
     algorithm, key_id = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str):

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from gateway.auth.jwt.actors import list_actors
 from gateway.auth.jwt.claim_path import Claims
+from gateway.auth.jwt.confirmation import read_key_thumbprint
 from gateway.auth.jwt.ids import read_id
 from gateway.auth.jwt.refusal import show
 from gateway.auth.principal import SCOPE, Principal, SourceToken
@@ -70,6 +71,7 @@ class OwnTokenRules:
             issued_at=issued_at,
             client=client,
             actors=list_actors(claims, self._issuer, client),
+            key_thumbprint=read_key_thumbprint(claims),
             token_issuer=self._issuer,
             sources=read_sources(claims),
             services=_read_services(claims),

@@ -25,7 +25,8 @@ class ClientCredentials(Grant):
         client = request.client
         scopes = read_scopes(request.form) or client.scopes
         _require_scopes(scopes, client.scopes)
-        return TokenResponse(self._tokens.issue(client.id, client.id, scopes))
+        issued = self._tokens.issue(client.id, client.id, scopes, claims=request.key_claims)
+        return TokenResponse(issued)
 
 
 def _require_scopes(requested: Sequence[str], allowed: Sequence[str]) -> None:

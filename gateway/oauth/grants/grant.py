@@ -16,26 +16,34 @@ from gateway.oauth.oauth_errors import InvalidScope
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """A request of a client that has authenticated."""
+    """A request of a client that has authenticated.
+
+    `key_thumbprint` is that of the key to which the token shall be bound, or None.
+    """
 
     client: OAuthClient
     form: Form
     http: Request
+    key_thumbprint: str | None = None
+
+    @property
+    def key_claims(self) -> dict[str, Any]:
+        """The claim that binds the token to the key (RFC 9449, section 6.1); none without one."""
+        return {} if self.key_thumbprint is None else {"cnf": {"jkt": self.key_thumbprint}}
 
 
 @dataclass(frozen=True, slots=True)
 class TokenResponse:
-    """A token, its type, and further members of the response (RFC 6749, section 5.1)."""
+    """A token, and further members of the response (RFC 6749, section 5.1)."""
 
     token: IssuedToken
-    token_type: str = "Bearer"  # noqa: S105 - how it is sent
     members: Mapping[str, Any] = field(default_factory=dict)
 
     def build_document(self) -> dict[str, Any]:
         """Build the JSON of the response."""
         return {
             "access_token": self.token.text,
-            "token_type": self.token_type,
+            "token_type": "DPoP" if self.token.is_bound else "Bearer",
             "expires_in": self.token.expires_in,
             "scope": " ".join(self.token.scopes),
             **self.members,

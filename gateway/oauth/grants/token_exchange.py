@@ -60,7 +60,7 @@ class TokenExchange(Grant):
             client_id,
             permission.scopes,
             expires_by=subject.expires_at,
-            claims=claims,
+            claims={**claims, **request.key_claims},
         )
         _log_exchange(client_id, subject, permission)
         return TokenResponse(issued, members={"issued_token_type": ACCESS_TOKEN})

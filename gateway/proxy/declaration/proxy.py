@@ -29,7 +29,8 @@ class Proxy(Declaration):
 
     Access: `requires` names the scopes that a token needs, and `()` admits any valid token; `owner`
     is the path parameter that names the only user who may call the route. Or `public` gives the
-    reason why no token is needed. `limit` has the policies that are charged.
+    reason why no token is needed. `dpop` admits only tokens that are bound to a key, which each
+    request proves (RFC 9449). `limit` has the policies that are charged.
 
     `methods` are the methods that are proxied, by default all but CONNECT and TRACE. HEAD goes
     with GET.
@@ -64,6 +65,7 @@ class Proxy(Declaration):
     requires: str | Sequence[str] | None = None
     public: str | None = None
     owner: str | None = None
+    dpop: bool = False
     limit: RateLimit | Sequence[RateLimit] = ()
     methods: Sequence[str] = PROXIED_METHODS
     target: str | None = None

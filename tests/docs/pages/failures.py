@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from gateway.errors.tree import (
     ContentTooLarge,
     DatabaseUnavailable,
+    DpopRefused,
     Forbidden,
     GatewayError,
     IdentityUnavailable,
@@ -48,6 +49,13 @@ REFUSALS = (
         Unauthenticated("expired"),
         "The access token is missing or not valid. Only the log contains the reason.",
         "Get a new token; do not repeat the request with the same one.",
+    ),
+    Failure(
+        DpopRefused("proof_used"),
+        "The route takes only tokens that are bound to a key, or the token is bound to one; and "
+        "the request has no DPoP proof of the key, or an invalid one. Only the log contains the "
+        "reason. `error` in the challenge is `invalid_token` if another proof would not help.",
+        "Repeat the request with a new proof, or for `invalid_token` with a new token.",
     ),
     Failure(
         TicketRefused("ticket_unknown"),

@@ -44,6 +44,7 @@ routes = [
     Proxy("/any/{path:path}", to="shop", requires=(), identity="none"),
     Proxy("/all/{path:path}", to="shop", requires=["a", "b", "c"], identity="none"),
     Proxy("/open/{path:path}", to="shop", public="it checks the token itself", forward_token=True),
+    Proxy("/bound/{path:path}", to="shop", requires="a", dpop=True, identity="none"),
     Proxy("/middle/{path:path}", to="shop", public="a test", target="/x/{path}/y"),
 ]
 """
@@ -67,7 +68,11 @@ def write_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "audience": claims["aud"],
         "jwks_file": str(folder / "jwks.json"),
     }
-    variables = {**case.get_variables(), "LOCKGATE_ISSUERS": json.dumps([issuer])}
+    variables = {
+        **case.get_variables(),
+        "LOCKGATE_ISSUERS": json.dumps([issuer]),
+        "LOCKGATE_IDENTITY__ISSUER": "https://api.example.test",
+    }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 

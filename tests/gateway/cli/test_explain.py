@@ -123,6 +123,18 @@ def test_the_token_that_a_public_route_forwards_is_called_unverified(shell: Shel
     assert rules["identity"] == "the unverified token of the caller"
 
 
+def test_the_proof_of_a_bound_token_is_assumed(shell: Shell) -> None:
+    bound = sign(scope="a", cnf={"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})
+    status, found = shell.run("GET", "/bound/x", f"DPoP {bound}")
+    assert (status, found["status"]) == (0, None)
+    rules = {rule["name"]: rule["text"] for rule in found["rules"]}
+    assert rules["requires"] == "a with DPoP"
+    assert rules["dpop"].startswith("the token is bound to a key")
+    status, found = shell.run("GET", "/bound/x", sign(scope="a"))
+    assert (status, found["status"]) == (1, 401)
+    assert "not_bound" in found["outcome"]
+
+
 def test_the_services_of_an_endpoint_are_named(shell: Shell) -> None:
     _, found = shell.run("GET", "/page/7", sign(scope="page:read"))
     services = "it uses the services orders, users."

@@ -21,6 +21,7 @@ from gateway.errors.problem_types import (
 from gateway.errors.tree import (
     ContentTooLarge,
     DatabaseUnavailable,
+    DpopRefused,
     Forbidden,
     GatewayError,
     IdentityUnavailable,
@@ -44,6 +45,7 @@ from tests.gateway.errors.served import Reply
 
 ERRORS: list[GatewayError] = [
     Unauthenticated("expired"),
+    DpopRefused("proof_used"),
     TicketRefused("ticket_unknown"),
     Forbidden(scopes=["a"]),
     ContentTooLarge(),

@@ -98,9 +98,10 @@ async def test_a_token_of_a_provider_is_described_as_the_gateway_reads_it(
 async def test_a_token_that_is_bound_to_a_key_says_so(
     gateway: OAuthGateway, signer: Signer
 ) -> None:
-    token = signer.sign({"cnf": {"jkt": "abc"}, "jti": "bound"})
+    confirmation = {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}
+    token = signer.sign({"cnf": confirmation, "jti": "bound"})
     described = await describe(gateway, token)
-    assert (described["token_type"], described["cnf"]) == ("DPoP", {"jkt": "abc"})
+    assert (described["token_type"], described["cnf"]) == ("DPoP", confirmation)
 
 
 @pytest.mark.parametrize(
