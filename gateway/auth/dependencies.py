@@ -248,7 +248,7 @@ def forbid(scope: Scope, reason: str, scopes: Sequence[str], explanation: str = 
     log_fields["reason"] = reason
     if explanation:
         log_fields["explanation"] = explanation
-    return Forbidden(scopes=scopes)
+    return Forbidden(scopes=scopes, is_bound=has_proof(scope))
 
 
 def _shorten_for_log(subject: str) -> str:

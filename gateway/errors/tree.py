@@ -122,7 +122,10 @@ class TicketRefused(_InvalidCredentials):
 
 
 class Forbidden(GatewayError):
-    """A valid token that does not permit the request (RFC 6750, section 3.1)."""
+    """A valid token that does not permit the request (RFC 6750, section 3.1).
+
+    With `is_bound`, it was sent with a DPoP proof.
+    """
 
     status = 403
     type = OUR_PROBLEMS + "forbidden"
@@ -137,15 +140,18 @@ class Forbidden(GatewayError):
     }
     header_names = ("WWW-Authenticate",)
 
-    def __init__(self, *, scopes: Sequence[str] = ()) -> None:
+    def __init__(self, *, scopes: Sequence[str] = (), is_bound: bool = False) -> None:
         super().__init__(*scopes)
         self.scopes = tuple(scopes)
+        self.is_bound = is_bound
 
     @property
     def headers(self) -> dict[str, str]:
         """The challenge, which names the required scopes."""
         scope = f', scope="{" ".join(self.scopes)}"' if self.scopes else ""
-        return {"WWW-Authenticate": f'Bearer realm="lockgate", error="insufficient_scope"{scope}'}
+        scheme = "DPoP" if self.is_bound else "Bearer"
+        challenge = f'{scheme} realm="lockgate", error="insufficient_scope"{scope}'
+        return {"WWW-Authenticate": challenge}
 
     @property
     def members(self) -> dict[str, object]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from gateway.auth import Caller, owner, requires
 from gateway.proxy import Proxy
 from gateway.settings.schema import Identity, Issuer, Server, Settings
+from gateway.upstream.propagation import current_headers
 from tests.gateway.auth.token_factory import AUDIENCE, ISSUER, encode_jwk_set, get_signing_keys
 from tests.gateway.dpop.proofs import ORIGIN
 from tests.gateway.errors.served import Reply, Served, build_request, serve
@@ -70,6 +71,12 @@ async def get_free(caller: Caller) -> Answer:
 @free_router.get("/free/general", dependencies=[_free])
 def get_free_general(caller: Caller) -> Answer:
     return Answer(caller=caller.subject, key=caller.key_thumbprint)
+
+
+@free_router.get("/forwarded", dependencies=[_free])
+async def get_forwarded() -> bool:
+    """Return whether calls to services would have the token of the caller."""
+    return current_headers().token is not None
 
 
 @router.get("/items/{name:path}", dependencies=[_free])

@@ -213,7 +213,18 @@ async def test_further_guards_decide_after_the_proof(served: Served, token: str)
     assert (await get(served, prove(token, "/users/u1"), "/users/u1")).status == 200
     assert (await get(served, prove(token, "/users/u2"), "/users/u2")).status == 403
     poor = make_bound_token(scope="orders:read")
-    assert (await get(served, prove(poor), "/orders")).status == 403
+    reply = await get(served, prove(poor), "/orders")
+    challenge = 'DPoP realm="lockgate", error="insufficient_scope", scope="dashboard:read"'
+    assert (reply.status, get_challenge(reply)) == (403, challenge)
+
+
+async def test_a_bound_token_is_not_forwarded_by_typed_clients(served: Served, token: str) -> None:
+    for headers, is_forwarded in (
+        (prove(token, "/forwarded"), False),
+        ({"Authorization": f"Bearer {make_token()}"}, True),
+    ):
+        reply = await get(served, headers, "/forwarded")
+        assert (reply.status, reply.document) == (200, is_forwarded)
 
 
 @pytest.mark.parametrize(

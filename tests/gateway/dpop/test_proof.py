@@ -1,8 +1,14 @@
 """The proofs of RFC 9449 are parsed, and their signatures verified."""
 
+from contextlib import suppress
+from typing import Any
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.dpop.proof import InvalidProof, hash_token, parse_proof
+from tests.gateway.dpop.proofs import make_proof
 
 HEADER = (
     "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNo"
@@ -48,3 +54,31 @@ def test_the_signature_is_that_of_these_claims() -> None:
     with pytest.raises(InvalidProof) as caught:
         proof.verify_signature()
     assert caught.value.reason == "proof_signature"
+
+
+@given(st.data())
+def test_a_changed_proof_is_refused_and_nothing_else_is_raised(data: st.DataObject) -> None:
+    text = bytearray(RESOURCE_REQUEST.encode())
+    for _ in range(data.draw(st.integers(1, 3))):
+        position = data.draw(st.integers(0, len(text) - 1))
+        text[position] = data.draw(st.integers(0, 255))
+    try:
+        proof = parse_proof(bytes(text))
+        proof.verify_signature()
+    except InvalidProof:
+        return
+    assert text == RESOURCE_REQUEST.encode()
+
+
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+                    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)),
+       st.sampled_from(["typ", "alg", "jwk", "jti", "htm", "htu", "iat", "ath"]))  # fmt: skip
+def test_any_value_of_a_member_is_read_or_refused(value: object, name: str) -> None:
+    part = "header" if name in {"typ", "alg", "jwk"} else "claims"
+    options: dict[str, Any] = {"header": {name: value}} if part == "header" else {name: value}
+    try:
+        proof = make_proof("a.b.c", **options)
+    except ValueError:  # a lone surrogate
+        return
+    with suppress(InvalidProof):
+        parse_proof(proof.encode()).verify_signature()
