@@ -230,8 +230,8 @@ def _describe_valid(checked: CheckedGateway) -> str:
         "proxied route": len(application.proxies),
         "composite": len({composite for route in routes for composite in route.composites}),
         "service": len({*application.clients, *(proxy.to for proxy in application.proxies)}),
-        "policy": len(application.policies),
         "access rule": len(application.access),
+        "policy": len(application.policies),
     }
     optional = ("proxied route", "access rule")
     found = {noun: count for noun, count in counts.items() if count or noun not in optional}

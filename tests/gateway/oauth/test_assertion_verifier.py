@@ -1,13 +1,17 @@
 """`private_key_jwt` at the token endpoint: which keys verify, and each assertion once."""
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
 
 import jwt
 import pytest
 import pytest_asyncio
 
 from gateway.settings.rate import Rate
-from gateway.settings.schema import OAuthSettings
+from gateway.settings.schema import OAuthSettings, StorageSettings
 from tests.gateway.oauth.client_keys import make_claims, present, publish, sign
 from tests.gateway.oauth.oauth_gateway import (
     SECRET,
@@ -113,3 +117,26 @@ async def test_another_process_refuses_a_used_assertion_too(
     settings = {name: getattr(gateway.settings, name) for name in ("database_url", "identity")}
     async with serve_oauth(gateway.folder, **settings) as second:
         assert (await second.post(form)).status == 401
+
+
+async def test_without_its_database_the_gateway_serves_clients_with_secrets(
+    tmp_path: Path,
+) -> None:
+    """It cannot know whether an assertion was used, so it refuses those."""
+    storage = StorageSettings(timeout_seconds=0.2)
+    async with serve_oauth(tmp_path, *CLIENTS, storage=storage) as gateway:
+        file = sqlite3.connect(tmp_path / "lockgate.db", isolation_level=None)
+        with closing(file):
+            file.execute("BEGIN EXCLUSIVE")
+            grant = {"grant_type": "client_credentials"}
+            assert (await gateway.post(grant, basic("bff", SECRET))).status == 200
+            form = present(sign(make_claims("signer")))
+            refused = await gateway.post(form)
+            assert refused.status == 503
+            assert refused.document["title"] == "Database unavailable"
+            assert refused.header("retry-after") == ["1"]
+            file.execute("ROLLBACK")
+        async with asyncio.timeout(10):
+            while (reply := await gateway.post(form)).status == 503:
+                await asyncio.sleep(0.1)  # until it tries the database again
+        assert reply.status == 200
