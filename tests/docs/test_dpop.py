@@ -44,7 +44,7 @@ async def test_the_client_of_the_page(
     [script] = [text for text in blocks if text.startswith("import hashlib")]
     settings = make_settings(tmp_path)
     [variable] = [text for text in blocks if text.startswith("export ")]
-    assert variable == f"export LOCKGATE_IDENTITY__ISSUER={URL}"
+    assert variable.strip() == f"export LOCKGATE_IDENTITY__ISSUER={URL}"
     monkeypatch.setenv("LOCKGATE_IDENTITY__ISSUER", URL)
     monkeypatch.setenv("LOCKGATE_DATABASE_URL", str(settings.database_url))
     assert main(["db", "upgrade"]) == 0
