@@ -36,6 +36,7 @@ from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
 from gateway.settings.schema import Settings
+from gateway.storage.open_storage import find_storage_errors
 from gateway.tickets.ticket_errors import find_ticket_errors
 from gateway.upstream.tls_settings import find_tls_errors
 
@@ -112,6 +113,7 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
         *find_host_errors(settings.server.host),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
         *find_tls_errors(settings),
+        *find_storage_errors(settings),
         *_find_issuer_errors(settings),
         *find_proxy_errors(settings.tokens.keys_proxy),
         *find_identity_errors(settings),

@@ -137,6 +137,6 @@ async def test_without_its_database_the_gateway_serves_clients_with_secrets(
             assert refused.header("retry-after") == ["1"]
             file.execute("ROLLBACK")
         async with asyncio.timeout(10):
-            while (reply := await gateway.post(form)).status == 503:
+            while (reply := await gateway.post(form)).status == 503:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)  # until it tries the database again
         assert reply.status == 200
