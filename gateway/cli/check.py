@@ -112,8 +112,8 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
     errors = [
         *find_host_errors(settings.server.host),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
-        *find_storage_errors(settings),
         *find_tls_errors(settings),
+        *find_storage_errors(settings),
         *_find_issuer_errors(settings),
         *find_proxy_errors(settings.tokens.keys_proxy),
         *find_identity_errors(settings),
