@@ -37,7 +37,7 @@ class Revocation:
     expires_at: float
 
 
-_Key = tuple[RevocationKind, str, str]
+RevocationKey = tuple[RevocationKind, str, str]
 _ALL_ISSUERS = (RevocationKind.ISSUER, "", "")
 
 
@@ -49,8 +49,8 @@ class RevocationIndex:
     # - `_queue` has each key of `_entries` once, in the order in which they are checked for expiry.
 
     def __init__(self) -> None:
-        self._entries: dict[_Key, tuple[float, float]] = {}
-        self._queue = deque[_Key]()
+        self._entries: dict[RevocationKey, tuple[float, float]] = {}
+        self._queue = deque[RevocationKey]()
 
     def __len__(self) -> int:
         """Return the number of revocations."""
@@ -87,31 +87,52 @@ class RevocationIndex:
                 del self._entries[key]
 
     def find(self, principal: Principal) -> RevocationKind | None:
-        """Return what revokes the token of a caller; None if nothing does.
-
-        A client is revoked wherever it acts: as the client that got the token, and as an actor
-        (RFC 8693, section 4.1).
-        """
+        """Return what revokes the token of a caller; None if nothing does."""
         if not self._entries:
             return None
-        issuer = principal.issuer
-        if (
-            principal.token_id
-            and (RevocationKind.TOKEN, issuer, principal.token_id) in self._entries
-        ):
-            return RevocationKind.TOKEN
-        keys = [
-            (RevocationKind.SUBJECT, issuer, principal.subject),
-            (RevocationKind.ISSUER, issuer, ""),
-            _ALL_ISSUERS,
-            *((RevocationKind.CLIENT, it.issuer, it.subject) for it in principal.actors),
-        ]
-        for key in keys:
+        for key in list_keys(principal):
             entry = self._entries.get(key)
-            if entry is not None and _is_issued_before(principal, entry[0]):
+            if entry is not None and is_revoked_by(principal, key, entry[0]):
                 return key[0]
         return None
 
 
-def _is_issued_before(principal: Principal, time: float) -> bool:
-    return principal.issued_at is None or principal.issued_at < time
+def list_keys(principal: Principal) -> list[RevocationKey]:
+    """Return the kind, the issuer and the value of each revocation that may name a token.
+
+    A token that was exchanged is named by those that it comes from, too: by their ids, and by their
+    issuers. A client is revoked wherever it acts: as the client that got the token, and as an actor
+    (RFC 8693, section 4.1).
+    """
+    issuer = principal.issuer
+    keys = [
+        (RevocationKind.SUBJECT, issuer, principal.subject),
+        (RevocationKind.ISSUER, issuer, ""),
+        _ALL_ISSUERS,
+        *[(RevocationKind.CLIENT, it.issuer, it.subject) for it in principal.actors],
+    ]
+    if principal.token_id:
+        keys.append((RevocationKind.TOKEN, principal.token_issuer, principal.token_id))
+    if principal.token_issuer != issuer:
+        keys.append((RevocationKind.ISSUER, principal.token_issuer, ""))
+    for source in principal.sources:
+        keys.append((RevocationKind.ISSUER, source.issuer, ""))
+        if source.token_id:
+            keys.append((RevocationKind.TOKEN, source.issuer, source.token_id))
+    return keys
+
+
+def is_revoked_by(principal: Principal, key: RevocationKey, issued_before: float) -> bool:
+    """Whether a revocation with one of the keys of a token revokes it.
+
+    Its time is compared with that of the token which is of its issuer, of several with the
+    earliest; a subject is that of the first token, so it counts when that one was issued. A token
+    that does not say when it was issued is revoked by each time.
+    """
+    kind, issuer, _ = key
+    if kind is RevocationKind.TOKEN:
+        return True
+    tokens = [(principal.token_issuer, principal.issued_at)]
+    tokens += [(it.issuer, it.issued_at) for it in principal.sources]
+    of_issuer = [it for it in tokens if it[0] == issuer and kind is not RevocationKind.SUBJECT]
+    return any(time is None or time < issued_before for _, time in of_issuer or tokens)

@@ -20,6 +20,7 @@ from gateway.identity.signing_key_file import parse_signing_keys
 from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.resources import Resources
 from gateway.settings.schema import Settings
+from gateway.storage.open_storage import Storage
 
 _TASK = "signing key file"
 
@@ -79,7 +80,12 @@ def open_internal_tokens(
     keys: SigningKeyProvider | None = resources.get(SigningKeyProvider)
     if keys is None or issuer is None:
         return None
-    max_entries = settings.tokens.cache_entries
-    tokens = InternalTokens(issuer, keys, max_entries=max_entries, clock=clock)
+    tokens = InternalTokens(
+        issuer,
+        keys,
+        max_entries=settings.tokens.cache_entries,
+        has_origin=Storage in resources,  # where tokens can be revoked
+        clock=clock,
+    )
     resources[InternalTokens] = tokens
     return tokens

@@ -114,11 +114,11 @@ def _find_stored_key_errors(settings: Settings, loaded: LoadedKeyFile) -> list[C
 
 
 def _find_issuer_conflicts(settings: Settings) -> Iterator[ConfigError]:
-    """A provider with the name of the gateway could issue tokens that pass for internal ones."""
+    """A provider with the name of the gateway could issue tokens that pass for its own."""
     for index, issuer in enumerate(settings.issuers):
         if settings.identity.issuer in list_issuer_names(issuer):
             yield ConfigError(
                 f"issuers.{index}.issuer",
-                "is identity.issuer, too: an internal token is for services, never for the gateway",
+                "is identity.issuer, too: its tokens would pass for those of the gateway",
                 "use the URL of the gateway as identity.issuer, and of the provider here",
             )

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import os
+import sys
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ MAX_WAITING = 20
 
 _MAX_KNOWN = 1_000
 _RETRY_SECONDS = 1.0
+_NICENESS = 10
 
 
 class SecretVerifier:
@@ -24,7 +26,7 @@ class SecretVerifier:
 
     A secret that has been right is known by a keyed digest, so that a client pays for the slow hash
     once in the life of a process. A wrong secret, and any secret of an unknown client, always cost
-    one slow hash for each stored one: the time tells nothing about which of them it was.
+    one slow hash, as the secrets of a client share a salt: the time tells nothing about the client.
     """
 
     # Invariants:
@@ -35,7 +37,9 @@ class SecretVerifier:
     def __init__(self) -> None:
         self._key = os.urandom(32)
         self._known: OrderedDict[bytes, None] = OrderedDict()
-        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="client secrets")
+        self._executor = ThreadPoolExecutor(
+            THREADS, thread_name_prefix="client secrets", initializer=_lower_priority
+        )
         self._waiting = 0
         self._decoy: SecretHash | None = None
 
@@ -46,6 +50,14 @@ class SecretVerifier:
         """Stop the thread after the check that it runs."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
+    def is_known(self, secret: str, stored: Sequence[ClientSecret], now: float) -> bool:
+        """Whether a secret has been right before, and still is: no slow hash is needed."""
+        for one in _list_hashes(stored, now):
+            if (digest := self._compute_digest(one, secret)) in self._known:
+                self._known.move_to_end(digest)
+                return True
+        return False
+
     async def is_valid(self, secret: str, stored: Sequence[ClientSecret], now: float) -> bool:
         """Whether a secret is one of those that are stored and have not expired.
 
@@ -54,14 +66,11 @@ class SecretVerifier:
         Raises:
             Overloaded: too many checks wait already.
         """
-        hashes = [it.hash for it in stored if it.expires_at is None or now < it.expires_at]
-        for one in hashes:
-            if (digest := self._compute_digest(one, secret)) in self._known:
-                self._known.move_to_end(digest)
-                return True
+        if self.is_known(secret, stored, now):
+            return True
         if self._waiting >= MAX_WAITING:
             raise Overloaded(_RETRY_SECONDS)
-        found = await self._start(secret, hashes)
+        found = await self._start(secret, _list_hashes(stored, now))
         if found is None:
             return False
         self._remember(self._compute_digest(found, secret))
@@ -83,13 +92,15 @@ class SecretVerifier:
             checking.exception()  # asyncio would log one whose caller has gone
 
     def _find(self, secret: str, hashes: Sequence[SecretHash]) -> SecretHash | None:
-        """Return the hash of the secret; all are computed, and at least one. Blocks."""
+        """Return the hash of the secret; one is computed for each salt, at least one. Blocks."""
         if not hashes:
             if self._decoy is None:
                 self._decoy = hash_secret(generate_secret())
-            self._decoy.matches(secret)
+            self._decoy.compute(secret)
             return None
-        matching = [one for one in hashes if one.matches(secret)]
+        different = {one.parameters: one for one in hashes}
+        computed = {parameters: one.compute(secret) for parameters, one in different.items()}
+        matching = [one for one in hashes if one.is_equal(computed[one.parameters])]
         return matching[0] if matching else None
 
     def _compute_digest(self, stored: SecretHash, secret: str) -> bytes:
@@ -101,3 +112,14 @@ class SecretVerifier:
         self._known[digest] = None
         if len(self._known) > _MAX_KNOWN:
             self._known.popitem(last=False)
+
+
+def _lower_priority() -> None:
+    """Let the event loop have the core first. Only on Linux has a thread a priority of its own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
+
+
+def _list_hashes(stored: Sequence[ClientSecret], now: float) -> list[SecretHash]:
+    """Return the hashes of the secrets that have not expired."""
+    return [it.hash for it in stored if it.expires_at is None or now < it.expires_at]

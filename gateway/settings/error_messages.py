@@ -26,6 +26,7 @@ _SHOWN_SETTINGS = (
     "identity.*_file",
     "identity.rotate_days",
     "counters.*",
+    "oauth.*",
     "storage.*",
     "limits.*",
     "demo.*",

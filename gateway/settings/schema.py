@@ -27,6 +27,7 @@ from gateway.settings.issuer_types import (
 )
 from gateway.settings.network_types import Host, HostName, Network
 from gateway.settings.origins import ANY_ORIGIN, Origins
+from gateway.settings.rate import Rate
 from gateway.settings.section import Section, conflict
 from gateway.settings.setting_types import (
     Bytes,
@@ -218,6 +219,7 @@ class Tokens(Section):
     keys_max_stale_seconds: Annotated[Number, Field(gt=0, le=31_536_000)] = 86_400
     keys_proxy: Annotated[KeysProxy | None, Field(repr=False)] = None
     max_lifetime_seconds: Annotated[Number, Field(ge=60, le=31_536_000)] = 2_592_000
+    proof_seconds: Annotated[Number, Field(ge=1, le=300)] = 60
 
     @model_validator(mode="after")
     def _require_refresh_before_stale(self) -> Self:
@@ -229,6 +231,14 @@ class Tokens(Section):
                 at="keys_max_stale_seconds",
             )
         return self
+
+
+class OAuthSettings(Section):
+    """The tokens that the gateway issues to OAuth clients, and the limits of their attempts."""
+
+    token_seconds: Annotated[int, Field(strict=True, ge=60, le=3_600)] = 600
+    address_limit: RateText = Rate(300, 60)
+    client_limit: RateText = Rate(60, 60)
 
 
 class Counters(Section):
@@ -356,6 +366,7 @@ class Settings(BaseSettings):
     issuers: tuple[Issuer, ...] = ()
     tokens: Tokens = Tokens()
     identity: Identity = Identity()
+    oauth: OAuthSettings = OAuthSettings()
     counters: Counters = Counters()
     storage: StorageSettings = StorageSettings()
     limits: dict[str, RateText] = {}
