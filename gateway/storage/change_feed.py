@@ -124,7 +124,7 @@ class ChangeFeed:
             is_page = isinstance(changes, Page)
             it.seq = changes.seq if is_page else seq
             it.is_loaded = it.is_loaded or not is_page
-        if any(it.seq != seq for it in followed):
+        if any(not it.is_loaded or it.seq != seq for it in followed):
             return False
         self._has_read = True
         self._read_at = started
@@ -138,7 +138,7 @@ def _load(
     seq = read_last_seq(connection)
     loaded = list[tuple[_Followed, Any]]()
     for it in followed:
-        if it.seq == seq:
+        if it.is_loaded and it.seq == seq:
             continue
         after = it.seq or 0
         if seq < after:  # as after the restore of a backup
