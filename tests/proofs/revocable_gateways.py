@@ -8,9 +8,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 
+from gateway.settings.schema import Settings
+from gateway.storage.journal import read_entries
+from gateway.storage.open_storage import create_database
 from tests.e2e.serve_process import ServeProcess, run_serve_with
 from tests.gateway.auth.token_factory import AUDIENCE, encode_jwk_set, get_signing_key, make_token
 from tests.running_demo import ROOT
@@ -74,9 +78,8 @@ class RevocableGateways:
         """The environment of a gateway, and of the commands beside it."""
         keys = self.folder / "jwks.json"
         keys.write_bytes(encode_jwk_set(get_signing_key(_KEY).jwk()))
-        issuers = [
-            {"issuer": it, "audience": AUDIENCE, "jwks_file": str(keys)} for it in self.issuers
-        ]
+        options = {"audience": AUDIENCE, "jwks_file": str(keys), "user_claim": "sub"}
+        issuers = [{"issuer": it, **options} for it in self.issuers]
         redis = {} if self.redis_url is None else {"LOCKGATE_REDIS_URL": self.redis_url}
         return {
             "PATH": os.environ["PATH"],
@@ -98,6 +101,13 @@ class RevocableGateways:
                 )
                 for _ in range(number)
             ]
+
+    def read_time(self, seq: int) -> float:
+        """Return when an entry of the journal was written, on the clock of `time.monotonic`."""
+        database = create_database(Settings(database_url=self.database_url))
+        [entry] = database.read_now(partial(read_entries, after=seq - 1, limit=1))
+        database.close()
+        return entry.at / 1e6 - time.time() + time.monotonic()
 
     def run(self, *arguments: str, stdin: str = "") -> Command:
         """Run a command of `lockgate` beside the gateways."""

@@ -5,6 +5,7 @@ import gc
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def create(url: str) -> None:
 def fill(url: str) -> None:
     database = create_database(Settings(database_url=url), timeout=120)
     for first in range(0, NUMBER, BATCH):
-        database.write_now(lambda connection, first=first: insert_revocations(connection, first))
+        database.write_now(partial(insert_revocations, first=first))
     assert database.read_now(verify_journal).seq >= NUMBER
     database.close()
 
