@@ -8,6 +8,7 @@ from gateway import health
 from gateway.allowed_methods import find_allowed_methods
 from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, load_application
+from gateway.auth.route_access import asks_for_proof
 from gateway.errors.handlers import install_error_handlers
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.forward_auth import verify_request
@@ -24,6 +25,8 @@ from gateway.middleware.cors_policy import CorsPolicy
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.root_path import RootPath
 from gateway.middleware.target_validation import TargetValidation
+from gateway.oauth import routes as oauth_routes
+from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.open_clients import Transports
 from gateway.openapi import pages
 from gateway.openapi.document import document_responses
@@ -105,7 +108,8 @@ class Gateway(FastAPI):
         if not server.cors_origins:
             return []
         forwarded = [name for it in settings.upstreams.values() for name in it.forward_headers]
-        policy = CorsPolicy(server, [*forwarded, *find_request_headers(self.router)])
+        proofs = ["dpop"] if any(map(asks_for_proof, iter_route_contexts(self.routes))) else []
+        policy = CorsPolicy(server, [*forwarded, *proofs, *find_request_headers(self.router)])
         return [
             Middleware(
                 Cors,
@@ -184,8 +188,10 @@ def build_app(
         app.include_router(pages.router)
     if settings.server.forward_auth:
         app.include_router(verify_request.router)
-    if settings.identity.signing_key_file is not None:
+    if settings.identity.has_signing_keys:
         app.include_router(key_set_route.router)
+    if is_oauth_on(settings):
+        app.include_router(oauth_routes.router)
     if any(accepts_tickets(route) for it in routers for route in iter_route_contexts(it.routes)):
         app.include_router(issue_ticket.router)
     app.state.own_routes = [route.original_route for route in iter_route_contexts(app.routes)]

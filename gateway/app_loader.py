@@ -11,9 +11,12 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.middleware import Middleware
 
+from gateway.access.declared_access import ACCESS
+from gateway.access.may_exchange import MayExchange
+from gateway.declaration.declared_list import find_declarations
+from gateway.declaration.invalid_declaration import keep_invalid_declarations
 from gateway.package_modules import PackageModules, list_submodules
-from gateway.proxy.declaration.declared_proxies import find_proxies
-from gateway.proxy.declaration.invalid_proxy import keep_invalid_proxies
+from gateway.proxy.declaration.declared_proxies import ROUTES
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.ratelimit.policy import RateLimit
 from gateway.resources import Resources
@@ -24,12 +27,15 @@ from gateway.settings.schema import App
 from gateway.upstream.client import ServiceClient
 
 MODULES = (
-    "clients", "composites", "fakes", "lifespan", "limits", "middleware", "routers", "routes",
-    "settings",
+    "access", "clients", "composites", "fakes", "lifespan", "limits", "middleware", "routers",
+    "routes", "settings",
 )  # fmt: skip
 """The modules of a package that are imported by their names."""
 
-_OTHER_NAMES = {"proxies": "routes", "proxy": "routes", "proxied": "routes"}
+_OTHER_NAMES = {
+    **dict.fromkeys(("proxies", "proxy", "proxied"), "routes"),
+    **dict.fromkeys(("access_rules", "access_policy", "token_exchange"), "access"),
+}
 """Names of modules that nothing imports, by what they probably are meant to be."""
 
 AppLifespan = Callable[[Resources], AbstractAsyncContextManager[None]]
@@ -48,6 +54,7 @@ class Application:
     policies: Mapping[str, RateLimit] = field(default_factory=dict)
     routers: Sequence[APIRouter] = ()
     proxies: Sequence[Proxy] = ()
+    access: Sequence[MayExchange] = ()
     middleware: Sequence[Middleware] = ()
     lifespan: AppLifespan | None = None
     settings: AppSettings | None = None
@@ -61,8 +68,8 @@ def load_application(app: App) -> Application:
     Declarations are discovered automatically; there is no registry to update. Clients are found
     in every module of `clients` and of its subpackages, policies in `limits`, and routers as the
     `router` of every module of `composites` and of `routers`. Proxied routes are the list `routes`
-    of the module `routes`. The optional modules `middleware`, `lifespan` and `settings` extend the
-    gateway itself.
+    of the module `routes`, and access rules the list `access` of the module `access`. The optional
+    modules `middleware`, `lifespan` and `settings` extend the gateway itself.
 
     Raises:
         InvalidSettings: has an error for each mistake: there is no such package, it declares
@@ -83,7 +90,7 @@ def read_application(app: App) -> tuple[Application, list[ConfigError]]:
     """
     package = find_app_package(app.package)
     modules = PackageModules()
-    with keep_invalid_proxies():
+    with keep_invalid_declarations():
         application = _import_application(modules, package, app)
     if _find_misnamed_modules(modules, package.declarations):
         application = replace(application, is_complete=False)
@@ -107,11 +114,18 @@ def _import_application(modules: PackageModules, package: AppPackage, app: App) 
         middleware=_find_middleware(modules, f"{package.declarations}.middleware"),
         lifespan=_find_lifespan(modules, f"{package.declarations}.lifespan"),
         settings=_load_settings(modules, f"{package.declarations}.settings", app.settings),
-        # The last, because a module that is imported before may hold a Proxy by mistake.
-        proxies=find_proxies(modules, f"{package.declarations}.routes", package.prefixes),
+        # The last, because a module that is imported before may hold a declaration by mistake.
+        access=_find_access(modules, package),
+        proxies=find_declarations(modules, package.declarations, ROUTES, package.prefixes),
         package=package,
         is_complete=not modules.has_failed,
     )
+
+
+def _find_access(modules: PackageModules, package: AppPackage) -> Sequence[MayExchange]:
+    # A rule in `routes` that is in no list is an error, too.
+    modules.find(f"{package.declarations}.{ROUTES.variable}")
+    return find_declarations(modules, package.declarations, ACCESS, package.prefixes)
 
 
 def _declares_anything(application: Application) -> bool:

@@ -9,6 +9,7 @@ from gateway.auth.dependencies import public
 from gateway.auth.verifier import TokenVerifier
 from gateway.background_tasks import WatchedTasks
 from gateway.identity.key_file_watcher import KeyFileWatcher
+from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.request_context import IS_DRAINING
 from gateway.resources import Resource
@@ -17,6 +18,7 @@ from gateway.storage.open_storage import Storage
 LIVENESS_PATH, READINESS_PATH = PATHS = ("/healthz", "/readyz")
 
 Status = Literal["ok", "degraded", "unavailable", "draining"]
+SigningKeysStatus = Literal["ok", "loading", "stale"]
 
 router = APIRouter(tags=["health"], dependencies=[public("health probes of the orchestrator")])
 
@@ -32,10 +34,12 @@ class Readiness(BaseModel):
 
     A `degraded` process still serves: taking all such processes out of rotation would turn the
     loss of Redis or of an identity provider into an outage. A process is `unavailable` only if
-    it cannot verify any token, has not read its database yet, or if a background task has ended by
-    an exception: `tasks` has the kind of exception by the name of the task. `signing_keys` is null
-    without a key file, and `stale` if the file cannot be used any more. A process is `draining`
-    once it has been asked to stop.
+    it cannot verify any token, has not read its database or its signing keys yet, or if a
+    background task has ended by an exception: `tasks` has the kind of exception by the name of the
+    task. A process is `draining` once it has been asked to stop.
+
+    `signing_keys` is null without them. It is `loading` until they have been read from the
+    database, and `stale` if the file or the newest keys cannot be used: those before stay in force.
 
     `database` is null without one. It is `loading` until this process has read it once, and
     `unavailable` while it cannot: what has been read stays in force.
@@ -44,7 +48,7 @@ class Readiness(BaseModel):
     status: Status
     issuers: dict[str, str]
     limits: dict[str, str | int]
-    signing_keys: Literal["ok", "stale"] | None = None
+    signing_keys: SigningKeysStatus | None = None
     tasks: dict[str, str] = {}
     database: Literal["ok", "loading", "unavailable"] | None = None
 
@@ -70,12 +74,12 @@ async def get_readiness(
     is_ok = (
         limits["status"] == "ok"
         and all(state == "ok" for state in issuers.values())
-        and signing_keys != "stale"
+        and signing_keys in {"ok", None}
         and database in {"ok", None}
     )
     has_no_keys = bool(issuers) and all(state == "no keys" for state in issuers.values())
     status: Status = "ok" if is_ok else "degraded"
-    if has_no_keys or tasks or database == "loading":
+    if has_no_keys or tasks or "loading" in {database, signing_keys}:
         status = "unavailable"
     if IS_DRAINING in request.scope.get("state", ()):
         status = "draining"
@@ -91,11 +95,15 @@ async def get_readiness(
     )
 
 
-def _get_signing_keys_status(request: Request) -> Literal["ok", "stale"] | None:
-    watcher: KeyFileWatcher | None = request.app.state.resources.get(KeyFileWatcher)
-    if watcher is None:
+def _get_signing_keys_status(request: Request) -> SigningKeysStatus | None:
+    resources = request.app.state.resources
+    keys: SigningKeyProvider | None = resources.get(SigningKeyProvider)
+    if keys is None:
         return None
-    return "stale" if watcher.error else "ok"
+    if not keys.is_loaded:
+        return "loading"
+    watcher: KeyFileWatcher = resources[KeyFileWatcher]
+    return "stale" if keys.error or watcher.error else "ok"
 
 
 def _get_database_status(request: Request) -> Literal["ok", "loading", "unavailable"] | None:

@@ -15,15 +15,19 @@ from typing import Any, TypeVar
 
 from fastapi import FastAPI
 
+from gateway.access.setting_errors import find_access_errors
 from gateway.api_keys.open_keys import open_keys
 from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.revocation_check import RevocationCheck
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
+from gateway.dpop.open_dpop import find_dpop_errors, open_dpop
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.internal_token_field import create_token_fields
-from gateway.identity.open_identity import open_identity
+from gateway.identity.open_identity import open_internal_tokens, open_signing_keys
+from gateway.oauth.open_oauth import open_oauth
+from gateway.oauth.own_tokens import open_own_tokens
 from gateway.open_clients import (
     Transports,
     find_upstream_errors,
@@ -98,16 +102,19 @@ def _find_errors(
     app: FastAPI, settings: Settings, application: Application, transports: Transports
 ) -> list[ConfigError]:
     """Find what the routes of the app need, and the settings lack. Blocks while it reads files."""
+    proxied = find_proxied_services(app.routes)
     return [
         *find_upstream_errors(
             settings.upstreams,
             application.clients,
             find_used_clients(app.routes),
-            find_proxied_services(app.routes),
+            proxied,
             replaced=transports,
         ),
+        *find_access_errors(settings, application.access, proxied, replaced=transports),
         *find_missing_key_errors(settings, application.proxies),
         *find_ticket_errors(settings, iter_route_contexts(app.routes)),
+        *find_dpop_errors(settings, iter_route_contexts(app.routes)),
         *find_tls_errors(settings),
     ]
 
@@ -121,6 +128,7 @@ async def _open_own_resources(
 ) -> None:
     """Open what the gateway itself needs; each of them may use those before it."""
     await _open(stack, open_storage(settings, resources), "the database")
+    await _open(stack, open_signing_keys(settings, resources), "the signing keys")
     verifier = open_verifier(
         settings.issuers,
         settings.tokens,
@@ -130,10 +138,18 @@ async def _open_own_resources(
     resources[TokenVerifier] = opened = await _open(stack, verifier, "the token verifier")
     open_revocations(settings, resources, opened)
     await _open(stack, open_keys(resources, opened), "the API keys")
+    await _open(stack, open_dpop(settings, resources), "the verifier of DPoP proofs")
     limiter = open_limiter(settings, application.policies)
     resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
-    identity = open_identity(settings, resources)
-    internal_tokens = await _open(stack, identity, "the signing keys")
+    internal_tokens = open_internal_tokens(settings, resources)
+    oauth = open_oauth(
+        settings,
+        resources,
+        access=application.access,
+        services={proxy.to for proxy in application.proxies},
+    )
+    await _open(stack, oauth, "the OAuth clients")
+    open_own_tokens(settings, resources, opened)
     store = open_ticket_store(settings, internal_tokens)
     resources[TicketStore] = await _open(stack, store, "the ticket store")
     fields = create_token_fields(settings.upstreams, internal_tokens)

@@ -51,6 +51,12 @@ IS_OVER_CONNECTION_LIMIT = "lockgate.is_over_connection_limit"
 """Set in the state of the ASGI scope of a connection that was accepted for probes alone."""
 
 
+REQUEST_METHOD = "lockgate.request_method"
+"""A key of the ASGI scope of a request that is served as another method: the one that was sent."""
+
+PUBLIC_PATH = "lockgate.public_path"
+"""A key of the ASGI scope of a request that another gateway serves: the path that was sent."""
+
 NO_TRANSFORM = "lockgate.no_transform"
 """A key of the message `http.response.start`: no middleware may encode or hold back the body."""
 

@@ -9,29 +9,48 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Security
-from fastapi.openapi.models import HTTPBearer
+from fastapi.openapi.models import HTTPBase, HTTPBearer
 from fastapi.params import Depends as Dependency
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from gateway.auth.bearer import extract_bearer_token
+from gateway.auth.bearer import TokenScheme, extract_token
+from gateway.auth.bound_token import has_proof, refuse_bearer, verify_bound_token
 from gateway.auth.jwt.refusal import show_all
 from gateway.auth.principal import SCOPE, Principal
 from gateway.auth.verifier import TokenVerifier
-from gateway.errors.tree import Forbidden, IdentityUnavailable, Unauthenticated
+from gateway.errors.tree import (
+    DpopRefused,
+    Forbidden,
+    IdentityUnavailable,
+    ReplayCacheUnavailable,
+    Unauthenticated,
+    WrongService,
+)
 from gateway.head_guard import HeadGuard
 from gateway.request_context import RequestContext
+from gateway.service_endpoint import ServiceEndpoint
+from gateway.telemetry.log import LogField
 from gateway.upstream.propagation import set_caller_token
 
 _PRINCIPAL = "lockgate.principal"
 _REQUIRED_SCOPES = "lockgate.required_scopes"
+_ABOUT_DPOP = "An access token bound to a key, with a proof in the header field DPoP (RFC 9449)"
+
+BEARER_SCHEME, DPOP_SCHEME = "bearer", "dpop"
+"""The names of the security schemes in OpenAPI."""
+
 _MAX_LOGGED_SUBJECT = 64  # characters
+_DPOP = TokenScheme.DPOP
 
 
-def requires(*scopes: str) -> Dependency:
+def requires(*scopes: str, dpop: bool = False) -> Dependency:
     """Admit only callers with a valid token and all these scopes, or their `:any` forms.
+
+    With `dpop`, the token must be bound to a key, which each request proves (RFC 9449). Without it,
+    a token that is bound needs its proof nevertheless.
 
     Raises:
         ValueError: not a scope (RFC 6749, section 3.3).
@@ -39,7 +58,7 @@ def requires(*scopes: str) -> Dependency:
     for scope in scopes:
         if not SCOPE.fullmatch(scope):
             raise ValueError(f"requires: {scope!r} is not a scope; use one word, as orders:read")
-    dependency: Dependency = Security(_AUTHORIZE, scopes=scopes)
+    dependency: Dependency = Security(_AUTHORIZE_BOUND if dpop else _AUTHORIZE, scopes=scopes)
     return dependency
 
 
@@ -60,7 +79,10 @@ async def authenticate(connection: HTTPConnection) -> Principal:
 
     Raises:
         Unauthenticated: no token, or one that is not valid.
+        DpopRefused: the token is bound to a key, which the request does not prove.
         IdentityUnavailable: the token's key cannot be fetched now.
+        ReplayCacheUnavailable: it is not known whether the proof was used before.
+        WrongService: the token is for other services than that of the route.
     """
     principal: Principal | None = connection.scope.get(_PRINCIPAL)
     if principal is not None:
@@ -70,9 +92,15 @@ async def authenticate(connection: HTTPConnection) -> Principal:
     log_fields = context.log_fields
     try:
         verifier: TokenVerifier = connection.app.state.resources[TokenVerifier]
-        token = extract_bearer_token(connection)
-        principal = await verifier.verify(token)
-    except Unauthenticated as refusal:
+        scheme, token = extract_token(connection)
+        if scheme is _DPOP:
+            principal = await verify_bound_token(connection, verifier, token)
+        else:
+            principal = await verifier.verify(token)
+            if principal.key_thumbprint is not None:
+                raise refuse_bearer()
+            set_caller_token(token)
+    except (Unauthenticated, DpopRefused) as refusal:
         log_fields["reason"] = refusal.reason
         if refusal.explanation:
             log_fields["explanation"] = refusal.explanation
@@ -81,8 +109,10 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         log_fields["issuer"] = error.issuer
         log_fields["explanation"] = error.explanation
         raise
+    except ReplayCacheUnavailable as error:
+        log_fields["explanation"] = error.explanation
+        raise
     set_principal(connection, principal)
-    set_caller_token(token)
     return principal
 
 
@@ -93,13 +123,36 @@ def find_principal(connection: HTTPConnection) -> Principal | None:
 
 
 def set_principal(connection: HTTPConnection, principal: Principal) -> None:
-    """Set the caller of this request, and log it. The token, or a ticket, has been verified."""
+    """Set the caller of this request, and log it. The token, or a ticket, has been verified.
+
+    Raises:
+        WrongService: the token is for other services than that of the route.
+    """
     log_fields = RequestContext.of(connection.scope).log_fields
     log_fields["caller"] = _shorten_for_log(principal.subject)
     log_fields["issuer"] = principal.issuer
     if principal.tenant:
         log_fields["tenant"] = _shorten_for_log(principal.tenant)
+    if principal.services is not None:
+        _require_service(connection, principal.services, log_fields)
     connection.scope[_PRINCIPAL] = principal
+
+
+def _require_service(
+    connection: HTTPConnection, services: frozenset[str], log_fields: dict[str, LogField]
+) -> None:
+    """Require a route all of whose requests go to one of the services.
+
+    Raises:
+        WrongService: the route is another one.
+    """
+    endpoint = connection.scope.get("endpoint")
+    service = endpoint.service if isinstance(endpoint, ServiceEndpoint) else None
+    if service not in services:
+        log_fields["reason"] = "wrong_service"
+        names = show_all(sorted(services))
+        log_fields["explanation"] = f"the token is for {names}, the route of {service or 'none'}"
+        raise WrongService(services)
 
 
 Caller = Annotated[Principal, Depends(authenticate)]
@@ -110,7 +163,7 @@ class Authorize(SecurityBase, HeadGuard):
 
     def __init__(self) -> None:
         self.model = HTTPBearer(bearerFormat="JWT")
-        self.scheme_name = "bearer"
+        self.scheme_name = BEARER_SCHEME
 
     async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Principal:
         """Admit a caller that holds every scope, or its `:any` form.
@@ -132,7 +185,37 @@ class Authorize(SecurityBase, HeadGuard):
         return principal
 
 
+class AuthorizeBound(Authorize):
+    """The dependency behind `requires(dpop=True)`; OpenAPI documents it as a token with DPoP."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = HTTPBase(scheme="DPoP", description=_ABOUT_DPOP)
+        self.scheme_name = DPOP_SCHEME
+
+    async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Principal:
+        """Admit a caller that holds every scope, and proves the key of its token.
+
+        Raises:
+            DpopRefused: no token, one that is not valid or not bound, or no proof of its key.
+            IdentityUnavailable: the token's key cannot be fetched now.
+            ReplayCacheUnavailable: it is not known whether the proof was used before.
+            Forbidden: a scope is missing.
+        """
+        try:
+            await authenticate(connection)
+        except Unauthenticated as refusal:
+            error = "invalid_token" if refusal.token_sent else ""
+            raise DpopRefused(refusal.reason, refusal.explanation, error=error) from refusal
+        if not has_proof(connection.scope):
+            RequestContext.of(connection.scope).log_fields["reason"] = "not_bound"
+            explanation = "the route takes only tokens that are bound to a key (cnf.jkt)"
+            raise DpopRefused("not_bound", explanation, error="invalid_token")
+        return await super().__call__(connection, required)
+
+
 _AUTHORIZE = Authorize()
+_AUTHORIZE_BOUND = AuthorizeBound()
 
 
 def _explain_missing(principal: Principal, scopes: Sequence[str]) -> str:
@@ -165,7 +248,7 @@ def forbid(scope: Scope, reason: str, scopes: Sequence[str], explanation: str = 
     log_fields["reason"] = reason
     if explanation:
         log_fields["explanation"] = explanation
-    return Forbidden(scopes=scopes)
+    return Forbidden(scopes=scopes, is_bound=has_proof(scope))
 
 
 def _shorten_for_log(subject: str) -> str:

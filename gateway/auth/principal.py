@@ -15,6 +15,14 @@ class Actor(NamedTuple):
     subject: str
 
 
+class SourceToken(NamedTuple):
+    """A token that another one was exchanged for; the fields are as in `Principal`."""
+
+    issuer: str
+    token_id: str | None
+    issued_at: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """The caller as its verified token describes it.
@@ -24,7 +32,15 @@ class Principal:
     that have none because of their type, for the log. `token_id` is the `jti` claim and `issued_at`
     the `iat` claim, in seconds since the epoch; each is None if the token does not have it.
     `client` is the OAuth client that got the token, or None. `actors` act for the subject: that
-    client first, then those of the claim `act`.
+    client first, then those of the claim `act`. `key_thumbprint` is that of the key to which the
+    token is bound (`jkt` in the claim `cnf`; RFC 9449, section 6.1), or None: such a token is good
+    only with a proof that its client holds the key.
+
+    A token that the gateway issued in exchange for another one (RFC 8693) has the `issuer` and
+    `subject` of that one: its caller is the same, in limits, streams and revocations. Then
+    `token_issuer`, to which `client` and `token_id` belong, is the gateway; otherwise it is
+    `issuer`. `sources` are the tokens that it comes from, the latest first. `services` are the only
+    ones whose proxied routes accept it; None stands for no such restriction.
     """
 
     issuer: str
@@ -39,6 +55,15 @@ class Principal:
     issued_at: float | None = None
     client: str | None = None
     actors: tuple[Actor, ...] = ()
+    key_thumbprint: str | None = None
+    token_issuer: str = ""
+    sources: tuple[SourceToken, ...] = ()
+    services: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        """Let a token without another issuer be of the issuer of its subject."""
+        if not self.token_issuer:
+            object.__setattr__(self, "token_issuer", self.issuer)
 
     def __hash__(self) -> int:
         """Hash what tells tokens apart: caches look principals up for each request."""

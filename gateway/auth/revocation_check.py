@@ -41,22 +41,33 @@ class RevocationCheck:
         return lambda: self._on_change.remove(function)
 
     def require_valid(self, principal: Principal, now: float) -> None:
-        """Refuse the principal of a revoked token. `now` is in seconds since the epoch.
+        """Refuse the principal of a token that can be revoked no longer, or is revoked.
+
+        `now` is in seconds since the epoch.
 
         Raises:
             Unauthenticated: the token is revoked, or lives longer than a revocation of it would.
             DatabaseUnavailable: the revocations have not been read yet.
         """
-        if not self._is_loaded:
-            raise DatabaseUnavailable(_RETRY_SECONDS, "the revocations have not been read yet")
-        if (kind := self._index.find(principal)) is not None:
-            raise Unauthenticated("revoked", f"a revocation names its {kind.value}")
+        self.require_unrevoked(principal)
         if (seconds := principal.expires_at - now) > self._max_lifetime:
             raise Unauthenticated(
                 "lives_too_long",
                 f"it is valid for {seconds:.0f} s; tokens.max_lifetime_seconds is "
                 f"{self._max_lifetime:.0f}, after which a revocation of it would end",
             )
+
+    def require_unrevoked(self, principal: Principal) -> None:
+        """Refuse the principal of a revoked token or API key, as before a ticket is redeemed.
+
+        Raises:
+            Unauthenticated: a revocation names it.
+            DatabaseUnavailable: the revocations have not been read yet.
+        """
+        if not self._is_loaded:
+            raise DatabaseUnavailable(_RETRY_SECONDS, "the revocations have not been read yet")
+        if (kind := self._index.find(principal)) is not None:
+            raise Unauthenticated("revoked", f"a revocation names its {kind.value}")
 
     def is_revoked(self, principal: Principal) -> bool:
         """Whether a revocation names the token of a principal that was valid before."""

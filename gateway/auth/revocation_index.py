@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 
-from gateway.auth.principal import Principal
+from gateway.auth.principal import Principal, SourceToken
 
 
 class RevocationKind(Enum):
@@ -37,7 +38,7 @@ class Revocation:
     expires_at: float
 
 
-_Key = tuple[RevocationKind, str, str]
+RevocationKey = tuple[RevocationKind, str, str]
 _ALL_ISSUERS = (RevocationKind.ISSUER, "", "")
 
 
@@ -49,8 +50,8 @@ class RevocationIndex:
     # - `_queue` has each key of `_entries` once, in the order in which they are checked for expiry.
 
     def __init__(self) -> None:
-        self._entries: dict[_Key, tuple[float, float]] = {}
-        self._queue = deque[_Key]()
+        self._entries: dict[RevocationKey, tuple[float, float]] = {}
+        self._queue = deque[RevocationKey]()
 
     def __len__(self) -> int:
         """Return the number of revocations."""
@@ -87,31 +88,41 @@ class RevocationIndex:
                 del self._entries[key]
 
     def find(self, principal: Principal) -> RevocationKind | None:
-        """Return what revokes the token of a caller; None if nothing does.
-
-        A client is revoked wherever it acts: as the client that got the token, and as an actor
-        (RFC 8693, section 4.1).
-        """
+        """Return what revokes the token of a caller; None if nothing does."""
         if not self._entries:
             return None
-        issuer = principal.issuer
-        if (
-            principal.token_id
-            and (RevocationKind.TOKEN, issuer, principal.token_id) in self._entries
-        ):
-            return RevocationKind.TOKEN
-        keys = [
-            (RevocationKind.SUBJECT, issuer, principal.subject),
-            (RevocationKind.ISSUER, issuer, ""),
-            _ALL_ISSUERS,
-            *((RevocationKind.CLIENT, it.issuer, it.subject) for it in principal.actors),
-        ]
-        for key in keys:
+        for key, issued_at in list_keys(principal):
             entry = self._entries.get(key)
-            if entry is not None and _is_issued_before(principal, entry[0]):
+            if entry is not None and issued_at < entry[0]:
                 return key[0]
         return None
 
 
-def _is_issued_before(principal: Principal, time: float) -> bool:
-    return principal.issued_at is None or principal.issued_at < time
+def list_keys(principal: Principal) -> list[tuple[RevocationKey, float]]:
+    """Return what each revocation of a token would have: its kind, its issuer and its value.
+
+    With each goes the time that must come before its `issued_before`: when the token was issued, or
+    minus infinity if nothing but the name counts. A token that was exchanged is named by those that
+    it comes from, too: by their ids, and by their issuers, each with the time of the token that is
+    of this issuer. A client is revoked wherever it acts: as the client that got the token, and as
+    an actor (RFC 8693, section 4.1).
+    """
+    own = SourceToken(principal.token_issuer, principal.token_id, principal.issued_at)
+    tokens = (own, *principal.sources)
+    times = dict[str, float]()
+    for it in tokens:
+        issued_at = -inf if it.issued_at is None else it.issued_at
+        times[it.issuer] = min(issued_at, times.get(it.issuer, inf))
+    earliest = min(times.values())
+    ids = [(RevocationKind.TOKEN, it.issuer, it.token_id) for it in tokens if it.token_id]
+    return [
+        *((key, -inf) for key in ids),
+        ((RevocationKind.SUBJECT, principal.issuer, principal.subject), earliest),
+        ((RevocationKind.ISSUER, principal.issuer, ""), times.get(principal.issuer, earliest)),
+        *(((RevocationKind.ISSUER, issuer, ""), time) for issuer, time in times.items()),
+        (_ALL_ISSUERS, earliest),
+        *(
+            ((RevocationKind.CLIENT, it.issuer, it.subject), times.get(it.issuer, earliest))
+            for it in principal.actors
+        ),
+    ]

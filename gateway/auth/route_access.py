@@ -4,19 +4,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.auth.caller_id import CallerIdLookup
-from gateway.auth.dependencies import Authorize, Public, authenticate
+from gateway.auth.dependencies import Authorize, AuthorizeBound, Public, authenticate
 from gateway.auth.ownership import Owner
-from gateway.fastapi_internals import Dependant
+from gateway.fastapi_internals import Dependant, RouteContext, iter_calls
 
 Guard = Authorize | Owner | Public
 
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """A valid token with these scopes; with `owner`, of the user that this path parameter names."""
+    """A valid token with these scopes; with `owner`, of the user that this path parameter names.
+
+    With `dpop`, it must be bound to a key that the request proves.
+    """
 
     scopes: tuple[str, ...]
     owner: str | None = None
+    dpop: bool = False
 
 
 def find_access(dependant: Dependant) -> Requires | Public | None:
@@ -39,7 +43,16 @@ def find_access(dependant: Dependant) -> Requires | Public | None:
         return None
     scopes = dict.fromkeys(scope for _, scopes in found for scope in scopes)
     owners = [guard.path_param for guard in guards if isinstance(guard, Owner)]
-    return Requires(tuple(scopes), owners[0] if owners else None)
+    is_bound = any(isinstance(guard, AuthorizeBound) for guard in guards)
+    return Requires(tuple(scopes), owners[0] if owners else None, is_bound)
+
+
+def asks_for_proof(route: RouteContext) -> bool:
+    """Whether a route takes only tokens that are bound to a key."""
+    dependant = getattr(route, "dependant", None)
+    return dependant is not None and any(
+        isinstance(call, AuthorizeBound) for call in iter_calls(dependant)
+    )
 
 
 def _needs_caller(dependant: Dependant) -> bool:

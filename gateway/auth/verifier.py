@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import JsonValue
 
 from gateway.auth.clock import Clock
 from gateway.auth.jwks.fetch import fetch_key_set, find_proxy_errors, open_client
 from gateway.auth.jwks.key_file import find_key_file_errors
-from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider
+from gateway.auth.jwks.key_provider import MAX_WAITERS, KeyProvider, KeyStatus
 from gateway.auth.jwt import signatures
 from gateway.auth.jwt.claim_path import Claims
 from gateway.auth.jwt.claims import ClaimRules
@@ -59,21 +60,44 @@ class TokenVerifier(ABC):
         """Return the state of each issuer's keys: "ok", "stale" or "no keys"."""
 
 
+class TokenRules(Protocol):
+    """The rules of one issuer for the claims of its tokens; see `ClaimRules`."""
+
+    def check(self, claims: Claims, header_type: str, now: float) -> Principal: ...
+
+    def check_expiry(self, expires_at: float, now: float) -> None: ...
+
+
+class IssuerKeys(Protocol):
+    """The keys of one issuer; `version` increases whenever they change. See `KeyProvider`."""
+
+    issuer: str
+    version: int
+
+    def health(self) -> KeyStatus: ...
+
+    async def get_keys(
+        self, key_id: str | None, algorithm: str, tenant: str | None = None
+    ) -> Sequence[signatures.Key]: ...
+
+    async def refetch(self, version: int) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class TrustedIssuer:
     """One value of `iss` that is accepted; `tenant` is the tenant of Entra ID in it, or None."""
 
     tenant: str | None
     algorithms: Collection[str]
-    rules: ClaimRules
-    provider: KeyProvider
+    rules: TokenRules
+    provider: IssuerKeys
 
 
 class JwtVerifier(TokenVerifier):
     """Verifies JWTs of the configured issuers, as RFC 8725 recommends."""
 
     def __init__(self, issuers: Mapping[str, TrustedIssuer], tokens: Tokens, clock: Clock) -> None:
-        self._issuers = issuers
+        self._issuers = dict(issuers)
         self._revocations: RevocationCheck | None = None
         self._key_prefix = ""
         self._verify_key: VerifyKey | None = None
@@ -96,6 +120,16 @@ class JwtVerifier(TokenVerifier):
     def accept_keys(self, prefix: str, verify: VerifyKey) -> None:
         """Accept API keys, whose text begins with `prefix`, in place of a token."""
         self._key_prefix, self._verify_key = prefix, verify
+
+    def trust(self, name: str, issuer: TrustedIssuer) -> None:
+        """Accept the tokens of one more issuer: those that the gateway itself issues.
+
+        Raises:
+            ValueError: it is the issuer of a provider, which could issue tokens in its name.
+        """
+        if name in self._issuers:
+            raise ValueError(f"{name} is an issuer of the settings")
+        self._issuers[name] = issuer
 
     def refuse_revoked(self, revocations: RevocationCheck) -> None:
         """Refuse the tokens that are revoked, now and later."""

@@ -9,14 +9,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from gateway.access.setting_errors import find_access_errors
 from gateway.app import Gateway, build_app
 from gateway.app_conflicts import find_conflicts
 from gateway.app_loader import Application, read_application
 from gateway.auth.jwks.fetch import find_proxy_errors
 from gateway.auth.jwks.key_file import find_key_file_errors
+from gateway.cli.off_features import list_off_features
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.dpop.open_dpop import find_dpop_errors
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.setting_errors import find_identity_errors
+from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
 from gateway.proxy.declaration.identity_errors import find_missing_key_errors
@@ -31,7 +35,7 @@ from gateway.server.listener import find_host_errors
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
-from gateway.settings.schema import Issuer, Settings
+from gateway.settings.schema import Settings
 from gateway.tickets.ticket_errors import find_ticket_errors
 from gateway.upstream.tls_settings import find_tls_errors
 
@@ -108,7 +112,7 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
         *find_host_errors(settings.server.host),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
         *find_tls_errors(settings),
-        *_find_issuer_errors(settings.issuers),
+        *_find_issuer_errors(settings),
         *find_proxy_errors(settings.tokens.keys_proxy),
         *find_identity_errors(settings),
     ]
@@ -146,8 +150,9 @@ def _is_consequence(error: ConfigError, reported: Sequence[ConfigError]) -> bool
     return any(other.path in {"", path} or path.startswith(f"{other.path}.") for other in reported)
 
 
-def _find_issuer_errors(issuers: Sequence[Issuer]) -> list[ConfigError]:
-    if not issuers:
+def _find_issuer_errors(settings: Settings) -> list[ConfigError]:
+    """Require a provider, unless the gateway itself issues tokens."""
+    if not settings.issuers and not is_oauth_on(settings):
         hint = (
             'set LOCKGATE_ISSUERS, such as [{"issuer": "https://login.example.com", '
             '"audience": "lockgate", "discovery_url": '
@@ -155,7 +160,7 @@ def _find_issuer_errors(issuers: Sequence[Issuer]) -> list[ConfigError]:
         )
         message = "no identity provider is set, so no token can be verified"
         return [ConfigError("issuers", message, hint)]
-    return find_key_file_errors(issuers)
+    return find_key_file_errors(settings.issuers)
 
 
 def _find_application_errors(
@@ -178,10 +183,13 @@ def _find_application_errors(
         yield from find_unused_settings(
             settings.upstreams, application.clients, application.proxies
         )
+        if not {"upstreams", "issuers"} & set(invalid_sections):
+            yield from find_access_errors(settings, application.access, proxied)
         if "identity" not in invalid_sections:
             yield from find_missing_key_errors(settings, application.proxies)
         if not {"identity", "redis_url"} & set(invalid_sections):
             yield from find_ticket_errors(settings, iter_route_contexts(app.routes))
+            yield from find_dpop_errors(settings, iter_route_contexts(app.routes))
         yield from _find_limit_errors(settings, application)
 
 
@@ -214,7 +222,7 @@ def _find_limit_errors(settings: Settings, application: Application) -> list[Con
 
 
 def _describe_valid(checked: CheckedGateway) -> str:
-    """Say what has been checked: how much of what, and in which package."""
+    """Say what has been checked: how much of what, and in which package; and what is off."""
     application = checked.application
     routes = list_routes(checked.app, application.policies) if checked.app else []
     counts = {
@@ -223,12 +231,16 @@ def _describe_valid(checked: CheckedGateway) -> str:
         "composite": len({composite for route in routes for composite in route.composites}),
         "service": len({*application.clients, *(proxy.to for proxy in application.proxies)}),
         "policy": len(application.policies),
+        "access rule": len(application.access),
     }
-    found = {noun: count for noun, count in counts.items() if count or noun != "proxied route"}
+    optional = ("proxied route", "access rule")
+    found = {noun: count for noun, count in counts.items() if count or noun not in optional}
     counted = ", ".join(map(_format_count, found, found.values()))
     package = application.package
     checked_package = f" The package is {package.name} ({package.source})." if package else ""
-    return f"The configuration is valid: {counted}.{checked_package}"
+    off = "; ".join(map(str, list_off_features(checked.settings)))
+    off_features = f"\nThese features are off: {off}." if off else ""
+    return f"The configuration is valid: {counted}.{checked_package}{off_features}"
 
 
 def _format_count(noun: str, count: int) -> str:

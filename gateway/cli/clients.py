@@ -145,10 +145,11 @@ def _add_add(actions: Subcommands) -> None:
     add.add_argument(
         "--scope",
         action="append",
-        required=True,
+        default=[],
         type=parse_scope,
         metavar="SCOPE",
-        help="a scope that it can get; repeat for several",
+        help="a scope that it can get for itself; repeat for several. A client that only exchanges"
+        " tokens needs none",
     )
     add.add_argument(
         "--public-key",

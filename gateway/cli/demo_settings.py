@@ -17,7 +17,7 @@ _INTERNAL_ISSUER = "https://gateway.demo.invalid"
 
 def sign_internal_tokens(settings: Settings, key_file: Path) -> Settings:
     """Let the gateway sign internal tokens with this key, unless the settings have another."""
-    if settings.identity.signing_key_file is not None:
+    if settings.identity.has_signing_keys:
         return settings
     identity = Identity(issuer=_INTERNAL_ISSUER, signing_key_file=key_file)
     return settings.model_copy(update={"identity": identity})

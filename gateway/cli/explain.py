@@ -17,15 +17,19 @@ from http import HTTPStatus
 from typing import Any
 
 from gateway.auth.principal import Principal
-from gateway.auth.verifier import TokenVerifier, open_verifier
+from gateway.auth.proof_verifier import ProofVerifier
+from gateway.auth.verifier import TokenVerifier
 from gateway.cli.check import CheckedGateway, require_valid
 from gateway.cli.demo_settings import sign_internal_tokens, trust_identity_provider
 from gateway.cli.running_demo import find_demo
 from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.table import format_table
+from gateway.dpop.assumed_proof import AssumedProof
 from gateway.explanation.explain_request import explain_request
+from gateway.explanation.explaining_verifier import open_explaining_verifier
 from gateway.explanation.explanation import Explanation, Rule
+from gateway.explanation.stored_state import open_stored_state
 from gateway.fakes.identity_endpoints import DEFAULT_PORT
 from gateway.identity.temporary_key_file import create_temporary_key_file
 from gateway.proxy.declaration.methods import PROXIED_METHODS
@@ -119,13 +123,15 @@ def _parse_target(text: str) -> str:
 
 
 def _read_token() -> str | None:
-    """Read a token from standard input, with or without `Bearer`; None if it is a terminal."""
+    """Read a token from standard input, with or without its scheme; None if it is a terminal."""
     if sys.stdin.isatty():
         print_error("no token is read from a terminal; pipe one, as `lockgate token | ...`")
         return None
     data = sys.stdin.buffer.read(_MAX_TOKEN_BYTES)
     text = data.decode("utf-8", "replace").strip()
-    return text.removeprefix("Bearer ").strip() or None
+    for scheme in ("Bearer ", "DPoP "):
+        text = text.removeprefix(scheme)
+    return text.strip() or None
 
 
 async def _explain(
@@ -135,11 +141,12 @@ async def _explain(
     if app is None:
         raise RuntimeError("a valid configuration has an app")
     policies = apply_rates(checked.application.policies, settings.limits)
-    # Without a token no key is needed, so none is fetched.
-    issuers = settings.issuers if token else ()
-    async with open_verifier(issuers, settings.tokens, ca_file=settings.tls.ca_file) as verifier:
-        app.state.resources[TokenVerifier] = verifier
-        return await explain_request(app, method, target, token, policies)
+    with open_stored_state(settings) as stored:
+        opening = open_explaining_verifier(settings, stored, has_token=token is not None)
+        async with opening as verifier:
+            app.state.resources[TokenVerifier] = verifier
+            app.state.resources[ProofVerifier] = AssumedProof()
+            return await explain_request(app, method, target, token, policies)
 
 
 def _is_admitted(explanation: Explanation) -> bool:
@@ -162,7 +169,12 @@ def _format_rule(rule: Rule) -> tuple[str, str, str]:
 
 def _describe_caller(caller: Principal) -> str:
     scopes = " ".join(sorted(caller.scopes)) or "no scopes"
-    return escape(f"{caller.subject} of {caller.issuer}, {scopes}, until {_format_time(caller)}")
+    by = f", by the client {caller.client}" if caller.token_issuer != caller.issuer else ""
+    services = (
+        "" if caller.services is None else f", for {', '.join(sorted(caller.services))} alone"
+    )
+    named = f"{caller.subject} of {caller.issuer}{by}, {scopes}{services}"
+    return escape(f"{named}, until {_format_time(caller)}")
 
 
 def _format_time(caller: Principal) -> str:
@@ -191,5 +203,8 @@ def _to_json(explanation: Explanation) -> dict[str, Any]:
             "tenant": caller.tenant,
             "scopes": sorted(caller.scopes),
             "expires_at": _format_time(caller),
+            "client": caller.client,
+            "token_issuer": caller.token_issuer,
+            "services": None if caller.services is None else sorted(caller.services),
         },
     }

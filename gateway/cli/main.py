@@ -29,6 +29,7 @@ SUBCOMMANDS = (
     "health",
     "token",
     "signing-keys",
+    "key-file",
     "db",
     "journal",
     "revoke",

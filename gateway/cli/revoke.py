@@ -92,10 +92,13 @@ def _build(options: argparse.Namespace, settings: Settings, now: float) -> Revoc
 
 
 def _find_issuer(named: str | None, settings: Settings) -> str:
-    known = [name for issuer in settings.issuers for name in list_issuer_names(issuer)]
+    """Return the issuer of the tokens: the one that is named, else the only provider."""
+    providers = [name for issuer in settings.issuers for name in list_issuer_names(issuer)]
+    own = [] if settings.identity.issuer is None else [settings.identity.issuer]
+    known = [*providers, *own]
     if not known:
         raise InvalidRevocation("the settings have no issuers, so no token is accepted")
-    if named is None and len(known) > 1:
+    if named is None and len(providers or own) > 1:
         raise InvalidRevocation(f"--issuer must name one of {', '.join(known)}")
     if named is not None and named not in known:
         raise InvalidRevocation(f"--issuer is none of the settings: {', '.join(known)}")

@@ -4,10 +4,10 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.app import create_app
-from gateway.app_loader import load_application
+from gateway.app_loader import Application, load_application
 from gateway.auth.dependencies import Public
 from gateway.auth.route_access import Requires
 from gateway.cli.subcommand import Subcommands, add_listing
@@ -29,7 +29,7 @@ def add_to(subcommands: Subcommands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the routes as a table or as JSON."""
-    routes = list(group_methods(load_routes(options.config)))
+    routes = list(group_methods(load_routes(options.config).routes))
     if options.json:
         print(json.dumps([_to_json(route) for route in routes]))
     else:
@@ -37,7 +37,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def load_routes(config: Path | None) -> list[RouteSummary]:
+class LoadedRoutes(NamedTuple):
+    """The routes, and the declarations of the package that they come from."""
+
+    routes: list[RouteSummary]
+    application: Application
+
+
+def load_routes(config: Path | None) -> LoadedRoutes:
     """Load the settings and the package; list the routes with the rates that are in force.
 
     Raises:
@@ -46,7 +53,8 @@ def load_routes(config: Path | None) -> list[RouteSummary]:
     settings = load_settings(config)
     application = load_application(settings.app)
     policies = apply_rates(application.policies, settings.limits)
-    return list_routes(create_app(settings, application=application), policies)
+    routes = list_routes(create_app(settings, application=application), policies)
+    return LoadedRoutes(routes, application)
 
 
 def _to_row(methods: Sequence[RouteSummary]) -> tuple[str, ...]:
@@ -73,18 +81,20 @@ def format_access(access: Requires | Public | None) -> str:
     match access:
         case Public(why):
             return f"public: {why}"
-        case Requires(scopes, owner):
+        case Requires(scopes, owner, dpop):
             required = " ".join(scopes) or "any token"
-            return f"{required}, owner {owner}" if owner else required
+            by_owner = f", owner {owner}" if owner else ""
+            return f"{required}{by_owner}{', dpop' if dpop else ''}"
         case None:
             return "-"
 
 
 def access_to_json(access: Requires | Public | None) -> dict[str, Any]:
-    """Return who may call a route as the members `scopes`, `owner` and `public`."""
+    """Return who may call a route as the members `scopes`, `owner`, `dpop` and `public`."""
     return {
         "scopes": list(access.scopes) if isinstance(access, Requires) else [],
         "owner": access.owner if isinstance(access, Requires) else None,
+        "dpop": access.dpop if isinstance(access, Requires) else False,
         "public": access.why if isinstance(access, Public) else None,
     }
 

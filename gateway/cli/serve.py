@@ -7,6 +7,7 @@ from logging import getLogger
 from gateway.app_loader import Application
 from gateway.cli.check import CheckedGateway, require_valid
 from gateway.cli.gc_tuning import tune_gc
+from gateway.cli.off_features import list_off_features
 from gateway.cli.signals import handle_signals, ignore_reload_signals
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.uvloop_runner import run_on_uvloop
@@ -53,6 +54,8 @@ async def _serve(gateway: CheckedGateway) -> None:
             package = _describe_package(gateway.application)
             limit = server.max_connections
             log_event(log, "gateway.started", url=server.url, max_connections=limit, **package)
+            for feature in list_off_features(gateway.settings):
+                log_event(log, "feature.off", feature=feature.name, needs=", ".join(feature.needs))
             received = await signals.wait()
             # Ctrl-C is a developer's: no load balancer has to notice.
             drain_seconds = settings.drain_seconds if received == signal.SIGTERM else 0

@@ -1,29 +1,41 @@
-"""`lockgate signing-keys`: the keys that sign internal tokens. It never prints a private key."""
+"""`lockgate signing-keys`: the keys that sign tokens. It never prints a private key."""
 
 import argparse
 import json
 import math
 import time
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from gateway.cli.standard_streams import print_error
+from sqlalchemy import Connection
+
+from gateway.cli.author import add_author_options, get_author
+from gateway.cli.database import open_database
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.table import format_table
+from gateway.cli.time_format import format_time
+from gateway.identity.key_encryption import read_key_file
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.identity.key_timetable import KeyPeriods, SigningKeys
 from gateway.identity.signing_key import SigningAlgorithm
 from gateway.identity.signing_key_file import read_signing_keys
+from gateway.identity.stored_keys import read_stored_keys, remove_stored_keys, rotate_stored_keys
 from gateway.settings.errors import ConfigError, InvalidSettings, get_variable
 from gateway.settings.loader import load_settings
+from gateway.settings.schema import Settings
+from gateway.startup_error import StartupError
 
 _HEAD = ("KEY", "ALGORITHM", "SIGNS FROM", "SIGNS UNTIL", "PUBLISHED UNTIL")
 
 
+class KeysFailed(StartupError):
+    """The keys cannot be listed or rotated; the message says why, without a private part."""
+
+
 def add_to(subcommands: Subcommands) -> None:
     """Add the subcommand to the parser."""
-    purpose = "Rotate or list the keys that sign internal tokens."
+    purpose = "Rotate or list the keys that sign tokens, in a file or in the database."
     example = "lockgate signing-keys list --file signing.jwks"
     parser = subcommands.add_parser(
         "signing-keys", help=purpose, description=purpose, epilog=f"example: {example}"
@@ -34,15 +46,9 @@ def add_to(subcommands: Subcommands) -> None:
         "rotate",
         run_rotate,
         purpose="Add a key, which signs ten minutes later; create the file if there is none.",
-        example="lockgate signing-keys rotate --file /etc/lockgate/signing.jwks",
+        example="lockgate signing-keys rotate --reason 'yearly, by hand'",
     )
-    rotate.add_argument(
-        "--algorithm",
-        choices=get_args(SigningAlgorithm),
-        default="ES256",
-        metavar="NAME",
-        help="ES256 or EdDSA (default: ES256)",
-    )
+    _add_rotate_options(rotate)
     listed = add_subcommand(
         actions,
         "list",
@@ -56,53 +62,115 @@ def add_to(subcommands: Subcommands) -> None:
             "--file",
             type=Path,
             metavar="FILE",
-            help="the file of the keys (default: identity.signing_key_file)",
+            help="the file of the keys (default: identity.signing_key_file, or the database)",
         )
         action.add_argument("--json", action="store_true", help="print the keys as JSON")
 
 
 def run_rotate(options: argparse.Namespace) -> int:
-    """Add a key to the file, and print all keys. Returns 1 if that is not possible."""
-    file = _find_file(options)
-    try:
-        keys = rotate_key_file(file, options.algorithm, time.time())
-    except (OSError, ValueError) as error:
-        return _refuse(file, error)
+    """Add a key to the file or to the database, and print all keys."""
+    keys = _find_place(options).rotate(options)
     _print_keys(keys, as_json=options.json)
     return 0
 
 
 def run_list(options: argparse.Namespace) -> int:
-    """Print the keys of the file. Returns 1 if it cannot be used."""
-    file = _find_file(options)
-    try:
-        keys = read_signing_keys(file, of_any_owner=True)
-    except ValueError as error:
-        return _refuse(file, error)
-    _print_keys(keys, as_json=options.json)
+    """Print the keys of the file or of the database."""
+    _print_keys(_find_place(options).list_keys(), as_json=options.json)
     return 0
 
 
-def _find_file(options: argparse.Namespace) -> Path:
-    """Return the file of `--file`, or else that of the settings, which are read only then.
+def _add_rotate_options(rotate: argparse.ArgumentParser) -> None:
+    rotate.add_argument(
+        "--algorithm",
+        choices=get_args(SigningAlgorithm),
+        default="ES256",
+        metavar="NAME",
+        help="ES256 or EdDSA (default: ES256)",
+    )
+    rotate.add_argument(
+        "--drop-former",
+        action="store_true",
+        help="remove all other keys from the database: they were stolen, or cannot be decrypted",
+    )
+    add_author_options(rotate)
+
+
+def _find_place(options: argparse.Namespace) -> "_KeysInFile | _KeysInDatabase":
+    """Return where the keys are. With `--file`, the settings are not read.
 
     Raises:
-        InvalidSettings: the settings are invalid, or name no file.
+        InvalidSettings: the settings are invalid, or name no place.
     """
-    given: Path | None = options.file
-    file = given or load_settings(options.config).identity.signing_key_file
-    if file is None:
-        path = "identity.signing_key_file"
-        hint = f"set {get_variable(path)}, or pass --file FILE"
-        message = "is required to know the file of the keys"
-        raise InvalidSettings([ConfigError(path, message, hint)])
-    return file
+    if options.file is not None:
+        return _KeysInFile(options.file)
+    settings = load_settings(options.config)
+    identity = settings.identity
+    if identity.signing_key_file is not None:
+        return _KeysInFile(identity.signing_key_file)
+    if identity.key_file is not None:
+        return _KeysInDatabase(settings, identity.key_file)
+    path = "identity.signing_key_file"
+    hint = f"set {get_variable(path)}, or pass --file FILE"
+    raise InvalidSettings([ConfigError(path, "is required to know the file of the keys", hint)])
 
 
-def _refuse(file: Path, error: OSError | ValueError) -> int:
+class _KeysInFile:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def rotate(self, options: argparse.Namespace) -> SigningKeys:
+        if options.drop_former:
+            message = f"--drop-former is for keys in the database; delete {self._path} instead"
+            raise KeysFailed(message)
+        try:
+            return rotate_key_file(self._path, options.algorithm, time.time())
+        except (OSError, ValueError) as error:
+            raise _describe_failure(self._path, error) from error
+
+    def list_keys(self) -> SigningKeys:
+        try:
+            return read_signing_keys(self._path, of_any_owner=True)
+        except ValueError as error:
+            raise _describe_failure(self._path, error) from error
+
+
+class _KeysInDatabase:
+    def __init__(self, settings: Settings, key_file: Path) -> None:
+        self._settings = settings
+        try:
+            self._encryption = read_key_file(key_file, of_any_owner=True)
+        except ValueError as error:
+            raise _describe_failure(key_file, error) from error
+
+    def rotate(self, options: argparse.Namespace) -> SigningKeys:
+        author, now = get_author(options), time.time()
+
+        def rotate(connection: Connection) -> SigningKeys:
+            if options.drop_former:
+                remove_stored_keys(connection, author)
+            return rotate_stored_keys(connection, self._encryption, options.algorithm, author, now)
+
+        with open_database(self._settings) as database:
+            try:
+                return database.write_now(rotate)
+            except ValueError as error:
+                raise KeysFailed(f"the keys are as they were: {error}") from error
+
+    def list_keys(self) -> SigningKeys:
+        with open_database(self._settings) as database:
+            try:
+                keys = database.read_now(partial(read_stored_keys, encryption=self._encryption))
+            except ValueError as error:
+                raise KeysFailed(f"the keys cannot be read: {error}") from error
+        if keys is None:
+            raise KeysFailed("the database has no keys yet; `lockgate serve` makes the first one")
+        return keys
+
+
+def _describe_failure(file: Path, error: OSError | ValueError) -> KeysFailed:
     reason = f"cannot be written: {error.strerror}" if isinstance(error, OSError) else error
-    print_error(f"{file}: {reason}")
-    return 1
+    return KeysFailed(f"{file}: {reason}")
 
 
 def _print_keys(keys: SigningKeys, *, as_json: bool) -> None:
@@ -116,10 +184,10 @@ def _to_json(period: KeyPeriods) -> dict[str, str | None]:
     return {
         "kid": period.key.key_id,
         "algorithm": period.key.algorithm,
-        "created_at": _format_time(period.key.created_at),
-        "signs_from": _format_time(period.signs_from),
-        "signs_until": _format_time(period.signs_until),
-        "published_until": _format_time(period.published_until),
+        "created_at": _format(period.key.created_at),
+        "signs_from": _format(period.signs_from),
+        "signs_until": _format(period.signs_until),
+        "published_until": _format(period.published_until),
     }
 
 
@@ -128,12 +196,10 @@ def _to_row(period: KeyPeriods) -> tuple[str, ...]:
     return (
         period.key.key_id,
         period.key.algorithm,
-        *(_format_time(time) or "-" for time in times),
+        *(_format(time) or "-" for time in times),
     )
 
 
-def _format_time(seconds: float) -> str | None:
-    """Return a time in UTC (RFC 3339); None for one that never comes."""
-    if math.isinf(seconds):
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def _format(seconds: float) -> str | None:
+    """Return a time; None for one that never comes."""
+    return None if math.isinf(seconds) else format_time(seconds)

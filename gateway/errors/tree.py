@@ -2,8 +2,10 @@
 
     GatewayError
     ├── Unauthenticated         401   no access token, or an invalid one
+    ├── DpopRefused             401   a token without the proof of its key, or with an invalid one
     ├── TicketRefused           401   a ticket that is unknown, used or expired
     ├── Forbidden               403   a valid token that does not permit the request
+    ├── WrongService            403   a valid token that is for other services
     ├── UserRequired            403   a valid token without a user that the route can serve
     ├── ContentTooLarge         413   the request body exceeds the limit
     ├── UnsupportedContentCoding 415  a compressed request body
@@ -12,15 +14,18 @@
     ├── IdentityUnavailable     503   the keys of the identity provider cannot be fetched
     ├── RateLimiterUnavailable  503   Redis is unavailable, and the policy is `deny`
     ├── TicketsUnavailable      503   tickets cannot be stored or redeemed now
+    ├── ReplayCacheUnavailable  503   it cannot be told whether a proof was used before
     ├── DatabaseUnavailable     503   the database does not respond, or refuses to
     └── Overloaded              503   too many requests in flight
 
 `problem_json.py` serializes them and the errors of upstream calls as problem documents.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import ceil
 from typing import Any, ClassVar
+
+from gateway.settings.schema import ALGORITHMS
 
 IANA_PROBLEMS = "https://iana.org/assignments/http-problem-types#"
 OUR_PROBLEMS = "urn:lockgate:problem:"
@@ -81,6 +86,32 @@ class Unauthenticated(_InvalidCredentials):
     detail = "Send a valid access token as 'Authorization: Bearer ...'."
 
 
+class DpopRefused(_InvalidCredentials):
+    """A token without a valid DPoP proof of the key to which it is bound (RFC 9449, section 7.1).
+
+    `error` is `invalid_dpop_proof` if another proof may help, `invalid_token` if another token is
+    needed, or "" if none was sent.
+    """
+
+    detail = (
+        "Send a valid access token as 'Authorization: DPoP ...', with a new proof of its key in "
+        "the header field 'DPoP'."
+    )
+
+    def __init__(
+        self, reason: str, explanation: str = "", *, error: str = "invalid_dpop_proof"
+    ) -> None:
+        super().__init__(reason, explanation, token_sent=bool(error))
+        self.error = error
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The challenge, with the algorithms of proofs."""
+        error = f', error="{self.error}"' if self.error else ""
+        algorithms = " ".join(ALGORITHMS)
+        return {"WWW-Authenticate": f'DPoP realm="lockgate"{error}, algs="{algorithms}"'}
+
+
 class TicketRefused(_InvalidCredentials):
     """A ticket that opens nothing: the response is the same whatever the `reason` is."""
 
@@ -91,7 +122,10 @@ class TicketRefused(_InvalidCredentials):
 
 
 class Forbidden(GatewayError):
-    """A valid token that does not permit the request (RFC 6750, section 3.1)."""
+    """A valid token that does not permit the request (RFC 6750, section 3.1).
+
+    With `is_bound`, it was sent with a DPoP proof.
+    """
 
     status = 403
     type = OUR_PROBLEMS + "forbidden"
@@ -106,20 +140,48 @@ class Forbidden(GatewayError):
     }
     header_names = ("WWW-Authenticate",)
 
-    def __init__(self, *, scopes: Sequence[str] = ()) -> None:
+    def __init__(self, *, scopes: Sequence[str] = (), is_bound: bool = False) -> None:
         super().__init__(*scopes)
         self.scopes = tuple(scopes)
+        self.is_bound = is_bound
 
     @property
     def headers(self) -> dict[str, str]:
         """The challenge, which names the required scopes."""
         scope = f', scope="{" ".join(self.scopes)}"' if self.scopes else ""
-        return {"WWW-Authenticate": f'Bearer realm="lockgate", error="insufficient_scope"{scope}'}
+        scheme = "DPoP" if self.is_bound else "Bearer"
+        challenge = f'{scheme} realm="lockgate", error="insufficient_scope"{scope}'
+        return {"WWW-Authenticate": challenge}
 
     @property
     def members(self) -> dict[str, object]:
         """The required scopes."""
         return {"required-scopes": list(self.scopes)}
+
+
+class WrongService(GatewayError):
+    """A valid token that is for other services than that of the route."""
+
+    status = 403
+    type = OUR_PROBLEMS + "wrong-service"
+    title = "Wrong service"
+    detail = "The access token is for the services in token-services, and for no other route."
+    member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "token-services": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The services whose routes accept the access token",
+        }
+    }
+
+    def __init__(self, services: Collection[str]) -> None:
+        super().__init__(*services)
+        self.services = sorted(services)
+
+    @property
+    def members(self) -> dict[str, object]:
+        """The services that the token is for."""
+        return {"token-services": self.services}
 
 
 class UserRequired(GatewayError):
@@ -262,6 +324,20 @@ class TicketsUnavailable(_Unavailable):
 
     title = "Tickets unavailable"
     detail = "Tickets cannot be issued or redeemed at the moment. Try again later."
+
+    def __init__(self, retry_after: float, explanation: str = "") -> None:
+        super().__init__(retry_after)
+        self.explanation = explanation
+
+
+class ReplayCacheUnavailable(_Unavailable):
+    """Redis, which holds the used ids, is unavailable; or this process holds too many of them.
+
+    `explanation` is only logged.
+    """
+
+    title = "Replay protection unavailable"
+    detail = "It cannot be checked at the moment whether this was used before. Try again later."
 
     def __init__(self, retry_after: float, explanation: str = "") -> None:
         super().__init__(retry_after)

@@ -10,6 +10,9 @@ from starlette.types import Scope
 
 from gateway.allowed_methods import find_allowed_methods
 from gateway.auth.dependencies import find_principal
+from gateway.auth.verifier import TokenVerifier
+from gateway.dpop.assumed_proof import find_scheme
+from gateway.explanation.explaining_verifier import ExplainingVerifier
 from gateway.explanation.explanation import Ended, Explanation, Rule
 from gateway.explanation.guard_rules import Policies, decide_guards
 from gateway.fastapi_internals import (
@@ -29,6 +32,7 @@ from gateway.routing.derived_requests import DERIVED_METHODS, is_derived
 from gateway.routing.target_scope import build_target_scope
 from gateway.settings.schema import Service, Settings
 
+_BOUND = "the token is bound to a key: each request needs a proof, which is assumed here"
 _NO_ROUTE = "No route has this path."
 
 
@@ -37,7 +41,8 @@ async def explain_request(
 ) -> Explanation:
     """Explain a request; `target` is its path as a client escapes it, with the query.
 
-    `app` needs a TokenVerifier among its resources. `policies` have the rates in force, by name.
+    `app` needs an ExplainingVerifier among its resources, as its TokenVerifier, and an AssumedProof
+    as its ProofVerifier. `policies` have the rates in force, by name.
     """
     path, _, query = target.partition("?")
     explanation = Explanation(method, path)
@@ -63,6 +68,11 @@ async def _explain_route(
             explanation.rules.append(rule)
     finally:
         explanation.caller = find_principal(request)
+    if explanation.caller is not None:
+        verifier: ExplainingVerifier = request.app.state.resources[TokenVerifier]
+        explanation.rules.append(verifier.describe())
+        if explanation.caller.key_thumbprint is not None:
+            explanation.rules.append(Rule("dpop", _BOUND))
     settings: Settings = request.app.state.settings
     size = getattr(route, "max_body_size", None)
     bound = settings.server.max_body_bytes if size is None else size
@@ -168,7 +178,7 @@ def _build_scope(app: FastAPI, method: str, path: str, query: str, token: str | 
         "type": "http",
         "app": app,
         "root_path": app.state.settings.server.root_path,
-        "headers": [] if token is None else [(b"authorization", b"Bearer " + token.encode())],
+        "headers": [] if token is None else [_build_authorization(token)],
         "extensions": {},
     }
     if fault := find_query_fault(query.encode()):
@@ -177,6 +187,10 @@ def _build_scope(app: FastAPI, method: str, path: str, query: str, token: str | 
         return build_target_scope(scope, method, path.encode(), query.encode())
     except InvalidPath as error:
         raise Ended(400, f"The path {error}.") from None
+
+
+def _build_authorization(token: str) -> tuple[bytes, bytes]:
+    return b"authorization", f"{find_scheme(token)} {token}".encode()
 
 
 def _find_route(app: FastAPI, scope: Scope) -> RouteContext:

@@ -10,7 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from gateway.aggregation.dependency import LoadComposite
-from gateway.auth.dependencies import Authorize, Public, authenticate, find_principal
+from gateway.auth.dependencies import (
+    Authorize,
+    AuthorizeBound,
+    Public,
+    authenticate,
+    find_principal,
+)
 from gateway.auth.ownership import Owner
 from gateway.errors.tree import GatewayError, TicketRefused
 from gateway.explanation.explanation import Ended, Rule
@@ -97,7 +103,8 @@ async def _decide_access(guard: Authorize | Owner, scopes: list[str], request: R
 def _name_access(guard: Authorize | Owner, scopes: list[str]) -> tuple[str, str]:
     if isinstance(guard, Owner):
         return "owner", guard.path_param
-    return "requires", " ".join(scopes) or "any valid token"
+    bound = " with DPoP" if isinstance(guard, AuthorizeBound) else ""
+    return "requires", (" ".join(scopes) or "any valid token") + bound
 
 
 def _explain_refusal(context: RequestContext, guard: Authorize | Owner, request: Request) -> str:

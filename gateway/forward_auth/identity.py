@@ -11,7 +11,7 @@ from gateway.proxy.fields.identity_fields import IdentityFields, build_user_fiel
 USER_FIELDS = ("x-user-id", "x-user-issuer", "x-user-scopes", "x-user-tenant", "x-user-service")
 """All fields of `build_user_fields`."""
 
-CREDENTIALS = ("authorization", "cookie")
+CREDENTIALS = ("authorization", "cookie", "dpop")
 
 
 def build_identity(proxy: Proxy | None, target: Request) -> Iterator[tuple[bytes, bytes]]:
@@ -34,9 +34,11 @@ def build_identity(proxy: Proxy | None, target: Request) -> Iterator[tuple[bytes
 def _iter_forwarded(proxy: Proxy, target: Request) -> Iterator[tuple[bytes, bytes]]:
     """Yield the credentials of the caller that the route sends to its service."""
     fields = target.scope["headers"]
-    tokens = [value for name, value in fields if name == b"authorization"]
-    if proxy.forward_token and len(tokens) == 1:
-        yield b"authorization", tokens[0]
+    if proxy.forward_token:
+        for single in (b"authorization", b"dpop"):
+            values = [value for name, value in fields if name == single]
+            if len(values) == 1:
+                yield single, values[0]
     cookies = [value for name, value in fields if name == b"cookie"]
     if proxy.forward_cookies and cookies:
         yield b"cookie", b"; ".join(cookies)

@@ -25,7 +25,7 @@ from gateway.forward_auth.verified_routes import VerifiedRoute, VerifiedRoutes
 from gateway.middleware.target_validation import MAX_QUERY_PARAMETERS
 from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.proxy.path.ambiguous_path import find_ambiguity
-from gateway.request_context import RequestContext
+from gateway.request_context import PUBLIC_PATH, RequestContext
 from gateway.request_path import InvalidPath
 from gateway.routing.response_endpoint import ResponseEndpoint
 from gateway.routing.target_scope import build_target_scope
@@ -107,6 +107,7 @@ def _build_target(scope: Scope, appended: OriginalRequest | None) -> Scope:
         log_fields["original_method"] = original.method
         log_fields["original_path"] = escape(original.path[:_MAX_LOGGED_PATH].decode("ascii"))
         target = build_target_scope(scope, *original)
+        target[PUBLIC_PATH] = original.path
     except InvalidOriginalRequest as error:
         raise _refuse(scope, 400, str(error)) from None
     except InvalidPath as error:

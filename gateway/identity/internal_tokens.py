@@ -8,6 +8,7 @@ from typing import NamedTuple
 from pydantic_core import to_json
 
 from gateway.auth.clock import Clock
+from gateway.auth.jwt.own_claims import build_origin
 from gateway.auth.principal import Principal
 from gateway.identity.key_timetable import TOKEN_SECONDS
 from gateway.identity.signing_key_provider import SigningKeyProvider
@@ -30,16 +31,24 @@ class _Entry(NamedTuple):
 class InternalTokens:
     """Issues the token of a caller for one service, and sends it again while it is valid.
 
-    The cache holds the last `max_entries` tokens by caller, service and scopes, and evicts the
-    least recently used.
+    With `has_origin`, it names the tokens that it comes from, so that introspection knows their
+    revocations. The cache holds the last `max_entries` tokens by caller, service and scopes, and
+    evicts the least recently used.
     """
 
     def __init__(
-        self, issuer: str, keys: SigningKeyProvider, *, max_entries: int, clock: Clock | None = None
+        self,
+        issuer: str,
+        keys: SigningKeyProvider,
+        *,
+        max_entries: int,
+        has_origin: bool = False,
+        clock: Clock | None = None,
     ) -> None:
         self.issuer = issuer
         self.keys = keys
         self._max_entries = max_entries
+        self._has_origin = has_origin
         self._clock = clock or Clock()
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
         # What the former keys have signed is no longer sent.
@@ -91,6 +100,8 @@ class InternalTokens:
             "exp": expires_at,
             "jti": token_urlsafe(_JTI_BYTES),
         }
+        if self._has_origin:
+            claims["origin"] = build_origin(principal)
         token = self.keys.get_keys().get_signing_key(now).sign(to_json(claims))
         self._keep(key, _Entry(token, now, _compute_end_of_reuse(now, expires_at)))
         return token

@@ -4,7 +4,9 @@ The file is a JWK Set (RFC 7517, section 5) of symmetric keys for A256GCM (RFC 7
 The first one encrypts; the others decrypt what they have encrypted before.
 """
 
+import json
 import os
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from json import JSONDecodeError
@@ -16,13 +18,13 @@ from pydantic import JsonValue
 
 from gateway.auth.jwt import base64url, strict_json
 from gateway.auth.jwt.jws import MAX_KEY_ID_LENGTH
-from gateway.bounded_file import read_bounded_file
+from gateway.identity.key_document import read_key_document
 
-MAX_FILE_BYTES = 16_384
 MAX_KEYS = 16
 KEY_BYTES = 32
 
 _NONCE_BYTES = 12
+_ID_BYTES = 8
 
 
 class InvalidKeyFile(ValueError):
@@ -45,16 +47,21 @@ class KeyEncryption:
     """Encrypts with the first of the keys, and decrypts with that of the id."""
 
     def __init__(self, keys: Sequence[EncryptionKey]) -> None:
-        self._first = keys[0]
+        self._keys = tuple(keys)
         self._ciphers = {key.key_id: AESGCM(key.secret) for key in keys}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {', '.join(self._ciphers)}>"
 
     @property
+    def keys(self) -> tuple[EncryptionKey, ...]:
+        """The keys, in the order of the file."""
+        return self._keys
+
+    @property
     def key_id(self) -> str:
         """The id of the key that encrypts."""
-        return self._first.key_id
+        return self._keys[0].key_id
 
     def encrypt(self, plaintext: bytes, name: str) -> bytes:
         """Encrypt what belongs to `name`: it cannot be decrypted as that of another name."""
@@ -77,6 +84,20 @@ class KeyEncryption:
             raise UndecryptableKey(f"{key_id} has not encrypted it, or it was changed") from None
 
 
+def generate_encryption_key() -> EncryptionKey:
+    """Generate a key; its id says nothing about its secret."""
+    return EncryptionKey(secrets.token_hex(_ID_BYTES), secrets.token_bytes(KEY_BYTES))
+
+
+def serialize_keys(keys: Sequence[EncryptionKey]) -> bytes:
+    """Return the content of the file with these keys."""
+    entries = [
+        {"kty": "oct", "alg": "A256GCM", "kid": key.key_id, "k": base64url.encode(key.secret)}
+        for key in keys
+    ]
+    return f"{json.dumps({'keys': entries}, indent=2)}\n".encode()
+
+
 def read_key_file(path: Path, *, of_any_owner: bool = False) -> KeyEncryption:
     """Read the keys of the file. Blocks.
 
@@ -84,11 +105,10 @@ def read_key_file(path: Path, *, of_any_owner: bool = False) -> KeyEncryption:
         UnreadableFile: the file cannot be read, or other users can use it.
         InvalidKeyFile: it is not a JWK Set of such keys.
     """
-    content = read_bounded_file(path, MAX_FILE_BYTES, is_private=True, of_any_owner=of_any_owner)
-    return KeyEncryption(parse_key_file(content))
+    return parse_key_file(read_key_document(path, of_any_owner=of_any_owner))
 
 
-def parse_key_file(content: bytes) -> list[EncryptionKey]:
+def parse_key_file(content: bytes) -> KeyEncryption:
     """Parse the content of the file.
 
     Raises:
@@ -104,7 +124,7 @@ def parse_key_file(content: bytes) -> list[EncryptionKey]:
     keys = [_parse_key(entry, number) for number, entry in enumerate(entries, 1)]
     if len({key.key_id for key in keys}) < len(keys):
         raise InvalidKeyFile("has two keys of one kid")
-    return keys
+    return KeyEncryption(keys)
 
 
 def _parse_key(entry: JsonValue, number: int) -> EncryptionKey:

@@ -1,14 +1,10 @@
 """Adds a key to the file of signing keys, and removes those whose last token has expired."""
 
-import fcntl
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
+from gateway.identity.key_document import lock_folder, replace_document
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import (
     SigningAlgorithm,
@@ -22,32 +18,18 @@ from gateway.identity.signing_key_file import MAX_KEYS, InvalidSigningKeys, read
 def rotate_key_file(path: Path, algorithm: SigningAlgorithm, now: float) -> SigningKeys:
     """Add a new key, and return the keys of the file. Without a file, create it. Blocks.
 
-    The file is replaced as a whole: a process that reads it never sees a part. The new file has the
-    owner and the mode of the former, or else those of the caller and 0600. Of several rotations at
-    once, one waits for the other, so that none removes the new key of another.
+    Of several rotations at once, one waits for the other, so that none removes the new key of
+    another.
 
     Raises:
         UnreadableFile, InvalidSigningKeys: there is a file, and its keys cannot be kept.
         OSError: the file cannot be written.
     """
     path = path.resolve()  # the target of a symbolic link is replaced, not the link
-    with _lock_folder(path.parent) as folder:
+    with lock_folder(path.parent) as folder:
         keys = _add_key(path, algorithm, now)
-        _replace_file(path, _serialize(keys))
-        os.fsync(folder)  # the new name of the file survives a power failure, too
+        replace_document(path, _serialize(keys), folder)
     return SigningKeys(keys)
-
-
-@contextmanager
-def _lock_folder(path: Path) -> Iterator[int]:
-    """Lock the folder of the file, not the file itself, which is replaced; yield its descriptor."""
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        with suppress(OSError):  # some network file systems lock no folder
-            fcntl.flock(folder, fcntl.LOCK_EX)
-        yield folder
-    finally:
-        os.close(folder)
 
 
 def _add_key(path: Path, algorithm: SigningAlgorithm, now: float) -> list[SigningKey]:
@@ -68,34 +50,3 @@ def _serialize(keys: Sequence[SigningKey]) -> bytes:
         for key in keys
     ]
     return f"{json.dumps({'keys': members}, indent=2)}\n".encode()
-
-
-def _replace_file(path: Path, content: bytes) -> None:
-    with _create_temporary_file(path) as (temporary, file):
-        if path.exists():
-            _copy_owner_and_mode(path, file.fileno())
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-        temporary.replace(path)
-
-
-def _copy_owner_and_mode(path: Path, descriptor: int) -> None:
-    """Let the gateway read a file that root rotates."""
-    status = path.stat()
-    if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
-        os.fchown(descriptor, status.st_uid, status.st_gid)
-    os.fchmod(descriptor, status.st_mode & 0o777)
-
-
-@contextmanager
-def _create_temporary_file(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """Create a file beside `path`, readable for its owner alone; it is gone after an error."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield temporary, file
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -1,14 +1,13 @@
-"""Reads the signing keys again when their file has changed."""
+"""Reads a file of keys again when it has changed: signing keys, or those that encrypt them."""
 
 import asyncio
 import threading
 from collections.abc import Callable
-from logging import ERROR, WARNING, getLogger
+from logging import ERROR, getLogger
 from pathlib import Path
 
 from gateway.auth.clock import Clock
-from gateway.identity.key_timetable import SigningKeys
-from gateway.identity.signing_key_file import parse_signing_keys, read_key_document
+from gateway.identity.key_document import read_key_document
 from gateway.telemetry.log import log_event
 
 POLL_SECONDS = 1.0
@@ -20,23 +19,18 @@ log = getLogger("lockgate.identity")
 class KeyFileWatcher:
     """Polls the key file; a file that cannot be used leaves the keys of the last one in force.
 
-    `document` is the content of the file at the start. `on_change` is called with the keys of each
-    new content. `error` is why the present file cannot be used, or "".
+    `document` is the content of the file at the start. `use` puts the keys of each new content in
+    force, and raises a ValueError if it has no usable ones. `error` is why the present file cannot
+    be used, or "".
     """
 
     def __init__(
-        self,
-        path: Path,
-        on_change: Callable[[SigningKeys], None],
-        *,
-        document: bytes,
-        clock: Clock,
+        self, path: Path, use: Callable[[bytes], None], *, document: bytes, clock: Clock
     ) -> None:
         self.error = ""
         self._path = path
-        self._on_change = on_change
+        self._use = use
         self._document = document
-        self._keys = parse_signing_keys(document)
         self._clock = clock
         self._reading: asyncio.Future[bytes] | None = None
 
@@ -50,7 +44,7 @@ class KeyFileWatcher:
             await self.check()
 
     async def check(self) -> None:
-        """Read the file, and use its keys if they are others.
+        """Read the file, and use its keys if its content is another.
 
         A read that takes longer than `MAX_READ_SECONDS`, as on a network file system whose server
         is gone, is reported, and the next check waits for the same read.
@@ -66,25 +60,15 @@ class KeyFileWatcher:
             # The content is compared, not its time of change: the file is small, and two writes in
             # one tick of the file system have one time.
             document = reading.result()
-            keys = None if document == self._document else parse_signing_keys(document)
+            if document != self._document:
+                self._use(document)
         except ValueError as error:
             self._record_failure(str(error))
             return
+        self._document = document
         if self.error:
             log_event(log, "signing_keys.reload_recovered", file=str(self._path))
             self.error = ""
-        if keys is not None:
-            self._document = document
-            self._use(keys)
-
-    def _use(self, keys: SigningKeys) -> None:
-        """Put other keys in force; warn of each whose tokens services could still get to see."""
-        file = str(self._path)
-        for key_id in self._keys.list_dropped(keys, self._clock.now()):
-            log_event(log, "signing_keys.dropped", WARNING, file=file, key_id=key_id)
-        self._keys = keys
-        self._on_change(keys)
-        log_event(log, "signing_keys.changed", file=file, key_ids=", ".join(keys.ids))
 
     def _record_failure(self, error: str) -> None:
         if error != self.error:
@@ -111,7 +95,7 @@ def _start_read(path: Path) -> asyncio.Future[bytes]:
         except RuntimeError:  # the loop is closed: the gateway has stopped
             return
 
-    threading.Thread(target=read, name="signing key file", daemon=True).start()
+    threading.Thread(target=read, name="key file", daemon=True).start()
     return reading
 
 

@@ -1,10 +1,10 @@
 """The timetable of signing keys: which key signs, and which keys are published.
 
-The times of creation alone decide, so all processes that read one key file agree. A key
+The times of creation alone decide, so all processes with the same keys agree. A key
 
 1. is published from its creation on;
 2. signs from `SIGNING_DELAY` after its creation on, until the next key does. By then, each process
-   has read the file, and each service that caches the key set for `KEY_SET_MAX_AGE` has the key;
+   has read the key, and each service that caches the key set for `KEY_SET_MAX_AGE` has the key;
 3. is published for `RETIREMENT` more, until its last token has expired.
 
 The oldest key signs from the beginning: there is no other.
@@ -19,14 +19,17 @@ from gateway.identity.signing_key import SigningKey
 TOKEN_SECONDS = 60
 """The lifetime of an internal token."""
 
+MAX_TOKEN_SECONDS = 3_600
+"""The longest lifetime of any token that the keys sign: that of an access token."""
+
 KEY_SET_MAX_AGE = 300
 """The seconds for which a service may cache the published key set."""
 
 SIGNING_DELAY = 2 * KEY_SET_MAX_AGE
-"""Once for the file to reach every process, and once for the caches of the services."""
+"""Once for the key to reach every process, and once for the caches of the services."""
 
-RETIREMENT = 2 * TOKEN_SECONDS
-"""Once for the last token of a key, and once for the clock tolerance of the services."""
+RETIREMENT = MAX_TOKEN_SECONDS + 60
+"""For the last token of a key, and for the clock tolerance of those who verify it."""
 
 
 class KeyPeriods(NamedTuple):
@@ -39,7 +42,7 @@ class KeyPeriods(NamedTuple):
 
 
 class SigningKeys:
-    """The keys of one file, the oldest first. There is at least one."""
+    """The keys of a file or of the database, the oldest first. There is at least one."""
 
     def __init__(self, keys: Sequence[SigningKey]) -> None:
         ordered = sorted(keys, key=lambda key: key.created_at)

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 from gateway.auth.jwt import base64url, strict_json
 from gateway.auth.jwt.jws import MAX_KEY_ID_LENGTH
 from gateway.auth.jwt.refusal import show
-from gateway.bounded_file import read_bounded_file
+from gateway.identity.key_document import read_key_document
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import (
     PrivateKey,
@@ -25,7 +25,6 @@ from gateway.identity.signing_key import (
     get_algorithm,
 )
 
-MAX_FILE_BYTES = 65_536
 MAX_KEYS = 16
 
 _MAX_DATE = 253_402_300_800  # the year 10000, in seconds since the epoch
@@ -48,15 +47,6 @@ def read_signing_keys(path: Path, *, of_any_owner: bool = False) -> SigningKeys:
         InvalidSigningKeys: it is not a JWK Set of private keys of the two kinds.
     """
     return parse_signing_keys(read_key_document(path, of_any_owner=of_any_owner))
-
-
-def read_key_document(path: Path, *, of_any_owner: bool = False) -> bytes:
-    """Read the file as it is. Blocks.
-
-    Raises:
-        UnreadableFile: the file cannot be read, is too large, or other users can use it.
-    """
-    return read_bounded_file(path, MAX_FILE_BYTES, is_private=True, of_any_owner=of_any_owner)
 
 
 def parse_signing_keys(document: bytes) -> SigningKeys:

@@ -20,7 +20,8 @@ class OAuthClient:
     """A client as it is stored. Times are in seconds since the epoch.
 
     It authenticates with a secret, or with an assertion that one of `public_keys` verifies
-    (`private_key_jwt`, RFC 7523). `scopes` are the most that it can get.
+    (`private_key_jwt`, RFC 7523). `scopes` are the most that it can get for itself;
+    the rules of `access.py` say what it can get on behalf of others.
     """
 
     id: str

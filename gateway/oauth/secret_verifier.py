@@ -46,6 +46,14 @@ class SecretVerifier:
         """Stop the thread after the check that it runs."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
+    def is_known(self, secret: str, stored: Sequence[ClientSecret], now: float) -> bool:
+        """Whether a secret has been right before, and still is: no slow hash is needed."""
+        for one in _list_hashes(stored, now):
+            if (digest := self._compute_digest(one, secret)) in self._known:
+                self._known.move_to_end(digest)
+                return True
+        return False
+
     async def is_valid(self, secret: str, stored: Sequence[ClientSecret], now: float) -> bool:
         """Whether a secret is one of those that are stored and have not expired.
 
@@ -54,14 +62,11 @@ class SecretVerifier:
         Raises:
             Overloaded: too many checks wait already.
         """
-        hashes = [it.hash for it in stored if it.expires_at is None or now < it.expires_at]
-        for one in hashes:
-            if (digest := self._compute_digest(one, secret)) in self._known:
-                self._known.move_to_end(digest)
-                return True
+        if self.is_known(secret, stored, now):
+            return True
         if self._waiting >= MAX_WAITING:
             raise Overloaded(_RETRY_SECONDS)
-        found = await self._start(secret, hashes)
+        found = await self._start(secret, _list_hashes(stored, now))
         if found is None:
             return False
         self._remember(self._compute_digest(found, secret))
@@ -101,3 +106,8 @@ class SecretVerifier:
         self._known[digest] = None
         if len(self._known) > _MAX_KNOWN:
             self._known.popitem(last=False)
+
+
+def _list_hashes(stored: Sequence[ClientSecret], now: float) -> list[SecretHash]:
+    """Return the hashes of the secrets that have not expired."""
+    return [it.hash for it in stored if it.expires_at is None or now < it.expires_at]

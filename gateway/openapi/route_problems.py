@@ -17,18 +17,23 @@ from gateway.errors.problem_types import (
 )
 from gateway.errors.tree import (
     ContentTooLarge,
+    DatabaseUnavailable,
+    DpopRefused,
     Forbidden,
     IdentityUnavailable,
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    ReplayCacheUnavailable,
     TicketsUnavailable,
     TooManyStreams,
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
+    WrongService,
 )
 from gateway.fastapi_internals import RouteContext
+from gateway.oauth.oauth_endpoint import OAuthEndpoint
 from gateway.openapi.route_calls import list_calls, list_policies, passes_call_errors_on
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
@@ -47,6 +52,8 @@ Problems = dict[str, dict[str, ProblemType]]
 
 # A response of the service is not an error, whatever its status is.
 _PROXY_ERRORS = (UpstreamInvalid, UpstreamTimeout, UpstreamUnavailable)
+
+_OAUTH_ERRORS = (QuotaExceeded, DatabaseUnavailable, ReplayCacheUnavailable)
 
 _ABOUT_BLANK = {ABOUT_BLANK_PROBLEM.type: ABOUT_BLANK_PROBLEM}
 
@@ -80,7 +87,9 @@ def _iter_own_problems(operation: dict[str, Any], route: RouteContext) -> Iterat
     if operation.get("requestBody"):
         yield describe_error(ContentTooLarge)
     if not find_proxy(route):
-        yield from _iter_parsing_problems(operation)
+        yield from _iter_parsing_problems(operation, route)
+    if isinstance(route.endpoint, OAuthEndpoint):
+        yield from map(describe_error, _OAUTH_ERRORS)
     if find_proxy(route):
         yield describe_error(TooManyStreams)
         yield from map(describe_call_error, _PROXY_ERRORS)
@@ -88,9 +97,13 @@ def _iter_own_problems(operation: dict[str, Any], route: RouteContext) -> Iterat
         yield from map(describe_call_error, UpstreamError.__subclasses__())
 
 
-def _iter_parsing_problems(operation: dict[str, Any]) -> Iterator[ProblemType]:
-    """Yield the problems of a request that the gateway parses; it does not parse a proxied one."""
-    if operation.get("parameters") or operation.get("requestBody"):
+def _iter_parsing_problems(operation: dict[str, Any], route: RouteContext) -> Iterator[ProblemType]:
+    """Yield the problems of a request that the gateway parses; it does not parse a proxied one.
+
+    An OAuth endpoint has errors of its own for an invalid form.
+    """
+    is_parsed = operation.get("parameters") or operation.get("requestBody")
+    if is_parsed and not isinstance(route.endpoint, OAuthEndpoint):
         yield INVALID_REQUEST_PROBLEM
     if operation.get("requestBody"):
         yield describe_error(UnsupportedContentCoding)
@@ -99,8 +112,12 @@ def _iter_parsing_problems(operation: dict[str, Any]) -> Iterator[ProblemType]:
 def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
     """Yield the problems of access rules and rate limits."""
     access, calls = find_access(route.dependant), list_calls(route.dependant)
+    if isinstance(access, Requires) and access.dpop:
+        yield describe_error(DpopRefused)
+        yield describe_error(ReplayCacheUnavailable)
     if isinstance(access, Requires) or any(map(_needs_caller, calls)):
         yield describe_error(Unauthenticated)
+        yield describe_error(WrongService)
         yield describe_error(IdentityUnavailable)
     if isinstance(access, Requires) and (access.scopes or access.owner):
         yield describe_error(Forbidden)

@@ -13,9 +13,10 @@ from gateway.proxy.websocket.websocket_forwarding import WebSocketForwarding
 from gateway.request_context import RequestContext
 from gateway.routing.response_endpoint import ResponseEndpoint
 from gateway.server.upgrade import UPGRADE
+from gateway.service_endpoint import ServiceEndpoint
 
 
-class ProxyEndpoint(ResponseEndpoint):
+class ProxyEndpoint(ResponseEndpoint, ServiceEndpoint):
     """Serves the requests of one proxied route.
 
     The services are looked up in `request.app.state.resources`, as the lifespan opens them.
@@ -23,6 +24,7 @@ class ProxyEndpoint(ResponseEndpoint):
 
     def __init__(self, proxy: Proxy) -> None:
         self.proxy = proxy
+        self.service = proxy.to
         self._services: OpenServices | None = None
 
     async def __call__(self, request: Request) -> Response:

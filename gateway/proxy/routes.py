@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute
 
 from gateway.auth.dependencies import public, requires
 from gateway.auth.ownership import owner
+from gateway.declaration.invalid_declaration import InvalidDeclaration
 from gateway.fastapi_internals import RouteContext, iter_route_contexts
-from gateway.proxy.declaration.invalid_proxy import InvalidProxy
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.endpoint import ProxyEndpoint
 from gateway.ratelimit.dependency import limited
@@ -25,12 +25,12 @@ def create_proxy_router(proxies: Iterable[Proxy]) -> APIRouter:
     """Create a router with a route for each declaration, in their order.
 
     Raises:
-        InvalidProxy: a declaration that was kept in spite of its mistakes is never served.
+        InvalidDeclaration: a declaration that was kept in spite of its mistakes is never served.
     """
     router = APIRouter()
     for proxy in proxies:
         if proxy.mistakes:
-            raise InvalidProxy(proxy.name, proxy.mistakes)
+            raise InvalidDeclaration(proxy.name, proxy.mistakes)
         router.add_api_route(
             proxy.path,
             ProxyEndpoint(proxy),
@@ -64,7 +64,7 @@ def find_proxied_services(routes: Sequence[BaseRoute | RouteContext]) -> dict[st
     found: dict[str, str] = {}
     for route in iter_route_contexts(routes):
         if (proxy := find_proxy(route)) is not None:
-            found.setdefault(proxy.to, f"{proxy} in {proxy.file}:{proxy.line}")
+            found.setdefault(proxy.to, f"{proxy} in {proxy.place}")
     return found
 
 
@@ -72,7 +72,10 @@ def _iter_dependencies(proxy: Proxy) -> Iterator[Dependency]:
     """Yield the guards in the order in which they decide."""
     if proxy.tickets:
         yield accept_ticket()
-    yield public(proxy.public) if proxy.public is not None else requires(*proxy.scopes)
+    if proxy.public is not None:
+        yield public(proxy.public)
+    else:
+        yield requires(*proxy.scopes, dpop=proxy.dpop)
     if proxy.owner is not None:
         yield owner(proxy.owner)
     if proxy.policies:

@@ -46,10 +46,10 @@ def find_uncovered_paths(routes: Iterable[RouteContext]) -> Iterator[ConfigError
         if other:
             yield ConfigError(
                 str(proxy),
-                f"does not cover {path}, which {other} in {other.file}:{other.line} sends to the"
+                f"does not cover {path}, which {other} in {other.place} sends to the"
                 " same service with another access rule",
                 f"declare {path} as well, or give both routes the same access",
-                f"{proxy.file}:{proxy.line}",
+                proxy.place,
             )
 
 

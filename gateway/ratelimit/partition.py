@@ -32,7 +32,7 @@ def caller_partition(policy: RateLimit, principal: Principal) -> str:
     if policy.per == "user" and principal.user_id:
         kind, value = "user", principal.user_id
     elif policy.per == "service" and principal.service:
-        kind, value = "service", principal.service
+        return _hash_caller("service", principal.token_issuer, principal.service)
     elif policy.per == "tenant" and principal.tenant:
         kind, value = "tenant", principal.tenant
     return _hash_caller(kind, principal.issuer, value)

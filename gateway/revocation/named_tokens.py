@@ -14,6 +14,9 @@ MAX_TOKEN_BYTES = 65_536
 MAX_SKEW_SECONDS = 60
 """A token is accepted for so long after its `exp` at most: the maximum of `clock_skew_seconds`."""
 
+_TYPES = frozenset({"jwt", "at+jwt", "lockgate-internal+jwt"})
+"""Those of access tokens, and that of the internal tokens of the gateway."""
+
 
 class UnnamedToken(ValueError):
     """The token cannot be revoked by its id; the message says why."""
@@ -30,7 +33,7 @@ def name_token(token: str, longest: float) -> Revocation:
     if not token or len(token) > MAX_TOKEN_BYTES:
         raise UnnamedToken("standard input has no token")
     try:
-        claims = parse_jws(token).payload
+        claims = parse_jws(token, _TYPES).payload
     except Unauthenticated as error:
         raise UnnamedToken(f"this is no JWT: {error.explanation or error.reason}") from None
     issuer, token_id, exp = (

@@ -3,6 +3,8 @@
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.request_context import REQUEST_METHOD
+
 
 async def serve_head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a HEAD request as GET (RFC 9110, 9.3.2); the server leaves the body out.
@@ -10,7 +12,7 @@ async def serve_head(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -
     The response is complete with the first piece of its body, so that a HEAD request ends even for
     an endless stream.
     """
-    inner = {**scope, "method": "GET"}
+    inner = {**scope, "method": "GET", REQUEST_METHOD: "HEAD"}
     head = _HeadSender(send)
     try:
         await app(inner, receive, head.send)

@@ -17,6 +17,7 @@ from gateway.settings.header_types import (
     Headers,
 )
 from gateway.settings.host_patterns import AllowedHost
+from gateway.settings.identity_section import Identity as Identity  # noqa: PLC0414 - for importers
 from gateway.settings.issuer_types import (
     TENANT_PLACEHOLDER,
     Audience,
@@ -26,6 +27,7 @@ from gateway.settings.issuer_types import (
 )
 from gateway.settings.network_types import Host, HostName, Network
 from gateway.settings.origins import ANY_ORIGIN, Origins
+from gateway.settings.rate import Rate
 from gateway.settings.section import Section, conflict
 from gateway.settings.setting_types import (
     Bytes,
@@ -45,7 +47,6 @@ from gateway.settings.setting_types import (
 )
 from gateway.settings.url_types import (
     BaseHttpUrl,
-    IssuerUrl,
     KeysProxy,
     KeyUrl,
     RootPath,
@@ -218,6 +219,7 @@ class Tokens(Section):
     keys_max_stale_seconds: Annotated[Number, Field(gt=0, le=31_536_000)] = 86_400
     keys_proxy: Annotated[KeysProxy | None, Field(repr=False)] = None
     max_lifetime_seconds: Annotated[Number, Field(ge=60, le=31_536_000)] = 2_592_000
+    proof_seconds: Annotated[Number, Field(ge=1, le=300)] = 60
 
     @model_validator(mode="after")
     def _require_refresh_before_stale(self) -> Self:
@@ -231,17 +233,12 @@ class Tokens(Section):
         return self
 
 
-class Identity(Section):
-    """The gateway as an issuer of the internal tokens that it sends to services."""
+class OAuthSettings(Section):
+    """The tokens that the gateway issues to OAuth clients, and the limits of their attempts."""
 
-    issuer: IssuerUrl | None = None
-    signing_key_file: FilePath | None = None
-
-    @model_validator(mode="after")
-    def _require_issuer(self) -> Self:
-        if self.signing_key_file is not None and self.issuer is None:
-            raise conflict("needs issuer", "signing_key_file", "issuer", at="signing_key_file")
-        return self
+    token_seconds: Annotated[int, Field(strict=True, ge=60, le=3_600)] = 600
+    address_limit: RateText = Rate(300, 60)
+    client_limit: RateText = Rate(60, 60)
 
 
 class Counters(Section):
@@ -369,6 +366,7 @@ class Settings(BaseSettings):
     issuers: tuple[Issuer, ...] = ()
     tokens: Tokens = Tokens()
     identity: Identity = Identity()
+    oauth: OAuthSettings = OAuthSettings()
     counters: Counters = Counters()
     storage: StorageSettings = StorageSettings()
     limits: dict[str, RateText] = {}

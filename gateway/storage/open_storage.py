@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 from gateway.auth.clock import Clock
 from gateway.background_tasks import keep_running
@@ -12,7 +14,7 @@ from gateway.resources import Resources
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.storage.change_feed import ChangeFeed
-from gateway.storage.database import Database
+from gateway.storage.database import Database, Transaction
 from gateway.storage.engine import create_database_engine, is_sqlite
 from gateway.storage.schema_version import SchemaState, read_schema_version
 from gateway.storage.upgrade import UnknownSchema, upgrade_schema
@@ -21,6 +23,8 @@ UPGRADE_SECONDS = 60.0
 """How long an upgrade may take, with the wait for another process that upgrades."""
 
 _TASK = "database"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,27 @@ def create_database(settings: Settings, *, timeout: float | None = None) -> Data
         message = "needs the driver of PostgreSQL: pip install 'lockgate[postgresql]'"
         raise InvalidSettings([ConfigError("database_url", message)]) from error
     return Database(engine, timeout=timeout, max_connections=max_connections)
+
+
+def read_existing(settings: Settings, transaction: Transaction[T]) -> T | None:
+    """Read what a check needs; None if the database is not there, or has another schema. Blocks.
+
+    Raises:
+        InvalidSettings: the driver of PostgreSQL is not installed.
+    """
+    database = create_database(settings)
+    file = database.engine.url.database if is_sqlite(database.engine) else None
+    try:
+        if file is not None and not Path(file).exists():  # reading it would create it
+            return None
+        version = database.read_now(read_schema_version)
+        if version.state is not SchemaState.CURRENT:
+            return None
+        return database.read_now(transaction)
+    except DatabaseUnavailable:
+        return None
+    finally:
+        database.close()
 
 
 def _prepare_schema(settings: Settings, database: Database) -> None:

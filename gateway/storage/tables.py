@@ -78,3 +78,14 @@ clients = Table(
 
 A client that is removed stays, so that its name is never given to another one.
 """
+
+used_ids = Table(
+    "used_ids",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("expires_at", BigInteger, nullable=False, index=True),
+)
+"""Ids that may be used once, until they expire; `digest` is the SHA-256 of the kind and the id.
+
+It is no change that a person makes, so the journal has no entry of it.
+"""

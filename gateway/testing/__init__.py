@@ -15,7 +15,7 @@ audited. A service without a script responds as its fake in the package does, or
 """
 
 from gateway.testing.contract import ApplicationContract
-from gateway.testing.gateway import TestGateway, lockgate
+from gateway.testing.gateway import BOUND, TestGateway, lockgate
 from gateway.testing.received_request import ReceivedRequest
 from gateway.testing.scripted_endpoint import ScriptedEndpoint
 from gateway.testing.scripted_service import ScriptedService, UnexpectedRequest
@@ -23,6 +23,7 @@ from gateway.testing.undeclared_problems import UndeclaredProblem
 from gateway.testing.virtual_time import run_in_virtual_time
 
 __all__ = [
+    "BOUND",
     "ApplicationContract",
     "ReceivedRequest",
     "ScriptedEndpoint",

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import httpx
 
+from gateway.auth.dependencies import BEARER_SCHEME, DPOP_SCHEME
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
 from gateway.testing.contract_cases import (
@@ -16,7 +17,7 @@ from gateway.testing.contract_cases import (
     list_routes,
 )
 from gateway.testing.example_request import build_example
-from gateway.testing.gateway import TestGateway, lockgate
+from gateway.testing.gateway import BOUND, TestGateway, lockgate
 from gateway.testing.virtual_time import run_in_virtual_time
 
 _USER = "42"
@@ -140,7 +141,10 @@ class ApplicationContract:
         assert operation["operationId"]
         assert any(status.startswith(("2", "3")) for status in operation["responses"])
         listed = {
-            scope for entry in operation.get("security", ()) for scope in entry.get("bearer", ())
+            scope
+            for entry in operation.get("security", ())
+            for scheme in (BEARER_SCHEME, DPOP_SCHEME)
+            for scope in entry.get(scheme, ())
         }
         assert listed == set(documented.access.scopes if documented.access else ())
 
@@ -176,6 +180,7 @@ class ApplicationContract:
             route.summary.method,
             example.path,
             user=user,
+            claims=BOUND if user and route.access and route.access.dpop else None,
             scopes=list(declared if scopes is None else scopes),
             params=example.query,
             headers=example.headers,

@@ -16,6 +16,8 @@ from starlette.types import ASGIApp
 
 from gateway.app import create_app
 from gateway.app_loader import Application, load_application
+from gateway.auth.proof_verifier import ProofVerifier
+from gateway.dpop.assumed_proof import AssumedProof, find_scheme
 from gateway.fakes.identity_endpoints import AUDIENCE, ISSUER
 from gateway.fakes.identity_provider import DevelopmentIssuer
 from gateway.fakes.load_fakes import load_fakes
@@ -29,7 +31,12 @@ from gateway.upstream.base_url import BaseUrl
 from gateway.upstream.query import Params, encode_query
 
 _HOST: Final = "lockgate.test"
+_URL: Final = f"https://{_HOST}"
 _CLAIM_NAMES: Final = ("scope_claim", "user_claim", "service_claim", "tenant_claim")
+
+
+BOUND: Final[Mapping[str, object]] = {"cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}
+"""The claims of a token that is bound to a key (RFC 9449)."""
 
 
 class RequestOptions(TypedDict, total=False):
@@ -102,8 +109,9 @@ class TestGateway:
         """Send a request with a token for that user and those scopes, or without a token.
 
         `claims` are added to the token, and override its standard claims. Without a `user`, they
-        must have `sub`: such a token belongs to a service. `params`, `json` and `content` are as
-        in a typed client.
+        must have `sub`: such a token belongs to a service. With `cnf` as in `BOUND`, the token is
+        bound to a key, and the request counts as one with a DPoP proof. `params`, `json` and
+        `content` are as in a typed client.
 
         Raises:
             UnexpectedRequest: a service received a request that no script matches.
@@ -111,7 +119,8 @@ class TestGateway:
         """
         fields = dict(headers or {})
         if user is not None or claims is not None:
-            fields["Authorization"] = f"Bearer {self._issue_token(user, scopes, claims or {})}"
+            token = self._issue_token(user, scopes, claims or {})
+            fields["Authorization"] = f"{find_scheme(token)} {token}"
         if json is not None:
             content = to_json(json)
             fields.setdefault("Content-Type", "application/json")
@@ -192,6 +201,7 @@ async def lockgate(
     with TemporaryDirectory() as folder:
         settings = _trust_test_issuer(settings, Path(folder))
         settings = _allow_test_host(_provide_signing_key(settings, application, Path(folder)))
+        settings = _provide_issuer(settings)
         app = create_app(settings, application=application, transports=services)
         undeclared = record_undeclared_problems(app)
         transport = httpx.ASGITransport(app)
@@ -199,6 +209,7 @@ async def lockgate(
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url=f"http://{_HOST}") as http,
         ):
+            app.state.resources[ProofVerifier] = AssumedProof()
             gateway = TestGateway(app, http, services, settings.issuers[0], undeclared)
             yield gateway
             gateway.raise_unexpected()
@@ -248,8 +259,15 @@ def _provide_signing_key(settings: Settings, application: Application, folder: P
         return settings
     path = folder / "signing.jwks"
     rotate_key_file(path, "ES256", time.time())
-    own = Identity(issuer=identity.issuer or "https://lockgate.test", signing_key_file=path)
+    own = Identity(issuer=identity.issuer or _URL, signing_key_file=path)
     return settings.model_copy(update={"identity": own})
+
+
+def _provide_issuer(settings: Settings) -> Settings:
+    """Set the URL of the gateway, which routes that ask for DPoP need."""
+    if settings.identity.issuer is not None:
+        return settings
+    return settings.model_copy(update={"identity": Identity(issuer=_URL)})
 
 
 def _allow_test_host(settings: Settings) -> Settings:

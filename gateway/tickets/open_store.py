@@ -3,16 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from redis.asyncio import Redis
-
 from gateway.identity.internal_tokens import InternalTokens
-from gateway.ratelimit.redis.redis_url import create_blocking_pool, is_tls
+from gateway.ratelimit.redis.commands import open_commands
 from gateway.settings.schema import Settings
-from gateway.tickets.redis_store import TIMEOUT_SECONDS, RedisTicketStore
+from gateway.tickets.redis_store import RedisTicketStore
 from gateway.tickets.signed_tickets import SignedTickets
 from gateway.tickets.store import MemoryTicketStore, TicketStore
-
-_MAX_CONNECTIONS = 4
 
 
 @asynccontextmanager
@@ -28,14 +24,5 @@ async def open_ticket_store(
     if settings.redis_url is None or tokens is None:
         yield MemoryTicketStore()
         return
-    url = str(settings.redis_url)
-    pool = create_blocking_pool(
-        url,
-        settings.tls.ca_file,
-        max_connections=_MAX_CONNECTIONS,
-        timeout=TIMEOUT_SECONDS,
-    )
-    async with Redis.from_pool(pool) as redis:
-        signed = SignedTickets(tokens, settings.issuers)
-        prefix = settings.counters.key_prefix
-        yield RedisTicketStore(redis, prefix, signed, is_tls=is_tls(url))
+    async with open_commands(settings) as commands:
+        yield RedisTicketStore(commands, SignedTickets(tokens, settings.issuers))

@@ -103,7 +103,7 @@ async def _redeem(connection: HTTPConnection, text: str) -> Principal:
         raise TicketRefused("ticket_expired", "the token that it was issued for has expired")
     revocations: RevocationCheck | None = connection.app.state.resources.get(RevocationCheck)
     if revocations is not None:
-        revocations.require_valid(ticket.principal, time.time())
+        revocations.require_unrevoked(ticket.principal)
     if ticket.path != get_route_path(connection.scope):
         raise TicketRefused("ticket_path", "it was issued for another path")
     return ticket.principal

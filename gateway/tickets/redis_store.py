@@ -1,20 +1,13 @@
 """`RedisTicketStore`: the tickets of all processes, in Redis."""
 
-import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
 from gateway.errors.tree import TicketRefused, TicketsUnavailable
-from gateway.ratelimit.redis.failures import describe_failure
+from gateway.ratelimit.redis.commands import RedisCommandFailed, RedisCommands
 from gateway.tickets.signed_tickets import InvalidTicket, SignedTickets
 from gateway.tickets.store import TicketStore
 from gateway.tickets.ticket import Ticket
-
-TIMEOUT_SECONDS = 0.5
-"""The bound of one command, with the connect before it and the wait for a connection."""
 
 _RETRY_SECONDS = 1.0
 
@@ -22,18 +15,13 @@ T = TypeVar("T")
 
 
 class RedisTicketStore(TicketStore):
-    """Keeps signed tickets in Redis, which drops them when they expire.
+    """Keeps signed tickets in Redis, which drops them when they expire."""
 
-    Each key begins with `prefix`.
-    """
-
-    def __init__(
-        self, redis: Redis, prefix: str, signed: SignedTickets, *, is_tls: bool = False
-    ) -> None:
-        self._redis = redis
-        self._prefix = f"{prefix}lockgate:ticket:"
+    def __init__(self, commands: RedisCommands, signed: SignedTickets) -> None:
+        self._commands = commands
+        self._redis = commands.redis
+        self._prefix = f"{commands.prefix}lockgate:ticket:"
         self._signed = signed
-        self._is_tls = is_tls
 
     async def save(self, digest: str, ticket: Ticket, seconds: int) -> None:
         """Store a ticket, which expires by the clock of Redis, and by that of this machine."""
@@ -63,8 +51,6 @@ class RedisTicketStore(TicketStore):
                 been stored or removed.
         """
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                return await command
-        except (RedisError, OSError, TimeoutError) as error:
-            explanation = describe_failure(error, is_tls=self._is_tls)
-            raise TicketsUnavailable(_RETRY_SECONDS, explanation) from error
+            return await self._commands.run(command)
+        except RedisCommandFailed as error:
+            raise TicketsUnavailable(_RETRY_SECONDS, str(error)) from error

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
+from gateway.api_keys.api_key import ISSUER as KEY_ISSUER
 from gateway.auth.principal import Principal
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.settings.issuer_names import list_issuer_names
@@ -46,8 +47,11 @@ class SignedTickets:
 
     def __init__(self, tokens: InternalTokens, issuers: Iterable[Issuer]) -> None:
         self._tokens = tokens
+        # Besides those of the settings: the gateway itself, and the keys that it hands out.
         self._issuers: Collection[str] = {
-            name for issuer in issuers for name in list_issuer_names(issuer)
+            tokens.issuer,
+            KEY_ISSUER,
+            *(name for issuer in issuers for name in list_issuer_names(issuer)),
         }
 
     def sign(self, digest: str, ticket: Ticket, seconds: int) -> str:
@@ -73,9 +77,10 @@ class SignedTickets:
             raise InvalidTicket("it was signed for another ticket or gateway")
         if claims.exp <= now:
             raise InvalidTicket("it has expired")
-        if claims.principal.issuer not in self._issuers:
+        principal = claims.principal
+        if not {principal.issuer, principal.token_issuer}.issubset(self._issuers):
             raise InvalidTicket("its caller is of an issuer that the settings do not have")
-        return Ticket(claims.path, claims.principal)
+        return Ticket(claims.path, principal)
 
     def _verify(self, stored: bytes, now: float) -> bytes:
         """Return the payload that a published key has signed.

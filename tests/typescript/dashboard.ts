@@ -42,6 +42,8 @@ export function describeProblem(problem: Problem): string {
       return "Your session has expired. Sign in again.";
     case "urn:lockgate:problem:forbidden":
       return `You need one of these permissions: ${problem["required-scopes"].join(", ")}.`;
+    case "urn:lockgate:problem:wrong-service":
+      return `This token is for ${problem["token-services"].join(", ")} alone.`;
     case "urn:lockgate:problem:invalid-request":
       return problem.errors.map((error) => `${error.field}: ${error.message}`).join("\n");
     case "https://iana.org/assignments/http-problem-types#quota-exceeded":

@@ -1,5 +1,7 @@
 """Parses one JWK (RFC 7517, section 4): a public key, and the algorithms that it may verify."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -7,7 +9,7 @@ from types import MappingProxyType
 from pydantic import JsonValue
 
 from gateway.auth.jwks.key_strength import check_strength
-from gateway.auth.jwt import signatures
+from gateway.auth.jwt import base64url, signatures
 from gateway.auth.jwt.jws import MAX_KEY_ID_LENGTH
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.signatures import Key
@@ -84,6 +86,12 @@ def parse_jwk(entry: JsonValue, allowed: Sequence[str]) -> VerificationKey:
         public_members=MappingProxyType(members),
         by_algorithm=MappingProxyType({name: _construct(members, name) for name in algorithms}),
     )
+
+
+def compute_jwk_thumbprint(public_members: Mapping[str, str]) -> str:
+    """Return the SHA-256 thumbprint of a key (RFC 7638, section 3), from its required members."""
+    canonical = json.dumps(dict(public_members), separators=(",", ":"), sort_keys=True)
+    return base64url.encode(hashlib.sha256(canonical.encode()).digest())
 
 
 def _read_key_id(entry: Members) -> str:

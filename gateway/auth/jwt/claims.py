@@ -7,6 +7,7 @@ from pydantic import JsonValue
 from gateway.auth.jwt.actors import list_actors, read_client
 from gateway.auth.jwt.audience import check_audience
 from gateway.auth.jwt.claim_path import Claims, compile_claim_path
+from gateway.auth.jwt.confirmation import read_key_thumbprint
 from gateway.auth.jwt.ids import read_id
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.scopes import compile_scopes, explain_no_scopes
@@ -23,7 +24,7 @@ class ClaimRules:
 
     A claim that cannot be what the settings say (null, or of another type) is treated as absent.
     The claims that decide whether a token is valid are the exception: `iss`, `aud` and `exp` are
-    required, and `nbf` must be a date.
+    required, `nbf` must be a date, and `cnf` must name a key.
     """
 
     def __init__(self, issuer: Issuer) -> None:
@@ -73,6 +74,7 @@ class ClaimRules:
             issued_at=_read_number(claims.get("iat")),
             client=client,
             actors=list_actors(claims, issuer, client),
+            key_thumbprint=read_key_thumbprint(claims),
         )
 
     def check_expiry(self, expires_at: float, now: float) -> None:

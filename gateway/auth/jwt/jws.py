@@ -1,6 +1,6 @@
 """Strict parser for compact JWS (RFC 7515, section 3.1), which needs no key."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -17,7 +17,7 @@ _ACCESS_TOKEN_TYPES = frozenset({"jwt", "at+jwt"})
 # Each of these header parameters changes what the signed bytes mean. The gateway supports none
 # of them, and must refuse a token with one rather than misread it (RFC 7515, section 4.1.11).
 # `jwk`, `jku`, `x5c` and `x5u` only offer a key: they are ignored.
-_UNSUPPORTED_PARAMETERS = frozenset({"crit", "b64", "zip", "cty"})
+UNSUPPORTED_PARAMETERS = frozenset({"crit", "b64", "zip", "cty"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,12 @@ class Jws:
     """Whether the header has `nonce`, as in the tokens that Entra ID issues for Microsoft Graph."""
 
 
-def parse_jws(token: str) -> Jws:
+def parse_jws(token: str, types: Container[str] = _ACCESS_TOKEN_TYPES) -> Jws:
     """Parse a token. The signature is decoded, not verified.
 
     Raises:
-        Unauthenticated: the token is not a compact JWS, or its header is not that of an access
-            token.
+        Unauthenticated: the token is not a compact JWS, or the `typ` of its header is not one of
+            `types`, which are those of access tokens.
     """
     segments = token.split(".")
     if len(segments) != 3 or not all(segments):
@@ -54,12 +54,14 @@ def parse_jws(token: str) -> Jws:
     except ValueError:
         raise Unauthenticated("malformed", explain_malformed(token)) from None
     signing_input = token[: token.rindex(".")].encode("ascii")
-    return Jws(*_check_header(header), payload, signing_input, signature, "nonce" in header)
+    return Jws(*_check_header(header, types), payload, signing_input, signature, "nonce" in header)
 
 
-def _check_header(header: dict[str, JsonValue]) -> tuple[str, str | None, str]:
+def _check_header(
+    header: dict[str, JsonValue], types: Container[str]
+) -> tuple[str, str | None, str]:
     """Check the protected header, and return its `alg`, `kid` and `typ`."""
-    if unsupported := _UNSUPPORTED_PARAMETERS.intersection(header):
+    if unsupported := UNSUPPORTED_PARAMETERS.intersection(header):
         raise Unauthenticated("unsupported_header", f"it has {show_all(sorted(unsupported))}")
     algorithm, key_id = header.get("alg"), header.get("kid")
     if not isinstance(algorithm, str):
@@ -67,14 +69,14 @@ def _check_header(header: dict[str, JsonValue]) -> tuple[str, str | None, str]:
     if "kid" in header and not _is_key_id(key_id):
         hint = f"it must be a string of 1 to {MAX_KEY_ID_LENGTH} characters"
         raise Unauthenticated("invalid_kid", f"kid is {show(key_id)}; {hint}")
-    return algorithm, key_id if isinstance(key_id, str) else None, _read_type(header)
+    return algorithm, key_id if isinstance(key_id, str) else None, _read_type(header, types)
 
 
 def _is_key_id(key_id: JsonValue) -> bool:
     return isinstance(key_id, str) and 0 < len(key_id) <= MAX_KEY_ID_LENGTH
 
 
-def _read_type(header: dict[str, JsonValue]) -> str:
+def _read_type(header: dict[str, JsonValue], types: Container[str]) -> str:
     """Read `typ` as RFC 7515, section 4.1.9 says.
 
     The comparison ignores case, and the prefix `application/` is optional.
@@ -83,7 +85,7 @@ def _read_type(header: dict[str, JsonValue]) -> str:
         return ""
     typ = header["typ"]
     name = typ.lower().removeprefix("application/") if isinstance(typ, str) else None
-    if name not in _ACCESS_TOKEN_TYPES:
+    if name is None or name not in types:
         raise Unauthenticated("wrong_type", f"typ of the header is {show(typ)}")
     return name
 

@@ -46,7 +46,7 @@ class TokenCache:
             return None
         # The lower bound is for a system clock that is set back: it must not prolong an entry.
         is_current = entry.cached_at <= now < entry.expires_at
-        if not is_current or entry.key_version != get_key_version(entry.principal.issuer):
+        if not is_current or entry.key_version != get_key_version(entry.principal.token_issuer):
             del self._entries[digest]
             return None
         self._entries.move_to_end(digest)

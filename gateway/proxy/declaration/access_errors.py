@@ -9,6 +9,12 @@ from gateway.settings.errors import suggest_nearest
 
 _SEGMENT = re.compile(r"\{(\w+)\}")  # not `{name:path}`, which can be several segments
 
+_NEED_A_CALLER = {
+    "tickets": "no caller to give a ticket to",
+    "dpop": "no token that could be bound to a key",
+    "outlive_token": "no token that could expire",
+}
+
 _OPEN_OR_GUARDED = (
     'give requires="scope" (requires=() admits any valid token), or public="the reason why no '
     'token is needed"'
@@ -71,18 +77,26 @@ def find_caller_errors(
     if len(set(names)) < len(names):
         yield f"limit has a policy twice: {', '.join(names)}"
     if values["public"] is not None:
-        for policy in policies:
-            if policy.per != "address":
-                yield (
-                    f"limit has {policy.name}, which counts per {policy.per}; a public route has "
-                    'no caller, so use a policy with per="address"'
-                )
-        if values["tickets"]:
-            yield "tickets needs requires: a public route has no caller to give a ticket to"
-        if values["outlive_token"]:
-            yield "outlive_token needs requires: a public route has no token that could expire"
+        yield from _iter_public_errors(values, policies)
+    elif values["tickets"] and values["dpop"]:
+        yield "tickets and dpop contradict each other: a ticket proves no key"
     elif values["forward_token"] and values["identity"] == "token":
         yield (
             "forward_token and identity='token' both set Authorization; give identity='headers' "
             "or identity='none' to send the token of the caller"
         )
+
+
+def _iter_public_errors(
+    values: Mapping[str, object], policies: Sequence[RateLimit]
+) -> Iterator[str]:
+    """Yield the errors of a route without a caller."""
+    for policy in policies:
+        if policy.per != "address":
+            yield (
+                f"limit has {policy.name}, which counts per {policy.per}; a public route has "
+                'no caller, so use a policy with per="address"'
+            )
+    for name, reason in _NEED_A_CALLER.items():
+        if values[name]:
+            yield f"{name} needs requires: a public route has {reason}"

@@ -14,7 +14,7 @@ _CREATE_KEY = (
 
 def find_missing_key_errors(settings: Settings, proxies: Sequence[Proxy]) -> list[ConfigError]:
     """Find what needs a signing key, if the settings have none."""
-    if settings.identity.signing_key_file is not None:
+    if settings.identity.has_signing_keys:
         return []
     return [*_find_services(settings), *_find_routes(proxies)]
 

@@ -1,15 +1,13 @@
 """`Proxy`, the declaration of a proxied route."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from pathlib import Path
 from typing import Literal
 
+from gateway.declaration.argument_errors import check_arguments
+from gateway.declaration.declaration import Declaration
 from gateway.proxy.declaration.access_errors import find_access_errors, find_caller_errors
-from gateway.proxy.declaration.argument_errors import check_arguments
 from gateway.proxy.declaration.header_errors import find_header_errors
-from gateway.proxy.declaration.invalid_proxy import report_mistakes
 from gateway.proxy.declaration.methods import PROXIED_METHODS, format_methods
 from gateway.proxy.declaration.path_errors import derive_target, find_parameters, find_path_errors
 from gateway.proxy.declaration.value_errors import (
@@ -18,12 +16,11 @@ from gateway.proxy.declaration.value_errors import (
     find_value_errors,
 )
 from gateway.ratelimit.policy import RateLimit
-from gateway.settings.toml_file import format_file
 
 
 @check_arguments
 @dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(Declaration):
     """A route whose requests go on to the service `to`, with bodies streamed both ways.
 
     `path` is the path on the gateway, as in FastAPI: `/inventory/{path:path}`. `target` is the path
@@ -32,7 +29,8 @@ class Proxy:
 
     Access: `requires` names the scopes that a token needs, and `()` admits any valid token; `owner`
     is the path parameter that names the only user who may call the route. Or `public` gives the
-    reason why no token is needed. `limit` has the policies that are charged.
+    reason why no token is needed. `dpop` admits only tokens that are bound to a key, which each
+    request proves (RFC 9449). `limit` has the policies that are charged.
 
     `methods` are the methods that are proxied, by default all but CONNECT and TRACE. HEAD goes
     with GET.
@@ -57,11 +55,8 @@ class Proxy:
     set. `encoded_slashes` accepts `%2F` in the path, and `path_parameters` accepts `;`; by
     default both are refused with 400, because services differ in what they mean.
 
-    `file` and `line` are where the route is declared; they are set by the constructor. `mistakes`
-    is not empty only while a package is loaded, which reports them; see `keep_invalid_proxies`.
-
     Raises:
-        InvalidProxy: the declaration has errors; the message has all of them.
+        InvalidDeclaration: the declaration has errors; the message has all of them.
     """
 
     path: str
@@ -70,6 +65,7 @@ class Proxy:
     requires: str | Sequence[str] | None = None
     public: str | None = None
     owner: str | None = None
+    dpop: bool = False
     limit: RateLimit | Sequence[RateLimit] = ()
     methods: Sequence[str] = PROXIED_METHODS
     target: str | None = None
@@ -90,10 +86,6 @@ class Proxy:
     remove_response_headers: Sequence[str] = ()
     encoded_slashes: bool = False
     path_parameters: bool = False
-    file: str = field(init=False, compare=False, repr=False)
-    line: int = field(init=False, compare=False, repr=False)
-    name: str = field(init=False, compare=False, repr=False)
-    mistakes: Sequence[str] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check every field, and record where the route is declared."""
@@ -132,25 +124,12 @@ class Proxy:
         """The path below the base path of the service: `target`, or what it is by default."""
         return self.target or derive_target(self.path)
 
-    def record_mistakes(self, path: object, mistakes: Sequence[str]) -> None:
-        """Record where the route is declared, and its mistakes.
-
-        Raises:
-            InvalidProxy: there is a mistake, and no package is being loaded.
-        """
-        file, line = _find_caller()
-        object.__setattr__(self, "file", file)
-        object.__setattr__(self, "line", line)
-        object.__setattr__(self, "name", f"Proxy({path!r:.80})")
-        object.__setattr__(self, "mistakes", mistakes)
-        report_mistakes(self.name, mistakes)
-
     def _iter_errors(self) -> Iterator[str]:
         """Yield the errors of all fields, and of fields that contradict each other.
 
         If a field has another type, only such errors are found: it cannot be compared with others.
         """
-        values = {name: getattr(self, name) for name in self.__slots__ if name not in _PLACE}
+        values = {name: getattr(self, name) for name in self.__slots__}
         if errors := [*find_type_errors(values), *find_method_errors(self.methods)]:
             yield from errors
             return
@@ -163,18 +142,6 @@ class Proxy:
         yield from find_header_errors(values)
 
 
-_PLACE = frozenset({"file", "line", "name", "mistakes"})
-
-
 def _with_head(methods: Sequence[str]) -> tuple[str, ...]:
     """Add HEAD to GET, which the gateway serves wherever it serves GET (RFC 9110, 9.3.2)."""
     return (*methods, "HEAD") if "GET" in methods and "HEAD" not in methods else tuple(methods)
-
-
-def _find_caller() -> tuple[str, int]:
-    """Return the file and the line of the call of `Proxy(...)`, outside this package."""
-    frame = sys._getframe(1)  # noqa: SLF001 - `inspect.stack` reads the source of every frame
-    package = __name__.rpartition(".")[0]
-    while f"{frame.f_globals.get('__name__')}.".startswith(f"{package}.") and frame.f_back:
-        frame = frame.f_back
-    return format_file(Path(frame.f_code.co_filename)), frame.f_lineno

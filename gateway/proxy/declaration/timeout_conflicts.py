@@ -24,5 +24,5 @@ def find_timeout_conflicts(
                 f"total_timeout is {proxy.total_timeout}; it must not be below"
                 f" upstreams.{proxy.to}.timeout, which is {service.timeout}",
                 "raise it, or give the route a timeout of its own",
-                f"{proxy.file}:{proxy.line}",
+                proxy.place,
             )

@@ -31,6 +31,6 @@ def find_unused_settings(
                 yield ConfigError(
                     f"upstreams.{name}.{setting}",
                     "has no effect: it is for typed clients, and only proxied routes use the "
-                    f"service, such as {proxy} in {proxy.file}:{proxy.line}",
+                    f"service, such as {proxy} in {proxy.place}",
                     hint,
                 )

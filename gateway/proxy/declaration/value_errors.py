@@ -64,6 +64,7 @@ _REQUIRED: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "limit": (_is_one_or_more_policies, "a RateLimit or a list of them"),
     "idle_timeout": _TIME,
     "identity": (_is_identity, f"one of {', '.join(map(repr, IDENTITIES))}"),
+    "dpop": _FLAG,
     "websocket": _FLAG,
     "tickets": _FLAG,
     "forward_token": _FLAG,

@@ -38,13 +38,18 @@ class IdentityFields:
 
 
 def build_user_fields(principal: Principal, scopes: Sequence[str]) -> Sequence[tuple[bytes, bytes]]:
-    """Build `X-User-*`, without those that the token of the caller says nothing about."""
+    """Build `X-User-*`, without those that the token of the caller says nothing about.
+
+    A service that another issuer than `X-User-Issuer` names, as in an exchanged token, is left out:
+    the two issuers may give one name to two services.
+    """
+    has_one_issuer = principal.token_issuer == principal.issuer
     values = {
         b"x-user-id": _encode(principal.user_id or ""),
         b"x-user-issuer": _encode(principal.issuer),
         b"x-user-scopes": b" ".join(map(_encode, iter_held_scopes(principal, scopes))),
         b"x-user-tenant": _encode(principal.tenant or ""),
-        b"x-user-service": _encode(principal.service or ""),
+        b"x-user-service": _encode(principal.service or "") if has_one_issuer else b"",
     }
     return [(name, value) for name, value in values.items() if value]
 

@@ -73,9 +73,9 @@ PROXY_BEGINNINGS = (
 GATEWAY_SETS = frozenset({b"proxy", b"traceparent", b"tracestate", b"x-request-id"})
 """The trace of the request context. `Proxy` would become `HTTP_PROXY` in CGI (httpoxy)."""
 
-CREDENTIALS = frozenset({b"authorization", b"cookie", b"cookie2"})
+CREDENTIALS = frozenset({b"authorization", b"cookie", b"cookie2", b"dpop"})
 
 REMOVED = HOP_BY_HOP | CLIENT_ADDRESSES | OTHER_REQUEST | IDENTITIES | GATEWAY_SETS | CREDENTIALS
-"""All names; a route may forward `Authorization` and `Cookie` nevertheless."""
+"""All names; a route may forward `Authorization` with `DPoP`, and `Cookie`, nevertheless."""
 
 REMOVED_BEGINNINGS = IDENTITY_BEGINNINGS + PROXY_BEGINNINGS

@@ -44,9 +44,11 @@ ONCE = frozenset(
 
 END_TO_END = ONCE | {
     b"accept", b"accept-encoding", b"authorization", b"cache-control", b"content-encoding",
-    b"content-length", b"cookie", b"host", b"if-match", b"if-none-match", b"via",
+    b"content-length", b"cookie", b"dpop", b"host", b"if-match", b"if-none-match", b"via",
 }  # fmt: skip
 """Fields that `Connection` must not name, besides those about the client and the caller."""
+
+_TOKEN = frozenset({b"authorization", b"dpop"})
 
 _SPECIAL = {
     b"connection": RequestRule.CONNECTION,
@@ -65,7 +67,7 @@ def find_request_rule(name: bytes, *, forward_token: bool, forward_cookies: bool
     """Return the rule for a field; `name` is in lower case."""
     if name in _SPECIAL:
         return _SPECIAL[name]
-    if name in ONCE or (name == b"authorization" and forward_token):
+    if name in ONCE or (name in _TOKEN and forward_token):
         return RequestRule.ONCE
     if name == b"cookie" and forward_cookies:
         return RequestRule.KEEP

@@ -17,6 +17,6 @@ def find_websocket_conflicts(
             yield ConfigError(
                 f"upstreams.{proxy.to}.transport",
                 f"is {service.transport!r}, which has no WebSockets, and {proxy} accepts them"
-                f" ({proxy.file}:{proxy.line})",
+                f" ({proxy.place})",
                 'set it to "lockgate", or remove websocket=True from the route',
             )

@@ -9,18 +9,21 @@ from starlette.exceptions import HTTPException
 from gateway.errors.tree import (
     ContentTooLarge,
     DatabaseUnavailable,
+    DpopRefused,
     Forbidden,
     GatewayError,
     IdentityUnavailable,
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    ReplayCacheUnavailable,
     TicketRefused,
     TicketsUnavailable,
     TooManyStreams,
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
+    WrongService,
 )
 from gateway.proxy.upstream.upstream_failures import IDLE_TIMEOUT, RequestTimeout
 from gateway.upstream.errors import (
@@ -48,6 +51,13 @@ REFUSALS = (
         "Get a new token; do not repeat the request with the same one.",
     ),
     Failure(
+        DpopRefused("proof_used"),
+        "The route takes only tokens that are bound to a key, or the token is bound to one; and "
+        "the request has no DPoP proof of the key, or an invalid one. Only the log contains the "
+        "reason. `error` in the challenge is `invalid_token` if another proof would not help.",
+        "Repeat the request with a new proof, or for `invalid_token` with a new token.",
+    ),
+    Failure(
         TicketRefused("ticket_unknown"),
         "The ticket in the query cannot be redeemed. Only the log contains the reason.",
         "Get a new ticket, and send it once.",
@@ -59,6 +69,13 @@ REFUSALS = (
         "token needs every one of them. If the data belong to another user, it lists the `:any` "
         "form of each required scope, and the token needs one of these as well.",
         "Get a token with these scopes; the same request will fail again.",
+    ),
+    Failure(
+        WrongService(["inventory"]),
+        "The token was exchanged for some services alone (`audience`, RFC 8693), and the route is "
+        "not a proxied route of one of them.",
+        "Exchange a token for the service of the route, or for no service in particular; the same "
+        "request will fail again.",
     ),
     Failure(
         UserRequired(),
@@ -105,6 +122,13 @@ REFUSALS = (
         TicketsUnavailable(1),
         "Redis, which holds the tickets, does not respond, or the process holds too many tickets.",
         "Try again after `Retry-After` seconds. A ticket that was sent may have been used.",
+    ),
+    Failure(
+        ReplayCacheUnavailable(1),
+        "Redis, which remembers what may be used once, does not respond, or without Redis the "
+        "process remembers too many.",
+        "Try again after `Retry-After` seconds, with a new DPoP proof or a new client assertion: "
+        "the one that was sent may count as used.",
     ),
     Failure(
         DatabaseUnavailable(1),

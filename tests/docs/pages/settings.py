@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gateway.settings.loader import PREFIX
+from gateway.settings.rate import Rate
 from gateway.settings.schema import Settings
 from tests.docs.pages.comments import Comments, parse_comments
 from tests.docs.pages.markdown import code, page, table
@@ -138,6 +139,8 @@ def describe_type(own: Schema) -> str:
         return " or ".join(dict.fromkeys(map(describe_type, kinds)))
     if "enum" in own:
         return ", ".join(code(value) for value in own["enum"])
+    if _is_rate(own):
+        return "rate"
     if own["type"] == "object":
         return "table"
     if own["type"] == "array":
@@ -161,6 +164,12 @@ def _format_default(own: Schema) -> str:
     value = own.get("default")
     if value is None or value == []:
         return "none"
+    if _is_rate(own):
+        value = str(Rate(**value))
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return code(json.dumps(value))
+
+
+def _is_rate(own: Schema) -> bool:
+    return str(own.get("$ref", "")).endswith("/Rate")

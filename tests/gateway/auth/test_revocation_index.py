@@ -1,12 +1,13 @@
 """What a revocation names, and which tokens it revokes; compared with a plain reference."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.auth.principal import Actor, Principal
+from gateway.auth.principal import Actor, Principal, SourceToken
 from gateway.auth.revocation_index import Revocation, RevocationIndex, RevocationKind
 
 ISSUER, OTHER = "https://iss.test", "https://other.test"
@@ -57,6 +58,62 @@ def test_a_revocation_names_tokens(revocation: Revocation, is_revoked: bool) -> 
     assert index.find(TOKEN) is (revocation.kind if is_revoked else None)
 
 
+GATEWAY = "https://gateway.test"
+EXCHANGED = replace(
+    TOKEN,
+    token_id="g2",
+    issued_at=1_200.0,
+    client="cart",
+    actors=(Actor(GATEWAY, "cart"), Actor(GATEWAY, "desk"), Actor(ISSUER, "bff")),
+    token_issuer=GATEWAY,
+    sources=(SourceToken(GATEWAY, "g1", 1_100.0), SourceToken(ISSUER, "t1", 1_000.0)),
+)
+
+
+@pytest.mark.parametrize(
+    ("revocation", "is_revoked"),
+    [
+        (revoke(RevocationKind.TOKEN, GATEWAY, "g2"), True),
+        (revoke(RevocationKind.TOKEN, GATEWAY, "g1"), True),
+        (revoke(RevocationKind.TOKEN, ISSUER, "t1"), True),
+        (revoke(RevocationKind.TOKEN, ISSUER, "g2"), False),
+        (revoke(RevocationKind.TOKEN, GATEWAY, "t1"), False),
+        # The subject is that of the first token, so it counts when that one was issued.
+        (revoke(RevocationKind.SUBJECT, ISSUER, "jane", 1_001), True),
+        (revoke(RevocationKind.SUBJECT, ISSUER, "jane", 1_000), False),
+        (revoke(RevocationKind.SUBJECT, GATEWAY, "jane", 2_000), False),
+        (revoke(RevocationKind.ISSUER, ISSUER, "", 1_001), True),
+        (revoke(RevocationKind.ISSUER, ISSUER, "", 1_000), False),
+        (revoke(RevocationKind.ISSUER, GATEWAY, "", 1_101), True),
+        (revoke(RevocationKind.ISSUER, GATEWAY, "", 1_100), False),
+        (revoke(RevocationKind.ISSUER, "", "", 1_001), True),
+        (revoke(RevocationKind.ISSUER, "", "", 1_000), False),
+        # A client whose secret is replaced may go on to exchange the tokens of its users.
+        (revoke(RevocationKind.CLIENT, GATEWAY, "cart", 1_101), True),
+        (revoke(RevocationKind.CLIENT, GATEWAY, "cart", 1_100), False),
+        (revoke(RevocationKind.CLIENT, GATEWAY, "desk", 1_101), True),
+        (revoke(RevocationKind.CLIENT, ISSUER, "bff", 1_001), True),
+        (revoke(RevocationKind.CLIENT, ISSUER, "bff", 1_000), False),
+        (revoke(RevocationKind.CLIENT, ISSUER, "cart", 2_000), False),
+    ],
+)
+def test_an_exchanged_token_is_named_by_those_that_it_comes_from(
+    revocation: Revocation, is_revoked: bool
+) -> None:
+    index = RevocationIndex()
+    index.add([revocation], NOW)
+    assert index.find(EXCHANGED) is (revocation.kind if is_revoked else None)
+
+
+def test_a_source_without_iat_or_jti_is_revoked_with_all_of_its_issuer() -> None:
+    token = replace(EXCHANGED, sources=(SourceToken(ISSUER, None, None),))
+    index = RevocationIndex()
+    index.add([revoke(RevocationKind.ISSUER, GATEWAY, "", 1_100)], NOW)
+    assert index.find(token) is None
+    index.add([revoke(RevocationKind.SUBJECT, ISSUER, "jane", 1)], NOW)
+    assert index.find(token) is RevocationKind.SUBJECT
+
+
 def test_a_token_without_iat_is_revoked_by_each_time() -> None:
     index = RevocationIndex()
     index.add([revoke(RevocationKind.SUBJECT, ISSUER, "jane", 1)], NOW)
@@ -97,34 +154,40 @@ REVOCATIONS = st.builds(
     Revocation, st.sampled_from(RevocationKind), ISSUERS, NAMES, TIMES, TIMES
 ).map(lambda it: replace(it, value="") if it.kind is RevocationKind.ISSUER else it)
 PRINCIPALS = st.builds(
-    lambda issuer, subject, token_id, issued_at, actors: replace(
-        TOKEN, issuer=issuer, subject=subject, token_id=token_id, issued_at=issued_at, actors=actors
-    ),
-    ISSUERS,
-    NAMES,
-    st.none() | NAMES,
-    st.none() | TIMES,
-    st.lists(st.builds(Actor, ISSUERS, NAMES), max_size=2).map(tuple),
+    partial(replace, TOKEN),
+    issuer=ISSUERS,
+    subject=NAMES,
+    token_id=st.none() | NAMES,
+    issued_at=st.none() | TIMES,
+    actors=st.lists(st.builds(Actor, ISSUERS, NAMES), max_size=2).map(tuple),
+    token_issuer=ISSUERS,
+    sources=st.lists(
+        st.builds(SourceToken, ISSUERS, st.none() | NAMES, st.none() | TIMES), max_size=2
+    ).map(tuple),
 )
 
 
 def names(revocation: Revocation, principal: Principal) -> bool:
     """The rule, without an index."""
+    own = SourceToken(principal.token_issuer, principal.token_id, principal.issued_at)
+    tokens = [own, *principal.sources]
     match revocation.kind:
         case RevocationKind.TOKEN:
-            named = (principal.issuer, principal.token_id)
-            return named == (revocation.issuer, revocation.value)
+            return any(it[:2] == (revocation.issuer, revocation.value) for it in tokens)
         case RevocationKind.SUBJECT:
-            is_named = (principal.issuer, principal.subject) == (
-                revocation.issuer,
-                revocation.value,
-            )
+            named = (principal.issuer, principal.subject)
+            is_named = named == (revocation.issuer, revocation.value)
         case RevocationKind.CLIENT:
             is_named = Actor(revocation.issuer, revocation.value) in principal.actors
         case RevocationKind.ISSUER:
-            is_named = revocation.issuer == principal.issuer
-    issued_at = principal.issued_at
-    return is_named and (issued_at is None or issued_at < revocation.issued_before)
+            issuers = {principal.issuer, *(it.issuer for it in tokens)}
+            is_named = revocation.issuer in issuers
+    is_of_subject = revocation.kind is RevocationKind.SUBJECT
+    of_issuer = [it for it in tokens if it.issuer == revocation.issuer and not is_of_subject]
+    return is_named and any(
+        it.issued_at is None or it.issued_at < revocation.issued_before
+        for it in of_issuer or tokens
+    )
 
 
 @given(st.lists(REVOCATIONS, max_size=6), PRINCIPALS)

@@ -1,6 +1,7 @@
 """`lockgate access` lists who may call what."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,20 @@ routes = [
 ]
 """
 
+ACCESS = """
+from gateway.access import MayExchange
+
+access = [
+    MayExchange("bff", services="stock", scopes="stock:read", on_behalf_of="https://idp"),
+    MayExchange("batch", services="*", scopes=["a", "b"], on_behalf_of="clients", requires="c"),
+    MayExchange("bff", services=["stock", "orders"], scopes="a", on_behalf_of="*"),
+]
+"""
+
 
 @pytest.fixture(autouse=True)
 def _package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = Wrong("", text=None, files={"routes.py": ROUTES})
+    case = Wrong("", text=None, files={"routes.py": ROUTES, "access.py": ACCESS})
     case.write(folder)
     for name, value in case.get_variables().items():
         monkeypatch.setenv(name, value)
@@ -63,9 +74,19 @@ def test_the_json_lists_routes_by_scopes_and_by_service(capsys: pytest.CaptureFi
         "/page/{user_id}",
         "/any/{path:path}",
     ]
+    assert found["exchanges"][1] == {
+        "client": "batch",
+        "services": ["*"],
+        "scopes": ["a", "b"],
+        "on_behalf_of": ["clients"],
+        "requires": ["c"],
+        "file": "acme/access.py",
+        "line": 6,
+    }
+    assert [it["client"] for it in found["exchanges"]] == ["bff", "batch", "bff"]
 
 
-def test_the_text_has_a_section_for_each_set_of_scopes_and_service(
+def test_the_text_has_a_section_for_each_set_of_scopes_service_and_client(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["access"]) == 0
@@ -78,7 +99,14 @@ def test_the_text_has_a_section_for_each_set_of_scopes_and_service(
         "The service orders is called by:",
         "The service stock is called by:",
         "The service users is called by:",
+        "By token exchange, the client batch may call:",
+        "By token exchange, the client bff may call:",
     ]
+    assert [re.split(" {2,}", line.strip()) for line in sections[-1].splitlines()[1:]] == [
+        ["stock", "with stock:read", "for subjects of https://idp", "acme/access.py:5"],
+        ["stock, orders", "with a", "for subjects of any provider", "acme/access.py:7"],
+    ]
+    assert "who hold c" in sections[-2]
     assert sections[1].splitlines()[1].split("  ")[1:] == [
         "ANY",
         "/stock/{user_id}/{path:path}",

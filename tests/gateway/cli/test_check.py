@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from gateway.app_loader import Application, read_application
 from gateway.cli import check, serve
 from gateway.cli.main import main
 from gateway.cli.signals import ShutdownSignals
+from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.settings.errors import ConfigError
 from gateway.settings.schema import App, Server
 from tests.gateway.cli.conftest import KEYS
@@ -26,11 +28,33 @@ def test_check_prints_one_sentence_if_there_is_no_error(
 ) -> None:
     issuer.write_bytes(KEYS)
     assert main(["check"]) == 0
-    assert capsys.readouterr().out == (
+    assert capsys.readouterr().out.splitlines()[0] == (
         "The configuration is valid: "
         "6 routes, 1 proxied route, 1 composite, 2 services, 1 policy. "
-        "The package is tests.sample (app.package).\n"
+        "The package is tests.sample (app.package)."
     )
+
+
+def test_check_names_the_features_that_are_off(
+    issuer: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    issuer.write_bytes(KEYS)
+    assert main(["check"]) == 0
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "These features are off: revocations (needs database_url); API keys (needs database_url); "
+        "OAuth (needs database_url, identity.issuer, identity.signing_key_file)."
+    )
+    monkeypatch.setenv("LOCKGATE_DATABASE_URL", f"sqlite:///{tmp_path}/lockgate.db")
+    assert main(["check"]) == 0
+    assert "off: OAuth (needs identity.issuer" in capsys.readouterr().out
+    rotate_key_file(tmp_path / "signing.jwks", "ES256", time.time())
+    monkeypatch.setenv("LOCKGATE_IDENTITY__ISSUER", "https://gateway.test")
+    monkeypatch.setenv("LOCKGATE_IDENTITY__SIGNING_KEY_FILE", str(tmp_path / "signing.jwks"))
+    assert main(["check"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 def test_check_counts_no_pages_that_are_turned_off(

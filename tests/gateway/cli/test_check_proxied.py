@@ -200,3 +200,33 @@ def test_no_upstream_is_unused_while_the_list_of_routes_has_an_error(
     lines = capsys.readouterr().out.splitlines()
     assert error in lines[0]
     assert not [line for line in lines if "upstreams." in line]
+
+
+def test_an_access_rule_is_checked_with_its_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rule = 'MayExchange("bff", services="{}", scopes="a", on_behalf_of="{}")'
+    listed = [rule.format("order", "*"), rule.format("stock", "*")]
+    listed += [rule.format("orders", "https://idp/"), rule.format("orders", "https://idp")]
+    files = {
+        "routes.py": PROXIED.format(to="orders", options='public="a test"'),
+        "access.py": "from gateway.access import MayExchange\naccess = ["
+        + ",\n".join(listed)
+        + "]",
+    }
+    case = Wrong("", text=None, files=files)
+    case.write(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in case.get_variables().items():
+            patch.setenv(name, value)
+        assert main(["check"]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    message = "which is not a service of the settings"
+    assert [line.partition(" (")[0] for line in lines] == [
+        f"acme/access.py:2: MayExchange('bff'): services has order, {message}",
+        f"acme/access.py:3: MayExchange('bff'): services has stock, {message}",
+        (
+            "acme/access.py:4: MayExchange('bff'): on_behalf_of has https://idp/, which is not an "
+            "issuer of the settings"
+        ),
+    ]

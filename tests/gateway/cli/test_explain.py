@@ -1,103 +1,21 @@
 """`lockgate explain` says what would happen to a request, and never prints the token."""
 
-import io
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.cli.main import main
-from tests.gateway.auth.token_factory import (
-    encode_jwk_set,
-    get_signing_key,
-    make_claims,
-    make_token,
-)
-from tests.gateway.cli.wrong_configuration import PACKAGE, Wrong
+from tests.gateway.auth.token_factory import make_claims
+from tests.gateway.cli.explain_shell import Shell, sign, write_package
 
-KEY = get_signing_key("ES256")
 TICKET = "A" * 43
-
-ROUTES = """
-from acme.limits import PAGES
-from gateway.proxy import Proxy
-
-routes = [
-    Proxy(
-        "/stock/{user_id}/{path:path}",
-        to="stock",
-        requires="stock:read",
-        owner="user_id",
-        limit=PAGES,
-        max_body_bytes=9,
-        identity="headers",
-        tickets=True,
-        websocket=True,
-        outlive_token=True,
-        remove_headers=["x-company-role", "x-company-team"],
-        set_headers={"X-Tenant": "acme", "X-Team": "a"},
-        set_response_headers={"X-Frame-Options": "DENY"},
-        remove_response_headers=["x-backend", "server"],
-    ),
-    Proxy("/shop/{path:path}", to="shop", public="a shop window", methods=["GET"]),
-    Proxy("/any/{path:path}", to="shop", requires=(), identity="none"),
-    Proxy("/all/{path:path}", to="shop", requires=["a", "b", "c"], identity="none"),
-    Proxy("/open/{path:path}", to="shop", public="it checks the token itself", forward_token=True),
-    Proxy("/middle/{path:path}", to="shop", public="a test", target="/x/{path}/y"),
-]
-"""
 
 
 @pytest.fixture(autouse=True)
 def _package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    case = Wrong("", text=None, files={"routes.py": ROUTES})
-    case.write(folder)
-    settings = folder / PACKAGE / "lockgate.toml"
-    settings.write_text(
-        settings.read_text()
-        + '[upstreams.stock]\nurl = "http://stock.internal:9000/v2"\n'
-        + '[upstreams.shop]\nurl = "https://shop.internal"\n'
-        + '[limits]\npages = "20/minute"\n'
-    )
-    (folder / "jwks.json").write_bytes(encode_jwk_set(KEY.jwk()))
-    claims = make_claims()
-    issuer = {
-        "issuer": claims["iss"],
-        "audience": claims["aud"],
-        "jwks_file": str(folder / "jwks.json"),
-    }
-    variables = {**case.get_variables(), "LOCKGATE_ISSUERS": json.dumps([issuer])}
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-
-
-def sign(**changes: Any) -> str:
-    """Sign a token of user 7 with the scope `stock:read`."""
-    return make_token({"sub": "7", "scope": "stock:read", **changes}, key=KEY)
-
-
-class Shell:
-    """Runs the command with a token on standard input."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._capsys = capsys
-        self._monkeypatch = monkeypatch
-
-    def run(self, method: str, target: str, token: str = "") -> tuple[int, dict[str, Any]]:
-        """Return the exit status and the JSON of an explanation."""
-        status, text = self.print(method, target, "--json", token=token)
-        return status, json.loads(text)
-
-    def print(self, *arguments: str, token: str = "") -> tuple[int, str]:
-        """Return the exit status and the output, which never has the token."""
-        stdin = io.TextIOWrapper(io.BytesIO(token.encode()))
-        self._monkeypatch.setattr(sys, "stdin", stdin)
-        status = main(["explain", *arguments])
-        captured = self._capsys.readouterr()
-        assert not token or token not in captured.out + captured.err
-        return status, captured.out
+    write_package(folder, monkeypatch)
 
 
 @pytest.fixture
@@ -121,6 +39,7 @@ def test_a_request_that_would_be_sent_to_a_service(shell: Shell) -> None:
         "ticket": (None, "accepted in the query instead of a token; the query has none"),
         "requires": (True, "stock:read"),
         "owner": (True, "user_id"),
+        "revoked": (None, "cannot be known: database_url is not set"),
         "limit": (None, "pages, 20/minute per user; not charged here"),
         "body": (None, "at most 9 bytes"),
         "identity": (None, "X-User-* fields"),
@@ -202,6 +121,18 @@ def test_the_token_that_a_public_route_forwards_is_called_unverified(shell: Shel
     _, found = shell.run("GET", "/open/x")
     rules = {rule["name"]: rule["text"] for rule in found["rules"]}
     assert rules["identity"] == "the unverified token of the caller"
+
+
+def test_the_proof_of_a_bound_token_is_assumed(shell: Shell) -> None:
+    bound = sign(scope="a", cnf={"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})
+    status, found = shell.run("GET", "/bound/x", f"DPoP {bound}")
+    assert (status, found["status"]) == (0, None)
+    rules = {rule["name"]: rule["text"] for rule in found["rules"]}
+    assert rules["requires"] == "a with DPoP"
+    assert rules["dpop"].startswith("the token is bound to a key")
+    status, found = shell.run("GET", "/bound/x", sign(scope="a"))
+    assert (status, found["status"]) == (1, 401)
+    assert "not_bound" in found["outcome"]
 
 
 def test_the_services_of_an_endpoint_are_named(shell: Shell) -> None:

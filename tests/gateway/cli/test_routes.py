@@ -91,6 +91,7 @@ def test_the_json_has_the_same_facts(capsys: pytest.CaptureFixture[str]) -> None
         "path": "/page/{user_id}",
         "scopes": ["page:read"],
         "owner": "user_id",
+        "dpop": False,
         "public": None,
         "limits": [
             {"name": "pages", "rate": "10/minute", "burst": None, "per": "user", "shadow": False}

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 from fastapi import APIRouter, FastAPI
 
+from gateway.access import MayExchange
 from gateway.app import create_app
 from gateway.app_loader import Application
 from gateway.proxy import Proxy
@@ -119,10 +120,11 @@ async def serve(
     prepare: Any = None,
     settings: Settings | None = None,
     proxies: Sequence[Proxy] = (),
+    access: Sequence[MayExchange] = (),
 ) -> AsyncIterator[Served]:
     """Serve a gateway with these routes; `prepare` is called with the app before it starts."""
     application = Application(
-        clients={"items": Items}, policies={}, routers=routers, proxies=proxies
+        clients={"items": Items}, policies={}, routers=routers, proxies=proxies, access=access
     )
     service = httpx.MockTransport(lambda _request: httpx.Response(200, json=None))
     app: FastAPI = create_app(
@@ -130,18 +132,18 @@ async def serve(
     )
     if prepare is not None:
         prepare(app)
-    root, access, log = logging.getLogger(), logging.getLogger("lockgate.access"), LogRecords()
+    root, accesses, log = logging.getLogger(), logging.getLogger("lockgate.access"), LogRecords()
     level = root.level
     root.addHandler(log)
     root.setLevel(logging.INFO)
-    access.setLevel(logging.DEBUG)  # the level of a successful probe
+    accesses.setLevel(logging.DEBUG)  # the level of a successful probe
     try:
         async with app.router.lifespan_context(app), serve_app(app) as port:
             yield Served(port, log)
     finally:
         root.removeHandler(log)
         root.setLevel(level)
-        access.setLevel(logging.NOTSET)
+        accesses.setLevel(logging.NOTSET)
 
 
 def build_request(

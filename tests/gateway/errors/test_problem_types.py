@@ -21,18 +21,21 @@ from gateway.errors.problem_types import (
 from gateway.errors.tree import (
     ContentTooLarge,
     DatabaseUnavailable,
+    DpopRefused,
     Forbidden,
     GatewayError,
     IdentityUnavailable,
     Overloaded,
     QuotaExceeded,
     RateLimiterUnavailable,
+    ReplayCacheUnavailable,
     TicketRefused,
     TicketsUnavailable,
     TooManyStreams,
     Unauthenticated,
     UnsupportedContentCoding,
     UserRequired,
+    WrongService,
 )
 from gateway.request_context import RequestContext
 from gateway.transport.raw_response import RawResponse
@@ -42,6 +45,7 @@ from tests.gateway.errors.served import Reply
 
 ERRORS: list[GatewayError] = [
     Unauthenticated("expired"),
+    DpopRefused("proof_used"),
     TicketRefused("ticket_unknown"),
     Forbidden(scopes=["a"]),
     ContentTooLarge(),
@@ -50,10 +54,12 @@ ERRORS: list[GatewayError] = [
     IdentityUnavailable(1),
     RateLimiterUnavailable(1),
     TicketsUnavailable(1),
+    ReplayCacheUnavailable(1),
     DatabaseUnavailable(1),
     Overloaded(1),
     TooManyStreams(1),
     UserRequired(),
+    WrongService(["inventory"]),
 ]
 
 EXAMPLES: list[tuple[Exception, ProblemType]] = [

@@ -316,13 +316,13 @@ async def test_envoy_removes_the_fields_that_are_not_replaced(served: Served) ->
     (reply,) = await served.send(request)
     removed = reply.header("x-envoy-auth-headers-to-remove")
     users = "x-user-id,x-user-issuer,x-user-scopes,x-user-tenant,x-user-service"
-    assert removed == [f"{users},authorization,cookie"]
+    assert removed == [f"{users},authorization,cookie,dpop"]
     cases = {
-        "/stock/a": "authorization,cookie",
-        "/inventory/a": "cookie",
-        "/shelves/a": "authorization,cookie",
-        "/silent/a": f"{users},authorization,cookie,x-company-role",
-        "/inventory/forward/a": "",
+        "/stock/a": "authorization,cookie,dpop",
+        "/inventory/a": "cookie,dpop",
+        "/shelves/a": "authorization,cookie,dpop",
+        "/silent/a": f"{users},authorization,cookie,dpop,x-company-role",
+        "/inventory/forward/a": "dpop",
     }
     for path, expected in cases.items():
         request = ask_as_envoy("GET", path, token="u1-stock_read+inventory_read", Cookie="a=1")

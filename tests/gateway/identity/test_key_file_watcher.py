@@ -14,7 +14,8 @@ from gateway.identity import key_file_watcher as module
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.identity.key_file_watcher import KeyFileWatcher
 from gateway.identity.key_timetable import RETIREMENT, SIGNING_DELAY, SigningKeys
-from gateway.identity.signing_key_file import read_signing_keys
+from gateway.identity.signing_key_file import parse_signing_keys, read_signing_keys
+from gateway.identity.signing_key_provider import SigningKeyProvider
 from tests.gateway.auth.manual_clock import ManualClock
 
 NOW = 1_800_000_000.0
@@ -33,10 +34,21 @@ def used() -> list[SigningKeys]:
     return []
 
 
+def create_watcher(path: Path, used: list[SigningKeys], clock: ManualClock) -> KeyFileWatcher:
+    document = path.read_bytes()
+    keys = SigningKeyProvider(parse_signing_keys(document), source=str(path), clock=clock)
+    keys.call_on_change(lambda: used.append(keys.get_keys()))
+    return KeyFileWatcher(
+        path,
+        lambda content: keys.use_keys(parse_signing_keys(content)),
+        document=document,
+        clock=clock,
+    )
+
+
 @pytest.fixture
 def watcher(path: Path, used: list[SigningKeys]) -> KeyFileWatcher:
-    document = path.read_bytes()
-    return KeyFileWatcher(path, used.append, document=document, clock=ManualClock(NOW))
+    return create_watcher(path, used, ManualClock(NOW))
 
 
 def read(path: Path) -> bytes:
@@ -128,7 +140,7 @@ async def test_a_key_that_has_retired_may_be_gone(
 ) -> None:
     rotate_key_file(path, "ES256", NOW)
     clock = ManualClock(NOW + SIGNING_DELAY + RETIREMENT + 1)
-    watcher = KeyFileWatcher(path, used.append, document=read(path), clock=clock)
+    watcher = create_watcher(path, used, clock)
     rotate_key_file(path, "ES256", clock.now())
     with caplog.at_level(logging.INFO, "lockgate.identity"):
         await watcher.check()

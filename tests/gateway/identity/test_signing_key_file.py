@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from jose import jwk as jose_jwk
 
 from gateway.bounded_file import UnreadableFile
+from gateway.identity.key_document import MAX_FILE_BYTES
 from gateway.identity.signing_key import (
     build_private_members,
     compute_thumbprint,
     generate_signing_key,
 )
 from gateway.identity.signing_key_file import (
-    MAX_FILE_BYTES,
     MAX_KEYS,
     InvalidSigningKeys,
     parse_signing_keys,

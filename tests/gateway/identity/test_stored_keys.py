@@ -61,9 +61,15 @@ def test_a_rotation_keeps_what_is_needed_and_removes_the_rest(database: Database
     assert first not in later.ids
     assert len(later.ids) == 2
     entries = database.read_now(partial(read_entries, after=0, limit=10))
-    assert [entry.change.action for entry in entries] == ["signing_key.add"] * 3
+    changes = [(entry.change.action, entry.change.subject) for entry in entries]
+    assert changes == [
+        ("signing_key.add", first),
+        ("signing_key.add", later.ids[0]),
+        ("signing_key.remove", first),
+        ("signing_key.add", later.ids[1]),
+    ]
     assert entries[0].change.details == {"algorithm": "ES256", "encryption_key": "k1"}
-    assert database.read_now(verify_journal).seq == 3
+    assert database.read_now(verify_journal).seq == 4
 
 
 def test_too_many_keys_are_refused(database: Database) -> None:

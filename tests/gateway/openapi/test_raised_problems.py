@@ -166,7 +166,7 @@ LOCKED = {"423": {ACME + "account-locked"}}
 RAISED: dict[tuple[str, str], dict[str, set[str]]] = {
     ("/orders", "post"): {
         **CONFLICT,
-        "403": {OURS + "forbidden", ACME + "comments-closed"},
+        "403": {OURS + "forbidden", OURS + "wrong-service", ACME + "comments-closed"},
         "422": {OURS + "invalid-request", "about:blank"},
     },
     ("/above", "get"): {**GONE, **LOCKED},

@@ -32,7 +32,7 @@ PROBLEMS: dict[tuple[str, str], dict[str, set[str]]] = {
         **ALWAYS,
         **TOKEN,
         **CALLS,
-        "403": {OURS + "forbidden"},
+        "403": {OURS + "forbidden", OURS + "wrong-service"},
         "422": {OURS + "invalid-request"},
         "429": {QUOTA},
         "503": {CAPACITY, IDENTITY, UNAVAILABLE},
@@ -43,6 +43,7 @@ PROBLEMS: dict[tuple[str, str], dict[str, set[str]]] = {
         **ALWAYS,
         **TOKEN,
         "400": {"about:blank"},
+        "403": {OURS + "wrong-service"},
         "404": {"about:blank"},
         "413": {OURS + "content-too-large"},
         "415": {OURS + "unsupported-content-coding"},
@@ -53,13 +54,13 @@ PROBLEMS: dict[tuple[str, str], dict[str, set[str]]] = {
     ("/nested", "get"): {
         **ALWAYS,
         **TOKEN,
-        "403": {OURS + "forbidden"},
+        "403": {OURS + "forbidden", OURS + "wrong-service"},
         "503": {CAPACITY, IDENTITY},
     },
     ("/mine", "get"): {
         **ALWAYS,
         **TOKEN,
-        "403": {OURS + "forbidden", OURS + "user-required"},
+        "403": {OURS + "forbidden", OURS + "user-required", OURS + "wrong-service"},
         "503": {CAPACITY, IDENTITY},
     },
     ("/healthz", "get"): {"500": ALWAYS["500"], "default": {"about:blank"}},
@@ -108,4 +109,4 @@ def test_a_route_that_requires_an_owner_alone_can_be_forbidden() -> None:
         return user_id
 
     operation = create_example_app(router).openapi()["paths"]["/own/{user_id}"]["get"]
-    assert list_problems(operation)["403"] == {OURS + "forbidden"}
+    assert list_problems(operation)["403"] == {OURS + "forbidden", OURS + "wrong-service"}

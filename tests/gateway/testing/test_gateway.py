@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from fastapi import APIRouter
 
+from gateway.app_loader import Application
+from gateway.auth import requires
 from gateway.settings.schema import Issuer, Server, Settings
-from gateway.testing import TestGateway, UnexpectedRequest, lockgate
+from gateway.testing import BOUND, TestGateway, UnexpectedRequest, lockgate
 from tests.gateway.testing.conftest import BOOKSHOP, SETTINGS
 
 READER = {"user": "42", "scopes": ["books:read"]}
@@ -129,3 +132,16 @@ async def test_the_test_client_is_served_whatever_hosts_are_allowed() -> None:
         assert (await gateway.get("/nowhere")).status_code == 404
         other = await gateway.get("/nowhere", headers={"Host": "other.test"})
         assert other.status_code == 421
+
+
+async def test_a_route_that_asks_for_dpop_gets_a_bound_token() -> None:
+    router = APIRouter()
+
+    @router.get("/bound", dependencies=[requires("books:read", dpop=True)])
+    async def get_bound() -> str:
+        return "bound"
+
+    application = Application(clients={}, policies={}, routers=[router])
+    async with lockgate(Settings(), application=application) as gateway:
+        assert (await gateway.get("/bound", claims=BOUND, **READER)).json() == "bound"  # type: ignore[arg-type]
+        assert (await gateway.get("/bound", **READER)).status_code == 401  # type: ignore[arg-type]

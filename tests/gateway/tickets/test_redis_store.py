@@ -13,9 +13,9 @@ from gateway.errors.tree import TicketRefused, TicketsUnavailable
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_timetable import SIGNING_DELAY, SigningKeys
 from gateway.identity.signing_key import generate_signing_key
+from gateway.ratelimit.redis.commands import TIMEOUT_SECONDS
 from gateway.settings.schema import Counters, Issuer, Settings
 from gateway.tickets.open_store import open_ticket_store
-from gateway.tickets.redis_store import TIMEOUT_SECONDS
 from gateway.tickets.signed_tickets import SignedTickets
 from gateway.tickets.store import TicketStore
 from gateway.tickets.ticket import generate_text, hash_text

@@ -134,6 +134,10 @@ def test_credentials_go_on_if_the_route_says_so() -> None:
     assert keep(token, cookie, forward_token=True) == [token]
     assert keep(cookie, token, cookie, forward_cookies=True) == [cookie, cookie]
     assert refuse(token, token, forward_token=True).status_code == 400
+    proof = (b"dpop", b"x")
+    assert keep(token, proof) == []
+    assert keep(token, proof, forward_token=True) == [token, proof]
+    assert refuse(token, proof, proof, forward_token=True).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from gateway.declaration.invalid_declaration import InvalidDeclaration
 from gateway.proxy import Proxy
-from gateway.proxy.declaration.invalid_proxy import InvalidProxy
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,6 @@ from gateway.proxy.declaration.invalid_proxy import InvalidProxy
 def test_arguments_that_it_cannot_take(
     arguments: tuple[Any, ...], options: dict[str, Any], error: str
 ) -> None:
-    with pytest.raises(InvalidProxy, match=r"^Proxy\(") as caught:
+    with pytest.raises(InvalidDeclaration, match=r"^Proxy\(") as caught:
         Proxy(*arguments, **options)
     assert error in str(caught.value)

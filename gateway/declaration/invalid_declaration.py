@@ -1,6 +1,6 @@
 """A declaration with mistakes: an exception, or a record while a package is loaded.
 
-The exception would end the import of `routes.py` at its first mistake. So the loader of a package
+The exception would end the import of a module at its first mistake. So the loader of a package
 keeps the invalid declarations, and reports the mistakes of all of them in one run.
 """
 
@@ -11,7 +11,7 @@ from contextvars import ContextVar
 _is_loading = ContextVar("_is_loading", default=False)
 
 
-class InvalidProxy(ValueError):
+class InvalidDeclaration(ValueError):
     """A declaration has mistakes. The message has all of them."""
 
     def __init__(self, name: str, mistakes: Sequence[str]) -> None:
@@ -19,8 +19,8 @@ class InvalidProxy(ValueError):
 
 
 @contextmanager
-def keep_invalid_proxies() -> Iterator[None]:
-    """Let `Proxy(...)` record its mistakes instead of raising them, within the context."""
+def keep_invalid_declarations() -> Iterator[None]:
+    """Let declarations record their mistakes instead of raising them, within the context."""
     token = _is_loading.set(True)
     try:
         yield
@@ -32,7 +32,7 @@ def report_mistakes(name: str, mistakes: Sequence[str]) -> None:
     """Report the mistakes of a declaration, which are also in its `mistakes`.
 
     Raises:
-        InvalidProxy: there is a mistake, and no package is being loaded.
+        InvalidDeclaration: there is a mistake, and no package is being loaded.
     """
     if mistakes and not _is_loading.get():
-        raise InvalidProxy(name, mistakes)
+        raise InvalidDeclaration(name, mistakes)

@@ -1,0 +1,31 @@
+"""Reads the key to which a token is bound: the claim `cnf` (RFC 7800, section 3.1)."""
+
+import re
+
+from gateway.auth.jwt.claim_path import Claims
+from gateway.auth.jwt.refusal import show
+from gateway.errors.tree import Unauthenticated
+
+_THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")  # the SHA-256 of RFC 7638 in base64url
+
+
+def read_key_thumbprint(claims: Claims) -> str | None:
+    """Return the thumbprint of the key that DPoP must prove (RFC 9449, 6.1); None without one.
+
+    Other members of `cnf`, such as those of RFC 8705, are ignored (RFC 7800, section 3.1).
+
+    Raises:
+        Unauthenticated: the token is bound to something that is not a thumbprint.
+    """
+    confirmation = claims.get("cnf")
+    if confirmation is None:
+        return None
+    if not isinstance(confirmation, dict):
+        raise Unauthenticated("invalid_cnf", f"cnf is {show(confirmation)}; it must be an object")
+    if "jkt" not in confirmation:
+        return None
+    thumbprint = confirmation["jkt"]
+    if not isinstance(thumbprint, str) or not _THUMBPRINT.fullmatch(thumbprint):
+        hint = f"jkt in cnf is {show(thumbprint)}; it must be the SHA-256 thumbprint of a key"
+        raise Unauthenticated("invalid_cnf", hint)
+    return thumbprint

@@ -1,0 +1,184 @@
+"""Checks the claims of an access token that the gateway itself has issued (RFC 9068, section 2.2).
+
+Nothing is read with tolerance: the gateway has written these claims. A token that lacks one of them
+is none of its access tokens, whatever key has signed it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TypeGuard
+
+from pydantic import JsonValue
+
+from gateway.auth.jwt.actors import list_actors
+from gateway.auth.jwt.claim_path import Claims
+from gateway.auth.jwt.confirmation import read_key_thumbprint
+from gateway.auth.jwt.ids import read_id
+from gateway.auth.jwt.refusal import show
+from gateway.auth.principal import SCOPE, Principal, SourceToken
+from gateway.errors.tree import Unauthenticated
+
+ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
+
+MAX_SECONDS = 3_600
+"""The maximum of `oauth.token_seconds`: no access token of the gateway lives longer."""
+
+MAX_SOURCES = 4
+"""The maximum of tokens that one token comes from, by one exchange after the other."""
+
+MAX_SERVICES = 64
+
+_SKEW_SECONDS = 5.0  # the clocks of two processes that share the signing keys
+
+
+class OwnTokenRules:
+    """The rules for the claims of the access tokens of `issuer`, which is `identity.issuer`."""
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+
+    def check(self, claims: Claims, header_type: str, now: float) -> Principal:
+        """Check every claim, and build the principal; `now` is in seconds since the epoch.
+
+        Raises:
+            Unauthenticated: the claims are not those of an access token, or it is not valid now.
+        """
+        if header_type != ACCESS_TOKEN_TYPE:
+            raise Unauthenticated(
+                "wrong_type",
+                f"typ of the header is {show(header_type)}; an access token of the gateway has "
+                f"{ACCESS_TOKEN_TYPE}",
+            )
+        if claims.get("iss") != self._issuer or claims.get("aud") != self._issuer:
+            shown = f"iss is {show(claims.get('iss'))}, aud is {show(claims.get('aud'))}"
+            raise Unauthenticated("wrong_audience", f"{shown}; both must be identity.issuer")
+        issued_at, expires_at = self._check_times(claims, now)
+        client = _require_id(claims, "client_id")
+        is_exchanged = "sub_id" in claims
+        if not is_exchanged and _require_id(claims, "sub") != client:
+            raise Unauthenticated("invalid_sub", "sub is not client_id, and it has no sub_id")
+        issuer, subject = read_subject(claims) if is_exchanged else (self._issuer, client)
+        return Principal(
+            issuer=issuer,
+            subject=subject,
+            scopes=_read_scopes(claims),
+            # Claims of the subject of an exchanged token alone: a client whose id is 42 is not the
+            # user 42 (RFC 9068, section 5).
+            user_id=read_id(claims.get("user_id")) if is_exchanged else None,
+            service=client,
+            tenant=read_id(claims.get("tenant")) if is_exchanged else None,
+            expires_at=expires_at,
+            token_id=_require_id(claims, "jti"),
+            issued_at=issued_at,
+            client=client,
+            actors=list_actors(claims, self._issuer, client),
+            key_thumbprint=read_key_thumbprint(claims),
+            token_issuer=self._issuer,
+            sources=read_sources(claims),
+            services=_read_services(claims),
+        )
+
+    def check_expiry(self, expires_at: float, now: float) -> None:
+        """Refuse the token from `expires_at` plus the tolerance for clocks on.
+
+        Raises:
+            Unauthenticated: the token has expired.
+        """
+        if now >= expires_at + _SKEW_SECONDS:
+            raise Unauthenticated("expired", f"exp was {now - expires_at:.0f} s ago")
+
+    def _check_times(self, claims: Claims, now: float) -> tuple[float, float]:
+        """Return `iat` and `exp`."""
+        issued_at, expires_at = claims.get("iat"), claims.get("exp")
+        if not _is_number(issued_at) or not _is_number(expires_at):
+            shown = f"iat is {show(issued_at)}, exp is {show(expires_at)}"
+            raise Unauthenticated("invalid_exp", f"{shown}; both must be numbers")
+        self.check_expiry(expires_at, now)
+        if issued_at > now + _SKEW_SECONDS:
+            explanation = f"iat is {issued_at - now:.0f} s in the future; compare the clocks"
+            raise Unauthenticated("issued_in_the_future", explanation)
+        if not 0 < expires_at - issued_at <= MAX_SECONDS:
+            explanation = f"it is valid for {expires_at - issued_at:.0f} s, not for 1 to"
+            raise Unauthenticated("lives_too_long", f"{explanation} {MAX_SECONDS} s")
+        return float(issued_at), float(expires_at)
+
+
+def read_subject(claims: Claims) -> tuple[str, str]:
+    """Return the issuer and the subject in `sub_id` (RFC 9493, section 3.2.3).
+
+    Raises:
+        Unauthenticated: it has neither.
+    """
+    subject_id = claims.get("sub_id")
+    if not isinstance(subject_id, dict) or subject_id.get("format") != "iss_sub":
+        raise Unauthenticated("invalid_sub", "sub_id is not of the format iss_sub")
+    return _require_id(subject_id, "iss"), _require_id(subject_id, "sub")
+
+
+def build_origin(principal: Principal) -> list[dict[str, str | float]]:
+    """Return the claim `origin` of a token that is exchanged for the token of this caller.
+
+    `OwnTokenRules` reads it: `Principal.sources` are the token, and those that it comes from. A
+    token with more than `MAX_SOURCES` of them is not valid.
+    """
+    own = SourceToken(principal.token_issuer, principal.token_id, principal.issued_at)
+    return [
+        {
+            name: value
+            for name, value in (("iss", it.issuer), ("jti", it.token_id), ("iat", it.issued_at))
+            if value is not None
+        }
+        for it in (own, *principal.sources)
+    ]
+
+
+def read_sources(claims: Claims, at_most: int = MAX_SOURCES) -> tuple[SourceToken, ...]:
+    """Return the tokens of the claim `origin`, as `build_origin` has written it.
+
+    Raises:
+        Unauthenticated: it is malformed, or has too many of them.
+    """
+    origin = claims.get("origin", [])
+    if not isinstance(origin, list) or len(origin) > at_most:
+        raise Unauthenticated("invalid_origin", f"origin is not a list of at most {at_most}")
+    return tuple(_iter_sources(origin))
+
+
+def _require_id(claims: Mapping[str, JsonValue], claim: str) -> str:
+    value = claims.get(claim)
+    if not isinstance(value, str) or read_id(value) is None:
+        raise Unauthenticated(f"invalid_{claim}", f"{claim} is {show(value)}, which is not an id")
+    return value
+
+
+def _read_scopes(claims: Claims) -> frozenset[str]:
+    value = claims.get("scope", "")
+    scopes = value.split(" ") if isinstance(value, str) and value else []
+    if not isinstance(value, str) or not all(map(SCOPE.fullmatch, scopes)):
+        raise Unauthenticated("invalid_scope", f"scope is {show(value)}")
+    return frozenset(scopes)
+
+
+def _iter_sources(origin: list[JsonValue]) -> Iterator[SourceToken]:
+    for it in origin:
+        if not isinstance(it, dict):
+            raise Unauthenticated("invalid_origin", f"origin has {show(it)}")
+        token_id = _require_id(it, "jti") if "jti" in it else None
+        issued_at = it.get("iat")
+        yield SourceToken(
+            _require_id(it, "iss"), token_id, float(issued_at) if _is_number(issued_at) else None
+        )
+
+
+def _read_services(claims: Claims) -> frozenset[str] | None:
+    if "services" not in claims:
+        return None
+    value = claims["services"]
+    names = value if isinstance(value, list) else []
+    services = frozenset(it for it in names if isinstance(it, str))
+    if not 0 < len(services) <= MAX_SERVICES or len(services) < len(names):
+        raise Unauthenticated("invalid_services", f"services is {show(value)}")
+    return services
+
+
+def _is_number(value: JsonValue) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,28 @@
+"""The features that are off because a setting is missing, for `lockgate check` and the log."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gateway.oauth.oauth_requirements import list_missing
+from gateway.settings.schema import Settings
+
+
+class OffFeature(NamedTuple):
+    """A feature, and the settings that it needs and that are not set."""
+
+    name: str
+    needs: Sequence[str]
+
+    def __str__(self) -> str:
+        """Format as `OAuth (needs database_url, identity.issuer)`."""
+        return f"{self.name} (needs {', '.join(self.needs)})"
+
+
+def list_off_features(settings: Settings) -> list[OffFeature]:
+    """Return the features that are off."""
+    needs = {
+        "revocations": [] if settings.database_url else ["database_url"],
+        "API keys": [] if settings.database_url else ["database_url"],
+        "OAuth": list_missing(settings),
+    }
+    return [OffFeature(name, missing) for name, missing in needs.items() if missing]

@@ -1,0 +1,23 @@
+"""`AssumedProof`: takes every proof for given, where no client sends one."""
+
+from starlette.types import Scope
+
+from gateway.auth.jwt.jws import parse_jws
+from gateway.auth.proof_verifier import ProofVerifier
+from gateway.errors.tree import Unauthenticated
+
+
+class AssumedProof(ProofVerifier):
+    """Verifies nothing: for `lockgate explain` and the test kit, never in a gateway that serves."""
+
+    async def verify(self, scope: Scope, token: str, key_thumbprint: str) -> None:
+        """Assume that the request has a valid proof."""
+
+
+def find_scheme(token: str) -> str:
+    """Return the scheme under which a token is sent: `DPoP` if it is bound to a key."""
+    try:
+        confirmation = parse_jws(token).payload.get("cnf")
+    except Unauthenticated:
+        return "Bearer"
+    return "DPoP" if isinstance(confirmation, dict) and "jkt" in confirmation else "Bearer"

@@ -1,0 +1,74 @@
+"""`POST /oauth/token`: issues access tokens to clients (RFC 6749, section 3.2)."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.dpop.dpop_verifier import DpopVerifier
+from gateway.dpop.proof import InvalidProof
+from gateway.oauth.client import OAuthClient
+from gateway.oauth.form import Form
+from gateway.oauth.grants.grant import Grants, TokenRequest
+from gateway.oauth.oauth_endpoint import OAuthEndpoint, build_json
+from gateway.oauth.oauth_errors import InvalidDpopProof, UnsupportedGrantType
+
+_TEXT = {"type": "string"}
+
+
+class TokenEndpoint(OAuthEndpoint):
+    """Issues a token by the grant that the request names."""
+
+    summary = "Issue an access token"
+    parameters: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "grant_type": {**_TEXT, "description": "`client_credentials`"},
+        "scope": {
+            **_TEXT,
+            "description": "Scopes separated by spaces; without it, all that the client may get",
+        },
+    }
+    required = ("grant_type",)
+    response: ClassVar[Mapping[str, Any]] = {
+        "title": "IssuedToken",
+        "type": "object",
+        "properties": {
+            "access_token": {**_TEXT, "description": "A JWT of the type at+jwt (RFC 9068)"},
+            "token_type": {
+                **_TEXT,
+                "description": "Bearer; DPoP for a request with a proof",
+            },
+            "expires_in": {"type": "integer", "description": "Its lifetime in seconds"},
+            "scope": {**_TEXT, "description": "The scopes of the token, separated by spaces"},
+        },
+        "required": ["access_token", "token_type", "expires_in", "scope"],
+    }
+
+    async def respond(self, request: Request, client: OAuthClient, form: Form) -> Response:
+        """Respond with the token.
+
+        Raises:
+            OAuthError: the client may not have it.
+            GatewayError: a part of the gateway is unavailable.
+        """
+        grants: Grants = request.app.state.resources[Grants]
+        grant = grants.get(form.require("grant_type"))
+        if grant is None:
+            raise UnsupportedGrantType(f"The grants are {', '.join(grants)}.")
+        key_thumbprint = await _read_key(request)
+        issued = await grant.issue(TokenRequest(client, form, request, key_thumbprint))
+        return build_json(issued.build_document())
+
+
+async def _read_key(request: Request) -> str | None:
+    """Return the thumbprint of the key that the client proves; None without a proof.
+
+    Raises:
+        InvalidDpopProof: the proof is not valid.
+        ReplayCacheUnavailable: it is not known whether it was used before.
+    """
+    proofs: DpopVerifier = request.app.state.resources[DpopVerifier]
+    try:
+        return await proofs.read_key(request.scope)
+    except InvalidProof as error:
+        raise InvalidDpopProof(f"{error.reason}: {error.explanation}") from None

@@ -1,0 +1,36 @@
+"""OAuth is on only with a database, an issuer and signing keys; else its routes do not exist."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.identity.key_file_rotation import rotate_key_file
+from gateway.oauth.oauth_requirements import list_missing
+from gateway.settings.schema import Identity, Settings
+from tests.gateway.errors.served import build_request, serve
+from tests.gateway.oauth.oauth_gateway import GATEWAY, make_settings
+
+PATHS = ["/oauth/token", "/.well-known/oauth-authorization-server"]
+
+
+@pytest.mark.parametrize(
+    ("without", "missing"),
+    [
+        ({}, []),
+        ({"database_url": None}, ["database_url"]),
+        ({"identity": Identity(issuer=GATEWAY)}, ["identity.signing_key_file"]),
+        ({"identity": Identity()}, ["identity.issuer", "identity.signing_key_file"]),
+    ],
+)
+async def test_it_needs_three_settings(
+    tmp_path: Path, without: dict[str, Any], missing: list[str]
+) -> None:
+    rotate_key_file(tmp_path / "signing.jwks", "ES256", time.time())
+    settings: Settings = make_settings(tmp_path, **without)
+    assert list_missing(settings) == missing
+    async with serve(settings=settings) as served:
+        replies = await served.send(*map(build_request, PATHS))
+        expected = [404, 404] if missing else [405, 200]
+        assert [reply.status for reply in replies] == expected
