@@ -8,9 +8,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from math import inf
 
-from gateway.auth.principal import Principal, SourceToken
+from gateway.auth.principal import Principal
 
 
 class RevocationKind(Enum):
@@ -91,38 +90,49 @@ class RevocationIndex:
         """Return what revokes the token of a caller; None if nothing does."""
         if not self._entries:
             return None
-        for key, issued_at in list_keys(principal):
+        for key in list_keys(principal):
             entry = self._entries.get(key)
-            if entry is not None and issued_at < entry[0]:
+            if entry is not None and is_revoked_by(principal, key, entry[0]):
                 return key[0]
         return None
 
 
-def list_keys(principal: Principal) -> list[tuple[RevocationKey, float]]:
-    """Return what each revocation of a token would have: its kind, its issuer and its value.
+def list_keys(principal: Principal) -> list[RevocationKey]:
+    """Return the kind, the issuer and the value of each revocation that may name a token.
 
-    With each goes the time that must come before its `issued_before`: when the token was issued, or
-    minus infinity if nothing but the name counts. A token that was exchanged is named by those that
-    it comes from, too: by their ids, and by their issuers, each with the time of the token that is
-    of this issuer. A client is revoked wherever it acts: as the client that got the token, and as
-    an actor (RFC 8693, section 4.1).
+    A token that was exchanged is named by those that it comes from, too: by their ids, and by their
+    issuers. A client is revoked wherever it acts: as the client that got the token, and as an actor
+    (RFC 8693, section 4.1).
     """
-    own = SourceToken(principal.token_issuer, principal.token_id, principal.issued_at)
-    tokens = (own, *principal.sources)
-    times = dict[str, float]()
-    for it in tokens:
-        issued_at = -inf if it.issued_at is None else it.issued_at
-        times[it.issuer] = min(issued_at, times.get(it.issuer, inf))
-    earliest = min(times.values())
-    ids = [(RevocationKind.TOKEN, it.issuer, it.token_id) for it in tokens if it.token_id]
-    return [
-        *((key, -inf) for key in ids),
-        ((RevocationKind.SUBJECT, principal.issuer, principal.subject), earliest),
-        ((RevocationKind.ISSUER, principal.issuer, ""), times.get(principal.issuer, earliest)),
-        *(((RevocationKind.ISSUER, issuer, ""), time) for issuer, time in times.items()),
-        (_ALL_ISSUERS, earliest),
-        *(
-            ((RevocationKind.CLIENT, it.issuer, it.subject), times.get(it.issuer, earliest))
-            for it in principal.actors
-        ),
+    issuer = principal.issuer
+    keys = [
+        (RevocationKind.SUBJECT, issuer, principal.subject),
+        (RevocationKind.ISSUER, issuer, ""),
+        _ALL_ISSUERS,
+        *[(RevocationKind.CLIENT, it.issuer, it.subject) for it in principal.actors],
     ]
+    if principal.token_id:
+        keys.append((RevocationKind.TOKEN, principal.token_issuer, principal.token_id))
+    if principal.token_issuer != issuer:
+        keys.append((RevocationKind.ISSUER, principal.token_issuer, ""))
+    for source in principal.sources:
+        keys.append((RevocationKind.ISSUER, source.issuer, ""))
+        if source.token_id:
+            keys.append((RevocationKind.TOKEN, source.issuer, source.token_id))
+    return keys
+
+
+def is_revoked_by(principal: Principal, key: RevocationKey, issued_before: float) -> bool:
+    """Whether a revocation with one of the keys of a token revokes it.
+
+    Its time is compared with that of the token which is of its issuer, of several with the
+    earliest; a subject is that of the first token, so it counts when that one was issued. A token
+    that does not say when it was issued is revoked by each time.
+    """
+    kind, issuer, _ = key
+    if kind is RevocationKind.TOKEN:
+        return True
+    tokens = [(principal.token_issuer, principal.issued_at)]
+    tokens += [(it.issuer, it.issued_at) for it in principal.sources]
+    of_issuer = [it for it in tokens if it[0] == issuer and kind is not RevocationKind.SUBJECT]
+    return any(time is None or time < issued_before for _, time in of_issuer or tokens)

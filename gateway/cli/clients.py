@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from gateway.auth.revocation_index import Revocation, RevocationKind
 from gateway.cli.arguments import parse_name, parse_number, parse_scope
 from gateway.cli.author import add_author_options, get_author
@@ -19,10 +21,12 @@ from gateway.oauth.client import ClientSecret, OAuthClient
 from gateway.oauth.client_secret import generate_secret, hash_secret
 from gateway.oauth.client_table import (
     ClientExists,
+    OtherAuthentication,
     UnknownClient,
     add_client,
     list_clients,
     remove_client,
+    replace_keys,
     rotate_secret,
 )
 from gateway.oauth.public_keys import read_public_keys
@@ -76,13 +80,17 @@ def run_add(options: argparse.Namespace) -> int:
     except ValueError as error:
         print_error(f"{options.public_key}: {error}")
         return 1
-    with open_database(load_settings(options.config)) as database:
+    settings = load_settings(options.config)
+    issuer = _get_issuer(settings)
+    with open_database(settings) as database:
         try:
             database.write_now(partial(add_client, client=client, author=get_author(options)))
         except ClientExists:
             print_error(f"there is a client {options.id!r}, or there was; choose another id")
             return 1
     _print_client(client, secret, now, as_json=options.json)
+    if secret is None and not options.json:
+        print(f"The aud of its assertions must be {issuer}, and their exp at most 5 minutes ahead.")
     return 0
 
 
@@ -99,22 +107,49 @@ def run_list(options: argparse.Namespace) -> int:
 
 
 def run_rotate(options: argparse.Namespace) -> int:
-    """Add a secret to a client, and print it."""
-    now, secret = time.time(), generate_secret()
-    rotate = partial(
-        rotate_secret,
-        client_id=options.id,
-        secret=ClientSecret(hash_secret(secret), now),
-        author=get_author(options),
-        former_until=now + options.overlap_hours * _HOUR,
-    )
+    """Add a secret to a client, and print it; or replace its keys."""
+    now = time.time()
+    secret = generate_secret() if options.public_key is None else None
+    try:
+        rotate = _prepare_rotation(options, secret, now)
+    except ValueError as error:
+        print_error(f"{options.public_key}: {error}")
+        return 1
     with open_database(load_settings(options.config)) as database:
         try:
             client = database.write_now(rotate)
         except UnknownClient:
             return _refuse_unknown(options.id)
+        except OtherAuthentication:
+            has_keys = options.public_key is None
+            print_error(
+                f"the client {options.id} "
+                + ("has keys: replace them with --public-key" if has_keys else "has no keys")
+            )
+            return 1
     _print_client(client, secret, now, as_json=options.json)
     return 0
+
+
+def _prepare_rotation(
+    options: argparse.Namespace, secret: str | None, now: float
+) -> Callable[[Connection], OAuthClient]:
+    """Return the change of the database.
+
+    Raises:
+        ValueError: the file has no usable public keys.
+    """
+    author = get_author(options)
+    if secret is None:
+        keys = read_public_keys(options.public_key)
+        return partial(replace_keys, client_id=options.id, keys=keys, author=author)
+    return partial(
+        rotate_secret,
+        client_id=options.id,
+        secret=ClientSecret(hash_secret(secret), now),
+        author=author,
+        former_until=now + options.overlap_hours * _HOUR,
+    )
 
 
 def run_remove(options: argparse.Namespace) -> int:
@@ -165,7 +200,7 @@ def _add_rotate(actions: Subcommands) -> None:
         actions,
         "rotate",
         run_rotate,
-        "Give a client another secret, and print it: it is shown this once.",
+        "Give a client another secret, and print it: it is shown this once. Or replace its keys.",
         "lockgate clients rotate bff --overlap-hours 2",
     )
     rotate.add_argument("id", metavar="ID", help="the id of the client")
@@ -175,6 +210,12 @@ def _add_rotate(actions: Subcommands) -> None:
         default=24,
         metavar="N",
         help="the former secret is valid for so many hours more (default: 24)",
+    )
+    rotate.add_argument(
+        "--public-key",
+        type=Path,
+        metavar="FILE",
+        help="for a client with keys: a JWK or JWK Set that replaces all of them",
     )
     add_author_options(rotate)
 
@@ -209,7 +250,7 @@ def _print_client(client: OAuthClient, secret: str | None, now: float, *, as_jso
         shown = {} if secret is None else {"client_secret": secret}
         print(json.dumps({**_to_json(client, now), **shown}))
     elif secret is None:
-        print(f"the client {client.id} authenticates with an assertion (private_key_jwt)")
+        print(f"The client {client.id} authenticates with an assertion (private_key_jwt).")
     else:
         print(f"{secret}\nThis is the secret of {client.id}. It is shown only now.")
 

@@ -9,6 +9,7 @@ from gateway.settings.schema import Settings
 from gateway.startup_error import StartupError
 from gateway.storage.database import Database
 from gateway.storage.open_storage import create_database
+from gateway.storage.schema_version import SchemaState, read_schema_version
 from gateway.storage.upgrade import UnknownSchema
 
 
@@ -17,12 +18,15 @@ class DatabaseFailed(StartupError):
 
 
 @contextmanager
-def open_database(settings: Settings, *, timeout: float | None = None) -> Iterator[Database]:
+def open_database(
+    settings: Settings, *, timeout: float | None = None, of_any_schema: bool = False
+) -> Iterator[Database]:
     """Open the database of the settings. `timeout` is for commands that may take long.
 
     Raises:
         InvalidSettings: `database_url` is not set.
-        DatabaseFailed: the database does not respond, or has a schema of a later version.
+        DatabaseFailed: the database does not respond, or has a schema of another version, unless it
+            may be `of_any_schema`.
     """
     if settings.database_url is None:
         raise InvalidSettings(
@@ -30,6 +34,8 @@ def open_database(settings: Settings, *, timeout: float | None = None) -> Iterat
         )
     database = create_database(settings, timeout=timeout)
     try:
+        if not of_any_schema:
+            _require_schema(database)
         yield database
     except DatabaseUnavailable as error:
         raise DatabaseFailed(f"the database cannot be used: {error.explanation}") from error
@@ -37,3 +43,9 @@ def open_database(settings: Settings, *, timeout: float | None = None) -> Iterat
         raise DatabaseFailed(str(error)) from error
     finally:
         database.close()
+
+
+def _require_schema(database: Database) -> None:
+    version = database.read_now(read_schema_version)
+    if version.state is not SchemaState.CURRENT:
+        raise DatabaseFailed(str(version))

@@ -39,7 +39,9 @@ def add_to(subcommands: Subcommands) -> None:
 
 def run_upgrade(options: argparse.Namespace) -> int:
     """Upgrade the database, and print what has been done."""
-    with open_database(load_settings(options.config), timeout=UPGRADE_SECONDS) as database:
+    with open_database(
+        load_settings(options.config), timeout=UPGRADE_SECONDS, of_any_schema=True
+    ) as database:
         found = database.write_now(upgrade_schema)
         version = database.read_now(read_schema_version)
     is_unchanged = found.state is SchemaState.CURRENT
@@ -50,7 +52,7 @@ def run_upgrade(options: argparse.Namespace) -> int:
 
 def run_status(options: argparse.Namespace) -> int:
     """Print the version of the schema. Returns 1 if it is not the one that is needed."""
-    with open_database(load_settings(options.config)) as database:
+    with open_database(load_settings(options.config), of_any_schema=True) as database:
         version = database.read_now(read_schema_version)
     _print(version, str(version), as_json=options.json)
     return 0 if version.state is SchemaState.CURRENT else 1

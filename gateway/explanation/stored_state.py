@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, make_url, select
 from gateway.api_keys.api_key import ApiKey
 from gateway.api_keys.key_table import list_keys as list_api_keys
 from gateway.auth.principal import Principal
-from gateway.auth.revocation_index import list_keys
+from gateway.auth.revocation_index import is_revoked_by, list_keys
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.settings.schema import Settings
 from gateway.storage.database import Database
@@ -73,7 +73,8 @@ def _find_obstacle(database: Database) -> str:
 
 def _find_revocation(connection: Connection, principal: Principal) -> str:
     columns, now = revocations.c, to_microseconds(time.time())
-    for (kind, issuer, value), issued_at in list_keys(principal):
+    for key in list_keys(principal):
+        kind, issuer, value = key
         statement = (
             select(columns.kind, columns.value, columns.issued_before, journal)
             .join(journal, journal.c.seq == columns.seq)
@@ -85,7 +86,7 @@ def _find_revocation(connection: Connection, principal: Principal) -> str:
             )
         )
         for row in connection.execute(statement):
-            if issued_at < to_seconds(row.issued_before):
+            if is_revoked_by(principal, key, to_seconds(row.issued_before)):
                 return _describe(row)
     return ""
 

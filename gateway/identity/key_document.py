@@ -1,6 +1,7 @@
 """Reads and replaces a file of private keys as a whole; one lock for each folder of such files."""
 
 import fcntl
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from typing import BinaryIO
 from gateway.bounded_file import read_bounded_file
 
 MAX_FILE_BYTES = 65_536
+
+_SUFFIX = ".new"
 
 
 def read_key_document(path: Path, *, of_any_owner: bool = False) -> bytes:
@@ -40,11 +43,14 @@ def replace_document(path: Path, content: bytes, folder: int) -> None:
     """Replace the file, or create it; a process that reads it never sees a part. Blocks.
 
     The new file has the owner and the mode of the former, or else those of the caller and 0600. It
-    is on the disk at the return. `folder` is the descriptor of its locked folder.
+    is on the disk at the return. `folder` is the descriptor of its locked folder: a new file that
+    a killed process has left there is removed.
 
     Raises:
         OSError: the file cannot be written.
     """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*{_SUFFIX}"):
+        left.unlink(missing_ok=True)
     with _create_temporary_file(path) as (temporary, file):
         if path.exists():
             _copy_owner_and_mode(path, file.fileno())
@@ -66,7 +72,8 @@ def _copy_owner_and_mode(path: Path, descriptor: int) -> None:
 @contextmanager
 def _create_temporary_file(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
     """Create a file beside `path`, readable for its owner alone; it is gone after an error."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+    prefix = f".{path.name}."
+    descriptor, name = tempfile.mkstemp(_SUFFIX, prefix, path.parent)  # mode 0600
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,7 +1,7 @@
 """Parses a client assertion (`private_key_jwt`), and checks its claims (RFC 7523, section 3).
 
 `aud` must be the issuer of the gateway, alone, as draft-ietf-oauth-rfc7523bis requires: an
-assertion for another server, or for several, could be sent on by whoever receives it first.
+assertion for several servers could be sent on by the first of them that receives it.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Adds, lists, rotates and removes OAuth clients, each change with its entry in the journal."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +24,10 @@ class ClientExists(ValueError):
     """The id is that of another client, which may have been removed."""
 
 
+class OtherAuthentication(ValueError):
+    """The client authenticates with keys, not with a secret; or the other way round."""
+
+
 def add_client(connection: Connection, client: OAuthClient, author: Author) -> None:
     """Store a new client.
 
@@ -44,7 +48,7 @@ def add_client(connection: Connection, client: OAuthClient, author: Author) -> N
             seq=append_change(connection, change),
             scopes=json.dumps(client.scopes),
             secrets=_dump_secrets(client.secrets),
-            public_keys=json.dumps([dict(key) for key in client.public_keys]),
+            public_keys=_dump_keys(client.public_keys),
             created_at=to_microseconds(client.created_at),
         )
     )
@@ -61,8 +65,11 @@ def rotate_secret(
 
     Raises:
         UnknownClient: there is no client with this id.
+        OtherAuthentication: it has keys.
     """
     client = get_client(connection, client_id)
+    if client.public_keys:
+        raise OtherAuthentication(client_id)
     former = [replace(it, expires_at=former_until) for it in client.secrets[-1:]]
     rotated = replace(client, secrets=(*former, secret))
     details = {"former_valid_until": former_until if former else None}
@@ -73,6 +80,28 @@ def rotate_secret(
         .values(seq=append_change(connection, change), secrets=_dump_secrets(rotated.secrets))
     )
     return rotated
+
+
+def replace_keys(
+    connection: Connection, client_id: str, keys: Sequence[Mapping[str, str]], author: Author
+) -> OAuthClient:
+    """Replace all public keys of a client; an assertion by a former one is refused from then on.
+
+    Raises:
+        UnknownClient: there is no client with this id.
+        OtherAuthentication: it has a secret.
+    """
+    client = get_client(connection, client_id)
+    if not client.public_keys:
+        raise OtherAuthentication(client_id)
+    details = {"public_keys": [key.get("kid") for key in keys]}
+    change = Change(author.actor, "client.rotate", client_id, author.reason, details)
+    connection.execute(
+        update(clients)
+        .where(clients.c.id == client_id)
+        .values(seq=append_change(connection, change), public_keys=_dump_keys(keys))
+    )
+    return replace(client, public_keys=tuple(keys))
 
 
 def remove_client(connection: Connection, tokens: Revocation, author: Author, now: float) -> None:
@@ -112,6 +141,10 @@ def list_clients(connection: Connection, after: int = -1) -> list[OAuthClient]:
 def _find(connection: Connection, client_id: str) -> OAuthClient | None:
     row = connection.execute(select(clients).where(clients.c.id == client_id)).one_or_none()
     return None if row is None else _to_client(row)
+
+
+def _dump_keys(keys: Sequence[Mapping[str, str]]) -> str:
+    return json.dumps([dict(key) for key in keys])
 
 
 def _dump_secrets(secrets: Sequence[ClientSecret]) -> str:

@@ -9,10 +9,11 @@ def is_oauth_on(settings: Settings) -> bool:
 
 
 def list_missing(settings: Settings) -> list[str]:
-    """Return the settings that are missing for OAuth, all of them if it is not meant to be on."""
-    needs = {
-        "database_url": settings.database_url,
-        "identity.issuer": settings.identity.issuer,
-        "identity.signing_key_file": settings.identity.signing_key_file,
+    """Return the settings that OAuth needs, and that are not set."""
+    identity = settings.identity
+    is_set = {
+        "database_url": settings.database_url is not None,
+        "identity.issuer": identity.issuer is not None,
+        "identity.key_file": identity.has_signing_keys,  # or signing_key_file
     }
-    return [name for name, value in needs.items() if value is None]
+    return [name for name, found in is_set.items() if not found]

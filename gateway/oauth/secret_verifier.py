@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import os
+import sys
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ MAX_WAITING = 20
 
 _MAX_KNOWN = 1_000
 _RETRY_SECONDS = 1.0
+_NICENESS = 10
 
 
 class SecretVerifier:
@@ -35,7 +37,9 @@ class SecretVerifier:
     def __init__(self) -> None:
         self._key = os.urandom(32)
         self._known: OrderedDict[bytes, None] = OrderedDict()
-        self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="client secrets")
+        self._executor = ThreadPoolExecutor(
+            THREADS, thread_name_prefix="client secrets", initializer=_lower_priority
+        )
         self._waiting = 0
         self._decoy: SecretHash | None = None
 
@@ -106,6 +110,12 @@ class SecretVerifier:
         self._known[digest] = None
         if len(self._known) > _MAX_KNOWN:
             self._known.popitem(last=False)
+
+
+def _lower_priority() -> None:
+    """Let the event loop have the core first. Only on Linux has a thread a priority of its own."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, 0, _NICENESS)
 
 
 def _list_hashes(stored: Sequence[ClientSecret], now: float) -> list[SecretHash]:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from gateway.settings.database_address import check_database_url
 from gateway.settings.rate import UNITS, Rate
@@ -70,4 +70,4 @@ RedisUrl = Annotated[str, BeforeValidator(check_redis_url)]
 DatabaseUrl = Annotated[str, BeforeValidator(check_database_url)]
 KeyPrefix = Annotated[str, Field(max_length=64), AfterValidator(_check_key_prefix)]
 FilePath = Annotated[Path, AfterValidator(_check_path)]
-RateText = Annotated[Rate, BeforeValidator(_parse_rate)]
+RateText = Annotated[Rate, BeforeValidator(_parse_rate), PlainSerializer(str)]

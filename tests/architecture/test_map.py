@@ -214,6 +214,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
 
 # Test files that belong to several modules: test file -> what it tests.
 CROSS_MODULE_TESTS: Mapping[str, str] = {
+    "tests/gateway/cli/test_explain_tokens.py": "explanations of revoked and own tokens, and keys",
     "tests/gateway/aggregation/test_cancellation.py": "composites cancelled at any moment",
     "tests/gateway/aggregation/test_coroutine_parts.py": "parts that are coroutines",
     "tests/gateway/auth/jwks/test_key_refresh.py": "keys that change, end or cannot be fetched",

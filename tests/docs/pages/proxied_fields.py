@@ -36,7 +36,8 @@ OWN_FIELDS = """
 | `X-User-Id` | with `identity="headers"`: the user id of the caller |
 | `X-User-Issuer` | its identity provider: user ids of two issuers can be equal |
 | `X-User-Scopes` | the scopes of the route that the token of the caller has, separated by spaces |
-| `X-User-Tenant`, `X-User-Service` | its tenant, and the service that calls |
+| `X-User-Tenant` | its tenant |
+| `X-User-Service` | the service that calls, if `X-User-Issuer` names it (not of an exchange) |
 
 A field is not sent if the token says nothing about it, and no identity field is sent for a caller
 without a token. The values of `X-User-*` are percent-encoded (UTF-8): control characters, spaces,

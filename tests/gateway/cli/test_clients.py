@@ -110,6 +110,41 @@ def test_a_client_with_a_public_key_has_no_secret(
     assert error.endswith("key 1: it is not public: it has the private member d\n")
 
 
+def test_the_keys_of_a_client_are_replaced(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, keys = tmp_path / "key.json", [generate_signing_key("ES256", 0) for _ in range(2)]
+    for action, key in zip(("add", "rotate"), keys, strict=True):
+        file.write_text(json.dumps(dict(key.public_jwk)))
+        scope = ["--scope", "a"] if action == "add" else []
+        assert main(["clients", action, "jobs", *scope, "--public-key", str(file)]) == 0
+        client = find(url, "jobs")
+        assert client is not None
+        assert [it["kid"] for it in client.public_keys] == [key.key_id]
+    assert "authenticates with an assertion" in capsys.readouterr().out
+    file.write_text("hunter2")
+    assert main(["clients", "rotate", "jobs", "--public-key", str(file)]) == 1
+    assert "is neither a JWK nor a JWK Set" in capsys.readouterr().err
+    assert main(["journal", "verify"]) == 0
+
+
+def test_a_client_has_either_keys_or_a_secret(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "key.json"
+    file.write_text(json.dumps(dict(generate_signing_key("ES256", 0).public_jwk)))
+    assert main(["clients", "add", "jobs", "--scope", "a", "--public-key", str(file)]) == 0
+    assert f"The aud of its assertions must be {ISSUER}" in capsys.readouterr().out
+    assert main(["clients", "rotate", "jobs"]) == 1
+    assert "the client jobs has keys: replace them with --public-key" in capsys.readouterr().err
+    run_json(capsys, "add", "bff", "--scope", "a")
+    assert main(["clients", "rotate", "bff", "--public-key", str(file)]) == 1
+    assert "the client bff has no keys" in capsys.readouterr().err
+    client = find(url, "jobs")
+    assert client is not None
+    assert client.secrets == ()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -131,9 +166,10 @@ def test_a_file_without_public_keys(
 
 
 @pytest.mark.usefixtures("url")
-def test_without_an_issuer_no_client_is_removed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("action", [["remove", "bff"], ["add", "bff", "--scope", "a"]])
+def test_without_an_issuer_no_client_is_added_or_removed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], action: list[str]
 ) -> None:
     monkeypatch.delenv("LOCKGATE_IDENTITY__ISSUER")
-    assert main(["clients", "remove", "bff"]) == 2
+    assert main(["clients", *action]) == 2
     assert "identity.issuer: must be set" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`lockgate db`: the schema of a database is upgraded and shown."""
 
 import json
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -57,3 +58,20 @@ def test_a_database_that_is_down(
     assert main(["db", "status"]) == 1
     error = capsys.readouterr().err
     assert error == "lockgate: the database cannot be used: it cannot be reached\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["keys", "list"], ["journal", "verify"], ["clients", "list"], ["key-file", "rotate"]],
+)
+def test_other_commands_need_the_schema(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    config = tmp_path / "lockgate.toml"
+    identity = f'issuer = "https://gateway.test"\nkey_file = "{tmp_path}/keys.jwks"'
+    url = f"sqlite:///{tmp_path}/lockgate.db"
+    config.write_text(f'database_url = "{url}"\n[identity]\n{identity}\n')
+    assert main([*command, "--config", str(config)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("lockgate: the database has no schema, and ")
+    assert error.endswith(" is needed: run lockgate db upgrade\n")

@@ -25,7 +25,6 @@ from tests.gateway.auth.token_factory import ISSUER
 from tests.gateway.cli.explain_shell import Shell, sign, write_package
 
 GATEWAY = "https://gateway.test"
-NOW = time.time()
 JANE = Author("jane", "lost laptop")
 
 
@@ -34,7 +33,7 @@ def shell(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Shell:
     write_package(folder, monkeypatch)
-    rotate_key_file(folder / "signing.jwks", "ES256", NOW - 1_000)
+    rotate_key_file(folder / "signing.jwks", "ES256", time.time() - 1_000)
     monkeypatch.setenv("LOCKGATE_IDENTITY__ISSUER", GATEWAY)
     monkeypatch.setenv("LOCKGATE_IDENTITY__SIGNING_KEY_FILE", str(folder / "signing.jwks"))
     monkeypatch.setenv("LOCKGATE_DATABASE_URL", f"sqlite:///{folder}/lockgate.db")
@@ -50,13 +49,15 @@ def write(folder: Path, transaction: Transaction[Any]) -> None:
 
 
 def revoke_in(folder: Path, kind: RevocationKind, issuer: str, value: str = "") -> None:
-    before = 0.0 if kind is RevocationKind.TOKEN else NOW + 60
-    named = Revocation(kind, issuer, value, before, NOW + 1_000)
+    now = time.time()
+    before = 0.0 if kind is RevocationKind.TOKEN else now + 1
+    named = Revocation(kind, issuer, value, before, now + 1_000)
     write(folder, partial(revoke, revocation=named, author=JANE))
 
 
 def sign_own(folder: Path, **claims: Any) -> str:
     """Sign a token that the client bff exchanged for the token t1 of user 7."""
+    now = int(time.time())
     [key] = json.loads((folder / "signing.jwks").read_text())["keys"]
     defaults = {
         "iss": GATEWAY,
@@ -66,10 +67,10 @@ def sign_own(folder: Path, **claims: Any) -> str:
         "user_id": "7",
         "client_id": "bff",
         "act": {"iss": GATEWAY, "sub": "bff"},
-        "origin": [{"iss": ISSUER, "jti": "t1", "iat": int(NOW)}],
+        "origin": [{"iss": ISSUER, "jti": "t1", "iat": now}],
         "scope": "stock:read",
-        "iat": int(NOW),
-        "exp": int(NOW) + 600,
+        "iat": now,
+        "exp": now + 600,
         "jti": "g1",
     }
     headers = {"typ": "at+jwt", "kid": key["kid"]}
@@ -164,13 +165,13 @@ def test_the_services_of_a_token_are_explained(shell: Shell, folder: Path) -> No
 
 
 def test_an_api_key_is_explained(shell: Shell, folder: Path) -> None:
-    text = generate_text()
-    key = ApiKey("k1", "printer", hash_text(text), ("stock:read",), NOW, NOW + 1_000)
+    text, now = generate_text(), time.time()
+    key = ApiKey("k1", "printer", hash_text(text), ("stock:read",), now, now + 1_000)
     write(folder, partial(add_key, key=key, author=JANE))
     status, found = shell.run("GET", "/any/a", text)
     assert (status, found["caller"]["subject"]) == (0, "printer")
     assert found["caller"]["issuer"] == KEY_ISSUER
-    write(folder, partial(revoke_key, key_id="k1", author=JANE, now=NOW))
+    write(folder, partial(revoke_key, key_id="k1", author=JANE, now=now))
     status, found = shell.run("GET", "/any/a", text)
     assert (status, found["status"]) == (1, 401)
     assert "names the token k1: lost laptop" in found["outcome"]

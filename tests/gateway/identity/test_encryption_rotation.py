@@ -159,3 +159,12 @@ def test_too_many_keys_are_refused(database: Database, key_file: Path) -> None:
         stored.rotate(database, key_file, NOW)
     with pytest.raises(InvalidKeyFile, match="has 16 keys in use, and at most 16 are allowed"):
         rotate(database, key_file)
+
+
+def test_what_a_killed_process_has_left_is_removed(database: Database, key_file: Path) -> None:
+    left = key_file.with_name(f".{key_file.name}.a1b2c3d4.new")
+    others = [key_file.with_name(name) for name in (".other.jwks.x.new", ".keys.jwks.swp")]
+    for path in (left, *others):
+        path.touch()
+    rotate(database, key_file)
+    assert sorted(key_file.parent.glob(".*")) == sorted(others)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.auth.principal import Actor
+from gateway.auth.principal import Actor, SourceToken
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import SigningAlgorithm, generate_signing_key
@@ -121,6 +121,34 @@ def test_the_actors_are_nested_with_the_gateway_outermost(tokens: InternalTokens
             "act": {"iss": PROVIDER, "sub": "support"},
         },
     }
+
+
+def test_an_actor_is_named_once(tokens: InternalTokens) -> None:
+    actors = (Actor(GATEWAY, "cart"), Actor(GATEWAY, GATEWAY), Actor(GATEWAY, "cart"))
+    claims = read(tokens, tokens.issue(make_caller(actors=actors), "inventory", SCOPES))
+    assert claims["act"] == {
+        "iss": GATEWAY,
+        "sub": GATEWAY,
+        "act": {"iss": GATEWAY, "sub": "cart"},
+    }
+
+
+def test_where_tokens_can_be_revoked_a_token_names_those_that_it_comes_from(
+    clock: ManualClock,
+) -> None:
+    keys = SigningKeyProvider(SigningKeys([generate_signing_key("ES256", 0)]))
+    tokens = InternalTokens(GATEWAY, keys, max_entries=1, has_origin=True, clock=clock)
+    caller = make_caller(
+        token_issuer=GATEWAY,
+        token_id="g1",
+        issued_at=NOW - 10,
+        sources=(SourceToken(PROVIDER, "t1", NOW - 20), SourceToken(PROVIDER, None, None)),
+    )
+    assert read(tokens, tokens.issue(caller, "inventory", SCOPES))["origin"] == [
+        {"iss": GATEWAY, "jti": "g1", "iat": NOW - 10},
+        {"iss": PROVIDER, "jti": "t1", "iat": NOW - 20},
+        {"iss": PROVIDER},
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
@@ -38,6 +39,7 @@ from tests.gateway.oauth.oauth_gateway import (
     make_client,
     make_settings,
 )
+from tests.gateway.proxy.test_stream_end import CHUNK, EVENTS
 from tests.gateway.transport.scripted_server import HELLO, Peer, serve_script
 
 INTERNAL_TYPE, ACCESS_TYPE = "lockgate-internal+jwt", "at+jwt"
@@ -81,9 +83,12 @@ class Signer:
         *,
         key: Any = None,
     ) -> str:
-        """Sign a valid access token of the client bff, with changes; `...` removes a claim."""
+        """Sign a valid access token of the client bff, with changes.
+
+        A change to `...` removes a claim; a `timedelta` stands for a time that far from now.
+        """
         now = int(time.time())
-        members = {
+        members: dict[str, Any] = {
             "iss": GATEWAY,
             "aud": GATEWAY,
             "sub": "bff",
@@ -96,6 +101,9 @@ class Signer:
         }
         keys = json.loads((self.gateway.folder / "signing.jwks").read_text())["keys"]
         private = jwt.PyJWK(keys[-1])
+        for name, value in members.items():
+            if isinstance(value, timedelta):
+                members[name] = now + int(value.total_seconds())
         return jwt.encode(
             {name: value for name, value in members.items() if value is not ...},
             private.key if key is None else key,
@@ -150,9 +158,11 @@ async def serve_own_tokens(folder: Path, **settings: Any) -> AsyncIterator[OAuth
     """Serve a gateway with the client bff, a provider, proxied routes, and services behind them."""
 
     async def script(peer: Peer) -> None:
-        while True:
-            await peer.read_request()
+        while b"/events " not in await peer.read_request():
             peer.send(HELLO)
+        peer.send(EVENTS)
+        peer.send(CHUNK)
+        await peer.wait_closed()
 
     jwks_file = folder / "provider.jwks"
     jwks_file.write_bytes(encode_jwk_set(get_signing_key("RS256").jwk()))

@@ -50,11 +50,11 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OAu
 
 def create_client(method: str, secret: str = SECRET) -> Any:
     """Return Authlib's client."""
+    methods = {"token_endpoint_auth_method": method, "revocation_endpoint_auth_method": method}
     if method != "private_key_jwt":
-        client = AsyncOAuth2Client("bff", secret, token_endpoint_auth_method=method)
+        client = AsyncOAuth2Client("bff", secret, **methods)
     else:
-        key = ECKey.import_key(generate("ec", 0))
-        client = AsyncOAuth2Client("signer", key, token_endpoint_auth_method=method)
+        client = AsyncOAuth2Client("signer", ECKey.import_key(generate("ec", 0)), **methods)
         client.register_client_auth_method(Assertion())
     return client
 
@@ -108,3 +108,19 @@ async def test_a_too_wide_scope_is_an_error_of_oauth(gateway: OAuthGateway) -> N
             await client.fetch_token(
                 f"{gateway.url}/oauth/token", grant_type="client_credentials", scope="admin"
             )
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_each_method_asks_about_a_token_and_revokes_it(
+    gateway: OAuthGateway, method: str
+) -> None:
+    async with create_client(method) as client:
+        issued = await client.fetch_token(
+            f"{gateway.url}/oauth/token", grant_type="client_credentials"
+        )
+        introspect, revoke = (f"{gateway.url}/oauth/{name}" for name in ("introspect", "revoke"))
+        token = issued["access_token"]
+        described = (await client.introspect_token(introspect, token)).json()
+        assert (described["active"], described["client_id"]) == (True, client.client_id)
+        assert (await client.revoke_token(revoke, token, "access_token")).status_code == 200
+        assert (await client.introspect_token(introspect, token)).json() == {"active": False}

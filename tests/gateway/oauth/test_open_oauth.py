@@ -20,8 +20,8 @@ PATHS = ["/oauth/token", "/.well-known/oauth-authorization-server"]
     [
         ({}, []),
         ({"database_url": None}, ["database_url"]),
-        ({"identity": Identity(issuer=GATEWAY)}, ["identity.signing_key_file"]),
-        ({"identity": Identity()}, ["identity.issuer", "identity.signing_key_file"]),
+        ({"identity": Identity(issuer=GATEWAY)}, ["identity.key_file"]),
+        ({"identity": Identity()}, ["identity.issuer", "identity.key_file"]),
     ],
 )
 async def test_it_needs_three_settings(

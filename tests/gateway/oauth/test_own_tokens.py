@@ -3,6 +3,8 @@
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,13 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.api_keys.api_key import ApiKey, generate_text, hash_text
+from gateway.api_keys.key_table import add_key, revoke_key
 from gateway.auth.jwks.key_provider import KeyStatus
 from gateway.auth.revocation_index import Revocation, RevocationKind
 from gateway.auth.verifier import JwtVerifier, TokenVerifier
 from gateway.errors.tree import DatabaseUnavailable
+from gateway.identity.encryption_rotation import create_key_file
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.identity.key_timetable import SigningKeys
@@ -22,10 +27,18 @@ from gateway.identity.signing_key import generate_signing_key
 from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.own_tokens import OwnKeys, open_own_tokens
 from gateway.resources import Resources
-from gateway.settings.schema import Tokens
+from gateway.settings.schema import Identity, Tokens
+from gateway.storage.journal import Author
+from gateway.storage.open_storage import Storage
 from tests.databases import wait_until
 from tests.gateway.auth.manual_clock import ManualClock
-from tests.gateway.auth.token_factory import ISSUER, encode_base64url, encode_json
+from tests.gateway.auth.token_factory import (
+    ISSUER,
+    encode_base64url,
+    encode_json,
+    get_signing_key,
+    make_token,
+)
 from tests.gateway.errors.served import build_request
 from tests.gateway.identity.callers import make_caller
 from tests.gateway.oauth.oauth_gateway import (
@@ -87,7 +100,6 @@ async def test_an_exchanged_token_is_that_of_its_subject(
     }
 
 
-NOW = int(time.time())
 OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
 
 # The changes of the claims, those of the header, and the reason that is logged.
@@ -114,11 +126,11 @@ WRONG: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({"sub_id": {"format": "email", "iss": ISSUER, "sub": "42"}}, {}, "invalid_sub"),
     ({"sub_id": {"format": "iss_sub", "iss": "", "sub": "42"}}, {}, "invalid_iss"),
     ({"sub_id": {"format": "iss_sub", "iss": ISSUER}}, {}, "invalid_sub"),
-    ({"exp": NOW - 60, "iat": NOW - 600}, {}, "expired"),
+    ({"exp": timedelta(seconds=-60), "iat": timedelta(seconds=-600)}, {}, "expired"),
     ({"exp": ...}, {}, "invalid_exp"),
     ({"iat": ...}, {}, "invalid_exp"),
-    ({"exp": NOW + 3_700}, {}, "lives_too_long"),
-    ({"iat": NOW + 300}, {}, "issued_in_the_future"),
+    ({"exp": timedelta(seconds=3_700)}, {}, "lives_too_long"),
+    ({"iat": timedelta(seconds=300)}, {}, "issued_in_the_future"),
     ({"scope": ["orders:read"]}, {}, "invalid_scope"),
     ({"scope": "orders:read  a"}, {}, "invalid_scope"),
     ({"services": []}, {}, "invalid_services"),
@@ -165,6 +177,16 @@ async def test_a_token_of_another_algorithm_is_refused(
         forged = jwt.encode(claims, key, algorithm=algorithm, headers=header)
     assert (await get(gateway, forged)).status == 401
     assert str(find_reason(gateway)[0]).startswith("algorithm_not_allowed")
+
+
+async def test_a_token_of_a_provider_in_the_name_of_the_gateway_is_refused(
+    gateway: OAuthGateway,
+) -> None:
+    for key in (get_signing_key("RS256"), get_signing_key("ES256")):
+        claims = {"iss": GATEWAY, "aud": GATEWAY, "client_id": "u1", "jti": "p1"}
+        token = make_token({**claims, "scope": "orders:read"}, {"typ": "at+jwt"}, key=key)
+        assert (await get(gateway, token)).status == 401
+        assert find_reason(gateway)[0] in {"algorithm_not_allowed", "unknown_key"}
 
 
 async def test_an_internal_token_is_no_access_token(gateway: OAuthGateway) -> None:
@@ -254,16 +276,50 @@ async def test_a_token_for_one_service_gets_no_ticket(
     gateway: OAuthGateway, signer: Signer
 ) -> None:
     body = json.dumps({"path": "/stream"}).encode()
-    statuses = []
-    for token in (signer.exchange(services=["inventory"]), signer.exchange()):
-        fields = {"Authorization": f"Bearer {token}"}
-        request = build_request("/auth/tickets", "POST", body=body, headers=fields)
-        (reply,) = await gateway.served.send(request)
-        statuses.append(reply.status)
-    assert statuses == [403, 200]
-    redeemed = f"/stream?ticket={reply.document['ticket']}"
-    (stream,) = await gateway.served.send(build_request(redeemed))
-    assert stream.status == 200
+    fields = {"Authorization": f"Bearer {signer.exchange(services=['inventory'])}"}
+    request = build_request("/auth/tickets", "POST", body=body, headers=fields)
+    (reply,) = await gateway.served.send(request)
+    assert (reply.status, reply.document["title"]) == (403, "Wrong service")
+
+
+async def ask_for_ticket(gateway: OAuthGateway, token: str) -> str:
+    body = json.dumps({"path": "/stream"}).encode()
+    fields = {"Authorization": f"Bearer {token}"}
+    request = build_request("/auth/tickets", "POST", body=body, headers=fields)
+    (reply,) = await gateway.served.send(request)
+    assert reply.status == 200, reply.document
+    return str(reply.document["ticket"])
+
+
+async def redeem(gateway: OAuthGateway, ticket: str) -> int:
+    (reply,) = await gateway.served.send(build_request(f"/stream?ticket={ticket}"))
+    return reply.status
+
+
+async def test_a_ticket_ends_with_what_its_token_comes_from(
+    gateway: OAuthGateway, signer: Signer
+) -> None:
+    token = signer.exchange(jti="ticket", origin=[{"iss": ISSUER, "jti": "of-ticket"}])
+    tickets = [await ask_for_ticket(gateway, token) for _ in range(2)]
+    assert await redeem(gateway, tickets[0]) == 200
+    named = Revocation(RevocationKind.TOKEN, ISSUER, "of-ticket", 0.0, time.time() + 1_000)
+    await revoke_in(gateway, named)
+    assert await redeem(gateway, tickets[1]) == 401
+
+
+async def test_the_holder_of_an_api_key_gets_a_ticket(gateway: OAuthGateway) -> None:
+    """A key may live longer than `tokens.max_lifetime_seconds`, for it is revoked by itself."""
+    text, now = generate_text(), time.time()
+    key = ApiKey("k1", "printer", hash_text(text), ("orders:read",), now, now + 90 * 86_400)
+    storage: Storage = gateway.app.state.resources[Storage]
+    await storage.database.write(partial(add_key, key=key, author=Author("jane")))
+    await storage.feed.refresh()
+    tickets = [await ask_for_ticket(gateway, text) for _ in range(2)]
+    assert await redeem(gateway, tickets[0]) == 200
+    revoking = partial(revoke_key, key_id="k1", author=Author("jane"), now=now)
+    await storage.database.write(revoking)
+    await storage.feed.refresh()
+    assert await redeem(gateway, tickets[1]) == 401
 
 
 async def test_readiness_shows_the_keys(gateway: OAuthGateway) -> None:
@@ -280,6 +336,16 @@ async def test_a_token_outlives_the_rotation_of_its_key(tmp_path: Path) -> None:
         keys: SigningKeyProvider = gateway.app.state.resources[SigningKeyProvider]
         await wait_until(lambda: len(keys.get_keys().ids) == 2)
         assert (await get(gateway, former)).status == 200
+
+
+async def test_keys_of_the_database_verify_as_those_of_a_file_do(tmp_path: Path) -> None:
+    create_key_file(tmp_path / "keys.jwks")
+    identity = Identity(issuer=GATEWAY, key_file=tmp_path / "keys.jwks")
+    async with serve_own_tokens(tmp_path, identity=identity) as gateway:
+        grant = {"grant_type": "client_credentials"}
+        issued = await gateway.post(grant, basic("bff", SECRET))
+        reply = await get(gateway, issued.document["access_token"])
+        assert (reply.status, reply.document["subject"]) == (200, "bff")
 
 
 def make_keys(keys: SigningKeyProvider, now: float) -> OwnKeys:

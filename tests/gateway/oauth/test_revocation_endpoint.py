@@ -1,5 +1,6 @@
 """POST /oauth/revoke, on a socket: whose tokens it revokes, and at once."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -14,10 +15,11 @@ from gateway.identity.internal_tokens import InternalTokens
 from gateway.oauth.revocation_endpoint import OAUTH_REVOCATIONS
 from gateway.ratelimit.limiter import Charge, RateLimiter
 from gateway.ratelimit.partition import digest, make_key
-from gateway.storage.journal import Author, Entry, read_entries
+from gateway.storage.journal import Author, Change, read_entries
 from gateway.storage.open_storage import Storage
-from tests.gateway.errors.served import Reply
+from tests.gateway.errors.served import Reply, build_request
 from tests.gateway.identity.callers import make_caller
+from tests.gateway.oauth.exchange_gateway import serve_exchanges
 from tests.gateway.oauth.oauth_gateway import GATEWAY, SECRET, OAuthGateway, basic
 from tests.gateway.oauth.own_token_gateway import (
     Signer,
@@ -26,6 +28,7 @@ from tests.gateway.oauth.own_token_gateway import (
     make_provider_token,
     serve_own_tokens,
 )
+from tests.gateway.proxy.test_stream_end import CHUNK, LAST_CHUNK
 
 PATH = "/oauth/revoke"
 
@@ -47,10 +50,10 @@ async def ask(gateway: OAuthGateway, token: str, client: str = "bff", **form: st
     return await gateway.post({"token": token, **form}, basic(client, SECRET), PATH)
 
 
-async def read_journal(gateway: OAuthGateway) -> list[Entry]:
+async def read_journal(gateway: OAuthGateway) -> list[Change]:
     storage: Storage = gateway.app.state.resources[Storage]
     entries = await storage.database.read(partial(read_entries, after=0, limit=1_000))
-    return [it for it in entries if it.change.action == "revocation.add"]
+    return [it.change for it in entries if it.change.action == "revocation.add"]
 
 
 async def test_a_token_is_refused_from_the_response_on(
@@ -63,17 +66,48 @@ async def test_a_token_is_refused_from_the_response_on(
     assert (reply.status, reply.body, reply.header("cache-control")) == (200, b"", ["no-store"])
     assert [(await get(gateway, it)).status for it in (token, exchanged)] == [401, 401]
     assert find_reason(gateway)[0] == "revoked"
-    [entry] = await read_journal(gateway)
-    change = entry.change
+    [change] = [it for it in await read_journal(gateway) if it.subject == "own"]
     assert (change.actor, change.subject, change.reason) == ("client bff", "own", f"POST {PATH}")
     assert change.details["issuer"] == GATEWAY
+
+
+async def test_an_open_stream_ends_with_the_token_that_its_own_was_exchanged_for(
+    gateway: OAuthGateway, signer: Signer
+) -> None:
+    token = signer.sign({"jti": "of-stream"})
+    origin = [{"iss": GATEWAY, "jti": "of-stream", "iat": int(time.time())}]
+    fields = {"Authorization": f"Bearer {signer.exchange(jti='e2', origin=origin)}"}
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.served.port)
+    writer.write(build_request("/inventory/events", headers=fields))
+    async with asyncio.timeout(10):
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert await reader.readexactly(len(CHUNK)) == CHUNK
+        await ask(gateway, token)
+        assert await reader.readexactly(len(LAST_CHUNK)) == LAST_CHUNK
+    writer.close()
+
+
+async def test_what_was_exchanged_for_a_token_ends_with_it(tmp_path: Path) -> None:
+    async with serve_exchanges(tmp_path) as gateway:
+        user = gateway.subjects["user"]
+        first = await gateway.get_token("bff", user)
+        second = await gateway.get_token("relay", first)
+        chain = [user, first, second]
+        assert [(await gateway.call("/stock/1", it)).status for it in chain] == [200, 200, 200]
+        assert (await ask(gateway, first, "relay")).status == 400
+        assert (await ask(gateway, first, "bff")).status == 200
+        assert [(await gateway.call("/stock/1", it)).status for it in chain] == [200, 401, 401]
+        for token in (first, second):
+            form = {"token": token}
+            reply = await gateway.post(form, basic("relay", SECRET), "/oauth/introspect")
+            assert reply.document == {"active": False}
 
 
 async def test_revoking_twice_writes_once(gateway: OAuthGateway, signer: Signer) -> None:
     token = signer.sign({"jti": "twice"})
     for _ in range(2):
         assert (await ask(gateway, token, token_type_hint="refresh_token")).status == 200
-    entries = [it for it in await read_journal(gateway) if it.change.subject == "twice"]
+    entries = [it for it in await read_journal(gateway) if it.subject == "twice"]
     assert len(entries) == 1
 
 

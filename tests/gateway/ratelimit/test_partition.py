@@ -55,6 +55,16 @@ def test_users_of_one_tenant_share_its_partition() -> None:
     )
 
 
+def test_an_exchanged_token_counts_for_its_subject_and_for_its_own_client() -> None:
+    gateway = "https://gateway.example"
+    exchanged = {"user_id": "1", "tenant": "t", "service": "bff", "token_issuer": gateway}
+    for per in ("user", "tenant"):
+        assert partition(per, **exchanged) == partition(per, user_id="1", tenant="t")
+    own = partition("service", service="bff", issuer=gateway)
+    assert partition("service", **exchanged) == own
+    assert own != partition("service", service="bff")
+
+
 def test_untrusted_values_are_bounded_and_cannot_leave_the_braces() -> None:
     hostile = partition("user", user_id="}{\r\n\0\ud800" * 10_000)
     assert len(hostile) < 64

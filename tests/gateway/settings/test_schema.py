@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.settings.loader import load_settings
+from gateway.settings.rate import Rate
 from gateway.settings.schema import Settings
 
 TEMPLATE = Path(__file__).parents[3] / "config" / "lockgate.toml"
@@ -25,6 +26,12 @@ def test_the_template_names_every_setting() -> None:
         assert name in text
         for inner in getattr(field.annotation, "model_fields", {}):
             assert re.search(rf"\n(# )?{inner} = ", text)
+
+
+def test_the_settings_can_be_dumped_and_read_again() -> None:
+    """The demo and `explain` copy them with changes."""
+    template = load_settings(TEMPLATE).model_copy(update={"limits": {"pages": Rate(10, 60)}})
+    assert Settings.model_validate(template.model_dump()) == template
 
 
 def test_the_tree_is_frozen() -> None:

@@ -6,14 +6,17 @@ gateway for clients; alone has no rule.
 """
 
 import time
+import warnings
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from joserfc import jwt as jose_jwt
+from joserfc.jwk import KeySet
 
 from gateway.auth.revocation_index import RevocationKind
-from gateway.oauth.grants.token_exchange import ACCESS_TOKEN, JWT
+from gateway.oauth.grants.token_exchange import ACCESS_TOKEN, GRANT_TYPE, JWT
 from tests.gateway.oauth.exchange_gateway import (
     PROVIDER,
     ExchangeGateway,
@@ -21,7 +24,10 @@ from tests.gateway.oauth.exchange_gateway import (
     serve_exchanges,
     sign,
 )
-from tests.gateway.oauth.oauth_gateway import GATEWAY
+from tests.gateway.oauth.oauth_gateway import GATEWAY, SECRET
+
+with warnings.catch_warnings(record=True):  # it asks for a successor of httpx
+    from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -276,6 +282,21 @@ async def test_a_revocation_also_revokes_what_came_from_the_token(
     assert (await gateway.call("/stock/1", second)).status == 401
     assert (await gateway.exchange("bff", second)).document["error"] == "invalid_grant"
     assert (await gateway.call("/stock/1", other)).status == 200
+
+
+async def test_authlib_exchanges_a_token_that_joserfc_verifies(gateway: ExchangeGateway) -> None:
+    async with AsyncOAuth2Client("bff", SECRET) as client:
+        token = await client.fetch_token(
+            f"{gateway.url}/oauth/token",
+            grant_type=GRANT_TYPE,
+            subject_token=gateway.subjects["user"],
+            subject_token_type=ACCESS_TOKEN,
+            audience="stock",
+        )
+    keys = KeySet.import_key_set((await gateway.get("/.well-known/jwks.json")).json())
+    verified = jose_jwt.decode(token["access_token"], keys, algorithms=["ES256"])
+    assert verified.header["typ"] == "at+jwt"
+    assert verified.claims["act"]["sub"] == "bff"
 
 
 async def test_an_endless_chain_ends(gateway: ExchangeGateway) -> None:

@@ -62,6 +62,12 @@ def test_a_claim_that_the_token_does_not_have_has_no_field() -> None:
     }
 
 
+def test_a_service_that_another_issuer_names_has_no_field() -> None:
+    exchanged = make_principal(token_issuer="https://gateway.example.com")
+    assert b"x-user-service" not in build(exchanged)
+    assert build(exchanged)[b"x-user-issuer"] == b"https://id.example.com/realms/a"
+
+
 def test_a_caller_without_a_token_and_a_route_without_identity_have_no_fields() -> None:
     assert build(None) == {}
     none = Proxy("/i/{path:path}", to="items", requires=(), identity="none")
