@@ -6,7 +6,7 @@ from itertools import pairwise
 from sqlalchemy import Connection, Table, select
 
 from gateway.storage.journal import Entry, read_entries
-from gateway.storage.tables import api_keys, clients, revocations
+from gateway.storage.tables import api_keys, clients, revocations, signing_keys
 from gateway.storage.verify_journal import verify_journal
 
 _FOLLOWED_BY_REVOCATION = {"key.revoke", "client.remove"}
@@ -22,6 +22,7 @@ def require_agreement(connection: Connection) -> int:
     _require_revocations(connection, entries)
     _require_rows(connection, entries, api_keys, ended="revoked_at", end="key.revoke")
     _require_rows(connection, entries, clients, ended="removed_at", end="client.remove")
+    _require_signing_keys(connection, entries)
     return number
 
 
@@ -52,3 +53,11 @@ def _require_rows(
     rows = connection.execute(select(table)).mappings().all()
     assert {row["id"]: row["seq"] for row in rows} == last
     assert {row["id"] for row in rows if row[ended] is not None} == gone
+
+
+def _require_signing_keys(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Require one row for each key that was added and not removed."""
+    last = {it.change.subject: it for it in entries if it.change.action.startswith("signing_key.")}
+    kept = {it.change.subject: it.seq for it in last.values() if it.change.action[12:] != "remove"}
+    rows = connection.execute(select(signing_keys))
+    assert {row.key_id: row.seq for row in rows} == kept

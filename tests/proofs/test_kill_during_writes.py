@@ -6,9 +6,11 @@ commands run in a process that is forked after that.
 
 import json
 import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -16,6 +18,10 @@ import pytest
 from psycopg import sql
 from sqlalchemy import inspect
 
+from gateway.identity.encryption_rotation import create_key_file
+from gateway.identity.key_encryption import read_key_file
+from gateway.identity.signing_key import SigningKey, build_private_members
+from gateway.identity.stored_keys import read_stored_keys
 from gateway.settings.schema import Settings
 from gateway.storage.database import Database
 from gateway.storage.open_storage import create_database
@@ -39,6 +45,7 @@ class Proof:
 
     commands: Commands
     database: Database
+    key_file: Path
     choose: random.Random
     keys: set[str] = field(default_factory=set)
     clients: set[str] = field(default_factory=set)
@@ -50,24 +57,37 @@ class Proof:
     def pick(self, kind: str) -> tuple[list[str], str]:
         """Return the arguments and the standard input of a command of this kind."""
         self.added += 1
-        caller = issue()
+        caller, stdin = issue(), ""
         match kind:
             case "revoke token":
                 self.secrets.add(caller.token)
-                return [*kind.split()], caller.token
+                named, stdin = [], caller.token
             case "revoke subject":
-                return [*kind.split(), caller.subject], ""
+                named = [caller.subject]
             case "keys revoke":
-                return [*kind.split(), self.choose.choice(sorted(self.keys))], ""
+                named = [self.choose.choice(sorted(self.keys))]
             case "clients rotate" | "clients remove":
-                return [*kind.split(), self.choose.choice(sorted(self.clients))], ""
-        return [*kind.split(), f"name-{self.added}", "--scope", "a"], ""
+                named = [self.choose.choice(sorted(self.clients))]
+            case "signing-keys rotate":
+                named = ["--drop-former"]
+            case "key-file rotate":
+                named = []
+            case _:
+                named = [f"name-{self.added}", "--scope", "a"]
+        return [*kind.split(), *named], stdin
 
     def record(self, kind: str, outcome: Outcome) -> None:
         """Remember the secrets that a command has printed, and whether it has changed names."""
         self.errors.append(outcome.errors)
         printed = json.loads(outcome.output) if outcome.output.endswith("}\n") else {}
-        self.secrets |= {printed[it] for it in ("key", "client_secret") if it in printed}
+        if kind != "key-file rotate":  # it prints the id of a key
+            self.secrets |= {printed[it] for it in ("key", "client_secret") if it in printed}
+
+    def read_signing_keys(self) -> list[SigningKey]:
+        """Decrypt the signing keys with the key file as it is."""
+        encryption = read_key_file(self.key_file)
+        keys = self.database.read_now(partial(read_stored_keys, encryption=encryption))
+        return keys.list_published(time.time()) if keys else []
 
     def learn_names(self) -> None:
         """Read the keys and clients that can still be changed."""
@@ -88,6 +108,8 @@ KINDS = [
     "clients add",
     "clients rotate",
     "clients remove",
+    "signing-keys rotate",
+    "key-file rotate",
 ]
 
 
@@ -114,6 +136,7 @@ def kill_one(proof: Proof, kind: str, *, whole_seconds: float | None = None) -> 
         outcome = proof.commands.run_whole([*arguments, "--json"], stdin, kill_after=moment)
     assert outcome.status in {0, -9}, outcome.errors
     proof.record(kind, outcome)
+    proof.read_signing_keys()
     is_written = proof.database.read_now(require_agreement) > before
     # What was printed is kept.
     assert is_written or not outcome.output, outcome
@@ -139,6 +162,8 @@ def kill_many(proof: Proof, number: int, *, whole_seconds: float | None = None) 
 
 def require_no_secret(proof: Proof, folder: Path) -> None:
     """Search the bytes of all files of the database, and what was printed to standard error."""
+    proof.secrets |= {build_private_members(it.private)["d"] for it in proof.read_signing_keys()}
+    proof.secrets |= {it["k"] for it in json.loads(proof.key_file.read_bytes())["keys"]}
     assert len(proof.secrets) > KILLED / len(KINDS)
     contents = [it.read_bytes() for it in folder.rglob("*") if it.is_file()]
     contents.append("\n".join(proof.errors).encode())
@@ -152,15 +177,20 @@ def require_no_secret(proof: Proof, folder: Path) -> None:
 
 @contextmanager
 def open_proof(folder: Path, url: str) -> Iterator[Proof]:
+    key_file = folder / "keys" / "database.key"
     environment = {
+        "LOCKGATE_IDENTITY__KEY_FILE": str(key_file),
         **RevocableGateways(folder, url, service_port=1).environment,
         "LOCKGATE_IDENTITY__ISSUER": "https://gateway.test",
     }
     seed = random.randrange(10**9)
     print(f"seed {seed}", flush=True)
     database = create_database(Settings(database_url=url))
+    key_file.parent.mkdir()
+    create_key_file(key_file)
     with open_commands(folder / "commands", environment) as commands:
-        yield Proof(commands, database, random.Random(seed))
+        yield Proof(commands, database, key_file, random.Random(seed))
+    assert list(key_file.parent.iterdir()) == [key_file]
     database.close()
 
 
@@ -172,6 +202,7 @@ def prove(proof: Proof) -> None:
     whole = proof.commands.run_whole(arguments, stdin, kill_after=30)
     assert whole.status == 0, whole.errors
     kill_many(proof, KILLED_WHOLE, whole_seconds=whole.seconds)
+    assert proof.commands.run(["key-file", "rotate"]).status == 0  # removes temporary files
 
 
 def prove_upgrades(proof: Proof, create_url: Callable[[], str]) -> None:
