@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,8 +26,7 @@ from tests.proofs.revocable_gateways import RevocableGateways
 from tests.proofs.table_agreement import require_agreement
 from tests.running_demo import send_request
 
-KILLS, IN_FLIGHT = 40, 5
-MAX_SECONDS = 0.05
+KILLS, IN_FLIGHT = 20, 10
 KIND = "client_assertion"
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(600)]
@@ -53,6 +53,15 @@ class Proof:
         return {bytes(row.digest) for row in connection.execute(select(used_ids))}
 
 
+@dataclass(frozen=True)
+class Round:
+    """The assertions that one gateway got, those with a token, and the seconds until its kill."""
+
+    sent: Sequence[str]
+    accepted: Sequence[str]
+    seconds: float
+
+
 async def ask(port: int, assertion: str) -> tuple[int, str]:
     """Ask for a token; return the status, 0 if the gateway was killed before, and the token."""
     with suppress(OSError, asyncio.IncompleteReadError, ValueError):
@@ -77,15 +86,20 @@ def wait_until_ready(gateway: ServeProcess) -> int:
     return int(gateway.url.rpartition(":")[2])
 
 
-async def kill_once(proof: Proof, moment: float, replayed: list[str]) -> list[str]:
-    """Replay assertions, send new ones, kill the gateway; return those that got a token."""
+async def kill_once(proof: Proof, moment: float | None, replayed: Sequence[str]) -> Round:
+    """Replay assertions, send new ones, and kill the gateway; after all responses without a moment.
+
+    No replayed one gets another token.
+    """
     assertions = [proof.make() for _ in range(IN_FLIGHT)]
     with proof.gateways.serve(1) as [gateway]:
         port = await asyncio.to_thread(wait_until_ready, gateway)
         replies = await asyncio.gather(*(ask(port, it) for it in replayed))
         assert [status for status, _ in replies] == [401] * len(replayed), gateway.log.read_text()
         asking = [asyncio.create_task(ask(port, it)) for it in assertions]
-        await asyncio.sleep(moment)
+        began = time.monotonic()
+        await asyncio.wait(asking, timeout=moment)
+        seconds = time.monotonic() - began
         gateway.process.kill()
         replies = await asyncio.gather(*asking)
     assert {status for status, _ in replies} <= {0, 200}
@@ -94,7 +108,7 @@ async def kill_once(proof: Proof, moment: float, replayed: list[str]) -> list[st
         for assertion, (status, token) in zip(assertions, replies, strict=True)
         if status == 200
     }
-    return [it for it in assertions if it in proof.tokens]
+    return Round(assertions, [it for it in assertions if it in proof.tokens], seconds)
 
 
 def require_no_secret(proof: Proof, folder: Path) -> None:
@@ -118,14 +132,16 @@ async def test_an_assertion_gets_one_token(
     add = ["clients", "add", "signer", "--scope", "a", "--public-key", str(public)]
     assert [main(it) for it in (["db", "upgrade"], add)] == [0, 0]
     database, choose = create_database(Settings(database_url=database_url)), random.Random()
-    accepted, in_doubt = list[str](), 0
+    latest = await kill_once(proof, None, ())
+    assert latest.accepted == latest.sent
+    seconds, in_doubt = latest.seconds, 0
     for _ in range(KILLS):
-        accepted = await kill_once(proof, choose.uniform(0, MAX_SECONDS), accepted)
+        latest = await kill_once(proof, choose.uniform(0, 1.2 * seconds), latest.accepted)
         used = await asyncio.to_thread(database.read_now, proof.read_used)
-        for assertion in accepted:
-            assert hash_value(KIND, f"signer {proof.sent[assertion]}") in used
-        in_doubt = len(used) - len(proof.tokens)
-    await kill_once(proof, 0, accepted)
+        kept = {it for it in latest.sent if hash_value(KIND, f"signer {proof.sent[it]}") in used}
+        assert set(latest.accepted) <= kept
+        in_doubt += len(kept) - len(latest.accepted)
+    await kill_once(proof, None, latest.accepted)
     database.close()
     require_no_secret(proof, tmp_path)
     print(

@@ -16,6 +16,7 @@ from gateway.settings.schema import Settings, StorageSettings
 from gateway.storage.open_storage import Storage, create_database
 from gateway.storage.upgrade import upgrade_schema
 from gateway.testing import TestGateway, lockgate
+from tests.databases import create_file
 from tests.gateway.auth.token_factory import ISSUER
 from tests.gateway.proxy.serve_proxy import ServedProxy, serve_proxy, wait_until
 from tests.gateway.proxy.test_stream_end import (
@@ -30,7 +31,7 @@ from tests.gateway.proxy.test_stream_end import (
     stream,
     trust,
 )
-from tests.gateway.revocation.revoking import create_file, revoke_in
+from tests.gateway.revocation.revoking import revoke_in
 from tests.gateway.transport.scripted_server import Peer
 from tests.postgresql_server import PostgresqlServer
 
