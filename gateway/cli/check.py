@@ -36,6 +36,7 @@ from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
 from gateway.settings.schema import Settings
+from gateway.storage.open_storage import find_storage_errors
 from gateway.tickets.ticket_errors import find_ticket_errors
 from gateway.upstream.tls_settings import find_tls_errors
 
@@ -112,6 +113,7 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
         *find_host_errors(settings.server.host),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
         *find_tls_errors(settings),
+        *find_storage_errors(settings),
         *_find_issuer_errors(settings),
         *find_proxy_errors(settings.tokens.keys_proxy),
         *find_identity_errors(settings),
@@ -230,8 +232,8 @@ def _describe_valid(checked: CheckedGateway) -> str:
         "proxied route": len(application.proxies),
         "composite": len({composite for route in routes for composite in route.composites}),
         "service": len({*application.clients, *(proxy.to for proxy in application.proxies)}),
-        "policy": len(application.policies),
         "access rule": len(application.access),
+        "policy": len(application.policies),
     }
     optional = ("proxied route", "access rule")
     found = {noun: count for noun, count in counts.items() if count or noun not in optional}

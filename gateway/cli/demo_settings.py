@@ -45,7 +45,6 @@ def replace_addresses(
     for name, url in fake_urls.items():
         # Without the base path of the real address: a fake has the paths of the typed client.
         values["upstreams"].setdefault(name, {})["url"] = url
-    values["limits"], values["oauth"] = settings.limits, settings.oauth  # rates are no JSON
     return trust_identity_provider(Settings.model_validate(values), identity_url)
 
 

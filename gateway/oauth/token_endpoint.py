@@ -22,10 +22,20 @@ class TokenEndpoint(OAuthEndpoint):
 
     summary = "Issue an access token"
     parameters: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "grant_type": {**_TEXT, "description": "`client_credentials`"},
+        "grant_type": {
+            **_TEXT,
+            "description": "`client_credentials`, or that of RFC 8693 for a token exchange",
+        },
         "scope": {
             **_TEXT,
             "description": "Scopes separated by spaces; without it, all that the client may get",
+        },
+        "subject_token": {**_TEXT, "description": "The access token to exchange"},
+        "subject_token_type": {**_TEXT, "description": "The type of `subject_token`"},
+        "audience": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "The services that an exchanged token is for",
         },
     }
     required = ("grant_type",)
@@ -40,6 +50,10 @@ class TokenEndpoint(OAuthEndpoint):
             },
             "expires_in": {"type": "integer", "description": "Its lifetime in seconds"},
             "scope": {**_TEXT, "description": "The scopes of the token, separated by spaces"},
+            "issued_token_type": {
+                **_TEXT,
+                "description": "Of an exchange: that of an access token",
+            },
         },
         "required": ["access_token", "token_type", "expires_in", "scope"],
     }

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy import Connection
+
 from gateway.auth.clock import Clock
 from gateway.background_tasks import keep_running
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.resources import Resources
+from gateway.settings.database_address import SQLITE
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.schema import Settings
 from gateway.storage.change_feed import ChangeFeed
@@ -84,19 +87,41 @@ def create_database(settings: Settings, *, timeout: float | None = None) -> Data
     return Database(engine, timeout=timeout, max_connections=max_connections)
 
 
+def find_storage_errors(settings: Settings) -> list[ConfigError]:
+    """Find what `open_storage` would refuse, if the database is there. Blocks."""
+    if settings.database_url is None:
+        return []
+    try:
+        version = _read_existing(settings, read_schema_version)
+    except InvalidSettings as invalid:
+        return invalid.errors
+    if version is None or version.state is SchemaState.CURRENT:
+        return []
+    is_upgraded = str(settings.database_url).startswith(SQLITE)  # at the start
+    if is_upgraded and version.state is not SchemaState.UNKNOWN:
+        return []
+    return [ConfigError("database_url", str(version))]
+
+
 def read_existing(settings: Settings, transaction: Transaction[T]) -> T | None:
     """Read what a check needs; None if the database is not there, or has another schema. Blocks.
 
     Raises:
         InvalidSettings: the driver of PostgreSQL is not installed.
     """
+
+    def read(connection: Connection) -> T | None:
+        is_current = read_schema_version(connection).state is SchemaState.CURRENT
+        return transaction(connection) if is_current else None
+
+    return _read_existing(settings, read)
+
+
+def _read_existing(settings: Settings, transaction: Transaction[T]) -> T | None:
     database = create_database(settings)
     file = database.engine.url.database if is_sqlite(database.engine) else None
     try:
         if file is not None and not Path(file).exists():  # reading it would create it
-            return None
-        version = database.read_now(read_schema_version)
-        if version.state is not SchemaState.CURRENT:
             return None
         return database.read_now(transaction)
     except DatabaseUnavailable:

@@ -251,10 +251,11 @@ def _provide_signing_key(settings: Settings, application: Application, folder: P
     A key file of the settings is kept if it exists on this machine.
     """
     identity = settings.identity
-    if identity.signing_key_file is None:
+    file = identity.signing_key_file or identity.key_file
+    if file is None:
         is_ready = not find_missing_key_errors(settings, application.proxies)
     else:
-        is_ready = identity.signing_key_file.exists()
+        is_ready = file.exists()
     if is_ready:
         return settings
     path = folder / "signing.jwks"

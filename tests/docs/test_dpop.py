@@ -43,7 +43,12 @@ async def test_the_client_of_the_page(
     [command] = [text for text in blocks if text.startswith("lockgate clients add")]
     [script] = [text for text in blocks if text.startswith("import hashlib")]
     settings = make_settings(tmp_path)
+    [variable] = [text for text in blocks if text.startswith("export ")]
+    assert variable.strip() == f"export LOCKGATE_IDENTITY__ISSUER={URL}"
+    monkeypatch.setenv("LOCKGATE_IDENTITY__ISSUER", URL)
     monkeypatch.setenv("LOCKGATE_DATABASE_URL", str(settings.database_url))
+    assert main(["db", "upgrade"]) == 0
+    capsys.readouterr()
     secret = add_client(command, tmp_path, capsys)
     identity = settings.identity.model_copy(update={"issuer": URL})
     async with serve_oauth(tmp_path, routers=[router], identity=identity) as gateway:

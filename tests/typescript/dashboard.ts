@@ -42,12 +42,12 @@ export function describeProblem(problem: Problem): string {
       return "Your session has expired. Sign in again.";
     case "urn:lockgate:problem:forbidden":
       return `You need one of these permissions: ${problem["required-scopes"].join(", ")}.`;
-    case "urn:lockgate:problem:wrong-service":
-      return `This token is for ${problem["token-services"].join(", ")} alone.`;
     case "urn:lockgate:problem:invalid-request":
       return problem.errors.map((error) => `${error.field}: ${error.message}`).join("\n");
     case "https://iana.org/assignments/http-problem-types#quota-exceeded":
       return `Slow down (${problem["violated-policies"].join(", ")}).`;
+    case "urn:lockgate:problem:wrong-service":
+      return `This token is for ${problem["token-services"].join(", ")} alone.`;
     case "urn:lockgate:problem:too-many-streams":
       return "You have too many open streams. Close one, and try again.";
     case "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity":

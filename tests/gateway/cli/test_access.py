@@ -52,6 +52,7 @@ def test_the_json_lists_routes_by_scopes_and_by_service(capsys: pytest.CaptureFi
         "path": "/stock/{user_id}/{path:path}",
         "scopes": ["stock:read", "page:read"],
         "owner": "user_id",
+        "dpop": False,
         "public": None,
         "services": ["stock"],
     }
@@ -65,6 +66,7 @@ def test_the_json_lists_routes_by_scopes_and_by_service(capsys: pytest.CaptureFi
         "path": "/shop/{path:path}",
         "scopes": [],
         "owner": None,
+        "dpop": False,
         "public": "a shop window",
         "services": ["stock"],
     }

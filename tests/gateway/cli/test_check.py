@@ -55,6 +55,12 @@ def test_check_names_the_features_that_are_off(
     monkeypatch.setenv("LOCKGATE_IDENTITY__SIGNING_KEY_FILE", str(tmp_path / "signing.jwks"))
     assert main(["check"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
+    # A gateway that issues tokens needs no provider.
+    monkeypatch.setenv("LOCKGATE_ISSUERS", "[]")
+    assert main(["check"]) == 0
+    monkeypatch.delenv("LOCKGATE_DATABASE_URL")
+    assert main(["check"]) != 0
+    assert "no identity provider is set" in capsys.readouterr().out
 
 
 def test_check_counts_no_pages_that_are_turned_off(

@@ -11,6 +11,7 @@ from pathlib import Path
 import jwt
 import pytest
 
+from gateway.errors.tree import DatabaseUnavailable
 from gateway.identity.encryption_rotation import create_key_file
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.open_identity import open_signing_keys
@@ -178,6 +179,8 @@ async def test_a_database_that_is_down_leaves_the_keys_in_force(
         unavailable = await gateway.get("/.well-known/jwks.json")
         assert unavailable.status_code == 503
         assert unavailable.headers["retry-after"] == "1"
+        with pytest.raises(DatabaseUnavailable):
+            issue(gateway)
         own_postgresql.start()
         await wait_until(lambda: keys.is_loaded)
         [first] = keys.get_keys().ids

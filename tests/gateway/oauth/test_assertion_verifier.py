@@ -1,13 +1,17 @@
 """`private_key_jwt` at the token endpoint: which keys verify, and each assertion once."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
 
 import jwt
 import pytest
 import pytest_asyncio
 
 from gateway.settings.rate import Rate
-from gateway.settings.schema import OAuthSettings
+from gateway.settings.schema import OAuthSettings, StorageSettings
 from tests.gateway.oauth.client_keys import make_claims, present, publish, sign
 from tests.gateway.oauth.oauth_gateway import (
     SECRET,
@@ -18,6 +22,9 @@ from tests.gateway.oauth.oauth_gateway import (
 )
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+MakeForm = Callable[[], dict[str, str]]
+"""Signs when the test begins: an assertion is valid for a minute."""
 
 CLIENTS = [
     make_client("signer", public_keys=[publish("ec", kid="k1")]),
@@ -35,39 +42,39 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OAu
 
 
 @pytest.mark.parametrize(
-    "form",
+    "make_form",
     [
-        present(sign(make_claims("signer"), kid="k1")),
-        present(sign(make_claims("signer"))),
-        present(sign(make_claims("signer")), client_id="signer"),
-        present(sign(make_claims("without-kid"), "ec", 1)),
-        present(sign(make_claims("without-kid"), "ec", 1, kid="any")),
-        present(sign(make_claims("without-kid"), "ed")),
-        present(sign(make_claims("without-kid"), "rsa")),
-        present(sign(make_claims("without-kid"), "rsa", algorithm="PS384")),
-        present(sign(make_claims("both"), "ec", 2)),
+        lambda: present(sign(make_claims("signer"), kid="k1")),
+        lambda: present(sign(make_claims("signer"))),
+        lambda: present(sign(make_claims("signer")), client_id="signer"),
+        lambda: present(sign(make_claims("without-kid"), "ec", 1)),
+        lambda: present(sign(make_claims("without-kid"), "ec", 1, kid="any")),
+        lambda: present(sign(make_claims("without-kid"), "ed")),
+        lambda: present(sign(make_claims("without-kid"), "rsa")),
+        lambda: present(sign(make_claims("without-kid"), "rsa", algorithm="PS384")),
+        lambda: present(sign(make_claims("both"), "ec", 2)),
     ],
 )
-async def test_a_key_of_the_client_verifies(gateway: OAuthGateway, form: dict[str, str]) -> None:
-    reply = await gateway.post(form)
+async def test_a_key_of_the_client_verifies(gateway: OAuthGateway, make_form: MakeForm) -> None:
+    reply = await gateway.post(make_form())
     assert reply.status == 200, reply.document
 
 
 @pytest.mark.parametrize(
-    "form",
+    "make_form",
     [
-        present(sign(make_claims("signer"), "ec", 1)),
-        present(sign(make_claims("signer"), kid="k2")),
-        present(sign(make_claims("signer"), "rsa")),
-        present(sign(make_claims("without-kid"), "ec", 9)),
-        present(sign(make_claims("unknown"))),
-        present(sign(make_claims("bff"))),
-        present(sign(make_claims("signer"))[:-4]),
-        present(sign(make_claims("signer"), typ="at+jwt")),
+        lambda: present(sign(make_claims("signer"), "ec", 1)),
+        lambda: present(sign(make_claims("signer"), kid="k2")),
+        lambda: present(sign(make_claims("signer"), "rsa")),
+        lambda: present(sign(make_claims("without-kid"), "ec", 9)),
+        lambda: present(sign(make_claims("unknown"))),
+        lambda: present(sign(make_claims("bff"))),
+        lambda: present(sign(make_claims("signer"))[:-4]),
+        lambda: present(sign(make_claims("signer"), typ="at+jwt")),
     ],
 )
-async def test_another_key_does_not(gateway: OAuthGateway, form: dict[str, str]) -> None:
-    reply = await gateway.post(form)
+async def test_another_key_does_not(gateway: OAuthGateway, make_form: MakeForm) -> None:
+    reply = await gateway.post(make_form())
     assert (reply.status, reply.document["error"]) == (401, "invalid_client")
 
 
@@ -113,3 +120,27 @@ async def test_another_process_refuses_a_used_assertion_too(
     settings = {name: getattr(gateway.settings, name) for name in ("database_url", "identity")}
     async with serve_oauth(gateway.folder, **settings) as second:
         assert (await second.post(form)).status == 401
+
+
+async def test_without_its_database_the_gateway_serves_clients_with_secrets(
+    tmp_path: Path,
+) -> None:
+    """It cannot know whether an assertion was used, so it refuses those."""
+    storage = StorageSettings(timeout_seconds=0.2)
+    async with serve_oauth(tmp_path, *CLIENTS, storage=storage) as gateway:
+        file = sqlite3.connect(tmp_path / "lockgate.db", isolation_level=None)
+        with closing(file):
+            file.execute("BEGIN EXCLUSIVE")
+            grant = {"grant_type": "client_credentials"}
+            assert (await gateway.post(grant, basic("bff", SECRET))).status == 200
+            form = present(sign(make_claims("signer")))
+            refused = await gateway.post(form)
+            assert refused.status == 503
+            assert refused.document["title"] == "Database unavailable"
+            assert refused.header("retry-after") == ["1"]
+            file.execute("ROLLBACK")
+        async with asyncio.timeout(10):
+            # Until it tries the database again.
+            while (reply := await gateway.post(form)).status == 503:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        assert reply.status == 200

@@ -21,7 +21,9 @@ def test_the_token_endpoint_is_described(document: dict[str, Any]) -> None:
     ((media_type, body),) = operation["requestBody"]["content"].items()
     assert media_type == "application/x-www-form-urlencoded"
     assert body["schema"]["required"] == ["grant_type"]
-    assert {"scope", "client_secret", "client_assertion"} < set(body["schema"]["properties"])
+    properties = body["schema"]["properties"]
+    assert {"scope", "client_secret", "client_assertion", "subject_token"} < set(properties)
+    assert properties["audience"]["type"] == "array"  # it may be sent several times
     token = operation["responses"]["200"]["content"]["application/json"]["schema"]
     assert token["required"] == ["access_token", "token_type", "expires_in", "scope"]
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
-from gateway.storage.open_storage import create_database, open_storage
+from gateway.storage.open_storage import create_database, find_storage_errors, open_storage
 from gateway.storage.schema_version import SchemaState, read_schema_version
 from gateway.storage.upgrade import upgrade_schema
 from tests.databases import wait_until
@@ -43,8 +43,11 @@ async def test_a_file_that_cannot_be_opened_ends_the_start(tmp_path: Path) -> No
 
 async def test_a_server_must_have_been_upgraded(postgresql: PostgresqlServer) -> None:
     settings = Settings(database_url=postgresql.create_database())
-    with pytest.raises(InvalidSettings, match=r"has no schema, and .* run lockgate db upgrade"):
+    with pytest.raises(
+        InvalidSettings, match=r"has no schema, and .* run lockgate db upgrade"
+    ) as refused:
         await wait_until_loaded(settings)
+    assert find_storage_errors(settings) == refused.value.errors
 
     database = create_database(settings)
     database.write_now(upgrade_schema)
@@ -61,8 +64,21 @@ async def test_the_schema_of_a_later_version_ends_the_start(database_url: str) -
         lambda connection: connection.execute(text("UPDATE schema_version SET version_num='9999'"))
     )
     database.close()
-    with pytest.raises(InvalidSettings, match="database_url: the schema is 9999, which this"):
+    with pytest.raises(
+        InvalidSettings, match="database_url: the schema is 9999, which this"
+    ) as refused:
         await wait_until_loaded(settings)
+    assert find_storage_errors(settings) == refused.value.errors
+
+
+def test_a_check_finds_no_error_in_what_the_start_makes(tmp_path: Path) -> None:
+    file = tmp_path / "lockgate.db"
+    settings = Settings(database_url=f"sqlite:///{file}")
+    assert find_storage_errors(Settings()) == []
+    assert find_storage_errors(settings) == []
+    assert not file.exists()
+    file.touch()
+    assert find_storage_errors(settings) == []
 
 
 async def test_a_server_that_is_down_does_not_prevent_the_start(
@@ -73,6 +89,7 @@ async def test_a_server_that_is_down_does_not_prevent_the_start(
     database.write_now(upgrade_schema)
     database.close()
     own_postgresql.kill()
+    assert find_storage_errors(settings) == []
     async with open_storage(settings, Resources()) as storage:
         assert storage is not None
         assert not storage.feed.is_loaded

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from gateway.app_loader import Application
 from gateway.auth import requires
-from gateway.settings.schema import Issuer, Server, Settings
+from gateway.settings.schema import Identity, Issuer, Server, Settings
 from gateway.testing import BOUND, TestGateway, UnexpectedRequest, lockgate
 from tests.gateway.testing.conftest import BOOKSHOP, SETTINGS
 
@@ -145,3 +145,13 @@ async def test_a_route_that_asks_for_dpop_gets_a_bound_token() -> None:
     async with lockgate(Settings(), application=application) as gateway:
         assert (await gateway.get("/bound", claims=BOUND, **READER)).json() == "bound"  # type: ignore[arg-type]
         assert (await gateway.get("/bound", **READER)).status_code == 401  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("setting", ["signing_key_file", "key_file"])
+async def test_a_key_file_of_another_machine_is_replaced(setting: str, tmp_path: Path) -> None:
+    missing = {"issuer": "https://gateway.example.com", setting: tmp_path / "missing.jwks"}
+    url = f"sqlite:///{tmp_path}/lockgate.db"
+    settings = Settings(identity=Identity.model_validate(missing), database_url=url)
+    async with lockgate(settings, application=BOOKSHOP) as gateway:
+        keys = (await gateway.get("/.well-known/jwks.json")).json()["keys"]
+    assert len(keys) == 1
