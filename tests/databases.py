@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -20,6 +22,27 @@ async def wait_until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - nothing would set an event
             await asyncio.sleep(0.01)
+
+
+def create_file(folder: Path) -> str:
+    """Create a SQLite file with the schema in a folder, and return its URL.
+
+    It is a copy: each migration waits for the disk.
+    """
+    path = folder / "lockgate.db"
+    path.touch(0o600)
+    path.write_bytes(_read_upgraded_file())
+    return f"sqlite:///{path}"
+
+
+@cache
+def _read_upgraded_file() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "lockgate.db"
+        database = create_database(Settings(database_url=f"sqlite:///{path}"))
+        database.write_now(upgrade_schema)
+        database.close()
+        return path.read_bytes()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -48,8 +71,11 @@ def open_database(database_url: str) -> Iterator[OpenDatabase]:
 
 
 @pytest.fixture
-def database(open_database: OpenDatabase) -> Database:
+def database(database_url: str, open_database: OpenDatabase, tmp_path: Path) -> Database:
     """A database with the schema."""
+    if database_url.startswith("sqlite"):
+        assert create_file(tmp_path) == database_url
+        return open_database()
     database = open_database()
     database.write_now(upgrade_schema)
     return database

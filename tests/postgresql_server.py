@@ -54,6 +54,11 @@ class PostgresqlServer:
         )
 
     @property
+    def folder(self) -> Path:
+        """The folder of all its files."""
+        return self._folder
+
+    @property
     def pid(self) -> int:
         """The process id of the server, whose connections are its child processes."""
         assert self._process is not None, "the server is not running"

@@ -73,9 +73,13 @@ class RevocationCheck:
         """Whether a revocation names the token of a principal that was valid before."""
         return self._index.find(principal) is not None
 
-    def apply(self, revocations: Sequence[Revocation], now: float) -> None:
-        """Put revocations in force. From the first call on, tokens are accepted."""
+    def add(self, revocations: Sequence[Revocation], now: float) -> None:
+        """Put revocations in force, as the first of those that `apply` completes."""
         self._index.add(revocations, now)
-        self._is_loaded = True
         for function in list(self._on_change):
             function(self.is_revoked)
+
+    def apply(self, revocations: Sequence[Revocation], now: float) -> None:
+        """Put revocations in force. From the first call on, tokens are accepted."""
+        self._is_loaded = True
+        self.add(revocations, now)

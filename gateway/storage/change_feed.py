@@ -4,6 +4,7 @@ The journal tells whether anything has changed: all processes read its last `seq
 Nothing else is needed for a change to reach every process within a second.
 """
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,11 +26,23 @@ _STALE_POLLS = 3
 log = getLogger("lockgate.storage")
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The first of many changes: those up to the entry `seq` of the journal."""
+
+    changes: Any
+    seq: int
+
+
 class Replica(Protocol):
     """What a process holds of some tables in memory."""
 
     def load(self, connection: Connection, after: int) -> Any:  # noqa: ANN401
-        """Load what has changed after the entry `after` of the journal. Runs in a thread."""
+        """Load what has changed after the entry `after` of the journal. Runs in a thread.
+
+        A table may have many rows. `load` then returns a Page, and is called again for the rest: so
+        no transaction exceeds its timeout, and no call of `apply` holds the event loop.
+        """
 
     def apply(self, loaded: Any) -> None:  # noqa: ANN401
         """Put into force what `load` has returned. Runs in the event loop."""
@@ -41,19 +54,23 @@ class _Followed:
 
     replica: Replica
     seq: int | None = None
+    is_loaded: bool = False
 
 
 class ChangeFeed:
     """Loads the replicas at the start, and again after each change."""
 
-    # Invariant: a replica has all changes up to its `seq`. A replica that is added while a read is
-    # under way is not in that read, so it has a `seq` of its own.
+    # Invariants:
+    # - A replica has all changes up to its `seq`. A replica that is added while a read is under way
+    #   is not in that read, so it has a `seq` of its own.
+    # - Reads follow each other, so that none puts older changes in force after newer ones.
 
     def __init__(self, database: Database, clock: Clock, *, poll_seconds: float) -> None:
         self._database = database
         self._clock = clock
         self._poll_seconds = poll_seconds
         self._followed = list[_Followed]()
+        self._reading = asyncio.Lock()
         self._has_read = False
         self._read_at = clock.monotonic()
 
@@ -64,7 +81,7 @@ class ChangeFeed:
     @property
     def is_loaded(self) -> bool:
         """Whether each replica has been loaded once. Until then, a process is not ready."""
-        return self._has_read and all(it.seq is not None for it in self._followed)
+        return self._has_read and all(it.is_loaded for it in self._followed)
 
     @property
     def age(self) -> float:
@@ -94,15 +111,24 @@ class ChangeFeed:
         Raises:
             DatabaseUnavailable: the database does not respond; the replicas are as they were.
         """
+        async with self._reading:
+            while not await self._read():
+                pass
+
+    async def _read(self) -> bool:
+        """Load what has changed; return whether that is all."""
         started, followed = self._clock.monotonic(), list(self._followed)
         seq, loaded = await self._database.read(partial(_load, followed))
         for it, changes in loaded:
-            # Another refresh may have been faster.
-            if it.seq is None or it.seq != seq:
-                it.replica.apply(changes)
-                it.seq = seq
+            it.replica.apply(changes)
+            is_page = isinstance(changes, Page)
+            it.seq = changes.seq if is_page else seq
+            it.is_loaded = it.is_loaded or not is_page
+        if any(not it.is_loaded or it.seq != seq for it in followed):
+            return False
         self._has_read = True
         self._read_at = started
+        return True
 
 
 def _load(
@@ -112,7 +138,7 @@ def _load(
     seq = read_last_seq(connection)
     loaded = list[tuple[_Followed, Any]]()
     for it in followed:
-        if it.seq == seq:
+        if it.is_loaded and it.seq == seq:
             continue
         after = it.seq or 0
         if seq < after:  # as after the restore of a backup

@@ -13,7 +13,7 @@ from gateway.errors.tree import DatabaseUnavailable
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings, StorageSettings
 from gateway.testing import TestGateway, lockgate
-from tests.gateway.revocation.revoking import create_file
+from tests.databases import create_file
 
 
 @pytest.fixture

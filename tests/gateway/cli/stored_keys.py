@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.gateway.revocation.revoking import create_file
+from tests.databases import create_file
 
 
 def configure_database(folder: Path) -> Path:

@@ -13,8 +13,8 @@ from gateway.oauth.client import ClientSecret, OAuthClient
 from gateway.oauth.client_registry import ClientRegistry
 from gateway.settings.schema import Settings
 from gateway.storage.open_storage import create_database
+from tests.databases import create_file
 from tests.gateway.cli.test_revoke import load
-from tests.gateway.revocation.revoking import create_file
 
 ISSUER = "https://gateway.test"
 

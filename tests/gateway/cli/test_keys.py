@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.main import main
-from tests.gateway.revocation.revoking import create_file
+from tests.databases import create_file
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ def load(url: str) -> list[Revocation]:
     replica = RevocationReplica(RevocationCheck(60), Clock())
     loaded = database.read_now(lambda connection: replica.load(connection, 0))
     database.close()
+    assert isinstance(loaded, list)
     return loaded
 
 

@@ -22,9 +22,8 @@ from gateway.oauth.client_table import add_client, remove_client
 from gateway.settings.schema import Identity, OAuthSettings, Settings
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import Storage, create_database
-from tests.databases import wait_until
+from tests.databases import create_file, wait_until
 from tests.gateway.errors.served import LogRecords, Reply, Served, build_request, serve
-from tests.gateway.revocation.revoking import create_file
 
 GATEWAY = "https://gateway.test"
 SECRET = "lgs_of-bff"

@@ -2,23 +2,12 @@
 
 import time
 from functools import partial
-from pathlib import Path
 
 from gateway.auth.revocation_index import Revocation, RevocationKind
 from gateway.revocation.revoke import revoke
 from gateway.settings.schema import Settings
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import create_database
-from gateway.storage.upgrade import upgrade_schema
-
-
-def create_file(folder: Path) -> str:
-    """Create a database in a folder, and return its URL."""
-    url = f"sqlite:///{folder}/lockgate.db"
-    database = create_database(Settings(database_url=url))
-    database.write_now(upgrade_schema)
-    database.close()
-    return url
 
 
 def revoke_in(url: str, kind: RevocationKind, issuer: str, value: str = "") -> None:

@@ -10,11 +10,13 @@ import pytest
 from gateway.auth.revocation_check import RevocationCheck
 from gateway.auth.revocation_index import RevocationKind
 from gateway.fakes.identity_endpoints import ISSUER as DEMO_ISSUER
+from gateway.revocation import revocation_replica
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings, StorageSettings
 from gateway.storage.open_storage import Storage, create_database
 from gateway.storage.upgrade import upgrade_schema
 from gateway.testing import TestGateway, lockgate
+from tests.databases import create_file
 from tests.gateway.auth.token_factory import ISSUER
 from tests.gateway.proxy.serve_proxy import ServedProxy, serve_proxy, wait_until
 from tests.gateway.proxy.test_stream_end import (
@@ -29,7 +31,7 @@ from tests.gateway.proxy.test_stream_end import (
     stream,
     trust,
 )
-from tests.gateway.revocation.revoking import create_file, revoke_in
+from tests.gateway.revocation.revoking import revoke_in
 from tests.gateway.transport.scripted_server import Peer
 from tests.postgresql_server import PostgresqlServer
 
@@ -103,6 +105,24 @@ async def test_a_revocation_outlives_the_process(
         await wait_for(gateway, issue(gateway), 401)
         await wait_for(gateway, issue(gateway, jti="t2"), 200)
     assert "a revocation names its token" in caplog.text
+
+
+async def test_many_revocations_are_in_force_before_the_first_token_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revocation_replica, "_PAGE_SIZE", 2)
+    url = create_file(tmp_path)
+    for name in ("t1", "t2", "t3", "t4", "t5"):
+        await asyncio.to_thread(revoke_in, url, RevocationKind.TOKEN, DEMO_ISSUER, name)
+    async with lockgate(with_database(url)) as gateway:
+        async with asyncio.timeout(20):
+            status = 503
+            while status == 503:
+                await asyncio.sleep(0.001)
+                status = await get(gateway, issue(gateway, jti="t5"))
+        assert status == 401
+        await wait_for(gateway, issue(gateway, jti="t6"), 200)
+        assert len(gateway.app.state.resources[RevocationCheck]) == 5
 
 
 async def test_a_token_that_lives_longer_than_a_revocation_is_refused(

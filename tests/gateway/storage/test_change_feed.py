@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -11,7 +12,7 @@ from gateway.auth.clock import Clock
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.settings.schema import Settings, StorageSettings
 from gateway.storage import database as database_module
-from gateway.storage.change_feed import ChangeFeed
+from gateway.storage.change_feed import ChangeFeed, Page
 from gateway.storage.database import Database
 from gateway.storage.journal import Change, append_change, read_entries
 from gateway.storage.open_storage import create_database
@@ -34,6 +35,19 @@ class Subjects:
 
     def apply(self, loaded: Sequence[str]) -> None:
         self.subjects.extend(loaded)
+
+
+class PagedSubjects(Subjects):
+    """The same, two of them at a time."""
+
+    def load(self, connection: Connection, after: int) -> Any:
+        self.loads += 1
+        entries = read_entries(connection, after=after, limit=2)
+        subjects = [entry.change.subject for entry in entries]
+        return Page(subjects, entries[-1].seq) if len(entries) == 2 else subjects
+
+    def apply(self, loaded: Any) -> None:
+        super().apply(loaded.changes if isinstance(loaded, Page) else loaded)
 
 
 def add(database: Database, subject: str) -> None:
@@ -146,3 +160,39 @@ async def test_a_replica_that_is_added_during_a_read_is_loaded(
     await feed.refresh()
     assert feed.is_loaded
     assert (early.subjects, late.subjects) == (["bff"], ["bff"])
+
+
+@pytest.mark.parametrize("subjects", ["abcde", "abcd"])
+async def test_many_changes_are_loaded_in_pages(database: Database, subjects: str) -> None:
+    feed = ChangeFeed(database, Clock(), poll_seconds=1)
+    replica, other = PagedSubjects(), Subjects()
+    feed.add(replica)
+    feed.add(other)
+    for subject in subjects:
+        add(database, subject)
+    assert not await feed._read()
+    assert not feed.is_loaded
+    await feed.refresh()
+    assert feed.is_loaded
+    assert replica.subjects == other.subjects == list(subjects)
+    assert (replica.loads, other.loads) == (3, 1)
+
+
+async def test_a_read_that_began_earlier_does_not_undo_a_later_one(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed, replica = ChangeFeed(database, Clock(), poll_seconds=1), Subjects()
+    feed.add(replica)
+    read, is_slow = database.read, [True, False]
+
+    async def delay_first(transaction: Any) -> Any:
+        result = await read(transaction)
+        if is_slow.pop(0):
+            await asyncio.to_thread(add, database, "bff")
+            await asyncio.sleep(0.05)
+        return result
+
+    monkeypatch.setattr(database, "read", delay_first)
+    await asyncio.gather(feed.refresh(), feed.refresh())
+    assert replica.subjects == ["bff"]
+    assert "seqs=[1]" in repr(feed)

@@ -21,7 +21,7 @@ from gateway.storage.engine import is_sqlite
 from gateway.storage.journal import Change, append_change, read_last_seq
 from gateway.storage.open_storage import create_database
 from gateway.storage.upgrade import upgrade_schema
-from tests.databases import OpenDatabase
+from tests.databases import OpenDatabase, create_file
 from tests.postgresql_server import PostgresqlServer
 
 
@@ -146,8 +146,10 @@ async def test_a_server_that_is_killed_and_comes_back(
 async def test_a_server_that_is_frozen(own_postgresql: PostgresqlServer, no_cooldown: None) -> None:
     storage = StorageSettings(timeout_seconds=0.3)
     settings = Settings(database_url=own_postgresql.create_database(), storage=storage)
+    upgrading = create_database(settings, timeout=20)
+    await upgrading.write(upgrade_schema)
+    upgrading.close()
     database = create_database(settings)
-    await database.write(upgrade_schema)
     own_postgresql.pause()
     try:
         for _ in range(5):
@@ -203,18 +205,20 @@ def test_a_file_that_cannot_be_used(tmp_path: Path, damage: object, explanation:
 
 
 def test_a_file_that_another_process_has_locked(tmp_path: Path) -> None:
-    path = tmp_path / "lockgate.db"
-    storage = StorageSettings(timeout_seconds=0.1)
-    database = create_database(Settings(database_url=f"sqlite:///{path}", storage=storage))
-    database.write_now(upgrade_schema)
-    other = sqlite3.connect(path, isolation_level=None)
+    url = create_file(tmp_path)
+    impatient = create_database(
+        Settings(database_url=url, storage=StorageSettings(timeout_seconds=0.1))
+    )
+    other = sqlite3.connect(tmp_path / "lockgate.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
 
     with pytest.raises(DatabaseUnavailable) as caught:
-        database.write_now(append)
+        impatient.write_now(append)
     assert caught.value.explanation == "it is locked by another process"
     other.execute("ROLLBACK")
     other.close()
+    impatient.close()
+    database = create_database(Settings(database_url=url))
     assert database.write_now(append) == 1
     database.close()
 

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from gateway.auth.revocation_index import RevocationKind
 from gateway.settings.schema import Issuer
 from gateway.storage.open_storage import Storage
+from tests.databases import create_file
 from tests.gateway.auth.token_factory import (
     AUDIENCE,
     ISSUER,
@@ -21,7 +22,7 @@ from tests.gateway.auth.token_factory import (
     make_token,
 )
 from tests.gateway.proxy.websocket.open_tunnel import PROXY, ServedTunnels, echo, open_tunnels
-from tests.gateway.revocation.revoking import create_file, revoke_in
+from tests.gateway.revocation.revoking import revoke_in
 
 GUARDED = replace(PROXY, public=None, requires="dashboard:read", tickets=True)
 

@@ -1,0 +1,1 @@
+"""A package with one proxied route, which needs a token and counts in a limit."""
