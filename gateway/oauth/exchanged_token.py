@@ -7,7 +7,7 @@ from gateway.auth.jwt.own_claims import MAX_SOURCES, build_origin
 from gateway.auth.principal import Actor, Principal
 from gateway.identity.token_claims import build_subject_claims, nest_actors
 from gateway.oauth.exchange_policy import Permission
-from gateway.oauth.oauth_errors import InvalidGrant, InvalidRequest
+from gateway.oauth.oauth_errors import InvalidRequest, InvalidSubjectToken
 
 _MIN_SECONDS = 2
 
@@ -24,11 +24,11 @@ def build_exchanged_claims(
     A chain of exchanges is refused once it is too long, never cut: `origin` must be complete.
 
     Raises:
-        InvalidGrant: the token of the subject expires within two seconds.
+        InvalidSubjectToken: the token of the subject expires within two seconds.
         InvalidRequest: it has come from too many exchanges, or too many actors.
     """
     if subject.expires_at - now < _MIN_SECONDS:
-        raise InvalidGrant("The subject_token has expired.")
+        raise InvalidSubjectToken("The subject_token has expired.")
     # The reader of `act` keeps no more than these: a longer chain may have been cut already.
     if len(subject.actors) >= MAX_ACTORS or len(subject.sources) >= MAX_SOURCES:
         raise InvalidRequest(

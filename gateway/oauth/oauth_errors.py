@@ -83,10 +83,8 @@ class InvalidDpopProof(OAuthError):
         super().__init__("The DPoP proof is not valid for this request.", explanation)
 
 
-class InvalidGrant(OAuthError):
-    """The grant is not valid, has expired, or is not for this client."""
-
-    error = "invalid_grant"
+class InvalidSubjectToken(InvalidRequest):
+    """The subject_token is not valid, for any reason (RFC 8693, section 2.2.2)."""
 
 
 class InvalidScope(OAuthError):

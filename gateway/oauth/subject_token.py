@@ -5,7 +5,7 @@ from gateway.auth.jwt.token_type import check_token_type
 from gateway.auth.principal import Principal
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors.tree import Unauthenticated
-from gateway.oauth.oauth_errors import InvalidGrant, InvalidRequest
+from gateway.oauth.oauth_errors import InvalidRequest, InvalidSubjectToken
 
 
 async def verify_subject_token(verifier: TokenVerifier, token: str) -> Principal:
@@ -15,7 +15,7 @@ async def verify_subject_token(verifier: TokenVerifier, token: str) -> Principal
     a ticket, and an ID token of an issuer with `id_tokens`. An internal token is for a service.
 
     Raises:
-        InvalidGrant: the token is of another kind, is not valid, or has expired or been revoked.
+        InvalidSubjectToken: the token is of another kind, not valid, expired or revoked.
         InvalidRequest: it is bound to a key.
         IdentityUnavailable: its key is not known and cannot be fetched now.
         DatabaseUnavailable: the revocations or the signing keys have not been read yet.
@@ -26,7 +26,7 @@ async def verify_subject_token(verifier: TokenVerifier, token: str) -> Principal
         check_token_type(jws.payload, jws.type, id_tokens=False)
         principal = await verifier.verify(token)
     except Unauthenticated as refusal:
-        raise InvalidGrant(
+        raise InvalidSubjectToken(
             "The subject_token is not a valid access token for this server.",
             f"subject_token: {refusal.reason}: {refusal.explanation}",
         ) from None

@@ -19,7 +19,7 @@ from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.access_tokens import AccessTokens
 from gateway.oauth.exchange_policy import ExchangePolicy, ExchangeRequest
 from gateway.oauth.exchanged_token import build_exchanged_claims
-from gateway.oauth.oauth_errors import InvalidGrant, InvalidRequest, OAuthError
+from gateway.oauth.oauth_errors import InvalidRequest, InvalidSubjectToken, OAuthError
 from tests.gateway.auth.manual_clock import ManualClock
 
 NOW = 1_800_000_000
@@ -234,7 +234,7 @@ def test_a_token_lives_no_longer_than_that_of_the_subject(left: float, is_issued
         token = exchange([WHOLE], subject, ExchangeRequest("bff"), NOW + 0.0)
         assert token.expires_at == NOW + min(left, SECONDS)
         return
-    with pytest.raises(InvalidGrant, match="has expired"):
+    with pytest.raises(InvalidSubjectToken, match="has expired"):
         exchange([WHOLE], subject, ExchangeRequest("bff"), NOW + 0.0)
 
 

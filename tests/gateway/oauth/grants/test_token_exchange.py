@@ -31,7 +31,7 @@ with warnings.catch_warnings(record=True):  # it asks for a successor of httpx
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-# `grant` stands for the error invalid_grant, `client` for unauthorized_client, and so on.
+# `token` and `policy` stand for invalid_request, `client` for unauthorized_client, and so on.
 WHO_WHOM_ON_WHOSE_BEHALF = """
 on whose behalf            | bff    | bff    | relay  | relay  | batch  | batch  | bff    | alone
                            | stock  | orders | stock  | orders | stock  | users  | users  | stock
@@ -44,31 +44,34 @@ client cron                | policy | policy | policy | policy | yes    | yes   
 exchanged by bff for stock | yes    | target | yes    | target | policy | policy | target | client
 exchanged by relay         | yes    | target | yes    | yes    | policy | policy | target | client
 exchanged by batch for all | policy | policy | policy | policy | yes    | yes    | policy | client
-expired                    | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-revoked                    | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-not for the gateway        | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-for the client             | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-without an audience        | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-of an unknown issuer       | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-signed by another provider | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-internal token             | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-internal token for itself  | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-API key                    | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-ID token                   | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-refresh token              | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-ticket                     | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-no token                   | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-not ASCII                  | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
-too large                  | grant  | grant  | grant  | grant  | grant  | grant  | grant  | client
+expired                    | token  | token  | token  | token  | token  | token  | token  | client
+revoked                    | token  | token  | token  | token  | token  | token  | token  | client
+not for the gateway        | token  | token  | token  | token  | token  | token  | token  | client
+for the client             | token  | token  | token  | token  | token  | token  | token  | client
+without an audience        | token  | token  | token  | token  | token  | token  | token  | client
+of an unknown issuer       | token  | token  | token  | token  | token  | token  | token  | client
+signed by another provider | token  | token  | token  | token  | token  | token  | token  | client
+internal token             | token  | token  | token  | token  | token  | token  | token  | client
+internal token for itself  | token  | token  | token  | token  | token  | token  | token  | client
+API key                    | token  | token  | token  | token  | token  | token  | token  | client
+ID token                   | token  | token  | token  | token  | token  | token  | token  | client
+refresh token              | token  | token  | token  | token  | token  | token  | token  | client
+ticket                     | token  | token  | token  | token  | token  | token  | token  | client
+no token                   | token  | token  | token  | token  | token  | token  | token  | client
+not ASCII                  | token  | token  | token  | token  | token  | token  | token  | client
+too large                  | token  | token  | token  | token  | token  | token  | token  | client
 bound to a key             | policy | policy | policy | policy | policy | policy | policy | client
 """
 ERRORS = {
     "client": "unauthorized_client",
-    "grant": "invalid_grant",
+    "token": "invalid_request",
     "policy": "invalid_request",
     "scope": "invalid_scope",
     "target": "invalid_target",
 }
+
+# What tells `token` from `policy`.
+NOT_VALID = "The subject_token is not a valid access token for this server."
 
 
 def read_table(text: str) -> list[list[str]]:
@@ -138,6 +141,8 @@ async def test_who_may_call_whom_on_whose_behalf(
         assert claims["aud"] == claims["iss"] == GATEWAY
     else:
         assert (reply.status, reply.document["error"]) == (400, ERRORS[cell])
+        about_token = reply.document["error_description"] == NOT_VALID
+        assert about_token == (cell == "token")
 
 
 @pytest.mark.parametrize("row", read_table(REQUESTS), ids=" ".join)
@@ -280,7 +285,7 @@ async def test_a_revocation_also_revokes_what_came_from_the_token(
     }
     await gateway.revoke(*revoked[kind])
     assert (await gateway.call("/stock/1", second)).status == 401
-    assert (await gateway.exchange("bff", second)).document["error"] == "invalid_grant"
+    assert (await gateway.exchange("bff", second)).document["error"] == "invalid_request"
     assert (await gateway.call("/stock/1", other)).status == 200
 
 
