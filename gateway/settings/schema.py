@@ -31,6 +31,7 @@ from gateway.settings.rate import Rate
 from gateway.settings.section import Section, conflict
 from gateway.settings.setting_types import (
     Bytes,
+    ClientId,
     Count,
     DatabaseUrl,
     FilePath,
@@ -332,11 +333,12 @@ class Service(Section):
 
 
 class Demo(Section):
-    """`lockgate demo`: the latency of the fake services, and the commands that it prints."""
+    """`lockgate demo`: the latency of the fake services, the client, and the printed commands."""
 
     latency_ms: Annotated[Number, Field(ge=0, le=3_600_000)] = 200
     user: Text = "42"
     path: UrlPath = "/docs"
+    client: ClientId = "demo"
     commands: tuple[Text, ...] = ()
 
 

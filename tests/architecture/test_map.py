@@ -33,6 +33,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/cli/standard_streams.py": "tests/gateway/cli/test_main.py",
     "gateway/cli/table.py": "tests/gateway/cli/test_signing_keys.py",
     "gateway/cli/gc_tuning.py": "tests/e2e/test_serve.py",
+    "gateway/cli/demo_database.py": "tests/gateway/cli/test_demo.py",
     "gateway/cli/demo_settings.py": "tests/gateway/cli/test_demo.py",
     "gateway/cli/uvloop_runner.py": "tests/e2e/test_serve.py",
     "gateway/fakes/identity_endpoints.py": "tests/gateway/fakes/test_identity_provider.py",
