@@ -221,6 +221,7 @@ class Tokens(Section):
     keys_proxy: Annotated[KeysProxy | None, Field(repr=False)] = None
     max_lifetime_seconds: Annotated[Number, Field(ge=60, le=31_536_000)] = 2_592_000
     proof_seconds: Annotated[Number, Field(ge=1, le=300)] = 60
+    wrong_key_limit: RateText = Rate(60, 60)
 
     @model_validator(mode="after")
     def _require_refresh_before_stale(self) -> Self:
