@@ -20,7 +20,7 @@ from gateway.cli.subcommand import Subcommands, add_config_option, add_subcomman
 from gateway.dpop.open_dpop import find_dpop_errors
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.setting_errors import find_identity_errors
-from gateway.oauth.oauth_requirements import is_oauth_on
+from gateway.oauth.oauth_requirements import find_lifetime_errors, is_oauth_on
 from gateway.open_clients import find_upstream_errors, find_used_clients
 from gateway.openapi.document import build_document, document_responses
 from gateway.proxy.declaration.identity_errors import find_missing_key_errors
@@ -112,9 +112,10 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
     errors = [
         *find_host_errors(settings.server.host),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
-        *find_storage_errors(settings),
         *find_tls_errors(settings),
+        *find_storage_errors(settings),
         *_find_issuer_errors(settings),
+        *find_lifetime_errors(settings),
         *find_proxy_errors(settings.tokens.keys_proxy),
         *find_identity_errors(settings),
     ]

@@ -24,6 +24,7 @@ from gateway.oauth.client_table import (
     OtherAuthentication,
     UnknownClient,
     add_client,
+    get_client,
     list_clients,
     remove_client,
     replace_keys,
@@ -111,43 +112,40 @@ def run_rotate(options: argparse.Namespace) -> int:
     now = time.time()
     secret = generate_secret() if options.public_key is None else None
     try:
-        rotate = _prepare_rotation(options, secret, now)
+        keys = [] if options.public_key is None else read_public_keys(options.public_key)
     except ValueError as error:
         print_error(f"{options.public_key}: {error}")
         return 1
     with open_database(load_settings(options.config)) as database:
         try:
-            client = database.write_now(rotate)
+            former = database.read_now(partial(get_client, client_id=options.id))
+            if secret is None:
+                author = get_author(options)
+                replace = partial(replace_keys, client_id=options.id, keys=keys, author=author)
+                client = database.write_now(replace)
+            else:
+                client = database.write_now(_prepare_rotation(options, secret, former, now))
         except UnknownClient:
             return _refuse_unknown(options.id)
         except OtherAuthentication:
             has_keys = options.public_key is None
-            print_error(
-                f"the client {options.id} "
-                + ("has keys: replace them with --public-key" if has_keys else "has no keys")
-            )
+            words = "has keys: replace them with --public-key" if has_keys else "has no keys"
+            print_error(f"the client {options.id} {words}")
             return 1
     _print_client(client, secret, now, as_json=options.json)
     return 0
 
 
 def _prepare_rotation(
-    options: argparse.Namespace, secret: str | None, now: float
+    options: argparse.Namespace, secret: str, former: OAuthClient, now: float
 ) -> Callable[[Connection], OAuthClient]:
-    """Return the change of the database.
-
-    Raises:
-        ValueError: the file has no usable public keys.
-    """
-    author = get_author(options)
-    if secret is None:
-        keys = read_public_keys(options.public_key)
-        return partial(replace_keys, client_id=options.id, keys=keys, author=author)
+    """Return the change of the database that adds a secret; it has the salt of the former one."""
+    salt = former.secrets[-1].hash.salt if former.secrets else None
     return partial(
         rotate_secret,
         client_id=options.id,
-        secret=ClientSecret(hash_secret(secret), now),
-        author=author,
+        secret=ClientSecret(hash_secret(secret, salt), now),
+        author=get_author(options),
         former_until=now + options.overlap_hours * _HOUR,
     )
 

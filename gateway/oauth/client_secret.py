@@ -34,9 +34,17 @@ class SecretHash:
         numbers = f"{self.cost}${self.block_size}${self.parallelism}"
         return f"scrypt${numbers}${self.salt.hex()}${self.hash.hex()}"
 
-    def matches(self, secret: str) -> bool:
-        """Whether this is the hash of a secret. Blocks for about 50 ms."""
-        computed = _compute(secret, self.salt, self.cost, self.block_size, self.parallelism)
+    @property
+    def parameters(self) -> tuple[bytes, int, int, int]:
+        """The salt and the cost: hashes with the same ones are compared by one computation."""
+        return self.salt, self.cost, self.block_size, self.parallelism
+
+    def compute(self, secret: str) -> bytes:
+        """Hash a secret as this one was. Blocks for about 50 ms."""
+        return _compute(secret, *self.parameters)
+
+    def is_equal(self, computed: bytes) -> bool:
+        """Whether `compute` has returned this hash."""
         return hmac.compare_digest(computed, self.hash)
 
 
@@ -45,9 +53,13 @@ def generate_secret() -> str:
     return PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
 
 
-def hash_secret(secret: str) -> SecretHash:
-    """Hash a secret with a salt of its own. Blocks for about 50 ms."""
-    salt = os.urandom(_SALT_BYTES)
+def hash_secret(secret: str, salt: bytes | None = None) -> SecretHash:
+    """Hash a secret with a new salt, or with that of the client. Blocks for about 50 ms.
+
+    The secrets of one client share a salt, so that one computation compares them all: the time
+    would tell of which client there are two.
+    """
+    salt = salt or os.urandom(_SALT_BYTES)
     computed = _compute(secret, salt, _COST, _BLOCK_SIZE, _PARALLELISM)
     return SecretHash(_COST, _BLOCK_SIZE, _PARALLELISM, salt, computed)
 

@@ -1,5 +1,8 @@
 """Whether OAuth is on: what it needs of the settings."""
 
+from collections.abc import Iterator
+
+from gateway.settings.errors import ConfigError
 from gateway.settings.schema import Settings
 
 
@@ -17,3 +20,16 @@ def list_missing(settings: Settings) -> list[str]:
         "identity.key_file": identity.has_signing_keys,  # or signing_key_file
     }
     return [name for name, found in is_set.items() if not found]
+
+
+def find_lifetime_errors(settings: Settings) -> Iterator[ConfigError]:
+    """Require that a revocation outlives the tokens that the gateway issues; else it refuses them.
+
+    A bound that is longer than any of its tokens, as the default is, is never in the way.
+    """
+    seconds, longest = settings.oauth.token_seconds, settings.tokens.max_lifetime_seconds
+    if is_oauth_on(settings) and longest < seconds:
+        yield ConfigError(
+            "tokens.max_lifetime_seconds",
+            f"must be at least oauth.token_seconds, which is {seconds} (got {longest:g})",
+        )

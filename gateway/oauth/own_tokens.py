@@ -18,8 +18,9 @@ from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.internal_token_verifier import InternalTokenVerifier
-from gateway.oauth.oauth_requirements import is_oauth_on
+from gateway.oauth.oauth_requirements import find_lifetime_errors, is_oauth_on
 from gateway.resources import Resources
+from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
 
 _ALGORITHMS = ("ES256", "EdDSA")
@@ -106,7 +107,12 @@ def open_own_tokens(
 
     Until the signing keys have been read, they get a 503. What verifies the tokens of the gateway
     for the endpoints about them goes into `resources`.
+
+    Raises:
+        InvalidSettings: the tokens would live longer than `tokens.max_lifetime_seconds`.
     """
+    if errors := list(find_lifetime_errors(settings)):
+        raise InvalidSettings(errors)
     keys: SigningKeyProvider | None = resources.get(SigningKeyProvider)
     if keys is None or not is_oauth_on(settings):
         return

@@ -26,7 +26,7 @@ class SecretVerifier:
 
     A secret that has been right is known by a keyed digest, so that a client pays for the slow hash
     once in the life of a process. A wrong secret, and any secret of an unknown client, always cost
-    one slow hash for each stored one: the time tells nothing about which of them it was.
+    one slow hash, as the secrets of a client share a salt: the time tells nothing about the client.
     """
 
     # Invariants:
@@ -92,13 +92,15 @@ class SecretVerifier:
             checking.exception()  # asyncio would log one whose caller has gone
 
     def _find(self, secret: str, hashes: Sequence[SecretHash]) -> SecretHash | None:
-        """Return the hash of the secret; all are computed, and at least one. Blocks."""
+        """Return the hash of the secret; one is computed for each salt, at least one. Blocks."""
         if not hashes:
             if self._decoy is None:
                 self._decoy = hash_secret(generate_secret())
-            self._decoy.matches(secret)
+            self._decoy.compute(secret)
             return None
-        matching = [one for one in hashes if one.matches(secret)]
+        different = {one.parameters: one for one in hashes}
+        computed = {parameters: one.compute(secret) for parameters, one in different.items()}
+        matching = [one for one in hashes if one.is_equal(computed[one.parameters])]
         return matching[0] if matching else None
 
     def _compute_digest(self, stored: SecretHash, secret: str) -> bytes:

@@ -6,7 +6,7 @@ from time import monotonic
 from gateway.errors.tree import ReplayCacheUnavailable
 from gateway.replay.replay_cache import ReplayCache, hash_value
 
-MAX_VALUES = 100_000  # each takes about 250 bytes
+MAX_VALUES = 100_000  # each takes about 200 bytes
 
 
 class MemoryReplayCache(ReplayCache):

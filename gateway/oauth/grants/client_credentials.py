@@ -19,7 +19,8 @@ class ClientCredentials(Grant):
         """Issue a token.
 
         Raises:
-            InvalidScope: the client asks for a scope that it does not have.
+            InvalidScope: the client asks for a scope that it does not have, or has none at all
+                (RFC 6749, section 3.3).
             DatabaseUnavailable: the signing keys have not been read yet.
         """
         client = request.client
@@ -30,6 +31,8 @@ class ClientCredentials(Grant):
 
 
 def _require_scopes(requested: Sequence[str], allowed: Sequence[str]) -> None:
+    if not requested:
+        raise InvalidScope("The client has no scopes of its own.")
     if missing := [scope for scope in requested if scope not in allowed]:
         raise InvalidScope(
             "The client may not have each scope that it asks for.",

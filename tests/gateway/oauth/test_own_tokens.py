@@ -25,8 +25,10 @@ from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import generate_signing_key
 from gateway.identity.signing_key_provider import SigningKeyProvider
+from gateway.oauth.oauth_requirements import find_lifetime_errors
 from gateway.oauth.own_tokens import OwnKeys, open_own_tokens
 from gateway.resources import Resources
+from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Identity, Tokens
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import Storage
@@ -373,6 +375,15 @@ async def test_without_oauth_no_token_of_the_gateway_is_accepted(tmp_path: Path)
     verifier = JwtVerifier({}, Tokens(), ManualClock(0))
     open_own_tokens(settings, Resources(), verifier)
     assert verifier.health() == {}
+
+
+async def test_a_bound_that_would_refuse_every_own_token_prevents_the_start(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, tokens=Tokens(max_lifetime_seconds=599))
+    [error] = find_lifetime_errors(settings)
+    assert error.path == "tokens.max_lifetime_seconds"
+    with pytest.raises(InvalidSettings, match="which is 600"):
+        open_own_tokens(settings, Resources(), JwtVerifier({}, Tokens(), ManualClock(0)))
+    assert not list(find_lifetime_errors(make_settings(tmp_path, database_url=None)))
 
 
 async def test_a_provider_keeps_its_name(gateway: OAuthGateway) -> None:

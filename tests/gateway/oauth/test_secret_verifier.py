@@ -30,14 +30,14 @@ def verifier() -> Iterator[SecretVerifier]:
 def computed(monkeypatch: pytest.MonkeyPatch) -> list[SecretHash]:
     """The hashes that were compared, in order."""
     compared = list[SecretHash]()
-    matches = SecretHash.matches
+    compute = SecretHash.compute
 
-    def record(self: SecretHash, secret: str) -> bool:
+    def record(self: SecretHash, secret: str) -> bytes:
         assert threading.current_thread() is not threading.main_thread()
         compared.append(self)
-        return matches(self, secret)
+        return compute(self, secret)
 
-    monkeypatch.setattr(SecretHash, "matches", record)
+    monkeypatch.setattr(SecretHash, "compute", record)
     return compared
 
 
@@ -81,6 +81,16 @@ async def test_both_secrets_are_compared_whichever_is_right(
     assert len(computed) == 2
 
 
+async def test_two_secrets_with_one_salt_cost_one_slow_hash(
+    verifier: SecretVerifier, computed: list[SecretHash]
+) -> None:
+    rotated = ClientSecret(hash_secret("rotated", SECOND.hash.salt), 0.0)
+    for secret, is_valid in (("second", True), ("rotated", True), ("wrong", False)):
+        computed.clear()
+        assert await verifier.is_valid(secret, (SECOND, rotated), 0.0) is is_valid
+        assert len(computed) == 1
+
+
 async def test_a_secret_that_has_been_rotated_away_is_no_longer_known(
     verifier: SecretVerifier,
 ) -> None:
@@ -94,11 +104,11 @@ async def test_checks_beyond_the_bound_are_refused(
 ) -> None:
     leave = threading.Event()
 
-    def wait(*_: Any) -> bool:
+    def wait(*_: Any) -> bytes:
         leave.wait(20)
-        return False
+        return b""
 
-    monkeypatch.setattr(SecretHash, "matches", wait)
+    monkeypatch.setattr(SecretHash, "compute", wait)
     checks = [
         asyncio.create_task(verifier.is_valid("wrong", (SECOND,), 0.0)) for _ in range(MAX_WAITING)
     ]

@@ -27,7 +27,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OAuthGateway]:
-    clients = [make_client("bff", SECRET), make_client("other", OTHER_SECRET, scopes=["a"])]
+    clients = [
+        make_client("bff", SECRET),
+        make_client("other", OTHER_SECRET, scopes=["a"]),
+        make_client("exchanger", SECRET, scopes=[]),
+    ]
     limits = OAuthSettings.model_validate(
         {"address_limit": "9999/second", "client_limit": "9999/second"}
     )
@@ -150,6 +154,8 @@ WRONG: list[tuple[Mapping[str, str] | bytes, Mapping[str, str], int, str]] = [
     (GRANT | {"scope": " "}, AUTHENTICATED, 400, "invalid_scope"),
     (GRANT | {"scope": "orders:read\tusers:read"}, AUTHENTICATED, 400, "invalid_scope"),
     (GRANT | {"scope": "orders:read\\"}, AUTHENTICATED, 400, "invalid_scope"),
+    (GRANT, basic("exchanger", SECRET), 400, "invalid_scope"),
+    (GRANT | {"scope": "a"}, basic("exchanger", SECRET), 400, "invalid_scope"),
     # How the form is written.
     (FORM_OF_BFF + b"&scope=a&scope=b", {}, 400, "invalid_request"),
     (FORM_OF_BFF + b"&grant_type=client_credentials", {}, 400, "invalid_request"),
