@@ -76,6 +76,17 @@ By default nginx moves a body through a buffer of 8 kB, with two system calls fo
 and out for all proxies. Lockgate's own time is that of copies between its buffers and of Python.
 """
 
+TOKENS = """
+## Token endpoint
+
+The table has the CPU time of one request to the token endpoint or to the introspection endpoint,
+with {connections} requests in flight, and one for a new secret. Both servers sign with ES256.
+**Lockgate** has its clients in a SQLite file, and the ids of used assertions in Redis. A secret
+that is new to a process takes one slow hash (scrypt), and is known from then on. **oidc-provider**
+is a certified server for Node. Its default adapter keeps everything in memory, and it compares
+secrets as they are. It introspects an opaque token, Lockgate a JWT. It has no token exchange.
+"""
+
 TRANSFERS = """
 The next table has a download and an upload of {gigabytes:g} GB in one request, on one connection.
 Memory is the peak of the resident set above its value before the transfer. An event is delayed from
