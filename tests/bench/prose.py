@@ -4,7 +4,7 @@ TITLE = "Benchmarks"
 
 INTRODUCTION = """
 This page compares Lockgate with the same gateway written in other frameworks, measured on one
-machine in one run. To measure everything again, which takes about 14 minutes, run
+machine in one run. To measure everything again, which takes about 15 minutes, run
 
     make bench
 

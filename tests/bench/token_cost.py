@@ -21,7 +21,7 @@ from tests.gateway.oauth.oauth_gateway import FORM, SECRET, basic
 from tests.redis_server import RedisServer, find_redis
 
 CONNECTIONS = 8
-REQUESTS, WARMUP_REQUESTS = 400, 3_000
+REQUESTS, WARMUP_REQUESTS = 250, 2_000
 """Requests of each kind in a round; Node compiles what it runs during the warm-up."""
 
 FIRST_SECRETS = 3
@@ -39,7 +39,7 @@ Requests = Sequence[bytes]
 
 def run(plan: Plan) -> dict[str, Any]:
     """Measure each kind of request in each round."""
-    log(f"tokens: 2 contenders, {plan.rounds} rounds, about 40 s")
+    log(f"tokens: 2 contenders, {plan.rounds} rounds, about 60 s")
     identity = create_identity(scopes=["catalog:read"])
     secrets = [f"lgs_first-{number}" for number in range((plan.rounds + 1) * FIRST_SECRETS)]
     redis = RedisServer(find_redis())
