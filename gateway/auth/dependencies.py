@@ -32,6 +32,7 @@ from gateway.errors.tree import (
 )
 from gateway.head_guard import HeadGuard
 from gateway.request_context import RequestContext
+from gateway.resources import Resources
 from gateway.service_endpoint import ServiceEndpoint
 from gateway.telemetry.log import LogField
 from gateway.upstream.propagation import set_caller_token
@@ -129,8 +130,10 @@ async def _report_refusal(
     if refusal.explanation:
         log_fields["explanation"] = refusal.explanation
     if refusal.reason in wrong_key.REASONS:
-        limit: wrong_key.WrongKeyLimit = connection.app.state.resources[wrong_key.WrongKeyLimit]
-        await limit.charge(connection)
+        resources: Resources = connection.app.state.resources
+        limit: wrong_key.WrongKeyLimit | None = resources.get(wrong_key.WrongKeyLimit)
+        if limit is not None:  # `lockgate explain` counts nothing
+            await limit.charge(connection)
 
 
 def find_principal(connection: HTTPConnection) -> Principal | None:
