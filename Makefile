@@ -50,7 +50,7 @@ browser: $(STAMP) ## Meet the gateway in a real Chromium (needs it, npm and its 
 prove: $(STAMP) ## Run the heavy proofs: load, soak and failover (several minutes)
 	@$(BIN)/python -m pytest -m prove -s
 
-bench: $(STAMP) ## Benchmark Lockgate and its peers, and write docs/benchmarks.md (about 14 minutes)
+bench: $(STAMP) ## Benchmark Lockgate and its peers, and write docs/benchmarks.md (about 15 minutes)
 	@$(BIN)/python -m tests.bench
 
 fuzz: $(STAMP) ## Fuzz the response parser, the transport and proxied requests for SECONDS=300 in all

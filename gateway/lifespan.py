@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from fastapi import FastAPI
 
 from gateway.access.setting_errors import find_access_errors
+from gateway.api_keys.address_limit import open_address_limit
 from gateway.api_keys.open_keys import open_keys
 from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
@@ -141,6 +142,7 @@ async def _open_own_resources(
     await _open(stack, open_dpop(settings, resources), "the verifier of DPoP proofs")
     limiter = open_limiter(settings, application.policies)
     resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
+    open_address_limit(settings, resources)
     internal_tokens = open_internal_tokens(settings, resources)
     oauth = open_oauth(
         settings,

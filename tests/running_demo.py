@@ -35,6 +35,10 @@ class Demo:
         """The printed curl command."""
         return self._find(r"^(curl .*)$")
 
+    def find_line(self, beginning: str) -> str:
+        """Find the printed line that begins like this."""
+        return self._find(rf"^({re.escape(beginning)}.*)$")
+
     @property
     def commands(self) -> list[str]:
         """The further commands, after the line that sets the variables of all."""

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from gateway.api_keys.api_key import ISSUER, ApiKey, hash_text
 from gateway.api_keys.key_table import list_changed_keys
+from gateway.auth import wrong_key
 from gateway.auth.principal import Principal
 from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
 
@@ -55,9 +56,9 @@ class KeyVerifier:
             raise DatabaseUnavailable(_RETRY_SECONDS, "the API keys have not been read yet")
         key = self._keys.get(hash_text(text))
         if key is None:
-            raise Unauthenticated("unknown_key", "it is unknown, or it was revoked")
+            raise Unauthenticated(wrong_key.UNKNOWN, "it is unknown, or it was revoked")
         if key.expires_at <= now:
-            raise Unauthenticated("expired_key", f"the key {key.id} has expired")
+            raise Unauthenticated(wrong_key.EXPIRED, f"the key {key.id} has expired")
         self._used_at[key.id] = now
         return Principal(
             issuer=ISSUER,

@@ -16,6 +16,7 @@ from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from gateway.auth import wrong_key
 from gateway.auth.bearer import TokenScheme, extract_token
 from gateway.auth.bound_token import has_proof, refuse_bearer, verify_bound_token
 from gateway.auth.jwt.refusal import show_all
@@ -31,6 +32,7 @@ from gateway.errors.tree import (
 )
 from gateway.head_guard import HeadGuard
 from gateway.request_context import RequestContext
+from gateway.resources import Resources
 from gateway.service_endpoint import ServiceEndpoint
 from gateway.telemetry.log import LogField
 from gateway.upstream.propagation import set_caller_token
@@ -83,6 +85,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         IdentityUnavailable: the token's key cannot be fetched now.
         ReplayCacheUnavailable: it is not known whether the proof was used before.
         WrongService: the token is for other services than that of the route.
+        QuotaExceeded: the token is a wrong API key, and the client has sent too many of them.
     """
     principal: Principal | None = connection.scope.get(_PRINCIPAL)
     if principal is not None:
@@ -101,9 +104,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
                 raise refuse_bearer()
             set_caller_token(token)
     except (Unauthenticated, DpopRefused) as refusal:
-        log_fields["reason"] = refusal.reason
-        if refusal.explanation:
-            log_fields["explanation"] = refusal.explanation
+        await _report_refusal(connection, refusal)
         raise
     except IdentityUnavailable as error:
         log_fields["issuer"] = error.issuer
@@ -114,6 +115,25 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         raise
     set_principal(connection, principal)
     return principal
+
+
+async def _report_refusal(
+    connection: HTTPConnection, refusal: Unauthenticated | DpopRefused
+) -> None:
+    """Log why a token is refused, and count it if it is an API key.
+
+    Raises:
+        QuotaExceeded: the client has sent too many wrong API keys.
+    """
+    log_fields = RequestContext.of(connection.scope).log_fields
+    log_fields["reason"] = refusal.reason
+    if refusal.explanation:
+        log_fields["explanation"] = refusal.explanation
+    if refusal.reason in wrong_key.REASONS:
+        resources: Resources = connection.app.state.resources
+        limit: wrong_key.WrongKeyLimit | None = resources.get(wrong_key.WrongKeyLimit)
+        if limit is not None:  # `lockgate explain` counts nothing
+            await limit.charge(connection)
 
 
 def find_principal(connection: HTTPConnection) -> Principal | None:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
+from gateway.auth import wrong_key
 from gateway.auth.clock import Clock
 from gateway.auth.jwks.fetch import fetch_key_set, find_proxy_errors, open_client
 from gateway.auth.jwks.key_file import find_key_file_errors
@@ -138,13 +139,14 @@ class JwtVerifier(TokenVerifier):
 
     def health(self) -> dict[str, str]:
         """Return the state of each issuer's keys: "ok", "stale" or "no keys"."""
-        providers = {issuer.provider for issuer in self._issuers.values()}
+        providers = dict.fromkeys(issuer.provider for issuer in self._issuers.values())
         return {provider.issuer: provider.health() for provider in providers}
 
     def _verify_api_key(self, verify: VerifyKey, key: str) -> Principal:
         principal = verify(key, self._clock.now())
         if self._revocations is not None and self._revocations.is_revoked(principal):
-            raise Unauthenticated("revoked", "a revocation names its holder, or all issuers")
+            explanation = "a revocation names its holder, or all issuers"
+            raise Unauthenticated(wrong_key.REVOKED, explanation)
         return principal
 
     async def _verify_uncached(self, token: str) -> Principal:

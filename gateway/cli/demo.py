@@ -1,18 +1,17 @@
-"""`lockgate demo`: runs the gateway with fakes of its services, and prints a token to use."""
+"""`lockgate demo`: runs the gateway with fakes of its services, and prints tokens to use."""
 
 import argparse
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gateway.app import create_app
 from gateway.app_loader import Application, load_application
 from gateway.auth.route_access import Requires
-from gateway.cli.demo_settings import (
-    list_replaced,
-    replace_addresses,
-    sign_internal_tokens,
-)
+from gateway.cli.demo_database import add_demo_client, use_database_in
+from gateway.cli.demo_settings import list_replaced, replace_addresses
 from gateway.cli.own_command import format_own_command
 from gateway.cli.signals import handle_signals, ignore_reload_signals
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
@@ -20,7 +19,7 @@ from gateway.cli.uvloop_runner import run_on_uvloop
 from gateway.fakes.child_process import FakesPlan, RunningFakes, run_fakes
 from gateway.fakes.identity_endpoints import DEFAULT_PORT
 from gateway.fakes.load_fakes import load_fakes
-from gateway.identity.temporary_key_file import create_temporary_key_file
+from gateway.oauth.routes import ENDPOINTS
 from gateway.route_list import list_routes
 from gateway.server.file_limit import raise_file_limit
 from gateway.server.lifecycle import open_server
@@ -28,9 +27,21 @@ from gateway.settings.app_package import NoAppPackage
 from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
+from gateway.storage.open_storage import Storage
 from gateway.telemetry.log_writer import log_to_stderr
 
 _LOOPBACK = {"127.0.0.1", "localhost"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Demo:
+    """What runs: `given` has the settings of the package, and `secret` is that of the client."""
+
+    given: Settings
+    settings: Settings
+    application: Application
+    plan: FakesPlan
+    secret: str
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -57,35 +68,37 @@ def run(options: argparse.Namespace) -> int:
     """Serve the gateway and the fakes until a signal; nothing drains."""
     ignore_reload_signals()
     raise_file_limit()
-    settings = load_settings(options.config)
+    given = load_settings(options.config)
     try:
-        application = load_application(settings.app)
+        application = load_application(given.app)
     except NoAppPackage as error:
         message = "the demo shop is part of Lockgate's repository: clone it and run `make run`"
         hint = "for a gateway of your own, run `lockgate new PATH`"
         raise NoAppPackage([ConfigError("demo", message, hint)]) from error
     with (
-        log_to_stderr(settings.log.model_copy(update={"format": "text"})),
-        create_temporary_key_file() as key_file,
+        log_to_stderr(given.log.model_copy(update={"format": "text"})),
+        TemporaryDirectory(prefix="lockgate-") as folder,  # only its owner can enter it
     ):
-        settings = sign_internal_tokens(settings, key_file)
+        settings = use_database_in(Path(folder), given)
         plan = _plan_fakes(settings, application, options)
-        run_on_uvloop(_serve_demo(settings, application, plan, options))
+        secret = add_demo_client(settings, plan.scopes)
+        run_on_uvloop(_serve_demo(_Demo(given, settings, application, plan, secret), options))
     return 0
 
 
-async def _serve_demo(
-    given: Settings, application: Application, plan: FakesPlan, options: argparse.Namespace
-) -> None:
-    with handle_signals(given.server) as signals:
-        async with signals.interrupt_start(), run_fakes(plan) as fakes:
+async def _serve_demo(demo: _Demo, options: argparse.Namespace) -> None:
+    with handle_signals(demo.settings.server) as signals:
+        async with signals.interrupt_start(), run_fakes(demo.plan) as fakes:
             settings = replace_addresses(
-                given, fakes.urls, fakes.identity_url, use_any_port=options.any_ports
+                demo.settings, fakes.urls, fakes.identity_url, use_any_port=options.any_ports
             )
-            app = create_app(settings, application=application)
+            app = create_app(settings, application=demo.application)
             async with open_server(app, settings.server) as server:
-                print(_format_addresses(fakes, given, settings))
-                print(_format_welcome(server.url, fakes, settings, options.config), flush=True)
+                storage: Storage = app.state.resources[Storage]
+                await storage.feed.refresh()  # until then, each token gets a 503
+                print(_format_addresses(fakes, demo.given, settings))
+                welcome = _format_welcome(server.url, fakes, settings, demo.secret)
+                print(f"{welcome}{_format_end(options.config)}", flush=True)
                 await signals.wait()
 
 
@@ -141,31 +154,40 @@ def _format_addresses(fakes: RunningFakes, given: Settings, settings: Settings) 
     return (
         "The fake services (PUT /_dial on each makes it slow, hang, fail ...):\n"
         f"{services}\n{warning}{note}"
+        f"Its database, which is deleted at the end: {settings.database_url}\n"
     )
 
 
-def _format_welcome(url: str, fakes: RunningFakes, settings: Settings, config: Path | None) -> str:
+def _format_welcome(url: str, fakes: RunningFakes, settings: Settings, secret: str) -> str:
     described = f", its API is described at {url}/docs" if settings.server.docs else ""
-    command = format_own_command()
-    option = f" --config {shlex.quote(str(config))}" if config else ""
+    client, (token_path, _) = settings.demo.client, ENDPOINTS["token_endpoint"]
     return (
         f"Lockgate is up on {url}{described}. Paste this:\n\n"
         f"curl -s -i -H 'Authorization: Bearer {fakes.token}' {url}{settings.demo.path}\n\n"
-        f"{_format_commands(url, fakes, settings)}"
-        f"`{command} routes{option}` lists the routes; `{command} new PATH` writes a gateway of "
-        "your own.\n"
-        "Ctrl-C stops all of it."
+        f"With its secret, the client {client} gets a token of its own from the gateway:\n\n"
+        f"curl -s -u {client}:{secret} -d grant_type=client_credentials {url}{token_path}\n\n"
+        f"{_format_commands(url, fakes, settings, secret)}"
     )
 
 
-def _format_commands(url: str, fakes: RunningFakes, settings: Settings) -> str:
+def _format_commands(url: str, fakes: RunningFakes, settings: Settings, secret: str) -> str:
     if not settings.demo.commands:
         return ""
     return "\n".join(
         [
             "Then this, and any of the lines below it:\n",
-            f"URL={url} TOKEN={fakes.token}\n",
+            f"URL={url} TOKEN={fakes.token} CLIENT={settings.demo.client}:{secret}\n",
             *settings.demo.commands,
             "\n",
         ]
+    )
+
+
+def _format_end(config: Path | None) -> str:
+    command = format_own_command()
+    option = f" --config {shlex.quote(str(config))}" if config else ""
+    return (
+        f"`{command} routes{option}` lists the routes; `{command} new PATH` writes a gateway of "
+        "your own.\n"
+        "Ctrl-C stops all of it."
     )

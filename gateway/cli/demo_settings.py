@@ -9,17 +9,16 @@ from typing import Any
 
 from pydantic import HttpUrl
 
+from gateway.cli.demo_database import INTERNAL_ISSUER
 from gateway.fakes.identity_endpoints import AUDIENCE, ISSUER, JWKS_PATH
 from gateway.settings.schema import Identity, Issuer, Settings
-
-_INTERNAL_ISSUER = "https://gateway.demo.invalid"
 
 
 def sign_internal_tokens(settings: Settings, key_file: Path) -> Settings:
     """Let the gateway sign internal tokens with this key, unless the settings have another."""
     if settings.identity.has_signing_keys:
         return settings
-    identity = Identity(issuer=_INTERNAL_ISSUER, signing_key_file=key_file)
+    identity = Identity(issuer=INTERNAL_ISSUER, signing_key_file=key_file)
     return settings.model_copy(update={"identity": identity})
 
 
@@ -53,5 +52,7 @@ def list_replaced(settings: Settings, demo: Settings) -> Iterator[str]:
     for name in ("host", "allowed_hosts", "trusted_proxies", "forward_auth"):
         if getattr(settings.server, name) != getattr(demo.server, name):
             yield f"server.{name}"
+    if settings.database_url is not None:
+        yield "database_url"
     if settings.issuers:
         yield "issuers"

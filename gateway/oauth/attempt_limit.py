@@ -3,11 +3,10 @@
 from starlette.requests import Request
 
 from gateway.client_ip import find_client_address
-from gateway.errors.tree import QuotaExceeded
-from gateway.ratelimit.headers import report_fallback
 from gateway.ratelimit.limiter import Charge, RateLimiter
 from gateway.ratelimit.partition import address_partition, digest, make_key
 from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.require_admission import require_admission
 from gateway.request_context import RequestContext
 from gateway.settings.schema import Settings
 
@@ -29,15 +28,8 @@ class AttemptLimit:
             QuotaExceeded: there were too many.
         """
         address = find_client_address(request, self._server).ip
-        verdict = await self._limiter.check(
-            [
-                Charge(self._per_address, make_key(self._per_address, address_partition(address))),
-                Charge(self._per_client, make_key(self._per_client, f"client:{digest(client_id)}")),
-            ]
-        )
-        context = RequestContext.of(request.scope)
-        if verdict.degraded:
-            report_fallback(verdict.degraded, context)
-        if not verdict.admitted:
-            context.log_fields["refused_by"] = ",".join(verdict.refused_by)
-            raise QuotaExceeded(verdict.refused_by, verdict.retry_after)
+        charges = [
+            Charge(self._per_address, make_key(self._per_address, address_partition(address))),
+            Charge(self._per_client, make_key(self._per_client, f"client:{digest(client_id)}")),
+        ]
+        await require_admission(self._limiter, charges, RequestContext.of(request.scope))

@@ -11,17 +11,17 @@ from gateway.auth.principal import Principal
 from gateway.auth.revocation_check import RevocationCheck
 from gateway.auth.revocation_index import Revocation, RevocationKind
 from gateway.auth.verifier import TokenVerifier
-from gateway.errors.tree import QuotaExceeded, Unauthenticated
+from gateway.errors.tree import Unauthenticated
 from gateway.oauth.client import OAuthClient
 from gateway.oauth.form import Form
 from gateway.oauth.internal_token_verifier import InternalTokenVerifier
 from gateway.oauth.oauth_endpoint import OAuthEndpoint
 from gateway.oauth.oauth_errors import NO_STORE, InvalidRequest, UnsupportedTokenType
 from gateway.oauth.own_tokens import OwnTokenVerifier
-from gateway.ratelimit.headers import report_fallback
 from gateway.ratelimit.limiter import Charge, RateLimiter
 from gateway.ratelimit.partition import digest, make_key
 from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.require_admission import require_admission
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
 from gateway.revocation.named_tokens import MAX_SKEW_SECONDS
@@ -93,13 +93,8 @@ async def _refuse_others(resources: Resources, token: str) -> None:
 async def _charge(request: Request, client: OAuthClient) -> None:
     limiter: RateLimiter = request.app.state.resources[RateLimiter]
     key = make_key(OAUTH_REVOCATIONS, f"client:{digest(client.id)}")
-    verdict = await limiter.check([Charge(OAUTH_REVOCATIONS, key)])
-    context = RequestContext.of(request.scope)
-    if verdict.degraded:
-        report_fallback(verdict.degraded, context)
-    if not verdict.admitted:
-        context.log_fields["refused_by"] = ",".join(verdict.refused_by)
-        raise QuotaExceeded(verdict.refused_by, verdict.retry_after)
+    charge = Charge(OAUTH_REVOCATIONS, key)
+    await require_admission(limiter, [charge], RequestContext.of(request.scope))
 
 
 async def _revoke(resources: Resources, principal: Principal, client: OAuthClient) -> None:

@@ -115,7 +115,8 @@ def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
     if isinstance(access, Requires) and access.dpop:
         yield describe_error(DpopRefused)
         yield describe_error(ReplayCacheUnavailable)
-    if isinstance(access, Requires) or any(map(_needs_caller, calls)):
+    needs_caller = isinstance(access, Requires) or any(map(_needs_caller, calls))
+    if needs_caller:
         yield describe_error(Unauthenticated)
         yield describe_error(WrongService)
         yield describe_error(IdentityUnavailable)
@@ -126,7 +127,8 @@ def _iter_guard_problems(route: RouteContext) -> Iterator[ProblemType]:
     if route.path == TICKETS_PATH or any(isinstance(call, AcceptTicket) for call in calls):
         yield describe_error(TicketsUnavailable)
     policies = list_policies(calls)
-    if any(not policy.shadow for policy in policies) or _has_slowapi_limit(route, calls):
+    is_limited = any(not policy.shadow for policy in policies) or _has_slowapi_limit(route, calls)
+    if is_limited or needs_caller:  # wrong API keys are limited on every route
         yield describe_error(QuotaExceeded)
     if any(policy.without_redis == "deny" for policy in policies):
         yield describe_error(RateLimiterUnavailable)

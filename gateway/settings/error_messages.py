@@ -23,6 +23,7 @@ _SHOWN_SETTINGS = (
     "tokens.*_bytes",
     "tokens.*_entries",
     "tokens.*_seconds",
+    "tokens.*_limit",
     "identity.*_file",
     "identity.rotate_days",
     "counters.*",

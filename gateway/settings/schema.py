@@ -31,6 +31,7 @@ from gateway.settings.rate import Rate
 from gateway.settings.section import Section, conflict
 from gateway.settings.setting_types import (
     Bytes,
+    ClientId,
     Count,
     DatabaseUrl,
     FilePath,
@@ -220,6 +221,7 @@ class Tokens(Section):
     keys_proxy: Annotated[KeysProxy | None, Field(repr=False)] = None
     max_lifetime_seconds: Annotated[Number, Field(ge=60, le=31_536_000)] = 2_592_000
     proof_seconds: Annotated[Number, Field(ge=1, le=300)] = 60
+    wrong_key_limit: RateText = Rate(60, 60)
 
     @model_validator(mode="after")
     def _require_refresh_before_stale(self) -> Self:
@@ -332,11 +334,12 @@ class Service(Section):
 
 
 class Demo(Section):
-    """`lockgate demo`: the latency of the fake services, and the commands that it prints."""
+    """`lockgate demo`: the latency of the fake services, the client, and the printed commands."""
 
     latency_ms: Annotated[Number, Field(ge=0, le=3_600_000)] = 200
     user: Text = "42"
     path: UrlPath = "/docs"
+    client: ClientId = "demo"
     commands: tuple[Text, ...] = ()
 
 

@@ -11,6 +11,13 @@ from gateway.settings.rate import UNITS, Rate
 from gateway.settings.redis_address import check_redis_url
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
+_CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+def _check_client_id(name: str) -> str:
+    if not _CLIENT_ID.fullmatch(name):
+        raise ValueError("must be 1 to 64 letters, digits and . _ -")
+    return name
 
 
 def _check_scope(scope: str) -> str:
@@ -66,6 +73,7 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Seconds = Annotated[Number, Field(gt=0, le=86_400)]
 Names = Annotated[Text | tuple[Text, ...], BeforeValidator(_check_names)]
 ScopeName = Annotated[str, AfterValidator(_check_scope)]
+ClientId = Annotated[str, AfterValidator(_check_client_id)]
 RedisUrl = Annotated[str, BeforeValidator(check_redis_url)]
 DatabaseUrl = Annotated[str, BeforeValidator(check_database_url)]
 KeyPrefix = Annotated[str, Field(max_length=64), AfterValidator(_check_key_prefix)]

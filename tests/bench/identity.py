@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,15 +32,13 @@ class Identity:
     audience: str = AUDIENCE
 
 
-def create_identity() -> Identity:
+def create_identity(scopes: Sequence[str] = ("dashboard:read", "files:use")) -> Identity:
     """Create a key pair (RS256, 2048 bits); the private key stays in memory."""
     provider = DevelopmentIssuer()
     jwks, pem = make_cache_path("identity", "jwks.json"), make_cache_path("identity", "public.pem")
     jwks.write_text(json.dumps(provider.export_jwks()))
     pem.write_bytes(jwk.construct(provider.export_jwks()["keys"][0], "RS256").to_pem())
-    token = provider.issue_token(
-        USER, scopes=["dashboard:read", "files:use"], lifetime_seconds=_LIFETIME_SECONDS
-    )
+    token = provider.issue_token(USER, scopes=list(scopes), lifetime_seconds=_LIFETIME_SECONDS)
     return Identity(token, jwks, pem, _write_signing_key())
 
 

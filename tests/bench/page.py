@@ -66,6 +66,11 @@ def _render_curves(found: Results) -> Iterator[str]:
     yield tables.make_parts_table(found)
 
 
+def _render_tokens(found: Results) -> Iterator[str]:
+    yield prose.TOKENS.format(connections=found["connections"])
+    yield tables.make_token_table(found)
+
+
 def _render_soak(found: Results) -> Iterator[str]:
     samples = found["samples"]
     warmup = get_warm_up_end(found["minutes"])
@@ -91,6 +96,7 @@ _SECTION_TEXTS: Mapping[str, Callable[[Results], Iterator[str]]] = {
     "story": _render_story,
     "curves": _render_curves,
     "proxy": _render_proxy,
+    "tokens": _render_tokens,
     "soak": _render_soak,
 }
 

@@ -62,6 +62,8 @@ def _collect_versions() -> dict[str, dict[str, str]]:
     found["node"] = {"Node": _run_command("node", "--version").removeprefix("v")} | {
         name: packages[f"node_modules/{name}"]["version"] for name in NODE_PACKAGES
     }
+    locked = json.loads((PEERS / "oidc" / "package-lock.json").read_text())["packages"]
+    found["node"]["oidc-provider"] = locked["node_modules/oidc-provider"]["version"]
     redis = re.search(r"v=(\S+)", _run_command(find_redis(), "--version"))
     found["around"] = {
         "Redis": redis[1] if redis else "",

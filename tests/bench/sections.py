@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.bench import burst_latency, concurrency_curves, constant_rate, cpu, goals, proxy, soak
+from tests.bench import (
+    burst_latency,
+    concurrency_curves,
+    constant_rate,
+    cpu,
+    goals,
+    proxy,
+    soak,
+    token_cost,
+)
 from tests.bench.goals import Goal
 from tests.bench.plan import Plan
 
@@ -34,6 +43,9 @@ SECTIONS: Mapping[str, Section] = {
         "CPU time of proxied requests and bodies, compared with other proxies",
         proxy.run,
         goals.check_proxy,
+    ),
+    "tokens": Section(
+        "CPU time of the token endpoint, compared with oidc-provider", token_cost.run
     ),
     "soak": Section("memory over 30 minutes", soak.run, goals.check_soak, by_default=False),
 }

@@ -16,6 +16,14 @@ TITLES = {
     "nginx-large": "nginx, no token, large buffers",
 }
 
+TOKEN_REQUESTS = {
+    "secret": "client secret that the process knows",
+    "first_secret": "client secret that is new to the process",
+    "private_key_jwt": "assertion (`private_key_jwt`, ES256)",
+    "exchange": "token exchange",
+    "introspection": "introspection",
+}
+
 Found = Mapping[str, Any]
 
 
@@ -78,6 +86,22 @@ def make_proxy_table(found: Found) -> str:
             for name, cost in sorted(costs.items(), key=lambda item: item[1].median)
         ],
     )
+
+
+def make_token_table(found: Found) -> str:
+    """Render the CPU time of each kind of request to a token endpoint; a peer may not have it."""
+    lockgate, peer = found["contenders"]["lockgate"], found["contenders"]["oidc-provider"]
+    rows = [
+        [
+            title,
+            *(
+                str(summarize_rounds(one, "cpu_ms", kind)) if kind in one else ""
+                for one in (lockgate, peer)
+            ),
+        ]
+        for kind, title in TOKEN_REQUESTS.items()
+    ]
+    return table(("", "Lockgate, CPU ms", "oidc-provider, CPU ms"), rows)
 
 
 def make_transfer_table(found: Found) -> str:

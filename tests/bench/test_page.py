@@ -105,6 +105,19 @@ def test_a_proxy_is_compared_with_the_faster_node() -> None:
     assert not list(goals.check_proxy({"contenders": contenders}))
 
 
+def test_the_page_has_the_cost_of_token_requests() -> None:
+    kinds = ("secret", "first_secret", "private_key_jwt", "exchange", "introspection")
+    peer = {"secret": [{"cpu_ms": 1.5}, {"cpu_ms": 1.25}, {"cpu_ms": 2.0}]}
+    for kind in ("private_key_jwt", "introspection"):
+        peer[kind] = [{"cpu_ms": 1.0}]
+    lockgate = {kind: [{"cpu_ms": 0.5}] for kind in kinds}
+    found = {"connections": 8, "contenders": {"lockgate": lockgate, "oidc-provider": peer}}
+    text = render_page({"tokens": SOURCE | {"found": found}})
+    known = "| client secret that the process knows | 0.5 (0.5 to 0.5) | 1.5 (1.25 to 2) |"
+    assert known in text
+    assert "| token exchange | 0.5 (0.5 to 0.5) |  |" in text
+
+
 def test_a_section_without_results_is_left_out() -> None:
     text = render_page({"cpu": SOURCE | {"found": CPU}})
     assert "## CPU time and throughput of a dashboard" in text

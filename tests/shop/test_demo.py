@@ -1,6 +1,8 @@
 """The first steps of a new user: start the demo, run the printed command, set a dial, stop."""
 
 import asyncio
+import json
+import re
 import shlex
 import subprocess
 import sys
@@ -63,11 +65,28 @@ def test_the_further_commands_show_a_proxied_call_a_stream_and_a_check(shop: Dem
     assert "\nx-user-id: 42\n" in check
 
 
-def test_the_last_commands_send_a_message_over_a_websocket_with_a_ticket(shop: Demo) -> None:
-    get_ticket, connect = shop.commands[3:]
+def test_further_commands_send_a_message_over_a_websocket_with_a_ticket(shop: Demo) -> None:
+    get_ticket, connect = shop.commands[3:5]
     connect = connect.replace(".venv/bin/websockets", f"{sys.executable} -m websockets")
     output = run_command(f"{get_ticket}; {connect}")
     assert "< hello" in output
+
+
+def test_the_client_gets_a_token_of_its_own(shop: Demo) -> None:
+    token = json.loads(run_command(shop.find_line("curl -s -u")))
+    assert token["token_type"] == "Bearer"
+    assert "catalog:read" in token["scope"].split()
+
+
+def test_the_last_commands_call_for_the_client_and_for_the_user_until_the_revocation(
+    shop: Demo,
+) -> None:
+    get_token, call, exchange, call_for_user, revoke, call_again = shop.commands[5:]
+    called = run_command(f"{get_token}; {call}")
+    assert called.startswith("HTTP/1.1 200 OK\n")
+    assert '"sku":"TEA-2004"' in called
+    revoked = run_command(f"{exchange}; {call_for_user}; {revoke}; {call_again}")
+    assert re.findall(r"HTTP/1\.1 (\d+)", revoked) == ["200", "200", "401"]
 
 
 def test_a_service_that_is_only_proxied_can_be_real(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,11 +55,13 @@ def test_the_demo_names_the_settings_that_it_replaces(folder: Path) -> None:
         "LOCKGATE_SERVER__HOST": "127.0.0.1",
         "LOCKGATE_SERVER__ALLOWED_HOSTS": '["api.example.com"]',
         "LOCKGATE_SERVER__TRUSTED_PROXIES": '["10.0.0.0/8"]',
+        "LOCKGATE_DATABASE_URL": f"sqlite:///{folder}/real.db",
         "LOCKGATE_ISSUERS": '[{"issuer": "https://idp", "audience": "a", "jwks_url": "https://b"}]',
     }
     for demo in run_demo(variables, folder):
-        replaced = "server.allowed_hosts, issuers"
+        replaced = "server.allowed_hosts, database_url, issuers"
         assert f"The demo replaces these settings with its own: {replaced}\n" in demo.output
+    assert not Path(folder, "real.db").exists()
 
 
 def test_the_demo_prints_commands_that_work_as_pasted(folder: Path) -> None:

@@ -176,4 +176,4 @@ def test_an_api_key_is_explained(shell: Shell, folder: Path) -> None:
     assert (status, found["status"]) == (1, 401)
     assert "names the token k1: lost laptop" in found["outcome"]
     status, found = shell.run("GET", "/any/a", generate_text())
-    assert "unknown_key" in found["outcome"]
+    assert "unknown_api_key" in found["outcome"]

@@ -25,7 +25,7 @@ CALLS = {
     "503": {CAPACITY, UNAVAILABLE},
     "504": {OURS + "upstream-timeout"},
 }
-TOKEN = {"401": {OURS + "unauthenticated"}}
+TOKEN = {"401": {OURS + "unauthenticated"}, "429": {QUOTA}}
 
 PROBLEMS: dict[tuple[str, str], dict[str, set[str]]] = {
     ("/page/{item_id}", "get"): {

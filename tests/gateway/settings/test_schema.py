@@ -16,7 +16,7 @@ def test_the_template_has_the_defaults_except_for_the_shop() -> None:
     template = load_settings(TEMPLATE)
     shop = {"app": template.app, "upstreams": template.upstreams, "demo": template.demo}
     assert template == Settings.model_validate(shop)
-    shown = {"path": "/docs", "commands": ()}  # the pages that the shop shows
+    shown = {"path": "/docs", "client": "demo", "commands": ()}  # the pages that the shop shows
     assert template.demo.model_copy(update=shown) == Settings().demo
 
 
