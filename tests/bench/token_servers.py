@@ -18,9 +18,9 @@ from tests.bench.environments import install_node_environment
 from tests.bench.identity import Identity
 from tests.bench.paths import ROOT, make_cache_path
 from tests.bench.processes import Command, find_free_port, start_process, wait_until_serving
+from tests.databases import create_file
 from tests.gateway.oauth.client_keys import publish
 from tests.gateway.oauth.oauth_gateway import GATEWAY, SECRET, add_in, make_client
-from tests.gateway.revocation.revoking import create_file
 
 _READY_SECONDS = 20
 _UNLIMITED = "1000000/minute"
