@@ -2,11 +2,18 @@
 
 import json
 import re
+import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from gateway.api_keys.api_key import ISSUER
+from gateway.api_keys.key_verifier import KeyVerifier
 from gateway.cli.main import main
+from gateway.errors.tree import Unauthenticated
+from gateway.settings.schema import Settings
+from gateway.storage.open_storage import create_database
 from tests.gateway.revocation.revoking import create_file
 
 
@@ -45,6 +52,58 @@ def test_a_key_is_revoked_once(folder: Path, capsys: pytest.CaptureFixture[str])
     assert json.loads(capsys.readouterr().out)["entries"] == 3
     assert main(["keys", "list"]) == 0
     assert capsys.readouterr().out.splitlines()[1].split()[-1] == "revoked"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "revoked"),
+    [
+        (["all"], {"export", "import"}),
+        (["all", "--issuer", ISSUER], {"export", "import"}),
+        (["subject", "export", "--issuer", ISSUER], {"export"}),
+        (["token", "--id", "ID", "--issuer", ISSUER], {"export"}),
+        (["all", "--issuer", "https://gateway.test"], set()),
+        (["subject", "export", "--issuer", "https://gateway.test"], set()),
+    ],
+)
+def test_a_revocation_lasts_as_long_as_the_keys_that_it_names(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    revoked: set[str],
+) -> None:
+    monkeypatch.setenv("LOCKGATE_IDENTITY__ISSUER", "https://gateway.test")
+    added = {}
+    for name in ("export", "import"):
+        assert main(["keys", "add", name, "--scope", "a", "--days", "3650", "--json"]) == 0
+        added[name] = json.loads(capsys.readouterr().out)
+    arguments = [added["export"]["id"] if it == "ID" else it for it in arguments]
+    assert main(["revoke", *arguments, "--json"]) == 0
+    kept_until = json.loads(capsys.readouterr().out)["kept_until"]
+    assert (kept_until >= added["export"]["expires_at"]) == bool(revoked)
+    assert main(["keys", "list", "--json"]) == 0
+    states = {it["name"]: it["state"] for it in json.loads(capsys.readouterr().out)}
+    assert {name for name, state in states.items() if state == "revoked"} == revoked
+    assert main(["journal", "verify"]) == 0
+
+    database = create_database(Settings(database_url=f"sqlite:///{folder}/lockgate.db"))
+    keys, in_a_year = KeyVerifier(), time.time() + 365 * 86_400
+    keys.apply(database.read_now(lambda connection: keys.load(connection, 0)))
+    database.close()
+    for name in ("export", "import"):
+        with pytest.raises(Unauthenticated) if name in revoked else nullcontext():
+            keys.verify(added[name]["key"], in_a_year)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_key_that_is_added_after_a_revocation_of_all_is_valid(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["revoke", "all"]) == 0
+    assert main(["keys", "add", "export", "--scope", "a"]) == 0
+    capsys.readouterr()
+    assert main(["keys", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["state"] == "active"
 
 
 @pytest.mark.usefixtures("folder")

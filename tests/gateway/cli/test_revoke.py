@@ -125,6 +125,11 @@ def test_a_token_that_cannot_be_named(
             ["client", "app", "--issuer", "x"],
             f"--issuer is none of the settings: {ISSUER}, {OTHER}",
         ),
+        (["all", "--issuer", "x"], f"--issuer is none of the settings: {ISSUER}, {OTHER}"),
+        (
+            ["client", "app", "--issuer", "urn:lockgate:keys"],
+            f"--issuer is none of the settings: {ISSUER}, {OTHER}",
+        ),
     ],
 )
 @pytest.mark.usefixtures("url")
