@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from logging import WARNING, getLogger
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
@@ -96,27 +96,34 @@ class ChangeFeed:
         """
         started, followed = self._clock.monotonic(), list(self._followed)
         seq, loaded = await self._database.read(partial(_load, followed))
-        for it, changes in loaded:
-            # Another refresh may have been faster.
-            if it.seq is None or it.seq != seq:
+        for it, after, changes in loaded:
+            # Another refresh may have been faster, and have read later: it is not undone.
+            if it.seq == after or it.seq is None or seq > it.seq:
                 it.replica.apply(changes)
                 it.seq = seq
         self._has_read = True
-        self._read_at = started
+        self._read_at = max(self._read_at, started)
 
 
-def _load(
-    followed: Sequence[_Followed], connection: Connection
-) -> tuple[int, list[tuple[_Followed, Any]]]:
+class _Loaded(NamedTuple):
+    """What a replica has loaded, and the `seq` that it had before."""
+
+    followed: _Followed
+    after: int | None
+    changes: Any
+
+
+def _load(followed: Sequence[_Followed], connection: Connection) -> tuple[int, list[_Loaded]]:
     """Load the changes of each replica that is not up to date, in one transaction."""
     seq = read_last_seq(connection)
-    loaded = list[tuple[_Followed, Any]]()
+    loaded = list[_Loaded]()
     for it in followed:
-        if it.seq == seq:
+        known = it.seq
+        if known == seq:
             continue
-        after = it.seq or 0
+        after = known or 0
         if seq < after:  # as after the restore of a backup
             log_event(log, "database.went_back", WARNING, seq=seq, last_seq=after)
             after = 0
-        loaded.append((it, it.replica.load(connection, after)))
+        loaded.append(_Loaded(it, known, it.replica.load(connection, after)))
     return seq, loaded

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection
@@ -12,7 +13,7 @@ from gateway.errors.tree import DatabaseUnavailable
 from gateway.settings.schema import Settings, StorageSettings
 from gateway.storage import database as database_module
 from gateway.storage.change_feed import ChangeFeed
-from gateway.storage.database import Database
+from gateway.storage.database import Database, Transaction
 from gateway.storage.journal import Change, append_change, read_entries
 from gateway.storage.open_storage import create_database
 from gateway.storage.upgrade import upgrade_schema
@@ -72,6 +73,33 @@ async def test_the_feed_polls_until_it_is_cancelled(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert "seqs=[1]" in repr(feed)
+
+
+async def test_an_older_read_that_ends_later_undoes_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed, replica = ChangeFeed(database, Clock(), poll_seconds=1), Subjects()
+    feed.add(replica)
+    add(database, "bff")
+    read, ended, go_on = database.read, asyncio.Event(), asyncio.Event()
+
+    async def read_and_wait(transaction: Transaction[Any]) -> Any:
+        result = await read(transaction)
+        ended.set()
+        await go_on.wait()
+        return result
+
+    monkeypatch.setattr(database, "read", read_and_wait)
+    older = asyncio.create_task(feed.refresh())
+    await ended.wait()
+    monkeypatch.undo()
+    add(database, "jobs")
+    await feed.refresh()
+    assert replica.subjects == ["bff", "jobs"]
+    go_on.set()
+    await older
+    assert replica.subjects == ["bff", "jobs"]
+    assert "seqs=[2]" in repr(feed)
 
 
 async def test_a_database_that_goes_back_is_loaded_again(
