@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Row,
@@ -113,14 +114,23 @@ def list_changed_keys(connection: Connection, after: int) -> list[ApiKey]:
 
 
 def record_use(connection: Connection, used_at: Mapping[str, float]) -> None:
-    """Store when keys were used last, by their ids. It is no change, so the journal has it not."""
+    """Store when keys were used last, by their ids; an earlier use than the stored one is ignored.
+
+    The journal has no entry of it: a use is no change.
+    """
+    used: BindParameter[int] = bindparam("used_at")
     statement = (
         update(api_keys)
-        .where(api_keys.c.id == bindparam("key_id"))
-        .values(last_used_at=bindparam("used_at"))
+        .where(
+            api_keys.c.id == bindparam("key_id"),
+            functions.coalesce(api_keys.c.last_used_at, 0) < used,
+        )
+        .values(last_used_at=used)
     )
+    # In one order, so that two processes never wait for each other's rows.
     rows: Sequence[Mapping[str, Any]] = [
-        {"key_id": key_id, "used_at": to_microseconds(time)} for key_id, time in used_at.items()
+        {"key_id": key_id, "used_at": to_microseconds(time)}
+        for key_id, time in sorted(used_at.items())
     ]
     if rows:
         connection.execute(statement, rows)

@@ -21,7 +21,7 @@ class KeyVerifier:
 
     # Invariants:
     # - `_keys` has the keys that are not revoked, by their digests.
-    # - `_used_at` has the minute of the last use of the keys whose use is not stored yet.
+    # - `_used_at` has the time of the last use of the keys whose use is not stored yet.
 
     def __init__(self) -> None:
         self._keys: dict[bytes, ApiKey] = {}

@@ -73,7 +73,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/replay/replay_cache.py": "tests/gateway/replay/test_memory_cache.py",
     "gateway/ratelimit/redis/commands.py": "tests/gateway/tickets/test_redis_store.py",
     "gateway/api_keys/api_key.py": "tests/gateway/cli/test_keys.py",
-    "gateway/api_keys/key_table.py": "tests/gateway/cli/test_keys.py",
     "gateway/api_keys/open_keys.py": "tests/gateway/api_keys/test_key_verifier.py",
     "gateway/cli/time_format.py": "tests/gateway/cli/test_keys.py",
     "gateway/storage/timestamps.py": "tests/gateway/cli/test_keys.py",

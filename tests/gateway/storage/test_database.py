@@ -166,6 +166,15 @@ async def test_a_server_that_is_frozen(own_postgresql: PostgresqlServer, no_cool
     database.close()
 
 
+def test_a_deadlock_is_no_mistake_of_the_gateway(postgresql: PostgresqlServer) -> None:
+    database = create_database(Settings(database_url=postgresql.create_database()))
+    raise_deadlock = text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END $$")
+    with pytest.raises(DatabaseUnavailable) as caught:
+        database.write_now(lambda connection: connection.execute(raise_deadlock))
+    assert "conflicts with another" in caught.value.explanation
+    database.close()
+
+
 async def test_after_a_failure_calls_fail_at_once(own_postgresql: PostgresqlServer) -> None:
     database = create_database(Settings(database_url=own_postgresql.create_database()))
     own_postgresql.kill()
