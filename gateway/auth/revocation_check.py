@@ -58,7 +58,7 @@ class RevocationCheck:
             )
 
     def require_unrevoked(self, principal: Principal) -> None:
-        """Refuse the principal of a revoked token or API key, as before a ticket is redeemed.
+        """Refuse the principal of a revoked token, API key or ticket, however long it is valid.
 
         Raises:
             Unauthenticated: a revocation names it.
@@ -75,7 +75,9 @@ class RevocationCheck:
 
     def apply(self, revocations: Sequence[Revocation], now: float) -> None:
         """Put revocations in force. From the first call on, tokens are accepted."""
-        self._index.add(revocations, now)
         self._is_loaded = True
+        if not revocations:  # the database has changed elsewhere
+            return
+        self._index.add(revocations, now)
         for function in list(self._on_change):
             function(self.is_revoked)

@@ -143,8 +143,8 @@ class JwtVerifier(TokenVerifier):
 
     def _verify_api_key(self, verify: VerifyKey, key: str) -> Principal:
         principal = verify(key, self._clock.now())
-        if self._revocations is not None and self._revocations.is_revoked(principal):
-            raise Unauthenticated("revoked", "a revocation names its holder, or all issuers")
+        if self._revocations is not None:
+            self._revocations.require_unrevoked(principal)
         return principal
 
     async def _verify_uncached(self, token: str) -> Principal:

@@ -77,7 +77,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/cli/time_format.py": "tests/gateway/cli/test_keys.py",
     "gateway/storage/timestamps.py": "tests/gateway/cli/test_keys.py",
     "gateway/storage/migrations/versions/0003_api_keys.py": "tests/gateway/storage/test_upgrade.py",
-    "gateway/auth/revocation_check.py": "tests/gateway/revocation/test_revocation_replica.py",
     "gateway/cli/author.py": "tests/gateway/cli/test_revoke.py",
     "gateway/revocation/named_tokens.py": "tests/gateway/cli/test_revoke.py",
     "gateway/revocation/open_revocations.py": "tests/gateway/revocation/test_revocation_replica.py",
