@@ -79,22 +79,27 @@ def revoke_with_keys(
 ) -> tuple[Revocation, int]:
     """Store a revocation, and revoke the keys that it names: they may outlive every token.
 
-    Returns the revocation as it is stored, and the `seq` of its entry in the journal. It lasts
-    until the last of these keys has expired. `now` is in seconds since the epoch.
+    Returns the revocation as it is stored, and the `seq` of its entry in the journal. For keys, it
+    lasts until the last of them has expired. `now` is in seconds since the epoch.
 
     Raises:
         InvalidRevocation: it has expired, or names nothing.
     """
-    lock_journal(connection)  # no key is added between the two statements
+    lock_journal(connection)  # no key is added between the statements
     named = and_(
         _match_keys(revocation),
         api_keys.c.revoked_at.is_(None),
         api_keys.c.expires_at > to_microseconds(now),
     )
     last = connection.scalar(select(functions.max(api_keys.c.expires_at)).where(named))
-    if last is not None:
-        expires_at = max(revocation.expires_at, to_seconds(last))
-        revocation = replace(revocation, expires_at=expires_at)
+    if last is None:
+        return revocation, revoke(connection, revocation, author)
+    expires_at = max(revocation.expires_at, to_seconds(last))
+    of_keys = replace(revocation, issuer=ISSUER, expires_at=expires_at)
+    if revocation.issuer == ISSUER:
+        revocation = of_keys
+    else:  # one of all issuers: that of the tokens shall not last as long
+        revoke(connection, of_keys, author)
     seq = revoke(connection, revocation, author)
     revoked = {"seq": seq, "revoked_at": to_microseconds(now)}
     connection.execute(update(api_keys).where(named).values(**revoked))
