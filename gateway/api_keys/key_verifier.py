@@ -1,6 +1,6 @@
 """`KeyVerifier`: the keys in memory, and the caller that a key stands for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
@@ -8,6 +8,7 @@ from gateway.api_keys.api_key import ISSUER, ApiKey, hash_text
 from gateway.api_keys.key_table import list_changed_keys
 from gateway.auth.principal import Principal
 from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
+from gateway.storage.change_feed import Changes
 
 _RETRY_SECONDS = 1.0
 
@@ -31,13 +32,15 @@ class KeyVerifier:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self._keys)} keys loaded={self._is_loaded}>"
 
-    def load(self, connection: Connection, after: int) -> list[ApiKey]:
+    def load(self, connection: Connection, after: int) -> Changes[ApiKey]:
         """Load the keys that have changed. Runs in a thread."""
-        return list_changed_keys(connection, after)
+        return Changes(list_changed_keys(connection, after), is_complete=after == 0)
 
-    def apply(self, loaded: Sequence[ApiKey]) -> None:
+    def apply(self, loaded: Changes[ApiKey]) -> None:
         """Put the changes in force."""
-        for key in loaded:
+        if loaded.is_complete:
+            self._keys.clear()
+        for key in loaded.rows:
             if key.is_revoked:
                 self._keys.pop(key.digest, None)
             else:

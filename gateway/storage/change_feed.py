@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from logging import WARNING, getLogger
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -24,12 +24,28 @@ _STALE_POLLS = 3
 
 log = getLogger("lockgate.storage")
 
+T = TypeVar("T")
+
+
+class Changes(NamedTuple, Generic[T]):
+    """The rows that a replica loads.
+
+    `is_complete` if they are all rows that there are: at the start, and after the restore of a
+    backup. A replica drops all others then.
+    """
+
+    rows: Sequence[T]
+    is_complete: bool
+
 
 class Replica(Protocol):
     """What a process holds of some tables in memory."""
 
     def load(self, connection: Connection, after: int) -> Any:  # noqa: ANN401
-        """Load what has changed after the entry `after` of the journal. Runs in a thread."""
+        """Load what has changed after the entry `after` of the journal; 0 stands for everything.
+
+        Runs in a thread.
+        """
 
     def apply(self, loaded: Any) -> None:  # noqa: ANN401
         """Put into force what `load` has returned. Runs in the event loop."""

@@ -2,22 +2,33 @@
 
 import asyncio
 import logging
+import shutil
+import time
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
+from gateway.api_keys.api_key import ApiKey, hash_text
+from gateway.api_keys.key_table import add_key
+from gateway.api_keys.key_verifier import KeyVerifier
 from gateway.auth.clock import Clock
-from gateway.errors.tree import DatabaseUnavailable
+from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
+from gateway.oauth.client import OAuthClient
+from gateway.oauth.client_registry import ClientRegistry
+from gateway.oauth.client_table import add_client
 from gateway.settings.schema import Settings, StorageSettings
 from gateway.storage import database as database_module
 from gateway.storage.change_feed import ChangeFeed
 from gateway.storage.database import Database, Transaction
-from gateway.storage.journal import Change, append_change, read_entries
+from gateway.storage.journal import Author, Change, append_change, read_entries
 from gateway.storage.open_storage import create_database
 from gateway.storage.upgrade import upgrade_schema
 from tests.databases import OpenDatabase, wait_until
+from tests.gateway.revocation.revoking import create_file
 from tests.postgresql_server import PostgresqlServer
 
 
@@ -113,6 +124,35 @@ async def test_a_database_that_goes_back_is_loaded_again(
         await feed.refresh()
     assert replica.subjects == ["bff"]
     assert "database.went_back" in caplog.text
+
+
+async def test_what_the_restored_backup_lacks_is_no_longer_accepted(tmp_path: Path) -> None:
+    url, backup = create_file(tmp_path), tmp_path / "backup.db"
+    path, now = tmp_path / "lockgate.db", time.time()
+    shutil.copy(path, backup)
+    database, author = create_database(Settings(database_url=url)), Author("jane")
+    key = ApiKey("k1", "export", hash_text("lk_a"), ("a",), now, now + 600)
+    client = OAuthClient("bff", ("a",), (), ({"kid": "1"},), now)
+    database.write_now(partial(add_key, key=key, author=author))
+    database.write_now(partial(add_client, client=client, author=author))
+    feed, keys, clients = (
+        ChangeFeed(database, Clock(), poll_seconds=1),
+        KeyVerifier(),
+        ClientRegistry(),
+    )
+    feed.add(keys)
+    feed.add(clients)
+    await feed.refresh()
+    assert keys.verify("lk_a", now).token_id == "k1"
+    assert clients.find("bff") is not None
+
+    database.engine.dispose()
+    shutil.copy(backup, path)
+    await feed.refresh()
+    with pytest.raises(Unauthenticated):
+        keys.verify("lk_a", now)
+    assert clients.find("bff") is None
+    database.close()
 
 
 async def test_without_its_database_a_replica_stays_in_force(
