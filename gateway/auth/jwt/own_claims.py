@@ -16,11 +16,9 @@ from gateway.auth.jwt.ids import read_id
 from gateway.auth.jwt.refusal import show
 from gateway.auth.principal import SCOPE, Principal, SourceToken
 from gateway.errors.tree import Unauthenticated
+from gateway.settings.schema import MAX_TOKEN_SECONDS
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
-
-MAX_SECONDS = 3_600
-"""The maximum of `oauth.token_seconds`: no access token of the gateway lives longer."""
 
 MAX_SOURCES = 4
 """The maximum of tokens that one token comes from, by one exchange after the other."""
@@ -96,9 +94,9 @@ class OwnTokenRules:
         if issued_at > now + _SKEW_SECONDS:
             explanation = f"iat is {issued_at - now:.0f} s in the future; compare the clocks"
             raise Unauthenticated("issued_in_the_future", explanation)
-        if not 0 < expires_at - issued_at <= MAX_SECONDS:
+        if not 0 < expires_at - issued_at <= MAX_TOKEN_SECONDS:
             explanation = f"it is valid for {expires_at - issued_at:.0f} s, not for 1 to"
-            raise Unauthenticated("lives_too_long", f"{explanation} {MAX_SECONDS} s")
+            raise Unauthenticated("lives_too_long", f"{explanation} {MAX_TOKEN_SECONDS} s")
         return float(issued_at), float(expires_at)
 
 
