@@ -10,8 +10,6 @@ from gateway.auth.principal import Principal
 from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
 from gateway.storage.change_feed import Changes
 
-_RETRY_SECONDS = 1.0
-
 
 class KeyVerifier:
     """Verifies API keys without a call of the database: it holds all of them by their SHA-256.
@@ -55,7 +53,7 @@ class KeyVerifier:
             DatabaseUnavailable: the keys have not been read yet.
         """
         if not self._is_loaded:
-            raise DatabaseUnavailable(_RETRY_SECONDS, "the API keys have not been read yet")
+            raise DatabaseUnavailable.before_first_read("the API keys")
         key = self._keys.get(hash_text(text))
         if key is None:
             raise Unauthenticated("unknown_key", "it is unknown, or it was revoked")

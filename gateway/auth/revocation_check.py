@@ -6,8 +6,6 @@ from gateway.auth.principal import Principal
 from gateway.auth.revocation_index import Revocation, RevocationIndex
 from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
 
-_RETRY_SECONDS = 1.0
-
 IsRevoked = Callable[[Principal], bool]
 OnChange = Callable[[IsRevoked], None]
 
@@ -65,7 +63,7 @@ class RevocationCheck:
             DatabaseUnavailable: the revocations have not been read yet.
         """
         if not self._is_loaded:
-            raise DatabaseUnavailable(_RETRY_SECONDS, "the revocations have not been read yet")
+            raise DatabaseUnavailable.before_first_read("the revocations")
         if (kind := self._index.find(principal)) is not None:
             raise Unauthenticated("revoked", f"a revocation names its {kind.value}")
 

@@ -7,8 +7,6 @@ from gateway.oauth.client import OAuthClient
 from gateway.oauth.client_table import list_clients
 from gateway.storage.change_feed import Changes
 
-_RETRY_SECONDS = 1.0
-
 
 class ClientRegistry:
     """A replica of the clients, without those that were removed."""
@@ -42,5 +40,5 @@ class ClientRegistry:
             DatabaseUnavailable: the clients have not been read yet.
         """
         if not self._is_loaded:
-            raise DatabaseUnavailable(_RETRY_SECONDS, "the clients have not been read yet")
+            raise DatabaseUnavailable.before_first_read("the clients")
         return self._clients.get(client_id)

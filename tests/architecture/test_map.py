@@ -23,6 +23,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/auth/proof_verifier.py": "tests/gateway/dpop/test_dpop_verifier.py",
     "gateway/auth/jwks/key_strength.py": "tests/gateway/auth/jwks/test_jwk.py",
     "gateway/auth/jwt/jws.py": "tests/gateway/auth/test_invalid_tokens.py",
+    "gateway/auth/jwt/numeric_date.py": "tests/gateway/auth/test_invalid_tokens.py",
     "gateway/auth/jwt/own_claims.py": "tests/gateway/oauth/test_own_tokens.py",
     "gateway/auth/jwt/refusal.py": "tests/gateway/auth/jwt/test_audience.py",
     "gateway/auth/jwt/ids.py": "tests/gateway/auth/test_verifier.py",
