@@ -57,6 +57,7 @@ def revoke_key(connection: Connection, key_id: str, author: Author, now: float) 
     Raises:
         UnknownKey: there is none with this id.
     """
+    lock_journal(connection)
     row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).one_or_none()
     if row is None:
         raise UnknownKey(key_id)

@@ -50,7 +50,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/oauth/client.py": "tests/gateway/cli/test_clients.py",
     "gateway/oauth/client_registry.py": "tests/gateway/cli/test_clients.py",
     "gateway/oauth/client_secret.py": "tests/gateway/oauth/test_secret_verifier.py",
-    "gateway/oauth/client_table.py": "tests/gateway/cli/test_clients.py",
     "gateway/oauth/internal_token_verifier.py": (
         "tests/gateway/oauth/test_introspection_endpoint.py"
     ),
