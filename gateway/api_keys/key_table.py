@@ -2,14 +2,28 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    false,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy import func as functions
 
 from gateway.api_keys.api_key import ISSUER, ApiKey
 from gateway.auth.revocation_index import Revocation, RevocationKind
 from gateway.revocation.revoke import revoke
 from gateway.storage.journal import Author, Change, append_change
+from gateway.storage.locks import lock_journal
 from gateway.storage.tables import api_keys
 from gateway.storage.timestamps import to_microseconds, to_seconds
 
@@ -43,6 +57,7 @@ def revoke_key(connection: Connection, key_id: str, author: Author, now: float) 
     Raises:
         UnknownKey: there is none with this id.
     """
+    lock_journal(connection)
     row = connection.execute(select(api_keys).where(api_keys.c.id == key_id)).one_or_none()
     if row is None:
         raise UnknownKey(key_id)
@@ -60,6 +75,38 @@ def revoke_key(connection: Connection, key_id: str, author: Author, now: float) 
     return key
 
 
+def revoke_with_keys(
+    connection: Connection, revocation: Revocation, author: Author, now: float
+) -> tuple[Revocation, int]:
+    """Store a revocation, and revoke the keys that it names: they may outlive every token.
+
+    Returns the revocation as it is stored, and the `seq` of its entry in the journal. For keys, it
+    lasts until the last of them has expired. `now` is in seconds since the epoch.
+
+    Raises:
+        InvalidRevocation: it has expired, or names nothing.
+    """
+    lock_journal(connection)  # no key is added between the statements
+    named = and_(
+        _match_keys(revocation),
+        api_keys.c.revoked_at.is_(None),
+        api_keys.c.expires_at > to_microseconds(now),
+    )
+    last = connection.scalar(select(functions.max(api_keys.c.expires_at)).where(named))
+    if last is None:
+        return revocation, revoke(connection, revocation, author)
+    expires_at = max(revocation.expires_at, to_seconds(last))
+    of_keys = replace(revocation, issuer=ISSUER, expires_at=expires_at)
+    if revocation.issuer == ISSUER:
+        revocation = of_keys
+    else:  # one of all issuers: that of the tokens shall not last as long
+        revoke(connection, of_keys, author)
+    seq = revoke(connection, revocation, author)
+    revoked = {"seq": seq, "revoked_at": to_microseconds(now)}
+    connection.execute(update(api_keys).where(named).values(**revoked))
+    return revocation, seq
+
+
 def list_keys(connection: Connection) -> list[ApiKey]:
     """Return all keys, the oldest first, with those that are revoked or expired."""
     rows = connection.execute(select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id))
@@ -73,17 +120,40 @@ def list_changed_keys(connection: Connection, after: int) -> list[ApiKey]:
 
 
 def record_use(connection: Connection, used_at: Mapping[str, float]) -> None:
-    """Store when keys were used last, by their ids. It is no change, so the journal has it not."""
+    """Store when keys were used last, by their ids; an earlier use than the stored one is ignored.
+
+    The journal has no entry of it: a use is no change.
+    """
+    used: BindParameter[int] = bindparam("used_at")
     statement = (
         update(api_keys)
-        .where(api_keys.c.id == bindparam("key_id"))
-        .values(last_used_at=bindparam("used_at"))
+        .where(
+            api_keys.c.id == bindparam("key_id"),
+            functions.coalesce(api_keys.c.last_used_at, 0) < used,
+        )
+        .values(last_used_at=used)
     )
+    # In one order, so that two processes never wait for each other's rows.
     rows: Sequence[Mapping[str, Any]] = [
-        {"key_id": key_id, "used_at": to_microseconds(time)} for key_id, time in used_at.items()
+        {"key_id": key_id, "used_at": to_microseconds(time)}
+        for key_id, time in sorted(used_at.items())
     ]
     if rows:
         connection.execute(statement, rows)
+
+
+def _match_keys(revocation: Revocation) -> ColumnElement[bool]:
+    """Return the condition for the keys that a revocation names, as `RevocationIndex` finds it."""
+    columns = api_keys.c
+    issued_before = columns.created_at < to_microseconds(revocation.issued_before)
+    match revocation.kind, revocation.issuer:
+        case RevocationKind.TOKEN, issuer if issuer == ISSUER:
+            return columns.id == revocation.value
+        case RevocationKind.SUBJECT, issuer if issuer == ISSUER:
+            return and_(columns.name == revocation.value, issued_before)
+        case RevocationKind.ISSUER, issuer if issuer in {"", ISSUER}:
+            return issued_before
+    return false()
 
 
 def _to_key(row: Row[Any]) -> ApiKey:

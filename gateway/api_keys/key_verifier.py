@@ -1,6 +1,6 @@
 """`KeyVerifier`: the keys in memory, and the caller that a key stands for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
@@ -9,8 +9,7 @@ from gateway.api_keys.key_table import list_changed_keys
 from gateway.auth import wrong_key
 from gateway.auth.principal import Principal
 from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
-
-_RETRY_SECONDS = 1.0
+from gateway.storage.change_feed import Changes
 
 
 class KeyVerifier:
@@ -22,7 +21,7 @@ class KeyVerifier:
 
     # Invariants:
     # - `_keys` has the keys that are not revoked, by their digests.
-    # - `_used_at` has the minute of the last use of the keys whose use is not stored yet.
+    # - `_used_at` has the time of the last use of the keys whose use is not stored yet.
 
     def __init__(self) -> None:
         self._keys: dict[bytes, ApiKey] = {}
@@ -32,13 +31,15 @@ class KeyVerifier:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self._keys)} keys loaded={self._is_loaded}>"
 
-    def load(self, connection: Connection, after: int) -> list[ApiKey]:
+    def load(self, connection: Connection, after: int) -> Changes[ApiKey]:
         """Load the keys that have changed. Runs in a thread."""
-        return list_changed_keys(connection, after)
+        return Changes(list_changed_keys(connection, after), is_complete=after == 0)
 
-    def apply(self, loaded: Sequence[ApiKey]) -> None:
+    def apply(self, loaded: Changes[ApiKey]) -> None:
         """Put the changes in force."""
-        for key in loaded:
+        if loaded.is_complete:
+            self._keys.clear()
+        for key in loaded.rows:
             if key.is_revoked:
                 self._keys.pop(key.digest, None)
             else:
@@ -53,7 +54,7 @@ class KeyVerifier:
             DatabaseUnavailable: the keys have not been read yet.
         """
         if not self._is_loaded:
-            raise DatabaseUnavailable(_RETRY_SECONDS, "the API keys have not been read yet")
+            raise DatabaseUnavailable.before_first_read("the API keys")
         key = self._keys.get(hash_text(text))
         if key is None:
             raise Unauthenticated(wrong_key.UNKNOWN, "it is unknown, or it was revoked")

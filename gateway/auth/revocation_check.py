@@ -6,8 +6,6 @@ from gateway.auth.principal import Principal
 from gateway.auth.revocation_index import Revocation, RevocationIndex
 from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
 
-_RETRY_SECONDS = 1.0
-
 IsRevoked = Callable[[Principal], bool]
 OnChange = Callable[[IsRevoked], None]
 
@@ -58,14 +56,14 @@ class RevocationCheck:
             )
 
     def require_unrevoked(self, principal: Principal) -> None:
-        """Refuse the principal of a revoked token or API key, as before a ticket is redeemed.
+        """Refuse the principal of a revoked token, API key or ticket, however long it is valid.
 
         Raises:
             Unauthenticated: a revocation names it.
             DatabaseUnavailable: the revocations have not been read yet.
         """
         if not self._is_loaded:
-            raise DatabaseUnavailable(_RETRY_SECONDS, "the revocations have not been read yet")
+            raise DatabaseUnavailable.before_first_read("the revocations")
         if (kind := self._index.find(principal)) is not None:
             raise Unauthenticated("revoked", f"a revocation names its {kind.value}")
 
@@ -75,6 +73,8 @@ class RevocationCheck:
 
     def add(self, revocations: Sequence[Revocation], now: float) -> None:
         """Put revocations in force, as the first of those that `apply` completes."""
+        if not revocations:  # the database has changed elsewhere
+            return
         self._index.add(revocations, now)
         for function in list(self._on_change):
             function(self.is_revoked)

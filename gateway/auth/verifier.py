@@ -11,7 +11,6 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from gateway.auth import wrong_key
 from gateway.auth.clock import Clock
 from gateway.auth.jwks.fetch import fetch_key_set, find_proxy_errors, open_client
 from gateway.auth.jwks.key_file import find_key_file_errors
@@ -144,9 +143,8 @@ class JwtVerifier(TokenVerifier):
 
     def _verify_api_key(self, verify: VerifyKey, key: str) -> Principal:
         principal = verify(key, self._clock.now())
-        if self._revocations is not None and self._revocations.is_revoked(principal):
-            explanation = "a revocation names its holder, or all issuers"
-            raise Unauthenticated(wrong_key.REVOKED, explanation)
+        if self._revocations is not None:
+            self._revocations.require_unrevoked(principal)
         return principal
 
     async def _verify_uncached(self, token: str) -> Principal:

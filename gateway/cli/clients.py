@@ -14,7 +14,7 @@ from gateway.cli.arguments import parse_name, parse_number, parse_scope
 from gateway.cli.author import add_author_options, get_author
 from gateway.cli.database import open_database
 from gateway.cli.standard_streams import print_error
-from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.subcommand import Subcommands, add_action
 from gateway.cli.table import format_table
 from gateway.cli.time_format import format_time
 from gateway.oauth.client import ClientSecret, OAuthClient
@@ -47,7 +47,7 @@ def add_to(subcommands: Subcommands) -> None:
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     _add_add(actions)
-    _add_action(
+    add_action(
         actions,
         "list",
         run_list,
@@ -55,7 +55,7 @@ def add_to(subcommands: Subcommands) -> None:
         "lockgate clients list --json",
     )
     _add_rotate(actions)
-    remove = _add_action(
+    remove = add_action(
         actions,
         "remove",
         run_remove,
@@ -167,7 +167,7 @@ def run_remove(options: argparse.Namespace) -> int:
 
 
 def _add_add(actions: Subcommands) -> None:
-    add = _add_action(
+    add = add_action(
         actions,
         "add",
         run_add,
@@ -194,7 +194,7 @@ def _add_add(actions: Subcommands) -> None:
 
 
 def _add_rotate(actions: Subcommands) -> None:
-    rotate = _add_action(
+    rotate = add_action(
         actions,
         "rotate",
         run_rotate,
@@ -216,19 +216,6 @@ def _add_rotate(actions: Subcommands) -> None:
         help="for a client with keys: a JWK or JWK Set that replaces all of them",
     )
     add_author_options(rotate)
-
-
-def _add_action(
-    actions: Subcommands,
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    purpose: str,
-    example: str,
-) -> argparse.ArgumentParser:
-    action = add_subcommand(actions, name, run, purpose=purpose, example=example)
-    add_config_option(action)
-    action.add_argument("--json", action="store_true", help="print JSON")
-    return action
 
 
 def _get_issuer(settings: Settings) -> str:

@@ -15,9 +15,9 @@ from gateway.cli.table import format_table
 from gateway.cli.time_format import format_time
 from gateway.settings.loader import load_settings
 from gateway.storage.database import Database
-from gateway.storage.journal import Entry, read_entries
+from gateway.storage.journal import Entry, JournalHead, read_entries
 from gateway.storage.timestamps import to_seconds
-from gateway.storage.verify_journal import JournalDamaged, JournalHead, verify_journal
+from gateway.storage.verify_journal import JournalDamaged, verify_journal
 
 _VERIFY_SECONDS = 600.0
 _ENTRIES_AT_ONCE = 500

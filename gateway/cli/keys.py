@@ -3,7 +3,6 @@
 import argparse
 import json
 import time
-from collections.abc import Callable
 from functools import partial
 
 from gateway.api_keys.api_key import ApiKey, generate_id, generate_text, hash_text
@@ -12,7 +11,7 @@ from gateway.cli.arguments import parse_name, parse_number, parse_scope
 from gateway.cli.author import add_author_options, get_author
 from gateway.cli.database import open_database
 from gateway.cli.standard_streams import print_error
-from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.subcommand import Subcommands, add_action
 from gateway.cli.table import format_table
 from gateway.cli.time_format import format_time
 from gateway.settings.loader import load_settings
@@ -28,7 +27,7 @@ def add_to(subcommands: Subcommands) -> None:
         "keys", help=purpose, description=purpose, epilog="example: lockgate keys list"
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    add = _add_action(
+    add = add_action(
         actions,
         "add",
         run_add,
@@ -36,14 +35,14 @@ def add_to(subcommands: Subcommands) -> None:
         "lockgate keys add nightly-export --scope orders:read --days 90",
     )
     _add_key_options(add)
-    _add_action(
+    add_action(
         actions,
         "list",
         run_list,
         "List all keys, with the revoked and the expired ones.",
         "lockgate keys list --json",
     )
-    revoke = _add_action(
+    revoke = add_action(
         actions,
         "revoke",
         run_revoke,
@@ -121,19 +120,6 @@ def _add_key_options(add: argparse.ArgumentParser) -> None:
         help="after so many days the key expires (default: 90)",
     )
     add_author_options(add)
-
-
-def _add_action(
-    actions: Subcommands,
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    purpose: str,
-    example: str,
-) -> argparse.ArgumentParser:
-    action = add_subcommand(actions, name, run, purpose=purpose, example=example)
-    add_config_option(action)
-    action.add_argument("--json", action="store_true", help="print JSON")
-    return action
 
 
 def _find_state(key: ApiKey, now: float) -> str:

@@ -6,6 +6,8 @@ import sys
 import time
 from functools import partial
 
+from gateway.api_keys.api_key import ISSUER as KEY_ISSUER
+from gateway.api_keys.key_table import revoke_with_keys
 from gateway.auth.revocation_index import Revocation, RevocationKind
 from gateway.cli.author import add_author_options, get_author
 from gateway.cli.database import open_database
@@ -13,7 +15,7 @@ from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.time_format import format_time
 from gateway.revocation.named_tokens import MAX_TOKEN_BYTES, UnnamedToken, name_token
-from gateway.revocation.revoke import InvalidRevocation, revoke
+from gateway.revocation.revoke import InvalidRevocation
 from gateway.settings.issuer_names import list_issuer_names
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
@@ -64,7 +66,9 @@ def run(options: argparse.Namespace) -> int:
         revocation = _build(options, settings, now)
         with open_database(settings) as database:
             author = get_author(options)
-            seq = database.write_now(partial(revoke, revocation=revocation, author=author))
+            revocation, seq = database.write_now(
+                partial(revoke_with_keys, revocation=revocation, author=author, now=now)
+            )
     except (InvalidRevocation, UnnamedToken) as error:
         print_error(f"nothing is revoked: {error}")
         return 1
@@ -83,16 +87,23 @@ def _build(options: argparse.Namespace, settings: Settings, now: float) -> Revoc
     if options.what == "token" and options.id is None:
         return name_token(_read_token(), longest)
     if options.what == "all":
-        issuer = options.issuer or ""
+        issuer = "" if options.issuer is None else _find_issuer(options, settings)
         return Revocation(RevocationKind.ISSUER, issuer, "", now, longest)
-    issuer = _find_issuer(options.issuer, settings)
+    issuer = _find_issuer(options, settings)
     if options.what == "token":
         return Revocation(RevocationKind.TOKEN, issuer, options.id, 0.0, longest)
     return Revocation(_KINDS[options.what], issuer, options.value, now, longest)
 
 
-def _find_issuer(named: str | None, settings: Settings) -> str:
-    """Return the issuer of the tokens: the one that is named, else the only provider."""
+def _find_issuer(options: argparse.Namespace, settings: Settings) -> str:
+    """Return the issuer of the tokens: the one that is named, else the only provider.
+
+    Raises:
+        InvalidRevocation: no token of the named issuer is accepted, or none is named of several.
+    """
+    named: str | None = options.issuer
+    if named == KEY_ISSUER and options.what != "client":  # no client gets a key
+        return named
     providers = [name for issuer in settings.issuers for name in list_issuer_names(issuer)]
     own = [] if settings.identity.issuer is None else [settings.identity.issuer]
     known = [*providers, *own]

@@ -25,6 +25,20 @@ def add_subcommand(
     return parser
 
 
+def add_action(
+    actions: Subcommands,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    purpose: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    """Add an action of a subcommand, which reads the settings and prints JSON if it is asked to."""
+    action = add_subcommand(actions, name, run, purpose=purpose, example=example)
+    add_config_option(action)
+    action.add_argument("--json", action="store_true", help="print JSON")
+    return action
+
+
 def add_listing(
     subcommands: Subcommands,
     name: str,

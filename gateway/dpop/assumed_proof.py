@@ -2,6 +2,7 @@
 
 from starlette.types import Scope
 
+from gateway.auth.jwt.confirmation import read_key_thumbprint
 from gateway.auth.jwt.jws import parse_jws
 from gateway.auth.proof_verifier import ProofVerifier
 from gateway.errors.tree import Unauthenticated
@@ -17,7 +18,6 @@ class AssumedProof(ProofVerifier):
 def find_scheme(token: str) -> str:
     """Return the scheme under which a token is sent: `DPoP` if it is bound to a key."""
     try:
-        confirmation = parse_jws(token).payload.get("cnf")
+        return "Bearer" if read_key_thumbprint(parse_jws(token).payload) is None else "DPoP"
     except Unauthenticated:
         return "Bearer"
-    return "DPoP" if isinstance(confirmation, dict) and "jkt" in confirmation else "Bearer"

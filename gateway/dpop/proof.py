@@ -11,6 +11,7 @@ from gateway.auth.jwks.jwk import UnusableKey, compute_jwk_thumbprint, parse_jwk
 from gateway.auth.jwt import base64url, strict_json
 from gateway.auth.jwt.jws import UNSUPPORTED_PARAMETERS
 from gateway.auth.jwt.malformed import explain_malformed
+from gateway.auth.jwt.numeric_date import is_numeric_date
 from gateway.auth.jwt.refusal import show, show_all
 from gateway.auth.jwt.signatures import Key, is_valid_signature
 from gateway.settings.issuer_types import get_canonical_algorithm
@@ -107,7 +108,7 @@ def read_time(claims: Members, claim: str) -> float:
         InvalidProof: it is absent, or not a number.
     """
     value = claims.get(claim)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if not is_numeric_date(value):
         raise InvalidProof(f"proof_{claim}", f"{claim} is {show(value)}; it must be a time")
     return float(value)
 

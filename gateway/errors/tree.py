@@ -23,7 +23,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from math import ceil
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from gateway.settings.schema import ALGORITHMS
 
@@ -356,6 +356,11 @@ class DatabaseUnavailable(_Unavailable):
     def __init__(self, retry_after: float, explanation: str = "") -> None:
         super().__init__(retry_after)
         self.explanation = explanation
+
+    @classmethod
+    def before_first_read(cls, content: str) -> Self:
+        """Return the error for what this process has not read from the database yet."""
+        return cls(1.0, f"{content} have not been read yet")
 
 
 class Overloaded(_Unavailable):

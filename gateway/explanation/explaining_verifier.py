@@ -19,6 +19,7 @@ from gateway.identity.stored_keys import read_stored_keys
 from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.oauth.own_tokens import trust_own_tokens
 from gateway.settings.schema import Settings
+from gateway.storage.change_feed import Changes
 from gateway.storage.open_storage import read_existing
 
 
@@ -63,7 +64,7 @@ async def open_explaining_verifier(
     issuers = settings.issuers if has_token else ()
     async with open_verifier(issuers, settings.tokens, ca_file=settings.tls.ca_file) as verifier:
         keys = KeyVerifier()
-        keys.apply(stored.read_api_keys())
+        keys.apply(Changes(stored.read_api_keys(), is_complete=True))
         verifier.accept_keys(PREFIX, keys.verify)
         signing_keys, issuer = _load_signing_keys(settings), settings.identity.issuer
         if signing_keys is not None and issuer is not None and is_oauth_on(settings):

@@ -15,12 +15,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gateway.identity.signing_key import SigningKey
+from gateway.settings.schema import MAX_TOKEN_SECONDS
 
 TOKEN_SECONDS = 60
 """The lifetime of an internal token."""
-
-MAX_TOKEN_SECONDS = 3_600
-"""The longest lifetime of any token that the keys sign: that of an access token."""
 
 KEY_SET_MAX_AGE = 300
 """The seconds for which a service may cache the published key set."""
@@ -29,7 +27,7 @@ SIGNING_DELAY = 2 * KEY_SET_MAX_AGE
 """Once for the key to reach every process, and once for the caches of the services."""
 
 RETIREMENT = MAX_TOKEN_SECONDS + 60
-"""For the last token of a key, and for the clock tolerance of those who verify it."""
+"""For the last access token of a key, and for the clock tolerance of those who verify it."""
 
 
 class KeyPeriods(NamedTuple):

@@ -8,8 +8,6 @@ from gateway.errors.tree import DatabaseUnavailable
 from gateway.identity.key_timetable import SigningKeys
 from gateway.telemetry.log import log_event
 
-_RETRY_SECONDS = 1.0
-
 log = getLogger("lockgate.identity")
 
 
@@ -45,7 +43,7 @@ class SigningKeyProvider:
             DatabaseUnavailable: the keys have not been read yet.
         """
         if self._keys is None:
-            raise DatabaseUnavailable(_RETRY_SECONDS, "the signing keys have not been read yet")
+            raise DatabaseUnavailable.before_first_read("the signing keys")
         return self._keys
 
     def use_keys(self, keys: SigningKeys) -> None:

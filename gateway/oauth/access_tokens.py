@@ -9,10 +9,8 @@ from typing import Any
 from pydantic_core import to_json
 
 from gateway.auth.clock import Clock
+from gateway.auth.jwt.own_claims import ACCESS_TOKEN_TYPE
 from gateway.identity.signing_key_provider import SigningKeyProvider
-
-TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
-"""The `typ` of an access token (RFC 9068, section 2.1). No internal token has it."""
 
 _JTI_BYTES = 16
 
@@ -78,5 +76,5 @@ class AccessTokens:
             "jti": token_urlsafe(_JTI_BYTES),
         }
         key = self._keys.get_keys().get_signing_key(now)
-        text = key.sign(to_json(payload), TOKEN_TYPE)
+        text = key.sign(to_json(payload), ACCESS_TOKEN_TYPE)
         return IssuedToken(text, expires_at - int(now), scopes, is_bound="cnf" in payload)

@@ -10,6 +10,7 @@ from typing import TypeGuard
 from pydantic import JsonValue
 
 from gateway.auth.jwt.jws import Jws, parse_jws
+from gateway.auth.jwt.numeric_date import is_numeric_date
 from gateway.auth.jwt.refusal import show
 from gateway.errors.tree import Unauthenticated
 from gateway.oauth.oauth_errors import InvalidClient
@@ -64,7 +65,7 @@ def parse_assertion(text: str, issuer: str, now: float) -> ClientAssertion:
 def _read_expiry(claims: dict[str, JsonValue], now: float) -> float:
     """Return `exp`, after a check of all times."""
     expires_at = claims.get("exp")
-    if not _is_number(expires_at):
+    if not is_numeric_date(expires_at):
         raise InvalidClient("the assertion: exp is missing or not a number")
     if now >= expires_at + CLOCK_SKEW_SECONDS:
         raise InvalidClient(f"the assertion: exp was {now - expires_at:.0f} s ago")
@@ -74,14 +75,10 @@ def _read_expiry(claims: dict[str, JsonValue], now: float) -> float:
         begins_at = claims.get(name)
         if begins_at is None:
             continue
-        if not _is_number(begins_at) or begins_at > now + CLOCK_SKEW_SECONDS:
+        if not is_numeric_date(begins_at) or begins_at > now + CLOCK_SKEW_SECONDS:
             raise InvalidClient(f"the assertion: {name} is in the future or not a number")
     return float(expires_at)
 
 
 def _is_id(value: JsonValue) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= _MAX_ID_LENGTH
-
-
-def _is_number(value: JsonValue) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)

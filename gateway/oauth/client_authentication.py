@@ -22,7 +22,7 @@ class ClientAuthentication:
     """Authenticates clients by a secret or an assertion (RFC 6749, section 2.3).
 
     Attempts that cost a slow hash or fail are limited. A secret that is known to be right costs
-    none, so nobody can lock a running client out with wrong ones.
+    none, so wrong ones do not lock a running client out.
     """
 
     def __init__(

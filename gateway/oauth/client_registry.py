@@ -1,14 +1,11 @@
 """`ClientRegistry`: the OAuth clients in memory, which need no call of the database."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import Connection
 
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.oauth.client import OAuthClient
 from gateway.oauth.client_table import list_clients
-
-_RETRY_SECONDS = 1.0
+from gateway.storage.change_feed import Changes
 
 
 class ClientRegistry:
@@ -21,13 +18,15 @@ class ClientRegistry:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {len(self._clients)} clients loaded={self._is_loaded}>"
 
-    def load(self, connection: Connection, after: int) -> list[OAuthClient]:
+    def load(self, connection: Connection, after: int) -> Changes[OAuthClient]:
         """Load the clients that have changed. Runs in a thread."""
-        return list_clients(connection, after)
+        return Changes(list_clients(connection, after), is_complete=after == 0)
 
-    def apply(self, loaded: Sequence[OAuthClient]) -> None:
+    def apply(self, loaded: Changes[OAuthClient]) -> None:
         """Put the changes in force."""
-        for client in loaded:
+        if loaded.is_complete:
+            self._clients.clear()
+        for client in loaded.rows:
             if client.is_removed:
                 self._clients.pop(client.id, None)
             else:
@@ -41,5 +40,5 @@ class ClientRegistry:
             DatabaseUnavailable: the clients have not been read yet.
         """
         if not self._is_loaded:
-            raise DatabaseUnavailable(_RETRY_SECONDS, "the clients have not been read yet")
+            raise DatabaseUnavailable.before_first_read("the clients")
         return self._clients.get(client_id)

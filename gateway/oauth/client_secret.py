@@ -1,7 +1,7 @@
 """The secret of a client: its text, which is shown once, and its slow hash, which is stored.
 
-The text has 256 random bits, so a fast hash would do; the slow one is for secrets that an operator
-chooses elsewhere and for the habit of auditors. It takes about 50 ms of a core and 16 MB.
+The text has 256 random bits, so a fast hash would be safe; the slow one meets the rules of audits
+for stored secrets. It takes about 50 ms of a core and 16 MB.
 """
 
 import hashlib

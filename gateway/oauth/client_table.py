@@ -12,6 +12,7 @@ from gateway.oauth.client import ClientSecret, OAuthClient
 from gateway.oauth.client_secret import parse_hash
 from gateway.revocation.revoke import revoke
 from gateway.storage.journal import Author, Change, append_change
+from gateway.storage.locks import lock_journal
 from gateway.storage.tables import clients
 from gateway.storage.timestamps import to_microseconds, to_seconds
 
@@ -34,6 +35,7 @@ def add_client(connection: Connection, client: OAuthClient, author: Author) -> N
     Raises:
         ClientExists: there is one with its id, or there was.
     """
+    lock_journal(connection)
     if _find(connection, client.id) is not None:
         raise ClientExists(client.id)
     details = {
@@ -67,7 +69,7 @@ def rotate_secret(
         UnknownClient: there is no client with this id.
         OtherAuthentication: it has keys.
     """
-    client = get_client(connection, client_id)
+    client = _lock_client(connection, client_id)
     if client.public_keys:
         raise OtherAuthentication(client_id)
     former = [replace(it, expires_at=former_until) for it in client.secrets[-1:]]
@@ -91,7 +93,7 @@ def replace_keys(
         UnknownClient: there is no client with this id.
         OtherAuthentication: it has a secret.
     """
-    client = get_client(connection, client_id)
+    client = _lock_client(connection, client_id)
     if not client.public_keys:
         raise OtherAuthentication(client_id)
     details = {"public_keys": [key.get("kid") for key in keys]}
@@ -113,7 +115,7 @@ def remove_client(connection: Connection, tokens: Revocation, author: Author, no
         UnknownClient: there is no client with this id.
     """
     client_id = tokens.value
-    get_client(connection, client_id)
+    _lock_client(connection, client_id)
     seq = append_change(connection, Change(author.actor, "client.remove", client_id, author.reason))
     values = {"seq": seq, "secrets": "[]", "public_keys": "[]", "removed_at": to_microseconds(now)}
     connection.execute(update(clients).where(clients.c.id == client_id).values(**values))
@@ -136,6 +138,16 @@ def list_clients(connection: Connection, after: int = -1) -> list[OAuthClient]:
     """Return the clients whose last change comes after the entry `after` of the journal."""
     statement = select(clients).where(clients.c.seq > after).order_by(clients.c.id)
     return [_to_client(row) for row in connection.execute(statement)]
+
+
+def _lock_client(connection: Connection, client_id: str) -> OAuthClient:
+    """Return a client that this transaction changes, after the changes of all others.
+
+    Raises:
+        UnknownClient: there is none with this id, or it was removed.
+    """
+    lock_journal(connection)
+    return get_client(connection, client_id)
 
 
 def _find(connection: Connection, client_id: str) -> OAuthClient | None:

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from gateway.api_keys.api_key import PREFIX
 from gateway.auth.jwt.claim_path import Claims
+from gateway.auth.jwt.confirmation import read_key_thumbprint
 from gateway.auth.jwt.jws import parse_jws
 from gateway.auth.principal import Principal
 from gateway.auth.verifier import TokenVerifier
@@ -121,8 +122,7 @@ def _require_party(principal: Principal, client: OAuthClient) -> None:
 
 def _build_document(claims: Claims, about_caller: Mapping[str, Any]) -> Mapping[str, Any]:
     """Build the description of an active token from its verified claims."""
-    confirmation = claims.get("cnf")
-    is_bound = isinstance(confirmation, dict) and "jkt" in confirmation
+    is_bound = read_key_thumbprint(claims) is not None
     shown = {name: claims.get(name) for name in _SHOWN} | dict(about_caller)
     return {
         "active": True,

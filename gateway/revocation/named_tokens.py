@@ -6,6 +6,7 @@ token that does not exist.
 
 from gateway.auth.jwt.ids import read_id
 from gateway.auth.jwt.jws import parse_jws
+from gateway.auth.jwt.numeric_date import is_numeric_date
 from gateway.auth.revocation_index import Revocation, RevocationKind
 from gateway.errors.tree import Unauthenticated
 
@@ -46,6 +47,6 @@ def name_token(token: str, longest: float) -> Revocation:
     if token_id is None:
         raise UnnamedToken("the token has no jti; revoke all tokens of its subject instead")
     expires_at = longest
-    if isinstance(exp, int | float) and not isinstance(exp, bool):
+    if is_numeric_date(exp):
         expires_at = min(exp + MAX_SKEW_SECONDS, longest)
     return Revocation(RevocationKind.TOKEN, issuer, token_id, 0.0, expires_at)

@@ -4,6 +4,7 @@ import time
 
 from sqlalchemy import Connection, delete, insert
 
+from gateway.auth.jwt.ids import MAX_NAME_LENGTH, read_id
 from gateway.auth.revocation_index import Revocation, RevocationKind
 from gateway.storage.journal import Author, Change, append_change
 from gateway.storage.tables import revocations
@@ -52,7 +53,8 @@ def _check(revocation: Revocation, now: float) -> None:
     if revocation.expires_at <= now:
         raise InvalidRevocation("it has expired, as the tokens that it would revoke have")
     is_issuer = revocation.kind is RevocationKind.ISSUER
-    if not revocation.value and not is_issuer:
-        raise InvalidRevocation(f"it names no {revocation.kind.value}")
+    if not is_issuer and read_id(revocation.value) is None:
+        rule = f"1 to {MAX_NAME_LENGTH} printable characters, as in each token that is accepted"
+        raise InvalidRevocation(f"the {revocation.kind.value} must be {rule}")
     if not revocation.issuer and not is_issuer:
         raise InvalidRevocation("it names no issuer: two issuers may use one name for two parties")

@@ -235,10 +235,14 @@ class Tokens(Section):
         return self
 
 
+MAX_TOKEN_SECONDS = 3_600
+"""The maximum of `oauth.token_seconds`: no access token of the gateway lives longer."""
+
+
 class OAuthSettings(Section):
     """The tokens that the gateway issues to OAuth clients, and the limits of their attempts."""
 
-    token_seconds: Annotated[int, Field(strict=True, ge=60, le=3_600)] = 600
+    token_seconds: Annotated[int, Field(strict=True, ge=60, le=MAX_TOKEN_SECONDS)] = 600
     address_limit: RateText = Rate(300, 60)
     client_limit: RateText = Rate(60, 60)
 

@@ -10,20 +10,33 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from logging import WARNING, getLogger
-from typing import Any, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from gateway.auth.clock import Clock
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.storage.database import Database
-from gateway.storage.journal import read_last_seq
+from gateway.storage.journal import JournalHead, read_hash, read_head
 from gateway.telemetry.log import log_event
 
 _MIN_STALE_SECONDS = 5.0
 _STALE_POLLS = 3
 
 log = getLogger("lockgate.storage")
+
+T = TypeVar("T")
+
+
+class Changes(NamedTuple, Generic[T]):
+    """The rows that a replica loads.
+
+    `is_complete` if they are all rows that there are: at the start, and after the restore of a
+    backup. A replica drops all others then.
+    """
+
+    rows: Sequence[T]
+    is_complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +51,11 @@ class Replica(Protocol):
     """What a process holds of some tables in memory."""
 
     def load(self, connection: Connection, after: int) -> Any:  # noqa: ANN401
-        """Load what has changed after the entry `after` of the journal. Runs in a thread.
+        """Load what has changed after the entry `after` of the journal; 0 stands for everything.
 
         A table may have many rows. `load` then returns a Page, and is called again for the rest: so
-        no transaction exceeds its timeout, and no call of `apply` holds the event loop.
+        no transaction exceeds its timeout, and no call of `apply` holds the event loop. Runs in a
+        thread.
         """
 
     def apply(self, loaded: Any) -> None:  # noqa: ANN401
@@ -64,6 +78,8 @@ class ChangeFeed:
     # - A replica has all changes up to its `seq`. A replica that is added while a read is under way
     #   is not in that read, so it has a `seq` of its own.
     # - Reads follow each other, so that none puts older changes in force after newer ones.
+    # - `_head` is the last entry of the latest read. If the journal no longer has it, the database
+    #   is another one, such as a restored backup, and each replica is loaded again.
 
     def __init__(self, database: Database, clock: Clock, *, poll_seconds: float) -> None:
         self._database = database
@@ -71,6 +87,7 @@ class ChangeFeed:
         self._poll_seconds = poll_seconds
         self._followed = list[_Followed]()
         self._reading = asyncio.Lock()
+        self._head: JournalHead | None = None
         self._has_read = False
         self._read_at = clock.monotonic()
 
@@ -118,8 +135,12 @@ class ChangeFeed:
     async def _read(self) -> bool:
         """Load what has changed; return whether that is all."""
         started, followed = self._clock.monotonic(), list(self._followed)
-        seq, loaded = await self._database.read(partial(_load, followed))
-        for it, changes in loaded:
+        found = await self._database.read(partial(_load, followed, self._head))
+        if found.is_other_journal and self._head is not None:
+            fields = {"seq": found.head.seq, "last_seq": self._head.seq}
+            log_event(log, "database.restored", WARNING, **fields)
+        self._head, seq = found.head, found.head.seq
+        for it, changes in found.loaded:
             it.replica.apply(changes)
             is_page = isinstance(changes, Page)
             it.seq = changes.seq if is_page else seq
@@ -131,18 +152,23 @@ class ChangeFeed:
         return True
 
 
+class _Found(NamedTuple):
+    """The last entry of the journal, whether the journal is another one, and what was loaded."""
+
+    head: JournalHead
+    is_other_journal: bool
+    loaded: list[tuple[_Followed, Any]]
+
+
 def _load(
-    followed: Sequence[_Followed], connection: Connection
-) -> tuple[int, list[tuple[_Followed, Any]]]:
+    followed: Sequence[_Followed], known: JournalHead | None, connection: Connection
+) -> _Found:
     """Load the changes of each replica that is not up to date, in one transaction."""
-    seq = read_last_seq(connection)
+    head = read_head(connection)
+    is_other = known is not None and read_hash(connection, known.seq) != known.hash
     loaded = list[tuple[_Followed, Any]]()
     for it in followed:
-        if it.is_loaded and it.seq == seq:
-            continue
-        after = it.seq or 0
-        if seq < after:  # as after the restore of a backup
-            log_event(log, "database.went_back", WARNING, seq=seq, last_seq=after)
-            after = 0
-        loaded.append((it, it.replica.load(connection, after)))
-    return seq, loaded
+        if is_other or not it.is_loaded or it.seq != head.seq:
+            after = 0 if is_other else it.seq or 0
+            loaded.append((it, it.replica.load(connection, after)))
+    return _Found(head, is_other, loaded)

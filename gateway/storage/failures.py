@@ -25,6 +25,7 @@ _SQLSTATES = {
     _READ_ONLY: "it is read-only, as a standby is",
     "28": "it refuses the user or the password",
     "3D": "there is no such database",
+    "40": "it rolled the transaction back, as it conflicts with another one",
     "42501": "its user may not do this",
     "53": "it has too few resources",
     "55P03": "a lock is held by another transaction",

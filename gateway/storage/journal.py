@@ -9,9 +9,9 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
 from gateway.storage.locks import lock_journal
 from gateway.storage.tables import journal
@@ -66,6 +66,16 @@ class Entry:
     hash: bytes
 
 
+class JournalHead(NamedTuple):
+    """The last entry of a journal that is whole: `seq` is also the number of entries.
+
+    Keep it elsewhere: entries that are missing at the end leave a chain that is whole.
+    """
+
+    seq: int
+    hash: bytes
+
+
 def append_change(connection: Connection, change: Change) -> int:
     """Append an entry for a change of this transaction, and return its `seq`.
 
@@ -87,16 +97,19 @@ def append_change(connection: Connection, change: Change) -> int:
     return seq + 1
 
 
-def read_head(connection: Connection) -> tuple[int, bytes]:
-    """Return `seq` and hash of the last entry; 0 and `FIRST_HASH` without one."""
+def read_head(connection: Connection) -> JournalHead:
+    """Return the last entry; 0 and `FIRST_HASH` without one."""
     columns = select(journal.c.seq, journal.c.hash)
     last = connection.execute(columns.order_by(journal.c.seq.desc()).limit(1)).one_or_none()
-    return (0, FIRST_HASH) if last is None else (last.seq, bytes(last.hash))
+    return JournalHead(0, FIRST_HASH) if last is None else JournalHead(last.seq, bytes(last.hash))
 
 
-def read_last_seq(connection: Connection) -> int:
-    """Return the `seq` of the last entry, 0 without one: whether anything has changed."""
-    return connection.scalar(select(func.max(journal.c.seq))) or 0
+def read_hash(connection: Connection, seq: int) -> bytes | None:
+    """Return the hash of an entry; `FIRST_HASH` for 0, None if there is no such entry."""
+    if seq == 0:
+        return FIRST_HASH
+    found = connection.scalar(select(journal.c.hash).where(journal.c.seq == seq))
+    return None if found is None else bytes(found)
 
 
 def read_entries(connection: Connection, *, after: int, limit: int) -> list[Entry]:

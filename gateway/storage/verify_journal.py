@@ -1,23 +1,11 @@
 """Verifies the chain of hashes of the journal."""
 
-from typing import NamedTuple
-
 from sqlalchemy import Connection, RowMapping, select
 
-from gateway.storage.journal import FIRST_HASH, compute_hash
+from gateway.storage.journal import FIRST_HASH, JournalHead, compute_hash
 from gateway.storage.tables import journal
 
 _ROWS_AT_ONCE = 1_000
-
-
-class JournalHead(NamedTuple):
-    """The last entry of a journal that is whole: `seq` is also the number of entries.
-
-    Keep it elsewhere: entries that are missing at the end leave a chain that is whole.
-    """
-
-    seq: int
-    hash: bytes
 
 
 class JournalDamaged(Exception):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.main import main
-from gateway.identity.key_timetable import MAX_TOKEN_SECONDS, RETIREMENT, SIGNING_DELAY
-from gateway.settings.schema import Settings
+from gateway.identity.key_timetable import RETIREMENT, SIGNING_DELAY
+from gateway.settings.schema import MAX_TOKEN_SECONDS, Settings
 from gateway.storage.open_storage import create_database
 from gateway.storage.upgrade import upgrade_schema
 from tests.docs.blocks import parse_blocks

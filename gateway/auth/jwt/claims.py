@@ -1,7 +1,5 @@
 """Checks the claims of a JWT (RFC 7519, section 4; RFC 9068, section 2.2)."""
 
-from typing import TypeGuard
-
 from pydantic import JsonValue
 
 from gateway.auth.jwt.actors import list_actors, read_client
@@ -9,6 +7,7 @@ from gateway.auth.jwt.audience import check_audience
 from gateway.auth.jwt.claim_path import Claims, compile_claim_path
 from gateway.auth.jwt.confirmation import read_key_thumbprint
 from gateway.auth.jwt.ids import read_id
+from gateway.auth.jwt.numeric_date import is_numeric_date
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.scopes import compile_scopes, explain_no_scopes
 from gateway.auth.jwt.token_type import check_token_type
@@ -93,7 +92,7 @@ class ClaimRules:
             self._refuse_future("not_yet_valid", "nbf", _read_date(claims, "nbf"), now)
         # `iat` decides only if it is a number: no rule requires a date (RFC 7519, section 4.1.6).
         issued_at = claims.get("iat")
-        if _is_number(issued_at):
+        if is_numeric_date(issued_at):
             self._refuse_future("issued_in_the_future", "iat", float(issued_at), now)
         return expires_at
 
@@ -105,14 +104,10 @@ class ClaimRules:
 
 def _read_date(claims: Claims, claim: str) -> float:
     value = claims.get(claim)
-    if not _is_number(value) or not 0 <= value < _MAX_DATE:
+    if not is_numeric_date(value) or not 0 <= value < _MAX_DATE:
         raise Unauthenticated(f"invalid_{claim}", f"{claim} is {show(value)}, which is not a date")
     return float(value)
 
 
 def _read_number(value: JsonValue) -> float | None:
-    return float(value) if _is_number(value) else None
-
-
-def _is_number(value: JsonValue) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_numeric_date(value) else None

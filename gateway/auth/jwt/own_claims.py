@@ -5,7 +5,6 @@ is none of its access tokens, whatever key has signed it.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TypeGuard
 
 from pydantic import JsonValue
 
@@ -13,14 +12,14 @@ from gateway.auth.jwt.actors import list_actors
 from gateway.auth.jwt.claim_path import Claims
 from gateway.auth.jwt.confirmation import read_key_thumbprint
 from gateway.auth.jwt.ids import read_id
+from gateway.auth.jwt.numeric_date import is_numeric_date
 from gateway.auth.jwt.refusal import show
 from gateway.auth.principal import SCOPE, Principal, SourceToken
 from gateway.errors.tree import Unauthenticated
+from gateway.settings.schema import MAX_TOKEN_SECONDS
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
-
-MAX_SECONDS = 3_600
-"""The maximum of `oauth.token_seconds`: no access token of the gateway lives longer."""
+"""The `typ` of an access token (RFC 9068, section 2.1). No internal token has it."""
 
 MAX_SOURCES = 4
 """The maximum of tokens that one token comes from, by one exchange after the other."""
@@ -89,16 +88,16 @@ class OwnTokenRules:
     def _check_times(self, claims: Claims, now: float) -> tuple[float, float]:
         """Return `iat` and `exp`."""
         issued_at, expires_at = claims.get("iat"), claims.get("exp")
-        if not _is_number(issued_at) or not _is_number(expires_at):
+        if not is_numeric_date(issued_at) or not is_numeric_date(expires_at):
             shown = f"iat is {show(issued_at)}, exp is {show(expires_at)}"
             raise Unauthenticated("invalid_exp", f"{shown}; both must be numbers")
         self.check_expiry(expires_at, now)
         if issued_at > now + _SKEW_SECONDS:
             explanation = f"iat is {issued_at - now:.0f} s in the future; compare the clocks"
             raise Unauthenticated("issued_in_the_future", explanation)
-        if not 0 < expires_at - issued_at <= MAX_SECONDS:
+        if not 0 < expires_at - issued_at <= MAX_TOKEN_SECONDS:
             explanation = f"it is valid for {expires_at - issued_at:.0f} s, not for 1 to"
-            raise Unauthenticated("lives_too_long", f"{explanation} {MAX_SECONDS} s")
+            raise Unauthenticated("lives_too_long", f"{explanation} {MAX_TOKEN_SECONDS} s")
         return float(issued_at), float(expires_at)
 
 
@@ -163,10 +162,9 @@ def _iter_sources(origin: list[JsonValue]) -> Iterator[SourceToken]:
         if not isinstance(it, dict):
             raise Unauthenticated("invalid_origin", f"origin has {show(it)}")
         token_id = _require_id(it, "jti") if "jti" in it else None
-        issued_at = it.get("iat")
-        yield SourceToken(
-            _require_id(it, "iss"), token_id, float(issued_at) if _is_number(issued_at) else None
-        )
+        iat = it.get("iat")
+        issued_at = float(iat) if is_numeric_date(iat) else None
+        yield SourceToken(_require_id(it, "iss"), token_id, issued_at)
 
 
 def _read_services(claims: Claims) -> frozenset[str] | None:
@@ -178,7 +176,3 @@ def _read_services(claims: Claims) -> frozenset[str] | None:
     if not 0 < len(services) <= MAX_SERVICES or len(services) < len(names):
         raise Unauthenticated("invalid_services", f"services is {show(value)}")
     return services
-
-
-def _is_number(value: JsonValue) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -2,12 +2,24 @@
 
 import json
 import re
+import time
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from gateway.api_keys.api_key import ISSUER
+from gateway.api_keys.key_verifier import KeyVerifier
+from gateway.auth.revocation_check import RevocationCheck
 from gateway.cli.main import main
+from gateway.errors.tree import Unauthenticated
+from gateway.revocation.revocation_replica import RevocationReplica
+from gateway.settings.schema import Settings
+from gateway.storage.open_storage import create_database
 from tests.databases import create_file
+from tests.gateway.auth.manual_clock import ManualClock
 
 
 @pytest.fixture
@@ -45,6 +57,66 @@ def test_a_key_is_revoked_once(folder: Path, capsys: pytest.CaptureFixture[str])
     assert json.loads(capsys.readouterr().out)["entries"] == 3
     assert main(["keys", "list"]) == 0
     assert capsys.readouterr().out.splitlines()[1].split()[-1] == "revoked"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "revoked"),
+    [
+        (["all"], {"export", "import"}),
+        (["all", "--issuer", ISSUER], {"export", "import"}),
+        (["subject", "export", "--issuer", ISSUER], {"export"}),
+        (["token", "--id", "ID", "--issuer", ISSUER], {"export"}),
+        (["all", "--issuer", "https://gateway.test"], set()),
+        (["subject", "export", "--issuer", "https://gateway.test"], set()),
+    ],
+)
+def test_a_revocation_lasts_as_long_as_the_keys_that_it_names(
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    revoked: set[str],
+) -> None:
+    monkeypatch.setenv("LOCKGATE_IDENTITY__ISSUER", "https://gateway.test")
+    added = {}
+    for name in ("export", "import"):
+        assert main(["keys", "add", name, "--scope", "a", "--days", "3650", "--json"]) == 0
+        added[name] = json.loads(capsys.readouterr().out)
+    arguments = [added["export"]["id"] if it == "ID" else it for it in arguments]
+    url, in_a_year = f"sqlite:///{folder}/lockgate.db", time.time() + 365 * 86_400
+    database = create_database(Settings(database_url=url))
+    before, after, check = KeyVerifier(), KeyVerifier(), RevocationCheck(60)
+    before.apply(database.read_now(partial(before.load, after=0)))
+    assert main(["revoke", *arguments]) == 0
+    capsys.readouterr()
+    assert main(["keys", "list", "--json"]) == 0
+    states = {it["name"]: it["state"] for it in json.loads(capsys.readouterr().out)}
+    assert {name for name, state in states.items() if state == "revoked"} == revoked
+    assert main(["journal", "verify"]) == 0
+
+    replica = RevocationReplica(check, ManualClock(in_a_year))
+    replica.apply(database.read_now(partial(replica.load, after=0)))
+    after.apply(database.read_now(partial(after.load, after=0)))
+    database.close()
+    for name in ("export", "import"):
+        principal = before.verify(added[name]["key"], in_a_year)
+        assert check.is_revoked(principal) == (name in revoked)
+        with pytest.raises(Unauthenticated) if name in revoked else nullcontext():
+            after.verify(added[name]["key"], in_a_year)
+        # A token that does not say when it was issued is not revoked for as long as that.
+        other = replace(principal, issuer="https://a.test", token_issuer="https://a.test")
+        assert not check.is_revoked(replace(other, issued_at=None))
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_key_that_is_added_after_a_revocation_of_all_is_valid(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["revoke", "all"]) == 0
+    assert main(["keys", "add", "export", "--scope", "a"]) == 0
+    capsys.readouterr()
+    assert main(["keys", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["state"] == "active"
 
 
 @pytest.mark.usefixtures("folder")

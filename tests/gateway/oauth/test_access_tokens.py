@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from gateway.auth.jwt import base64url
+from gateway.auth.jwt.own_claims import ACCESS_TOKEN_TYPE
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.identity.key_timetable import SIGNING_DELAY, SigningKeys
 from gateway.identity.signing_key import TOKEN_TYPE as INTERNAL_TYPE
 from gateway.identity.signing_key import generate_signing_key
 from gateway.identity.signing_key_provider import SigningKeyProvider
-from gateway.oauth.access_tokens import TOKEN_TYPE, AccessTokens
+from gateway.oauth.access_tokens import AccessTokens
 from tests.gateway.auth.manual_clock import ManualClock
 
 NOW = 1_000_000.75
@@ -50,7 +51,7 @@ def test_a_token_has_the_claims_of_rfc_9068(tokens: AccessTokens) -> None:
         "exp": 1_000_600,
     }
     assert issued.expires_in == 600
-    assert FIRST.verify(issued.text, TOKEN_TYPE)
+    assert FIRST.verify(issued.text, ACCESS_TOKEN_TYPE)
 
 
 def test_its_type_is_not_that_of_an_internal_token(tokens: AccessTokens) -> None:

@@ -2,22 +2,33 @@
 
 import asyncio
 import logging
+import shutil
+import time
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, text
 
+from gateway.api_keys.api_key import ApiKey, hash_text
+from gateway.api_keys.key_table import add_key
+from gateway.api_keys.key_verifier import KeyVerifier
 from gateway.auth.clock import Clock
-from gateway.errors.tree import DatabaseUnavailable
+from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
+from gateway.oauth.client import OAuthClient
+from gateway.oauth.client_registry import ClientRegistry
+from gateway.oauth.client_table import add_client
 from gateway.settings.schema import Settings, StorageSettings
 from gateway.storage import database as database_module
 from gateway.storage.change_feed import ChangeFeed, Page
 from gateway.storage.database import Database
-from gateway.storage.journal import Change, append_change, read_entries
+from gateway.storage.journal import Author, Change, append_change, read_entries
 from gateway.storage.open_storage import create_database
+from gateway.storage.tables import journal
 from gateway.storage.upgrade import upgrade_schema
-from tests.databases import OpenDatabase, wait_until
+from tests.databases import OpenDatabase, create_file, wait_until
 from tests.postgresql_server import PostgresqlServer
 
 
@@ -55,6 +66,16 @@ def add(database: Database, subject: str) -> None:
     database.write_now(lambda connection: append_change(connection, change))
 
 
+def remove_journal(connection: Connection) -> None:
+    """Empty the journal, whose triggers refuse that, as the restore of a backup can."""
+    is_postgresql = connection.dialect.name == "postgresql"
+    on = " ON journal" if is_postgresql else ""
+    names = ["change", "truncate"] if is_postgresql else ["delete"]
+    for name in names:
+        connection.execute(text(f"DROP TRIGGER journal_refuses_{name}{on}"))
+    connection.execute(delete(journal))
+
+
 async def test_a_change_by_another_process_is_loaded_once(
     database: Database, open_database: OpenDatabase
 ) -> None:
@@ -88,17 +109,59 @@ async def test_the_feed_polls_until_it_is_cancelled(
     assert "seqs=[1]" in repr(feed)
 
 
-async def test_a_database_that_goes_back_is_loaded_again(
-    database: Database, open_database: OpenDatabase, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("restored", ["", "a", "ab", "abc"])
+async def test_another_journal_is_loaded_from_its_beginning(
+    restored: str, database: Database, open_database: OpenDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
-    feed, replica = ChangeFeed(database, Clock(), poll_seconds=1), Subjects()
+    """As after the restore of a backup, whether or not the changes since then are as many."""
+    feed, replica, pages = (
+        ChangeFeed(database, Clock(), poll_seconds=1),
+        Subjects(),
+        PagedSubjects(),
+    )
     feed.add(replica)
-    feed._followed[0].seq = 7
-    add(open_database(), "bff")
+    feed.add(pages)
+    add(database, "x")
+    add(database, "y")
+    await feed.refresh()
+    other = open_database()
+    other.write_now(remove_journal)
+    for subject in restored:
+        add(other, subject)
     with caplog.at_level(logging.WARNING, "lockgate.storage"):
         await feed.refresh()
-    assert replica.subjects == ["bff"]
-    assert "database.went_back" in caplog.text
+        await feed.refresh()
+    assert replica.subjects == pages.subjects == [*"xy", *restored]
+    assert caplog.text.count("database.restored") == 1
+
+
+async def test_what_the_restored_backup_lacks_is_no_longer_accepted(tmp_path: Path) -> None:
+    url, backup = create_file(tmp_path), tmp_path / "backup.db"
+    path, now = tmp_path / "lockgate.db", time.time()
+    shutil.copy(path, backup)
+    database, author = create_database(Settings(database_url=url)), Author("jane")
+    key = ApiKey("k1", "export", hash_text("lk_a"), ("a",), now, now + 600)
+    client = OAuthClient("bff", ("a",), (), ({"kid": "1"},), now)
+    database.write_now(partial(add_key, key=key, author=author))
+    database.write_now(partial(add_client, client=client, author=author))
+    feed, keys, clients = (
+        ChangeFeed(database, Clock(), poll_seconds=1),
+        KeyVerifier(),
+        ClientRegistry(),
+    )
+    feed.add(keys)
+    feed.add(clients)
+    await feed.refresh()
+    assert keys.verify("lk_a", now).token_id == "k1"
+    assert clients.find("bff") is not None
+
+    database.engine.dispose()
+    shutil.copy(backup, path)
+    await feed.refresh()
+    with pytest.raises(Unauthenticated):
+        keys.verify("lk_a", now)
+    assert clients.find("bff") is None
+    database.close()
 
 
 async def test_without_its_database_a_replica_stays_in_force(

@@ -18,7 +18,7 @@ from gateway.settings.schema import Settings, StorageSettings
 from gateway.storage import database as database_module
 from gateway.storage.database import Database, DatabaseState
 from gateway.storage.engine import is_sqlite
-from gateway.storage.journal import Change, append_change, read_last_seq
+from gateway.storage.journal import Change, append_change, read_head
 from gateway.storage.open_storage import create_database
 from gateway.storage.upgrade import upgrade_schema
 from tests.databases import OpenDatabase, create_file
@@ -46,7 +46,7 @@ def no_cooldown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_transaction_is_committed_if_it_returns(database: Database) -> None:
     assert await database.write(append) == 1
-    assert await database.read(read_last_seq) == 1
+    assert (await database.read(read_head)).seq == 1
     assert "ok" in repr(database)
 
 
@@ -57,7 +57,7 @@ async def test_a_mistake_is_raised_as_it_is_and_rolled_back(database: Database) 
 
     with pytest.raises(LookupError, match="a mistake"):
         await database.write(fail)
-    assert await database.read(read_last_seq) == 0
+    assert (await database.read(read_head)).seq == 0
     assert database.state is DatabaseState.OK
 
 
@@ -65,7 +65,7 @@ async def test_a_transaction_that_reads_cannot_write(database: Database) -> None
     with pytest.raises(Exception, match=r"(?i)read-?only"):
         await database.read(append)
     assert database.state is DatabaseState.OK
-    assert await database.read(read_last_seq) == 0
+    assert (await database.read(read_head)).seq == 0
 
 
 async def test_a_transaction_is_rolled_back_when_its_time_is_over(
@@ -112,7 +112,7 @@ async def test_a_wait_for_a_thread_is_bounded(
     ]
     await asyncio.sleep(0)
     with pytest.raises(DatabaseUnavailable) as caught:
-        await database.read(read_last_seq)
+        await database.read(read_head)
     assert caught.value.explanation == "all connections are in use"
     leave.set()
     await asyncio.gather(*holding, return_exceptions=True)
@@ -168,11 +168,20 @@ async def test_a_server_that_is_frozen(own_postgresql: PostgresqlServer, no_cool
     database.close()
 
 
+def test_a_deadlock_is_no_mistake_of_the_gateway(postgresql: PostgresqlServer) -> None:
+    database = create_database(Settings(database_url=postgresql.create_database()))
+    raise_deadlock = text("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END $$")
+    with pytest.raises(DatabaseUnavailable) as caught:
+        database.write_now(lambda connection: connection.execute(raise_deadlock))
+    assert "conflicts with another" in caught.value.explanation
+    database.close()
+
+
 async def test_after_a_failure_calls_fail_at_once(own_postgresql: PostgresqlServer) -> None:
     database = create_database(Settings(database_url=own_postgresql.create_database()))
     own_postgresql.kill()
     with pytest.raises(DatabaseUnavailable):
-        await database.read(read_last_seq)
+        await database.read(read_head)
 
     calls = list[Connection]()
     with pytest.raises(DatabaseUnavailable) as caught:
