@@ -89,6 +89,7 @@ async def send_all(gateway: OAuthGateway, tokens: Mapping[str, str]) -> dict[str
         (reply,) = await gateway.served.send(build_request(path, headers=headers))
         return reply
 
+    gateway.log.clear()
     replies = {
         "secret": await gateway.post(GRANT, BFF),
         "assertion": await gateway.post(present(sign(make_claims()))),
@@ -103,6 +104,11 @@ async def send_all(gateway: OAuthGateway, tokens: Mapping[str, str]) -> dict[str
     }
     for name, reply in replies.items():
         assert reply.status == 200 or reply.header("retry-after") == ["1"], (name, reply)
+    await gateway.served.settle(len(replies))
+    refused = [line for line in gateway.log.completed if line["status"] == 503]
+    assert all(
+        line.get("explanation") for line in refused if line["route"] != "/.well-known/jwks.json"
+    ), refused
     return {
         name: (it.status, None if it.status == 200 else it.document["title"])
         for name, it in replies.items()
