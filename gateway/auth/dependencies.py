@@ -23,6 +23,7 @@ from gateway.auth.jwt.refusal import show_all
 from gateway.auth.principal import SCOPE, Principal
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors.tree import (
+    DatabaseUnavailable,
     DpopRefused,
     Forbidden,
     IdentityUnavailable,
@@ -110,7 +111,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
         log_fields["issuer"] = error.issuer
         log_fields["explanation"] = error.explanation
         raise
-    except ReplayCacheUnavailable as error:
+    except (DatabaseUnavailable, ReplayCacheUnavailable) as error:
         log_fields["explanation"] = error.explanation
         raise
     set_principal(connection, principal)

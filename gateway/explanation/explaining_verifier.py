@@ -9,7 +9,7 @@ from gateway.api_keys.key_verifier import KeyVerifier
 from gateway.auth.clock import Clock
 from gateway.auth.principal import Principal
 from gateway.auth.verifier import TokenVerifier, open_verifier
-from gateway.errors.tree import Unauthenticated
+from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
 from gateway.explanation.explanation import Rule
 from gateway.explanation.stored_state import StoredState
 from gateway.identity.key_timetable import SigningKeys
@@ -36,8 +36,12 @@ class ExplainingVerifier(TokenVerifier):
         Raises:
             Unauthenticated: it is not valid; the explanation names the revocation, if it is one.
             IdentityUnavailable: its key is not known and cannot be fetched now.
+            DatabaseUnavailable: the database has its key, or the API keys, and cannot be used.
         """
-        principal = await self._verifier.verify(token)
+        try:
+            principal = await self._verifier.verify(token)
+        except DatabaseUnavailable as error:
+            raise DatabaseUnavailable(error.retry_after, self._stored.obstacle) from error
         if found := self._stored.find_revocation(principal):
             raise Unauthenticated("revoked", found)
         return principal
@@ -64,10 +68,12 @@ async def open_explaining_verifier(
     issuers = settings.issuers if has_token else ()
     async with open_verifier(issuers, settings.tokens, ca_file=settings.tls.ca_file) as verifier:
         keys = KeyVerifier()
-        keys.apply(Changes(stored.read_api_keys(), is_complete=True))
+        if not stored.is_unavailable:
+            keys.apply(Changes(stored.read_api_keys(), is_complete=True))
         verifier.accept_keys(PREFIX, keys.verify)
         signing_keys, issuer = _load_signing_keys(settings), settings.identity.issuer
-        if signing_keys is not None and issuer is not None and is_oauth_on(settings):
+        may_issue = signing_keys is not None or stored.is_unavailable
+        if may_issue and issuer is not None and is_oauth_on(settings):
             trust_own_tokens(issuer, SigningKeyProvider(signing_keys), verifier, Clock())
         yield ExplainingVerifier(verifier, stored)
 

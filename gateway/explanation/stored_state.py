@@ -24,11 +24,17 @@ from gateway.storage.timestamps import to_microseconds, to_seconds
 
 
 class StoredState:
-    """Reads the database; `obstacle` says why it cannot be read, and is "" if it can. Blocks."""
+    """Reads the database; `obstacle` says why it cannot be read, and is "" if it can. Blocks.
 
-    def __init__(self, database: Database | None, obstacle: str = "") -> None:
+    With `is_unavailable`, there is a database, and it cannot be used.
+    """
+
+    def __init__(
+        self, database: Database | None, obstacle: str = "", *, is_unavailable: bool = False
+    ) -> None:
         self._database = database
         self.obstacle = obstacle
+        self.is_unavailable = is_unavailable
 
     def read_api_keys(self) -> list[ApiKey]:
         """Return the API keys, also those that are revoked: their revocation is found by itself."""
@@ -58,7 +64,8 @@ def open_stored_state(settings: Settings) -> Iterator[StoredState]:
     database = create_database(settings)
     try:
         obstacle = _find_obstacle(database)
-        yield StoredState(None if obstacle else database, obstacle)
+        found = None if obstacle else database
+        yield StoredState(found, obstacle, is_unavailable=bool(obstacle))
     finally:
         database.close()
 

@@ -8,6 +8,11 @@ from typing import Any, ClassVar
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.errors.tree import (
+    DatabaseUnavailable,
+    IdentityUnavailable,
+    ReplayCacheUnavailable,
+)
 from gateway.oauth.client import OAuthClient
 from gateway.oauth.client_authentication import ClientAuthentication
 from gateway.oauth.form import Form, read_form
@@ -44,6 +49,9 @@ class OAuthEndpoint(ResponseEndpoint):
             return await self.respond(request, client, form)
         except OAuthError as error:
             return error.build_response(context)
+        except (DatabaseUnavailable, IdentityUnavailable, ReplayCacheUnavailable) as error:
+            context.log_fields["explanation"] = error.explanation
+            raise
 
     @abstractmethod
     async def respond(self, request: Request, client: OAuthClient, form: Form) -> Response:

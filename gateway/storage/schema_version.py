@@ -2,6 +2,7 @@
 
 from enum import Enum
 from functools import cache
+from logging import WARNING, getLogger
 from typing import NamedTuple
 
 from alembic.config import Config
@@ -10,6 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 VERSION_TABLE = "schema_version"
+
+getLogger("alembic").setLevel(WARNING)  # it logs each check of the schema, and each migration
 
 
 class SchemaState(Enum):

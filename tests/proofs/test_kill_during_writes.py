@@ -30,6 +30,7 @@ from gateway.storage.tables import metadata
 from tests.postgresql_server import PostgresqlServer
 from tests.proofs.forked_commands import Commands, Outcome, open_commands
 from tests.proofs.revocable_gateways import RevocableGateways, issue
+from tests.proofs.secret_search import find_secrets
 from tests.proofs.table_agreement import require_agreement
 
 KILLED, KILLED_WHOLE, KILLED_UPGRADES = 200, 40, 60
@@ -167,10 +168,7 @@ def require_no_secret(proof: Proof, folder: Path) -> None:
     assert len(proof.secrets) > KILLED / len(KINDS)
     contents = [it.read_bytes() for it in folder.rglob("*") if it.is_file()]
     contents.append("\n".join(proof.errors).encode())
-    for secret in proof.secrets:
-        parts = [it for it in secret.split(".") if len(it) > 20] or [secret]
-        for part in parts:
-            assert not any(part.encode() in content for content in contents), secret
+    assert find_secrets(proof.secrets, contents) == set()
     size = sum(map(len, contents))
     print(f"none of {len(proof.secrets)} secrets is in {size / 1e6:.1f} MB", flush=True)
 

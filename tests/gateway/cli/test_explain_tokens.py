@@ -14,6 +14,7 @@ from gateway.api_keys.api_key import ISSUER as KEY_ISSUER
 from gateway.api_keys.api_key import ApiKey, generate_text, hash_text
 from gateway.api_keys.key_table import add_key, revoke_key
 from gateway.auth.revocation_index import Revocation, RevocationKind
+from gateway.identity.encryption_rotation import create_key_file
 from gateway.identity.key_file_rotation import rotate_key_file
 from gateway.revocation.revoke import revoke
 from gateway.settings.schema import Settings
@@ -177,3 +178,17 @@ def test_an_api_key_is_explained(shell: Shell, folder: Path) -> None:
     assert "names the token k1: lost laptop" in found["outcome"]
     status, found = shell.run("GET", "/any/a", generate_text())
     assert "unknown_api_key" in found["outcome"]
+
+
+def test_without_its_database_tokens_of_the_gateway_and_api_keys_get_a_503(
+    shell: Shell, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_key_file(folder / "database.key")
+    monkeypatch.delenv("LOCKGATE_IDENTITY__SIGNING_KEY_FILE")
+    monkeypatch.setenv("LOCKGATE_IDENTITY__KEY_FILE", str(folder / "database.key"))
+    monkeypatch.setenv("LOCKGATE_DATABASE_URL", f"sqlite:///{folder}/other.db")
+    (folder / "other.db").mkdir()
+    for token in (sign_own(folder), generate_text()):
+        status, found = shell.run("GET", "/any/a", token)
+        assert (status, found["status"]) == (1, 503)
+        assert "the database cannot be used: " in found["outcome"]

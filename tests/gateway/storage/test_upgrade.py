@@ -1,6 +1,7 @@
 """The schema: created, upgraded, compared with what this version of Lockgate needs."""
 
 import asyncio
+import logging
 import re
 import threading
 from collections.abc import Callable
@@ -173,6 +174,16 @@ def test_an_upgrade_that_fails_changes_nothing(open_database: OpenDatabase) -> N
     with pytest.raises(LookupError):
         database.write_now(fail)
     assert database.read_now(lambda connection: inspect(connection).get_table_names()) == []
+
+
+def test_alembic_logs_neither_the_check_nor_the_upgrade(
+    open_database: OpenDatabase, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    database = open_database()
+    database.read_now(read_schema_version)
+    database.write_now(upgrade_schema)
+    assert [it.name for it in caplog.records if it.name.startswith("alembic")] == []
 
 
 def test_the_schema_of_a_later_version_is_refused(open_database: OpenDatabase) -> None:
