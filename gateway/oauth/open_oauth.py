@@ -49,7 +49,13 @@ async def open_oauth(
     storage: Storage = resources[Storage]
     storage.feed.add(clients)
     keys: SigningKeyProvider = resources[SigningKeyProvider]
-    tokens = AccessTokens(issuer, keys, seconds=settings.oauth.token_seconds, clock=clock)
+    tokens = AccessTokens(
+        issuer,
+        keys,
+        seconds=settings.oauth.token_seconds,
+        max_bytes=settings.tokens.max_bytes,
+        clock=clock,
+    )
     resources[ClientRegistry], resources[AccessTokens] = clients, tokens
     policy = ExchangePolicy(
         access,
