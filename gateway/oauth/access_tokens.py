@@ -34,22 +34,22 @@ class IssuedToken:
 class AccessTokens:
     """Signs the access tokens; nothing else in the gateway does.
 
-    They are for the gateway: `aud` is `iss`. `seconds` is their longest lifetime, and `max_bytes`
-    the longest token that the gateway accepts.
+    They are for the gateway: `aud` is `iss`. `seconds` is their longest lifetime. `rules` and
+    `max_bytes`, the longest token, are those by which the gateway accepts a token.
     """
 
     def __init__(
         self,
-        issuer: str,
         keys: SigningKeyProvider,
         *,
+        rules: OwnTokenRules,
         seconds: int,
         max_bytes: int,
         clock: Clock | None = None,
     ) -> None:
-        self.issuer = issuer
+        self.issuer = rules.issuer
         self._keys = keys
-        self._rules = OwnTokenRules(issuer)
+        self._rules = rules
         self._seconds = seconds
         self._max_bytes = max_bytes
         self._clock = clock or Clock()

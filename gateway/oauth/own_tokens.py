@@ -131,6 +131,7 @@ def trust_own_tokens(
 ) -> TrustedIssuer:
     """Let the verifier accept access tokens of `identity.issuer` that these keys have signed."""
     provider = OwnKeys(issuer, keys, clock)
-    trusted = TrustedIssuer(None, _ALGORITHMS, OwnTokenRules(issuer), provider)
+    rules = OwnTokenRules(issuer, verifier.list_issuers())
+    trusted = TrustedIssuer(None, _ALGORITHMS, rules, provider)
     verifier.trust(issuer, trusted)
     return trusted

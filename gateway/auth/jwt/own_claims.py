@@ -4,7 +4,7 @@ Nothing is read with tolerance: the gateway has written these claims. A token th
 is none of its access tokens, whatever key has signed it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from pydantic import JsonValue
 
@@ -30,10 +30,15 @@ _SKEW_SECONDS = 5.0  # the clocks of two processes that share the signing keys
 
 
 class OwnTokenRules:
-    """The rules for the claims of the access tokens of `issuer`, which is `identity.issuer`."""
+    """The rules for the claims of the access tokens of `issuer`, which is `identity.issuer`.
 
-    def __init__(self, issuer: str) -> None:
-        self._issuer = issuer
+    `providers` are the issuers of the settings. A token of a subject of another one is refused, so
+    that a provider that leaves the settings takes along what was exchanged for its tokens.
+    """
+
+    def __init__(self, issuer: str, providers: Collection[str]) -> None:
+        self.issuer = issuer
+        self._subject_issuers = frozenset({issuer, *providers})
 
     def check(self, claims: Claims, header_type: str, now: float) -> Principal:
         """Check every claim, and build the principal; `now` is in seconds since the epoch.
@@ -47,7 +52,7 @@ class OwnTokenRules:
                 f"typ of the header is {show(header_type)}; an access token of the gateway has "
                 f"{ACCESS_TOKEN_TYPE}",
             )
-        if claims.get("iss") != self._issuer or claims.get("aud") != self._issuer:
+        if claims.get("iss") != self.issuer or claims.get("aud") != self.issuer:
             shown = f"iss is {show(claims.get('iss'))}, aud is {show(claims.get('aud'))}"
             raise Unauthenticated("wrong_audience", f"{shown}; both must be identity.issuer")
         issued_at, expires_at = self._check_times(claims, now)
@@ -55,7 +60,10 @@ class OwnTokenRules:
         is_exchanged = "sub_id" in claims
         if not is_exchanged and _require_id(claims, "sub") != client:
             raise Unauthenticated("invalid_sub", "sub is not client_id, and it has no sub_id")
-        issuer, subject = read_subject(claims) if is_exchanged else (self._issuer, client)
+        issuer, subject = read_subject(claims) if is_exchanged else (self.issuer, client)
+        if issuer not in self._subject_issuers:
+            explanation = f"the issuer in sub_id is {show(issuer)}, which the settings do not have"
+            raise Unauthenticated("unknown_issuer", explanation)
         return Principal(
             issuer=issuer,
             subject=subject,
@@ -69,9 +77,9 @@ class OwnTokenRules:
             token_id=_require_id(claims, "jti"),
             issued_at=issued_at,
             client=client,
-            actors=list_actors(claims, self._issuer, client),
+            actors=list_actors(claims, self.issuer, client),
             key_thumbprint=read_key_thumbprint(claims),
-            token_issuer=self._issuer,
+            token_issuer=self.issuer,
             sources=read_sources(claims),
             services=_read_services(claims),
         )

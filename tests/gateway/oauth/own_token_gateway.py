@@ -171,7 +171,7 @@ async def serve_own_tokens(folder: Path, **settings: Any) -> AsyncIterator[OAuth
         service = Service.model_validate({"url": upstream.url})
         made = make_settings(
             folder,
-            issuers=(provider,),
+            issuers=settings.pop("issuers", (provider,)),
             upstreams={"inventory": service, "billing": service},
             server=Server(forward_auth=True, trusted_proxies=(ip_network("127.0.0.1/32"),)),
             storage=StorageSettings(poll_seconds=0.05),

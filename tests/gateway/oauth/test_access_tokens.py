@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.auth.jwt import base64url
-from gateway.auth.jwt.own_claims import ACCESS_TOKEN_TYPE
+from gateway.auth.jwt.own_claims import ACCESS_TOKEN_TYPE, OwnTokenRules
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.identity.key_timetable import SIGNING_DELAY, SigningKeys
 from gateway.identity.signing_key import TOKEN_TYPE as INTERNAL_TYPE
@@ -19,6 +19,7 @@ from tests.gateway.auth.manual_clock import ManualClock
 NOW = 1_000_000.75
 FIRST, SECOND = generate_signing_key("ES256", 0), generate_signing_key("EdDSA", NOW)
 ISSUER = "https://gateway.test"
+RULES = OwnTokenRules(ISSUER, ())
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 def tokens(clock: ManualClock) -> AccessTokens:
     keys = SigningKeyProvider(SigningKeys([FIRST, SECOND]))
-    return AccessTokens(ISSUER, keys, seconds=600, max_bytes=2_000, clock=clock)
+    return AccessTokens(keys, rules=RULES, seconds=600, max_bytes=2_000, clock=clock)
 
 
 def read(token: str, part: int) -> dict[str, Any]:
@@ -81,7 +82,9 @@ async def test_the_next_key_signs_in_its_time(tokens: AccessTokens, clock: Manua
 
 
 def test_without_keys_no_token_is_issued(clock: ManualClock) -> None:
-    tokens = AccessTokens(ISSUER, SigningKeyProvider(), seconds=600, max_bytes=2_000, clock=clock)
+    tokens = AccessTokens(
+        SigningKeyProvider(), rules=RULES, seconds=600, max_bytes=2_000, clock=clock
+    )
     with pytest.raises(DatabaseUnavailable):
         tokens.issue("bff", "bff", ["a"])
 

@@ -14,7 +14,7 @@ from gateway.access import MayExchange
 from gateway.auth.jwt.jws import parse_jws
 from gateway.auth.jwt.own_claims import OwnTokenRules
 from gateway.auth.principal import Actor, Principal, SourceToken
-from gateway.auth.verifier import JwtVerifier
+from gateway.auth.verifier import JwtVerifier, TrustedIssuer
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import generate_signing_key
 from gateway.identity.signing_key_provider import SigningKeyProvider
@@ -22,7 +22,7 @@ from gateway.oauth.access_tokens import AccessTokens
 from gateway.oauth.exchange_policy import ExchangePolicy, ExchangeRequest
 from gateway.oauth.exchanged_token import build_exchanged_claims
 from gateway.oauth.oauth_errors import InvalidRequest, InvalidScope, InvalidSubjectToken, OAuthError
-from gateway.oauth.own_tokens import trust_own_tokens
+from gateway.oauth.own_tokens import OwnKeys, trust_own_tokens
 from gateway.settings.schema import Tokens
 from tests.gateway.auth.manual_clock import ManualClock
 
@@ -30,7 +30,7 @@ NOW = 1_800_000_000
 SECONDS = 600
 GATEWAY, PROVIDER, OTHER = "https://gateway.test", "https://id.example", "https://other.example"
 KEYS = SigningKeyProvider(SigningKeys([generate_signing_key("ES256", NOW - 100_000)]))
-RULES = OwnTokenRules(GATEWAY)
+RULES = OwnTokenRules(GATEWAY, [PROVIDER, OTHER])
 
 CLIENTS = ["bff", "relay", "batch"]
 SERVICES = ["stock", "orders", "users"]
@@ -53,7 +53,9 @@ def issue(
     permission = policy.permit(request, subject)
     client = Actor(GATEWAY, request.client_id)
     claims = build_exchanged_claims(subject, client, permission, now)
-    tokens = AccessTokens(GATEWAY, KEYS, seconds=SECONDS, max_bytes=8_192, clock=ManualClock(now))
+    tokens = AccessTokens(
+        KEYS, rules=RULES, seconds=SECONDS, max_bytes=8_192, clock=ManualClock(now)
+    )
     return tokens.issue(
         claims["sub"],
         request.client_id,
@@ -293,7 +295,8 @@ def test_each_token_that_is_issued_is_accepted(subject: Principal, count: int) -
         token = issue([rule], subject, ExchangeRequest("bff"), NOW)
     except (InvalidRequest, InvalidScope):
         return
-    verifier = JwtVerifier({}, Tokens(), ManualClock(NOW))
+    provider = TrustedIssuer(None, (), RULES, OwnKeys(PROVIDER, KEYS, ManualClock(NOW)))
+    verifier = JwtVerifier({PROVIDER: provider}, Tokens(), ManualClock(NOW))
     trust_own_tokens(GATEWAY, KEYS, verifier, ManualClock(NOW))
     read = asyncio.run(verifier.verify(token))
     assert (read.issuer, read.subject) == (PROVIDER, subject.subject)
