@@ -1,4 +1,6 @@
-"""`open_own_tokens`: lets the verifier accept the access tokens that the gateway itself issues.
+"""The keys of the gateway's own access tokens, for the verifier; `own_claims.py` has the rules.
+
+`open_own_tokens` lets the verifier accept these tokens; `access_tokens.py` issues them.
 
 They are verified as those of a provider are, with keys that are already there: nothing is fetched.
 """

@@ -117,6 +117,8 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/head_guard.py": "tests/gateway/routing/test_route_guards.py",
     "gateway/http1_grammar.py": "tests/gateway/transport/test_response_parser.py",
     "gateway/identity/key_document.py": "tests/gateway/identity/test_key_file_rotation.py",
+    "gateway/identity/age_rotation.py": "tests/gateway/identity/test_stored_keys.py",
+    "gateway/auth/service_restriction.py": "tests/gateway/oauth/test_own_tokens.py",
     "gateway/identity/signing_key_replica.py": "tests/gateway/identity/test_open_stored_keys.py",
     "gateway/identity/setting_errors.py": "tests/gateway/identity/test_open_identity.py",
     "gateway/identity/signing_key.py": "tests/gateway/identity/test_internal_tokens.py",

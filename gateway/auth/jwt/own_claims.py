@@ -1,4 +1,6 @@
-"""Checks the claims of an access token that the gateway itself has issued (RFC 9068, section 2.2).
+"""The rules for the claims of the gateway's own access tokens; `own_tokens.py` has the keys.
+
+RFC 9068, section 2.2. `claims.py` has the rules for the tokens of providers.
 
 Nothing is read with tolerance: the gateway has written these claims. A token that lacks one of them
 is none of its access tokens, whatever key has signed it.
