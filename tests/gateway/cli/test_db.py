@@ -57,7 +57,7 @@ def test_a_database_that_is_down(
     monkeypatch.setenv("LOCKGATE_DATABASE_URL", "postgresql://jane:hunter2@127.0.0.1:1/lockgate")
     assert main(["db", "status"]) == 1
     error = capsys.readouterr().err
-    assert error == "lockgate: the database cannot be used: it cannot be reached\n"
+    assert error == "lockgate: the database cannot be used: no server listens at 127.0.0.1:1\n"
 
 
 @pytest.mark.parametrize(
