@@ -47,7 +47,7 @@ async def open_oauth(
         return
     clock, clients, secrets = clock or Clock(), ClientRegistry(), SecretVerifier()
     storage: Storage = resources[Storage]
-    storage.feed.add(clients)
+    storage.feed.add(clients, "clients")
     keys: SigningKeyProvider = resources[SigningKeyProvider]
     tokens = AccessTokens(issuer, keys, seconds=settings.oauth.token_seconds, clock=clock)
     resources[ClientRegistry], resources[AccessTokens] = clients, tokens
