@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import URL
@@ -26,6 +27,8 @@ _SQLITE_TRANSACTION_CODES = {
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_FULL,
 }
+
+NO_FOLDER = "its folder does not exist"
 
 _POSTGRESQL_PORT = 5432
 
@@ -96,12 +99,18 @@ def explain_unavailability(
     if isinstance(error, PoolTimeout):
         return Unavailability("all connections are in use", is_general=False)
     if isinstance(error, OSError):
-        return Unavailability(f"the file cannot be opened: {error.strerror}", is_general=True)
+        return Unavailability(_explain_file(error), is_general=True)
     if not isinstance(error, DBAPIError):
         return None
     if isinstance(error.orig, sqlite3.Error):
         return _explain_sqlite(error.orig, is_writing=is_writing)
     return _explain_postgresql(error, url, is_writing=is_writing)
+
+
+def _explain_file(error: OSError) -> str:
+    if error.filename and not Path(error.filename).parent.is_dir():
+        return NO_FOLDER
+    return f"the file cannot be opened: {error.strerror}"
 
 
 def _explain_sqlite(error: sqlite3.Error, *, is_writing: bool) -> Unavailability | None:

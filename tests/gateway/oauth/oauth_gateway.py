@@ -112,7 +112,7 @@ def make_settings(folder: Path, **settings: Any) -> Settings:
         rotate_key_file(key_file, "ES256", time.time() - 10_000)
     identity = Identity(issuer=GATEWAY, signing_key_file=key_file)
     defaults: dict[str, Any] = {
-        "database_url": create_file(folder),
+        "database_url": settings.get("database_url") or create_file(folder),
         "identity": identity,
         "oauth": OAuthSettings(),
     }

@@ -312,3 +312,41 @@ async def test_a_failed_statement_and_a_failed_change_stop_no_other_replica(
     assert three.subjects == ["x"]
     assert list(feed.failures) == ["one", "two"]
     assert not feed.is_loaded
+
+
+async def test_a_file_that_is_replaced_is_read_and_one_that_is_removed_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "COOLDOWN_SECONDS", 0)
+    (tmp_path / "other").mkdir()
+    settings, other = (
+        Settings(database_url=create_file(folder)) for folder in (tmp_path, tmp_path / "other")
+    )
+    path, backup = tmp_path / "lockgate.db", tmp_path / "other" / "lockgate.db"
+    database, replacing = create_database(settings), create_database(other)
+    add(database, "x")
+    add(replacing, "y")
+    await asyncio.to_thread(replacing.close)
+    feed, replica = ChangeFeed(database, Clock(), poll_seconds=1), Subjects()
+    feed.add(replica)
+    await feed.refresh()
+
+    kept = path.read_bytes()
+    path.unlink()
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailable) as caught:
+            await feed.refresh()
+        assert caught.value.explanation == "the file cannot be opened: No such file or directory"
+    with pytest.raises(DatabaseUnavailable):
+        await database.write(lambda it: append_change(it, Change("jane", "client.add", "z")))
+    assert not path.exists()
+
+    path.write_bytes(kept)
+    add(database, "z")
+    await feed.refresh()
+    assert replica.subjects == ["x", "z"]
+
+    backup.rename(path)
+    await feed.refresh()
+    assert replica.subjects == ["x", "z", "y"]
+    await asyncio.to_thread(database.close)

@@ -19,7 +19,7 @@ from gateway.storage import database as database_module
 from gateway.storage.change_feed import ChangeFeed
 from gateway.storage.database import DatabaseState
 from gateway.storage.journal import Change, append_change, read_head
-from gateway.storage.open_storage import create_database, find_storage_errors, open_storage
+from gateway.storage.open_storage import check_storage, create_database, open_storage
 from gateway.storage.upgrade import upgrade_schema
 from tests.databases import OpenDatabase, create_file, wait_until
 from tests.postgresql_server import PostgresqlServer
@@ -42,7 +42,7 @@ async def test_a_server_that_never_responds_does_not_end_a_start(silent_url: str
         with pytest.raises(DatabaseUnavailable):
             await storage.database.read(read_head)
         assert not storage.feed.is_loaded
-    assert find_storage_errors(settings) == []
+    assert check_storage(settings).errors == []
 
 
 @pytest.mark.parametrize(
