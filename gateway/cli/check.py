@@ -86,11 +86,12 @@ def require_valid(
     options: Mapping[str, str],
     *,
     complete: Callable[[Settings], Settings] | None = None,
+    needs_database: bool = True,
 ) -> CheckedGateway:
     """Return the gateway if `lockgate check` would find no error in it.
 
     `options` override settings; the keys are paths, as `server.port`. `complete` may set what the
-    settings lack.
+    settings lack. Without `needs_database`, one that cannot be used is no error.
 
     Raises:
         InvalidSettings: has every error that `lockgate check` would print.
@@ -99,8 +100,13 @@ def require_valid(
     if complete is not None:
         loaded = replace(loaded, settings=complete(loaded.settings))
     checked = _check_all(loaded)
-    if checked.errors:
-        raise InvalidSettings(list(checked.errors))
+    errors = [
+        error
+        for error in checked.errors
+        if needs_database or error.path != "database_url" or error in loaded.errors
+    ]
+    if errors:
+        raise InvalidSettings(errors)
     return checked
 
 

@@ -117,3 +117,10 @@ def test_the_driver_of_postgresql_is_an_extra(monkeypatch: pytest.MonkeyPatch) -
     settings = Settings(database_url="postgresql://127.0.0.1/lockgate")
     with pytest.raises(InvalidSettings, match=r"pip install 'lockgate\[postgresql\]'"):
         create_database(settings)
+
+
+def test_a_check_says_why_a_server_was_not_checked() -> None:
+    settings = Settings(database_url="postgresql://jane:hunter2@127.0.0.1:1/lockgate")
+    errors, obstacle = check_storage(settings)
+    assert errors == []
+    assert obstacle == "the database cannot be used: no server listens at 127.0.0.1:1"
