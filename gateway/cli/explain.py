@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the explanation. Returns 0 if the request would be admitted, otherwise 1."""
     with ExitStack() as stack:
         trust_demo = partial(_trust_demo, options.demo_port, stack)
-        checked = require_valid(options.config, {}, complete=trust_demo)
+        checked = require_valid(options.config, {}, complete=trust_demo, needs_database=False)
         token = None if options.no_token else _read_token()
         explanation = asyncio.run(_explain(checked, options.method, options.target, token))
     if options.json:

@@ -151,7 +151,7 @@ class _KeysInDatabase:
                 remove_stored_keys(connection, author)
             return rotate_stored_keys(connection, self._encryption, options.algorithm, author, now)
 
-        with open_database(self._settings) as database:
+        with open_database(self._settings, creates_file=True) as database:
             try:
                 return database.write_now(rotate)
             except ValueError as error:

@@ -58,7 +58,7 @@ async def open_stored_keys(
     replica = SigningKeyReplica(keys, loaded.encryption)
     watcher = KeyFileWatcher(path, replica.use_key_file, document=loaded.document, clock=clock)
     resources[SigningKeyProvider], resources[KeyFileWatcher] = keys, watcher
-    storage.feed.add(replica)
+    storage.feed.add(replica, "signing keys")
     runs = {
         _FOLLOW_TASK: partial(_follow_key_file, watcher, replica, clock),
         _ROTATE_TASK: partial(_rotate_often, storage, replica, days, clock),

@@ -48,7 +48,7 @@ async def open_oauth(
         return
     clock, clients, secrets = clock or Clock(), ClientRegistry(), SecretVerifier()
     storage: Storage = resources[Storage]
-    storage.feed.add(clients)
+    storage.feed.add(clients, "clients")
     keys: SigningKeyProvider = resources[SigningKeyProvider]
     providers = {name for it in settings.issuers for name in list_issuer_names(it)}
     tokens = AccessTokens(
