@@ -39,8 +39,13 @@ class OwnTokenRules:
     """
 
     def __init__(self, issuer: str, providers: Collection[str]) -> None:
-        self.issuer = issuer
+        self._issuer = issuer
         self._subject_issuers = frozenset({issuer, *providers})
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of the tokens, which is also their audience."""
+        return self._issuer
 
     def check(self, claims: Claims, header_type: str, now: float) -> Principal:
         """Check every claim, and build the principal; `now` is in seconds since the epoch.
@@ -54,7 +59,7 @@ class OwnTokenRules:
                 f"typ of the header is {show(header_type)}; an access token of the gateway has "
                 f"{ACCESS_TOKEN_TYPE}",
             )
-        if claims.get("iss") != self.issuer or claims.get("aud") != self.issuer:
+        if claims.get("iss") != self._issuer or claims.get("aud") != self._issuer:
             shown = f"iss is {show(claims.get('iss'))}, aud is {show(claims.get('aud'))}"
             raise Unauthenticated("wrong_audience", f"{shown}; both must be identity.issuer")
         issued_at, expires_at = self._check_times(claims, now)
@@ -62,7 +67,7 @@ class OwnTokenRules:
         is_exchanged = "sub_id" in claims
         if not is_exchanged and _require_id(claims, "sub") != client:
             raise Unauthenticated("invalid_sub", "sub is not client_id, and it has no sub_id")
-        issuer, subject = read_subject(claims) if is_exchanged else (self.issuer, client)
+        issuer, subject = read_subject(claims) if is_exchanged else (self._issuer, client)
         if issuer not in self._subject_issuers:
             explanation = f"the issuer in sub_id is {show(issuer)}, which the settings do not have"
             raise Unauthenticated("unknown_issuer", explanation)
@@ -79,9 +84,9 @@ class OwnTokenRules:
             token_id=_require_id(claims, "jti"),
             issued_at=issued_at,
             client=client,
-            actors=list_actors(claims, self.issuer, client),
+            actors=list_actors(claims, self._issuer, client),
             key_thumbprint=read_key_thumbprint(claims),
-            token_issuer=self.issuer,
+            token_issuer=self._issuer,
             sources=read_sources(claims),
             services=_read_services(claims),
         )
