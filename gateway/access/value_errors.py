@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from gateway.auth.jwt.own_claims import MAX_SERVICES
+from gateway.auth.jwt.own_token_rules import MAX_SERVICES
 from gateway.auth.principal import SCOPE
 from gateway.upstream.client import SERVICE_NAME
 

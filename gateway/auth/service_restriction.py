@@ -1,6 +1,6 @@
 """Restricts a token to the services that it names (`services`): 403 on the routes of others.
 
-Token exchange issues such tokens. `own_claims.py` reads the claim.
+Token exchange issues such tokens. `own_token_rules.py` reads the claim.
 """
 
 from starlette.requests import HTTPConnection

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from gateway.auth.clock import Clock
 from gateway.auth.jwt.jws import parse_jws
-from gateway.auth.jwt.own_claims import ACCESS_TOKEN_TYPE, OwnTokenRules
+from gateway.auth.jwt.own_token_rules import ACCESS_TOKEN_TYPE, OwnTokenRules
 from gateway.errors.tree import Unauthenticated
 from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.oauth_errors import InvalidRequest

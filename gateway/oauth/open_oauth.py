@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from gateway.access.may_exchange import MayExchange
 from gateway.auth.clock import Clock
-from gateway.auth.jwt.own_claims import OwnTokenRules
+from gateway.auth.jwt.own_token_rules import OwnTokenRules
 from gateway.auth.verifier import TokenVerifier
 from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.access_tokens import AccessTokens

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.auth.jwt import base64url
-from gateway.auth.jwt.own_claims import ACCESS_TOKEN_TYPE, OwnTokenRules
+from gateway.auth.jwt.own_token_rules import ACCESS_TOKEN_TYPE, OwnTokenRules
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.identity.key_timetable import SIGNING_DELAY, SigningKeys
 from gateway.identity.signing_key import TOKEN_TYPE as INTERNAL_TYPE

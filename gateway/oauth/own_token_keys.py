@@ -1,4 +1,4 @@
-"""The keys of the gateway's own access tokens, for the verifier; `own_claims.py` has the rules.
+"""The keys of the gateway's own access tokens, for the verifier; `own_token_rules.py` has rules.
 
 `open_own_tokens` lets the verifier accept these tokens; `access_tokens.py` issues them.
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from gateway.auth.clock import Clock
 from gateway.auth.jwks.key_provider import KeyStatus
-from gateway.auth.jwt.own_claims import OwnTokenRules
+from gateway.auth.jwt.own_token_rules import OwnTokenRules
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.signatures import Key, construct_key
 from gateway.auth.revocation_check import RevocationCheck

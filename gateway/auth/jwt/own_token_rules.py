@@ -1,4 +1,4 @@
-"""The rules for the claims of the gateway's own access tokens; `own_tokens.py` has the keys.
+"""The rules for the claims of the gateway's own access tokens; `own_token_keys.py` has the keys.
 
 RFC 9068, section 2.2. `claims.py` has the rules for the tokens of providers.
 
