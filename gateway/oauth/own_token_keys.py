@@ -1,4 +1,4 @@
-"""The keys of the gateway's own access tokens, for the verifier; `own_token_rules.py` has rules.
+"""The keys that verify the gateway's own access tokens; `own_token_rules.py` has the rules.
 
 `open_own_tokens` lets the verifier accept these tokens; `access_tokens.py` issues them.
 
