@@ -90,7 +90,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/proxy/revocable_streams.py": "tests/gateway/revocation/test_revocation_replica.py",
     "gateway/settings/section.py": "tests/gateway/settings/test_loader.py",
     "gateway/storage/engine.py": "tests/gateway/storage/test_database.py",
-    "gateway/storage/failures.py": "tests/gateway/storage/test_database.py",
     "gateway/storage/locks.py": "tests/gateway/storage/test_journal.py",
     "gateway/storage/migrations/env.py": "tests/gateway/storage/test_upgrade.py",
     "gateway/storage/migrations/versions/0001_journal.py": "tests/gateway/storage/test_upgrade.py",
