@@ -122,10 +122,10 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
         *find_tls_errors(settings),
         *storage.errors,
-        *_find_issuer_errors(settings),
+        *_find_issuer_errors(settings, invalid_sections),
         *find_lifetime_errors(settings),
         *find_proxy_errors(settings.tokens.keys_proxy),
-        *find_identity_errors(settings),
+        *_find_identity_errors(settings, invalid_sections),
     ]
     try:
         application, package_errors = read_application(settings.app)
@@ -162,9 +162,20 @@ def _is_consequence(error: ConfigError, reported: Sequence[ConfigError]) -> bool
     return any(other.path in {"", path} or path.startswith(f"{other.path}.") for other in reported)
 
 
-def _find_issuer_errors(settings: Settings) -> list[ConfigError]:
-    """Require a provider, unless the gateway itself issues tokens."""
-    if not settings.issuers and not is_oauth_on(settings):
+def _find_identity_errors(
+    settings: Settings, invalid_sections: Collection[str]
+) -> list[ConfigError]:
+    """Find the errors of signing keys. If the URL of the database is invalid, it is not missing."""
+    errors = find_identity_errors(settings)
+    if "database_url" in invalid_sections:
+        return [error for error in errors if error.path != "identity.key_file"]
+    return errors
+
+
+def _find_issuer_errors(settings: Settings, invalid_sections: Collection[str]) -> list[ConfigError]:
+    """Require a provider, unless the gateway itself issues tokens, or may be meant to."""
+    may_issue = is_oauth_on(settings) or "database_url" in invalid_sections
+    if not settings.issuers and not may_issue:
         hint = (
             'set LOCKGATE_ISSUERS, such as [{"issuer": "https://login.example.com", '
             '"audience": "lockgate", "discovery_url": '
