@@ -69,7 +69,7 @@ class OwnTokenRules:
             token_id=_require_id(claims, "jti"),
             issued_at=issued_at,
             client=client,
-            actors=list_actors(claims, self._issuer, client),
+            actors=list_actors(claims, self._issuer, [client]),
             key_thumbprint=read_key_thumbprint(claims),
             token_issuer=self._issuer,
             sources=read_sources(claims),
