@@ -13,7 +13,7 @@ def read_key_thumbprint(claims: Claims) -> str | None:
     """Return the thumbprint of the key that DPoP must prove (RFC 9449, 6.1); None without one.
 
     Other members of `cnf` are ignored beside a thumbprint (RFC 7800, section 3.1): the token is
-    good only with a proof. Without one, whoever holds the token could use what is bound to another,
+    good only with a proof. Without one, any holder could use a token that is bound to its client,
     as to the certificate of a client (RFC 8705).
 
     Raises:

@@ -85,7 +85,7 @@ def test_a_revocation_lasts_as_long_as_the_keys_that_it_names(
     arguments = [added["export"]["id"] if it == "ID" else it for it in arguments]
     url, in_a_year = f"sqlite:///{folder}/lockgate.db", time.time() + 365 * 86_400
     database = create_database(Settings(database_url=url))
-    before, after, check = KeyVerifier(), KeyVerifier(), RevocationCheck(60)
+    before, after, check = KeyVerifier(), KeyVerifier(), RevocationCheck(60, {})
     before.apply(database.read_now(partial(before.load, after=0)))
     assert main(["revoke", *arguments]) == 0
     capsys.readouterr()

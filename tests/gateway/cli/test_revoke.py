@@ -38,7 +38,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def load(url: str) -> list[Revocation]:
     database = create_database(Settings(database_url=url))
-    replica = RevocationReplica(RevocationCheck(60), Clock())
+    replica = RevocationReplica(RevocationCheck(60, {}), Clock())
     loaded = database.read_now(lambda connection: replica.load(connection, 0))
     database.close()
     assert isinstance(loaded, list)

@@ -101,14 +101,14 @@ def test_a_client_is_revoked_by_its_name_and_by_that_of_the_service_claim(
     assert principal.service == claims.get("svc")
     assert principal.actors == tuple(Actor(ISSUER, name) for name in [*names, "support"])
     for name in names:
-        index = RevocationIndex()
+        index = RevocationIndex({})
         index.add([Revocation(RevocationKind.CLIENT, ISSUER, name, 1.0, 100.0)], 0.0)
         assert index.find(principal) is RevocationKind.CLIENT
 
 
 def test_every_actor_of_a_chain_is_revoked() -> None:
     principal = check({"azp": "app", "act": nest(15)})
-    index = RevocationIndex()
+    index = RevocationIndex({})
     index.add([Revocation(RevocationKind.CLIENT, ISSUER, "15", 1.0, 100.0)], 0.0)
     assert index.find(principal) is RevocationKind.CLIENT
 
