@@ -135,6 +135,7 @@ async def _open_own_resources(
         settings.tokens,
         ca_file=settings.tls.ca_file,
         max_waiters=count_waiters(settings.server.max_in_flight),
+        gateway=settings.identity.issuer,
     )
     resources[TokenVerifier] = opened = await _open(stack, verifier, "the token verifier")
     open_revocations(settings, resources, opened)

@@ -1,10 +1,10 @@
 """Checks the values of an access rule, each with what would be right."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 from gateway.auth.jwt.own_token_rules import MAX_SERVICES
 from gateway.auth.principal import SCOPE
+from gateway.settings.setting_types import CLIENT_ID
 from gateway.upstream.client import SERVICE_NAME
 
 ALL = "*"
@@ -12,8 +12,6 @@ ALL = "*"
 
 CLIENTS = "clients"
 """As `on_behalf_of`: clients of the gateway, with the tokens that it has issued to them."""
-
-_CLIENT = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _EXAMPLES = {
     "services": "a name of [upstreams] or a list of them, or '*' for the whole gateway",
@@ -25,7 +23,7 @@ _EXAMPLES = {
 
 def find_value_errors(client: object, values: Mapping[str, object]) -> Iterator[str]:
     """Yield the errors of a rule; `values` are its lists by name."""
-    if not isinstance(client, str) or not _CLIENT.fullmatch(client):
+    if not isinstance(client, str) or not CLIENT_ID.fullmatch(client):
         hint = "it must be the id of a client, as `lockgate clients list` prints it"
         yield f"client is {client!r:.60}; {hint}"
     for name, value in values.items():

@@ -1,6 +1,7 @@
 """Adds, lists and revokes API keys in the database, each change with its entry in the journal."""
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy import (
     false,
     insert,
     select,
+    true,
     update,
 )
 from sqlalchemy import func as functions
@@ -33,7 +35,7 @@ class UnknownKey(LookupError):
 
 
 def add_key(connection: Connection, key: ApiKey, author: Author) -> None:
-    """Store a new key."""
+    """Store a new key. `created_at` is a time since which this transaction has the journal lock."""
     details = {"name": key.name, "scopes": list(key.scopes), "expires_at": key.expires_at}
     change = Change(author.actor, "key.add", key.id, author.reason, details)
     connection.execute(
@@ -76,17 +78,21 @@ def revoke_key(connection: Connection, key_id: str, author: Author, now: float) 
 
 
 def revoke_with_keys(
-    connection: Connection, revocation: Revocation, author: Author, now: float
+    connection: Connection, revocation: Revocation, author: Author
 ) -> tuple[Revocation, int]:
     """Store a revocation, and revoke the keys that it names: they may outlive every token.
 
     Returns the revocation as it is stored, and the `seq` of its entry in the journal. For keys, it
-    lasts until the last of them has expired. `now` is in seconds since the epoch.
+    lasts until the last of them has expired. One of all that was issued until now has the time of
+    this transaction, so that it covers the keys that were stored before it, and no others.
 
     Raises:
         InvalidRevocation: it has expired, or names nothing.
     """
-    lock_journal(connection)  # no key is added between the statements
+    lock_journal(connection)  # no key is added from here on
+    now = time.time()
+    if revocation.kind is not RevocationKind.TOKEN:
+        revocation = replace(revocation, issued_before=now)
     named = and_(
         _match_keys(revocation),
         api_keys.c.revoked_at.is_(None),
@@ -143,16 +149,15 @@ def record_use(connection: Connection, used_at: Mapping[str, float]) -> None:
 
 
 def _match_keys(revocation: Revocation) -> ColumnElement[bool]:
-    """Return the condition for the keys that a revocation names, as `RevocationIndex` finds it."""
+    """Return the condition for the keys that a revocation names: all of them are older."""
     columns = api_keys.c
-    issued_before = columns.created_at < to_microseconds(revocation.issued_before)
     match revocation.kind, revocation.issuer:
         case RevocationKind.TOKEN, issuer if issuer == ISSUER:
             return columns.id == revocation.value
         case RevocationKind.SUBJECT, issuer if issuer == ISSUER:
-            return and_(columns.name == revocation.value, issued_before)
+            return columns.name == revocation.value
         case RevocationKind.ISSUER, issuer if issuer in {"", ISSUER}:
-            return issued_before
+            return true()
     return false()
 
 

@@ -34,7 +34,8 @@ async def open_keys(
     if storage is None:
         yield
         return
-    clock, keys = clock or Clock(), KeyVerifier()
+    clock = clock or Clock()
+    keys = KeyVerifier(clock)
     storage.feed.add(keys, "API keys")
     verifier.accept_keys(PREFIX, keys.verify)
     store_often = partial(_store_often, storage.database, keys, clock)

@@ -31,8 +31,9 @@ class Principal:
     `tenant` are None if the token does not have the claim. `scope_fault` names the claims of scopes
     that have none because of their type, for the log. `token_id` is the `jti` claim and `issued_at`
     the `iat` claim, in seconds since the epoch; each is None if the token does not have it.
-    `client` is the OAuth client that got the token, or None. `actors` act for the subject: that
-    client first, then those of the claim `act`. `key_thumbprint` is that of the key to which the
+    `client` is the OAuth client that got the token, or None; `service` may be another name of it,
+    from the claim of `service_claim`. `actors` act for the subject: the client by each of its
+    names, then those of the claim `act`. `key_thumbprint` is that of the key to which the
     token is bound (`jkt` in the claim `cnf`; RFC 9449, section 6.1), or None: such a token is good
     only with a proof that its client holds the key.
 

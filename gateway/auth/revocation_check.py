@@ -1,6 +1,6 @@
 """`RevocationCheck`: refuses revoked tokens, and reports each change to those that keep tokens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gateway.auth.principal import Principal
 from gateway.auth.revocation_index import Revocation, RevocationIndex
@@ -17,11 +17,12 @@ class RevocationCheck:
     registers with `call_on_change`, and lets go of the principals that are revoked. So a request
     with a cached token costs nothing here.
 
-    `max_lifetime` is in seconds. A token that lives longer could outlive its revocation.
+    `max_lifetime` is in seconds. A token that lives longer could outlive its revocation. `skews`
+    are those of `RevocationIndex`.
     """
 
-    def __init__(self, max_lifetime: float) -> None:
-        self._index = RevocationIndex()
+    def __init__(self, max_lifetime: float, skews: Mapping[str, float]) -> None:
+        self._index = RevocationIndex(skews)
         self._max_lifetime = max_lifetime
         self._is_loaded = False
         self._on_change = list[OnChange]()

@@ -1,11 +1,13 @@
 """The revoked tokens in memory: by token id, by subject, by client, and by issuer.
 
 A token id names one token. The other kinds name a time: they revoke every token that was issued
-before it, and every token that does not say when it was issued (`iat`).
+before it, and every token that does not say when it was issued (`iat`). The clock of the issuer may
+be ahead of the one that told the time, by as much as is tolerated in tokens: so a revocation also
+covers those that seem to have been issued so much later.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -42,13 +44,17 @@ _ALL_ISSUERS = (RevocationKind.ISSUER, "", "")
 
 
 class RevocationIndex:
-    """Finds out whether a token is revoked, in constant time."""
+    """Finds out whether a token is revoked, in constant time.
+
+    `skews` has, by issuer, how far `iat` may be ahead, in seconds.
+    """
 
     # Invariants:
     # - Of several revocations with one key, the index has the latest of both times.
     # - `_queue` has each key of `_entries` once, in the order in which they are checked for expiry.
 
-    def __init__(self) -> None:
+    def __init__(self, skews: Mapping[str, float]) -> None:
+        self._skews = skews
         self._entries: dict[RevocationKey, tuple[float, float]] = {}
         self._queue = deque[RevocationKey]()
 
@@ -92,7 +98,7 @@ class RevocationIndex:
             return None
         for key in list_keys(principal):
             entry = self._entries.get(key)
-            if entry is not None and is_revoked_by(principal, key, entry[0]):
+            if entry is not None and is_revoked_by(principal, key, entry[0], self._skews):
                 return key[0]
         return None
 
@@ -122,12 +128,15 @@ def list_keys(principal: Principal) -> list[RevocationKey]:
     return keys
 
 
-def is_revoked_by(principal: Principal, key: RevocationKey, issued_before: float) -> bool:
+def is_revoked_by(
+    principal: Principal, key: RevocationKey, issued_before: float, skews: Mapping[str, float]
+) -> bool:
     """Whether a revocation with one of the keys of a token revokes it.
 
     Its time is compared with that of the token which is of its issuer, of several with the
     earliest; a subject is that of the first token, so it counts when that one was issued. A token
-    that does not say when it was issued is revoked by each time.
+    that does not say when it was issued is revoked by each time. `skews` are as in
+    `RevocationIndex`; an issuer without an entry has none.
     """
     kind, issuer, _ = key
     if kind is RevocationKind.TOKEN:
@@ -135,4 +144,7 @@ def is_revoked_by(principal: Principal, key: RevocationKey, issued_before: float
     tokens = [(principal.token_issuer, principal.issued_at)]
     tokens += [(it.issuer, it.issued_at) for it in principal.sources]
     of_issuer = [it for it in tokens if it[0] == issuer and kind is not RevocationKind.SUBJECT]
-    return any(time is None or time < issued_before for _, time in of_issuer or tokens)
+    return any(
+        time is None or time < issued_before + skews.get(name, 0.0)
+        for name, time in of_issuer or tokens
+    )

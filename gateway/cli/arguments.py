@@ -1,16 +1,14 @@
 """Parses the arguments that several subcommands share."""
 
 import argparse
-import re
 
 from gateway.auth.principal import SCOPE
-
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+from gateway.settings.setting_types import CLIENT_ID
 
 
 def parse_name(text: str) -> str:
     """Parse the name of a client or of the holder of a key."""
-    if not _NAME.fullmatch(text):
+    if not CLIENT_ID.fullmatch(text):
         message = f"{text!r} must be 1 to 64 letters, digits and . _ -"
         raise argparse.ArgumentTypeError(message)
     return text

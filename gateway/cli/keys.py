@@ -5,6 +5,8 @@ import json
 import time
 from functools import partial
 
+from sqlalchemy import Connection
+
 from gateway.api_keys.api_key import ApiKey, generate_id, generate_text, hash_text
 from gateway.api_keys.key_table import UnknownKey, add_key, list_keys, revoke_key
 from gateway.cli.arguments import parse_name, parse_number, parse_scope
@@ -15,6 +17,7 @@ from gateway.cli.subcommand import Subcommands, add_action
 from gateway.cli.table import format_table
 from gateway.cli.time_format import format_time
 from gateway.settings.loader import load_settings
+from gateway.storage.locks import lock_journal
 
 _HEAD = ("ID", "NAME", "SCOPES", "EXPIRES", "LAST USED", "STATE")
 _DAY = 86_400
@@ -55,7 +58,20 @@ def add_to(subcommands: Subcommands) -> None:
 
 def run_add(options: argparse.Namespace) -> int:
     """Store a new key, and print it."""
-    now, text = time.time(), generate_text()
+    text = generate_text()
+    with open_database(load_settings(options.config), creates_file=True) as database:
+        key = database.write_now(partial(_add_key, options=options, text=text))
+    if options.json:
+        print(json.dumps({**_to_json(key, key.created_at), "key": text}))
+    else:
+        print(f"{text}\nThis is the key {key.id} of {key.name}. It is shown only now.")
+    return 0
+
+
+def _add_key(connection: Connection, options: argparse.Namespace, text: str) -> ApiKey:
+    # With the lock, the time is after that of each revocation which is stored before the key.
+    lock_journal(connection)
+    now = time.time()
     key = ApiKey(
         id=generate_id(),
         name=options.name,
@@ -64,13 +80,8 @@ def run_add(options: argparse.Namespace) -> int:
         created_at=now,
         expires_at=now + options.days * _DAY,
     )
-    with open_database(load_settings(options.config), creates_file=True) as database:
-        database.write_now(partial(add_key, key=key, author=get_author(options)))
-    if options.json:
-        print(json.dumps({**_to_json(key, now), "key": text}))
-    else:
-        print(f"{text}\nThis is the key {key.id} of {key.name}. It is shown only now.")
-    return 0
+    add_key(connection, key, get_author(options))
+    return key
 
 
 def run_list(options: argparse.Namespace) -> int:

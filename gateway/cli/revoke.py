@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         with open_database(settings, creates_file=True) as database:
             author = get_author(options)
             revocation, seq = database.write_now(
-                partial(revoke_with_keys, revocation=revocation, author=author, now=now)
+                partial(revoke_with_keys, revocation=revocation, author=author)
             )
     except (InvalidRevocation, UnnamedToken) as error:
         print_error(f"nothing is revoked: {error}")
@@ -80,12 +80,12 @@ def _build(options: argparse.Namespace, settings: Settings, now: float) -> Revoc
     """Build the revocation that the options name.
 
     Raises:
-        UnnamedToken: the token has no id, or is none.
+        UnnamedToken: the token has no id, is none, or says that it has expired.
         InvalidRevocation: the issuer is not known.
     """
     longest = now + settings.tokens.max_lifetime_seconds
     if options.what == "token" and options.id is None:
-        return name_token(_read_token(), longest)
+        return name_token(_read_token(), now, longest)
     if options.what == "all":
         issuer = "" if options.issuer is None else _find_issuer(options, settings)
         return Revocation(RevocationKind.ISSUER, issuer, "", now, longest)

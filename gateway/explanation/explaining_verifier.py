@@ -65,16 +65,18 @@ async def open_explaining_verifier(
 
     Without a token, no key is needed, so none is fetched.
     """
-    issuers = settings.issuers if has_token else ()
-    async with open_verifier(issuers, settings.tokens, ca_file=settings.tls.ca_file) as verifier:
+    issuers, gateway = settings.issuers if has_token else (), settings.identity.issuer
+    async with open_verifier(
+        issuers, settings.tokens, ca_file=settings.tls.ca_file, gateway=gateway
+    ) as verifier:
         keys = KeyVerifier()
         if not stored.is_unavailable:
             keys.apply(Changes(stored.read_api_keys(), is_complete=True))
         verifier.accept_keys(PREFIX, keys.verify)
-        signing_keys, issuer = _load_signing_keys(settings), settings.identity.issuer
+        signing_keys = _load_signing_keys(settings)
         may_issue = signing_keys is not None or stored.is_unavailable
-        if may_issue and issuer is not None and is_oauth_on(settings):
-            trust_own_tokens(issuer, SigningKeyProvider(signing_keys), verifier, Clock())
+        if may_issue and gateway is not None and is_oauth_on(settings):
+            trust_own_tokens(gateway, SigningKeyProvider(signing_keys), verifier, Clock())
         yield ExplainingVerifier(verifier, stored)
 
 

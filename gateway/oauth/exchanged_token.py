@@ -29,7 +29,6 @@ def build_exchanged_claims(
     """
     if subject.expires_at - now < _MIN_SECONDS:
         raise InvalidSubjectToken("The subject_token has expired.")
-    # The reader of `act` keeps no more than these: a longer chain may have been cut already.
     if len(subject.actors) >= MAX_ACTORS or len(subject.sources) >= MAX_SOURCES:
         raise InvalidRequest(
             "The subject_token has been exchanged too often.",

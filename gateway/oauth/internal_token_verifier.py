@@ -66,7 +66,7 @@ class InternalTokenVerifier:
                 expires_at=expires_at,
                 token_id=read_id(claims.get("jti")),
                 issued_at=issued_at,
-                actors=list_actors(_get_inner(claims), self._tokens.issuer, None),
+                actors=list_actors(_get_inner(claims), self._tokens.issuer),
                 token_issuer=self._tokens.issuer,
                 sources=read_sources(claims, MAX_SOURCES + 1),  # with the token of the caller
             )

@@ -4,6 +4,8 @@ The author of a revocation may revoke any token, so a forged one gains nothing: 
 token that does not exist.
 """
 
+import shlex
+
 from gateway.auth.jwt.ids import read_id
 from gateway.auth.jwt.jws import parse_jws
 from gateway.auth.jwt.numeric_date import is_numeric_date
@@ -23,13 +25,13 @@ class UnnamedToken(ValueError):
     """The token cannot be revoked by its id; the message says why."""
 
 
-def name_token(token: str, longest: float) -> Revocation:
+def name_token(token: str, now: float, longest: float) -> Revocation:
     """Return the revocation of one token.
 
     `longest` is the time at which any token has expired, for one that does not say when.
 
     Raises:
-        UnnamedToken: it is no JWT, or it has no issuer or no id.
+        UnnamedToken: it is no JWT, it has no issuer or no id, or it says that it has expired.
     """
     if not token or len(token) > MAX_TOKEN_BYTES:
         raise UnnamedToken("standard input has no token")
@@ -49,4 +51,8 @@ def name_token(token: str, longest: float) -> Revocation:
     expires_at = longest
     if is_numeric_date(exp):
         expires_at = min(exp + MAX_SKEW_SECONDS, longest)
+    if expires_at <= now:
+        named = f"--id {shlex.quote(token_id)} --issuer {shlex.quote(issuer)}"
+        message = "the token says that it has expired (exp), and its signature is not verified here"
+        raise UnnamedToken(f"{message}; to revoke it nevertheless, use {named}")
     return Revocation(RevocationKind.TOKEN, issuer, token_id, 0.0, expires_at)

@@ -4,6 +4,7 @@ from gateway.auth.clock import Clock
 from gateway.auth.revocation_check import RevocationCheck
 from gateway.auth.verifier import JwtVerifier
 from gateway.resources import Resources
+from gateway.revocation.clock_skews import list_clock_skews
 from gateway.revocation.revocation_replica import RevocationReplica
 from gateway.settings.schema import Settings
 from gateway.storage.open_storage import Storage
@@ -19,7 +20,7 @@ def open_revocations(
     storage: Storage | None = resources.get(Storage)
     if storage is None:
         return
-    check = RevocationCheck(settings.tokens.max_lifetime_seconds)
+    check = RevocationCheck(settings.tokens.max_lifetime_seconds, list_clock_skews(settings))
     verifier.refuse_revoked(check)
     storage.feed.add(RevocationReplica(check, clock or Clock()), "revocations")
     resources[RevocationCheck] = check

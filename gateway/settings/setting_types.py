@@ -11,11 +11,12 @@ from gateway.settings.rate import UNITS, Rate
 from gateway.settings.redis_address import check_redis_url
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
-_CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+CLIENT_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""The id of a client of the gateway, and the name of the holder of an API key."""
 
 
 def _check_client_id(name: str) -> str:
-    if not _CLIENT_ID.fullmatch(name):
+    if not CLIENT_ID.fullmatch(name):
         raise ValueError("must be 1 to 64 letters, digits and . _ -")
     return name
 

@@ -25,7 +25,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/auth/jwt/jws.py": "tests/gateway/auth/test_invalid_tokens.py",
     "gateway/auth/jwt/numeric_date.py": "tests/gateway/auth/test_invalid_tokens.py",
     "gateway/auth/jwt/own_token_rules.py": "tests/gateway/oauth/test_own_token_keys.py",
-    "gateway/auth/jwt/refusal.py": "tests/gateway/auth/jwt/test_audience.py",
     "gateway/auth/jwt/ids.py": "tests/gateway/auth/test_verifier.py",
     "gateway/auth/principal.py": "tests/gateway/auth/test_dependencies.py",
     "gateway/cli/__main__.py": "two lines that call gateway.cli.main",

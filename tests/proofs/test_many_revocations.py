@@ -153,7 +153,7 @@ async def test_the_loop_is_held_for_short_times_while_they_are_loaded(database_u
     """The CPU time of the loop's thread counts: other processes may take the core meanwhile."""
     await asyncio.to_thread(create, database_url)
     await asyncio.to_thread(fill, database_url)
-    settings, check = Settings(database_url=database_url), RevocationCheck(60)
+    settings, check = Settings(database_url=database_url), RevocationCheck(60, {})
     holds, lags = list[float](), list[float]()
     async with open_storage(settings, Resources()) as storage:
         assert storage is not None

@@ -2,7 +2,7 @@
 
 from pydantic import JsonValue
 
-from gateway.auth.jwt.actors import list_actors, read_client
+from gateway.auth.jwt.actors import list_actors, list_clients
 from gateway.auth.jwt.audience import check_audience
 from gateway.auth.jwt.claim_path import Claims, compile_claim_path
 from gateway.auth.jwt.confirmation import read_key_thumbprint
@@ -11,7 +11,7 @@ from gateway.auth.jwt.numeric_date import is_numeric_date
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.scopes import compile_scopes, explain_no_scopes
 from gateway.auth.jwt.token_type import check_token_type
-from gateway.auth.principal import Principal
+from gateway.auth.principal import Actor, Principal
 from gateway.errors.tree import Unauthenticated
 from gateway.settings.schema import Issuer
 
@@ -24,9 +24,13 @@ class ClaimRules:
     A claim that cannot be what the settings say (null, or of another type) is treated as absent.
     The claims that decide whether a token is valid are the exception: `iss`, `aud` and `exp` are
     required, `nbf` must be a date, and `cnf` must name a key.
+
+    `gateway` is `identity.issuer`: none of its tokens is checked here, and no provider knows who
+    acts at the gateway.
     """
 
-    def __init__(self, issuer: Issuer) -> None:
+    def __init__(self, issuer: Issuer, gateway: str | None = None) -> None:
+        self._gateway = gateway
         self._skew = issuer.clock_skew_seconds
         self._id_tokens = issuer.id_tokens
         audience = issuer.audience
@@ -59,7 +63,9 @@ class ClaimRules:
             )
         scopes = self._read_scopes(claims)
         issuer = str(claims["iss"])
-        client = service or read_client(claims)
+        names = list_clients(claims)
+        if service:  # of another claim: a revocation may name the client by it, too
+            names.append(service)
         return Principal(
             issuer=issuer,
             subject=subject,
@@ -71,8 +77,8 @@ class ClaimRules:
             scope_fault="" if scopes else explain_no_scopes(self._scope_claim, claims),
             token_id=read_id(claims.get("jti")),
             issued_at=_read_number(claims.get("iat")),
-            client=client,
-            actors=list_actors(claims, issuer, client),
+            client=names[0] if names else None,
+            actors=self._list_actors(claims, issuer, names),
             key_thumbprint=read_key_thumbprint(claims),
         )
 
@@ -84,6 +90,14 @@ class ClaimRules:
         """
         if now >= expires_at + self._skew:
             raise Unauthenticated("expired", f"exp was {now - expires_at:.0f} s ago")
+
+    def _list_actors(self, claims: Claims, issuer: str, names: list[str]) -> tuple[Actor, ...]:
+        actors = list_actors(claims, issuer, names)
+        # The gateway passes them on in tokens of its own, which say who has acted at it.
+        if any(it.issuer == self._gateway for it in actors):
+            explanation = "an actor (act) has identity.issuer as its iss: only the gateway names it"
+            raise Unauthenticated("actor_of_gateway", explanation)
+        return actors
 
     def _check_times(self, claims: Claims, now: float) -> float:
         expires_at = _read_date(claims, "exp")

@@ -28,7 +28,8 @@ MAX_SOURCES = 4
 
 MAX_SERVICES = 64
 
-_SKEW_SECONDS = 5.0  # the clocks of two processes that share the signing keys
+SKEW_SECONDS = 5.0
+"""The maximum between the clocks of two processes that share the signing keys."""
 
 
 class OwnTokenRules:
@@ -84,7 +85,7 @@ class OwnTokenRules:
             token_id=_require_id(claims, "jti"),
             issued_at=issued_at,
             client=client,
-            actors=list_actors(claims, self._issuer, client),
+            actors=list_actors(claims, self._issuer, [client]),
             key_thumbprint=read_key_thumbprint(claims),
             token_issuer=self._issuer,
             sources=read_sources(claims),
@@ -97,7 +98,7 @@ class OwnTokenRules:
         Raises:
             Unauthenticated: the token has expired.
         """
-        if now >= expires_at + _SKEW_SECONDS:
+        if now >= expires_at + SKEW_SECONDS:
             raise Unauthenticated("expired", f"exp was {now - expires_at:.0f} s ago")
 
     def _check_times(self, claims: Claims, now: float) -> tuple[float, float]:
@@ -107,7 +108,7 @@ class OwnTokenRules:
             shown = f"iat is {show(issued_at)}, exp is {show(expires_at)}"
             raise Unauthenticated("invalid_exp", f"{shown}; both must be numbers")
         self.check_expiry(expires_at, now)
-        if issued_at > now + _SKEW_SECONDS:
+        if issued_at > now + SKEW_SECONDS:
             explanation = f"iat is {issued_at - now:.0f} s in the future; compare the clocks"
             raise Unauthenticated("issued_in_the_future", explanation)
         if not 0 < expires_at - issued_at <= MAX_TOKEN_SECONDS:

@@ -3,17 +3,21 @@
 import asyncio
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gateway.api_keys.key_verifier import KeyVerifier
+from gateway.api_keys.api_key import ApiKey, hash_text
+from gateway.api_keys.key_verifier import EXPIRED_SECONDS, KeyVerifier
 from gateway.cli.main import main
-from gateway.errors.tree import DatabaseUnavailable
+from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings, StorageSettings
+from gateway.storage.change_feed import Changes
 from gateway.testing import TestGateway, lockgate
 from tests.databases import create_file
+from tests.gateway.auth.manual_clock import ManualClock
 
 
 @pytest.fixture
@@ -97,6 +101,24 @@ async def test_the_last_use_is_stored(url: str, capsys: pytest.CaptureFixture[st
     assert (listed["id"], listed["state"]) == (key_id, "active")
     assert listed["last_used_at"] is not None
     assert main(["journal", "verify"]) == 0
+
+
+def test_expired_keys_are_forgotten_a_week_later() -> None:
+    clock = ManualClock(1_000.0)
+    verifier = KeyVerifier(clock)
+    keys = [ApiKey(f"k{n}", "a", hash_text(f"{n}"), ("a",), 0.0, 2_000.0 + n) for n in range(100)]
+    verifier.apply(Changes(keys, is_complete=True))
+    with pytest.raises(Unauthenticated) as refusal:
+        verifier.verify("0", 2_000.0)
+    assert refusal.value.reason == "expired_api_key"
+    clock.time += 1_049 + EXPIRED_SECONDS
+    for _ in range(7):  # each change of the database checks a few
+        verifier.apply(Changes([], is_complete=False))
+    assert len(verifier) == 50
+    verifier.apply(Changes(keys, is_complete=True))
+    assert len(verifier) == 50
+    verifier.apply(Changes([replace(keys[99], is_revoked=True)], is_complete=False))
+    assert len(verifier) == 49
 
 
 def test_until_the_keys_are_read_none_is_accepted() -> None:

@@ -28,7 +28,7 @@ NAMED = Revocation(RevocationKind.TOKEN, ISSUER, "k1", 0.0, 2_000.0)
 
 
 def test_a_change_of_something_else_costs_those_that_keep_tokens_nothing() -> None:
-    check, calls = RevocationCheck(60), list[Callable[[Principal], bool]]()
+    check, calls = RevocationCheck(60, {}), list[Callable[[Principal], bool]]()
     end = check.call_on_change(calls.append)
     check.apply([], 1_500.0)
     assert not calls
@@ -41,7 +41,7 @@ def test_a_change_of_something_else_costs_those_that_keep_tokens_nothing() -> No
 
 
 async def test_an_api_key_is_refused_until_the_revocations_are_read_and_once_one_names_it() -> None:
-    verifier, check = JwtVerifier({}, Tokens(), Clock()), RevocationCheck(60)
+    verifier, check = JwtVerifier({}, Tokens(), Clock()), RevocationCheck(60, {})
     verifier.accept_keys("lk_", lambda _text, _now: KEY)
     verifier.refuse_revoked(check)
     with pytest.raises(DatabaseUnavailable):

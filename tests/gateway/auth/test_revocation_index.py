@@ -1,5 +1,6 @@
 """What a revocation names, and which tokens it revokes; compared with a plain reference."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -52,8 +53,30 @@ def revoke(kind: RevocationKind, issuer: str, value: str, before: float = 0.0) -
     ],
 )
 def test_a_revocation_names_tokens(revocation: Revocation, is_revoked: bool) -> None:
-    index = RevocationIndex()
+    index = RevocationIndex({})
     assert index.find(TOKEN) is None
+    index.add([revocation], NOW)
+    assert index.find(TOKEN) is (revocation.kind if is_revoked else None)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "skew", "is_revoked"),
+    [(ISSUER, 5.0, True), (ISSUER, 4.0, False), (OTHER, 60.0, False)],
+)
+@pytest.mark.parametrize(
+    "revocation",
+    [
+        revoke(RevocationKind.SUBJECT, ISSUER, "jane", 996),
+        revoke(RevocationKind.CLIENT, ISSUER, "bff", 996),
+        revoke(RevocationKind.ISSUER, ISSUER, "", 996),
+        revoke(RevocationKind.ISSUER, "", "", 996),
+    ],
+    ids=lambda it: it.kind.value + it.issuer,
+)
+def test_the_clock_of_an_issuer_may_be_ahead(
+    revocation: Revocation, issuer: str, skew: float, is_revoked: bool
+) -> None:
+    index = RevocationIndex({issuer: skew})
     index.add([revocation], NOW)
     assert index.find(TOKEN) is (revocation.kind if is_revoked else None)
 
@@ -100,14 +123,14 @@ EXCHANGED = replace(
 def test_an_exchanged_token_is_named_by_those_that_it_comes_from(
     revocation: Revocation, is_revoked: bool
 ) -> None:
-    index = RevocationIndex()
+    index = RevocationIndex({})
     index.add([revocation], NOW)
     assert index.find(EXCHANGED) is (revocation.kind if is_revoked else None)
 
 
 def test_a_source_without_iat_or_jti_is_revoked_with_all_of_its_issuer() -> None:
     token = replace(EXCHANGED, sources=(SourceToken(ISSUER, None, None),))
-    index = RevocationIndex()
+    index = RevocationIndex({})
     index.add([revoke(RevocationKind.ISSUER, GATEWAY, "", 1_100)], NOW)
     assert index.find(token) is None
     index.add([revoke(RevocationKind.SUBJECT, ISSUER, "jane", 1)], NOW)
@@ -115,20 +138,20 @@ def test_a_source_without_iat_or_jti_is_revoked_with_all_of_its_issuer() -> None
 
 
 def test_a_token_without_iat_is_revoked_by_each_time() -> None:
-    index = RevocationIndex()
+    index = RevocationIndex({})
     index.add([revoke(RevocationKind.SUBJECT, ISSUER, "jane", 1)], NOW)
     assert index.find(TOKEN) is None
     assert index.find(replace(TOKEN, issued_at=None)) is RevocationKind.SUBJECT
 
 
 def test_a_token_without_jti_is_not_revoked_by_a_token_id() -> None:
-    index = RevocationIndex()
+    index = RevocationIndex({})
     index.add([revoke(RevocationKind.TOKEN, ISSUER, "t1")], NOW)
     assert index.find(replace(TOKEN, token_id=None)) is None
 
 
 def test_expired_revocations_are_forgotten_when_others_come() -> None:
-    index = RevocationIndex()
+    index = RevocationIndex({})
     for number in range(100):
         index.add([revoke(RevocationKind.TOKEN, ISSUER, f"t{number}")], NOW)
     assert len(index) == 100
@@ -140,7 +163,7 @@ def test_expired_revocations_are_forgotten_when_others_come() -> None:
 
 
 def test_a_revocation_that_is_prolonged_is_kept() -> None:
-    index = RevocationIndex()
+    index = RevocationIndex({})
     index.add([revoke(RevocationKind.TOKEN, ISSUER, "t1")], NOW)
     index.add([Revocation(RevocationKind.TOKEN, ISSUER, "t1", 0.0, 9_000.0)], NOW)
     index.add([revoke(RevocationKind.TOKEN, OTHER, "t2")], 5_000.0)
@@ -167,7 +190,7 @@ PRINCIPALS = st.builds(
 )
 
 
-def names(revocation: Revocation, principal: Principal) -> bool:
+def names(revocation: Revocation, principal: Principal, skews: Mapping[str, float]) -> bool:
     """The rule, without an index."""
     own = SourceToken(principal.token_issuer, principal.token_id, principal.issued_at)
     tokens = [own, *principal.sources]
@@ -185,18 +208,22 @@ def names(revocation: Revocation, principal: Principal) -> bool:
     is_of_subject = revocation.kind is RevocationKind.SUBJECT
     of_issuer = [it for it in tokens if it.issuer == revocation.issuer and not is_of_subject]
     return is_named and any(
-        it.issued_at is None or it.issued_at < revocation.issued_before
+        it.issued_at is None or it.issued_at - skews.get(it.issuer, 0) < revocation.issued_before
         for it in of_issuer or tokens
     )
 
 
-@given(st.lists(REVOCATIONS, max_size=6), PRINCIPALS)
+@given(
+    st.lists(REVOCATIONS, max_size=6),
+    PRINCIPALS,
+    st.dictionaries(ISSUERS, st.integers(0, 3).map(float)),
+)
 def test_the_index_finds_what_the_rule_names(
-    revocations: list[Revocation], principal: Principal
+    revocations: list[Revocation], principal: Principal, skews: Mapping[str, float]
 ) -> None:
-    index = RevocationIndex()
+    index = RevocationIndex(skews)
     for revocation in revocations:
         index.add([revocation], -1.0)
     assert (index.find(principal) is not None) == any(
-        names(revocation, principal) for revocation in revocations
+        names(revocation, principal, skews) for revocation in revocations
     )

@@ -7,16 +7,23 @@ from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from sqlalchemy import Connection
 
-from gateway.api_keys.api_key import ISSUER
+from gateway.api_keys.api_key import ISSUER, ApiKey, hash_text
+from gateway.api_keys.key_table import add_key, list_keys, revoke_with_keys
 from gateway.api_keys.key_verifier import KeyVerifier
 from gateway.auth.revocation_check import RevocationCheck
+from gateway.auth.revocation_index import Revocation, RevocationKind
 from gateway.cli.main import main
 from gateway.errors.tree import Unauthenticated
 from gateway.revocation.revocation_replica import RevocationReplica
 from gateway.settings.schema import Settings
+from gateway.storage.change_feed import Changes
+from gateway.storage.journal import Author
+from gateway.storage.locks import lock_journal
 from gateway.storage.open_storage import create_database
 from tests.databases import create_file
 from tests.gateway.auth.manual_clock import ManualClock
@@ -85,7 +92,7 @@ def test_a_revocation_lasts_as_long_as_the_keys_that_it_names(
     arguments = [added["export"]["id"] if it == "ID" else it for it in arguments]
     url, in_a_year = f"sqlite:///{folder}/lockgate.db", time.time() + 365 * 86_400
     database = create_database(Settings(database_url=url))
-    before, after, check = KeyVerifier(), KeyVerifier(), RevocationCheck(60)
+    before, after, check = KeyVerifier(), KeyVerifier(), RevocationCheck(60, {})
     before.apply(database.read_now(partial(before.load, after=0)))
     assert main(["revoke", *arguments]) == 0
     capsys.readouterr()
@@ -117,6 +124,40 @@ def test_a_key_that_is_added_after_a_revocation_of_all_is_valid(
     capsys.readouterr()
     assert main(["keys", "list", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)[0]["state"] == "active"
+
+
+@pytest.mark.parametrize("is_added_first", [True, False])
+def test_the_order_of_the_journal_decides_whether_a_revocation_covers_a_key(
+    folder: Path, is_added_first: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command that comes second waits for the transaction of the first, which began before."""
+    arguments = ["revoke", "all"] if is_added_first else ["keys", "add", "late", "--scope", "a"]
+    second = Thread(target=main, args=(arguments,))
+
+    def write_first(connection: Connection) -> None:
+        lock_journal(connection)
+        second.start()
+        time.sleep(0.2)  # if it has not come so far, the test proves nothing, and passes
+        now = time.time()
+        if is_added_first:
+            key = ApiKey("k1", "late", hash_text("a"), ("a",), now, now + 60)
+            add_key(connection, key, Author("jane"))
+        else:
+            every = Revocation(RevocationKind.ISSUER, "", "", now, now + 60)
+            revoke_with_keys(connection, every, Author("jane"))
+
+    database = create_database(Settings(database_url=f"sqlite:///{folder}/lockgate.db"))
+    database.write_now(write_first)
+    second.join(20)
+    verifier, check = KeyVerifier(), RevocationCheck(60, {})
+    replica = RevocationReplica(check, ManualClock(0))
+    replica.apply(database.read_now(partial(replica.load, after=0)))
+    [key] = database.read_now(list_keys)
+    database.close()
+    text = "a" if is_added_first else capsys.readouterr().out.splitlines()[0]
+    assert key.is_revoked is is_added_first
+    verifier.apply(Changes([replace(key, is_revoked=False)], is_complete=True))
+    assert check.is_revoked(verifier.verify(text, key.created_at)) is is_added_first
 
 
 @pytest.mark.usefixtures("folder")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -38,7 +39,7 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def load(url: str) -> list[Revocation]:
     database = create_database(Settings(database_url=url))
-    replica = RevocationReplica(RevocationCheck(60), Clock())
+    replica = RevocationReplica(RevocationCheck(60, {}), Clock())
     loaded = database.read_now(lambda connection: replica.load(connection, 0))
     database.close()
     assert isinstance(loaded, list)
@@ -104,7 +105,7 @@ def test_a_token_on_standard_input_names_itself(
         (make_token({"iss": None}, key=get_signing_key("ES256")), "the token has no iss"),
         (
             make_token({"jti": "t", "exp": 1}, key=get_signing_key("ES256")),
-            "it has expired, as the tokens that it would revoke have",
+            "the token says that it has expired (exp), and its signature is not verified here",
         ),
     ],
 )
@@ -117,6 +118,18 @@ def test_a_token_that_cannot_be_named(
     error = capsys.readouterr().err
     assert error.startswith(f"lockgate: nothing is revoked: {message}")
     assert "secret-opaque-token" not in error
+
+
+def test_a_token_that_says_that_it_has_expired_is_revoked_by_its_id(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pipe(monkeypatch, make_token({"jti": "a; b", "exp": 1}, key=get_signing_key("ES256")))
+    assert main(["revoke", "token"]) == 1
+    advised = shlex.split(capsys.readouterr().err.partition(", use ")[2])
+    assert main(["revoke", "token", *advised]) == 0
+    [stored] = load(url)
+    assert (stored.issuer, stored.value) == (ISSUER, "a; b")
+    assert stored.expires_at > time.time() + 2_500_000
 
 
 @pytest.mark.parametrize(

@@ -191,10 +191,25 @@ async def test_a_token_that_is_bound_to_nothing_known_is_refused(
     assert (reply.status, await find_reason(served)) == (401, "invalid_cnf")
 
 
-@pytest.mark.parametrize("cnf", [None, {}, {"x5t#S256": "a"}, {"kid": "a"}], ids=str)
-async def test_other_confirmations_are_ignored(served: Served, cnf: object) -> None:
-    reply = await get(served, {"Authorization": f"Bearer {make_token({'cnf': cnf})}"}, "/free")
+@pytest.mark.parametrize("scheme", ["Bearer", "DPoP"])
+@pytest.mark.parametrize("cnf", [{}, {"x5t#S256": "a"}, {"kid": "a"}], ids=str)
+async def test_a_token_that_is_bound_otherwise_is_refused(
+    served: Served, cnf: object, scheme: str
+) -> None:
+    reply = await get(served, {"Authorization": f"{scheme} {make_token({'cnf': cnf})}"}, "/free")
+    assert (reply.status, await find_reason(served)) == (401, "unsupported_confirmation")
+
+
+async def test_a_confirmation_of_null_is_none(served: Served) -> None:
+    reply = await get(served, {"Authorization": f"Bearer {make_token({'cnf': None})}"}, "/free")
     assert reply.status == 200
+
+
+async def test_a_proof_is_enough_for_a_token_with_a_second_confirmation(served: Served) -> None:
+    token = make_token({"cnf": {"jkt": compute_thumbprint(KEY), "x5t#S256": "a"}})
+    assert (await get(served, prove(token, "/free"), "/free")).status == 200
+    reply = await get(served, {"Authorization": f"Bearer {token}"}, "/free")
+    assert (reply.status, await find_reason(served)) == (401, "bound_token_as_bearer")
 
 
 async def test_head_and_bodies_are_proved_with_their_method(served: Served, token: str) -> None:
