@@ -20,6 +20,7 @@ from tests.gateway.oauth.oauth_gateway import (
     make_client,
     serve_oauth,
 )
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -120,6 +121,23 @@ async def test_another_process_refuses_a_used_assertion_too(
     settings = {name: getattr(gateway.settings, name) for name in ("database_url", "identity")}
     async with serve_oauth(gateway.folder, **settings) as second:
         assert (await second.post(form)).status == 401
+
+
+@pytest.mark.redis
+async def test_an_assertion_is_accepted_once_whatever_becomes_of_redis(
+    tmp_path: Path, own_redis: RedisServer
+) -> None:
+    async with serve_oauth(tmp_path, *CLIENTS, redis_url=own_redis.url) as gateway:
+        form = present(sign(make_claims("signer")))
+        assert (await gateway.post(form)).status == 200
+        own_redis.command("FLUSHALL")
+        assert (await gateway.post(form)).status == 401
+        database_url = gateway.settings.database_url
+        async with serve_oauth(tmp_path, database_url=database_url) as without_redis:
+            assert (await without_redis.post(form)).status == 401
+        own_redis.kill()
+        assert (await gateway.post(form)).status == 401
+        assert (await gateway.post(present(sign(make_claims("signer"))))).status == 200
 
 
 async def test_without_its_database_the_gateway_serves_clients_with_secrets(
