@@ -1,6 +1,5 @@
 """`GET /.well-known/oauth-authorization-server`: how clients use the gateway (RFC 8414)."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ from starlette.responses import Response
 from gateway.dpop.dpop_verifier import DpopVerifier
 from gateway.identity.key_set_route import KEY_SET_PATH
 from gateway.oauth.grants.grant import Grants
+from gateway.oauth.json_response import build_json
 from gateway.resources import Resources
 from gateway.routing.response_endpoint import ResponseEndpoint
 from gateway.settings.public_url import find_public_url
@@ -45,11 +45,7 @@ class MetadataEndpoint(ResponseEndpoint):
         if appended is not None and f"/{appended}" != HttpUrl(str(settings.identity.issuer)).path:
             raise HTTPException(404)
         document = self._build_document(settings, request.app.state.resources)
-        return Response(
-            json.dumps(document),
-            headers={"Cache-Control": f"public, max-age={MAX_AGE}"},
-            media_type="application/json",
-        )
+        return build_json(document, headers={"Cache-Control": f"public, max-age={MAX_AGE}"})
 
     def _build_document(self, settings: Settings, resources: Resources) -> dict[str, Any]:
         base, grants = find_public_url(settings), resources[Grants]

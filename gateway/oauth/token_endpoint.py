@@ -12,7 +12,8 @@ from gateway.dpop.proof import InvalidProof
 from gateway.oauth.client import OAuthClient
 from gateway.oauth.form import Form
 from gateway.oauth.grants.grant import Grants, TokenRequest
-from gateway.oauth.oauth_endpoint import OAuthEndpoint, build_json
+from gateway.oauth.json_response import build_json
+from gateway.oauth.oauth_endpoint import OAuthEndpoint
 from gateway.oauth.oauth_errors import InvalidDpopProof, UnsupportedGrantType
 
 _TEXT = {"type": "string"}
@@ -40,6 +41,9 @@ class TokenEndpoint(OAuthEndpoint):
         },
     }
     required = ("grant_type",)
+    header_fields: ClassVar[Mapping[str, str]] = {
+        "DPoP": "A proof of the key to which the token shall be bound (RFC 9449, section 5)"
+    }
     response: ClassVar[Mapping[str, Any]] = {
         "title": "IssuedToken",
         "type": "object",

@@ -10,6 +10,7 @@ import jwt
 import pytest
 import pytest_asyncio
 
+from gateway.oauth import assertion_verifier
 from gateway.settings.rate import Rate
 from gateway.settings.schema import OAuthSettings, StorageSettings
 from tests.gateway.oauth.client_keys import make_claims, present, publish, sign
@@ -77,6 +78,15 @@ async def test_a_key_of_the_client_verifies(gateway: OAuthGateway, make_form: Ma
 async def test_another_key_does_not(gateway: OAuthGateway, make_form: MakeForm) -> None:
     reply = await gateway.post(make_form())
     assert (reply.status, reply.document["error"]) == (401, "invalid_client")
+
+
+async def test_the_keys_of_more_clients_than_are_held_verify(
+    gateway: OAuthGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assertion_verifier, "_MAX_PREPARED", 1)
+    for client_id, number in (("signer", 0), ("without-kid", 1), ("signer", 0), ("both", 2)):
+        form = present(sign(make_claims(client_id), "ec", number))
+        assert (await gateway.post(form)).status == 200
 
 
 async def test_an_algorithm_of_a_symmetric_key_or_none_is_refused(gateway: OAuthGateway) -> None:
