@@ -8,6 +8,13 @@ from gateway.auth.proof_verifier import ProofVerifier
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors.tree import DpopRefused, Unauthenticated
 
+PROOFS_UNSUPPORTED = "proofs_unsupported"
+
+NEEDS_OF_PROOFS = (
+    "no proof can be verified: set identity.issuer to the URL of the gateway, and redis_url if "
+    "counters.processes is more than 1"
+)
+
 _HAS_PROOF = "lockgate.has_proof"
 
 
@@ -30,8 +37,7 @@ async def verify_bound_token(
         raise DpopRefused("not_bound", hint, error="invalid_token")
     proofs: ProofVerifier | None = connection.app.state.resources.get(ProofVerifier)
     if proofs is None:
-        hint = "no proof can be verified: set identity.issuer to the URL of the gateway"
-        raise DpopRefused("proofs_unsupported", hint, error="invalid_token")
+        raise DpopRefused(PROOFS_UNSUPPORTED, NEEDS_OF_PROOFS, error="invalid_token")
     await proofs.verify(connection.scope, token, principal.key_thumbprint)
     connection.scope[_HAS_PROOF] = True
     return principal

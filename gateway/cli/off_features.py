@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gateway.oauth.oauth_requirements import list_missing
+from gateway.replay import is_shared_cache_missing
 from gateway.settings.schema import Settings
 
 
@@ -24,5 +25,6 @@ def list_off_features(settings: Settings) -> list[OffFeature]:
         "revocations": [] if settings.database_url else ["database_url"],
         "API keys": [] if settings.database_url else ["database_url"],
         "OAuth": list_missing(settings),
+        "DPoP": ["redis_url"] if is_shared_cache_missing(settings) else [],
     }
     return [OffFeature(name, missing) for name, missing in needs.items() if missing]

@@ -9,7 +9,7 @@ from gateway.auth.route_access import asks_for_proof
 from gateway.dpop.dpop_verifier import DpopVerifier
 from gateway.dpop.target_uri import PublicUrl
 from gateway.fastapi_internals import RouteContext
-from gateway.replay import open_replay_cache
+from gateway.replay import is_shared_cache_missing, open_replay_cache
 from gateway.resources import Resources
 from gateway.settings.errors import ConfigError
 from gateway.settings.public_url import find_public_url
@@ -20,8 +20,12 @@ from gateway.settings.schema import Settings
 async def open_dpop(
     settings: Settings, resources: Resources, *, clock: Clock | None = None
 ) -> AsyncIterator[None]:
-    """Open the verifier into `resources`, if `identity.issuer` says what the URLs of proofs are."""
-    if settings.identity.issuer is None:
+    """Open the verifier into `resources`, if `identity.issuer` says what the URLs of proofs are.
+
+    Several processes need Redis, too. Without the verifier, bound tokens are refused, and
+    the gateway binds none.
+    """
+    if settings.identity.issuer is None or is_shared_cache_missing(settings):
         yield
         return
     url = PublicUrl.parse(find_public_url(settings))
@@ -42,8 +46,8 @@ def find_dpop_errors(settings: Settings, routes: Iterable[RouteContext]) -> Iter
             f"is required: {route.path} asks for DPoP, whose proofs name the URL of the gateway",
             "set LOCKGATE_IDENTITY__ISSUER to the URL that clients use",
         )
-    processes = settings.counters.processes
-    if settings.redis_url is None and processes > 1:
+    if is_shared_cache_missing(settings):
+        processes = settings.counters.processes
         yield ConfigError(
             "redis_url",
             f"is required: counters.processes is {processes}, and {route.path} asks for DPoP;"

@@ -1,6 +1,7 @@
 """Verifies the signature and the single use of what `client_assertion.py` has parsed."""
 
 import json
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 from gateway.auth.jwks.key_set import KeySet, parse_key_set
@@ -10,25 +11,27 @@ from gateway.identity.signing_key import generate_signing_key
 from gateway.oauth.client import OAuthClient
 from gateway.oauth.client_assertion import CLOCK_SKEW_SECONDS, ClientAssertion, parse_assertion
 from gateway.oauth.oauth_errors import InvalidClient
-from gateway.replay import ReplayCache
+from gateway.replay import TableReplayCache
 from gateway.settings.schema import ALGORITHMS
 
 _KIND = "client_assertion"
+_MAX_PREPARED = 1_000
 
 
 class AssertionVerifier:
     """Verifies with the keys of the client, each with the algorithms of its type.
 
-    An assertion of an unknown client costs the verification of a signature, too.
+    An assertion of an unknown client costs the verification of a signature, too. Used ones are
+    remembered in the database, which forgets none when Redis restarts, and which all processes use.
     """
 
-    # `_prepared` has the keys of each client that has sent an assertion, as long as the client is
-    # the same: the registry replaces one that has changed.
+    # `_prepared` has the keys of the clients that have sent the last assertions, each as long as
+    # the client is the same: the registry replaces one that has changed.
 
-    def __init__(self, issuer: str, replays: ReplayCache) -> None:
+    def __init__(self, issuer: str, replays: TableReplayCache) -> None:
         self._issuer = issuer
         self._replays = replays
-        self._prepared: dict[str, tuple[OAuthClient, KeySet]] = {}
+        self._prepared = OrderedDict[str, tuple[OAuthClient, KeySet]]()
         self._decoy = _prepare([generate_signing_key("ES256", 0).public_jwk])
 
     def parse(self, text: str, now: float) -> ClientAssertion:
@@ -46,7 +49,7 @@ class AssertionVerifier:
 
         Raises:
             InvalidClient: no key of the client has signed it, or it was used before.
-            ReplayCacheUnavailable, DatabaseUnavailable: it is not known whether it was.
+            DatabaseUnavailable: it is not known whether it was.
         """
         jws = assertion.jws
         if client is None or not client.public_keys:
@@ -65,6 +68,9 @@ class AssertionVerifier:
         prepared = self._prepared.get(client.id)
         if prepared is None or prepared[0] is not client:
             prepared = self._prepared[client.id] = client, _prepare(client.public_keys)
+            if len(self._prepared) > _MAX_PREPARED:
+                self._prepared.popitem(last=False)
+        self._prepared.move_to_end(client.id)
         return prepared[1]
 
 

@@ -64,13 +64,21 @@ def describe_responses(endpoint: OAuthEndpoint) -> dict[int | str, dict[str, Any
 
 
 def describe_operation(endpoint: OAuthEndpoint) -> dict[str, Any]:
-    """Describe the form of an endpoint, for `openapi_extra`. The client may use Basic, or not."""
+    """Describe the form and header fields of an endpoint, for `openapi_extra`.
+
+    The client may use Basic, or not.
+    """
     schema = {
         "type": "object",
         "properties": {**endpoint.parameters, **_CREDENTIALS},
         "required": list(endpoint.required),
     }
+    parameters = [
+        {"name": name, "in": "header", "required": False, "description": text, "schema": _TEXT}
+        for name, text in endpoint.header_fields.items()
+    ]
     return {
         "security": [{}],
         "requestBody": {"required": True, "content": {MEDIA_TYPE: {"schema": schema}}},
+        **({"parameters": parameters} if parameters else {}),
     }

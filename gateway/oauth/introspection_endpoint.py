@@ -25,7 +25,8 @@ from gateway.errors.tree import Unauthenticated
 from gateway.oauth.client import OAuthClient
 from gateway.oauth.form import Form
 from gateway.oauth.internal_token_verifier import InternalTokenVerifier
-from gateway.oauth.oauth_endpoint import OAuthEndpoint, build_json
+from gateway.oauth.json_response import build_json
+from gateway.oauth.oauth_endpoint import OAuthEndpoint
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
 

@@ -1,6 +1,5 @@
 """`GET /.well-known/oauth-authorization-server`: how clients use the gateway (RFC 8414)."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +8,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.dpop.dpop_verifier import DpopVerifier
 from gateway.identity.key_set_route import KEY_SET_PATH
 from gateway.oauth.grants.grant import Grants
+from gateway.oauth.json_response import build_json
+from gateway.resources import Resources
 from gateway.routing.response_endpoint import ResponseEndpoint
 from gateway.settings.public_url import find_public_url
 from gateway.settings.schema import ALGORITHMS, Settings
@@ -42,22 +44,19 @@ class MetadataEndpoint(ResponseEndpoint):
         appended = request.path_params.get("issuer_path")
         if appended is not None and f"/{appended}" != HttpUrl(str(settings.identity.issuer)).path:
             raise HTTPException(404)
-        document = self._build_document(settings, request.app.state.resources[Grants])
-        return Response(
-            json.dumps(document),
-            headers={"Cache-Control": f"public, max-age={MAX_AGE}"},
-            media_type="application/json",
-        )
+        document = self._build_document(settings, request.app.state.resources)
+        return build_json(document, headers={"Cache-Control": f"public, max-age={MAX_AGE}"})
 
-    def _build_document(self, settings: Settings, grants: Grants) -> dict[str, Any]:
-        base = find_public_url(settings)
+    def _build_document(self, settings: Settings, resources: Resources) -> dict[str, Any]:
+        base, grants = find_public_url(settings), resources[Grants]
         document: dict[str, Any] = {
             "issuer": settings.identity.issuer,
             "jwks_uri": base + KEY_SET_PATH,
             "grant_types_supported": list(grants),
             "response_types_supported": [],
-            "dpop_signing_alg_values_supported": ALGORITHMS,
         }
+        if DpopVerifier in resources:
+            document["dpop_signing_alg_values_supported"] = ALGORITHMS
         for name, path in self._endpoints.items():
             document[name] = base + path
             document[f"{name}_auth_methods_supported"] = _METHODS

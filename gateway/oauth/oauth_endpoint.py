@@ -1,6 +1,5 @@
 """`OAuthEndpoint`: the base class of the endpoints that only an authenticated client may use."""
 
-import json
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -16,7 +15,7 @@ from gateway.errors.tree import (
 from gateway.oauth.client import OAuthClient
 from gateway.oauth.client_authentication import ClientAuthentication
 from gateway.oauth.form import Form, read_form
-from gateway.oauth.oauth_errors import NO_STORE, OAuthError
+from gateway.oauth.oauth_errors import OAuthError
 from gateway.request_context import RequestContext
 from gateway.routing.response_endpoint import ResponseEndpoint
 
@@ -25,12 +24,14 @@ class OAuthEndpoint(ResponseEndpoint):
     """Reads the form, authenticates the client, and responds, also to an `OAuthError`.
 
     The OpenAPI document has `summary`, the JSON schemas of `parameters`, of which those in
-    `required` must be sent, and `response`, that of the JSON of status 200, if it has any.
+    `required` must be sent, the descriptions of `header_fields` by their names, and `response`, the
+    schema of the JSON of status 200, if it has any.
     """
 
     summary: ClassVar[str]
     parameters: ClassVar[Mapping[str, Mapping[str, Any]]]
     required: ClassVar[tuple[str, ...]]
+    header_fields: ClassVar[Mapping[str, str]] = {}
     response: ClassVar[Mapping[str, Any] | None] = None
 
     async def __call__(self, request: Request) -> Response:
@@ -61,8 +62,3 @@ class OAuthEndpoint(ResponseEndpoint):
             OAuthError: the request is refused.
             GatewayError: a part of the gateway is unavailable.
         """
-
-
-def build_json(document: Mapping[str, Any]) -> Response:
-    """Build a response that no cache stores."""
-    return Response(json.dumps(document), headers=NO_STORE, media_type="application/json")

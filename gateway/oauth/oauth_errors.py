@@ -4,15 +4,12 @@ RFC 6749, section 5.2. What a limit or an unavailable part of the gateway raises
 document (429 and 503), as on every other route.
 """
 
-import json
 from typing import ClassVar
 
 from starlette.responses import Response
 
+from gateway.oauth.json_response import NO_STORE, build_json
 from gateway.request_context import RequestContext
-
-NO_STORE = {"Cache-Control": "no-store"}
-"""No response of these endpoints may be stored (RFC 6749, section 5.1)."""
 
 CHALLENGE = 'Basic realm="lockgate", charset="UTF-8"'
 
@@ -42,12 +39,7 @@ class OAuthError(Exception):
         context.log_fields["error"] = self.error
         context.log_fields["explanation"] = self.explanation or self.description
         document = {"error": self.error, "error_description": self.description}
-        return Response(
-            json.dumps(document),
-            status_code=self.status,
-            headers=self.headers,
-            media_type="application/json",
-        )
+        return build_json(document, self.status, self.headers)
 
 
 class InvalidRequest(OAuthError):

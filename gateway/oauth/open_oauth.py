@@ -21,7 +21,7 @@ from gateway.oauth.grants.token_exchange import TokenExchange
 from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.oauth.secret_verifier import SecretVerifier
 from gateway.ratelimit.limiter import RateLimiter
-from gateway.replay import open_replay_cache
+from gateway.replay import TableReplayCache
 from gateway.resources import Resources
 from gateway.settings.issuer_names import list_issuer_names
 from gateway.settings.schema import Settings
@@ -61,16 +61,15 @@ async def open_oauth(
     resources[ClientRegistry], resources[AccessTokens] = clients, tokens
     policy = ExchangePolicy(access, gateway=issuer, providers=providers, services=services)
     resources[Grants] = _create_grants(tokens, policy, resources, clock)
+    resources[ClientAuthentication] = ClientAuthentication(
+        clients,
+        secrets,
+        AssertionVerifier(issuer, TableReplayCache(storage.database)),
+        AttemptLimit(resources[RateLimiter], settings),
+        clock,
+    )
     try:
-        async with open_replay_cache(settings, storage.database) as replays:
-            resources[ClientAuthentication] = ClientAuthentication(
-                clients,
-                secrets,
-                AssertionVerifier(issuer, replays),
-                AttemptLimit(resources[RateLimiter], settings),
-                clock,
-            )
-            yield
+        yield
     finally:
         secrets.close()
 

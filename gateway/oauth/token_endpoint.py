@@ -6,12 +6,14 @@ from typing import Any, ClassVar
 from starlette.requests import Request
 from starlette.responses import Response
 
+from gateway.auth.bound_token import NEEDS_OF_PROOFS, PROOFS_UNSUPPORTED
 from gateway.dpop.dpop_verifier import DpopVerifier
 from gateway.dpop.proof import InvalidProof
 from gateway.oauth.client import OAuthClient
 from gateway.oauth.form import Form
 from gateway.oauth.grants.grant import Grants, TokenRequest
-from gateway.oauth.oauth_endpoint import OAuthEndpoint, build_json
+from gateway.oauth.json_response import build_json
+from gateway.oauth.oauth_endpoint import OAuthEndpoint
 from gateway.oauth.oauth_errors import InvalidDpopProof, UnsupportedGrantType
 
 _TEXT = {"type": "string"}
@@ -39,6 +41,9 @@ class TokenEndpoint(OAuthEndpoint):
         },
     }
     required = ("grant_type",)
+    header_fields: ClassVar[Mapping[str, str]] = {
+        "DPoP": "A proof of the key to which the token shall be bound (RFC 9449, section 5)"
+    }
     response: ClassVar[Mapping[str, Any]] = {
         "title": "IssuedToken",
         "type": "object",
@@ -78,10 +83,14 @@ async def _read_key(request: Request) -> str | None:
     """Return the thumbprint of the key that the client proves; None without a proof.
 
     Raises:
-        InvalidDpopProof: the proof is not valid.
+        InvalidDpopProof: the proof is not valid, or this gateway can verify none.
         ReplayCacheUnavailable: it is not known whether it was used before.
     """
-    proofs: DpopVerifier = request.app.state.resources[DpopVerifier]
+    proofs: DpopVerifier | None = request.app.state.resources.get(DpopVerifier)
+    if proofs is None:
+        if "dpop" in request.headers:
+            raise InvalidDpopProof(f"{PROOFS_UNSUPPORTED}: {NEEDS_OF_PROOFS}")
+        return None
     try:
         return await proofs.read_key(request.scope)
     except InvalidProof as error:

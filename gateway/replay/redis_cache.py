@@ -12,8 +12,8 @@ _RETRY_SECONDS = 1.0
 class RedisReplayCache(ReplayCache):
     """Sets a key per value (SET NX PX), which Redis drops when its time is over.
 
-    A Redis that loses its data, or evicts keys, forgets values too early. A proof or an assertion
-    can then be replayed until it is too old to be accepted.
+    A Redis that loses its data, or evicts keys, forgets values too early. A proof can then be
+    replayed until it is too old to be accepted.
     """
 
     def __init__(self, commands: RedisCommands) -> None:

@@ -58,6 +58,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/oauth/client_authentication.py": "tests/gateway/oauth/test_token_endpoint.py",
     "gateway/oauth/grants/client_credentials.py": "tests/gateway/oauth/test_token_endpoint.py",
     "gateway/oauth/grants/grant.py": "tests/gateway/oauth/test_token_endpoint.py",
+    "gateway/oauth/json_response.py": "tests/gateway/oauth/test_token_endpoint.py",
     "gateway/oauth/oauth_endpoint.py": "tests/gateway/oauth/test_token_endpoint.py",
     "gateway/oauth/oauth_errors.py": "tests/gateway/oauth/test_token_endpoint.py",
     "gateway/oauth/oauth_requirements.py": "tests/gateway/oauth/test_open_oauth.py",

@@ -81,11 +81,11 @@ TOKENS = """
 
 The table has the CPU time of one request to the token endpoint or to the introspection endpoint,
 with {connections} requests in flight, and one for a new secret. Both servers sign with ES256.
-**Lockgate** has its clients in a SQLite file, and the ids of used assertions in Redis, whose own
-time is not in the table. A secret that is new to a process takes one slow hash (scrypt), and is
-known from then on. **oidc-provider** is a certified server for Node. Its default adapter keeps
-everything in memory, and it compares secrets as they are. It introspects an opaque token, Lockgate
-a JWT. It has no token exchange.
+**Lockgate** has its clients and the ids of used assertions in a SQLite file, and counts attempts in
+Redis, whose own time is not in the table. A secret that is new to a process takes one slow hash
+(scrypt), and is known from then on. **oidc-provider** is a certified server for Node. Its default
+adapter keeps everything in memory, and it compares secrets as they are. It introspects an opaque
+token, Lockgate a JWT. It has no token exchange.
 """
 
 TRANSFERS = """

@@ -170,14 +170,14 @@ async def test_redis_is_down(
         own_redis.kill()
         down = await send_all(gateway, tokens)
         need = {name for name, found in down.items() if found == NO_CACHE}
-        assert need == {"assertion", "proof", "a bound token on a route"}
+        assert need == {"proof", "a bound token on a route"}
         assert all(found == OK for name, found in down.items() if name not in need), down
         wrong = await gateway.post(GRANT, basic("bff", "another"))
         assert (wrong.status, wrong.header("lockgate-limits")) == (401, ["local"])
 
 
 @pytest.mark.redis
-async def test_redis_holds_used_ids_while_the_database_is_down(
+async def test_an_assertion_needs_the_database_whether_or_not_there_is_redis(
     own_postgresql: PostgresqlServer, redis_server: RedisServer, tmp_path: Path
 ) -> None:
     url = own_postgresql.create_database()
@@ -185,7 +185,9 @@ async def test_redis_holds_used_ids_while_the_database_is_down(
     async with serve_gateway(settings, tmp_path) as gateway:
         await wait_until_loaded(gateway)
         own_postgresql.kill()
-        assert (await gateway.post(present(sign(make_claims())))).status == 200
+        reply = await gateway.post(present(sign(make_claims())))
+        assert (reply.status, reply.document["title"]) == (503, "Database unavailable")
+        assert reply.header("retry-after")
 
 
 async def test_the_provider_of_a_subject_token_is_down(tmp_path: Path) -> None:

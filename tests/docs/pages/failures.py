@@ -127,13 +127,14 @@ REFUSALS = (
         ReplayCacheUnavailable(1),
         "Redis, which remembers what may be used once, does not respond, or without Redis the "
         "process remembers too many.",
-        "Try again after `Retry-After` seconds, with a new DPoP proof or a new client assertion: "
+        "Try again after `Retry-After` seconds, with a new DPoP proof: "
         "the one that was sent may count as used.",
     ),
     Failure(
         DatabaseUnavailable(1),
         "The database, which the request needs, does not respond or cannot be written.",
-        "Try again after `Retry-After` seconds.",
+        "Try again after `Retry-After` seconds. A client assertion that was sent may count as "
+        "used: sign a new one.",
     ),
     Failure(
         Overloaded(1),

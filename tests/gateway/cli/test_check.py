@@ -55,6 +55,10 @@ def test_check_names_the_features_that_are_off(
     monkeypatch.setenv("LOCKGATE_IDENTITY__SIGNING_KEY_FILE", str(tmp_path / "signing.jwks"))
     assert main(["check"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
+    monkeypatch.setenv("LOCKGATE_COUNTERS__PROCESSES", "2")
+    assert main(["check"]) == 0
+    assert "off: DPoP (needs redis_url)." in capsys.readouterr().out
+    monkeypatch.delenv("LOCKGATE_COUNTERS__PROCESSES")
     # A gateway that issues tokens needs no provider.
     monkeypatch.setenv("LOCKGATE_ISSUERS", "[]")
     assert main(["check"]) == 0

@@ -111,8 +111,9 @@ def make_settings(folder: Path, **settings: Any) -> Settings:
     if not key_file.exists():
         rotate_key_file(key_file, "ES256", time.time() - 10_000)
     identity = Identity(issuer=GATEWAY, signing_key_file=key_file)
-    if "database_url" not in settings:  # else the database of another gateway would be replaced
-        settings["database_url"] = create_file(folder)
+    if "database_url" not in settings:
+        file = folder / "lockgate.db"  # another gateway may use it already
+        settings["database_url"] = f"sqlite:///{file}" if file.exists() else create_file(folder)
     return Settings(**{"identity": identity, "oauth": OAuthSettings(), **settings})
 
 

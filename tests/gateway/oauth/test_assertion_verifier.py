@@ -10,6 +10,7 @@ import jwt
 import pytest
 import pytest_asyncio
 
+from gateway.oauth import assertion_verifier
 from gateway.settings.rate import Rate
 from gateway.settings.schema import OAuthSettings, StorageSettings
 from tests.gateway.oauth.client_keys import make_claims, present, publish, sign
@@ -20,6 +21,7 @@ from tests.gateway.oauth.oauth_gateway import (
     make_client,
     serve_oauth,
 )
+from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -78,6 +80,15 @@ async def test_another_key_does_not(gateway: OAuthGateway, make_form: MakeForm) 
     assert (reply.status, reply.document["error"]) == (401, "invalid_client")
 
 
+async def test_the_keys_of_more_clients_than_are_held_verify(
+    gateway: OAuthGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assertion_verifier, "_MAX_PREPARED", 1)
+    for client_id, number in (("signer", 0), ("without-kid", 1), ("signer", 0), ("both", 2)):
+        form = present(sign(make_claims(client_id), "ec", number))
+        assert (await gateway.post(form)).status == 200
+
+
 async def test_an_algorithm_of_a_symmetric_key_or_none_is_refused(gateway: OAuthGateway) -> None:
     for algorithm, key in (("HS256", "k" * 64), ("none", "")):
         assertion = jwt.encode(make_claims("signer"), key, algorithm, headers={"kid": "k1"})
@@ -120,6 +131,23 @@ async def test_another_process_refuses_a_used_assertion_too(
     settings = {name: getattr(gateway.settings, name) for name in ("database_url", "identity")}
     async with serve_oauth(gateway.folder, **settings) as second:
         assert (await second.post(form)).status == 401
+
+
+@pytest.mark.redis
+async def test_an_assertion_is_accepted_once_whatever_becomes_of_redis(
+    tmp_path: Path, own_redis: RedisServer
+) -> None:
+    async with serve_oauth(tmp_path, *CLIENTS, redis_url=own_redis.url) as gateway:
+        form = present(sign(make_claims("signer")))
+        assert (await gateway.post(form)).status == 200
+        own_redis.command("FLUSHALL")
+        assert (await gateway.post(form)).status == 401
+        database_url = gateway.settings.database_url
+        async with serve_oauth(tmp_path, database_url=database_url) as without_redis:
+            assert (await without_redis.post(form)).status == 401
+        own_redis.kill()
+        assert (await gateway.post(form)).status == 401
+        assert (await gateway.post(present(sign(make_claims("signer"))))).status == 200
 
 
 async def test_without_its_database_the_gateway_serves_clients_with_secrets(

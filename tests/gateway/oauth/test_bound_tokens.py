@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest_asyncio
 from fastapi import APIRouter
 
 from gateway.auth import Caller, requires
+from gateway.settings.schema import Counters
 from tests.gateway.dpop.bound_app import INVALID_PROOF, INVALID_TOKEN
 from tests.gateway.dpop.proofs import (
     KEY,
@@ -169,6 +171,29 @@ async def test_introspection_and_revocation_of_a_bound_token(gateway: OAuthGatew
     assert (await gateway.post({"token": token}, credentials, "/oauth/revoke")).status == 200
     reply = await get(gateway, "/free", prove(token, htu=f"{GATEWAY}/free"))
     assert (reply.status, reply.header("www-authenticate")) == (401, [INVALID_TOKEN])
+
+
+async def test_several_processes_without_redis_neither_bind_tokens_nor_accept_bound_ones(
+    gateway: OAuthGateway, tmp_path: Path
+) -> None:
+    """Each process would accept a proof once."""
+    token = (await ask(gateway, make_token_proof())).document["access_token"]
+    two = {"counters": Counters(processes=2), "identity": gateway.settings.identity}
+    free = [APIRouter(routes=[route for route in router.routes if route.path == "/free"])]  # type: ignore[attr-defined]
+    async with serve_oauth(tmp_path, make_client("bff", SECRET), routers=free, **two) as others:
+        others.log.clear()
+        reply = await ask(others, make_token_proof())
+        assert (reply.status, reply.document["error"]) == (400, "invalid_dpop_proof")
+        assert (await ask(others)).document["token_type"] == "Bearer"
+        refused = await get(others, "/free", prove(token, htu=f"{GATEWAY}/free"))
+        assert (refused.status, refused.header("www-authenticate")) == (401, [INVALID_TOKEN])
+        await others.served.settle(3)
+        explained, _, bound = others.log.completed
+        assert explained["explanation"].startswith("proofs_unsupported: ")
+        assert "redis_url" in explained["explanation"]
+        assert bound["reason"] == "proofs_unsupported"
+        metadata = (await others.get("/.well-known/oauth-authorization-server")).json()
+        assert "dpop_signing_alg_values_supported" not in metadata
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

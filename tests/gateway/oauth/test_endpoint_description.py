@@ -24,6 +24,9 @@ def test_the_token_endpoint_is_described(document: dict[str, Any]) -> None:
     properties = body["schema"]["properties"]
     assert {"scope", "client_secret", "client_assertion", "subject_token"} < set(properties)
     assert properties["audience"]["type"] == "array"  # it may be sent several times
+    (field,) = operation["parameters"]
+    assert (field["name"], field["in"], field["required"]) == ("DPoP", "header", False)
+    assert "parameters" not in document["paths"]["/oauth/revoke"]["post"]
     token = operation["responses"]["200"]["content"]["application/json"]["schema"]
     assert token["required"] == ["access_token", "token_type", "expires_in", "scope"]
 

@@ -128,7 +128,6 @@ async def test_what_is_unknown_or_expired_is_no_error(
         "abc",
         "a.b.c",
         "é",
-        generate_text(),
         signer.sign({"exp": now - 60, "iat": now - 120}),
         signer.sign(header={"kid": "another"}),
         f"{signer.sign()[:-4]}AAAA",
@@ -152,6 +151,12 @@ async def test_a_valid_token_of_another_kind_is_not_said_to_be_revoked(
     for token in (make_provider_token(), text, internal.issue(caller, "inventory", ())):
         reply = await ask(gateway, token)
         assert (reply.status, reply.document["error"]) == (400, "unsupported_token_type")
+
+
+async def test_an_api_key_is_not_looked_up(gateway: OAuthGateway) -> None:
+    """That would count as its use."""
+    reply = await ask(gateway, generate_text())
+    assert (reply.status, reply.document["error"]) == (400, "unsupported_token_type")
 
 
 async def test_a_client_must_authenticate_and_send_a_token(

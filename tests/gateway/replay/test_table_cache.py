@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from gateway.errors.tree import DatabaseUnavailable
-from gateway.replay import ReplayCache, open_replay_cache, table_cache
-from gateway.replay.table_cache import MAX_DELETED_ROWS, TableReplayCache
+from gateway.replay import ReplayCache, TableReplayCache, table_cache
+from gateway.replay.table_cache import MAX_DELETED_ROWS
 from gateway.settings.schema import Settings, StorageSettings
 from gateway.storage.database import Database
 from gateway.storage.open_storage import create_database
@@ -127,13 +127,13 @@ async def test_without_the_database_nothing_is_first(
     settings = Settings(database_url=own_postgresql.create_database(), storage=storage)
     database = create_database(settings)
     database.write_now(upgrade_schema)
-    async with open_replay_cache(settings, database) as cache:
-        assert await cache.remember("assertion", "a", 60)
-        own_postgresql.kill() if is_killed else own_postgresql.pause()
-        try:
-            async with asyncio.timeout(5):
-                with pytest.raises(DatabaseUnavailable):
-                    await cache.remember("assertion", "b", 60)
-        finally:
-            own_postgresql.kill()
-            await asyncio.to_thread(database.close)
+    cache = TableReplayCache(database)
+    assert await cache.remember("assertion", "a", 60)
+    own_postgresql.kill() if is_killed else own_postgresql.pause()
+    try:
+        async with asyncio.timeout(5):
+            with pytest.raises(DatabaseUnavailable):
+                await cache.remember("assertion", "b", 60)
+    finally:
+        own_postgresql.kill()
+        await asyncio.to_thread(database.close)
