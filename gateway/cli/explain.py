@@ -50,7 +50,8 @@ def add_to(subcommands: Subcommands) -> None:
         run,
         purpose=(
             "Say what the gateway would do with a request, and why, without sending it on. The "
-            "exit status is 0 if the request would be admitted, 1 if it would be refused."
+            "exit status is 0 if the request would be admitted, 1 if it would be refused. The "
+            "token is read from standard input: an argument would be in the history of the shell."
         ),
         example="lockgate token | lockgate explain GET /dashboard/42",
     )

@@ -1,4 +1,4 @@
-"""`AttemptLimit`: limits the attempts to authenticate as a client."""
+"""`AttemptLimit`: limits the failed attempts to authenticate as a client."""
 
 from starlette.requests import Request
 
@@ -6,13 +6,17 @@ from gateway.client_ip import find_client_address
 from gateway.ratelimit.limiter import Charge, RateLimiter
 from gateway.ratelimit.partition import address_partition, digest, make_key
 from gateway.ratelimit.policy import RateLimit
-from gateway.ratelimit.require_admission import require_admission
+from gateway.ratelimit.require_admission import require_admission, require_remaining
 from gateway.request_context import RequestContext
 from gateway.settings.schema import Settings
 
 
 class AttemptLimit:
-    """Counts attempts per client address and per client id, whether or not the id is known."""
+    """Counts attempts per client address, and per client id at an address.
+
+    An id is counted whether or not it is known. The attempts of one address count for no other, so
+    that a client is not locked out by the wrong secrets that others send for its id.
+    """
 
     def __init__(self, limiter: RateLimiter, settings: Settings) -> None:
         oauth = settings.oauth
@@ -21,15 +25,32 @@ class AttemptLimit:
         self._per_address = RateLimit("oauth_addresses", oauth.address_limit, per="address")
         self._per_client = RateLimit("oauth_clients", oauth.client_limit, per="service")
 
-    async def charge(self, request: Request, client_id: str) -> None:
-        """Charge one attempt to both.
+    def find_address(self, request: Request) -> str:
+        """Return what is counted as one address: an IPv4 address, or an IPv6 network of 64 bits."""
+        return address_partition(find_client_address(request, self._server).ip)
+
+    async def charge(self, request: Request, client_id: str | None) -> None:
+        """Charge one attempt: to its address, and to the id if it names one.
 
         Raises:
             QuotaExceeded: there were too many.
         """
-        address = find_client_address(request, self._server).ip
-        charges = [
-            Charge(self._per_address, make_key(self._per_address, address_partition(address))),
-            Charge(self._per_client, make_key(self._per_client, f"client:{digest(client_id)}")),
-        ]
+        charges = self._list_charges(request, client_id)
         await require_admission(self._limiter, charges, RequestContext.of(request.scope))
+
+    async def check(self, request: Request, client_id: str) -> None:
+        """Refuse an attempt that could not be charged. Nothing is charged.
+
+        Raises:
+            QuotaExceeded: there were too many.
+        """
+        charges = self._list_charges(request, client_id)
+        await require_remaining(self._limiter, charges, RequestContext.of(request.scope))
+
+    def _list_charges(self, request: Request, client_id: str | None) -> list[Charge]:
+        address = self.find_address(request)
+        charges = [Charge(self._per_address, make_key(self._per_address, address))]
+        if client_id is not None:
+            partition = f"client:{digest(client_id, address)}"
+            charges.append(Charge(self._per_client, make_key(self._per_client, partition)))
+        return charges

@@ -6,14 +6,11 @@ from gateway.auth.clock import Clock
 from gateway.oauth.assertion_verifier import AssertionVerifier
 from gateway.oauth.attempt_limit import AttemptLimit
 from gateway.oauth.client import OAuthClient
+from gateway.oauth.client_assertion import ClientAssertion
 from gateway.oauth.client_registry import ClientRegistry
 from gateway.oauth.form import Form
 from gateway.oauth.oauth_errors import InvalidClient, InvalidRequest
-from gateway.oauth.presented_credentials import (
-    AssertionCredentials,
-    SecretCredentials,
-    read_credentials,
-)
+from gateway.oauth.presented_credentials import SecretCredentials, read_credentials
 from gateway.oauth.secret_verifier import SecretVerifier
 from gateway.request_context import RequestContext
 
@@ -21,8 +18,8 @@ from gateway.request_context import RequestContext
 class ClientAuthentication:
     """Authenticates clients by a secret or an assertion (RFC 6749, section 2.3).
 
-    Attempts that cost a slow hash or fail are limited. A secret that is known to be right costs
-    none, so wrong ones do not lock a running client out.
+    Attempts that cost a slow hash or fail are limited. A secret that is known to be right, and an
+    assertion that is valid, are not counted; the secret is not even limited.
     """
 
     def __init__(
@@ -45,40 +42,51 @@ class ClientAuthentication:
         Raises:
             InvalidClient: the client is unknown, or its authentication missing or wrong.
             InvalidRequest: it authenticates in more than one way.
-            QuotaExceeded: there were too many attempts for the id of this client.
+            QuotaExceeded: there were too many attempts at this address, or there for this client.
             Overloaded: too many secrets are being checked.
-            DatabaseUnavailable: the clients have not been read yet.
-            ReplayCacheUnavailable: it is not known whether an assertion was used before.
+            DatabaseUnavailable: the clients have not been read yet, or it is not known whether an
+                assertion was used before.
         """
-        credentials = read_credentials(request, form)
-        if isinstance(credentials, AssertionCredentials):
+        credentials = await self._read(request, form)
+        if isinstance(credentials, ClientAssertion):
             return await self._verify_assertion(request, credentials)
         return await self._verify_secret(request, credentials)
+
+    async def _read(self, request: Request, form: Form) -> SecretCredentials | ClientAssertion:
+        """Read the credentials. Those that cannot be read are charged to the address."""
+        try:
+            credentials = read_credentials(request, form)
+            if isinstance(credentials, SecretCredentials):
+                return credentials
+            assertion = self._assertions.parse(credentials.assertion, self._clock.now())
+        except InvalidClient:
+            await self._attempts.charge(request, None)
+            raise
+        if credentials.client_id not in (None, assertion.client_id):
+            raise InvalidRequest("The parameter client_id is not that of the assertion.")
+        return assertion
 
     async def _verify_secret(self, request: Request, credentials: SecretCredentials) -> OAuthClient:
         client, now = self._find(request, credentials.client_id), self._clock.now()
         secrets = () if client is None or client.public_keys else client.secrets
         if not self._secrets.is_known(credentials.secret, secrets, now):
             await self._attempts.charge(request, credentials.client_id)
-        is_valid = await self._secrets.is_valid(credentials.secret, secrets, now)
+        address = self._attempts.find_address(request)
+        is_valid = await self._secrets.is_valid(credentials.secret, secrets, now, address)
         if client is None:
             raise InvalidClient("there is no such client")
+        if client.public_keys:
+            raise InvalidClient("the client has keys, so it must send an assertion, not a secret")
         if not is_valid:
-            has_keys = "; it must send an assertion, for it has keys" if client.public_keys else ""
-            raise InvalidClient(f"the secret is not that of the client{has_keys}")
+            raise InvalidClient("the secret is not that of the client")
         return client
 
-    async def _verify_assertion(
-        self, request: Request, credentials: AssertionCredentials
-    ) -> OAuthClient:
-        """Verify an assertion; one that fails is charged. It costs too little to charge others."""
-        now = self._clock.now()
-        assertion = self._assertions.parse(credentials.assertion, now)
-        if credentials.client_id not in (None, assertion.client_id):
-            raise InvalidRequest("The parameter client_id is not that of the assertion.")
+    async def _verify_assertion(self, request: Request, assertion: ClientAssertion) -> OAuthClient:
+        """Verify an assertion. One that fails is charged, and too many of them are not verified."""
         client = self._find(request, assertion.client_id)
+        await self._attempts.check(request, assertion.client_id)
         try:
-            await self._assertions.verify(assertion, client, now)
+            await self._assertions.verify(assertion, client, self._clock.now())
         except InvalidClient:
             await self._attempts.charge(request, assertion.client_id)
             raise

@@ -17,7 +17,7 @@ from gateway.oauth.form import Form
 from gateway.oauth.internal_token_verifier import InternalTokenVerifier
 from gateway.oauth.oauth_endpoint import OAuthEndpoint
 from gateway.oauth.oauth_errors import NO_STORE, InvalidRequest, UnsupportedTokenType
-from gateway.oauth.own_tokens import OwnTokenVerifier
+from gateway.oauth.own_token_keys import OwnTokenVerifier
 from gateway.ratelimit.limiter import Charge, RateLimiter
 from gateway.ratelimit.partition import digest, make_key
 from gateway.ratelimit.policy import RateLimit

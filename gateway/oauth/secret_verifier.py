@@ -1,12 +1,13 @@
-"""Verifies the secrets of clients: the slow hash runs off the event loop, and is bounded."""
+"""Verifies secrets of clients off the event loop, bounded; the hash is in `client_secret.py`."""
 
 import asyncio
 import hmac
 import os
 import sys
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from gateway.errors.tree import Overloaded
 from gateway.oauth.client import ClientSecret
@@ -14,7 +15,11 @@ from gateway.oauth.client_secret import SecretHash, generate_secret, hash_secret
 
 THREADS = 1
 MAX_WAITING = 20
-"""The most checks at a time, at about 50 ms each; above that, clients get 503."""
+"""The most checks at a time, at about 50 ms each; above that, clients get 503.
+
+A client address may have as many as places are left: half of all, if no other has any. So one
+address alone cannot fill the queue.
+"""
 
 _MAX_KNOWN = 1_000
 _RETRY_SECONDS = 1.0
@@ -32,7 +37,8 @@ class SecretVerifier:
     # Invariants:
     # - `_known` has keyed digests of pairs of a hash and a secret, never a secret. The key is of
     #   this process alone.
-    # - `_waiting` counts the checks that wait for a thread or run in one.
+    # - `_waiting` counts the checks that wait for a thread or run in one, by client address. It has
+    #   no address without one.
 
     def __init__(self) -> None:
         self._key = os.urandom(32)
@@ -40,11 +46,12 @@ class SecretVerifier:
         self._executor = ThreadPoolExecutor(
             THREADS, thread_name_prefix="client secrets", initializer=_lower_priority
         )
-        self._waiting = 0
+        self._waiting = Counter[str]()
         self._decoy: SecretHash | None = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} known={len(self._known)} waiting={self._waiting}>"
+        waiting = self._waiting.total()
+        return f"<{type(self).__name__} known={len(self._known)} waiting={waiting}>"
 
     def close(self) -> None:
         """Stop the thread after the check that it runs."""
@@ -58,36 +65,40 @@ class SecretVerifier:
                 return True
         return False
 
-    async def is_valid(self, secret: str, stored: Sequence[ClientSecret], now: float) -> bool:
+    async def is_valid(
+        self, secret: str, stored: Sequence[ClientSecret], now: float, address: str
+    ) -> bool:
         """Whether a secret is one of those that are stored and have not expired.
 
-        `stored` is empty for an unknown client.
+        `stored` is empty for an unknown client. `address` is that of the client.
 
         Raises:
-            Overloaded: too many checks wait already.
+            Overloaded: too many checks wait already, of all addresses or of this one.
         """
         if self.is_known(secret, stored, now):
             return True
-        if self._waiting >= MAX_WAITING:
+        if self._waiting[address] >= MAX_WAITING - self._waiting.total():
             raise Overloaded(_RETRY_SECONDS)
-        found = await self._start(secret, _list_hashes(stored, now))
+        found = await self._start(secret, _list_hashes(stored, now), address)
         if found is None:
             return False
         self._remember(self._compute_digest(found, secret))
         return True
 
     def _start(
-        self, secret: str, hashes: Sequence[SecretHash]
+        self, secret: str, hashes: Sequence[SecretHash], address: str
     ) -> asyncio.Future[SecretHash | None]:
         """Start a check, which counts until it ends, also if its caller goes away."""
-        self._waiting += 1
+        self._waiting[address] += 1
         loop = asyncio.get_running_loop()
         checking = loop.run_in_executor(self._executor, self._find, secret, hashes)
-        checking.add_done_callback(self._count_end)
+        checking.add_done_callback(partial(self._count_end, address))
         return asyncio.shield(checking)
 
-    def _count_end(self, checking: "asyncio.Future[SecretHash | None]") -> None:
-        self._waiting -= 1
+    def _count_end(self, address: str, checking: "asyncio.Future[SecretHash | None]") -> None:
+        self._waiting[address] -= 1
+        if not self._waiting[address]:
+            del self._waiting[address]
         if not checking.cancelled():
             checking.exception()  # asyncio would log one whose caller has gone
 

@@ -111,12 +111,9 @@ def make_settings(folder: Path, **settings: Any) -> Settings:
     if not key_file.exists():
         rotate_key_file(key_file, "ES256", time.time() - 10_000)
     identity = Identity(issuer=GATEWAY, signing_key_file=key_file)
-    defaults: dict[str, Any] = {
-        "database_url": settings.get("database_url") or create_file(folder),
-        "identity": identity,
-        "oauth": OAuthSettings(),
-    }
-    return Settings(**{**defaults, **settings})
+    if "database_url" not in settings:  # else the database of another gateway would be replaced
+        settings["database_url"] = create_file(folder)
+    return Settings(**{"identity": identity, "oauth": OAuthSettings(), **settings})
 
 
 @asynccontextmanager
