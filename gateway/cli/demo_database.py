@@ -44,7 +44,9 @@ def add_demo_client(settings: Settings, scopes: Iterable[str]) -> str:
         public_keys=(),
         created_at=now,
     )
-    with open_database(settings, timeout=UPGRADE_SECONDS, of_any_schema=True) as database:
+    with open_database(
+        settings, timeout=UPGRADE_SECONDS, of_any_schema=True, creates_file=True
+    ) as database:
         database.write_now(upgrade_schema)
         database.write_now(partial(add_client, client=client, author=_AUTHOR))
     return secret

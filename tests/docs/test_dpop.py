@@ -51,7 +51,9 @@ async def test_the_client_of_the_page(
     capsys.readouterr()
     secret = add_client(command, tmp_path, capsys)
     identity = settings.identity.model_copy(update={"issuer": URL})
-    async with serve_oauth(tmp_path, routers=[router], identity=identity) as gateway:
+    async with serve_oauth(
+        tmp_path, routers=[router], identity=identity, database_url=settings.database_url
+    ) as gateway:
         script = script.replace("base_url=GATEWAY", f'base_url="{gateway.url}"')
         process = await asyncio.create_subprocess_exec(
             sys.executable,
