@@ -42,7 +42,8 @@ class Readiness(BaseModel):
     database, and `stale` if the file or the newest keys cannot be used: those before stay in force.
 
     `database` is null without one. It is `loading` until this process has read it once, and
-    `unavailable` while it cannot: what has been read stays in force.
+    `unavailable` while it cannot: what has been read stays in force. `unreadable` has the kind of
+    exception by the name of what cannot be loaded from it, such as clients: it stays as it was.
     """
 
     status: Status
@@ -51,6 +52,7 @@ class Readiness(BaseModel):
     signing_keys: SigningKeysStatus | None = None
     tasks: dict[str, str] = {}
     database: Literal["ok", "loading", "unavailable"] | None = None
+    unreadable: dict[str, str] = {}
 
 
 @router.get(LIVENESS_PATH)
@@ -70,12 +72,13 @@ async def get_readiness(
     """Readiness probe. Returns the status of providers, rate limiter and background tasks."""
     issuers, limits, tasks = verifier.health(), limiter.health(), watched.failures
     signing_keys = _get_signing_keys_status(request)
-    database = _get_database_status(request)
+    database, unreadable = _get_database_status(request), _list_unreadable(request)
     is_ok = (
         limits["status"] == "ok"
         and all(state == "ok" for state in issuers.values())
         and signing_keys in {"ok", None}
         and database in {"ok", None}
+        and not unreadable
     )
     has_no_keys = bool(issuers) and all(state == "no keys" for state in issuers.values())
     status: Status = "ok" if is_ok else "degraded"
@@ -92,6 +95,7 @@ async def get_readiness(
         tasks=tasks,
         signing_keys=signing_keys,
         database=database,
+        unreadable=unreadable,
     )
 
 
@@ -113,3 +117,8 @@ def _get_database_status(request: Request) -> Literal["ok", "loading", "unavaila
     if not storage.feed.is_loaded:
         return "loading"
     return "unavailable" if storage.feed.is_stale else "ok"
+
+
+def _list_unreadable(request: Request) -> dict[str, str]:
+    storage: Storage | None = request.app.state.resources.get(Storage)
+    return {} if storage is None else storage.feed.failures

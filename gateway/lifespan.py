@@ -28,7 +28,7 @@ from gateway.fastapi_internals import iter_route_contexts
 from gateway.identity.internal_token_field import create_token_fields
 from gateway.identity.open_identity import open_internal_tokens, open_signing_keys
 from gateway.oauth.open_oauth import open_oauth
-from gateway.oauth.own_tokens import open_own_tokens
+from gateway.oauth.own_token_keys import open_own_tokens
 from gateway.open_clients import (
     Transports,
     find_upstream_errors,

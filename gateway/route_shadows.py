@@ -75,11 +75,18 @@ class _Pattern:
         return bool(other.examples) and all(map(self.regex.match, other.examples))
 
     def crosses(self, later: "_Pattern") -> bool:
-        """Whether one of two routes is proxied, and only some paths of either are the other's.
-
-        A few paths are the gateway's own, such as `/docs/{file}`, whatever else is declared.
-        """
+        """Whether one of two routes is proxied, and only some paths of either are the other's."""
         if self.is_own or not (self.is_proxied or later.is_proxied) or later.covers(self):
+            return False
+        return _overlap(self.segments, later.segments)
+
+    def is_below(self, later: "_Pattern") -> bool:
+        """Whether this route of the gateway takes paths below the first segment of a proxied one.
+
+        A proxied route for any first segment, such as `/{path:path}`, has what the gateway leaves.
+        """
+        is_general = "{" in "".join(later.segments[:2])
+        if not self.is_own or not later.is_proxied or is_general:
             return False
         return _overlap(self.segments, later.segments)
 
@@ -129,6 +136,9 @@ def _find_conflict(first: _Pattern, second: _Pattern) -> tuple[str, str, str] | 
             "specific one"
         )
         return message, "give one of them another path", second.place
+    if first.is_below(second):
+        message = f"{first} of the gateway itself in {first.place} takes some of its requests"
+        return message, "give it another path: those of the gateway cannot be proxied", second.place
     return None
 
 

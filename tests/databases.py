@@ -25,13 +25,14 @@ async def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def create_file(folder: Path) -> str:
-    """Create a SQLite file with the schema in a folder, and return its URL.
+    """Create a SQLite file with the schema in a folder, unless it has one, and return its URL.
 
     It is a copy: each migration waits for the disk.
     """
     path = folder / "lockgate.db"
-    path.touch(0o600)
-    path.write_bytes(_read_upgraded_file())
+    if not path.exists():
+        path.touch(0o600)
+        path.write_bytes(_read_upgraded_file())
     return f"sqlite:///{path}"
 
 

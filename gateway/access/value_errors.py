@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from gateway.auth.jwt.own_token_rules import MAX_SERVICES
 from gateway.auth.principal import SCOPE
 from gateway.upstream.client import SERVICE_NAME
 
@@ -40,6 +41,11 @@ def _find_list_errors(name: str, value: object) -> Iterator[str]:
         yield f"{name} is empty, so that the rule permits nothing; give {_EXAMPLES[name]}"
     if len(set(texts)) < len(texts):
         yield f"{name} has one twice: {', '.join(texts)}"
+    if name == "services" and len(texts) > MAX_SERVICES:
+        yield (
+            f"services has {len(texts)}, but a token names {MAX_SERVICES} at most; divide them "
+            "among several rules, or give '*' for the whole gateway"
+        )
     if ALL in texts and [it for it in texts if it not in (ALL, CLIENTS)]:
         yield f"{name} has '*' beside others: {', '.join(texts)}; '*' stands for all of them"
     for text in texts:

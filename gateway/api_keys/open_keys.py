@@ -35,7 +35,7 @@ async def open_keys(
         yield
         return
     clock, keys = clock or Clock(), KeyVerifier()
-    storage.feed.add(keys)
+    storage.feed.add(keys, "API keys")
     verifier.accept_keys(PREFIX, keys.verify)
     store_often = partial(_store_often, storage.database, keys, clock)
     task = asyncio.create_task(keep_running(_TASK, store_often), name=_TASK)

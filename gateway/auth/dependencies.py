@@ -21,6 +21,7 @@ from gateway.auth.bearer import TokenScheme, extract_token
 from gateway.auth.bound_token import has_proof, refuse_bearer, verify_bound_token
 from gateway.auth.jwt.refusal import show_all
 from gateway.auth.principal import SCOPE, Principal
+from gateway.auth.service_restriction import require_service
 from gateway.auth.verifier import TokenVerifier
 from gateway.errors.tree import (
     DatabaseUnavailable,
@@ -29,13 +30,10 @@ from gateway.errors.tree import (
     IdentityUnavailable,
     ReplayCacheUnavailable,
     Unauthenticated,
-    WrongService,
 )
 from gateway.head_guard import HeadGuard
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
-from gateway.service_endpoint import ServiceEndpoint
-from gateway.telemetry.log import LogField
 from gateway.upstream.propagation import set_caller_token
 
 _PRINCIPAL = "lockgate.principal"
@@ -155,25 +153,8 @@ def set_principal(connection: HTTPConnection, principal: Principal) -> None:
     if principal.tenant:
         log_fields["tenant"] = _shorten_for_log(principal.tenant)
     if principal.services is not None:
-        _require_service(connection, principal.services, log_fields)
+        require_service(connection, principal.services, log_fields)
     connection.scope[_PRINCIPAL] = principal
-
-
-def _require_service(
-    connection: HTTPConnection, services: frozenset[str], log_fields: dict[str, LogField]
-) -> None:
-    """Require a route all of whose requests go to one of the services.
-
-    Raises:
-        WrongService: the route is another one.
-    """
-    endpoint = connection.scope.get("endpoint")
-    service = endpoint.service if isinstance(endpoint, ServiceEndpoint) else None
-    if service not in services:
-        log_fields["reason"] = "wrong_service"
-        names = show_all(sorted(services))
-        log_fields["explanation"] = f"the token is for {names}, the route of {service or 'none'}"
-        raise WrongService(services)
 
 
 Caller = Annotated[Principal, Depends(authenticate)]

@@ -1,4 +1,4 @@
-"""`ProofVerifier`: the interface behind which the proofs of bound tokens are verified."""
+"""The interface of proof verification, for `auth`; `gateway/dpop/dpop_verifier.py` is behind it."""
 
 from abc import ABC, abstractmethod
 

@@ -121,6 +121,10 @@ class JwtVerifier(TokenVerifier):
         """Accept API keys, whose text begins with `prefix`, in place of a token."""
         self._key_prefix, self._verify_key = prefix, verify
 
+    def list_issuers(self) -> Sequence[str]:
+        """Return each value of `iss` that is accepted."""
+        return list(self._issuers)
+
     def trust(self, name: str, issuer: TrustedIssuer) -> None:
         """Accept the tokens of one more issuer: those that the gateway itself issues.
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from stat import S_IMODE
 
 from gateway.access.setting_errors import find_access_errors
 from gateway.app import Gateway, build_app
@@ -36,7 +37,7 @@ from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
 from gateway.settings.schema import Settings
-from gateway.storage.open_storage import find_storage_errors
+from gateway.storage.open_storage import check_storage, get_file
 from gateway.tickets.ticket_errors import find_ticket_errors
 from gateway.upstream.tls_settings import find_tls_errors
 
@@ -65,6 +66,7 @@ class CheckedGateway:
     application: Application
     app: Gateway | None
     errors: Sequence[ConfigError]
+    notes: Sequence[str] = ()
 
 
 def run(options: argparse.Namespace) -> int:
@@ -84,11 +86,12 @@ def require_valid(
     options: Mapping[str, str],
     *,
     complete: Callable[[Settings], Settings] | None = None,
+    needs_database: bool = True,
 ) -> CheckedGateway:
     """Return the gateway if `lockgate check` would find no error in it.
 
     `options` override settings; the keys are paths, as `server.port`. `complete` may set what the
-    settings lack.
+    settings lack. Without `needs_database`, one that cannot be used is no error.
 
     Raises:
         InvalidSettings: has every error that `lockgate check` would print.
@@ -97,8 +100,13 @@ def require_valid(
     if complete is not None:
         loaded = replace(loaded, settings=complete(loaded.settings))
     checked = _check_all(loaded)
-    if checked.errors:
-        raise InvalidSettings(list(checked.errors))
+    errors = [
+        error
+        for error in checked.errors
+        if needs_database or error.path != "database_url" or error in loaded.errors
+    ]
+    if errors:
+        raise InvalidSettings(errors)
     return checked
 
 
@@ -108,16 +116,16 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
     `invalid_sections` have errors, so that their values may be defaults in place of what is meant:
     what routes need of such a section is not checked.
     """
-    redis_url = settings.redis_url
+    redis_url, storage = settings.redis_url, check_storage(settings)
     errors = [
         *find_host_errors(settings.server.host),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
         *find_tls_errors(settings),
-        *find_storage_errors(settings),
-        *_find_issuer_errors(settings),
+        *storage.errors,
+        *_find_issuer_errors(settings, invalid_sections),
         *find_lifetime_errors(settings),
         *find_proxy_errors(settings.tokens.keys_proxy),
-        *find_identity_errors(settings),
+        *_find_identity_errors(settings, invalid_sections),
     ]
     try:
         application, package_errors = read_application(settings.app)
@@ -133,7 +141,8 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
         errors.append(ConfigError("composites", message))
         return CheckedGateway(settings, application, None, errors)
     errors += _find_application_errors(app, application, invalid_sections)
-    return CheckedGateway(settings, application, app, errors)
+    notes = tuple(_iter_notes(settings, application, storage.obstacle))
+    return CheckedGateway(settings, application, app, errors, notes)
 
 
 def _check_all(loaded: LoadedSettings) -> CheckedGateway:
@@ -153,9 +162,20 @@ def _is_consequence(error: ConfigError, reported: Sequence[ConfigError]) -> bool
     return any(other.path in {"", path} or path.startswith(f"{other.path}.") for other in reported)
 
 
-def _find_issuer_errors(settings: Settings) -> list[ConfigError]:
-    """Require a provider, unless the gateway itself issues tokens."""
-    if not settings.issuers and not is_oauth_on(settings):
+def _find_identity_errors(
+    settings: Settings, invalid_sections: Collection[str]
+) -> list[ConfigError]:
+    """Find the errors of signing keys. If the URL of the database is invalid, it is not missing."""
+    errors = find_identity_errors(settings)
+    if "database_url" in invalid_sections:
+        return [error for error in errors if error.path != "identity.key_file"]
+    return errors
+
+
+def _find_issuer_errors(settings: Settings, invalid_sections: Collection[str]) -> list[ConfigError]:
+    """Require a provider, unless the gateway itself issues tokens, or may be meant to."""
+    may_issue = is_oauth_on(settings) or "database_url" in invalid_sections
+    if not settings.issuers and not may_issue:
         hint = (
             'set LOCKGATE_ISSUERS, such as [{"issuer": "https://login.example.com", '
             '"audience": "lockgate", "discovery_url": '
@@ -242,8 +262,20 @@ def _describe_valid(checked: CheckedGateway) -> str:
     package = application.package
     checked_package = f" The package is {package.name} ({package.source})." if package else ""
     off = "; ".join(map(str, list_off_features(checked.settings)))
-    off_features = f"\nThese features are off: {off}." if off else ""
-    return f"The configuration is valid: {counted}.{checked_package}{off_features}"
+    off_features = [f"These features are off: {off}."] if off else []
+    valid = f"The configuration is valid: {counted}.{checked_package}"
+    return "\n".join([valid, *off_features, *checked.notes])
+
+
+def _iter_notes(settings: Settings, application: Application, obstacle: str) -> Iterator[str]:
+    """Say what is no error, and is maybe not what is meant."""
+    if obstacle:
+        yield f"The database was not checked: {obstacle}."
+    file = get_file(settings)
+    if file is not None and file.exists() and (mode := S_IMODE(file.stat().st_mode)) & 0o077:
+        yield f"Other users can read the database: {file} has the mode {mode:04o}; set 0600."
+    if application.access and not is_oauth_on(settings):
+        yield "The access rules are not used, because OAuth is off."
 
 
 def _format_count(noun: str, count: int) -> str:

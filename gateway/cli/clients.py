@@ -83,7 +83,7 @@ def run_add(options: argparse.Namespace) -> int:
         return 1
     settings = load_settings(options.config)
     issuer = _get_issuer(settings)
-    with open_database(settings) as database:
+    with open_database(settings, creates_file=True) as database:
         try:
             database.write_now(partial(add_client, client=client, author=get_author(options)))
         except ClientExists:

@@ -40,7 +40,10 @@ def add_to(subcommands: Subcommands) -> None:
 def run_upgrade(options: argparse.Namespace) -> int:
     """Upgrade the database, and print what has been done."""
     with open_database(
-        load_settings(options.config), timeout=UPGRADE_SECONDS, of_any_schema=True
+        load_settings(options.config),
+        timeout=UPGRADE_SECONDS,
+        of_any_schema=True,
+        creates_file=True,
     ) as database:
         found = database.write_now(upgrade_schema)
         version = database.read_now(read_schema_version)

@@ -50,7 +50,8 @@ def add_to(subcommands: Subcommands) -> None:
         run,
         purpose=(
             "Say what the gateway would do with a request, and why, without sending it on. The "
-            "exit status is 0 if the request would be admitted, 1 if it would be refused."
+            "exit status is 0 if the request would be admitted, 1 if it would be refused. The "
+            "token is read from standard input: an argument would be in the history of the shell."
         ),
         example="lockgate token | lockgate explain GET /dashboard/42",
     )
@@ -84,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the explanation. Returns 0 if the request would be admitted, otherwise 1."""
     with ExitStack() as stack:
         trust_demo = partial(_trust_demo, options.demo_port, stack)
-        checked = require_valid(options.config, {}, complete=trust_demo)
+        checked = require_valid(options.config, {}, complete=trust_demo, needs_database=False)
         token = None if options.no_token else _read_token()
         explanation = asyncio.run(_explain(checked, options.method, options.target, token))
     if options.json:

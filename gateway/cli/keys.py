@@ -64,7 +64,7 @@ def run_add(options: argparse.Namespace) -> int:
         created_at=now,
         expires_at=now + options.days * _DAY,
     )
-    with open_database(load_settings(options.config)) as database:
+    with open_database(load_settings(options.config), creates_file=True) as database:
         database.write_now(partial(add_key, key=key, author=get_author(options)))
     if options.json:
         print(json.dumps({**_to_json(key, now), "key": text}))

@@ -5,10 +5,12 @@ So only the module of the given subcommand is imported.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
+from typing import NoReturn
 
 from gateway.cli.standard_streams import (
     escape_unprintable_output,
@@ -37,6 +39,18 @@ SUBCOMMANDS = (
     "clients",
 )
 """The subcommands in the order of the help; each is the module of this name."""
+
+
+# A JWT, or what the gateway itself issues: the secret of a client, an API key.
+_CREDENTIAL = re.compile(r"[\w-]{8,}\.[\w-]{8,}\.[\w-]*|\bl(?:gs|k)_[\w-]{8,}")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors do not repeat a token, which belongs into standard input."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the error, and exit."""
+        super().error(_CREDENTIAL.sub("(a token)", message))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,7 +88,7 @@ def _choose_subcommands(arguments: Sequence[str]) -> Sequence[str]:
 
 def build_parser(names: Sequence[str] = SUBCOMMANDS) -> argparse.ArgumentParser:
     """Build the argument parser with these subcommands, whose modules it imports."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="lockgate",
         description="An async API gateway and backend-for-frontend aggregator.",
         epilog="example: lockgate demo",

@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     now = time.time()
     try:
         revocation = _build(options, settings, now)
-        with open_database(settings) as database:
+        with open_database(settings, creates_file=True) as database:
             author = get_author(options)
             revocation, seq = database.write_now(
                 partial(revoke_with_keys, revocation=revocation, author=author, now=now)

@@ -111,7 +111,10 @@ def _find_place(options: argparse.Namespace) -> "_KeysInFile | _KeysInDatabase":
     if identity.key_file is not None:
         return _KeysInDatabase(settings, identity.key_file)
     path = "identity.signing_key_file"
-    hint = f"set {get_variable(path)}, or pass --file FILE"
+    stored = get_variable("identity.key_file")
+    hint = (
+        f"set {get_variable(path)}, or pass --file FILE; or for keys in the database, set {stored}"
+    )
     raise InvalidSettings([ConfigError(path, "is required to know the file of the keys", hint)])
 
 
@@ -151,7 +154,7 @@ class _KeysInDatabase:
                 remove_stored_keys(connection, author)
             return rotate_stored_keys(connection, self._encryption, options.algorithm, author, now)
 
-        with open_database(self._settings) as database:
+        with open_database(self._settings, creates_file=True) as database:
             try:
                 return database.write_now(rotate)
             except ValueError as error:

@@ -1,4 +1,4 @@
-"""`DpopVerifier`: verifies the DPoP proof of a request (RFC 9449, section 4.3)."""
+"""Verifies that the proof of `proof.py` is for this request, and is new (RFC 9449, section 4.3)."""
 
 from starlette.types import Scope
 

@@ -1,4 +1,4 @@
-"""Parses a DPoP proof (RFC 9449, section 4.2) strictly, and verifies its signature."""
+"""Parses and verifies a DPoP proof (RFC 9449, 4.2) by itself; see `dpop_verifier.py`."""
 
 import hashlib
 from collections.abc import Mapping

@@ -17,7 +17,7 @@ from gateway.identity.setting_errors import load_key_file, load_signing_keys
 from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.identity.stored_keys import read_stored_keys
 from gateway.oauth.oauth_requirements import is_oauth_on
-from gateway.oauth.own_tokens import trust_own_tokens
+from gateway.oauth.own_token_keys import trust_own_tokens
 from gateway.settings.schema import Settings
 from gateway.storage.change_feed import Changes
 from gateway.storage.open_storage import read_existing

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
-from sqlalchemy import Connection, Row, make_url, select
+from sqlalchemy import Connection, Row, select
 
 from gateway.api_keys.api_key import ApiKey
 from gateway.api_keys.key_table import list_keys as list_api_keys
@@ -17,7 +16,7 @@ from gateway.auth.revocation_index import is_revoked_by, list_keys
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.settings.schema import Settings
 from gateway.storage.database import Database
-from gateway.storage.open_storage import create_database
+from gateway.storage.open_storage import create_database, describe_unavailability, get_file
 from gateway.storage.schema_version import SchemaState, read_schema_version
 from gateway.storage.tables import journal, revocations
 from gateway.storage.timestamps import to_microseconds, to_seconds
@@ -53,28 +52,27 @@ class StoredState:
 @contextmanager
 def open_stored_state(settings: Settings) -> Iterator[StoredState]:
     """Open the database of the settings, if it can be read. It is neither created nor upgraded."""
-    url = settings.database_url
-    if url is None:
+    if settings.database_url is None:
         yield StoredState(None, "database_url is not set")
         return
-    parsed = make_url(str(url))
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
-        yield StoredState(None, f"the database {parsed.database} does not exist yet")
+    file = get_file(settings)
+    if file is not None and not file.exists():
+        yield StoredState(None, f"the database {file} does not exist yet")
         return
     database = create_database(settings)
     try:
-        obstacle = _find_obstacle(database)
+        obstacle = _find_obstacle(settings, database)
         found = None if obstacle else database
         yield StoredState(found, obstacle, is_unavailable=bool(obstacle))
     finally:
         database.close()
 
 
-def _find_obstacle(database: Database) -> str:
+def _find_obstacle(settings: Settings, database: Database) -> str:
     try:
         version = database.read_now(read_schema_version)
     except DatabaseUnavailable as error:
-        return f"the database cannot be used: {error.explanation}"
+        return describe_unavailability(settings, error)
     return "" if version.state is SchemaState.CURRENT else str(version)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pydantic_core import to_json
 
 from gateway.auth.clock import Clock
-from gateway.auth.jwt.own_claims import build_origin
+from gateway.auth.jwt.own_token_rules import build_origin
 from gateway.auth.principal import Principal
 from gateway.identity.key_timetable import TOKEN_SECONDS
 from gateway.identity.signing_key_provider import SigningKeyProvider

@@ -10,18 +10,14 @@ from pathlib import Path
 from gateway.auth.clock import Clock
 from gateway.background_tasks import keep_running
 from gateway.errors.tree import DatabaseUnavailable
+from gateway.identity.age_rotation import is_rotation_due, list_after_rotation, rotate_by_age
 from gateway.identity.key_encryption import KeyEncryption, UndecryptableKey
 from gateway.identity.key_file_watcher import POLL_SECONDS, KeyFileWatcher
 from gateway.identity.setting_errors import LoadedKeyFile, describe_undecryptable
 from gateway.identity.signing_key_file import InvalidSigningKeys
 from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.identity.signing_key_replica import SigningKeyReplica
-from gateway.identity.stored_keys import (
-    decrypt_keys,
-    is_rotation_due,
-    list_after_rotation,
-    rotate_by_age,
-)
+from gateway.identity.stored_keys import decrypt_keys
 from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
@@ -62,7 +58,7 @@ async def open_stored_keys(
     replica = SigningKeyReplica(keys, loaded.encryption)
     watcher = KeyFileWatcher(path, replica.use_key_file, document=loaded.document, clock=clock)
     resources[SigningKeyProvider], resources[KeyFileWatcher] = keys, watcher
-    storage.feed.add(replica)
+    storage.feed.add(replica, "signing keys")
     runs = {
         _FOLLOW_TASK: partial(_follow_key_file, watcher, replica, clock),
         _ROTATE_TASK: partial(_rotate_often, storage, replica, days, clock),

@@ -80,7 +80,7 @@ def load_key_file(settings: Settings) -> LoadedKeyFile | None:
         return None
     if settings.database_url is None:
         message = "needs database_url: it encrypts the signing keys in the database"
-        hint = f"set {get_variable('database_url')}"
+        hint = f"set {get_variable('database_url')}, or identity.signing_key_file in place of it"
         raise InvalidSettings([ConfigError("identity.key_file", message, hint)])
     try:
         document = read_key_document(path)

@@ -51,8 +51,8 @@ class SigningKeyProvider:
         former, self._keys = self._keys, keys
         dropped = former.list_dropped(keys, self._clock.now()) if former is not None else ()
         for key_id in dropped:
-            log_event(log, "signing_keys.dropped", WARNING, file=self._source, key_id=key_id)
-        log_event(log, "signing_keys.changed", file=self._source, key_ids=", ".join(keys.ids))
+            log_event(log, "signing_keys.dropped", WARNING, source=self._source, key_id=key_id)
+        log_event(log, "signing_keys.changed", source=self._source, key_ids=", ".join(keys.ids))
         self.record_success()
         for function in self._on_change:
             function()

@@ -1,4 +1,7 @@
-"""The signing keys in the database: read, rotated, each change with its entry in the journal."""
+"""The signing keys in the database: read, rotated, each change with its entry in the journal.
+
+`age_rotation.py` decides when they are rotated, `open_stored_keys.py` runs that in a process.
+"""
 
 import json
 from collections.abc import Sequence
@@ -19,8 +22,6 @@ from gateway.storage.journal import Author, Change, append_change
 from gateway.storage.locks import lock_journal
 from gateway.storage.tables import journal, signing_keys
 from gateway.storage.timestamps import to_microseconds, to_seconds
-
-DAY = 86_400
 
 _PREFIX = "signing_key."
 """That of the actions in the journal that change the keys."""
@@ -105,43 +106,6 @@ def remove_stored_keys(connection: Connection, author: Author) -> None:
     """Remove all keys, as after a theft of them, or of the key file: the next one signs at once."""
     lock_journal(connection)
     _remove_others(connection, (), author)
-
-
-def rotate_by_age(
-    connection: Connection, encryption: KeyEncryption, days: float, now: float
-) -> SigningKeys | None:
-    """Add a key if there is none, or if the newest is older than `days`; 0 stands for no age.
-
-    Returns None if there was nothing to do. Several processes may try at once: one of them does it.
-
-    Raises:
-        UndecryptableKey, InvalidSigningKeys: as `rotate_stored_keys`.
-    """
-    lock_journal(connection)
-    stored = list_stored_keys(connection)
-    if not is_rotation_due(stored, days, now):
-        return None
-    reason = f"the newest was older than {days:g} days" if stored else "there was none"
-    return rotate_stored_keys(connection, encryption, "ES256", Author("lockgate", reason), now)
-
-
-def is_rotation_due(stored: Sequence[StoredKey], days: float, now: float) -> bool:
-    """Whether there is no key, or the newest is older than `days`; 0 stands for no age."""
-    if not stored:
-        return True
-    return days > 0 and now >= max(key.created_at for key in stored) + days * DAY
-
-
-def list_after_rotation(
-    connection: Connection, encryption: KeyEncryption, days: float, now: float
-) -> list[StoredKey]:
-    """Read the keys, without decrypting them, after a rotation if one is due.
-
-    Raises:
-        UndecryptableKey: the key file has not encrypted one of them.
-    """
-    rotate_by_age(connection, encryption, days, now)
-    return list_stored_keys(connection)
 
 
 def reencrypt_stored_keys(

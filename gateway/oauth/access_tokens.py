@@ -9,8 +9,11 @@ from typing import Any
 from pydantic_core import to_json
 
 from gateway.auth.clock import Clock
-from gateway.auth.jwt.own_claims import ACCESS_TOKEN_TYPE
+from gateway.auth.jwt.jws import parse_jws
+from gateway.auth.jwt.own_token_rules import ACCESS_TOKEN_TYPE, OwnTokenRules
+from gateway.errors.tree import Unauthenticated
 from gateway.identity.signing_key_provider import SigningKeyProvider
+from gateway.oauth.oauth_errors import InvalidRequest
 
 _JTI_BYTES = 16
 
@@ -31,15 +34,24 @@ class IssuedToken:
 class AccessTokens:
     """Signs the access tokens; nothing else in the gateway does.
 
-    They are for the gateway: `aud` is `iss`. `seconds` is their longest lifetime.
+    They are for the gateway: `aud` is `iss`. `seconds` is their longest lifetime. `rules` and
+    `max_bytes`, the longest token, are those by which the gateway accepts a token.
     """
 
     def __init__(
-        self, issuer: str, keys: SigningKeyProvider, *, seconds: int, clock: Clock | None = None
+        self,
+        keys: SigningKeyProvider,
+        *,
+        rules: OwnTokenRules,
+        seconds: int,
+        max_bytes: int,
+        clock: Clock | None = None,
     ) -> None:
-        self.issuer = issuer
+        self.issuer = rules.issuer
         self._keys = keys
+        self._rules = rules
         self._seconds = seconds
+        self._max_bytes = max_bytes
         self._clock = clock or Clock()
 
     def __repr__(self) -> str:
@@ -60,6 +72,7 @@ class AccessTokens:
         bound to a key.
 
         Raises:
+            InvalidRequest: the gateway would refuse the token that is asked for.
             DatabaseUnavailable: the signing keys have not been read yet.
         """
         now = self._clock.now()
@@ -77,4 +90,29 @@ class AccessTokens:
         }
         key = self._keys.get_keys().get_signing_key(now)
         text = key.sign(to_json(payload), ACCESS_TOKEN_TYPE)
+        self._require_acceptable(text, now)
         return IssuedToken(text, expires_at - int(now), scopes, is_bound="cnf" in payload)
+
+    def _require_acceptable(self, text: str, now: float) -> None:
+        """Check the token as the verifier does, so that no client gets a useless one.
+
+        The claims of a subject are those of its provider, which may be longer than the gateway's.
+
+        Raises:
+            InvalidRequest: the token is too long, or has a claim that the gateway would refuse.
+        """
+        if len(text) > self._max_bytes:
+            raise InvalidRequest(
+                "The token would be longer than this server accepts; ask for fewer scopes or "
+                "services, or use the token of a subject with shorter claims.",
+                f"the token has {len(text)} bytes; tokens.max_bytes is {self._max_bytes}",
+            )
+        try:
+            jws = parse_jws(text)
+            self._rules.check(jws.payload, jws.type, now)
+        except Unauthenticated as refusal:
+            raise InvalidRequest(
+                "This server cannot issue a token about the subject: a claim is too long, or has "
+                "characters that cannot be printed.",
+                f"the token would be refused: {refusal.reason}: {refusal.explanation}",
+            ) from None

@@ -1,4 +1,4 @@
-"""`AssertionVerifier`: verifies the signature of a client assertion, and that it is used once."""
+"""Verifies the signature and the single use of what `client_assertion.py` has parsed."""
 
 import json
 from collections import OrderedDict

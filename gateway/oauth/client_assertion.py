@@ -1,4 +1,6 @@
-"""Parses a client assertion (`private_key_jwt`), and checks its claims (RFC 7523, section 3).
+"""Parses a client assertion (RFC 7523) and checks its claims, before `assertion_verifier.py`.
+
+The method of the client is `private_key_jwt`; the claims are those of RFC 7523, section 3.
 
 `aud` must be the issuer of the gateway, alone, as draft-ietf-oauth-rfc7523bis requires: an
 assertion for several servers could be sent on by the first of them that receives it.

@@ -1,4 +1,4 @@
-"""The secret of a client: its text, which is shown once, and its slow hash, which is stored.
+"""The secret of a client: its text and its slow hash; `secret_verifier.py` compares them.
 
 The text has 256 random bits, so a fast hash would be safe; the slow one meets the rules of audits
 for stored secrets. It takes about 50 ms of a core and 16 MB.

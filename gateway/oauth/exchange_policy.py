@@ -1,4 +1,4 @@
-"""`ExchangePolicy`: decides by the rules of `access.py` what a client gets for a token."""
+"""Decides by the rules of `access.py` what `grants/token_exchange.py` may issue to a client."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.auth.jwt.actors import MAX_ACTORS
-from gateway.auth.jwt.own_claims import MAX_SOURCES, build_origin
+from gateway.auth.jwt.own_token_rules import MAX_SOURCES, build_origin
 from gateway.auth.principal import Actor, Principal
 from gateway.identity.token_claims import build_subject_claims, nest_actors
 from gateway.oauth.exchange_policy import Permission

@@ -9,7 +9,7 @@ from gateway.auth.jwt import strict_json
 from gateway.auth.jwt.actors import list_actors
 from gateway.auth.jwt.claim_path import Claims
 from gateway.auth.jwt.ids import read_id
-from gateway.auth.jwt.own_claims import MAX_SOURCES, read_sources, read_subject
+from gateway.auth.jwt.own_token_rules import MAX_SOURCES, read_sources, read_subject
 from gateway.auth.principal import Principal
 from gateway.auth.revocation_check import RevocationCheck
 from gateway.errors.tree import Unauthenticated

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from gateway.access.may_exchange import MayExchange
 from gateway.auth.clock import Clock
+from gateway.auth.jwt.own_token_rules import OwnTokenRules
 from gateway.auth.verifier import TokenVerifier
 from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.access_tokens import AccessTokens
@@ -47,16 +48,18 @@ async def open_oauth(
         return
     clock, clients, secrets = clock or Clock(), ClientRegistry(), SecretVerifier()
     storage: Storage = resources[Storage]
-    storage.feed.add(clients)
+    storage.feed.add(clients, "clients")
     keys: SigningKeyProvider = resources[SigningKeyProvider]
-    tokens = AccessTokens(issuer, keys, seconds=settings.oauth.token_seconds, clock=clock)
-    resources[ClientRegistry], resources[AccessTokens] = clients, tokens
-    policy = ExchangePolicy(
-        access,
-        gateway=issuer,
-        providers={name for it in settings.issuers for name in list_issuer_names(it)},
-        services=services,
+    providers = {name for it in settings.issuers for name in list_issuer_names(it)}
+    tokens = AccessTokens(
+        keys,
+        rules=OwnTokenRules(issuer, providers),
+        seconds=settings.oauth.token_seconds,
+        max_bytes=settings.tokens.max_bytes,
+        clock=clock,
     )
+    resources[ClientRegistry], resources[AccessTokens] = clients, tokens
+    policy = ExchangePolicy(access, gateway=issuer, providers=providers, services=services)
     resources[Grants] = _create_grants(tokens, policy, resources, clock)
     resources[ClientAuthentication] = ClientAuthentication(
         clients,

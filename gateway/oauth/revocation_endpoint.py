@@ -19,7 +19,7 @@ from gateway.oauth.internal_token_verifier import InternalTokenVerifier
 from gateway.oauth.json_response import NO_STORE
 from gateway.oauth.oauth_endpoint import OAuthEndpoint
 from gateway.oauth.oauth_errors import InvalidRequest, UnsupportedTokenType
-from gateway.oauth.own_tokens import OwnTokenVerifier
+from gateway.oauth.own_token_keys import OwnTokenVerifier
 from gateway.ratelimit.limiter import Charge, RateLimiter
 from gateway.ratelimit.partition import digest, make_key
 from gateway.ratelimit.policy import RateLimit

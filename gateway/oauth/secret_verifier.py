@@ -1,4 +1,4 @@
-"""Verifies the secrets of clients: the slow hash runs off the event loop, and is bounded."""
+"""Verifies secrets of clients off the event loop, bounded; the hash is in `client_secret.py`."""
 
 import asyncio
 import hmac

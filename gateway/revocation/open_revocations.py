@@ -21,5 +21,5 @@ def open_revocations(
         return
     check = RevocationCheck(settings.tokens.max_lifetime_seconds)
     verifier.refuse_revoked(check)
-    storage.feed.add(RevocationReplica(check, clock or Clock()))
+    storage.feed.add(RevocationReplica(check, clock or Clock()), "revocations")
     resources[RevocationCheck] = check

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from logging import WARNING, getLogger
+from logging import ERROR, WARNING, getLogger
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection
@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from gateway.auth.clock import Clock
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.storage.database import Database
+from gateway.storage.failures import explain_unavailability
 from gateway.storage.journal import JournalHead, read_hash, read_head
 from gateway.telemetry.log import log_event
 
@@ -64,11 +65,16 @@ class Replica(Protocol):
 
 @dataclass(slots=True, eq=False)
 class _Followed:
-    """A replica, and the last entry of the journal that it has; None before its first load."""
+    """A replica, and the last entry of the journal that it has; None before its first load.
+
+    `error` is what prevented its last load.
+    """
 
     replica: Replica
+    name: str
     seq: int | None = None
     is_loaded: bool = False
+    error: Exception | None = None
 
 
 class ChangeFeed:
@@ -80,6 +86,8 @@ class ChangeFeed:
     # - Reads follow each other, so that none puts older changes in force after newer ones.
     # - `_head` is the last entry of the latest read. If the journal no longer has it, the database
     #   is another one, such as a restored backup, and each replica is loaded again.
+    # - A replica that cannot be loaded, such as for a row that was edited by hand, stays as it was,
+    #   and is loaded again with each read. The others go on.
 
     def __init__(self, database: Database, clock: Clock, *, poll_seconds: float) -> None:
         self._database = database
@@ -110,9 +118,14 @@ class ChangeFeed:
         """Whether the database could not be read for several polls, and for 5 seconds."""
         return self.age > max(_MIN_STALE_SECONDS, _STALE_POLLS * self._poll_seconds)
 
-    def add(self, replica: Replica) -> None:
-        """Keep a replica up to date; it is loaded with the next read."""
-        self._followed.append(_Followed(replica))
+    @property
+    def failures(self) -> dict[str, str]:
+        """The kind of exception by the name of each replica that cannot be loaded."""
+        return {it.name: type(it.error).__name__ for it in self._followed if it.error}
+
+    def add(self, replica: Replica, name: str = "") -> None:
+        """Keep a replica up to date; it is loaded with the next read. Logs have its name."""
+        self._followed.append(_Followed(replica, name or type(replica).__name__))
 
     async def watch(self) -> None:
         """Read the journal every `poll_seconds` until cancelled."""
@@ -141,19 +154,40 @@ class ChangeFeed:
             log_event(log, "database.restored", WARNING, **fields)
         self._head, seq = found.head, found.head.seq
         for it, changes in found.loaded:
-            it.replica.apply(changes)
-            is_page = isinstance(changes, Page)
-            it.seq = changes.seq if is_page else seq
-            it.is_loaded = it.is_loaded or not is_page
-        if any(not it.is_loaded or it.seq != seq for it in followed):
+            _apply(it, changes, seq)
+        if any(not it.error and (not it.is_loaded or it.seq != seq) for it in followed):
             return False
         self._has_read = True
         self._read_at = started
         return True
 
 
+def _apply(followed: _Followed, changes: Any, seq: int) -> None:  # noqa: ANN401 - of any replica
+    """Put into force what a replica has loaded, or keep the error that prevented it."""
+    error = changes if isinstance(changes, Exception) else None
+    if error is None:
+        try:
+            followed.replica.apply(changes)
+        except Exception as raised:  # noqa: BLE001 - the other replicas must go on
+            error = raised
+    if error is not None:
+        if followed.error is None:
+            log_event(log, "database.unreadable", ERROR, error, content=followed.name)
+        followed.error = error
+        return
+    if followed.error is not None:
+        log_event(log, "database.readable", content=followed.name)
+    followed.error = None
+    is_page = isinstance(changes, Page)
+    followed.seq = changes.seq if is_page else seq
+    followed.is_loaded = followed.is_loaded or not is_page
+
+
 class _Found(NamedTuple):
-    """The last entry of the journal, whether the journal is another one, and what was loaded."""
+    """The last entry of the journal, whether the journal is another one, and what was loaded.
+
+    In place of what a replica has loaded, there may be the exception that prevented it.
+    """
 
     head: JournalHead
     is_other_journal: bool
@@ -168,7 +202,23 @@ def _load(
     is_other = known is not None and read_hash(connection, known.seq) != known.hash
     loaded = list[tuple[_Followed, Any]]()
     for it in followed:
-        if is_other or not it.is_loaded or it.seq != head.seq:
-            after = 0 if is_other else it.seq or 0
-            loaded.append((it, it.replica.load(connection, after)))
+        if is_other:
+            it.seq = 0  # also if it cannot be loaded now
+        if is_other or not it.is_loaded or it.error or it.seq != head.seq:
+            loaded.append((it, _load_one(it, connection)))
     return _Found(head, is_other, loaded)
+
+
+def _load_one(followed: _Followed, connection: Connection) -> Any:  # noqa: ANN401 - of any replica
+    """Return what a replica has loaded, or the exception that prevents it.
+
+    Raises:
+        Exception: the database is unavailable, for each replica.
+    """
+    try:
+        with connection.begin_nested():  # PostgreSQL runs no statement after one that failed
+            return followed.replica.load(connection, followed.seq or 0)
+    except Exception as error:
+        if explain_unavailability(error, connection.engine.url, is_writing=False):
+            raise
+        return error

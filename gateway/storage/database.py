@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import Enum
-from logging import ERROR, getLogger
+from logging import ERROR, WARNING, getLogger
 from typing import NoReturn, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -21,12 +21,16 @@ from gateway.storage.writing import allow_writing
 from gateway.telemetry.log import log_event
 
 COOLDOWN_SECONDS = 1.0
-"""How long calls fail at once after one has found the database unavailable."""
+"""How long calls fail at once after one has lost its connection, or got none."""
 
 log = getLogger("lockgate.storage")
 
 T = TypeVar("T")
 Transaction = Callable[[Connection], T]
+
+
+class TransactionFailed(DatabaseUnavailable):
+    """A transaction failed alone, such as in its wait for a lock; others may succeed."""
 
 
 class DatabaseState(Enum):
@@ -101,13 +105,20 @@ class Database:
         future = self._start(transaction, is_writing=is_writing, deadline=deadline)
         # The commit may begin just before the deadline, and takes at most one timeout more.
         done, _ = await asyncio.wait({future}, timeout=deadline + self._timeout - time.monotonic())
+        is_available = True
         try:
-            result = future.result() if done else self._give_up()
+            return future.result() if done else self._give_up()
+        except TransactionFailed as error:
+            log_event(log, "database.transaction_failed", WARNING, reason=error.explanation)
+            raise
         except DatabaseUnavailable as error:
+            is_available = False
             self._record_failure(error.explanation)
             raise
-        self._record_success()
-        return result
+        finally:
+            # A mistake in the transaction also shows that the database responds.
+            if is_available:
+                self._record_success()
 
     def _give_up(self) -> NoReturn:
         reason = f"no response within {2 * self._timeout:g} s"
@@ -135,10 +146,11 @@ class Database:
         try:
             return self._run_transaction(transaction, is_writing=is_writing, deadline=deadline)
         except Exception as error:
-            explanation = explain_unavailability(error, is_writing=is_writing)
-            if explanation is None:
+            found = explain_unavailability(error, self.engine.url, is_writing=is_writing)
+            if found is None:
                 raise
-            raise DatabaseUnavailable(COOLDOWN_SECONDS, explanation) from error
+            kind = DatabaseUnavailable if found.is_general else TransactionFailed
+            raise kind(COOLDOWN_SECONDS, found.explanation) from error
 
     def _run_transaction(
         self, transaction: Transaction[T], *, is_writing: bool, deadline: float
@@ -150,7 +162,7 @@ class Database:
                 result = transaction(connection)
                 if time.monotonic() > deadline:
                     reason = f"the transaction took longer than {self._timeout:g} s"
-                    raise DatabaseUnavailable(COOLDOWN_SECONDS, reason)
+                    raise TransactionFailed(COOLDOWN_SECONDS, reason)
             return result
 
     def _find_deadline(self) -> float:

@@ -6,6 +6,7 @@ from sqlite3 import Connection as SqliteConnection
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from gateway.storage.writing import is_writing
@@ -24,12 +25,9 @@ def create_sqlite_engine(url: URL, *, timeout: float) -> Engine:
         # before the first change, when two readers that want to write can no longer both go on.
         connect_args={"timeout": timeout, "isolation_level": None, "check_same_thread": False},
     )
-    path = Path(url.database or "")
-
-    @event.listens_for(engine, "do_connect")
-    def create_private_file(*_: Any) -> None:  # noqa: ANN401 - the arguments of the event
-        # SQLite would create the file with the permissions of the umask.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    file = _File(Path(url.database or ""))
+    event.listen(engine, "do_connect", file.open)
+    event.listen(engine, "checkout", file.require_same)
 
     @event.listens_for(engine, "connect")
     def set_pragmas(connection: SqliteConnection, _: object) -> None:
@@ -44,6 +42,46 @@ def create_sqlite_engine(url: URL, *, timeout: float) -> Engine:
 
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+class _File:
+    """The file of an engine. Its first connect creates it, and no later one.
+
+    A process that goes on with a file that was removed or replaced would miss each revocation.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._identity: tuple[int, int] | None = None
+
+    def open(self, *_: Any) -> None:  # noqa: ANN401 - the arguments of the event
+        """Create the file, unless this engine had one, and remember which file it is.
+
+        SQLite would create it with the permissions of the umask.
+        """
+        flags = os.O_RDWR | (os.O_CREAT if self._identity is None else 0)
+        descriptor = os.open(self._path, flags, 0o600)
+        try:
+            self._identity = _identify(os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+
+    def require_same(self, *_: Any) -> None:  # noqa: ANN401 - the arguments of the event
+        """Require that the path has the file that the connection has, before each transaction.
+
+        Raises:
+            DisconnectionError: it has another one, or none; the pool connects again.
+        """
+        try:
+            found = _identify(self._path.stat())
+        except OSError:
+            found = None
+        if found != self._identity:
+            raise DisconnectionError("the file was replaced or removed")
+
+
+def _identify(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -1,6 +1,8 @@
 """A route that takes the requests of another one stops the start, whichever kind the two are."""
 
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Generic, TypeVar
 from unittest.mock import patch
 
@@ -16,7 +18,8 @@ from gateway.proxy import Proxy
 from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.route_shadows import find_shadowed_routes
 from gateway.settings.errors import ConfigError, InvalidSettings
-from gateway.settings.schema import Settings
+from gateway.settings.schema import Server, Settings
+from tests.gateway.oauth.oauth_gateway import make_settings
 
 TWICE = "remove one of them, or give it other methods or another path"
 
@@ -110,6 +113,11 @@ def test_these_routes_live_together(own: list[Route], proxied: list[Route]) -> N
             "GET /healthz", "is declared twice, in gateway/health.py:", TWICE,
         ),
         (
+            [], [("ANY", "/docs/{path:path}")],
+            "GET /docs/{path:path}", "GET /docs/{name} of the gateway itself in gateway/openapi/",
+            "give it another path: those of the gateway cannot be proxied",
+        ),
+        (
             [("GET", "/a/{x}")], [("ANY", "/a/{y}")],
             "GET /a/{y}", "is declared twice, in ", TWICE,
         ),
@@ -132,6 +140,52 @@ def test_a_shadowed_route_is_an_error(
     assert message in error.message
     assert error.hint == hint
     assert "test_route_shadows.py:" in error.message + error.source
+
+
+@pytest.mark.parametrize(
+    ("path", "own"),
+    [
+        ("/oauth/{path:path}", ["/oauth/introspect", "/oauth/revoke", "/oauth/token"]),
+        ("/oauth/{name}", ["/oauth/introspect", "/oauth/revoke", "/oauth/token"]),
+        ("/oauth/tok{rest}", ["/oauth/token"]),
+        (
+            "/.well-known/{path:path}",
+            [
+                "/.well-known/jwks.json",
+                "/.well-known/oauth-authorization-server",
+                "/.well-known/oauth-authorization-server/{issuer_path:path}",
+            ],
+        ),
+        ("/auth/{path:path}", ["/auth/tickets", "/auth/verify", "/auth/verify/{path:path}"]),
+        ("/docs/{path:path}", ["/docs/{name}"]),
+        ("/oauth2/{path:path}", []),
+        ("/oauth/clients/{path:path}", []),
+        ("/healthz/{path:path}", []),
+        ("/.well-known/acme-challenge/{path:path}", []),
+        ("/auth/login/{path:path}", []),
+        ("/{path:path}", []),
+        ("/{tenant}/token", []),
+    ],
+)
+def test_no_proxied_route_is_above_an_endpoint_of_the_gateway(
+    tmp_path: Path, path: str, own: list[str]
+) -> None:
+    made = make_settings(
+        tmp_path, server=Server(forward_auth=True, trusted_proxies=(ip_network("127.0.0.1/32"),))
+    )
+    proxies = [
+        Proxy("/events", to="events", requires=(), tickets=True, target="/"),
+        Proxy(path, to="service", public="a test", target="/"),
+    ]
+    try:
+        create_app(made, application=Application(proxies=proxies))
+        errors = []
+    except InvalidSettings as invalid:
+        errors = invalid.errors
+    shown = [error.message.partition(" of the gateway itself in gateway/")[0] for error in errors]
+    assert sorted(it.partition(" ")[2] for it in shown) == own
+    assert all(error.path.endswith(f" {path}") for error in errors)
+    assert all("test_route_shadows.py:" in error.source for error in errors)
 
 
 def test_a_catch_all_below_a_frontend_is_an_error(tmp_path: object) -> None:

@@ -1,4 +1,7 @@
-"""The grant of token exchange (RFC 8693): a client calls services on behalf of a subject."""
+"""The grant of token exchange (RFC 8693); `exchange_policy.py` decides, here a token is issued.
+
+With that token, a client calls services on behalf of a subject.
+"""
 
 from collections.abc import Sequence
 from logging import getLogger

@@ -8,7 +8,8 @@ from gateway.settings.schema import Settings
 
 _CREATE_KEY = (
     "run `lockgate signing-keys rotate --file FILE`, and set identity.issuer and"
-    " identity.signing_key_file"
+    " identity.signing_key_file; or with database_url, run `lockgate key-file create --file FILE`,"
+    " and set identity.issuer and identity.key_file"
 )
 
 

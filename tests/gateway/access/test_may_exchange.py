@@ -50,6 +50,7 @@ def test_a_single_text_is_a_list_of_one() -> None:
         ("bff", {"services": {"stock": 1}}, "services is {'stock': 1}; it must be a name of"),
         ("bff", {"services": ["*", "stock"]}, "services has '*' beside others: *, stock;"),
         ("bff", {"services": ["stock"] * 2}, "services has one twice: stock, stock"),
+        ("bff", {"services": [f"s{n}" for n in range(65)]}, "services has 65, but a token names"),
         ("bff", {"scopes": ""}, "scopes has ''; it must be a scope or a list of scopes"),
         ("bff", {"scopes": "a b"}, "scopes has 'a b'; it must be a scope or a list of scopes"),
         ("bff", {"scopes": "*"}, "scopes has '*'; it must be a scope or a list of scopes"),
@@ -65,6 +66,11 @@ def test_a_mistake_is_refused(client: Any, options: dict[str, Any], error: str) 
     with pytest.raises(InvalidDeclaration, match=r"^MayExchange\(") as caught:
         MayExchange(client, **{**VALID, **options})
     assert error in str(caught.value)
+
+
+def test_a_rule_has_as_many_services_as_a_token_can_name() -> None:
+    services = [f"s{number}" for number in range(64)]
+    assert len(MayExchange("bff", **{**VALID, "services": services}).services) == 64
 
 
 def test_all_mistakes_are_in_one_message() -> None:

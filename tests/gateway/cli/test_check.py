@@ -302,3 +302,57 @@ def test_a_missing_package_is_not_hidden_behind_the_issuers_of_its_file(
     assert main(["check"]) == 2
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("LOCKGATE_APP__PACKAGE: there is no package called 'no_such_package'")
+
+
+def test_an_invalid_url_of_the_database_is_one_error(
+    issuer: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    issuer.write_bytes(KEYS)
+    monkeypatch.setenv("LOCKGATE_DATABASE_URL", "mysql://127.0.0.1/lockgate")
+    monkeypatch.setenv("LOCKGATE_IDENTITY__ISSUER", "https://gateway.test")
+    monkeypatch.setenv("LOCKGATE_IDENTITY__KEY_FILE", str(tmp_path / "keys.jwks"))
+    assert main(["check"]) == 2
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_check_notes_a_file_that_others_can_read_and_a_server_that_is_down(
+    issuer: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    issuer.write_bytes(KEYS)
+    file = tmp_path / "lockgate.db"
+    file.touch(0o600)
+    monkeypatch.setenv("LOCKGATE_DATABASE_URL", f"sqlite:///{file}")
+    assert main(["check"]) == 0
+    assert "0600" not in capsys.readouterr().out
+    file.chmod(0o644)
+    assert main(["check"]) == 0
+    words = f"Other users can read the database: {file} has the mode 0644; set 0600."
+    assert words in capsys.readouterr().out
+    monkeypatch.setenv("LOCKGATE_DATABASE_URL", "postgresql://127.0.0.1:1/lockgate")
+    assert main(["check"]) == 0
+    words = "The database was not checked: the database cannot be used: no server listens at"
+    assert words in capsys.readouterr().out
+
+
+def test_check_and_serve_name_the_variable_of_a_file_that_cannot_be_used(
+    issuer: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    issuer.write_bytes(KEYS)
+    file = tmp_path / "missing" / "lockgate.db"
+    monkeypatch.setenv("LOCKGATE_DATABASE_URL", f"sqlite:///{file}")
+    expected = (
+        f"LOCKGATE_DATABASE_URL: the database {file} cannot be used: its folder does not exist"
+    )
+    assert main(["check"]) == 2
+    assert capsys.readouterr().out.strip() == expected
+    assert main(["serve"]) == 2
+    assert expected in capsys.readouterr().err

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from gateway.cli.main import main
 from gateway.settings.schema import Settings
 from gateway.storage.open_storage import create_database
+from tests.postgresql_server import PostgresqlServer
 
 
 @pytest.fixture
@@ -17,10 +18,12 @@ def url(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return database_url
 
 
-@pytest.mark.usefixtures("url")
-def test_an_empty_database_is_upgraded(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_database_is_upgraded(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["db", "status"]) == 1
-    assert "the database has no schema, and" in capsys.readouterr().out
+    is_file = url.startswith("sqlite")
+    expected = "does not exist yet" if is_file else "the database has no schema, and"
+    output = capsys.readouterr()
+    assert expected in (output.err if is_file else output.out)
     assert main(["db", "upgrade"]) == 0
     assert "the schema is upgraded from nothing to" in capsys.readouterr().out
     assert main(["db", "upgrade"]) == 0
@@ -42,7 +45,7 @@ def test_a_later_schema_is_refused(url: str, capsys: pytest.CaptureFixture[str])
     assert main(["db", "status"]) == 1
     assert "install the version that made it" in capsys.readouterr().out
     assert main(["db", "upgrade"]) == 1
-    assert "lockgate: the schema is 9999" in capsys.readouterr().err
+    assert "lockgate: database_url: the schema is 9999" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", [["db", "status"], ["db", "upgrade"], ["journal", "list"]])
@@ -57,21 +60,57 @@ def test_a_database_that_is_down(
     monkeypatch.setenv("LOCKGATE_DATABASE_URL", "postgresql://jane:hunter2@127.0.0.1:1/lockgate")
     assert main(["db", "status"]) == 1
     error = capsys.readouterr().err
-    assert error == "lockgate: the database cannot be used: it cannot be reached\n"
+    assert (
+        error
+        == "lockgate: database_url: the database cannot be used: no server listens at 127.0.0.1:1\n"
+    )
+
+
+_COMMANDS = [["keys", "list"], ["journal", "verify"], ["clients", "list"], ["key-file", "rotate"]]
+
+
+def _configure(folder: Path, url: str) -> list[str]:
+    config = folder / "lockgate.toml"
+    identity = f'issuer = "https://gateway.test"\nkey_file = "{folder}/keys.jwks"'
+    config.write_text(f'database_url = "{url}"\n[identity]\n{identity}\n')
+    return ["--config", str(config)]
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_other_commands_need_the_schema_of_a_server(
+    tmp_path: Path,
+    postgresql: PostgresqlServer,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    assert main([*command, *_configure(tmp_path, postgresql.create_database())]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("lockgate: database_url: the database has no schema, and ")
+    assert error.endswith(" is needed: run lockgate db upgrade\n")
+
+
+@pytest.mark.parametrize("command", [["db", "status"], *_COMMANDS])
+def test_other_commands_create_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    file = tmp_path / "lockgate.db"
+    assert main([*command, *_configure(tmp_path, f"sqlite:///{file}")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"lockgate: database_url: the database {file} does not exist yet: ")
+    assert not file.exists()
 
 
 @pytest.mark.parametrize(
     "command",
-    [["keys", "list"], ["journal", "verify"], ["clients", "list"], ["key-file", "rotate"]],
+    [["clients", "add", "bff"], ["keys", "add", "export", "--scope", "a"], ["revoke", "all"]],
 )
-def test_other_commands_need_the_schema(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_command_creates_and_upgrades_a_file_as_the_gateway_does(
+    tmp_path: Path, command: list[str], exists: bool
 ) -> None:
-    config = tmp_path / "lockgate.toml"
-    identity = f'issuer = "https://gateway.test"\nkey_file = "{tmp_path}/keys.jwks"'
-    url = f"sqlite:///{tmp_path}/lockgate.db"
-    config.write_text(f'database_url = "{url}"\n[identity]\n{identity}\n')
-    assert main([*command, "--config", str(config)]) == 1
-    error = capsys.readouterr().err
-    assert error.startswith("lockgate: the database has no schema, and ")
-    assert error.endswith(" is needed: run lockgate db upgrade\n")
+    file = tmp_path / "lockgate.db"
+    if exists:
+        file.touch()
+    config = _configure(tmp_path, f"sqlite:///{file}")
+    assert main([*command, *config]) == 0
+    assert main(["db", "status", *config]) == 0

@@ -204,3 +204,32 @@ def test_invalid_settings_are_reported(
     assert main(["explain", "GET", "/", "--no-token"]) == 2
     error = "upstreams.shopp: no client and no proxied route uses this service (did you mean shop, "
     assert f"{error}which GET/HEAD" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["GET", "/stock/7/a", "TOKEN"],
+        ["GET", "TOKEN"],
+        ["TOKEN", "/stock/7/a"],
+        ["GET", "/stock/7/a", "--token=TOKEN"],
+        ["GET", "/stock/7/a", "Bearer TOKEN"],
+    ],
+)
+@pytest.mark.parametrize("token", [sign(), "lgs_" + "Ab3-" * 10, "lk_" + "Ab3_" * 10])
+def test_a_token_that_is_given_as_an_argument_is_not_repeated(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], token: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["explain", *(it.replace("TOKEN", token) for it in arguments)])
+    printed = capsys.readouterr()
+    assert caught.value.code == 2
+    assert "(a token)" in printed.err
+    assert token[-20:] not in printed.err + printed.out
+
+
+def test_its_help_says_where_the_token_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["explain", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "The token is read from standard input" in text

@@ -117,7 +117,7 @@ def test_a_revoked_token_is_explained_by_the_entry_of_the_journal(
     [
         (None, "the database {file} does not exist yet"),
         (Path.touch, "the database has no schema"),
-        (Path.mkdir, "the database cannot be used: "),
+        (Path.mkdir, "the database {file} cannot be used: "),
     ],
 )
 def test_what_the_database_cannot_say_is_said_to_be_unknown(
@@ -191,4 +191,4 @@ def test_without_its_database_tokens_of_the_gateway_and_api_keys_get_a_503(
     for token in (sign_own(folder), generate_text()):
         status, found = shell.run("GET", "/any/a", token)
         assert (status, found["status"]) == (1, 503)
-        assert "the database cannot be used: " in found["outcome"]
+        assert f"the database {folder}/other.db cannot be used: " in found["outcome"]

@@ -93,7 +93,8 @@ def test_settings_without_the_file_are_invalid(
     assert main(["signing-keys", action, "--config", str(config)]) == 2
     assert capsys.readouterr().err == (
         "lockgate: identity.signing_key_file: is required to know the file of the keys"
-        " (set LOCKGATE_IDENTITY__SIGNING_KEY_FILE, or pass --file FILE)\n"
+        " (set LOCKGATE_IDENTITY__SIGNING_KEY_FILE, or pass --file FILE;"
+        " or for keys in the database, set LOCKGATE_IDENTITY__KEY_FILE)\n"
     )
 
 

@@ -12,12 +12,12 @@ import jwt
 import pytest
 
 from gateway.errors.tree import DatabaseUnavailable
+from gateway.identity.age_rotation import DAY
 from gateway.identity.encryption_rotation import create_key_file
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.identity.open_identity import open_signing_keys
 from gateway.identity.setting_errors import find_identity_errors
 from gateway.identity.signing_key_provider import SigningKeyProvider
-from gateway.identity.stored_keys import DAY
 from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings

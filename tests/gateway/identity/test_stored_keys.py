@@ -7,11 +7,12 @@ from functools import partial
 import pytest
 from sqlalchemy import Connection, text
 
+from gateway.identity.age_rotation import rotate_by_age
 from gateway.identity.key_encryption import EncryptionKey, KeyEncryption, UndecryptableKey
 from gateway.identity.key_timetable import RETIREMENT, SIGNING_DELAY, SigningKeys
 from gateway.identity.signing_key import SigningAlgorithm, build_private_members
 from gateway.identity.signing_key_file import MAX_KEYS, InvalidSigningKeys
-from gateway.identity.stored_keys import read_stored_keys, rotate_by_age, rotate_stored_keys
+from gateway.identity.stored_keys import read_stored_keys, rotate_stored_keys
 from gateway.storage.database import Database
 from gateway.storage.journal import Author, read_entries
 from gateway.storage.verify_journal import verify_journal

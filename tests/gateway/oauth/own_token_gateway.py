@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -16,6 +16,7 @@ from fastapi import APIRouter, FastAPI
 
 from gateway.auth import Caller, requires
 from gateway.auth.revocation_index import Revocation
+from gateway.oauth.client_table import ClientExists
 from gateway.proxy import Proxy
 from gateway.revocation.revoke import revoke
 from gateway.settings.schema import Issuer, Server, Service, StorageSettings, Tokens
@@ -171,7 +172,7 @@ async def serve_own_tokens(folder: Path, **settings: Any) -> AsyncIterator[OAuth
         service = Service.model_validate({"url": upstream.url})
         made = make_settings(
             folder,
-            issuers=(provider,),
+            issuers=settings.pop("issuers", (provider,)),
             upstreams={"inventory": service, "billing": service},
             server=Server(forward_auth=True, trusted_proxies=(ip_network("127.0.0.1/32"),)),
             storage=StorageSettings(poll_seconds=0.05),
@@ -179,7 +180,8 @@ async def serve_own_tokens(folder: Path, **settings: Any) -> AsyncIterator[OAuth
             **settings,
         )
         for client_id in ("bff", "cart", "inventory"):
-            add_in(made, make_client(client_id, SECRET))
+            with suppress(ClientExists):  # the folder may have been served before
+                add_in(made, make_client(client_id, SECRET))
         apps: list[FastAPI] = []
         serving = serve(router, prepare=apps.append, settings=made, proxies=PROXIES)
         async with serving as served:

@@ -6,18 +6,20 @@ from typing import Any
 import pytest
 
 from gateway.auth.jwt import base64url
-from gateway.auth.jwt.own_claims import ACCESS_TOKEN_TYPE
+from gateway.auth.jwt.own_token_rules import ACCESS_TOKEN_TYPE, OwnTokenRules
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.identity.key_timetable import SIGNING_DELAY, SigningKeys
 from gateway.identity.signing_key import TOKEN_TYPE as INTERNAL_TYPE
 from gateway.identity.signing_key import generate_signing_key
 from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.access_tokens import AccessTokens
+from gateway.oauth.oauth_errors import InvalidRequest
 from tests.gateway.auth.manual_clock import ManualClock
 
 NOW = 1_000_000.75
 FIRST, SECOND = generate_signing_key("ES256", 0), generate_signing_key("EdDSA", NOW)
 ISSUER = "https://gateway.test"
+RULES = OwnTokenRules(ISSUER, ())
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 def tokens(clock: ManualClock) -> AccessTokens:
     keys = SigningKeyProvider(SigningKeys([FIRST, SECOND]))
-    return AccessTokens(ISSUER, keys, seconds=600, clock=clock)
+    return AccessTokens(keys, rules=RULES, seconds=600, max_bytes=2_000, clock=clock)
 
 
 def read(token: str, part: int) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def test_its_type_is_not_that_of_an_internal_token(tokens: AccessTokens) -> None
 
 def test_further_claims_replace_none(tokens: AccessTokens) -> None:
     claims = {"iss": "x", "exp": 9e9, "scope": "admin", "act": {"sub": "bff"}}
-    issued = read(tokens.issue("jane", "bff", ["a"], claims=claims).text, 1)
+    issued = read(tokens.issue("bff", "bff", ["a"], claims=claims).text, 1)
     assert (issued["iss"], issued["exp"], issued["scope"]) == (ISSUER, 1_000_600, "a")
     assert issued["act"] == {"sub": "bff"}
 
@@ -80,9 +82,23 @@ async def test_the_next_key_signs_in_its_time(tokens: AccessTokens, clock: Manua
 
 
 def test_without_keys_no_token_is_issued(clock: ManualClock) -> None:
-    tokens = AccessTokens(ISSUER, SigningKeyProvider(), seconds=600, clock=clock)
+    tokens = AccessTokens(
+        SigningKeyProvider(), rules=RULES, seconds=600, max_bytes=2_000, clock=clock
+    )
     with pytest.raises(DatabaseUnavailable):
         tokens.issue("bff", "bff", ["a"])
+
+
+def test_a_token_that_the_gateway_would_refuse_is_not_issued(tokens: AccessTokens) -> None:
+    with pytest.raises(InvalidRequest, match="longer than this server accepts") as caught:
+        tokens.issue("bff", "bff", ["a" * 2_000])
+    assert "tokens.max_bytes is 2000" in caught.value.explanation
+    with pytest.raises(InvalidRequest, match="about the subject") as caught:
+        tokens.issue("x", "bff", ["a"], claims={"sub_id": {"format": "iss_sub", "iss": "a"}})
+    assert "invalid_sub" in caught.value.explanation
+    services = [str(number) for number in range(65)]
+    with pytest.raises(InvalidRequest):
+        tokens.issue("bff", "bff", ["a"], claims={"services": services})
 
 
 def test_a_token_is_not_shown(tokens: AccessTokens) -> None:

@@ -1,32 +1,36 @@
 """No chain of exchanges yields more than its first token had, compared with a plain model."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.access import MayExchange
 from gateway.auth.jwt.jws import parse_jws
-from gateway.auth.jwt.own_claims import OwnTokenRules
+from gateway.auth.jwt.own_token_rules import OwnTokenRules
 from gateway.auth.principal import Actor, Principal, SourceToken
+from gateway.auth.verifier import JwtVerifier, TrustedIssuer
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import generate_signing_key
 from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.access_tokens import AccessTokens
 from gateway.oauth.exchange_policy import ExchangePolicy, ExchangeRequest
 from gateway.oauth.exchanged_token import build_exchanged_claims
-from gateway.oauth.oauth_errors import InvalidRequest, InvalidSubjectToken, OAuthError
+from gateway.oauth.oauth_errors import InvalidRequest, InvalidScope, InvalidSubjectToken, OAuthError
+from gateway.oauth.own_token_keys import OwnKeys, trust_own_tokens
+from gateway.settings.schema import Tokens
 from tests.gateway.auth.manual_clock import ManualClock
 
 NOW = 1_800_000_000
 SECONDS = 600
 GATEWAY, PROVIDER, OTHER = "https://gateway.test", "https://id.example", "https://other.example"
 KEYS = SigningKeyProvider(SigningKeys([generate_signing_key("ES256", NOW - 100_000)]))
-RULES = OwnTokenRules(GATEWAY)
+RULES = OwnTokenRules(GATEWAY, [PROVIDER, OTHER])
 
 CLIENTS = ["bff", "relay", "batch"]
 SERVICES = ["stock", "orders", "users"]
@@ -37,20 +41,28 @@ def exchange(
     rules: Sequence[MayExchange], subject: Principal, request: ExchangeRequest, now: float
 ) -> Principal:
     """Return the caller of the token that the gateway issues, as the gateway itself reads it."""
+    jws = parse_jws(issue(rules, subject, request, now))
+    return RULES.check(json.loads(json.dumps(jws.payload)), jws.type, now)
+
+
+def issue(
+    rules: Sequence[MayExchange], subject: Principal, request: ExchangeRequest, now: float
+) -> str:
+    """Return the token that the gateway issues."""
     policy = ExchangePolicy(rules, gateway=GATEWAY, providers=[PROVIDER, OTHER], services=SERVICES)
     permission = policy.permit(request, subject)
     client = Actor(GATEWAY, request.client_id)
     claims = build_exchanged_claims(subject, client, permission, now)
-    tokens = AccessTokens(GATEWAY, KEYS, seconds=SECONDS, clock=ManualClock(now))
-    issued = tokens.issue(
+    tokens = AccessTokens(
+        KEYS, rules=RULES, seconds=SECONDS, max_bytes=8_192, clock=ManualClock(now)
+    )
+    return tokens.issue(
         claims["sub"],
         request.client_id,
         permission.scopes,
         expires_by=subject.expires_at,
         claims=claims,
-    )
-    jws = parse_jws(issued.text)
-    return RULES.check(json.loads(json.dumps(jws.payload)), jws.type, now)
+    ).text
 
 
 def make_subject(**changes: Any) -> Principal:
@@ -242,3 +254,53 @@ def test_a_token_without_an_id_is_named_by_its_issuer_and_time() -> None:
     subject = replace(make_subject(), token_id=None)
     token = exchange([WHOLE], subject, ExchangeRequest("bff"), NOW)
     assert token.sources == (SourceToken(PROVIDER, None, NOW - 100.0),)
+
+
+# What a verifier of a provider's tokens accepts: see `read_id` and `SCOPE`.
+ids = st.integers(-(10**19), 10**19).map(str) | st.text(
+    st.characters(exclude_categories=("C", "Z")) | st.just(" "), min_size=1, max_size=255
+)
+long_ids = st.sampled_from(["ä", "x", "\U0001f600"]).map(lambda char: char * 255)
+# Of these characters is `*`, which a rule does not take for a scope.
+scope_texts = st.text(
+    st.characters(min_codepoint=0x23, max_codepoint=0x5B), min_size=1, max_size=60
+).filter(lambda text: text != "*")
+any_subjects = st.builds(
+    make_subject,
+    subject=ids | long_ids,
+    user_id=st.none() | ids | long_ids,
+    tenant=st.none() | ids | long_ids,
+    token_id=st.none() | ids,
+    issued_at=st.none() | st.floats(-1e300, 1e300) | st.just(NOW - 0.5),
+    expires_at=st.floats(NOW, NOW + 1e9),
+    scopes=st.frozensets(scope_texts, max_size=90),
+    actors=st.lists(ids | long_ids, max_size=4, unique=True).map(
+        lambda found: tuple(Actor(PROVIDER, it) for it in found)
+    ),
+)
+
+
+@given(any_subjects, st.integers(1, 64))
+@example(make_subject(subject="\U0001f600" * 255, tenant="ä" * 255), 64)
+@example(make_subject(user_id="\U0001f600" * 255, tenant="\U0001f600" * 255), 64)
+@settings(max_examples=100, deadline=None)
+def test_each_token_that_is_issued_is_accepted(subject: Principal, count: int) -> None:
+    """The other ones are refused in words, never with an error of the server."""
+    rule = MayExchange(
+        "bff",
+        services=[f"s{number}" for number in range(count)],
+        scopes=sorted(subject.scopes) or "a",
+        on_behalf_of="*",
+    )
+    try:
+        token = issue([rule], subject, ExchangeRequest("bff"), NOW)
+    except (InvalidRequest, InvalidScope):
+        return
+    provider = TrustedIssuer(None, (), RULES, OwnKeys(PROVIDER, KEYS, ManualClock(NOW)))
+    verifier = JwtVerifier({PROVIDER: provider}, Tokens(), ManualClock(NOW))
+    trust_own_tokens(GATEWAY, KEYS, verifier, ManualClock(NOW))
+    read = asyncio.run(verifier.verify(token))
+    assert (read.issuer, read.subject) == (PROVIDER, subject.subject)
+    assert (read.user_id, read.tenant) == (subject.user_id, subject.tenant)
+    assert len(read.services or ()) == count
+    assert read.scopes == subject.scopes

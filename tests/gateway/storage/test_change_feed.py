@@ -259,3 +259,94 @@ async def test_a_read_that_began_earlier_does_not_undo_a_later_one(
     await asyncio.gather(feed.refresh(), feed.refresh())
     assert replica.subjects == ["bff"]
     assert "seqs=[1]" in repr(feed)
+
+
+async def test_what_cannot_be_read_stays_as_it_was_and_all_else_goes_on(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    author, now = Author("jane"), time.time()
+    client = OAuthClient("bff", ("a",), (), ({"kid": "1"},), now)
+    database.write_now(partial(add_client, client=client, author=author))
+    feed, clients, others = (
+        ChangeFeed(database, Clock(), poll_seconds=1),
+        ClientRegistry(),
+        Subjects(),
+    )
+    feed.add(clients, "clients")
+    feed.add(others)
+    await feed.refresh()
+
+    edit = "UPDATE clients SET secrets = '{', seq = seq + 1"
+    database.write_now(lambda connection: connection.execute(text(edit)))
+    add(database, "x")
+    with caplog.at_level(logging.INFO, "lockgate.storage"):
+        await feed.refresh()
+        await feed.refresh()
+        assert others.subjects == ["bff", "x"]
+        assert clients.find("bff") is not None
+        assert list(feed.failures) == ["clients"]
+        repair = "UPDATE clients SET secrets = '[]'"
+        database.write_now(lambda connection: connection.execute(text(repair)))
+        await feed.refresh()
+    assert feed.failures == {}
+    assert caplog.text.count("database.unreadable") == 1
+    assert caplog.text.count("database.readable") == 1
+
+
+async def test_a_failed_statement_and_a_failed_change_stop_no_other_replica(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feed, one, two, three = (
+        ChangeFeed(database, Clock(), poll_seconds=1),
+        *[Subjects() for _ in "abc"],
+    )
+    monkeypatch.setattr(
+        one, "load", lambda connection, _: connection.scalar(text("SELECT 1 FROM ("))
+    )
+    monkeypatch.setattr(two, "apply", lambda _: 1 / 0)
+    feed.add(one, "one")
+    feed.add(two, "two")
+    feed.add(three, "three")
+    add(database, "x")
+    await feed.refresh()
+    assert three.subjects == ["x"]
+    assert list(feed.failures) == ["one", "two"]
+    assert not feed.is_loaded
+
+
+async def test_a_file_that_is_replaced_is_read_and_one_that_is_removed_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "COOLDOWN_SECONDS", 0)
+    (tmp_path / "other").mkdir()
+    settings, other = (
+        Settings(database_url=create_file(folder)) for folder in (tmp_path, tmp_path / "other")
+    )
+    path, backup = tmp_path / "lockgate.db", tmp_path / "other" / "lockgate.db"
+    database, replacing = create_database(settings), create_database(other)
+    add(database, "x")
+    add(replacing, "y")
+    await asyncio.to_thread(replacing.close)
+    feed, replica = ChangeFeed(database, Clock(), poll_seconds=1), Subjects()
+    feed.add(replica)
+    await feed.refresh()
+
+    kept = path.read_bytes()
+    path.unlink()
+    for _ in range(2):
+        with pytest.raises(DatabaseUnavailable) as caught:
+            await feed.refresh()
+        assert caught.value.explanation == "the file cannot be opened: No such file or directory"
+    with pytest.raises(DatabaseUnavailable):
+        await database.write(lambda it: append_change(it, Change("jane", "client.add", "z")))
+    assert not path.exists()
+
+    path.write_bytes(kept)
+    add(database, "z")
+    await feed.refresh()
+    assert replica.subjects == ["x", "z"]
+
+    backup.rename(path)
+    await feed.refresh()
+    assert replica.subjects == ["x", "z", "y"]
+    await asyncio.to_thread(database.close)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Settings
-from gateway.storage.open_storage import create_database, find_storage_errors, open_storage
+from gateway.storage.open_storage import check_storage, create_database, open_storage
 from gateway.storage.schema_version import SchemaState, read_schema_version
 from gateway.storage.upgrade import upgrade_schema
 from tests.databases import wait_until
@@ -33,12 +33,26 @@ async def test_a_file_is_created_and_upgraded(tmp_path: Path) -> None:
     await wait_until_loaded(settings)
 
 
-async def test_a_file_that_cannot_be_opened_ends_the_start(tmp_path: Path) -> None:
-    settings = Settings(database_url=f"sqlite:///{tmp_path}/missing/lockgate.db")
-    with pytest.raises(
-        InvalidSettings, match="database_url: the database cannot be used: the file"
-    ):
+@pytest.mark.parametrize(
+    ("name", "explanation"),
+    [
+        ("missing/lockgate.db", "its folder does not exist"),
+        ("file.txt/lockgate.db", "its folder does not exist"),
+        ("folder", "the file cannot be opened: Is a directory"),
+        ("file.txt", "the file is not a SQLite database"),
+    ],
+)
+async def test_a_check_says_the_same_of_a_file_as_the_start(
+    name: str, explanation: str, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file.txt").write_text("no database" * 100)
+    settings = Settings(database_url=f"sqlite:///{tmp_path / name}")
+    with pytest.raises(InvalidSettings) as refused:
         await wait_until_loaded(settings)
+    message = f"database_url: the database {tmp_path / name} cannot be used: {explanation}"
+    assert str(refused.value) == message
+    assert check_storage(settings).errors == refused.value.errors
 
 
 async def test_a_server_must_have_been_upgraded(postgresql: PostgresqlServer) -> None:
@@ -47,7 +61,7 @@ async def test_a_server_must_have_been_upgraded(postgresql: PostgresqlServer) ->
         InvalidSettings, match=r"has no schema, and .* run lockgate db upgrade"
     ) as refused:
         await wait_until_loaded(settings)
-    assert find_storage_errors(settings) == refused.value.errors
+    assert check_storage(settings).errors == refused.value.errors
 
     database = create_database(settings)
     database.write_now(upgrade_schema)
@@ -68,17 +82,17 @@ async def test_the_schema_of_a_later_version_ends_the_start(database_url: str) -
         InvalidSettings, match="database_url: the schema is 9999, which this"
     ) as refused:
         await wait_until_loaded(settings)
-    assert find_storage_errors(settings) == refused.value.errors
+    assert check_storage(settings).errors == refused.value.errors
 
 
 def test_a_check_finds_no_error_in_what_the_start_makes(tmp_path: Path) -> None:
     file = tmp_path / "lockgate.db"
     settings = Settings(database_url=f"sqlite:///{file}")
-    assert find_storage_errors(Settings()) == []
-    assert find_storage_errors(settings) == []
+    assert check_storage(Settings()).errors == []
+    assert check_storage(settings).errors == []
     assert not file.exists()
     file.touch()
-    assert find_storage_errors(settings) == []
+    assert check_storage(settings).errors == []
 
 
 async def test_a_server_that_is_down_does_not_prevent_the_start(
@@ -89,7 +103,7 @@ async def test_a_server_that_is_down_does_not_prevent_the_start(
     database.write_now(upgrade_schema)
     database.close()
     own_postgresql.kill()
-    assert find_storage_errors(settings) == []
+    assert check_storage(settings).errors == []
     async with open_storage(settings, Resources()) as storage:
         assert storage is not None
         assert not storage.feed.is_loaded
@@ -103,3 +117,10 @@ def test_the_driver_of_postgresql_is_an_extra(monkeypatch: pytest.MonkeyPatch) -
     settings = Settings(database_url="postgresql://127.0.0.1/lockgate")
     with pytest.raises(InvalidSettings, match=r"pip install 'lockgate\[postgresql\]'"):
         create_database(settings)
+
+
+def test_a_check_says_why_a_server_was_not_checked() -> None:
+    settings = Settings(database_url="postgresql://jane:hunter2@127.0.0.1:1/lockgate")
+    errors, obstacle = check_storage(settings)
+    assert errors == []
+    assert obstacle == "the database cannot be used: no server listens at 127.0.0.1:1"

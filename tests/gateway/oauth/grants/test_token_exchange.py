@@ -289,6 +289,21 @@ async def test_a_revocation_also_revokes_what_came_from_the_token(
     assert (await gateway.call("/stock/1", other)).status == 200
 
 
+@pytest.mark.parametrize("char", ["\U0001f600", "ä"])
+async def test_a_token_that_would_be_refused_is_not_issued(
+    gateway: ExchangeGateway, char: str
+) -> None:
+    user = sign(sub=char * 255, client_id=char * 120, jti=char * 60)
+    assert (await gateway.call("/stock/1", user)).status == 200
+    reply = await gateway.exchange("bff", user, audience=["stock"])
+    if reply.status == 200:
+        assert (await gateway.call("/stock/1", reply.document["access_token"])).status == 200
+        return
+    assert (reply.status, reply.document["error"]) == (400, "invalid_request")
+    assert "longer than this server accepts" in reply.document["error_description"]
+    assert char == "\U0001f600"
+
+
 async def test_authlib_exchanges_a_token_that_joserfc_verifies(gateway: ExchangeGateway) -> None:
     async with AsyncOAuth2Client("bff", SECRET) as client:
         token = await client.fetch_token(

@@ -26,7 +26,7 @@ from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.signing_key import generate_signing_key
 from gateway.identity.signing_key_provider import SigningKeyProvider
 from gateway.oauth.oauth_requirements import find_lifetime_errors
-from gateway.oauth.own_tokens import OwnKeys, open_own_tokens
+from gateway.oauth.own_token_keys import OwnKeys, open_own_tokens
 from gateway.resources import Resources
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.schema import Identity, Tokens

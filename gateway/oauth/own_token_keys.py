@@ -1,4 +1,6 @@
-"""`open_own_tokens`: lets the verifier accept the access tokens that the gateway itself issues.
+"""The keys that verify the gateway's own access tokens; `own_token_rules.py` has the rules.
+
+`open_own_tokens` lets the verifier accept these tokens; `access_tokens.py` issues them.
 
 They are verified as those of a provider are, with keys that are already there: nothing is fetched.
 """
@@ -8,7 +10,7 @@ from typing import NamedTuple
 
 from gateway.auth.clock import Clock
 from gateway.auth.jwks.key_provider import KeyStatus
-from gateway.auth.jwt.own_claims import OwnTokenRules
+from gateway.auth.jwt.own_token_rules import OwnTokenRules
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.signatures import Key, construct_key
 from gateway.auth.revocation_check import RevocationCheck
@@ -131,6 +133,7 @@ def trust_own_tokens(
 ) -> TrustedIssuer:
     """Let the verifier accept access tokens of `identity.issuer` that these keys have signed."""
     provider = OwnKeys(issuer, keys, clock)
-    trusted = TrustedIssuer(None, _ALGORITHMS, OwnTokenRules(issuer), provider)
+    rules = OwnTokenRules(issuer, verifier.list_issuers())
+    trusted = TrustedIssuer(None, _ALGORITHMS, rules, provider)
     verifier.trust(issuer, trusted)
     return trusted

@@ -1,10 +1,12 @@
-"""Checks the claims of an access token that the gateway itself has issued (RFC 9068, section 2.2).
+"""The rules for the claims of the gateway's own access tokens; `own_token_keys.py` has the keys.
+
+RFC 9068, section 2.2. `claims.py` has the rules for the tokens of providers.
 
 Nothing is read with tolerance: the gateway has written these claims. A token that lacks one of them
 is none of its access tokens, whatever key has signed it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from pydantic import JsonValue
 
@@ -30,10 +32,20 @@ _SKEW_SECONDS = 5.0  # the clocks of two processes that share the signing keys
 
 
 class OwnTokenRules:
-    """The rules for the claims of the access tokens of `issuer`, which is `identity.issuer`."""
+    """The rules for the claims of the access tokens of `issuer`, which is `identity.issuer`.
 
-    def __init__(self, issuer: str) -> None:
+    `providers` are the issuers of the settings. A token of a subject of another one is refused, so
+    that a provider that leaves the settings takes along what was exchanged for its tokens.
+    """
+
+    def __init__(self, issuer: str, providers: Collection[str]) -> None:
         self._issuer = issuer
+        self._subject_issuers = frozenset({issuer, *providers})
+
+    @property
+    def issuer(self) -> str:
+        """The issuer of the tokens, which is also their audience."""
+        return self._issuer
 
     def check(self, claims: Claims, header_type: str, now: float) -> Principal:
         """Check every claim, and build the principal; `now` is in seconds since the epoch.
@@ -56,6 +68,9 @@ class OwnTokenRules:
         if not is_exchanged and _require_id(claims, "sub") != client:
             raise Unauthenticated("invalid_sub", "sub is not client_id, and it has no sub_id")
         issuer, subject = read_subject(claims) if is_exchanged else (self._issuer, client)
+        if issuer not in self._subject_issuers:
+            explanation = f"the issuer in sub_id is {show(issuer)}, which the settings do not have"
+            raise Unauthenticated("unknown_issuer", explanation)
         return Principal(
             issuer=issuer,
             subject=subject,
