@@ -15,7 +15,7 @@ from gateway.auth.principal import Principal
 
 
 class RevocationKind(Enum):
-    """What a revocation names."""
+    """The kind of thing that a revocation names."""
 
     TOKEN = "token"  # noqa: S105 - a kind
     SUBJECT = "subject"

@@ -1,4 +1,4 @@
-"""What is done about a wrong API key: `WrongKeyLimit`, which `gateway/api_keys` implements."""
+"""`WrongKeyLimit`: the interface of the limit on wrong API keys, which `gateway/api_keys` has."""
 
 from abc import ABC, abstractmethod
 

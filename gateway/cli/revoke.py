@@ -109,10 +109,9 @@ def _find_issuer(options: argparse.Namespace, settings: Settings) -> str:
     known = [*providers, *own]
     if not known:
         raise InvalidRevocation("the settings have no issuers, so no token is accepted")
-    if named is None and len(providers or own) > 1:
+    is_ambiguous = named is None and len(providers or own) > 1
+    if is_ambiguous or (named is not None and named not in known):
         raise InvalidRevocation(f"--issuer must name one of {', '.join(known)}")
-    if named is not None and named not in known:
-        raise InvalidRevocation(f"--issuer is none of the settings: {', '.join(known)}")
     return named or known[0]
 
 

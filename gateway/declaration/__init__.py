@@ -1,3 +1,3 @@
-"""What all declarations of a company's package share: `Proxy` of `routes.py`, `MayExchange` of
+"""The base of all declarations of a company's package: `Proxy` in `routes.py`, `MayExchange` in
 `access.py`. Each records its mistakes with its file and line, and is in the list of its module.
 """

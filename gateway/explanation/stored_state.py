@@ -1,4 +1,4 @@
-"""What the database says about tokens and API keys, for `lockgate explain`."""
+"""`StoredState`: the revocations and API keys of the database, for `lockgate explain`."""
 
 import time
 from collections.abc import Iterator, Mapping

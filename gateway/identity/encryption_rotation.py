@@ -20,7 +20,7 @@ from gateway.storage.locks import lock_journal
 
 
 class RotatedKeyFile(NamedTuple):
-    """What a rotation has done, as ids.
+    """The result of a rotation, as ids.
 
     `signing_keys` are those that were encrypted again. `kept` are the keys that only decrypt from
     now on, and `removed` those that the file has no longer.

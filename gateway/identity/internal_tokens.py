@@ -51,7 +51,7 @@ class InternalTokens:
         self._has_origin = has_origin
         self._clock = clock or Clock()
         self._entries: OrderedDict[_Key, _Entry] = OrderedDict()
-        # What the former keys have signed is no longer sent.
+        # Tokens that the former keys have signed are no longer sent.
         keys.call_on_change(self._entries.clear)
 
     def __len__(self) -> int:

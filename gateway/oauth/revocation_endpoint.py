@@ -1,4 +1,4 @@
-"""`POST /oauth/revoke`: takes back an access token that the client itself has got (RFC 7009)."""
+"""`POST /oauth/revoke`: revokes an access token that the client itself has got (RFC 7009)."""
 
 from collections.abc import Mapping
 from functools import partial

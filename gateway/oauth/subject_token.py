@@ -11,7 +11,7 @@ from gateway.oauth.oauth_errors import InvalidRequest, InvalidSubjectToken
 async def verify_subject_token(verifier: TokenVerifier, token: str) -> Principal:
     """Return the subject of an access token for the gateway.
 
-    What is no such token is refused even where the gateway accepts it instead of one: an API key,
+    Other credentials are refused, even those that the gateway accepts elsewhere: an API key,
     a ticket, and an ID token of an issuer with `id_tokens`. An internal token is for a service.
 
     Raises:

@@ -49,7 +49,7 @@ class Page:
 
 
 class Replica(Protocol):
-    """What a process holds of some tables in memory."""
+    """The part of some tables that a process holds in memory."""
 
     def load(self, connection: Connection, after: int) -> Any:  # noqa: ANN401
         """Load what has changed after the entry `after` of the journal; 0 stands for everything.

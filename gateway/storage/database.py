@@ -34,7 +34,7 @@ class TransactionFailed(DatabaseUnavailable):
 
 
 class DatabaseState(Enum):
-    """What the last transaction has found."""
+    """The state that the last transaction has found."""
 
     OK = "ok"
     UNAVAILABLE = "unavailable"
@@ -60,7 +60,7 @@ class Database:
 
     @property
     def state(self) -> DatabaseState:
-        """What the last transaction has found."""
+        """The state that the last transaction has found."""
         return self._state
 
     async def read(self, transaction: Transaction[T]) -> T:

@@ -17,14 +17,14 @@ from gateway.storage.locks import lock_journal
 from gateway.storage.tables import journal
 
 FIRST_HASH = bytes(32)
-"""What stands for the hash before the first entry."""
+"""The previous hash of the first entry."""
 
 MAX_TEXT_LENGTH = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who makes a change, and why, for the journal."""
+    """The author of a change, and the reason, for the journal."""
 
     actor: str
     reason: str = ""

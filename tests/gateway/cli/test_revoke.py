@@ -138,7 +138,7 @@ def test_a_token_that_says_that_it_has_expired_is_revoked_by_its_id(
         (["subject", "42"], f"--issuer must name one of {ISSUER}, {OTHER}"),
         (
             ["client", "app", "--issuer", "x"],
-            f"--issuer is none of the settings: {ISSUER}, {OTHER}",
+            f"--issuer must name one of {ISSUER}, {OTHER}",
         ),
         (
             ["subject", "4" * 1_001, "--issuer", ISSUER],
@@ -149,10 +149,13 @@ def test_a_token_that_says_that_it_has_expired_is_revoked_by_its_id(
             f"the token {NOT_AN_ID}",
         ),
         (["client", "", "--issuer", ISSUER], f"the client {NOT_AN_ID}"),
-        (["all", "--issuer", "x"], f"--issuer is none of the settings: {ISSUER}, {OTHER}"),
+        (
+            ["all", "--issuer", "x"],
+            f"--issuer must name one of {ISSUER}, {OTHER}",
+        ),
         (
             ["client", "app", "--issuer", "urn:lockgate:keys"],
-            f"--issuer is none of the settings: {ISSUER}, {OTHER}",
+            f"--issuer must name one of {ISSUER}, {OTHER}",
         ),
     ],
 )
