@@ -40,16 +40,18 @@ class RevocationCheck:
         return lambda: self._on_change.remove(function)
 
     def require_valid(self, principal: Principal, now: float) -> None:
-        """Refuse the principal of a token that can be revoked no longer, or is revoked.
+        """Refuse the principal of a token that is revoked, or outlives a revocation of it.
 
-        `now` is in seconds since the epoch.
+        `now` is in seconds since the epoch. A token counts from its `iat` on: near its end, it
+        may have been revoked so long ago that the revocation has ended.
 
         Raises:
             Unauthenticated: the token is revoked, or lives longer than a revocation of it would.
             DatabaseUnavailable: the revocations have not been read yet.
         """
         self.require_unrevoked(principal)
-        if (seconds := principal.expires_at - now) > self._max_lifetime:
+        begins_at = now if principal.issued_at is None else min(principal.issued_at, now)
+        if (seconds := principal.expires_at - begins_at) > self._max_lifetime:
             raise Unauthenticated(
                 "lives_too_long",
                 f"it is valid for {seconds:.0f} s; tokens.max_lifetime_seconds is "

@@ -31,6 +31,7 @@ from gateway.oauth.client_table import (
     rotate_secret,
 )
 from gateway.oauth.public_keys import read_public_keys
+from gateway.revocation.named_tokens import compute_end
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.loader import load_settings
 from gateway.settings.schema import Settings
@@ -153,7 +154,7 @@ def _prepare_rotation(
 def run_remove(options: argparse.Namespace) -> int:
     """Remove a client."""
     settings, now = load_settings(options.config), time.time()
-    longest = now + settings.tokens.max_lifetime_seconds
+    longest = compute_end(now, settings.tokens.max_lifetime_seconds)
     tokens = Revocation(RevocationKind.CLIENT, _get_issuer(settings), options.id, now, longest)
     with open_database(settings) as database:
         try:

@@ -35,7 +35,7 @@ _LOOPBACK = {"127.0.0.1", "localhost"}
 
 @dataclass(frozen=True, slots=True)
 class _Demo:
-    """The running demo: `given` has the settings of the package, and `secret` is that of the client."""
+    """The running demo: `given` has the settings of the package, `secret` is of the client."""
 
     given: Settings
     settings: Settings

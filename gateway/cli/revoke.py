@@ -14,7 +14,7 @@ from gateway.cli.database import open_database
 from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.time_format import format_time
-from gateway.revocation.named_tokens import MAX_TOKEN_BYTES, UnnamedToken, name_token
+from gateway.revocation.named_tokens import MAX_TOKEN_BYTES, UnnamedToken, compute_end, name_token
 from gateway.revocation.revoke import InvalidRevocation
 from gateway.settings.issuer_names import list_issuer_names
 from gateway.settings.loader import load_settings
@@ -83,7 +83,7 @@ def _build(options: argparse.Namespace, settings: Settings, now: float) -> Revoc
         UnnamedToken: the token has no id, is none, or says that it has expired.
         InvalidRevocation: the issuer is not known.
     """
-    longest = now + settings.tokens.max_lifetime_seconds
+    longest = compute_end(now, settings.tokens.max_lifetime_seconds)
     if options.what == "token" and options.id is None:
         return name_token(_read_token(), now, longest)
     if options.what == "all":

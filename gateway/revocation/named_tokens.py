@@ -21,6 +21,14 @@ _TYPES = frozenset({"jwt", "at+jwt", "lockgate-internal+jwt"})
 """Those of access tokens, and that of the internal tokens of the gateway."""
 
 
+def compute_end(now: float, max_lifetime: float) -> float:
+    """Return when each token has expired that was issued before `now`, in seconds.
+
+    The clock of its issuer may be ahead, and the token is accepted for a while after its `exp`.
+    """
+    return now + max_lifetime + 2 * MAX_SKEW_SECONDS
+
+
 class UnnamedToken(ValueError):
     """The token cannot be revoked by its id; the message says why."""
 
