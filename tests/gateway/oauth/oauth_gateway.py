@@ -3,7 +3,7 @@
 import base64
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -69,10 +69,9 @@ class OAuthGateway:
         """Remove a client as the command line does, and wait until the gateway knows it."""
         now = time.time()
         tokens = Revocation(RevocationKind.CLIENT, GATEWAY, client_id, now, now + 4_000)
-        database = create_database(self.settings)
         author = Author("jane", "a test")
-        database.write_now(partial(remove_client, tokens=tokens, author=author, now=now))
-        database.close()
+        with closing(create_database(self.settings)) as database:
+            database.write_now(partial(remove_client, tokens=tokens, author=author, now=now))
         registry: ClientRegistry = self.app.state.resources[ClientRegistry]
         await wait_until(lambda: registry.find(client_id) is None)
 
@@ -100,9 +99,8 @@ def make_client(
 
 def add_in(settings: Settings, client: OAuthClient) -> None:
     """Add a client to the database of a gateway, as the command line does."""
-    database = create_database(settings)
-    database.write_now(partial(add_client, client=client, author=Author("jane", "a test")))
-    database.close()
+    with closing(create_database(settings)) as database:
+        database.write_now(partial(add_client, client=client, author=Author("jane", "a test")))
 
 
 def make_settings(folder: Path, **settings: Any) -> Settings:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -146,10 +146,9 @@ def find_reason(gateway: OAuthGateway) -> tuple[object, object]:
 
 async def revoke_in(gateway: OAuthGateway, revocation: Revocation) -> None:
     """Revoke as the command line does, and wait until the gateway has read it."""
-    database = create_database(gateway.settings)
     author = Author("jane", "a test")
-    database.write_now(partial(revoke, revocation=revocation, author=author))
-    database.close()
+    with closing(create_database(gateway.settings)) as database:
+        database.write_now(partial(revoke, revocation=revocation, author=author))
     storage: Storage = gateway.app.state.resources[Storage]
     await storage.feed.refresh()
 
