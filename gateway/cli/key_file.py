@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gateway.cli.author import add_author_options, get_author
 from gateway.cli.database import open_database
-from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.subcommand import Subcommands, add_action
 from gateway.identity.encryption_rotation import (
     RotatedKeyFile,
     create_key_file,
@@ -33,25 +33,22 @@ def add_to(subcommands: Subcommands) -> None:
         "key-file", help=purpose, description=purpose, epilog=f"example: {example}"
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    create = add_subcommand(
+    create = add_action(
         actions,
         "create",
         run_create,
-        purpose="Create the file with one key and the mode 0600. A file that exists is kept.",
-        example=example,
+        "Create the file with one key and the mode 0600. A file that exists is kept.",
+        example,
     )
     create.add_argument("--file", type=Path, metavar="FILE", help=f"the file (default: {_SETTING})")
-    rotate = add_subcommand(
+    rotate = add_action(
         actions,
         "rotate",
         run_rotate,
-        purpose="Add a key to the file, and encrypt with it again what is in the database.",
-        example="lockgate key-file rotate --reason 'yearly'",
+        "Add a key to the file, and encrypt with it again what is in the database.",
+        "lockgate key-file rotate --reason 'yearly'",
     )
     add_author_options(rotate)
-    for action in (create, rotate):
-        add_config_option(action)
-        action.add_argument("--json", action="store_true", help="print the ids of the keys as JSON")
 
 
 def run_create(options: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from gateway.cli.author import add_author_options, get_author
 from gateway.cli.database import open_database
-from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.subcommand import Subcommands, add_action
 from gateway.cli.table import format_table
 from gateway.cli.time_format import format_time
 from gateway.identity.key_encryption import read_key_file
@@ -41,30 +41,28 @@ def add_to(subcommands: Subcommands) -> None:
         "signing-keys", help=purpose, description=purpose, epilog=f"example: {example}"
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    rotate = add_subcommand(
+    rotate = add_action(
         actions,
         "rotate",
         run_rotate,
-        purpose="Add a key, which signs ten minutes later; create the file if there is none.",
-        example="lockgate signing-keys rotate --reason 'yearly, by hand'",
+        "Add a key, which signs ten minutes later; create the file if there is none.",
+        "lockgate signing-keys rotate --reason 'yearly, by hand'",
     )
     _add_rotate_options(rotate)
-    listed = add_subcommand(
+    listed = add_action(
         actions,
         "list",
         run_list,
-        purpose="List the keys with the times at which they sign and are published.",
-        example="lockgate signing-keys list --file /etc/lockgate/signing.jwks --json",
+        "List the keys with the times at which they sign and are published.",
+        "lockgate signing-keys list --file /etc/lockgate/signing.jwks --json",
     )
     for action in (rotate, listed):
-        add_config_option(action)
         action.add_argument(
             "--file",
             type=Path,
             metavar="FILE",
             help="the file of the keys (default: identity.signing_key_file, or the database)",
         )
-        action.add_argument("--json", action="store_true", help="print the keys as JSON")
 
 
 def run_rotate(options: argparse.Namespace) -> int:
