@@ -218,6 +218,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
 
 # Test files that belong to several modules: test file -> what it tests.
 CROSS_MODULE_TESTS: Mapping[str, str] = {
+    "tests/gateway/ratelimit/test_policies_in_full.py": "all of `Limits`, compared with a model",
     "tests/gateway/cli/test_explain_tokens.py": "explanations of revoked and own tokens, and keys",
     "tests/gateway/aggregation/test_cancellation.py": "composites cancelled at any moment",
     "tests/gateway/aggregation/test_coroutine_parts.py": "parts that are coroutines",
