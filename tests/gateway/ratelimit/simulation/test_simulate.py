@@ -10,12 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ratelimit.key_override import KeyOverride
-from gateway.ratelimit.limits import Demand
-from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import PolicyInForce
-from gateway.ratelimit.simulation.effect import Simulation
-from gateway.ratelimit.simulation.reproduction import CannotReproduce, CannotSimulate
-from gateway.ratelimit.simulation.simulate import simulate, simulate_at_once
+from gateway.ratelimit.simulation.simulate import simulate_at_once
 from tests.gateway.ratelimit.recording.traffic import (
     OVERRIDES,
     VERSIONS,
