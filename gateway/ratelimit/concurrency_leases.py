@@ -5,13 +5,15 @@ and released when the request ends. The leases of a process that has been killed
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count, islice
 from math import inf
 from secrets import token_hex
+from time import monotonic
 
+from gateway.background_tasks import keep_running
 from gateway.ratelimit.limiter import Charge, LeaseUpdate, RateLimiter, Verdict
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm
@@ -23,6 +25,8 @@ RENEWALS = 3
 RETRY_SECONDS = 0.5
 MAX_BATCH = 100
 """Updates that are sent at once: Redis runs them in less than a millisecond."""
+
+_TASK = "ratelimit.leases"
 
 MAX_UNSENT = 10_000
 """Updates that wait for Redis; leases beyond that are left to expire."""
@@ -41,7 +45,8 @@ class ConcurrencyLease:
         self._charges: Sequence[Charge] = ()
 
     def __repr__(self) -> str:
-        return f"<ConcurrencyLease {self.id} of {', '.join(charge.key for charge in self._charges) or 'none'}>"
+        keys = ", ".join(charge.key for charge in self._charges)
+        return f"<ConcurrencyLease {self.id} of {keys or 'none'}>"
 
     def take(self, charges: Iterable[Charge]) -> None:
         """Hold those of the charges that are concurrency limits, from before their check on.
@@ -70,7 +75,7 @@ class ConcurrencyLease:
 
     def list_updates(self, *, is_release: bool = False) -> list[LeaseUpdate]:
         """Return the updates that renew it, or release it."""
-        return [LeaseUpdate(it.rule, it.key, self.id, is_release) for it in self._charges]
+        return [LeaseUpdate(charge, is_release) for charge in self._charges]
 
 
 class ConcurrencyLeases:
@@ -88,7 +93,6 @@ class ConcurrencyLeases:
 
     def __init__(self, limiter: RateLimiter) -> None:
         self._limiter = limiter
-        self._clock = asyncio.get_running_loop().time
         self._prefix = token_hex(8)  # no two processes use the same ids
         self._numbers = count()
         self._held: dict[str, ConcurrencyLease] = {}
@@ -112,7 +116,7 @@ class ConcurrencyLeases:
 
     def add(self, lease: ConcurrencyLease) -> None:
         """Hold a lease, and renew it from now on."""
-        lease.renew_at = self._clock() + lease.seconds / RENEWALS
+        lease.renew_at = monotonic() + lease.seconds / RENEWALS
         self._held[lease.id] = lease
         if self._is_idle or lease.seconds < self._shortest:
             self._shortest = min(lease.seconds, self._shortest)
@@ -128,7 +132,7 @@ class ConcurrencyLeases:
             lease.renew_at = 0
         self._wake.set()
 
-    def send(self, updates: Sequence[LeaseUpdate]) -> "asyncio.Future[None] | None":
+    def send(self, updates: Sequence[LeaseUpdate]) -> "asyncio.Future[int] | None":
         """Send updates, before any check that follows. What Redis misses is sent again later."""
         try:
             sent = self._limiter.update_leases(updates)
@@ -143,11 +147,12 @@ class ConcurrencyLeases:
         """Send updates as soon as Redis works, unless their leases have expired by then."""
         if not self._unsent:
             self._wake.set()
-        now = self._clock()
+        now = monotonic()
         for update in updates:
+            charge = update.charge
             if len(self._unsent) < MAX_UNSENT:
-                ends_at = now + update.rule.window / MICROSECONDS
-                self._unsent[update.key, update.lease_id] = update, ends_at
+                ends_at = now + charge.rule.window / MICROSECONDS
+                self._unsent[charge.key, charge.lease_id] = update, ends_at
 
     async def run(self) -> None:
         """Renew the leases, and send what Redis has missed, until cancelled."""
@@ -168,7 +173,7 @@ class ConcurrencyLeases:
         self._wake.clear()
 
     async def _renew_due(self) -> None:
-        now = self._clock()
+        now = monotonic()
         due = [lease for lease in self._held.values() if lease.renew_at <= now]
         for first in range(0, len(due), MAX_BATCH):
             batch = [it for it in due[first : first + MAX_BATCH] if it.id in self._held]
@@ -185,23 +190,35 @@ class ConcurrencyLeases:
             except RedisCheckFailed:
                 return
             for update in batch:
-                key = update.key, update.lease_id
+                key = update.charge.key, update.charge.lease_id
                 if self._unsent[key][0] is update:  # no release has replaced it meanwhile
                     del self._unsent[key]
 
     def _select_unsent(self) -> list[LeaseUpdate]:
         """Select the next batch; drop what is no longer needed."""
-        now = self._clock()
+        now = monotonic()
         for key, (update, ends_at) in list(self._unsent.items()):
-            if ends_at <= now or not (update.is_release or update.lease_id in self._held):
+            if ends_at <= now or not (update.is_release or update.charge.lease_id in self._held):
                 del self._unsent[key]
         return [update for update, _ in islice(self._unsent.values(), MAX_BATCH)]
 
-    def _on_sent(self, updates: Sequence[LeaseUpdate], sent: "asyncio.Future[None]") -> None:
+    def _on_sent(self, updates: Sequence[LeaseUpdate], sent: "asyncio.Future[int]") -> None:
         if sent.cancelled() or sent.exception() is not None:
             self.resend(updates)
 
 
-async def _wait_for(sent: Awaitable[None] | None) -> None:
+@asynccontextmanager
+async def renew_leases(leases: ConcurrencyLeases) -> AsyncIterator[None]:
+    """Run the task that renews them for the length of the block."""
+    task = asyncio.create_task(keep_running(_TASK, leases.run), name=_TASK)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _wait_for(sent: Awaitable[object] | None) -> None:
     if sent is not None:
         await sent

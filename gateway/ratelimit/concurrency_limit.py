@@ -67,6 +67,11 @@ class ConcurrencyLimit(Policy):
         set_field(self, "cost", 1)
         set_field(self, "lease_seconds", lease_seconds)
 
+    @property
+    def limit_text(self) -> str:
+        """The limit, as people write it."""
+        return f"{self.limit} at one time"
+
     def change(self, **changes: Any) -> "ConcurrencyLimit":  # noqa: ANN401 - as in `__init__`
         """Copy the policy with other values, given by the keywords of the declaration.
 
@@ -99,29 +104,18 @@ class ConcurrencyLimit(Policy):
             ),
         )
 
-    def override(self, override: KeyOverride) -> "ConcurrencyLimit":
-        """Return the policy with the limit of an override, or with its own multiplied.
+    def make_override_rules(self, override: KeyOverride) -> tuple[Rule, ...]:
+        """Make the rule of a key with a limit of its own.
 
         Raises:
             ValueError: the override has rates, which this policy does not count.
         """
-        if override.times is not None:
-            return self._multiply(override.times)
         if override.limit is None:
             raise ValueError(
                 f"policy {self.name}: it limits the requests at one time; its override needs a "
                 "limit, such as 5, not a rate"
             )
-        return self.change(limit=override.limit, tiers=None, tier_claim=None)
-
-    def _multiply(self, times: float) -> "ConcurrencyLimit":
-        """Multiply the limits; each stays at least 1 and at most `MAX_LIMIT`."""
-
-        def multiply(limit: int) -> int:
-            return max(1, min(MAX_LIMIT, int(limit * times)))
-
-        tiers = {tier: multiply(limit) for tier, limit in self.tiers.items()}
-        return self.change(limit=multiply(self.limit), tiers=tiers or None)
+        return self.change(limit=override.limit, tiers=None, tier_claim=None).make_rules()
 
 
 def _check_number(policy: str, field: str, value: object, largest: int, unit: str) -> None:

@@ -1,4 +1,5 @@
 -- Concurrency: at most `quota` leases of a key at a time.
+-- gateway/ratelimit/algorithms/concurrency.py is the same for one process.
 --
 -- A sorted set: the members are the ids of the leases, and the scores the times at which they
 -- expire, in microseconds on the clock of the server. A request takes a lease (count.lua); its
@@ -52,3 +53,12 @@ end
 function concurrency.compute_ttl(state)
   return state.window
 end
+
+-- The times at which the leases expire, the earliest first.
+function concurrency.dump(state)
+  local entries, expiries = redis.call('ZRANGE', state.key, 0, -1, 'WITHSCORES'), {}
+  for index = 2, #entries, 2 do expiries[#expiries + 1] = tonumber(entries[index]) end
+  return expiries
+end
+
+algorithms.concurrency = concurrency

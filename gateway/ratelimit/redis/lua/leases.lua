@@ -11,22 +11,21 @@
 local now = read_clock(ARGV[1])
 local restored = 0
 
-local function update(key, id, window)
-  if window == 0 then
-    redis.call('ZREM', key, id)
+local function update(state)
+  if state.window == 0 then
+    redis.call('ZREM', state.key, state.lease_id)
     return
   end
-  local renewed = redis.call('ZADD', key, 'CH', text(now + window), id)
-  redis.call('PEXPIRE', key, text(math.ceil(window / 1000)))
-  return renewed
+  concurrency.load(state, now)
+  local held = state.held
+  concurrency.charge(state)
+  restored = restored + state.held - held
+  redis.call('PEXPIRE', state.key, text(math.ceil(concurrency.compute_ttl(state) / 1000)))
 end
 
 for index, key in ipairs(KEYS) do
   local id, window = ARGV[2 * index], tonumber(ARGV[2 * index + 1])
-  local was_held = redis.pcall('ZSCORE', key, id)
-  if type(was_held) ~= 'table' then
-    update(key, id, window)
-    if not was_held and window > 0 then restored = restored + 1 end
-  end
+  local ok, failure = pcall(update, {key = key, window = window, lease_id = id})
+  if not (ok or is_failure(failure, 'WRONGTYPE')) then error(failure, 0) end
 end
 return {restored}
