@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from gateway.ratelimit.concurrency_leases import renew_leases
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.open_limiter import open_limiter
@@ -28,4 +29,5 @@ async def open_limits(
         resources[RateLimiter] = limiter
         resources[Recorder] = recorder = open_recorder(settings)
         resources[Limits] = limits = Limits(limiter, in_force, recorder)
-        yield limits
+        async with renew_leases(limits.leases):
+            yield limits

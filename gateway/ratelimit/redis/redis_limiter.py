@@ -11,8 +11,16 @@ from pathlib import Path
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
+from gateway.ratelimit.limiter import (
+    Charge,
+    LeaseUpdate,
+    Mark,
+    RateLimiter,
+    Settlement,
+    Verdict,
+)
 from gateway.ratelimit.partition import make_key
+from gateway.ratelimit.redis import script_call
 from gateway.ratelimit.redis.connection import RedisCheckFailed, RedisConnection
 from gateway.ratelimit.redis.delete_keys import delete_keys
 from gateway.ratelimit.redis.failures import describe_failure, require_standalone
@@ -90,9 +98,29 @@ class RedisLimiter(RateLimiter):
         Raises:
             RedisCheckFailed: there is no connection, or (when awaited) no verdict came in time.
         """
-        if self._connection is None:
-            raise RedisCheckFailed(self._failure or "not connected to Redis")
-        return self._connection.check(charges)
+        return self._require_connection().check(charges)
+
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> "asyncio.Future[int]":
+        """Renew and release leases, before any later check.
+
+        Raises:
+            RedisCheckFailed: as for `check`.
+        """
+        return self._require_connection().call(script_call.update_leases(updates))
+
+    def mark(self) -> Mark:
+        """Return an empty mark: Redis has a clock of its own."""
+        return Mark(0, 0)
+
+    def settle(self, settlement: Settlement) -> "asyncio.Future[int] | None":
+        """Correct charges that Redis has decided.
+
+        Raises:
+            RedisCheckFailed: as for `check`.
+        """
+        if not settlement.differences:
+            return None
+        return self._require_connection().call(script_call.settle(settlement))
 
     def health(self) -> dict[str, str | int]:
         """Return whether Redis counts. `reason` is the kind of failure; the log has its text."""
@@ -152,6 +180,11 @@ class RedisLimiter(RateLimiter):
             connection.close()
             await pooled.disconnect(nowait=True)
             await self._pool.release(pooled)
+
+    def _require_connection(self) -> RedisConnection:
+        if self._connection is None:
+            raise RedisCheckFailed(self._failure or "not connected to Redis")
+        return self._connection
 
     def _on_connect(self, connection: RedisConnection) -> None:
         self._connection, self._failure = connection, ""
