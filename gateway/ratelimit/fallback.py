@@ -8,7 +8,15 @@ from math import ceil
 from typing import Any
 
 from gateway.errors.tree import RateLimiterUnavailable
-from gateway.ratelimit.limiter import Charge, LeaseUpdate, Mark, RateLimiter, Settlement, Verdict
+from gateway.ratelimit.limiter import (
+    Charge,
+    CountObserver,
+    LeaseUpdate,
+    Mark,
+    RateLimiter,
+    Settlement,
+    Verdict,
+)
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.rule import Rule, cache_per_rule, change_numbers
@@ -45,6 +53,10 @@ class FallbackLimiter(RateLimiter):
         if verdict.admitted:
             self._local.record(self._select_local(charges))
         return verdict
+
+    def set_observer(self, observer: CountObserver) -> None:
+        """Let an observer see what changes the counts in Redis."""
+        self._shared.set_observer(observer)
 
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
         """Renew and release leases, here at once and in Redis.

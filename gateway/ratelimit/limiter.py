@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from asyncio import Future
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from gateway.ratelimit.rule import Rule
 
@@ -141,8 +141,33 @@ class Settlement:
         return replace(self, differences=additions)
 
 
+class CountObserver(Protocol):
+    """Sees what changes counts besides checks, as the recorder does, on the event loop.
+
+    `now` is the time of the change, in microseconds on the clock that decides.
+    """
+
+    def observe_settlement(self, settlement: Settlement, charged_at: int, now: int) -> None:
+        """Take note of corrected charges, which had been charged at `charged_at`."""
+
+    def observe_leases(self, updates: Sequence[LeaseUpdate], now: int) -> None:
+        """Take note of leases that were renewed or released."""
+
+    def forget(self, prefix: str = "") -> None:
+        """Take note that the counts of keys with this prefix may have changed otherwise.
+
+        They were cleared or evicted, or Redis was away.
+        """
+
+
 class RateLimiter(ABC):
     """Counts requests. All rules of one request are charged together, or none is."""
+
+    count_observer: CountObserver | None = None
+
+    def set_observer(self, observer: CountObserver) -> None:
+        """Let an observer see what changes the counts that decide."""
+        self.count_observer = observer
 
     @abstractmethod
     def check(self, charges: Sequence[Charge]) -> Awaitable[Verdict]:
@@ -156,7 +181,8 @@ class RateLimiter(ABC):
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
         """Renew and release leases: before any later check, and whether they are known or not.
 
-        Returns a future, which raises RedisCheckFailed, if Redis has to be awaited.
+        Returns a future, which raises RedisCheckFailed, if Redis has to be awaited. Its result is
+        the time of Redis.
 
         Raises:
             RedisCheckFailed: there is no connection to Redis. This process has the updates.
@@ -172,7 +198,8 @@ class RateLimiter(ABC):
 
         If counts were cleared since the check, nothing is given back.
 
-        Returns a future, which raises RedisCheckFailed, if Redis has to be awaited.
+        Returns a future, which raises RedisCheckFailed, if Redis has to be awaited. Its result is
+        the time of Redis.
 
         Raises:
             RedisCheckFailed: there is no connection to Redis. This process has settled its part.

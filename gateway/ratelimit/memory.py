@@ -7,7 +7,7 @@ compares the two.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
 from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
 from gateway.ratelimit.algorithms.gcra import GcraState
@@ -54,10 +54,18 @@ class LimitState(Protocol):
         `now` gives the numbers of a new one.
         """
 
+    @classmethod
+    def load(cls, dumped: Sequence[int], rule: Rule) -> Self:
+        """Return the state that was dumped, of a key with this rule.
+
+        Raises:
+            ValueError: it is no dump of this algorithm.
+        """
+
 
 Entry = tuple[Charge, LimitState, int]  # the last is `retry_after` in microseconds
 
-STATE_TYPES: Mapping[Algorithm, Callable[[], LimitState]] = {
+STATE_TYPES: Mapping[Algorithm, type[LimitState]] = {
     Algorithm.SLIDING_WINDOW: SlidingWindowState,
     Algorithm.GCRA: GcraState,
     Algorithm.CONCURRENCY: ConcurrencyState,
@@ -142,6 +150,8 @@ class MemoryLimiter(RateLimiter):
                 self._get_state(charge).charge(now, charge.rule, charge.cost, charge.lease_id)
             elif isinstance(state := self._find_state(charge), ConcurrencyState):
                 state.release(charge.lease_id)
+        if self.count_observer is not None:
+            self.count_observer.observe_leases(updates, now)
 
     def mark(self) -> Mark:
         """Mark the time, before a check whose charges may be settled."""
@@ -157,6 +167,8 @@ class MemoryLimiter(RateLimiter):
                 self._get_state(charge).charge(now, charge.rule, difference)
             elif isinstance(state := self._find_state(charge), SlidingWindowState | GcraState):
                 state.give_back(now, charge.rule, settlement.before.at, -difference)
+        if self.count_observer is not None:
+            self.count_observer.observe_settlement(settlement, settlement.before.at, now)
 
     def read_clock(self) -> int:
         """Return the time of the clock that decides, in microseconds."""
@@ -189,8 +201,10 @@ class MemoryLimiter(RateLimiter):
     def _insert(self, key: str, state: LimitState, window: int) -> LimitState:
         if self._size >= self._max_keys:
             used = filter(None, self._by_window.values())
-            min(used, key=_get_first_updated_at).popitem(last=False)
+            evicted, _ = min(used, key=_get_first_updated_at).popitem(last=False)
             self._size -= 1
+            if self.count_observer is not None:
+                self.count_observer.forget(evicted)
         self._by_window.setdefault(window, OrderedDict())[key] = state
         self._size += 1
         self._sweep_at = 0
@@ -216,6 +230,8 @@ class MemoryLimiter(RateLimiter):
                 for key in [key for key in states if key.startswith(prefix)]:
                     del states[key]
                     self._size -= 1
+            if self.count_observer is not None:
+                self.count_observer.forget(prefix)
 
 
 def _get_first(states: OrderedDict[str, LimitState]) -> LimitState:

@@ -28,6 +28,7 @@ async def open_limits(
     async with open_limiter(settings) as limiter:
         resources[RateLimiter] = limiter
         resources[Recorder] = recorder = open_recorder(settings)
+        limiter.set_observer(recorder)
         resources[Limits] = limits = Limits(limiter, in_force, recorder)
         async with renew_leases(limits.leases):
             yield limits

@@ -2,9 +2,10 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
+from functools import partial
 from logging import ERROR, WARNING, getLogger
 from pathlib import Path
 
@@ -106,7 +107,11 @@ class RedisLimiter(RateLimiter):
         Raises:
             RedisCheckFailed: as for `check`.
         """
-        return self._require_connection().call(script_call.update_leases(updates))
+        sent = self._require_connection().call(script_call.update_leases(updates))
+        if self.count_observer is not None:
+            on_update = partial(self.count_observer.observe_leases, updates)
+            sent.add_done_callback(partial(_call_with_time, on_update))
+        return sent
 
     def mark(self) -> Mark:
         """Return an empty mark: Redis has a clock of its own."""
@@ -120,7 +125,12 @@ class RedisLimiter(RateLimiter):
         """
         if not settlement.differences:
             return None
-        return self._require_connection().call(script_call.settle(settlement))
+        sent = self._require_connection().call(script_call.settle(settlement))
+        if self.count_observer is not None:
+            charged_at = settlement.verdict.now
+            on_settled = partial(self.count_observer.observe_settlement, settlement, charged_at)
+            sent.add_done_callback(partial(_call_with_time, on_settled))
+        return sent
 
     def health(self) -> dict[str, str | int]:
         """Return whether Redis counts. `reason` is the kind of failure; the log has its text."""
@@ -131,7 +141,9 @@ class RedisLimiter(RateLimiter):
 
     async def clear(self, prefix: str) -> None:
         """Delete the counts of all keys that begin with `prefix`; see `delete_keys`."""
-        await delete_keys(self._pool, self._key_prefix.decode() + prefix)
+        async for _ in delete_keys(self._pool, self._key_prefix.decode() + prefix):
+            if self.count_observer is not None:
+                self.count_observer.forget(prefix)
 
     async def wait_first_attempt(self) -> None:
         """Wait until the first attempt to connect has succeeded or failed.
@@ -190,6 +202,8 @@ class RedisLimiter(RateLimiter):
         self._connection, self._failure = connection, ""
         self._logged.clear()
         self._end_first_attempt()
+        if self.count_observer is not None:
+            self.count_observer.forget()
         log_event(log, "redis.connected")
 
     def _on_failure(self, error: BaseException, traceback: BaseException | None = None) -> None:
@@ -211,6 +225,15 @@ class RedisLimiter(RateLimiter):
             self._first_attempt.set_result(None)
         else:
             self._first_attempt.set_exception(error)
+
+
+def _call_with_time(on_change: Callable[[int], None], sent: "asyncio.Future[int]") -> None:
+    """Call with the time of Redis, which is the result, unless the call of the script failed.
+
+    The connection is closed then.
+    """
+    if not sent.cancelled() and sent.exception() is None:
+        on_change(sent.result())
 
 
 @asynccontextmanager

@@ -4,20 +4,20 @@ It calculates with the states of `gateway/ratelimit/algorithms`, as the memory l
 the script in Redis does.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.ratelimit.algorithms.gcra import GcraState
-from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
+from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
 from gateway.ratelimit.limiter import State
-from gateway.ratelimit.memory import LimitState
-from gateway.ratelimit.recording.events import RecordedDecision, RecordedGap, RecordedRequest
-from gateway.ratelimit.rule import Algorithm, Rule
-
-_STATE_TYPES: Mapping[Algorithm, type[SlidingWindowState | GcraState]] = {
-    Algorithm.SLIDING_WINDOW: SlidingWindowState,
-    Algorithm.GCRA: GcraState,
-}
+from gateway.ratelimit.memory import STATE_TYPES, LimitState
+from gateway.ratelimit.recording.events import (
+    RecordedDecision,
+    RecordedGap,
+    RecordedLease,
+    RecordedRequest,
+    RecordedSettlement,
+)
+from gateway.ratelimit.rule import Rule
+from gateway.ratelimit.simulation.corrections import name_lease, settle, update_lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def load_state(state: State, rule: Rule) -> LimitState:
     Raises:
         ValueError: it is no state of the algorithm of the rule.
     """
-    return _STATE_TYPES[rule.algorithm].load(state, rule)
+    return STATE_TYPES[rule.algorithm].load(state, rule)
 
 
 class Reproduction:
@@ -89,6 +89,16 @@ class Reproduction:
         self._gaps.append((gap.prefix, gap.until))
         for key in [key for key in self._states if key.startswith(gap.prefix)]:
             del self._states[key]
+
+    def correct(self, event: RecordedSettlement | RecordedLease) -> None:
+        """Apply a change of one key, if its counts are known."""
+        [rule], [name] = event.key.rules or (), event.key.keys
+        state = self._states.get(name)
+        if isinstance(event, RecordedLease):
+            if isinstance(state, ConcurrencyState):
+                update_lease(state, rule, event)
+        elif state is not None:
+            settle(state, rule, event)
 
     def load(self, request: RecordedRequest) -> list[str]:
         """Take the states recorded with a request; return the keys whose counts changed unseen.
@@ -163,7 +173,8 @@ class Reproduction:
             if state is None:
                 continue
             if request.admitted and decision.cost:
-                state.charge(request.now, rule, decision.cost)
+                lease = name_lease(request.leases.get(name))
+                state.charge(request.now, rule, decision.cost, lease)
             replayed = state.compute_remaining(request.now, rule)[0]
             if replayed != remaining:
                 recorded, found = f"{remaining} remaining", f"{replayed} remaining"

@@ -65,7 +65,7 @@ class SimulationRun:
         self._timelines = build_timelines(recordings)
         self._effects = {name: Effect() for name in proposed}
         self._left_out = Counter[str]()
-        self._requests = self._newly_refused = self._newly_admitted = 0
+        self._guessed = self._requests = self._newly_refused = self._newly_admitted = 0
         self._keys = set[str]()
 
     def run(self) -> Iterator[None]:
@@ -113,12 +113,16 @@ class SimulationRun:
                 reproduction.pass_gap(event)
                 if event.requests:
                     self._left_out[WITHOUT_REDIS] += event.requests
-            else:
+            elif isinstance(event, RecordedRequest):
                 for key in reproduction.load(event):
                     counts.forget(key)
                 self._add(event, counts)
                 reproduction.check(event)
+            else:
+                counts.correct(event)
+                reproduction.correct(event)
             yield
+        self._guessed += counts.durations.guessed
 
     def _add(self, request: RecordedRequest, counts: SimulatedCounts) -> None:
         """Decide a request with the proposed policies, and count the effect."""
@@ -154,6 +158,11 @@ class SimulationRun:
         if restarted:
             names = ", ".join(sorted(restarted))
             sentences.append(f"Counts begin with nothing used, as when it is applied: {names}.")
+        if self._guessed:
+            sentences.append(
+                f"{self._guessed} requests that are newly admitted are assumed to hold their "
+                "leases for the mean time of the others."
+            )
         if self._left_out:
             sentences.append(f"{self._left_out.total()} requests are left out.")
         return " ".join(sentences)

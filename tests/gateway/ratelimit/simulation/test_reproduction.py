@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-import redis
 from hypothesis import HealthCheck, given, settings
 
 from gateway.ratelimit.simulation.simulate import simulate_at_once
@@ -16,6 +15,7 @@ from tests.gateway.ratelimit.recording.traffic import (
     record_in_redis,
     step_lists,
 )
+from tests.gateway.ratelimit.redis.script_runner import ScriptRunner
 
 ON_REDIS = settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -48,6 +48,6 @@ def test_every_segment_stands_alone(steps: list[Step]) -> None:
 @ON_REDIS
 @given(steps=step_lists)
 def test_decisions_of_three_processes_in_redis_are_reproduced(
-    redis_client: redis.Redis, steps: list[Step]
+    runner: ScriptRunner, steps: list[Step]
 ) -> None:
-    reproduce(record_in_redis(redis_client), steps, 200_000)
+    reproduce(record_in_redis(runner), steps, 200_000)
