@@ -109,7 +109,8 @@ class Recorder:
             return
         self._make_room()
         flags = ADMITTED if verdict.admitted else 0
-        if charges and not verdict.is_repeated:
+        is_counted = len(verdict.standings) == len(charges) > 0 and not verdict.is_repeated
+        if is_counted:
             flags |= COUNTED
             now = verdict.now
             self._last = now, local
