@@ -38,7 +38,7 @@ def reproduce(traffic: Traffic, steps: Sequence[Step], rows: int) -> None:
             assert simulated.covers.requests + left_out == requests
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(steps=step_lists)
 def test_decisions_in_memory_are_reproduced(steps: list[Step]) -> None:
     reproduce(record_in_memory(), steps, 200_000)
