@@ -41,8 +41,8 @@ class RedisConnection:
     """Sends checks and completes them with the verdicts of Redis, until the first failure.
 
     The checks of one turn of the event loop are sent in one write, with one timeout of `timeout`
-    seconds. Each key begins with `prefix`. `now`, in microseconds, replaces the clock of the
-    server; for tests.
+    seconds. Each key begins with `prefix`. Checks fail in another `epoch` of Redis than this one;
+    b"" is any. `now`, in microseconds, replaces the clock of the server; for tests.
     """
 
     # Invariants:
@@ -58,10 +58,13 @@ class RedisConnection:
     # - `_failure` is set once, by the first failure. From then on the connection is closed: all
     #   three collections are empty, every check has failed, and new ones are refused.
 
-    def __init__(self, timeout: float, now: int = 0, prefix: bytes = b"") -> None:
+    def __init__(
+        self, timeout: float, now: int = 0, prefix: bytes = b"", epoch: bytes = b""
+    ) -> None:
         self._timeout = timeout
         self._now = now
         self._prefix = prefix
+        self._epoch = epoch
         self._logged_keys: set[str] = set()
         self._loop = asyncio.get_running_loop()
         self._protocol = RedisProtocol(self._on_reply, self._flush, self._close)
@@ -70,7 +73,7 @@ class RedisConnection:
         self._in_flight: deque[Check] = deque()
         self._timeouts: deque[tuple[asyncio.Future[Verdict], ReplyTimeout]] = deque()
         self._failure: Exception | None = None
-        self._closed: asyncio.Future[Exception] = self._loop.create_future()
+        self.closed: asyncio.Future[Exception] = self._loop.create_future()
 
     def __repr__(self) -> str:
         counts = f"{len(self._queued)} queued, {len(self._in_flight)} in flight"
@@ -105,9 +108,20 @@ class RedisConnection:
             raise RedisCheckFailed(str(self._failure)) from self._failure
         if len(self._queued) + len(self._in_flight) >= MAX_PENDING_CHECKS:
             raise RedisCheckFailed(f"{MAX_PENDING_CHECKS} checks are pending already")
+        command = pack_evalsha(charges, self._now, self._prefix, self._epoch)
         future: asyncio.Future[Verdict] = self._loop.create_future()
-        self._enqueue((charges, pack_evalsha(charges, self._now, self._prefix), future))
+        self._enqueue((charges, command, future))
         return future
+
+    def send(self, command: bytes) -> None:
+        """Send a command that replies like a check without charges, before the next check.
+
+        An error reply closes the connection.
+        """
+        if self._failure is None:
+            future: asyncio.Future[Verdict] = self._loop.create_future()
+            future.add_done_callback(_ignore_failure)
+            self._enqueue(((), command, future))
 
     async def wait_closed(self) -> NoReturn:
         """Wait until the connection is closed, and raise the reason.
@@ -116,7 +130,7 @@ class RedisConnection:
             RedisError: the connection broke, or Redis refused to work.
             TimeoutError: Redis did not reply in time.
         """
-        raise await asyncio.shield(self._closed)
+        raise await asyncio.shield(self.closed)
 
     def close(self) -> None:
         """Close the connection, and fail the checks that are pending."""
@@ -160,7 +174,8 @@ class RedisConnection:
         self, charges: Sequence[Charge], future: "asyncio.Future[Verdict]", reply: object
     ) -> None:
         if isinstance(reply, NoScriptError):
-            self._enqueue((charges, pack_eval(charges, self._now, self._prefix), future))
+            command = pack_eval(charges, self._now, self._prefix, self._epoch)
+            self._enqueue((charges, command, future))
             return
         if isinstance(reply, Exception):
             failure = reply
@@ -186,7 +201,7 @@ class RedisConnection:
     def _close(self, failure: Exception) -> None:
         if self._failure is None:
             self._failure = failure
-            self._closed.set_result(failure)
+            self.closed.set_result(failure)
             self._protocol.abort()
         for _, timeout in self._timeouts:
             timeout.cancel()
@@ -195,6 +210,12 @@ class RedisConnection:
         self._timeouts.clear()
         self._in_flight.clear()
         self._queued.clear()
+
+
+def _ignore_failure(future: "asyncio.Future[Verdict]") -> None:
+    """Retrieve the error of a command that no caller waits for; the connection has it, too."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _fail(future: "asyncio.Future[Verdict]", failure: Exception) -> None:
