@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.ratelimit.limiter import Charge, Standing, State, Verdict
-from gateway.ratelimit.redis.script_call import Script
+from gateway.ratelimit.redis.script_call import RedisScript
 from gateway.ratelimit.rule import MICROSECONDS, Rule, cache_per_rule
 
-_SCRIPT = Script("common", "sliding_window", "gcra", "concurrency", "count")
+_SCRIPT = RedisScript("common", "sliding_window", "gcra", "concurrency", "count")
 SCRIPT, SHA = _SCRIPT.text, _SCRIPT.sha
 
 _ARGUMENTS = 8  # per charge, and one more is its key

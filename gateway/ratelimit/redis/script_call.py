@@ -9,7 +9,7 @@ from gateway.ratelimit.limiter import LeaseUpdate, Settlement
 _FOLDER = resources.files(__package__).joinpath("lua")
 
 
-class Script:
+class RedisScript:
     """A script for Redis: some of the files in `lua`, in this order."""
 
     def __init__(self, *names: str) -> None:
@@ -17,8 +17,8 @@ class Script:
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode()
 
 
-LEASES = Script("common", "concurrency", "leases")
-SETTLE = Script("common", "sliding_window", "gcra", "settle")
+LEASES = RedisScript("common", "concurrency", "leases")
+SETTLE = RedisScript("common", "sliding_window", "gcra", "settle")
 
 
 class ScriptCall:
@@ -26,7 +26,9 @@ class ScriptCall:
 
     __slots__ = ("arguments", "keys", "script")
 
-    def __init__(self, script: Script, keys: Sequence[str], arguments: Iterable[object]) -> None:
+    def __init__(
+        self, script: RedisScript, keys: Sequence[str], arguments: Iterable[object]
+    ) -> None:
         self.script = script
         self.keys = keys
         self.arguments = arguments
