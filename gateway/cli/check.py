@@ -30,6 +30,7 @@ from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.ratelimit.settings_rates import apply_rates
+from gateway.ratelimit.used_policies import find_policies
 from gateway.route_audit import find_faults
 from gateway.route_list import group_methods, list_routes
 from gateway.server.listener import find_host_errors
@@ -213,7 +214,7 @@ def _find_application_errors(
         if not {"identity", "redis_url"} & set(invalid_sections):
             yield from find_ticket_errors(settings, iter_route_contexts(app.routes))
             yield from find_dpop_errors(settings, iter_route_contexts(app.routes))
-        yield from _find_limit_errors(settings, application)
+        yield from _find_limit_errors(app, settings, application)
 
 
 def _find_route_errors(app: Gateway, application: Application) -> Iterator[ConfigError]:
@@ -236,9 +237,12 @@ def _find_middleware_errors(app: Gateway, application: Application) -> Iterator[
         yield ConfigError(f"{package}.middleware", f"cannot be built: {describe_exception(error)}")
 
 
-def _find_limit_errors(settings: Settings, application: Application) -> list[ConfigError]:
+def _find_limit_errors(
+    app: Gateway, settings: Settings, application: Application
+) -> list[ConfigError]:
     try:
-        apply_rates(application.policies, settings.limits)
+        used = find_policies(app.router, application.policies)
+        apply_rates(used, settings.limits)
     except InvalidSettings as invalid:
         return invalid.errors
     return []
