@@ -1,5 +1,6 @@
 """`FallbackLimiter`: applies `without_redis` of each rule when Redis is slow or down."""
 
+from asyncio import Future
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,7 +9,7 @@ from typing import Any
 
 from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.leased_quota import LeasedQuota
-from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
+from gateway.ratelimit.limiter import Charge, LeaseUpdate, Mark, RateLimiter, Settlement, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.refused_keys import RefusedKeys
@@ -66,6 +67,35 @@ class FallbackLimiter(RateLimiter):
             self._local.record(self._scale_all(charges))
         return verdict
 
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
+        """Renew and release leases, here at once and in Redis.
+
+        Raises:
+            RedisCheckFailed: there is no connection to Redis.
+        """
+        self._local.update_leases(updates)
+        return self._shared.update_leases(updates)
+
+    def mark(self) -> Mark:
+        """Mark the time, before a check whose charges may be settled."""
+        return self._local.mark()
+
+    def settle(self, settlement: Settlement) -> "Future[int] | None":
+        """Correct charges: here at once, and in Redis, if that has decided.
+
+        Raises:
+            RedisCheckFailed: there is no connection to Redis.
+        """
+        if settlement.before.clears != self._local.mark().clears:
+            settlement = settlement.keep_additions()
+        scaled = self._scale_differences(settlement)
+        self._local.settle(scaled)
+        self._refused.exclude({charge.rule.policy for charge, _ in settlement.differences})
+        if settlement.verdict.degraded:
+            self._unsent.settle(scaled)
+            return None
+        return self._shared.settle(settlement)
+
     def clear(self, prefix: str) -> Coroutine[Any, Any, None] | None:
         """Drop the counts of all keys that begin with `prefix`, here and in Redis."""
         for memory in (self._local, self._unsent, self._refused, self._leases):
@@ -117,6 +147,17 @@ class FallbackLimiter(RateLimiter):
         if self._processes == 1:
             return charges
         return [replace(charge, rule=self._scale(charge.rule)) for charge in charges]
+
+    def _scale_differences(self, settlement: Settlement) -> Settlement:
+        """Return what has to be settled here: without Redis, only `local` policies were charged."""
+        charged = [
+            (charge, difference)
+            for charge, difference in settlement.differences
+            if not settlement.verdict.degraded or charge.rule.without_redis == "local"
+        ]
+        scaled = self._scale_all([charge for charge, _ in charged])
+        differences = [difference for _, difference in charged]
+        return replace(settlement, differences=list(zip(scaled, differences, strict=True)))
 
 
 def scale_to_share(rule: Rule, processes: int) -> Rule:

@@ -33,8 +33,10 @@ class RefusedKeys:
     # fit earlier is:
     # - another rule: a live change, or another tier of the same caller. A refusal holds for its
     #   own rule alone, so that nobody has to report a change.
-    # - counts that are deleted or given back. `clear` is called then; it also drops the refusals
+    # - counts that are deleted. `clear` is called then in all processes; it also drops the refusals
     #   of the checks that are in flight at that moment, by their generation.
+    # - quota that is given back, when a charge is settled, by any process. Refusals of a policy
+    #   whose charges are settled are not remembered, from the first settlement on.
     # A place of a concurrency limit can come back at any time; such a refusal is not remembered.
 
     def __init__(self, max_keys: int, clock: Callable[[], int] = monotonic_microseconds) -> None:
@@ -43,6 +45,7 @@ class RefusedKeys:
         self._clock = clock
         self._refusals: OrderedDict[tuple[str, int], RefusedCharge] = OrderedDict()
         self._cleared: set[str] = set()
+        self._excluded: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._refusals)
@@ -84,18 +87,33 @@ class RefusedKeys:
         self._drop_cleared()
         for charge, standing in zip(charges, verdict.standings, strict=True):
             rule = standing.rule
-            if not standing.retry_after or rule.shadow or rule.algorithm is Algorithm.CONCURRENCY:
-                continue
-            if len(self._refusals) >= self._max_keys:
-                self._refusals.popitem(last=False)
-            self._refusals[charge.key, charge.cost] = RefusedCharge(
-                rule,
-                standing.remaining,
-                sent_at,
-                sent_at + round(standing.reset * MICROSECONDS),
-                sent_at + round(standing.retry_after * MICROSECONDS),
-                verdict.now,
-            )
+            if standing.retry_after and self._is_lasting(rule):
+                self._add(charge, standing, verdict.now, sent_at)
+
+    def _is_lasting(self, rule: Rule) -> bool:
+        """Whether only the passing of time makes room under a rule."""
+        is_counted = rule.algorithm is not Algorithm.CONCURRENCY and not rule.shadow
+        return is_counted and rule.policy not in self._excluded
+
+    def _add(self, charge: Charge, standing: Standing, redis_now: int, sent_at: int) -> None:
+        if len(self._refusals) >= self._max_keys:
+            self._refusals.popitem(last=False)
+        self._refusals[charge.key, charge.cost] = RefusedCharge(
+            standing.rule,
+            standing.remaining,
+            sent_at,
+            sent_at + round(standing.reset * MICROSECONDS),
+            sent_at + round(standing.retry_after * MICROSECONDS),
+            redis_now,
+        )
+
+    def exclude(self, policies: set[str]) -> None:
+        """Remember no refusal of these policies from now on."""
+        if policies <= self._excluded:
+            return
+        self._excluded |= policies
+        for charged in [it for it, one in self._refusals.items() if one.rule.policy in policies]:
+            del self._refusals[charged]
 
     def clear(self, prefix: str = "") -> None:
         """Drop the refusals of all keys that begin with `prefix`, and of checks in flight.

@@ -1,8 +1,8 @@
 """`CountRestorer`: gives a Redis that has lost its counts what this process remembers of them."""
 
 import asyncio
-import secrets
 from collections.abc import Iterator, Sequence
+from secrets import token_hex
 from typing import Any
 
 from redis.asyncio.connection import AbstractConnection
@@ -11,7 +11,8 @@ from gateway.ratelimit.algorithms.gcra import GcraState
 from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
 from gateway.ratelimit.memory import LimitState, MemoryLimiter
 from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS
-from gateway.ratelimit.redis.restore_script import RememberedCount, pack_epoch, pack_restore
+from gateway.ratelimit.redis.restore_script import RememberedCount, open_epoch, restore_counts
+from gateway.ratelimit.redis.script_call import ScriptCall
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm
 
 BATCH_KEYS = 100
@@ -45,25 +46,25 @@ class CountRestorer:
     def __init__(
         self, admitted: MemoryLimiter, unsent: MemoryLimiter, *, processes: int, wait: float
     ) -> None:
-        self.epoch = b""
+        self.epoch = ""
         self.is_restoring = False
         self.beat_seconds = wait / 2
         self._admitted = admitted
         self._unsent = unsent
         self._processes = processes
         self._wait = wait
-        self._target = b""
+        self._target = ""
         self._lost: list[Place] = []
 
-    async def restore(self, connection: AbstractConnection, prefix: bytes) -> bytes:
+    async def restore(self, connection: AbstractConnection, prefix: bytes) -> str:
         """Restore what Redis has lost, and return the epoch that it is in.
 
         Raises:
             RedisError, OSError, TimeoutError: Redis failed, or lost its counts again.
         """
-        new, wait = secrets.token_hex(8).encode(), round(self._wait * MICROSECONDS)
-        opened = await _run(connection, pack_epoch(prefix, self.epoch, new, wait))
-        epoch, kept_until, wait, now = opened
+        wait = round(self._wait * MICROSECONDS)
+        opened = await _run(connection, prefix, open_epoch(self.epoch, token_hex(8), wait))
+        epoch, kept_until, wait, now = opened[0].decode(), *opened[1:]
         until = asyncio.get_running_loop().time() + wait / MICROSECONDS
         self.is_restoring = epoch != self.epoch
         try:
@@ -74,22 +75,19 @@ class CountRestorer:
             if self.is_restoring:
                 await asyncio.sleep(until - asyncio.get_running_loop().time())
             while self._unsent.size > BATCH_KEYS:
-                await _run(connection, pack_restore(prefix, epoch, self._take_unsent()))
+                await _run(connection, prefix, restore_counts(epoch, self._take_unsent()))
         finally:
             self.is_restoring = False
         return self._target
 
-    def finish(self, prefix: bytes) -> list[bytes]:
-        """Return the commands that add the rest. They are sent before the first check."""
+    def finish(self) -> ScriptCall:
+        """Return the call that adds the rest, to be sent before the first check."""
         self.epoch = self._target
-        commands = []
-        while counts := self._take_unsent():
-            commands.append(pack_restore(prefix, self.epoch, counts))
-        return commands
+        return restore_counts(self.epoch, self._take_unsent())
 
-    def pack_beat(self, prefix: bytes) -> bytes:
-        """Return the command that fails in another epoch than that of the counts."""
-        return pack_restore(prefix, self.epoch)
+    def make_beat(self) -> ScriptCall:
+        """Return the call that fails if Redis is in another epoch than that of the counts."""
+        return restore_counts(self.epoch)
 
     async def _add_lost(
         self, connection: AbstractConnection, prefix: bytes, *, max_age: int
@@ -103,7 +101,7 @@ class CountRestorer:
                 counts += self._describe(
                     window, key, self._admitted.find_state(window, key), now, max_age
                 )
-            await _run(connection, pack_restore(prefix, self._target, counts))
+            await _run(connection, prefix, restore_counts(self._target, counts))
             del self._lost[-len(places) :]
             # At least half of the time of Redis is left for others.
             await asyncio.sleep(loop.time() - started)
@@ -135,8 +133,8 @@ class CountRestorer:
                 yield RememberedCount(key, Algorithm.GCRA, quota * self._processes, window, pairs)
 
 
-async def _run(connection: AbstractConnection, command: bytes) -> Sequence[Any]:
+async def _run(connection: AbstractConnection, prefix: bytes, call: ScriptCall) -> Sequence[Any]:
     async with asyncio.timeout(CONNECT_SECONDS):
-        await connection.send_packed_command([command])
+        await connection.send_packed_command([call.pack(0, prefix, with_text=True)])
         reply: Sequence[Any] = await connection.read_response()
         return reply

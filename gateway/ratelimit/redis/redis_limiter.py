@@ -12,8 +12,16 @@ from pathlib import Path
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
+from gateway.ratelimit.limiter import (
+    Charge,
+    LeaseUpdate,
+    Mark,
+    RateLimiter,
+    Settlement,
+    Verdict,
+)
 from gateway.ratelimit.partition import make_key
+from gateway.ratelimit.redis import script_call
 from gateway.ratelimit.redis.connection import RedisCheckFailed, RedisConnection
 from gateway.ratelimit.redis.count_restorer import CountRestorer
 from gateway.ratelimit.redis.delete_keys import delete_keys
@@ -95,9 +103,29 @@ class RedisLimiter(RateLimiter):
         Raises:
             RedisCheckFailed: there is no connection, or (when awaited) no verdict came in time.
         """
-        if self._connection is None:
-            raise RedisCheckFailed(self._failure or "not connected to Redis")
-        return self._connection.check(charges)
+        return self._require_connection().check(charges)
+
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> "asyncio.Future[int]":
+        """Renew and release leases, before any later check.
+
+        Raises:
+            RedisCheckFailed: as for `check`.
+        """
+        return self._require_connection().call(script_call.update_leases(updates))
+
+    def mark(self) -> Mark:
+        """Return an empty mark: Redis has a clock of its own."""
+        return Mark(0, 0)
+
+    def settle(self, settlement: Settlement) -> "asyncio.Future[int] | None":
+        """Correct charges that Redis has decided.
+
+        Raises:
+            RedisCheckFailed: as for `check`.
+        """
+        if not settlement.differences:
+            return None
+        return self._require_connection().call(script_call.settle(settlement))
 
     def health(self) -> dict[str, str | int]:
         """Return whether Redis counts. `reason` is the kind of failure; the log has its text."""
@@ -154,7 +182,7 @@ class RedisLimiter(RateLimiter):
         try:
             async with _connect_timeout():
                 await require_standalone(pooled)
-            epoch = b""
+            epoch = ""
             if self._restorer is not None:
                 epoch = await self._restorer.restore(pooled, self._key_prefix)
             async with self._open(pooled, epoch) as connection:
@@ -164,10 +192,8 @@ class RedisLimiter(RateLimiter):
             await self._pool.release(pooled)
 
     @asynccontextmanager
-    async def _open(
-        self, pooled: AbstractConnection, epoch: bytes
-    ) -> AsyncIterator[RedisConnection]:
-        connection = RedisConnection(self._timeout, prefix=self._key_prefix, epoch=epoch)
+    async def _open(self, pooled: AbstractConnection, epoch: str) -> AsyncIterator[RedisConnection]:
+        connection = RedisConnection(self._timeout, 0, self._key_prefix, epoch.encode())
         try:
             await connection.open(pooled)
             yield connection
@@ -179,17 +205,22 @@ class RedisLimiter(RateLimiter):
         """Check, until the connection is closed, that Redis is in the epoch of its counts.
 
         So a process without requests notices it, too, and Redis knows until when it was used.
+
+        Raises:
+            RedisCheckFailed: the connection is closed.
         """
-        if self._restorer is None:
-            return
-        while not connection.closed.done():
+        while self._restorer is not None:
             await asyncio.wait([connection.closed], timeout=self._restorer.beat_seconds)
-            connection.send(self._restorer.pack_beat(self._key_prefix))
+            await connection.call(self._restorer.make_beat())
+
+    def _require_connection(self) -> RedisConnection:
+        if self._connection is None:
+            raise RedisCheckFailed(self._failure or "not connected to Redis")
+        return self._connection
 
     def _on_connect(self, connection: RedisConnection) -> None:
         if self._restorer is not None:
-            for command in self._restorer.finish(self._key_prefix):
-                connection.send(command)
+            connection.call(self._restorer.finish()).add_done_callback(_ignore_failure)
         self._connection, self._failure = connection, ""
         self._logged.clear()
         self._end_first_attempt()
@@ -214,6 +245,12 @@ class RedisLimiter(RateLimiter):
             self._first_attempt.set_result(None)
         else:
             self._first_attempt.set_exception(error)
+
+
+def _ignore_failure(future: "asyncio.Future[int]") -> None:
+    """Retrieve the error of a call that nobody awaits; the connection is closed by it."""
+    if not future.cancelled():
+        future.exception()
 
 
 @asynccontextmanager

@@ -1,13 +1,14 @@
-"""Packs the commands that run `lua/epoch.lua` and `lua/restore.lua`."""
+"""Calls of `lua/epoch.lua` and `lua/restore.lua`."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from gateway.ratelimit.redis.script import EPOCH_KEY, join_script
+from gateway.ratelimit.redis.script import EPOCH_KEY
+from gateway.ratelimit.redis.script_call import RedisScript, ScriptCall
 from gateway.ratelimit.rule import Algorithm
 
-_EPOCH = join_script("epoch")
-_RESTORE = join_script("common", "sliding_window", "gcra", "restore")
+_EPOCH = RedisScript("common", "epoch")
+_RESTORE = RedisScript("common", "sliding_window", "gcra", "restore")
 
 
 class RememberedCount(NamedTuple):
@@ -24,23 +25,16 @@ class RememberedCount(NamedTuple):
     pairs: Sequence[tuple[int, int]]
 
 
-def pack_epoch(prefix: bytes, known: bytes, new: bytes, wait: int) -> bytes:
-    """Pack the command that opens an epoch; see `lua/epoch.lua`."""
-    return _pack(b"EVAL", _EPOCH, 1, prefix + EPOCH_KEY, known, new, wait)
+def open_epoch(known: str, new: str, wait: int) -> ScriptCall:
+    """Open an epoch; the reply is not one integer, see `lua/epoch.lua`."""
+    return ScriptCall(_EPOCH, [EPOCH_KEY], [known, new, wait])
 
 
-def pack_restore(prefix: bytes, epoch: bytes, counts: Sequence[RememberedCount] = ()) -> bytes:
-    """Pack the command that adds counts to an epoch; without any, to check that it lasts."""
-    keys = [prefix + count.key.encode() for count in counts]
-    arguments: list[bytes | int] = [epoch]
+def restore_counts(epoch: str, counts: Sequence[RememberedCount] = ()) -> ScriptCall:
+    """Add counts to an epoch; without any, check that it lasts. Returns their number."""
+    arguments: list[str | int] = [epoch]
     for count in counts:
-        arguments += [count.algorithm.value.encode(), count.quota, count.window, len(count.pairs)]
+        arguments += [count.algorithm.value, count.quota, count.window, len(count.pairs)]
         for pair in count.pairs:
             arguments += pair
-    return _pack(b"EVAL", _RESTORE, 1 + len(keys), prefix + EPOCH_KEY, *keys, *arguments)
-
-
-def _pack(*parts: bytes | int) -> bytes:
-    """Pack a command in RESP: an array of bulk strings."""
-    strings = [part if isinstance(part, bytes) else b"%d" % part for part in parts]
-    return b"*%d\r\n" % len(strings) + b"".join(b"$%d\r\n%b\r\n" % (len(it), it) for it in strings)
+    return ScriptCall(_RESTORE, [EPOCH_KEY, *(count.key for count in counts)], arguments)

@@ -3,29 +3,20 @@
 The script consists of the files in `lua`. `lua/count.lua` says what it takes and returns.
 """
 
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 from gateway.ratelimit.leased_quota import get_shared_numbers
 from gateway.ratelimit.limiter import Charge, Standing, State, Verdict
+from gateway.ratelimit.redis.script_call import RedisScript
 from gateway.ratelimit.rule import MICROSECONDS, Rule, cache_per_rule
 
-EPOCH_KEY = b"lockgate:epoch"
+EPOCH_KEY = "lockgate:epoch"
 """The key of the epoch of all counts; see `lua/epoch.lua`."""
 
-_FOLDER = resources.files(__package__).joinpath("lua")
-
-
-def join_script(*files: str) -> bytes:
-    """Join files of the folder `lua` to one script."""
-    return b"\n".join(_FOLDER.joinpath(f"{name}.lua").read_bytes() for name in files)
-
-
-SCRIPT = join_script("common", "sliding_window", "gcra", "count")
-SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
+_SCRIPT = RedisScript("common", "sliding_window", "gcra", "concurrency", "count")
+SCRIPT, SHA = _SCRIPT.text, _SCRIPT.sha
 
 _ARGUMENTS = 8  # per charge, and one more is its key
 _VALUES = 5  # of the reply, per charge
@@ -116,7 +107,7 @@ def _pack_head(command: bytes, script: bytes, charges: int, has_epoch: bool) -> 
 @lru_cache(maxsize=64)
 def _pack_shared(now: int, prefix: bytes, epoch: bytes) -> bytes:
     """Pack what follows the keys of the charges: the key of the epoch, the time, and the epoch."""
-    key = _pack_bulk_string(prefix + EPOCH_KEY) if epoch else b""
+    key = _pack_bulk_string(prefix + EPOCH_KEY.encode()) if epoch else b""
     return key + _pack_bulk_string(b"%d" % now) + _pack_bulk_string(epoch)
 
 

@@ -132,3 +132,15 @@ def test_the_number_of_keys_is_bounded_and_the_least_used_goes_first() -> None:
     assert len(caller.memory) == 2
     assert caller.memory.find([second]) is None
     assert caller.memory.find([first]) is not None
+
+
+def test_refusals_of_a_policy_whose_charges_are_settled_are_not_remembered() -> None:
+    caller = Caller()
+    settled, other = charge(1, 10, name="settled"), charge(1, 10, name="other")
+    for one in (settled, settled, other, other):
+        caller.check(one)
+    caller.memory.exclude({"settled"})
+    assert caller.memory.find([settled]) is None
+    assert not caller.check(settled).admitted
+    assert caller.memory.find([settled]) is None
+    assert caller.memory.find([other]) is not None

@@ -1,6 +1,7 @@
 -- Counts one request under all its rules: first every check, then every charge or none.
 --
--- KEYS     one key per rule, each a hash. Then the key of the epoch, if ARGV[2] is one.
+-- KEYS     one key per rule: a hash, or of a concurrency limit a sorted set. Then the key of the
+--          epoch, if ARGV[2] is one.
 -- ARGV[1]  the time; 0 takes the clock of the server.
 -- ARGV[2]  the epoch in which the process counts (epoch.lua), or "": any. The script fails (EPOCH)
 --          in another one, without a charge: the server has lost counts.
@@ -30,27 +31,12 @@ if ARGV[2] ~= '' then
   end
 end
 
-local now = tonumber(ARGV[1])
-if now == 0 then
-  local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-end
+local now = read_clock(ARGV[1])
 
--- Load the state of a key, and compute the time until the cost fits. A hash with fields that this
--- script has not written is deleted, and counts as empty.
+-- Load the state of a key, and compute the time until the cost fits.
 local function inspect(state)
   state.algorithm.load(state, now)
   state.retry_after = state.algorithm.compute_retry_after(state)
-end
-
-local function inspect_or_reset(state)
-  local ok, failure = pcall(inspect, state)
-  if ok then return end
-  -- Redis 7 raises the errors of `redis.call` as tables, and Redis 6.2 as strings.
-  local message = type(failure) == 'table' and failure.err or tostring(failure)
-  if not string.find(message, 'FOREIGN', 1, true) then error(failure, 0) end
-  redis.call('DEL', state.key)
-  inspect(state)
 end
 
 -- Check all rules. Shadow rules never refuse.
@@ -66,7 +52,7 @@ for index = 1, rules do
     cost = tonumber(ARGV[before + 5]),
     lease_id = ARGV[before + 7],
   }
-  inspect_or_reset(state)
+  run_or_reset(inspect, state)
   state.before = ARGV[before + 8] == '1' and state.algorithm.dump(state)
   if state.retry_after > 0 and ARGV[before + 6] == '0' then admitted = false end
   states[index] = state

@@ -2,8 +2,9 @@
 -- runs it on each new connection, before its first check.
 --
 -- KEYS[1]  the key of the epoch, a hash.
--- ARGV     the id of the epoch in which the process has counted ("": none yet), the id to give to a
---          new epoch, and the time for which all processes wait in a new epoch, in microseconds.
+-- ARGV[1]  the time; 0 takes the clock of the server. Then the id of the epoch in which the process
+--          has counted ("": none yet), the id to give to a new epoch, and the time for which all
+--          processes wait in a new epoch, in microseconds.
 -- Returns  the id of the epoch; the time until which Redis has kept the counts of the epoch before
 --          (0: it was empty); the time left to wait; the time now. All in microseconds.
 --
@@ -18,14 +19,13 @@
 -- again (it has read counts from disk that may be old). A process that has counted in another epoch
 -- has something to restore, and the others wait for it.
 
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local now = read_clock(ARGV[1])
 
 -- A user without the permission for INFO does not notice a restart with old data.
 local info = redis.pcall('INFO', 'server')
 local run = type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
 
-local key, known, new, wait = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3])
+local key, known, new, wait = KEYS[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local stored = redis.call('HMGET', key, 'id', 'run', 'beat', 'since', 'wait')
 local epoch = {
   id = stored[1],
@@ -38,6 +38,6 @@ if not epoch.id or stored[2] ~= run then
 end
 if known ~= '' and known ~= epoch.id and epoch.wait == 0 then epoch.wait = now + wait end
 
-redis.call('HSET', key, 'id', epoch.id, 'run', run, 'beat', string.format('%.0f', now),
-  'since', string.format('%.0f', epoch.since), 'wait', string.format('%.0f', epoch.wait))
+redis.call('HSET', key, 'id', epoch.id, 'run', run, 'beat', text(now),
+  'since', text(epoch.since), 'wait', text(epoch.wait))
 return {epoch.id, epoch.since, math.max(0, epoch.wait - now), now}

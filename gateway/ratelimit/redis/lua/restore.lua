@@ -2,27 +2,25 @@
 -- script.py joins this file to common.lua and the algorithms.
 --
 -- KEYS[1]  the key of the epoch. Then the keys to add to.
--- ARGV[1]  the id of the epoch. Then for each key: algorithm, quota, window, the number of pairs, and
+-- ARGV[1]  the time; 0 takes the clock of the server.
+-- ARGV[2]  the id of the epoch. Then for each key: algorithm, quota, window, the number of pairs, and
 --          the pairs. A pair of a sliding window is the age of a bucket and its count, the oldest
 --          first; that of a GCRA bucket, the only one, is 0 and its level.
--- Returns  the time now.
+-- Returns  one integer: the number of these keys.
 --
 -- Ages count from now, which is later than the time at which the process has computed them: what is
 -- added counts for slightly too long, never too short.
 
 local LARGEST_BURST = 999999999
 
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local now = read_clock(ARGV[1])
 
-if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then
+if redis.call('HGET', KEYS[1], 'id') ~= ARGV[2] then
   return redis.error_reply('EPOCH these counts are not of this epoch')
 end
 redis.call('HSET', KEYS[1], 'beat', text(now))
 
 local function load(state)
-  if pcall(state.algorithm.load, state, now) then return end
-  redis.call('DEL', state.key)
   state.algorithm.load(state, now)
 end
 
@@ -31,12 +29,12 @@ local function list_buckets(state, pairs_of_state)
   local buckets = {}
   for index = state.head, state.head + state.closed - 1 do
     local last, count = sliding_window.load_bucket(state, index)
-    buckets[#buckets + 1] = {last, last, count}
+    if count > 0 then buckets[#buckets + 1] = {last, last, count} end
   end
   if state.count > 0 then buckets[#buckets + 1] = {state.first, state.last, state.count} end
   for _, pair in ipairs(pairs_of_state) do
     local at = now - pair[1]
-    if at > now - state.window then buckets[#buckets + 1] = {at, at, pair[2]} end
+    if pair[2] > 0 and at > now - state.window then buckets[#buckets + 1] = {at, at, pair[2]} end
   end
   table.sort(buckets, function(one, other) return one[2] < other[2] end)
   return buckets
@@ -82,7 +80,7 @@ local function add_to_level(state, pairs_of_state)
   redis.call('PEXPIRE', state.key, text(math.ceil(gcra.compute_ttl(state) / 1000)))
 end
 
-local position = 2
+local position = 3
 for index = 2, #KEYS do
   local state = {
     key = KEYS[index],
@@ -97,11 +95,11 @@ for index = 2, #KEYS do
     pairs_of_state[pair] = {tonumber(ARGV[at]), tonumber(ARGV[at + 1])}
   end
   position = position + 4 + 2 * #pairs_of_state
-  load(state)
+  run_or_reset(load, state)
   if state.algorithm == sliding_window then
     add_to_window(state, pairs_of_state)
   else
     add_to_level(state, pairs_of_state)
   end
 end
-return {now}
+return {#KEYS - 1}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from redis.exceptions import ResponseError
 
 from gateway.ratelimit.limiter import Charge, Standing
-from gateway.ratelimit.redis.restore_script import RememberedCount, pack_epoch, pack_restore
+from gateway.ratelimit.redis.restore_script import RememberedCount, open_epoch, restore_counts
 from gateway.ratelimit.redis.script import EPOCH_KEY, pack_eval, parse_reply
 from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import charge
@@ -46,9 +46,14 @@ def send(client: redis.Redis) -> Iterator[Send]:
     client.connection_pool.release(connection)
 
 
-def begin(send: Send, known: bytes = b"", new: bytes = b"e1", wait: int = 5_000_000) -> Any:
+def begin(send: Send, known: str = "", new: str = "e1", wait: int = 5_000_000) -> Any:
     """Open an epoch."""
-    return send(pack_epoch(b"", known, new, wait))
+    return send(open_epoch(known, new, wait).pack(0, b"", with_text=True))
+
+
+def restore(*counts: RememberedCount, epoch: str = "e1") -> bytes:
+    """Pack a call that adds counts."""
+    return restore_counts(epoch, counts).pack(0, b"", with_text=True)
 
 
 def describe(one: Charge, *pairs: tuple[int, int]) -> RememberedCount:
@@ -72,25 +77,25 @@ def seconds(number: float) -> int:
 def test_the_first_process_begins_an_epoch_and_others_join_it(send: Send) -> None:
     first, since, wait, _ = begin(send)
     assert (first, since, wait) == (b"e1", 0, 0)
-    assert begin(send, new=b"e2")[0] == b"e1"
-    assert begin(send, known=b"e1", new=b"e2")[:3] == [b"e1", 0, 0]
+    assert begin(send, new="e2")[0] == b"e1"
+    assert begin(send, known="e1", new="e2")[:3] == [b"e1", 0, 0]
 
 
 def test_all_wait_for_a_process_that_has_counted_in_another_epoch(send: Send) -> None:
     begin(send)
-    epoch, _, wait, _ = begin(send, known=b"e0", new=b"e2")
+    epoch, _, wait, _ = begin(send, known="e0", new="e2")
     assert epoch == b"e1"
     assert 4_000_000 < wait <= 5_000_000
-    assert 4_000_000 < begin(send, new=b"e3")[2] <= wait
-    assert begin(send, known=b"e1")[2] <= wait
+    assert 4_000_000 < begin(send, new="e3")[2] <= wait
+    assert begin(send, known="e1")[2] <= wait
 
 
 def test_a_server_that_was_started_again_is_in_a_new_epoch_since_its_last_beat(
     send: Send, client: redis.Redis
 ) -> None:
     now = begin(send)[3]
-    client.hset(EPOCH_KEY.decode(), "run", "of another run")
-    epoch, since, _, _ = begin(send, known=b"e1", new=b"e2")
+    client.hset(EPOCH_KEY, "run", "of another run")
+    epoch, since, _, _ = begin(send, known="e1", new="e2")
     assert (epoch, since) == (b"e2", now)
 
 
@@ -100,8 +105,8 @@ def test_counts_of_another_epoch_are_refused_and_nothing_is_charged(
     begin(send)
     for command in (
         pack_eval([EXACT], epoch=b"e0"),
-        pack_restore(b"", b"e0", [describe(EXACT, (0, 5))]),
-        pack_restore(b"", b"e0"),
+        restore(describe(EXACT, (0, 5)), epoch="e0"),
+        restore(epoch="e0"),
     ):
         with pytest.raises(ResponseError, match="EPOCH"):
             send(command)
@@ -118,7 +123,7 @@ def test_what_is_restored_expires_with_its_age(send: Send, client: redis.Redis) 
         describe(EXACT, (seconds(900), 20), (seconds(100), 30)),
         describe(STEADY, (0, 30 * STEADY.rule.window)),
     ]
-    send(pack_restore(b"", b"e1", counts))
+    send(restore(*counts))
     exact, steady = look(send, EXACT), look(send, STEADY)
     assert exact.remaining == 10
     assert 99 < exact.reset <= 100
@@ -140,7 +145,7 @@ def test_what_several_processes_restore_is_added_to_what_is_there(send: Send) ->
             describe(BUCKETED, *[(seconds(WINDOW - step * 10), 8) for step in range(1, 100)]),
             describe(STEADY, (0, 10 * STEADY.rule.window)),
         ]
-        send(pack_restore(b"", b"e1", counts))
+        send(restore(*counts))
     assert look(send, EXACT).remaining == 60 - 7 - 30
     assert look(send, BUCKETED).remaining == 5_000 - 7 - 3 * 99 * 8
     assert look(send, STEADY).remaining in (100 - 7 - 30, 100 - 7 - 30 + 1)
@@ -150,7 +155,7 @@ def test_what_several_processes_restore_is_added_to_what_is_there(send: Send) ->
 def test_a_key_that_another_program_wrote_is_replaced(send: Send, client: redis.Redis) -> None:
     begin(send)
     client.hset(EXACT.key, mapping={"h": "x", "n": "-1"})
-    send(pack_restore(b"", b"e1", [describe(EXACT, (0, 5))]))
+    send(restore(describe(EXACT, (0, 5))))
     assert look(send, EXACT).remaining == 55
 
 
@@ -168,7 +173,7 @@ def test_no_bucket_is_forgotten_before_its_time(
     begin(send)
     for push in pushes:
         pairs = sorted(((seconds(age), count) for age, count in push), reverse=True)
-        send(pack_restore(b"", b"e1", [describe(BUCKETED, *pairs)]))
+        send(restore(describe(BUCKETED, *pairs)))
     all_pairs = [pair for push in pushes for pair in push]
     large = charge(100_000, WINDOW, name="bucketed")
     now = client.time()
