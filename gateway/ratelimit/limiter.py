@@ -21,7 +21,8 @@ class Charge:
     """The cost of one request under one rule, and the key that it is counted under.
 
     `lease_id` names the lease of a concurrency limit. With `wants_state` the verdict has the state
-    of the key before the decision.
+    of the key before the decision. `advance` is the number of further requests at the same cost
+    that Redis may grant with this one.
 
     Raises:
         ValueError: the cost is negative, which would give quota back.
@@ -32,6 +33,7 @@ class Charge:
     cost: int = 1
     lease_id: str = ""
     wants_state: bool = False
+    advance: int = 0
 
     def __post_init__(self) -> None:
         if self.cost < 0:
@@ -64,7 +66,8 @@ class Verdict:
     the clock that decided: that of Redis, or of the process. `states` are the states of keys before
     the decision, for the charges that want them; None if there are none. `blocked_for` is the time
     in seconds until a block of the key ends; a block is decided before anything is counted.
-    `is_repeated` says that the process repeats a refusal of Redis from memory.
+    `is_remembered` says that no counts were read: the process remembers a refusal of Redis, or
+    spends what Redis has granted in advance.
     """
 
     admitted: bool
@@ -74,7 +77,8 @@ class Verdict:
     now: int = 0
     states: Mapping[str, State] | None = None
     blocked_for: float = 0
-    is_repeated: bool = False
+    granted: int = 0
+    is_remembered: bool = False
 
     @classmethod
     def of(

@@ -16,7 +16,7 @@ _RESERVATIONS = "lockgate.reservations"
 
 
 @dataclass(frozen=True)
-class Reserved(Limited):
+class ReserveCost(Limited):
     """The dependency behind `reserved`."""
 
     async def __call__(self, connection: HTTPConnection) -> Reservation:
@@ -26,7 +26,7 @@ class Reserved(Limited):
             GatewayError: those of `Limited`.
         """
         context = RequestContext.of(connection.scope)
-        reservations: dict[Reserved, Reservation]
+        reservations: dict[ReserveCost, Reservation]
         reservations = connection.scope.setdefault(_RESERVATIONS, {})
         if self in context.passed_guards:
             return reservations[self]  # it was charged before the body was read
@@ -56,5 +56,5 @@ def reserved(*policies: RateLimit) -> Dependency:
     names = [policy.name for policy in policies]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"reserved() takes one or more policies, each once; got {names}")
-    dependency: Dependency = Depends(Reserved(policies))
+    dependency: Dependency = Depends(ReserveCost(policies))
     return dependency

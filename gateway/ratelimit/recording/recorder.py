@@ -109,7 +109,7 @@ class Recorder:
             return
         self._make_room()
         flags = ADMITTED if verdict.admitted else 0
-        is_counted = len(verdict.standings) == len(charges) > 0 and not verdict.is_repeated
+        is_counted = len(verdict.standings) == len(charges) > 0 and not verdict.is_remembered
         if is_counted:
             flags |= COUNTED
             now = verdict.now

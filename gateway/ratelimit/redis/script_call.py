@@ -4,12 +4,13 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from importlib import resources
 
+from gateway.ratelimit.leased_quota import get_shared_numbers
 from gateway.ratelimit.limiter import LeaseUpdate, Settlement
 
 _FOLDER = resources.files(__package__).joinpath("lua")
 
 
-class Script:
+class RedisScript:
     """A script for Redis: some of the files in `lua`, in this order."""
 
     def __init__(self, *names: str) -> None:
@@ -17,8 +18,8 @@ class Script:
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode()
 
 
-LEASES = Script("common", "concurrency", "leases")
-SETTLE = Script("common", "sliding_window", "gcra", "settle")
+LEASES = RedisScript("common", "concurrency", "leases")
+SETTLE = RedisScript("common", "sliding_window", "gcra", "settle")
 
 
 class ScriptCall:
@@ -26,7 +27,9 @@ class ScriptCall:
 
     __slots__ = ("arguments", "keys", "script")
 
-    def __init__(self, script: Script, keys: Sequence[str], arguments: Iterable[object]) -> None:
+    def __init__(
+        self, script: RedisScript, keys: Sequence[str], arguments: Iterable[object]
+    ) -> None:
         self.script = script
         self.keys = keys
         self.arguments = arguments
@@ -66,6 +69,6 @@ def settle(settlement: Settlement) -> ScriptCall:
     arguments: list[object] = []
     for charge, difference in settlement.differences:
         rule = charge.rule
-        numbers = (rule.quota, rule.window, rule.burst, settlement.verdict.now, difference)
+        numbers = (*get_shared_numbers(rule), settlement.verdict.now, difference)
         arguments += [rule.algorithm.value, *numbers]
     return ScriptCall(SETTLE, [charge.key for charge, _ in settlement.differences], arguments)

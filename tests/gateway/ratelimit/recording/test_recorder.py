@@ -132,7 +132,7 @@ def test_what_was_not_counted_has_an_estimated_time() -> None:
     observe(recorder, "user:a", START + 77)
     clock.now += 500
     observe(recorder, "user:b", 1, Block("pages", 5), admitted=False)
-    observe(recorder, "user:a", 1, admitted=False, is_repeated=True)
+    observe(recorder, "user:a", 1, admitted=False, is_remembered=True)
     _, blocked, repeated = list_events(recorder)
     assert isinstance(blocked, RecordedRequest)
     assert isinstance(repeated, RecordedRequest)

@@ -41,7 +41,7 @@ def test_an_estimated_time_may_be_late() -> None:
     [recorder] = open_recorders(clock, 1, is_shared=True)
     observe(recorder, "user:a", START + 300)
     clock.now += 200
-    observe(recorder, "user:a", 0, admitted=False, is_repeated=True)  # as of START + 500
+    observe(recorder, "user:a", 0, admitted=False, is_remembered=True)  # as of START + 500
     observe(recorder, "user:a", START + 400)
     [timeline] = build_timelines([recorder.snapshot()])
     assert [event.now - START for event in timeline.iterate()] == [300, 400, 500]

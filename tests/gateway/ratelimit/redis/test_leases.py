@@ -130,6 +130,6 @@ def test_members_of_another_program_count_for_the_lease_time_at_most(
     runner: ScriptRunner, score: str
 ) -> None:
     held = hold(2, "mine")
-    runner.client.execute_command("ZADD", held.key, score, "foreign")
+    runner.client.zadd(held.key, {"foreign": score})
     assert runner.decide([held]).standings[0].remaining in (0, 1)
     assert runner.decide([held], START + LEASE_TIME).standings[0].remaining == 1
