@@ -5,9 +5,10 @@ because each request creates three of them and a frozen one takes three times as
 """
 
 from abc import ABC, abstractmethod
+from asyncio import Future
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol, Self
 
 from gateway.ratelimit.rule import Rule
 
@@ -20,7 +21,8 @@ class Charge:
     """The cost of one request under one rule, and the key that it is counted under.
 
     `lease_id` names the lease of a concurrency limit. With `wants_state` the verdict has the state
-    of the key before the decision.
+    of the key before the decision. `advance` is the number of further requests at the same cost
+    that Redis may grant with this one.
 
     Raises:
         ValueError: the cost is negative, which would give quota back.
@@ -31,6 +33,7 @@ class Charge:
     cost: int = 1
     lease_id: str = ""
     wants_state: bool = False
+    advance: int = 0
 
     def __post_init__(self) -> None:
         if self.cost < 0:
@@ -63,6 +66,9 @@ class Verdict:
     the clock that decided: that of Redis, or of the process. `states` are the states of keys before
     the decision, for the charges that want them; None if there are none. `blocked_for` is the time
     in seconds until a block of the key ends; a block is decided before anything is counted.
+    `is_remembered` says that no counts were read: the process remembers a refusal of Redis, or
+    spends what Redis has granted in advance. `shadow_refused_by` are the shadow policies that would
+    have refused the request; they are not charged.
     """
 
     admitted: bool
@@ -72,6 +78,9 @@ class Verdict:
     now: int = 0
     states: Mapping[str, State] | None = None
     blocked_for: float = 0
+    granted: int = 0
+    is_remembered: bool = False
+    shadow_refused_by: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -84,12 +93,29 @@ class Verdict:
     ) -> Self:
         """Refuse if the charge does not fit under any rule that is not a shadow rule."""
         refused_by: tuple[str, ...] = ()
+        shadow_refused_by: tuple[str, ...] = ()
         for standing in standings:
-            if standing.retry_after and not standing.rule.shadow:
+            if standing.retry_after:
                 name = standing.rule.policy
-                if name not in refused_by:
+                if standing.rule.shadow:
+                    shadow_refused_by += (name,) if name not in shadow_refused_by else ()
+                elif name not in refused_by:
                     refused_by += (name,)
-        return cls(not refused_by, tuple(standings), refused_by, degraded, now, states)
+        return cls(
+            not refused_by,
+            tuple(standings),
+            refused_by,
+            degraded,
+            now,
+            states,
+            shadow_refused_by=shadow_refused_by,
+        )
+
+    def select_charged(self, charges: Sequence[Charge]) -> Sequence[Charge]:
+        """Select what an admitted request was charged: nothing that a shadow would have refused."""
+        if not self.shadow_refused_by:
+            return charges
+        return [it for it in charges if it.rule.policy not in self.shadow_refused_by]
 
     @property
     def retry_after(self) -> float:
@@ -106,8 +132,65 @@ class Verdict:
         return tuple(rule.label for rule in refusing)
 
 
+class LeaseUpdate(NamedTuple):
+    """Renews the lease of a charge under a concurrency limit, or releases it."""
+
+    charge: Charge
+    is_release: bool
+
+
+class Mark(NamedTuple):
+    """A time before a check: microseconds on the local clock, and how often counts were cleared."""
+
+    at: int
+    clears: int
+
+
+@dataclass(slots=True)
+class Settlement:
+    """Corrects charges once the cost is known: each with what is charged in addition.
+
+    What is negative is given back. `before` is a mark from before the check, `verdict` is its
+    verdict.
+    """
+
+    differences: Sequence[tuple[Charge, int]]
+    before: Mark
+    verdict: Verdict
+
+    def keep_additions(self) -> "Settlement":
+        """Return the settlement without what is given back."""
+        additions = [(charge, more) for charge, more in self.differences if more > 0]
+        return replace(self, differences=additions)
+
+
+class CountObserver(Protocol):
+    """Sees what changes counts besides checks, as the recorder does, on the event loop.
+
+    `now` is the time of the change, in microseconds on the clock that decides.
+    """
+
+    def observe_settlement(self, settlement: Settlement, charged_at: int, now: int) -> None:
+        """Take note of corrected charges, which had been charged at `charged_at`."""
+
+    def observe_leases(self, updates: Sequence[LeaseUpdate], now: int) -> None:
+        """Take note of leases that were renewed or released."""
+
+    def forget(self, prefix: str = "") -> None:
+        """Take note that the counts of keys with this prefix may have changed otherwise.
+
+        They were cleared or evicted, or Redis was away.
+        """
+
+
 class RateLimiter(ABC):
     """Counts requests. All rules of one request are charged together, or none is."""
+
+    count_observer: CountObserver | None = None
+
+    def set_observer(self, observer: CountObserver) -> None:
+        """Let an observer see what changes the counts that decide."""
+        self.count_observer = observer
 
     @abstractmethod
     def check(self, charges: Sequence[Charge]) -> Awaitable[Verdict]:
@@ -115,6 +198,34 @@ class RateLimiter(ABC):
 
         Raises:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
+        """
+
+    @abstractmethod
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
+        """Renew and release leases: before any later check, and whether they are known or not.
+
+        Returns a future, which raises RedisCheckFailed, if Redis has to be awaited. Its result is
+        the time of Redis.
+
+        Raises:
+            RedisCheckFailed: there is no connection to Redis. This process has the updates.
+        """
+
+    @abstractmethod
+    def mark(self) -> Mark:
+        """Mark the time, before a check whose charges may be settled."""
+
+    @abstractmethod
+    def settle(self, settlement: Settlement) -> "Future[int] | None":
+        """Correct charges: give back what is negative, charge the rest whether it fits or not.
+
+        If counts were cleared since the check, nothing is given back.
+
+        Returns a future, which raises RedisCheckFailed, if Redis has to be awaited. Its result is
+        the time of Redis.
+
+        Raises:
+            RedisCheckFailed: there is no connection to Redis. This process has settled its part.
         """
 
     @abstractmethod

@@ -30,6 +30,9 @@ class GcraState:
     # If the quota changes, the number of requests in the bucket stays. A larger one drains it from
     # the last charge on, so that it applies at once. A smaller one drains it from the next charge
     # on: until then, the time of `expires_at` stays true.
+    #
+    # Why giving back never admits more: had the charge been lower, the level would be lower by what
+    # is returned, less what has drained since the charge, or by nothing, once the bucket was empty.
 
     __slots__ = ("_level", "_quota", "expires_at", "updated_at")
 
@@ -51,12 +54,22 @@ class GcraState:
         # It waits until the excess has drained.
         return _divide_up(excess, max(rule.quota, self._quota))
 
-    def charge(self, now: int, rule: Rule, cost: int) -> None:
-        """Add a `cost` of 1 or more, whether it fits or not."""
+    def charge(self, now: int, rule: Rule, cost: int, lease_id: str = "") -> None:
+        """Add a `cost` of 1 or more, whether it fits or not. It has no leases."""
         self._level = self._compute_level(now, rule) + cost * rule.window
         self._quota = rule.quota
         self.updated_at = max(now, self.updated_at)
         self.expires_at = self.updated_at + _divide_up(self._level, rule.quota)
+
+    def give_back(self, now: int, rule: Rule, charged_at: int, amount: int) -> None:
+        """Give back what has not drained of an `amount` that was charged at `charged_at`."""
+        level, now = self._compute_level(now, rule), max(now, self.updated_at)
+        drained = max(0, now - charged_at) * max(rule.quota, self._quota)
+        left = amount * rule.window - drained
+        if left > 0 and level:
+            self._level = max(0, level - left)
+            self.updated_at = now
+            self.expires_at = now + _divide_up(self._level, self._quota)
 
     def compute_remaining(self, now: int, rule: Rule) -> tuple[int, int]:
         """Return the number of requests that fit at once, and the time until one more does."""
@@ -72,6 +85,11 @@ class GcraState:
         """Return the time of the last charge, and the level and the quota at that time."""
         is_empty = not self._compute_level(now, rule)
         return (0, 0, 0) if is_empty else (self.updated_at, self._level, self._quota)
+
+    def estimate_level(self, now: int) -> tuple[int, int]:
+        """Return the level now, and the quota that drains it: that of the last charge."""
+        drained = max(0, now - self.updated_at) * self._quota
+        return max(0, self._level - drained), self._quota
 
     @classmethod
     def load(cls, dumped: Sequence[int], rule: Rule) -> Self:
