@@ -1,4 +1,4 @@
-"""On sockets: a request under a concurrency limit holds its lease until it ends, in whatever way."""
+"""On sockets: a request under a concurrency limit holds its lease until it ends in any way."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
