@@ -55,8 +55,7 @@ class Limited(HeadGuard):
         if self.takes_lease:
             lease = limits.leases.open(context)
             verdict = await limits.enforce(demands, lease)
-            if not verdict.admitted:
-                lease.drop()
+            lease.accept(verdict)
         else:
             verdict = await limits.enforce(demands)
         require_admitted(verdict, context)

@@ -98,8 +98,9 @@ def _pack_plain_charge(rule: Rule) -> bytes:
 
 def _pack_arguments(charge: Charge) -> bytes:
     rule = charge.rule
-    numbers = (rule.quota, rule.window, rule.burst, charge.cost, rule.shadow)
+    numbers = (rule.quota, rule.window, rule.burst, charge.cost)
     values = [rule.algorithm.value.encode(), *(b"%d" % number for number in numbers)]
+    values.append(rule.policy.encode() if rule.shadow else b"")
     values += [charge.lease_id.encode(), b"%d" % charge.wants_state]
     return b"".join(map(_pack_bulk_string, values))
 

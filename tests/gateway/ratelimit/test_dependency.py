@@ -1,13 +1,12 @@
 """`limited(...)` on routes: the partition charged, the response headers, the refusal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from fastapi import Depends, FastAPI
 from httpx import ASGITransport, AsyncClient, Response
-from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import public, requires
 from gateway.auth.principal import Principal
@@ -17,13 +16,14 @@ from gateway.errors.tree import RateLimiterUnavailable, Unauthenticated
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.ratelimit.dependency import Limited, limited
-from gateway.ratelimit.limiter import Charge, LeaseUpdate, Mark, RateLimiter, Settlement, Verdict
+from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import PoliciesInForce
 from gateway.resources import Resources
 from gateway.settings.schema import Server, Settings
+from tests.gateway.ratelimit.bare_limiter import BareLimiter
 from tests.gateway.ratelimit.charges import ManualClock
 from tests.gateway.ratelimit.structured_fields import parse
 
@@ -55,7 +55,7 @@ class Verifier(TokenVerifier):
 
 
 @dataclass
-class StubLimiter(RateLimiter):
+class StubLimiter(BareLimiter):
     """Gives the same verdict on every request."""
 
     verdict: Verdict | RateLimiterUnavailable
@@ -65,35 +65,6 @@ class StubLimiter(RateLimiter):
         if isinstance(self.verdict, RateLimiterUnavailable):
             raise self.verdict
         return self.verdict
-
-    def update_leases(self, updates: Sequence[LeaseUpdate]) -> None:
-        """Hold no leases."""
-
-    def call_on_connect(self, callback: Callable[[], None]) -> None:
-        """Never connect."""
-
-    def mark(self) -> Mark:
-        """Return the same mark."""
-        return Mark(0, 0)
-
-    def settle(self, settlement: Settlement) -> None:
-        """Hold no charges."""
-
-    def clear(self, prefix: str) -> None:
-        """Hold no counts."""
-
-    def health(self) -> dict[str, str | int]:
-        """Return a constant."""
-        return {"status": "ok"}
-
-
-def read_cost(connection: HTTPConnection) -> int:
-    """Return what the query says, as a number or as any other value."""
-    text = connection.query_params["cost"]
-    return {"text": "2", "flag": True, "half": 1.5}.get(text) or int(text)  # type: ignore[return-value]
-
-
-COMPUTED = RateLimit("computed", "9/minute", cost=read_cost)
 
 
 def gateway(limiter: RateLimiter | None = None) -> FastAPI:

@@ -2,7 +2,7 @@
 --
 -- KEYS     one key per rule: a hash, or of a concurrency limit a sorted set.
 -- ARGV[1]  the time; 0 takes the clock of the server. Then eight values per rule: algorithm, quota,
---          window, burst, cost, shadow (1: charged, never refuses), lease id (of a concurrency
+--          window, burst, cost, the name of a shadow policy or "", lease id (of a concurrency
 --          limit), and whether the state before the decision is wanted (1).
 -- Returns  the time of the decision, then five values per rule: fits (1 or 0), remaining, retry
 --          after (0: it fits), reset, and the state if it is wanted.
@@ -13,8 +13,7 @@
 -- - A refused request, or one at no cost, writes nothing but the removal of what has expired.
 -- - The window and the algorithm are in the key (partition.py: make_key), so that a hash never holds
 --   the fields of two algorithms, nor times of another window.
--- - A key expires when its state equals a new one, if the clock of the server is not set back and
---   the quota is not lowered until then.
+-- - A key expires when its state equals a new one, if the clock of the server is not set back.
 
 local VALUES = 8
 
@@ -27,7 +26,7 @@ local function inspect(state)
 end
 
 -- Check all rules. Shadow rules never refuse.
-local states, admitted = {}, true
+local states, admitted, refusing = {}, true, {}
 for index, key in ipairs(KEYS) do
   local before = 1 + VALUES * (index - 1)
   local state = {
@@ -41,14 +40,18 @@ for index, key in ipairs(KEYS) do
   }
   run_or_reset(inspect, state)
   state.before = ARGV[before + 8] == '1' and state.algorithm.dump(state)
-  if state.retry_after > 0 and ARGV[before + 6] == '0' then admitted = false end
+  state.shadow_policy = ARGV[before + 6]
+  if state.retry_after > 0 then
+    if state.shadow_policy == '' then admitted = false end
+    refusing[state.shadow_policy] = true
+  end
   states[index] = state
 end
 
--- Charge all rules, or none.
+-- Charge all rules, or none. A shadow policy is not charged what it would have refused.
 local reply = {now}
 for _, state in ipairs(states) do
-  if admitted and state.cost > 0 then
+  if admitted and state.cost > 0 and not refusing[state.shadow_policy] then
     state.algorithm.charge(state)
     redis.call('PEXPIRE', state.key, text(math.ceil(state.algorithm.compute_ttl(state) / 1000)))
   end
