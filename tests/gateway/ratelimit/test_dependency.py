@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi import Depends, FastAPI
 from httpx import ASGITransport, AsyncClient, Response
+from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import public, requires
 from gateway.auth.principal import Principal
@@ -65,6 +66,15 @@ class StubLimiter(BareLimiter):
         if isinstance(self.verdict, RateLimiterUnavailable):
             raise self.verdict
         return self.verdict
+
+
+def read_cost(connection: HTTPConnection) -> int:
+    """Return what the query says, as a number or as any other value."""
+    text = connection.query_params["cost"]
+    return {"text": "2", "flag": True, "half": 1.5}.get(text) or int(text)  # type: ignore[return-value]
+
+
+COMPUTED = RateLimit("computed", "9/minute", cost=read_cost)
 
 
 def gateway(limiter: RateLimiter | None = None) -> FastAPI:
