@@ -224,6 +224,7 @@ CROSS_MODULE_TESTS: Mapping[str, str] = {
     "tests/gateway/ratelimit/redis/test_leases.py": "leases in Redis and in process alike",
     "tests/gateway/ratelimit/redis/test_settle.py": "settlements in Redis and in process alike",
     "tests/gateway/ratelimit/test_leases_without_redis.py": "leases while Redis fails",
+    "tests/gateway/ratelimit/test_leases_of_four_processes.py": "leases under load, on one Redis",
     "tests/gateway/ratelimit/test_release_at_the_end.py": "leases at each end of a request",
     "tests/gateway/ratelimit/test_policies_in_full.py": "all of `Limits`, compared with a model",
     "tests/gateway/cli/test_explain_tokens.py": "explanations of revoked and own tokens, and keys",
