@@ -158,6 +158,9 @@ class MemoryLimiter(RateLimiter):
         if self.count_observer is not None:
             self.count_observer.observe_leases(updates, now)
 
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Never call it: there is no Redis."""
+
     def mark(self) -> Mark:
         """Mark the time, before a check whose charges may be settled."""
         return Mark(self._clock(), self._clears)

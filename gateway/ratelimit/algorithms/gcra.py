@@ -27,12 +27,12 @@ class GcraState:
     # the level including it is at most burst * window. In a time T the bucket drains T * quota
     # units, which makes room for T * quota / window further requests.
     #
+    # Why giving back never admits more: had the charge been lower, the level would be lower by what
+    # is returned, less what has drained since the charge, or by nothing, once the bucket was empty.
+    #
     # If the quota changes, the number of requests in the bucket stays. A larger one drains it from
     # the last charge on, so that it applies at once. A smaller one drains it from the next charge
     # on: until then, the time of `expires_at` stays true.
-    #
-    # Why giving back never admits more: had the charge been lower, the level would be lower by what
-    # is returned, less what has drained since the charge, or by nothing, once the bucket was empty.
 
     __slots__ = ("_level", "_quota", "expires_at", "updated_at")
 
