@@ -6,7 +6,7 @@ compares the two.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol, Self
 
 from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
@@ -107,7 +107,10 @@ class MemoryLimiter(RateLimiter):
         self._clears = 0
 
     async def check(self, charges: Sequence[Charge]) -> Verdict:
-        """Admit and charge the request, or refuse it at no cost."""
+        """Admit and charge the request, or refuse it at no cost.
+
+        A shadow rule never refuses, and is charged what it would have admitted.
+        """
         return self.decide(charges)
 
     def decide(self, charges: Sequence[Charge]) -> Verdict:
@@ -116,31 +119,37 @@ class MemoryLimiter(RateLimiter):
         if now >= self._sweep_at:
             self._sweep(now)
         entries, admitted = [], True
+        refusing: Collection[str] = ()  # policies, shadow policies included
         states: dict[str, State] | None = None
         for charge in charges:
             rule, state = charge.rule, self._get_state(charge)
             retry_after = state.compute_retry_after(now, rule, charge.cost)
-            if retry_after and not rule.shadow:
-                admitted = False
+            if retry_after:
+                refusing = {*refusing, rule.policy}
+                admitted = admitted and rule.shadow
             if charge.wants_state:
                 states = {**(states or {}), charge.key: state.dump(now, rule)}
             entries.append((charge, state, retry_after))
         if admitted:
             for charge, state, _ in entries:
-                if charge.cost:
+                if charge.cost and charge.rule.policy not in refusing:
                     state.charge(now, charge.rule, charge.cost, charge.lease_id)
         standings = [_make_standing(entry, now) for entry in entries]
         return Verdict.of(standings, now, states=states)
 
     def record(self, charges: Sequence[Charge]) -> None:
-        """Charge a request that was admitted elsewhere, whether it fits here or not."""
+        """Charge a request that was admitted elsewhere, whether it fits here or not.
+
+        A shadow rule is not charged what it would have refused here.
+        """
         now = self._clock()
         if now >= self._sweep_at:
             self._sweep(now)
         for charge in charges:
-            if charge.cost:
-                state = self._get_state(charge)
-                state.charge(now, charge.rule, charge.cost, charge.lease_id)
+            rule, cost = charge.rule, charge.cost
+            state = self._get_state(charge)
+            if cost and not (rule.shadow and state.compute_retry_after(now, rule, cost)):
+                state.charge(now, rule, cost, charge.lease_id)
 
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> None:
         """Renew and release leases at once."""
@@ -152,6 +161,9 @@ class MemoryLimiter(RateLimiter):
                 state.release(charge.lease_id)
         if self.count_observer is not None:
             self.count_observer.observe_leases(updates, now)
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Never call it: there is no Redis."""
 
     def mark(self) -> Mark:
         """Mark the time, before a check whose charges may be settled."""

@@ -12,6 +12,8 @@ from tests.architecture.sources import ROOT, get_relative_path, list_python_file
 # Modules without a test file of their own: module -> the test that covers it, or a reason why it
 # needs none.
 COVERED_ELSEWHERE: Mapping[str, str] = {
+    "gateway/ratelimit/redis/script_call.py": "tests/gateway/ratelimit/redis/test_leases.py",
+    "gateway/ratelimit/reservation.py": "tests/gateway/ratelimit/test_reserved.py",
     "gateway/aggregation/degraded.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/aggregation/dependency.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/allowed_methods.py": "tests/gateway/errors/test_handlers.py",
@@ -218,6 +220,12 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
 
 # Test files that belong to several modules: test file -> what it tests.
 CROSS_MODULE_TESTS: Mapping[str, str] = {
+    "tests/gateway/ratelimit/algorithms/test_settlement.py": "all algorithms that are settled",
+    "tests/gateway/ratelimit/redis/test_leases.py": "leases in Redis and in process alike",
+    "tests/gateway/ratelimit/redis/test_settle.py": "settlements in Redis and in process alike",
+    "tests/gateway/ratelimit/test_leases_without_redis.py": "leases while Redis fails",
+    "tests/gateway/ratelimit/test_release_at_the_end.py": "leases at each end of a request",
+    "tests/gateway/ratelimit/test_policies_in_full.py": "all of `Limits`, compared with a model",
     "tests/gateway/cli/test_explain_tokens.py": "explanations of revoked and own tokens, and keys",
     "tests/gateway/aggregation/test_cancellation.py": "composites cancelled at any moment",
     "tests/gateway/aggregation/test_coroutine_parts.py": "parts that are coroutines",

@@ -82,6 +82,7 @@ class RedisLimiter(RateLimiter):
         self._failure = ""
         self._logged: set[str] = set()
         self._disconnects = 0
+        self._on_connect_callbacks: list[Callable[[], None]] = []
         self._first_attempt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pool = create_pool(url, ca_file)
 
@@ -117,6 +118,10 @@ class RedisLimiter(RateLimiter):
             on_update = partial(self.count_observer.observe_leases, updates)
             sent.add_done_callback(partial(_call_with_time, on_update))
         return sent
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call a function after each later connect: Redis may have lost what it knew."""
+        self._on_connect_callbacks.append(callback)
 
     def mark(self) -> Mark:
         """Return an empty mark: Redis has a clock of its own."""
@@ -242,6 +247,8 @@ class RedisLimiter(RateLimiter):
         self._end_first_attempt()
         self._forget()
         log_event(log, "redis.connected")
+        for callback in self._on_connect_callbacks:
+            callback()
 
     def _on_failure(self, error: BaseException, traceback: BaseException | None = None) -> None:
         was_connected = self._first_attempt.done() and not self._failure

@@ -7,7 +7,6 @@ the script in Redis does.
 from dataclasses import dataclass
 
 from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
-from gateway.ratelimit.algorithms.gcra import GcraState
 from gateway.ratelimit.limiter import State
 from gateway.ratelimit.memory import STATE_TYPES, LimitState
 from gateway.ratelimit.recording.events import (
@@ -17,7 +16,7 @@ from gateway.ratelimit.recording.events import (
     RecordedRequest,
     RecordedSettlement,
 )
-from gateway.ratelimit.rule import Algorithm, Rule
+from gateway.ratelimit.rule import Rule
 from gateway.ratelimit.simulation.corrections import name_lease, settle, update_lease
 
 
@@ -76,12 +75,10 @@ class Reproduction:
     #   a gap. Those of rules with leases never are: Redis charges them in advance.
     # - `_gaps` has the prefix and the end of each gap that has not ended. A state that was recorded
     #   inside a gap is not used.
-    # - `_charged_by` has the quota of the last charge of a key.
 
     def __init__(self) -> None:
         self._states: dict[str, LimitState] = {}
         self._gaps: list[tuple[str, int]] = []
-        self._charged_by: dict[str, int] = {}
 
     def find(self, key: str) -> LimitState | None:
         """Return the counts of a key, or None if they are not known."""
@@ -162,8 +159,6 @@ class Reproduction:
         for rule, name, fits in zip(key.rules or (), key.keys, decision.fits, strict=True):
             state = self._states.get(name)
             if state is not None:
-                if self._has_expired(request, decision, rule, name):
-                    state = self._states[name] = STATE_TYPES[rule.algorithm]()
                 wait = state.compute_retry_after(request.now, rule, decision.cost)
                 if fits == bool(wait):
                     recorded, replayed = _describe_fit(fits), _describe_fit(not wait)
@@ -180,33 +175,14 @@ class Reproduction:
             state = self._states.get(name)
             if state is None:
                 continue
-            if request.admitted and decision.cost:
+            # A shadow policy is not charged what it would have refused.
+            if request.admitted and decision.cost and all(decision.fits):
                 lease = name_lease(request.leases.get(name))
                 state.charge(request.now, rule, decision.cost, lease)
-                self._charged_by[name] = rule.quota
             replayed = state.compute_remaining(request.now, rule)[0]
             if replayed != remaining:
                 recorded, found = f"{remaining} remaining", f"{replayed} remaining"
                 raise _differ(request, decision, rule, recorded, found)
-
-    def _has_expired(
-        self, request: RecordedRequest, decision: RecordedDecision, rule: Rule, name: str
-    ) -> bool:
-        """Return whether a leaky bucket was dropped although it would not be empty yet.
-
-        A limiter drops it when it is empty at the rate of its last charge. At a lower rate, which
-        is in force since then, something is left in it. The recorded decision tells which.
-        """
-        if rule.algorithm is not Algorithm.GCRA or self._charged_by.get(name) == rule.quota:
-            return False
-        recorded = decision.remaining[decision.key.keys.index(name)]
-        charged = decision.cost if request.admitted else 0
-        kept, new = load_state(self._states[name].dump(request.now, rule), rule), GcraState()
-        for state in (kept, new):
-            if charged:
-                state.charge(request.now, rule, charged)
-        remaining = [state.compute_remaining(request.now, rule)[0] for state in (kept, new)]
-        return remaining[0] != recorded == remaining[1]
 
     def _has_same(self, key: str, loaded: LimitState, rule: Rule, now: int) -> bool:
         """Return whether the replayed counts of a key are these at `now`."""

@@ -41,7 +41,7 @@ end
 
 -- Give back what has not drained since the charge.
 function gcra.give_back(state, amount)
-  local drained = math.max(0, state.now - state.reserved_at) * state.quota
+  local drained = math.max(0, state.now - state.reserved_at) * state.drain
   local left = amount * state.window - drained
   if left <= 0 or state.level == 0 then return end
   local level = math.max(0, state.level - left)
