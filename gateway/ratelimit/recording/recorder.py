@@ -120,7 +120,7 @@ class Recorder:
         if verdict.states:
             self._add_states(verdict.states)
         if verdict.admitted:
-            self._take_leases(charges, now)
+            self._take_leases(charges, verdict)
         if len(demands) == 1:
             self._add_row(demands[0], rule_sets[0], flags, now, verdict.standings)
         else:
@@ -235,14 +235,20 @@ class Recorder:
         self._state_numbers += sum(map(len, new.values()))
         self._is_full |= self._state_numbers >= MAX_SEGMENT_STATE_NUMBERS
 
-    def _take_leases(self, charges: Sequence[Charge], now: int) -> None:
+    def _take_leases(self, charges: Sequence[Charge], verdict: Verdict) -> None:
+        """Record the leases of a request; a shadow policy that would have refused it has none."""
         for charge in charges:
             if charge.lease_id:
-                if len(self._lease_expiries) >= MAX_LEASES:
-                    self._lease_expiries.clear()
-                self._lease_expiries[charge.key, charge.lease_id] = now + charge.rule.window
-                number = _hash_lease(charge.lease_id)
-                self._segment.add_lease(TAKEN, now, self._number_charge(charge), number)
+                refusing = {it.rule.policy for it in verdict.standings if it.retry_after}
+                if charge.rule.policy not in refusing:
+                    self._take_lease(charge, verdict.now)
+
+    def _take_lease(self, charge: Charge, now: int) -> None:
+        if len(self._lease_expiries) >= MAX_LEASES:
+            self._lease_expiries.clear()
+        self._lease_expiries[charge.key, charge.lease_id] = now + charge.rule.window
+        number = _hash_lease(charge.lease_id)
+        self._segment.add_lease(TAKEN, now, self._number_charge(charge), number)
 
     def _number_charge(self, charge: Charge) -> int:
         """Return the number of a key with the rule of a charge alone."""

@@ -175,7 +175,7 @@ class Reproduction:
             state = self._states.get(name)
             if state is None:
                 continue
-            # A shadow policy was not charged what it would have refused.
+            # A shadow policy is not charged what it would have refused.
             if request.admitted and decision.cost and all(decision.fits):
                 lease = name_lease(request.leases.get(name))
                 state.charge(request.now, rule, decision.cost, lease)

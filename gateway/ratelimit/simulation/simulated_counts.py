@@ -117,7 +117,7 @@ class SimulatedCounts:
                     decision.refuse(rule.policy, shadow=rule.shadow)
         self._add_recorded(decision, unknown)
         if decision.admitted:
-            refusing = decision.shadow_refused_by
+            refusing = decision.shadow_refused_by  # which are not charged
             self._charge(request, [it for it in charges if it[1].policy not in refusing])
         return decision
 

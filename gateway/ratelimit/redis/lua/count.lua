@@ -5,8 +5,8 @@
 -- ARGV[1]  the time; 0 takes the clock of the server.
 -- ARGV[2]  the epoch in which the process counts (epoch.lua), or "": any. The script fails (EPOCH)
 --          in another one, without a charge: the server has lost counts.
---          Then eight values per rule: algorithm, quota, window, burst, cost, the name of a
---          shadow policy or "", the id of the lease (of a concurrency limit) or the number of further
+--          Then eight values per rule: algorithm, quota, window, burst, cost, the name of a shadow
+--          policy or "", the id of the lease (of a concurrency limit) or the number of further
 --          requests to grant in advance, and whether the state before the decision is wanted (1).
 -- Returns  the time of the decision, then five values per rule: fits (0, or 1 and the number of
 --          further requests granted), remaining (with those), retry after (0: it fits), reset, and

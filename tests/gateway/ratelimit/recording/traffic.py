@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from gateway.ratelimit.concurrency_leases import ConcurrencyLease, ConcurrencyLeases
+from gateway.ratelimit.concurrency_leases import ConcurrencyLease
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.key_override import KeyOverride
 from gateway.ratelimit.limiter import (
@@ -182,6 +182,9 @@ class ScriptLimiter(RateLimiter):
         if self.count_observer is not None:
             self.count_observer.observe_leases(updates, now)
 
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Never call it."""
+
     def mark(self) -> Mark:
         """Mark nothing: Redis has a clock of its own."""
         return Mark(0, 0)
@@ -219,7 +222,7 @@ class Process:
 class OpenRequest:
     """A request that has not ended."""
 
-    leases: ConcurrencyLeases
+    limiter: RateLimiter
     lease: ConcurrencyLease | None = None
     reservation: Reservation | None = None
 
@@ -272,7 +275,7 @@ class Traffic:
             Demand(VERSIONS[name][0], partition, tier, cost)
             for name, partition, tier, cost in step.demands
         ]
-        opened = OpenRequest(limits.leases)
+        opened = OpenRequest(limits.limiter)
         if "tokens" in names:
             opened.reservation = await limits.reserve(demands)
             verdict = opened.reservation.verdict
@@ -295,7 +298,7 @@ class Traffic:
             await opened.reservation.settle(step.cost)
             self.open_requests[number] = None
         elif opened.lease is not None and step.is_renewal:
-            opened.leases.send(opened.lease.list_updates())
+            opened.limiter.update_leases(opened.lease.list_updates(is_release=False))
         elif opened.lease is not None:
             opened.lease.release()
             self.open_requests[number] = None
