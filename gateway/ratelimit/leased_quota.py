@@ -130,9 +130,7 @@ class LeasedQuota:
         return len(self._leases)
 
     def spend(self, charges: Sequence[Charge]) -> Verdict | None:
-        """Admit the request if a lease covers it; else return None: Redis has to decide."""
-        if not can_be_leased(charges):
-            return None
+        """Admit a request that can be leased if a lease covers it; None: Redis has to decide."""
         lease = self._find(charges)
         if lease is None or not lease.left:
             return None
@@ -144,13 +142,11 @@ class LeasedQuota:
         return _make_verdict(lease, charges, now)
 
     def begin_renewal(self, charges: Sequence[Charge]) -> tuple[Lease | None, int]:
-        """Prepare a check in Redis: return the lease it renews, and the number to ask for.
+        """Prepare a check of a request that can be leased.
 
-        There is no lease if the charges have none, or another check renews it. Call `end_renewal`
-        with any other.
+        Returns the lease that it renews, for `end_renewal`, and the number of requests to ask for
+        in advance; no lease if another check renews it.
         """
-        if not can_be_leased(charges):
-            return None, 0
         lease = self._find(charges) or self._add(charges)
         if lease.is_renewing:
             lease.admitted += 1

@@ -1,6 +1,7 @@
 """A Redis that comes back without counts gives no caller a fresh quota within the window."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from gateway.ratelimit.limiter import Charge, RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.ratelimit.charges import charge
+from tests.gateway.ratelimit.redis.limiter_process import Order, run_order
+from tests.gateway.ratelimit.redis.limiter_process import run_processes as run_limiter_processes
 from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
 from tests.redis_server import RedisServer
 
@@ -165,3 +168,41 @@ async def test_a_lost_connection_alone_changes_nothing(own_redis: RedisServer) -
         own_redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         await wait_healthy(processes, disconnects=1)
         assert [await spend(process, WINDOW, 20) for process in processes] == [8, 0]
+
+
+QUOTA = 100
+PROCESSES = 4
+SHARE = QUOTA // PROCESSES
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("loss", ["killed", "flushed"])
+@pytest.mark.parametrize("reached", [PROCESSES, 1])
+@pytest.mark.parametrize("policy", [{}, {"burst": QUOTA}], ids=["window", "steady"])
+def test_the_excess_after_a_loss(
+    own_redis: RedisServer, loss: str, reached: int, policy: dict[str, int]
+) -> None:
+    first = Order(QUOTA, 36_000, "lockgate:{caller}", 2, 40 // reached, policy)
+    second = Order(QUOTA, 36_000, "lockgate:{caller}", 8, 60, policy)
+    with run_limiter_processes(own_redis.url, PROCESSES) as processes:
+        before = sum(len(it.admitted) for it in run_order(processes[:reached], first))
+        if loss == "killed":
+            own_redis.kill()
+        else:
+            own_redis.command("FLUSHALL")
+        for process in processes:
+            process.begin(second)
+        if loss == "killed":
+            time.sleep(1)
+            own_redis.start()
+        outcomes = [process.wait() for process in processes]
+    excess = before - QUOTA + sum(len(outcome.admitted) for outcome in outcomes)
+    degraded = sum(outcome.degraded for outcome in outcomes)
+    print(
+        f"\n{loss}, a caller that reached {reached} of {PROCESSES} processes: {before} of {QUOTA} "
+        f"admitted before, {excess} in excess, {degraded} decisions without Redis"
+    )
+    assert 70 <= before < QUOTA
+    assert degraded
+    assert excess <= (PROCESSES - 1) * SHARE
