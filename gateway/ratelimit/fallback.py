@@ -1,7 +1,7 @@
 """`FallbackLimiter`: applies `without_redis` of each rule when Redis is slow or down."""
 
 from asyncio import Future
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
@@ -79,6 +79,10 @@ class FallbackLimiter(RateLimiter):
         """
         self._local.update_leases(updates)
         return self._shared.update_leases(updates)
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call a function after each later connect to Redis."""
+        self._shared.call_on_connect(callback)
 
     def mark(self) -> Mark:
         """Mark the time, before a check whose charges may be settled."""

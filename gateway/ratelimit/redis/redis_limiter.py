@@ -3,7 +3,7 @@
 import asyncio
 import random
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
 from logging import ERROR, WARNING, getLogger
@@ -81,6 +81,7 @@ class RedisLimiter(RateLimiter):
         self._failure = ""
         self._logged: set[str] = set()
         self._disconnects = 0
+        self._on_connect_callbacks: list[Callable[[], None]] = []
         self._first_attempt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pool = create_pool(url, ca_file)
 
@@ -112,6 +113,10 @@ class RedisLimiter(RateLimiter):
             RedisCheckFailed: as for `check`.
         """
         return self._require_connection().call(script_call.update_leases(updates))
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call a function after each later connect: Redis may have lost what it knew."""
+        self._on_connect_callbacks.append(callback)
 
     def mark(self) -> Mark:
         """Return an empty mark: Redis has a clock of its own."""
@@ -225,6 +230,8 @@ class RedisLimiter(RateLimiter):
         self._logged.clear()
         self._end_first_attempt()
         log_event(log, "redis.connected")
+        for callback in self._on_connect_callbacks:
+            callback()
 
     def _on_failure(self, error: BaseException, traceback: BaseException | None = None) -> None:
         was_connected = self._first_attempt.done() and not self._failure
