@@ -121,7 +121,7 @@ async def execute(limiter: RateLimiter, order: Order) -> Outcome:
 
 async def main(url: str, processes: int) -> None:
     """Take orders until the end of the input."""
-    counters = Counters(processes=processes, timeout_ms=200)
+    counters = Counters(processes=processes, timeout_ms=1_000)
     async with open_limiter(Settings(redis_url=RedisDsn(url), counters=counters)) as limiter:
         while line := await asyncio.to_thread(sys.stdin.readline):
             outcome = await execute(limiter, Order(**json.loads(line)))
