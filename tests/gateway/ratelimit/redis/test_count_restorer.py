@@ -7,10 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+import redis
 from pydantic import RedisDsn
 
 from gateway.ratelimit.limiter import Charge, RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
+from gateway.ratelimit.redis.script import EPOCH_KEY
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.ratelimit.charges import charge
 from tests.gateway.ratelimit.redis.limiter_process import Order, run_order
@@ -52,6 +54,15 @@ def is_healthy(limiter: RateLimiter, disconnects: int) -> bool:
     """Return whether it counts in Redis, after so many disconnects."""
     health = limiter.health()
     return health["status"] == "ok" and int(health["disconnects"]) >= disconnects
+
+
+async def wait_beat(server: RedisServer) -> None:
+    """Wait until Redis knows that it is in use."""
+    with redis.Redis.from_url(server.url) as client:
+        before = client.hget(EPOCH_KEY, "beat")
+        async with asyncio.timeout(PATIENCE):
+            while client.hget(EPOCH_KEY, "beat") == before:
+                await asyncio.sleep(0.01)
 
 
 async def spend(limiter: RateLimiter, one: Charge, times: int) -> int:
@@ -151,13 +162,39 @@ async def test_a_restart_with_old_data_adds_what_was_counted_since(
     try:
         async with run_processes(server.url, 1) as [process]:
             assert await spend(process, WINDOW, 12) == 12
-            await asyncio.sleep(4 * RETRY_MS / 1_000)  # for a beat
+            await wait_beat(server)
             assert server.command("SAVE") == "+OK"
             assert await spend(process, WINDOW, 5) == 5
             server.kill()
             server.start()
             await wait_healthy([process], disconnects=1)
             assert await spend(process, WINDOW, 20) == 3
+    finally:
+        server.stop()
+
+
+async def test_a_redis_that_reads_its_data_is_away_until_it_has_read_them(
+    redis_binary: str, tmp_path: Path
+) -> None:
+    slow = ("--key-load-delay", "500", "--loading-process-events-interval-bytes", "1024")
+    server = RedisServer(redis_binary, "--dir", str(tmp_path), *slow)
+    server.start()
+    try:
+        async with run_processes(server.url, 1) as [process]:
+            assert await spend(process, WINDOW, 12) == 12
+            await wait_beat(server)
+            with redis.Redis.from_url(server.url) as client:
+                client.mset({f"other:{number}": "x" * 100 for number in range(2_000)})
+                client.save()
+            server.kill()
+            starting = asyncio.create_task(asyncio.to_thread(server.start))
+            async with asyncio.timeout(PATIENCE):
+                while process.health().get("reason") != "BusyLoadingError":  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            assert (await process.check([WINDOW])).degraded == "local"
+            await starting
+            await wait_healthy([process], disconnects=1)
+            assert await spend(process, WINDOW, 20) == 7
     finally:
         server.stop()
 
