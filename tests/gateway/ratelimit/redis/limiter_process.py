@@ -2,7 +2,8 @@
 
 An order is a line of JSON: a policy, a key, and for how long and how often per second to send
 requests. The reply is a line of JSON with the times of all admissions, in microseconds on the clock
-of the machine, the number of trips to Redis, and that of decisions without Redis.
+of the machine, the number of those that Redis has decided, and that of decisions without
+Redis.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was admitted, by Redis and without it."""
+    """What was admitted, how often Redis was asked for it, and how often it did not decide."""
 
     admitted: list[int]
     trips: int
@@ -106,8 +107,8 @@ async def execute(limiter: RateLimiter, order: Order) -> Outcome:
         degraded += verdict.degraded is not None
         # A request of a lease was charged before; it is admitted now.
         is_trip = verdict.degraded is None and verdict.now >= before
-        trips += is_trip
         if verdict.admitted:
+            trips += is_trip
             admitted.append(verdict.now if is_trip else time.time_ns() // 1_000)
 
     started, sent = time.monotonic(), 0

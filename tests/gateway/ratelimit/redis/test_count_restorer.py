@@ -61,7 +61,7 @@ async def wait_beat(server: RedisServer) -> None:
     with redis.Redis.from_url(server.url) as client:
         before = client.hget(EPOCH_KEY, "beat")
         async with asyncio.timeout(PATIENCE):
-            while client.hget(EPOCH_KEY, "beat") == before:
+            while client.hget(EPOCH_KEY, "beat") == before:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
 
