@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, select
 
@@ -18,15 +18,15 @@ MAX_ENTRIES = 200
 class HistoryEntry:
     """A change of the live limits of a policy; `at` is in seconds since the epoch.
 
-    `former` and `document` are those before and after it, None if there was none. A reset has no
-    `version` and no documents, and the `key` of the caller whose counts were cleared.
+    `former` and `document` are those before and after it, None if there was none. A reset leaves
+    the version as it is and has no documents, and the `key` of the caller whose counts it cleared.
     """
 
     seq: int
     at: float
     action: str
     author: Author
-    version: int | None = None
+    version: int
     former: Any = None
     document: Any = None
     to_version: int | None = None
@@ -48,6 +48,26 @@ def read_history(
     return [_to_entry(row) for row in rows]
 
 
+class Reset(NamedTuple):
+    """The entry `seq` of the journal: the counts of one caller under one policy are cleared."""
+
+    seq: int
+    policy: str
+    partition: str
+
+
+def read_resets(connection: Connection, after: int, limit: int) -> list[Reset]:
+    """Return at most `limit` resets, from the one after the entry `after` of the journal on."""
+    columns = journal.c
+    rows = connection.execute(
+        select(columns.seq, columns.subject, columns.details)
+        .where(columns.seq > after, columns.action == RESET)
+        .order_by(columns.seq)
+        .limit(limit)
+    )
+    return [Reset(row.seq, row.subject, json.loads(row.details)["key"]) for row in rows]
+
+
 def _to_entry(row: Row[Any]) -> HistoryEntry:
     details = json.loads(row.details)
     return HistoryEntry(
@@ -55,7 +75,7 @@ def _to_entry(row: Row[Any]) -> HistoryEntry:
         at=to_seconds(row.at),
         action=row.action,
         author=Author(row.actor, row.reason),
-        version=details.get("version"),
+        version=details["version"],
         former=details.get("from"),
         document=details.get("to"),
         to_version=details.get("to_version"),

@@ -71,7 +71,8 @@ def roll_back_limit(
 
 def record_reset(connection: Connection, policy: str, partition: str, author: Author) -> int:
     """Append that the counts of a caller are cleared, and return the `seq` of the entry."""
-    details = {"key": partition}
+    lock_journal(connection)
+    details = {"key": partition, "version": read_limit(connection, policy).version}
     return append_change(connection, Change(author.actor, RESET, policy, author.reason, details))
 
 

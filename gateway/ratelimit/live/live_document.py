@@ -98,7 +98,7 @@ class OverrideDocument(_Part):
             raise conflict(f"the kind {self.kind} needs {' or '.join(allowed)}", at=allowed[0])
         return self
 
-    def is_over(self, now: float) -> bool:
+    def has_ended(self, now: float) -> bool:
         """Whether its end has come; `now` is in seconds since the epoch."""
         return self.until is not None and to_epoch(self.until) <= now
 
@@ -167,7 +167,7 @@ class LiveDocument(_Part):
         """Whether it overrides nothing."""
         return not self.values and not self.overrides
 
-    def is_over(self, now: float) -> bool:
+    def has_ended(self, now: float) -> bool:
         """Whether the end of its values has come; `now` is in seconds since the epoch."""
         return self.until is not None and to_epoch(self.until) <= now
 

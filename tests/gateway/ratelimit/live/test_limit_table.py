@@ -144,7 +144,7 @@ def test_the_history_says_what_was_changed_from_what_to_what(database: Database)
     entries = list_history(database)
     assert [(it.seq, it.action, it.version) for it in entries] == [
         (5, "limit.rollback", 3),
-        (4, "limit.reset", None),
+        (4, "limit.reset", 2),
         (3, "limit.change", 2),
         (1, "limit.change", 1),
     ]
