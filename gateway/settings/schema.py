@@ -40,6 +40,7 @@ from gateway.settings.setting_types import (
     Names,
     Number,
     Port,
+    RatesText,
     RateText,
     RedisUrl,
     ScopeName,
@@ -376,7 +377,7 @@ class Settings(BaseSettings):
     oauth: OAuthSettings = OAuthSettings()
     counters: Counters = Counters()
     storage: StorageSettings = StorageSettings()
-    limits: dict[str, RateText] = {}
+    limits: dict[str, RatesText] = {}
     upstreams: dict[str, Service] = {}
     demo: Demo = Demo()
     log: Log = Log()
