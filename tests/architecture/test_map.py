@@ -84,6 +84,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/ratelimit/live/live_policies.py": "tests/gateway/ratelimit/live/test_live_limits.py",
     "gateway/ratelimit/live/live_replica.py": "tests/gateway/ratelimit/live/test_live_limits.py",
     "gateway/ratelimit/live/reset_counts.py": "tests/gateway/ratelimit/live/test_live_limits.py",
+    "gateway/ratelimit/live/unfit_documents.py": "tests/gateway/cli/test_check.py",
     "gateway/ratelimit/live/rfc3339.py": "tests/gateway/ratelimit/live/test_live_document.py",
     "gateway/replay/open_cache.py": "tests/gateway/replay/test_redis_cache.py",
     "gateway/replay/replay_cache.py": "tests/gateway/replay/test_memory_cache.py",

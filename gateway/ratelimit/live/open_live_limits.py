@@ -48,6 +48,8 @@ async def open_live_limits(
         return
     replica = LiveReplica(policies, limits.limiter, clock)
     storage.feed.add(replica, "live limits")
+    # So that the first request is counted by them; without the database, they follow later.
+    await _refresh(storage.feed)
     async with AsyncExitStack() as stack:
         notices = None
         if settings.redis_url is not None:
@@ -68,8 +70,7 @@ async def _open_notices(
     """Open the notices on connections of their own; Redis need not be there."""
 
     async def refresh(has_reset: bool) -> None:
-        with suppress(DatabaseUnavailable):  # `Database` has logged why
-            await feed.refresh()
+        await _refresh(feed)
         if has_reset:
             replica.repeat_resets()
 
@@ -97,3 +98,8 @@ async def _run(name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> Async
     finally:
         task.cancel()
         await asyncio.wait({task})
+
+
+async def _refresh(feed: ChangeFeed) -> None:
+    with suppress(DatabaseUnavailable):  # `Database` has logged why
+        await feed.refresh()
