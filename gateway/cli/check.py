@@ -30,8 +30,8 @@ from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
 from gateway.ratelimit.live.unfit_documents import find_unfit_documents
 from gateway.ratelimit.redis.redis_url import find_redis_errors
-from gateway.ratelimit.route_policies import find_route_policies
 from gateway.ratelimit.settings_rates import apply_rates
+from gateway.ratelimit.used_policies import find_policies
 from gateway.route_audit import find_faults
 from gateway.route_list import group_methods, list_routes
 from gateway.server.listener import find_host_errors
@@ -217,7 +217,7 @@ def _find_application_errors(
         if not {"identity", "redis_url"} & set(invalid_sections):
             yield from find_ticket_errors(settings, iter_route_contexts(app.routes))
             yield from find_dpop_errors(settings, iter_route_contexts(app.routes))
-        yield from _find_limit_errors(settings, application)
+        yield from _find_limit_errors(app, settings, application)
 
 
 def _find_route_errors(app: Gateway, application: Application) -> Iterator[ConfigError]:
@@ -240,9 +240,12 @@ def _find_middleware_errors(app: Gateway, application: Application) -> Iterator[
         yield ConfigError(f"{package}.middleware", f"cannot be built: {describe_exception(error)}")
 
 
-def _find_limit_errors(settings: Settings, application: Application) -> list[ConfigError]:
+def _find_limit_errors(
+    app: Gateway, settings: Settings, application: Application
+) -> list[ConfigError]:
     try:
-        apply_rates(application.policies, settings.limits)
+        used = find_policies(app.router, application.policies)
+        apply_rates(used, settings.limits)
     except InvalidSettings as invalid:
         return invalid.errors
     return []
@@ -284,8 +287,8 @@ def _iter_notes(settings: Settings, application: Application, obstacle: str) -> 
 
 def _iter_unfit_limits(app: Gateway, application: Application) -> Iterator[str]:
     """Name the live documents that a start skips; the policies are as declared then."""
-    routes = find_route_policies(iter_route_contexts(app.routes))
-    for state in find_unfit_documents(app.state.settings, {**routes, **application.policies}):
+    policies = find_policies(app.router, application.policies)
+    for state in find_unfit_documents(app.state.settings, policies):
         name = f"{state.stored.policy} (version {state.stored.version})"
         yield escape(f"The live limit of {name} is not used: {state.fault}.")
 

@@ -39,8 +39,6 @@ async def open_live_limits(
     """
     limits: Limits = resources[Limits]
     storage: Storage | None = resources.get(Storage)
-    for policy in declared.values():
-        limits.policies.get(policy)  # one that only a route declares is in force from now on
     policies, clock = LivePolicies(limits.policies), clock or Clock()
     if storage is None:
         resources[LiveLimits] = LiveLimits(declared, policies, limits.limiter)
