@@ -19,7 +19,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 class LimitLoad:
     """Sends requests to one gateway; `first_seen` has the time of each quota's first response.
 
-    The times are those at which the requests were sent, on the monotonic clock.
+    The times are those at which the responses arrived, on the monotonic clock.
     """
 
     port: int
@@ -42,24 +42,24 @@ class LimitLoad:
                 length = _LENGTH.search(head)
                 assert length is not None
                 await reader.readexactly(int(length[1]))
-                self._record(head, sent)
+                self._record(head)
                 due = max(due + self.pause, sent)
                 await asyncio.sleep(due - time.monotonic())
         finally:
             writer.close()
 
     async def wait_for(self, quota: int) -> float:
-        """Wait until the quota is in force; return the time of its first request."""
+        """Wait until the quota is in force; return the time of its first response."""
         async with asyncio.timeout(30):
             while quota not in self.first_seen:  # noqa: ASYNC110 - nothing sets an event
                 await asyncio.sleep(0.002)
         return self.first_seen[quota]
 
-    def _record(self, head: bytes, sent: float) -> None:
+    def _record(self, head: bytes) -> None:
         self.statuses[int(head[9:12])] += 1
         if (found := _QUOTA.search(head)) is not None:
             self.quota = int(found[1])
-            self.first_seen.setdefault(self.quota, sent)
+            self.first_seen.setdefault(self.quota, time.monotonic())
 
 
 @asynccontextmanager

@@ -30,7 +30,7 @@ pytestmark = [pytest.mark.prove, pytest.mark.redis, pytest.mark.timeout(300)]
 
 
 def choose_quota(number: int) -> int:
-    return number + 1 if number % 10 == 9 else 1_000_000 + number
+    return number + 1 if number % 10 == 9 else 1_000_001 + number
 
 
 async def change_once(author: LimitAuthor, loads: list[LimitLoad], number: int) -> float:
