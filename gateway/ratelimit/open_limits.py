@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from gateway.ratelimit.concurrency_leases import renew_leases
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.open_limiter import open_limiter
@@ -25,4 +26,5 @@ async def open_limits(
     async with open_limiter(settings) as limiter:
         resources[RateLimiter] = limiter
         resources[Limits] = limits = Limits(limiter, in_force)
-        yield limits
+        async with renew_leases(limits.leases):
+            yield limits
