@@ -14,7 +14,7 @@ from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_limits import LiveLimits
 from gateway.ratelimit.partition import make_partition
 from gateway.settings.loader import load_settings
-from gateway.settings.schema import StorageSettings
+from gateway.settings.schema import Counters, StorageSettings
 from gateway.testing import TestGateway, lockgate
 from tests.databases import create_file, wait_until
 from tests.gateway.ratelimit.live.live_process import JANE
@@ -31,6 +31,7 @@ async def open_gateways(
         "database_url": url,
         "storage": StorageSettings(poll_seconds=poll_seconds),
         "redis_url": redis_url,
+        "counters": Counters(timeout_ms=1_000),  # the machine may be busy
     }
     settings = load_settings().model_copy(update=changes)
     async with AsyncExitStack() as stack:
