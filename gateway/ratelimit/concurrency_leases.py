@@ -5,7 +5,7 @@ and released when the request ends. The leases of a process that has been killed
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from itertools import count, islice
@@ -14,7 +14,7 @@ from secrets import token_hex
 from time import monotonic
 
 from gateway.background_tasks import keep_running
-from gateway.ratelimit.limiter import Charge, LeaseUpdate, RateLimiter, Verdict
+from gateway.ratelimit.limiter import Charge, LeaseUpdate, RateLimiter
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm
 from gateway.request_context import RequestContext
@@ -22,14 +22,13 @@ from gateway.request_context import RequestContext
 RENEWALS = 3
 """A lease is renewed once a third of its time has passed, half of it at the latest."""
 
-RETRY_SECONDS = 0.5
 MAX_BATCH = 100
-"""Updates that are sent at once: Redis runs them in less than a millisecond."""
-
-_TASK = "ratelimit.leases"
+"""Leases that are renewed at once: Redis does so in about a millisecond."""
 
 MAX_UNSENT = 10_000
-"""Updates that wait for Redis; leases beyond that are left to expire."""
+"""Releases that wait for Redis; the leases beyond that expire."""
+
+_TASK = "ratelimit.leases"
 
 
 class ConcurrencyLease:
@@ -61,20 +60,17 @@ class ConcurrencyLease:
             self.seconds = min(charge.rule.window for charge in held) / MICROSECONDS
             self._leases.add(self)
 
-    def accept(self, verdict: Verdict) -> None:
-        """Hold nothing if the request was refused; tell Redis later if it has not decided."""
-        if not verdict.admitted:
-            self._leases.discard(self)
-        elif verdict.degraded:
-            self._leases.resend(self.list_updates())
+    def drop(self) -> None:
+        """Hold nothing: the request was refused, so that nothing was charged."""
+        self._leases.discard(self)
 
     def release(self) -> None:
         """Make room for other requests; no effect on a lease that is not held."""
         if self._leases.discard(self):
-            self._leases.send(self.list_updates(is_release=True))
+            self._leases.send_release(self.list_updates(is_release=True))
 
-    def list_updates(self, *, is_release: bool = False) -> list[LeaseUpdate]:
-        """Return the updates that renew it, or release it."""
+    def list_updates(self, *, is_release: bool) -> list[LeaseUpdate]:
+        """Return the updates that release it, or else renew it."""
         return [LeaseUpdate(charge, is_release) for charge in self._charges]
 
 
@@ -83,12 +79,12 @@ class ConcurrencyLeases:
 
     # Invariants:
     # - `_held` has the leases from their check to the end of their requests, so that there are at
-    #   most as many as requests.
-    # - An update that Redis has missed waits in `_unsent`, by key and lease, until `run` has sent
-    #   it again, or until its lease has expired by itself. A release replaces a renewal there. A
-    #   renewal is not sent once its lease is no longer in `_held`.
+    #   most as many as requests. No lease is renewed after its release has been sent.
+    # - `_unsent` has the releases that Redis has missed, by lease and key, each with the time at
+    #   which its lease has expired by itself.
     # - `_shortest` is the shortest lease time so far, in seconds: each sixth of it, `run` looks for
-    #   leases to renew. Once that finds none held, it is idle, and waits for the next one.
+    #   leases to renew. Once that finds nothing held or unsent, `run` is idle, and waits for the
+    #   next lease.
     # - `_wake` is set when `run` must not wait for as long as it does.
 
     def __init__(self, limiter: RateLimiter) -> None:
@@ -100,13 +96,14 @@ class ConcurrencyLeases:
         self._shortest = inf
         self._is_idle = True
         self._wake = asyncio.Event()
+        limiter.call_on_connect(self.renew_all)
 
     def __len__(self) -> int:
         """Return the number of leases held."""
         return len(self._held)
 
     def __repr__(self) -> str:
-        return f"<ConcurrencyLeases {len(self._held)} held, {len(self._unsent)} updates unsent>"
+        return f"<ConcurrencyLeases {len(self._held)} held, {len(self._unsent)} releases unsent>"
 
     def open(self, context: RequestContext) -> ConcurrencyLease:
         """Create the lease of a request, which is released when the request ends in any way."""
@@ -127,84 +124,83 @@ class ConcurrencyLeases:
         return self._held.pop(lease.id, None) is not None
 
     def renew_all(self) -> None:
-        """Renew all leases soon: Redis may have lost them."""
+        """Tell Redis of all leases now: there is a new connection, and it may have lost them."""
         for lease in self._held.values():
             lease.renew_at = 0
         self._wake.set()
 
-    def send(self, updates: Sequence[LeaseUpdate]) -> "asyncio.Future[int] | None":
-        """Send updates, before any check that follows. What Redis misses is sent again later."""
+    def send_release(self, updates: Sequence[LeaseUpdate]) -> None:
+        """Release leases before any check that follows; what Redis misses is sent again."""
         try:
             sent = self._limiter.update_leases(updates)
         except RedisCheckFailed:
-            self.resend(updates)
-            return None
-        if sent is not None:
-            sent.add_done_callback(partial(self._on_sent, updates))
-        return sent
-
-    def resend(self, updates: Iterable[LeaseUpdate]) -> None:
-        """Send updates as soon as Redis works, unless their leases have expired by then."""
-        if not self._unsent:
-            self._wake.set()
-        now = monotonic()
-        for update in updates:
-            charge = update.charge
-            if len(self._unsent) < MAX_UNSENT:
-                ends_at = now + charge.rule.window / MICROSECONDS
-                self._unsent[charge.key, charge.lease_id] = update, ends_at
+            self._keep(updates)
+        else:
+            if sent is not None:
+                sent.add_done_callback(partial(self._on_sent, updates))
 
     async def run(self) -> None:
-        """Renew the leases, and send what Redis has missed, until cancelled."""
+        """Renew the leases, and release what Redis has missed, until cancelled."""
         while True:
             await self._wait()
             await self._renew_due()
             await self._send_unsent()
 
     async def _wait(self) -> None:
-        """Wait for the next renewal or attempt, or for the first reason for one."""
+        """Wait for the next look, or for the first reason for one."""
         self._is_idle = not self._held and not self._unsent
-        seconds = None if self._is_idle else self._shortest / (2 * RENEWALS)
-        if self._unsent:
-            seconds = RETRY_SECONDS
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(None if self._is_idle else self._shortest / RENEWALS / 2):
                 await self._wake.wait()
         self._wake.clear()
 
     async def _renew_due(self) -> None:
+        """Renew the leases that are due; those of a batch that fails are due at the next look."""
         now = monotonic()
         due = [lease for lease in self._held.values() if lease.renew_at <= now]
         for first in range(0, len(due), MAX_BATCH):
             batch = [it for it in due[first : first + MAX_BATCH] if it.id in self._held]
-            for lease in batch:
-                lease.renew_at = now + lease.seconds / RENEWALS
-            with suppress(RedisCheckFailed):  # `send` takes care of them
-                await _wait_for(self.send([it for lease in batch for it in lease.list_updates()]))
+            updates = [it for lease in batch for it in lease.list_updates(is_release=False)]
+            if await self._update(updates):
+                for lease in batch:
+                    lease.renew_at = now + lease.seconds / RENEWALS
 
     async def _send_unsent(self) -> None:
-        """Send what Redis has missed in batches; the first that fails ends the attempt."""
-        while batch := self._select_unsent():
-            try:
-                await _wait_for(self._limiter.update_leases(batch))
-            except RedisCheckFailed:
-                return
-            for update in batch:
-                key = update.charge.key, update.charge.lease_id
-                if self._unsent[key][0] is update:  # no release has replaced it meanwhile
-                    del self._unsent[key]
-
-    def _select_unsent(self) -> list[LeaseUpdate]:
-        """Select the next batch; drop what is no longer needed."""
+        """Release what Redis has missed, in batches; the first that fails ends the attempt."""
         now = monotonic()
-        for key, (update, ends_at) in list(self._unsent.items()):
-            if ends_at <= now or not (update.is_release or update.charge.lease_id in self._held):
+        for key, (_, ends_at) in list(self._unsent.items()):
+            if ends_at <= now:
                 del self._unsent[key]
-        return [update for update, _ in islice(self._unsent.values(), MAX_BATCH)]
+        while self._unsent:
+            batch = dict(islice(self._unsent.items(), MAX_BATCH))
+            if not await self._update([update for update, _ in batch.values()]):
+                return
+            for key in batch:
+                del self._unsent[key]
+
+    async def _update(self, updates: Sequence[LeaseUpdate]) -> bool:
+        """Send updates; return whether Redis has them."""
+        try:
+            sent = self._limiter.update_leases(updates)
+            if sent is not None:
+                await sent
+        except RedisCheckFailed:
+            return False
+        return True
 
     def _on_sent(self, updates: Sequence[LeaseUpdate], sent: "asyncio.Future[int]") -> None:
         if sent.cancelled() or sent.exception() is not None:
-            self.resend(updates)
+            self._keep(updates)
+
+    def _keep(self, updates: Sequence[LeaseUpdate]) -> None:
+        now = monotonic()
+        for update in updates:
+            charge = update.charge
+            if len(self._unsent) < MAX_UNSENT:
+                ends_at = now + charge.rule.window / MICROSECONDS
+                self._unsent[charge.lease_id, charge.key] = update, ends_at
+        if self._is_idle:
+            self._wake.set()
 
 
 @asynccontextmanager
@@ -217,8 +213,3 @@ async def renew_leases(leases: ConcurrencyLeases) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def _wait_for(sent: Awaitable[object] | None) -> None:
-    if sent is not None:
-        await sent

@@ -55,7 +55,8 @@ class Limited(HeadGuard):
         if self.takes_lease:
             lease = limits.leases.open(context)
             verdict = await limits.enforce(demands, lease)
-            lease.accept(verdict)
+            if not verdict.admitted:
+                lease.drop()
         else:
             verdict = await limits.enforce(demands)
         require_admitted(verdict, context)

@@ -1,14 +1,14 @@
 """`FallbackLimiter`: applies `without_redis` of each rule when Redis is slow or down."""
 
 from asyncio import Future
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
 from typing import Any
 
 from gateway.errors.tree import RateLimiterUnavailable
-from gateway.ratelimit.leased_quota import LeasedQuota
+from gateway.ratelimit.leased_quota import LeasedQuota, can_be_leased
 from gateway.ratelimit.limiter import Charge, LeaseUpdate, Mark, RateLimiter, Settlement, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.redis.connection import RedisCheckFailed
@@ -56,15 +56,19 @@ class FallbackLimiter(RateLimiter):
         verdict = self._refused.find(charges)
         if verdict is not None:
             return verdict
-        verdict = self._leases.spend(charges)
-        if verdict is None:
-            try:
-                verdict = await self._ask_redis(charges)
-            except RedisCheckFailed as error:
-                self._degraded_checks += 1
-                return self._decide_without_redis(charges, error)
+        begun = self._refused.begin_check()
+        try:
+            if can_be_leased(charges):
+                verdict = await self._check_leased(charges)
+            else:
+                verdict = await self._shared.check(charges)
+        except RedisCheckFailed as error:
+            self._degraded_checks += 1
+            return self._decide_without_redis(charges, error)
         if verdict.admitted:
             self._local.record(self._scale_all(charges))
+        else:
+            self._refused.remember(charges, verdict, begun)
         return verdict
 
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
@@ -75,6 +79,10 @@ class FallbackLimiter(RateLimiter):
         """
         self._local.update_leases(updates)
         return self._shared.update_leases(updates)
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call a function after each later connect to Redis."""
+        self._shared.call_on_connect(callback)
 
     def mark(self) -> Mark:
         """Mark the time, before a check whose charges may be settled."""
@@ -108,19 +116,19 @@ class FallbackLimiter(RateLimiter):
         status = "ok" if shared.get("redis") == "up" else "degraded"
         return {"status": status, **shared, "degraded_checks": self._degraded_checks}
 
-    async def _ask_redis(self, charges: Sequence[Charge]) -> Verdict:
+    async def _check_leased(self, charges: Sequence[Charge]) -> Verdict:
+        """Spend a lease, or ask Redis for this request and for a lease."""
+        verdict = self._leases.spend(charges)
+        if verdict is not None:
+            return verdict
         lease, advance = self._leases.begin_renewal(charges)
         if advance:
             charges = [replace(charge, advance=advance) for charge in charges]
-        sending = self._refused.begin_check()
-        verdict = None
         try:
             verdict = await self._shared.check(charges)
         finally:
             if lease is not None:
                 self._leases.end_renewal(lease, verdict)
-        if not verdict.admitted:
-            self._refused.remember(charges, verdict, sending)
         return verdict
 
     def _decide_without_redis(self, charges: Sequence[Charge], error: RedisCheckFailed) -> Verdict:

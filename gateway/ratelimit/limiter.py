@@ -6,7 +6,7 @@ because each request creates three of them and a frozen one takes three times as
 
 from abc import ABC, abstractmethod
 from asyncio import Future
-from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Self
 
@@ -162,6 +162,10 @@ class RateLimiter(ABC):
         Raises:
             RedisCheckFailed: there is no connection to Redis. This process has the updates.
         """
+
+    @abstractmethod
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call a function after each later connect to Redis, if this limiter uses it."""
 
     @abstractmethod
     def mark(self) -> Mark:

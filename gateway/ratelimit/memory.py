@@ -143,6 +143,9 @@ class MemoryLimiter(RateLimiter):
             elif isinstance(state := self._find_state(charge), ConcurrencyState):
                 state.release(charge.lease_id)
 
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Never call it: there is no Redis."""
+
     def mark(self) -> Mark:
         """Mark the time, before a check whose charges may be settled."""
         return Mark(self._clock(), self._clears)

@@ -34,6 +34,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/cli/table.py": "tests/gateway/cli/test_signing_keys.py",
     "gateway/cli/gc_tuning.py": "tests/e2e/test_serve.py",
     "gateway/auth/wrong_key.py": "tests/gateway/api_keys/test_address_limit.py",
+    "gateway/ratelimit/lease_numbers.py": "tests/gateway/ratelimit/test_leased_quota.py",
     "gateway/ratelimit/require_admission.py": "tests/gateway/oauth/test_attempt_limit.py",
     "gateway/cli/demo_database.py": "tests/gateway/cli/test_demo.py",
     "gateway/cli/demo_settings.py": "tests/gateway/cli/test_demo.py",

@@ -14,7 +14,7 @@ from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.redis.protocol import RedisProtocol, RedisReply
 from gateway.ratelimit.redis.reply_timeout import ReplyTimeout
 from gateway.ratelimit.redis.script import pack_eval, pack_evalsha, parse_reply
-from gateway.ratelimit.redis.script_call import ScriptCall
+from gateway.ratelimit.redis.script_call import RedisScript, ScriptCall
 from gateway.telemetry.log import log_event
 
 MAX_PENDING_CHECKS = 10_000
@@ -68,6 +68,7 @@ class RedisConnection:
         self._prefix = prefix
         self._epoch = epoch
         self._logged_keys: set[str] = set()
+        self._sent_scripts: set[RedisScript] = set()
         self._loop = asyncio.get_running_loop()
         self._protocol = RedisProtocol(self._on_reply, self._flush, self._close)
         self._is_open = False
@@ -122,7 +123,11 @@ class RedisConnection:
         """
         self._require_place()
         future: asyncio.Future[int] = self._loop.create_future()
-        self._enqueue((call, call.pack(self._now, self._prefix), future))
+        # The first call carries the script: sent again after a NOSCRIPT, it would come too late.
+        is_first = call.script not in self._sent_scripts
+        self._sent_scripts.add(call.script)
+        command = call.pack(self._now, self._prefix, with_text=is_first)
+        self._enqueue((call, command, future))
         return future
 
     async def wait_closed(self) -> NoReturn:

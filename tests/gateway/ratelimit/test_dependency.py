@@ -1,6 +1,6 @@
 """`limited(...)` on routes: the partition charged, the response headers, the refusal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +68,9 @@ class StubLimiter(RateLimiter):
 
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> None:
         """Hold no leases."""
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Never connect."""
 
     def mark(self) -> Mark:
         """Return the same mark."""
