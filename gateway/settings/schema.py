@@ -22,6 +22,7 @@ from gateway.settings.issuer_types import (
     TENANT_PLACEHOLDER,
     Audience,
     IssuerName,
+    OneAudience,
     Tenant,
     rename_algorithms,
 )
@@ -337,6 +338,21 @@ class Service(Section):
         return self
 
 
+class Ops(Section):
+    """The ops port, where operators tune limits; without an audience, it is off."""
+
+    host: Host = "127.0.0.1"
+    port: Port = 9000
+    audience: OneAudience | None = None
+    hosts: tuple[AllowedHost, ...] = ("localhost", "127.0.0.1", "::1")
+    recording_rows: Annotated[int, Field(strict=True, ge=1_000, le=10_000_000)] = 200_000
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """The hosts that a request may name: `hosts`, and `host` unless it stands for all."""
+        return self.hosts if self.host in {"0.0.0.0", "::"} else (*self.hosts, self.host)
+
+
 class Demo(Section):
     """`lockgate demo`: the latency of the fake services, the client, and the printed commands."""
 
@@ -377,6 +393,7 @@ class Settings(BaseSettings):
     counters: Counters = Counters()
     storage: StorageSettings = StorageSettings()
     limits: dict[str, RateText] = {}
+    ops: Ops = Ops()
     upstreams: dict[str, Service] = {}
     demo: Demo = Demo()
     log: Log = Log()

@@ -1,0 +1,3 @@
+"""The scopes of the ops API."""
+
+READ, WRITE = "limits:read", "limits:write"
