@@ -87,7 +87,7 @@ def test_every_route_of_the_api_is_there() -> None:
 
 def test_a_route_that_declares_no_access_stops_the_start() -> None:
     app = create_ops_app(Settings(), Resources())
-    app.add_api_route("/secrets", dict)
+    app.add_api_route("/secrets", test_every_route_of_the_api_is_there)
     with pytest.raises(UnguardedRoute, match="GET /secrets"):
         refuse_unguarded(app)
 
