@@ -169,7 +169,9 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     ),
     "gateway/proxy/websocket/tunnel_side.py": "tests/gateway/proxy/websocket/test_tunnel.py",
     "gateway/ratelimit/compat/slowapi_check.py": "tests/gateway/ratelimit/compat/test_slowapi.py",
+    "gateway/ratelimit/cost.py": "tests/gateway/ratelimit/test_dependency.py",
     "gateway/ratelimit/limiter.py": "tests/gateway/ratelimit/test_memory.py",
+    "gateway/ratelimit/policy_checks.py": "tests/gateway/ratelimit/test_policy.py",
     "gateway/ratelimit/redis/delete_keys.py": (
         "tests/gateway/ratelimit/compat/test_slowapi_engine.py"
     ),
