@@ -19,6 +19,15 @@ _DIGEST_BYTES = 16
 _MAX_CACHED_CALLERS = 8_192
 _IPV6_SUBSCRIBER_BITS = 64
 
+CLAIM_KIND = "claim"
+"""The kind of the partitions of callers that are counted by a claim."""
+
+_MAX_NAMES = 16_384
+_MAX_NAME_LENGTH = 128
+
+recent_names: dict[str, str] = {}
+"""The names of the callers that were hashed last, by partition; for operators."""
+
 
 def make_key(rule: Rule, partition: str) -> str:
     """Return the key of one partition under one rule. It does not depend on the quota."""
@@ -42,8 +51,8 @@ def caller_partition(policy: Policy, principal: Principal) -> str:
     else:
         value = principal.claims.get(per.removeprefix(CLAIM))
     if value:
-        return _hash_caller(per, issuer, value)
-    return _hash_caller("subject", principal.issuer, principal.subject)
+        return hash_caller(per, issuer, value)
+    return hash_caller("subject", principal.issuer, principal.subject)
 
 
 def address_partition(address: IPv4Address | IPv6Address | None) -> str:
@@ -68,8 +77,14 @@ def digest(*values: str) -> str:
 
 
 @lru_cache(maxsize=_MAX_CACHED_CALLERS)
-def _hash_caller(per: str, issuer: str, value: str) -> str:
+def hash_caller(per: str, issuer: str, value: str) -> str:
+    """Return the partition of a value of a token, and remember the name of the caller."""
     if per.startswith(CLAIM):
         # The name of a claim may have any characters.
-        return f"claim:{digest(per, issuer, value)}"
-    return f"{per}:{digest(issuer, value)}"
+        kind, partition = CLAIM_KIND, f"{CLAIM_KIND}:{digest(per, issuer, value)}"
+    else:
+        kind, partition = per, f"{per}:{digest(issuer, value)}"
+    if len(recent_names) >= _MAX_NAMES:
+        del recent_names[next(iter(recent_names))]
+    recent_names[partition] = f"{kind}:{value[:_MAX_NAME_LENGTH]}"
+    return partition
