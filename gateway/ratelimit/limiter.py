@@ -63,6 +63,7 @@ class Verdict:
     the clock that decided: that of Redis, or of the process. `states` are the states of keys before
     the decision, for the charges that want them; None if there are none. `blocked_for` is the time
     in seconds until a block of the key ends; a block is decided before anything is counted.
+    `is_repeated` says that the process repeats a refusal of Redis from memory.
     """
 
     admitted: bool
@@ -72,6 +73,7 @@ class Verdict:
     now: int = 0
     states: Mapping[str, State] | None = None
     blocked_for: float = 0
+    is_repeated: bool = False
 
     @classmethod
     def of(

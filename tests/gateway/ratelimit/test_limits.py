@@ -22,6 +22,7 @@ class Observer:
     def __init__(self) -> None:
         self.decisions: list[tuple[Sequence[Demand], Sequence[Rules | Block], Verdict]] = []
         self.charges: list[Sequence[Charge]] = []
+        self.lost: list[Sequence[Charge]] = []
 
     def wants_state(self, key: str) -> bool:
         """Want the state of each key."""
@@ -37,6 +38,10 @@ class Observer:
         """Keep the decision."""
         self.decisions.append((demands, rule_sets, verdict))
         self.charges.append(charges)
+
+    def lose(self, charges: Sequence[Charge]) -> None:
+        """Keep the charges."""
+        self.lost.append(charges)
 
 
 def open_limits(*in_force: PolicyInForce, observer: Observer | None = None) -> Limits:
