@@ -46,6 +46,14 @@ class Counts(BaseModel):
     shadow_refused: int
 
 
+class RecordedSpan(BaseModel):
+    """What a process has recorded: from when until when (epoch seconds), and how many decisions."""
+
+    begin: float
+    end: float
+    decisions: int
+
+
 class Heartbeat(BaseModel):
     """What a process says of itself each second; `beat` counts up. Times are epoch seconds."""
 
@@ -54,6 +62,7 @@ class Heartbeat(BaseModel):
     beat: int
     usage: dict[str, Counts] = {}
     services: dict[str, str] = {}
+    recorded: RecordedSpan | None = None
 
 
 class ProcessRequest(BaseModel):

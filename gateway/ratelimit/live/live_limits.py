@@ -33,6 +33,7 @@ from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.settings.errors import suggest_nearest
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import Storage
+
 CHANGE_MESSAGE, RESET_MESSAGE = b"change", b"reset"
 
 

@@ -65,7 +65,7 @@ async def _open_notices(
 ) -> AsyncIterator[ChangeNotices]:
     """Open the notices on connections of their own; Redis need not be there."""
 
-    async def refresh(has_reset: bool) -> None:  # noqa: FBT001 - as ChangeNotices calls it
+    async def refresh(has_reset: bool) -> None:
         with suppress(DatabaseUnavailable):  # `Database` has logged why
             await feed.refresh()
         if has_reset:

@@ -105,9 +105,7 @@ class LiveProcess:
         assert in_force is not None
         return in_force.find_rules(partition, tier, self.clock.now())
 
-    def list_quotas(
-        self, name: str, partition: str = USER, tier: str | None = None
-    ) -> list[int]:
+    def list_quotas(self, name: str, partition: str = USER, tier: str | None = None) -> list[int]:
         """Return the quotas that count a request now."""
         rules = self.find_rules(name, partition, tier)
         assert not isinstance(rules, Block)

@@ -36,7 +36,11 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "limit.change",
-        {"version": 4, "from": {}, "to": {"overrides": {f"user:{n}": {"kind": "block"} for n in range(9)}}},
+        {
+            "version": 4,
+            "from": {},
+            "to": {"overrides": {f"user:{n}": {"kind": "block"} for n in range(9)}},
+        },
         "version 4: override user:0 block, override user:1 block, override user:2 block, "
         "override user:3 block, 5 more",
     ),

@@ -345,7 +345,7 @@ async def test_a_database_that_is_killed_in_mid_change_leaves_one_value(
     assert process.limits.get("pages").version == 1
     own_postgresql.start()
     async with asyncio.timeout(20):
-        while database.state.value != "ok":  # noqa: ASYNC110 - nothing sets an event
+        while database.state.value != "ok":
             await process.refresh()
             await asyncio.sleep(0.05)
     assert await process.change("pages", rate="8/minute") == 2
@@ -422,9 +422,7 @@ def read_all_names(connection: Any) -> list[str]:
     return [row.subject for row in connection.exec_driver_sql("SELECT subject FROM journal")]
 
 
-async def take(
-    process: LiveProcess, model: Model, name: str, step: tuple[str, Any, Any]
-) -> None:
+async def take(process: LiveProcess, model: Model, name: str, step: tuple[str, Any, Any]) -> None:
     kind, value, seconds = step
     version = len(model.documents) - 1
     if kind == "wait":
