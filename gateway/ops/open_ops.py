@@ -85,8 +85,8 @@ def create_ops_resources(
 ) -> Resources:
     """Return the resources of the ops app. `ops.audience` must be set.
 
-    `limiter` has the counts; None if they are in other processes. Its verifier has the keys of the gateway's, and accepts no token of
-    the public port.
+    `limiter` has the counts; None if they are in other processes. Its verifier has the keys of the
+    gateway's, and accepts no token of the public port.
     """
     audience, gateway = settings.ops.audience, settings.identity.issuer
     assert audience is not None  # noqa: S101 - see above

@@ -5,9 +5,6 @@ onto a list of the process, which waits there, and pushes the parts of its reply
 Nothing here needs a permission for channels, and nothing stays: each key expires.
 """
 
-import os
-import secrets
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -92,11 +89,6 @@ class ChannelKeys:
     def reply(self, name: str, request_id: str) -> str:
         """Return the key of the list with the parts of a reply."""
         return f"{self._process}{name}:reply:{request_id}"
-
-
-def create_process_name() -> str:
-    """Return a name for this process that no other one has: host, process id, a random end."""
-    return f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(2)}"
 
 
 @asynccontextmanager

@@ -18,7 +18,9 @@ from gateway.settings.schema import Settings
 async def open_limits(
     settings: Settings, policies: Mapping[str, Policy], resources: Resources
 ) -> AsyncIterator[Limits]:
-    """Open `Limits` and the `RateLimiter` under it into `resources`.
+    """Open `Limits` and the `RateLimiter` under it into `resources`, and the `Recorder`.
+
+    There is no recorder if the ops API is off, which would be its only reader.
 
     Raises:
         InvalidSettings: the settings set the rate of a policy that is not declared.
@@ -26,6 +28,8 @@ async def open_limits(
     in_force = put_in_force(policies, settings.limits)
     async with open_limiter(settings) as limiter:
         resources[RateLimiter] = limiter
-        resources[Recorder] = recorder = open_recorder(settings)
+        recorder: Recorder | None = None
+        if settings.ops.audience is not None:
+            resources[Recorder] = recorder = open_recorder(settings)
         resources[Limits] = limits = Limits(limiter, in_force, recorder)
         yield limits

@@ -25,7 +25,6 @@ from gateway.ratelimit.live.open_live_limits import open_live_limits
 from gateway.ratelimit.open_limits import open_limits
 from gateway.ratelimit.partition import hash_caller
 from gateway.ratelimit.policy import Policy, RateLimit
-from gateway.ratelimit.recording.recorder import Recorder
 from gateway.resources import Resources
 from gateway.settings.schema import Issuer, Ops, Settings
 from gateway.storage.open_storage import Storage, open_storage
@@ -88,9 +87,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Resources]:
         await stack.enter_async_context(open_storage(settings, resources))
         opening = open_verifier(settings.issuers, settings.tokens)
         resources[TokenVerifier] = await stack.enter_async_context(opening)
-        limits = await stack.enter_async_context(open_limits(settings, POLICIES, resources))
-        recorder = resources[Recorder] = Recorder("gateway-1", is_shared=False)
-        limits.observer = recorder
+        await stack.enter_async_context(open_limits(settings, POLICIES, resources))
         await stack.enter_async_context(open_live_limits(settings, POLICIES, resources))
         if Storage in resources:
             await resources[Storage].feed.refresh()
