@@ -14,10 +14,12 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pydantic import HttpUrl
+
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.fakes.identity_endpoints import AUDIENCE, ISSUER
 from gateway.fakes.identity_provider import DevelopmentIssuer
-from gateway.open_clients import OpenServices
+from gateway.open_clients import OpenService, OpenServices
 from gateway.ops.open_ops import open_ops
 from gateway.ops.scopes import READ, WRITE
 from gateway.ratelimit.limits import Demand, Limits
@@ -26,8 +28,9 @@ from gateway.ratelimit.open_limits import open_limits
 from gateway.ratelimit.partition import hash_caller
 from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.resources import Resources
-from gateway.settings.schema import Issuer, Ops, Settings
+from gateway.settings.schema import Issuer, Ops, Service, Settings
 from gateway.storage.open_storage import Storage, open_storage
+from gateway.transport.transport import Transport
 
 OPS_AUDIENCE = "lockgate-ops"
 
@@ -58,11 +61,22 @@ class OpsServer:
         """Sign a token of an operator."""
         return get_signer().issue_token(subject, scopes=scopes, audience=audience)
 
-    async def send_requests(self, user: str, count: int, policy: str = "dashboards") -> int:
-        """Count requests of a user as a route would; return how many are admitted."""
-        limits: Limits = self.gateway[Limits]
-        demand = Demand(POLICIES[policy], hash_caller("user", ISSUER, user))
-        return sum([(await limits.enforce([demand])).admitted for _ in range(count)])
+    async def send_requests(
+        self, caller: str, count: int, policy: str = "dashboards", kind: str = "user"
+    ) -> int:
+        """Count requests of a caller as a route would; return how many are admitted."""
+        return await send_requests(self.gateway, caller, count, policy, kind)
+
+
+async def send_requests(
+    gateway: Resources, caller: str, count: int, policy: str = "dashboards", kind: str = "user"
+) -> int:
+    """Count requests of a caller as a route would; return how many are admitted."""
+    limits: Limits = gateway[Limits]
+    is_address = kind == "address"
+    partition = f"{kind}:{caller}" if is_address else hash_caller(kind, ISSUER, caller)
+    demand = Demand(POLICIES[policy], partition)
+    return sum([(await limits.enforce([demand])).admitted for _ in range(count)])
 
 
 @contextmanager
@@ -82,8 +96,10 @@ def make_settings(*, has_database: bool = True) -> Iterator[Settings]:
 async def open_gateway(settings: Settings) -> AsyncIterator[Resources]:
     """Open what the gateway beside the ops app would have open."""
     resources = Resources()
-    resources[OpenServices] = OpenServices()
     async with AsyncExitStack() as stack:
+        transport = await stack.enter_async_context(Transport())
+        service = OpenService(Service(url=HttpUrl("http://orders.invalid")), transport)
+        resources[OpenServices] = OpenServices(orders=service)
         await stack.enter_async_context(open_storage(settings, resources))
         opening = open_verifier(settings.issuers, settings.tokens)
         resources[TokenVerifier] = await stack.enter_async_context(opening)
