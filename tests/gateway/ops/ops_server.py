@@ -25,7 +25,7 @@ from gateway.ops.scopes import READ, WRITE
 from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.live.open_live_limits import open_live_limits
 from gateway.ratelimit.open_limits import open_limits
-from gateway.ratelimit.partition import hash_caller
+from gateway.ratelimit.partition import make_partition
 from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.resources import Resources
 from gateway.settings.schema import Issuer, Ops, Service, Settings
@@ -73,9 +73,8 @@ async def send_requests(
 ) -> int:
     """Count requests of a caller as a route would; return how many are admitted."""
     limits: Limits = gateway[Limits]
-    is_address = kind == "address"
-    partition = f"{kind}:{caller}" if is_address else hash_caller(kind, ISSUER, caller)
-    demand = Demand(POLICIES[policy], partition)
+    declared = POLICIES[policy]
+    demand = Demand(declared, make_partition(declared, f"{kind}:{caller}", ISSUER))
     return sum([(await limits.enforce([demand])).admitted for _ in range(count)])
 
 

@@ -31,7 +31,7 @@ WRONG_CHANGES: list[tuple[Document, str, str]] = [
     (
         {"overrides": {"address:192.0.2.7": {"kind": "block"}}},
         "overrides.address:192.0.2.7",
-        "must begin with user:",
+        "a key is user:... or subject:...",
     ),
     (
         {"overrides": {"user:42": {"kind": "block", "issuer": "https://other"}}},
