@@ -1,13 +1,14 @@
 """`FallbackLimiter`: applies `without_redis` of each rule when Redis is slow or down."""
 
-from collections.abc import Coroutine, Sequence
+from asyncio import Future
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
 from typing import Any
 
 from gateway.errors.tree import RateLimiterUnavailable
-from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
+from gateway.ratelimit.limiter import Charge, LeaseUpdate, Mark, RateLimiter, Settlement, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.rule import Rule, cache_per_rule, change_numbers
@@ -45,6 +46,34 @@ class FallbackLimiter(RateLimiter):
             self._local.record(self._select_local(charges))
         return verdict
 
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
+        """Renew and release leases, here at once and in Redis.
+
+        Raises:
+            RedisCheckFailed: there is no connection to Redis.
+        """
+        self._local.update_leases(updates)
+        return self._shared.update_leases(updates)
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call a function after each later connect to Redis."""
+        self._shared.call_on_connect(callback)
+
+    def mark(self) -> Mark:
+        """Mark the time, before a check whose charges may be settled."""
+        return self._local.mark()
+
+    def settle(self, settlement: Settlement) -> "Future[int] | None":
+        """Correct charges: here at once, and in Redis, if that has decided.
+
+        Raises:
+            RedisCheckFailed: there is no connection to Redis.
+        """
+        if settlement.before.clears != self._local.mark().clears:
+            settlement = settlement.keep_additions()
+        self._local.settle(self._select_local_differences(settlement))
+        return None if settlement.verdict.degraded else self._shared.settle(settlement)
+
     def clear(self, prefix: str) -> Coroutine[Any, Any, None] | None:
         """Drop the counts of all keys that begin with `prefix`, here and in Redis."""
         self._local.clear(prefix)
@@ -78,6 +107,15 @@ class FallbackLimiter(RateLimiter):
         if self._processes == 1:
             return local
         return [replace(charge, rule=self._scale(charge.rule)) for charge in local]
+
+    def _select_local_differences(self, settlement: Settlement) -> Settlement:
+        """Select what `_select_local` selects of the charges."""
+        differences = [
+            (local, difference)
+            for charge, difference in settlement.differences
+            for local in self._select_local([charge])
+        ]
+        return replace(settlement, differences=differences)
 
 
 def scale_to_share(rule: Rule, processes: int) -> Rule:

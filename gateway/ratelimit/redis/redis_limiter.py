@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
 from logging import ERROR, WARNING, getLogger
@@ -11,8 +11,16 @@ from pathlib import Path
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
+from gateway.ratelimit.limiter import (
+    Charge,
+    LeaseUpdate,
+    Mark,
+    RateLimiter,
+    Settlement,
+    Verdict,
+)
 from gateway.ratelimit.partition import make_key
+from gateway.ratelimit.redis import script_call
 from gateway.ratelimit.redis.connection import RedisCheckFailed, RedisConnection
 from gateway.ratelimit.redis.delete_keys import delete_keys
 from gateway.ratelimit.redis.failures import describe_failure, require_standalone
@@ -68,6 +76,7 @@ class RedisLimiter(RateLimiter):
         self._failure = ""
         self._logged: set[str] = set()
         self._disconnects = 0
+        self._on_connect_callbacks: list[Callable[[], None]] = []
         self._first_attempt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pool = create_pool(url, ca_file)
 
@@ -90,9 +99,33 @@ class RedisLimiter(RateLimiter):
         Raises:
             RedisCheckFailed: there is no connection, or (when awaited) no verdict came in time.
         """
-        if self._connection is None:
-            raise RedisCheckFailed(self._failure or "not connected to Redis")
-        return self._connection.check(charges)
+        return self._require_connection().check(charges)
+
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> "asyncio.Future[int]":
+        """Renew and release leases, before any later check.
+
+        Raises:
+            RedisCheckFailed: as for `check`.
+        """
+        return self._require_connection().call(script_call.update_leases(updates))
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call a function after each later connect: Redis may have lost what it knew."""
+        self._on_connect_callbacks.append(callback)
+
+    def mark(self) -> Mark:
+        """Return an empty mark: Redis has a clock of its own."""
+        return Mark(0, 0)
+
+    def settle(self, settlement: Settlement) -> "asyncio.Future[int] | None":
+        """Correct charges that Redis has decided.
+
+        Raises:
+            RedisCheckFailed: as for `check`.
+        """
+        if not settlement.differences:
+            return None
+        return self._require_connection().call(script_call.settle(settlement))
 
     def health(self) -> dict[str, str | int]:
         """Return whether Redis counts. `reason` is the kind of failure; the log has its text."""
@@ -153,11 +186,18 @@ class RedisLimiter(RateLimiter):
             await pooled.disconnect(nowait=True)
             await self._pool.release(pooled)
 
+    def _require_connection(self) -> RedisConnection:
+        if self._connection is None:
+            raise RedisCheckFailed(self._failure or "not connected to Redis")
+        return self._connection
+
     def _on_connect(self, connection: RedisConnection) -> None:
         self._connection, self._failure = connection, ""
         self._logged.clear()
         self._end_first_attempt()
         log_event(log, "redis.connected")
+        for callback in self._on_connect_callbacks:
+            callback()
 
     def _on_failure(self, error: BaseException, traceback: BaseException | None = None) -> None:
         was_connected = self._first_attempt.done() and not self._failure

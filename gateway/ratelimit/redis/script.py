@@ -3,20 +3,16 @@
 The script consists of the files in `lua`. `lua/count.lua` says what it takes and returns.
 """
 
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 from gateway.ratelimit.limiter import Charge, Standing, State, Verdict
+from gateway.ratelimit.redis.script_call import RedisScript
 from gateway.ratelimit.rule import MICROSECONDS, Rule, cache_per_rule
 
-_FILES = ("common", "sliding_window", "gcra", "count")
-_FOLDER = resources.files(__package__).joinpath("lua")
-
-SCRIPT = b"\n".join(_FOLDER.joinpath(f"{name}.lua").read_bytes() for name in _FILES)
-SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
+_SCRIPT = RedisScript("common", "sliding_window", "gcra", "concurrency", "count")
+SCRIPT, SHA = _SCRIPT.text, _SCRIPT.sha
 
 _ARGUMENTS = 8  # per charge, and one more is its key
 _VALUES = 5  # of the reply, per charge

@@ -1,6 +1,6 @@
 """`limited(...)` on routes: the partition charged, the response headers, the refusal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from gateway.errors.tree import RateLimiterUnavailable, Unauthenticated
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.ratelimit.dependency import Limited, limited
-from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
+from gateway.ratelimit.limiter import Charge, LeaseUpdate, Mark, RateLimiter, Settlement, Verdict
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
@@ -65,6 +65,19 @@ class StubLimiter(RateLimiter):
         if isinstance(self.verdict, RateLimiterUnavailable):
             raise self.verdict
         return self.verdict
+
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> None:
+        """Hold no leases."""
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Never connect."""
+
+    def mark(self) -> Mark:
+        """Return the same mark."""
+        return Mark(0, 0)
+
+    def settle(self, settlement: Settlement) -> None:
+        """Hold no charges."""
 
     def clear(self, prefix: str) -> None:
         """Hold no counts."""

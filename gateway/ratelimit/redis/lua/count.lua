@@ -1,6 +1,6 @@
 -- Counts one request under all its rules: first every check, then every charge or none.
 --
--- KEYS     one key per rule, each a hash.
+-- KEYS     one key per rule: a hash, or of a concurrency limit a sorted set.
 -- ARGV[1]  the time; 0 takes the clock of the server. Then eight values per rule: algorithm, quota,
 --          window, burst, cost, shadow (1: charged, never refuses), lease id (of a concurrency
 --          limit), and whether the state before the decision is wanted (1).
@@ -18,27 +18,12 @@
 
 local VALUES = 8
 
-local now = tonumber(ARGV[1])
-if now == 0 then
-  local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-end
+local now = read_clock(ARGV[1])
 
--- Load the state of a key, and compute the time until the cost fits. A hash with fields that this
--- script has not written is deleted, and counts as empty.
+-- Load the state of a key, and compute the time until the cost fits.
 local function inspect(state)
   state.algorithm.load(state, now)
   state.retry_after = state.algorithm.compute_retry_after(state)
-end
-
-local function inspect_or_reset(state)
-  local ok, failure = pcall(inspect, state)
-  if ok then return end
-  -- Redis 7 raises the errors of `redis.call` as tables, and Redis 6.2 as strings.
-  local message = type(failure) == 'table' and failure.err or tostring(failure)
-  if not string.find(message, 'FOREIGN', 1, true) then error(failure, 0) end
-  redis.call('DEL', state.key)
-  inspect(state)
 end
 
 -- Check all rules. Shadow rules never refuse.
@@ -54,7 +39,7 @@ for index, key in ipairs(KEYS) do
     cost = tonumber(ARGV[before + 5]),
     lease_id = ARGV[before + 7],
   }
-  inspect_or_reset(state)
+  run_or_reset(inspect, state)
   state.before = ARGV[before + 8] == '1' and state.algorithm.dump(state)
   if state.retry_after > 0 and ARGV[before + 6] == '0' then admitted = false end
   states[index] = state
