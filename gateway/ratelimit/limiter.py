@@ -21,7 +21,8 @@ class Charge:
     """The cost of one request under one rule, and the key that it is counted under.
 
     `lease_id` names the lease of a concurrency limit. With `wants_state` the verdict has the state
-    of the key before the decision.
+    of the key before the decision. `advance` is the number of further requests at the same cost
+    that Redis may grant with this one.
 
     Raises:
         ValueError: the cost is negative, which would give quota back.
@@ -32,6 +33,7 @@ class Charge:
     cost: int = 1
     lease_id: str = ""
     wants_state: bool = False
+    advance: int = 0
 
     def __post_init__(self) -> None:
         if self.cost < 0:
@@ -75,6 +77,7 @@ class Verdict:
     states: Mapping[str, State] | None = None
     blocked_for: float = 0
     is_repeated: bool = False
+    granted: int = 0
 
     @classmethod
     def of(

@@ -171,6 +171,29 @@ class MemoryLimiter(RateLimiter):
         self._clears += 1
         self._sweep_at = 0
 
+    @property
+    def size(self) -> int:
+        """The number of keys held."""
+        return self._size
+
+    def list_places(self) -> list[tuple[int, str]]:
+        """Return the window and the key of each state, of each window the last used one last."""
+        self._drop_cleared()
+        return [(window, key) for window, states in self._by_window.items() for key in states]
+
+    def find_state(self, window: int, key: str) -> LimitState | None:
+        """Return the state of a key, or None."""
+        states = self._by_window.get(window)
+        return states.get(key) if states else None
+
+    def take_state(self, window: int, key: str) -> LimitState | None:
+        """Remove the state of a key, and return it, or None."""
+        state = self.find_state(window, key)
+        if state is not None:
+            del self._by_window[window][key]
+            self._size -= 1
+        return state
+
     def health(self) -> dict[str, str | int]:
         """Return the number of keys held."""
         self._drop_cleared()

@@ -76,6 +76,15 @@ class GcraState:
         """Return the time of the last charge, and the level at that time."""
         return (self.updated_at, self._level) if self._compute_level(now, rule) else (0, 0)
 
+    def estimate_level(self, now: int) -> tuple[int, int]:
+        """Return the level now, and the quota that drains it, by the rule of the last charge.
+
+        The quota is rounded down, so that the level is never too low.
+        """
+        lifetime = self.expires_at - self.updated_at
+        quota = max(1, self._level // lifetime) if lifetime else 1
+        return max(0, self._level - max(0, now - self.updated_at) * quota), quota
+
     @classmethod
     def load(cls, dumped: Sequence[int], rule: Rule) -> Self:
         """Return the state that was dumped, of a key with this rule.

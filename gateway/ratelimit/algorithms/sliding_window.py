@@ -119,6 +119,11 @@ class SlidingWindowState:
             numbers += bucket
         return tuple(numbers)
 
+    def list_buckets(self, now: int, max_age: int) -> list[tuple[int, int]]:
+        """Return the age and the count of each bucket younger than `max_age`, the oldest first."""
+        ages = ((max(0, now - last), count) for last, count in self._buckets if count)
+        return [bucket for bucket in ages if bucket[0] < max_age]
+
     @classmethod
     def load(cls, dumped: Sequence[int], rule: Rule) -> Self:
         """Return the state that was dumped, of a key with this rule.

@@ -43,8 +43,8 @@ class RedisConnection:
     """Sends checks and completes them with the verdicts of Redis, until the first failure.
 
     The checks of one turn of the event loop are sent in one write, with one timeout of `timeout`
-    seconds. Each key begins with `prefix`. `now`, in microseconds, replaces the clock of the
-    server; for tests.
+    seconds. Each key begins with `prefix`. Checks fail in another `epoch` of Redis than this one;
+    b"" is any. `now`, in microseconds, replaces the clock of the server; for tests.
     """
 
     # Invariants:
@@ -60,10 +60,13 @@ class RedisConnection:
     # - `_failure` is set once, by the first failure. From then on the connection is closed: all
     #   three collections are empty, every check has failed, and new ones are refused.
 
-    def __init__(self, timeout: float, now: int = 0, prefix: bytes = b"") -> None:
+    def __init__(
+        self, timeout: float, now: int = 0, prefix: bytes = b"", epoch: bytes = b""
+    ) -> None:
         self._timeout = timeout
         self._now = now
         self._prefix = prefix
+        self._epoch = epoch
         self._logged_keys: set[str] = set()
         self._sent_scripts: set[RedisScript] = set()
         self._loop = asyncio.get_running_loop()
@@ -73,7 +76,7 @@ class RedisConnection:
         self._in_flight: deque[Check] = deque()
         self._timeouts: deque[tuple[asyncio.Future[Any], ReplyTimeout]] = deque()
         self._failure: Exception | None = None
-        self._closed: asyncio.Future[Exception] = self._loop.create_future()
+        self.closed: asyncio.Future[Exception] = self._loop.create_future()
 
     def __repr__(self) -> str:
         counts = f"{len(self._queued)} queued, {len(self._in_flight)} in flight"
@@ -105,8 +108,9 @@ class RedisConnection:
             RedisCheckFailed: the connection is closed, or too many checks are pending.
         """
         self._require_place()
+        command = pack_evalsha(charges, self._now, self._prefix, self._epoch)
         future: asyncio.Future[Verdict] = self._loop.create_future()
-        self._enqueue((charges, pack_evalsha(charges, self._now, self._prefix), future))
+        self._enqueue((charges, command, future))
         return future
 
     def call(self, call: ScriptCall) -> "asyncio.Future[int]":
@@ -133,7 +137,7 @@ class RedisConnection:
             RedisError: the connection broke, or Redis refused to work.
             TimeoutError: Redis did not reply in time.
         """
-        raise await asyncio.shield(self._closed)
+        raise await asyncio.shield(self.closed)
 
     def close(self) -> None:
         """Close the connection, and fail the checks that are pending."""
@@ -201,7 +205,7 @@ class RedisConnection:
     def _pack_with_text(self, request: Request) -> bytes:
         if isinstance(request, ScriptCall):
             return request.pack(self._now, self._prefix, with_text=True)
-        return pack_eval(request, self._now, self._prefix)
+        return pack_eval(request, self._now, self._prefix, self._epoch)
 
     def _log_keys(self, request: Request, failure: Exception) -> None:
         """Log that one of these keys holds something else, once per connection."""
@@ -221,7 +225,7 @@ class RedisConnection:
     def _close(self, failure: Exception) -> None:
         if self._failure is None:
             self._failure = failure
-            self._closed.set_result(failure)
+            self.closed.set_result(failure)
             self._protocol.abort()
         for _, timeout in self._timeouts:
             timeout.cancel()

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from importlib import resources
 
+from gateway.ratelimit.leased_quota import get_shared_numbers
 from gateway.ratelimit.limiter import LeaseUpdate, Settlement
 
 _FOLDER = resources.files(__package__).joinpath("lua")
@@ -68,6 +69,6 @@ def settle(settlement: Settlement) -> ScriptCall:
     arguments: list[object] = []
     for charge, difference in settlement.differences:
         rule = charge.rule
-        numbers = (rule.quota, rule.window, rule.burst, settlement.verdict.now, difference)
+        numbers = (*get_shared_numbers(rule), settlement.verdict.now, difference)
         arguments += [rule.algorithm.value, *numbers]
     return ScriptCall(SETTLE, [charge.key for charge, _ in settlement.differences], arguments)
