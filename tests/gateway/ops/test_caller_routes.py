@@ -89,6 +89,19 @@ async def test_overrides_are_part_of_the_reason(
     assert found["why"] == "An override admits all requests without an end."
 
 
+async def test_a_caller_that_holds_all_its_leases_is_limited(
+    ops: OpsServer, operator: httpx.AsyncClient
+) -> None:
+    path = "/limits/chats/callers/user:42"
+    async with ops.hold_leases("42", 2, "chats"):
+        found = (await operator.get(path)).json()
+        assert found["limited"]
+        assert found["why"] == "Over the limit: 0 of 2 requests at once are left (chats)."
+        assert found["rules"][0]["retry_after_seconds"] == 1
+    found = (await operator.get(path)).json()
+    assert (found["limited"], found["rules"][0]["remaining"]) == (False, 2)
+
+
 async def test_a_shadow_limits_no_caller(ops: OpsServer, operator: httpx.AsyncClient) -> None:
     await ops.send_requests("192.0.2.7", 601, "pages", kind="address")
     found = (await operator.get("/limits/pages/callers/address:192.0.2.7")).json()
