@@ -7,11 +7,16 @@ from collections.abc import Collection, Iterator, Mapping
 
 import pytest
 
+from tests.architecture.ops_tests import iter_ops_tests
 from tests.architecture.sources import ROOT, get_relative_path, list_python_files
 
 # Modules without a test file of their own: module -> the test that covers it, or a reason why it
 # needs none.
 COVERED_ELSEWHERE: Mapping[str, str] = {
+    **dict(iter_ops_tests()),
+    "gateway/cli/ops.py": "tests/e2e/test_ops.py",
+    "gateway/settings/ops_section.py": "tests/gateway/cli/test_wrong_configurations.py",
+    "gateway/settings/ops_conflicts.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/aggregation/degraded.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/aggregation/dependency.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/allowed_methods.py": "tests/gateway/errors/test_handlers.py",
