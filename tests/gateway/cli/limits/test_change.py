@@ -1,0 +1,156 @@
+"""A change: what is in force and what will be, the simulated effect, a question, `If-Match`."""
+
+import json
+import sys
+
+import pytest
+
+from gateway.cli.limits.ops_client import OpsClient
+from gateway.ops.interfaces import Traffic
+from gateway.ops.models import Limit, Proposal, SimulationResult
+from gateway.ops.ops_errors import SimulationRefused
+from gateway.ops.scopes import READ, WRITE
+from tests.gateway.cli.limits.conftest import Ops
+
+SET = ("set", "dashboards", "60/minute", "--reason", "database is slow")
+
+
+def test_a_change_is_shown_simulated_confirmed_and_made(ops: Ops) -> None:
+    ops.answer("y\n")
+    status, output, question = ops.run(*SET, "--until", "2099-12-04T18:00:00Z")
+    assert status == 0
+    assert question == "Change dashboards? [y/N] "
+    lines = output.splitlines()
+    assert lines[0] == "dashboards, version 0 (code), per user"
+    assert lines[1].split() == ["IN", "FORCE", "NOW", "WILL", "BE"]
+    assert lines[2].split() == ["rate", "120/minute", "60/minute"]
+    assert lines[3].startswith("until  no end        ")
+    assert "2099-12-04T18:00:00Z)" in lines[3]
+    assert "Simulated on 1,000 requests of 9 callers from" in lines[4]
+    assert lines[5].split() == ["newly", "refused", "40", "(4.0%)"]
+    assert "user:9f2c  user 42  400       40             0" in output
+    assert "Counts go on: each caller keeps what it has used." in output
+    assert lines[-1] == "dashboards is at version 1: 60/minute"
+    limit = ops.store.get("dashboards")
+    assert limit.live == {
+        "rate": "60/minute", "until": "2099-12-04T18:00:00Z",
+    }  # fmt: skip
+    assert limit.changed is not None
+    assert limit.changed.reason == "database is slow"
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "", "yess\n"])
+def test_without_a_yes_nothing_is_changed(ops: Ops, answer: str) -> None:
+    ops.answer(answer)
+    status, _, errors = ops.run(*SET)
+    assert status == 1
+    assert errors.endswith("lockgate: not confirmed: nothing is changed\n")
+    assert ops.store.get("dashboards").version == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        SET,
+        ("shadow", "partners", "on", "--reason", "a"),
+        ("override", "dashboards", "user:42", "--block", "--reason", "a"),
+        ("rollback", "dashboards", "--reason", "a"),
+        ("reset", "dashboards", "user:42", "--reason", "a"),
+    ],
+)
+def test_without_a_terminal_a_change_needs_yes(ops: Ops, arguments: tuple[str, ...]) -> None:
+    status, output, errors = ops.run(*arguments)
+    assert (status, output) == (2, "")
+    assert errors == (
+        "lockgate: there is no terminal to ask for a confirmation: give --yes; no change\n"
+    )
+    assert ops.store.get("dashboards").version == 0
+
+
+def test_with_json_the_output_is_one_document_and_the_question_is_elsewhere(ops: Ops) -> None:
+    ops.answer("yes\n")
+    status, output, errors = ops.run(*SET, "--json")
+    assert status == 0
+    document = json.loads(output)
+    assert document["before"]["in_force"]["rate"] == "120/minute"
+    assert document["after"]["in_force"]["rate"] == "60/minute"
+    assert document["after"]["version"] == 1
+    assert document["simulation"]["effect"]["newly_refused"] == 40
+    assert "WILL BE" in errors
+    assert errors.endswith("[y/N] ")
+
+
+def test_a_second_operator_gets_a_conflict(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The policy is changed between what was shown and the change."""
+    token = ops.server.token(READ, WRITE, subject="jane")
+    send = OpsClient.change_limit
+
+    def come_second(client: OpsClient, name: str, patch: object, *, version: int) -> Limit:
+        monkeypatch.setattr(OpsClient, "change_limit", send)
+        assert (
+            ops.run("set", name, "90/minute", "--reason", "first", "--yes", "--token", token)[0]
+            == 0
+        )
+        return send(client, name, {"rate": "1/minute", "reason": "second"}, version=version)
+
+    monkeypatch.setattr(OpsClient, "change_limit", come_second)
+    status, output, errors = ops.run(*SET, "--yes")
+    assert status == 3
+    assert "is at version" not in output
+    assert "dashboards was changed after it was shown (version 0), to version 1 by jane" in errors
+    assert "first. It allows 90/minute now; nothing of this change is in force." in errors
+    assert ops.store.get("dashboards").in_force.rate == "90/minute"
+
+
+def test_a_wrong_change_names_the_field_and_the_old_one_stays(ops: Ops) -> None:
+    status, _, errors = ops.run("set", "dashboards", "many", "--reason", "a", "--yes")
+    assert status == 1
+    assert errors.startswith("lockgate: rate: ")
+    assert "many" in errors
+    assert ops.store.get("dashboards").version == 0
+
+
+@pytest.mark.parametrize("state", ["on", "off"])
+def test_shadow(ops: Ops, state: str) -> None:
+    ops.print("shadow", "partners", "on", "--reason", "new", "--yes")
+    output = ops.print("shadow", "partners", state, "--reason", "new", "--yes")
+    assert ops.store.get("partners").in_force.shadow is (state == "on")
+    shadow = " (shadow)" if state == "on" else ""
+    assert output.endswith(f"partners is at version 2: 10/second{shadow}\n")
+
+
+def test_the_rate_of_a_tier_keeps_the_other_tiers(ops: Ops) -> None:
+    for tier, rate in (("free", "10/minute"), ("pro", "100/minute"), ("free", "20/minute")):
+        ops.print("set", "catalog", rate, "--tier", tier, "--reason", "a", "--yes")
+    assert ops.store.get("catalog").live == {"tiers": {"free": "20/minute", "pro": "100/minute"}}
+    assert ops.store.get("catalog").in_force.rate == "600/minute"
+
+
+def test_a_set_without_until_has_no_end(ops: Ops) -> None:
+    ops.print(*SET, "--until", "2h", "--yes")
+    output = ops.print(*SET, "--burst", "5", "--yes")
+    assert "UTC" in output or "Z)" in output  # the end that is taken away is shown
+    assert ops.store.get("dashboards").live == {"rate": "60/minute", "burst": 5}
+
+
+def test_a_change_is_possible_when_a_simulation_is_not(
+    ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(_: str, __: Proposal) -> SimulationResult:
+        raise SimulationRefused("Nothing has been recorded yet.")
+
+    monkeypatch.setattr(ops.server.resources[Traffic], "simulate", refuse)
+    output = ops.print(*SET, "--yes")
+    assert "No simulation: Nothing has been recorded yet. (409: no simulation)" in output
+    assert json.loads(ops.print(*SET, "--yes", "--json"))["simulation"] is None
+    status, _, errors = ops.run("simulate", "dashboards", "60/minute")
+    assert status == 1
+    assert "Nothing has been recorded yet." in errors
+
+
+def test_a_token_on_standard_input_needs_yes(ops: Ops) -> None:
+    ops.monkeypatch.delenv("LOCKGATE_OPS_TOKEN")
+    ops.answer(ops.server.token(READ, WRITE))
+    ops.monkeypatch.setattr(sys.stdin, "isatty", lambda: False)
+    assert ops.run(*SET, "--token", "-")[0] == 2
+    ops.print(*SET, "--token", "-", "--yes")
