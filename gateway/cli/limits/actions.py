@@ -31,6 +31,10 @@ def add_to(subcommands: Subcommands) -> None:
         _add_rollback, _add_top, _add_watch, _add_who, _add_reset, _add_record, _add_plan,
     ):  # fmt: skip
         add(actions)
+    for name, action in actions.choices.items():
+        if name != "plan":
+            _add_client_options(action)
+        action.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _add_list(actions: Subcommands) -> None:
@@ -182,7 +186,7 @@ def _add_plan(actions: Subcommands) -> None:
         "Replay a recording under the policies of the code and the settings, without a gateway."
         " The exit status is 4 if they refuse too many requests that were admitted."
     )
-    plan = add_subcommand(actions, "plan", _import_run("plan"), purpose=purpose, example=example)
+    plan = _add_action(actions, "plan", purpose, example)
     plan.add_argument(
         "--recording",
         type=Path,
@@ -198,7 +202,6 @@ def _add_plan(actions: Subcommands) -> None:
         help="how many requests that were admitted may be refused",
     )
     add_config_option(plan)
-    plan.add_argument("--json", action="store_true", help="print JSON")
 
 
 _RATE_HELP = (
@@ -209,8 +212,11 @@ _RATE_HELP = (
 def _add_action(
     actions: Subcommands, name: str, purpose: str, example: str
 ) -> argparse.ArgumentParser:
-    """Add an action that calls the ops API."""
-    action = add_subcommand(actions, name, _import_run(name), purpose=purpose, example=example)
+    return add_subcommand(actions, name, _import_run(name), purpose=purpose, example=example)
+
+
+def _add_client_options(action: argparse.ArgumentParser) -> None:
+    """Add the options of a client of the ops API; after the arguments, so they end the usage."""
     action.add_argument(
         "--ops",
         metavar="URL",
@@ -222,8 +228,6 @@ def _add_action(
         help="a token for it, `-` to read one from standard input (default: LOCKGATE_OPS_TOKEN, or"
         " the operator's of the running demo)",
     )
-    action.add_argument("--json", action="store_true", help="print JSON")
-    return action
 
 
 def _import_run(name: str) -> Callable[[argparse.Namespace], int]:
