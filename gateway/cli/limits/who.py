@@ -32,8 +32,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _counts(limit: Limit, key: str) -> bool:
-    """Whether a policy has keys of this kind; `claim:NAME` has those of `NAME` or of `claim`."""
-    return key.startswith(f"{limit.in_force.per}:")
+    """Whether a policy may count a key of this kind; a claim `plan` has keys such as `claim:pro`.
+
+    A caller without the value that a policy counts by is counted by its subject.
+    """
+    kind, per = key.partition(":")[0], limit.in_force.per.partition(":")[0]
+    return kind == per or (kind == "subject" and per != "address")
 
 
 def _to_row(name: str, standing: CallerStanding) -> tuple[str, ...]:
