@@ -45,7 +45,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/cli/limits/exit_status.py": "tests/gateway/cli/limits/test_change.py",
     "gateway/cli/limits/history.py": "tests/gateway/cli/limits/test_rollback.py",
     "gateway/cli/limits/list.py": "tests/gateway/cli/limits/test_show.py",
-    "gateway/cli/limits/new_values.py": "tests/gateway/cli/limits/test_change.py",
     "gateway/cli/limits/ops_refusal.py": "tests/gateway/cli/limits/test_ops_client.py",
     "gateway/cli/limits/override_text.py": "tests/gateway/cli/limits/test_override.py",
     "gateway/cli/limits/reset.py": "tests/gateway/cli/limits/test_who.py",

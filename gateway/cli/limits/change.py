@@ -113,7 +113,10 @@ def _list_rows(values: Document, document: Document) -> dict[str, str]:
     rows = {name: format_value(value) for name, value in values.items()}
     rows["until"] = describe_end(document["until"]) if document.get("until") else "no end"
     overrides = document.get("overrides") or {}
-    return rows | {key: describe_override(override) for key, override in overrides.items()}
+    return rows | {
+        override.get("caller") or key: describe_override(override)
+        for key, override in overrides.items()
+    }
 
 
 def _simulate(client: OpsClient, proposal: ProposedChange) -> SimulationResult | OpsClientError:

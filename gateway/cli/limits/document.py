@@ -45,6 +45,15 @@ def to_proposal(document: Document) -> dict[str, Any]:
     return {**document, "overrides": sent}
 
 
+def describe_document(document: Document) -> str:
+    """Return what a live document sets, in a few words."""
+    values = [f"{it} {format_value(document[it])}" for it in VALUES if it in document]
+    until = [f"until {document['until']}"] if "until" in document else []
+    count = len(document.get("overrides") or ())
+    overrides = [f"{count} override{'s' if count > 1 else ''}"] if count else []
+    return ", ".join([*values, *until, *overrides])
+
+
 def format_value(value: object) -> str:
     """Format a value of a policy for people."""
     match value:

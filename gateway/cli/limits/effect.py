@@ -17,6 +17,8 @@ def describe_effect(simulation: SimulationResult, max_keys: int) -> Iterator[str
     yield f"  newly refused   {_format_share(effect.newly_refused, effect.requests)}"
     yield f"  newly admitted  {_format_share(effect.newly_admitted, effect.requests)}"
     yield f"  refused in all  {effect.refused_before:,} -> {effect.refused_after:,}"
+    if effect.shadow_refused:
+        yield f"  a shadow would have refused {effect.shadow_refused:,} of them"
     keys = simulation.keys[:max_keys]
     if keys:
         rows = [
@@ -37,7 +39,8 @@ def describe_counts(*, restarts: bool) -> str:
 
 def _describe_covers(covers: Covers) -> str:
     times = [format_time(it.timestamp()) for it in (covers.from_, covers.to) if it is not None]
-    text = f"{covers.requests:,} requests of {covers.keys:,} callers"
+    callers = "" if covers.keys is None else f" of {covers.keys:,} callers"
+    text = f"{covers.requests:,} requests{callers}"
     if times:
         text += f" from {' to '.join(times)}"
     text += f", recorded by {escape(', '.join(covers.processes)) or 'no process'}"

@@ -32,10 +32,10 @@ def parse_end(text: str, now: datetime) -> datetime:
 
 
 def format_end(end: datetime) -> str:
-    """Format a time with its day of the week, in the local time zone and in UTC."""
+    """Format a time with its day of the week, in the local time zone and, if it differs, in UTC."""
     local = end.astimezone()
-    utc = f"{end.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    return f"{local:%A %Y-%m-%d %H:%M:%S} {local.tzname()} ({utc})"
+    text = f"{local:%A %Y-%m-%d %H:%M:%S} {local.tzname()}"
+    return f"{text} ({end.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ})" if local.utcoffset() else text
 
 
 def describe_end(text: str) -> str:

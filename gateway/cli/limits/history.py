@@ -1,8 +1,8 @@
 """`lockgate limits history`: the changes of a policy."""
 
 import argparse
-import json
 
+from gateway.cli.limits.document import describe_document
 from gateway.cli.limits.exit_status import ExitStatus
 from gateway.cli.limits.ops_address import find_ops_address
 from gateway.cli.limits.ops_client import OpsClient
@@ -10,7 +10,7 @@ from gateway.cli.limits.terminal import format_rows, print_json, to_json
 from gateway.cli.time_format import format_time
 from gateway.ops.models import HistoryItem
 
-_HEAD = ("SEQ", "VERSION", "TIME", "BY", "ACTION", "REASON", "TO")
+_HEAD = ("SEQ", "VERSION", "TIME", "BY", "ACTION", "REASON", "LIVE VALUES")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -32,5 +32,11 @@ def _to_row(entry: HistoryItem) -> tuple[str, ...]:
         entry.by,
         entry.action,
         entry.reason,
-        "-" if entry.to is None else json.dumps(entry.to),
+        _describe_result(entry),
     )
+
+
+def _describe_result(entry: HistoryItem) -> str:
+    if entry.key is not None:
+        return f"the counts of {entry.key}"
+    return describe_document(entry.to or {}) or "-"

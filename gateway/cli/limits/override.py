@@ -1,10 +1,10 @@
 """`lockgate limits override`: another limit for one caller."""
 
 import argparse
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.cli.limits.change import ProposedChange, make_change
-from gateway.cli.limits.document import merge
+from gateway.cli.limits.document import Document, merge
 from gateway.cli.limits.new_values import parse_quota
 from gateway.cli.limits.ops_address import find_ops_address
 from gateway.cli.limits.ops_client import OpsClient
@@ -16,26 +16,29 @@ from gateway.ops.models import Limit
 _Override = dict[str, Any] | None
 
 
+class _CallerKey(NamedTuple):
+    """The key of a caller as live documents have it, and as people read it, if that is known."""
+
+    key: str
+    caller: str | None
+
+
 def run(options: argparse.Namespace) -> int:
     """Put an override into the live document of a policy, or remove one."""
     require_terminal(options)
     with OpsClient(find_ops_address(options)) as client:
         limit = client.get_limit(options.name)
         override = _create_override(options, limit)
-        key = _find_key(options, client)
-        # A key as the ops app shows it is a hash, and would not say who the caller is.
-        sent_key = key if override is None else options.key
-        body = {
-            "overrides": {sent_key: _add_issuer(override, options.issuer)},
-            "reason": options.reason,
-        }
+        caller = _find_caller(options, client)
 
         def send() -> Limit:
-            return client.change_limit(limit.name, body, version=limit.version)
+            body = {"overrides": _name_override(options, caller, override)}
+            version = limit.version
+            return client.change_limit(
+                limit.name, {**body, "reason": options.reason}, version=version
+            )
 
-        document = merge(limit.live or {}, {"overrides": {key: None}})
-        if override is not None:
-            document = merge(document, {"overrides": {key: override}})
+        document = _replace(limit.live or {}, caller, override)
         return make_change(options, client, ProposedChange(limit, document, send))
 
 
@@ -54,19 +57,37 @@ def _create_override(options: argparse.Namespace, limit: Limit) -> _Override:
     return {**override, "kind": "rate", field: parse_quota(options.rate, limit)}
 
 
-def _add_issuer(override: _Override, issuer: str | None) -> _Override:
-    return override if override is None or issuer is None else {**override, "issuer": issuer}
+def _name_override(
+    options: argparse.Namespace, caller: _CallerKey, override: _Override
+) -> dict[str, _Override]:
+    """Return the member of `overrides`, as a patch has it.
+
+    A new override has the key as it was given: the stored one would not say who the caller is.
+    """
+    if override is None:
+        return {caller.key: None}
+    issuer = {} if options.issuer is None else {"issuer": options.issuer}
+    return {options.key: {**override, **issuer}}
 
 
-def _find_key(options: argparse.Namespace, client: OpsClient) -> str:
-    """Return the key as live documents have it; as it was given, if it cannot be looked up now.
+def _replace(document: Document, caller: _CallerKey, override: _Override) -> dict[str, Any]:
+    """Return the document with this override in place of the one that the caller may have."""
+    without = merge(document, {"overrides": {caller.key: None}})
+    if override is None:
+        return without
+    return merge(without, {"overrides": {caller.key: {**override, "caller": caller.caller}}})
+
+
+def _find_caller(options: argparse.Namespace, client: OpsClient) -> _CallerKey:
+    """Look the caller up; return the key as it was given, if that is impossible now.
 
     Raises:
         OpsRefusal: the key fits no caller of the policy.
     """
     try:
-        return client.look_up(options.name, options.key, options.issuer).key
+        standing = client.look_up(options.name, options.key, options.issuer)
     except OpsRefusal as refusal:
         if refusal.status < 500:
             raise
-        return str(options.key)
+        return _CallerKey(options.key, None)
+    return _CallerKey(standing.key, standing.caller)

@@ -14,7 +14,7 @@ from gateway.cli.table import format_table
 from gateway.settings.errors import escape
 from gateway.startup_error import StartupError
 
-_MAX_CELL_LENGTH = 72
+_MAX_CELL_LENGTH = 100
 
 
 class NoTerminal(StartupError):

@@ -1,19 +1,22 @@
-"""An ops app on a real socket in a thread, which all tests share, and a terminal to confirm on."""
+"""An ops app beside a gateway, on a real socket in a thread, and a terminal to confirm on."""
 
 import asyncio
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event, Thread
-from typing import Any
 
 import pytest
 
+from gateway.cli.limits.ops_address import OpsAddress
+from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.main import main
-from gateway.ops.interfaces import LimitStore
+from gateway.ops.models import Limit
 from gateway.ops.scopes import READ, WRITE
-from tests.gateway.ops.memory_sources import MemoryLimits
-from tests.gateway.ops.ops_server import OpsServer, serve_ops
+from gateway.settings.schema import Settings
+from tests.databases import create_file
+from tests.gateway.ops.ops_server import OpsServer, make_settings, run_ops
 
 
 @dataclass
@@ -21,13 +24,9 @@ class Ops:
     """The ops app; `run` runs `lockgate limits` with its address and a token for everything."""
 
     server: OpsServer
+    loop: asyncio.AbstractEventLoop
     capsys: pytest.CaptureFixture[str]
     monkeypatch: pytest.MonkeyPatch
-
-    @property
-    def store(self) -> MemoryLimits:
-        store: MemoryLimits = self.server.resources[LimitStore]
-        return store
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """Return the exit status, standard output and standard error."""
@@ -41,56 +40,69 @@ class Ops:
         assert status == 0, errors
         return output
 
-    def answer(self, text: str) -> None:
+    def open_client(self, *scopes: str) -> OpsClient:
+        """Return a client with a token for these scopes."""
+        return OpsClient(OpsAddress(self.server.url, self.server.token(*scopes)))
+
+    def get(self, policy: str = "dashboards") -> Limit:
+        """Return a policy."""
+        with self.open_client(READ) as client:
+            return client.get_limit(policy)
+
+    def type_line(self, text: str) -> None:
         """Let standard input be a terminal on which this line is typed."""
-        self.monkeypatch.setattr(sys, "stdin", Terminal(text))
+        self.monkeypatch.setattr(sys, "stdin", Input(text, is_terminal=True))
+
+    def send_requests(self, user: str, count: int) -> int:
+        """Let a user send requests under `dashboards`; return how many are admitted."""
+        sending = self.server.send_requests(user, count)
+        return asyncio.run_coroutine_threadsafe(sending, self.loop).result(20)
 
 
 @dataclass
-class Terminal:
-    """A terminal on which a line is typed."""
+class Input:
+    """Standard input with one line."""
 
     line: str
+    is_terminal: bool
 
     def isatty(self) -> bool:
-        return True
+        return self.is_terminal
 
     def readline(self, _: int = -1) -> str:
         return self.line
 
 
-@pytest.fixture(scope="session")
-def _server() -> Iterator[OpsServer]:
-    started, stopping, served = Event(), Event(), list[OpsServer]()
+@dataclass
+class _Served:
+    """What a thread serves, until it is told to stop."""
 
-    async def serve() -> None:
-        async with serve_ops() as server:
-            served.append(server)
-            started.set()
-            await asyncio.to_thread(stopping.wait)
+    settings: Settings
+    started: Event = field(default_factory=Event)
+    stopping: Event = field(default_factory=Event)
+    found: list[tuple[OpsServer, asyncio.AbstractEventLoop]] = field(default_factory=list)
 
-    thread = Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    assert started.wait(20)
-    yield served[0]
-    stopping.set()
-    thread.join(20)
+    async def serve(self) -> None:
+        async with run_ops(self.settings) as server:
+            self.found.append((server, asyncio.get_running_loop()))
+            self.started.set()
+            await asyncio.to_thread(self.stopping.wait)
 
 
 @pytest.fixture
 def ops(
-    _server: OpsServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Ops:
-    monkeypatch.setenv("LOCKGATE_OPS_URL", _server.url)
-    monkeypatch.setenv("LOCKGATE_OPS_TOKEN", _server.token(READ, WRITE))
-    monkeypatch.setattr(sys, "stdin", open_null())
-    found = Ops(_server, capsys, monkeypatch)
-    vars(found.store).update(vars(MemoryLimits()))
-    return found
-
-
-def open_null() -> Any:
-    """Return an input without a terminal, whose first line is empty."""
-    terminal = Terminal("")
-    terminal.isatty = lambda: False  # type: ignore[method-assign]
-    return terminal
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Ops]:
+    with make_settings() as settings:
+        database = {"database_url": create_file(tmp_path)}
+        served = _Served(settings.model_copy(update=database))
+        thread = Thread(target=asyncio.run, args=(served.serve(),))
+        thread.start()
+        assert served.started.wait(20)
+        server, loop = served.found[0]
+        monkeypatch.setenv("LOCKGATE_OPS_URL", server.url)
+        monkeypatch.setenv("LOCKGATE_OPS_TOKEN", server.token(READ, WRITE))
+        monkeypatch.setattr(sys, "stdin", Input("", is_terminal=False))
+        yield Ops(server, loop, capsys, monkeypatch)
+        served.stopping.set()
+        thread.join(20)

@@ -85,3 +85,9 @@ def test_a_time_is_shown_with_its_day_in_the_local_zone_and_in_utc() -> None:
     shown = "Friday 2026-12-04 18:00:00 CET (2026-12-04T17:00:00Z)"
     assert format_end(parse_end("friday 18:00", NOW)) == shown
     assert describe_end("2026-12-04T17:00:00Z") == shown
+
+
+def test_in_utc_the_time_is_shown_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    assert describe_end("2026-12-04T17:00:00Z") == "Friday 2026-12-04 17:00:00 UTC"

@@ -42,13 +42,13 @@ def test_a_token_without_the_scope(ops: Ops) -> None:
     assert status == 1
     assert "the token lacks a scope (403): this needs limits:write" in error
     assert ops.run("list", "--token", ops.server.token(WRITE))[0] == 1
-    assert ops.store.get("dashboards").version == 0
+    assert ops.get().version == 0
 
 
 def test_an_unknown_policy(ops: Ops) -> None:
     status, _, error = ops.run("show", "dashbords")
     assert status == 1
-    assert "There is no policy 'dashbords'" in error
+    assert "there is no policy 'dashbords'; did you mean dashboards?" in error
 
 
 def test_nothing_listens(ops: Ops) -> None:

@@ -1,50 +1,32 @@
 """`lockgate limits simulate`: the effect of a change that is not made."""
 
 import json
-from typing import Any
 
-import pytest
-
-from gateway.ops.interfaces import Traffic
-from gateway.ops.models import Proposal
 from tests.gateway.cli.limits.conftest import Ops
-from tests.gateway.ops.memory_sources import MemoryTraffic
-
-
-@pytest.fixture
-def proposed(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What was proposed, in the order of the simulations."""
-    found = list[dict[str, Any]]()
-    traffic: MemoryTraffic = ops.server.resources[Traffic]
-    simulate = traffic.simulate
-
-    async def record(policy: str, proposal: Proposal) -> Any:
-        found.append(proposal.model_dump(mode="json", exclude_unset=True))
-        return await simulate(policy, proposal)
-
-    monkeypatch.setattr(traffic, "simulate", record)
-    return found
 
 
 def test_the_effect_is_printed(ops: Ops) -> None:
+    ops.send_requests("42", 100)
     output = ops.print("simulate", "dashboards", "60/minute")
-    assert "newly refused   40 (4.0%)" in output
-    assert "newly admitted  0 (0.0%)" in output
-    assert "refused in all  5 -> 45" in output
-    assert "Accuracy: exact for the recorded requests" in output
+    assert "newly refused   40 (40.0%)" in output
+    assert "refused in all  0 -> 40" in output
     assert output.endswith("Counts go on: each caller keeps what it has used.\n")
-    assert json.loads(ops.print("simulate", "dashboards", "--json"))["reproduced"] is True
-    assert ops.store.get("dashboards").version == 0
+    found = json.loads(ops.print("simulate", "dashboards", "--json"))
+    assert found["reproduced"] is True
+    assert found["effect"]["newly_refused"] == 0
+    assert ops.get().version == 0
 
 
-def test_the_whole_document_is_proposed(ops: Ops, proposed: list[dict[str, Any]]) -> None:
-    """The other fields of the live document, and the overrides, without the name of the caller."""
-    override = {"kind": "times", "times": 5.0, "reason": "a"}
-    live = {"burst": 7, "overrides": {"user:9f2c": {**override, "caller": "user 42"}}}
-    ops.store._versions["dashboards"].append(live)
-    ops.print("simulate", "dashboards", "60/minute", "--shadow", "on")
-    document = {"burst": 7, "overrides": {"user:9f2c": override}}
-    assert proposed == [document | {"rate": "60/minute", "shadow": True}]
+def test_the_rest_of_the_live_document_stays(ops: Ops) -> None:
+    """With its overrides: the caller of one is not refused."""
+    override = ("override", "dashboards", "user:42", "--times", "2", "--reason", "a", "--yes")
+    ops.print(*override)
+    ops.send_requests("42", 100)
+    assert "newly refused   0" in ops.print("simulate", "dashboards", "60/minute")
+    assert "newly refused   80" in ops.print("simulate", "dashboards", "10/minute")
+    output = ops.print("simulate", "dashboards", "10/minute", "--shadow", "on")
+    assert "newly refused   0" in output
+    assert "a shadow would have refused 80 of them" in output
 
 
 def test_a_tier_needs_a_rate(ops: Ops) -> None:
