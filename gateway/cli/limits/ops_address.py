@@ -3,9 +3,11 @@
 import argparse
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, urlsplit
 
+from gateway.cli.running_demo import request_operator_token
+from gateway.ops.scopes import OPS_SCOPES
 from gateway.settings.client_variables import OPS_TOKEN_VARIABLE, OPS_URL_VARIABLE
 from gateway.startup_error import StartupError
 
@@ -43,7 +45,10 @@ def find_ops_address(options: argparse.Namespace) -> OpsAddress:
     given = options.ops or os.environ.get(OPS_URL_VARIABLE)
     source = "--ops" if options.ops else OPS_URL_VARIABLE
     url = DEFAULT_URL if not given else _check_url(given.strip(), source)
-    return OpsAddress(url, _find_token(options.token))
+    address = OpsAddress(url, _find_token(options.token))
+    if address.token is None and address.is_on_this_machine:
+        return replace(address, token=request_operator_token(OPS_SCOPES))
+    return address
 
 
 def _check_url(url: str, source: str) -> str:

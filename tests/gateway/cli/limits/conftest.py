@@ -9,6 +9,7 @@ from threading import Event, Thread
 
 import pytest
 
+from gateway.cli.limits import ops_address
 from gateway.cli.limits.ops_address import OpsAddress
 from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.main import main
@@ -87,6 +88,12 @@ class _Served:
             self.found.append((server, asyncio.get_running_loop()))
             self.started.set()
             await asyncio.to_thread(self.stopping.wait)
+
+
+@pytest.fixture(autouse=True)
+def _no_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A demo may run on this machine."""
+    monkeypatch.setattr(ops_address, "request_operator_token", lambda _: None)
 
 
 @pytest.fixture

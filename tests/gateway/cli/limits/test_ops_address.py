@@ -3,11 +3,15 @@
 import argparse
 import io
 import sys
+from functools import partial
 
 import pytest
 
+from gateway.cli.limits import ops_address
 from gateway.cli.limits.ops_address import InvalidAddress, OpsAddress, find_ops_address
 from gateway.cli.main import main
+from gateway.cli.running_demo import request_operator_token
+from tests.running_demo import Demo
 
 
 @pytest.fixture(autouse=True)
@@ -63,3 +67,16 @@ def test_a_token_that_is_none_is_not_repeated(
         find("http://127.0.0.1:1", token)
     assert str(caught.value) == "--token must have one token"
     assert token not in repr(OpsAddress("http://127.0.0.1:1", token))
+
+
+def test_with_a_running_demo_neither_a_url_nor_a_token_is_needed(
+    demo: Demo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But for its ports, which are any here."""
+    identity = int(demo.service("identity").rpartition(":")[2])
+    ask = partial(request_operator_token, port=identity)
+    monkeypatch.setattr(ops_address, "request_operator_token", ask)
+    monkeypatch.setattr(ops_address, "DEFAULT_URL", demo.ops)
+    assert main(["limits", "list"]) == 0
+    assert "dashboards" in capsys.readouterr().out
+    assert find("https://ops.example.com").token is None  # no other machine gets its token
