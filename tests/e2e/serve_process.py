@@ -81,13 +81,16 @@ def run_serve(
 
 @contextmanager
 def run_serve_with(
-    environment: Mapping[str, str], log: Path, shell_prefix: str = ""
+    environment: Mapping[str, str], log: Path, shell_prefix: str = "", command: str = "serve"
 ) -> Iterator[ServeProcess]:
-    """Serve with this environment, on any free port, until the block ends; nothing drains."""
+    """Serve with this environment, on any free port, until the block ends; nothing drains.
+
+    `command` may be `ops`, for the ops app.
+    """
     environment = {**ON_ANY_PORT, **environment}
     with log.open("w") as stderr:
         process = subprocess.Popen(
-            ["sh", "-c", f'{shell_prefix}exec "$0" -m gateway.cli serve', sys.executable],
+            ["sh", "-c", f'{shell_prefix}exec "$0" -m gateway.cli {command}', sys.executable],
             cwd=ROOT, env=environment, stderr=stderr, text=True,
         )  # fmt: skip
     with process:

@@ -55,7 +55,7 @@ def _add_set(actions: Subcommands) -> None:
     _add_policy(change)
     change.add_argument("rate", metavar="RATE", help=_RATE_HELP)
     _add_value_options(change)
-    _add_change_options(change)
+    _add_simulated_change_options(change)
     _add_until(change)
 
 
@@ -65,7 +65,7 @@ def _add_shadow(actions: Subcommands) -> None:
     change = _add_action(actions, "shadow", purpose, example)
     _add_policy(change)
     change.add_argument("state", choices=("on", "off"), metavar="on|off", help="on: never refuse")
-    _add_change_options(change)
+    _add_simulated_change_options(change)
     _add_until(change)
 
 
@@ -85,7 +85,7 @@ def _add_override(actions: Subcommands) -> None:
     kind.add_argument("--block", action="store_true", help="refuse all its requests")
     kind.add_argument("--allow", action="store_true", help="never refuse its requests")
     kind.add_argument("--remove", action="store_true", help="remove the override")
-    _add_change_options(change)
+    _add_simulated_change_options(change)
     _add_until(change)
 
 
@@ -131,7 +131,7 @@ def _add_rollback(actions: Subcommands) -> None:
         help="the version to restore; 0 is what the code and the settings say (default: the one"
         " before the present)",
     )
-    _add_change_options(change)
+    _add_simulated_change_options(change)
 
 
 def _add_top(actions: Subcommands) -> None:
@@ -270,6 +270,15 @@ def _add_change_options(parser: argparse.ArgumentParser) -> None:
         "--reason", required=True, type=parse_reason, metavar="TEXT", help="why, for the journal"
     )
     parser.add_argument("--yes", action="store_true", help="do not ask; needed without a terminal")
+
+
+def _add_simulated_change_options(parser: argparse.ArgumentParser) -> None:
+    _add_change_options(parser)
+    parser.add_argument(
+        "--no-simulation",
+        action="store_true",
+        help="do not simulate the change first, which takes seconds after many requests",
+    )
 
 
 def _add_until(parser: argparse.ArgumentParser) -> None:

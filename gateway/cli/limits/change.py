@@ -68,10 +68,10 @@ def make_change(
     limit, stream = proposal.limit, choose_stream(options)
     for line in _describe_change(proposal):
         print(line, file=stream)
-    simulation = _simulate(client, proposal)
+    simulation = None if options.no_simulation else _simulate(client, proposal)
     if isinstance(simulation, OpsClientError):
         print(f"No simulation: {'; '.join(simulation.messages)}", file=stream)
-    else:
+    elif simulation is not None:
         counts = describe_counts(restarts=simulation.restarts_counts)
         print(*describe_effect(simulation, _MAX_KEYS), counts, sep="\n", file=stream)
     if not confirm(options, f"Change {limit.name}?"):
@@ -81,7 +81,7 @@ def make_change(
     except VersionConflict as conflict:
         return _explain_conflict(client, limit, conflict)
     if options.json:
-        found = None if isinstance(simulation, OpsClientError) else to_json(simulation)
+        found = to_json(simulation) if isinstance(simulation, SimulationResult) else None
         print_json({"before": to_json(limit), "after": to_json(changed), "simulation": found})
     else:
         print(f"{changed.name} is at version {changed.version}: {describe_limit(changed)}")

@@ -147,6 +147,14 @@ def test_a_change_is_possible_when_a_simulation_is_not(ops: Ops) -> None:
     assert json.loads(ops.print(*SET, "--yes", "--json"))["simulation"] is None
 
 
+def test_a_change_without_a_simulation(ops: Ops) -> None:
+    ops.send_requests("42", 100)
+    output = ops.print(*SET, "--no-simulation", "--yes")
+    assert "60/minute" in output
+    assert "imulat" not in output
+    assert json.loads(ops.print(*SET, "--no-simulation", "--yes", "--json"))["simulation"] is None
+
+
 def test_a_token_on_standard_input_needs_yes(ops: Ops) -> None:
     ops.monkeypatch.delenv("LOCKGATE_OPS_TOKEN")
     ops.type_line(ops.server.token(READ, WRITE))
