@@ -14,7 +14,7 @@ _KEY = "ES256"
 
 
 def build_environment(folder: Path, database_url: str, **variables: str) -> dict[str, str]:
-    """Return the environment of a gateway with its keys in a folder, and any port for the ops app."""
+    """Return the environment of a gateway with its keys in a folder, and any ops port."""
     keys = folder / "jwks.json"
     keys.write_bytes(encode_jwk_set(get_signing_key(_KEY).jwk()))
     issuer = {"issuer": ISSUER, "audience": AUDIENCE, "jwks_file": str(keys), "user_claim": "sub"}

@@ -42,9 +42,8 @@ class Load:
     async def send(self, port: int, user: str, every: float) -> None:
         """Send requests of one user on one connection, one each `every` seconds."""
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        request = (
-            f"GET /dashboard HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {issue_token(user)}\r\n\r\n"
-        ).encode()
+        fields = f"Host: a\r\nAuthorization: Bearer {issue_token(user)}\r\n"
+        request = f"GET /dashboard HTTP/1.1\r\n{fields}\r\n".encode()
         due = time.monotonic()
         try:
             while True:

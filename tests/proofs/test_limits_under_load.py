@@ -7,10 +7,9 @@ and the limit in force is what the responses of the gateways say.
 import asyncio
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from sqlalchemy import Connection, select
 
 from gateway.cli.limits.ops_address import OpsAddress
 from gateway.cli.limits.ops_client import OpsClient
-from gateway.cli.limits.ops_refusal import VersionConflict
+from gateway.cli.limits.ops_refusal import StaleVersion
 from gateway.settings.schema import Settings
 from gateway.storage.open_storage import create_database
 from gateway.storage.tables import live_limits
@@ -45,8 +44,11 @@ class Scene:
     ops: OpsAddress
     load: Load
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    async def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `lockgate limits`."""
+        return await asyncio.to_thread(self._run, arguments)
+
+    def _run(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[str]:
         variables = {"LOCKGATE_OPS_URL": self.ops.url, "LOCKGATE_OPS_TOKEN": self.ops.token or ""}
         return subprocess.run(
             [sys.executable, "-m", "gateway.cli", "limits", *arguments],
@@ -109,24 +111,23 @@ async def prove_conflicts(scene: Scene) -> None:
         results = await asyncio.gather(*changes, return_exceptions=True)
         assert [it for it in results if not isinstance(it, BaseException)] == [version + 1]
         [conflict] = [it for it in results if isinstance(it, BaseException)]
-        assert isinstance(conflict, VersionConflict)
+        assert isinstance(conflict, StaleVersion)
     print(f"two operators at once, {RACES} times: one of them got 412 each time", flush=True)
 
 
 async def prove_commands(scene: Scene) -> None:
     """The same with the command: a change, and a rollback that restores each byte."""
-    run = partial(asyncio.to_thread, scene.run)
     before, version = scene.read_document(), await asyncio.to_thread(scene.get_version)
     options = ["--reason", "a proof", "--yes", "--no-simulation"]
-    done = await run("set", POLICY, "77777/minute", "--burst", "5", "--until", "1h", *options)
+    done = await scene.run("set", POLICY, "77777/minute", "--burst", "5", "--until", "1h", *options)
     assert done.returncode == 0, done.stderr
     await scene.load.wait_for(77_777)
     assert scene.read_document() != before
-    done = await run("rollback", POLICY, *options)
+    done = await scene.run("rollback", POLICY, *options)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].startswith(f"{POLICY} is at version {version + 2}:")
     assert scene.read_document() == before
-    wrong = await run("set", POLICY, "lots", *options)
+    wrong = await scene.run("set", POLICY, "lots", *options)
     assert wrong.returncode == 1
     assert "rate: 'lots' is not a rate" in wrong.stderr
     assert scene.read_document() == before

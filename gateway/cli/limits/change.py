@@ -19,7 +19,7 @@ from gateway.cli.limits.effect import describe_counts, describe_effect
 from gateway.cli.limits.end_time import describe_end
 from gateway.cli.limits.exit_status import ExitStatus
 from gateway.cli.limits.ops_client import OpsClient
-from gateway.cli.limits.ops_refusal import NoSimulation, OpsClientError, OpsRefusal, VersionConflict
+from gateway.cli.limits.ops_refusal import NoSimulation, OpsClientError, OpsRefusal, StaleVersion
 from gateway.cli.limits.override_text import describe_override
 from gateway.cli.limits.terminal import (
     choose_stream,
@@ -78,7 +78,7 @@ def make_change(
         return print_declined()
     try:
         changed = proposal.send()
-    except VersionConflict as conflict:
+    except StaleVersion as conflict:
         return _explain_conflict(client, limit, conflict)
     if options.json:
         found = to_json(simulation) if isinstance(simulation, SimulationResult) else None
@@ -134,7 +134,7 @@ def _simulate(client: OpsClient, proposal: ProposedChange) -> SimulationResult |
         return error
 
 
-def _explain_conflict(client: OpsClient, shown: Limit, conflict: VersionConflict) -> ExitStatus:
+def _explain_conflict(client: OpsClient, shown: Limit, conflict: StaleVersion) -> ExitStatus:
     """Say who has changed the policy since it was shown."""
     print_error(*conflict.messages)
     current = client.get_limit(shown.name)

@@ -40,13 +40,13 @@ class NoSimulation(OpsRefusal):
     """The recorded requests do not say what a change would do (409)."""
 
 
-class VersionConflict(OpsRefusal):
+class StaleVersion(OpsRefusal):
     """The policy is not at the version that the change is based on (412)."""
 
     exit_status = ExitStatus.CONFLICT
 
 
-_KINDS = {409: NoSimulation, 412: VersionConflict}
+_KINDS = {409: NoSimulation, 412: StaleVersion}
 _HINTS = {
     400: "is the host of the URL in `ops.hosts`?",
     409: "409: no simulation",
