@@ -17,9 +17,9 @@ router = APIRouter(tags=["traffic"], dependencies=[requires(READ)])
 
 
 @router.get("/usage")
-async def get_usage_now(traffic: Resource[Traffic]) -> UsageNow:
+async def get_usage_now(store: Resource[LimitStore], traffic: Resource[Traffic]) -> UsageNow:
     """Return the rates of all policies over the last ten seconds."""
-    return report_usage_now(traffic)
+    return report_usage_now(traffic, store.list_names())
 
 
 @router.get("/limits/{policy}/usage")

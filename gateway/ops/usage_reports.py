@@ -1,10 +1,13 @@
 """Builds the usage documents of the ops API from the counts of the gateway processes."""
 
 import time
+from collections.abc import Iterable
 
 from gateway.ops.models import LimitUsage, TopKey, UsageNow, UsageRates
 from gateway.ops.process_channel import Counts
 from gateway.ops.traffic import RECENT_SECONDS, Traffic
+
+_IDLE = Counts(allowed=0, refused=0, shadow_refused=0)
 
 
 async def report_usage(traffic: Traffic, policy: str, seconds: int) -> LimitUsage:
@@ -26,11 +29,12 @@ async def report_usage(traffic: Traffic, policy: str, seconds: int) -> LimitUsag
     )
 
 
-def report_usage_now(traffic: Traffic) -> UsageNow:
-    """Return the rates of all policies that have decided anything lately, per second."""
+def report_usage_now(traffic: Traffic, policies: Iterable[str]) -> UsageNow:
+    """Return the rates of these policies per second, and of others that processes count."""
+    counts = {**dict.fromkeys(policies, _IDLE), **traffic.count_recent()}
     return UsageNow(
         now=time.time(),
-        policies={name: _to_rates(it) for name, it in sorted(traffic.count_recent().items())},
+        policies={name: _to_rates(it) for name, it in counts.items()},
         processes=list(traffic.list_processes()),
     )
 

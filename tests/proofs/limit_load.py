@@ -1,7 +1,4 @@
-"""A steady load on a limited route of several gateways; each response says which limit is in force.
-
-The quota is that of the header field RateLimit-Policy, so no gateway is asked for its version.
-"""
+"""A steady load that reads from each response which limit is in force in its gateway."""
 
 import asyncio
 import re
@@ -11,78 +8,68 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.tunable_gateway import issue_token
+from tests.proofs.revocable_gateways import Caller, issue
+from tests.proofs.steady_load import build_request
 
-_QUOTA = re.compile(rb'ratelimit-policy:[^\r]*"dashboards";q=(\d+)', re.IGNORECASE)
-_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_QUOTA = re.compile(rb'\r\nratelimit-policy: "requests";q=(\d+);w=', re.IGNORECASE)
+_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 
 
 @dataclass
-class Load:
-    """What the gateways have responded with; `seen` has when each port first had each quota."""
+class LimitLoad:
+    """Sends requests to one gateway; `first_seen` has the time of each quota's first response.
 
-    ports: Sequence[int]
+    The times are those at which the responses arrived, on the monotonic clock.
+    """
+
+    port: int
+    pause: float
+    callers: list[Caller]
     statuses: Counter[int] = field(default_factory=Counter)
-    errors: list[str] = field(default_factory=list)
-    seen: dict[tuple[int, int], float] = field(default_factory=dict)
-    began: float = field(default_factory=time.monotonic)
+    first_seen: dict[int, float] = field(default_factory=dict)
+    quota: int = 0
 
-    @property
-    def requests_per_second(self) -> float:
-        """The rate from the beginning until now."""
-        return self.statuses.total() / (time.monotonic() - self.began)
-
-    async def wait_for(self, quota: int) -> float:
-        """Wait until every gateway has responded with a quota; return when the last one did."""
-        async with asyncio.timeout(30):
-            while not all((port, quota) in self.seen for port in self.ports):  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
-        return max(self.seen[port, quota] for port in self.ports)
-
-    async def send(self, port: int, user: str, every: float) -> None:
-        """Send requests of one user on one connection, one each `every` seconds."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        fields = f"Host: a\r\nAuthorization: Bearer {issue_token(user)}\r\n"
-        request = f"GET /dashboard HTTP/1.1\r\n{fields}\r\n".encode()
+    async def run(self, caller: Caller) -> None:
+        """Send requests on one connection until cancelled."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        request = build_request(b"GET /service/x HTTP/1.1\r\nHost: a\r\n", caller)
         due = time.monotonic()
         try:
             while True:
+                sent = time.monotonic()
                 writer.write(request)
-                self._record(port, await self._read_head(reader))
-                due += every
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
-        except (OSError, asyncio.IncompleteReadError) as error:
-            self.errors.append(f"{port}: {error!r}")
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = _LENGTH.search(head)
+                assert length is not None
+                await reader.readexactly(int(length[1]))
+                self._record(head)
+                due = max(due + self.pause, sent)
+                await asyncio.sleep(due - time.monotonic())
         finally:
             writer.close()
 
-    async def _read_head(self, reader: asyncio.StreamReader) -> bytes:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = _LENGTH.search(head)
-        assert length is not None, head
-        await reader.readexactly(int(length[1]))
-        return head
+    async def wait_for(self, quota: int) -> float:
+        """Wait until the quota is in force; return the time of its first response."""
+        async with asyncio.timeout(30):
+            while quota not in self.first_seen:  # noqa: ASYNC110 - nothing sets an event
+                await asyncio.sleep(0.002)
+        return self.first_seen[quota]
 
-    def _record(self, port: int, head: bytes) -> None:
+    def _record(self, head: bytes) -> None:
         self.statuses[int(head[9:12])] += 1
-        quota = _QUOTA.search(head)
-        if quota is not None:
-            self.seen.setdefault((port, int(quota[1])), time.monotonic())
+        if (found := _QUOTA.search(head)) is not None:
+            self.quota = int(found[1])
+            self.first_seen.setdefault(self.quota, time.monotonic())
 
 
 @asynccontextmanager
-async def run_load(ports: Sequence[int], users: int, per_second: int) -> AsyncIterator[Load]:
-    """Send so many requests a second in all, of `users` users at each gateway."""
-    load = Load(ports)
-    every = users * len(ports) / per_second
-    tasks = [
-        asyncio.create_task(load.send(port, f"{port}-{user}", every))
-        for port in ports
-        for user in range(users)
-    ]
-    try:
-        yield load
-    finally:
+async def load(
+    ports: Sequence[int], *, connections: int, pause: float
+) -> AsyncIterator[list[LimitLoad]]:
+    """Load each gateway on so many connections; a failure of one fails the block."""
+    loads = [LimitLoad(port, pause, [issue() for _ in range(connections)]) for port in ports]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(it.run(caller)) for it in loads for caller in it.callers]
+        yield loads
         for task in tasks:
             task.cancel()
-        await asyncio.wait(tasks)
