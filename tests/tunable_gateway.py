@@ -1,11 +1,10 @@
-"""The environment and the tokens of gateways of `tests/tunable`, and where they serve."""
+"""The environment of a gateway of `tests/tunable`, and tokens for it and its ops app."""
 
 import json
 import os
 import time
 from pathlib import Path
 
-from tests.e2e.serve_process import ServeProcess
 from tests.gateway.auth.token_factory import AUDIENCE, encode_jwk_set, get_signing_key, make_token
 
 ISSUER = "https://people.test"
@@ -39,14 +38,3 @@ def issue_token(subject: str, scope: str = "pages:read", audience: str = AUDIENC
 def issue_operator_token(subject: str = "operator") -> str:
     """Issue a token that may change limits."""
     return issue_token(subject, "limits:read limits:write", OPS_AUDIENCE)
-
-
-def find_ops_url(process: ServeProcess) -> str:
-    """Wait until the process serves the ops app; return its URL."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.process.poll() is None:
-        for event in process.read_events():
-            if event["event"] == "ops.started":
-                return str(event["url"])
-        time.sleep(0.02)
-    raise AssertionError(process.log.read_text())

@@ -16,7 +16,7 @@ from tests.docs.project import ROOT
 from tests.e2e.serve_process import run_serve_with
 from tests.gateway.cli.limits.conftest import Input
 from tests.running_demo import send_request
-from tests.tunable_gateway import build_environment, find_ops_url, issue_operator_token, issue_token
+from tests.tunable_gateway import build_environment, issue_operator_token, issue_token
 
 PAGES = [
     ROOT / "docs" / "how-to" / f"{name}.md"
@@ -38,7 +38,7 @@ def ops_url(tmp_path: Path) -> Iterator[str]:
         for path in ("/dashboard", "/search") * REQUESTS:
             response = send_request("GET", process.url + path, headers=headers)
             assert response.status_code == 200, response.text
-        yield find_ops_url(process)
+        yield process.ops_url
 
 
 def iter_commands(script: str) -> Iterator[list[str]]:
