@@ -19,7 +19,7 @@ from gateway.ops.scopes import READ, WRITE
 from gateway.resources import Resources
 from gateway.revocation.revoke import revoke
 from gateway.route_audit import UnguardedRoute, refuse_unguarded
-from gateway.settings.schema import Settings
+from gateway.settings.schema import Ops, Settings
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import Storage
 from tests.gateway.ops.ops_server import OPS_AUDIENCE, OpsServer, get_signer
@@ -158,6 +158,19 @@ async def test_only_the_hosts_of_the_settings_are_served(
     for host, status in HOSTS:
         response = await send(client, ("GET", "/limits"), ops.token(READ), Host=host)
         assert response.status_code == status, host
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("Ops.Example", ("ops.example",)),
+        ("2001:db8:0:0:0:0:0:1", ("2001:db8::1",)),
+        ("0.0.0.0", ()),
+        ("::", ()),
+    ],
+)
+def test_the_address_of_the_port_is_one_of_its_hosts(host: str, own: tuple[str, ...]) -> None:
+    assert Ops(host=host, hosts=("localhost",)).allowed_hosts == ("localhost", *own)
 
 
 async def test_a_page_of_another_origin_gets_nothing(
