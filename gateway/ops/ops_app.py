@@ -13,6 +13,7 @@ from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.target_validation import TargetValidation
 from gateway.ops import caller_routes, limit_routes, status_route, traffic_routes
+from gateway.ops.console import pages
 from gateway.ops.ops_errors import install_ops_errors
 from gateway.ops.security_headers import SecurityHeaders
 from gateway.resources import Resources
@@ -29,6 +30,7 @@ _ROUTERS = (
     caller_routes.router,
     traffic_routes.router,
     status_route.router,
+    pages.router,
 )
 
 

@@ -1,7 +1,7 @@
 """The interfaces of the ops app in memory, for tests of its routes and of its clients."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,38 +34,44 @@ Document = dict[str, Any]
 RATES = {"dashboards": "120/minute", "partners": "10/second", "catalog": "600/minute"}
 
 
+def declare(rate: str | None, **values: Any) -> Values:
+    """Build the values of a policy that is declared in code."""
+    plain: Document = {
+        "limit": None,
+        "burst": None,
+        "shadow": False,
+        "per": "user",
+        "tiers": {},
+        "tier_claim": None,
+        "without_redis": "local",
+        "lease": None,
+        "cost": 1,
+    }
+    return Values.model_validate({"rate": rate, **plain, **values})
+
+
 class MemoryLimits(LimitStore):
     """Policies in a dict; rates are checked, other fields are stored as they are."""
 
-    def __init__(self) -> None:
-        self._versions: dict[str, list[Document | None]] = {name: [None] for name in RATES}
-        self._entries: dict[str, list[HistoryEntry]] = {name: [] for name in RATES}
+    def __init__(self, declared: Mapping[str, Values] | None = None) -> None:
+        self._declared = declared or {name: declare(rate) for name, rate in RATES.items()}
+        self._versions: dict[str, list[Document | None]] = {name: [None] for name in self._declared}
+        self._entries: dict[str, list[HistoryEntry]] = {name: [] for name in self._declared}
 
     def list(self) -> Sequence[Limit]:
-        return [self.get(name) for name in RATES]
+        return [self.get(name) for name in self._declared]
 
     def get(self, name: str) -> Limit:
-        if name not in RATES:
+        if name not in self._declared:
             raise UnknownLimit(f"There is no policy {name!r}.")
         live, entries = self._versions[name][-1], self._entries[name]
-        declared = Values(
-            rate=RATES[name],
-            limit=None,
-            burst=None,
-            shadow=False,
-            per="user",
-            tiers={},
-            tier_claim=None,
-            without_redis="local",
-            lease=None,
-            cost=1,
-        )
+        declared = self._declared[name]
         given = {k: v for k, v in (live or {}).items() if k in Values.model_fields}
         overrides = (live or {}).get("overrides", {})
         last = entries[-1] if entries else None
         return Limit(
             name=name,
-            kind="rate",
+            kind="rate" if declared.limit is None else "concurrency",
             version=len(self._versions[name]) - 1,
             source="live" if live else "code",
             in_force=declared.model_copy(update=given),
@@ -108,7 +114,8 @@ class MemoryLimits(LimitStore):
         if version != current.version:
             raise PreconditionFailed("Changed meanwhile.", current_version=current.version)
         try:
-            Rate.parse((document or {}).get("rate") or "1/second")
+            for rate in ((document or {}).get("rate") or "1/second").split(","):
+                Rate.parse(rate)
         except ValueError as error:
             raise InvalidChange([InvalidField("rate", str(error))]) from error
         entry = HistoryEntry(

@@ -1,0 +1,182 @@
+// Curves of allowed, refused and shadow-refused requests, drawn by uPlot, and their table.
+import uPlot from "./uplot/uPlot.esm.js";
+import { h, setText, syncChildren, table } from "./dom.js";
+import { formatClock, formatCount, formatRate } from "./format.js";
+
+/** @typedef {import("./types.js").Usage} Usage */
+/** @typedef {"allowed" | "refused" | "shadow_refused"} Outcome */
+
+/** @type {{name: Outcome, label: string, dash?: number[]}[]} */
+export const OUTCOMES = [
+  { name: "allowed", label: "Allowed" },
+  { name: "refused", label: "Refused" },
+  { name: "shadow_refused", label: "Shadow-refused", dash: [5, 3] },
+];
+
+const TABLE_STEP = 10;
+const scheme = matchMedia("(prefers-color-scheme: dark)");
+
+/** @param {string} name A custom property of the style sheet. */
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+/** A curve that is 0 all the time is left out. @param {Usage} usage @returns {import("./uplot/uPlot.esm.js").AlignedData} */
+function toData(usage) {
+  const times = usage.allowed.map((_, index) => usage.from + index * usage.step);
+  const [refused, shadowRefused] = [usage.refused, usage.shadow_refused].map((it) => (it.some(Boolean) ? it : it.map(() => null)));
+  return [times, usage.allowed, refused, shadowRefused];
+}
+
+/** A chart in an element; it follows the width of the element and the color scheme. */
+export class Chart {
+  /** @type {uPlot | null} */
+  #plot = null;
+  /** @type {Usage | null} */
+  #usage = null;
+  #host;
+  #compact;
+  #onPoint;
+
+  /**
+   * @param {HTMLElement} host
+   * @param {{compact?: boolean, onPoint?: (index: number | null) => void}} [options]
+   */
+  constructor(host, { compact = false, onPoint } = {}) {
+    this.#host = host;
+    this.#compact = compact;
+    this.#onPoint = onPoint;
+    host.setAttribute(compact ? "aria-hidden" : "role", compact ? "true" : "img");
+    new ResizeObserver(() => this.#resize()).observe(host);
+    scheme.addEventListener("change", () => this.#draw());
+  }
+
+  /** @param {Usage} usage */
+  update(usage) {
+    this.#usage = usage;
+    if (!this.#compact) this.#host.setAttribute("aria-label", summarize(usage));
+    if (this.#plot) this.#plot.setData(toData(usage));
+    else this.#draw();
+  }
+
+  #resize() {
+    const { clientWidth: width, clientHeight: height } = this.#host;
+    if (this.#plot && width) this.#plot.setSize({ width, height });
+    else this.#draw();
+  }
+
+  #draw() {
+    const { clientWidth: width, clientHeight: height } = this.#host;
+    if (!this.#usage || !width) return;
+    this.#plot?.destroy();
+    this.#plot = new uPlot(
+      { width, height, ...(this.#compact ? compactOptions() : fullOptions(this.#onPoint)) },
+      toData(this.#usage),
+      this.#host,
+    );
+  }
+}
+
+/** @param {number} width */
+function buildSeries(width) {
+  return OUTCOMES.map(({ name, label, dash }) => ({
+    label,
+    dash,
+    width,
+    stroke: color(name),
+    fill: name === "allowed" ? color("allowed-fill") : undefined,
+    points: { show: false },
+  }));
+}
+
+/** The top of the scale: never 0, so that a quiet policy is a line at the bottom. */
+const range = { y: { range: /** @type {(plot: uPlot, min: number, max: number) => [number, number]} */ ((_, __, max) => [0, Math.max(max * 1.08, 1)]) } };
+
+function compactOptions() {
+  return {
+    legend: { show: false },
+    cursor: { show: false },
+    scales: range,
+    axes: [{ show: false }, { show: false }],
+    padding: /** @type {[number, number, number, number]} */ ([2, 0, 0, 0]),
+    series: [{}, ...buildSeries(1.25)],
+  };
+}
+
+/** @param {((index: number | null) => void) | undefined} onPoint */
+function fullOptions(onPoint) {
+  const axis = {
+    stroke: color("muted"),
+    font: "12px system-ui, sans-serif",
+    grid: { stroke: color("grid"), width: 1 },
+    ticks: { show: false },
+  };
+  return {
+    legend: { show: false },
+    padding: /** @type {[number, number, number, number]} */ ([8, 8, 0, 0]),
+    cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
+    scales: range,
+    axes: [
+      { ...axis, grid: { show: false }, size: 28, space: 44, incrs: [60, 120, 300], values: /** @type {any} */ ((/** @type {any} */ _, /** @type {number[]} */ times) => times.map((it) => formatClock(it).slice(0, 5))) },
+      { ...axis, size: 40, values: /** @type {any} */ ((/** @type {any} */ _, /** @type {number[]} */ values) => values.map((it) => formatRate(it))) },
+    ],
+    series: [{}, ...buildSeries(1.75)],
+    hooks: { setCursor: [(/** @type {uPlot} */ plot) => onPoint?.(plot.cursor.idx ?? null)] },
+  };
+}
+
+/** @param {number[]} values */
+const sum = (values) => values.reduce((total, it) => total + it, 0);
+
+/** @param {Usage} usage */
+export function summarize(usage) {
+  const seconds = usage.allowed.length * usage.step;
+  const parts = OUTCOMES.map(({ name, label }) => `${formatCount(sum(usage[name]))} ${label.toLowerCase()}`);
+  return `Requests in the last ${Math.round(seconds / 60)} minutes: ${parts.join(", ")}.`;
+}
+
+/** The legend of a chart: requests per second now, or at the time under the pointer. */
+export class Legend {
+  /** @type {Map<Outcome, HTMLElement>} */
+  #values = new Map();
+  #time = h("span", { class: "legend-time" });
+  element;
+
+  constructor() {
+    const items = OUTCOMES.map(({ name, label }) => {
+      const value = h("strong", { class: "number" });
+      this.#values.set(name, value);
+      return h("li", {}, h("span", { class: `key key-${name}` }), `${label} `, value, h("span", { class: "unit" }, "/s"));
+    });
+    this.element = h("div", { class: "legend" }, h("ul", {}, ...items), this.#time);
+  }
+
+  /** @param {Usage} usage @param {number | null} index */
+  update(usage, index) {
+    const at = (/** @type {number[]} */ values) =>
+      index === null ? sum(values.slice(-10)) / (Math.min(10, values.length) * usage.step || 1) : (values[index] ?? 0) / usage.step;
+    for (const { name } of OUTCOMES) setText(/** @type {HTMLElement} */ (this.#values.get(name)), formatRate(at(usage[name])));
+    setText(this.#time, index === null ? "mean of 10 s" : formatClock(usage.from + index * usage.step));
+  }
+}
+
+/** The numbers of a chart as a table, newest first: for those who do not see the curves. */
+export class UsageTable {
+  #table = table("Requests in steps of 10 seconds", ["From", ...OUTCOMES.map((it) => `#${it.label}`)]);
+  element = h("details", { class: "as-table" }, h("summary", {}, "Show the curves as a table"), this.#table.element);
+
+  /** @param {Usage} usage */
+  update(usage) {
+    if (!this.element.open) return;
+    /** @type {{time: number, counts: number[]}[]} */
+    const rows = [];
+    const first = Math.ceil(usage.from / TABLE_STEP) * TABLE_STEP;
+    const size = TABLE_STEP / usage.step;
+    for (let start = (first - usage.from) / usage.step; start + size <= usage.allowed.length; start += size) {
+      const counts = OUTCOMES.map(({ name }) => sum(usage[name].slice(start, start + size)));
+      rows.unshift({ time: usage.from + start * usage.step, counts });
+    }
+    const create = (/** @type {{time: number, counts: number[]}} */ { time, counts }) =>
+      h("tr", {}, h("th", { scope: "row" }, formatClock(time)), ...counts.map(() => h("td", { class: "number" })));
+    syncChildren(this.#table.body, rows, (it) => String(it.time), create, (row, { counts }) =>
+      counts.forEach((it, index) => setText(row.children[index + 1], formatCount(it))));
+  }
+}

@@ -1,0 +1,56 @@
+// Shows what a simulation found.
+import { h, setText } from "./dom.js";
+import { formatCount, formatDuration, formatShare, plural } from "./format.js";
+
+/** @typedef {import("./types.js").Effect} Effect */
+
+/** @param {Effect} found One sentence, which a screen reader speaks. */
+export function summarizeEffect({ effect, covers }) {
+  const changes = [
+    effect.newly_refused && `${plural(effect.newly_refused, "more request")} refused`,
+    effect.newly_admitted && `${plural(effect.newly_admitted, "more request")} admitted`,
+  ].filter(Boolean);
+  const what = changes.length ? changes.join(", ") : "No request would be decided otherwise";
+  return `${what}, of ${formatCount(effect.requests)} in the last ${formatDuration(covers.seconds)}.`;
+}
+
+/** @param {Effect} found @returns {HTMLElement[]} */
+export function renderEffect(found) {
+  const { effect, covers, accuracy } = found;
+  const tone = effect.newly_refused ? "refused" : effect.newly_admitted ? "allowed" : "none";
+  return [
+    h("p", { class: `effect-summary tone-${tone}` }, summarizeEffect(found)),
+    h("div", { class: "bars" }, ...renderBar("Refused now", effect.refused_before, effect.requests), ...renderBar("With the change", effect.refused_after, effect.requests)),
+    found.restarts_counts && h("p", { class: "notice" }, "This change restarts the counts: each key begins with its whole quota."),
+    found.keys.length ? renderKeys(found.keys) : null,
+    h("p", { class: "hint" }, `${plural(covers.keys, "key")}, ${plural(covers.processes.length, "process", "processes")}. ${accuracy}`, ...describeLeftOut(covers.left_out)),
+  ].filter((it) => it instanceof HTMLElement);
+}
+
+/** @param {string} label @param {number} part @param {number} total */
+function renderBar(label, part, total) {
+  const meter = h("meter", { min: 0, max: Math.max(1, total), value: part, "aria-label": label });
+  return [h("span", {}, label), meter, h("span", { class: "number" }, `${formatCount(part)} (${formatShare(part, total)})`)];
+}
+
+/** @param {Effect["keys"]} keys */
+function renderKeys(keys) {
+  const shown = keys.slice(0, 5).map((it) => {
+    const change = [it.newly_refused && `+${formatCount(it.newly_refused)} refused`, it.newly_admitted && `+${formatCount(it.newly_admitted)} admitted`];
+    return h("li", {}, h("span", { class: "key-name", title: it.key }, it.caller || it.key), h("span", { class: "number" }, change.filter(Boolean).join(", ") || "unchanged"));
+  });
+  return h("div", {}, h("h4", {}, "Most affected"), h("ul", { class: "pairs" }, ...shown));
+}
+
+/** @param {Record<string, number>} leftOut */
+function describeLeftOut(leftOut) {
+  const parts = Object.entries(leftOut).map(([reason, count]) => `${formatCount(count)} ${reason}`);
+  return parts.length ? [` Left out: ${parts.join(", ")}.`] : [];
+}
+
+/** @param {Element} host @param {string} text */
+export function renderMessage(host, text) {
+  const paragraph = h("p", { class: "placeholder" });
+  setText(paragraph, text);
+  host.replaceChildren(paragraph);
+}

@@ -1,0 +1,89 @@
+// The history of a policy, with a button that rolls back to each version.
+import { renderChange, renderDifferences } from "./change.js";
+import { openDialog } from "./dialog.js";
+import { h, setText, syncChildren } from "./dom.js";
+
+/** @typedef {import("./types.js").Entry} Entry */
+/** @typedef {import("./types.js").Limit} Limit */
+
+const PAGE = 20;
+
+export class History {
+  #context;
+  /** @type {Limit} */
+  #limit;
+  /** @type {Entry[]} */
+  #entries = [];
+  #loaded = -1;
+  #list = h("ol", { class: "history" });
+  #empty = h("p", { class: "placeholder" }, "Reading the history…");
+  #more = h("button", { type: "button", hidden: true, click: () => this.#load(this.#entries.at(-1)?.seq) }, "Show older changes");
+  element = h("div", {}, this.#empty, this.#list, this.#more);
+
+  /** @param {import("./types.js").Context} context @param {Limit} limit */
+  constructor(context, limit) {
+    this.#context = context;
+    this.#limit = limit;
+  }
+
+  /** @param {Limit} limit */
+  update(limit) {
+    this.#limit = limit;
+    if (limit.version !== this.#loaded) void this.reload();
+  }
+
+  async reload() {
+    this.#loaded = this.#limit.version;
+    await this.#load();
+  }
+
+  /** @param {number} [before] */
+  async #load(before) {
+    const query = before === undefined ? "" : `&before=${before}`;
+    try {
+      const { entries } = await this.#context.api.get(`/limits/${encodeURIComponent(this.#limit.name)}/history?limit=${PAGE}${query}`);
+      this.#entries = before === undefined ? entries : [...this.#entries, ...entries];
+      this.#more.hidden = entries.length < PAGE;
+      this.#show();
+    } catch (error) {
+      this.#loaded = -1;
+      setText(this.#empty, `No history: ${/** @type {Error} */ (error).message}`);
+      this.#empty.hidden = false;
+    }
+  }
+
+  #show() {
+    setText(this.#empty, "Nobody has changed this policy: the values of the settings and the code are in force.");
+    this.#empty.hidden = this.#entries.length > 0;
+    const version = this.#limit.version;
+    syncChildren(this.#list, this.#entries, (it) => `${it.seq} ${it.version === version}`, (it) => this.#renderEntry(it));
+  }
+
+  /** @param {Entry} entry */
+  #renderEntry(entry) {
+    const isReset = entry.action === "limit.reset";
+    const isCurrent = entry.version === this.#limit.version;
+    const undo = () => this.#confirm(entry.version - 1, entry.from);
+    const restore = () => this.#confirm(entry.version, entry.to);
+    const button = isReset
+      ? null
+      : isCurrent
+        ? h("button", { type: "button", click: undo }, "Undo this change")
+        : h("button", { type: "button", click: restore, "aria-label": `Roll back to version ${entry.version}` }, "Roll back to this");
+    return h("li", { class: isCurrent && !isReset && "current" }, h("div", { class: "change" }, ...renderChange(entry)), button);
+  }
+
+  /** @param {number} version @param {import("./types.js").LiveDocument | null} document */
+  #confirm(version, document) {
+    const limit = this.#limit;
+    openDialog(this.#context, {
+      limit,
+      title: version === 0 ? "Roll back to the settings and the code" : `Roll back to version ${version}`,
+      content: [renderDifferences(limit.live, document)],
+      action: "Roll back",
+      reason: `Roll back version ${limit.version}`,
+      draft: () => document ?? {},
+      submit: (reason) => this.#context.api.send("POST", `/limits/${encodeURIComponent(limit.name)}/rollback`, { version, reason }, { version: limit.version }),
+    });
+  }
+}

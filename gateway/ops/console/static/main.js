@@ -1,0 +1,116 @@
+// Starts the page: reads the limits every two seconds, and shows the one that the URL names.
+import { Api, Problem, Unreachable } from "./api.js";
+import { h, setText } from "./dom.js";
+import { formatDuration } from "./format.js";
+import { PolicyList } from "./policies.js";
+import { PolicyView } from "./policy.js";
+import { Poller } from "./poll.js";
+import { askForToken } from "./sign_in.js";
+import { StatusBar } from "./status.js";
+
+/** @typedef {import("./types.js").Limit} Limit */
+
+const USAGE_SECONDS = 300;
+const MAX_CURVES = 24; // policies whose curves are read at a time
+const STATUS_EVERY = 3; // ticks
+const wide = matchMedia("(min-width: 62rem)");
+
+const api = new Api(askForToken);
+/** @type {import("./types.js").Context} */
+const context = { api, refresh: () => poller.runNow(), issuers: 1 };
+const list = new PolicyList();
+const status = new StatusBar();
+const connection = h("span", { class: "connection", "data-tone": "unknown" }, "Connecting…");
+const identity = h("span", { class: "identity" });
+const banner = h("div", { class: "banner", role: "alert", hidden: true });
+const main = h("main", { id: "policy" });
+const placeholder = h("p", { class: "placeholder" }, "Choose a policy to see its traffic and to change it.");
+
+/** @type {Limit[]} */
+let limits = [];
+/** @type {PolicyView | null} */
+let view = null;
+let ticks = 0;
+
+document.getElementById("app")?.replaceChildren(
+  h("a", { class: "skip", href: "#policy" , click: (/** @type {Event} */ event) => focusPolicy(event) }, "Skip to the policy"),
+  h("header", { class: "top" }, h("h1", {}, "Lockgate ", h("span", {}, "limits")), connection, identity, h("button", { type: "button", class: "small", click: changeToken }, "Change token")),
+  banner,
+  status.element,
+  h("div", { class: "layout" }, list.element, main),
+);
+
+async function tick() {
+  const [found, usage] = await Promise.all([api.get("/limits"), api.get("/usage")]);
+  limits = found.limits;
+  showSelected();
+  list.update(limits, usage.policies, view?.name ?? "");
+  const names = new Set([...(view ? [view.name] : []), ...list.visible]);
+  const readStatus = ticks % STATUS_EVERY === 0 ? api.get("/status") : null;
+  ticks += 1;
+  await Promise.all([...names].slice(0, MAX_CURVES).map(showUsage));
+  if (readStatus) {
+    const state = await readStatus;
+    context.issuers = state.providers.length;
+    status.update(state);
+  }
+}
+
+/** @param {string} name */
+async function showUsage(name) {
+  const usage = await api.get(`/limits/${encodeURIComponent(name)}/usage?seconds=${USAGE_SECONDS}`);
+  list.updateUsage(name, usage);
+  if (view?.name === name) view.updateUsage(usage);
+}
+
+/** Show the policy that the URL names; on a wide page, the first one if it names none. */
+function showSelected() {
+  const named = decodeURIComponent(location.hash.slice(1));
+  const limit = limits.find((it) => it.name === named) ?? (wide.matches && !named ? limits[0] : undefined);
+  document.body.classList.toggle("has-policy", Boolean(limit));
+  if (!limit) {
+    view = null;
+    setText(placeholder, named && limits.length ? `There is no policy ${named}.` : "Choose a policy to see its traffic and to change it.");
+    main.replaceChildren(placeholder);
+  } else if (view?.name === limit.name) {
+    view.update(limit);
+  } else {
+    view = new PolicyView(context, limit);
+    main.replaceChildren(view.element);
+  }
+}
+
+/** @param {Error | null} error @param {number} seconds */
+function showConnection(error, seconds) {
+  connection.dataset.tone = error ? "bad" : "good";
+  setText(connection, error ? "Not up to date" : "Live");
+  banner.hidden = !error;
+  const { subject, expires } = api.identity;
+  const left = expires && expires - Date.now() / 1000;
+  setText(identity, [subject, left && left < 900 && `token ends in ${formatDuration(left)}`].filter(Boolean).join(", "));
+  if (!error) return;
+  if (!(error instanceof Problem || error instanceof Unreachable)) console.error(error);
+  const problem = error instanceof Problem ? `The operations app refused: ${error.message}` : error.message;
+  setText(banner, `${problem} What you see may be old; the page tries again every ${formatDuration(seconds)}.`);
+}
+
+function changeToken() {
+  api.forgetToken();
+  context.refresh();
+}
+
+/** @param {Event} event */
+function focusPolicy(event) {
+  event.preventDefault();
+  view?.heading.focus();
+}
+
+addEventListener("hashchange", () => {
+  showSelected();
+  view?.heading.focus({ preventScroll: wide.matches });
+  if (!wide.matches) scrollTo(0, 0);
+  context.refresh();
+});
+
+const poller = new Poller(tick, showConnection);
+void poller.start();
