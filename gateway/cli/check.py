@@ -36,6 +36,7 @@ from gateway.server.listener import find_host_errors
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
+from gateway.settings.ops_conflicts import find_ops_errors, runs_apart
 from gateway.settings.schema import Settings
 from gateway.storage.open_storage import check_storage, get_file
 from gateway.tickets.ticket_errors import find_ticket_errors
@@ -119,6 +120,7 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
     redis_url, storage = settings.redis_url, check_storage(settings)
     errors = [
         *find_host_errors(settings.server.host),
+        *_find_ops_errors(settings, invalid_sections),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
         *find_tls_errors(settings),
         *storage.errors,
@@ -160,6 +162,12 @@ def _is_consequence(error: ConfigError, reported: Sequence[ConfigError]) -> bool
     if error.source or path.partition(".")[0] not in Settings.model_fields:
         return False
     return any(other.path in {"", path} or path.startswith(f"{other.path}.") for other in reported)
+
+
+def _find_ops_errors(settings: Settings, invalid_sections: Collection[str]) -> list[ConfigError]:
+    if {"ops", "issuers", "identity", "server"} & set(invalid_sections):
+        return []
+    return [*find_ops_errors(settings), *find_host_errors(settings.ops.host, "ops")]
 
 
 def _find_identity_errors(
@@ -274,6 +282,9 @@ def _iter_notes(settings: Settings, application: Application, obstacle: str) -> 
     file = get_file(settings)
     if file is not None and file.exists() and (mode := S_IMODE(file.stat().st_mode)) & 0o077:
         yield f"Other users can read the database: {file} has the mode {mode:04o}; set 0600."
+    if settings.ops.audience and runs_apart(settings):
+        processes = settings.counters.processes
+        yield f"The ops API runs with `lockgate ops`, because counters.processes is {processes}."
     if application.access and not is_oauth_on(settings):
         yield "The access rules are not used, because OAuth is off."
 

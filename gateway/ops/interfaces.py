@@ -7,7 +7,7 @@ from typing import NamedTuple
 from gateway.ops.models import (
     CallerStanding,
     Covers,
-    HistoryEntry,
+    HistoryItem,
     Limit,
     LimitChange,
     Process,
@@ -58,7 +58,7 @@ class LimitStore(ABC):
     @abstractmethod
     async def read_history(
         self, name: str, *, limit: int, before: int | None
-    ) -> Sequence[HistoryEntry]:
+    ) -> Sequence[HistoryItem]:
         """Return the changes before the entry `before` of the journal, the latest first."""
 
 

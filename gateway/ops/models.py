@@ -130,7 +130,7 @@ class Limits(BaseModel):
     limits: list[Limit]
 
 
-class HistoryEntry(BaseModel):
+class HistoryItem(BaseModel):
     """A change of a policy, as the journal has it; `from` and `to` are live documents."""
 
     model_config = ConfigDict(validate_by_name=True)
@@ -148,7 +148,7 @@ class HistoryEntry(BaseModel):
 class History(BaseModel):
     """The changes of a policy, the latest first."""
 
-    entries: list[HistoryEntry]
+    entries: list[HistoryItem]
 
 
 class KeyUsage(BaseModel):

@@ -29,6 +29,8 @@ _SHOWN_SETTINGS = (
     "counters.*",
     "oauth.*",
     "storage.*",
+    "ops.*",
+    "ops.hosts.*",
     "limits.*",
     "demo.*",
     "log.*",

@@ -16,7 +16,7 @@ from gateway.settings.header_types import (
     ForwardedHeader,
     Headers,
 )
-from gateway.settings.host_patterns import AllowedHost
+from gateway.settings.host_patterns import AllowedHost, OpsHost
 from gateway.settings.identity_section import Identity as Identity  # noqa: PLC0414 - for importers
 from gateway.settings.issuer_types import (
     TENANT_PLACEHOLDER,
@@ -344,7 +344,7 @@ class Ops(Section):
     host: Host = "127.0.0.1"
     port: Port = 9000
     audience: OneAudience | None = None
-    hosts: tuple[AllowedHost, ...] = ("localhost", "127.0.0.1", "::1")
+    hosts: tuple[OpsHost, ...] = ("localhost", "127.0.0.1", "::1")
     recording_rows: Annotated[int, Field(strict=True, ge=1_000, le=10_000_000)] = 200_000
 
     @property

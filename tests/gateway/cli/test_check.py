@@ -45,7 +45,8 @@ def test_check_names_the_features_that_are_off(
     assert main(["check"]) == 0
     assert capsys.readouterr().out.splitlines()[1] == (
         "These features are off: revocations (needs database_url); API keys (needs database_url); "
-        "OAuth (needs database_url, identity.issuer, identity.key_file)."
+        "OAuth (needs database_url, identity.issuer, identity.key_file); "
+        "the ops API (needs ops.audience)."
     )
     monkeypatch.setenv("LOCKGATE_DATABASE_URL", f"sqlite:///{tmp_path}/lockgate.db")
     assert main(["check"]) == 0

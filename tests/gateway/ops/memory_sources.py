@@ -10,7 +10,7 @@ from gateway.ops.models import (
     CallerStanding,
     Covers,
     Effect,
-    HistoryEntry,
+    HistoryItem,
     KeyEffect,
     KeyUsage,
     LastChange,
@@ -56,7 +56,7 @@ class MemoryLimits(LimitStore):
     def __init__(self, declared: Mapping[str, Values] | None = None) -> None:
         self._declared = declared or {name: declare(rate) for name, rate in RATES.items()}
         self._versions: dict[str, list[Document | None]] = {name: [None] for name in self._declared}
-        self._entries: dict[str, list[HistoryEntry]] = {name: [] for name in self._declared}
+        self._entries: dict[str, list[HistoryItem]] = {name: [] for name in self._declared}
 
     def list(self) -> Sequence[Limit]:
         return [self.get(name) for name in self._declared]
@@ -103,7 +103,7 @@ class MemoryLimits(LimitStore):
 
     async def read_history(
         self, name: str, *, limit: int, before: int | None
-    ) -> Sequence[HistoryEntry]:
+    ) -> Sequence[HistoryItem]:
         found = [it for it in self._entries[self.get(name).name] if it.seq < (before or 2**62)]
         return found[::-1][:limit]
 
@@ -118,7 +118,7 @@ class MemoryLimits(LimitStore):
                 Rate.parse(rate)
         except ValueError as error:
             raise InvalidChange([InvalidField("rate", str(error))]) from error
-        entry = HistoryEntry(
+        entry = HistoryItem(
             seq=sum(map(len, self._entries.values())) + 1,
             version=current.version + 1,
             at=datetime.now(UTC),

@@ -268,6 +268,17 @@ async def test_a_refused_connection_is_a_connect_error(either: httpx.AsyncBaseTr
         await fetch(either, server.url)
 
 
+async def test_its_state_is_that_of_the_last_attempt_to_connect(transport: Transport) -> None:
+    assert transport.state == "unused"
+    async with serve_script(respond_and_close(HELLO)) as server:
+        await fetch_body(transport, server.url)
+        await server.wait_done()
+        assert transport.state == "reachable"
+    with pytest.raises(httpx.ConnectError):
+        await fetch_body(transport, server.url)
+    assert transport.state == "unreachable"
+
+
 async def test_other_url_schemes_are_refused(transport: Transport) -> None:
     with pytest.raises(httpx.UnsupportedProtocol):
         await fetch(transport, "ftp://127.0.0.1/")
