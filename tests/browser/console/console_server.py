@@ -41,8 +41,8 @@ async def serve_console(
         settings = Settings(issuers=(issuer,), ops=Ops(port=port, audience=OPS_AUDIENCE))
         resources = Resources()
         store = resources[LimitStore] = limits or MemoryLimits(DECLARED)
-        resources[CallerLookup] = LivingCallers(store)
-        resources[Traffic] = LivingTraffic(store, CALLERS)
+        traffic = resources[Traffic] = LivingTraffic(store, CALLERS)
+        resources[CallerLookup] = LivingCallers(store, traffic)
         async with open_verifier(settings.issuers, settings.tokens) as verifier:
             resources[TokenVerifier] = verifier
             async with open_ops(settings, resources) as server:

@@ -63,7 +63,7 @@ class LivingTraffic(Traffic):
 
     def __init__(self, limits: LimitStore, callers: Sequence[str]) -> None:
         self._limits = limits
-        self._callers = {f"user:{random.Random(it).randbytes(8).hex()}": it for it in callers}
+        self.callers = {f"user:{random.Random(it).randbytes(8).hex()}": it for it in callers}
         self._terms: dict[str, list[_Terms]] = {}
 
     async def read_usage(self, policy: str, seconds: int) -> Usage:
@@ -74,7 +74,7 @@ class LivingTraffic(Traffic):
                 _decide(count_requests(policy, caller, it), _find(terms, it))
                 for it in range(end - seconds, end)
             ]
-            for key, caller in self._callers.items()
+            for key, caller in self.callers.items()
         }
         columns = [
             [sum(row) for row in zip(*it, strict=True)] for it in zip(*by_key.values(), strict=True)
@@ -82,7 +82,7 @@ class LivingTraffic(Traffic):
         top = [
             KeyUsage(
                 key=key,
-                caller=self._callers[key],
+                caller=self.callers[key],
                 allowed=sum(it.allowed for it in decided),
                 refused=sum(it.refused for it in decided),
             )
@@ -125,7 +125,7 @@ class LivingTraffic(Traffic):
         end = int(time.time())
         keys = [
             self._compare(policy, key, _read_terms(limit, {}), proposed, end)
-            for key in self._callers
+            for key in self.callers
         ]
         total = [sum(it[1][column] for it in keys) for column in range(3)]
         effects = [it[0] for it in keys]
@@ -150,7 +150,7 @@ class LivingTraffic(Traffic):
         self, policy: str, key: str, before: _Terms, after: _Terms, end: int
     ) -> tuple[KeyEffect, tuple[int, int, int]]:
         """Return the effect on a key; and its requests, and those refused before and after."""
-        caller = self._callers[key]
+        caller = self.callers[key]
         counts = [count_requests(policy, caller, end - it) for it in range(RECORDED_SECONDS)]
         refused = [[_decide(it, terms).refused for it in counts] for terms in (before, after)]
         changes = [new - old for old, new in zip(*refused, strict=True)]
@@ -173,7 +173,7 @@ class LivingTraffic(Traffic):
             to=now,
             seconds=RECORDED_SECONDS,
             requests=48_210,
-            keys=len(self._callers),
+            keys=len(self.callers),
             processes=["gateway-1", "gateway-2"],
             left_out={"decided without Redis": 12},
         )
@@ -217,8 +217,9 @@ def _decide(requests: int, terms: _Terms) -> Decided:
 class LivingCallers(CallerLookup):
     """A caller is limited if it sent more than it may in the last second."""
 
-    def __init__(self, limits: LimitStore) -> None:
+    def __init__(self, limits: LimitStore, traffic: LivingTraffic) -> None:
         self._limits = limits
+        self._traffic = traffic
         self._is_reset = set[str]()
 
     async def look_up(self, caller: CallerKey) -> CallerStanding:
@@ -245,7 +246,7 @@ class LivingCallers(CallerLookup):
         )
         return CallerStanding(
             key=caller.key,
-            caller=None,
+            caller=self._traffic.callers.get(caller.key),
             rules=[rule],
             override=override,
             limited=is_limited,

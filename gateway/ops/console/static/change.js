@@ -4,9 +4,13 @@ import { compareDocuments, formatAgo, formatTime } from "./format.js";
 
 const NAMES = /** @type {Record<string, string>} */ ({ "limit.change": "changed", "limit.rollback": "rolled back", "limit.reset": "reset a key" });
 
-/** @param {import("./types.js").LiveDocument | null} from @param {import("./types.js").LiveDocument | null} to */
-export function renderDifferences(from, to) {
-  const differences = compareDocuments(from, to);
+/**
+ * @param {import("./types.js").LiveDocument | null} from
+ * @param {import("./types.js").LiveDocument | null} to
+ * @param {import("./types.js").Limit} limit
+ */
+export function renderDifferences(from, to, limit) {
+  const differences = compareDocuments(from, to, limit);
   if (!differences.length) return h("p", { class: "hint" }, "The same values as before.");
   return h(
     "ul",
@@ -15,8 +19,8 @@ export function renderDifferences(from, to) {
   );
 }
 
-/** What changed, when, by whom and why. @param {import("./types.js").Entry} entry @returns {HTMLElement[]} */
-export function renderChange(entry) {
+/** What changed, when, by whom and why. @param {import("./types.js").Entry} entry @param {import("./types.js").Limit} limit @returns {HTMLElement[]} */
+export function renderChange(entry, limit) {
   const isReset = entry.action === "limit.reset";
   return [
     h(
@@ -29,6 +33,6 @@ export function renderChange(entry) {
       h("time", { datetime: entry.at, title: entry.at }, `${formatTime(entry.at)} (${formatAgo(entry.at)})`),
     ),
     h("p", { class: "reason" }, entry.reason || "no reason given"),
-    ...(isReset ? [] : [renderDifferences(entry.from, entry.to)]),
+    ...(isReset ? [] : [renderDifferences(entry.from, entry.to, limit)]),
   ];
 }

@@ -6,6 +6,8 @@ import { formatClock, formatCount, formatRate } from "./format.js";
 /** @typedef {import("./types.js").Usage} Usage */
 /** @typedef {"allowed" | "refused" | "shadow_refused"} Outcome */
 
+/** @typedef {{time: number, label: string}} Mark A change of the policy, at a Unix time. */
+
 /** @type {{name: Outcome, label: string, dash?: number[]}[]} */
 export const OUTCOMES = [
   { name: "allowed", label: "Allowed" },
@@ -32,6 +34,8 @@ export class Chart {
   #plot = null;
   /** @type {Usage | null} */
   #usage = null;
+  /** @type {Mark[]} */
+  #marks = [];
   #host;
   #compact;
   #onPoint;
@@ -49,9 +53,10 @@ export class Chart {
     scheme.addEventListener("change", () => this.#draw());
   }
 
-  /** @param {Usage} usage */
-  update(usage) {
+  /** @param {Usage} usage @param {Mark[]} [marks] */
+  update(usage, marks = []) {
     this.#usage = usage;
+    this.#marks = marks;
     if (!this.#compact) this.#host.setAttribute("aria-label", summarize(usage));
     if (this.#plot) this.#plot.setData(toData(usage));
     else this.#draw();
@@ -68,7 +73,7 @@ export class Chart {
     if (!this.#usage || !width) return;
     this.#plot?.destroy();
     this.#plot = new uPlot(
-      { width, height, ...(this.#compact ? compactOptions() : fullOptions(this.#onPoint)) },
+      { width, height, ...(this.#compact ? compactOptions() : fullOptions(this.#onPoint, () => this.#marks)) },
       toData(this.#usage),
       this.#host,
     );
@@ -101,8 +106,8 @@ function compactOptions() {
   };
 }
 
-/** @param {((index: number | null) => void) | undefined} onPoint */
-function fullOptions(onPoint) {
+/** @param {((index: number | null) => void) | undefined} onPoint @param {() => Mark[]} listMarks */
+function fullOptions(onPoint, listMarks) {
   const axis = {
     stroke: color("muted"),
     font: "12px system-ui, sans-serif",
@@ -111,16 +116,39 @@ function fullOptions(onPoint) {
   };
   return {
     legend: { show: false },
-    padding: /** @type {[number, number, number, number]} */ ([8, 8, 0, 0]),
+    padding: /** @type {[number, number, number, number]} */ ([8, 20, 0, 0]),
     cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
     scales: range,
     axes: [
-      { ...axis, grid: { show: false }, size: 28, space: 44, incrs: [60, 120, 300], values: /** @type {any} */ ((/** @type {any} */ _, /** @type {number[]} */ times) => times.map((it) => formatClock(it).slice(0, 5))) },
+      { ...axis, grid: { show: false }, size: 32, gap: 8, space: 44, incrs: [60, 120, 300], values: /** @type {any} */ ((/** @type {any} */ _, /** @type {number[]} */ times) => times.map((it) => formatClock(it).slice(0, 5))) },
       { ...axis, size: 40, values: /** @type {any} */ ((/** @type {any} */ _, /** @type {number[]} */ values) => values.map((it) => formatRate(it))) },
     ],
     series: [{}, ...buildSeries(1.75)],
-    hooks: { setCursor: [(/** @type {uPlot} */ plot) => onPoint?.(plot.cursor.idx ?? null)] },
+    hooks: {
+      setCursor: [(/** @type {uPlot} */ plot) => onPoint?.(plot.cursor.idx ?? null)],
+      draw: [(/** @type {uPlot} */ plot) => drawMarks(plot, listMarks())],
+    },
   };
+}
+
+/** Draw a line at each change of the policy; of labels that would overlap, the latest. @param {uPlot} plot @param {Mark[]} marks The latest first. */
+function drawMarks(plot, marks) {
+  const { ctx, bbox } = plot;
+  const { min = 0, max = 0 } = plot.scales.x;
+  const pixel = devicePixelRatio;
+  let labelled = Infinity;
+  ctx.save();
+  ctx.fillStyle = color("muted");
+  ctx.font = `${11 * pixel}px system-ui, sans-serif`;
+  ctx.textAlign = "right";
+  for (const { time, label } of marks.filter((it) => min <= it.time && it.time <= max)) {
+    const x = Math.round(plot.valToPos(time, "x", true));
+    ctx.fillRect(x, bbox.top, pixel, bbox.height);
+    if (labelled - x < 28 * pixel) continue;
+    ctx.fillText(label, x - 4 * pixel, bbox.top + 10 * pixel);
+    labelled = x;
+  }
+  ctx.restore();
 }
 
 /** @param {number[]} values */

@@ -23,8 +23,8 @@ export function renderConflict({ limit, entries }, ...actions) {
   return h(
     "div",
     { class: "conflict", role: "alert" },
-    h("p", {}, h("strong", {}, "Somebody else changed this policy."), ` Version ${limit.version} is in force now, and nothing of yours was applied.`),
-    h("ul", { class: "changes" }, ...entries.map((it) => h("li", {}, ...renderChange(it)))),
+    h("p", {}, h("strong", {}, "This policy has changed since you read it."), ` Version ${limit.version} is in force, and nothing of yours was applied.`),
+    h("ul", { class: "changes" }, ...entries.map((it) => h("li", {}, ...renderChange(it, limit)))),
     h("div", { class: "actions" }, ...actions),
   );
 }

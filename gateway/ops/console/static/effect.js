@@ -7,11 +7,11 @@ import { formatCount, formatDuration, formatShare, plural } from "./format.js";
 /** @param {Effect} found One sentence, which a screen reader speaks. */
 export function summarizeEffect({ effect, covers }) {
   const changes = [
-    effect.newly_refused && `${plural(effect.newly_refused, "more request")} refused`,
-    effect.newly_admitted && `${plural(effect.newly_admitted, "more request")} admitted`,
+    effect.newly_refused && `${formatCount(effect.newly_refused)} more refused`,
+    effect.newly_admitted && `${formatCount(effect.newly_admitted)} more admitted`,
   ].filter(Boolean);
-  const what = changes.length ? changes.join(", ") : "No request would be decided otherwise";
-  return `${what}, of ${formatCount(effect.requests)} in the last ${formatDuration(covers.seconds)}.`;
+  const requests = `${plural(effect.requests, "request")} in the last ${formatDuration(covers.seconds)}`;
+  return changes.length ? `${changes.join(" and ")}, of ${requests}.` : `No difference for the ${requests}.`;
 }
 
 /** @param {Effect} found @returns {HTMLElement[]} */
@@ -22,22 +22,24 @@ export function renderEffect(found) {
     h("p", { class: `effect-summary tone-${tone}` }, summarizeEffect(found)),
     h("div", { class: "bars" }, ...renderBar("Refused now", effect.refused_before, effect.requests), ...renderBar("With the change", effect.refused_after, effect.requests)),
     found.restarts_counts && h("p", { class: "notice" }, "This change restarts the counts: each key begins with its whole quota."),
-    found.keys.length ? renderKeys(found.keys) : null,
+    renderKeys(found.keys.filter((it) => it.newly_refused || it.newly_admitted)),
     h("p", { class: "hint" }, `${plural(covers.keys, "key")}, ${plural(covers.processes.length, "process", "processes")}. ${accuracy}`, ...describeLeftOut(covers.left_out)),
   ].filter((it) => it instanceof HTMLElement);
 }
 
 /** @param {string} label @param {number} part @param {number} total */
 function renderBar(label, part, total) {
-  const meter = h("meter", { min: 0, max: Math.max(1, total), value: part, "aria-label": label });
-  return [h("span", {}, label), meter, h("span", { class: "number" }, `${formatCount(part)} (${formatShare(part, total)})`)];
+  const fill = h("span", { class: "bar-fill" });
+  fill.style.width = `${(100 * part) / Math.max(1, total)}%`;
+  return [h("span", {}, label), h("span", { class: "bar" }, fill), h("span", { class: "number" }, `${formatCount(part)} (${formatShare(part, total)})`)];
 }
 
 /** @param {Effect["keys"]} keys */
 function renderKeys(keys) {
+  if (!keys.length) return null;
   const shown = keys.slice(0, 5).map((it) => {
     const change = [it.newly_refused && `+${formatCount(it.newly_refused)} refused`, it.newly_admitted && `+${formatCount(it.newly_admitted)} admitted`];
-    return h("li", {}, h("span", { class: "key-name", title: it.key }, it.caller || it.key), h("span", { class: "number" }, change.filter(Boolean).join(", ") || "unchanged"));
+    return h("li", {}, h("span", { class: "key-name", title: it.key }, it.caller || it.key), h("span", { class: "number" }, change.filter(Boolean).join(", ")));
   });
   return h("div", {}, h("h4", {}, "Most affected"), h("ul", { class: "pairs" }, ...shown));
 }

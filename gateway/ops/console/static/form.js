@@ -89,7 +89,9 @@ export class ChangeForm {
 
   /** Follow the policy; a draft of the operator stays. @param {Limit} limit */
   update(limit) {
-    if (limit.version === this.#base.version && limit.source === this.#base.source) {
+    const { version } = this.#base;
+    if (limit.version !== version) this.#outcome.querySelector(".applied")?.remove();
+    if (limit.version === version && limit.source === this.#base.source) {
       this.#base = limit;
     } else if (this.#isDirty) {
       if (!this.#outcome.querySelector(".conflict")) void this.#showConflict();

@@ -70,6 +70,7 @@ export function formatOverride(override) {
 function formatValue(value) {
   if (value === undefined || value === null) return "not set";
   if (typeof value === "boolean") return value ? "on" : "off";
+  if (typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value)) return formatTime(value);
   if (typeof value !== "object") return String(value);
   if ("kind" in value) return formatOverride(/** @type {any} */ (value));
   return Object.entries(value).map(([name, it]) => `${name}: ${it}`).join(", ");
@@ -79,14 +80,23 @@ function formatValue(value) {
  * The fields that differ between two live documents.
  * @param {import("./types.js").LiveDocument | null} before
  * @param {import("./types.js").LiveDocument | null} after
+ * @param {import("./types.js").Limit} limit Says what an absent field is.
  * @returns {{field: string, before: string, after: string}[]}
  */
-export function compareDocuments(before, after) {
+export function compareDocuments(before, after, limit) {
   const [old, now] = [flatten(before), flatten(after)];
   const fields = [...new Set([...Object.keys(old), ...Object.keys(now)])];
   return fields
     .filter((it) => JSON.stringify(old[it]) !== JSON.stringify(now[it]))
-    .map((it) => ({ field: it, before: formatValue(old[it]), after: formatValue(now[it]) }));
+    .map((it) => ({ field: it, before: formatLive(old, it, limit), after: formatLive(now, it, limit) }));
+}
+
+/** @param {Record<string, unknown>} document @param {string} name @param {import("./types.js").Limit} limit */
+function formatLive(document, name, limit) {
+  const key = /** @type {keyof import("./types.js").Values} */ (name);
+  if (document[name] !== undefined) return formatValue(document[name]);
+  const [below, source] = limit.settings?.[key] === undefined ? [limit.declared[key], "code"] : [limit.settings[key], "settings"];
+  return below === undefined || below === null ? "not set" : `${formatValue(below)} (${source})`;
 }
 
 /** @param {import("./types.js").LiveDocument | null} document @returns {Record<string, unknown>} */

@@ -26,6 +26,11 @@ export class History {
     this.#limit = limit;
   }
 
+  /** The times at which the policy changed, for the curves. @returns {import("./charts.js").Mark[]} */
+  get marks() {
+    return this.#entries.filter((it) => it.action !== "limit.reset").map((it) => ({ time: Date.parse(it.at) / 1000, label: `v${it.version}` }));
+  }
+
   /** @param {Limit} limit */
   update(limit) {
     this.#limit = limit;
@@ -70,7 +75,7 @@ export class History {
       : isCurrent
         ? h("button", { type: "button", click: undo }, "Undo this change")
         : h("button", { type: "button", click: restore, "aria-label": `Roll back to version ${entry.version}` }, "Roll back to this");
-    return h("li", { class: isCurrent && !isReset && "current" }, h("div", { class: "change" }, ...renderChange(entry)), button);
+    return h("li", { class: isCurrent && !isReset && "current" }, h("div", { class: "change" }, ...renderChange(entry, this.#limit)), button);
   }
 
   /** @param {number} version @param {import("./types.js").LiveDocument | null} document */
@@ -79,7 +84,7 @@ export class History {
     openDialog(this.#context, {
       limit,
       title: version === 0 ? "Roll back to the settings and the code" : `Roll back to version ${version}`,
-      content: [renderDifferences(limit.live, document)],
+      content: [renderDifferences(limit.live, document, limit)],
       action: "Roll back",
       reason: `Roll back version ${limit.version}`,
       draft: () => document ?? {},

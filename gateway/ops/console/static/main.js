@@ -40,8 +40,10 @@ document.getElementById("app")?.replaceChildren(
   h("div", { class: "layout" }, list.element, main),
 );
 
-async function tick() {
+/** @param {() => boolean} isStale What was read before a change of the operator is not shown. */
+async function tick(isStale) {
   const [found, usage] = await Promise.all([api.get("/limits"), api.get("/usage")]);
+  if (isStale()) return;
   limits = found.limits;
   showSelected();
   list.update(limits, usage.policies, view?.name ?? "");

@@ -48,7 +48,7 @@ export function openOverride(context, limit, key = "") {
   const untilField = field("Ends at", until, "Empty: it stays until someone removes it.");
   untilField.append(h("div", { class: "actions" }, ...presets));
 
-  const build = () => buildOverride(limit, kind.value, amount.value, until.value, issuer.value);
+  const build = (reason = "") => buildOverride(limit, { kind: kind.value, amount: amount.value, until: until.value, issuer: issuer.value.trim(), reason });
   openDialog(context, {
     limit,
     title: "Override one key",
@@ -61,19 +61,19 @@ export function openOverride(context, limit, key = "") {
     ].filter((it) => it instanceof Node),
     action: "Override",
     draft: () => (keyInput.value.trim() && (amountField.hidden || amount.value.trim()) ? { ...limit.live, overrides: { ...limit.live?.overrides, [keyInput.value.trim()]: build() } } : null),
-    submit: (reason) => context.api.send("PATCH", path(limit), { overrides: { [keyInput.value.trim()]: build() }, reason }, { version: limit.version }),
+    submit: (reason) => context.api.send("PATCH", path(limit), { overrides: { [keyInput.value.trim()]: build(reason) }, reason }, { version: limit.version }),
   });
 }
 
-/** @param {Limit} limit @param {string} kind @param {string} amount @param {string} until @param {string} issuer */
-function buildOverride(limit, kind, amount, until, issuer) {
+/** @param {Limit} limit @param {Record<"kind" | "amount" | "until" | "issuer" | "reason", string>} typed */
+function buildOverride(limit, { kind, amount, until, issuer, reason }) {
   /** @type {Record<string, unknown>} */
-  const override = { kind };
+  const override = { kind, reason };
   if (kind === "times") override.times = Number(amount);
   else if (kind === "rate" && limit.kind === "rate") override.rate = amount.trim();
   else if (kind === "rate") override.limit = Number(amount);
   if (until) override.until = new Date(until).toISOString();
-  if (issuer.trim()) override.issuer = issuer.trim();
+  if (issuer) override.issuer = issuer;
   return override;
 }
 

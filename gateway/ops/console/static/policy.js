@@ -37,6 +37,7 @@ export class PolicyView {
   #usageTable = new UsageTable();
   #layers = table("Where the values come from", ["Value", "In force", "Live", "Settings", "Code"]);
   #topKeys;
+  #history;
   #parts;
   element;
   heading;
@@ -48,8 +49,8 @@ export class PolicyView {
     const form = new ChangeForm(context, limit);
     const overrides = new Overrides(context, limit);
     const callers = new CallerLookup(context, limit);
-    const history = new History(context, limit);
-    this.#parts = [form, overrides, callers, history];
+    this.#history = new History(context, limit);
+    this.#parts = [form, overrides, callers, this.#history];
     this.#topKeys = new TopKeys((key) => callers.choose(key));
     this.#usageTable.element.addEventListener("toggle", () => this.#usage && this.#usageTable.update(this.#usage));
     this.heading = h("h2", { tabindex: "-1" }, limit.name);
@@ -63,7 +64,7 @@ export class PolicyView {
       section("Change the limit", form.element, h("details", { class: "layers" }, h("summary", {}, "Where the values come from"), this.#layers.element)),
       h("div", { class: "pair" }, section("Top keys", this.#topKeys.element), section("Who is limited, and why", callers.element)),
       section("Overrides", overrides.element),
-      section("History", history.element),
+      section("History", this.#history.element),
     );
     this.update(limit);
   }
@@ -89,7 +90,7 @@ export class PolicyView {
   /** @param {Usage} usage */
   updateUsage(usage) {
     this.#usage = usage;
-    this.#chart.update(usage);
+    this.#chart.update(usage, this.#history.marks);
     this.#legend.update(usage, this.#index);
     this.#usageTable.update(usage);
     this.#topKeys.update(usage.top_keys);

@@ -7,11 +7,12 @@ export class Poller {
   #tick;
   #onResult;
   #failures = 0;
+  #requests = 0;
   /** @type {(() => void) | null} */
   #wake = null;
 
   /**
-   * @param {() => Promise<void>} tick
+   * @param {(isStale: () => boolean) => Promise<void>} tick `isStale` says that `runNow` was called since the tick began.
    * @param {(error: Error | null, seconds: number) => void} onResult Gets the error of a tick, and when the next begins.
    */
   constructor(tick, onResult) {
@@ -23,16 +24,19 @@ export class Poller {
     document.addEventListener("visibilitychange", () => this.runNow());
     for (;;) {
       while (document.hidden) await this.#sleep(Infinity);
-      const error = await this.#tick().then(() => null, (it) => it);
+      const requests = this.#requests;
+      const isStale = () => requests !== this.#requests;
+      const error = await this.#tick(isStale).then(() => null, (it) => it);
       this.#failures = error ? this.#failures + 1 : 0;
       const pause = Math.min(INTERVAL_MS * 2 ** Math.max(0, this.#failures - 1), MAX_INTERVAL_MS);
       this.#onResult(error, pause / 1000);
-      await this.#sleep(pause);
+      if (!isStale()) await this.#sleep(pause);
     }
   }
 
-  /** Do not wait for the end of the pause. */
+  /** Begin the next tick now, or after the one that runs. */
   runNow() {
+    this.#requests += 1;
     this.#wake?.();
   }
 

@@ -66,7 +66,7 @@ export class StatusBar {
     });
     syncChildren(this.#details, items, (it) => it.name, (it) => h("section", {}, h("h3", {}, it.name), h("dl")), (element, it) => {
       const list = /** @type {Element} */ (element.lastElementChild);
-      const rows = it.details.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
+      const rows = (it.details.length ? it.details : [["none", ""]]).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
       if (list.textContent !== rows.map((row) => row.textContent).join("")) list.replaceChildren(...rows);
     });
   }
