@@ -18,7 +18,7 @@ from gateway.declaration.invalid_declaration import keep_invalid_declarations
 from gateway.package_modules import PackageModules, list_submodules
 from gateway.proxy.declaration.declared_proxies import ROUTES
 from gateway.proxy.declaration.proxy import Proxy
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import Policy
 from gateway.resources import Resources
 from gateway.settings.app_package import SETTING, AppPackage, find_app_package
 from gateway.settings.app_settings import AppSettings, validate_app_settings
@@ -51,7 +51,7 @@ class Application:
     """
 
     clients: Mapping[str, type[ServiceClient]] = field(default_factory=dict)
-    policies: Mapping[str, RateLimit] = field(default_factory=dict)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
     routers: Sequence[APIRouter] = ()
     proxies: Sequence[Proxy] = ()
     access: Sequence[MayExchange] = ()
@@ -173,10 +173,10 @@ def _is_client_of(module: ModuleType, kind: object) -> bool:
     )
 
 
-def _find_policies(modules: PackageModules, name: str) -> dict[str, RateLimit]:
-    policies: dict[str, RateLimit] = {}
+def _find_policies(modules: PackageModules, name: str) -> dict[str, Policy]:
+    policies: dict[str, Policy] = {}
     for value in _read_module(modules, name).values():
-        if isinstance(value, RateLimit) and policies.setdefault(value.name, value) != value:
+        if isinstance(value, Policy) and policies.setdefault(value.name, value) != value:
             message = f"two policies are named {value.name!r}"
             modules.add_error(name, message, "names must be unique")
     return policies

@@ -40,8 +40,7 @@ from gateway.proxy.declaration.identity_errors import find_missing_key_errors
 from gateway.proxy.revocable_streams import RevocableStreams
 from gateway.proxy.routes import find_proxied_services
 from gateway.proxy.stream_limit import StreamLimit
-from gateway.ratelimit.limiter import RateLimiter
-from gateway.ratelimit.open_limiter import open_limiter
+from gateway.ratelimit.open_limits import open_limits
 from gateway.resources import Resources
 from gateway.revocation.open_revocations import open_revocations
 from gateway.settings.errors import ConfigError, InvalidSettings
@@ -141,8 +140,8 @@ async def _open_own_resources(
     open_revocations(settings, resources, opened)
     await _open(stack, open_keys(resources, opened), "the API keys")
     await _open(stack, open_dpop(settings, resources), "the verifier of DPoP proofs")
-    limiter = open_limiter(settings, application.policies)
-    resources[RateLimiter] = await _open(stack, limiter, "the rate limiter")
+    limits = open_limits(settings, application.policies, resources)
+    await _open(stack, limits, "the rate limiter")
     open_address_limit(settings, resources)
     internal_tokens = open_internal_tokens(settings, resources)
     oauth = open_oauth(

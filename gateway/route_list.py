@@ -19,7 +19,7 @@ from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
 from gateway.ratelimit.dependency import Limited
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import Policy
 from gateway.request_path import InvalidPath, decode_path
 from gateway.route_audit import list_kinds, locate_endpoint
 from gateway.settings.errors import ConfigError
@@ -42,7 +42,7 @@ class RouteSummary:
     path: str
     path_format: str
     access: Requires | Public | None
-    limits: tuple[RateLimit, ...]
+    limits: tuple[Policy, ...]
     slowapi_limits: tuple[str, ...]
     services: tuple[str, ...]
     composites: tuple[type[Composite], ...]
@@ -55,7 +55,7 @@ class RouteSummary:
         return f"{self.method} {self.path}"
 
 
-def list_routes(app: FastAPI, policies: Mapping[str, RateLimit]) -> list[RouteSummary]:
+def list_routes(app: FastAPI, policies: Mapping[str, Policy]) -> list[RouteSummary]:
     """List every route of `app` in the order in which they are matched.
 
     `policies` by their names replace the declared ones, because the settings may set other rates.
@@ -67,7 +67,7 @@ def list_routes(app: FastAPI, policies: Mapping[str, RateLimit]) -> list[RouteSu
     ]
 
 
-def list_limits(app: FastAPI) -> list[tuple[str, tuple[RateLimit, ...]]]:
+def list_limits(app: FastAPI) -> list[tuple[str, tuple[Policy, ...]]]:
     """List every route of `app` as `GET /path`, with the policies as it declares them."""
     return [(describe_group(it), it[0].limits) for it in group_methods(list_routes(app, {}))]
 
@@ -109,7 +109,7 @@ def find_unreachable(routes: Iterable[RouteSummary]) -> Iterator[ConfigError]:
             yield ConfigError(describe_group(group), message, source=place)
 
 
-def _iter_entries(route: RouteContext, policies: Mapping[str, RateLimit]) -> Iterator[RouteSummary]:
+def _iter_entries(route: RouteContext, policies: Mapping[str, Policy]) -> Iterator[RouteSummary]:
     calls = list(iter_calls(route.dependant))
     declared = [policy for call in calls if isinstance(call, Limited) for policy in call.policies]
     composites = [call.model for call in calls if isinstance(call, LoadComposite)]

@@ -4,8 +4,8 @@ from starlette.requests import HTTPConnection
 
 from gateway.auth.wrong_key import WrongKeyLimit
 from gateway.client_ip import find_client_address
-from gateway.ratelimit.limiter import Charge, RateLimiter
-from gateway.ratelimit.partition import address_partition, make_key
+from gateway.ratelimit.limits import Demand, Limits
+from gateway.ratelimit.partition import address_partition
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.require_admission import require_admission
 from gateway.request_context import RequestContext
@@ -19,8 +19,8 @@ POLICY = "wrong_api_keys"
 class AddressLimit(WrongKeyLimit):
     """Counts wrong keys as other limits are counted: in Redis, or else in the process."""
 
-    def __init__(self, limiter: RateLimiter, settings: Settings) -> None:
-        self._limiter = limiter
+    def __init__(self, limits: Limits, settings: Settings) -> None:
+        self._limits = limits
         self._server = settings.server
         self._policy = RateLimit(POLICY, settings.tokens.wrong_key_limit, per="address")
 
@@ -31,12 +31,11 @@ class AddressLimit(WrongKeyLimit):
             QuotaExceeded: the address has sent too many.
         """
         partition = address_partition(find_client_address(connection, self._server).ip)
-        charge = Charge(self._policy, make_key(self._policy, partition))
         context = RequestContext.of(connection.scope)
-        await require_admission(self._limiter, [charge], context)
+        await require_admission(self._limits, [Demand(self._policy, partition)], context)
 
 
 def open_address_limit(settings: Settings, resources: Resources) -> None:
     """Open the limit into `resources`, if there is a database, so that there are API keys."""
     if Storage in resources:
-        resources[WrongKeyLimit] = AddressLimit(resources[RateLimiter], settings)
+        resources[WrongKeyLimit] = AddressLimit(resources[Limits], settings)

@@ -1,7 +1,8 @@
 """The authenticated caller: subject, scopes and identifiers from a verified token."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 ANY = ":any"
@@ -60,6 +61,7 @@ class Principal:
     token_issuer: str = ""
     sources: tuple[SourceToken, ...] = ()
     services: frozenset[str] | None = None
+    claims: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         """Let a token without another issuer be of the issuer of its subject."""

@@ -28,8 +28,8 @@ from gateway.proxy.declaration.identity_errors import find_missing_key_errors
 from gateway.proxy.declaration.unused_settings import find_unused_settings
 from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
-from gateway.ratelimit.policy_overrides import apply_rates
 from gateway.ratelimit.redis.redis_url import find_redis_errors
+from gateway.ratelimit.settings_rates import apply_rates
 from gateway.route_audit import find_faults
 from gateway.route_list import group_methods, list_routes
 from gateway.server.listener import find_host_errors

@@ -28,12 +28,12 @@ from gateway.cli.table import format_table
 from gateway.dpop.assumed_proof import AssumedProof
 from gateway.explanation.explain_request import explain_request
 from gateway.explanation.explaining_verifier import open_explaining_verifier
-from gateway.explanation.explanation import Explanation, Rule
+from gateway.explanation.explanation import Explanation, GuardRule
 from gateway.explanation.stored_state import open_stored_state
 from gateway.fakes.identity_endpoints import DEFAULT_PORT
 from gateway.identity.temporary_key_file import create_temporary_key_file
 from gateway.proxy.declaration.methods import PROXIED_METHODS
-from gateway.ratelimit.policy_overrides import apply_rates
+from gateway.ratelimit.settings_rates import apply_rates
 from gateway.settings.errors import escape
 from gateway.settings.schema import Settings
 
@@ -164,7 +164,7 @@ def _iter_lines(explanation: Explanation) -> Iterator[str]:
     yield _describe_outcome(explanation)
 
 
-def _format_rule(rule: Rule) -> tuple[str, str, str]:
+def _format_rule(rule: GuardRule) -> tuple[str, str, str]:
     return f"  {rule.name}", _MARKS[rule.is_met], rule.text
 
 

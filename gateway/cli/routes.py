@@ -13,10 +13,12 @@ from gateway.auth.route_access import Requires
 from gateway.cli.subcommand import Subcommands, add_listing
 from gateway.cli.table import format_table
 from gateway.proxy.declaration.proxy import Proxy
-from gateway.ratelimit.policy import SLOWAPI, RateLimit
-from gateway.ratelimit.policy_overrides import apply_rates
+from gateway.ratelimit.policy import Policy, RateLimit
+from gateway.ratelimit.rule import SLOWAPI
+from gateway.ratelimit.settings_rates import apply_rates
 from gateway.route_list import RouteSummary, describe_methods, group_methods, list_routes
 from gateway.settings.loader import load_settings
+from gateway.settings.rate import format_rates
 
 HEAD = ("METHOD", "PATH", "ACCESS", "LIMITS", "SERVICES", "FILE")
 
@@ -104,10 +106,9 @@ def _iter_limits(route: RouteSummary) -> Iterator[str]:
     yield from (f"{SLOWAPI} {text}" for text in route.slowapi_limits)
 
 
-def _format_limit(policy: RateLimit) -> str:
-    burst = f" burst {policy.burst}" if policy.burst else ""
+def _format_limit(policy: Policy) -> str:
     shadow = " (shadow)" if policy.shadow else ""
-    return f"{policy.name} {policy.rate}{burst} per {policy.per}{shadow}"
+    return f"{policy.name} {policy.limit_text} per {policy.per}{shadow}"
 
 
 def _to_json(methods: Sequence[RouteSummary]) -> dict[str, Any]:
@@ -120,8 +121,8 @@ def _to_json(methods: Sequence[RouteSummary]) -> dict[str, Any]:
         "limits": [
             {
                 "name": policy.name,
-                "rate": str(policy.rate),
-                "burst": policy.burst,
+                "rate": format_rates(policy.rates) if isinstance(policy, RateLimit) else None,
+                "burst": policy.burst if isinstance(policy, RateLimit) else None,
                 "per": policy.per,
                 "shadow": policy.shadow,
             }

@@ -13,7 +13,7 @@ from gateway.auth.dependencies import find_principal
 from gateway.auth.verifier import TokenVerifier
 from gateway.dpop.assumed_proof import find_scheme
 from gateway.explanation.explaining_verifier import ExplainingVerifier
-from gateway.explanation.explanation import Ended, Explanation, Rule
+from gateway.explanation.explanation import Ended, Explanation, GuardRule
 from gateway.explanation.guard_rules import Policies, decide_guards
 from gateway.fastapi_internals import (
     RouteContext,
@@ -72,11 +72,11 @@ async def _explain_route(
         verifier: ExplainingVerifier = request.app.state.resources[TokenVerifier]
         explanation.rules.append(verifier.describe())
         if explanation.caller.key_thumbprint is not None:
-            explanation.rules.append(Rule("dpop", _BOUND))
+            explanation.rules.append(GuardRule("dpop", _BOUND))
     settings: Settings = request.app.state.settings
     size = getattr(route, "max_body_size", None)
     bound = settings.server.max_body_bytes if size is None else size
-    explanation.rules.append(Rule("body", f"at most {bound} bytes"))
+    explanation.rules.append(GuardRule("body", f"at most {bound} bytes"))
     if proxy := find_proxy(route):
         _explain_proxy(explanation, proxy, scope, settings)
     else:
@@ -105,20 +105,22 @@ def _explain_proxy(
     try:
         target = ProxyTarget(proxy, service).build(scope)
     except HTTPException as refusal:
-        raise Ended(refusal.status_code, refusal.detail, Rule("path", proxy.path, False)) from None
+        raise Ended(
+            refusal.status_code, refusal.detail, GuardRule("path", proxy.path, False)
+        ) from None
     url = service.url
     explanation.service = proxy.to
     explanation.url = f"{url.scheme}://{url.host}:{url.port}{target.decode('latin-1')}"
-    explanation.rules.append(Rule("identity", _describe_identity(proxy)))
-    explanation.rules.append(Rule("timeout", _describe_timeouts(proxy, service)))
+    explanation.rules.append(GuardRule("identity", _describe_identity(proxy)))
+    explanation.rules.append(GuardRule("timeout", _describe_timeouts(proxy, service)))
     if proxy.remove_headers:
-        explanation.rules.append(Rule("removed", ", ".join(proxy.remove_headers)))
+        explanation.rules.append(GuardRule("removed", ", ".join(proxy.remove_headers)))
     if proxy.set_headers:
-        explanation.rules.append(Rule("set", _format_fields(proxy.set_headers)))
+        explanation.rules.append(GuardRule("set", _format_fields(proxy.set_headers)))
     if changes := _describe_response_changes(proxy):
-        explanation.rules.append(Rule("response", changes))
+        explanation.rules.append(GuardRule("response", changes))
     if proxy.websocket:
-        explanation.rules.append(Rule("websocket", "a WebSocket handshake is accepted"))
+        explanation.rules.append(GuardRule("websocket", "a WebSocket handshake is accepted"))
     explanation.outcome = f"The request would be sent to {explanation.url}."
 
 

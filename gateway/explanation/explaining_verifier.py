@@ -10,7 +10,7 @@ from gateway.auth.clock import Clock
 from gateway.auth.principal import Principal
 from gateway.auth.verifier import TokenVerifier, open_verifier
 from gateway.errors.tree import DatabaseUnavailable, Unauthenticated
-from gateway.explanation.explanation import Rule
+from gateway.explanation.explanation import GuardRule
 from gateway.explanation.stored_state import StoredState
 from gateway.identity.key_timetable import SigningKeys
 from gateway.identity.setting_errors import load_key_file, load_signing_keys
@@ -50,11 +50,11 @@ class ExplainingVerifier(TokenVerifier):
         """Return the state of each issuer's keys."""
         return self._verifier.health()
 
-    def describe(self) -> Rule:
+    def describe(self) -> GuardRule:
         """Describe what is known about the revocation of a token that `verify` has accepted."""
         if self._stored.obstacle:
-            return Rule("revoked", f"cannot be known: {self._stored.obstacle}")
-        return Rule("revoked", "no revocation names the token", is_met=True)
+            return GuardRule("revoked", f"cannot be known: {self._stored.obstacle}")
+        return GuardRule("revoked", "no revocation names the token", is_met=True)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from gateway.auth.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class GuardRule:
     """One rule of a route. `is_met` is None for a rule that only a real request can decide."""
 
     name: str
@@ -33,13 +33,13 @@ class Explanation:
     service: str = ""
     url: str = ""
     caller: Principal | None = None
-    rules: list[Rule] = field(default_factory=list)
+    rules: list[GuardRule] = field(default_factory=list)
 
 
 class Ended(Exception):
     """The gateway itself would respond with `status`; the text says why."""
 
-    def __init__(self, status: int, text: str, rule: Rule | None = None) -> None:
+    def __init__(self, status: int, text: str, rule: GuardRule | None = None) -> None:
         super().__init__(text)
         self.status = status
         self.rule = rule

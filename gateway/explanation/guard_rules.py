@@ -19,26 +19,26 @@ from gateway.auth.dependencies import (
 )
 from gateway.auth.ownership import Owner
 from gateway.errors.tree import GatewayError, TicketRefused
-from gateway.explanation.explanation import Ended, Rule
+from gateway.explanation.explanation import Ended, GuardRule
 from gateway.fastapi_internals import (
     RouteContext,
     get_security_scopes,
     iter_dependencies,
 )
 from gateway.ratelimit.dependency import Limited
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import Policy
 from gateway.request_context import RequestContext
 from gateway.resources import ResourceLookup
 from gateway.tickets.redeem_ticket import AcceptTicket, extract_ticket
 
-Policies = Mapping[str, RateLimit]
+Policies = Mapping[str, Policy]
 
-_REFUSED_TICKET = Rule("ticket", "accepted in the query instead of a token", is_met=False)
+_REFUSED_TICKET = GuardRule("ticket", "accepted in the query instead of a token", is_met=False)
 
 
 async def decide_guards(
     route: RouteContext, request: Request, policies: Policies
-) -> AsyncIterator[Rule]:
+) -> AsyncIterator[GuardRule]:
     """Yield the rules of a route in the order in which the gateway decides them.
 
     `policies` have the rates that are in force, by name.
@@ -55,7 +55,7 @@ async def decide_guards(
         elif isinstance(call, Authorize | Owner):
             scopes = get_security_scopes(inner)
             if has_ticket:
-                yield Rule(*_name_access(call, scopes))
+                yield GuardRule(*_name_access(call, scopes))
             else:
                 yield await _decide_access(call, scopes, request)
         else:
@@ -78,15 +78,17 @@ def _has_ticket(request: Request) -> bool:
         raise Ended(error.status, text, _REFUSED_TICKET) from error
 
 
-def _describe_ticket(*, has_ticket: bool) -> Rule:
+def _describe_ticket(*, has_ticket: bool) -> GuardRule:
     if has_ticket:
         text = "the ticket in the query decides who the caller is; it is not redeemed here"
     else:
         text = "accepted in the query instead of a token; the query has none"
-    return Rule("ticket", text)
+    return GuardRule("ticket", text)
 
 
-async def _decide_access(guard: Authorize | Owner, scopes: list[str], request: Request) -> Rule:
+async def _decide_access(
+    guard: Authorize | Owner, scopes: list[str], request: Request
+) -> GuardRule:
     name, text = _name_access(guard, scopes)
     try:
         if isinstance(guard, Owner):
@@ -95,9 +97,9 @@ async def _decide_access(guard: Authorize | Owner, scopes: list[str], request: R
             await guard(request, SecurityScopes(scopes))
     except GatewayError as error:
         reason = _explain_refusal(RequestContext.of(request.scope), guard, request)
-        refused = Rule(name, text, is_met=False)
+        refused = GuardRule(name, text, is_met=False)
         raise Ended(error.status, f"{name} {text}: {reason}", refused) from error
-    return Rule(name, text, is_met=True)
+    return GuardRule(name, text, is_met=True)
 
 
 def _name_access(guard: Authorize | Owner, scopes: list[str]) -> tuple[str, str]:
@@ -121,14 +123,15 @@ def _explain_refusal(context: RequestContext, guard: Authorize | Owner, request:
     return ": ".join(reasons)
 
 
-def _describe(call: object, policies: Policies) -> Iterator[Rule]:
+def _describe(call: object, policies: Policies) -> Iterator[GuardRule]:
     """Describe a dependency that is not called."""
     if isinstance(call, Public):
-        yield Rule("public", call.why, is_met=True)
+        yield GuardRule("public", call.why, is_met=True)
     elif isinstance(call, Limited):
         for declared in call.policies:
             policy = policies.get(declared.name, declared)
-            yield Rule("limit", f"{policy.name}, {policy.rate} per {policy.per}; not charged here")
+            text = f"{policy.name}, {policy.limit_text} per {policy.per}; not charged here"
+            yield GuardRule("limit", text)
     elif call is not authenticate and not isinstance(call, ResourceLookup | LoadComposite):
         name = getattr(call, "__qualname__", type(call).__qualname__)
-        yield Rule("dependency", f"{name} may refuse the request; it is not called here")
+        yield GuardRule("dependency", f"{name} may refuse the request; it is not called here")

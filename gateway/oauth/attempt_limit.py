@@ -3,8 +3,8 @@
 from starlette.requests import Request
 
 from gateway.client_ip import find_client_address
-from gateway.ratelimit.limiter import Charge, RateLimiter
-from gateway.ratelimit.partition import address_partition, digest, make_key
+from gateway.ratelimit.limits import Demand, Limits
+from gateway.ratelimit.partition import address_partition, digest
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.require_admission import require_admission, require_remaining
 from gateway.request_context import RequestContext
@@ -18,9 +18,9 @@ class AttemptLimit:
     that a client is not locked out by the wrong secrets that others send for its id.
     """
 
-    def __init__(self, limiter: RateLimiter, settings: Settings) -> None:
+    def __init__(self, limits: Limits, settings: Settings) -> None:
         oauth = settings.oauth
-        self._limiter = limiter
+        self._limits = limits
         self._server = settings.server
         self._per_address = RateLimit("oauth_addresses", oauth.address_limit, per="address")
         self._per_client = RateLimit("oauth_clients", oauth.client_limit, per="service")
@@ -35,8 +35,8 @@ class AttemptLimit:
         Raises:
             QuotaExceeded: there were too many.
         """
-        charges = self._list_charges(request, client_id)
-        await require_admission(self._limiter, charges, RequestContext.of(request.scope))
+        demands = self._list_demands(request, client_id)
+        await require_admission(self._limits, demands, RequestContext.of(request.scope))
 
     async def check(self, request: Request, client_id: str) -> None:
         """Refuse an attempt that could not be charged. Nothing is charged.
@@ -44,13 +44,12 @@ class AttemptLimit:
         Raises:
             QuotaExceeded: there were too many.
         """
-        charges = self._list_charges(request, client_id)
-        await require_remaining(self._limiter, charges, RequestContext.of(request.scope))
+        demands = self._list_demands(request, client_id)
+        await require_remaining(self._limits, demands, RequestContext.of(request.scope))
 
-    def _list_charges(self, request: Request, client_id: str | None) -> list[Charge]:
+    def _list_demands(self, request: Request, client_id: str | None) -> list[Demand]:
         address = self.find_address(request)
-        charges = [Charge(self._per_address, make_key(self._per_address, address))]
+        demands = [Demand(self._per_address, address)]
         if client_id is not None:
-            partition = f"client:{digest(client_id, address)}"
-            charges.append(Charge(self._per_client, make_key(self._per_client, partition)))
-        return charges
+            demands.append(Demand(self._per_client, f"client:{digest(client_id, address)}"))
+        return demands

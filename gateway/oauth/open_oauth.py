@@ -20,7 +20,7 @@ from gateway.oauth.grants.grant import Grants
 from gateway.oauth.grants.token_exchange import TokenExchange
 from gateway.oauth.oauth_requirements import is_oauth_on
 from gateway.oauth.secret_verifier import SecretVerifier
-from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.limits import Limits
 from gateway.replay import TableReplayCache
 from gateway.resources import Resources
 from gateway.settings.issuer_names import list_issuer_names
@@ -65,7 +65,7 @@ async def open_oauth(
         clients,
         secrets,
         AssertionVerifier(issuer, TableReplayCache(storage.database)),
-        AttemptLimit(resources[RateLimiter], settings),
+        AttemptLimit(resources[Limits], settings),
         clock,
     )
     try:

@@ -20,8 +20,8 @@ from gateway.oauth.json_response import NO_STORE
 from gateway.oauth.oauth_endpoint import OAuthEndpoint
 from gateway.oauth.oauth_errors import InvalidRequest, UnsupportedTokenType
 from gateway.oauth.own_token_keys import OwnTokenVerifier
-from gateway.ratelimit.limiter import Charge, RateLimiter
-from gateway.ratelimit.partition import digest, make_key
+from gateway.ratelimit.limits import Demand, Limits
+from gateway.ratelimit.partition import digest
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.require_admission import require_admission
 from gateway.request_context import RequestContext
@@ -94,10 +94,9 @@ async def _refuse_others(resources: Resources, token: str) -> None:
 
 
 async def _charge(request: Request, client: OAuthClient) -> None:
-    limiter: RateLimiter = request.app.state.resources[RateLimiter]
-    key = make_key(OAUTH_REVOCATIONS, f"client:{digest(client.id)}")
-    charge = Charge(OAUTH_REVOCATIONS, key)
-    await require_admission(limiter, [charge], RequestContext.of(request.scope))
+    limits: Limits = request.app.state.resources[Limits]
+    demand = Demand(OAUTH_REVOCATIONS, f"client:{digest(client.id)}")
+    await require_admission(limits, [demand], RequestContext.of(request.scope))
 
 
 async def _revoke(resources: Resources, principal: Principal, client: OAuthClient) -> None:

@@ -6,7 +6,7 @@ from gateway.aggregation.dependency import LoadComposite
 from gateway.aggregation.part import list_essential_parts
 from gateway.fastapi_internals import Dependant, iter_dependencies
 from gateway.ratelimit.dependency import Limited
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import Policy
 from gateway.resources import ResourceLookup
 from gateway.upstream.client import ServiceClient
 from gateway.upstream.problem import UpstreamProblem
@@ -22,7 +22,7 @@ def list_calls(dependant: Dependant) -> list[object]:
     ]
 
 
-def list_policies(calls: Iterable[object]) -> list[RateLimit]:
+def list_policies(calls: Iterable[object]) -> list[Policy]:
     """Return the rate-limit policies among the calls of a route."""
     return [policy for call in calls if isinstance(call, Limited) for policy in call.policies]
 

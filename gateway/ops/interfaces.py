@@ -10,10 +10,10 @@ from gateway.ops.models import (
     HistoryItem,
     Limit,
     LimitChange,
+    LimitUsage,
     Process,
     Proposal,
-    Simulation,
-    Usage,
+    SimulationResult,
     UsageRates,
 )
 from gateway.storage.journal import Author
@@ -94,7 +94,7 @@ class Traffic(ABC):
     """The requests of all gateway processes: their usage and their recordings."""
 
     @abstractmethod
-    async def read_usage(self, policy: str, seconds: int) -> Usage:
+    async def read_usage(self, policy: str, seconds: int) -> LimitUsage:
         """Return the requests under one policy in the last seconds."""
 
     @abstractmethod
@@ -106,12 +106,12 @@ class Traffic(ABC):
         """Return the processes that are heard."""
 
     @abstractmethod
-    async def simulate(self, policy: str, proposal: Proposal) -> Simulation:
+    async def simulate(self, policy: str, proposal: Proposal) -> SimulationResult:
         """Replay the recorded requests with a proposed policy.
 
         Raises:
             InvalidChange: the proposal does not fit the policy.
-            CannotSimulate: names the reason.
+            SimulationRefused: names the reason.
         """
 
     @abstractmethod

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from gateway.auth.dependencies import requires
 from gateway.ops.interfaces import LimitStore
-from gateway.ops.models import History, Limit, LimitChange, Limits, Rollback
+from gateway.ops.models import History, Limit, LimitChange, LimitList, Rollback
 from gateway.ops.preconditions import EditedBy, format_version
 from gateway.ops.scopes import READ, WRITE
 from gateway.resources import Resource
@@ -15,9 +15,9 @@ router = APIRouter(tags=["limits"])
 
 
 @router.get("/limits", dependencies=[requires(READ)])
-async def list_limits(store: Resource[LimitStore]) -> Limits:
+async def list_limits(store: Resource[LimitStore]) -> LimitList:
     """List all policies."""
-    return Limits(limits=list(store.list()))
+    return LimitList(limits=list(store.list()))
 
 
 @router.get("/limits/{policy}", dependencies=[requires(READ)])

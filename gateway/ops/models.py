@@ -17,39 +17,41 @@ MAX_SECONDS = 600
 class _Sent(BaseModel):
     """A model of what a client sends: a member that it does not have is an error."""
 
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class OverrideChange(_Sent):
     """The override of one key, as a client sends it.
 
     `rate` or `limit` replaces the number of the policy, `times` multiplies it; `block` refuses all
-    requests of the key, and `allow` counts none. `until` ends the override.
-    `issuer` names the issuer of the user, if the settings have several.
+    requests of the key, and `allow` counts none. `until` (RFC 3339) ends the override. `issuer`
+    names the issuer of the user, if the settings have several. `caller` is as it was read.
     """
 
     kind: OverrideKind
     rate: str | None = None
     limit: int | None = None
     times: float | None = None
-    until: datetime | None = None
+    until: str | None = None
     reason: str = Field("", max_length=1_000)
+    caller: str | None = None
     issuer: str | None = None
 
 
 class Proposal(_Sent):
     """The fields of a live document; an absent one has the value of the settings or the code.
 
-    `overrides` maps a key, such as `user:42`, to its override; in a PATCH, null removes it.
+    `overrides` maps a key, such as `user:42`, to its override. In a PATCH, null removes a field,
+    a tier or an override; an override replaces that of its key.
     """
 
     rate: str | None = None
     limit: int | None = None
     burst: int | None = None
     shadow: bool | None = None
-    tiers: dict[str, str] | None = None
+    tiers: dict[str, str | int | None] | None = None
     lease: int | None = None
-    until: datetime | None = None
+    until: str | None = None
     overrides: Annotated[
         dict[str, OverrideChange | None] | None, Field(max_length=MAX_OVERRIDES)
     ] = None
@@ -76,7 +78,7 @@ class Values(BaseModel):
     burst: int | None
     shadow: bool
     per: str
-    tiers: dict[str, str]
+    tiers: dict[str, str | int]
     tier_claim: str | None
     without_redis: str
     lease: int | None
@@ -124,7 +126,7 @@ class Limit(BaseModel):
     fault: str | None
 
 
-class Limits(BaseModel):
+class LimitList(BaseModel):
     """All policies."""
 
     limits: list[Limit]
@@ -151,7 +153,7 @@ class History(BaseModel):
     entries: list[HistoryItem]
 
 
-class KeyUsage(BaseModel):
+class TopKey(BaseModel):
     """The requests of one key."""
 
     key: str
@@ -160,7 +162,7 @@ class KeyUsage(BaseModel):
     refused: int
 
 
-class Usage(BaseModel):
+class LimitUsage(BaseModel):
     """The requests under one policy, second by second: `from` is the first second (epoch)."""
 
     model_config = ConfigDict(validate_by_name=True)
@@ -171,7 +173,7 @@ class Usage(BaseModel):
     allowed: list[int]
     refused: list[int]
     shadow_refused: list[int]
-    top_keys: list[KeyUsage]
+    top_keys: list[TopKey]
 
 
 class UsageRates(BaseModel):
@@ -234,7 +236,7 @@ class Covers(BaseModel):
     left_out: dict[str, int]
 
 
-class Effect(BaseModel):
+class SimulatedEffect(BaseModel):
     """The difference that a proposed policy makes to the recorded requests."""
 
     requests: int
@@ -244,7 +246,7 @@ class Effect(BaseModel):
     refused_after: int
 
 
-class KeyEffect(BaseModel):
+class AffectedKey(BaseModel):
     """The difference that a proposed policy makes to one key."""
 
     key: str
@@ -254,7 +256,7 @@ class KeyEffect(BaseModel):
     requests: int
 
 
-class Simulation(BaseModel):
+class SimulationResult(BaseModel):
     """The effect of a proposed policy on the recorded traffic; `keys` are the 20 most affected.
 
     `reproduced`: the replay of the policy in force gave each recorded decision.
@@ -266,8 +268,8 @@ class Simulation(BaseModel):
     covers: Covers
     accuracy: str
     restarts_counts: bool
-    effect: Effect
-    keys: list[KeyEffect]
+    effect: SimulatedEffect
+    keys: list[AffectedKey]
 
 
 class Component(BaseModel):

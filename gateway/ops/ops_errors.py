@@ -51,7 +51,7 @@ class PreconditionFailed(OpsError):
     title = "Precondition failed"
 
 
-class CannotSimulate(OpsError):
+class SimulationRefused(OpsError):
     """The recorded traffic does not tell what a proposed policy would do."""
 
     status = 409

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from gateway.auth.dependencies import requires
 from gateway.ops.interfaces import LimitStore, Traffic
-from gateway.ops.models import MAX_SECONDS, Proposal, Simulation, Usage, UsageNow
+from gateway.ops.models import MAX_SECONDS, LimitUsage, Proposal, SimulationResult, UsageNow
 from gateway.ops.scopes import READ
 from gateway.resources import Resource
 
@@ -27,7 +27,7 @@ async def get_usage(
     store: Resource[LimitStore],
     traffic: Resource[Traffic],
     seconds: Annotated[int, Query(ge=1, le=MAX_SECONDS)] = 300,
-) -> Usage:
+) -> LimitUsage:
     """Return the requests under a policy second by second, and the keys with most of them."""
     return await traffic.read_usage(store.get(policy).name, seconds)
 
@@ -35,7 +35,7 @@ async def get_usage(
 @router.post("/limits/{policy}/simulate")
 async def simulate_limit(
     policy: str, proposal: Proposal, store: Resource[LimitStore], traffic: Resource[Traffic]
-) -> Simulation:
+) -> SimulationResult:
     """Replay the recorded requests with a proposed policy, and compare the decisions."""
     return await traffic.simulate(store.get(policy).name, proposal)
 

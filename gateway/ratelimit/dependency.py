@@ -11,10 +11,12 @@ from gateway.client_ip import explain_ignored_fields, find_client_address
 from gateway.errors.tree import QuotaExceeded
 from gateway.forwarded_fields import IpAddress
 from gateway.head_guard import HeadGuard
+from gateway.ratelimit.cost import compute_cost
 from gateway.ratelimit.headers import build_rate_limit_headers, report_fallback
-from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
-from gateway.ratelimit.partition import address_partition, caller_partition, make_key
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.limiter import Verdict
+from gateway.ratelimit.limits import Demand, Limits
+from gateway.ratelimit.partition import address_partition, caller_partition
+from gateway.ratelimit.policy import Policy
 from gateway.request_context import RequestContext
 
 
@@ -22,12 +24,12 @@ from gateway.request_context import RequestContext
 class Limited(HeadGuard):
     """The dependency behind `limited`."""
 
-    policies: tuple[RateLimit, ...]
+    policies: tuple[Policy, ...]
 
     @property
     def needs_caller(self) -> bool:
         """Whether a policy counts callers, so that a request without a valid token is refused."""
-        return any(policy.per != "address" for policy in self.policies)
+        return any(policy.needs_caller for policy in self.policies)
 
     async def __call__(self, connection: HTTPConnection) -> None:
         """Charge the request to all policies at once, or refuse it at no cost.
@@ -41,40 +43,41 @@ class Limited(HeadGuard):
         context = RequestContext.of(connection.scope)
         if self in context.passed_guards:
             return  # it was charged before the body was read
-        charges = []
-        for policy in self.policies:
-            if policy.per == "address":
-                partition = address_partition(_find_client(connection))
-            else:
-                partition = caller_partition(
-                    policy, find_principal(connection) or await authenticate(connection)
-                )
-            charges.append(Charge(policy, make_key(policy, partition)))
-        limiter: RateLimiter = connection.app.state.resources[RateLimiter]
-        verdict = await limiter.check(charges)
+        demands = [await _make_demand(policy, connection) for policy in self.policies]
+        limits: Limits = connection.app.state.resources[Limits]
+        verdict = await limits.enforce(demands)
         _report(verdict, context)
         if not verdict.admitted:
-            raise QuotaExceeded(verdict.refused_by, verdict.retry_after)
+            raise QuotaExceeded(verdict.violated, verdict.retry_after)
 
 
-def limited(*policies: RateLimit) -> Dependency:
+def limited(*policies: Policy) -> Dependency:
     """Limit a route by these policies. With several, all of them are charged or none is.
 
-    Policies per user, service or tenant need a caller, so they come after `requires(...)`.
-    Policies per address also work on a `public(...)` route.
+    Policies that count callers come after `requires(...)`. Policies per address also work on a
+    `public(...)` route.
 
     Raises:
         TypeError: something other than a policy is given.
         ValueError: there is no policy, or one is given twice.
     """
     for policy in policies:
-        if not isinstance(policy, RateLimit):
+        if not isinstance(policy, Policy):
             raise TypeError(f"limited() takes policies, each a RateLimit; got {policy!r:.60}")
     names = [policy.name for policy in policies]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"limited() takes one or more policies, each once; got {names}")
     dependency: Dependency = Depends(Limited(policies))
     return dependency
+
+
+async def _make_demand(policy: Policy, connection: HTTPConnection) -> Demand:
+    cost = policy.cost if isinstance(policy.cost, int) else compute_cost(policy, connection)
+    if not policy.needs_caller:
+        return Demand(policy, address_partition(_find_client(connection)), None, cost)
+    principal = find_principal(connection) or await authenticate(connection)
+    tier = principal.claims.get(policy.tier_claim) if policy.tier_claim else None
+    return Demand(policy, caller_partition(policy, principal), tier, cost)
 
 
 def _find_client(connection: HTTPConnection) -> IpAddress | None:
@@ -94,6 +97,6 @@ def _report(verdict: Verdict, context: RequestContext) -> None:
         report_fallback(verdict.degraded, context)
     if verdict.refused_by:
         context.log_fields["refused_by"] = ",".join(verdict.refused_by)
-    shadow = [s.policy.name for s in verdict.standings if s.retry_after and s.policy.shadow]
+    shadow = [s.rule.policy for s in verdict.standings if s.retry_after and s.rule.shadow]
     if shadow:
-        context.log_fields["shadow_refused_by"] = ",".join(shadow)
+        context.log_fields["shadow_refused_by"] = ",".join(dict.fromkeys(shadow))

@@ -1,4 +1,4 @@
-"""`FallbackLimiter`: applies `without_redis` of each policy when Redis is slow or down."""
+"""`FallbackLimiter`: applies `without_redis` of each rule when Redis is slow or down."""
 
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
@@ -9,9 +9,8 @@ from typing import Any
 from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.policy import MAX_REFILL, RateLimit, cache_per_policy, with_rate
 from gateway.ratelimit.redis.connection import RedisCheckFailed
-from gateway.settings.rate import Rate
+from gateway.ratelimit.rule import Rule, cache_per_rule, change_numbers
 
 RETRY_AFTER_SECONDS = 1.0
 
@@ -28,7 +27,7 @@ class FallbackLimiter(RateLimiter):
         self._shared = shared
         self._local = local
         self._processes = processes
-        self._scale = cache_per_policy(partial(scale_to_share, processes=processes))
+        self._scale = cache_per_rule(partial(scale_to_share, processes=processes))
         self._degraded_checks = 0
 
     async def check(self, charges: Sequence[Charge]) -> Verdict:
@@ -60,33 +59,30 @@ class FallbackLimiter(RateLimiter):
     def _decide_without_redis(self, charges: Sequence[Charge], error: RedisCheckFailed) -> Verdict:
         # The cases, in this order: a policy says `deny`; no policy says `local`, so that nothing
         # is counted; the `local` ones decide. A shadow policy never refuses, not even with `deny`.
-        if any(c.policy.without_redis == "deny" and not c.policy.shadow for c in charges):
+        if any(c.rule.without_redis == "deny" and not c.rule.shadow for c in charges):
             raise RateLimiterUnavailable(RETRY_AFTER_SECONDS) from error
-        local = [charge for charge in charges if charge.policy.without_redis == "local"]
+        local = [charge for charge in charges if charge.rule.without_redis == "local"]
         if not local:
-            return Verdict(admitted=True, degraded="allow")
-        standings = self._local.decide(self._select_local(local)).standings
+            return Verdict(admitted=True, degraded="allow", now=self._local.read_clock())
+        verdict = self._local.decide(self._select_local(local))
         # The response headers announce the policy, not the share of this process.
         announced = [
-            replace(standing, policy=charge.policy)
-            for charge, standing in zip(local, standings, strict=True)
+            replace(standing, rule=charge.rule)
+            for charge, standing in zip(local, verdict.standings, strict=True)
         ]
-        return Verdict.of(announced, degraded="local")
+        return Verdict.of(announced, verdict.now, degraded="local")
 
     def _select_local(self, charges: Sequence[Charge]) -> list[Charge]:
         """Select the charges of `local` policies, with the share of this process as their rate."""
-        local = [charge for charge in charges if charge.policy.without_redis == "local"]
+        local = [charge for charge in charges if charge.rule.without_redis == "local"]
         if self._processes == 1:
             return local
-        return [Charge(self._scale(c.policy), c.key, c.cost) for c in local]
+        return [replace(charge, rule=self._scale(charge.rule)) for charge in local]
 
 
-def scale_to_share(policy: RateLimit, processes: int) -> RateLimit:
-    """Return the policy with the rate and burst that one of `processes` processes may grant."""
-    rate = Rate(ceil(policy.rate.quota / processes), policy.rate.window)
-    burst = None
-    if policy.burst:
-        # Both are rounded up, so that the share of a burst can refill more slowly than the whole.
-        most = MAX_REFILL * rate.quota // rate.window
-        burst = min(ceil(policy.burst / processes), most)
-    return with_rate(policy, rate, burst)
+def scale_to_share(rule: Rule, processes: int) -> Rule:
+    """Return the rule with the quota and burst that one of `processes` processes may grant.
+
+    Both are rounded up.
+    """
+    return change_numbers(rule, ceil(rule.quota / processes), ceil(rule.burst / processes))

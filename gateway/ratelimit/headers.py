@@ -1,13 +1,13 @@
 """Response headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10).
 
-Both are structured-field lists of strings (RFC 9651). Policy names need no escaping. A third one,
-`Lockgate-Limits`, names the fallback in use.
+Both are structured-field lists of strings (RFC 9651), with an item for each window of a policy. The
+labels need no escaping. A third one, `Lockgate-Limits`, names the fallback in use.
 """
 
 from math import ceil
 
 from gateway.ratelimit.limiter import Standing, Verdict
-from gateway.ratelimit.policy import RateLimit, cache_per_policy
+from gateway.ratelimit.rule import MICROSECONDS, Rule, cache_per_rule
 from gateway.request_context import RequestContext
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -21,8 +21,8 @@ def build_rate_limit_headers(verdict: Verdict) -> RawHeaders:
     max_reset = None if verdict.admitted else max(1, ceil(verdict.retry_after))
     policies, limits = [], []
     for standing in verdict.standings:
-        if not standing.policy.shadow:
-            policies.append(_serialize_policy(standing.policy))
+        if not standing.rule.shadow:
+            policies.append(_serialize_policy(standing.rule))
             limits.append(_serialize_limit(standing, max_reset))
     if not limits:
         return []
@@ -37,12 +37,12 @@ def report_fallback(fallback: str, context: RequestContext) -> None:
     context.log_fields["limits"] = fallback
 
 
-@cache_per_policy
-def _serialize_policy(policy: RateLimit) -> bytes:
-    return f'"{policy.name}";q={policy.rate.quota};w={policy.rate.window}'.encode()
+@cache_per_rule
+def _serialize_policy(rule: Rule) -> bytes:
+    return f'"{rule.label}";q={rule.quota};w={rule.window // MICROSECONDS}'.encode()
 
 
 def _serialize_limit(standing: Standing, max_reset: int | None) -> bytes:
     reset = ceil(standing.reset)
     parameter = "" if max_reset is not None and reset > max_reset else f";t={reset}"
-    return f'"{standing.policy.name}";r={standing.remaining}{parameter}'.encode()
+    return f'"{standing.rule.label}";r={standing.remaining}{parameter}'.encode()

@@ -1,17 +1,18 @@
 """`MemoryLimiter`: counts in this process, for a bounded number of keys.
 
-It decides as `redis/count.lua` does; `tests/gateway/ratelimit/redis/test_script.py` compares them.
+It decides as the script in `redis/lua` does; `tests/gateway/ratelimit/redis/test_script.py`
+compares the two.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from gateway.ratelimit.algorithms.gcra import GcraState
 from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
-from gateway.ratelimit.limiter import Charge, RateLimiter, Standing, Verdict
-from gateway.ratelimit.policy import MICROSECONDS, LimitParams, get_limit_params
+from gateway.ratelimit.limiter import Charge, RateLimiter, Standing, State, Verdict
+from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
 
 
 class LimitState(Protocol):
@@ -24,20 +25,32 @@ class LimitState(Protocol):
     updated_at: int
     expires_at: int
 
-    def compute_retry_after(self, now: int, params: LimitParams, cost: int) -> int:
+    def compute_retry_after(self, now: int, rule: Rule, cost: int) -> int:
         """Return the time until `cost` fits: 0 if it does, a whole window if it never will."""
 
-    def charge(self, now: int, params: LimitParams, cost: int) -> None:
+    def charge(self, now: int, rule: Rule, cost: int) -> None:
         """Add a `cost` of 1 or more, whether it fits or not."""
 
-    def compute_remaining(self, now: int, params: LimitParams) -> tuple[int, int]:
+    def compute_remaining(self, now: int, rule: Rule) -> tuple[int, int]:
         """Return the number of requests that fit at once, and the time until more do.
 
         Call it after `compute_retry_after` or `charge` with the same `now`.
         """
 
+    def dump(self, now: int, rule: Rule) -> State:
+        """Return the state as numbers, in the form in which Redis returns it.
 
-Entry = tuple[Charge, LimitState, LimitParams, int]  # the last is `retry_after` in microseconds
+        Call it after `compute_retry_after` with the same `now`. A state that equals a new one at
+        `now` gives the numbers of a new one.
+        """
+
+
+Entry = tuple[Charge, LimitState, int]  # the last is `retry_after` in microseconds
+
+STATE_TYPES: Mapping[Algorithm, Callable[[], LimitState]] = {
+    Algorithm.SLIDING_WINDOW: SlidingWindowState,
+    Algorithm.GCRA: GcraState,
+}
 
 
 def monotonic_microseconds() -> int:
@@ -54,9 +67,9 @@ class MemoryLimiter(RateLimiter):
     """
 
     # Invariants:
-    # - `_by_window` holds the states by the window of their policy (microseconds), then by key,
-    #   the least recently used first. A key is in one window only: when the window of its policy
-    #   changes, its state moves.
+    # - `_by_window` holds the states by the window of their rule (microseconds), then by key, the
+    #   least recently used first. A key is in one window only, because it ends with the window and
+    #   the algorithm.
     # - `_size` is the number of states in all windows, and at most `_max_keys`.
     # - Within a window the first state is usually the first to expire, so that a sweep looks at
     #   the front alone. `_sweep_at` is the earliest time at which a sweep can find anything.
@@ -83,18 +96,21 @@ class MemoryLimiter(RateLimiter):
         if now >= self._sweep_at:
             self._sweep(now)
         entries, admitted = [], True
+        states: dict[str, State] | None = None
         for charge in charges:
-            params = get_limit_params(charge.policy)
-            state = self._get_state(charge.key, params)
-            retry_after = state.compute_retry_after(now, params, charge.cost)
-            if retry_after and not charge.policy.shadow:
+            rule, state = charge.rule, self._get_state(charge)
+            retry_after = state.compute_retry_after(now, rule, charge.cost)
+            if retry_after and not rule.shadow:
                 admitted = False
-            entries.append((charge, state, params, retry_after))
+            if charge.wants_state:
+                states = {**(states or {}), charge.key: state.dump(now, rule)}
+            entries.append((charge, state, retry_after))
         if admitted:
-            for charge, state, params, _ in entries:
+            for charge, state, _ in entries:
                 if charge.cost:
-                    state.charge(now, params, charge.cost)
-        return Verdict.of([_make_standing(entry, now) for entry in entries])
+                    state.charge(now, charge.rule, charge.cost)
+        standings = [_make_standing(entry, now) for entry in entries]
+        return Verdict.of(standings, now, states=states)
 
     def record(self, charges: Sequence[Charge]) -> None:
         """Charge a request that was admitted elsewhere, whether it fits here or not."""
@@ -102,10 +118,12 @@ class MemoryLimiter(RateLimiter):
         if now >= self._sweep_at:
             self._sweep(now)
         for charge in charges:
-            params = get_limit_params(charge.policy)
-            state = self._get_state(charge.key, params)
             if charge.cost:
-                state.charge(now, params, charge.cost)
+                self._get_state(charge).charge(now, charge.rule, charge.cost)
+
+    def read_clock(self) -> int:
+        """Return the time of the clock that decides, in microseconds."""
+        return self._clock()
 
     def clear(self, prefix: str) -> None:
         """Drop the states of all keys that begin with `prefix`, before the next check."""
@@ -117,16 +135,14 @@ class MemoryLimiter(RateLimiter):
         self._drop_cleared()
         return {"status": "ok", "counters": "embedded", "keys": self._size}
 
-    def _get_state(self, key: str, params: LimitParams) -> LimitState:
-        states = self._by_window.get(params.window)
-        kind = GcraState if params.burst else SlidingWindowState
+    def _get_state(self, charge: Charge) -> LimitState:
+        rule, key = charge.rule, charge.key
+        states = self._by_window.get(rule.window)
         state = states.get(key) if states else None
-        if states and type(state) is kind:
+        if states and state is not None:
             states.move_to_end(key)
             return state
-        # The key is new, or the window or the algorithm of its policy has changed.
-        state = self._remove(key)
-        return self._insert(key, state if isinstance(state, kind) else kind(), params.window)
+        return self._insert(key, STATE_TYPES[rule.algorithm](), rule.window)
 
     def _insert(self, key: str, state: LimitState, window: int) -> LimitState:
         if self._size >= self._max_keys:
@@ -137,14 +153,6 @@ class MemoryLimiter(RateLimiter):
         self._size += 1
         self._sweep_at = 0
         return state
-
-    def _remove(self, key: str) -> LimitState | None:
-        """Remove the state of a key from the window it is in."""
-        for states in self._by_window.values():
-            if key in states:
-                self._size -= 1
-                return states.pop(key)
-        return None
 
     def _sweep(self, now: int) -> None:
         """Drop expired states from the front of each window, at most two of each per sweep."""
@@ -177,6 +185,6 @@ def _get_first_updated_at(states: OrderedDict[str, LimitState]) -> int:
 
 
 def _make_standing(entry: Entry, now: int) -> Standing:
-    charge, state, params, retry_after = entry
-    remaining, reset = state.compute_remaining(now, params)
-    return Standing(charge.policy, remaining, reset / MICROSECONDS, retry_after / MICROSECONDS)
+    charge, state, retry_after = entry
+    remaining, reset = state.compute_remaining(now, charge.rule)
+    return Standing(charge.rule, remaining, reset / MICROSECONDS, retry_after / MICROSECONDS)

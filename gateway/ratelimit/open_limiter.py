@@ -1,37 +1,29 @@
 """`open_limiter`: builds the limiter that the settings ask for, and closes it at the end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from gateway.ratelimit.fallback import FallbackLimiter
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.policy import RateLimit
-from gateway.ratelimit.policy_overrides import PolicyOverrides, apply_rates
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from gateway.settings.schema import Settings
 
 
 @asynccontextmanager
-async def open_limiter(
-    settings: Settings, policies: Mapping[str, RateLimit]
-) -> AsyncIterator[RateLimiter]:
+async def open_limiter(settings: Settings) -> AsyncIterator[RateLimiter]:
     """Open the limiter of this process: on Redis, or in process if no URL is set.
 
     The gateway also starts while Redis is down; the limiter connects later. An unexpected exception
     of the first attempt to connect ends the start.
-
-    Raises:
-        InvalidSettings: the settings set the rate of a policy that is not declared.
     """
-    policies = apply_rates(policies, settings.limits)
     local = MemoryLimiter(settings.counters.local_keys)
     if settings.redis_url is None:
-        yield PolicyOverrides(local, policies)
+        yield local
         return
     async with _run_redis_limiter(settings, str(settings.redis_url)) as shared:
-        yield PolicyOverrides(FallbackLimiter(shared, local, settings.counters.processes), policies)
+        yield FallbackLimiter(shared, local, settings.counters.processes)
 
 
 @asynccontextmanager

@@ -1,7 +1,8 @@
 """Partitions and keys: which requests are counted together.
 
-A key looks like `lockgate:{user:9f2c...}:dashboards`. The part in braces is the partition; it is
-also the Redis Cluster hash tag.
+A key looks like `lockgate:{user:9f2c...}:dashboards:60`. The part in braces is the partition; it is
+also the Redis Cluster hash tag. The rest names the policy and what its counts depend on: the window
+and the algorithm.
 """
 
 from functools import lru_cache
@@ -9,33 +10,49 @@ from hashlib import blake2b
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 
 from gateway.auth.principal import Principal
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import Policy
+from gateway.ratelimit.policy_checks import CLAIM
+from gateway.ratelimit.rule import Rule
 
+_OF_CLIENT = ("service", "client")
 _DIGEST_BYTES = 16
 _MAX_CACHED_CALLERS = 8_192
 _IPV6_SUBSCRIBER_BITS = 64
 
+CLAIM_KIND = "claim"
+"""The kind of the partitions of callers that are counted by a claim."""
 
-def make_key(policy: RateLimit, partition: str) -> str:
-    """Return the key of one partition under one policy. It does not depend on the rate."""
-    # A policy with a burst has another kind of state in Redis; the suffix keeps the two apart.
-    suffix = "~" if policy.burst else ""
-    return f"lockgate:{{{partition}}}:{policy.name}{suffix}"
+_MAX_NAMES = 16_384
+_MAX_NAME_LENGTH = 128
+
+recent_names: dict[str, str] = {}
+"""The names of the callers that were hashed last, by partition; for operators."""
 
 
-def caller_partition(policy: RateLimit, principal: Principal) -> str:
-    """Return the partition of a caller: its user, service or tenant, else its subject.
+def make_key(rule: Rule, partition: str) -> str:
+    """Return the key of one partition under one rule. It does not depend on the quota."""
+    return f"lockgate:{{{partition}}}:{rule.key_suffix}"
+
+
+def caller_partition(policy: Policy, principal: Principal) -> str:
+    """Return the partition of a caller under a policy; that of its subject if it has no such value.
 
     Values from the token are hashed, because they can be long and can contain a brace.
     """
-    kind, value = "subject", principal.subject
-    if policy.per == "user" and principal.user_id:
-        kind, value = "user", principal.user_id
-    elif policy.per == "service" and principal.service:
-        return _hash_caller("service", principal.token_issuer, principal.service)
-    elif policy.per == "tenant" and principal.tenant:
-        kind, value = "tenant", principal.tenant
-    return _hash_caller(kind, principal.issuer, value)
+    per, issuer = policy.per, principal.issuer
+    if per == "user":
+        value = principal.user_id
+    elif per == "tenant":
+        value = principal.tenant
+    elif per in _OF_CLIENT:
+        # A client belongs to the issuer of the token, the subject of it may be of another one.
+        value = principal.service if per == "service" else principal.client
+        issuer = principal.token_issuer
+    else:
+        value = principal.claims.get(per.removeprefix(CLAIM))
+    if value:
+        return hash_caller(per, issuer, value)
+    return hash_caller("subject", principal.issuer, principal.subject)
 
 
 def address_partition(address: IPv4Address | IPv6Address | None) -> str:
@@ -60,5 +77,14 @@ def digest(*values: str) -> str:
 
 
 @lru_cache(maxsize=_MAX_CACHED_CALLERS)
-def _hash_caller(kind: str, issuer: str, value: str) -> str:
-    return f"{kind}:{digest(issuer, value)}"
+def hash_caller(per: str, issuer: str, value: str) -> str:
+    """Return the partition of a value of a token, and remember the name of the caller."""
+    if per.startswith(CLAIM):
+        # The name of a claim may have any characters.
+        kind, partition = CLAIM_KIND, f"{CLAIM_KIND}:{digest(per, issuer, value)}"
+    else:
+        kind, partition = per, f"{per}:{digest(issuer, value)}"
+    if len(recent_names) >= _MAX_NAMES:
+        del recent_names[next(iter(recent_names))]
+    recent_names[partition] = f"{kind}:{value[:_MAX_NAME_LENGTH]}"
+    return partition

@@ -1,162 +1,198 @@
-"""`RateLimit`, the declaration of one rate-limit policy, and values derived from a policy alone."""
+"""`RateLimit`, the declaration of one rate-limit policy, and `Policy`, the base of all of them."""
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import wraps
-from typing import Literal, NamedTuple, TypeVar, get_args
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
-from gateway.settings.errors import find_nearest
-from gateway.settings.rate import Rate
+from starlette.requests import HTTPConnection
 
-Per = Literal["user", "service", "tenant", "address"]
-WithoutRedis = Literal["local", "deny", "allow"]
+from gateway.ratelimit.key_override import KeyOverride
+from gateway.ratelimit.policy_checks import (
+    CLAIM,
+    Rates,
+    check_cost,
+    check_lease,
+    check_name,
+    check_per,
+    check_rates,
+    check_tiers,
+    check_type,
+    check_without_redis,
+    read_rates,
+)
+from gateway.ratelimit.rule import MAX_REFILL, MICROSECONDS, Algorithm, Rule, WithoutRedis
+from gateway.settings.rate import Rate, format_rates
 
-SLOWAPI = "slowapi"
-"""The name that the limits of slowapi's decorators share; no policy can be declared under it."""
+Cost = int | Callable[[HTTPConnection], int]
 
-MAX_BURST = 999_999_999
-MAX_REFILL = 99_999 * 86_400
-"""The longest time in seconds in which a burst can refill; numbers in Redis are exact up to it."""
+RateValue = str | Rate | list[str] | list[Rate] | Rates
+"""The rates of a declaration: `120/minute`, several in one text, or a list."""
 
-MICROSECONDS = 1_000_000
-MAX_CACHED_POLICIES = 1_024
+_NO_TIERS: Mapping[str, Any] = MappingProxyType({})
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
-T = TypeVar("T")
+@dataclass(frozen=True, slots=True)
+class Policy(ABC):
+    """What all policies have: a name, whom they count, and what happens without Redis.
+
+    `tiers` are keyed by the values of the claim `tier_claim`; a caller without one of these values
+    is counted by the values of the policy itself.
+    """
+
+    name: str
+    per: str
+    without_redis: WithoutRedis
+    shadow: bool
+    tiers: Mapping[str, Any] = field(hash=False)
+    tier_claim: str | None
+    cost: Cost
+
+    @abstractmethod
+    def make_rules(self, tier: str | None = None) -> tuple[Rule, ...]:
+        """Make the rules of a tier; those of the policy itself if there is no such tier."""
+
+    @abstractmethod
+    def make_override_rules(self, override: KeyOverride) -> tuple[Rule, ...]:
+        """Make the rules of a key with an override of the kind `rate`.
+
+        Raises:
+            ValueError: the override does not fit this policy.
+        """
+
+    @property
+    @abstractmethod
+    def limit_text(self) -> str:
+        """The limit in words, as in a list of routes: `120/minute burst 5`."""
+
+    @property
+    def needs_caller(self) -> bool:
+        """Whether it counts callers, so that a request without a valid token is refused."""
+        return self.per != "address"
+
+    @property
+    def claims(self) -> frozenset[str]:
+        """The claims that it reads, besides those that every token is read for."""
+        named = {self.per.removeprefix(CLAIM)} if self.per.startswith(CLAIM) else set()
+        return frozenset(named | {self.tier_claim} if self.tier_claim else named)
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class RateLimit:
-    """One policy: the rate, the partition it is counted for, and the fallback without Redis.
+class RateLimit(Policy):
+    """One policy: the rates, the partition it is counted for, and the fallback without Redis.
 
-    Without `burst` the policy is a sliding window: never more than the quota in any window,
-    wherever it starts. With `burst` it is a steady rate (GCRA, a leaky bucket) that admits up to
-    `burst` requests at once. A `shadow` policy counts and is logged, but never refuses.
+    A rate is a sliding window: never more than the quota in any window, wherever it starts.
+    Several windows are counted together; a request must fit all of them. With `burst` the shortest
+    window is a steady rate instead (GCRA, a leaky bucket) that admits up to `burst` requests at
+    once. A `shadow` policy counts and is logged, but never refuses.
+
+    `per` is `user`, `service`, `tenant`, `client` (an OAuth client or an API key), `address`, or
+    `claim:NAME` for a claim of the token. `tiers` are other rates by the value of the claim
+    `tier_claim`. `cost` is what one request is counted as: a number, or a function that gets the
+    request. With `lease` a process may take that many requests of a busy key in advance.
 
     Raises:
         TypeError, ValueError: a value is invalid. A misspelt fallback would otherwise be none, and
             `shadow="false"` would never refuse a request.
     """
 
-    name: str
-    rate: Rate
-    per: Per
-    without_redis: WithoutRedis
+    rates: Rates
     burst: int | None
-    shadow: bool
+    lease: int | None
 
     def __init__(  # noqa: PLR0913 - one keyword per word of the declaration
         self,
         name: str,
-        rate: str | Rate,
+        rate: RateValue,
         *,
-        per: Per = "user",
+        per: str = "user",
         without_redis: WithoutRedis = "local",
         burst: int | None = None,
         shadow: bool = False,
+        tiers: Mapping[str, RateValue] | None = None,
+        tier_claim: str | None = None,
+        cost: Cost = 1,
+        lease: int | None = None,
     ) -> None:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise ValueError(
-                f"policy name {name!r} is invalid: use a lower-case letter, then at most 63 "
-                "lower-case letters, digits or underscores"
-            )
-        rate = Rate.parse(rate) if isinstance(rate, str) else rate
-        _check_choice(name, "per", per, get_args(Per))
-        _check_choice(name, "without_redis", without_redis, get_args(WithoutRedis))
-        _check_type(name, "rate", rate, Rate, "a text such as '120/minute'")
-        _check_type(name, "shadow", shadow, bool, "True or False")
-        if burst is not None:
-            _check_type(name, "burst", burst, int, "a whole number")
-            check_burst(name, rate, burst)
+        check_name(name)
+        check_per(name, per)
+        check_without_redis(name, without_redis)
+        check_type(name, "shadow", shadow, bool, "True or False")
+        check_tiers(name, per, tiers, tier_claim)
+        rates = read_rates(name, "rate", rate)
+        by_tier = {
+            tier: read_rates(name, f"tiers[{tier!r}]", value)
+            for tier, value in (tiers or _NO_TIERS).items()
+        }
+        for some in (rates, *by_tier.values()):
+            check_rates(name, some, burst)
+            if lease is not None:
+                check_lease(name, lease, some)
+            check_cost(name, cost, min(burst or some[0].quota, *(rate.quota for rate in some)))
         set_field = object.__setattr__
         set_field(self, "name", name)
-        set_field(self, "rate", rate)
+        set_field(self, "rates", rates)
         set_field(self, "per", per)
         set_field(self, "without_redis", without_redis)
         set_field(self, "burst", burst)
         set_field(self, "shadow", shadow)
+        set_field(self, "tiers", MappingProxyType(by_tier))
+        set_field(self, "tier_claim", tier_claim)
+        set_field(self, "cost", cost)
+        set_field(self, "lease", lease)
 
+    @property
+    def limit_text(self) -> str:
+        """The rates, and the burst if there is one."""
+        return format_rates(self.rates) + (f" burst {self.burst}" if self.burst else "")
 
-def check_burst(name: str, rate: Rate, burst: int) -> None:
-    """Check a burst against its rate.
+    def change(self, **changes: Any) -> "RateLimit":  # noqa: ANN401 - the keywords of `__init__`
+        """Copy the policy with other values, given by the keywords of the declaration.
 
-    Raises:
-        ValueError: it is not positive, or too large.
-    """
-    if not 1 <= burst <= MAX_BURST:
-        raise ValueError(
-            f"policy {name}: burst is {burst}; it must be at least 1 and at most {MAX_BURST}"
+        Raises:
+            TypeError, ValueError: a value is invalid, or does not fit the others.
+        """
+        values: dict[str, Any] = {
+            "rate": self.rates,
+            "per": self.per,
+            "without_redis": self.without_redis,
+            "burst": self.burst,
+            "shadow": self.shadow,
+            "tiers": self.tiers or None,
+            "tier_claim": self.tier_claim,
+            "cost": self.cost,
+            "lease": self.lease,
+        }
+        return RateLimit(self.name, **{**values, **changes})
+
+    def make_rules(self, tier: str | None = None) -> tuple[Rule, ...]:
+        """Make the rules of a tier, one per window, the shortest first."""
+        rates: Rates = self.rates if tier is None else self.tiers.get(tier, self.rates)
+        return tuple(
+            Rule(
+                policy=self.name,
+                label=self.name if len(rates) == 1 else f"{self.name}:{rate.window}s",
+                algorithm=Algorithm.GCRA if self.burst and not index else Algorithm.SLIDING_WINDOW,
+                quota=rate.quota,
+                window=rate.window * MICROSECONDS,
+                burst=0 if index else self.burst or 0,
+                shadow=self.shadow,
+                without_redis=self.without_redis,
+                lease=self.lease or 0,
+            )
+            for index, rate in enumerate(rates)
         )
-    if burst * rate.window > MAX_REFILL * rate.quota:
-        raise ValueError(
-            f"policy {name}: a burst of {burst} would refill in more than {MAX_REFILL // 86_400} "
-            f"days at {rate}"
-        )
 
+    def make_override_rules(self, override: KeyOverride) -> tuple[Rule, ...]:
+        """Make the rules of the rates of an override. A key with an override is counted exactly.
 
-def _check_choice(policy: str, field: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        nearest = find_nearest(value, choices) if isinstance(value, str) else None
-        hint = f"; did you mean {nearest}?" if nearest else ""
-        raise ValueError(
-            f"policy {policy}: {field} is {value!r}; it must be one of {', '.join(choices)}{hint}"
-        )
-
-
-def _check_type(policy: str, field: str, value: object, kind: type, expected: str) -> None:
-    is_bool = isinstance(value, bool) and kind is not bool
-    if not isinstance(value, kind) or is_bool:
-        raise TypeError(f"policy {policy}: {field} is {value!r:.60}; it must be {expected}")
-
-
-def with_rate(policy: RateLimit, rate: Rate, burst: int | None = None) -> RateLimit:
-    """Copy a policy with another rate, and with another burst if one is given."""
-    return RateLimit(
-        policy.name,
-        rate,
-        per=policy.per,
-        without_redis=policy.without_redis,
-        burst=burst or policy.burst,
-        shadow=policy.shadow,
-    )
-
-
-def cache_per_policy(compute: Callable[[RateLimit], T]) -> Callable[[RateLimit], T]:
-    """Cache the results of `compute` by the identity of the policy.
-
-    Hashing all fields of a policy would cost more than most results. The cache holds at most
-    `MAX_CACHED_POLICIES` entries, and a reference to each policy, so that the `id` of a cached
-    policy is never reused.
-    """
-    cache: dict[int, tuple[T, RateLimit]] = {}
-
-    @wraps(compute)
-    def get_or_compute(policy: RateLimit) -> T:
-        entry = cache.get(id(policy))
-        if entry is None:
-            if len(cache) >= MAX_CACHED_POLICIES:
-                cache.clear()
-            entry = cache[id(policy)] = compute(policy), policy
-        return entry[0]
-
-    return get_or_compute
-
-
-class LimitParams(NamedTuple):
-    """The numbers of a policy that the algorithms calculate with.
-
-    `quota` and `burst` are numbers of requests, `window` is in microseconds. A `burst` of 0
-    selects the sliding window.
-    """
-
-    quota: int
-    window: int
-    burst: int
-
-
-@cache_per_policy
-def get_limit_params(policy: RateLimit) -> LimitParams:
-    """Return the numbers of `policy`."""
-    return LimitParams(policy.rate.quota, policy.rate.window * MICROSECONDS, policy.burst or 0)
+        The burst is that of the policy, as far as it fits.
+        """
+        if override.rates is None:
+            raise ValueError(f"policy {self.name}: its override needs a rate, and not a limit")
+        shortest = override.rates[0]
+        most = MAX_REFILL * shortest.quota // shortest.window
+        burst = self.burst and max(1, min(self.burst, most))
+        changed = self.change(rate=override.rates, burst=burst, lease=None, cost=1)
+        return changed.make_rules()

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import Policy
 from gateway.settings.errors import ConfigError
 
-Use = tuple[str, Sequence[RateLimit]]
+Use = tuple[str, Sequence[Policy]]
 """A route as `GET /path`, and the policies that it declares."""
 
 
-def find_policy_conflicts(
-    uses: Iterable[Use], declared: Mapping[str, RateLimit]
-) -> list[ConfigError]:
+def find_policy_conflicts(uses: Iterable[Use], declared: Mapping[str, Policy]) -> list[ConfigError]:
     """Find the routes with a policy that differs from an earlier one of the same name.
 
     Policies are counted, overridden and reported by their names. `declared` are those of the
@@ -20,9 +18,7 @@ def find_policy_conflicts(
     return list(dict.fromkeys(_iter_conflicts(uses, declared)))
 
 
-def _iter_conflicts(
-    uses: Iterable[Use], declared: Mapping[str, RateLimit]
-) -> Iterator[ConfigError]:
+def _iter_conflicts(uses: Iterable[Use], declared: Mapping[str, Policy]) -> Iterator[ConfigError]:
     first = {name: (policy, "the module limits") for name, policy in declared.items()}
     for route, policies in uses:
         for policy in policies:

@@ -1,10 +1,17 @@
-"""`Rate`: a number of requests per window, written as `120/minute` or `10/5minutes`."""
+"""`Rate`: a number of requests per window, written as `120/minute` or `10/5minutes`.
+
+Several rates in one text are separated by commas: `10/second, 120/minute`.
+"""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+
+MAX_WINDOWS = 5
+"""The most rates that one text may have."""
 
 _RATE = re.compile(r"(?P<quota>[1-9]\d{0,8})/(?P<multiple>[1-9]\d{0,4})?(?P<unit>[a-z]+?)s?")
 
@@ -40,3 +47,20 @@ class Rate:
                     f"{self.quota}/{unit}" if multiple == 1 else f"{self.quota}/{multiple}{unit}s"
                 )
         raise AssertionError("a window is a whole number of seconds")
+
+
+def parse_rates(text: str) -> tuple[Rate, ...]:
+    """Parse one or several rates.
+
+    Raises:
+        ValueError: a part of the text is not a rate, or there are too many.
+    """
+    parts = text.split(",")
+    if len(parts) > MAX_WINDOWS:
+        raise ValueError(f"{text!r:.100} has {len(parts)} rates; at most {MAX_WINDOWS} are counted")
+    return tuple(map(Rate.parse, parts))
+
+
+def format_rates(rates: Rate | Iterable[Rate]) -> str:
+    """Format one or several rates as `parse_rates` reads them."""
+    return str(rates) if isinstance(rates, Rate) else ", ".join(map(str, rates))

@@ -41,6 +41,7 @@ from gateway.settings.setting_types import (
     Names,
     Number,
     Port,
+    RatesText,
     RateText,
     RedisUrl,
     ScopeName,
@@ -392,9 +393,9 @@ class Settings(BaseSettings):
     oauth: OAuthSettings = OAuthSettings()
     counters: Counters = Counters()
     storage: StorageSettings = StorageSettings()
-    limits: dict[str, RateText] = {}
-    ops: Ops = Ops()
+    limits: dict[str, RatesText] = {}
     upstreams: dict[str, Service] = {}
+    ops: Ops = Ops()
     demo: Demo = Demo()
     log: Log = Log()
 

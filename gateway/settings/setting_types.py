@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from gateway.settings.database_address import check_database_url
-from gateway.settings.rate import UNITS, Rate
+from gateway.settings.rate import UNITS, Rate, format_rates, parse_rates
 from gateway.settings.redis_address import check_redis_url
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
@@ -65,6 +65,18 @@ def _parse_rate(value: object) -> object:
         raise ValueError(words) from None
 
 
+def _parse_rates(value: object) -> object:
+    """Parse the rate of a policy, or its rates for several windows."""
+    if isinstance(value, str) and "," in value:
+        try:
+            return parse_rates(value)
+        except ValueError as error:
+            raise ValueError(f"must be rates, separated by commas: {error}") from None
+    if isinstance(value, tuple) and value and all(isinstance(one, Rate) for one in value):
+        return value
+    return _parse_rate(value)
+
+
 Text = Annotated[str, Field(min_length=1)]
 Flag = Annotated[bool, Field(strict=True)]
 Port = Annotated[int, Field(strict=True, ge=0, le=65_535)]
@@ -80,3 +92,6 @@ DatabaseUrl = Annotated[str, BeforeValidator(check_database_url)]
 KeyPrefix = Annotated[str, Field(max_length=64), AfterValidator(_check_key_prefix)]
 FilePath = Annotated[Path, AfterValidator(_check_path)]
 RateText = Annotated[Rate, BeforeValidator(_parse_rate), PlainSerializer(str)]
+RatesText = Annotated[
+    Rate | tuple[Rate, ...], BeforeValidator(_parse_rates), PlainSerializer(format_rates)
+]

@@ -72,6 +72,19 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     ),
     "gateway/storage/migrations/versions/0005_clients.py": "tests/gateway/storage/test_upgrade.py",
     "gateway/storage/migrations/versions/0010_used_ids.py": "tests/gateway/storage/test_upgrade.py",
+    "gateway/storage/migrations/versions/0011_live_limits.py": (
+        "tests/gateway/storage/test_upgrade.py"
+    ),
+    "gateway/ratelimit/live/check_change.py": "tests/gateway/ratelimit/live/test_live_limits.py",
+    "gateway/ratelimit/live/document_errors.py": (
+        "tests/gateway/ratelimit/live/test_live_document.py"
+    ),
+    "gateway/ratelimit/live/errors.py": "tests/gateway/ratelimit/live/test_live_limits.py",
+    "gateway/ratelimit/live/limit_history.py": "tests/gateway/ratelimit/live/test_limit_table.py",
+    "gateway/ratelimit/live/live_policies.py": "tests/gateway/ratelimit/live/test_live_limits.py",
+    "gateway/ratelimit/live/live_replica.py": "tests/gateway/ratelimit/live/test_live_limits.py",
+    "gateway/ratelimit/live/reset_counts.py": "tests/gateway/ratelimit/live/test_live_limits.py",
+    "gateway/ratelimit/live/rfc3339.py": "tests/gateway/ratelimit/live/test_live_document.py",
     "gateway/replay/open_cache.py": "tests/gateway/replay/test_redis_cache.py",
     "gateway/replay/replay_cache.py": "tests/gateway/replay/test_memory_cache.py",
     "gateway/ratelimit/redis/commands.py": "tests/gateway/tickets/test_redis_store.py",
@@ -169,7 +182,9 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     ),
     "gateway/proxy/websocket/tunnel_side.py": "tests/gateway/proxy/websocket/test_tunnel.py",
     "gateway/ratelimit/compat/slowapi_check.py": "tests/gateway/ratelimit/compat/test_slowapi.py",
+    "gateway/ratelimit/cost.py": "tests/gateway/ratelimit/test_dependency.py",
     "gateway/ratelimit/limiter.py": "tests/gateway/ratelimit/test_memory.py",
+    "gateway/ratelimit/policy_checks.py": "tests/gateway/ratelimit/test_policy.py",
     "gateway/ratelimit/redis/delete_keys.py": (
         "tests/gateway/ratelimit/compat/test_slowapi_engine.py"
     ),

@@ -180,7 +180,7 @@ def test_the_whole_project_is_read() -> None:
     assert {"gateway/app.py", "clients/__init__.py", "config/__init__.py"} <= product.keys()
     assert {"tests/conftest.py", "tests/gateway/conftest.py"} <= tests.keys()
     assert {
-        "README.md", "Makefile", "docs/tutorial.md", "gateway/ratelimit/redis/count.lua",
+        "README.md", "Makefile", "docs/tutorial.md", "gateway/ratelimit/redis/lua/count.lua",
     } <= texts.keys()  # fmt: skip
 
 

@@ -54,7 +54,7 @@ FORMER_NAMES: Mapping[str, str] = {
     "Unsettled": "NotCompilable",
     "Allotment": "TimeoutGroup",
     "SharedLimiter": "RedisLimiter",
-    "InForce": "PolicyOverrides",
+    "InForce": "PoliciesInForce",
     "ResilientLimiter": "FallbackLimiter",
     "SteadyAccount": "GcraState",
     "WindowAccount": "SlidingWindowState",

@@ -118,7 +118,7 @@ def test_the_wheel_contains_only_the_framework(tmp_path: Path) -> None:
         names = archive.namelist()
         (entry,) = [name for name in names if name.endswith("entry_points.txt")]
         assert "lockgate = gateway.cli.main:main" in archive.read(entry).decode()
-    assert "gateway/ratelimit/redis/count.lua" in names
+    assert "gateway/ratelimit/redis/lua/count.lua" in names
     assert {name.partition("/")[0] for name in names} == {"gateway", entry.partition("/")[0]}
     assert not [name for name in names if name.startswith(("gateway/composites", "gateway/demo"))]
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.auth.principal import SCOPE
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import Policy
 from gateway.settings.errors import suggest_nearest
 
 _SEGMENT = re.compile(r"\{(\w+)\}")  # not `{name:path}`, which can be several segments
@@ -69,9 +69,7 @@ def _iter_owner_errors(owner: str, path: str, target: str | None) -> Iterator[st
             )
 
 
-def find_caller_errors(
-    values: Mapping[str, object], policies: Sequence[RateLimit]
-) -> Iterator[str]:
+def find_caller_errors(values: Mapping[str, object], policies: Sequence[Policy]) -> Iterator[str]:
     """Yield the errors of limits, tickets and identity, which depend on the caller."""
     names = [policy.name for policy in policies]
     if len(set(names)) < len(names):
@@ -87,9 +85,7 @@ def find_caller_errors(
         )
 
 
-def _iter_public_errors(
-    values: Mapping[str, object], policies: Sequence[RateLimit]
-) -> Iterator[str]:
+def _iter_public_errors(values: Mapping[str, object], policies: Sequence[Policy]) -> Iterator[str]:
     """Yield the errors of a route without a caller."""
     for policy in policies:
         if policy.per != "address":

@@ -15,7 +15,7 @@ from gateway.proxy.declaration.value_errors import (
     find_type_errors,
     find_value_errors,
 )
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import Policy
 
 
 @check_arguments
@@ -66,7 +66,7 @@ class Proxy(Declaration):
     public: str | None = None
     owner: str | None = None
     dpop: bool = False
-    limit: RateLimit | Sequence[RateLimit] = ()
+    limit: Policy | Sequence[Policy] = ()
     methods: Sequence[str] = PROXIED_METHODS
     target: str | None = None
     timeout: float | None = None
@@ -105,9 +105,9 @@ class Proxy(Declaration):
         return (self.requires,) if isinstance(self.requires, str) else tuple(self.requires)
 
     @property
-    def policies(self) -> tuple[RateLimit, ...]:
+    def policies(self) -> tuple[Policy, ...]:
         """The policies that a request is charged to."""
-        return (self.limit,) if isinstance(self.limit, RateLimit) else tuple(self.limit)
+        return (self.limit,) if isinstance(self.limit, Policy) else tuple(self.limit)
 
     @property
     def method_text(self) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from gateway.proxy.declaration.methods import PROXIED_METHODS
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import Policy
 from gateway.settings.errors import find_nearest
 from gateway.upstream.client import SERVICE_NAME
 
@@ -43,7 +43,7 @@ def _is_one_or_more_texts(value: object) -> bool:
 
 
 def _is_one_or_more_policies(value: object) -> bool:
-    return isinstance(value, RateLimit) or _is_list_of(RateLimit, value)
+    return isinstance(value, Policy) or _is_list_of(Policy, value)
 
 
 def _is_list_of(kind: type, values: object) -> bool:

@@ -1,12 +1,14 @@
 """Sliding window: never more than the quota in any window, in constant memory per key.
 
-`gateway/ratelimit/redis/count.lua` holds the same algorithm for Redis. The differential test
+`gateway/ratelimit/redis/lua/sliding_window.lua` holds the same algorithm for Redis. The test
 `tests/gateway/ratelimit/redis/test_script.py` checks that both decide alike.
 """
 
 from collections import deque
+from collections.abc import Sequence
+from typing import Self
 
-from gateway.ratelimit.policy import LimitParams
+from gateway.ratelimit.rule import Rule
 
 BUCKETS = 60
 
@@ -18,7 +20,7 @@ class SlidingWindowState:
     # - The times never decrease; the last one is `updated_at`. Counts are 1 or more.
     # - `_total` is the sum of all counts.
     # - `_first` is the time of the first charge in the newest bucket, and less than
-    #   window / BUCKETS before its last one, unless the window has been changed since.
+    #   window / BUCKETS before its last one.
     # - A charge that is inside the window is in a bucket that has not been dropped.
     #
     # Why never more than the quota in any window: a bucket is dropped when its *last* charge is
@@ -40,10 +42,10 @@ class SlidingWindowState:
         self._total = 0
         self._buckets: deque[list[int]] = deque()
 
-    def compute_retry_after(self, now: int, params: LimitParams, cost: int) -> int:
+    def compute_retry_after(self, now: int, rule: Rule, cost: int) -> int:
         """Return the time until `cost` fits: 0 if it does, a whole window if it never will."""
-        now = self._drop_expired(now, params.window)
-        excess = self._total + cost - params.quota
+        now = self._drop_expired(now, rule.window)
+        excess = self._total + cost - rule.quota
         # It fits.
         if excess <= 0:
             return 0
@@ -51,19 +53,19 @@ class SlidingWindowState:
         for last, count in self._buckets:
             excess -= count
             if excess <= 0:
-                return last + params.window - now
+                return last + rule.window - now
         # It never fits: the cost is above the quota, even of an empty window.
-        return params.window
+        return rule.window
 
-    def charge(self, now: int, params: LimitParams, cost: int) -> None:
+    def charge(self, now: int, rule: Rule, cost: int) -> None:
         """Add a `cost` of 1 or more, whether it fits or not."""
-        now = self._drop_expired(now, params.window)
+        now = self._drop_expired(now, rule.window)
         # A charge joins the newest bucket if that is younger than a sixtieth of the window. Up to
         # a quota of BUCKETS each charge gets its own bucket, as long as there are few: a shadow
         # policy is charged beyond its quota, and must not grow without bound.
         count = len(self._buckets)
-        is_exact = params.quota <= BUCKETS and count < BUCKETS
-        if count and not is_exact and now < self._first + params.window // BUCKETS:
+        is_exact = rule.quota <= BUCKETS and count < BUCKETS
+        if count and not is_exact and now < self._first + rule.window // BUCKETS:
             newest = self._buckets[-1]
             newest[0] = now
             newest[1] += cost
@@ -71,18 +73,45 @@ class SlidingWindowState:
             self._first = now
             self._buckets.append([now, cost])
         self.updated_at = now
-        self.expires_at = now + params.window
+        self.expires_at = now + rule.window
         self._total += cost
 
-    def compute_remaining(self, now: int, params: LimitParams) -> tuple[int, int]:
+    def compute_remaining(self, now: int, rule: Rule) -> tuple[int, int]:
         """Return the number of requests that fit at once, and the time until the reset.
 
         The reset is the time at which the oldest bucket expires.
         """
         if not self._buckets:
-            return params.quota, 0
-        reset = self._buckets[0][0] + params.window - max(now, self.updated_at)
-        return max(0, params.quota - self._total), reset
+            return rule.quota, 0
+        reset = self._buckets[0][0] + rule.window - max(now, self.updated_at)
+        return max(0, rule.quota - self._total), reset
+
+    def dump(self, now: int, rule: Rule) -> tuple[int, ...]:
+        """Return the time of the last charge, `_first`, and each bucket, the oldest first."""
+        self._drop_expired(now, rule.window)
+        if not self._buckets:
+            return (0, 0)
+        numbers = [self.updated_at, self._first]
+        for bucket in self._buckets:
+            numbers += bucket
+        return tuple(numbers)
+
+    @classmethod
+    def load(cls, dumped: Sequence[int], rule: Rule) -> Self:
+        """Return the state that was dumped, of a key with this rule.
+
+        Raises:
+            ValueError: it is no dump of a sliding window.
+        """
+        if len(dumped) < 2 or len(dumped) % 2:
+            raise ValueError(f"{len(dumped)} numbers are no state of a sliding window")
+        state = cls()
+        state.updated_at, state._first = dumped[:2]
+        buckets = zip(dumped[2::2], dumped[3::2], strict=True)
+        state._buckets.extend([last, count] for last, count in buckets)
+        state._total = sum(count for _, count in state._buckets)
+        state.expires_at = state.updated_at + rule.window if state._buckets else 0
+        return state
 
     def _drop_expired(self, now: int, window: int) -> int:
         """Drop the buckets outside the window; return the later of `now` and the last charge."""

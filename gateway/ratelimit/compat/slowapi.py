@@ -54,7 +54,7 @@ from gateway.ratelimit.compat.slowapi_options import read_options
 from gateway.ratelimit.compat.slowapi_route_limit import RouteLimit, make_key_prefix
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.policy import WithoutRedis
+from gateway.ratelimit.rule import WithoutRedis
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ from gateway.ratelimit.compat.slowapi_internals import set_current_limit
 from gateway.ratelimit.compat.slowapi_route_limit import LimitCharge, RouteLimit
 from gateway.ratelimit.headers import report_fallback
 from gateway.ratelimit.limiter import RateLimiter, Verdict
-from gateway.ratelimit.policy import SLOWAPI, WithoutRedis
+from gateway.ratelimit.rule import SLOWAPI, WithoutRedis
 from gateway.request_context import RequestContext
 
 

@@ -30,7 +30,7 @@ async def open_engine(redis_url: str | None, processes: int) -> AsyncIterator[Ra
     settings, errors = validate({"redis_url": redis_url, "counters": {"processes": processes}})
     if errors:
         raise InvalidSettings(errors)
-    async with open_limiter(settings, {}) as engine:
+    async with open_limiter(settings) as engine:
         yield engine
 
 

@@ -10,8 +10,7 @@ from starlette.requests import Request
 from gateway.ratelimit.compat.slowapi_declared_limit import DeclaredLimit, normalize_method
 from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.partition import digest
-from gateway.ratelimit.policy import SLOWAPI, RateLimit, WithoutRedis
-from gateway.settings.rate import Rate
+from gateway.ratelimit.rule import MICROSECONDS, SLOWAPI, Algorithm, Rule, WithoutRedis
 
 log = getLogger("slowapi")
 
@@ -51,7 +50,7 @@ class RouteLimit:
         key, charges = _to_text(caller), []
         for item in await self.declared.read_items(request, caller):
             charge = Charge(
-                _make_policy(item, without_redis),
+                _make_rule(item, without_redis),
                 self._make_key(request, prefix, key, item.get_expiry()),
                 cost,
             )
@@ -76,6 +75,13 @@ def _to_text(caller: object) -> str:
 
 
 @lru_cache(maxsize=1_024)
-def _make_policy(item: RateLimitItem, without_redis: WithoutRedis) -> RateLimit:
-    rate = Rate(item.amount, item.get_expiry())
-    return RateLimit(SLOWAPI, rate, per="address", without_redis=without_redis)
+def _make_rule(item: RateLimitItem, without_redis: WithoutRedis) -> Rule:
+    window = item.get_expiry() * MICROSECONDS
+    return Rule(
+        policy=SLOWAPI,
+        label=SLOWAPI,
+        algorithm=Algorithm.SLIDING_WINDOW,
+        quota=item.amount,
+        window=window,
+        without_redis=without_redis,
+    )

@@ -139,7 +139,7 @@ class RedisConnection:
             self._protocol.write(b"".join([command for _, command, _ in batch]))
 
     def _on_reply(self, reply: RedisReply) -> None:
-        # The cases: no check is in flight (close) | four integers per charge (the verdict) |
+        # The cases: no check is in flight (close) | an array (the verdict) |
         # NOSCRIPT (send again, with the script) | WRONGTYPE (this check alone fails: the key holds
         # something else) | any other error, or anything unexpected (close).
         if not self._in_flight:
@@ -165,7 +165,7 @@ class RedisConnection:
         if isinstance(reply, Exception):
             failure = reply
         else:
-            failure = InvalidResponse(f"expected an array of integers, got {reply!r:.40}")
+            failure = InvalidResponse(f"expected an array, got {reply!r:.40}")
         _fail(future, failure)
         if "WRONGTYPE" in str(failure):
             self._log_keys(charges, failure)

@@ -12,7 +12,7 @@ from gateway.ratelimit.redis.redis_internals import get_transport, has_pending_d
 
 MAX_REPLY_BYTES = 16_384
 
-RedisReply = list[int] | RedisError
+RedisReply = list[int | list[int] | None] | RedisError
 
 _INCOMPLETE = object()
 

@@ -12,14 +12,16 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.redis.connection import RedisCheckFailed, RedisConnection
 from gateway.ratelimit.redis.delete_keys import delete_keys
 from gateway.ratelimit.redis.failures import describe_failure, require_standalone
 from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS, create_pool, is_tls
+from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
 from gateway.telemetry.log import log_event
 
-PROBE = Charge(RateLimit("probe", "1000000/second", burst=1_000_000), "lockgate:{probe}~")
+_PROBE_RULE = Rule("probe", "probe", Algorithm.GCRA, 1_000_000, MICROSECONDS, burst=1_000_000)
+PROBE = Charge(_PROBE_RULE, make_key(_PROBE_RULE, "probe"))
 
 log = getLogger("lockgate.ratelimit")
 

@@ -1,16 +1,25 @@
-"""Packs the charges of one request into the command that runs `count.lua`; parses its reply."""
+"""Packs the charges of one request into the command that runs the script; parses its reply.
+
+The script consists of the files in `lua`. `lua/count.lua` says what it takes and returns.
+"""
 
 import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
-from gateway.ratelimit.limiter import Charge, Standing, Verdict
-from gateway.ratelimit.policy import MICROSECONDS, RateLimit, cache_per_policy, get_limit_params
+from gateway.ratelimit.limiter import Charge, Standing, State, Verdict
+from gateway.ratelimit.rule import MICROSECONDS, Rule, cache_per_rule
 
-SCRIPT = resources.files(__package__).joinpath("count.lua").read_bytes()
+_FILES = ("common", "sliding_window", "gcra", "count")
+_FOLDER = resources.files(__package__).joinpath("lua")
+
+SCRIPT = b"\n".join(_FOLDER.joinpath(f"{name}.lua").read_bytes() for name in _FILES)
 SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
 
+_ARGUMENTS = 8  # per charge, and one more is its key
+_VALUES = 5  # of the reply, per charge
 _SERVER_CLOCK = b"$1\r\n0\r\n"
 
 
@@ -27,24 +36,41 @@ def pack_eval(charges: Sequence[Charge], now: int = 0, prefix: bytes = b"") -> b
     return _pack(_pack_head(b"EVAL", SCRIPT, len(charges)), charges, now, prefix)
 
 
-def parse_reply(charges: Sequence[Charge], reply: Sequence[int]) -> Verdict:
+def parse_reply(charges: Sequence[Charge], reply: Sequence[Any]) -> Verdict:
     """Turn the reply of the script into a verdict.
 
     Raises:
-        ValueError, TypeError: the reply is not four integers of at least 0 per charge.
+        ValueError, TypeError: the reply is not a time, and five values for each charge: four
+            integers of at least 0, and a state if the charge wants one.
     """
-    if len(reply) != 4 * len(charges) or min(reply) < 0:
+    if len(reply) != 1 + _VALUES * len(charges):
         raise ValueError(
-            f"got a reply of {len(reply)} integers for {len(charges)} charges; "
-            f"expected {4 * len(charges)}, none of them negative"
+            f"got a reply of {len(reply)} values for {len(charges)} charges; "
+            f"expected {1 + _VALUES * len(charges)}"
         )
-    standings = []
-    first = 0
+    now = reply[0]
+    if not isinstance(now, int):
+        raise TypeError(f"got {now!r:.40} in a reply; expected a time")
+    standings, states = [], {}
+    first = 1
     for charge in charges:
-        reset, retry_after = reply[first + 3] / MICROSECONDS, reply[first + 2] / MICROSECONDS
-        standings.append(Standing(charge.policy, reply[first + 1], reset, retry_after))
-        first += 4
-    return Verdict.of(standings)
+        numbers = reply[first : first + 4]
+        if min(numbers) < 0:
+            raise ValueError(f"got {numbers} in a reply; expected integers of at least 0")
+        _, remaining, retry_after, reset = numbers
+        standings.append(
+            Standing(charge.rule, remaining, reset / MICROSECONDS, retry_after / MICROSECONDS)
+        )
+        if charge.wants_state:
+            states[charge.key] = _read_state(reply[first + 4])
+        first += _VALUES
+    return Verdict.of(standings, now, states=states or None)
+
+
+def _read_state(value: object) -> State:
+    if not isinstance(value, list):
+        raise TypeError(f"got {value!r:.40} in a reply; expected the state of a key")
+    return tuple(value)
 
 
 def _pack(head: bytes, charges: Sequence[Charge], now: int, prefix: bytes) -> bytes:
@@ -55,27 +81,31 @@ def _pack(head: bytes, charges: Sequence[Charge], now: int, prefix: bytes) -> by
         parts.append(b"$%d\r\n%b\r\n" % (len(key), key))
     parts.append(_pack_bulk_string(b"%d" % now) if now else _SERVER_CLOCK)
     for charge in charges:
-        policy, cost = charge.policy, charge.cost
-        parts.append(_pack_cost_of_one(policy) if cost == 1 else _pack_arguments(policy, cost))
+        if charge.cost == 1 and not charge.lease_id and not charge.wants_state:
+            parts.append(_pack_plain_charge(charge.rule))
+        else:
+            parts.append(_pack_arguments(charge))
     return b"".join(parts)
 
 
 @lru_cache(maxsize=64)
 def _pack_head(command: bytes, script: bytes, charges: int) -> bytes:
-    length = 4 + 6 * charges
+    length = 4 + (1 + _ARGUMENTS) * charges
     strings = (command, script, b"%d" % charges)
     return b"*%d\r\n" % length + b"".join(map(_pack_bulk_string, strings))
 
 
-@cache_per_policy
-def _pack_cost_of_one(policy: RateLimit) -> bytes:
-    return _pack_arguments(policy, 1)
+@cache_per_rule
+def _pack_plain_charge(rule: Rule) -> bytes:
+    return _pack_arguments(Charge(rule, ""))
 
 
-def _pack_arguments(policy: RateLimit, cost: int) -> bytes:
-    quota, window, burst = get_limit_params(policy)
-    numbers = (quota, window, cost, burst, policy.shadow)
-    return b"".join([_pack_bulk_string(b"%d" % number) for number in numbers])
+def _pack_arguments(charge: Charge) -> bytes:
+    rule = charge.rule
+    numbers = (rule.quota, rule.window, rule.burst, charge.cost, rule.shadow)
+    values = [rule.algorithm.value.encode(), *(b"%d" % number for number in numbers)]
+    values += [charge.lease_id.encode(), b"%d" % charge.wants_state]
+    return b"".join(map(_pack_bulk_string, values))
 
 
 def _pack_bulk_string(value: bytes) -> bytes:

@@ -125,7 +125,9 @@ def _iter_properties(inner: Schema) -> Iterator[tuple[str, Schema, bool]]:
 
 def _find_table_schema(own: Schema, schema: Schema) -> Schema | None:
     """Return the schema of the table that a setting holds: one, one per name, or a list."""
-    for place in (own, own.get("additionalProperties"), own.get("items")):
+    values = own.get("additionalProperties")
+    one_of = values.get("anyOf", [None]) if isinstance(values, dict) else [None]
+    for place in (own, values, own.get("items"), one_of[0]):
         if isinstance(place, dict) and "$ref" in place:
             found: Schema = schema["$defs"][place["$ref"].rpartition("/")[2]]
             return found

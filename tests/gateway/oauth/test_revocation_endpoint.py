@@ -13,8 +13,8 @@ from gateway.api_keys.api_key import ApiKey, generate_id, generate_text, hash_te
 from gateway.api_keys.key_table import add_key
 from gateway.identity.internal_tokens import InternalTokens
 from gateway.oauth.revocation_endpoint import OAUTH_REVOCATIONS
-from gateway.ratelimit.limiter import Charge, RateLimiter
-from gateway.ratelimit.partition import digest, make_key
+from gateway.ratelimit.limits import Demand, Limits
+from gateway.ratelimit.partition import digest
 from gateway.storage.journal import Author, Change, read_entries
 from gateway.storage.open_storage import Storage
 from tests.gateway.errors.served import Reply, build_request
@@ -174,10 +174,10 @@ async def test_a_client_must_authenticate_and_send_a_token(
 async def test_a_client_revokes_a_bounded_number(gateway: OAuthGateway, signer: Signer) -> None:
     first = signer.sign({"jti": "c1", "client_id": "cart", "sub": "cart"})
     assert (await ask(gateway, first, "cart")).status == 200
-    limiter: RateLimiter = gateway.app.state.resources[RateLimiter]
-    key = make_key(OAUTH_REVOCATIONS, f"client:{digest('cart')}")
-    rest = OAUTH_REVOCATIONS.rate.quota - 1
-    await limiter.check([Charge(OAUTH_REVOCATIONS, key, rest)])
+    limits: Limits = gateway.app.state.resources[Limits]
+    rest = OAUTH_REVOCATIONS.rates[0].quota - 1
+    demand = Demand(OAUTH_REVOCATIONS, f"client:{digest('cart')}", cost=rest)
+    assert (await limits.enforce([demand])).admitted
     statuses = []
     for token_id in ("c1", "c2"):
         token = signer.sign({"jti": token_id, "client_id": "cart", "sub": "cart"})

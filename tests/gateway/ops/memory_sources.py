@@ -7,21 +7,21 @@ from typing import Any
 
 from gateway.ops.interfaces import CallerKey, CallerLookup, LimitStore, Traffic
 from gateway.ops.models import (
+    AffectedKey,
     CallerStanding,
     Covers,
-    Effect,
     HistoryItem,
-    KeyEffect,
-    KeyUsage,
     LastChange,
     Limit,
     LimitChange,
+    LimitUsage,
     Override,
     Process,
     Proposal,
     RuleStanding,
-    Simulation,
-    Usage,
+    SimulatedEffect,
+    SimulationResult,
+    TopKey,
     UsageRates,
     Values,
 )
@@ -167,15 +167,15 @@ class MemoryCallers(CallerLookup):
 class MemoryTraffic(Traffic):
     """The same traffic in each second."""
 
-    async def read_usage(self, policy: str, seconds: int) -> Usage:
-        return Usage(
+    async def read_usage(self, policy: str, seconds: int) -> LimitUsage:
+        return LimitUsage(
             policy=policy,
             from_=int(time.time()) - seconds,
             step=1,
             allowed=[(it * 7) % 40 for it in range(seconds)],
             refused=[(it * 3) % 5 for it in range(seconds)],
             shadow_refused=[0] * seconds,
-            top_keys=[KeyUsage(key="user:9f2c", caller="user 42", allowed=900, refused=12)],
+            top_keys=[TopKey(key="user:9f2c", caller="user 42", allowed=900, refused=12)],
         )
 
     async def read_rates(self) -> dict[str, UsageRates]:
@@ -184,14 +184,14 @@ class MemoryTraffic(Traffic):
     def list_processes(self) -> Sequence[Process]:
         return [Process(name="gateway-1", started_at=datetime.now(UTC), heard_seconds_ago=0.2)]
 
-    async def simulate(self, policy: str, proposal: Proposal) -> Simulation:
-        effect = Effect(
+    async def simulate(self, policy: str, proposal: Proposal) -> SimulationResult:
+        effect = SimulatedEffect(
             requests=1_000, newly_refused=40, newly_admitted=0, refused_before=5, refused_after=45
         )
-        key = KeyEffect(
+        key = AffectedKey(
             key="user:9f2c", caller="user 42", newly_refused=40, newly_admitted=0, requests=400
         )
-        return Simulation(
+        return SimulationResult(
             policy=policy,
             reproduced=True,
             covers=self.describe_recording(),

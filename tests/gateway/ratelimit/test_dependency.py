@@ -17,8 +17,10 @@ from gateway.middleware.access_log import AccessLog
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.ratelimit.dependency import Limited, limited
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
+from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy_in_force import PoliciesInForce
 from gateway.resources import Resources
 from gateway.settings.schema import Server, Settings
 from tests.gateway.ratelimit.charges import ManualClock
@@ -70,7 +72,8 @@ def gateway(limiter: RateLimiter | None = None) -> FastAPI:
     app.state.settings = Settings(server=Server(trusted_proxies=("10.0.0.0/8",)))
     app.state.resources = Resources()
     app.state.resources[TokenVerifier] = Verifier()
-    app.state.resources[RateLimiter] = limiter or MemoryLimiter(clock=ManualClock())
+    limiter = limiter or MemoryLimiter(clock=ManualClock())
+    app.state.resources[Limits] = Limits(limiter, PoliciesInForce())
     app.add_middleware(RequestContextMiddleware)
     app.add_middleware(AccessLog)
     install_error_handlers(app)

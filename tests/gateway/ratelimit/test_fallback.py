@@ -16,10 +16,9 @@ from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.fallback import scale_to_share
 from gateway.ratelimit.limiter import RateLimiter, Verdict
 from gateway.ratelimit.open_limiter import open_limiter
-from gateway.ratelimit.policy import MAX_BURST, MAX_REFILL, RateLimit
-from gateway.settings.rate import Rate
+from gateway.ratelimit.rule import MAX_BURST, MAX_QUOTA, MAX_REFILL
 from gateway.settings.schema import Counters, Settings
-from tests.gateway.ratelimit.charges import charge
+from tests.gateway.ratelimit.charges import charge, make_rule
 from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
 from tests.redis_server import RedisServer
 
@@ -67,9 +66,9 @@ async def load(limiter: RateLimiter) -> AsyncIterator[Counter[str]]:
                 try:
                     async with asyncio.timeout(HANG_SECONDS):
                         verdict = await limiter.check([one])
-                    outcomes[f"{one.policy.name} {verdict.degraded}"] += 1
+                    outcomes[f"{one.rule.policy} {verdict.degraded}"] += 1
                 except RateLimiterUnavailable:
-                    outcomes[f"{one.policy.name} refused"] += 1
+                    outcomes[f"{one.rule.policy} refused"] += 1
             await asyncio.sleep(0.005)
 
     callers = [asyncio.create_task(call()) for _ in range(20)]
@@ -138,7 +137,7 @@ async def test_every_fault_is_handled_alike(
     caplog.set_level(logging.INFO, "lockgate.ratelimit")
     async with (
         SlowProxy(own_redis.port).open() as proxy,
-        open_limiter(settings(proxy.url), {}) as limiter,
+        open_limiter(settings(proxy.url)) as limiter,
     ):
         await eventually(lambda: is_healthy(limiter))
         async with load(limiter) as outcomes:
@@ -172,7 +171,7 @@ async def spend(limiter: RateLimiter, times: int, quota: int = 10) -> list[Verdi
 
 
 async def test_losing_redis_gives_no_fresh_quota(own_redis: RedisServer) -> None:
-    async with open_limiter(settings(own_redis.url), {}) as limiter:
+    async with open_limiter(settings(own_redis.url)) as limiter:
         await eventually(lambda: is_healthy(limiter))
         assert all(verdict.admitted for verdict in await spend(limiter, 8))
         own_redis.kill()
@@ -180,12 +179,12 @@ async def test_losing_redis_gives_no_fresh_quota(own_redis: RedisServer) -> None
         verdicts = await spend(limiter, 5)
         assert [v.admitted for v in verdicts] == [True, True, False, False, False]
         assert {v.degraded for v in verdicts} == {"local"}
-        assert verdicts[0].standings[0].policy.rate.quota == 10
+        assert verdicts[0].standings[0].rule.quota == 10
 
 
 async def test_each_process_grants_its_share_rounded_up(own_redis: RedisServer) -> None:
     own_redis.kill()
-    async with open_limiter(settings(own_redis.url, processes=4), {}) as limiter:
+    async with open_limiter(settings(own_redis.url, processes=4)) as limiter:
         assert sum(verdict.admitted for verdict in await spend(limiter, 10)) == 3
 
 
@@ -194,7 +193,7 @@ async def test_of_several_policies_deny_wins_then_a_local_refusal(
 ) -> None:
     own_redis.kill()
     once = charge(1, name="once")
-    async with open_limiter(settings(own_redis.url), {}) as limiter:
+    async with open_limiter(settings(own_redis.url)) as limiter:
         with pytest.raises(RateLimiterUnavailable):
             await limiter.check([once, ALLOW, DENY])
         assert (await limiter.check([once, ALLOW])).admitted
@@ -206,7 +205,7 @@ async def test_of_several_policies_deny_wins_then_a_local_refusal(
 
 async def test_the_gateway_starts_without_redis_and_connects_later(own_redis: RedisServer) -> None:
     own_redis.kill()
-    async with open_limiter(settings(own_redis.url), {}) as limiter:
+    async with open_limiter(settings(own_redis.url)) as limiter:
         assert await is_degraded(limiter)
         health = limiter.health()
         assert health == {
@@ -222,7 +221,7 @@ async def test_the_gateway_starts_without_redis_and_connects_later(own_redis: Re
 
 async def test_no_task_is_left_running(own_redis: RedisServer) -> None:
     before = asyncio.all_tasks()
-    async with open_limiter(settings(own_redis.url), {}) as limiter:
+    async with open_limiter(settings(own_redis.url)) as limiter:
         await limiter.check([LOCAL])
     assert asyncio.all_tasks() == before
 
@@ -242,7 +241,7 @@ async def test_the_slowest_check_and_the_recovery(own_redis: RedisServer, fault:
 
     async with SlowProxy(own_redis.port).open() as proxy:
         counters = Settings(redis_url=RedisDsn(proxy.url))
-        async with open_limiter(counters, {}) as limiter, asyncio.TaskGroup() as callers:
+        async with open_limiter(counters) as limiter, asyncio.TaskGroup() as callers:
             tasks = [callers.create_task(call(limiter)) for _ in range(50)]
             await asyncio.sleep(1)
             before, slowest = slowest, 0.0
@@ -262,7 +261,7 @@ async def test_the_slowest_check_and_the_recovery(own_redis: RedisServer, fault:
 
 
 @given(
-    quota=st.integers(1, 999_999_999),
+    quota=st.integers(1, MAX_QUOTA),
     window=st.integers(1, MAX_REFILL),
     burst=st.integers(1, MAX_BURST),
     processes=st.integers(1, 10_000),
@@ -270,9 +269,8 @@ async def test_the_slowest_check_and_the_recovery(own_redis: RedisServer, fault:
 def test_the_share_of_a_process_is_a_valid_policy(
     quota: int, window: int, burst: int, processes: int
 ) -> None:
-    rate = Rate(quota, window)
     burst = min(burst, MAX_REFILL * quota // window)
-    share = scale_to_share(RateLimit("p", rate, burst=burst), processes)
-    assert share.burst
-    assert share.rate.quota * processes >= quota
-    assert share.burst <= burst
+    share = scale_to_share(make_rule(quota, window, burst=burst), processes)
+    assert share.quota * processes >= quota
+    assert 1 <= share.burst <= burst
+    make_rule(share.quota, window, burst=share.burst)

@@ -7,17 +7,16 @@ from hypothesis import strategies as st
 from gateway.errors.tree import build_retry_after
 from gateway.ratelimit.headers import build_rate_limit_headers
 from gateway.ratelimit.limiter import Standing, Verdict
-from gateway.ratelimit.policy import RateLimit
-from gateway.settings.rate import Rate
+from tests.gateway.ratelimit.charges import make_rule
 from tests.gateway.ratelimit.structured_fields import parse
 
-DASHBOARDS = RateLimit("dashboards", "120/minute")
-CHAT = RateLimit("chat", "10/day")
-SHADOW = RateLimit("shadow", "1/second", shadow=True)
+DASHBOARDS = make_rule(120, name="dashboards")
+CHAT = make_rule(10, 86_400, name="chat")
+SHADOW = make_rule(1, 1, name="shadow", shadow=True)
 
 
 def test_one_policy() -> None:
-    fields = build_rate_limit_headers(Verdict.of([Standing(DASHBOARDS, 119, 59.2)]))
+    fields = build_rate_limit_headers(Verdict.of([Standing(DASHBOARDS, 119, 59.2)], 0))
     assert fields == [
         (b"ratelimit-policy", b'"dashboards";q=120;w=60'),
         (b"ratelimit", b'"dashboards";r=119;t=60'),
@@ -28,7 +27,7 @@ def test_several_policies_without_the_shadow_policy() -> None:
     fields = dict(
         build_rate_limit_headers(
             Verdict.of(
-                [Standing(DASHBOARDS, 1, 2), Standing(SHADOW, 0, 1, 1), Standing(CHAT, 3, 4)]
+                [Standing(DASHBOARDS, 1, 2), Standing(SHADOW, 0, 1, 1), Standing(CHAT, 3, 4)], 0
             )
         )
     )
@@ -47,9 +46,10 @@ standings = st.lists(
     st.builds(
         Standing,
         st.builds(
-            RateLimit,
-            st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True),
-            st.builds(Rate, st.integers(1, 10**9), st.integers(1, 10**7)),
+            make_rule,
+            st.integers(1, 10**9),
+            st.integers(1, 10**7),
+            name=st.from_regex(r"[a-z][a-z0-9_]{0,9}", fullmatch=True),
         ),
         st.integers(0, 10**9),
         st.floats(0, 10**7),
@@ -64,7 +64,7 @@ standings = st.lists(
 def test_they_are_structured_fields_and_never_contradict_retry_after(
     given_standings: list[Standing],
 ) -> None:
-    verdict = Verdict.of(given_standings)
+    verdict = Verdict.of(given_standings, 0)
     fields = dict(build_rate_limit_headers(verdict))
     assert len(parse(fields[b"ratelimit-policy"].decode())) == len(given_standings)
     for _, parameters in parse(fields[b"ratelimit"].decode()):

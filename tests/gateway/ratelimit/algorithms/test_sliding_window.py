@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from gateway.ratelimit.algorithms.sliding_window import BUCKETS
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.policy import MICROSECONDS
+from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import ManualClock, charge
 
 WINDOW = 10

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-VALID_REPLY = b"*4\r\n:1\r\n:9\r\n:0\r\n:1000000\r\n"
+VALID_REPLY = b"*6\r\n:1800000000000000\r\n:1\r\n:9\r\n:0\r\n:1000000\r\n$-1\r\n"
 
 _COMMAND = re.compile(rb"\*\d+\r\n\$\d+\r\n([A-Z]+)\r\n")
 

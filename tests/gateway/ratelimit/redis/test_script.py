@@ -1,7 +1,8 @@
-"""Differential test: `count.lua` on a real Redis decides as `MemoryLimiter` does."""
+"""Differential test: the script on a real Redis decides as `MemoryLimiter` does."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import redis
@@ -12,8 +13,8 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.policy import MICROSECONDS, RateLimit
 from gateway.ratelimit.redis.script import SHA, pack_eval, pack_evalsha, parse_reply
+from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import START, ManualClock, charge
 from tests.redis_server import RedisServer
 
@@ -31,10 +32,10 @@ KINDS = (
 
 pauses = st.sampled_from([0, 0, 1, 40_000, 166_665, 166_666, 166_667, 900_000, 9_999_999, 10**7])
 charge_lists = st.lists(
-    st.tuples(st.sampled_from(KINDS), st.sampled_from([0, 1, 1, 1, 2, 30])),
+    st.tuples(st.sampled_from(KINDS), st.sampled_from([0, 1, 1, 1, 2, 30]), st.booleans()),
     min_size=1,
     max_size=len(KINDS),
-    unique_by=lambda pair: pair[0].key,
+    unique_by=lambda entry: entry[0].key,
 )
 
 
@@ -50,10 +51,10 @@ def run(client: redis.Redis) -> Iterator[Run]:
     """Run the script with the same bytes as the gateway sends."""
     connection = client.connection_pool.get_connection()
 
-    def send(command: bytes) -> list[int]:
+    def send(command: bytes) -> list[Any]:
         connection.send_packed_command([command])  # type: ignore[no-untyped-call]
-        numbers: list[int] = connection.read_response()
-        return numbers
+        reply: list[Any] = connection.read_response()
+        return reply
 
     def decide(charges: Sequence[Charge], now: int = START) -> Verdict:
         try:
@@ -65,53 +66,50 @@ def run(client: redis.Redis) -> Iterator[Run]:
     client.connection_pool.release(connection)
 
 
-def replace_shadow(kind: Charge, *, shadow: bool) -> RateLimit:
-    policy = kind.policy
-    return RateLimit(policy.name, policy.rate, burst=policy.burst, shadow=shadow)
-
-
 @settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(schedule=st.lists(st.tuples(pauses, charge_lists), min_size=1, max_size=30))
 def test_both_limiters_decide_alike(
-    run: Run, client: redis.Redis, schedule: list[tuple[int, list[tuple[Charge, int]]]]
+    run: Run, client: redis.Redis, schedule: list[tuple[int, list[tuple[Charge, int, bool]]]]
 ) -> None:
     client.flushdb()
     clock = ManualClock()
     memory = MemoryLimiter(clock=clock)
-    for pause, pairs in schedule:
+    for pause, entries in schedule:
         clock.now += pause
-        charges = [replace(kind, cost=cost) for kind, cost in pairs]
+        charges = [replace(kind, cost=cost, wants_state=wants) for kind, cost, wants in entries]
         assert run(charges, clock.now) == memory.decide(charges)
 
 
 @given(
-    pairs=charge_lists,
+    entries=charge_lists,
     now=st.sampled_from([0, START]),
     keys=st.lists(st.text(max_size=9), min_size=9),
 )
 def test_commands_are_packed_as_hiredis_packs_them(
-    pairs: list[tuple[Charge, int]], now: int, keys: list[str]
+    entries: list[tuple[Charge, int, bool]], now: int, keys: list[str]
 ) -> None:
     charges = [
-        replace(pair[0], cost=pair[1], key=key) for pair, key in zip(pairs, keys, strict=False)
+        replace(kind, cost=cost, key=key, lease_id=key[:1], wants_state=wants)
+        for (kind, cost, wants), key in zip(entries, keys, strict=False)
     ]
     parts: list[bytes | str | int] = [b"EVALSHA", SHA, len(charges), *(c.key for c in charges), now]
     for one in charges:
-        policy, micros = one.policy, one.policy.rate.window * MICROSECONDS
-        parts += [policy.rate.quota, micros, one.cost, policy.burst or 0, int(policy.shadow)]
+        rule = one.rule
+        parts += [rule.algorithm.value, rule.quota, rule.window, rule.burst, one.cost]
+        parts += [int(rule.shadow), one.lease_id, int(one.wants_state)]
     assert pack_evalsha(charges, now) == pack_command(tuple(parts))  # type: ignore[arg-type]
 
 
-def test_both_decide_alike_when_rates_change_and_the_clock_is_set_back(run: Run) -> None:
+def test_both_decide_alike_when_quotas_change_and_the_clock_is_set_back(run: Run) -> None:
     clock = ManualClock()
     memory = MemoryLimiter(clock=clock)
-    rates = [(100, 60), (30, 60), (200, 60), (200, 3_600), (2, 60), (90, 60)]
+    quotas = [100, 30, 200, 2, 90]
     for step in range(300):
         clock.advance(0.3 if step % 7 else -0.5)
-        quota, window = rates[step // 10 % len(rates)]
-        charges = [charge(quota, window, name="a"), charge(quota, window, name="b", burst=50)]
+        quota = quotas[step // 10 % len(quotas)]
+        charges = [charge(quota, name="a"), charge(quota, name="b", burst=50)]
         assert run(charges, clock.now) == memory.decide(charges), step
 
 
@@ -133,7 +131,7 @@ def test_a_refused_request_changes_nothing(run: Run, client: redis.Redis) -> Non
 def test_idle_keys_expire(run: Run, client: redis.Redis) -> None:
     run([charge(5, 60), charge(60, 60, name="gcra", burst=30, cost=20)])
     assert 59_000 < int(client.pttl(charge(5).key)) <= 60_000
-    assert 19_000 < int(client.pttl("lockgate:{t}:gcra")) <= 20_000
+    assert 19_000 < int(client.pttl("lockgate:{t}:gcra:60~")) <= 20_000
 
 
 def test_a_busy_key_stays_a_small_listpack(run: Run, client: redis.Redis) -> None:
@@ -145,7 +143,7 @@ def test_a_busy_key_stays_a_small_listpack(run: Run, client: redis.Redis) -> Non
     assert int(client.memory_usage(busy.key) or 0) < 4_096
 
 
-FIELDS = ("h", "n", "t", "f", "l", "k", "a", "v", "w", "0", "1", "59")
+FIELDS = ("h", "n", "t", "f", "l", "k", "a", "v", "0", "1", "59")
 NUMBERS = ["-1", "0", "5", "7", "1.5", "nan", "1e400", "0x10", "9e18", "99999999999999999999"]
 TIMES = [str(START), str(START + 10**13), f"{START} 3"]
 FOREIGN = st.sampled_from([*NUMBERS, *TIMES, "", "x", "\0", "1 2 3", "-1 -1"])
@@ -162,7 +160,7 @@ FOREIGN = st.sampled_from([*NUMBERS, *TIMES, "", "x", "\0", "1 2 3", "-1 -1"])
 def test_a_hash_with_foreign_values_is_counted_in_or_replaced(
     run: Run, client: redis.Redis, stored: dict[str, str], kind: Charge, shadow: bool
 ) -> None:
-    kind = replace(kind, policy=replace_shadow(kind, shadow=shadow))
+    kind = replace(kind, rule=replace(kind.rule, shadow=shadow))
     client.delete(kind.key)
     for field, value in stored.items():
         client.hset(kind.key, field, value)  # without an expiry

@@ -1,7 +1,7 @@
 """Generates limits.md: the rate-limit policies and their parameters."""
 
 from gateway.app_loader import load_application
-from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.settings.rate import UNITS
 from gateway.settings.schema import App
 from tests.docs.pages.markdown import code, page, table
@@ -48,12 +48,12 @@ def render_limits() -> str:
     )
 
 
-def _build_row(policy: RateLimit) -> list[str]:
+def _build_row(policy: Policy) -> list[str]:
     return [
         code(policy.name),
-        code(str(policy.rate)),
+        code(policy.limit_text),
         policy.per,
         policy.without_redis,
-        str(policy.burst) if policy.burst else "none",
+        str(policy.burst) if isinstance(policy, RateLimit) and policy.burst else "none",
         "yes" if policy.shadow else "no",
     ]

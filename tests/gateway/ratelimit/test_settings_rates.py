@@ -1,13 +1,11 @@
-"""The policies in force: as declared, unless the settings or an operator set another rate."""
+"""The rates of the settings: `limits.NAME` replaces those of the code, and nothing else."""
 
 import pytest
 
-from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
-from gateway.ratelimit.policy_overrides import PolicyOverrides, apply_rates
+from gateway.ratelimit.settings_rates import apply_rates, put_in_force
 from gateway.settings.errors import InvalidSettings
-from gateway.settings.rate import Rate
-from tests.gateway.ratelimit.charges import ManualClock, charge
+from gateway.settings.rate import Rate, parse_rates
 
 DECLARED = {
     "dashboards": RateLimit("dashboards", "120/minute", without_redis="deny", burst=7),
@@ -40,13 +38,11 @@ def test_no_policy_replaces_the_limits_of_slowapis_decorators() -> None:
         apply_rates({**DECLARED, "slowapi": RateLimit("slowapi", "1/minute")}, {})
 
 
-async def test_a_rate_changed_at_run_time_applies_to_the_next_check() -> None:
-    limiter = PolicyOverrides(MemoryLimiter(clock=ManualClock()), {})
-    declared = charge(2)
-    name = declared.policy.name
-    assert [(await limiter.check([declared])).admitted for _ in range(3)] == [True, True, False]
-    limiter.policies = {name: RateLimit(name, "5/minute")}
-    verdict = await limiter.check([declared])
-    assert (verdict.admitted, verdict.standings[0].remaining) == (True, 2)
-    limiter.policies = {name: RateLimit(name, "1/minute")}
-    assert not (await limiter.check([declared])).admitted
+def test_the_source_of_each_policy_is_known() -> None:
+    policies = put_in_force(DECLARED, {"chat": parse_rates("1/second, 10/minute")})
+    assert {one.policy.name: one.source for one in policies} == {
+        "dashboards": "code",
+        "chat": "settings",
+    }
+    changed = policies.get(DECLARED["chat"]).policy
+    assert changed == DECLARED["chat"].change(rate="1/second, 10/minute")

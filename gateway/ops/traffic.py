@@ -1,0 +1,116 @@
+"""`Traffic`: the requests of the gateway processes; here those of the process of the ops app."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic import TypeAdapter
+
+from gateway.open_clients import OpenServices
+from gateway.ops.models import Process
+from gateway.ops.process_channel import Counts, ProcessRequest
+from gateway.ratelimit.recording.export import export_recordings
+from gateway.ratelimit.recording.recorder import Recorder
+from gateway.ratelimit.recording.recording import Recording
+from gateway.ratelimit.usage.usage import Usage, UsageReport
+from gateway.transport.transport import Transport
+
+USAGE_REPORT = TypeAdapter(UsageReport)
+"""The JSON of a usage report, in which processes tell each other about it."""
+
+RECENT_SECONDS = 10
+"""The rates of now are those of the last ten seconds that are complete."""
+
+
+@dataclass(slots=True)
+class Recordings:
+    """The recordings of the processes, and the names of those whose recordings are missing."""
+
+    found: Sequence[Recording]
+    missing: Sequence[str] = field(default_factory=list)
+
+
+class Traffic(ABC):
+    """The requests of all gateway processes that the ops app knows."""
+
+    @abstractmethod
+    async def report_usage(self, policy: str, seconds: int) -> UsageReport:
+        """Return the requests under one policy in the last seconds."""
+
+    @abstractmethod
+    def count_recent(self) -> Mapping[str, Counts]:
+        """Return the requests of the last ten seconds by policy."""
+
+    @abstractmethod
+    def list_processes(self) -> Sequence[Process]:
+        """Return the processes."""
+
+    @abstractmethod
+    def get_services(self) -> Mapping[str, str]:
+        """Return the states of the services."""
+
+    @abstractmethod
+    async def gather_recordings(self) -> Recordings:
+        """Return what the processes have recorded."""
+
+
+class OwnTraffic(Traffic):
+    """The requests of this process, which also says of itself what `ProcessSource` asks."""
+
+    def __init__(self, recorder: Recorder, services: OpenServices) -> None:
+        self._recorder = recorder
+        self._services = services
+        self._started_at = datetime.now(UTC)
+
+    async def report_usage(self, policy: str, seconds: int) -> UsageReport:
+        """Return the requests under one policy in the last seconds."""
+        return self._recorder.usage.report(policy, seconds)
+
+    def count_recent(self) -> Mapping[str, Counts]:
+        """Return the requests of the last ten seconds by policy."""
+        usage = self._recorder.usage
+        return {policy: count_recent(usage, policy) for policy in usage.policies}
+
+    def list_processes(self) -> Sequence[Process]:
+        """Return this process."""
+        name = self._recorder.process
+        return [Process(name=name, started_at=self._started_at, heard_seconds_ago=0)]
+
+    def get_services(self) -> Mapping[str, str]:
+        """Return the states of the services; a transport of httpx does not tell."""
+        return {
+            name: it.transport.state if isinstance(it.transport, Transport) else "unknown"
+            for name, it in sorted(self._services.items())
+        }
+
+    async def gather_recordings(self) -> Recordings:
+        """Return what this process has recorded."""
+        return Recordings([self._recorder.snapshot()])
+
+    async def respond(self, request: ProcessRequest) -> bytes:
+        """Reply to an ops app in another process."""
+        if request.wants == "usage":
+            report = await self.report_usage(request.policy, request.seconds)
+            return USAGE_REPORT.dump_json(report)
+        return await export([self._recorder.snapshot()])
+
+
+def count_recent(usage: Usage, policy: str) -> Counts:
+    """Add up the last ten seconds that are complete."""
+    report = usage.report(policy, RECENT_SECONDS + 1)
+    allowed, refused, shadow_refused = (
+        sum(counts[:RECENT_SECONDS])
+        for counts in (report.allowed, report.refused, report.shadow_refused)
+    )
+    return Counts(allowed=allowed, refused=refused, shadow_refused=shadow_refused)
+
+
+async def export(recordings: Sequence[Recording]) -> bytes:
+    """Return recordings as one file; the event loop goes on meanwhile."""
+    pieces = list[bytes]()
+    for piece in export_recordings(recordings):
+        pieces.append(piece)
+        await asyncio.sleep(0)
+    return b"".join(pieces)

@@ -1,0 +1,127 @@
+"""`Limits`: counts requests under policies, with the values that are in force.
+
+Everything that the gateway counts passes here: requests of routes, attempts to authenticate, wrong
+API keys.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
+from gateway.ratelimit.partition import make_key
+from gateway.ratelimit.policy import Policy
+from gateway.ratelimit.policy_in_force import Block, PoliciesInForce, Rules
+from gateway.ratelimit.rule import MICROSECONDS
+
+
+@dataclass(slots=True)
+class Demand:
+    """What one request asks of a policy: `cost` for a partition, whose claims name a tier.
+
+    `policy` is as the code declares it.
+    """
+
+    policy: Policy
+    partition: str
+    tier: str | None = None
+    cost: int = 1
+
+
+class DecisionObserver(Protocol):
+    """Sees every decision, as the recorder does. Its methods are called on the event loop."""
+
+    def wants_state(self, key: str) -> bool:
+        """Return whether the state of a key before the next decision is needed."""
+
+    def observe(
+        self,
+        demands: Sequence[Demand],
+        rule_sets: Sequence[Rules | Block],
+        charges: Sequence[Charge],
+        verdict: Verdict,
+    ) -> None:
+        """Take a decision. `rule_sets` has the rules of each demand, `charges` are in that order.
+
+        A blocked request has no charges.
+        """
+
+    def lose(self, charges: Sequence[Charge]) -> None:
+        """Take note of charges without a verdict, which may have been counted."""
+
+
+class Limits:
+    """Counts requests by the policies in force. `clock` returns seconds since the epoch."""
+
+    def __init__(
+        self,
+        limiter: RateLimiter,
+        policies: PoliciesInForce,
+        observer: DecisionObserver | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.limiter = limiter
+        self.policies = policies
+        self.observer = observer
+        self._clock = clock
+
+    def enforce(self, demands: Sequence[Demand]) -> Awaitable[Verdict]:
+        """Charge all demands, or refuse them at no cost.
+
+        Raises:
+            RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
+        """
+        now, get = self._clock(), self.policies.get
+        rule_sets = [get(it.policy).find_rules(it.partition, it.tier, now) for it in demands]
+        charges: list[Charge] = []
+        for demand, rules in zip(demands, rule_sets, strict=True):
+            if isinstance(rules, Block):
+                if not rules.shadow:
+                    return self._refuse(demands, rule_sets, now)
+                continue
+            partition, cost = demand.partition, demand.cost
+            charges += [Charge(rule, make_key(rule, partition), cost) for rule in rules]
+        if self.observer is not None or not charges:
+            return self._decide(demands, rule_sets, charges, now)
+        return self.limiter.check(charges)
+
+    async def _refuse(
+        self, demands: Sequence[Demand], rule_sets: Sequence[Rules | Block], now: float
+    ) -> Verdict:
+        """Refuse a request with a blocked key."""
+        blocks = [it for it in rule_sets if isinstance(it, Block) and not it.shadow]
+        verdict = Verdict(
+            admitted=False,
+            refused_by=tuple(dict.fromkeys(block.policy for block in blocks)),
+            now=int(now * MICROSECONDS),
+            blocked_for=max(block.retry_after for block in blocks),
+        )
+        if self.observer is not None:
+            self.observer.observe(demands, rule_sets, (), verdict)
+        return verdict
+
+    async def _decide(
+        self,
+        demands: Sequence[Demand],
+        rule_sets: Sequence[Rules | Block],
+        charges: Sequence[Charge],
+        now: float,
+    ) -> Verdict:
+        """Decide a request, and let the observer see the decision."""
+        observer = self.observer
+        if observer is not None:
+            for charge in charges:
+                charge.wants_state = observer.wants_state(charge.key)
+        if charges:
+            try:
+                verdict = await self.limiter.check(charges)
+            except BaseException:  # a cancelled request, too
+                if observer is not None:
+                    observer.lose(charges)
+                raise
+        else:
+            verdict = Verdict(admitted=True, now=int(now * MICROSECONDS))
+        if observer is not None:
+            observer.observe(demands, rule_sets, charges, verdict)
+        return verdict

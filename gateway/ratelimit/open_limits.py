@@ -1,0 +1,28 @@
+"""`open_limits`: opens what counts requests, with the policies that are in force at the start."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from gateway.ratelimit.limiter import RateLimiter
+from gateway.ratelimit.limits import Limits
+from gateway.ratelimit.open_limiter import open_limiter
+from gateway.ratelimit.policy import Policy
+from gateway.ratelimit.settings_rates import put_in_force
+from gateway.resources import Resources
+from gateway.settings.schema import Settings
+
+
+@asynccontextmanager
+async def open_limits(
+    settings: Settings, policies: Mapping[str, Policy], resources: Resources
+) -> AsyncIterator[Limits]:
+    """Open `Limits` and the `RateLimiter` under it into `resources`.
+
+    Raises:
+        InvalidSettings: the settings set the rate of a policy that is not declared.
+    """
+    in_force = put_in_force(policies, settings.limits)
+    async with open_limiter(settings) as limiter:
+        resources[RateLimiter] = limiter
+        resources[Limits] = limits = Limits(limiter, in_force)
+        yield limits

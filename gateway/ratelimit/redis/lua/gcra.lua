@@ -1,0 +1,55 @@
+-- GCRA: a steady rate with bursts, calculated as a leaky bucket.
+-- gateway/ratelimit/algorithms/gcra.py is the same for one process.
+--
+-- Fields.
+--   a  the time of the last charge
+--   v  the level at that time: one request adds `window`, each microsecond drains `quota`
+
+local gcra = {}
+
+function gcra.load(state, now)
+  local stored = redis.call('HMGET', state.key, 'a', 'v')
+  state.charged_at, state.stored_level = number(stored[1]), number(stored[2])
+  check_time(state.charged_at, now, state.window)
+  state.now = math.max(now, state.charged_at)
+  local drained = (state.now - state.charged_at) * state.quota
+  state.level = math.max(0, state.stored_level - drained)
+  -- A level that takes a day longer to drain than a full bucket was not charged by this script.
+  check_time(state.level / state.quota, state.burst * state.window / state.quota, 0)
+end
+
+function gcra.compute_retry_after(state)
+  local excess = state.level + (state.cost - state.burst) * state.window
+  -- It fits.
+  if excess <= 0 then return 0 end
+  -- It never fits: the cost is above the burst, even of an empty bucket.
+  if state.cost > state.burst then return state.window end
+  -- It waits until the excess has drained.
+  return math.ceil(excess / state.quota)
+end
+
+function gcra.charge(state)
+  state.level = state.level + state.cost * state.window
+  redis.call('HSET', state.key, 'a', text(state.now), 'v', text(state.level))
+end
+
+function gcra.compute_remaining(state)
+  return math.max(0, state.burst - math.ceil(state.level / state.window))
+end
+
+function gcra.compute_reset(state)
+  if state.level == 0 then return 0 end
+  local used = math.min(math.ceil(state.level / state.window), state.burst)
+  return math.ceil((state.level - (used - 1) * state.window) / state.quota)
+end
+
+function gcra.compute_ttl(state)
+  return state.level / state.quota
+end
+
+function gcra.dump(state)
+  if state.level == 0 then return {0, 0} end
+  return {state.charged_at, state.stored_level}
+end
+
+algorithms.gcra = gcra

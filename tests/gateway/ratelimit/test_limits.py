@@ -1,0 +1,115 @@
+"""`Limits`: what is in force decides, blocked keys are refused, and the observer sees it all."""
+
+from collections.abc import Sequence
+
+from gateway.ratelimit.key_override import KeyOverride
+from gateway.ratelimit.limiter import Charge, Verdict
+from gateway.ratelimit.limits import Demand, Limits
+from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy_in_force import Block, PoliciesInForce, PolicyInForce, Rules
+from gateway.ratelimit.rule import MICROSECONDS
+from tests.gateway.ratelimit.charges import START, ManualClock
+
+PAGES = RateLimit("pages", "5/second, 10/minute", tiers={"pro": "20/minute"}, tier_claim="plan")
+CHAT = RateLimit("chat", "3/minute")
+NOW = START / MICROSECONDS
+
+
+class Observer:
+    """Keeps every decision, and wants all states."""
+
+    def __init__(self) -> None:
+        self.decisions: list[tuple[Sequence[Demand], Sequence[Rules | Block], Verdict]] = []
+        self.charges: list[Sequence[Charge]] = []
+        self.lost: list[Sequence[Charge]] = []
+
+    def wants_state(self, key: str) -> bool:
+        """Want the state of each key."""
+        return True
+
+    def observe(
+        self,
+        demands: Sequence[Demand],
+        rule_sets: Sequence[Rules | Block],
+        charges: Sequence[Charge],
+        verdict: Verdict,
+    ) -> None:
+        """Keep the decision."""
+        self.decisions.append((demands, rule_sets, verdict))
+        self.charges.append(charges)
+
+    def lose(self, charges: Sequence[Charge]) -> None:
+        """Keep the charges."""
+        self.lost.append(charges)
+
+
+def open_limits(*in_force: PolicyInForce, observer: Observer | None = None) -> Limits:
+    """Count in process, with a clock that stands still."""
+    limiter = MemoryLimiter(clock=ManualClock())
+    return Limits(limiter, PoliciesInForce(in_force), observer, clock=lambda: NOW)
+
+
+async def count_admitted(limits: Limits, *demands: Demand, times: int = 30) -> int:
+    """Return how many of some requests are admitted."""
+    return sum([(await limits.enforce(demands)).admitted for _ in range(times)])
+
+
+async def test_all_windows_of_a_policy_are_counted_and_the_tier_selects_them() -> None:
+    limits = open_limits()
+    assert await count_admitted(limits, Demand(PAGES, "user:1")) == 5
+    assert await count_admitted(limits, Demand(PAGES, "user:2", "pro")) == 20
+    assert await count_admitted(limits, Demand(PAGES, "user:3", "unknown")) == 5
+
+
+async def test_a_refusal_names_the_window_and_the_policy_once() -> None:
+    limits = open_limits()
+    verdict = await limits.enforce([Demand(PAGES, "user:1", cost=11)])
+    assert verdict.refused_by == ("pages",)
+    assert verdict.violated == ("pages:1s", "pages:60s")
+    assert verdict.now == START
+
+
+async def test_values_replaced_at_run_time_count_the_next_request_and_keep_the_counts() -> None:
+    limits, heard = open_limits(), list[tuple[str, int]]()
+    limits.policies.add_listener(lambda name, changed: heard.append((name, changed.version)))
+    assert await count_admitted(limits, Demand(CHAT, "user:1")) == 3
+    limits.policies.replace("chat", PolicyInForce(CHAT.change(rate="5/minute"), 7, "live"))
+    assert await count_admitted(limits, Demand(CHAT, "user:1")) == 2
+    assert heard == [("chat", 7)]
+
+
+async def test_a_blocked_key_is_refused_before_anything_is_counted() -> None:
+    observer = Observer()
+    until = KeyOverride("block", until=NOW + 90)
+    blocked = PolicyInForce(CHAT, overrides={"user:1": until, "user:2": KeyOverride("block")})
+    limits = open_limits(blocked, observer=observer)
+    verdict = await limits.enforce([Demand(PAGES, "user:1"), Demand(CHAT, "user:1")])
+    assert (verdict.admitted, verdict.refused_by, verdict.retry_after) == (False, ("chat",), 90)
+    assert (await limits.enforce([Demand(CHAT, "user:2")])).retry_after == 3_600
+    assert limits.limiter.health()["keys"] == 0
+    assert [block for _, (*_, block), _ in observer.decisions] == [
+        Block("chat", 90),
+        Block("chat", 3_600),
+    ]
+    assert (await limits.enforce([Demand(CHAT, "user:3")])).admitted
+
+
+async def test_an_allowed_key_is_not_counted() -> None:
+    limits = open_limits(PolicyInForce(CHAT, overrides={"user:1": KeyOverride("allow")}))
+    assert await count_admitted(limits, Demand(CHAT, "user:1")) == 30
+    assert limits.limiter.health()["keys"] == 0
+    both = [Demand(CHAT, "user:1"), Demand(PAGES, "user:1")]
+    assert await count_admitted(limits, *both) == 5
+
+
+async def test_the_observer_sees_the_rules_and_the_states_before_each_decision() -> None:
+    observer = Observer()
+    limits = open_limits(observer=observer)
+    assert await count_admitted(limits, Demand(CHAT, "user:1"), times=4) == 3
+    key = "lockgate:{user:1}:chat:60"
+    states = [verdict.states for _, _, verdict in observer.decisions]
+    assert states[0] == {key: (0, 0)}
+    assert states[3] == {key: (START, START, START, 1, START, 1, START, 1)}
+    assert observer.decisions[0][1] == [CHAT.make_rules()]
+    assert [charge.key for charge in observer.charges[0]] == [key]
