@@ -13,20 +13,20 @@ from typing import Any, NamedTuple
 
 from gateway.ops.interfaces import CallerKey, CallerLookup, LimitStore, Traffic
 from gateway.ops.models import (
+    AffectedKey,
     CallerStanding,
     Covers,
-    Effect,
-    KeyEffect,
-    KeyUsage,
     Limit,
+    LimitUsage,
     Process,
     Proposal,
     RuleStanding,
-    Simulation,
-    Usage,
+    SimulatedEffect,
+    SimulationResult,
+    TopKey,
     UsageRates,
 )
-from gateway.ops.ops_errors import CannotSimulate, InvalidChange, InvalidField
+from gateway.ops.ops_errors import InvalidChange, InvalidField, SimulationRefused
 from gateway.settings.rate import Rate
 from gateway.storage.journal import Author
 
@@ -66,7 +66,7 @@ class LivingTraffic(Traffic):
         self.callers = {f"user:{random.Random(it).randbytes(8).hex()}": it for it in callers}
         self._terms: dict[str, list[_Terms]] = {}
 
-    async def read_usage(self, policy: str, seconds: int) -> Usage:
+    async def read_usage(self, policy: str, seconds: int) -> LimitUsage:
         end = int(time.time())
         terms = self._follow(policy)
         by_key = {
@@ -80,7 +80,7 @@ class LivingTraffic(Traffic):
             [sum(row) for row in zip(*it, strict=True)] for it in zip(*by_key.values(), strict=True)
         ]
         top = [
-            KeyUsage(
+            TopKey(
                 key=key,
                 caller=self.callers[key],
                 allowed=sum(it.allowed for it in decided),
@@ -89,7 +89,7 @@ class LivingTraffic(Traffic):
             for key, decided in by_key.items()
         ]
         top.sort(key=lambda it: it.allowed + it.refused, reverse=True)
-        return Usage(
+        return LimitUsage(
             policy=policy,
             from_=end - seconds,
             step=1,
@@ -117,10 +117,10 @@ class LivingTraffic(Traffic):
             for it in (1, 2)
         ]
 
-    async def simulate(self, policy: str, proposal: Proposal) -> Simulation:
+    async def simulate(self, policy: str, proposal: Proposal) -> SimulationResult:
         limit = self._limits.get(policy)
         if limit.kind == "concurrency":
-            raise CannotSimulate("No request of this policy is recorded yet.")
+            raise SimulationRefused("No request of this policy is recorded yet.")
         proposed = _read_terms(limit, proposal.model_dump(exclude_unset=True))
         end = int(time.time())
         keys = [
@@ -130,13 +130,13 @@ class LivingTraffic(Traffic):
         total = [sum(it[1][column] for it in keys) for column in range(3)]
         effects = [it[0] for it in keys]
         effects.sort(key=lambda it: it.newly_refused + it.newly_admitted, reverse=True)
-        return Simulation(
+        return SimulationResult(
             policy=policy,
             reproduced=True,
             covers=self.describe_recording(),
             accuracy="Exact for the requests that were recorded.",
             restarts_counts=_count_windows(proposal.rate) != _count_windows(limit.in_force.rate),
-            effect=Effect(
+            effect=SimulatedEffect(
                 requests=total[0],
                 newly_refused=sum(it.newly_refused for it in effects),
                 newly_admitted=sum(it.newly_admitted for it in effects),
@@ -148,13 +148,13 @@ class LivingTraffic(Traffic):
 
     def _compare(
         self, policy: str, key: str, before: _Terms, after: _Terms, end: int
-    ) -> tuple[KeyEffect, tuple[int, int, int]]:
+    ) -> tuple[AffectedKey, tuple[int, int, int]]:
         """Return the effect on a key; and its requests, and those refused before and after."""
         caller = self.callers[key]
         counts = [count_requests(policy, caller, end - it) for it in range(RECORDED_SECONDS)]
         refused = [[_decide(it, terms).refused for it in counts] for terms in (before, after)]
         changes = [new - old for old, new in zip(*refused, strict=True)]
-        effect = KeyEffect(
+        effect = AffectedKey(
             key=key,
             caller=caller,
             newly_refused=sum(it for it in changes if it > 0),

@@ -9,6 +9,8 @@ import { Simulation } from "./simulation.js";
 /** @typedef {import("./types.js").LiveDocument} LiveDocument */
 /** @typedef {{name: string, input: HTMLInputElement, element: HTMLElement}} Field */
 
+/** What an empty input means where the settings or the code have a value. @type {Record<string, number>} */
+const NONE = { burst: 0, lease: 0 };
 const RATE_HINT = "Such as 120/minute, or several windows: 10/second, 120/minute.";
 
 /** @param {Limit} limit @returns {Field[]} */
@@ -123,7 +125,7 @@ export class ChangeForm {
     for (const it of this.#fields) {
       if (it.input.value === readShown(this.#base, it.name)) continue;
       const below = readValue(this.#base.settings, it.name) ?? readValue(this.#base.declared, it.name);
-      const value = readInput(it);
+      const value = readInput(it) ?? (below && NONE[it.name]);
       setValue(document, it.name, value === below ? undefined : value);
     }
     return document;
