@@ -31,9 +31,7 @@ class CallerKeys:
         self._providers = list(providers)
         self._of_clients = [*self._providers, *([gateway] if gateway else [])]
 
-    def find(
-        self, policy: Policy, key: str, issuer: str | None, *, field: str = "key"
-    ) -> FoundKey:
+    def find(self, policy: Policy, key: str, issuer: str | None, *, field: str = "key") -> FoundKey:
         """Find the key that counts a caller under a policy.
 
         A key as the ops API shows it is taken as it is, unless an issuer is given.

@@ -29,7 +29,7 @@ export class Api {
   #asking = null;
   #askForToken;
 
-  /** @param {(refusal: string) => Promise<string>} askForToken Resolves with a pasted token. */
+  /** @param {(isRefused: boolean) => Promise<string>} askForToken Resolves with a pasted token. */
   constructor(askForToken) {
     this.#askForToken = askForToken;
   }
@@ -92,19 +92,19 @@ export class Api {
    * @param {{method?: string, headers: Record<string, string>, body?: string, signal?: AbortSignal}} options
    */
   async #fetch(path, options) {
-    let refusal = "";
+    let isRefused = false;
     for (;;) {
-      if (refusal || !this.#token) await this.#renewToken(refusal);
+      if (isRefused || !this.#token) await this.#renewToken(isRefused);
       const token = this.#token;
       const response = await fetchOnce(path, options, token);
       if (response.status !== 401) return response;
-      if (token === this.#token) refusal = (await readProblem(response)).message;
+      isRefused = token === this.#token;
     }
   }
 
-  /** Ask once, however many requests wait for a token. @param {string} refusal */
-  #renewToken(refusal) {
-    this.#asking ??= this.#askForToken(refusal).then((token) => {
+  /** Ask once, however many requests wait for a token. @param {boolean} isRefused */
+  #renewToken(isRefused) {
+    this.#asking ??= this.#askForToken(isRefused).then((token) => {
       this.#token = token;
       this.#cached.clear();
       this.#asking = null;

@@ -47,7 +47,7 @@ class ReasonDialog {
     const title = h("h2", { id: "dialog-title" }, question.title);
     const form = h(
       "form",
-      { submit: (/** @type {SubmitEvent} */ event) => this.#submit(event), input: () => this.#simulate() },
+      { submit: (/** @type {SubmitEvent} */ event) => this.#submit(event), input: (/** @type {Event} */ event) => event.target === this.#reason || this.#simulate() },
       title,
       question.text && h("p", {}, question.text),
       ...(question.content ?? []),

@@ -73,7 +73,7 @@ export class ChangeForm {
     this.#simulation = new Simulation(context.api, limit.name, () => this.#showState());
     const form = h(
       "form",
-      { class: "change-form", submit: (/** @type {SubmitEvent} */ event) => this.#submit(event), input: () => this.#onInput() },
+      { class: "change-form", submit: (/** @type {SubmitEvent} */ event) => this.#submit(event), input: (/** @type {Event} */ event) => event.target === this.#reason || this.#onInput() },
       ...this.#fields.map((it) => it.element),
       field("Reason", this.#reason, "Required. Kept in the history for everybody who reads it."),
       this.#outcome,

@@ -23,7 +23,7 @@ const status = new StatusBar();
 const connection = h("span", { class: "connection", "data-tone": "unknown" }, "Connecting…");
 const identity = h("span", { class: "identity" });
 const banner = h("div", { class: "banner", role: "alert", hidden: true });
-const main = h("main", { id: "policy" });
+const detail = h("div", { class: "detail" });
 const placeholder = h("p", { class: "placeholder" }, "Choose a policy to see its traffic and to change it.");
 
 /** @type {Limit[]} */
@@ -33,11 +33,10 @@ let view = null;
 let ticks = 0;
 
 document.getElementById("app")?.replaceChildren(
-  h("a", { class: "skip", href: "#policy" , click: (/** @type {Event} */ event) => focusPolicy(event) }, "Skip to the policy"),
-  h("header", { class: "top" }, h("h1", {}, "Lockgate ", h("span", {}, "limits")), connection, identity, h("button", { type: "button", class: "small", click: changeToken }, "Change token")),
+  h("header", { class: "top" }, h("a", { class: "skip", href: "#", click: focusPolicy }, "Skip to the policy"), h("h1", {}, "Lockgate ", h("span", {}, "limits")), connection, identity, h("button", { type: "button", class: "small", click: changeToken }, "Change token")),
   banner,
   status.element,
-  h("div", { class: "layout" }, list.element, main),
+  h("main", { class: "layout" }, list.element, detail),
 );
 
 /** @param {() => boolean} isStale What was read before a change of the operator is not shown. */
@@ -73,12 +72,12 @@ function showSelected() {
   if (!limit) {
     view = null;
     setText(placeholder, named && limits.length ? `There is no policy ${named}.` : "Choose a policy to see its traffic and to change it.");
-    main.replaceChildren(placeholder);
+    detail.replaceChildren(placeholder);
   } else if (view?.name === limit.name) {
     view.update(limit);
   } else {
     view = new PolicyView(context, limit);
-    main.replaceChildren(view.element);
+    detail.replaceChildren(view.element);
   }
 }
 

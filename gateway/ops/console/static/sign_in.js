@@ -21,9 +21,9 @@ const form = h(
 const dialog = h("dialog", { class: "sign-in", "aria-labelledby": "sign-in-title" }, form);
 document.body.append(dialog);
 
-/** Show the form until a token is pasted. @param {string} refusal Why the last token was refused. @returns {Promise<string>} */
-export function askForToken(refusal) {
-  setText(error, refusal && `The token was refused: ${refusal}`);
+/** Show the form until a token is pasted. @param {boolean} isRefused Whether the last token was refused. @returns {Promise<string>} */
+export function askForToken(isRefused) {
+  setText(error, isRefused ? "The token was refused: it is not for the operations app, or it has expired." : "");
   dialog.showModal();
   input.focus();
   return new Promise((resolve) => {

@@ -55,7 +55,7 @@ function describeRecording(recording) {
 export class StatusBar {
   #items = h("ul", { class: "status-items" });
   #details = h("div", { class: "status-details" });
-  element = h("details", { class: "status" }, h("summary", { "aria-label": "State of the system: show the details" }, this.#items), this.#details);
+  element = h("section", { class: "status", "aria-label": "State of the system" }, h("details", {}, h("summary", {}, this.#items), this.#details));
 
   /** @param {Status} status */
   update(status) {
@@ -64,7 +64,7 @@ export class StatusBar {
       element.dataset.tone = it.tone;
       setText(/** @type {Element} */ (element.lastElementChild), it.text);
     });
-    syncChildren(this.#details, items, (it) => it.name, (it) => h("section", {}, h("h3", {}, it.name), h("dl")), (element, it) => {
+    syncChildren(this.#details, items, (it) => it.name, (it) => h("section", {}, h("h2", {}, it.name), h("dl")), (element, it) => {
       const list = /** @type {Element} */ (element.lastElementChild);
       const rows = (it.details.length ? it.details : [["none", ""]]).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
       if (list.textContent !== rows.map((row) => row.textContent).join("")) list.replaceChildren(...rows);
