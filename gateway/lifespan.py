@@ -40,7 +40,9 @@ from gateway.proxy.declaration.identity_errors import find_missing_key_errors
 from gateway.proxy.revocable_streams import RevocableStreams
 from gateway.proxy.routes import find_proxied_services
 from gateway.proxy.stream_limit import StreamLimit
+from gateway.ratelimit.live.open_live_limits import open_live_limits
 from gateway.ratelimit.open_limits import open_limits
+from gateway.ratelimit.route_policies import find_route_policies
 from gateway.resources import Resources
 from gateway.revocation.open_revocations import open_revocations
 from gateway.settings.errors import ConfigError, InvalidSettings
@@ -86,6 +88,12 @@ def create_lifespan(
         tasks = resources[WatchedTasks] = WatchedTasks()
         async with AsyncExitStack() as stack:
             await _open_own_resources(stack, settings, application, transports, resources)
+            declared = {
+                **find_route_policies(iter_route_contexts(app.routes)),
+                **application.policies,
+            }
+            opening = open_live_limits(settings, declared, resources)
+            await _open(stack, opening, "the live limits")
             if application.settings is not None:
                 resources[type(application.settings)] = application.settings
             if application.lifespan is not None:

@@ -22,6 +22,7 @@ from gateway.startup_error import StartupError
 
 SUBCOMMANDS = (
     "serve",
+    "ops",
     "demo",
     "new",
     "check",

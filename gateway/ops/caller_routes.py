@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from gateway.auth.dependencies import Caller, requires
-from gateway.ops.interfaces import CallerKey, CallerLookup
+from gateway.ops.caller_lookup import CallerKey, CallerLookup
 from gateway.ops.models import CallerStanding
 from gateway.ops.preconditions import create_author
 from gateway.ops.scopes import READ, WRITE
@@ -14,9 +14,11 @@ from gateway.resources import Resource
 router = APIRouter(tags=["callers"])
 
 
-async def read_key(policy: str, key: str, issuer: str | None = None) -> CallerKey:
+async def read_key(
+    policy: str, key: str, issuer: str | None = None, tier: str | None = None
+) -> CallerKey:
     """Return the policy and the key of the path; `key` is such as `user:42`."""
-    return CallerKey(policy, key, issuer)
+    return CallerKey(policy, key, issuer, tier)
 
 
 @router.get("/limits/{policy}/callers/{key}", dependencies=[requires(READ)])

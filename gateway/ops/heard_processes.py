@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from logging import WARNING, getLogger
@@ -11,6 +12,7 @@ from typing import Literal, NamedTuple, cast
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
+from gateway.background_tasks import keep_running
 from gateway.ops.models import Process
 from gateway.ops.process_channel import (
     BEAT_SECONDS,
@@ -24,12 +26,23 @@ from gateway.ops.process_channel import (
     ChannelKeys,
     Heartbeat,
     ProcessRequest,
+    open_channel,
 )
+from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
 
+_TASK = "ops.listen"
 _MAX_REQUESTS = 2  # at a time: each occupies a connection
 
 log = getLogger("lockgate.ops")
+
+
+class Wish(NamedTuple):
+    """What the ops app wants of the processes; `policy` and `seconds` are those of the usage."""
+
+    wants: Literal["usage", "recording"]
+    policy: str = ""
+    seconds: int = 0
 
 
 class HeardProcess(NamedTuple):
@@ -45,6 +58,21 @@ class Replies:
 
     received: dict[str, bytes] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def hear_processes(
+    settings: Settings, clock: Callable[[], float]
+) -> AsyncIterator["HeardProcesses"]:
+    """Listen to the processes for the length of the block; `redis_url` must be set."""
+    async with open_channel(settings) as redis:
+        heard = HeardProcesses(redis, ChannelKeys(settings.counters.key_prefix), clock)
+        task = asyncio.create_task(keep_running(_TASK, heard.listen), name=_TASK)
+        try:
+            yield heard
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
 
 class HeardProcesses:
@@ -90,24 +118,15 @@ class HeardProcesses:
                 self._drop_silent()
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def ask(
-        self,
-        wants: Literal["usage", "recording"],
-        *,
-        seconds_to_wait: float,
-        policy: str = "",
-        seconds: int = 0,
-    ) -> Replies:
-        """Send a request to all processes, and wait for their replies."""
-        request = ProcessRequest(
-            id=secrets.token_hex(16), wants=wants, policy=policy, seconds=seconds
-        )
+    async def ask(self, wish: Wish, seconds: float) -> Replies:
+        """Send a request to all processes, and wait for their replies at most so long."""
+        request = ProcessRequest(id=secrets.token_hex(16), **wish._asdict())
         names = list(self._heard)
         reading = _RepliesReader(
             self._redis, {self._keys.reply(it, request.id): it for it in names}
         )
         try:
-            async with asyncio.timeout(seconds_to_wait), self._asking:
+            async with asyncio.timeout(seconds), self._asking:
                 await self._send(names, request)
                 await reading.read_all()
         except FAILURES as error:

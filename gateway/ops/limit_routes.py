@@ -5,10 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from gateway.auth.dependencies import requires
-from gateway.ops.interfaces import LimitStore
+from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import History, Limit, LimitChange, LimitList, Rollback
 from gateway.ops.preconditions import EditedBy, format_version
 from gateway.ops.scopes import READ, WRITE
+from gateway.ratelimit.live.limit_history import MAX_ENTRIES
 from gateway.resources import Resource
 
 router = APIRouter(tags=["limits"])
@@ -17,7 +18,7 @@ router = APIRouter(tags=["limits"])
 @router.get("/limits", dependencies=[requires(READ)])
 async def list_limits(store: Resource[LimitStore]) -> LimitList:
     """List all policies."""
-    return LimitList(limits=list(store.list()))
+    return LimitList(limits=list(store.list_limits()))
 
 
 @router.get("/limits/{policy}", dependencies=[requires(READ)])
@@ -58,7 +59,7 @@ async def patch_limit(
 async def get_history(
     policy: str,
     store: Resource[LimitStore],
-    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES)] = 50,
     before: Annotated[int | None, Query(ge=1)] = None,
 ) -> History:
     """List the changes of a policy, the latest first."""

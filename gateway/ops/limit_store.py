@@ -43,6 +43,10 @@ class LimitStore:
         """Return all policies, in the order of their declaration."""
         return [describe_limit(view) for view in self._live.list()]
 
+    def list_names(self) -> Sequence[str]:
+        """Return the names of all policies."""
+        return [view.name for view in self._live.list()]
+
     def get(self, name: str) -> Limit:
         """Return one policy."""
         return describe_limit(self.find(name))

@@ -133,18 +133,22 @@ class LimitList(BaseModel):
 
 
 class HistoryItem(BaseModel):
-    """A change of a policy, as the journal has it; `from` and `to` are live documents."""
+    """A change of a policy, as the journal has it; `from` and `to` are live documents.
+
+    A reset of the counts of a `key` has no version.
+    """
 
     model_config = ConfigDict(validate_by_name=True)
 
     seq: int
-    version: int
+    version: int | None
     at: datetime
     by: str
     action: str
     reason: str
     from_: dict[str, Any] | None = Field(alias="from")
     to: dict[str, Any] | None
+    key: str | None
 
 
 class History(BaseModel):
@@ -223,7 +227,10 @@ class CallerStanding(BaseModel):
 
 
 class Covers(BaseModel):
-    """The traffic that a recording covers; `left_out` counts what it does not, by the reason."""
+    """The traffic that a recording covers; `left_out` counts what it does not, by the reason.
+
+    `keys` is null where they have not been counted, as in the status.
+    """
 
     model_config = ConfigDict(validate_by_name=True)
 
@@ -231,19 +238,23 @@ class Covers(BaseModel):
     to: datetime | None
     seconds: float
     requests: int
-    keys: int
+    keys: int | None
     processes: list[str]
     left_out: dict[str, int]
 
 
 class SimulatedEffect(BaseModel):
-    """The difference that a proposed policy makes to the recorded requests."""
+    """The difference that a proposed policy makes to the recorded requests.
+
+    `shadow_refused` counts those that it would refuse if it were no shadow.
+    """
 
     requests: int
     newly_refused: int
     newly_admitted: int
     refused_before: int
     refused_after: int
+    shadow_refused: int
 
 
 class AffectedKey(BaseModel):

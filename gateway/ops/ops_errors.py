@@ -67,6 +67,14 @@ class ChangesUnavailable(OpsError):
     title = "Changes unavailable"
 
 
+class CountsUnavailable(OpsError):
+    """The counts of a caller cannot be read."""
+
+    status = 503
+    type = IANA_PROBLEMS + "temporary-reduced-capacity"
+    title = "Counts unavailable"
+
+
 class InvalidField(NamedTuple):
     """A field of the body that is not valid; the path of an override has its key."""
 

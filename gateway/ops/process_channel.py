@@ -5,9 +5,6 @@ onto a list of the process, which waits there, and pushes the parts of its reply
 Nothing here needs a permission for channels, and nothing stays: each key expires.
 """
 
-import os
-import secrets
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -46,6 +43,14 @@ class Counts(BaseModel):
     shadow_refused: int
 
 
+class RecordedSpan(BaseModel):
+    """What a process has recorded: from when until when (epoch seconds), and how many decisions."""
+
+    begin: float
+    end: float
+    decisions: int
+
+
 class Heartbeat(BaseModel):
     """What a process says of itself each second; `beat` counts up. Times are epoch seconds."""
 
@@ -54,6 +59,7 @@ class Heartbeat(BaseModel):
     beat: int
     usage: dict[str, Counts] = {}
     services: dict[str, str] = {}
+    recorded: RecordedSpan | None = None
 
 
 class ProcessRequest(BaseModel):
@@ -83,11 +89,6 @@ class ChannelKeys:
     def reply(self, name: str, request_id: str) -> str:
         """Return the key of the list with the parts of a reply."""
         return f"{self._process}{name}:reply:{request_id}"
-
-
-def create_process_name() -> str:
-    """Return a name for this process that no other one has: host, process id, a random end."""
-    return f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(2)}"
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ from gateway.ops.process_channel import (
     Counts,
     Heartbeat,
     ProcessRequest,
+    RecordedSpan,
     open_channel,
 )
 from gateway.settings.schema import Settings
@@ -43,6 +44,9 @@ class ProcessSource(Protocol):
 
     def get_services(self) -> Mapping[str, str]:
         """Return the states of the services."""
+
+    def describe_recorded(self) -> RecordedSpan | None:
+        """Return what is recorded; None if nothing is."""
 
     async def respond(self, request: ProcessRequest) -> bytes:
         """Return the reply to a request of the ops app."""
@@ -124,6 +128,7 @@ class ProcessPublisher:
                 beat=self._beat,
                 usage=usage,
                 services=dict(self._source.get_services()),
+                recorded=self._source.describe_recorded(),
             ).model_dump_json()
             if len(heartbeat) <= MAX_HEARTBEAT_BYTES or not usage:
                 return heartbeat

@@ -1,3 +1,3 @@
 """The scopes of the ops API."""
 
-READ, WRITE = "limits:read", "limits:write"
+READ, WRITE = OPS_SCOPES = "limits:read", "limits:write"

@@ -8,7 +8,6 @@ from gateway.ops.limit_store import LimitStore, translate_errors
 from gateway.ops.models import AffectedKey, Covers, Proposal, SimulatedEffect, SimulationResult
 from gateway.ops.ops_errors import SimulationRefused
 from gateway.ops.traffic import Recordings, Traffic
-from gateway.ratelimit.caller_names import describe
 from gateway.ratelimit.live.apply_document import apply_document
 from gateway.ratelimit.live.live_limits import PolicyView
 from gateway.ratelimit.policy_in_force import PolicyInForce
@@ -52,7 +51,9 @@ class Simulations:
             accuracy=found.accuracy,
             restarts_counts=effect.restarts_counts,
             effect=_describe_effect(effect),
-            keys=[_describe_key(it) for it in effect.keys[:MAX_KEYS]],
+            keys=[
+                _describe_key(it, self._traffic.describe(it.key)) for it in effect.keys[:MAX_KEYS]
+            ],
         )
 
 
@@ -90,13 +91,14 @@ def _describe_effect(effect: Effect) -> SimulatedEffect:
         newly_admitted=effect.newly_admitted,
         refused_before=effect.refused_before,
         refused_after=effect.refused_after,
+        shadow_refused=effect.shadow_refused,
     )
 
 
-def _describe_key(effect: KeyEffect) -> AffectedKey:
+def _describe_key(effect: KeyEffect, caller: str | None) -> AffectedKey:
     return AffectedKey(
         key=effect.key,
-        caller=describe(effect.key),
+        caller=caller,
         newly_refused=effect.newly_refused,
         newly_admitted=effect.newly_admitted,
         requests=effect.requests,

@@ -6,22 +6,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel
 
 from gateway.open_clients import OpenServices
 from gateway.ops.models import Process
-from gateway.ops.process_channel import Counts, ProcessRequest
+from gateway.ops.process_channel import Counts, ProcessRequest, RecordedSpan
+from gateway.ratelimit.caller_names import describe
 from gateway.ratelimit.recording.export import export_recordings
 from gateway.ratelimit.recording.recorder import Recorder
 from gateway.ratelimit.recording.recording import Recording
+from gateway.ratelimit.rule import MICROSECONDS
 from gateway.ratelimit.usage.usage import Usage, UsageReport
 from gateway.transport.transport import Transport
 
-USAGE_REPORT = TypeAdapter(UsageReport)
-"""The JSON of a usage report, in which processes tell each other about it."""
-
 RECENT_SECONDS = 10
 """The rates of now are those of the last ten seconds that are complete."""
+
+
+class UsageReply(BaseModel):
+    """What a process replies about the usage of a policy; `names` are those of the top keys."""
+
+    report: UsageReport
+    names: dict[str, str | None]
 
 
 @dataclass(slots=True)
@@ -50,6 +56,14 @@ class Traffic(ABC):
     @abstractmethod
     def get_services(self) -> Mapping[str, str]:
         """Return the states of the services."""
+
+    @abstractmethod
+    def describe(self, key: str) -> str | None:
+        """Return the name of a caller, such as `user:42`, if a process has seen it lately."""
+
+    @abstractmethod
+    def list_recorded(self) -> Mapping[str, RecordedSpan]:
+        """Return what each process has recorded, by the name of the process."""
 
     @abstractmethod
     async def gather_recordings(self) -> Recordings:
@@ -85,6 +99,25 @@ class OwnTraffic(Traffic):
             for name, it in sorted(self._services.items())
         }
 
+    def describe(self, key: str) -> str | None:
+        """Return the name of a caller, if this process has seen it lately."""
+        return describe(key)
+
+    def list_recorded(self) -> Mapping[str, RecordedSpan]:
+        """Return what this process has recorded."""
+        span = self.describe_recorded()
+        return {} if span is None else {self._recorder.process: span}
+
+    def describe_recorded(self) -> RecordedSpan | None:
+        """Return what is recorded; None if nothing is."""
+        recording = self._recorder.snapshot()
+        if not len(recording):
+            return None
+        begin, end = recording.begin + recording.to_epoch, recording.end + recording.to_epoch
+        return RecordedSpan(
+            begin=begin / MICROSECONDS, end=end / MICROSECONDS, decisions=len(recording)
+        )
+
     async def gather_recordings(self) -> Recordings:
         """Return what this process has recorded."""
         return Recordings([self._recorder.snapshot()])
@@ -93,7 +126,8 @@ class OwnTraffic(Traffic):
         """Reply to an ops app in another process."""
         if request.wants == "usage":
             report = await self.report_usage(request.policy, request.seconds)
-            return USAGE_REPORT.dump_json(report)
+            names = {it.key: describe(it.key) for it in report.top_keys}
+            return UsageReply(report=report, names=names).model_dump_json().encode()
         return await export([self._recorder.snapshot()])
 
 

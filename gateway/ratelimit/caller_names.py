@@ -34,7 +34,9 @@ def make_partition(policy: Policy, name: str, issuer: str) -> str:
     own = CLAIM_KIND if policy.per.startswith(CLAIM) else policy.per
     if kind != own:
         expected = f"{own}:" if own == ADDRESS else f"{own}: or {SUBJECT}:"
-        raise ValueError(f"must begin with {expected}, because {policy.name} counts per {policy.per}")
+        raise ValueError(
+            f"must begin with {expected}, because {policy.name} counts per {policy.per}"
+        )
     return hash_caller(policy.per, issuer, value)
 
 

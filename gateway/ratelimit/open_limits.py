@@ -7,6 +7,8 @@ from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.ratelimit.policy import Policy
+from gateway.ratelimit.recording.open_recorder import open_recorder
+from gateway.ratelimit.recording.recorder import Recorder
 from gateway.ratelimit.settings_rates import put_in_force
 from gateway.resources import Resources
 from gateway.settings.schema import Settings
@@ -16,7 +18,9 @@ from gateway.settings.schema import Settings
 async def open_limits(
     settings: Settings, policies: Mapping[str, Policy], resources: Resources
 ) -> AsyncIterator[Limits]:
-    """Open `Limits` and the `RateLimiter` under it into `resources`.
+    """Open `Limits` and the `RateLimiter` under it into `resources`, and the `Recorder`.
+
+    There is no recorder if the ops API is off, which would be its only reader.
 
     Raises:
         InvalidSettings: the settings set the rate of a policy that is not declared.
@@ -24,5 +28,8 @@ async def open_limits(
     in_force = put_in_force(policies, settings.limits)
     async with open_limiter(settings) as limiter:
         resources[RateLimiter] = limiter
-        resources[Limits] = limits = Limits(limiter, in_force)
+        recorder: Recorder | None = None
+        if settings.ops.audience is not None:
+            resources[Recorder] = recorder = open_recorder(settings)
+        resources[Limits] = limits = Limits(limiter, in_force, recorder)
         yield limits

@@ -78,10 +78,10 @@ def test_the_client_gets_a_token_of_its_own(shop: Demo) -> None:
     assert "catalog:read" in token["scope"].split()
 
 
-def test_the_last_commands_call_for_the_client_and_for_the_user_until_the_revocation(
+def test_six_commands_call_for_the_client_and_for_the_user_until_the_revocation(
     shop: Demo,
 ) -> None:
-    get_token, call, exchange, call_for_user, revoke, call_again = shop.commands[5:]
+    get_token, call, exchange, call_for_user, revoke, call_again = shop.commands[5:11]
     called = run_command(f"{get_token}; {call}")
     assert called.startswith("HTTP/1.1 200 OK\n")
     assert '"sku":"TEA-2004"' in called

@@ -48,7 +48,7 @@ def read_history(
     return [_to_entry(row) for row in rows]
 
 
-class Reset(NamedTuple):
+class CountReset(NamedTuple):
     """The entry `seq` of the journal: the counts of one caller under one policy are cleared."""
 
     seq: int
@@ -56,7 +56,7 @@ class Reset(NamedTuple):
     partition: str
 
 
-def read_resets(connection: Connection, after: int, limit: int) -> list[Reset]:
+def read_resets(connection: Connection, after: int, limit: int) -> list[CountReset]:
     """Return at most `limit` resets, from the one after the entry `after` of the journal on."""
     columns = journal.c
     rows = connection.execute(
@@ -65,7 +65,7 @@ def read_resets(connection: Connection, after: int, limit: int) -> list[Reset]:
         .order_by(columns.seq)
         .limit(limit)
     )
-    return [Reset(row.seq, row.subject, json.loads(row.details)["key"]) for row in rows]
+    return [CountReset(row.seq, row.subject, json.loads(row.details)["key"]) for row in rows]
 
 
 def _to_entry(row: Row[Any]) -> HistoryEntry:

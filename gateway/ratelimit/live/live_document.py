@@ -6,7 +6,7 @@ A document has one form, its canonical JSON: equal documents have equal bytes.
 import json
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -20,19 +20,19 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.ratelimit.key_override import MAX_TIMES, OverrideKind
 from gateway.ratelimit.live.document_errors import describe_errors
 from gateway.ratelimit.live.errors import InvalidDocument
 from gateway.ratelimit.live.limit_table import to_canonical
 from gateway.ratelimit.live.rfc3339 import normalize_time, to_epoch
-from gateway.ratelimit.policy import MAX_BURST
+from gateway.ratelimit.rule import MAX_BURST
 from gateway.settings.errors import ConfigError
-from gateway.settings.rate import Rate
+from gateway.settings.rate import format_rates, parse_rates
 from gateway.settings.section import conflict
 
 MAX_OVERRIDES = 500
 MAX_TIERS = 100
 MAX_BYTES = 128 * 1_024
-MAX_TIMES = 1_000_000
 
 _VALUES = frozenset({"rate", "limit", "burst", "shadow", "tiers", "lease"})
 _VALUE_OF_KIND = {"rate": ("rate", "limit"), "times": ("times",), "block": (), "allow": ()}
@@ -44,8 +44,7 @@ _PARTITION = re.compile(r"[a-z][a-z0-9_-]{0,31}:[!-z|~]{1,200}")
 def _normalize_rates(text: str) -> str:
     if len(text) > 200:
         raise ValueError("must have at most 200 characters")
-    rates = sorted(map(Rate.parse, text.split(",")), key=lambda rate: rate.window)
-    return ", ".join(map(str, rates))
+    return format_rates(sorted(parse_rates(text), key=lambda rate: rate.window))
 
 
 def _normalize_tier(value: object) -> str | int:
@@ -70,7 +69,6 @@ Times = Annotated[float, Field(gt=0, le=MAX_TIMES, allow_inf_nan=False)]
 Tier = Annotated[StrictStr, Field(min_length=1, max_length=100)]
 TierValue = Annotated[Any, PlainValidator(_normalize_tier)]
 Partition = Annotated[StrictStr, AfterValidator(_check_partition)]
-OverrideKind = Literal["rate", "times", "block", "allow"]
 
 
 class _Part(BaseModel):

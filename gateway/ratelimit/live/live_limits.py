@@ -33,6 +33,7 @@ from gateway.ratelimit.policy_in_force import PolicyInForce
 from gateway.settings.errors import suggest_nearest
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import Storage
+
 CHANGE_MESSAGE, RESET_MESSAGE = b"change", b"reset"
 
 
@@ -41,6 +42,14 @@ class Publisher(Protocol):
 
     async def publish(self, message: bytes) -> None:
         """Send a message to them; they do not depend on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStore:
+    """Where live documents are kept, and how the other processes are notified, if at all."""
+
+    storage: Storage
+    publisher: Publisher | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +92,14 @@ class LiveLimits:
         declared: Mapping[str, Policy],
         policies: LivePolicies,
         limiter: RateLimiter,
-        storage: Storage | None,
+        store: LiveStore | None = None,
         *,
-        publisher: Publisher | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._declared = declared
         self._policies = policies
         self._limiter = limiter
-        self._storage = storage
-        self._publisher = publisher
+        self._store = store
         self._clock = clock or Clock()
 
     def list(self) -> Sequence[PolicyView]:
@@ -138,7 +145,7 @@ class LiveLimits:
             VersionConflict: the policy is not at `if_version`.
             DatabaseUnavailable: the database does not respond, or refuses to.
         """
-        base, storage = self._find_base(name), self._require_storage()
+        base, store = self._find_base(name), self._require_store()
         check_author(author)
         current = self._policies.find_state(name).document
         text = prepare_change(base, document, current, self._clock.now())
@@ -146,7 +153,7 @@ class LiveLimits:
         def write(connection: Connection) -> StoredLimit:
             return change_limit(connection, name, text, if_version, author)
 
-        return await self._put(await storage.database.write(write))
+        return await self._put(store, await store.storage.database.write(write))
 
     async def rollback(
         self, name: str, to_version: int, *, if_version: int, author: Author
@@ -161,7 +168,7 @@ class LiveLimits:
             UnknownVersion: the policy never had the version `to_version`.
             DatabaseUnavailable: the database does not respond, or refuses to.
         """
-        base, storage = self._find_base(name), self._require_storage()
+        base, store = self._find_base(name), self._require_store()
         check_author(author)
 
         def write(connection: Connection) -> StoredLimit:
@@ -169,7 +176,7 @@ class LiveLimits:
             check_rollback(base, stored.document)
             return stored
 
-        return await self._put(await storage.database.write(write))
+        return await self._put(store, await store.storage.database.write(write))
 
     async def history(
         self, name: str, limit: int = 50, before: int | None = None
@@ -185,7 +192,7 @@ class LiveLimits:
         """
         self._find_base(name)
         read = partial(read_history, policy=name, limit=limit, before=before)
-        return await self._require_storage().database.read(read)
+        return await self._require_store().storage.database.read(read)
 
     async def reset(self, name: str, partition: str, author: Author) -> None:
         """Clear the counts of one caller: in Redis, and in each process within a second.
@@ -197,32 +204,24 @@ class LiveLimits:
             DatabaseUnavailable: the database does not respond, or refuses to.
             RateLimiterUnavailable: Redis does not respond; its counts stay.
         """
-        base, storage = self._find_base(name), self._require_storage()
+        base, store = self._find_base(name), self._require_store()
         check_author(author)
         check_key(base.policy, partition)
         record = partial(record_reset, policy=name, partition=partition, author=author)
-        await storage.database.write(record)
-        await self._refresh()
+        await store.storage.database.write(record)
+        await _refresh(store)
         try:
             await clear_everywhere(self._limiter, name, partition)
         finally:
-            await self._publish(RESET_MESSAGE)
+            await _publish(store, RESET_MESSAGE)
 
-    async def _put(self, stored: StoredLimit) -> PolicyView:
+    async def _put(self, store: LiveStore, stored: StoredLimit) -> PolicyView:
         """Put a committed change in force here, and notify the others."""
         # At once, and not only with the next read: the database may be gone by then.
         self._policies.put([self._policies.read_state(stored)], self._clock.now())
-        await self._publish(CHANGE_MESSAGE)
-        await self._refresh()
+        await _publish(store, CHANGE_MESSAGE)
+        await _refresh(store)
         return self.get(stored.policy)
-
-    async def _publish(self, message: bytes) -> None:
-        if self._publisher is not None:
-            await self._publisher.publish(message)
-
-    async def _refresh(self) -> None:
-        with suppress(DatabaseUnavailable):
-            await self._require_storage().feed.refresh()
 
     def _find_base(self, name: str) -> PolicyInForce:
         base = self._policies.find_base(name)
@@ -230,7 +229,18 @@ class LiveLimits:
             raise UnknownPolicy(name, suggest_nearest(name, self._policies.names))
         return base
 
-    def _require_storage(self) -> Storage:
-        if self._storage is None:
+    def _require_store(self) -> LiveStore:
+        if self._store is None:
             raise NoDatabase
-        return self._storage
+        return self._store
+
+
+async def _publish(store: LiveStore, message: bytes) -> None:
+    if store.publisher is not None:
+        await store.publisher.publish(message)
+
+
+async def _refresh(store: LiveStore) -> None:
+    """Read what has changed; if the database is gone meanwhile, the feed does so later."""
+    with suppress(DatabaseUnavailable):
+        await store.storage.feed.refresh()

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from gateway.auth.clock import Clock
 from gateway.ratelimit.limiter import RateLimiter
-from gateway.ratelimit.live.limit_history import Reset, read_resets
+from gateway.ratelimit.live.limit_history import CountReset, read_resets
 from gateway.ratelimit.live.limit_table import read_limits
 from gateway.ratelimit.live.live_policies import LivePolicies, LiveState
 from gateway.ratelimit.live.reset_counts import clear_here
@@ -20,7 +20,7 @@ class LoadedLimits(NamedTuple):
     """The documents that have changed, and the counts to clear; `is_complete` if all are loaded."""
 
     states: Sequence[LiveState]
-    resets: Sequence[Reset]
+    resets: Sequence[CountReset]
     is_complete: bool
 
 
@@ -32,7 +32,7 @@ class LiveReplica:
         self._limiter = limiter
         self._clock = clock
         self._is_loaded = False
-        self._recent_resets: Sequence[Reset] = ()
+        self._recent_resets: Sequence[CountReset] = ()
 
     def load(self, connection: Connection, after: int) -> LoadedLimits | Page:
         """Load what comes after the entry `after` of the journal. Runs in a thread."""

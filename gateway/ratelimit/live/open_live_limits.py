@@ -12,7 +12,7 @@ from gateway.background_tasks import keep_running
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.live.change_notice import ChangeNotices
-from gateway.ratelimit.live.live_limits import LiveLimits
+from gateway.ratelimit.live.live_limits import LiveLimits, LiveStore
 from gateway.ratelimit.live.live_policies import LivePolicies
 from gateway.ratelimit.live.live_replica import LiveReplica
 from gateway.ratelimit.policy import Policy
@@ -34,14 +34,16 @@ async def open_live_limits(
 ) -> AsyncIterator[None]:
     """Open `LiveLimits` into `resources`, which has the open `Limits`.
 
-    `declared` are the policies as the code has them. Without a database, nothing is followed, and
-    each change is refused with the reason.
+    `declared` are the policies as the code has them, in `limits` or at a route. Without a database,
+    nothing is followed, and each change is refused with the reason.
     """
     limits: Limits = resources[Limits]
     storage: Storage | None = resources.get(Storage)
+    for policy in declared.values():
+        limits.policies.get(policy)  # one that only a route declares is in force from now on
     policies, clock = LivePolicies(limits.policies), clock or Clock()
     if storage is None:
-        resources[LiveLimits] = LiveLimits(declared, policies, limits.limiter, None)
+        resources[LiveLimits] = LiveLimits(declared, policies, limits.limiter)
         yield
         return
     replica = LiveReplica(policies, limits.limiter, clock)
@@ -54,7 +56,7 @@ async def open_live_limits(
         ends = _run("limits.ends", lambda: policies.watch_ends(clock))
         await stack.enter_async_context(ends)
         resources[LiveLimits] = LiveLimits(
-            declared, policies, limits.limiter, storage, publisher=notices, clock=clock
+            declared, policies, limits.limiter, LiveStore(storage, notices), clock=clock
         )
         yield
 
@@ -65,7 +67,7 @@ async def _open_notices(
 ) -> AsyncIterator[ChangeNotices]:
     """Open the notices on connections of their own; Redis need not be there."""
 
-    async def refresh(has_reset: bool) -> None:  # noqa: FBT001 - as ChangeNotices calls it
+    async def refresh(has_reset: bool) -> None:
         with suppress(DatabaseUnavailable):  # `Database` has logged why
             await feed.refresh()
         if has_reset:

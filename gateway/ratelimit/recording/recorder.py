@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
-from gateway.ratelimit.limiter import Charge, State, Verdict
+from gateway.ratelimit.limiter import Charge, Standing, State, Verdict
 from gateway.ratelimit.limits import Demand
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy_in_force import Block, Rules
@@ -37,8 +37,8 @@ class Recorder:
     """
 
     # Invariants:
-    # - `_segments` ends with the open segment. The others are full, and never change. There are
-    #   at most SEGMENTS.
+    # - `_segment` is the open segment, the last of `_segments`. The others never change. There are
+    #   at most SEGMENTS. The open one is full if it has `_segment_rows` rows, or if `_is_full`.
     # - `_known` has the keys whose state was recorded in the open segment, and not lost since.
     # - `_numbers` has the number in the key table of the open segment for each set of rules (by
     #   identity), policy, partition and tier. `_rule_sets` keeps those rules alive.
@@ -62,9 +62,11 @@ class Recorder:
         self._segment_rows = -(-rows // SEGMENTS)
         self._clock = clock
         self._wall = wall
-        self._segments = deque([Segment()])
+        self._segment = Segment()
+        self._segments = deque([self._segment])
         self._known = set[str]()
         self._state_numbers = 0
+        self._is_full = False
         self._numbers: dict[_KeyOfNumber, int] = {}
         self._rule_sets: list[Rules | Block] = []
         # The clock of a memory limiter is the monotonic one, and that of Redis the epoch's.
@@ -84,22 +86,29 @@ class Recorder:
         verdict: Verdict,
     ) -> None:
         """Record a decision. It must be called in the order in which the limiter decided."""
-        self.usage.count(demands, rule_sets, verdict)
+        local = self._clock()
+        self.usage.count(demands, rule_sets, verdict, int(local))
         if not self._segment_rows:
             return
         if verdict.degraded:
             self._lose_counts("", 1)
             return
-        flags = ADMITTED if verdict.admitted else 0
+        if self._is_full or len(self._segment.flags) >= self._segment_rows:
+            self._begin_segment()
+        flags, now = ADMITTED if verdict.admitted else 0, verdict.now
         if charges and not verdict.is_repeated:
             flags |= COUNTED
-            self._last = verdict.now, self._clock()
-            if not self._begin:
-                self._begin = self._estimate_at(self._opened_at) - 1
-        segment = self._open_segment()
+            self._last = now, local
+        else:
+            now = self._estimate_at(local)
+        if not self._begin:
+            self._begin = self._estimate_at(self._opened_at) - 1
         if verdict.states:
-            self._add_states(segment, verdict.states)
-        self._add_rows(segment, demands, rule_sets, flags, verdict)
+            self._add_states(verdict.states)
+        if len(demands) == 1:
+            self._add_row(demands[0], rule_sets[0], flags, now, verdict.standings)
+        else:
+            self._add_rows(demands, rule_sets, flags, now, verdict.standings)
 
     def lose(self, charges: Sequence[Charge]) -> None:
         """Record that these charges may have been counted, or not."""
@@ -117,7 +126,7 @@ class Recorder:
 
     def snapshot(self) -> Recording:
         """Return what has been recorded until now. It copies the open segment alone."""
-        end = self._estimate_now()
+        end = self._estimate_at(self._clock())
         *closed, last = self._segments
         to_epoch = round(self._wall() * MICROSECONDS) - end
         segments = (*closed, last.copy())
@@ -125,64 +134,73 @@ class Recorder:
 
     def _add_rows(
         self,
-        segment: Segment,
         demands: Sequence[Demand],
         rule_sets: Sequence[Rules | Block],
         flags: int,
-        verdict: Verdict,
+        now: int,
+        standings: Sequence[Standing],
     ) -> None:
-        now = verdict.now if flags & COUNTED else self._estimate_now()
-        numbers, standings = self._numbers, iter(verdict.standings)
-        left = len(demands)
-        for demand, rules in zip(demands, rule_sets, strict=True):
-            left -= 1
-            known = id(rules), demand.policy.name, demand.partition, demand.tier
-            number = numbers.get(known)
-            if number is None:
-                number = self._add_key(segment, demand, rules)
-            segment.add_row(flags | MORE if left else flags, now, number, demand.cost)
-            if flags & COUNTED and type(rules) is tuple:
-                for _ in rules:
-                    segment.add_standing(next(standings))
+        """Add a row for each demand; the standings are those of all their rules."""
+        first, last = 0, len(demands) - 1
+        for index, (demand, rules) in enumerate(zip(demands, rule_sets, strict=True)):
+            end = first if isinstance(rules, Block) else first + len(rules)
+            row_flags = flags | MORE if index < last else flags
+            self._add_row(demand, rules, row_flags, now, standings[first:end])
+            first = end
 
-    def _add_key(self, segment: Segment, demand: Demand, rules: Rules | Block) -> int:
+    def _add_row(
+        self,
+        demand: Demand,
+        rules: Rules | Block,
+        flags: int,
+        now: int,
+        standings: Sequence[Standing],
+    ) -> None:
+        segment = self._segment
+        number = self._numbers.get((id(rules), demand.policy.name, demand.partition, demand.tier))
+        if number is None:
+            number = self._add_key(demand, rules)
+        segment.flags.append(flags)
+        segment.times.append(now)
+        segment.keys.append(number)
+        segment.costs.append(demand.cost)
+        if flags & COUNTED:
+            for standing in standings:
+                left = standing.remaining
+                segment.values.append(-1 - left if standing.retry_after else left)
+
+    def _add_key(self, demand: Demand, rules: Rules | Block) -> int:
         """Add a key to the table of the segment; return its number."""
         name, partition, tier = demand.policy.name, demand.partition, demand.tier
-        number = len(segment.key_table)
         if isinstance(rules, Block):
             counted: Rules | None = () if rules.shadow else None
         else:
             counted = rules
         keys = tuple(make_key(rule, partition) for rule in counted or ())
-        segment.key_table.append(RecordedKey(name, partition, tier, counted, keys))
-        self._numbers[id(rules), name, partition, tier] = number
+        table = self._segment.key_table
+        table.append(RecordedKey(name, partition, tier, counted, keys))
+        self._is_full |= len(table) >= MAX_SEGMENT_KEYS
+        self._numbers[id(rules), name, partition, tier] = len(table) - 1
         self._rule_sets.append(rules)
-        return number
+        return len(table) - 1
 
-    def _add_states(self, segment: Segment, states: Mapping[str, State]) -> None:
+    def _add_states(self, states: Mapping[str, State]) -> None:
         new = {key: state for key, state in states.items() if key not in self._known}
-        segment.add_states(new)
+        self._segment.add_states(new)
         self._known.update(new)
         self._state_numbers += sum(map(len, new.values()))
+        self._is_full |= self._state_numbers >= MAX_SEGMENT_STATE_NUMBERS
 
-    def _open_segment(self) -> Segment:
-        """Return the open segment; begin another one if it is full."""
-        segment = self._segments[-1]
-        if (
-            len(segment.flags) < self._segment_rows
-            and len(segment.key_table) < MAX_SEGMENT_KEYS
-            and self._state_numbers < MAX_SEGMENT_STATE_NUMBERS
-        ):
-            return segment
-        segment = Segment()
-        self._segments.append(segment)
+    def _begin_segment(self) -> None:
+        self._segment = Segment()
+        self._segments.append(self._segment)
         self._known.clear()
         self._numbers.clear()
         self._rule_sets.clear()
         self._state_numbers = 0
+        self._is_full = False
         if len(self._segments) > SEGMENTS:
             self._begin = self._segments.popleft().times[-1]
-        return segment
 
     def _lose_counts(self, prefix: str, requests: int) -> None:
         """Record a gap that ends now, and begins before the checks that may be on their way."""
@@ -190,14 +208,12 @@ class Recorder:
             self._known = {key for key in self._known if not key.startswith(prefix)}
         else:
             self._known.clear()
-        now = self._estimate_now()
+        now = self._estimate_at(self._clock())
         begin = now - self._margin
-        segment = self._open_segment()
-        if prefix or not segment.grow_gap(begin - self._margin, now, requests):
-            segment.add_gap(begin, now, prefix, requests)
-
-    def _estimate_now(self) -> int:
-        return self._estimate_at(self._clock())
+        if prefix or not self._segment.grow_gap(begin - self._margin, now, requests):
+            if len(self._segment) >= self._segment_rows:
+                self._begin_segment()
+            self._segment.add_gap(begin, now, prefix, requests)
 
     def _estimate_at(self, local: float) -> int:
         """Return a time of `_clock` on the clock of the counts, which is not asked."""

@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from gateway.ratelimit.limiter import Standing, State
+from gateway.ratelimit.limiter import State
 from gateway.ratelimit.recording.events import (
     RecordedDecision,
     RecordedEvent,
@@ -63,21 +63,12 @@ class Segment:
         row = len(self.flags)
         self.states.extend((row, key, array("q", state)) for key, state in states.items())
 
-    def add_row(self, flags: int, now: int, key: int, cost: int) -> None:
-        """Add what one policy decided, which has the number `key` in the key table."""
-        self.flags.append(flags)
-        self.times.append(now)
-        self.keys.append(key)
-        self.costs.append(cost)
-
-    def add_standing(self, standing: Standing) -> None:
-        """Add how one rule stands after the decision of the latest row."""
-        remaining = standing.remaining
-        self.values.append(-1 - remaining if standing.retry_after else remaining)
-
     def add_gap(self, begin: int, end: int, prefix: str, requests: int) -> None:
         """Add a gap."""
-        self.add_row(GAP, begin, len(self.prefixes), end)
+        self.flags.append(GAP)
+        self.times.append(begin)
+        self.keys.append(len(self.prefixes))
+        self.costs.append(end)
         self.values.append(requests)
         self.prefixes.append(prefix)
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gateway.ratelimit.limiter import Verdict
+from gateway.ratelimit.limiter import Standing, Verdict
 from gateway.ratelimit.limits import Demand
 from gateway.ratelimit.policy_in_force import Block, Rules
 from gateway.ratelimit.usage.frequent_keys import FrequentKeys
@@ -61,20 +61,27 @@ class Usage:
         return list(self._policies)
 
     def count(
-        self, demands: Sequence[Demand], rule_sets: Sequence[Rules | Block], verdict: Verdict
+        self,
+        demands: Sequence[Demand],
+        rule_sets: Sequence[Rules | Block],
+        verdict: Verdict,
+        second: int,
     ) -> None:
-        """Count a decision for each of its policies."""
-        second = int(self._clock())
+        """Count a decision for each of its policies, in a second of the clock."""
+        index = second % SECONDS
         for demand in demands:
-            usage = self.open_second(demand.policy.name, second)
+            name = demand.policy.name
+            usage = self._policies.get(name)
+            if usage is None or usage.latest != second:
+                usage = self.open_second(name, second)
             if verdict.admitted:
-                usage.allowed[second % SECONDS] += 1
+                usage.allowed[index] += 1
                 usage.keys.allowed.add(demand.partition)
-            elif demand.policy.name in verdict.refused_by:
-                usage.refused[second % SECONDS] += 1
+            elif name in verdict.refused_by:
+                usage.refused[index] += 1
                 usage.keys.refused.add(demand.partition)
-        for policy in _find_shadow_refusals(rule_sets, verdict):
-            self.open_second(policy, second).shadow_refused[second % SECONDS] += 1
+        for policy in _find_shadow_refusals(rule_sets, verdict.standings):
+            self.open_second(policy, second).shadow_refused[index] += 1
 
     def open_second(self, policy: str, second: int) -> PolicyUsage:
         """Return the counts of a policy, in which `second` of the clock is the latest."""
@@ -106,12 +113,17 @@ class Usage:
         )
 
 
-def _find_shadow_refusals(rule_sets: Sequence[Rules | Block], verdict: Verdict) -> Collection[str]:
+def _find_shadow_refusals(
+    rule_sets: Sequence[Rules | Block], standings: Sequence[Standing]
+) -> Collection[str]:
     """Return the policies that would have refused the request if they were no shadows."""
-    refused = {it.rule.policy for it in verdict.standings if it.retry_after and it.rule.shadow}
+    refused: set[str] | tuple[()] = ()
+    for standing in standings:
+        if standing.retry_after and standing.rule.shadow:
+            refused = {*refused, standing.rule.policy}
     for rules in rule_sets:
-        if isinstance(rules, Block) and rules.shadow:
-            refused.add(rules.policy)
+        if type(rules) is Block and rules.shadow:
+            refused = {*refused, rules.policy}
     return refused
 
 

@@ -1,59 +1,80 @@
-"""The ops app with the console and living traffic, on a real socket.
+"""The ops app with the console on a real socket, beside limits that count requests of callers.
 
 `python -m tests.browser.console.console_server` prints the address of the console and a token.
 """
 
 import asyncio
+import math
+import random
+import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
 
-from gateway.auth.verifier import TokenVerifier, open_verifier
-from gateway.fakes.identity_endpoints import AUDIENCE, ISSUER
-from gateway.ops.interfaces import CallerLookup, LimitStore, Traffic
-from gateway.ops.open_ops import open_ops
 from gateway.ops.scopes import READ, WRITE
 from gateway.resources import Resources
-from gateway.settings.schema import Issuer, Ops, Settings
-from tests.browser.console.living_traffic import LivingCallers, LivingTraffic
-from tests.gateway.ops.memory_sources import MemoryLimits, declare
-from tests.gateway.ops.ops_server import OPS_AUDIENCE, OpsServer, write_keys
+from gateway.settings.schema import Settings
+from tests.gateway.ops.ops_server import OpsServer, make_settings, run_ops, send_requests
 
-DECLARED = {
-    "dashboards": declare("120/minute"),
-    "partners": declare("10/second, 300/minute", per="service", burst=20),
-    "chat": declare(
-        "20/minute", tiers={"free": "20/minute", "pro": "90/minute"}, tier_claim="plan"
-    ),
-    "search": declare("60/minute", per="address", shadow=True),
-    "exports": declare(None, limit=4, per="tenant"),
-}
 HOSTILE_CALLER = "<img src=x onerror=alert(1)>"
-CALLERS = (*(f"user {it}" for it in (42, 7, 1009, 311, 58, 2764, 90, 15)), HOSTILE_CALLER)
+
+
+class Caller(NamedTuple):
+    """A caller of a policy, and its requests per second."""
+
+    policy: str
+    kind: str
+    name: str
+    rate: float
+
+
+CALLERS = (
+    *(
+        Caller("dashboards", "user", name, rate)
+        for name, rate in {
+            HOSTILE_CALLER: 2.6,
+            "42": 1.9,
+            "7": 1.6,
+            "1009": 1.1,
+            "311": 0.7,
+            "58": 0.4,
+        }.items()
+    ),
+    *(Caller("partners", "service", name, rate) for name, rate in {"billing": 2, "crm": 1}.items()),
+    *(Caller("pages", "address", f"192.0.2.{it}", 5 + 4 * it) for it in range(1, 4)),
+)
+
+
+async def send_traffic(gateway: Resources) -> None:
+    """Send the requests of all callers until it is cancelled, more of them in some minutes."""
+    chance = random.Random(7)
+    while True:
+        wave = 1 + 0.35 * math.sin(time.time() / 23) + 0.15 * math.sin(time.time() / 7)
+        for it in CALLERS:
+            count = int(it.rate * wave / 4 + chance.random())
+            await send_requests(gateway, it.name, count, it.policy, it.kind)
+        await asyncio.sleep(0.25)
 
 
 @asynccontextmanager
-async def serve_console(
-    port: int = 0, limits: MemoryLimits | None = None
-) -> AsyncIterator[OpsServer]:
-    """Serve the ops app with living traffic; `limits` may be of an earlier one."""
-    with write_keys() as keys:
-        issuer = Issuer(issuer=ISSUER, audience=AUDIENCE, jwks_file=keys)
-        settings = Settings(issuers=(issuer,), ops=Ops(port=port, audience=OPS_AUDIENCE))
-        resources = Resources()
-        store = resources[LimitStore] = limits or MemoryLimits(DECLARED)
-        traffic = resources[Traffic] = LivingTraffic(store, CALLERS)
-        resources[CallerLookup] = LivingCallers(store, traffic)
-        async with open_verifier(settings.issuers, settings.tokens) as verifier:
-            resources[TokenVerifier] = verifier
-            async with open_ops(settings, resources) as server:
-                yield OpsServer(server.url, resources)
+async def serve_console(settings: Settings) -> AsyncIterator[OpsServer]:
+    """Serve the console; callers send requests for the length of the block."""
+    async with run_ops(settings) as ops:
+        sending = asyncio.create_task(send_traffic(ops.gateway))
+        try:
+            yield ops
+        finally:
+            sending.cancel()
+            with suppress(asyncio.CancelledError):
+                await sending
 
 
-async def _serve_until_interrupted() -> None:
-    async with serve_console() as ops:
+async def _serve_until_interrupted(settings: Settings) -> None:
+    async with serve_console(settings) as ops:
         print(f"{ops.url}/\n{ops.token(READ, WRITE)}", flush=True)
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve_until_interrupted())
+    with make_settings() as _settings:
+        asyncio.run(_serve_until_interrupted(_settings))

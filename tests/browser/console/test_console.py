@@ -15,10 +15,16 @@ import pytest
 
 from gateway.fakes.identity_endpoints import AUDIENCE
 from gateway.ops.scopes import READ, WRITE
-from tests.browser.console.console_server import DECLARED, HOSTILE_CALLER, serve_console
+from gateway.ratelimit.limits import Limits
+from tests.browser.console.console_server import HOSTILE_CALLER, serve_console
 from tests.browser.scripts import TIMEOUT_SECONDS, run_script, serve_page
-from tests.gateway.ops.memory_sources import MemoryLimits
-from tests.gateway.ops.ops_server import OPS_AUDIENCE, OpsServer, get_signer
+from tests.gateway.ops.ops_server import (
+    OPS_AUDIENCE,
+    POLICIES,
+    OpsServer,
+    get_signer,
+    make_settings,
+)
 from tests.gateway.server.serve_app import serve_app
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(2 * TIMEOUT_SECONDS)]
@@ -35,8 +41,9 @@ def issue_short_token() -> str:
 
 @pytest.fixture
 async def ops() -> AsyncIterator[OpsServer]:
-    async with serve_console() as server:
-        yield server
+    with make_settings() as settings:
+        async with serve_console(settings) as server:
+            yield server
 
 
 async def test_an_operator_simulates_applies_observes_and_rolls_back(
@@ -102,9 +109,11 @@ async def test_hostile_callers_and_reasons_stay_text(
 
 
 async def test_the_page_follows_what_happens_elsewhere(chromium: str, scripts: Path) -> None:
-    limits = MemoryLimits(DECLARED)
     async with AsyncExitStack() as stack:
-        ops = await stack.enter_async_context(serve_console(limits=limits))
+        settings = stack.enter_context(make_settings())
+        serving = await stack.enter_async_context(AsyncExitStack())
+        ops = await serving.enter_async_context(serve_console(settings))
+        limits: Limits = ops.gateway[Limits]
         running = asyncio.create_task(
             run_script(
                 scripts,
@@ -116,13 +125,14 @@ async def test_the_page_follows_what_happens_elsewhere(chromium: str, scripts: P
                 policy=NAME,
             )
         )
-        while limits.get(NAME).version < 4:
+        while limits.policies.get(POLICIES[NAME]).version < 4:
             assert not running.done(), await running
             await asyncio.sleep(0.1)
         await asyncio.sleep(1)
-        await stack.aclose()
+        await serving.aclose()
         await asyncio.sleep(5)  # the page asks every two seconds
-        async with serve_console(urlsplit(ops.url).port or 0, limits):
+        port = {"ops": settings.ops.model_copy(update={"port": urlsplit(ops.url).port})}
+        async with serve_console(settings.model_copy(update=port)):
             seen = await running
     print(json.dumps(seen, indent=1))
     assert seen["expired"].startswith("The token was refused")

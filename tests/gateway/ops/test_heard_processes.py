@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from gateway.ops.heard_processes import HeardProcesses
+from gateway.ops.heard_processes import HeardProcesses, Wish
 from gateway.ops.process_channel import (
     MAX_HEARTBEAT_BYTES,
     PART_BYTES,
     ChannelKeys,
     Counts,
     ProcessRequest,
+    RecordedSpan,
     open_channel,
 )
 from gateway.ops.process_publisher import ProcessPublisher, publish_process
@@ -40,6 +41,9 @@ class FakeProcess:
 
     def get_services(self) -> Mapping[str, str]:
         return {"orders": "ok"}
+
+    def describe_recorded(self) -> RecordedSpan | None:
+        return None
 
     async def respond(self, request: ProcessRequest) -> bytes:
         self.requests.append(request)
@@ -101,7 +105,7 @@ async def test_all_processes_are_heard_and_reply(redis_server: RedisServer) -> N
         await wait_for_names(heard, "a", "b", "c")
         counts = {it.name: it.usage["policy_0"].allowed for it in heard.list_heartbeats()}
         assert counts == {"a": 10, "b": 20, "c": 30}
-        replies = await heard.ask("usage", seconds_to_wait=10, policy="pages", seconds=60)
+        replies = await heard.ask(Wish("usage", "pages", 60), 10)
         assert replies.received == {"a": b"reply", "b": large, "c": b""}
         assert replies.missing == []
         assert [(it.wants, it.policy, it.seconds) for it in processes["a"].requests] == [
@@ -115,7 +119,7 @@ async def test_a_process_that_does_not_reply_is_named(redis_server: RedisServer)
     async with publish(settings, "a", FakeProcess()), hear(settings) as heard:
         async with publish(settings, "b", FakeProcess()):
             await wait_for_names(heard, "a", "b")
-        replies = await heard.ask("recording", seconds_to_wait=1.5)
+        replies = await heard.ask(Wish("recording"), 1.5)
         assert replies.received == {"a": b"reply"}
         assert replies.missing == ["b"]
 
@@ -138,7 +142,7 @@ async def test_redis_may_be_restarted_empty(own_redis: RedisServer) -> None:
         own_redis.start()
         await wait_until(lambda: not heard.failure)
         await wait_for_names(heard, "a")
-        replies = await heard.ask("usage", seconds_to_wait=10)
+        replies = await heard.ask(Wish("usage"), 10)
         assert replies.received == {"a": b"reply"}
 
 
@@ -155,7 +159,7 @@ async def test_messages_that_are_none_are_ignored(redis_server: RedisServer) -> 
             redis_server.command("ZADD", KEYS.index, "1", name)
         redis_server.command("RPUSH", KEYS.requests("a"), '{"id": "x", "wants": "secrets"}')
         await wait_for_names(heard, "a")
-        replies = await heard.ask("usage", seconds_to_wait=10)
+        replies = await heard.ask(Wish("usage"), 10)
         assert replies.received == {"a": b"reply"}
 
 

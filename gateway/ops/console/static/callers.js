@@ -43,6 +43,8 @@ export class CallerLookup {
   #limit;
   #key = h("input", { type: "text", required: true, autocomplete: "off", spellcheck: "false", class: "code" });
   #issuer = h("input", { type: "text", autocomplete: "off", spellcheck: "false", class: "code" });
+  #tier = h("select");
+  #tierField = field("Tier", this.#tier, "The value of the claim that selects the rates of this caller.");
   #issuerField = field("Issuer", this.#issuer, "Of a key such as user:42, as several identity providers are trusted.");
   #result = h("div", { class: "caller", role: "status" });
   element;
@@ -57,7 +59,7 @@ export class CallerLookup {
       event.preventDefault();
       void this.#search();
     };
-    this.element = h("div", {}, h("form", { submit }, key, this.#issuerField), this.#result);
+    this.element = h("div", {}, h("form", { submit }, key, this.#issuerField, this.#tierField), this.#result);
     this.update(limit);
   }
 
@@ -65,6 +67,9 @@ export class CallerLookup {
   update(limit) {
     this.#limit = limit;
     this.#issuerField.hidden = this.#context.issuers < 2;
+    const tiers = Object.keys(limit.in_force.tiers ?? {});
+    this.#tierField.hidden = !tiers.length;
+    if (this.#tier.options.length !== tiers.length + 1) this.#tier.replaceChildren(h("option", { value: "" }, "none"), ...tiers.map((it) => h("option", { value: it }, it)));
   }
 
   /** @param {string} key */
@@ -76,14 +81,15 @@ export class CallerLookup {
 
   /** @param {Record<string, string>} [parameters] */
   #path(parameters = {}) {
-    const query = new URLSearchParams(this.#issuer.value.trim() ? { ...parameters, issuer: this.#issuer.value.trim() } : parameters);
+    const given = Object.entries({ ...parameters, issuer: this.#issuer.value.trim() }).filter(([, value]) => value);
+    const query = new URLSearchParams(given);
     const path = `/limits/${encodeURIComponent(this.#limit.name)}/callers/${encodeURIComponent(this.#key.value.trim())}`;
     return query.size ? `${path}?${query}` : path;
   }
 
   async #search() {
     try {
-      this.#show(await this.#context.api.get(this.#path()));
+      this.#show(await this.#context.api.get(this.#path({ tier: this.#tier.value })));
     } catch (error) {
       this.#result.replaceChildren(h("p", { class: "field-error" }, /** @type {Error} */ (error).message));
     }

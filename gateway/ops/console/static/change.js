@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 import { compareDocuments, formatAgo, formatTime } from "./format.js";
 
-const NAMES = /** @type {Record<string, string>} */ ({ "limit.change": "changed", "limit.rollback": "rolled back", "limit.reset": "reset a key" });
+const NAMES = /** @type {Record<string, string>} */ ({ "limit.change": "changed", "limit.rollback": "rolled back" });
 
 /**
  * @param {import("./types.js").LiveDocument | null} from
@@ -27,7 +27,7 @@ export function renderChange(entry, limit) {
       "p",
       { class: "change-head" },
       !isReset && h("strong", {}, `Version ${entry.version} `),
-      `${NAMES[entry.action] ?? entry.action} by `,
+      isReset ? `${entry.key} was reset by ` : `${NAMES[entry.action] ?? entry.action} by `,
       h("span", { class: "who" }, entry.by),
       " ",
       h("time", { datetime: entry.at, title: entry.at }, `${formatTime(entry.at)} (${formatAgo(entry.at)})`),

@@ -11,7 +11,7 @@ import { renderChange } from "./change.js";
 export async function readConflict(api, name, version) {
   const path = `/limits/${encodeURIComponent(name)}`;
   const [limit, history] = await Promise.all([api.get(path), api.get(`${path}/history?limit=10`)]);
-  const entries = history.entries.filter((/** @type {import("./types.js").Entry} */ it) => it.version > version);
+  const entries = history.entries.filter((/** @type {import("./types.js").Entry} */ it) => Number(it.version) > version);
   return { limit, entries };
 }
 

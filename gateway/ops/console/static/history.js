@@ -28,7 +28,7 @@ export class History {
 
   /** The times at which the policy changed, for the curves. @returns {import("./charts.js").Mark[]} */
   get marks() {
-    return this.#entries.filter((it) => it.action !== "limit.reset").map((it) => ({ time: Date.parse(it.at) / 1000, label: `v${it.version}` }));
+    return this.#entries.filter((it) => it.version !== null).map((it) => ({ time: Date.parse(it.at) / 1000, label: `v${it.version}` }));
   }
 
   /** @param {Limit} limit */
@@ -66,16 +66,18 @@ export class History {
 
   /** @param {Entry} entry */
   #renderEntry(entry) {
-    const isReset = entry.action === "limit.reset";
-    const isCurrent = entry.version === this.#limit.version;
-    const undo = () => this.#confirm(entry.version - 1, entry.from);
-    const restore = () => this.#confirm(entry.version, entry.to);
-    const button = isReset
-      ? null
-      : isCurrent
-        ? h("button", { type: "button", click: undo }, "Undo this change")
-        : h("button", { type: "button", click: restore, "aria-label": `Roll back to version ${entry.version}` }, "Roll back to this");
-    return h("li", { class: isCurrent && !isReset && "current" }, h("div", { class: "change" }, ...renderChange(entry, this.#limit)), button);
+    return h("li", {}, h("div", { class: "change" }, ...renderChange(entry, this.#limit)), this.#renderButton(entry));
+  }
+
+  /** @param {Entry} entry */
+  #renderButton({ version, from, to }) {
+    if (version === null) return null;
+    if (version !== this.#limit.version) {
+      const restore = () => this.#confirm(version, to);
+      return h("button", { type: "button", click: restore, "aria-label": `Roll back to version ${version}` }, "Roll back to this");
+    }
+    const undo = () => this.#confirm(version - 1, from);
+    return h("button", { type: "button", click: undo }, "Undo this change");
   }
 
   /** @param {number} version @param {import("./types.js").LiveDocument | null} document */

@@ -59,9 +59,15 @@ async function tick(isStale) {
 
 /** @param {string} name */
 async function showUsage(name) {
-  const usage = await api.get(`/limits/${encodeURIComponent(name)}/usage?seconds=${USAGE_SECONDS}`);
+  const usage = dropLast(await api.get(`/limits/${encodeURIComponent(name)}/usage?seconds=${USAGE_SECONDS}`));
   list.updateUsage(name, usage);
   if (view?.name === name) view.updateUsage(usage);
+}
+
+/** Leave out the second that is not over yet. @param {import("./types.js").Usage} usage */
+function dropLast(usage) {
+  const { allowed, refused, shadow_refused } = usage;
+  return { ...usage, allowed: allowed.slice(0, -1), refused: refused.slice(0, -1), shadow_refused: shadow_refused.slice(0, -1) };
 }
 
 /** Show the policy that the URL names; on a wide page, the first one if it names none. */

@@ -6,15 +6,15 @@ import { formatAgo, formatCount, formatDuration, plural } from "./format.js";
 /** @typedef {"good" | "bad" | "unknown"} Tone */
 /** @typedef {{name: string, text: string, tone: Tone, details: [string, string][]}} Item */
 
-const GOOD = new Set(["ok", "up", "ready", "connected", "healthy", "reachable", "closed", "fresh", "loaded"]);
-const UNKNOWN = new Set(["unknown", "none", "off", "not used", "in process", "local"]);
+const GOOD = new Set(["ok", "reachable"]);
+const UNKNOWN = new Set(["unknown", "none", "unused", "not used", "loading"]);
 
 /** @param {string} state @returns {Tone} */
 const toTone = (state) => (GOOD.has(state) ? "good" : UNKNOWN.has(state) ? "unknown" : "bad");
 
 /** @param {string} name @param {Record<string, string | number>} state @returns {Item} */
 function describeState(name, state) {
-  const text = String(state.status ?? "unknown");
+  const text = state.counters === "embedded" ? "not used" : String(state.status ?? "unknown");
   return { name, text, tone: toTone(text), details: Object.entries(state).map(([key, value]) => [key.replaceAll("_", " "), String(value)]) };
 }
 
@@ -46,7 +46,7 @@ function describeRecording(recording) {
   if (!recording) return { name: "Recording", text: "off", tone: "unknown", details: [] };
   const details = /** @type {[string, string][]} */ ([
     ["covers", formatDuration(recording.seconds)],
-    ["holds", `${plural(recording.requests, "request")} of ${plural(recording.keys, "key")}`],
+    ["holds", plural(recording.requests, "request")],
     ...Object.entries(recording.left_out).map(([reason, count]) => [reason, `${formatCount(count)} left out`]),
   ]);
   return { name: "Recording", text: plural(recording.requests, "request"), tone: "good", details };

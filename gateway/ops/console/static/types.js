@@ -60,7 +60,7 @@
 /**
  * @typedef {object} Effect What a simulation found.
  * @property {boolean} reproduced
- * @property {{from: string | number | null, to: string | number | null, seconds: number, requests: number, keys: number, processes: string[], left_out: Record<string, number>}} covers
+ * @property {{from: string | number | null, to: string | number | null, seconds: number, requests: number, keys: number | null, processes: string[], left_out: Record<string, number>}} covers
  * @property {string} accuracy
  * @property {boolean} restarts_counts
  * @property {{requests: number, newly_refused: number, newly_admitted: number, refused_before: number, refused_after: number}} effect
@@ -70,7 +70,8 @@
 /**
  * @typedef {object} Entry One change in the history of a policy.
  * @property {number} seq
- * @property {number} version
+ * @property {number | null} version Of a reset of a key, there is none.
+ * @property {string | null} key The key that was reset.
  * @property {string} at
  * @property {string} by
  * @property {string} action

@@ -7,7 +7,7 @@ from contextlib import suppress
 from gateway.auth.clock import Clock
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.ratelimit.live.live_document import LiveDocument
-from gateway.ratelimit.live.live_limits import LiveLimits, Publisher
+from gateway.ratelimit.live.live_limits import LiveLimits, LiveStore, Publisher
 from gateway.ratelimit.live.live_policies import LivePolicies
 from gateway.ratelimit.live.live_replica import LiveReplica
 from gateway.ratelimit.memory import MemoryLimiter
@@ -29,7 +29,7 @@ class ManualClock(Clock):
     def __init__(self) -> None:
         self.time = NOW
 
-    def now(self) -> float:  # type: ignore[override]
+    def now(self) -> float:
         return self.time
 
 
@@ -70,17 +70,16 @@ class LiveProcess:
         self.limiter = MemoryLimiter(100)
         self.policies = LivePolicies(self.in_force)
         self.replica = LiveReplica(self.policies, self.limiter, self.clock)
-        storage = None
+        store = None
         if database is not None:
             self.feed = ChangeFeed(database, Clock(), poll_seconds=0.02)
             self.feed.add(self.replica, "live limits")
-            storage = Storage(database, self.feed)
+            store = LiveStore(Storage(database, self.feed), publisher)
         self.limits = LiveLimits(
             declared,
             self.policies,
             self.limiter,
-            storage,
-            publisher=publisher,
+            store,
             clock=self.clock,
         )
 
@@ -105,9 +104,7 @@ class LiveProcess:
         assert in_force is not None
         return in_force.find_rules(partition, tier, self.clock.now())
 
-    def list_quotas(
-        self, name: str, partition: str = USER, tier: str | None = None
-    ) -> list[int]:
+    def list_quotas(self, name: str, partition: str = USER, tier: str | None = None) -> list[int]:
         """Return the quotas that count a request now."""
         rules = self.find_rules(name, partition, tier)
         assert not isinstance(rules, Block)

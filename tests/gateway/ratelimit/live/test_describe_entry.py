@@ -31,14 +31,22 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
                 },
             },
         },
-        "version 3: tier free 2/day, override user:1 removed, "
-        "override user:2 times 5 until 2030-01-01T00:00:00Z",
+        (
+            "version 3: tier free 2/day, override user:1 removed, "
+            "override user:2 times 5 until 2030-01-01T00:00:00Z"
+        ),
     ),
     (
         "limit.change",
-        {"version": 4, "from": {}, "to": {"overrides": {f"user:{n}": {"kind": "block"} for n in range(9)}}},
-        "version 4: override user:0 block, override user:1 block, override user:2 block, "
-        "override user:3 block, 5 more",
+        {
+            "version": 4,
+            "from": {},
+            "to": {"overrides": {f"user:{n}": {"kind": "block"} for n in range(9)}},
+        },
+        (
+            "version 4: override user:0 block, override user:1 block, override user:2 block, "
+            "override user:3 block, 5 more"
+        ),
     ),
     ("limit.change", {"version": 5, "from": "{", "to": None}, "version 5: no change"),
     ("limit.rollback", {"version": 6, "to_version": 2}, "version 6, as version 2"),

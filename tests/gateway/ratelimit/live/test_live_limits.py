@@ -32,6 +32,7 @@ from gateway.storage.database import Database
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import create_database
 from gateway.storage.tables import live_limits
+from gateway.storage.upgrade import upgrade_schema
 from gateway.storage.verify_journal import verify_journal
 from tests.databases import OpenDatabase, create_file
 from tests.gateway.ratelimit.live.live_process import (
@@ -332,8 +333,6 @@ async def test_a_database_that_is_killed_in_mid_change_leaves_one_value(
     own_postgresql: PostgresqlServer,
 ) -> None:
     url = own_postgresql.create_database()
-    from gateway.storage.upgrade import upgrade_schema  # noqa: PLC0415
-
     database = create_database(Settings(database_url=url))
     database.write_now(upgrade_schema)
     process = LiveProcess(database)
@@ -345,7 +344,7 @@ async def test_a_database_that_is_killed_in_mid_change_leaves_one_value(
     assert process.limits.get("pages").version == 1
     own_postgresql.start()
     async with asyncio.timeout(20):
-        while database.state.value != "ok":  # noqa: ASYNC110 - nothing sets an event
+        while database.state.value != "ok":
             await process.refresh()
             await asyncio.sleep(0.05)
     assert await process.change("pages", rate="8/minute") == 2
@@ -422,9 +421,7 @@ def read_all_names(connection: Any) -> list[str]:
     return [row.subject for row in connection.exec_driver_sql("SELECT subject FROM journal")]
 
 
-async def take(
-    process: LiveProcess, model: Model, name: str, step: tuple[str, Any, Any]
-) -> None:
+async def take(process: LiveProcess, model: Model, name: str, step: tuple[str, Any, Any]) -> None:
     kind, value, seconds = step
     version = len(model.documents) - 1
     if kind == "wait":
@@ -440,7 +437,7 @@ async def take(
         model.documents.append(model.documents[value])
     else:
         end = None if value is None or seconds is None else model.now + seconds
-        document = {} if value is None else {"rate": f"{value}/minute"}
+        document: dict[str, Any] = {} if value is None else {"rate": f"{value}/minute"}
         if end is not None:
             document["until"] = f"2027-01-15T08:{int(end - NOW) // 60:02}:{int(end - NOW) % 60:02}Z"
         await process.change(name, **document)
