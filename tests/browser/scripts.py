@@ -2,20 +2,58 @@
 
 import asyncio
 import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from starlette.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
+from tests.typescript.npm import UNREACHABLE
+
+FOLDER = Path(__file__).parent
 TIMEOUT_SECONDS = 240
 
 
-async def run_script(folder: Path, name: str, **options: object) -> Any:
+class NotAvailable(Exception):
+    """Something that the scripts need is not on this machine."""
+
+
+def find_chromium() -> str:
+    """Return the path of Chromium."""
+    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chrome")
+    if found is None:
+        raise NotAvailable("Chromium is not installed")
+    return found
+
+
+def copy_scripts(folder: Path) -> Path:
+    """Copy the scripts to a folder, and install the packages of their lock file there."""
+    if shutil.which("npm") is None:
+        raise NotAvailable("npm is not installed")
+    ignore = shutil.ignore_patterns("node_modules", "__pycache__", "*.py")
+    shutil.copytree(FOLDER, folder, ignore=ignore)
+    installed = subprocess.run(
+        ["npm", "ci", "--prefer-offline"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    if installed.returncode and any(code in installed.stderr for code in UNREACHABLE):
+        raise NotAvailable("the registry of npm is unreachable")
+    assert installed.returncode == 0, installed.stderr
+    return folder
+
+
+async def run_script(folder: Path, script: str, **options: object) -> Any:
     """Run a script of this folder, and return the JSON that it prints."""
     process = await asyncio.create_subprocess_exec(
         "node",
-        name,
+        script,
         json.dumps(options),
         cwd=folder,
         stdout=asyncio.subprocess.PIPE,

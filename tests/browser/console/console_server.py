@@ -7,7 +7,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
@@ -45,22 +45,24 @@ CALLERS = (
 )
 
 
-async def send_traffic(gateway: Resources) -> None:
-    """Send the requests of all callers until it is cancelled, more of them in some minutes."""
+async def send_traffic(gateway: Resources, callers: Sequence[Caller]) -> None:
+    """Send the requests of the callers until it is cancelled, more of them in some minutes."""
     chance = random.Random(7)
     while True:
         wave = 1 + 0.35 * math.sin(time.time() / 23) + 0.15 * math.sin(time.time() / 7)
-        for it in CALLERS:
+        for it in callers:
             count = int(it.rate * wave / 4 + chance.random())
             await send_requests(gateway, it.name, count, it.policy, it.kind)
         await asyncio.sleep(0.25)
 
 
 @asynccontextmanager
-async def serve_console(settings: Settings) -> AsyncIterator[OpsServer]:
+async def serve_console(
+    settings: Settings, callers: Sequence[Caller] = CALLERS
+) -> AsyncIterator[OpsServer]:
     """Serve the console; callers send requests for the length of the block."""
     async with run_ops(settings) as ops:
-        sending = asyncio.create_task(send_traffic(ops.gateway))
+        sending = asyncio.create_task(send_traffic(ops.gateway, callers))
         try:
             yield ops
         finally:

@@ -76,6 +76,7 @@ export class CallerLookup {
   choose(key) {
     this.#key.value = key;
     this.#key.focus();
+    this.#key.setSelectionRange(0, 0); // a key is longer than the field: show its beginning
     void this.#search();
   }
 

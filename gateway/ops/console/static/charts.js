@@ -121,7 +121,7 @@ function fullOptions(onPoint, listMarks) {
     scales: range,
     axes: [
       { ...axis, grid: { show: false }, size: 32, gap: 8, space: 44, incrs: [60, 120, 300], values: /** @type {any} */ ((/** @type {any} */ _, /** @type {number[]} */ times) => times.map((it) => formatClock(it).slice(0, 5))) },
-      { ...axis, size: 40, values: /** @type {any} */ ((/** @type {any} */ _, /** @type {number[]} */ values) => values.map((it) => formatRate(it))) },
+      { ...axis, size: 40, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000], values: /** @type {any} */ ((/** @type {any} */ _, /** @type {number[]} */ values) => values.map((it) => formatRate(it))) },
     ],
     series: [{}, ...buildSeries(1.75)],
     hooks: {

@@ -20,7 +20,7 @@ export function renderEffect(found) {
   const tone = effect.newly_refused ? "refused" : effect.newly_admitted ? "allowed" : "none";
   return [
     h("p", { class: `effect-summary tone-${tone}` }, summarizeEffect(found)),
-    h("div", { class: "bars" }, ...renderBar("Refused now", effect.refused_before, effect.requests), ...renderBar("With the change", effect.refused_after, effect.requests)),
+    h("div", { class: "bars" }, ...renderBar("Refused as recorded", effect.refused_before, effect.requests), ...renderBar("Refused with the change", effect.refused_after, effect.requests)),
     found.restarts_counts && h("p", { class: "notice" }, "This change restarts the counts: each key begins with its whole quota."),
     renderKeys(found.keys.filter((it) => it.newly_refused || it.newly_admitted)),
     h("p", { class: "hint" }, `${plural(covers.keys ?? 0, "key")}, ${plural(covers.processes.length, "process", "processes")}. ${accuracy}`, ...describeLeftOut(covers.left_out)),

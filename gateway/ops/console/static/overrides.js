@@ -55,8 +55,7 @@ export function openOverride(context, limit, key = "") {
     content: [
       field("Key", keyInput, "As the tables of this page show it, or as the caller is known: user:42."),
       context.issuers > 1 && field("Issuer", issuer, "Of a key such as user:42, as several identity providers are trusted.") ,
-      field("It gets", kind),
-      amountField,
+      h("div", { class: "pair-of-fields" }, field("It gets", kind), amountField),
       untilField,
     ].filter((it) => it instanceof Node),
     action: "Override",
