@@ -19,9 +19,9 @@ from gateway.middleware.access_log import AccessLog
 from gateway.middleware.allowed_hosts import AllowedHosts
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.compression import Compression
-from gateway.middleware.concurrency_limit import ConcurrencyLimit
 from gateway.middleware.cors import Cors
 from gateway.middleware.cors_policy import CorsPolicy
+from gateway.middleware.in_flight_limit import InFlightLimit
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.root_path import RootPath
 from gateway.middleware.target_validation import TargetValidation
@@ -70,7 +70,7 @@ class Gateway(FastAPI):
             *self._list_cors(),
             Middleware(TargetValidation),
             Middleware(
-                ConcurrencyLimit,
+                InFlightLimit,
                 max_concurrency=server.max_in_flight,
                 exempt_paths=probe_paths,
             ),

@@ -7,6 +7,7 @@ tasks that the resources start.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from logging import ERROR, getLogger
 from pathlib import Path
@@ -21,7 +22,7 @@ from gateway.api_keys.open_keys import open_keys
 from gateway.app_loader import Application, AppLifespan
 from gateway.auth.jwks.key_provider import count_waiters
 from gateway.auth.revocation_check import RevocationCheck
-from gateway.auth.verifier import TokenVerifier, open_verifier
+from gateway.auth.verifier import JwtVerifier, TokenVerifier, open_verifier
 from gateway.background_tasks import WatchedTasks
 from gateway.dpop.open_dpop import find_dpop_errors, open_dpop
 from gateway.fastapi_internals import iter_route_contexts
@@ -42,7 +43,7 @@ from gateway.proxy.routes import find_proxied_services
 from gateway.proxy.stream_limit import StreamLimit
 from gateway.ratelimit.live.open_live_limits import open_live_limits
 from gateway.ratelimit.open_limits import open_limits
-from gateway.ratelimit.route_policies import find_route_policies
+from gateway.ratelimit.used_policies import find_claims, find_policies
 from gateway.resources import Resources
 from gateway.revocation.open_revocations import open_revocations
 from gateway.settings.errors import ConfigError, InvalidSettings
@@ -87,13 +88,9 @@ def create_lifespan(
             raise InvalidSettings(errors)
         tasks = resources[WatchedTasks] = WatchedTasks()
         async with AsyncExitStack() as stack:
-            await _open_own_resources(stack, settings, application, transports, resources)
-            declared = {
-                **find_route_policies(iter_route_contexts(app.routes)),
-                **application.policies,
-            }
-            opening = open_live_limits(settings, declared, resources)
-            await _open(stack, opening, "the live limits")
+            used = find_policies(app.router, application.policies)
+            declared = replace(application, policies=used)
+            await _open_own_resources(stack, settings, declared, transports, resources)
             if application.settings is not None:
                 resources[type(application.settings)] = application.settings
             if application.lifespan is not None:
@@ -137,13 +134,7 @@ async def _open_own_resources(
     """Open what the gateway itself needs; each of them may use those before it."""
     await _open(stack, open_storage(settings, resources), "the database")
     await _open(stack, open_signing_keys(settings, resources), "the signing keys")
-    verifier = open_verifier(
-        settings.issuers,
-        settings.tokens,
-        ca_file=settings.tls.ca_file,
-        max_waiters=count_waiters(settings.server.max_in_flight),
-        gateway=settings.identity.issuer,
-    )
+    verifier = _open_verifier(settings, application)
     resources[TokenVerifier] = opened = await _open(stack, verifier, "the token verifier")
     open_revocations(settings, resources, opened)
     await _open(stack, open_keys(resources, opened), "the API keys")
@@ -168,6 +159,21 @@ async def _open_own_resources(
         settings, application.clients, transports, resources, request_fields=fields
     )
     await _open(stack, opening, "the clients")
+    live_limits = open_live_limits(settings, application.policies, resources)
+    await _open(stack, live_limits, "the live limits")
+
+
+def _open_verifier(
+    settings: Settings, application: Application
+) -> AbstractAsyncContextManager[JwtVerifier]:
+    return open_verifier(
+        settings.issuers,
+        settings.tokens,
+        ca_file=settings.tls.ca_file,
+        max_waiters=count_waiters(settings.server.max_in_flight),
+        gateway=settings.identity.issuer,
+        claims=find_claims(application.policies.values()),
+    )
 
 
 def _follow_streams(resources: Resources) -> RevocableStreams | None:

@@ -1,6 +1,6 @@
 """The context of one request, kept in its ASGI scope from the first middleware to the last."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from random import getrandbits
 from typing import Protocol, Self
@@ -84,6 +84,7 @@ class RequestContext:
     `admission` is the limit that counts the request as one in flight; None once none does.
     `passed_guards` has the guards that admitted the request before its body was read; see
     `HeadGuard`.
+    `end_callbacks` are called once the request has ended; see `call_at_end`.
     """
 
     request_id: str = ""
@@ -97,6 +98,7 @@ class RequestContext:
     is_private: bool = False
     admission: Admission | None = None
     passed_guards: Collection[object] = ()
+    end_callbacks: tuple[Callable[[], None], ...] = ()
 
     @classmethod
     def of(cls, scope: Scope) -> Self:
@@ -105,6 +107,20 @@ class RequestContext:
         if context is None:
             context = scope[_KEY] = cls()
         return context
+
+    def call_at_end(self, callback: Callable[[], None]) -> None:
+        """Call a function once when the request has ended, in whatever way.
+
+        That is once the app has returned or raised: after the last byte of a stream, the close of a
+        WebSocket and the background tasks, or when the client has gone. It must not raise.
+        """
+        self.end_callbacks = (*self.end_callbacks, callback)
+
+    def end(self) -> None:
+        """Call what waits for the end of the request."""
+        callbacks, self.end_callbacks = self.end_callbacks, ()
+        for callback in callbacks:
+            callback()
 
     def leave_admission(self) -> None:
         """Count the request no longer as one in flight: it has become a stream."""

@@ -18,8 +18,8 @@ from gateway.proxy.declaration.methods import PROXIED_METHODS, format_methods
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.routes import find_proxy
 from gateway.ratelimit.compat.decorated_routes import list_limit_texts
-from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import Policy
+from gateway.ratelimit.used_policies import list_route_policies
 from gateway.request_path import InvalidPath, decode_path
 from gateway.route_audit import list_kinds, locate_endpoint
 from gateway.settings.errors import ConfigError
@@ -111,14 +111,13 @@ def find_unreachable(routes: Iterable[RouteSummary]) -> Iterator[ConfigError]:
 
 def _iter_entries(route: RouteContext, policies: Mapping[str, Policy]) -> Iterator[RouteSummary]:
     calls = list(iter_calls(route.dependant))
-    declared = [policy for call in calls if isinstance(call, Limited) for policy in call.policies]
     composites = [call.model for call in calls if isinstance(call, LoadComposite)]
     file, line = locate_endpoint(route)
     endpoint = getattr(route, "endpoint", None)
     proxy = find_proxy(route)
     services = [kind.name for kind in find_route_clients(route)]
     access = find_access(route.dependant)
-    limits = tuple(policies.get(policy.name, policy) for policy in declared)
+    limits = tuple(policies.get(it.name, it) for it in list_route_policies(route))
     for method in list_kinds(route):
         yield RouteSummary(
             method=method,

@@ -255,11 +255,13 @@ async def open_verifier(  # noqa: PLR0913 - one keyword per setting
     ca_file: Path | None = None,
     max_waiters: int = MAX_WAITERS,
     gateway: str | None = None,
+    claims: Collection[str] = (),
 ) -> AsyncIterator[JwtVerifier]:
     """Fetch every issuer's keys, and refresh them until the end of the block.
 
     `ca_file` has CAs to trust in addition to those of the system. At most `max_waiters`
     requests, over all issuers, wait for an unknown key at a time. `gateway` is `identity.issuer`.
+    `claims` are those that principals have in `Principal.claims`.
 
     An issuer that cannot be reached does not prevent the start: until its keys have been fetched,
     requests with its tokens get a 503.
@@ -284,7 +286,7 @@ async def open_verifier(  # noqa: PLR0913 - one keyword per setting
             provider = KeyProvider(issuer.issuer, fetch, tokens, clock, waiter_slots=waiter_slots)
             stack.push_async_callback(provider.close)
             providers.append(provider)
-            rules = ClaimRules(issuer, gateway)
+            rules = ClaimRules(issuer, gateway, claims)
             for name, tenant in list_issuer_names(issuer).items():
                 trusted[name] = TrustedIssuer(tenant, issuer.algorithms, rules, provider)
         await asyncio.gather(*(provider.start() for provider in providers))

@@ -28,12 +28,14 @@ from gateway.proxy.declaration.identity_errors import find_missing_key_errors
 from gateway.proxy.declaration.unused_settings import find_unused_settings
 from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
+from gateway.ratelimit.live.unfit_documents import find_unfit_documents
 from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.ratelimit.settings_rates import apply_rates
+from gateway.ratelimit.used_policies import find_policies
 from gateway.route_audit import find_faults
 from gateway.route_list import group_methods, list_routes
 from gateway.server.listener import find_host_errors
-from gateway.settings.errors import ConfigError, InvalidSettings
+from gateway.settings.errors import ConfigError, InvalidSettings, escape
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
 from gateway.settings.ops_conflicts import find_ops_errors, runs_apart
@@ -143,8 +145,10 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
         errors.append(ConfigError("composites", message))
         return CheckedGateway(settings, application, None, errors)
     errors += _find_application_errors(app, application, invalid_sections)
-    notes = tuple(_iter_notes(settings, application, storage.obstacle))
-    return CheckedGateway(settings, application, app, errors, notes)
+    notes = [*_iter_notes(settings, application, storage.obstacle)]
+    if not errors:
+        notes += _iter_unfit_limits(app, application)
+    return CheckedGateway(settings, application, app, errors, tuple(notes))
 
 
 def _check_all(loaded: LoadedSettings) -> CheckedGateway:
@@ -221,7 +225,7 @@ def _find_application_errors(
         if not {"identity", "redis_url"} & set(invalid_sections):
             yield from find_ticket_errors(settings, iter_route_contexts(app.routes))
             yield from find_dpop_errors(settings, iter_route_contexts(app.routes))
-        yield from _find_limit_errors(settings, application)
+        yield from _find_limit_errors(app, settings, application)
 
 
 def _find_route_errors(app: Gateway, application: Application) -> Iterator[ConfigError]:
@@ -244,9 +248,12 @@ def _find_middleware_errors(app: Gateway, application: Application) -> Iterator[
         yield ConfigError(f"{package}.middleware", f"cannot be built: {describe_exception(error)}")
 
 
-def _find_limit_errors(settings: Settings, application: Application) -> list[ConfigError]:
+def _find_limit_errors(
+    app: Gateway, settings: Settings, application: Application
+) -> list[ConfigError]:
     try:
-        apply_rates(application.policies, settings.limits)
+        used = find_policies(app.router, application.policies)
+        apply_rates(used, settings.limits)
     except InvalidSettings as invalid:
         return invalid.errors
     return []
@@ -287,6 +294,14 @@ def _iter_notes(settings: Settings, application: Application, obstacle: str) -> 
         yield f"The ops API runs with `lockgate ops`, because counters.processes is {processes}."
     if application.access and not is_oauth_on(settings):
         yield "The access rules are not used, because OAuth is off."
+
+
+def _iter_unfit_limits(app: Gateway, application: Application) -> Iterator[str]:
+    """Name the live documents that a start skips; the policies are as declared then."""
+    policies = find_policies(app.router, application.policies)
+    for state in find_unfit_documents(app.state.settings, policies):
+        name = f"{state.stored.policy} (version {state.stored.version})"
+        yield escape(f"The live limit of {name} is not used: {state.fault}.")
 
 
 def _format_count(noun: str, count: int) -> str:

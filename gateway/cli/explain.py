@@ -34,6 +34,7 @@ from gateway.fakes.identity_endpoints import DEFAULT_PORT
 from gateway.identity.temporary_key_file import create_temporary_key_file
 from gateway.proxy.declaration.methods import PROXIED_METHODS
 from gateway.ratelimit.settings_rates import apply_rates
+from gateway.ratelimit.used_policies import find_claims, find_policies
 from gateway.settings.errors import escape
 from gateway.settings.schema import Settings
 
@@ -141,9 +142,11 @@ async def _explain(
     app, settings = checked.app, checked.settings
     if app is None:
         raise RuntimeError("a valid configuration has an app")
-    policies = apply_rates(checked.application.policies, settings.limits)
+    used = find_policies(app.router, checked.application.policies)
+    policies = apply_rates(used, settings.limits)
     with open_stored_state(settings) as stored:
-        opening = open_explaining_verifier(settings, stored, has_token=token is not None)
+        claims = find_claims(policies.values())
+        opening = open_explaining_verifier(settings, stored, claims, has_token=token is not None)
         async with opening as verifier:
             app.state.resources[TokenVerifier] = verifier
             app.state.resources[ProofVerifier] = AssumedProof()

@@ -8,11 +8,10 @@ from gateway.cli.check import CheckedGateway, require_valid
 from gateway.cli.signals import handle_signals, ignore_reload_signals
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.uvloop_runner import run_on_uvloop
-from gateway.fastapi_internals import iter_route_contexts
 from gateway.ops.open_alone import open_shared_state
 from gateway.ops.open_ops import open_ops_alone
 from gateway.ratelimit.policy import Policy
-from gateway.ratelimit.route_policies import find_route_policies
+from gateway.ratelimit.used_policies import find_policies
 from gateway.settings.errors import ConfigError, InvalidSettings
 from gateway.telemetry.log import log_event
 from gateway.telemetry.log_writer import log_to_stderr
@@ -67,5 +66,4 @@ async def _serve(gateway: CheckedGateway) -> None:
 def _list_policies(gateway: CheckedGateway) -> Mapping[str, Policy]:
     """Return the policies of the package and of its routes, as the gateway has them."""
     assert gateway.app  # noqa: S101 - it has no errors
-    of_routes = find_route_policies(iter_route_contexts(gateway.app.routes))
-    return {**of_routes, **gateway.application.policies}
+    return find_policies(gateway.app.router, gateway.application.policies)

@@ -16,6 +16,7 @@ from gateway.proxy.declaration.proxy import Proxy
 from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.ratelimit.rule import SLOWAPI
 from gateway.ratelimit.settings_rates import apply_rates
+from gateway.ratelimit.used_policies import find_policies
 from gateway.route_list import RouteSummary, describe_methods, group_methods, list_routes
 from gateway.settings.loader import load_settings
 from gateway.settings.rate import format_rates
@@ -54,8 +55,9 @@ def load_routes(config: Path | None) -> LoadedRoutes:
     """
     settings = load_settings(config)
     application = load_application(settings.app)
-    policies = apply_rates(application.policies, settings.limits)
-    routes = list_routes(create_app(settings, application=application), policies)
+    app = create_app(settings, application=application)
+    used = find_policies(app.router, application.policies)
+    routes = list_routes(app, apply_rates(used, settings.limits))
     return LoadedRoutes(routes, application)
 
 

@@ -1,6 +1,6 @@
 """`ExplainingVerifier`: verifies tokens as the gateway does, and says what revokes one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -59,15 +59,15 @@ class ExplainingVerifier(TokenVerifier):
 
 @asynccontextmanager
 async def open_explaining_verifier(
-    settings: Settings, stored: StoredState, *, has_token: bool
+    settings: Settings, stored: StoredState, claims: Collection[str], *, has_token: bool
 ) -> AsyncIterator[ExplainingVerifier]:
     """Open a verifier of the tokens of providers, those of the gateway, and API keys.
 
-    Without a token, no key is needed, so none is fetched.
+    Without a token, no key is needed, so none is fetched. `claims` are those that policies read.
     """
     issuers, gateway = settings.issuers if has_token else (), settings.identity.issuer
     async with open_verifier(
-        issuers, settings.tokens, ca_file=settings.tls.ca_file, gateway=gateway
+        issuers, settings.tokens, ca_file=settings.tls.ca_file, gateway=gateway, claims=claims
     ) as verifier:
         keys = KeyVerifier()
         if not stored.is_unavailable:

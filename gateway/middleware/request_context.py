@@ -38,7 +38,7 @@ class RequestContextMiddleware:
     the id, and the header fields and the `Server-Timing` of the context.
 
     An exception that reaches it becomes a response or ends the connection: see
-    `gateway/errors/last_resort.py`.
+    `gateway/errors/last_resort.py`. In the end it calls what waits for the end of the request.
     """
 
     def __init__(self, app: ASGIApp, *, may_compress: bool = False) -> None:
@@ -59,6 +59,9 @@ class RequestContextMiddleware:
                     error, scope, receive, send
                 ):
                     raise
+            finally:
+                if context.end_callbacks:
+                    context.end()
         elif scope["type"] == "websocket":
             await self._serve_websocket(scope, receive, send)
         else:
@@ -79,6 +82,9 @@ class RequestContextMiddleware:
                 error, scope, channel.receive, channel.send, is_closed=channel.is_closed
             ):
                 raise
+        finally:
+            if context.end_callbacks:
+                context.end()
 
 
 class _ResponseSender:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway.auth.jwt.actors import MAX_ACTORS
-from gateway.auth.jwt.own_token_rules import MAX_SOURCES, build_origin
+from gateway.auth.jwt.own_token_rules import LIMIT_CLAIMS, MAX_SOURCES, build_origin
 from gateway.auth.principal import Actor, Principal
 from gateway.identity.token_claims import build_subject_claims, nest_actors
 from gateway.oauth.exchange_policy import Permission
@@ -20,6 +20,7 @@ def build_exchanged_claims(
     - `act` names the client, and in it those who acted before.
     - `services` are those that the token is for, if it is not for the whole gateway.
     - `origin` names the tokens that it comes from: their revocations are also its own.
+    - `limit_claims` are the claims that rate limits read, so that the caller is counted as before.
 
     A chain of exchanges is refused once it is too long, never cut: `origin` must be complete.
 
@@ -40,6 +41,8 @@ def build_exchanged_claims(
         "act": nest_actors([client, *subject.actors]),
         "origin": build_origin(subject),
     }
+    if subject.claims:
+        claims[LIMIT_CLAIMS] = dict(subject.claims)
     if permission.services is not None:
         claims["services"] = sorted(permission.services)
     return claims

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from gateway.ops.ops_errors import InvalidChange, InvalidField
-from gateway.ratelimit.caller_names import describe, make_partition
+from gateway.ratelimit.partition import describe, make_partition
 from gateway.ratelimit.policy import Policy
 
 _ADDRESS = "address"
@@ -34,7 +34,7 @@ class CallerKeys:
     def find(self, policy: Policy, key: str, issuer: str | None, *, field: str = "key") -> FoundKey:
         """Find the key that counts a caller under a policy.
 
-        A key as the ops API shows it is taken as it is, unless an issuer is given.
+        A key as the ops API shows it is taken as it is.
 
         Raises:
             InvalidChange: names `field`: it is no key, or the issuer is missing or unknown.
@@ -43,7 +43,7 @@ class CallerKeys:
         if not value:
             message = "must be a kind and a value, such as user:42 or address:192.0.2.7"
             raise InvalidChange([InvalidField(field, message)])
-        if issuer is None and _HASHED.fullmatch(key):
+        if _HASHED.fullmatch(key):
             return FoundKey(key, describe(key))
         chosen = "" if kind == _ADDRESS else self._choose_issuer(kind, issuer, field)
         try:

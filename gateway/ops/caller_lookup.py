@@ -10,12 +10,13 @@ from gateway.ops.limit_description import describe_override
 from gateway.ops.limit_store import LimitStore, translate_errors
 from gateway.ops.models import CallerStanding, Override, RuleStanding
 from gateway.ops.ops_errors import CountsUnavailable
+from gateway.ratelimit.algorithms.concurrency import RETRY_AFTER
 from gateway.ratelimit.limiter import Charge, RateLimiter, Standing
 from gateway.ratelimit.live.live_limits import LiveLimits, PolicyView
 from gateway.ratelimit.partition import make_key
-from gateway.ratelimit.policy import Policy
+from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.ratelimit.policy_in_force import Block
-from gateway.ratelimit.rule import MICROSECONDS, Rule
+from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
 from gateway.storage.journal import Author
 
 
@@ -60,12 +61,14 @@ class CallerLookup:
         rules = view.in_force.find_rules(found.partition, caller.tier, time.time())
         if isinstance(rules, Block):
             return _describe(found, [], override, is_limited=not rules.shadow)
+        policy = view.in_force.policy
         listed = await self._read_standings(rules, found) if rules else []
-        least = _get_least_cost(view.in_force.policy)
+        least = _get_least_cost(policy)
         standings = [_describe_standing(it, least) for it in listed]
         is_limited = any(it.remaining < least and not it.rule.shadow for it in listed)
-        notes = _iter_notes(view.in_force.policy, caller.tier)
-        return _describe(found, standings, override, is_limited=is_limited, notes=tuple(notes))
+        notes = [_describe_tightest(policy, standings, is_limited=is_limited)] if listed else []
+        notes += _iter_notes(policy, caller.tier)
+        return _describe(found, standings, override, is_limited=is_limited, notes=notes)
 
     async def reset(self, caller: CallerKey, author: Author) -> None:
         """Drop the counts of a caller, in Redis and in all processes.
@@ -111,8 +114,14 @@ def _describe_standing(standing: Standing, least: int) -> RuleStanding:
         window_seconds=rule.window / MICROSECONDS,
         remaining=standing.remaining,
         reset_seconds=round(standing.reset, 3),
-        retry_after_seconds=round(standing.reset, 3) if standing.remaining < least else 0,
+        retry_after_seconds=0 if standing.remaining >= least else _get_wait(standing),
     )
+
+
+def _get_wait(standing: Standing) -> float:
+    """Return the seconds until some quota comes back; no clock knows when a lease ends."""
+    is_held = standing.rule.algorithm is Algorithm.CONCURRENCY
+    return RETRY_AFTER / MICROSECONDS if is_held else round(standing.reset, 3)
 
 
 def _describe(
@@ -123,7 +132,7 @@ def _describe(
     is_limited: bool,
     notes: Sequence[str] = (),
 ) -> CallerStanding:
-    sentences = [_describe_reason(standings, override, is_limited=is_limited), *notes]
+    sentences = [*notes, *_iter_override_notes(override, is_limited=is_limited)]
     return CallerStanding(
         key=found.partition,
         caller=found.caller,
@@ -134,24 +143,32 @@ def _describe(
     )
 
 
-def _describe_reason(
-    standings: Sequence[RuleStanding], override: Override | None, *, is_limited: bool
+def _describe_tightest(
+    policy: Policy, standings: Sequence[RuleStanding], *, is_limited: bool
 ) -> str:
-    if override is not None and override.kind in {"block", "allow"}:
-        effect = "refuses" if is_limited else "would refuse"
-        verb = f"{effect} all requests" if override.kind == "block" else "admits all requests"
-        return f"An override {verb} {_describe_end(override)}{_quote_reason(override)}."
+    """Describe the rule of which the least is left."""
     least = min(standings, key=lambda it: it.remaining / it.quota)
-    left = (
-        f"{least.remaining} of {least.quota} requests in {least.window_seconds:g} s are left "
-        f"({least.label})"
-    )
-    text = f"Over the limit: {left}." if is_limited else f"Not limited: {left}."
-    if least.retry_after_seconds:
-        text += f" Some quota comes back in {least.retry_after_seconds:g} s."
-    if override is not None:
-        text += f" An override is in force {_describe_end(override)}{_quote_reason(override)}."
-    return text
+    is_rate = isinstance(policy, RateLimit)
+    span = f"in {least.window_seconds:g} s" if is_rate else "at once"
+    left = f"{least.remaining} of {least.quota} requests {span} are left ({least.label})"
+    if not is_limited:
+        return f"Not limited: {left}."
+    again = f"; some come back in {least.retry_after_seconds:g} s" if is_rate else ""
+    return f"Over the limit: {left}{again}."
+
+
+def _iter_override_notes(override: Override | None, *, is_limited: bool) -> Iterator[str]:
+    if override is None:
+        return
+    reason = f": {override.reason}" if override.reason else ""
+    span = f"{_describe_end(override)}{reason}."
+    if override.kind == "block":
+        effect = "refuses" if is_limited else "would refuse"
+        yield f"An override {effect} all requests {span}"
+    elif override.kind == "allow":
+        yield f"An override admits all requests {span}"
+    else:
+        yield f"An override is in force {span}"
 
 
 def _describe_end(override: Override) -> str:
@@ -159,10 +176,6 @@ def _describe_end(override: Override) -> str:
         return "without an end"
     until = override.until.astimezone(UTC).replace(tzinfo=None)
     return f"until {until.isoformat(sep=' ', timespec='seconds')} UTC"
-
-
-def _quote_reason(override: Override) -> str:
-    return f": {override.reason}" if override.reason else ""
 
 
 def _iter_notes(policy: Policy, tier: str | None) -> Iterator[str]:

@@ -11,7 +11,7 @@ from gateway.ops.heard_processes import HeardProcesses, Replies, Wish
 from gateway.ops.models import Process
 from gateway.ops.process_channel import Counts, Heartbeat, RecordedSpan
 from gateway.ops.traffic import Recordings, Traffic, UsageReply
-from gateway.ratelimit.caller_names import describe
+from gateway.ratelimit.partition import describe
 from gateway.ratelimit.recording.import_file import InvalidRecording, import_recordings
 from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.usage.usage import UsageReport, merge_reports

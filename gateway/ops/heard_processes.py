@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -85,7 +85,7 @@ class HeardProcesses:
         self._redis = redis
         self._keys = keys
         self._clock = clock
-        self._heard: dict[str, HeardProcess] = {}
+        self._heard = dict[str, HeardProcess]()
         self._asking = asyncio.Semaphore(_MAX_REQUESTS)
         self.failure = ""
 
@@ -128,7 +128,7 @@ class HeardProcesses:
         try:
             async with asyncio.timeout(seconds), self._asking:
                 await self._send(names, request)
-                await reading.read_all()
+                await reading.read_all(self._heard)
         except FAILURES as error:
             if not isinstance(error, TimeoutError):
                 self.failure = type(error).__name__
@@ -159,19 +159,20 @@ class HeardProcesses:
 
     def _note(self, found: Mapping[str, bytes | None]) -> None:
         now = self._clock()
-        heard = dict[str, HeardProcess]()
+        for name in self._heard.keys() - found.keys():
+            del self._heard[name]
         for name, value in found.items():
             heartbeat = None if value is None else _parse(name, value)
-            if heartbeat is None:
-                continue
             known = self._heard.get(name)
-            is_same = known is not None and known.heartbeat.beat == heartbeat.beat
-            heard[name] = known if known and is_same else HeardProcess(heartbeat, now)
-        self._heard = heard
+            if heartbeat is None:
+                self._heard.pop(name, None)
+            elif known is None or known.heartbeat.beat != heartbeat.beat:
+                self._heard[name] = HeardProcess(heartbeat, now)
 
     def _drop_silent(self) -> None:
         oldest = self._clock() - HEARTBEAT_TTL_SECONDS
-        self._heard = {name: it for name, it in self._heard.items() if it.heard_at >= oldest}
+        for name in [name for name, it in self._heard.items() if it.heard_at < oldest]:
+            del self._heard[name]
 
 
 def _parse(name: str, value: bytes) -> Heartbeat | None:
@@ -195,9 +196,9 @@ class _RepliesReader:
         self._complete = list[str]()
         self._bytes = 0
 
-    async def read_all(self) -> None:
-        """Read until each reply has its end, or all of them are too large."""
-        while self._waiting and self._bytes <= MAX_REPLY_BYTES:
+    async def read_all(self, heard: Container[str]) -> None:
+        """Read until each reply of a process that is heard has its end, or they are too large."""
+        while self._bytes <= MAX_REPLY_BYTES and any(it in heard for it in self._waiting.values()):
             popped = await cast(
                 "Awaitable[tuple[bytes, bytes] | None]",
                 self._redis.blpop(list(self._waiting), timeout=BEAT_SECONDS),

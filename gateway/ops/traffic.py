@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from gateway.open_clients import OpenServices
 from gateway.ops.models import Process
 from gateway.ops.process_channel import Counts, ProcessRequest, RecordedSpan
-from gateway.ratelimit.caller_names import describe
+from gateway.ratelimit.partition import describe
 from gateway.ratelimit.recording.export import export_recordings
 from gateway.ratelimit.recording.recorder import Recorder
 from gateway.ratelimit.recording.recording import Recording

@@ -1,6 +1,6 @@
 """`limited(...)`: the FastAPI dependency that applies rate limits to a route."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import Depends
 from fastapi.params import Depends as Dependency
@@ -11,6 +11,7 @@ from gateway.client_ip import explain_ignored_fields, find_client_address
 from gateway.errors.tree import QuotaExceeded
 from gateway.forwarded_fields import IpAddress
 from gateway.head_guard import HeadGuard
+from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.cost import compute_cost
 from gateway.ratelimit.headers import build_rate_limit_headers, report_fallback
 from gateway.ratelimit.limiter import Verdict
@@ -25,13 +26,19 @@ class Limited(HeadGuard):
     """The dependency behind `limited`."""
 
     policies: tuple[Policy, ...]
+    takes_lease: bool = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Look for a concurrency limit."""
+        takes_lease = any(isinstance(policy, ConcurrencyLimit) for policy in self.policies)
+        object.__setattr__(self, "takes_lease", takes_lease)
 
     @property
     def needs_caller(self) -> bool:
         """Whether a policy counts callers, so that a request without a valid token is refused."""
         return any(policy.needs_caller for policy in self.policies)
 
-    async def __call__(self, connection: HTTPConnection) -> None:
+    async def __call__(self, connection: HTTPConnection) -> object:
         """Charge the request to all policies at once, or refuse it at no cost.
 
         Raises:
@@ -42,13 +49,18 @@ class Limited(HeadGuard):
         """
         context = RequestContext.of(connection.scope)
         if self in context.passed_guards:
-            return  # it was charged before the body was read
-        demands = [await _make_demand(policy, connection) for policy in self.policies]
+            return None  # it was charged before the body was read
+        demands = [await make_demand(policy, connection) for policy in self.policies]
         limits: Limits = connection.app.state.resources[Limits]
-        verdict = await limits.enforce(demands)
-        _report(verdict, context)
-        if not verdict.admitted:
-            raise QuotaExceeded(verdict.violated, verdict.retry_after)
+        if self.takes_lease:
+            lease = limits.leases.open(context)
+            verdict = await limits.enforce(demands, lease)
+            if not verdict.admitted:
+                lease.drop()
+        else:
+            verdict = await limits.enforce(demands)
+        require_admitted(verdict, context)
+        return None
 
 
 def limited(*policies: Policy) -> Dependency:
@@ -63,7 +75,10 @@ def limited(*policies: Policy) -> Dependency:
     """
     for policy in policies:
         if not isinstance(policy, Policy):
-            raise TypeError(f"limited() takes policies, each a RateLimit; got {policy!r:.60}")
+            raise TypeError(
+                "limited() takes policies, each a RateLimit or a ConcurrencyLimit; got "
+                f"{policy!r:.60}"
+            )
     names = [policy.name for policy in policies]
     if not names or len(set(names)) < len(names):
         raise ValueError(f"limited() takes one or more policies, each once; got {names}")
@@ -71,7 +86,13 @@ def limited(*policies: Policy) -> Dependency:
     return dependency
 
 
-async def _make_demand(policy: Policy, connection: HTTPConnection) -> Demand:
+async def make_demand(policy: Policy, connection: HTTPConnection) -> Demand:
+    """Find what a request asks of a policy.
+
+    Raises:
+        Unauthenticated, IdentityUnavailable: the policy counts callers; as of `authenticate`.
+        CostFailed: the policy has a function for the cost, which returned none.
+    """
     cost = policy.cost if isinstance(policy.cost, int) else compute_cost(policy, connection)
     if not policy.needs_caller:
         return Demand(policy, address_partition(_find_client(connection)), None, cost)
@@ -90,8 +111,12 @@ def _find_client(connection: HTTPConnection) -> IpAddress | None:
     return client.ip
 
 
-def _report(verdict: Verdict, context: RequestContext) -> None:
-    """Add the verdict to the response headers and to the access log."""
+def require_admitted(verdict: Verdict, context: RequestContext) -> None:
+    """Add the verdict to the response headers and to the access log.
+
+    Raises:
+        QuotaExceeded: the request is refused.
+    """
     context.response_headers += build_rate_limit_headers(verdict)
     if verdict.degraded:
         report_fallback(verdict.degraded, context)
@@ -100,3 +125,5 @@ def _report(verdict: Verdict, context: RequestContext) -> None:
     shadow = [s.rule.policy for s in verdict.standings if s.retry_after and s.rule.shadow]
     if shadow:
         context.log_fields["shadow_refused_by"] = ",".join(dict.fromkeys(shadow))
+    if not verdict.admitted:
+        raise QuotaExceeded(verdict.violated, verdict.retry_after)

@@ -1,15 +1,18 @@
 """`FallbackLimiter`: applies `without_redis` of each rule when Redis is slow or down."""
 
-from collections.abc import Coroutine, Sequence
+from asyncio import Future
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
 from typing import Any
 
 from gateway.errors.tree import RateLimiterUnavailable
-from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
+from gateway.ratelimit.leased_quota import LeasedQuota
+from gateway.ratelimit.limiter import Charge, LeaseUpdate, Mark, RateLimiter, Settlement, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.redis.connection import RedisCheckFailed
+from gateway.ratelimit.refused_keys import RefusedKeys
 from gateway.ratelimit.rule import Rule, cache_per_rule, change_numbers
 
 RETRY_AFTER_SECONDS = 1.0
@@ -20,12 +23,26 @@ class FallbackLimiter(RateLimiter):
 
     Without Redis, a `deny` policy refuses every request, a `local` policy grants this process its
     share, ceil(quota / processes), and an `allow` policy is not counted. Requests that Redis
-    admits are also recorded locally, so that losing Redis gives no caller a fresh quota.
+    admits are also recorded in `local`, so that neither losing Redis nor a Redis that has lost its
+    counts gives a caller a fresh quota. Those admitted without Redis are in `unsent`, too, until
+    Redis has them. `refused` and `leases` decide without Redis what it has decided before.
     """
 
-    def __init__(self, shared: RateLimiter, local: MemoryLimiter, processes: int = 1) -> None:
+    def __init__(  # noqa: PLR0913 - one keyword per memory
+        self,
+        shared: RateLimiter,
+        local: MemoryLimiter,
+        *,
+        unsent: MemoryLimiter,
+        refused: RefusedKeys,
+        leases: LeasedQuota,
+        processes: int = 1,
+    ) -> None:
         self._shared = shared
         self._local = local
+        self._unsent = unsent
+        self._refused = refused
+        self._leases = leases
         self._processes = processes
         self._scale = cache_per_rule(partial(scale_to_share, processes=processes))
         self._degraded_checks = 0
@@ -36,18 +53,57 @@ class FallbackLimiter(RateLimiter):
         Raises:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
         """
-        try:
-            verdict = await self._shared.check(charges)
-        except RedisCheckFailed as error:
-            self._degraded_checks += 1
-            return self._decide_without_redis(charges, error)
+        verdict = self._refused.find(charges)
+        if verdict is not None:
+            return verdict
+        verdict = self._leases.spend(charges)
+        if verdict is None:
+            try:
+                verdict = await self._ask_redis(charges)
+            except RedisCheckFailed as error:
+                self._degraded_checks += 1
+                return self._decide_without_redis(charges, error)
         if verdict.admitted:
-            self._local.record(self._select_local(charges))
+            self._local.record(self._scale_all(charges))
         return verdict
+
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
+        """Renew and release leases, here at once and in Redis.
+
+        Raises:
+            RedisCheckFailed: there is no connection to Redis.
+        """
+        self._local.update_leases(updates)
+        return self._shared.update_leases(updates)
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call a function after each later connect to Redis."""
+        self._shared.call_on_connect(callback)
+
+    def mark(self) -> Mark:
+        """Mark the time, before a check whose charges may be settled."""
+        return self._local.mark()
+
+    def settle(self, settlement: Settlement) -> "Future[int] | None":
+        """Correct charges: here at once, and in Redis, if that has decided.
+
+        Raises:
+            RedisCheckFailed: there is no connection to Redis.
+        """
+        if settlement.before.clears != self._local.mark().clears:
+            settlement = settlement.keep_additions()
+        scaled = self._scale_differences(settlement)
+        self._local.settle(scaled)
+        self._refused.exclude({charge.rule.policy for charge, _ in settlement.differences})
+        if settlement.verdict.degraded:
+            self._unsent.settle(scaled)
+            return None
+        return self._shared.settle(settlement)
 
     def clear(self, prefix: str) -> Coroutine[Any, Any, None] | None:
         """Drop the counts of all keys that begin with `prefix`, here and in Redis."""
-        self._local.clear(prefix)
+        for memory in (self._local, self._unsent, self._refused, self._leases):
+            memory.clear(prefix)
         return self._shared.clear(prefix)
 
     def health(self) -> dict[str, str | int]:
@@ -55,6 +111,21 @@ class FallbackLimiter(RateLimiter):
         shared = self._shared.health()
         status = "ok" if shared.get("redis") == "up" else "degraded"
         return {"status": status, **shared, "degraded_checks": self._degraded_checks}
+
+    async def _ask_redis(self, charges: Sequence[Charge]) -> Verdict:
+        lease, advance = self._leases.begin_renewal(charges)
+        if advance:
+            charges = [replace(charge, advance=advance) for charge in charges]
+        sending = self._refused.begin_check()
+        verdict = None
+        try:
+            verdict = await self._shared.check(charges)
+        finally:
+            if lease is not None:
+                self._leases.end_renewal(lease, verdict)
+        if not verdict.admitted:
+            self._refused.remember(charges, verdict, sending)
+        return verdict
 
     def _decide_without_redis(self, charges: Sequence[Charge], error: RedisCheckFailed) -> Verdict:
         # The cases, in this order: a policy says `deny`; no policy says `local`, so that nothing
@@ -64,7 +135,10 @@ class FallbackLimiter(RateLimiter):
         local = [charge for charge in charges if charge.rule.without_redis == "local"]
         if not local:
             return Verdict(admitted=True, degraded="allow", now=self._local.read_clock())
-        verdict = self._local.decide(self._select_local(local))
+        scaled = self._scale_all(local)
+        verdict = self._local.decide(scaled)
+        if verdict.admitted:
+            self._unsent.record(scaled)
         # The response headers announce the policy, not the share of this process.
         announced = [
             replace(standing, rule=charge.rule)
@@ -72,12 +146,22 @@ class FallbackLimiter(RateLimiter):
         ]
         return Verdict.of(announced, verdict.now, degraded="local")
 
-    def _select_local(self, charges: Sequence[Charge]) -> list[Charge]:
-        """Select the charges of `local` policies, with the share of this process as their rate."""
-        local = [charge for charge in charges if charge.rule.without_redis == "local"]
+    def _scale_all(self, charges: Sequence[Charge]) -> Sequence[Charge]:
+        """Return the charges with the share of this process as their rate."""
         if self._processes == 1:
-            return local
-        return [replace(charge, rule=self._scale(charge.rule)) for charge in local]
+            return charges
+        return [replace(charge, rule=self._scale(charge.rule)) for charge in charges]
+
+    def _scale_differences(self, settlement: Settlement) -> Settlement:
+        """Return what has to be settled here: without Redis, only `local` policies were charged."""
+        charged = [
+            (charge, difference)
+            for charge, difference in settlement.differences
+            if not settlement.verdict.degraded or charge.rule.without_redis == "local"
+        ]
+        scaled = self._scale_all([charge for charge, _ in charged])
+        differences = [difference for _, difference in charged]
+        return replace(settlement, differences=list(zip(scaled, differences, strict=True)))
 
 
 def scale_to_share(rule: Rule, processes: int) -> Rule:

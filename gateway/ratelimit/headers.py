@@ -7,7 +7,7 @@ labels need no escaping. A third one, `Lockgate-Limits`, names the fallback in u
 from math import ceil
 
 from gateway.ratelimit.limiter import Standing, Verdict
-from gateway.ratelimit.rule import MICROSECONDS, Rule, cache_per_rule
+from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule, cache_per_rule
 from gateway.request_context import RequestContext
 
 RawHeaders = list[tuple[bytes, bytes]]
@@ -39,10 +39,14 @@ def report_fallback(fallback: str, context: RequestContext) -> None:
 
 @cache_per_rule
 def _serialize_policy(rule: Rule) -> bytes:
+    if rule.algorithm is Algorithm.CONCURRENCY:
+        return f'"{rule.label}";q={rule.quota};qu="concurrent-requests"'.encode()
     return f'"{rule.label}";q={rule.quota};w={rule.window // MICROSECONDS}'.encode()
 
 
 def _serialize_limit(standing: Standing, max_reset: int | None) -> bytes:
     reset = ceil(standing.reset)
-    parameter = "" if max_reset is not None and reset > max_reset else f";t={reset}"
+    is_unknown = standing.rule.algorithm is Algorithm.CONCURRENCY  # no clock knows when one ends
+    is_late = max_reset is not None and reset > max_reset
+    parameter = "" if is_unknown or is_late else f";t={reset}"
     return f'"{standing.rule.label}";r={standing.remaining}{parameter}'.encode()

@@ -5,9 +5,10 @@ because each request creates three of them and a frozen one takes three times as
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from asyncio import Future
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
 
 from gateway.ratelimit.rule import Rule
 
@@ -20,7 +21,8 @@ class Charge:
     """The cost of one request under one rule, and the key that it is counted under.
 
     `lease_id` names the lease of a concurrency limit. With `wants_state` the verdict has the state
-    of the key before the decision.
+    of the key before the decision. `advance` is the number of further requests at the same cost
+    that Redis may grant with this one.
 
     Raises:
         ValueError: the cost is negative, which would give quota back.
@@ -31,6 +33,7 @@ class Charge:
     cost: int = 1
     lease_id: str = ""
     wants_state: bool = False
+    advance: int = 0
 
     def __post_init__(self) -> None:
         if self.cost < 0:
@@ -74,6 +77,7 @@ class Verdict:
     states: Mapping[str, State] | None = None
     blocked_for: float = 0
     is_repeated: bool = False
+    granted: int = 0
 
     @classmethod
     def of(
@@ -108,6 +112,38 @@ class Verdict:
         return tuple(rule.label for rule in refusing)
 
 
+class LeaseUpdate(NamedTuple):
+    """Renews the lease of a charge under a concurrency limit, or releases it."""
+
+    charge: Charge
+    is_release: bool
+
+
+class Mark(NamedTuple):
+    """A time before a check: microseconds on the local clock, and how often counts were cleared."""
+
+    at: int
+    clears: int
+
+
+@dataclass(slots=True)
+class Settlement:
+    """Corrects charges once the cost is known: each with what is charged in addition.
+
+    What is negative is given back. `before` is a mark from before the check, `verdict` is its
+    verdict.
+    """
+
+    differences: Sequence[tuple[Charge, int]]
+    before: Mark
+    verdict: Verdict
+
+    def keep_additions(self) -> "Settlement":
+        """Return the settlement without what is given back."""
+        additions = [(charge, more) for charge, more in self.differences if more > 0]
+        return replace(self, differences=additions)
+
+
 class RateLimiter(ABC):
     """Counts requests. All rules of one request are charged together, or none is."""
 
@@ -117,6 +153,36 @@ class RateLimiter(ABC):
 
         Raises:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
+        """
+
+    @abstractmethod
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
+        """Renew and release leases: before any later check, and whether they are known or not.
+
+        Returns a future, which raises RedisCheckFailed, if Redis has to be awaited.
+
+        Raises:
+            RedisCheckFailed: there is no connection to Redis. This process has the updates.
+        """
+
+    @abstractmethod
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call a function after each later connect to Redis, if this limiter uses it."""
+
+    @abstractmethod
+    def mark(self) -> Mark:
+        """Mark the time, before a check whose charges may be settled."""
+
+    @abstractmethod
+    def settle(self, settlement: Settlement) -> "Future[int] | None":
+        """Correct charges: give back what is negative, charge the rest whether it fits or not.
+
+        If counts were cleared since the check, nothing is given back.
+
+        Returns a future, which raises RedisCheckFailed, if Redis has to be awaited.
+
+        Raises:
+            RedisCheckFailed: there is no connection to Redis. This process has settled its part.
         """
 
     @abstractmethod

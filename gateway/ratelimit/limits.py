@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.ratelimit.concurrency_leases import ConcurrencyLeases
 from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.policy_in_force import Block, PoliciesInForce, Rules
+from gateway.ratelimit.reservation import Reservation
 from gateway.ratelimit.rule import MICROSECONDS
 
 
@@ -51,6 +53,13 @@ class DecisionObserver(Protocol):
         """Take note of charges without a verdict, which may have been counted."""
 
 
+class ChargeHolder(Protocol):
+    """Keeps charges for the end of the request: a lease or a reservation."""
+
+    def take(self, charges: Sequence[Charge]) -> None:
+        """Take the charges, before they are checked."""
+
+
 class Limits:
     """Counts requests by the policies in force. `clock` returns seconds since the epoch."""
 
@@ -62,12 +71,15 @@ class Limits:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.limiter = limiter
+        self.leases = ConcurrencyLeases(limiter)
         self.policies = policies
         self.observer = observer
         self._clock = clock
 
-    def enforce(self, demands: Sequence[Demand]) -> Awaitable[Verdict]:
-        """Charge all demands, or refuse them at no cost.
+    def enforce(
+        self, demands: Sequence[Demand], holder: "ChargeHolder | None" = None
+    ) -> Awaitable[Verdict]:
+        """Charge all demands, or refuse them at no cost. `holder` gets the charges before that.
 
         Raises:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
@@ -82,9 +94,21 @@ class Limits:
                 continue
             partition, cost = demand.partition, demand.cost
             charges += [Charge(rule, make_key(rule, partition), cost) for rule in rules]
+        if holder is not None:
+            holder.take(charges)
         if self.observer is not None or not charges:
             return self._decide(demands, rule_sets, charges, now)
         return self.limiter.check(charges)
+
+    async def reserve(self, demands: Sequence[Demand]) -> Reservation:
+        """Charge all demands in advance, or refuse them at no cost; `verdict` says which.
+
+        Raises:
+            RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
+        """
+        reservation = Reservation(self.limiter)
+        reservation.verdict = await self.enforce(demands, reservation)
+        return reservation
 
     async def _refuse(
         self, demands: Sequence[Demand], rule_sets: Sequence[Rules | Block], now: float

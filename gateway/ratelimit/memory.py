@@ -9,9 +9,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
 from gateway.ratelimit.algorithms.gcra import GcraState
 from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
-from gateway.ratelimit.limiter import Charge, RateLimiter, Standing, State, Verdict
+from gateway.ratelimit.limiter import (
+    Charge,
+    LeaseUpdate,
+    Mark,
+    RateLimiter,
+    Settlement,
+    Standing,
+    State,
+    Verdict,
+)
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
 
 
@@ -28,8 +38,8 @@ class LimitState(Protocol):
     def compute_retry_after(self, now: int, rule: Rule, cost: int) -> int:
         """Return the time until `cost` fits: 0 if it does, a whole window if it never will."""
 
-    def charge(self, now: int, rule: Rule, cost: int) -> None:
-        """Add a `cost` of 1 or more, whether it fits or not."""
+    def charge(self, now: int, rule: Rule, cost: int, lease_id: str = "") -> None:
+        """Add a `cost` of 1 or more, whether it fits or not. A concurrency limit has leases."""
 
     def compute_remaining(self, now: int, rule: Rule) -> tuple[int, int]:
         """Return the number of requests that fit at once, and the time until more do.
@@ -50,6 +60,7 @@ Entry = tuple[Charge, LimitState, int]  # the last is `retry_after` in microseco
 STATE_TYPES: Mapping[Algorithm, Callable[[], LimitState]] = {
     Algorithm.SLIDING_WINDOW: SlidingWindowState,
     Algorithm.GCRA: GcraState,
+    Algorithm.CONCURRENCY: ConcurrencyState,
 }
 
 
@@ -85,6 +96,7 @@ class MemoryLimiter(RateLimiter):
         self._sweep_at = 0
         self._by_window: dict[int, OrderedDict[str, LimitState]] = {}
         self._cleared = set[str]()
+        self._clears = 0
 
     async def check(self, charges: Sequence[Charge]) -> Verdict:
         """Admit and charge the request, or refuse it at no cost."""
@@ -108,7 +120,7 @@ class MemoryLimiter(RateLimiter):
         if admitted:
             for charge, state, _ in entries:
                 if charge.cost:
-                    state.charge(now, charge.rule, charge.cost)
+                    state.charge(now, charge.rule, charge.cost, charge.lease_id)
         standings = [_make_standing(entry, now) for entry in entries]
         return Verdict.of(standings, now, states=states)
 
@@ -119,7 +131,35 @@ class MemoryLimiter(RateLimiter):
             self._sweep(now)
         for charge in charges:
             if charge.cost:
-                self._get_state(charge).charge(now, charge.rule, charge.cost)
+                state = self._get_state(charge)
+                state.charge(now, charge.rule, charge.cost, charge.lease_id)
+
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> None:
+        """Renew and release leases at once."""
+        now = self._clock()
+        for charge, is_release in updates:
+            if not is_release:
+                self._get_state(charge).charge(now, charge.rule, charge.cost, charge.lease_id)
+            elif isinstance(state := self._find_state(charge), ConcurrencyState):
+                state.release(charge.lease_id)
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Never call it: there is no Redis."""
+
+    def mark(self) -> Mark:
+        """Mark the time, before a check whose charges may be settled."""
+        return Mark(self._clock(), self._clears)
+
+    def settle(self, settlement: Settlement) -> None:
+        """Correct charges at once."""
+        now = self._clock()
+        if settlement.before.clears != self._clears:
+            settlement = settlement.keep_additions()
+        for charge, difference in settlement.differences:
+            if difference > 0:
+                self._get_state(charge).charge(now, charge.rule, difference)
+            elif isinstance(state := self._find_state(charge), SlidingWindowState | GcraState):
+                state.give_back(now, charge.rule, settlement.before.at, -difference)
 
     def read_clock(self) -> int:
         """Return the time of the clock that decides, in microseconds."""
@@ -128,12 +168,40 @@ class MemoryLimiter(RateLimiter):
     def clear(self, prefix: str) -> None:
         """Drop the states of all keys that begin with `prefix`, before the next check."""
         self._cleared.add(prefix)
+        self._clears += 1
         self._sweep_at = 0
+
+    @property
+    def size(self) -> int:
+        """The number of keys held."""
+        return self._size
+
+    def list_places(self) -> list[tuple[int, str]]:
+        """Return the window and the key of each state, of each window the last used one last."""
+        self._drop_cleared()
+        return [(window, key) for window, states in self._by_window.items() for key in states]
+
+    def find_state(self, window: int, key: str) -> LimitState | None:
+        """Return the state of a key, or None."""
+        states = self._by_window.get(window)
+        return states.get(key) if states else None
+
+    def take_state(self, window: int, key: str) -> LimitState | None:
+        """Remove the state of a key, and return it, or None."""
+        state = self.find_state(window, key)
+        if state is not None:
+            del self._by_window[window][key]
+            self._size -= 1
+        return state
 
     def health(self) -> dict[str, str | int]:
         """Return the number of keys held."""
         self._drop_cleared()
         return {"status": "ok", "counters": "embedded", "keys": self._size}
+
+    def _find_state(self, charge: Charge) -> LimitState | None:
+        states = self._by_window.get(charge.rule.window)
+        return states.get(charge.key) if states else None
 
     def _get_state(self, charge: Charge) -> LimitState:
         rule, key = charge.rule, charge.key

@@ -5,10 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from gateway.ratelimit.fallback import FallbackLimiter
+from gateway.ratelimit.leased_quota import LeasedQuota
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.redis.count_restorer import CountRestorer
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
+from gateway.ratelimit.refused_keys import RefusedKeys
 from gateway.settings.schema import Settings
+
+RETRIES_IN_NEW_EPOCH = 4
+"""How long all processes wait for each other's counts in a Redis that has lost them, in attempts to
+connect. A process notices the loss after two of them at most, and is connected after two more."""
 
 
 @asynccontextmanager
@@ -18,16 +25,29 @@ async def open_limiter(settings: Settings) -> AsyncIterator[RateLimiter]:
     The gateway also starts while Redis is down; the limiter connects later. An unexpected exception
     of the first attempt to connect ends the start.
     """
-    local = MemoryLimiter(settings.counters.local_keys)
+    counters = settings.counters
+    local = MemoryLimiter(counters.local_keys)
     if settings.redis_url is None:
         yield local
         return
-    async with _run_redis_limiter(settings, str(settings.redis_url)) as shared:
-        yield FallbackLimiter(shared, local, settings.counters.processes)
+    unsent = MemoryLimiter(counters.local_keys)
+    wait = RETRIES_IN_NEW_EPOCH * counters.retry_ms / 1_000
+    restorer = CountRestorer(local, unsent, processes=counters.processes, wait=wait)
+    async with _run_redis_limiter(settings, str(settings.redis_url), restorer) as shared:
+        yield FallbackLimiter(
+            shared,
+            local,
+            unsent=unsent,
+            refused=RefusedKeys(counters.local_keys),
+            leases=LeasedQuota(counters.local_keys, counters.processes),
+            processes=counters.processes,
+        )
 
 
 @asynccontextmanager
-async def _run_redis_limiter(settings: Settings, url: str) -> AsyncIterator[RedisLimiter]:
+async def _run_redis_limiter(
+    settings: Settings, url: str, restorer: CountRestorer
+) -> AsyncIterator[RedisLimiter]:
     counters = settings.counters
     limiter = RedisLimiter(
         url,
@@ -35,6 +55,7 @@ async def _run_redis_limiter(settings: Settings, url: str) -> AsyncIterator[Redi
         retry=counters.retry_ms / 1_000,
         key_prefix=counters.key_prefix,
         ca_file=settings.tls.ca_file,
+        restorer=restorer,
     )
     task = asyncio.create_task(limiter.run(), name="ratelimit.redis")
     try:

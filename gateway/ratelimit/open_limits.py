@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+from gateway.ratelimit.concurrency_leases import renew_leases
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.open_limiter import open_limiter
@@ -32,4 +33,5 @@ async def open_limits(
         if settings.ops.audience is not None:
             resources[Recorder] = recorder = open_recorder(settings)
         resources[Limits] = limits = Limits(limiter, in_force, recorder)
-        yield limits
+        async with renew_leases(limits.leases):
+            yield limits

@@ -5,9 +5,10 @@ also the Redis Cluster hash tag. The rest names the policy and what its counts d
 and the algorithm.
 """
 
+import re
 from functools import lru_cache
 from hashlib import blake2b
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from gateway.auth.principal import Principal
 from gateway.ratelimit.policy import Policy
@@ -16,17 +17,10 @@ from gateway.ratelimit.rule import Rule
 
 _OF_CLIENT = ("service", "client")
 _DIGEST_BYTES = 16
+_DIGEST = re.compile(r"[0-9a-f]{32}")
+_MAX_SHOWN = 200
 _MAX_CACHED_CALLERS = 8_192
 _IPV6_SUBSCRIBER_BITS = 64
-
-CLAIM_KIND = "claim"
-"""The kind of the partitions of callers that are counted by a claim."""
-
-_MAX_NAMES = 16_384
-_MAX_NAME_LENGTH = 128
-
-recent_names: dict[str, str] = {}
-"""The names of the callers that were hashed last, by partition; for operators."""
 
 
 def make_key(rule: Rule, partition: str) -> str:
@@ -51,8 +45,8 @@ def caller_partition(policy: Policy, principal: Principal) -> str:
     else:
         value = principal.claims.get(per.removeprefix(CLAIM))
     if value:
-        return hash_caller(per, issuer, value)
-    return hash_caller("subject", principal.issuer, principal.subject)
+        return _hash_caller(per, issuer, value)
+    return _hash_caller("subject", principal.issuer, principal.subject)
 
 
 def address_partition(address: IPv4Address | IPv6Address | None) -> str:
@@ -76,15 +70,46 @@ def digest(*values: str) -> str:
     return hashed.hexdigest()
 
 
+def make_partition(policy: Policy, key: str, issuer: str) -> str:
+    """Return the partition that an operator names: `user:42`, `address:192.0.2.1`, `claim:acme`.
+
+    `issuer` is that of the caller's tokens. A partition as it is shown, such as `user:9f2c...` with
+    32 digits, is returned as it is. A caller without the value that the policy counts by is
+    `subject:NAME`.
+
+    Raises:
+        ValueError: the policy counts nothing of this kind.
+    """
+    kind, _, value = key.partition(":")
+    own = "claim" if policy.per.startswith(CLAIM) else policy.per
+    kinds = (own, "subject") if policy.needs_caller else (own,)
+    if kind not in kinds or not value:
+        forms = " or ".join(f"{kind}:..." for kind in kinds)
+        raise ValueError(f"policy {policy.name}: {key!r:.80} is no key of it; a key is {forms}")
+    if kind == "address":
+        return address_partition(None if value == "unknown" else ip_address(value))
+    if _DIGEST.fullmatch(value):
+        return key
+    return _hash_caller(policy.per if kind == "claim" else kind, issuer, value)
+
+
+def describe(partition: str) -> str | None:
+    """Return the caller of a partition, such as `user:42`, if this process has seen it lately."""
+    return partition if partition.startswith("address:") else _callers.get(partition)
+
+
 @lru_cache(maxsize=_MAX_CACHED_CALLERS)
-def hash_caller(per: str, issuer: str, value: str) -> str:
-    """Return the partition of a value of a token, and remember the name of the caller."""
-    if per.startswith(CLAIM):
-        # The name of a claim may have any characters.
-        kind, partition = CLAIM_KIND, f"{CLAIM_KIND}:{digest(per, issuer, value)}"
-    else:
-        kind, partition = per, f"{per}:{digest(issuer, value)}"
-    if len(recent_names) >= _MAX_NAMES:
-        del recent_names[next(iter(recent_names))]
-    recent_names[partition] = f"{kind}:{value[:_MAX_NAME_LENGTH]}"
+def _hash_caller(per: str, issuer: str, value: str) -> str:
+    # The name of a claim may have any characters, so it is hashed too.
+    kind = "claim" if per.startswith(CLAIM) else per
+    hashed = digest(per, issuer, value) if kind == "claim" else digest(issuer, value)
+    partition = f"{kind}:{hashed}"
+    if len(_callers) >= _MAX_CACHED_CALLERS:
+        # Both are emptied, so that the next request of a caller adds it to both again.
+        _callers.clear()
+        _hash_caller.cache_clear()
+    _callers[partition] = f"{kind}:{value:.{_MAX_SHOWN}}"
     return partition
+
+
+_callers: dict[str, str] = {}  # by their partitions

@@ -43,7 +43,11 @@ def check_type(policy: str, field: str, value: object, kind: type, expected: str
 def check_per(policy: str, per: object) -> None:
     """Check whom a policy counts."""
     if isinstance(per, str) and per.startswith(CLAIM):
-        _check_claim_name(policy, "per", per.removeprefix(CLAIM), f"{CLAIM}NAME")
+        if not _CLAIM_NAME.fullmatch(per.removeprefix(CLAIM)):
+            raise ValueError(
+                f"policy {policy}: per is {per!r:.60}; it must be {CLAIM}NAME, with the name of a "
+                "top-level claim in printable ASCII"
+            )
     else:
         _check_choice(policy, "per", per, _PER_CHOICES)
 
@@ -64,8 +68,15 @@ def read_rates(policy: str, field: str, value: object) -> Rates:
             rates.append(one)
         else:
             check_type(policy, field, one, str, "a text such as '120/minute', or a list of them")
-            rates += parse_rates(str(one))
+            rates += _parse_rates(policy, field, str(one))
     return tuple(sorted(rates, key=lambda rate: rate.window))
+
+
+def _parse_rates(policy: str, field: str, text: str) -> Rates:
+    try:
+        return parse_rates(text)
+    except ValueError as error:
+        raise ValueError(f"policy {policy}: {field}: {error}") from None
 
 
 def check_rates(policy: str, rates: Rates, burst: int | None) -> None:
@@ -169,14 +180,11 @@ def check_tiers(policy: str, per: str, tiers: object, tier_claim: object) -> Non
             f"policy {policy}: tiers needs a caller, and per is 'address'; count per user or "
             "another property of the caller"
         )
-    _check_claim_name(policy, "tier_claim", tier_claim, "the name of a claim, such as 'plan'")
-
-
-def _check_claim_name(policy: str, field: str, name: object, expected: str) -> None:
-    if not isinstance(name, str) or not _CLAIM_NAME.fullmatch(name):
+    is_name = isinstance(tier_claim, str) and _CLAIM_NAME.fullmatch(tier_claim)
+    if not is_name or str(tier_claim).startswith(CLAIM):
         raise ValueError(
-            f"policy {policy}: {field} is {name!r:.60}; it must be {expected}, with the name of a "
-            "top-level claim in printable ASCII"
+            f"policy {policy}: tier_claim is {tier_claim!r:.60}; it must be the name of a claim, "
+            "such as 'plan'"
         )
 
 

@@ -199,4 +199,5 @@ PREPOSITIONS = frozenset(
 # Functions that keep their name because it is public API, or because a library calls them.
 ALLOWED_FUNCTIONS: Mapping[str, str] = {
     "limited": "public API: Depends(limited(policy))",
+    "reserved": "public API: Depends(reserved(policy))",
 }

@@ -1,12 +1,14 @@
 """Checks the claims of a JWT (RFC 7519, section 4; RFC 9068, section 2.2)."""
 
+from collections.abc import Collection
+
 from pydantic import JsonValue
 
 from gateway.auth.jwt.actors import list_actors, list_clients
 from gateway.auth.jwt.audience import check_audience
 from gateway.auth.jwt.claim_path import Claims, compile_claim_path
 from gateway.auth.jwt.confirmation import read_key_thumbprint
-from gateway.auth.jwt.ids import read_id
+from gateway.auth.jwt.ids import read_id, read_ids
 from gateway.auth.jwt.numeric_date import is_numeric_date
 from gateway.auth.jwt.refusal import show
 from gateway.auth.jwt.scopes import compile_scopes, explain_no_scopes
@@ -26,10 +28,13 @@ class ClaimRules:
     required, `nbf` must be a date, and `cnf` must name a key.
 
     `gateway` is `identity.issuer`: none of its tokens is checked here, and no provider knows who
-    acts at the gateway.
+    acts at the gateway. `kept` are the claims that the principal has in `claims`.
     """
 
-    def __init__(self, issuer: Issuer, gateway: str | None = None) -> None:
+    def __init__(
+        self, issuer: Issuer, gateway: str | None = None, kept: Collection[str] = ()
+    ) -> None:
+        self._kept = tuple(kept)
         self._gateway = gateway
         self._skew = issuer.clock_skew_seconds
         self._id_tokens = issuer.id_tokens
@@ -80,6 +85,7 @@ class ClaimRules:
             client=names[0] if names else None,
             actors=self._list_actors(claims, issuer, names),
             key_thumbprint=read_key_thumbprint(claims),
+            claims=read_ids(claims, self._kept),
         )
 
     def check_expiry(self, expires_at: float, now: float) -> None:

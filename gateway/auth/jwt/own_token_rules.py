@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from gateway.auth.jwt.actors import list_actors
 from gateway.auth.jwt.claim_path import Claims
 from gateway.auth.jwt.confirmation import read_key_thumbprint
-from gateway.auth.jwt.ids import read_id
+from gateway.auth.jwt.ids import read_id, read_ids
 from gateway.auth.jwt.numeric_date import is_numeric_date
 from gateway.auth.jwt.refusal import show
 from gateway.auth.principal import SCOPE, Principal, SourceToken
@@ -22,6 +22,9 @@ from gateway.settings.schema import MAX_TOKEN_SECONDS
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 """The `typ` of an access token (RFC 9068, section 2.1). No internal token has it."""
+
+LIMIT_CLAIMS = "limit_claims"
+"""The claim with the claims of the subject that rate limits count it by, or select its tier by."""
 
 MAX_SOURCES = 4
 """The maximum of tokens that one token comes from, by one exchange after the other."""
@@ -90,6 +93,7 @@ class OwnTokenRules:
             token_issuer=self._issuer,
             sources=read_sources(claims),
             services=_read_services(claims),
+            claims=_read_limit_claims(claims),
         )
 
     def check_expiry(self, expires_at: float, now: float) -> None:
@@ -181,6 +185,11 @@ def _iter_sources(origin: list[JsonValue]) -> Iterator[SourceToken]:
         iat = it.get("iat")
         issued_at = float(iat) if is_numeric_date(iat) else None
         yield SourceToken(_require_id(it, "iss"), token_id, issued_at)
+
+
+def _read_limit_claims(claims: Claims) -> dict[str, str]:
+    value = claims.get(LIMIT_CLAIMS)
+    return read_ids(value, value) if isinstance(value, dict) else {}
 
 
 def _read_services(claims: Claims) -> frozenset[str] | None:

@@ -25,6 +25,9 @@ class GcraState:
     # Why never more than the burst at once, and the rate over time: a charge is admitted only if
     # the level including it is at most burst * window. In a time T the bucket drains T * quota
     # units, which makes room for T * quota / window further requests.
+    #
+    # Why giving back never admits more: had the charge been lower, the level would be lower by what
+    # is returned, less what has drained since the charge, or by nothing, once the bucket was empty.
 
     __slots__ = ("_level", "expires_at", "updated_at")
 
@@ -45,11 +48,20 @@ class GcraState:
         # It waits until the excess has drained.
         return _divide_up(excess, rule.quota)
 
-    def charge(self, now: int, rule: Rule, cost: int) -> None:
-        """Add a `cost` of 1 or more, whether it fits or not."""
+    def charge(self, now: int, rule: Rule, cost: int, lease_id: str = "") -> None:
+        """Add a `cost` of 1 or more, whether it fits or not. It has no leases."""
         self._level = self._compute_level(now, rule) + cost * rule.window
         self.updated_at = max(now, self.updated_at)
         self.expires_at = self.updated_at + _divide_up(self._level, rule.quota)
+
+    def give_back(self, now: int, rule: Rule, charged_at: int, amount: int) -> None:
+        """Give back what has not drained of an `amount` that was charged at `charged_at`."""
+        level, now = self._compute_level(now, rule), max(now, self.updated_at)
+        left = amount * rule.window - max(0, now - charged_at) * rule.quota
+        if left > 0 and level:
+            self._level = max(0, level - left)
+            self.updated_at = now
+            self.expires_at = now + _divide_up(self._level, rule.quota)
 
     def compute_remaining(self, now: int, rule: Rule) -> tuple[int, int]:
         """Return the number of requests that fit at once, and the time until one more does."""
@@ -63,6 +75,15 @@ class GcraState:
     def dump(self, now: int, rule: Rule) -> tuple[int, ...]:
         """Return the time of the last charge, and the level at that time."""
         return (self.updated_at, self._level) if self._compute_level(now, rule) else (0, 0)
+
+    def estimate_level(self, now: int) -> tuple[int, int]:
+        """Return the level now, and the quota that drains it, by the rule of the last charge.
+
+        The quota is rounded down, so that the level is never too low.
+        """
+        lifetime = self.expires_at - self.updated_at
+        quota = max(1, self._level // lifetime) if lifetime else 1
+        return max(0, self._level - max(0, now - self.updated_at) * quota), quota
 
     @classmethod
     def load(cls, dumped: Sequence[int], rule: Rule) -> Self:

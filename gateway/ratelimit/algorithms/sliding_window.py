@@ -17,10 +17,11 @@ class SlidingWindowState:
     """The charges of one key within the last window, in buckets; times in microseconds."""
 
     # Invariants, with `buckets` from oldest to newest, each [time of its last charge, count]:
-    # - The times never decrease; the last one is `updated_at`. Counts are 1 or more.
+    # - The times never decrease; the last one is at most `updated_at`. Counts are 1 or more, but
+    #   for buckets of which all was given back; such a bucket is never the newest one.
     # - `_total` is the sum of all counts.
     # - `_first` is the time of the first charge in the newest bucket, and less than
-    #   window / BUCKETS before its last one.
+    #   window / BUCKETS before its last one; or 0, so that the next charge gets a new bucket.
     # - A charge that is inside the window is in a bucket that has not been dropped.
     #
     # Why never more than the quota in any window: a bucket is dropped when its *last* charge is
@@ -57,8 +58,8 @@ class SlidingWindowState:
         # It never fits: the cost is above the quota, even of an empty window.
         return rule.window
 
-    def charge(self, now: int, rule: Rule, cost: int) -> None:
-        """Add a `cost` of 1 or more, whether it fits or not."""
+    def charge(self, now: int, rule: Rule, cost: int, lease_id: str = "") -> None:
+        """Add a `cost` of 1 or more, whether it fits or not. It has no leases."""
         now = self._drop_expired(now, rule.window)
         # A charge joins the newest bucket if that is younger than a sixtieth of the window. Up to
         # a quota of BUCKETS each charge gets its own bucket, as long as there are few: a shadow
@@ -75,6 +76,28 @@ class SlidingWindowState:
         self.updated_at = now
         self.expires_at = now + rule.window
         self._total += cost
+
+    def give_back(self, now: int, rule: Rule, charged_at: int, amount: int) -> None:
+        """Give back an `amount` that was charged at `charged_at`, unless that has expired.
+
+        It is given back in the bucket of the charge: the first whose last charge is not before it.
+        With a `charged_at` that is too early, that is an older bucket, which expires sooner, so
+        that the total is never less than the charges in the window.
+        """
+        if self._drop_expired(now, rule.window) >= charged_at + rule.window:
+            return
+        for bucket in self._buckets:
+            if amount and bucket[0] >= charged_at:
+                taken = min(amount, bucket[1])
+                bucket[1] -= taken
+                self._total -= taken
+                amount -= taken
+        if not self._total:
+            self.updated_at = self.expires_at = self._first = 0
+            self._buckets.clear()
+        elif not self._buckets[-1][1]:
+            self._buckets.pop()
+            self._first = 0
 
     def compute_remaining(self, now: int, rule: Rule) -> tuple[int, int]:
         """Return the number of requests that fit at once, and the time until the reset.
@@ -95,6 +118,11 @@ class SlidingWindowState:
         for bucket in self._buckets:
             numbers += bucket
         return tuple(numbers)
+
+    def list_buckets(self, now: int, max_age: int) -> list[tuple[int, int]]:
+        """Return the age and the count of each bucket younger than `max_age`, the oldest first."""
+        ages = ((max(0, now - last), count) for last, count in self._buckets if count)
+        return [bucket for bucket in ages if bucket[0] < max_age]
 
     @classmethod
     def load(cls, dumped: Sequence[int], rule: Rule) -> Self:

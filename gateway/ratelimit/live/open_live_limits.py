@@ -39,8 +39,6 @@ async def open_live_limits(
     """
     limits: Limits = resources[Limits]
     storage: Storage | None = resources.get(Storage)
-    for policy in declared.values():
-        limits.policies.get(policy)  # one that only a route declares is in force from now on
     policies, clock = LivePolicies(limits.policies), clock or Clock()
     if storage is None:
         resources[LiveLimits] = LiveLimits(declared, policies, limits.limiter)
@@ -48,6 +46,8 @@ async def open_live_limits(
         return
     replica = LiveReplica(policies, limits.limiter, clock)
     storage.feed.add(replica, "live limits")
+    # So that the first request is counted by them; without the database, they follow later.
+    await _refresh(storage.feed)
     async with AsyncExitStack() as stack:
         notices = None
         if settings.redis_url is not None:
@@ -68,8 +68,7 @@ async def _open_notices(
     """Open the notices on connections of their own; Redis need not be there."""
 
     async def refresh(has_reset: bool) -> None:
-        with suppress(DatabaseUnavailable):  # `Database` has logged why
-            await feed.refresh()
+        await _refresh(feed)
         if has_reset:
             replica.repeat_resets()
 
@@ -97,3 +96,8 @@ async def _run(name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> Async
     finally:
         task.cancel()
         await asyncio.wait({task})
+
+
+async def _refresh(feed: ChangeFeed) -> None:
+    with suppress(DatabaseUnavailable):  # `Database` has logged why
+        await feed.refresh()

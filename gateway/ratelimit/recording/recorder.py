@@ -218,4 +218,4 @@ class Recorder:
     def _estimate_at(self, local: float) -> int:
         """Return a time of `_clock` on the clock of the counts, which is not asked."""
         now, asked_at = self._last
-        return now + int((local - asked_at) * MICROSECONDS)
+        return now + round((local - asked_at) * MICROSECONDS)

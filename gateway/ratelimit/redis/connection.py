@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from enum import Enum
 from logging import WARNING, getLogger
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse, NoScriptError
@@ -14,6 +14,7 @@ from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.redis.protocol import RedisProtocol, RedisReply
 from gateway.ratelimit.redis.reply_timeout import ReplyTimeout
 from gateway.ratelimit.redis.script import pack_eval, pack_evalsha, parse_reply
+from gateway.ratelimit.redis.script_call import RedisScript, ScriptCall
 from gateway.telemetry.log import log_event
 
 MAX_PENDING_CHECKS = 10_000
@@ -21,8 +22,9 @@ MAX_LOGGED_KEYS = 100  # per connection
 
 log = getLogger("lockgate.ratelimit")
 
-# The charges, the packed command, and the future that the caller awaits.
-Check = tuple[Sequence[Charge], bytes, "asyncio.Future[Verdict]"]
+# The charges or another call, the packed command, and the future that the caller awaits.
+Request = Sequence[Charge] | ScriptCall
+Check = tuple[Request, bytes, "asyncio.Future[Any]"]
 
 
 class RedisCheckFailed(Exception):
@@ -41,8 +43,8 @@ class RedisConnection:
     """Sends checks and completes them with the verdicts of Redis, until the first failure.
 
     The checks of one turn of the event loop are sent in one write, with one timeout of `timeout`
-    seconds. Each key begins with `prefix`. `now`, in microseconds, replaces the clock of the
-    server; for tests.
+    seconds. Each key begins with `prefix`. Checks fail in another `epoch` of Redis than this one;
+    b"" is any. `now`, in microseconds, replaces the clock of the server; for tests.
     """
 
     # Invariants:
@@ -58,19 +60,23 @@ class RedisConnection:
     # - `_failure` is set once, by the first failure. From then on the connection is closed: all
     #   three collections are empty, every check has failed, and new ones are refused.
 
-    def __init__(self, timeout: float, now: int = 0, prefix: bytes = b"") -> None:
+    def __init__(
+        self, timeout: float, now: int = 0, prefix: bytes = b"", epoch: bytes = b""
+    ) -> None:
         self._timeout = timeout
         self._now = now
         self._prefix = prefix
+        self._epoch = epoch
         self._logged_keys: set[str] = set()
+        self._sent_scripts: set[RedisScript] = set()
         self._loop = asyncio.get_running_loop()
         self._protocol = RedisProtocol(self._on_reply, self._flush, self._close)
         self._is_open = False
         self._queued: list[Check] = []
         self._in_flight: deque[Check] = deque()
-        self._timeouts: deque[tuple[asyncio.Future[Verdict], ReplyTimeout]] = deque()
+        self._timeouts: deque[tuple[asyncio.Future[Any], ReplyTimeout]] = deque()
         self._failure: Exception | None = None
-        self._closed: asyncio.Future[Exception] = self._loop.create_future()
+        self.closed: asyncio.Future[Exception] = self._loop.create_future()
 
     def __repr__(self) -> str:
         counts = f"{len(self._queued)} queued, {len(self._in_flight)} in flight"
@@ -101,12 +107,27 @@ class RedisConnection:
         Raises:
             RedisCheckFailed: the connection is closed, or too many checks are pending.
         """
-        if self._failure is not None:
-            raise RedisCheckFailed(str(self._failure)) from self._failure
-        if len(self._queued) + len(self._in_flight) >= MAX_PENDING_CHECKS:
-            raise RedisCheckFailed(f"{MAX_PENDING_CHECKS} checks are pending already")
+        self._require_place()
+        command = pack_evalsha(charges, self._now, self._prefix, self._epoch)
         future: asyncio.Future[Verdict] = self._loop.create_future()
-        self._enqueue((charges, pack_evalsha(charges, self._now, self._prefix), future))
+        self._enqueue((charges, command, future))
+        return future
+
+    def call(self, call: ScriptCall) -> "asyncio.Future[int]":
+        """Return a future with the reply to another call, or with `RedisCheckFailed`.
+
+        Redis runs it before the checks that follow.
+
+        Raises:
+            RedisCheckFailed: the connection is closed, or too many checks are pending.
+        """
+        self._require_place()
+        future: asyncio.Future[int] = self._loop.create_future()
+        # The first call carries the script: sent again after a NOSCRIPT, it would come too late.
+        is_first = call.script not in self._sent_scripts
+        self._sent_scripts.add(call.script)
+        command = call.pack(self._now, self._prefix, with_text=is_first)
+        self._enqueue((call, command, future))
         return future
 
     async def wait_closed(self) -> NoReturn:
@@ -116,11 +137,17 @@ class RedisConnection:
             RedisError: the connection broke, or Redis refused to work.
             TimeoutError: Redis did not reply in time.
         """
-        raise await asyncio.shield(self._closed)
+        raise await asyncio.shield(self.closed)
 
     def close(self) -> None:
         """Close the connection, and fail the checks that are pending."""
         self._close(ConnectionAbortedError("the connection to Redis ended"))
+
+    def _require_place(self) -> None:
+        if self._failure is not None:
+            raise RedisCheckFailed(str(self._failure)) from self._failure
+        if len(self._queued) + len(self._in_flight) >= MAX_PENDING_CHECKS:
+            raise RedisCheckFailed(f"{MAX_PENDING_CHECKS} checks are pending already")
 
     def _enqueue(self, check: Check) -> None:
         if not self._queued:
@@ -145,22 +172,25 @@ class RedisConnection:
         if not self._in_flight:
             self._close(InvalidResponse("unexpected data on an idle connection"))
             return
-        charges, _, future = self._in_flight.popleft()
+        request, _, future = self._in_flight.popleft()
         if future is self._timeouts[0][0]:
             self._timeouts.popleft()[1].cancel()
         if not isinstance(reply, list):
-            self._on_error_reply(charges, future, reply)
+            self._on_error_reply(request, future, reply)
         elif not future.done():
             try:
-                future.set_result(parse_reply(charges, reply))
+                if isinstance(request, ScriptCall):
+                    future.set_result(request.parse_reply(reply))
+                else:
+                    future.set_result(parse_reply(request, reply))
             except (TypeError, ValueError) as error:
-                self._on_error_reply(charges, future, InvalidResponse(str(error)))
+                self._on_error_reply(request, future, InvalidResponse(str(error)))
 
     def _on_error_reply(
-        self, charges: Sequence[Charge], future: "asyncio.Future[Verdict]", reply: object
+        self, request: Request, future: "asyncio.Future[Any]", reply: object
     ) -> None:
         if isinstance(reply, NoScriptError):
-            self._enqueue((charges, pack_eval(charges, self._now, self._prefix), future))
+            self._enqueue((request, self._pack_with_text(request), future))
             return
         if isinstance(reply, Exception):
             failure = reply
@@ -168,14 +198,23 @@ class RedisConnection:
             failure = InvalidResponse(f"expected an array, got {reply!r:.40}")
         _fail(future, failure)
         if "WRONGTYPE" in str(failure):
-            self._log_keys(charges, failure)
+            self._log_keys(request, failure)
         else:
             self._close(failure)
 
-    def _log_keys(self, charges: Sequence[Charge], failure: Exception) -> None:
+    def _pack_with_text(self, request: Request) -> bytes:
+        if isinstance(request, ScriptCall):
+            return request.pack(self._now, self._prefix, with_text=True)
+        return pack_eval(request, self._now, self._prefix, self._epoch)
+
+    def _log_keys(self, request: Request, failure: Exception) -> None:
         """Log that one of these keys holds something else, once per connection."""
         prefix = self._prefix.decode()
-        keys = " ".join(f"{prefix}{charge.key}" for charge in charges)
+        if isinstance(request, ScriptCall):
+            names = request.keys
+        else:
+            names = [charge.key for charge in request]
+        keys = " ".join(f"{prefix}{name}" for name in names)
         if keys not in self._logged_keys and len(self._logged_keys) < MAX_LOGGED_KEYS:
             self._logged_keys.add(keys)
             log_event(log, "redis.key_failed", WARNING, keys=keys, reason=str(failure)[:200])
@@ -186,7 +225,7 @@ class RedisConnection:
     def _close(self, failure: Exception) -> None:
         if self._failure is None:
             self._failure = failure
-            self._closed.set_result(failure)
+            self.closed.set_result(failure)
             self._protocol.abort()
         for _, timeout in self._timeouts:
             timeout.cancel()
@@ -197,7 +236,7 @@ class RedisConnection:
         self._queued.clear()
 
 
-def _fail(future: "asyncio.Future[Verdict]", failure: Exception) -> None:
+def _fail(future: "asyncio.Future[Any]", failure: Exception) -> None:
     """Fail a check, unless it has its verdict or has been cancelled."""
     if not future.done():
         error = RedisCheckFailed(str(failure))

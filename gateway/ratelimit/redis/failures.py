@@ -23,6 +23,7 @@ _HINTS: Mapping[str, str] = {
     "LOADING": "it starts, and reads its data",
     "MASTERDOWN": "this is a replica without its primary; redis_url must name the primary",
     "OOM": "its maxmemory is reached",
+    "EPOCH": "it has lost its counts: each process restores what it remembers of them",
     "MISCONF": "it cannot save its data to disk, and refuses to write",
     "NOREPLICAS": "it has too few replicas to write (min-replicas-to-write)",
     "DENIED": "protected mode: set a password, or bind Redis to a private network",

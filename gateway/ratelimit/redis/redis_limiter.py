@@ -1,8 +1,9 @@
 """`RedisLimiter`: counts in Redis, and keeps one connection to it in a background task."""
 
 import asyncio
+import random
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
 from logging import ERROR, WARNING, getLogger
@@ -11,9 +12,18 @@ from pathlib import Path
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
-from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
+from gateway.ratelimit.limiter import (
+    Charge,
+    LeaseUpdate,
+    Mark,
+    RateLimiter,
+    Settlement,
+    Verdict,
+)
 from gateway.ratelimit.partition import make_key
+from gateway.ratelimit.redis import script_call
 from gateway.ratelimit.redis.connection import RedisCheckFailed, RedisConnection
+from gateway.ratelimit.redis.count_restorer import CountRestorer
 from gateway.ratelimit.redis.delete_keys import delete_keys
 from gateway.ratelimit.redis.failures import describe_failure, require_standalone
 from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS, create_pool, is_tls
@@ -37,9 +47,10 @@ class RedisLimiterState(Enum):
 class RedisLimiter(RateLimiter):
     """Counts in Redis, for all processes together.
 
-    `timeout` bounds one check; `retry` is the least time between two attempts to connect. Both are
+    `timeout` bounds one check; `retry` is the mean time between two attempts to connect. Both are
     in seconds. Each key begins with `key_prefix`. `ca_file` has CAs to trust in addition to those
-    of the system. While there is no connection, every check fails at once.
+    of the system. While there is no connection, every check fails at once. Without a `restorer`
+    nobody notices that Redis has lost its counts.
     """
 
     # Invariants:
@@ -51,7 +62,7 @@ class RedisLimiter(RateLimiter):
     #   `redis.connected`. `_disconnects` counts the first failure after a connection alone.
     # - There is one connection at most, and only `run` opens and closes it.
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword per setting
         self,
         url: str,
         *,
@@ -59,15 +70,18 @@ class RedisLimiter(RateLimiter):
         retry: float,
         key_prefix: str = "",
         ca_file: Path | None = None,
+        restorer: CountRestorer | None = None,
     ) -> None:
         self._is_tls = is_tls(url)
         self._timeout = timeout
         self._retry = retry
         self._key_prefix = key_prefix.encode()
+        self._restorer = restorer
         self._connection: RedisConnection | None = None
         self._failure = ""
         self._logged: set[str] = set()
         self._disconnects = 0
+        self._on_connect_callbacks: list[Callable[[], None]] = []
         self._first_attempt: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pool = create_pool(url, ca_file)
 
@@ -90,14 +104,40 @@ class RedisLimiter(RateLimiter):
         Raises:
             RedisCheckFailed: there is no connection, or (when awaited) no verdict came in time.
         """
-        if self._connection is None:
-            raise RedisCheckFailed(self._failure or "not connected to Redis")
-        return self._connection.check(charges)
+        return self._require_connection().check(charges)
+
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> "asyncio.Future[int]":
+        """Renew and release leases, before any later check.
+
+        Raises:
+            RedisCheckFailed: as for `check`.
+        """
+        return self._require_connection().call(script_call.update_leases(updates))
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Call a function after each later connect: Redis may have lost what it knew."""
+        self._on_connect_callbacks.append(callback)
+
+    def mark(self) -> Mark:
+        """Return an empty mark: Redis has a clock of its own."""
+        return Mark(0, 0)
+
+    def settle(self, settlement: Settlement) -> "asyncio.Future[int] | None":
+        """Correct charges that Redis has decided.
+
+        Raises:
+            RedisCheckFailed: as for `check`.
+        """
+        if not settlement.differences:
+            return None
+        return self._require_connection().call(script_call.settle(settlement))
 
     def health(self) -> dict[str, str | int]:
         """Return whether Redis counts. `reason` is the kind of failure; the log has its text."""
         if self._connection is not None:
             return {"redis": "up", "disconnects": self._disconnects}
+        if self._restorer is not None and self._restorer.is_restoring:
+            return {"redis": "restoring", "disconnects": self._disconnects}
         kind = re.split(r"[: ]", self._failure, maxsplit=1)[0]
         return {"redis": "down", "disconnects": self._disconnects, "reason": kind}
 
@@ -114,10 +154,11 @@ class RedisLimiter(RateLimiter):
         await asyncio.shield(self._first_attempt)
 
     async def run(self) -> None:
-        """Keep a connection to Redis until cancelled, with one attempt at most per `retry`.
+        """Keep a connection to Redis until cancelled, with an attempt every `retry` seconds.
 
-        No exception ends it: an unexpected one is logged with its traceback, and the next attempt
-        may succeed.
+        Each pause is between a half and one and a half of that, so that the processes do not come
+        back at the same time. No exception ends it: an unexpected one is logged with its
+        traceback, and the next attempt may succeed.
         """
         clock = asyncio.get_running_loop().time
         while True:
@@ -126,6 +167,7 @@ class RedisLimiter(RateLimiter):
                 async with self._connect() as connection:
                     await connection.check([PROBE])
                     self._on_connect(connection)
+                    await self._keep_epoch(connection)
                     await connection.wait_closed()
             except RedisCheckFailed as error:
                 self._on_failure(error.__cause__ or error)
@@ -135,29 +177,61 @@ class RedisLimiter(RateLimiter):
                 self._on_failure(error, traceback=error)
                 self._end_first_attempt(error)
             self._end_first_attempt()
-            await asyncio.sleep(started + self._retry - clock())
+            pause = self._retry * (0.5 + random.random())  # noqa: S311 - no secret
+            await asyncio.sleep(started + pause - clock())
 
     @asynccontextmanager
     async def _connect(self) -> AsyncIterator[RedisConnection]:
         async with _connect_timeout():
             pooled: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
-        connection = RedisConnection(self._timeout, prefix=self._key_prefix)
         try:
             async with _connect_timeout():
                 await require_standalone(pooled)
+            epoch = ""
+            if self._restorer is not None:
+                epoch = await self._restorer.restore(pooled, self._key_prefix)
+            async with self._open(pooled, epoch) as connection:
+                yield connection
+        finally:
+            await pooled.disconnect(nowait=True)
+            await self._pool.release(pooled)
+
+    @asynccontextmanager
+    async def _open(self, pooled: AbstractConnection, epoch: str) -> AsyncIterator[RedisConnection]:
+        connection = RedisConnection(self._timeout, 0, self._key_prefix, epoch.encode())
+        try:
             await connection.open(pooled)
             yield connection
         finally:
             self._connection = None
             connection.close()
-            await pooled.disconnect(nowait=True)
-            await self._pool.release(pooled)
+
+    async def _keep_epoch(self, connection: RedisConnection) -> None:
+        """Check, until the connection is closed, that Redis is in the epoch of its counts.
+
+        So a process without requests notices it, too, and Redis knows until when it was used.
+
+        Raises:
+            RedisCheckFailed: the connection is closed.
+        """
+        while self._restorer is not None:
+            await asyncio.wait([connection.closed], timeout=self._restorer.beat_seconds)
+            await connection.call(self._restorer.make_beat())
+
+    def _require_connection(self) -> RedisConnection:
+        if self._connection is None:
+            raise RedisCheckFailed(self._failure or "not connected to Redis")
+        return self._connection
 
     def _on_connect(self, connection: RedisConnection) -> None:
+        if self._restorer is not None:
+            connection.call(self._restorer.finish()).add_done_callback(_ignore_failure)
         self._connection, self._failure = connection, ""
         self._logged.clear()
         self._end_first_attempt()
         log_event(log, "redis.connected")
+        for callback in self._on_connect_callbacks:
+            callback()
 
     def _on_failure(self, error: BaseException, traceback: BaseException | None = None) -> None:
         was_connected = self._first_attempt.done() and not self._failure
@@ -178,6 +252,12 @@ class RedisLimiter(RateLimiter):
             self._first_attempt.set_result(None)
         else:
             self._first_attempt.set_exception(error)
+
+
+def _ignore_failure(future: "asyncio.Future[int]") -> None:
+    """Retrieve the error of a call that nobody awaits; the connection is closed by it."""
+    if not future.cancelled():
+        future.exception()
 
 
 @asynccontextmanager

@@ -3,37 +3,43 @@
 The script consists of the files in `lua`. `lua/count.lua` says what it takes and returns.
 """
 
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib import resources
 from typing import Any
 
+from gateway.ratelimit.leased_quota import get_shared_numbers
 from gateway.ratelimit.limiter import Charge, Standing, State, Verdict
+from gateway.ratelimit.redis.script_call import RedisScript
 from gateway.ratelimit.rule import MICROSECONDS, Rule, cache_per_rule
 
-_FILES = ("common", "sliding_window", "gcra", "count")
-_FOLDER = resources.files(__package__).joinpath("lua")
+EPOCH_KEY = "lockgate:epoch"
+"""The key of the epoch of all counts; see `lua/epoch.lua`."""
 
-SCRIPT = b"\n".join(_FOLDER.joinpath(f"{name}.lua").read_bytes() for name in _FILES)
-SHA = hashlib.sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
+_SCRIPT = RedisScript("common", "sliding_window", "gcra", "concurrency", "count")
+SCRIPT, SHA = _SCRIPT.text, _SCRIPT.sha
 
 _ARGUMENTS = 8  # per charge, and one more is its key
 _VALUES = 5  # of the reply, per charge
-_SERVER_CLOCK = b"$1\r\n0\r\n"
 
 
-def pack_evalsha(charges: Sequence[Charge], now: int = 0, prefix: bytes = b"") -> bytes:
+def pack_evalsha(
+    charges: Sequence[Charge], now: int = 0, prefix: bytes = b"", epoch: bytes = b""
+) -> bytes:
     """Pack the EVALSHA command; each key begins with `prefix`.
 
-    A `now` other than 0, in microseconds, replaces the clock of the server; for tests.
+    Redis refuses a check of another `epoch` than its own; with b"" it takes any. A `now` other than
+    0, in microseconds, replaces the clock of the server; for tests.
     """
-    return _pack(_pack_head(b"EVALSHA", SHA, len(charges)), charges, now, prefix)
+    head = _pack_head(b"EVALSHA", SHA, len(charges), bool(epoch))
+    return _pack(head, charges, prefix, _pack_shared(now, prefix, epoch))
 
 
-def pack_eval(charges: Sequence[Charge], now: int = 0, prefix: bytes = b"") -> bytes:
+def pack_eval(
+    charges: Sequence[Charge], now: int = 0, prefix: bytes = b"", epoch: bytes = b""
+) -> bytes:
     """Pack the EVAL command, which carries the script, for a server that does not have it."""
-    return _pack(_pack_head(b"EVAL", SCRIPT, len(charges)), charges, now, prefix)
+    head = _pack_head(b"EVAL", SCRIPT, len(charges), bool(epoch))
+    return _pack(head, charges, prefix, _pack_shared(now, prefix, epoch))
 
 
 def parse_reply(charges: Sequence[Charge], reply: Sequence[Any]) -> Verdict:
@@ -52,19 +58,22 @@ def parse_reply(charges: Sequence[Charge], reply: Sequence[Any]) -> Verdict:
     if not isinstance(now, int):
         raise TypeError(f"got {now!r:.40} in a reply; expected a time")
     standings, states = [], {}
-    first = 1
+    first, granted = 1, 0
     for charge in charges:
         numbers = reply[first : first + 4]
         if min(numbers) < 0:
             raise ValueError(f"got {numbers} in a reply; expected integers of at least 0")
-        _, remaining, retry_after, reset = numbers
+        fits, remaining, retry_after, reset = numbers
+        granted = max(granted, fits - 1)
         standings.append(
             Standing(charge.rule, remaining, reset / MICROSECONDS, retry_after / MICROSECONDS)
         )
         if charge.wants_state:
             states[charge.key] = _read_state(reply[first + 4])
         first += _VALUES
-    return Verdict.of(standings, now, states=states or None)
+    verdict = Verdict.of(standings, now, states=states or None)
+    verdict.granted = granted
+    return verdict
 
 
 def _read_state(value: object) -> State:
@@ -73,15 +82,15 @@ def _read_state(value: object) -> State:
     return tuple(value)
 
 
-def _pack(head: bytes, charges: Sequence[Charge], now: int, prefix: bytes) -> bytes:
+def _pack(head: bytes, charges: Sequence[Charge], prefix: bytes, shared: bytes) -> bytes:
     """Pack a command in RESP: an array of bulk strings."""
     parts = [head]
     for charge in charges:
         key = prefix + charge.key.encode()
         parts.append(b"$%d\r\n%b\r\n" % (len(key), key))
-    parts.append(_pack_bulk_string(b"%d" % now) if now else _SERVER_CLOCK)
+    parts.append(shared)
     for charge in charges:
-        if charge.cost == 1 and not charge.lease_id and not charge.wants_state:
+        if charge.cost == 1 and not (charge.lease_id or charge.wants_state or charge.advance):
             parts.append(_pack_plain_charge(charge.rule))
         else:
             parts.append(_pack_arguments(charge))
@@ -89,10 +98,17 @@ def _pack(head: bytes, charges: Sequence[Charge], now: int, prefix: bytes) -> by
 
 
 @lru_cache(maxsize=64)
-def _pack_head(command: bytes, script: bytes, charges: int) -> bytes:
-    length = 4 + (1 + _ARGUMENTS) * charges
-    strings = (command, script, b"%d" % charges)
+def _pack_head(command: bytes, script: bytes, charges: int, has_epoch: bool) -> bytes:
+    length = 5 + has_epoch + (1 + _ARGUMENTS) * charges
+    strings = (command, script, b"%d" % (charges + has_epoch))
     return b"*%d\r\n" % length + b"".join(map(_pack_bulk_string, strings))
+
+
+@lru_cache(maxsize=64)
+def _pack_shared(now: int, prefix: bytes, epoch: bytes) -> bytes:
+    """Pack what follows the keys of the charges: the key of the epoch, the time, and the epoch."""
+    key = _pack_bulk_string(prefix + EPOCH_KEY.encode()) if epoch else b""
+    return key + _pack_bulk_string(b"%d" % now) + _pack_bulk_string(epoch)
 
 
 @cache_per_rule
@@ -102,9 +118,10 @@ def _pack_plain_charge(rule: Rule) -> bytes:
 
 def _pack_arguments(charge: Charge) -> bytes:
     rule = charge.rule
-    numbers = (rule.quota, rule.window, rule.burst, charge.cost, rule.shadow)
+    numbers = (*get_shared_numbers(rule), charge.cost, rule.shadow)
     values = [rule.algorithm.value.encode(), *(b"%d" % number for number in numbers)]
-    values += [charge.lease_id.encode(), b"%d" % charge.wants_state]
+    lease = charge.lease_id or (charge.advance and f"{charge.advance}") or ""
+    values += [lease.encode(), b"%d" % charge.wants_state]
     return b"".join(map(_pack_bulk_string, values))
 
 

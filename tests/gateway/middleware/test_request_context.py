@@ -1,7 +1,13 @@
 """A request id, the headers gathered on the way, and a 500 that leaks nothing."""
 
+import asyncio
+
 import httpx
 import pytest
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway.middleware.request_context import RequestContextMiddleware
+from gateway.request_context import RequestContext
 
 
 async def test_the_request_id_is_propagated_to_upstream_calls(http: httpx.AsyncClient) -> None:
@@ -63,3 +69,35 @@ async def test_an_exception_in_the_middle_of_a_response_breaks_the_connection(
 ) -> None:
     with pytest.raises(RuntimeError, match="the other half"):
         await http.get("/half")
+
+
+async def fail(error: BaseException | None) -> None:
+    """Raise an error, or return."""
+    if error is not None:
+        raise error
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+@pytest.mark.parametrize(
+    "error", [None, RuntimeError("a bug"), asyncio.CancelledError(), OSError("gone")], ids=repr
+)
+async def test_the_end_of_a_request_is_reported_once_however_it_ends(
+    kind: str, error: BaseException | None
+) -> None:
+    ends: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        RequestContext.of(scope).call_at_end(lambda: ends.append("first"))
+        RequestContext.of(scope).call_at_end(lambda: ends.append("second"))
+        assert ends == []
+        await fail(error)
+
+    async def receive() -> Message:
+        return {"type": f"{kind}.disconnect"}
+
+    async def send(message: Message) -> None:
+        assert ends == []  # the response to a failure belongs to the request
+
+    scope = {"type": kind, "method": "GET", "path": "/", "headers": [], "extensions": {}}
+    await RequestContextMiddleware(app)(scope, receive, send)
+    assert ends == ["first", "second"]

@@ -250,6 +250,14 @@ def test_a_token_lives_no_longer_than_that_of_the_subject(left: float, is_issued
         exchange([WHOLE], subject, ExchangeRequest("bff"), NOW + 0.0)
 
 
+def test_the_caller_is_counted_by_the_same_claims_after_each_exchange() -> None:
+    subject = make_subject(claims={"plan": "pro", "https://acme.example/org": "7"})
+    for _ in range(3):
+        subject = exchange([WHOLE], subject, ExchangeRequest("bff"), NOW)
+        assert subject.claims == {"plan": "pro", "https://acme.example/org": "7"}
+    assert exchange([WHOLE], make_subject(), ExchangeRequest("bff"), NOW).claims == {}
+
+
 def test_a_token_without_an_id_is_named_by_its_issuer_and_time() -> None:
     subject = replace(make_subject(), token_id=None)
     token = exchange([WHOLE], subject, ExchangeRequest("bff"), NOW)
@@ -271,6 +279,7 @@ any_subjects = st.builds(
     user_id=st.none() | ids | long_ids,
     tenant=st.none() | ids | long_ids,
     token_id=st.none() | ids,
+    claims=st.dictionaries(ids, ids, max_size=3),
     issued_at=st.none() | st.floats(-1e300, 1e300) | st.just(NOW - 0.5),
     expires_at=st.floats(NOW, NOW + 1e9),
     scopes=st.frozensets(scope_texts, max_size=90),

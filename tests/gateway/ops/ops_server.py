@@ -22,11 +22,13 @@ from gateway.fakes.identity_provider import DevelopmentIssuer
 from gateway.open_clients import OpenService, OpenServices
 from gateway.ops.open_ops import open_ops
 from gateway.ops.scopes import READ, WRITE
+from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.live.open_live_limits import open_live_limits
 from gateway.ratelimit.open_limits import open_limits
-from gateway.ratelimit.partition import hash_caller
+from gateway.ratelimit.partition import make_partition
 from gateway.ratelimit.policy import Policy, RateLimit
+from gateway.request_context import RequestContext
 from gateway.resources import Resources
 from gateway.settings.schema import Issuer, Ops, Service, Settings
 from gateway.storage.open_storage import Storage, open_storage
@@ -40,6 +42,7 @@ POLICIES: dict[str, Policy] = {
         RateLimit("dashboards", "120/minute"),
         RateLimit("partners", "10/second, 100/minute", per="service", burst=5),
         RateLimit("pages", "600/minute", per="address", shadow=True),
+        ConcurrencyLimit("chats", 2),
     )
 }
 
@@ -67,15 +70,29 @@ class OpsServer:
         """Count requests of a caller as a route would; return how many are admitted."""
         return await send_requests(self.gateway, caller, count, policy, kind)
 
+    @asynccontextmanager
+    async def hold_leases(self, user: str, count: int, policy: str) -> AsyncIterator[None]:
+        """Let a user have so many open requests for the length of the block."""
+        limits: Limits = self.gateway[Limits]
+        leases = [limits.leases.open(RequestContext()) for _ in range(count)]
+        demand = _make_demand(policy, user, "user")
+        assert all([(await limits.enforce([demand], lease)).admitted for lease in leases])
+        yield
+        for lease in leases:
+            lease.release()
+
+
+def _make_demand(policy: str, caller: str, kind: str) -> Demand:
+    declared = POLICIES[policy]
+    return Demand(declared, make_partition(declared, f"{kind}:{caller}", ISSUER))
+
 
 async def send_requests(
     gateway: Resources, caller: str, count: int, policy: str = "dashboards", kind: str = "user"
 ) -> int:
     """Count requests of a caller as a route would; return how many are admitted."""
     limits: Limits = gateway[Limits]
-    is_address = kind == "address"
-    partition = f"{kind}:{caller}" if is_address else hash_caller(kind, ISSUER, caller)
-    demand = Demand(POLICIES[policy], partition)
+    demand = _make_demand(policy, caller, kind)
     return sum([(await limits.enforce([demand])).admitted for _ in range(count)])
 
 

@@ -89,6 +89,19 @@ async def test_overrides_are_part_of_the_reason(
     assert found["why"] == "An override admits all requests without an end."
 
 
+async def test_a_caller_that_holds_all_its_leases_is_limited(
+    ops: OpsServer, operator: httpx.AsyncClient
+) -> None:
+    path = "/limits/chats/callers/user:42"
+    async with ops.hold_leases("42", 2, "chats"):
+        found = (await operator.get(path)).json()
+        assert found["limited"]
+        assert found["why"] == "Over the limit: 0 of 2 requests at once are left (chats)."
+        assert found["rules"][0]["retry_after_seconds"] == 1
+    found = (await operator.get(path)).json()
+    assert (found["limited"], found["rules"][0]["remaining"]) == (False, 2)
+
+
 async def test_a_shadow_limits_no_caller(ops: OpsServer, operator: httpx.AsyncClient) -> None:
     await ops.send_requests("192.0.2.7", 601, "pages", kind="address")
     found = (await operator.get("/limits/pages/callers/address:192.0.2.7")).json()
@@ -100,9 +113,9 @@ async def test_a_shadow_limits_no_caller(ops: OpsServer, operator: httpx.AsyncCl
 async def test_keys_of_other_kinds_are_refused(operator: httpx.AsyncClient) -> None:
     for policy, key, message in (
         ("dashboards", "42", "must be a kind and a value"),
-        ("dashboards", "service:shop", "must begin with user: or subject:"),
-        ("pages", "user:42", "must begin with address:"),
-        ("pages", "address:home", "must be an IP address"),
+        ("dashboards", "service:shop", "a key is user:... or subject:..."),
+        ("pages", "user:42", "a key is address:..."),
+        ("pages", "address:home", "does not appear to be an IPv4 or IPv6 address"),
     ):
         refused = await operator.get(f"/limits/{policy}/callers/{key}")
         assert refused.status_code == 422

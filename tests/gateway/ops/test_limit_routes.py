@@ -31,7 +31,7 @@ WRONG_CHANGES: list[tuple[Document, str, str]] = [
     (
         {"overrides": {"address:192.0.2.7": {"kind": "block"}}},
         "overrides.address:192.0.2.7",
-        "must begin with user:",
+        "a key is user:... or subject:...",
     ),
     (
         {"overrides": {"user:42": {"kind": "block", "issuer": "https://other"}}},
@@ -70,7 +70,7 @@ def get_rate(ops: OpsServer, policy: str = "dashboards") -> str:
 
 async def test_policies_are_listed_as_they_are_declared(operator: httpx.AsyncClient) -> None:
     listed = (await operator.get("/limits")).json()["limits"]
-    assert [it["name"] for it in listed] == ["dashboards", "partners", "pages"]
+    assert [it["name"] for it in listed] == ["dashboards", "partners", "pages", "chats"]
     partners = listed[1]
     values: Document = {
         "rate": "10/second, 100/minute",
@@ -97,6 +97,21 @@ async def test_policies_are_listed_as_they_are_declared(operator: httpx.AsyncCli
         "overrides": [],
         "fault": None,
     }
+
+
+async def test_a_concurrency_limit_has_a_limit_instead_of_a_rate(
+    operator: httpx.AsyncClient,
+) -> None:
+    chats = (await operator.get("/limits/chats")).json()
+    assert (chats["kind"], chats["declared"]["limit"], chats["declared"]["rate"]) == (
+        "concurrency",
+        2,
+        None,
+    )
+    changed = await change(operator, {"limit": 5}, version=0, policy="chats")
+    assert changed.json()["in_force"]["limit"] == 5
+    refused = await change(operator, {"rate": "1/minute"}, version=1, policy="chats")
+    assert refused.json()["errors"][0]["field"] == "rate"
 
 
 async def test_a_change_is_in_force_at_once_and_has_a_new_version(

@@ -1,12 +1,13 @@
 """`limited(...)` on routes: the partition charged, the response headers, the refusal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from fastapi import Depends, FastAPI
 from httpx import ASGITransport, AsyncClient, Response
+from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import public, requires
 from gateway.auth.principal import Principal
@@ -16,7 +17,7 @@ from gateway.errors.tree import RateLimiterUnavailable, Unauthenticated
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.ratelimit.dependency import Limited, limited
-from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
+from gateway.ratelimit.limiter import Charge, LeaseUpdate, Mark, RateLimiter, Settlement, Verdict
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
@@ -30,6 +31,10 @@ USERS = RateLimit("users", "2/minute")
 TENANTS = RateLimit("tenants", "3/minute", per="tenant")
 ADDRESSES = RateLimit("addresses", "2/minute", per="address")
 SHADOW = RateLimit("shadow", "1/minute", shadow=True)
+WINDOWS = RateLimit("windows", "2/second, 3/minute, 9/day", burst=2)
+TIERS = RateLimit("tiers", "1/minute", tiers={"pro": "3/minute"}, tier_claim="plan")
+ORGS = RateLimit("orgs", "2/minute", per="claim:org")
+FIXED = RateLimit("fixed", "9/minute", cost=4)
 
 
 class Verifier(TokenVerifier):
@@ -39,7 +44,10 @@ class Verifier(TokenVerifier):
         """Return the user."""
         if token == "invalid":
             raise Unauthenticated("invalid")
-        return Principal("issuer", token, frozenset({"read"}), token, None, "acme", 0)
+        user, _, plan = token.partition("/")
+        claims = {"plan": plan, "org": "acme"} if plan else {}
+        scopes = frozenset({"read"})
+        return Principal("issuer", user, scopes, user, None, "acme", 0, claims=claims)
 
     def health(self) -> dict[str, str]:
         """There are no issuers."""
@@ -58,12 +66,34 @@ class StubLimiter(RateLimiter):
             raise self.verdict
         return self.verdict
 
+    def update_leases(self, updates: Sequence[LeaseUpdate]) -> None:
+        """Hold no leases."""
+
+    def call_on_connect(self, callback: Callable[[], None]) -> None:
+        """Never connect."""
+
+    def mark(self) -> Mark:
+        """Return the same mark."""
+        return Mark(0, 0)
+
+    def settle(self, settlement: Settlement) -> None:
+        """Hold no charges."""
+
     def clear(self, prefix: str) -> None:
         """Hold no counts."""
 
     def health(self) -> dict[str, str | int]:
         """Return a constant."""
         return {"status": "ok"}
+
+
+def read_cost(connection: HTTPConnection) -> int:
+    """Return what the query says, as a number or as any other value."""
+    text = connection.query_params["cost"]
+    return {"text": "2", "flag": True, "half": 1.5}.get(text) or int(text)  # type: ignore[return-value]
+
+
+COMPUTED = RateLimit("computed", "9/minute", cost=read_cost)
 
 
 def gateway(limiter: RateLimiter | None = None) -> FastAPI:
@@ -88,6 +118,8 @@ def gateway(limiter: RateLimiter | None = None) -> FastAPI:
     route("/both", requires("read"), limited(USERS, TENANTS))
     route("/shadow", requires("read"), limited(SHADOW))
     route("/address", public("a test"), limited(ADDRESSES))
+    for policy in (WINDOWS, TIERS, ORGS, FIXED, COMPUTED):
+        route(f"/{policy.name}", requires("read"), limited(policy))
     return app
 
 
@@ -151,6 +183,57 @@ async def test_the_log_says_why_a_forwarded_address_is_not_believed(
     await get(app, "/address", **{"X-Forwarded-For": "198.51.100.7", "Forwarded": "for=1.1.1.1"})
     doubts = [vars(it)["fields"].get("client_address_doubt") for it in caplog.records]
     assert doubts == [None, "forwarded and x-forwarded-for name different clients"]
+
+
+async def test_each_window_is_in_the_headers_and_a_refusal_names_those_that_refused() -> None:
+    app = gateway()
+    response = await get(app, "/windows", "ann")
+    assert parse(response.headers["RateLimit-Policy"]) == [
+        ("windows:1s", {"q": 2, "w": 1}),
+        ("windows:60s", {"q": 3, "w": 60}),
+        ("windows:86400s", {"q": 9, "w": 86_400}),
+    ]
+    assert [fields["r"] for _, fields in parse(response.headers["RateLimit"])] == [1, 2, 8]
+    await get(app, "/windows", "ann")
+    refusal = await get(app, "/windows", "ann")
+    assert refusal.json()["violated-policies"] == ["windows:1s"]
+    assert refusal.headers["Retry-After"] == "1"
+
+
+async def test_the_claim_of_the_tier_selects_the_rate() -> None:
+    app = gateway()
+    for user, admitted in (("ann", 1), ("bob/free", 1), ("cyd/pro", 3)):
+        statuses = [(await get(app, "/tiers", user)).status_code for _ in range(5)]
+        assert statuses.count(200) == admitted
+
+
+async def test_callers_with_the_same_claim_share_its_count() -> None:
+    app = gateway()
+    statuses = [(await get(app, "/orgs", user)).status_code for user in ("a/x", "b/x", "c/x", "d")]
+    assert statuses == [200, 200, 429, 200]
+
+
+async def test_a_request_is_charged_its_cost() -> None:
+    app = gateway()
+    statuses = [(await get(app, "/fixed", "ann")).status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    responses = [await get(app, f"/computed?cost={cost}", "ann") for cost in (5, 0, 5, 4)]
+    assert [response.status_code for response in responses] == [200, 200, 429, 200]
+    assert responses[1].headers["RateLimit"] == '"computed";r=4;t=60'
+    never = await get(app, "/computed?cost=10", "bob")
+    assert (never.status_code, never.headers["Retry-After"]) == (429, "60")
+
+
+@pytest.mark.parametrize("cost", ["-1", "1000000000", "text", "flag", "half", "nothing"])
+async def test_a_cost_that_is_none_is_an_error_and_never_free(
+    cost: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = gateway()
+    response = await get(app, f"/computed?cost={cost}", "ann")
+    assert response.status_code == 500
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert "policy computed: its cost function" in caplog.text
+    assert (await get(app, "/computed?cost=9", "ann")).status_code == 200  # nothing was charged
 
 
 async def test_an_unauthenticated_request_is_not_charged() -> None:

@@ -4,8 +4,17 @@ from ipaddress import ip_address
 from itertools import combinations
 from typing import Any
 
+import pytest
+
 from gateway.auth.principal import Principal
-from gateway.ratelimit.partition import address_partition, caller_partition, digest, make_key
+from gateway.ratelimit.partition import (
+    address_partition,
+    caller_partition,
+    describe,
+    digest,
+    make_key,
+    make_partition,
+)
 from gateway.ratelimit.policy import RateLimit
 from tests.gateway.ratelimit.charges import make_rule
 
@@ -52,6 +61,60 @@ def test_without_the_claim_the_subject_is_the_partition() -> None:
         one, other = partition(per, subject="a"), partition(per, subject="b")
         assert one != other
         assert one.startswith("subject:")
+
+
+def test_a_client_and_a_claim_are_partitions_of_their_own() -> None:
+    everyone = [
+        partition("client", client="1"),
+        partition("service", service="1"),
+        partition("claim:org", claims={"org": "1", "team": "1"}),
+        partition("claim:team", claims={"org": "1", "team": "1"}),
+        partition("claim:org", claims={"org": "2"}),
+        partition("claim:org", claims={"org": "1"}, issuer="https://other.example"),
+    ]
+    assert all(one != other for one, other in combinations(everyone, 2))
+    assert everyone[2] == partition("claim:org", claims={"org": "1"}, subject="other")
+    assert partition("claim:org", subject="a") == partition("user", subject="a")
+
+
+@pytest.mark.parametrize(
+    ("per", "key", "claims"),
+    [
+        ("user", "user:42", {"user_id": "42"}),
+        ("user", "subject:s", {}),
+        ("tenant", "tenant:acme", {"tenant": "acme"}),
+        ("service", "service:cart", {"service": "cart"}),
+        ("client", "client:cart", {"client": "cart"}),
+        ("claim:org", "claim:acme:eu", {"claims": {"org": "acme:eu"}}),
+    ],
+)
+def test_an_operator_names_the_partition_of_a_caller(
+    per: str, key: str, claims: dict[str, Any]
+) -> None:
+    policy, caller = RateLimit("p", "1/second", per=per), principal(**claims)
+    found = make_partition(policy, key, caller.issuer)
+    assert found == caller_partition(policy, caller)
+    assert make_partition(policy, found, "https://other.example") == found
+    assert describe(found) == key
+
+
+def test_an_operator_names_an_address_and_no_other_kind_of_key() -> None:
+    policy = RateLimit("p", "1/second", per="address")
+    assert make_partition(policy, "address:2001:db8::1", "") == "address:2001:db8::"
+    assert make_partition(policy, "address:unknown", "") == address_partition(None)
+    assert describe("address:2001:db8::") == "address:2001:db8::"
+    assert describe("user:" + "0" * 32) is None
+    for key in ("user:42", "42", "address:", "address:localhost", "subject:s"):
+        with pytest.raises(ValueError, match=r"is no key of it; a key is address|does not appear"):
+            make_partition(policy, key, "")
+
+
+def test_the_names_of_callers_are_bounded() -> None:
+    first = partition("user", user_id="first")
+    for number in range(9_000):
+        partition("user", user_id=f"{number}" * 99)
+    assert describe(first) is None
+    assert len(describe(partition("user", user_id="x" * 255)) or "") < 256
 
 
 def test_users_of_one_tenant_share_its_partition() -> None:

@@ -28,6 +28,13 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
+-- Return the time of ARGV[1]; 0 takes the clock of the server.
+local function read_clock(given)
+  if given ~= '0' then return tonumber(given) end
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+
 -- Parse a stored number: a whole one of at least 0 that a double holds exactly, 0 if it is absent.
 -- Anything else was written by another program.
 local function number(value)
@@ -41,4 +48,21 @@ end
 -- Refuse a stored time that lies so far ahead that no clock that was set back explains it.
 local function check_time(time, now, window)
   if time > now + window + MAX_CLOCK_CHANGE then error('FOREIGN') end
+end
+
+-- Return whether a function has failed with this word.
+local function is_failure(failure, word)
+  -- Redis 7 raises the errors of `redis.call` as tables, and Redis 6.2 as strings.
+  local message = type(failure) == 'table' and failure.err or tostring(failure)
+  return string.find(message, word, 1, true)
+end
+
+-- Call a function of a state. A hash with fields that these scripts have not written is deleted, and
+-- counts as empty.
+local function run_or_reset(run, state)
+  local ok, failure = pcall(run, state)
+  if ok then return end
+  if not is_failure(failure, 'FOREIGN') then error(failure, 0) end
+  redis.call('DEL', state.key)
+  run(state)
 end

@@ -1,11 +1,16 @@
 -- Counts one request under all its rules: first every check, then every charge or none.
 --
--- KEYS     one key per rule, each a hash.
--- ARGV[1]  the time; 0 takes the clock of the server. Then eight values per rule: algorithm, quota,
---          window, burst, cost, shadow (1: charged, never refuses), lease id (of a concurrency
---          limit), and whether the state before the decision is wanted (1).
--- Returns  the time of the decision, then five values per rule: fits (1 or 0), remaining, retry
---          after (0: it fits), reset, and the state if it is wanted.
+-- KEYS     one key per rule: a hash, or of a concurrency limit a sorted set. Then the key of the
+--          epoch, if ARGV[2] is one.
+-- ARGV[1]  the time; 0 takes the clock of the server.
+-- ARGV[2]  the epoch in which the process counts (epoch.lua), or "": any. The script fails (EPOCH)
+--          in another one, without a charge: the server has lost counts.
+--          Then eight values per rule: algorithm, quota, window, burst, cost, shadow (1: charged,
+--          never refuses), the id of the lease (of a concurrency limit) or the number of further
+--          requests to grant in advance, and whether the state before the decision is wanted (1).
+-- Returns  the time of the decision, then five values per rule: fits (0, or 1 and the number of
+--          further requests granted), remaining (with those), retry after (0: it fits), reset, and
+--          the state if it is wanted.
 --
 -- Invariants.
 -- - Nothing is charged before all rules have been checked. If one key has another type, the script
@@ -18,33 +23,26 @@
 
 local VALUES = 8
 
-local now = tonumber(ARGV[1])
-if now == 0 then
-  local time = redis.call('TIME')
-  now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local rules = #KEYS
+if ARGV[2] ~= '' then
+  rules = rules - 1
+  if redis.call('HGET', KEYS[#KEYS], 'id') ~= ARGV[2] then
+    return redis.error_reply('EPOCH these counts are not of this epoch')
+  end
 end
 
--- Load the state of a key, and compute the time until the cost fits. A hash with fields that this
--- script has not written is deleted, and counts as empty.
+local now = read_clock(ARGV[1])
+
+-- Load the state of a key, and compute the time until the cost fits.
 local function inspect(state)
   state.algorithm.load(state, now)
   state.retry_after = state.algorithm.compute_retry_after(state)
 end
 
-local function inspect_or_reset(state)
-  local ok, failure = pcall(inspect, state)
-  if ok then return end
-  -- Redis 7 raises the errors of `redis.call` as tables, and Redis 6.2 as strings.
-  local message = type(failure) == 'table' and failure.err or tostring(failure)
-  if not string.find(message, 'FOREIGN', 1, true) then error(failure, 0) end
-  redis.call('DEL', state.key)
-  inspect(state)
-end
-
 -- Check all rules. Shadow rules never refuse.
 local states, admitted = {}, true
-for index, key in ipairs(KEYS) do
-  local before = 1 + VALUES * (index - 1)
+for index = 1, rules do
+  local key, before = KEYS[index], 2 + VALUES * (index - 1)
   local state = {
     key = key,
     algorithm = algorithms[ARGV[before + 1]],
@@ -54,22 +52,37 @@ for index, key in ipairs(KEYS) do
     cost = tonumber(ARGV[before + 5]),
     lease_id = ARGV[before + 7],
   }
-  inspect_or_reset(state)
+  run_or_reset(inspect, state)
   state.before = ARGV[before + 8] == '1' and state.algorithm.dump(state)
   if state.retry_after > 0 and ARGV[before + 6] == '0' then admitted = false end
   states[index] = state
 end
 
+-- Return how many further requests can be granted: as many as all rules have left.
+local function count_granted()
+  local granted
+  for _, state in ipairs(states) do
+    local wanted = state.algorithm ~= algorithms.concurrency and tonumber(state.lease_id) or 0
+    if wanted == 0 then return 0 end
+    local left = math.floor(state.algorithm.compute_remaining(state) / state.cost) - 1
+    granted = math.max(0, math.min(granted or wanted, wanted, left))
+  end
+  return granted or 0
+end
+
 -- Charge all rules, or none.
 local reply = {now}
+local granted = admitted and count_granted() or 0
 for _, state in ipairs(states) do
+  local advance = granted * state.cost
   if admitted and state.cost > 0 then
+    state.cost = state.cost + advance
     state.algorithm.charge(state)
     redis.call('PEXPIRE', state.key, text(math.ceil(state.algorithm.compute_ttl(state) / 1000)))
   end
   local length = #reply
-  reply[length + 1] = state.retry_after == 0 and 1 or 0
-  reply[length + 2] = state.algorithm.compute_remaining(state)
+  reply[length + 1] = state.retry_after == 0 and 1 + granted or 0
+  reply[length + 2] = state.algorithm.compute_remaining(state) + advance
   reply[length + 3] = state.retry_after
   reply[length + 4] = state.algorithm.compute_reset(state)
   reply[length + 5] = state.before

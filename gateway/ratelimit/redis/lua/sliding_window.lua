@@ -9,7 +9,8 @@
 --   t        the total of all counts
 --
 -- Invariants.
--- - t is k plus the counts of the closed buckets. k is 0 only if n and t are.
+-- - t is k plus the counts of the closed buckets. A count is 0 only if all of it was given back
+--   (settle.lua). k is 0 only then, with an f of 0, or if n and t are.
 -- - From h on, the times of the buckets never decrease; l is the latest.
 -- - A bucket is dropped only when its last charge is a whole window old.
 
@@ -116,7 +117,7 @@ function sliding_window.compute_ttl(state)
   return state.window
 end
 
--- The open bucket is the last one; it is empty only if there is no other.
+-- The open bucket is the last one, unless it is empty.
 function sliding_window.dump(state)
   if state.total == 0 then return {0, 0} end
   local numbers = {state.last, state.first}

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.auth.jwt.claim_checks import check, find_explanation, find_reason
+from gateway.auth.jwt.claims import ClaimRules
+from tests.gateway.auth.jwt.claim_checks import (
+    check,
+    find_explanation,
+    find_reason,
+    make_issuer,
+)
+from tests.gateway.auth.token_factory import make_claims
 
 
 @pytest.mark.parametrize(
@@ -86,3 +93,11 @@ def test_the_log_says_how_far_a_date_is_off() -> None:
         "nbf is 90 s in the future; compare the clocks, or raise clock_skew_seconds"
     )
     assert find_explanation({"exp": "soon"}) == 'exp is "soon", which is not a date'
+
+
+def test_the_claims_that_policies_name_are_kept_if_they_are_texts_or_whole_numbers() -> None:
+    claims = {"plan": "pro", "level": 3, "org": ["acme"], "flag": True, "rate": 1.5, "blank": ""}
+    rules = ClaimRules(make_issuer(), kept=[*claims, "absent"])
+    caller = rules.check(make_claims(**claims, other="x"), "", time.time())
+    assert caller.claims == {"plan": "pro", "level": "3"}
+    assert check(claims).claims == {}

@@ -17,6 +17,7 @@ from gateway.storage.change_feed import ChangeFeed
 from gateway.storage.database import Database
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import Storage
+from tests.databases import OpenDatabase
 
 NOW = 1_800_000_000.0
 JANE = Author("jane", "incident 7")
@@ -114,3 +115,8 @@ class LiveProcess:
 async def refresh_all(processes: Iterable[LiveProcess]) -> None:
     """Let each process poll once."""
     await asyncio.gather(*(process.refresh() for process in processes))
+
+
+def open_processes(open_database: OpenDatabase, number: int = 2) -> list[LiveProcess]:
+    """Open processes that share a database."""
+    return [LiveProcess(open_database()) for _ in range(number)]

@@ -1,20 +1,12 @@
 """Changes while traffic runs: in force here at once, and in the other processes with a poll."""
 
 import asyncio
-import json
-import logging
-import shutil
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import update
 
 from gateway.errors.tree import DatabaseUnavailable
-from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.live.errors import (
     InvalidDocument,
     NoDatabase,
@@ -22,32 +14,27 @@ from gateway.ratelimit.live.errors import (
     UnknownVersion,
     VersionConflict,
 )
-from gateway.ratelimit.live.limit_table import change_limit, read_limit
+from gateway.ratelimit.live.limit_table import read_limit
 from gateway.ratelimit.live.live_document import LiveDocument
-from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import Block
 from gateway.settings.schema import Settings
 from gateway.storage.database import Database
 from gateway.storage.journal import Author
 from gateway.storage.open_storage import create_database
-from gateway.storage.tables import live_limits
 from gateway.storage.upgrade import upgrade_schema
 from gateway.storage.verify_journal import verify_journal
-from tests.databases import OpenDatabase, create_file
+from tests.databases import OpenDatabase
 from tests.gateway.ratelimit.live.live_process import (
     JANE,
     NOW,
     USER,
     LiveProcess,
     declare,
+    open_processes,
     refresh_all,
 )
 from tests.postgresql_server import PostgresqlServer
-
-
-def open_processes(open_database: OpenDatabase, number: int = 2) -> list[LiveProcess]:
-    return [LiveProcess(open_database()) for _ in range(number)]
 
 
 async def test_live_beats_settings_beats_code(database: Database) -> None:
@@ -178,52 +165,6 @@ async def test_the_history_is_that_of_the_journal(database: Database) -> None:
     assert await process.limits.history("pages", 1, before=entries[0].seq) == entries[1:2]
 
 
-async def test_values_and_overrides_end_in_each_process_on_its_own_clock(
-    database: Database, open_database: OpenDatabase, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "lockgate.ratelimit")
-    here, there = open_processes(open_database)
-    await here.change(
-        "pages",
-        rate="9/minute",
-        until="2027-01-15T08:00:30Z",
-        overrides={USER: {"kind": "allow", "until": "2027-01-15T08:01:00Z"}},
-    )
-    await there.refresh()
-    for process in (here, there):
-        assert process.list_quotas("pages", "user:2") == [9]
-        assert process.find_rules("pages") == ()
-        process.clock.time = NOW + 29.9
-        process.policies.end(process.clock.now())
-        assert process.list_quotas("pages", "user:2") == [9]
-        process.clock.time = NOW + 30
-        process.policies.end(process.clock.now())
-        view = process.limits.get("pages")
-        assert (view.in_force.source, view.in_force.version) == ("code", 1)
-        assert process.list_quotas("pages", "user:2") == [120]
-        assert process.find_rules("pages") == ()
-        process.clock.time = NOW + 60
-        process.policies.end(process.clock.now())
-        assert process.list_quotas("pages") == [120]
-        assert view.document is not None
-    assert caplog.text.count("limit.ended") == 4
-
-
-async def test_the_task_ends_values_in_time(database: Database) -> None:
-    process = LiveProcess(database)
-    task = asyncio.create_task(process.policies.watch_ends(process.clock))
-    await asyncio.sleep(0)
-    process.clock.time = NOW + 29.98
-    await process.change("pages", rate="9/minute", until="2027-01-15T08:00:30Z")
-    await asyncio.sleep(0.001)
-    assert process.list_quotas("pages") == [9]
-    process.clock.time = NOW + 30
-    async with asyncio.timeout(5):
-        while process.list_quotas("pages") == [9]:  # noqa: ASYNC110 - nothing sets an event
-            await asyncio.sleep(0.005)
-    task.cancel()
-
-
 async def test_what_has_ended_is_dropped_with_the_next_change(database: Database) -> None:
     process = LiveProcess(database)
     ended = {"kind": "times", "times": 5, "until": "2027-01-15T08:00:30Z"}
@@ -243,32 +184,6 @@ async def test_what_has_ended_is_dropped_with_the_next_change(database: Database
     assert document_now.to_json() == {"overrides": {"user:2": kept}}
 
 
-async def test_a_reset_clears_the_counts_of_a_caller_in_all_processes(
-    database: Database, open_database: OpenDatabase
-) -> None:
-    processes = open_processes(open_database)
-    await refresh_all(processes)  # the journal is empty
-
-    async def count(process: LiveProcess, partition: str) -> int:
-        rules = process.find_rules("pages")
-        assert not isinstance(rules, Block)
-        charges = [Charge(rule, make_key(rule, partition)) for rule in rules]
-        return (await process.limiter.check(charges)).standings[0].remaining
-
-    for process in processes:
-        for partition in (USER, "user:2"):
-            assert [await count(process, partition) for _ in range(2)] == [119, 118]
-    await processes[0].limits.reset("pages", USER, JANE)
-    await refresh_all(processes)
-    for process in processes:
-        assert await count(process, USER) == 119
-        assert await count(process, "user:2") == 117
-    await refresh_all(processes)
-    assert await count(processes[1], USER) == 118
-    with pytest.raises(InvalidDocument, match=r"key: pages counts per user"):
-        await processes[0].limits.reset("pages", "address:192.0.2.1", JANE)
-
-
 async def test_without_a_database_changes_are_refused_with_the_reason() -> None:
     process = LiveProcess(None)
     assert process.limits.get("pages").in_force.source == "code"
@@ -280,53 +195,6 @@ async def test_without_a_database_changes_are_refused_with_the_reason() -> None:
         await process.limits.history("pages")
     with pytest.raises(NoDatabase):
         await process.limits.reset("pages", USER, JANE)
-
-
-async def test_a_document_that_no_longer_fits_the_code_is_skipped_and_shown(
-    database: Database, open_database: OpenDatabase, caplog: pytest.LogCaptureFixture
-) -> None:
-    before = LiveProcess(database)
-    await before.change("orders", tiers={"free": "1/minute"})
-    await before.change("pages", rate="9/minute")
-    await before.change("sign_in", rate="9/minute")
-    change = partial(change_limit, policy="orders", document="{", if_version=1, author=JANE)
-    after = LiveProcess(open_database(), [RateLimit("orders", "50/minute"), declare()[2]])
-    await after.refresh()
-    await after.refresh()
-    view = after.limits.get("orders")
-    assert view.fault == "tiers: orders has no tiers: its declaration names no tier_claim"
-    assert (view.version, view.in_force.source, view.in_force.version) == (1, "code", 1)
-    assert after.list_quotas("orders") == [50]
-    assert after.list_quotas("sign_in") == [9]
-    [unused] = after.limits.list_unused()
-    assert (unused.policy, unused.fault) == ("pages", "the code declares no such policy")
-    assert caplog.text.count("limit.unfit") == 2
-
-    database.write_now(change)
-    await after.refresh()
-    assert after.limits.get("orders").fault == "document: is no JSON"
-    assert await after.change("orders", rate="8/minute") == 3
-    assert after.list_quotas("orders") == [8]
-    assert after.limits.get("orders").fault == ""
-
-
-async def test_a_restored_backup_is_followed(tmp_path: Path) -> None:
-    url, backup = create_file(tmp_path), tmp_path / "backup.db"
-    database = create_database(Settings(database_url=url))
-    process = LiveProcess(database)
-    await process.change("pages", rate="9/minute")
-    shutil.copy(tmp_path / "lockgate.db", backup)
-    await process.change("pages", rate="8/minute")
-    await process.change("orders", rate="8/minute")
-    shutil.copy(backup, tmp_path / "lockgate.db")
-    await process.refresh()
-    assert process.list_quotas("pages") == [9]
-    assert process.list_quotas("orders") == [10, 100]
-    assert process.limits.get("pages").version == 1
-    assert process.limits.get("orders").version == 0
-    assert await process.change("pages", rate="7/minute") == 2
-    assert process.list_quotas("pages") == [7]
-    database.close()
 
 
 async def test_a_database_that_is_killed_in_mid_change_leaves_one_value(
@@ -363,87 +231,3 @@ async def test_a_row_of_a_later_version_is_in_force_though_the_database_goes(
     monkeypatch.setattr(process.feed, "refresh", fail)
     assert await process.change("pages", rate="9/minute") == 1
     assert process.list_quotas("pages") == [9]
-
-
-ENDS = st.sampled_from([None, 5, 15])
-STEPS = st.lists(
-    st.one_of(
-        st.tuples(st.just("change"), st.sampled_from([None, 1, 2, 3]), ENDS),
-        st.tuples(st.just("rollback"), st.integers(0, 6), st.none()),
-        st.tuples(st.just("stale"), st.just(9), st.none()),
-        st.tuples(st.just("wait"), st.sampled_from([5, 10]), st.none()),
-    ),
-    max_size=10,
-)
-
-
-class Model:
-    """The reference: documents by version, and the clock."""
-
-    def __init__(self) -> None:
-        self.documents: list[tuple[int | None, float | None]] = [(None, None)]
-        self.now = NOW
-
-    @property
-    def quota(self) -> int:
-        quota, end = self.documents[-1]
-        return 120 if quota is None or (end is not None and end <= self.now) else quota
-
-
-@settings(
-    max_examples=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(steps=STEPS)
-async def test_each_process_agrees_with_a_plain_model(
-    database: Database, open_database: OpenDatabase, steps: list[tuple[str, Any, Any]]
-) -> None:
-    """Two processes take the changes in turn; each has the value of the model after its poll."""
-    name = f"policy_{len(database.read_now(read_all_names))}"
-    policies = [RateLimit(name, "120/minute")]
-    processes = [LiveProcess(database, policies), LiveProcess(database, policies)]
-    await refresh_all(processes)
-    model = Model()
-    for turn, step in enumerate(steps):
-        await take(processes[turn % 2], model, name, step)
-        for process in processes:
-            process.clock.time = model.now
-            await process.refresh()
-            process.policies.end(model.now)
-            assert process.list_quotas(name) == [model.quota]
-            assert process.limits.get(name).version == len(model.documents) - 1
-    database.write_now(lambda it: it.execute(update(live_limits).values(document=None)))
-    assert database.read_now(verify_journal)
-
-
-def read_all_names(connection: Any) -> list[str]:
-    return [row.subject for row in connection.exec_driver_sql("SELECT subject FROM journal")]
-
-
-async def take(process: LiveProcess, model: Model, name: str, step: tuple[str, Any, Any]) -> None:
-    kind, value, seconds = step
-    version = len(model.documents) - 1
-    if kind == "wait":
-        model.now += value
-    elif kind == "stale":
-        with pytest.raises(VersionConflict):
-            await process.change(name, rate="9/minute", if_version=version + 1)
-    elif kind == "rollback" and value > version:
-        with pytest.raises(UnknownVersion):
-            await process.limits.rollback(name, value, if_version=version, author=JANE)
-    elif kind == "rollback":
-        await process.limits.rollback(name, value, if_version=version, author=JANE)
-        model.documents.append(model.documents[value])
-    else:
-        end = None if value is None or seconds is None else model.now + seconds
-        document: dict[str, Any] = {} if value is None else {"rate": f"{value}/minute"}
-        if end is not None:
-            document["until"] = f"2027-01-15T08:{int(end - NOW) // 60:02}:{int(end - NOW) % 60:02}Z"
-        await process.change(name, **document)
-        model.documents.append((value, end))
-
-
-def test_the_json_of_a_view_is_that_of_the_table() -> None:
-    document = LiveDocument.parse({"rate": "9/minute"})
-    assert json.loads(document.to_text()) == document.to_json()

@@ -13,9 +13,10 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
-from gateway.ratelimit.redis.script import SHA, pack_eval, pack_evalsha, parse_reply
+from gateway.ratelimit.redis.script import EPOCH_KEY, SHA, pack_eval, pack_evalsha, parse_reply
 from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import START, ManualClock, charge
+from tests.gateway.ratelimit.test_leased_quota import SharedCounts
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -94,12 +95,24 @@ def test_commands_are_packed_as_hiredis_packs_them(
         replace(kind, cost=cost, key=key, lease_id=key[:1], wants_state=wants)
         for (kind, cost, wants), key in zip(entries, keys, strict=False)
     ]
-    parts: list[bytes | str | int] = [b"EVALSHA", SHA, len(charges), *(c.key for c in charges), now]
+    parts: list[bytes | str | int] = [
+        b"EVALSHA",
+        SHA,
+        len(charges),
+        *(c.key for c in charges),
+        now,
+        "",
+    ]
     for one in charges:
         rule = one.rule
         parts += [rule.algorithm.value, rule.quota, rule.window, rule.burst, one.cost]
         parts += [int(rule.shadow), one.lease_id, int(one.wants_state)]
     assert pack_evalsha(charges, now) == pack_command(tuple(parts))  # type: ignore[arg-type]
+    parts[2] = len(charges) + 1
+    parts[3 + len(charges) : 3 + len(charges)] = [EPOCH_KEY]
+    parts[5 + len(charges)] = "epoch"
+    with_epoch = pack_evalsha(charges, now, epoch=b"epoch")
+    assert with_epoch == pack_command(tuple(parts))  # type: ignore[arg-type]
 
 
 def test_both_decide_alike_when_quotas_change_and_the_clock_is_set_back(run: Run) -> None:
@@ -179,3 +192,39 @@ def test_a_key_of_another_type_is_an_error_and_no_admission(run: Run, client: re
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         run([first, charge(5, name="taken")])
     assert not client.exists(first.key)
+
+
+LEASED = (
+    charge(60, 10, name="exact", lease=30),
+    charge(300, 10, name="bucketed", lease=30),
+    charge(70, 10, name="gcra", burst=40, lease=30),
+    charge(20, 10, name="shadow", lease=10, shadow=True),
+)
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    schedule=st.lists(
+        st.tuples(
+            pauses,
+            st.lists(st.sampled_from(LEASED), min_size=1, max_size=3, unique_by=lambda it: it.key),
+            st.integers(1, 3),
+            st.integers(0, 30),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_requests_are_granted_in_advance_as_in_the_model_of_the_property_tests(
+    run: Run, client: redis.Redis, schedule: list[tuple[int, list[Charge], int, int]]
+) -> None:
+    client.flushdb()
+    clock = ManualClock()
+    model = SharedCounts(clock)
+    for pause, kinds, cost, advance in schedule:
+        clock.now += pause
+        charges = [replace(kind, cost=cost) for kind in kinds]
+        asking = [replace(one, advance=advance) for one in charges]
+        assert run(asking, clock.now) == model.check(charges, advance)

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from gateway import health
-from gateway.middleware.concurrency_limit import ConcurrencyLimit
+from gateway.middleware.in_flight_limit import InFlightLimit
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def gate() -> asyncio.Event:
 @pytest.fixture
 def http(gate: asyncio.Event) -> httpx.AsyncClient:
     app = FastAPI()
-    app.add_middleware(ConcurrencyLimit, max_concurrency=2, exempt_paths=health.PATHS)
+    app.add_middleware(InFlightLimit, max_concurrency=2, exempt_paths=health.PATHS)
 
     @app.get("/work")
     async def work() -> str:

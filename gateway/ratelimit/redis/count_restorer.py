@@ -1,0 +1,140 @@
+"""`CountRestorer`: gives a Redis that has lost its counts what this process remembers of them."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from secrets import token_hex
+from typing import Any
+
+from redis.asyncio.connection import AbstractConnection
+
+from gateway.ratelimit.algorithms.gcra import GcraState
+from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
+from gateway.ratelimit.memory import LimitState, MemoryLimiter
+from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS
+from gateway.ratelimit.redis.restore_script import RememberedCount, open_epoch, restore_counts
+from gateway.ratelimit.redis.script_call import ScriptCall
+from gateway.ratelimit.rule import MICROSECONDS, Algorithm
+
+BATCH_KEYS = 100
+
+Place = tuple[int, str]  # window and key of a state
+
+
+class CountRestorer:
+    """Restores counts on a new connection to Redis, before the first check on it.
+
+    `admitted` has what this process has admitted within the windows, by Redis or without it, for a
+    bounded number of keys; `unsent` has what it has admitted without Redis since the connection was
+    lost. Both are counted with the share of one of `processes` processes. All processes wait for
+    `wait` seconds in a new epoch; until then each decides without Redis.
+    """
+
+    # The cases, by the epoch that Redis is in (see lua/epoch.lua):
+    # - The epoch in which this process has counted: only the connection was lost. It adds `unsent`.
+    # - Another one, and this process has counted before: Redis has lost counts. The process adds
+    #   all that is not older than what Redis has kept, waits until the others have had the time to
+    #   do so as well, and adds `unsent` then.
+    # - Another one, and this process is new: it adds `unsent`. It waits if the others do.
+    #
+    # Invariants:
+    # - `epoch` is the last one in which all counts of this process were in Redis.
+    # - `_lost` are the states that have still to be added in the epoch `_target`, the most recently
+    #   used last. A state leaves it when Redis has replied. A reply that is lost makes the process
+    #   add a batch twice: too strict for one window, never too lenient.
+    # - What is added from `admitted` is removed from `unsent`, which is a part of it.
+
+    def __init__(
+        self, admitted: MemoryLimiter, unsent: MemoryLimiter, *, processes: int, wait: float
+    ) -> None:
+        self.epoch = ""
+        self.is_restoring = False
+        self.beat_seconds = wait / 2
+        self._admitted = admitted
+        self._unsent = unsent
+        self._processes = processes
+        self._wait = wait
+        self._target = ""
+        self._lost: list[Place] = []
+
+    async def restore(self, connection: AbstractConnection, prefix: bytes) -> str:
+        """Restore what Redis has lost, and return the epoch that it is in.
+
+        Raises:
+            RedisError, OSError, TimeoutError: Redis failed, or lost its counts again.
+        """
+        wait = round(self._wait * MICROSECONDS)
+        opened = await _run(connection, prefix, open_epoch(self.epoch, token_hex(8), wait))
+        epoch, kept_until, wait, now = opened[0].decode(), *opened[1:]
+        until = asyncio.get_running_loop().time() + wait / MICROSECONDS
+        self.is_restoring = epoch != self.epoch
+        try:
+            if epoch != self._target:
+                self._target = epoch
+                self._lost = self._admitted.list_places() if self.epoch else []
+            await self._add_lost(connection, prefix, max_age=now - kept_until)
+            if self.is_restoring:
+                await asyncio.sleep(until - asyncio.get_running_loop().time())
+            while self._unsent.size > BATCH_KEYS:
+                await _run(connection, prefix, restore_counts(epoch, self._take_unsent()))
+        finally:
+            self.is_restoring = False
+        return self._target
+
+    def finish(self) -> ScriptCall:
+        """Return the call that adds the rest, to be sent before the first check."""
+        self.epoch = self._target
+        return restore_counts(self.epoch, self._take_unsent())
+
+    def make_beat(self) -> ScriptCall:
+        """Return the call that fails if Redis is in another epoch than that of the counts."""
+        return restore_counts(self.epoch)
+
+    async def _add_lost(
+        self, connection: AbstractConnection, prefix: bytes, *, max_age: int
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        while places := self._lost[-BATCH_KEYS:]:
+            started, now = loop.time(), self._admitted.read_clock()
+            counts: list[RememberedCount] = []
+            for window, key in places:
+                self._unsent.take_state(window, key)
+                counts += self._describe(
+                    window, key, self._admitted.find_state(window, key), now, max_age
+                )
+            await _run(connection, prefix, restore_counts(self._target, counts))
+            del self._lost[-len(places) :]
+            # At least half of the time of Redis is left for others.
+            await asyncio.sleep(loop.time() - started)
+
+    def _take_unsent(self) -> list[RememberedCount]:
+        """Remove up to a batch of states from `unsent`."""
+        now = self._unsent.read_clock()
+        counts: list[RememberedCount] = []
+        for window, key in self._unsent.list_places()[-BATCH_KEYS:]:
+            counts += self._describe(window, key, self._unsent.take_state(window, key), now, window)
+        return counts
+
+    def _describe(
+        self, window: int, key: str, state: LimitState | None, now: int, max_age: int
+    ) -> Iterator[RememberedCount]:
+        """Describe a state, if there is something to add.
+
+        A leaky bucket drains at the rate of the share. So those of all processes together drain at
+        most at that of the whole.
+        """
+        if isinstance(state, SlidingWindowState):
+            pairs = state.list_buckets(now, min(window, max_age))
+            if pairs:
+                yield RememberedCount(key, Algorithm.SLIDING_WINDOW, 1, window, pairs)
+        elif isinstance(state, GcraState):
+            level, quota = state.estimate_level(now)
+            if level and now - state.updated_at < max_age:
+                pairs = [(0, level)]
+                yield RememberedCount(key, Algorithm.GCRA, quota * self._processes, window, pairs)
+
+
+async def _run(connection: AbstractConnection, prefix: bytes, call: ScriptCall) -> Sequence[Any]:
+    async with asyncio.timeout(CONNECT_SECONDS):
+        await connection.send_packed_command([call.pack(0, prefix, with_text=True)])
+        reply: Sequence[Any] = await connection.read_response()
+        return reply

@@ -1,0 +1,31 @@
+-- Renews and releases leases of concurrency limits (concurrency.lua).
+--
+-- KEYS     the key of each lease; a key with several leases is there several times.
+-- ARGV[1]  the time; 0 takes the clock of the server. Then two values per lease: its id, and the
+--          lease time in microseconds, or 0 to release it.
+-- Returns  one integer: the number of leases that were renewed although they had been lost. They
+--          count again, whether they fit or not: their requests still run.
+--
+-- A key of another type is left alone, so that the other leases are renewed nevertheless.
+
+local now = read_clock(ARGV[1])
+local restored = 0
+
+local function update(state)
+  if state.window == 0 then
+    redis.call('ZREM', state.key, state.lease_id)
+    return
+  end
+  concurrency.load(state, now)
+  local held = state.held
+  concurrency.charge(state)
+  restored = restored + state.held - held
+  redis.call('PEXPIRE', state.key, text(math.ceil(concurrency.compute_ttl(state) / 1000)))
+end
+
+for index, key in ipairs(KEYS) do
+  local id, window = ARGV[2 * index], tonumber(ARGV[2 * index + 1])
+  local ok, failure = pcall(update, {key = key, window = window, lease_id = id})
+  if not (ok or is_failure(failure, 'WRONGTYPE')) then error(failure, 0) end
+end
+return {restored}

@@ -1,0 +1,75 @@
+-- Settles charges that were reserved: gives back what a request did not use, or charges the rest.
+--
+-- gateway/ratelimit/algorithms holds the same for one process, and explains why what is given back
+-- never lets a caller exceed its limit. tests/gateway/ratelimit/redis/test_settle.py compares them.
+--
+-- KEYS     one key per charge, each once.
+-- ARGV[1]  the time; 0 takes the clock of the server. Then six values per charge: algorithm, quota,
+--          window, burst, the time of the charge, and the difference: what is charged in addition,
+--          whether it fits or not, or, if it is negative, what is given back.
+-- Returns  one integer: the number of charges.
+
+local VALUES = 6
+
+-- Give back in the bucket of the charge, unless that has expired: the first whose last charge is not
+-- before it. If clocks differ by a little, that is an older bucket, which expires sooner.
+function sliding_window.give_back(state, amount)
+  local key, left = state.key, amount
+  if state.now >= state.reserved_at + state.window then return end
+  for index = state.head, state.head + state.closed - 1 do
+    local last, count = sliding_window.load_bucket(state, index)
+    if left > 0 and last >= state.reserved_at then
+      local taken = math.min(count, left)
+      redis.call('HSET', key, text(index), text(last) .. ' ' .. text(count - taken))
+      left = left - taken
+    end
+  end
+  if left > 0 and state.last >= state.reserved_at then
+    local taken = math.min(state.count, left)
+    left, state.count = left - taken, state.count - taken
+  end
+  if left == amount then return end
+  local total = state.total - amount + left
+  if total == 0 then
+    redis.call('DEL', key)
+    return
+  end
+  -- No charge joins an open bucket that has become empty: the next one opens another.
+  redis.call('HSET', key, 't', text(total), 'k', text(state.count),
+    'f', text(state.count > 0 and state.first or 0))
+end
+
+-- Give back what has not drained since the charge.
+function gcra.give_back(state, amount)
+  local drained = math.max(0, state.now - state.reserved_at) * state.quota
+  local left = amount * state.window - drained
+  if left <= 0 or state.level == 0 then return end
+  local level = math.max(0, state.level - left)
+  redis.call('HSET', state.key, 'a', text(state.now), 'v', text(level))
+end
+
+local now = read_clock(ARGV[1])
+
+local function settle(state)
+  state.algorithm.load(state, now)
+  if state.cost < 0 then
+    state.algorithm.give_back(state, -state.cost)
+  else
+    state.algorithm.charge(state)
+    redis.call('PEXPIRE', state.key, text(math.ceil(state.algorithm.compute_ttl(state) / 1000)))
+  end
+end
+
+for index, key in ipairs(KEYS) do
+  local before = 1 + VALUES * (index - 1)
+  run_or_reset(settle, {
+    key = key,
+    algorithm = algorithms[ARGV[before + 1]],
+    quota = tonumber(ARGV[before + 2]),
+    window = tonumber(ARGV[before + 3]),
+    burst = tonumber(ARGV[before + 4]),
+    reserved_at = tonumber(ARGV[before + 5]),
+    cost = tonumber(ARGV[before + 6]),
+  })
+end
+return {#KEYS}

@@ -1,0 +1,73 @@
+"""`Reservation`: what a request was charged in advance, settled once its cost is known."""
+
+import asyncio
+from collections.abc import Sequence
+from logging import WARNING, getLogger
+
+from gateway.ratelimit.limiter import Charge, RateLimiter, Settlement, Verdict
+from gateway.ratelimit.policy_checks import MAX_COST
+from gateway.ratelimit.redis.connection import RedisCheckFailed
+from gateway.telemetry.log import log_event
+
+log = getLogger("lockgate.ratelimit")
+
+
+class Reservation:
+    """The charges of one request, each of the cost that was reserved; `settle` corrects them once.
+
+    A reservation that is never settled stays charged.
+    """
+
+    __slots__ = ("_before", "_charges", "_is_settled", "_limiter", "verdict")
+
+    def __init__(self, limiter: RateLimiter) -> None:
+        self.verdict = Verdict(admitted=False)
+        self._limiter = limiter
+        self._before = limiter.mark()
+        self._charges: Sequence[Charge] = ()
+        self._is_settled = False
+
+    def __repr__(self) -> str:
+        state = "settled" if self._is_settled else "open"
+        reserved = ", ".join(f"{it.cost} of {it.rule.label}" for it in self._charges)
+        return f"<Reservation {state}, {reserved or 'nothing'}>"
+
+    def take(self, charges: Sequence[Charge]) -> None:
+        """Take the charges, before they are checked."""
+        self._charges = charges
+
+    async def settle(self, cost: int) -> None:
+        """Charge what the request has cost under each policy, instead of what was reserved.
+
+        What it has not used is given back at once. What it has used in excess is charged, whether
+        it fits or not. A caller that is cancelled meanwhile has settled nevertheless. If Redis does
+        not respond, that is logged, and the reserve stays charged.
+
+        Raises:
+            TypeError, ValueError: the cost is no whole number of at least 0.
+            RuntimeError: it has been settled before, or the request was refused.
+        """
+        _check(cost)
+        if self._is_settled or not self.verdict.admitted:
+            reason = "settled before" if self._is_settled else "refused, and charged nothing"
+            raise RuntimeError(f"the reservation was {reason}; settle one that is open, once")
+        self._is_settled = True
+        differences = [(it, cost - it.cost) for it in self._charges if cost != it.cost]
+        try:
+            sent = self._limiter.settle(Settlement(differences, self._before, self.verdict))
+            if sent is not None:
+                await asyncio.shield(sent)
+        except RedisCheckFailed as error:
+            policies = ",".join(dict.fromkeys(charge.rule.policy for charge, _ in differences))
+            log_event(
+                log, "limits.settle_failed", WARNING, policies=policies, reason=str(error)[:200]
+            )
+
+
+def _check(cost: object) -> None:
+    if not isinstance(cost, int) or isinstance(cost, bool):
+        raise TypeError(f"the cost of a request is {cost!r:.60}; it must be a whole number")
+    if not 0 <= cost <= MAX_COST:
+        raise ValueError(
+            f"the cost of a request is {cost}; it must be at least 0 and at most {MAX_COST}"
+        )

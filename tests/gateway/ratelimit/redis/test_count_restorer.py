@@ -1,0 +1,167 @@
+"""A Redis that comes back without counts gives no caller a fresh quota within the window."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from pydantic import RedisDsn
+
+from gateway.ratelimit.limiter import Charge, RateLimiter
+from gateway.ratelimit.open_limiter import open_limiter
+from gateway.settings.schema import Counters, Settings
+from tests.gateway.ratelimit.charges import charge
+from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
+from tests.redis_server import RedisServer
+
+pytestmark = pytest.mark.redis
+
+PATIENCE = 10.0
+RETRY_MS = 50
+
+WINDOW = charge(20, 60, name="window")
+STEADY = charge(20, 3_600, name="steady", burst=20)
+DENY = charge(20, 60, name="deny", without_redis="deny")
+ALLOW = charge(20, 60, name="allow", without_redis="allow")
+
+
+@asynccontextmanager
+async def run_processes(url: str, number: int) -> AsyncIterator[list[RateLimiter]]:
+    """Run the limiters of several processes, with a long timeout: the machine may be busy."""
+    counters = Counters(retry_ms=RETRY_MS, processes=number, timeout_ms=1_000)
+    settings = Settings(redis_url=RedisDsn(url), counters=counters)
+    async with AsyncExitStack() as stack:
+        limiters = [await stack.enter_async_context(open_limiter(settings)) for _ in range(number)]
+        await wait_healthy(limiters)
+        yield limiters
+
+
+async def wait_healthy(limiters: Sequence[RateLimiter], disconnects: int = 0) -> None:
+    """Wait until all are connected, after so many disconnects."""
+    async with asyncio.timeout(PATIENCE):
+        for limiter in limiters:
+            while not is_healthy(limiter, disconnects):  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0.01)
+
+
+def is_healthy(limiter: RateLimiter, disconnects: int) -> bool:
+    """Return whether it counts in Redis, after so many disconnects."""
+    health = limiter.health()
+    return health["status"] == "ok" and int(health["disconnects"]) >= disconnects
+
+
+async def spend(limiter: RateLimiter, one: Charge, times: int) -> int:
+    """Return how many of these requests are admitted."""
+    return sum([(await limiter.check([one])).admitted for _ in range(times)])
+
+
+@pytest.mark.parametrize("one", [WINDOW, STEADY, DENY, ALLOW], ids=lambda it: it.rule.policy)
+async def test_flushed_counts_are_restored_without_a_request(
+    own_redis: RedisServer, one: Charge
+) -> None:
+    async with run_processes(own_redis.url, 2) as processes:
+        assert await spend(processes[0], one, 7) == 7
+        assert await spend(processes[1], one, 8) == 8
+        own_redis.command("FLUSHALL")
+        await wait_healthy(processes, disconnects=1)
+        assert [await spend(process, one, 20) for process in processes] == [5, 0]
+
+
+@pytest.mark.parametrize("one", [WINDOW, STEADY], ids=lambda it: it.rule.policy)
+async def test_a_flush_gives_no_fresh_quota_to_a_caller_that_goes_on(
+    own_redis: RedisServer, one: Charge
+) -> None:
+    async with run_processes(own_redis.url, 2) as processes:
+        assert [await spend(process, one, 10) for process in processes] == [10, 10]
+        own_redis.command("FLUSHALL")
+        extra = 0
+        while not all(is_healthy(process, 1) for process in processes):
+            extra += sum([await spend(process, one, 5) for process in processes])
+            await asyncio.sleep(0.005)
+        extra += sum([await spend(process, one, 20) for process in processes])
+        assert extra == 0
+
+
+async def test_a_restart_gives_at_most_the_shares_of_the_outage(own_redis: RedisServer) -> None:
+    async with run_processes(own_redis.url, 4) as processes:
+        assert await spend(processes[0], WINDOW, 20) == 20  # a caller that reaches one process
+        own_redis.kill()
+        during = [await spend(process, WINDOW, 20) for process in processes]
+        own_redis.start()
+        await wait_healthy(processes, disconnects=1)
+        after = [await spend(process, WINDOW, 20) for process in processes]
+    assert during == [0, 5, 5, 5]
+    assert after == [0, 0, 0, 0]
+
+
+async def test_what_is_admitted_while_redis_is_away_counts_when_it_is_back(
+    own_redis: RedisServer,
+) -> None:
+    async with (
+        SlowProxy(own_redis.port).open() as proxy,
+        run_processes(proxy.url, 2) as processes,
+    ):
+        assert await spend(processes[0], WINDOW, 4) == 4
+        proxy.delay = None
+        assert [await spend(process, WINDOW, 20) for process in processes] == [6, 10]
+        proxy.delay = 0.0
+        await wait_healthy(processes, disconnects=1)
+        assert [await spend(process, WINDOW, 20) for process in processes] == [0, 0]
+
+
+async def test_many_keys_are_restored_in_batches_and_while_requests_go_on(
+    own_redis: RedisServer,
+) -> None:
+    keys = [Charge(WINDOW.rule, f"lockgate:{{{number}}}:window") for number in range(450)]
+    async with run_processes(own_redis.url, 1) as [process]:
+        for one in keys:
+            await spend(process, one, 3)
+        own_redis.kill()
+        for one in keys[:250]:
+            assert await spend(process, one, 2) == 2
+        own_redis.start()
+        while not is_healthy(process, 1):
+            assert await spend(process, keys[0], 1) <= 1
+            await asyncio.sleep(0.01)
+        left = [(await process.check([one])).standings[0].remaining for one in keys[1:]]
+    assert left == [20 - 3 - 2 - 1] * 249 + [20 - 3 - 1] * 200
+
+
+async def test_a_new_process_waits_until_the_others_have_restored_their_counts(
+    own_redis: RedisServer,
+) -> None:
+    async with run_processes(own_redis.url, 1) as [old]:
+        assert await spend(old, WINDOW, 20) == 20
+        own_redis.command("FLUSHALL")
+        while old.health()["redis"] != "restoring":  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(0.001)
+        async with run_processes(own_redis.url, 1) as [new]:
+            assert await spend(new, WINDOW, 5) == 0
+
+
+async def test_a_restart_with_old_data_adds_what_was_counted_since(
+    redis_binary: str, tmp_path: Path
+) -> None:
+    server = RedisServer(redis_binary, "--dir", str(tmp_path))
+    server.start()
+    try:
+        async with run_processes(server.url, 1) as [process]:
+            assert await spend(process, WINDOW, 12) == 12
+            await asyncio.sleep(4 * RETRY_MS / 1_000)  # for a beat
+            assert server.command("SAVE") == "+OK"
+            assert await spend(process, WINDOW, 5) == 5
+            server.kill()
+            server.start()
+            await wait_healthy([process], disconnects=1)
+            assert await spend(process, WINDOW, 20) == 3
+    finally:
+        server.stop()
+
+
+async def test_a_lost_connection_alone_changes_nothing(own_redis: RedisServer) -> None:
+    async with run_processes(own_redis.url, 2) as processes:
+        assert await spend(processes[0], WINDOW, 12) == 12
+        own_redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await wait_healthy(processes, disconnects=1)
+        assert [await spend(process, WINDOW, 20) for process in processes] == [8, 0]

@@ -1,0 +1,323 @@
+"""`LeasedQuota`: never above the limit, against a plain list of all admissions."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.ratelimit.leased_quota import (
+    LeasedQuota,
+    get_lease,
+    get_shared_numbers,
+    get_spending_time,
+)
+from gateway.ratelimit.limiter import Charge, Verdict
+from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.rule import MICROSECONDS
+from tests.gateway.ratelimit.charges import ManualClock, charge
+
+WINDOW = 10
+SPENDING_TIME = WINDOW * MICROSECONDS // 60
+PROCESSES = 3
+
+
+class SharedCounts:
+    """What Redis does with a check that asks for more: `lua/count.lua`, on a manual clock."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._limiter = MemoryLimiter(clock=clock)
+
+    def check(self, charges: Sequence[Charge], size: int) -> Verdict:
+        """Admit the request, and grant up to `size` more."""
+        shared = []
+        for one in charges:
+            quota, window, burst = get_shared_numbers(one.rule)
+            rule = replace(one.rule, quota=quota, window=window, burst=burst)
+            shared.append(replace(one, rule=rule))
+        verdict = self._limiter.decide(shared)
+        granted = 0
+        if verdict.admitted:
+            left = [s.remaining // c.cost for s, c in zip(verdict.standings, shared, strict=True)]
+            granted = min(size, *left)
+        if granted:
+            self._limiter.record([replace(one, cost=granted * one.cost) for one in shared])
+        standings = [replace(s, rule=c.rule) for s, c in zip(verdict.standings, charges)]  # noqa: B905
+        return replace(Verdict.of(standings, verdict.now), granted=granted)
+
+
+class Process:
+    """One process, whose checks take a while to reach Redis, and the replies to come back."""
+
+    def __init__(self, shared: SharedCounts, clock: ManualClock) -> None:
+        self.leases = LeasedQuota(10, 1, clock)
+        self.clock = clock
+        self.trips = 0
+        self._shared = shared
+
+    def check(self, charges: Sequence[Charge], delay: int = 0) -> Verdict:
+        """Admit or refuse; returns when the caller has the verdict."""
+        verdict = self.leases.spend(charges)
+        if verdict is not None:
+            return verdict
+        lease, size = self.leases.begin_renewal(charges)
+        self.trips += 1
+        self.clock.now += delay
+        verdict = self._shared.check(charges, size)
+        decided_at = self.clock.now
+        self.clock.now += delay
+        if lease is not None:
+            self.leases.end_renewal(lease, verdict)
+        verdict.now = decided_at
+        return verdict
+
+
+def find_excess_in_windows(admitted: list[tuple[int, int]], quota: int) -> int:
+    """Return by how much the fullest window of all is above the quota."""
+    most = 0
+    for end, _ in admitted:
+        inside = [cost for at, cost in admitted if end - WINDOW * MICROSECONDS < at <= end]
+        most = max(most, sum(inside))
+    return most - quota
+
+
+def find_excess_of_rate(admitted: list[tuple[int, int]], quota: int, burst: int) -> int:
+    """Return by how much the level of a leaky bucket rises above the burst, in microrequests."""
+    level, last, most = 0, 0, 0
+    for at, cost in sorted(admitted):
+        level = max(0, level - (at - last) * quota) + cost * WINDOW * MICROSECONDS
+        last, most = at, max(most, level)
+    return most - burst * WINDOW * MICROSECONDS
+
+
+# Bursts on one process each: the second half of a burst waits until the lease of the first is about
+# to end, and the next burst comes when the first half has left the window, or the second.
+schedules = st.lists(
+    st.tuples(
+        st.one_of(
+            st.integers(0, 40_000),
+            st.sampled_from([WINDOW * MICROSECONDS - SPENDING_TIME, WINDOW * MICROSECONDS]),
+        ),
+        st.integers(0, PROCESSES - 1),
+        st.integers(1, 60),
+        st.sampled_from([0, SPENDING_TIME // 2, SPENDING_TIME - 2, SPENDING_TIME]),
+        st.sampled_from([0, 0, 1, SPENDING_TIME // 2]),
+    ),
+    min_size=1,
+    max_size=20,
+)
+Schedule = list[tuple[int, int, int, int, int]]
+
+
+def run(one: Charge, schedule: Schedule) -> list[tuple[int, int]]:
+    """Run bursts of requests on several processes, and return all admissions."""
+    clock = ManualClock()
+    shared = SharedCounts(clock)
+    processes = [Process(shared, clock) for _ in range(PROCESSES)]
+    admitted = []
+    for pause, index, requests, wait, delay in schedule:
+        clock.now += pause
+        for number in range(requests):
+            clock.now += wait if number == requests // 2 else 0
+            before = processes[index].trips
+            verdict = processes[index].check([one], delay)
+            if verdict.admitted:
+                is_leased = processes[index].trips == before
+                admitted.append((clock.now if is_leased else verdict.now, one.cost))
+            assert verdict.standings[0].remaining >= 0
+    return admitted
+
+
+@settings(deadline=None, max_examples=200)
+@given(quota=st.integers(5, 200), cost=st.sampled_from([1, 1, 3]), schedule=schedules)
+def test_no_window_has_more_than_the_quota(quota: int, cost: int, schedule: Schedule) -> None:
+    admitted = run(charge(quota, WINDOW, lease=quota, cost=cost), schedule)
+    assert find_excess_in_windows(admitted, quota) <= 0
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    quota=st.integers(5, 400),
+    burst=st.integers(8, 100),
+    cost=st.sampled_from([1, 1, 3]),
+    schedule=schedules,
+)
+def test_a_steady_rate_never_has_more_than_the_burst(
+    quota: int, burst: int, cost: int, schedule: Schedule
+) -> None:
+    one = charge(quota, WINDOW, lease=quota, burst=burst, cost=cost)
+    admitted = run(one, schedule)
+    assert find_excess_of_rate(admitted, quota, burst) <= 0
+
+
+def hold_leases(one: Charge) -> tuple[ManualClock, list[Process], list[tuple[int, int]]]:
+    """Let eight processes hold leases of six requests at the same time, if Redis grants them."""
+    clock = ManualClock()
+    shared = SharedCounts(clock)
+    processes = [Process(shared, clock) for _ in range(8)]
+    admitted = []
+    for process in processes:
+        while not any(lease.left >= 6 for lease in process.leases._leases.values()):
+            if not process.check([one]).admitted:
+                break
+            admitted.append((clock.now, 1))
+    return clock, processes, admitted
+
+
+def spend_all(
+    one: Charge, clock: ManualClock, processes: list[Process], admitted: list[tuple[int, int]]
+) -> None:
+    """Spend all leases, and then what Redis has left."""
+    for process in processes:
+        while process.check([one]).admitted:
+            admitted.append((clock.now, 1))
+
+
+def test_a_request_of_a_lease_that_is_spent_late_counts_for_a_whole_window() -> None:
+    one = charge(60, WINDOW, lease=50)
+    clock, processes, admitted = hold_leases(one)
+    clock.now += SPENDING_TIME - 1
+    spend_all(one, clock, processes, admitted)
+    assert len(admitted) >= 55
+    clock.now += WINDOW * MICROSECONDS - 1
+    spend_all(one, clock, processes, admitted)
+    assert find_excess_in_windows(admitted, 60) <= 0
+
+
+def test_leases_that_are_spent_late_are_not_a_second_burst() -> None:
+    one = charge(2_400, WINDOW, burst=80, lease=50)
+    clock, processes, admitted = hold_leases(one)
+    clock.now += SPENDING_TIME - 1
+    spend_all(one, clock, processes, admitted)
+    assert find_excess_of_rate(admitted, 2_400, 80) <= 0
+
+
+def test_several_rules_are_charged_together() -> None:
+    clock = ManualClock()
+    process = Process(SharedCounts(clock), clock)
+    wide, narrow = charge(300, 60, name="wide", lease=20), charge(30, 10, name="narrow", lease=20)
+    verdicts = []
+    for _ in range(40):
+        clock.advance(0.001)
+        verdicts.append(process.check([wide, narrow]))
+    assert sum(verdict.admitted for verdict in verdicts) == 30
+    assert verdicts[-1].refused_by == ("narrow",)
+    assert process.trips < 30
+    assert [verdict.standings[1].remaining for verdict in verdicts[:30]] == list(range(29, -1, -1))
+
+
+@pytest.mark.parametrize("per_second", [100, 1_000, 5_000])
+def test_a_hot_key_needs_few_trips_and_gets_most_of_its_quota(per_second: int) -> None:
+    clock = ManualClock()
+    shared = SharedCounts(clock)
+    processes = [Process(shared, clock) for _ in range(PROCESSES)]
+    hot = charge(10_000, 10, lease=50)
+    requests = per_second * 10
+    admitted = 0
+    for number in range(requests):
+        clock.now += MICROSECONDS // per_second
+        admitted += processes[number % PROCESSES].check([hot]).admitted
+    trips = sum(process.trips for process in processes)
+    print(f"\n{per_second}/s: {trips / requests:.1%} trips, {admitted} of {requests} admitted")
+    assert admitted >= 0.95 * min(requests, 10_000)
+    if per_second == 1_000:
+        assert trips <= 0.15 * requests
+
+
+def test_a_key_that_is_not_hot_takes_nothing_in_advance() -> None:
+    clock = ManualClock()
+    process = Process(SharedCounts(clock), clock)
+    slow = charge(20, 10, lease=10)
+    for expected in range(19, -1, -1):
+        clock.advance(0.4)
+        assert process.check([slow]).standings[0].remaining == expected
+    assert process.trips == 20
+
+
+def test_a_caller_who_stops_at_the_worst_moments_still_gets_a_third() -> None:
+    least = 1.0
+    for requests in range(3, 150, 7):
+        clock = ManualClock()
+        process = Process(SharedCounts(clock), clock)
+        hot = charge(3_000, 60, lease=200)
+        admitted = 0
+        for _ in range(55):
+            clock.advance(1)
+            for _ in range(requests):
+                clock.advance(0.000_1)
+                admitted += process.check([hot]).admitted
+        least = min(least, admitted / min(3_000, 55 * requests))
+    print(f"\nadmitted at least {least:.0%} of what was asked for and allowed")
+    assert least >= 1 / 3
+
+
+def test_another_rule_and_a_clear_void_a_lease() -> None:
+    clock = ManualClock()
+    process = Process(SharedCounts(clock), clock)
+    hot = charge(1_000, 10, lease=50)
+
+    def warm() -> None:
+        while process.leases.spend([hot]) is None:
+            clock.advance(0.001)
+            process.check([hot])
+
+    warm()
+    lowered = replace(charge(500, 10, lease=50), key=hot.key)
+    assert process.leases.spend([lowered]) is None
+    assert process.leases.spend([hot]) is None
+    warm()
+    process.leases.clear("lockgate:{other")
+    assert process.leases.spend([hot]) is not None
+    process.leases.clear("lockgate:{")
+    assert process.leases.spend([hot]) is None
+
+
+def test_one_check_at_a_time_asks_for_more() -> None:
+    clock = ManualClock()
+    leases = LeasedQuota(10, 1, clock)
+    shared = SharedCounts(clock)
+    hot = [charge(1_000, 10, lease=50)]
+    for _ in range(3):
+        lease, size = leases.begin_renewal(hot)
+        assert lease is not None
+        clock.advance(0.001)
+        leases.end_renewal(lease, shared.check(hot, size))
+    lease, size = leases.begin_renewal(hot)
+    assert lease is not None
+    assert size > 0
+    assert leases.begin_renewal(hot) == (None, 0)
+    leases.end_renewal(lease, None)
+    assert leases.begin_renewal(hot)[0] is lease
+
+
+def test_charges_without_leases_are_left_to_redis() -> None:
+    leases = LeasedQuota(10, 1, ManualClock())
+    hot = charge(1_000, 10, lease=50)
+    exact = charge(1_000, 10, name="exact")
+    for charges in (
+        [exact],
+        [hot, exact],
+        [replace(hot, cost=0)],
+        [replace(hot, wants_state=True)],
+    ):
+        assert leases.begin_renewal(charges) == (None, 0)
+        assert leases.spend(charges) is None
+    assert len(leases) == 0
+
+
+def test_the_number_of_leases_is_bounded() -> None:
+    leases = LeasedQuota(3, 1, ManualClock())
+    for number in range(10):
+        leases.begin_renewal([replace(charge(1_000, 10, lease=50), key=f"{number}")])
+    assert len(leases) == 3
+
+
+def test_a_rule_that_a_lease_does_not_fit_is_counted_exactly() -> None:
+    rule = charge(10_000, 10, burst=400, lease=5).rule
+    assert get_shared_numbers(rule).burst == 400 - 167
+    assert get_spending_time(rule) == SPENDING_TIME
+    small = replace(rule, burst=300)
+    assert get_lease(small) == 0
+    assert get_shared_numbers(small) == (10_000, 10 * MICROSECONDS, 300)
+    assert get_lease(replace(rule, window=5 * MICROSECONDS)) == 0

@@ -1,0 +1,128 @@
+"""Leases while Redis is frozen, killed and restarted empty: on a real Redis."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from gateway.ratelimit.concurrency_leases import ConcurrencyLease
+from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
+from gateway.ratelimit.limiter import Verdict
+from gateway.ratelimit.limits import Demand, Limits
+from gateway.ratelimit.open_limits import open_limits
+from gateway.request_context import RequestContext
+from gateway.resources import Resources
+from gateway.settings.schema import Counters, Settings
+from tests.gateway.proxy.serve_proxy import wait_until
+from tests.redis_server import RedisServer
+
+pytestmark = pytest.mark.redis
+
+CHATS = ConcurrencyLimit("chats", 4)
+DENIED = ConcurrencyLimit("denied", 4, without_redis="deny")
+DEMAND = Demand(CHATS, "user:1")
+
+
+@asynccontextmanager
+async def open_process(redis: RedisServer) -> AsyncIterator[Limits]:
+    """Open what one of two processes counts with."""
+    counters = Counters(processes=2, timeout_ms=100, retry_ms=50)
+    async with open_limits(
+        Settings(redis_url=redis.url, counters=counters), {}, Resources()
+    ) as limits:
+        yield limits
+
+
+async def begin(limits: Limits, demand: Demand = DEMAND) -> tuple[Verdict, ConcurrencyLease]:
+    """Begin a request."""
+    lease = limits.leases.open(RequestContext())
+    verdict = await limits.enforce([demand], lease)
+    if not verdict.admitted:
+        lease.drop()
+    return verdict, lease
+
+
+async def look(limits: Limits) -> int:
+    """Return how many requests Redis would admit; -1 without Redis."""
+    verdict = await limits.enforce([Demand(CHATS, "user:1", cost=0)])
+    return -1 if verdict.degraded else verdict.standings[0].remaining
+
+
+async def wait_for_redis(limits: Limits, remaining: int) -> None:
+    """Wait until Redis would admit so many requests."""
+    for _ in range(500):
+        if await look(limits) == remaining:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"Redis would admit {await look(limits)}")
+
+
+async def test_a_redis_that_comes_back_empty_knows_the_leases_at_once(
+    own_redis: RedisServer,
+) -> None:
+    async with open_process(own_redis) as one, open_process(own_redis) as other:
+        held = [await begin(one) for _ in range(3)]
+        assert all(verdict.degraded is None for verdict, _ in held)
+        own_redis.kill()
+        await wait_until(lambda: one.limiter.health()["redis"] == "down")
+        # Three are more than the share of this process, two; the other one has its share.
+        assert (await begin(one))[0].refused_by == ("chats",)
+        verdict, late = await begin(other)
+        assert (verdict.admitted, verdict.degraded) == (True, "local")
+        own_redis.start()
+        await wait_for_redis(one, 0)
+        await wait_for_redis(other, 0)
+        for _, lease in (*held, (verdict, late)):
+            lease.release()
+        await wait_for_redis(one, 4)
+
+
+async def test_a_release_that_redis_has_missed_arrives_later(own_redis: RedisServer) -> None:
+    async with open_process(own_redis) as limits:
+        leases = [(await begin(limits))[1] for _ in range(4)]
+        assert not (await begin(limits))[0].admitted
+        own_redis.pause()
+        for lease in leases:
+            lease.release()
+        await wait_until(lambda: "4 releases unsent" in repr(limits.leases))
+        own_redis.resume()
+        await wait_for_redis(limits, 4)
+        assert "0 releases unsent" in repr(limits.leases)
+
+
+async def test_a_request_that_is_cancelled_during_its_check_holds_nothing(
+    own_redis: RedisServer,
+) -> None:
+    async with open_process(own_redis) as limits:
+        context = RequestContext()
+        lease = limits.leases.open(context)
+        check = asyncio.ensure_future(limits.enforce([DEMAND], lease))
+        await asyncio.sleep(0.005)
+        check.cancel()
+        context.end()
+        await wait_for_redis(limits, 4)
+        assert not limits.leases
+
+
+async def test_a_lease_that_redis_did_not_confirm_in_time_is_not_lost(
+    own_redis: RedisServer,
+) -> None:
+    """The check times out, so that it is not known whether Redis has granted it."""
+    async with open_process(own_redis) as limits:
+        own_redis.pause()
+        verdict, lease = await begin(limits)
+        assert (verdict.admitted, verdict.degraded) == (True, "local")
+        own_redis.resume()
+        await wait_for_redis(limits, 3)
+        lease.release()
+        await wait_for_redis(limits, 4)
+
+
+async def test_leases_are_renewed_so_that_they_outlive_their_time(own_redis: RedisServer) -> None:
+    brief = Demand(ConcurrencyLimit("chats", 4, lease_seconds=1), "user:1")
+    async with open_process(own_redis) as limits:
+        await begin(limits, brief)
+        await asyncio.sleep(1.3)
+        verdict = await limits.enforce([Demand(brief.policy, "user:1", cost=0)])
+        assert verdict.standings[0].remaining == 3
