@@ -33,7 +33,7 @@ await row.locator("button").click();
 await input(page.locator("dialog[open]"), "Reason").fill(hostile);
 await page.locator("dialog[open] button.primary").click();
 await row.waitFor({ state: "detached" });
-await page.waitForFunction(() => document.querySelectorAll(".history > li").length >= 3);
+await page.waitForFunction(() => document.querySelectorAll(".history > li").length === 4);
 const reasons = await page.locator(".history .reason").allTextContents();
 
 // A policy in the URL that does not exist.

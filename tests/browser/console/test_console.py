@@ -104,7 +104,7 @@ async def test_hostile_callers_and_reasons_stay_text(
     )
     assert seen["caller"] == f"user:{HOSTILE_CALLER}"
     assert seen["override"][1:4:2] == ["5 times the limit", HOSTILE_CALLER]
-    assert seen["reasons"] == [HOSTILE_CALLER] * 3
+    assert seen["reasons"] == [HOSTILE_CALLER] * 4
     assert (seen["elements"], seen["alerts"], seen["complaints"]) == (0, [], [])
 
 
@@ -213,3 +213,18 @@ def test_the_scripts_have_sound_types_and_uplot_is_that_of_npm(scripts: Path) ->
         timeout=TIMEOUT_SECONDS,
     )
     assert (compiled.returncode, compiled.stdout) == (0, "")
+
+
+async def test_the_keyboard_is_enough(chromium: str, scripts: Path, ops: OpsServer) -> None:
+    seen = await run_script(
+        scripts,
+        "console/keyboard.mjs",
+        chromium=chromium,
+        url=f"{ops.url}/",
+        token=ops.token(READ, WRITE),
+    )
+    assert (seen["heading"]["tag"], seen["heading"]["name"]) == ("H2", NAME)
+    assert "requests in the last" in seen["spoken"]
+    assert all(seen["isInside"])
+    assert seen["after"]["name"].startswith("Override a key")
+    assert seen["complaints"] == []

@@ -41,6 +41,7 @@ export class CallerLookup {
   #context;
   /** @type {Limit} */
   #limit;
+  #onReset;
   #key = h("input", { type: "text", required: true, autocomplete: "off", spellcheck: "false", class: "code" });
   #issuer = h("input", { type: "text", autocomplete: "off", spellcheck: "false", class: "code" });
   #tier = h("select");
@@ -49,10 +50,11 @@ export class CallerLookup {
   #result = h("div", { class: "caller", role: "status" });
   element;
 
-  /** @param {import("./types.js").Context} context @param {Limit} limit */
-  constructor(context, limit) {
+  /** @param {import("./types.js").Context} context @param {Limit} limit @param {() => void} onReset */
+  constructor(context, limit, onReset) {
     this.#context = context;
     this.#limit = limit;
+    this.#onReset = onReset;
     const search = h("button", { type: "submit" }, "Look up");
     const key = field("Key", this.#key, `As the tables show it, or as the caller is known: ${limit.in_force.per}:42.`, search);
     const submit = (/** @type {SubmitEvent} */ event) => {
@@ -128,6 +130,7 @@ export class CallerLookup {
       action: "Reset",
       submit: async (reason) => {
         await this.#context.api.send("DELETE", this.#path({ reason }));
+        this.#onReset();
         await this.#search();
       },
     });

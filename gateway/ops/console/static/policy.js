@@ -48,7 +48,7 @@ export class PolicyView {
     this.#limit = limit;
     const form = new ChangeForm(context, limit);
     const overrides = new Overrides(context, limit);
-    const callers = new CallerLookup(context, limit);
+    const callers = new CallerLookup(context, limit, () => this.#history.reload());
     this.#history = new History(context, limit);
     this.#parts = [form, overrides, callers, this.#history];
     this.#topKeys = new TopKeys((key) => callers.choose(key));
