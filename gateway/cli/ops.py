@@ -58,7 +58,7 @@ async def _serve(gateway: CheckedGateway) -> None:
         ):
             log_event(log, "ops.started", url=server.url)
             if settings.redis_url is None:
-                log_event(log, "ops.hears_none", WARNING, needs="redis_url")
+                log_event(log, "ops.without_redis", WARNING, needs="redis_url")
             received = await signals.wait()
             log_event(log, "gateway.stopping", signal=received.name, drain_seconds=0)
 

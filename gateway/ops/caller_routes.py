@@ -7,11 +7,14 @@ from fastapi import APIRouter, Depends, Query
 from gateway.auth.dependencies import Caller, requires
 from gateway.ops.caller_lookup import CallerKey, CallerLookup
 from gateway.ops.models import CallerStanding
+from gateway.ops.ops_errors import UnknownLimit, describe_problems
 from gateway.ops.preconditions import create_author
 from gateway.ops.scopes import READ, WRITE
 from gateway.resources import Resource
 
 router = APIRouter(tags=["callers"])
+
+_UNKNOWN = describe_problems(UnknownLimit)
 
 
 async def read_key(
@@ -21,7 +24,7 @@ async def read_key(
     return CallerKey(policy, key, issuer, tier)
 
 
-@router.get("/limits/{policy}/callers/{key}", dependencies=[requires(READ)])
+@router.get("/limits/{policy}/callers/{key}", dependencies=[requires(READ)], responses=_UNKNOWN)
 async def get_caller(
     named: Annotated[CallerKey, Depends(read_key)], lookup: Resource[CallerLookup]
 ) -> CallerStanding:
@@ -29,7 +32,12 @@ async def get_caller(
     return await lookup.look_up(named)
 
 
-@router.delete("/limits/{policy}/callers/{key}", dependencies=[requires(WRITE)], status_code=204)
+@router.delete(
+    "/limits/{policy}/callers/{key}",
+    dependencies=[requires(WRITE)],
+    responses=_UNKNOWN,
+    status_code=204,
+)
 async def reset_caller(
     named: Annotated[CallerKey, Depends(read_key)],
     operator: Caller,

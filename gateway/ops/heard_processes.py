@@ -113,7 +113,7 @@ class HeardProcesses:
                 self.failure = ""
             except FAILURES as error:
                 if not self.failure:
-                    log_event(log, "ops.deaf", WARNING, reason=type(error).__name__)
+                    log_event(log, "ops.listen_failed", WARNING, reason=type(error).__name__)
                 self.failure = type(error).__name__
                 self._drop_silent()
             await asyncio.sleep(BEAT_SECONDS)

@@ -7,12 +7,21 @@ from fastapi import APIRouter, Query, Response
 from gateway.auth.dependencies import requires
 from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import History, Limit, LimitChange, LimitList, Rollback
+from gateway.ops.ops_errors import (
+    PreconditionFailed,
+    PreconditionRequired,
+    UnknownLimit,
+    describe_problems,
+)
 from gateway.ops.preconditions import EditedBy, format_version
 from gateway.ops.scopes import READ, WRITE
 from gateway.ratelimit.live.limit_history import MAX_ENTRIES
 from gateway.resources import Resource
 
 router = APIRouter(tags=["limits"])
+
+_UNKNOWN = describe_problems(UnknownLimit)
+_CHANGED = describe_problems(UnknownLimit, PreconditionFailed, PreconditionRequired)
 
 
 @router.get("/limits", dependencies=[requires(READ)])
@@ -21,13 +30,13 @@ async def list_limits(store: Resource[LimitStore]) -> LimitList:
     return LimitList(limits=list(store.list_limits()))
 
 
-@router.get("/limits/{policy}", dependencies=[requires(READ)])
+@router.get("/limits/{policy}", dependencies=[requires(READ)], responses=_UNKNOWN)
 async def get_limit(policy: str, store: Resource[LimitStore], response: Response) -> Limit:
     """Return one policy; its `ETag` is the version of its live document."""
     return _tag(store.get(policy), response)
 
 
-@router.put("/limits/{policy}", dependencies=[requires(WRITE)])
+@router.put("/limits/{policy}", dependencies=[requires(WRITE)], responses=_CHANGED)
 async def put_limit(
     policy: str,
     change: LimitChange,
@@ -41,7 +50,7 @@ async def put_limit(
     return _tag(changed, response)
 
 
-@router.patch("/limits/{policy}", dependencies=[requires(WRITE)])
+@router.patch("/limits/{policy}", dependencies=[requires(WRITE)], responses=_CHANGED)
 async def patch_limit(
     policy: str,
     change: LimitChange,
@@ -55,7 +64,7 @@ async def patch_limit(
     return _tag(changed, response)
 
 
-@router.get("/limits/{policy}/history", dependencies=[requires(READ)])
+@router.get("/limits/{policy}/history", dependencies=[requires(READ)], responses=_UNKNOWN)
 async def get_history(
     policy: str,
     store: Resource[LimitStore],
@@ -66,7 +75,7 @@ async def get_history(
     return History(entries=list(await store.read_history(policy, limit=limit, before=before)))
 
 
-@router.post("/limits/{policy}/rollback", dependencies=[requires(WRITE)])
+@router.post("/limits/{policy}/rollback", dependencies=[requires(WRITE)], responses=_CHANGED)
 async def roll_back_limit(
     policy: str,
     rollback: Rollback,

@@ -76,7 +76,7 @@ async def open_ops_alone(settings: Settings, opened: Resources) -> AsyncIterator
 async def serve_ops(settings: Settings, resources: Resources) -> AsyncIterator[RunningServer]:
     """Serve the ops app with these resources on its port, for the length of the block."""
     app = create_ops_app(settings, resources)
-    async with open_server(app, app.state.server, "ops") as server:
+    async with open_server(app, app.state.settings.server, "ops") as server:
         yield server
 
 

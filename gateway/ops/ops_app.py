@@ -12,6 +12,7 @@ from gateway.middleware.compression import Compression
 from gateway.middleware.in_flight_limit import InFlightLimit
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.target_validation import TargetValidation
+from gateway.openapi.document import document_responses
 from gateway.ops import caller_routes, limit_routes, status_route, traffic_routes
 from gateway.ops.console import pages
 from gateway.ops.ops_errors import install_ops_errors
@@ -39,7 +40,7 @@ class OpsApp(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Build the whole stack: a request passes the middleware from top to bottom."""
-        server: Server = self.state.server
+        server: Server = self.state.settings.server
         audit = RouteAudit(self.router)
         routes = RouteTable(self.router, is_guarded=audit.is_guarded)
         middleware = [
@@ -77,14 +78,15 @@ def create_ops_app(settings: Settings, resources: Resources) -> OpsApp:
         telemetry={"tracing": False, "metrics": False, "logs": False},
         redirect_slashes=False,
     )
-    app.state.settings = settings
-    app.state.server = create_ops_server(settings)
+    server = create_ops_server(settings)
+    app.state.settings = settings.model_copy(update={"server": server})
     app.state.resources = resources
     install_error_handlers(app)
     install_ops_errors(app)
     for router in _ROUTERS:
         app.include_router(router)
     refuse_unguarded(app)
+    document_responses(app)
     return app
 
 

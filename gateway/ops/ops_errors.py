@@ -1,8 +1,8 @@
 """The errors that only the ops API has; each is a problem document, as on the public port."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -10,9 +10,10 @@ from starlette.responses import Response
 from starlette.types import ExceptionHandler
 
 from gateway.errors.problem_json import INVALID_REQUEST, MAX_ERRORS, MAX_ERRORS_IN_DETAIL, Problem
+from gateway.errors.problem_types import ProblemType
 from gateway.errors.tree import IANA_PROBLEMS, OUR_PROBLEMS
 from gateway.request_context import RequestContext
-from gateway.upstream.problem import ABOUT_BLANK
+from gateway.upstream.problem import ABOUT_BLANK, PROBLEM_MEDIA_TYPE
 
 
 class OpsError(Exception):
@@ -21,6 +22,7 @@ class OpsError(Exception):
     status: ClassVar[int]
     type: ClassVar[str] = ABOUT_BLANK
     title: ClassVar[str]
+    member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(self, detail: str, **members: object) -> None:
         super().__init__(detail)
@@ -49,6 +51,12 @@ class PreconditionFailed(OpsError):
     status = 412
     type = OUR_PROBLEMS + "precondition-failed"
     title = "Precondition failed"
+    member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "current_version": {
+            "type": "integer",
+            "description": "The version of the policy now; absent if If-Match has no version",
+        }
+    }
 
 
 class SimulationRefused(OpsError):
@@ -95,6 +103,19 @@ class InvalidChange(OpsError):
             {"in": location, "field": it.field, "message": it.message} for it in fields[:MAX_ERRORS]
         ]
         super().__init__("; ".join(listed), errors=errors)
+
+
+def describe_problems(*errors: type[OpsError]) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of a route that raises these errors."""
+    return {error.status: _describe_problem(error) for error in errors}
+
+
+def _describe_problem(error: type[OpsError]) -> dict[str, Any]:
+    summary = (error.__doc__ or "").partition("\n")[0]
+    kind = ProblemType(f"{error.__name__}Problem", error.type, error.status, summary)
+    schema = kind.build_schema()
+    schema["properties"] |= error.member_schemas
+    return {"description": summary, "content": {PROBLEM_MEDIA_TYPE: {"schema": schema}}}
 
 
 def install_ops_errors(app: FastAPI) -> None:

@@ -173,7 +173,7 @@ class ProcessPublisher:
             await exchange
         except FAILURES as error:
             if not self._is_lost:
-                log_event(log, "ops.unheard", WARNING, reason=type(error).__name__)
+                log_event(log, "ops.heartbeat_failed", WARNING, reason=type(error).__name__)
             self._is_lost = True
             return False
         self._is_lost = False

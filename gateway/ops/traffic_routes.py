@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 from gateway.auth.dependencies import requires
 from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import MAX_SECONDS, LimitUsage, Proposal, SimulationResult, UsageNow
+from gateway.ops.ops_errors import SimulationRefused, UnknownLimit, describe_problems
 from gateway.ops.scopes import READ
 from gateway.ops.simulations import Simulations
 from gateway.ops.traffic import Traffic, export
@@ -22,7 +23,7 @@ async def get_usage_now(store: Resource[LimitStore], traffic: Resource[Traffic])
     return report_usage_now(traffic, store.list_names())
 
 
-@router.get("/limits/{policy}/usage")
+@router.get("/limits/{policy}/usage", responses=describe_problems(UnknownLimit))
 async def get_usage(
     policy: str,
     store: Resource[LimitStore],
@@ -33,7 +34,9 @@ async def get_usage(
     return await report_usage(traffic, store.find(policy).name, seconds)
 
 
-@router.post("/limits/{policy}/simulate")
+@router.post(
+    "/limits/{policy}/simulate", responses=describe_problems(UnknownLimit, SimulationRefused)
+)
 async def simulate_limit(
     policy: str, proposal: Proposal, simulations: Resource[Simulations]
 ) -> SimulationResult:
