@@ -12,13 +12,12 @@ async function open(scheme, width) {
   return page;
 }
 
-const save = (page, file) => page.screenshot({ path: `${into}/${file}.png` });
+const save = (shown, file) => shown.screenshot({ path: `${into}/${file}.png` });
 
 const page = await open("light", 1280);
 await propose(page, "60/minute");
-await page.evaluate(() => scrollTo(0, document.querySelector(".policy").offsetTop - 100));
-await save(page, "simulate");
 await input(page.locator(".change-form"), "Reason").fill("Scrapers overload the order service");
+await save(page.locator(".panel", { has: page.locator(".change-form") }), "simulate");
 await page.click(".change-form button[type=submit]");
 await page.waitForSelector(".applied");
 await page.waitForTimeout(25_000);
@@ -26,7 +25,7 @@ await page.evaluate(() => scrollTo(0, 0));
 await save(page, "overview");
 await page.locator(".history button").first().click();
 await page.locator("dialog[open] .effect-summary").waitFor();
-await save(page, "roll-back");
+await save(page.locator("dialog[open]"), "roll-back");
 
 const phone = await open("dark", 375);
 await save(phone, "phone");

@@ -228,3 +228,26 @@ async def test_the_keyboard_is_enough(chromium: str, scripts: Path, ops: OpsServ
     assert all(seen["isInside"])
     assert seen["after"]["name"].startswith("Override a key")
     assert seen["complaints"] == []
+
+
+@pytest.mark.parametrize(
+    ("has_database", "scopes", "reason"),
+    [(True, [READ], "limits:write"), (False, [READ, WRITE], "database")],
+)
+async def test_a_refused_change_says_why(
+    chromium: str, scripts: Path, has_database: bool, scopes: list[str], reason: str
+) -> None:
+    with make_settings(has_database=has_database) as settings:
+        async with serve_console(settings) as ops:
+            seen = await run_script(
+                scripts,
+                "console/refused.mjs",
+                chromium=chromium,
+                url=f"{ops.url}/",
+                token=ops.token(*scopes),
+                policy=NAME,
+            )
+    assert seen["message"].startswith("Not applied. ")
+    assert reason in seen["message"]
+    assert reason in seen["inDialog"]
+    assert seen["draft"] == "60/minute"

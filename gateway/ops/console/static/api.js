@@ -7,7 +7,8 @@ const TIMEOUT_MS = 15_000;
 export class Problem extends Error {
   /** @param {number} status @param {Record<string, any>} body */
   constructor(status, body) {
-    super(String(body.detail || body.title || `The operations API responded with ${status}`));
+    const detail = String(body.detail || body.title || `The operations API responded with ${status}.`);
+    super(status === 403 ? `${detail} Reading needs the scope limits:read, a change limits:write.` : detail);
     this.status = status;
     this.body = body;
   }

@@ -16,10 +16,25 @@ export const OUTCOMES = [
 ];
 
 const TABLE_STEP = 10;
+const PIXELS_PER_POINT = 5;
 const scheme = matchMedia("(prefers-color-scheme: dark)");
 
 /** @param {string} name A custom property of the style sheet. */
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+/**
+ * The means of some seconds, so that there are at most `points`; each mean is of the same seconds
+ * whenever the usage was read, so curves move and do not flicker.
+ * @param {Usage} usage @param {number} points @returns {Usage}
+ */
+function coarsen(usage, points) {
+  const size = Math.max(1, Math.ceil(usage.allowed.length / Math.max(1, points)));
+  const skipped = (size - (usage.from % size)) % size;
+  const shorten = (/** @type {number[]} */ values) =>
+    Array.from({ length: Math.max(0, Math.floor((values.length - skipped) / size)) }, (_, index) => sum(values.slice(skipped + index * size, skipped + (index + 1) * size)) / size);
+  const [allowed, refused, shadow_refused] = [usage.allowed, usage.refused, usage.shadow_refused].map(shorten);
+  return { ...usage, from: usage.from + skipped, step: size, allowed, refused, shadow_refused };
+}
 
 /** A curve that is 0 all the time is left out. @param {Usage} usage @returns {import("./uplot/uPlot.esm.js").AlignedData} */
 function toData(usage) {
@@ -39,6 +54,8 @@ export class Chart {
   #host;
   #compact;
   #onPoint;
+  /** @type {Usage | null} What the curves show: requests per second, as means of some seconds. */
+  shown = null;
 
   /**
    * @param {HTMLElement} host
@@ -58,23 +75,31 @@ export class Chart {
     this.#usage = usage;
     this.#marks = marks;
     if (!this.#compact) this.#host.setAttribute("aria-label", summarize(usage));
-    if (this.#plot) this.#plot.setData(toData(usage));
+    this.#coarsen();
+    if (this.#plot && this.shown) this.#plot.setData(toData(this.shown));
     else this.#draw();
+  }
+
+  #coarsen() {
+    if (this.#usage) this.shown = coarsen(this.#usage, this.#host.clientWidth / PIXELS_PER_POINT);
   }
 
   #resize() {
     const { clientWidth: width, clientHeight: height } = this.#host;
-    if (this.#plot && width) this.#plot.setSize({ width, height });
-    else this.#draw();
+    if (!this.#plot || !width) return this.#draw();
+    this.#coarsen();
+    this.#plot.setSize({ width, height });
+    if (this.shown) this.#plot.setData(toData(this.shown));
   }
 
   #draw() {
     const { clientWidth: width, clientHeight: height } = this.#host;
-    if (!this.#usage || !width) return;
+    this.#coarsen();
+    if (!this.shown || !width) return;
     this.#plot?.destroy();
     this.#plot = new uPlot(
       { width, height, ...(this.#compact ? compactOptions() : fullOptions(this.#onPoint, () => this.#marks)) },
-      toData(this.#usage),
+      toData(this.shown),
       this.#host,
     );
   }
@@ -177,12 +202,20 @@ export class Legend {
     this.element = h("div", { class: "legend" }, h("ul", {}, ...items), this.#time);
   }
 
-  /** @param {Usage} usage @param {number | null} index */
-  update(usage, index) {
-    const at = (/** @type {number[]} */ values) =>
-      index === null ? sum(values.slice(-10)) / (Math.min(10, values.length) * usage.step || 1) : (values[index] ?? 0) / usage.step;
-    for (const { name } of OUTCOMES) setText(/** @type {HTMLElement} */ (this.#values.get(name)), formatRate(at(usage[name])));
-    setText(this.#time, index === null ? "mean of 10 s" : formatClock(usage.from + index * usage.step));
+  /** The mean of the last ten seconds. @param {Usage} usage */
+  showNow(usage) {
+    this.#show((name) => sum(usage[name].slice(-10)) / 10, "mean of 10 s");
+  }
+
+  /** A point of the curves. @param {Usage} shown @param {number} index */
+  showPoint(shown, index) {
+    this.#show((name) => shown[name][index] ?? 0, formatClock(shown.from + index * shown.step));
+  }
+
+  /** @param {(name: Outcome) => number} read @param {string} time */
+  #show(read, time) {
+    for (const [name, element] of this.#values) setText(element, formatRate(read(name)));
+    setText(this.#time, time);
   }
 }
 

@@ -19,9 +19,9 @@ export const plural = (count, one, many = `${one}s`) => `${formatCount(count)} $
 /** @param {number} seconds */
 export function formatDuration(seconds) {
   const rounded = Math.max(0, Math.round(seconds));
-  if (rounded < 120) return `${rounded} s`;
-  if (rounded < 7200) return `${Math.round(rounded / 60)} min`;
-  return rounded < 172_800 ? `${Math.round(rounded / 3600)} h` : `${Math.round(rounded / 86_400)} days`;
+  if (rounded < 120) return `${rounded}\u00a0s`;
+  if (rounded < 7200) return `${Math.round(rounded / 60)}\u00a0min`;
+  return rounded < 172_800 ? `${Math.round(rounded / 3600)}\u00a0h` : `${Math.round(rounded / 86_400)}\u00a0days`;
 }
 
 /** @param {string | number} time RFC 3339, or Unix time in seconds. */

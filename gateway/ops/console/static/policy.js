@@ -91,7 +91,7 @@ export class PolicyView {
   updateUsage(usage) {
     this.#usage = usage;
     this.#chart.update(usage, this.#history.marks);
-    this.#legend.update(usage, this.#index);
+    this.#showLegend();
     this.#usageTable.update(usage);
     this.#topKeys.update(usage.top_keys);
   }
@@ -99,7 +99,13 @@ export class PolicyView {
   /** @param {number | null} index */
   #showPoint(index) {
     this.#index = index;
-    if (this.#usage) this.#legend.update(this.#usage, index);
+    this.#showLegend();
+  }
+
+  #showLegend() {
+    const { shown } = this.#chart;
+    if (this.#index !== null && shown) this.#legend.showPoint(shown, this.#index);
+    else if (this.#usage) this.#legend.showNow(this.#usage);
   }
 
   #showLayers() {

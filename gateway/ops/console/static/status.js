@@ -49,7 +49,7 @@ function describeRecording(recording) {
     ["holds", plural(recording.requests, "request")],
     ...Object.entries(recording.left_out).map(([reason, count]) => [reason, `${formatCount(count)} left out`]),
   ]);
-  return { name: "Recording", text: plural(recording.requests, "request"), tone: "good", details };
+  return { name: "Recording", text: "on", tone: "good", details };
 }
 
 export class StatusBar {
