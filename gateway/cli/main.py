@@ -38,6 +38,8 @@ SUBCOMMANDS = (
     "revoke",
     "keys",
     "clients",
+    "limits",
+    "completion",
 )
 """The subcommands in the order of the help; each is the module of this name."""
 

@@ -16,17 +16,17 @@ from gateway.settings.header_types import (
     ForwardedHeader,
     Headers,
 )
-from gateway.settings.host_patterns import AllowedHost, OpsHost
+from gateway.settings.host_patterns import AllowedHost
 from gateway.settings.identity_section import Identity as Identity  # noqa: PLC0414 - for importers
 from gateway.settings.issuer_types import (
     TENANT_PLACEHOLDER,
     Audience,
     IssuerName,
-    OneAudience,
     Tenant,
     rename_algorithms,
 )
 from gateway.settings.network_types import Host, HostName, Network
+from gateway.settings.ops_section import Ops as Ops  # noqa: PLC0414 - for importers
 from gateway.settings.origins import ANY_ORIGIN, Origins
 from gateway.settings.rate import Rate
 from gateway.settings.section import Section, conflict
@@ -337,21 +337,6 @@ class Service(Section):
                 at="internal_token",
             )
         return self
-
-
-class Ops(Section):
-    """The ops port, where operators tune limits; without an audience, it is off."""
-
-    host: Host = "127.0.0.1"
-    port: Port = 9000
-    audience: OneAudience | None = None
-    hosts: tuple[OpsHost, ...] = ("localhost", "127.0.0.1", "::1")
-    recording_rows: Annotated[int, Field(strict=True, ge=1_000, le=10_000_000)] = 200_000
-
-    @property
-    def allowed_hosts(self) -> tuple[str, ...]:
-        """The hosts that a request may name: `hosts`, and `host` unless it stands for all."""
-        return self.hosts if self.host in {"0.0.0.0", "::"} else (*self.hosts, self.host)
 
 
 class Demo(Section):

@@ -7,11 +7,16 @@ from collections.abc import Collection, Iterator, Mapping
 
 import pytest
 
+from tests.architecture.ops_tests import iter_ops_tests
 from tests.architecture.sources import ROOT, get_relative_path, list_python_files
 
 # Modules without a test file of their own: module -> the test that covers it, or a reason why it
 # needs none.
 COVERED_ELSEWHERE: Mapping[str, str] = {
+    **dict(iter_ops_tests()),
+    "gateway/cli/ops.py": "tests/e2e/test_ops.py",
+    "gateway/settings/ops_section.py": "tests/gateway/cli/test_wrong_configurations.py",
+    "gateway/settings/ops_conflicts.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/aggregation/degraded.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/aggregation/dependency.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/allowed_methods.py": "tests/gateway/errors/test_handlers.py",
@@ -35,7 +40,23 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/cli/gc_tuning.py": "tests/e2e/test_serve.py",
     "gateway/auth/wrong_key.py": "tests/gateway/api_keys/test_address_limit.py",
     "gateway/ratelimit/require_admission.py": "tests/gateway/oauth/test_attempt_limit.py",
+    "gateway/cli/completion/bash.py": "tests/gateway/cli/completion/test_command_tree.py",
+    "gateway/cli/completion/fish.py": "tests/gateway/cli/completion/test_command_tree.py",
+    "gateway/cli/completion/zsh.py": "tests/gateway/cli/completion/test_command_tree.py",
     "gateway/cli/demo_database.py": "tests/gateway/cli/test_demo.py",
+    "gateway/cli/limits/actions.py": "tests/gateway/cli/limits/test_limit_arguments.py",
+    "gateway/cli/limits/document.py": "tests/gateway/cli/limits/test_change.py",
+    "gateway/cli/limits/effect.py": "tests/gateway/cli/limits/test_simulate.py",
+    "gateway/cli/limits/exit_status.py": "tests/gateway/cli/limits/test_change.py",
+    "gateway/cli/limits/history.py": "tests/gateway/cli/limits/test_rollback.py",
+    "gateway/cli/limits/list.py": "tests/gateway/cli/limits/test_show.py",
+    "gateway/cli/limits/ops_refusal.py": "tests/gateway/cli/limits/test_ops_client.py",
+    "gateway/cli/limits/override_text.py": "tests/gateway/cli/limits/test_override.py",
+    "gateway/cli/limits/reset.py": "tests/gateway/cli/limits/test_who.py",
+    "gateway/cli/limits/set.py": "tests/gateway/cli/limits/test_change.py",
+    "gateway/cli/limits/shadow.py": "tests/gateway/cli/limits/test_change.py",
+    "gateway/cli/limits/terminal.py": "tests/gateway/cli/limits/test_show.py",
+    "gateway/cli/limits/top.py": "tests/gateway/cli/limits/test_watch.py",
     "gateway/cli/demo_settings.py": "tests/gateway/cli/test_demo.py",
     "gateway/cli/uvloop_runner.py": "tests/e2e/test_serve.py",
     "gateway/fakes/identity_endpoints.py": "tests/gateway/fakes/test_identity_provider.py",
@@ -100,6 +121,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
         "tests/gateway/storage/test_upgrade.py"
     ),
     "gateway/proxy/revocable_streams.py": "tests/gateway/revocation/test_revocation_replica.py",
+    "gateway/settings/client_variables.py": "tests/gateway/settings/test_loader.py",
     "gateway/settings/section.py": "tests/gateway/settings/test_loader.py",
     "gateway/storage/engine.py": "tests/gateway/storage/test_database.py",
     "gateway/storage/locks.py": "tests/gateway/storage/test_journal.py",

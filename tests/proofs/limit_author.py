@@ -32,6 +32,12 @@ class LimitAuthor:
         """The version of the policy, as this process knows it."""
         return self.limits.get(POLICY).version
 
+    @property
+    def quota(self) -> int:
+        """The quota that is in force in this process."""
+        [rule] = self.limits.get(POLICY).in_force.policy.make_rules()
+        return rule.quota
+
     async def change(self, rate: str) -> int:
         """Set the rate, and return the new version."""
         document = LiveDocument.parse({"rate": rate})

@@ -1,6 +1,6 @@
 """Applies a live document to the policy that the code and the settings declare."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -55,14 +55,15 @@ def apply_document(base: PolicyInForce, document: LiveDocument) -> AppliedDocume
     """
     errors = list(_find_field_errors(base.policy, document))
     policy = base.policy
-    if not errors:
+    if document.values and not errors:
         try:
             policy = _change_policy(base.policy, _list_changes(base.policy, document))
         except InvalidDocument as invalid:
             errors += invalid.errors
     overrides = {key: _to_key_override(it) for key, it in document.overrides.items()}
+    policies = [base.policy] if policy is base.policy else [base.policy, policy]
     for key, override in overrides.items():
-        errors += _find_override_errors((base.policy, policy), key, override)
+        errors += _find_override_errors(policies, key, override)
     if errors:
         raise InvalidDocument(errors)
     until = None if document.until is None else to_epoch(document.until)
@@ -163,7 +164,7 @@ def _to_key_override(document: OverrideDocument) -> KeyOverride:
 
 
 def _find_override_errors(
-    policies: tuple[Policy, Policy], key: str, override: KeyOverride
+    policies: Sequence[Policy], key: str, override: KeyOverride
 ) -> Iterator[ConfigError]:
     """Find what does not fit the policy, with the live values and without them."""
     if message := find_partition_error(policies[0], key):

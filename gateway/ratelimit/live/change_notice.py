@@ -96,12 +96,12 @@ class ChangeNotices:
     def _report_failure(self, error: BaseException) -> None:
         failure = describe_failure(error)
         if not self._failure:
-            log_event(log, "limit.notices_lost", WARNING, reason=failure)
+            log_event(log, "limits.notices_lost", WARNING, reason=failure)
         self._failure = failure
 
     def _report_connected(self) -> None:
         if self._failure:
-            log_event(log, "limit.notices_restored")
+            log_event(log, "limits.notices_restored")
         self._failure = ""
 
 

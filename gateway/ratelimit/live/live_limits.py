@@ -1,5 +1,6 @@
 """`LiveLimits`: lists the policies, and changes their live values while traffic runs."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,13 +21,12 @@ from gateway.ratelimit.live.check_change import (
 from gateway.ratelimit.live.errors import NoDatabase, UnknownPolicy
 from gateway.ratelimit.live.limit_history import HistoryEntry, read_history
 from gateway.ratelimit.live.limit_table import (
-    StoredLimit,
     change_limit,
     record_reset,
     roll_back_limit,
 )
 from gateway.ratelimit.live.live_document import LiveDocument
-from gateway.ratelimit.live.live_policies import LivePolicies
+from gateway.ratelimit.live.live_policies import LivePolicies, LiveState
 from gateway.ratelimit.live.reset_counts import clear_everywhere
 from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.policy_in_force import PolicyInForce
@@ -148,10 +148,13 @@ class LiveLimits:
         base, store = self._find_base(name), self._require_store()
         check_author(author)
         current = self._policies.find_state(name).document
-        text = prepare_change(base, document, current, self._clock.now())
+        # In threads: a document with many overrides takes tens of milliseconds.
+        now = self._clock.now()
+        text = await asyncio.to_thread(prepare_change, base, document, current, now)
 
-        def write(connection: Connection) -> StoredLimit:
-            return change_limit(connection, name, text, if_version, author)
+        def write(connection: Connection) -> LiveState:
+            stored = change_limit(connection, name, text, if_version, author)
+            return self._policies.read_state(stored)
 
         return await self._put(store, await store.storage.database.write(write))
 
@@ -171,10 +174,10 @@ class LiveLimits:
         base, store = self._find_base(name), self._require_store()
         check_author(author)
 
-        def write(connection: Connection) -> StoredLimit:
+        def write(connection: Connection) -> LiveState:
             stored = roll_back_limit(connection, name, to_version, if_version, author)
             check_rollback(base, stored.document)
-            return stored
+            return self._policies.read_state(stored)
 
         return await self._put(store, await store.storage.database.write(write))
 
@@ -215,13 +218,13 @@ class LiveLimits:
         finally:
             await _publish(store, RESET_MESSAGE)
 
-    async def _put(self, store: LiveStore, stored: StoredLimit) -> PolicyView:
+    async def _put(self, store: LiveStore, state: LiveState) -> PolicyView:
         """Put a committed change in force here, and notify the others."""
         # At once, and not only with the next read: the database may be gone by then.
-        self._policies.put([self._policies.read_state(stored)], self._clock.now())
+        self._policies.put([state], self._clock.now())
         await _publish(store, CHANGE_MESSAGE)
         await _refresh(store)
-        return self.get(stored.policy)
+        return self.get(state.stored.policy)
 
     def _find_base(self, name: str) -> PolicyInForce:
         base = self._policies.find_base(name)

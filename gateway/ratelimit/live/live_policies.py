@@ -119,7 +119,7 @@ class LivePolicies:
         """Take out of force what has ended; `now` is in seconds since the epoch."""
         for name in [name for name, end in self._ends.items() if end <= now]:
             version = self._states[name].stored.version
-            log_event(log, "limit.ended", policy=name, version=version)
+            log_event(log, "limits.ended", policy=name, version=version)
             self._put_in_force(name, now)
 
     async def watch_ends(self, clock: Clock) -> None:
@@ -155,9 +155,9 @@ def _log_change(state: LiveState) -> None:
     stored = state.stored
     fields: dict[str, LogField] = {"policy": stored.policy, "version": stored.version}
     if state.fault:
-        log_event(log, "limit.unfit", WARNING, **fields, reason=state.fault)
+        log_event(log, "limits.unfit", WARNING, **fields, reason=state.fault)
     else:
-        log_event(log, "limit.changed", **fields)
+        log_event(log, "limits.changed", **fields)
 
 
 def _describe(invalid: InvalidDocument) -> str:

@@ -13,6 +13,8 @@ from tests.docs.pages.markdown import code, page, table
 
 Schema = Mapping[str, Any]
 
+NOTE = {"x-generated": "from the code by `make docs`; `make check` reports a stale file"}
+
 INTRODUCTION = """
 The ops API lists, changes and simulates rate limits while traffic runs. `lockgate limits` and the
 console use it. It has a port of its own ([settings](settings.md#ops), 9000 by default), which
@@ -26,8 +28,8 @@ response has `Cache-Control: no-store`, and no field of CORS. Errors are problem
 
 A change sends the version that it is based on, as in `If-Match: "7"`; it is the `ETag` of
 `GET /limits/{policy}`. Without it, the status is 428; if the policy has another version by now, it
-is 412, and nothing is changed. A change is in force in the process that took it when the response is
-sent, and in all others within a second.
+is 412, and nothing is changed. A change is in force in the process that took it when the response
+is sent, and in all others within a second.
 
 The key of a caller is shown as `user:9f2c…`, with a hash of what its token says. You can also write
 `user:42`, with the `issuer` of its tokens if the settings have several. A process remembers the
@@ -45,7 +47,7 @@ def _get_document() -> dict[str, Any]:
 def render_ops_openapi() -> str:
     """Return the document as JSON, with sorted keys so that diffs stay small."""
     ordered = json.loads(json.dumps(_get_document(), sort_keys=True))
-    return json.dumps(ordered, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(NOTE | ordered, indent=2, ensure_ascii=False) + "\n"
 
 
 def render_ops_api() -> str:
@@ -115,8 +117,10 @@ def _format_simple_type(schema: Schema) -> str:
         values = schema.get("additionalProperties")
         return f"map to {_format_type(values)}" if isinstance(values, dict) else "JSON object"
     words = {"string": "text", "integer": "integer", "number": "number", "boolean": "boolean"}
-    is_time = schema.get("format") == "date-time"
-    return "time" if is_time else words.get(schema.get("type", ""), schema.get("type", "JSON"))
+    if schema.get("format") == "date-time":
+        return "time"
+    kind = str(schema.get("type", "JSON"))
+    return words.get(kind, kind)
 
 
 def _get_name(schema: Schema) -> str:

@@ -6,7 +6,7 @@ import { PolicyList } from "./policies.js";
 import { PolicyView } from "./policy.js";
 import { Poller } from "./poll.js";
 import { askForToken } from "./sign_in.js";
-import { StatusBar } from "./status.js";
+import { StatusBar, isRedisLost } from "./status.js";
 
 /** @typedef {import("./types.js").Limit} Limit */
 
@@ -17,7 +17,7 @@ const wide = matchMedia("(min-width: 62rem)");
 
 const api = new Api(askForToken);
 /** @type {import("./types.js").Context} */
-const context = { api, refresh: () => poller.runNow(), issuers: 1 };
+const context = { api, refresh: () => poller.runNow(), isRedisLost: false, issuers: 1 };
 const list = new PolicyList();
 const status = new StatusBar();
 const connection = h("span", { class: "connection", "data-tone": "unknown" }, "Connecting…");
@@ -53,6 +53,7 @@ async function tick(isStale) {
   if (readStatus) {
     const state = await readStatus;
     context.issuers = state.providers.length;
+    context.isRedisLost = isRedisLost(state);
     status.update(state);
   }
 }

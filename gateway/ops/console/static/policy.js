@@ -12,6 +12,13 @@ import { describeQuota, describeSource, renderBadges } from "./policies.js";
 /** @typedef {import("./types.js").Limit} Limit */
 /** @typedef {import("./types.js").Usage} Usage */
 
+/** What a policy does while Redis does not count. @type {Record<string, string>} */
+const WITHOUT_REDIS = {
+  local: "each gateway process counts its share by itself",
+  allow: "every request is admitted",
+  deny: "every request is refused",
+};
+
 /** @param {string} title @param {...(Node | false)} content */
 function section(title, ...content) {
   const id = newId();
@@ -30,6 +37,7 @@ export class PolicyView {
   #badges = h("span", { class: "badges" });
   #changed = h("p", { class: "hint" });
   #fault = h("p", { class: "notice", role: "alert", hidden: true });
+  #redis = h("p", { class: "notice", hidden: true });
   #shadow = h("button", { type: "button", role: "switch", class: "switch", click: () => this.#confirmShadow() }, "Shadow");
   #curves = h("div", { class: "curves curves-full" });
   #chart = new Chart(this.#curves, { onPoint: (index) => this.#showPoint(index) });
@@ -60,6 +68,7 @@ export class PolicyView {
       h("a", { class: "back", href: "#" }, "← All policies"),
       h("header", { class: "policy-head" }, h("div", {}, h("div", { class: "title" }, this.heading, this.#badges), this.#quota, this.#changed), this.#shadow),
       this.#fault,
+      this.#redis,
       section("Traffic", this.#legend.element, this.#curves, this.#usageTable.element),
       section("Change the limit", form.element, h("details", { class: "layers" }, h("summary", {}, "Where the values come from"), this.#layers.element)),
       h("div", { class: "pair" }, section("Top keys", this.#topKeys.element), section("Who is limited, and why", callers.element)),
@@ -82,6 +91,8 @@ export class PolicyView {
     setText(this.#changed, changed ? `Changed ${formatAgo(changed.at)} by ${changed.by}: ${changed.reason}` : "Never changed while traffic runs.");
     setText(this.#fault, limit.fault ? `The live values are not in force: ${limit.fault}` : "");
     this.#fault.hidden = !limit.fault;
+    setText(this.#redis, `Redis does not count now. Meanwhile, ${WITHOUT_REDIS[limit.in_force.without_redis]}.`);
+    this.#redis.hidden = !this.#context.isRedisLost;
     setAttribute(this.#shadow, "aria-checked", String(limit.in_force.shadow));
     for (const part of this.#parts) part.update(limit);
     this.#showLayers();

@@ -12,9 +12,13 @@ const UNKNOWN = new Set(["unknown", "none", "unused", "not used", "loading"]);
 /** @param {string} state @returns {Tone} */
 const toTone = (state) => (GOOD.has(state) ? "good" : UNKNOWN.has(state) ? "unknown" : "bad");
 
+/** Whether Redis should count, and does not. @param {Status} status */
+export const isRedisLost = ({ redis }) => redis.status !== "ok" && redis.status !== "unknown";
+
 /** @param {string} name @param {Record<string, string | number>} state @returns {Item} */
 function describeState(name, state) {
-  const text = state.counters === "embedded" ? "not used" : String(state.status ?? "unknown");
+  const isUsed = state.counters !== "embedded";
+  const text = isUsed ? String(state.status === "ok" ? "ok" : (state.redis ?? state.status ?? "unknown")) : "not used";
   return { name, text, tone: toTone(text), details: Object.entries(state).map(([key, value]) => [key.replaceAll("_", " "), String(value)]) };
 }
 

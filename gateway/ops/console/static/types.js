@@ -94,6 +94,7 @@
  * @typedef {object} Context What all parts of the page share.
  * @property {import("./api.js").Api} api
  * @property {() => void} refresh Read everything again, now.
+ * @property {boolean} isRedisLost Redis should count, and does not.
  * @property {number} issuers How many identity providers are trusted.
  */
 

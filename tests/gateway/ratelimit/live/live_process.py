@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from gateway.auth.clock import Clock
 from gateway.errors.tree import DatabaseUnavailable
+from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_limits import LiveLimits, LiveStore, Publisher
 from gateway.ratelimit.live.live_policies import LivePolicies
@@ -46,6 +47,7 @@ def declare() -> list[Policy]:
             tier_claim="plan",
         ),
         RateLimit("sign_in", "10/minute", per="address"),
+        ConcurrencyLimit("chats", 5, tiers={"pro": 20}, tier_claim="plan"),
     ]
 
 

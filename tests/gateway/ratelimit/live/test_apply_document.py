@@ -12,7 +12,7 @@ from gateway.ratelimit.policy_in_force import Block, PolicyInForce
 from gateway.ratelimit.rule import Algorithm
 from tests.gateway.ratelimit.live.live_process import NOW, USER, declare
 
-PAGES, ORDERS, SIGN_IN = declare()
+PAGES, ORDERS, SIGN_IN, CHATS = declare()
 END = "2027-01-15T08:00:00Z"  # NOW
 
 
@@ -54,6 +54,19 @@ def test_values_and_the_algorithm_can_be_changed() -> None:
     leased = RateLimit("hot", "600/minute", lease=10)
     [rule] = put_in_force(leased, lease=0).policy.make_rules()
     assert rule.lease == 0
+
+
+def test_a_concurrency_limit_has_numbers() -> None:
+    overrides = {
+        "user:1": {"kind": "rate", "limit": 9},
+        "user:2": {"kind": "times", "times": 2.5},
+    }
+    in_force = put_in_force(CHATS, limit=4, tiers={"pro": 8}, overrides=overrides)
+    assert list_quotas(in_force) == [4]
+    assert list_quotas(in_force, tier="pro") == [8]
+    assert list_quotas(in_force, "user:1", "pro") == [9]
+    assert list_quotas(in_force, "user:2") == [10]
+    assert put_in_force(CHATS, shadow=True).policy.make_rules()[0].shadow
 
 
 def test_an_end_ends_the_values_and_not_the_overrides() -> None:
@@ -104,6 +117,16 @@ def test_overrides_of_each_kind() -> None:
 MISFITS: list[tuple[Any, dict[str, Any], str, str]] = [
     (PAGES, {"limit": 5}, "limit", "is no value of a rate limit, as pages is"),
     (PAGES, {"tiers": {"free": "1/day"}}, "tiers", "pages has no tiers: its declaration names no"),
+    (CHATS, {"rate": "9/day"}, "rate", "is no value of a concurrency limit, as chats is"),
+    (CHATS, {"burst": 9}, "burst", "is no value of a concurrency limit, as chats is"),
+    (CHATS, {"limit": 999_999}, "limit", "limit is 999999; it must be at least 1 and at most"),
+    (CHATS, {"tiers": {"pro": "9/day"}}, "tiers.pro", "must be a number of requests at once"),
+    (
+        CHATS,
+        {"overrides": {USER: {"kind": "rate", "rate": "9/day"}}},
+        f'overrides."{USER}".rate',
+        "it limits the requests at one time; its override needs a limit",
+    ),
     (ORDERS, {"tiers": {"free": 5}}, "tiers.free", "must be a rate such as 60/minute"),
     (PAGES, {"rate": "9/minute, 9/minute"}, "rate", "9/minute and 9/minute have the same window"),
     (PAGES, {"rate": "1/9999days", "burst": 99}, "burst", "a burst of 99 would refill in more"),

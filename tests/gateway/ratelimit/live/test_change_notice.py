@@ -77,11 +77,11 @@ async def test_after_a_restart_of_redis_notices_arrive_again(
         await wait_until(lambda: received == [True])
         own_redis.kill()
         await notices.publish(CHANGE_MESSAGE)  # is lost
-        await wait_until(lambda: "limit.notices_lost" in caplog.text)
+        await wait_until(lambda: "limits.notices_lost" in caplog.text)
         own_redis.start()
         await wait_until(lambda: received == [True, True])
-        assert caplog.text.count("limit.notices_lost") == 1
-        assert caplog.text.count("limit.notices_restored") == 1
+        assert caplog.text.count("limits.notices_lost") == 1
+        assert caplog.text.count("limits.notices_restored") == 1
         await notices.publish(CHANGE_MESSAGE)
         await wait_until(lambda: received == [True, True, False])
 
@@ -110,10 +110,10 @@ async def test_a_user_without_the_permission_for_the_channel(
     assert own_redis.command(*acl.split()) == "+OK"
     url = f"redis://lockgate:secret@127.0.0.1:{own_redis.port}/0"
     async with open_notices(url) as (notices, received):
-        await wait_until(lambda: "limit.notices_lost" in caplog.text)
+        await wait_until(lambda: "limits.notices_lost" in caplog.text)
         await notices.publish(CHANGE_MESSAGE)
     assert received == []
-    [record] = [it for it in caplog.records if it.msg == "limit.notices_lost"]
+    [record] = [it for it in caplog.records if it.msg == "limits.notices_lost"]
     assert "lacks a permission" in vars(record)["fields"]["reason"]
 
 

@@ -57,7 +57,7 @@ async def test_live_beats_settings_beats_code(database: Database) -> None:
     view = process.limits.get("sign_in")
     assert (view.document, view.in_force.source, view.in_force.version) == (None, "settings", 2)
     assert process.list_quotas("sign_in") == [7]
-    assert [it.name for it in process.limits.list()] == ["pages", "orders", "sign_in"]
+    assert [it.name for it in process.limits.list()] == ["pages", "orders", "sign_in", "chats"]
 
 
 async def test_a_change_is_in_force_here_at_once_and_there_with_a_poll(

@@ -56,7 +56,7 @@ async def test_values_and_overrides_end_in_each_process_on_its_own_clock(
         process.policies.end(process.clock.now())
         assert process.list_quotas("pages") == [120]
         assert view.document is not None
-    assert caplog.text.count("limit.ended") == 4
+    assert caplog.text.count("limits.ended") == 4
 
 
 async def test_the_task_ends_values_in_time(database: Database) -> None:
@@ -92,7 +92,7 @@ async def test_a_document_that_no_longer_fits_the_code_is_skipped_and_shown(
     assert after.list_quotas("sign_in") == [9]
     [unused] = after.limits.list_unused()
     assert (unused.policy, unused.fault) == ("pages", "the code declares no such policy")
-    assert caplog.text.count("limit.unfit") == 2
+    assert caplog.text.count("limits.unfit") == 2
 
     database.write_now(change)
     await after.refresh()

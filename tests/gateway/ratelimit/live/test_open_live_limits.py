@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.live.errors import NoDatabase
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_limits import LiveLimits
+from gateway.ratelimit.partition import make_partition
 from gateway.settings.loader import load_settings
-from gateway.settings.schema import StorageSettings
+from gateway.settings.schema import Counters, StorageSettings
 from gateway.testing import TestGateway, lockgate
 from tests.databases import create_file, wait_until
 from tests.gateway.ratelimit.live.live_process import JANE
@@ -29,6 +31,7 @@ async def open_gateways(
         "database_url": url,
         "storage": StorageSettings(poll_seconds=poll_seconds),
         "redis_url": redis_url,
+        "counters": Counters(timeout_ms=1_000),  # the machine may be busy
     }
     settings = load_settings().model_copy(update=changes)
     async with AsyncExitStack() as stack:
@@ -101,6 +104,42 @@ async def test_redis_is_not_needed(tmp_path: Path, own_redis: RedisServer) -> No
         await change(here, "50/minute")
         await wait_for(here, (200, 50))
         await wait_for(there, (200, 50))
+
+
+@pytest.mark.redis
+async def test_a_reset_clears_redis_and_what_each_process_remembers(
+    tmp_path: Path, redis_server: RedisServer
+) -> None:
+    url = create_file(tmp_path)
+    async with open_gateways(url, 2, redis_url=redis_server.url) as [here, there]:
+        await wait_until(lambda: count_subscribers(redis_server) == 2)
+        await change(here, "2/day")
+        await wait_for(there, (200, 2))
+        await wait_for(here, (200, 2))
+        for _ in range(2):
+            assert await request(here) == await request(there) == (429, 2)
+        live, issuer = get_live(here), here.app.state.settings.issuers[0].issuer
+        partition = make_partition(live.get("dashboards").declared, "user:42", issuer)
+        await live.reset("dashboards", partition, JANE)
+        assert await request(here) == (200, 2)
+        await wait_for(there, (200, 2))
+        assert await request(here) == await request(there) == (429, 2)
+
+
+@pytest.mark.redis
+async def test_a_reset_without_redis_is_in_the_journal_and_clears_here(
+    tmp_path: Path, own_redis: RedisServer
+) -> None:
+    async with open_gateways(create_file(tmp_path), 1, redis_url=own_redis.url) as [gateway]:
+        own_redis.kill()
+        await change(gateway, "1/day")
+        await wait_for(gateway, (429, 1))
+        live, issuer = get_live(gateway), gateway.app.state.settings.issuers[0].issuer
+        partition = make_partition(live.get("dashboards").declared, "user:42", issuer)
+        with pytest.raises(RateLimiterUnavailable):
+            await live.reset("dashboards", partition, JANE)
+        assert await request(gateway) == (200, 1)
+        assert (await live.history("dashboards"))[0].key == partition
 
 
 async def test_a_live_limit_outlives_the_process(tmp_path: Path) -> None:
