@@ -26,6 +26,7 @@ from tests.gateway.ops.ops_server import (
     make_settings,
 )
 from tests.gateway.server.serve_app import serve_app
+from tests.redis_server import find_free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(2 * TIMEOUT_SECONDS)]
 
@@ -251,3 +252,22 @@ async def test_a_refused_change_says_why(
     assert reason in seen["message"]
     assert reason in seen["inDialog"]
     assert seen["draft"] == "60/minute"
+
+
+async def test_the_state_of_the_system_is_shown_without_redis(chromium: str, scripts: Path) -> None:
+    with make_settings() as settings:
+        url = {"redis_url": f"redis://127.0.0.1:{find_free_port()}"}
+        async with serve_console(settings.model_copy(update=url)) as ops:
+            seen = await run_script(
+                scripts,
+                "console/status.mjs",
+                chromium=chromium,
+                url=f"{ops.url}/",
+                token=ops.token(READ, WRITE),
+                policy=NAME,
+            )
+    print(json.dumps(seen, indent=1))
+    assert "each gateway process counts its share by itself" in seen["notice"]
+    assert seen["items"][:3] == ["Redis down", "Database ok", "Providers 1 ok"]
+    assert "orders" in seen["details"]
+    assert seen["complaints"] == []
