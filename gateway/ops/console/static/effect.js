@@ -10,6 +10,7 @@ export function summarizeEffect({ effect, covers }) {
     effect.newly_refused && `${formatCount(effect.newly_refused)} more refused`,
     effect.newly_admitted && `${formatCount(effect.newly_admitted)} more admitted`,
   ].filter(Boolean);
+  if (!effect.requests) return `No request of this policy in the last ${formatDuration(covers.seconds)}.`;
   const requests = `${plural(effect.requests, "request")} in the last ${formatDuration(covers.seconds)}`;
   return changes.length ? `${changes.join(" and ")}, of ${requests}.` : `No difference for the ${requests}.`;
 }

@@ -12,7 +12,8 @@ import { StatusBar, isRedisLost } from "./status.js";
 
 const USAGE_SECONDS = 300;
 const MAX_CURVES = 24; // policies whose curves are read at a time
-const STATUS_EVERY = 3; // ticks
+const LIST_EVERY = 2; // ticks: the curves of the list
+const STATUS_EVERY = 3;
 const wide = matchMedia("(min-width: 62rem)");
 
 const api = new Api(askForToken);
@@ -46,7 +47,8 @@ async function tick(isStale) {
   limits = found.limits;
   showSelected();
   list.update(limits, usage.policies, view?.name ?? "");
-  const names = new Set([...(view ? [view.name] : []), ...list.visible]);
+  const inList = ticks % LIST_EVERY === 0 ? list.visible : [];
+  const names = new Set([...(view ? [view.name] : []), ...inList]);
   const readStatus = ticks % STATUS_EVERY === 0 ? api.get("/status") : null;
   ticks += 1;
   await Promise.all([...names].slice(0, MAX_CURVES).map(showUsage));
