@@ -63,11 +63,9 @@ class ConcurrencyLease:
     def accept(self, verdict: Verdict) -> None:
         """Hold what was charged: nothing if the request was refused.
 
-        A shadow rule is not charged what it would have refused.
+        A shadow policy is not charged what it would have refused.
         """
-        refusing = {it.rule.policy for it in verdict.standings if it.retry_after}
-        if refusing:
-            self._charges = [it for it in self._charges if it.rule.policy not in refusing]
+        self._charges = verdict.select_charged(self._charges)
         if not verdict.admitted or not self._charges:
             self._leases.discard(self)
 

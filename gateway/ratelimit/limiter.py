@@ -67,7 +67,8 @@ class Verdict:
     the decision, for the charges that want them; None if there are none. `blocked_for` is the time
     in seconds until a block of the key ends; a block is decided before anything is counted.
     `is_remembered` says that no counts were read: the process remembers a refusal of Redis, or
-    spends what Redis has granted in advance.
+    spends what Redis has granted in advance. `shadow_refused_by` are the shadow policies that would
+    have refused the request; they are not charged.
     """
 
     admitted: bool
@@ -79,6 +80,7 @@ class Verdict:
     blocked_for: float = 0
     granted: int = 0
     is_remembered: bool = False
+    shadow_refused_by: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -91,12 +93,29 @@ class Verdict:
     ) -> Self:
         """Refuse if the charge does not fit under any rule that is not a shadow rule."""
         refused_by: tuple[str, ...] = ()
+        shadow_refused_by: tuple[str, ...] = ()
         for standing in standings:
-            if standing.retry_after and not standing.rule.shadow:
+            if standing.retry_after:
                 name = standing.rule.policy
-                if name not in refused_by:
+                if standing.rule.shadow:
+                    shadow_refused_by += (name,) if name not in shadow_refused_by else ()
+                elif name not in refused_by:
                     refused_by += (name,)
-        return cls(not refused_by, tuple(standings), refused_by, degraded, now, states)
+        return cls(
+            not refused_by,
+            tuple(standings),
+            refused_by,
+            degraded,
+            now,
+            states,
+            shadow_refused_by=shadow_refused_by,
+        )
+
+    def select_charged(self, charges: Sequence[Charge]) -> Sequence[Charge]:
+        """Select what an admitted request was charged: nothing that a shadow would have refused."""
+        if not self.shadow_refused_by:
+            return charges
+        return [it for it in charges if it.rule.policy not in self.shadow_refused_by]
 
     @property
     def retry_after(self) -> float:

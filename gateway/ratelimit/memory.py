@@ -138,18 +138,14 @@ class MemoryLimiter(RateLimiter):
         return Verdict.of(standings, now, states=states)
 
     def record(self, charges: Sequence[Charge]) -> None:
-        """Charge a request that was admitted elsewhere, whether it fits here or not.
-
-        A shadow rule is not charged what it would have refused here.
-        """
+        """Charge a request that was admitted elsewhere, whether it fits here or not."""
         now = self._clock()
         if now >= self._sweep_at:
             self._sweep(now)
         for charge in charges:
-            rule, cost = charge.rule, charge.cost
-            state = self._get_state(charge)
-            if cost and not (rule.shadow and state.compute_retry_after(now, rule, cost)):
-                state.charge(now, rule, cost, charge.lease_id)
+            if charge.cost:
+                state = self._get_state(charge)
+                state.charge(now, charge.rule, charge.cost, charge.lease_id)
 
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> None:
         """Renew and release leases at once."""

@@ -25,7 +25,7 @@ async def open_limits(
         InvalidSettings: the settings set the rate of a policy that is not declared.
     """
     in_force = put_in_force(policies, settings.limits)
-    async with open_limiter(settings) as limiter:
+    async with open_limiter(settings, policies.values()) as limiter:
         resources[RateLimiter] = limiter
         resources[Recorder] = recorder = open_recorder(settings)
         limiter.set_observer(recorder)

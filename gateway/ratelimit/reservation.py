@@ -52,9 +52,7 @@ class Reservation:
             reason = "settled before" if self._is_settled else "refused, and charged nothing"
             raise RuntimeError(f"the reservation was {reason}; settle one that is open, once")
         self._is_settled = True
-        # A shadow rule was not charged what it would have refused.
-        refusing = {it.rule.policy for it in self.verdict.standings if it.retry_after}
-        charged = [it for it in self._charges if it.rule.policy not in refusing]
+        charged = self.verdict.select_charged(self._charges)
         differences = [(it, cost - it.cost) for it in charged if cost != it.cost]
         try:
             sent = self._limiter.settle(Settlement(differences, self._before, self.verdict))

@@ -87,13 +87,9 @@ class GcraState:
         return (0, 0, 0) if is_empty else (self.updated_at, self._level, self._quota)
 
     def estimate_level(self, now: int) -> tuple[int, int]:
-        """Return the level now, and the quota that drains it, by the rule of the last charge.
-
-        The quota is rounded down, so that the level is never too low.
-        """
-        lifetime = self.expires_at - self.updated_at
-        quota = max(1, self._level // lifetime) if lifetime else 1
-        return max(0, self._level - max(0, now - self.updated_at) * quota), quota
+        """Return the level now, and the quota that drains it: that of the last charge."""
+        drained = max(0, now - self.updated_at) * self._quota
+        return max(0, self._level - drained), self._quota
 
     @classmethod
     def load(cls, dumped: Sequence[int], rule: Rule) -> Self:

@@ -12,7 +12,7 @@ from gateway.ratelimit.concurrency_leases import (
     ConcurrencyLeases,
     renew_leases,
 )
-from gateway.ratelimit.limiter import Charge, LeaseUpdate, Standing, Verdict
+from gateway.ratelimit.limiter import Charge, LeaseUpdate, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.redis.connection import RedisCheckFailed
@@ -95,9 +95,9 @@ async def test_a_shadow_rule_holds_no_lease_that_it_would_have_refused() -> None
     leases = ConcurrencyLeases(limiter)
     lease = leases.open(context)
     lease.take([Charge(rule, make_key(rule, "user:1")) for rule in (RULE, LONG)])
-    lease.accept(Verdict(admitted=True, standings=(Standing(RULE, 0, 0, retry_after=1),)))
+    lease.accept(Verdict(admitted=True, shadow_refused_by=(RULE.policy,)))
     assert [it.charge.rule for it in lease.list_updates(is_release=True)] == [LONG]
-    lease.accept(Verdict(admitted=True, standings=(Standing(LONG, 0, 0, retry_after=1),)))
+    lease.accept(Verdict(admitted=True, shadow_refused_by=(LONG.policy,)))
     assert not leases
     context.end()
     assert limiter.batches == []

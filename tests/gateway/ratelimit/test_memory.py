@@ -78,13 +78,6 @@ def test_a_shadow_policy_reports_what_it_would_refuse_if_it_were_enforced(
     assert report.standings[0].remaining == 10_000 - 240  # of a minute
 
 
-def test_a_shadow_policy_records_no_more_than_it_would_admit() -> None:
-    limiter = MemoryLimiter(clock=ManualClock())
-    for _ in range(100):
-        limiter.record([charge(60, burst=5, shadow=True)])
-    assert limiter.decide([charge(60, burst=5, shadow=True, cost=0)]).standings[0].reset == 1
-
-
 def test_a_changed_quota_applies_at_once_and_keeps_the_count() -> None:
     limiter = MemoryLimiter(clock=ManualClock())
     for _ in range(8):
