@@ -32,7 +32,11 @@ POLICIES = {"tokens": TOKENS, "chats": CHATS}
 async def open_process(redis_url: str | None, **counters: object) -> AsyncIterator[Resources]:
     """Open the limits of a process."""
     resources = Resources()
-    settings = Settings(redis_url=redis_url, counters=Counters(timeout_ms=1_000, **counters))  # type: ignore[arg-type]
+    settings = Settings(
+        redis_url=redis_url,
+        counters=Counters(timeout_ms=1_000, **counters),
+        ops=Ops(audience="https://ops.example"),
+    )  # type: ignore[arg-type]
     async with open_limits(settings, POLICIES, resources):
         yield resources
 
