@@ -27,9 +27,6 @@ CLIENTS, WARM_UP_ROUNDS = 16, 30
 # Code is about 50 times slower under valgrind, and the default timeout would mark Redis as down.
 LONG_TIMEOUTS = {"LOCKGATE_COUNTERS__TIMEOUT_MS": "1000"}
 
-# The gateway records its decisions for the ops API, which is served by another process.
-RECORDING = {"LOCKGATE_OPS__AUDIENCE": "operators", "LOCKGATE_COUNTERS__PROCESSES": "2"}
-
 
 @dataclass(frozen=True, slots=True)
 class _Request:
@@ -115,9 +112,7 @@ def _wrap_in_valgrind(contender: Contender, folder: Path) -> Contender:
             f"--callgrind-out-file={folder / 'callgrind.out'}",
         ]  # fmt: skip
         return Command(
-            [*valgrind, *plain.arguments],
-            {**plain.environment, **LONG_TIMEOUTS, **RECORDING},
-            plain.folder,
+            [*valgrind, *plain.arguments], {**plain.environment, **LONG_TIMEOUTS}, plain.folder
         )
 
     return Contender("lockgate", "Lockgate under valgrind", command)
