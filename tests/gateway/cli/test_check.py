@@ -70,6 +70,7 @@ def test_check_names_the_features_that_are_off(
     rotate_key_file(tmp_path / "signing.jwks", "ES256", time.time())
     monkeypatch.setenv("LOCKGATE_IDENTITY__ISSUER", "https://gateway.test")
     monkeypatch.setenv("LOCKGATE_IDENTITY__SIGNING_KEY_FILE", str(tmp_path / "signing.jwks"))
+    monkeypatch.setenv("LOCKGATE_OPS__AUDIENCE", "operators")
     assert main(["check"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
     monkeypatch.setenv("LOCKGATE_COUNTERS__PROCESSES", "2")
