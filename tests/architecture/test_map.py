@@ -7,13 +7,21 @@ from collections.abc import Collection, Iterator, Mapping
 
 import pytest
 
+from tests.architecture.ops_tests import iter_ops_tests
 from tests.architecture.sources import ROOT, get_relative_path, list_python_files
+
+_RECORDING = "tests/gateway/ratelimit/recording"
+_SIMULATION = "tests/gateway/ratelimit/simulation"
 
 # Modules without a test file of their own: module -> the test that covers it, or a reason why it
 # needs none.
 COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/ratelimit/redis/script_call.py": "tests/gateway/ratelimit/redis/test_leases.py",
     "gateway/ratelimit/reservation.py": "tests/gateway/ratelimit/test_reserved.py",
+    **dict(iter_ops_tests()),
+    "gateway/cli/ops.py": "tests/e2e/test_ops.py",
+    "gateway/settings/ops_section.py": "tests/gateway/cli/test_wrong_configurations.py",
+    "gateway/settings/ops_conflicts.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/aggregation/degraded.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/aggregation/dependency.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/allowed_methods.py": "tests/gateway/errors/test_handlers.py",
@@ -36,8 +44,25 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/cli/table.py": "tests/gateway/cli/test_signing_keys.py",
     "gateway/cli/gc_tuning.py": "tests/e2e/test_serve.py",
     "gateway/auth/wrong_key.py": "tests/gateway/api_keys/test_address_limit.py",
+    "gateway/ratelimit/lease_numbers.py": "tests/gateway/ratelimit/test_leased_quota.py",
     "gateway/ratelimit/require_admission.py": "tests/gateway/oauth/test_attempt_limit.py",
+    "gateway/cli/completion/bash.py": "tests/gateway/cli/completion/test_command_tree.py",
+    "gateway/cli/completion/fish.py": "tests/gateway/cli/completion/test_command_tree.py",
+    "gateway/cli/completion/zsh.py": "tests/gateway/cli/completion/test_command_tree.py",
     "gateway/cli/demo_database.py": "tests/gateway/cli/test_demo.py",
+    "gateway/cli/limits/actions.py": "tests/gateway/cli/limits/test_limit_arguments.py",
+    "gateway/cli/limits/document.py": "tests/gateway/cli/limits/test_change.py",
+    "gateway/cli/limits/effect.py": "tests/gateway/cli/limits/test_simulate.py",
+    "gateway/cli/limits/exit_status.py": "tests/gateway/cli/limits/test_change.py",
+    "gateway/cli/limits/history.py": "tests/gateway/cli/limits/test_rollback.py",
+    "gateway/cli/limits/list.py": "tests/gateway/cli/limits/test_show.py",
+    "gateway/cli/limits/ops_refusal.py": "tests/gateway/cli/limits/test_ops_client.py",
+    "gateway/cli/limits/override_text.py": "tests/gateway/cli/limits/test_override.py",
+    "gateway/cli/limits/reset.py": "tests/gateway/cli/limits/test_who.py",
+    "gateway/cli/limits/set.py": "tests/gateway/cli/limits/test_change.py",
+    "gateway/cli/limits/shadow.py": "tests/gateway/cli/limits/test_change.py",
+    "gateway/cli/limits/terminal.py": "tests/gateway/cli/limits/test_show.py",
+    "gateway/cli/limits/top.py": "tests/gateway/cli/limits/test_watch.py",
     "gateway/cli/demo_settings.py": "tests/gateway/cli/test_demo.py",
     "gateway/cli/uvloop_runner.py": "tests/e2e/test_serve.py",
     "gateway/fakes/identity_endpoints.py": "tests/gateway/fakes/test_identity_provider.py",
@@ -74,6 +99,18 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     ),
     "gateway/storage/migrations/versions/0005_clients.py": "tests/gateway/storage/test_upgrade.py",
     "gateway/storage/migrations/versions/0010_used_ids.py": "tests/gateway/storage/test_upgrade.py",
+    "gateway/storage/migrations/versions/0011_live_limits.py": (
+        "tests/gateway/storage/test_upgrade.py"
+    ),
+    "gateway/ratelimit/live/check_change.py": "tests/gateway/ratelimit/live/test_live_limits.py",
+    "gateway/ratelimit/live/document_errors.py": (
+        "tests/gateway/ratelimit/live/test_live_document.py"
+    ),
+    "gateway/ratelimit/live/errors.py": "tests/gateway/ratelimit/live/test_live_limits.py",
+    "gateway/ratelimit/live/limit_history.py": "tests/gateway/ratelimit/live/test_limit_table.py",
+    "gateway/ratelimit/live/reset_counts.py": "tests/gateway/ratelimit/live/test_live_replica.py",
+    "gateway/ratelimit/live/unfit_documents.py": "tests/gateway/cli/test_check.py",
+    "gateway/ratelimit/live/rfc3339.py": "tests/gateway/ratelimit/live/test_live_document.py",
     "gateway/replay/open_cache.py": "tests/gateway/replay/test_redis_cache.py",
     "gateway/replay/replay_cache.py": "tests/gateway/replay/test_memory_cache.py",
     "gateway/ratelimit/redis/commands.py": "tests/gateway/tickets/test_redis_store.py",
@@ -90,6 +127,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
         "tests/gateway/storage/test_upgrade.py"
     ),
     "gateway/proxy/revocable_streams.py": "tests/gateway/revocation/test_revocation_replica.py",
+    "gateway/settings/client_variables.py": "tests/gateway/settings/test_loader.py",
     "gateway/settings/section.py": "tests/gateway/settings/test_loader.py",
     "gateway/storage/engine.py": "tests/gateway/storage/test_database.py",
     "gateway/storage/locks.py": "tests/gateway/storage/test_journal.py",
@@ -199,27 +237,15 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/host_patterns.py": "tests/gateway/middleware/test_allowed_hosts.py",
     "gateway/settings/network_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/origins.py": "tests/gateway/middleware/test_cors_policy.py",
-    "gateway/ratelimit/recording/events.py": "tests/gateway/ratelimit/recording/test_recorder.py",
-    "gateway/ratelimit/recording/import_file.py": (
-        "tests/gateway/ratelimit/recording/test_export.py"
-    ),
-    "gateway/ratelimit/recording/read_segment.py": (
-        "tests/gateway/ratelimit/recording/test_export.py"
-    ),
-    "gateway/ratelimit/recording/recording.py": (
-        "tests/gateway/ratelimit/recording/test_timeline.py"
-    ),
-    "gateway/ratelimit/recording/segment.py": "tests/gateway/ratelimit/recording/test_recorder.py",
-    "gateway/ratelimit/simulation/corrections.py": (
-        "tests/gateway/ratelimit/simulation/test_reproduction.py"
-    ),
-    "gateway/ratelimit/simulation/effect.py": "tests/gateway/ratelimit/simulation/test_simulate.py",
-    "gateway/ratelimit/simulation/lease_durations.py": (
-        "tests/gateway/ratelimit/simulation/test_simulate.py"
-    ),
-    "gateway/ratelimit/simulation/simulated_counts.py": (
-        "tests/gateway/ratelimit/simulation/test_simulate.py"
-    ),
+    "gateway/ratelimit/recording/events.py": f"{_RECORDING}/test_recorder.py",
+    "gateway/ratelimit/recording/import_file.py": f"{_RECORDING}/test_export.py",
+    "gateway/ratelimit/recording/read_segment.py": f"{_RECORDING}/test_export.py",
+    "gateway/ratelimit/recording/recording.py": f"{_RECORDING}/test_timeline.py",
+    "gateway/ratelimit/recording/segment.py": f"{_RECORDING}/test_recorder.py",
+    "gateway/ratelimit/simulation/corrections.py": f"{_SIMULATION}/test_reproduction.py",
+    "gateway/ratelimit/simulation/effect.py": f"{_SIMULATION}/test_simulate.py",
+    "gateway/ratelimit/simulation/lease_durations.py": f"{_SIMULATION}/test_simulate.py",
+    "gateway/ratelimit/simulation/simulated_counts.py": f"{_SIMULATION}/test_simulate.py",
     "gateway/ratelimit/usage/policy_usage.py": "tests/gateway/ratelimit/usage/test_usage.py",
     "gateway/settings/rate.py": "tests/gateway/ratelimit/test_policy.py",
     "gateway/settings/url_types.py": "tests/gateway/cli/test_wrong_configurations.py",

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from gateway.ratelimit.algorithms.concurrency import require_lease_id
-from gateway.ratelimit.leased_quota import get_shared_numbers
+from gateway.ratelimit.lease_numbers import get_shared_numbers
 from gateway.ratelimit.limiter import Charge, Standing, State, Verdict
 from gateway.ratelimit.redis.script_call import RedisScript
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule, cache_per_rule
