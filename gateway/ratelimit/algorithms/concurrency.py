@@ -14,6 +14,19 @@ RETRY_AFTER = 1_000_000
 """The wait in microseconds that a refused request is told: no clock knows when a lease ends."""
 
 
+def require_lease_id(rule: Rule, lease_id: str) -> None:
+    """Require the id of a lease for a charge under a concurrency limit.
+
+    Raises:
+        ValueError: there is none: `Limits.enforce` was called without a lease to take it.
+    """
+    if not lease_id:
+        raise ValueError(
+            f"policy {rule.policy}: a request under a concurrency limit needs a lease; pass one of "
+            "`Limits.leases.open` to `Limits.enforce`"
+        )
+
+
 class ConcurrencyState:
     """The leases of one key, each with the time at which it expires; times in microseconds."""
 
@@ -39,7 +52,12 @@ class ConcurrencyState:
         return 0 if len(self._expiries) + cost <= rule.quota else RETRY_AFTER
 
     def charge(self, now: int, rule: Rule, cost: int, lease_id: str = "") -> None:
-        """Add a lease, or renew it, whether it fits or not. A lease is one, whatever the cost."""
+        """Add a lease, or renew it, whether it fits or not. A lease is one, whatever the cost.
+
+        Raises:
+            ValueError: the lease has no id, so that it would be that of other requests, too.
+        """
+        require_lease_id(rule, lease_id)
         self._update(now, rule.window)
         self._expiries[lease_id] = self.expires_at = now + rule.window
         self._expiries.move_to_end(lease_id)

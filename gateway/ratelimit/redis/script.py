@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from gateway.ratelimit.algorithms.concurrency import require_lease_id
 from gateway.ratelimit.lease_numbers import get_shared_numbers
 from gateway.ratelimit.limiter import Charge, Standing, State, Verdict
 from gateway.ratelimit.redis.script_call import RedisScript
-from gateway.ratelimit.rule import MICROSECONDS, Rule, cache_per_rule
+from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule, cache_per_rule
 
 EPOCH_KEY = "lockgate:epoch"
 """The key of the epoch of all counts; see `lua/epoch.lua`."""
@@ -118,6 +119,8 @@ def _pack_plain_charge(rule: Rule) -> bytes:
 
 def _pack_arguments(charge: Charge) -> bytes:
     rule = charge.rule
+    if rule.algorithm is Algorithm.CONCURRENCY and charge.cost:
+        require_lease_id(rule, charge.lease_id)
     numbers = (*get_shared_numbers(rule), charge.cost)
     values = [rule.algorithm.value.encode(), *(b"%d" % number for number in numbers)]
     values.append(rule.policy.encode() if rule.shadow else b"")

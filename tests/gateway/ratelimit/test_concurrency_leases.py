@@ -12,13 +12,19 @@ from gateway.ratelimit.concurrency_leases import (
     ConcurrencyLeases,
     renew_leases,
 )
+from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.limiter import Charge, LeaseUpdate, Verdict
+from gateway.ratelimit.limits import Demand
 from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.open_limits import open_limits
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.rule import Algorithm, Rule
 from gateway.request_context import RequestContext
+from gateway.resources import Resources
+from gateway.settings.schema import Settings
 from tests.gateway.ratelimit.charges import charge
+from tests.redis_server import RedisServer
 
 RULE = Rule("chats", "chats", Algorithm.CONCURRENCY, quota=5, window=60_000)
 LONG = Rule("calls", "calls", Algorithm.CONCURRENCY, quota=5, window=3_600_000_000)
@@ -205,3 +211,19 @@ async def test_nothing_runs_while_no_lease_is_held() -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize("url", [None, "redis"])
+async def test_a_request_without_a_lease_is_an_error_and_not_admitted(
+    url: str | None, redis_server: RedisServer
+) -> None:
+    """It would count as the same request as all others without one."""
+    settings = Settings(redis_url=url and redis_server.url)
+    demand = Demand(ConcurrencyLimit("chats", 5), "user:1")
+    async with open_limits(settings, {}, Resources()) as limits:
+        with pytest.raises(ValueError, match="policy chats: a request under a concurrency limit"):
+            await limits.enforce([demand])
+        with pytest.raises(ValueError, match="needs a lease"):
+            await limits.reserve([demand])
+        look = await limits.enforce([Demand(demand.policy, "user:1", cost=0)])
+        assert look.standings[0].remaining == 5

@@ -11,10 +11,12 @@ from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.limiter import Verdict
 from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.open_limits import open_limits
+from gateway.ratelimit.policy import RateLimit
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.proxy.serve_proxy import wait_until
+from tests.gateway.ratelimit.redis.test_failures import USER, get_url, set_user
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -116,6 +118,26 @@ async def test_a_lease_that_redis_did_not_confirm_in_time_is_not_lost(
         await wait_for_redis(limits, 3)
         lease.release()
         await wait_for_redis(limits, 4)
+
+
+async def test_the_documented_permissions_are_enough(own_redis: RedisServer) -> None:
+    """For leases that are taken, renewed, shortened and released, and for settlements."""
+    assert own_redis.command(*set_user()) == "+OK"
+    settings = Settings(redis_url=get_url(own_redis, USER), counters=Counters(timeout_ms=1_000))
+    async with open_limits(settings, {}, Resources()) as limits:
+        _, lease = await begin(limits)
+        limits.leases.renew_all()
+        brief = Demand(ConcurrencyLimit("chats", 4, lease_seconds=1), "user:1", cost=0)
+        assert (await limits.enforce([brief])).standings[0].remaining == 3
+        lease.release()
+        await wait_for_redis(limits, 4)
+        for burst in (None, 100):
+            policy = RateLimit(f"tokens_{burst or 0}", "100/hour", burst=burst)
+            reservation = await limits.reserve([Demand(policy, "user:1", None, 50)])
+            await reservation.settle(5)
+            verdict = await limits.enforce([Demand(policy, "user:1", cost=0)])
+            assert (verdict.degraded, verdict.standings[0].remaining) == (None, 95)
+        assert limits.limiter.health()["disconnects"] == 0
 
 
 async def test_leases_are_renewed_so_that_they_outlive_their_time(own_redis: RedisServer) -> None:
