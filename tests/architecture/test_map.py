@@ -201,14 +201,26 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/network_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/origins.py": "tests/gateway/middleware/test_cors_policy.py",
     "gateway/ratelimit/recording/events.py": "tests/gateway/ratelimit/recording/test_recorder.py",
-    "gateway/ratelimit/recording/import_file.py": "tests/gateway/ratelimit/recording/test_export.py",
-    "gateway/ratelimit/recording/read_segment.py": "tests/gateway/ratelimit/recording/test_export.py",
-    "gateway/ratelimit/recording/recording.py": "tests/gateway/ratelimit/recording/test_timeline.py",
+    "gateway/ratelimit/recording/import_file.py": (
+        "tests/gateway/ratelimit/recording/test_export.py"
+    ),
+    "gateway/ratelimit/recording/read_segment.py": (
+        "tests/gateway/ratelimit/recording/test_export.py"
+    ),
+    "gateway/ratelimit/recording/recording.py": (
+        "tests/gateway/ratelimit/recording/test_timeline.py"
+    ),
     "gateway/ratelimit/recording/segment.py": "tests/gateway/ratelimit/recording/test_recorder.py",
-    "gateway/ratelimit/simulation/corrections.py": "tests/gateway/ratelimit/simulation/test_reproduction.py",
+    "gateway/ratelimit/simulation/corrections.py": (
+        "tests/gateway/ratelimit/simulation/test_reproduction.py"
+    ),
     "gateway/ratelimit/simulation/effect.py": "tests/gateway/ratelimit/simulation/test_simulate.py",
-    "gateway/ratelimit/simulation/lease_durations.py": "tests/gateway/ratelimit/simulation/test_simulate.py",
-    "gateway/ratelimit/simulation/simulated_counts.py": "tests/gateway/ratelimit/simulation/test_simulate.py",
+    "gateway/ratelimit/simulation/lease_durations.py": (
+        "tests/gateway/ratelimit/simulation/test_simulate.py"
+    ),
+    "gateway/ratelimit/simulation/simulated_counts.py": (
+        "tests/gateway/ratelimit/simulation/test_simulate.py"
+    ),
     "gateway/ratelimit/usage/policy_usage.py": "tests/gateway/ratelimit/usage/test_usage.py",
     "gateway/settings/rate.py": "tests/gateway/ratelimit/test_policy.py",
     "gateway/settings/url_types.py": "tests/gateway/cli/test_wrong_configurations.py",

@@ -13,12 +13,14 @@ import pytest
 import redis
 from fastapi import APIRouter, FastAPI, Request
 from slowapi.util import get_remote_address
+from starlette.requests import HTTPConnection
 
 from gateway.auth.dependencies import requires
 from gateway.cli import check
 from gateway.cli.main import main
 from gateway.errors.handlers import install_error_handlers
 from gateway.ratelimit.compat.slowapi import Limiter
+from gateway.ratelimit.cost import compute_cost
 from gateway.ratelimit.dependency import Limited, limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.settings.errors import InvalidSettings
@@ -63,8 +65,19 @@ def test_the_policies_on_the_page_are_valid() -> None:
     assert isinstance(limited(chat, partners).dependency, Limited)
 
 
+def test_the_windows_tiers_and_costs_on_the_page_are_valid() -> None:
+    names: dict[str, Any] = {"RateLimit": RateLimit, "HTTPConnection": HTTPConnection}
+    exec(block_texts("set-a-rate-limit.md", "python")[2], names)
+    pages, reports, items = names["PAGES"], names["REPORTS"], names["ITEMS"]
+    assert [rule.label for rule in pages.make_rules()] == ["pages:1s", "pages:60s"]
+    assert [rule.quota for rule in reports.make_rules("enterprise")] == [50, 2_000]
+    assert names["ORGS"].claims | reports.claims == {"org", "plan"}
+    connection = HTTPConnection({"type": "http", "query_string": b"limit=7", "headers": []})
+    assert compute_cost(items, connection) == 7
+
+
 def test_the_concurrency_limits_and_the_reservation_on_the_page_are_valid() -> None:
-    limits, _, reservation = block_texts("set-a-rate-limit.md", "python")[2:]
+    limits, _, reservation = block_texts("set-a-rate-limit.md", "python")[3:]
     names: dict[str, Any] = {"router": APIRouter(), "requires": requires}
     names["Question"] = names["Answer"] = dict[str, str]
     exec(limits, names)
