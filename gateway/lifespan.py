@@ -41,6 +41,7 @@ from gateway.proxy.declaration.identity_errors import find_missing_key_errors
 from gateway.proxy.revocable_streams import RevocableStreams
 from gateway.proxy.routes import find_proxied_services
 from gateway.proxy.stream_limit import StreamLimit
+from gateway.ratelimit.live.open_live_limits import open_live_limits
 from gateway.ratelimit.open_limits import open_limits
 from gateway.ratelimit.used_policies import find_claims, find_policies
 from gateway.resources import Resources
@@ -158,6 +159,8 @@ async def _open_own_resources(
         settings, application.clients, transports, resources, request_fields=fields
     )
     await _open(stack, opening, "the clients")
+    live_limits = open_live_limits(settings, application.policies, resources)
+    await _open(stack, live_limits, "the live limits")
 
 
 def _open_verifier(

@@ -52,6 +52,11 @@ class Demo:
         return self._find(r"Lockgate is up on (\S+?)[,.] ")
 
     @property
+    def ops(self) -> str:
+        """The URL of the ops app."""
+        return self._find(r"tune the limits at (\S+),")
+
+    @property
     def token(self) -> str:
         """The printed token, which is for user 42."""
         return self._find(r"Bearer (\S+)'")

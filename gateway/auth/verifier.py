@@ -101,6 +101,7 @@ class JwtVerifier(TokenVerifier):
         self._revocations: RevocationCheck | None = None
         self._key_prefix = ""
         self._verify_key: VerifyKey | None = None
+        self._tokens = tokens
         self._max_bytes = tokens.max_bytes
         self._clock = clock
         self._token_cache = TokenCache(tokens.cache_entries, tokens.cache_seconds)
@@ -139,6 +140,23 @@ class JwtVerifier(TokenVerifier):
         """Refuse the tokens that are revoked, now and later."""
         self._revocations = revocations
         revocations.call_on_change(self._token_cache.remove)
+
+    def accept_audience(self, audience: str, issuers: Sequence[Issuer]) -> "JwtVerifier":
+        """Return a verifier with the same keys and revocations, for tokens of another audience.
+
+        It accepts neither API keys nor tokens that the gateway itself issues. `issuers` are those
+        of the settings.
+        """
+        trusted = dict[str, TrustedIssuer]()
+        for issuer in issuers:
+            rules = ClaimRules(issuer.model_copy(update={"audience": audience}))
+            for name, tenant in list_issuer_names(issuer).items():
+                provider = self._issuers[name].provider
+                trusted[name] = TrustedIssuer(tenant, issuer.algorithms, rules, provider)
+        verifier = JwtVerifier(trusted, self._tokens, self._clock)
+        if self._revocations is not None:
+            verifier.refuse_revoked(self._revocations)
+        return verifier
 
     def health(self) -> dict[str, str]:
         """Return the state of each issuer's keys: "ok", "stale" or "no keys"."""

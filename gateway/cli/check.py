@@ -28,15 +28,17 @@ from gateway.proxy.declaration.identity_errors import find_missing_key_errors
 from gateway.proxy.declaration.unused_settings import find_unused_settings
 from gateway.proxy.routes import find_proxied_services
 from gateway.ratelimit.compat.decorated_routes import find_slowapi_errors
+from gateway.ratelimit.live.unfit_documents import find_unfit_documents
 from gateway.ratelimit.redis.redis_url import find_redis_errors
 from gateway.ratelimit.settings_rates import apply_rates
 from gateway.ratelimit.used_policies import find_policies
 from gateway.route_audit import find_faults
 from gateway.route_list import group_methods, list_routes
 from gateway.server.listener import find_host_errors
-from gateway.settings.errors import ConfigError, InvalidSettings
+from gateway.settings.errors import ConfigError, InvalidSettings, escape
 from gateway.settings.exception_text import describe_exception
 from gateway.settings.loader import LoadedSettings, read_settings
+from gateway.settings.ops_conflicts import find_ops_errors, runs_apart
 from gateway.settings.schema import Settings
 from gateway.storage.open_storage import check_storage, get_file
 from gateway.tickets.ticket_errors import find_ticket_errors
@@ -120,6 +122,7 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
     redis_url, storage = settings.redis_url, check_storage(settings)
     errors = [
         *find_host_errors(settings.server.host),
+        *_find_ops_errors(settings, invalid_sections),
         *(find_redis_errors(str(redis_url)) if redis_url else ()),
         *find_tls_errors(settings),
         *storage.errors,
@@ -142,8 +145,10 @@ def check_settings(settings: Settings, invalid_sections: Collection[str] = ()) -
         errors.append(ConfigError("composites", message))
         return CheckedGateway(settings, application, None, errors)
     errors += _find_application_errors(app, application, invalid_sections)
-    notes = tuple(_iter_notes(settings, application, storage.obstacle))
-    return CheckedGateway(settings, application, app, errors, notes)
+    notes = [*_iter_notes(settings, application, storage.obstacle)]
+    if not errors:
+        notes += _iter_unfit_limits(app, application)
+    return CheckedGateway(settings, application, app, errors, tuple(notes))
 
 
 def _check_all(loaded: LoadedSettings) -> CheckedGateway:
@@ -161,6 +166,12 @@ def _is_consequence(error: ConfigError, reported: Sequence[ConfigError]) -> bool
     if error.source or path.partition(".")[0] not in Settings.model_fields:
         return False
     return any(other.path in {"", path} or path.startswith(f"{other.path}.") for other in reported)
+
+
+def _find_ops_errors(settings: Settings, invalid_sections: Collection[str]) -> list[ConfigError]:
+    if {"ops", "issuers", "identity", "server"} & set(invalid_sections):
+        return []
+    return [*find_ops_errors(settings), *find_host_errors(settings.ops.host, "ops")]
 
 
 def _find_identity_errors(
@@ -278,8 +289,19 @@ def _iter_notes(settings: Settings, application: Application, obstacle: str) -> 
     file = get_file(settings)
     if file is not None and file.exists() and (mode := S_IMODE(file.stat().st_mode)) & 0o077:
         yield f"Other users can read the database: {file} has the mode {mode:04o}; set 0600."
+    if settings.ops.audience and runs_apart(settings):
+        processes = settings.counters.processes
+        yield f"The ops API runs with `lockgate ops`, because counters.processes is {processes}."
     if application.access and not is_oauth_on(settings):
         yield "The access rules are not used, because OAuth is off."
+
+
+def _iter_unfit_limits(app: Gateway, application: Application) -> Iterator[str]:
+    """Name the live documents that a start skips; the policies are as declared then."""
+    policies = find_policies(app.router, application.policies)
+    for state in find_unfit_documents(app.state.settings, policies):
+        name = f"{state.stored.policy} (version {state.stored.version})"
+        yield escape(f"The live limit of {name} is not used: {state.fault}.")
 
 
 def _format_count(noun: str, count: int) -> str:

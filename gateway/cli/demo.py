@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from gateway.app import create_app
 from gateway.app_loader import Application, load_application
@@ -20,6 +21,8 @@ from gateway.fakes.child_process import FakesPlan, RunningFakes, run_fakes
 from gateway.fakes.identity_endpoints import DEFAULT_PORT
 from gateway.fakes.load_fakes import load_fakes
 from gateway.oauth.routes import ENDPOINTS
+from gateway.ops.open_ops import open_ops
+from gateway.ops.scopes import READ, WRITE
 from gateway.route_list import list_routes
 from gateway.server.file_limit import raise_file_limit
 from gateway.server.lifecycle import open_server
@@ -42,6 +45,13 @@ class _Demo:
     application: Application
     plan: FakesPlan
     secret: str
+
+
+class _Urls(NamedTuple):
+    """The URLs of the public port and of the ops port."""
+
+    gateway: str
+    ops: str
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -93,11 +103,16 @@ async def _serve_demo(demo: _Demo, options: argparse.Namespace) -> None:
                 demo.settings, fakes.urls, fakes.identity_url, use_any_port=options.any_ports
             )
             app = create_app(settings, application=demo.application)
-            async with open_server(app, settings.server) as server:
+            async with (
+                open_server(app, settings.server) as server,
+                open_ops(settings, app.state.resources) as ops,
+            ):
+                assert ops is not None  # noqa: S101 - `replace_addresses` sets its audience
                 storage: Storage = app.state.resources[Storage]
                 await storage.feed.refresh()  # until then, each token gets a 503
                 print(_format_addresses(fakes, demo.given, settings))
-                welcome = _format_welcome(server.url, fakes, settings, demo.secret)
+                urls = _Urls(server.url, ops.url)
+                welcome = _format_welcome(urls, fakes, settings, demo.secret)
                 print(f"{welcome}{_format_end(options.config)}", flush=True)
                 await signals.wait()
 
@@ -134,6 +149,7 @@ def _plan_fakes(
         latency_ms=settings.demo.latency_ms,
         user=settings.demo.user,
         scopes=sorted(scopes),
+        operator_scopes=(READ, WRITE),
     )
 
 
@@ -158,7 +174,8 @@ def _format_addresses(fakes: RunningFakes, given: Settings, settings: Settings) 
     )
 
 
-def _format_welcome(url: str, fakes: RunningFakes, settings: Settings, secret: str) -> str:
+def _format_welcome(urls: _Urls, fakes: RunningFakes, settings: Settings, secret: str) -> str:
+    url = urls.gateway
     described = f", its API is described at {url}/docs" if settings.server.docs else ""
     client, (token_path, _) = settings.demo.client, ENDPOINTS["token_endpoint"]
     return (
@@ -166,21 +183,24 @@ def _format_welcome(url: str, fakes: RunningFakes, settings: Settings, secret: s
         f"curl -s -i -H 'Authorization: Bearer {fakes.token}' {url}{settings.demo.path}\n\n"
         f"With its secret, the client {client} gets a token of its own from the gateway:\n\n"
         f"curl -s -u {client}:{secret} -d grant_type=client_credentials {url}{token_path}\n\n"
-        f"{_format_commands(url, fakes, settings, secret)}"
+        f"Operators tune the limits at {urls.ops}, with this token:\n\n{fakes.operator_token}\n\n"
+        f"{_format_commands(urls, fakes, settings, secret)}"
     )
 
 
-def _format_commands(url: str, fakes: RunningFakes, settings: Settings, secret: str) -> str:
+def _format_commands(urls: _Urls, fakes: RunningFakes, settings: Settings, secret: str) -> str:
     if not settings.demo.commands:
         return ""
-    return "\n".join(
-        [
-            "Then this, and any of the lines below it:\n",
-            f"URL={url} TOKEN={fakes.token} CLIENT={settings.demo.client}:{secret}\n",
-            *settings.demo.commands,
-            "\n",
-        ]
-    )
+    variables = {
+        "URL": urls.gateway,
+        "TOKEN": fakes.token,
+        "CLIENT": f"{settings.demo.client}:{secret}",
+        "OPS": urls.ops,
+        "OPS_TOKEN": fakes.operator_token,
+    }
+    line = " ".join(f"{name}={value}" for name, value in variables.items())
+    head = "Then this, and any of the lines below it:\n"
+    return "\n".join([head, f"{line}\n", *settings.demo.commands, "\n"])
 
 
 def _format_end(config: Path | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import HttpUrl
 
 from gateway.cli.demo_database import INTERNAL_ISSUER
-from gateway.fakes.identity_endpoints import AUDIENCE, ISSUER, JWKS_PATH
+from gateway.fakes.identity_endpoints import AUDIENCE, ISSUER, JWKS_PATH, OPS_AUDIENCE
 from gateway.settings.schema import Identity, Issuer, Settings
 
 
@@ -34,13 +34,16 @@ def replace_addresses(
     """Replace the addresses of the services and of the identity provider with the fakes'.
 
     Without trusted proxies, this machine is one, with forward-auth, so that a check can be tried.
+    The ops API runs beside the gateway, which is one process.
     """
     server = settings.server.model_dump() | {"host": "127.0.0.1", "allowed_hosts": ()}
     if not settings.server.trusted_proxies:
         server |= {"trusted_proxies": ["127.0.0.1/32"], "forward_auth": True}
+    ops = settings.ops.model_dump() | {"host": "127.0.0.1", "audience": OPS_AUDIENCE}
     if use_any_port:
-        server["port"] = 0
-    values: dict[str, Any] = settings.model_dump() | {"server": server, "issuers": ()}
+        server["port"] = ops["port"] = 0
+    values: dict[str, Any] = settings.model_dump() | {"server": server, "ops": ops, "issuers": ()}
+    values["counters"]["processes"] = 1
     for name, url in fake_urls.items():
         # Without the base path of the real address: a fake has the paths of the typed client.
         values["upstreams"].setdefault(name, {})["url"] = url
@@ -52,6 +55,12 @@ def list_replaced(settings: Settings, demo: Settings) -> Iterator[str]:
     for name in ("host", "allowed_hosts", "trusted_proxies", "forward_auth"):
         if getattr(settings.server, name) != getattr(demo.server, name):
             yield f"server.{name}"
+    if settings.ops.host != demo.ops.host:
+        yield "ops.host"
+    if settings.ops.audience is not None:
+        yield "ops.audience"
+    if settings.counters.processes > 1:
+        yield "counters.processes"
     if settings.database_url is not None:
         yield "database_url"
     if settings.issuers:

@@ -13,6 +13,8 @@ from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
 from gateway.cli.table import format_table
 from gateway.cli.time_format import format_time
+from gateway.ratelimit.live.describe_entry import describe_entry
+from gateway.settings.errors import escape
 from gateway.settings.loader import load_settings
 from gateway.storage.database import Database
 from gateway.storage.journal import Entry, JournalHead, read_entries
@@ -21,7 +23,7 @@ from gateway.storage.verify_journal import JournalDamaged, verify_journal
 
 _VERIFY_SECONDS = 600.0
 _ENTRIES_AT_ONCE = 500
-_HEAD = ("SEQ", "TIME", "ACTOR", "ACTION", "SUBJECT", "REASON")
+_HEAD = ("SEQ", "TIME", "ACTOR", "ACTION", "SUBJECT", "CHANGE", "REASON")
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -118,7 +120,9 @@ def _iter_entries(database: Database, after: int) -> Iterator[Entry]:
 def _to_row(entry: Entry) -> tuple[str, ...]:
     change = entry.change
     time = format_time(to_seconds(entry.at))
-    return (str(entry.seq), time, change.actor, change.action, change.subject, change.reason)
+    described = escape(describe_entry(change))
+    row = (str(entry.seq), time, change.actor, change.action, change.subject, described)
+    return (*row, change.reason)
 
 
 def _to_json(entry: Entry) -> dict[str, Any]:

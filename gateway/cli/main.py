@@ -22,6 +22,7 @@ from gateway.startup_error import StartupError
 
 SUBCOMMANDS = (
     "serve",
+    "ops",
     "demo",
     "new",
     "check",
@@ -37,6 +38,8 @@ SUBCOMMANDS = (
     "revoke",
     "keys",
     "clients",
+    "limits",
+    "completion",
 )
 """The subcommands in the order of the help; each is the module of this name."""
 

@@ -25,6 +25,7 @@ def list_off_features(settings: Settings) -> list[OffFeature]:
         "revocations": [] if settings.database_url else ["database_url"],
         "API keys": [] if settings.database_url else ["database_url"],
         "OAuth": list_missing(settings),
+        "the ops API": [] if settings.ops.audience else ["ops.audience"],
         "DPoP": ["redis_url"] if is_shared_cache_missing(settings) else [],
     }
     return [OffFeature(name, missing) for name, missing in needs.items() if missing]

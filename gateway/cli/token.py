@@ -2,13 +2,14 @@
 
 import argparse
 import json
-from http.client import HTTPConnection, HTTPException
-from typing import Any
+from http.client import HTTPException
 from urllib.parse import urlencode
 
+from gateway.cli.running_demo import request_token
 from gateway.cli.standard_streams import print_error
 from gateway.cli.subcommand import Subcommands, add_subcommand
-from gateway.fakes.identity_endpoints import DEFAULT_PORT, TOKEN_PATH
+from gateway.fakes.identity_endpoints import DEFAULT_PORT, OPERATOR, OPS_AUDIENCE
+from gateway.ops.scopes import OPS_SCOPES
 
 
 def add_to(subcommands: Subcommands) -> None:
@@ -33,15 +34,21 @@ def add_to(subcommands: Subcommands) -> None:
         default=DEFAULT_PORT,
         help=f"port of the demo's identity provider (default: {DEFAULT_PORT})",
     )
+    parser.add_argument(
+        "--ops", action="store_true", help="a token of an operator, for the ops API of the demo"
+    )
     parser.add_argument("--json", action="store_true", help="print token and lifetime as JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """Request a token from the demo's identity provider on loopback, and print it."""
     wanted = {"sub": options.user, "scope": " ".join(options.scope or ())}
+    if options.ops:
+        operator = {"sub": OPERATOR, "scope": " ".join(OPS_SCOPES), "audience": OPS_AUDIENCE}
+        wanted = {**operator, **{name: value for name, value in wanted.items() if value}}
     query = urlencode({name: value for name, value in wanted.items() if value})
     try:
-        status, issued = _request_token(options.port, query)
+        status, issued = request_token(options.port, query)
     except (OSError, HTTPException, ValueError) as error:
         _print_absence(options.port, str(error))
         return 1
@@ -53,24 +60,6 @@ def run(options: argparse.Namespace) -> int:
     else:
         _print_absence(options.port, "another program responds")
     return 1
-
-
-def _request_token(port: int, query: str) -> tuple[int, dict[str, Any]]:
-    """Return the status and the document of the response; {} for JSON that is not a document.
-
-    Raises:
-        OSError: nothing responds on the port.
-        HTTPException: the response is not HTTP.
-        ValueError: the body is not JSON.
-    """
-    connection = HTTPConnection("127.0.0.1", port, timeout=5)
-    try:
-        connection.request("POST", f"{TOKEN_PATH}?{query}")
-        response = connection.getresponse()
-        document = json.loads(response.read(65_536))
-    finally:
-        connection.close()
-    return response.status, document if isinstance(document, dict) else {}
 
 
 def _print_absence(port: int, reason: str) -> None:

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 import uvloop
 
 from gateway.fakes.dials import add_dials
+from gateway.fakes.identity_endpoints import OPERATOR, OPS_AUDIENCE
 from gateway.fakes.identity_provider import DevelopmentIssuer
 from gateway.fakes.load_fakes import load_fakes
 from gateway.fakes.serve_fakes import PortUnavailable, serve_fakes
@@ -35,6 +36,7 @@ class FakesPlan:
 
     `ports` has a port by the name of the service; a service without one listens on any free port.
     The identity provider issues tokens for `user` with `scopes`, unless the request names others.
+    The operator gets a token with `operator_scopes`.
     """
 
     package: AppPackage
@@ -44,15 +46,17 @@ class FakesPlan:
     latency_ms: float
     user: str
     scopes: Sequence[str]
+    operator_scopes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RunningFakes:
-    """The base URL of each fake service by name, that of the identity provider, and a token."""
+    """The base URL of each fake service by name, that of the identity provider, and two tokens."""
 
     urls: dict[str, str]
     identity_url: str
     token: str
+    operator_token: str
 
 
 @asynccontextmanager
@@ -111,7 +115,10 @@ async def _serve_plan(pipe: Connection, plan: FakesPlan) -> None:
         serve_fakes(add_dials(fakes, plan.latency_ms), ports=plan.ports) as urls,
     ):
         token = issuer.issue_token(plan.user, scopes=plan.scopes)
-        pipe.send(RunningFakes(urls, identity_urls["identity"], token))
+        operator_token = issuer.issue_token(
+            OPERATOR, scopes=plan.operator_scopes, audience=OPS_AUDIENCE
+        )
+        pipe.send(RunningFakes(urls, identity_urls["identity"], token, operator_token))
         await _wait_until_closed(pipe)
 
 

@@ -92,14 +92,16 @@ class DevelopmentIssuer:
     def create_app(self, *, default_user: str = "", default_scopes: Sequence[str] = ()) -> ASGIApp:
         """Create the provider's app: discovery document, keys, and a token endpoint.
 
-        The token endpoint issues any token without authentication: `POST /token?sub=7&scope=a b`.
-        The defaults apply to a request without `sub` or without `scope`.
+        The token endpoint issues any token without authentication: `POST /token?sub=7&scope=a b`,
+        also with `&audience=...`. The defaults apply to a request without `sub` or without `scope`.
         """
 
         async def post_token(request: Request) -> Response:
             query = request.query_params
             return self._issue(
-                query.get("sub", default_user), query.get("scope", " ".join(default_scopes))
+                query.get("sub", default_user),
+                query.get("scope", " ".join(default_scopes)),
+                query.get("audience", AUDIENCE),
             )
 
         return Starlette(
@@ -125,11 +127,11 @@ class DevelopmentIssuer:
             }
         )
 
-    def _issue(self, subject: str, scope: str) -> Response:
+    def _issue(self, subject: str, scope: str, audience: str) -> Response:
         if not subject:
             return problem_response(422, "sub is missing: name the user of the token.")
         issued = {
-            "access_token": self.issue_token(subject, scopes=scope.split()),
+            "access_token": self.issue_token(subject, scopes=scope.split(), audience=audience),
             "token_type": "Bearer",
             "expires_in": _LIFETIME_SECONDS,
             "scope": scope,

@@ -34,11 +34,19 @@ class AllowedHosts:
 
     A trusted proxy may name the host in `X-Forwarded-Host`, too: then its last value must be one of
     them as well. Requests for `exempt_paths` always pass: an orchestrator probes a process by its
-    address.
+    address. The log names the `setting` that lacks a host.
     """
 
-    def __init__(self, app: ASGIApp, *, server: Server, exempt_paths: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        server: Server,
+        exempt_paths: Collection[str],
+        setting: str = "server.allowed_hosts",
+    ) -> None:
         self.app = app
+        self._setting = setting
         self._server = server
         self._exempt_paths = frozenset(exempt_paths)
         hosts = server.allowed_hosts
@@ -51,7 +59,7 @@ class AllowedHosts:
             return self.app(scope, receive, send)
         for name, value in self._list_hosts(scope):
             if not self._allows(value):
-                return _refuse(scope, name, value)(scope, receive, send)
+                return _refuse(scope, name, value, self._setting)(scope, receive, send)
         return self.app(scope, receive, send)
 
     def _list_hosts(self, scope: Scope) -> Iterator[tuple[str, str]]:
@@ -71,10 +79,10 @@ class AllowedHosts:
         return host in self._names or host.endswith(self._ends)
 
 
-def _refuse(scope: Scope, name: str, value: str) -> ASGIApp:
+def _refuse(scope: Scope, name: str, value: str, setting: str) -> ASGIApp:
     context = RequestContext.of(scope)
     host = escape(value[:MAX_LOGGED_HOST])
-    context.log_fields["explanation"] = f"{name} is {host!r}, which server.allowed_hosts lacks"
+    context.log_fields["explanation"] = f"{name} is {host!r}, which {setting} lacks"
     error = HTTPException(
         MISDIRECTED_REQUEST, "This server does not serve the host of the request."
     )

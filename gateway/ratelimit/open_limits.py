@@ -19,7 +19,9 @@ from gateway.settings.schema import Settings
 async def open_limits(
     settings: Settings, policies: Mapping[str, Policy], resources: Resources
 ) -> AsyncIterator[Limits]:
-    """Open `Limits` and the `RateLimiter` under it into `resources`.
+    """Open `Limits` and the `RateLimiter` under it into `resources`, and the `Recorder`.
+
+    There is no recorder if the ops API is off, which would be its only reader.
 
     Raises:
         InvalidSettings: the settings set the rate of a policy that is not declared.
@@ -27,8 +29,10 @@ async def open_limits(
     in_force = put_in_force(policies, settings.limits)
     async with open_limiter(settings, policies.values()) as limiter:
         resources[RateLimiter] = limiter
-        resources[Recorder] = recorder = open_recorder(settings)
-        limiter.set_observer(recorder)
+        recorder: Recorder | None = None
+        if settings.ops.audience is not None:
+            resources[Recorder] = recorder = open_recorder(settings)
+            limiter.set_observer(recorder)
         resources[Limits] = limits = Limits(limiter, in_force, recorder)
         async with renew_leases(limits.leases):
             yield limits

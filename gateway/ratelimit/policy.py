@@ -50,6 +50,14 @@ class Policy(ABC):
     cost: Cost
 
     @abstractmethod
+    def change(self, **changes: Any) -> "Policy":  # noqa: ANN401 - the keywords of `__init__`
+        """Copy the policy with other values, given by the keywords of the declaration.
+
+        Raises:
+            TypeError, ValueError: a value is invalid, or does not fit the others.
+        """
+
+    @abstractmethod
     def make_rules(self, tier: str | None = None) -> tuple[Rule, ...]:
         """Make the rules of a tier; those of the policy itself if there is no such tier."""
 

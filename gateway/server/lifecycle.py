@@ -108,17 +108,19 @@ class RunningServer:
 
 
 @asynccontextmanager
-async def open_server(app: FastAPI, settings: Server) -> AsyncIterator[RunningServer]:
+async def open_server(
+    app: FastAPI, settings: Server, section: str = "server"
+) -> AsyncIterator[RunningServer]:
     """Serve `app` for the length of the block; port 0 takes a free port.
 
     On leaving, no new request is accepted, and requests in flight get `shutdown_seconds` to
-    complete before they are cancelled.
+    complete before they are cancelled. `section` is that of the settings that have host and port.
 
     Raises:
         InvalidSettings: the host is not an address of this machine.
         AddressUnavailable: the server cannot listen on the port.
     """
-    with open_listener(settings.host, settings.port) as listener:
+    with open_listener(settings.host, settings.port, section) as listener:
         async with app.router.lifespan_context(app):
             server = RunningServer(app, settings, listener)
             await server.start()

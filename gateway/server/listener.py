@@ -18,8 +18,8 @@ class AddressUnavailable(StartupError):
     """The server cannot listen on the host and port of the settings."""
 
 
-def open_listener(host: str, port: int) -> socket.socket:
-    """Listen on host and port; port 0 takes a free port.
+def open_listener(host: str, port: int, section: str = "server") -> socket.socket:
+    """Listen on host and port; port 0 takes a free port. Errors name the section of both settings.
 
     Raises:
         InvalidSettings: the host is not an address of this machine.
@@ -28,14 +28,14 @@ def open_listener(host: str, port: int) -> socket.socket:
     try:
         listener = _bind(host, port)
     except OSError as error:
-        if host_errors := find_host_errors(host):
+        if host_errors := find_host_errors(host, section):
             raise InvalidSettings(host_errors) from error
-        raise AddressUnavailable(_describe_port_error(host, port, error)) from error
+        raise AddressUnavailable(_describe_port_error(host, port, error, section)) from error
     listener.setblocking(False)
     return listener
 
 
-def find_host_errors(host: str) -> list[ConfigError]:
+def find_host_errors(host: str, section: str = "server") -> list[ConfigError]:
     """Find out whether the server could listen on `host`, on any port."""
     try:
         _bind(host, 0).close()
@@ -47,7 +47,7 @@ def find_host_errors(host: str) -> list[ConfigError]:
     else:
         return []
     hint = f"got {host!r}; 0.0.0.0 listens on all IPv4 addresses"
-    return [ConfigError("server.host", problem, hint)]
+    return [ConfigError(f"{section}.host", problem, hint)]
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -66,7 +66,7 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _describe_port_error(host: str, port: int, error: OSError) -> str:
+def _describe_port_error(host: str, port: int, error: OSError, section: str) -> str:
     if error.errno == errno.EADDRINUSE:
         owner = find_port_owner(port)
         problem = f"{owner} listens there" if owner else "another process listens there"
@@ -74,7 +74,9 @@ def _describe_port_error(host: str, port: int, error: OSError) -> str:
         problem = "the process may not listen on a port below 1024"
     else:
         problem = error.strerror or str(error)
+    setting = f"{section}.port"
+    option = " or --port" if section == "server" else ""
     return (
-        f"server.port: cannot listen on {host}:{port}: {problem} "
-        f"(set {get_variable('server.port')} or --port to a free port)"
+        f"{setting}: cannot listen on {host}:{port}: {problem} "
+        f"(set {get_variable(setting)}{option} to a free port)"
     )

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import EnvSettingsSource
 
+from gateway.settings.client_variables import CLIENT_VARIABLES
 from gateway.settings.error_messages import find_pattern, show_example
 from gateway.settings.errors import PREFIX, ConfigError, get_variable
 from gateway.settings.injected_variables import is_injected
@@ -31,6 +32,8 @@ FILE_VARIABLE = "LOCKGATE_CONFIG"
 DELIMITER = "__"
 FILE_SUFFIX = "_file"
 APP_SETTINGS = ("app", "settings")
+
+_OTHER_VARIABLES = CLIENT_VARIABLES | {FILE_VARIABLE}
 
 _QUOTED = re.compile(r"""(["']).*\1""", re.DOTALL)
 
@@ -118,7 +121,7 @@ class _Variable:
 def _iter_variables(environ: Mapping[str, str]) -> Iterator[_Variable]:
     """Yield every variable that sets something, in alphabetical order."""
     for name in sorted(environ):
-        if not name.upper().startswith(PREFIX) or name.upper() == FILE_VARIABLE:
+        if not name.upper().startswith(PREFIX) or name.upper() in _OTHER_VARIABLES:
             continue
         text = environ[name].strip()
         path: SettingPath = tuple(name[len(PREFIX) :].lower().split(DELIMITER))

@@ -29,6 +29,8 @@ _SHOWN_SETTINGS = (
     "counters.*",
     "oauth.*",
     "storage.*",
+    "ops.*",
+    "ops.hosts.*",
     "limits.*",
     "demo.*",
     "log.*",
@@ -161,7 +163,7 @@ def describe_error(error: ErrorDetails) -> ConfigError:
     context = error.get("ctx", {})
     if error["type"] == CONFLICT and context.get("at"):
         path += (str(context["at"]),)
-    message = _get_message(error)
+    message = get_message(error)
     return ConfigError(format_path(path), message, _suggest(path, error, message))
 
 
@@ -227,7 +229,7 @@ def _describe_kind(value: object) -> str:
     return next((f"got {name}" for kinds, name in _KINDS if isinstance(value, kinds)), "")
 
 
-def _get_message(error: ErrorDetails) -> str:
+def get_message(error: ErrorDetails) -> str:
     """Return the message of an error.
 
     The messages of some of pydantic's types quote the value, which may be a secret. So a type

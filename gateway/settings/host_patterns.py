@@ -42,6 +42,12 @@ def _check_allowed_host(text: str) -> str:
     return text.removesuffix(".")
 
 
+def _refuse_all_hosts(text: str) -> str:
+    if text == "*":
+        raise ValueError("must be a host: a page of any site could give a name to this address")
+    return text
+
+
 def _compress(text: str) -> str:
     """Return an IPv6 address in its shortest form; anything else as it is."""
     return str(ip_address(text)) if _is_address(text) else text
@@ -56,3 +62,4 @@ def _is_address(text: str) -> bool:
 
 
 AllowedHost = Annotated[Text, AfterValidator(_check_allowed_host)]
+OpsHost = Annotated[Text, AfterValidator(_refuse_all_hosts), AfterValidator(_check_allowed_host)]

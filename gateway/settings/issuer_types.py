@@ -64,4 +64,5 @@ def _check_tenant(tenant: str) -> str:
 
 IssuerName = Annotated[Text, AfterValidator(_check_issuer)]
 Audience = Annotated[Names, AfterValidator(_check_audience)]
+OneAudience = Annotated[Text, AfterValidator(_check_audience)]
 Tenant = Annotated[Text, AfterValidator(_check_tenant)]

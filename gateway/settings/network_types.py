@@ -31,7 +31,7 @@ def _check_host(host: str) -> str:
     if "/" in host:
         raise ValueError("must be a host alone, without scheme and path")
     if _HOST_AND_PORT.fullmatch(host):
-        raise ValueError("must be a host without a port; the port is server.port")
+        raise ValueError("must be a host without a port, which is a setting of its own")
     if not is_host_name(host) or _ends_in_digits(host):
         raise ValueError("must be an IP address or a host name")
     return host

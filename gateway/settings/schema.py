@@ -26,6 +26,7 @@ from gateway.settings.issuer_types import (
     rename_algorithms,
 )
 from gateway.settings.network_types import Host, HostName, Network
+from gateway.settings.ops_section import Ops as Ops  # noqa: PLC0414 - for importers
 from gateway.settings.origins import ANY_ORIGIN, Origins
 from gateway.settings.rate import Rate
 from gateway.settings.section import Section, conflict
@@ -379,6 +380,7 @@ class Settings(BaseSettings):
     storage: StorageSettings = StorageSettings()
     limits: dict[str, RatesText] = {}
     upstreams: dict[str, Service] = {}
+    ops: Ops = Ops()
     demo: Demo = Demo()
     log: Log = Log()
 

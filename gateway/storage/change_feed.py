@@ -128,12 +128,17 @@ class ChangeFeed:
         self._followed.append(_Followed(replica, name or type(replica).__name__))
 
     async def watch(self) -> None:
-        """Read the journal every `poll_seconds` until cancelled."""
+        """Read the journal every `poll_seconds` until cancelled.
+
+        A read takes a part of that time, so that a busy process is not later than an idle one.
+        """
         while True:
+            started = self._clock.monotonic()
             # `Database` has logged why it is unavailable. What is loaded stays in force.
             with suppress(DatabaseUnavailable):
                 await self.refresh()
-            await self._clock.sleep(self._poll_seconds)
+            elapsed = self._clock.monotonic() - started
+            await self._clock.sleep(self._poll_seconds - min(elapsed, self._poll_seconds / 2))
 
     async def refresh(self) -> None:
         """Load what has changed, if anything has; at once after a change by this process.

@@ -3,7 +3,7 @@
 Times are microseconds since the epoch, as integers, which both databases compare alike.
 """
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData()
 
@@ -22,6 +22,7 @@ journal = Table(
     Column("details", Text, nullable=False),
     Column("previous_hash", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
+    Index("ix_journal_subject", "subject", "seq"),
 )
 """Every change: who changed what, when and why. Triggers refuse any other statement than INSERT."""
 
@@ -88,4 +89,17 @@ used_ids = Table(
 """Ids that may be used once, until they expire; `digest` is the SHA-256 of the kind and the id.
 
 It is no change that a person makes, so the journal has no entry of it.
+"""
+
+live_limits = Table(
+    "live_limits",
+    metadata,
+    Column("policy", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False, index=True),
+    Column("version", BigInteger, nullable=False),
+    Column("document", Text, nullable=True),
+)
+"""The live document of each policy that had one; NULL if it has none now.
+
+`seq` is that of the last change, and `version` the number of changes.
 """

@@ -75,6 +75,7 @@ class Pool:
         self._opening_detached = 0
         self._waiters: OrderedDict[asyncio.Future[Connection | None], None] = OrderedDict()
         self._idle_timer: asyncio.TimerHandle | None = None
+        self._has_failed = False  # the last attempt to connect
         self._is_closed = False
 
     def __repr__(self) -> str:
@@ -87,6 +88,11 @@ class Pool:
     def is_empty(self) -> bool:
         """Whether there is no connection, and no caller that opens one or waits for one."""
         return self._size == 0 and not (self._detached or self._opening_detached)
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether the last attempt to connect has failed, and there is no connection."""
+        return self._has_failed and not self._connections
 
     def acquire_nowait(self) -> Connection | None:
         """Take an idle connection, to be used until `release`; None if there is none."""
@@ -223,7 +229,12 @@ class Pool:
     async def _open_connection(self, seconds: float | None) -> Connection:
         if self._is_closed:
             raise httpx.ConnectError(_CLOSED)
-        connection = await self._connect(self, self._batcher, seconds)
+        try:
+            connection = await self._connect(self, self._batcher, seconds)
+        except httpx.TransportError:
+            self._has_failed = True
+            raise
+        self._has_failed = False
         # Not all at the same time, because connections are often opened together.
         age = self._max_age_seconds * uniform(0.9, 1.0)  # noqa: S311
         connection.retires_at = self.loop.time() + age

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from typing import Literal
 
 import httpx
 
@@ -62,6 +63,14 @@ class Transport(httpx.AsyncBaseTransport):
         self._is_closed = True
         for pool in self._pools.values():
             await pool.aclose()
+
+    @property
+    def state(self) -> Literal["unused", "reachable", "unreachable"]:
+        """Whether connections can be opened, as far as requests have tried."""
+        if not self._pools:
+            return "unused"
+        is_unreachable = any(pool.is_unreachable for pool in self._pools.values())
+        return "unreachable" if is_unreachable else "reachable"
 
     def pool(self, origin: Origin) -> Pool:
         """Return the connection pool of `origin`.

@@ -27,6 +27,7 @@ OTHER_MODULES_WITH_HTTPX = {
     "gateway/auth/jwks/fetch.py",
     "gateway/auth/jwks/proxy_transport.py",
     "gateway/auth/jwks/fetch_error.py",
+    "gateway/cli/limits/ops_client.py",
     "gateway/open_clients.py",
     "gateway/proxy/upstream/direct_upstream.py",
     "gateway/proxy/upstream/httpx_upstream.py",

@@ -11,6 +11,7 @@ from pathlib import Path
 from tests.docs.pages.clients import render_clients
 from tests.docs.pages.command import render_command
 from tests.docs.pages.errors import render_errors
+from tests.docs.pages.ops_api import render_ops_api, render_ops_openapi
 from tests.docs.pages.proxied_fields import render_proxied_fields
 from tests.docs.pages.settings import render_settings
 
@@ -22,6 +23,8 @@ PAGES: Pages = {
     "clients.md": render_clients,
     "command.md": render_command,
     "errors.md": render_errors,
+    "ops-api.md": render_ops_api,
+    "ops-openapi.json": render_ops_openapi,
     "proxied-fields.md": render_proxied_fields,
     "settings.md": render_settings,
 }

@@ -18,6 +18,7 @@ ON_ANY_PORT = {
     "PATH": os.environ["PATH"],
     "LOCKGATE_SERVER__HOST": "127.0.0.1",
     "LOCKGATE_SERVER__PORT": "0",
+    "LOCKGATE_OPS__PORT": "0",
     "LOCKGATE_SERVER__DRAIN_SECONDS": "0",
 }
 """The environment of a gateway on a free port of this machine; nothing drains."""
@@ -37,10 +38,18 @@ class ServeProcess:
     @property
     def url(self) -> str:
         """The URL of the gateway. Waits until it has started."""
+        return self._wait_for_url("gateway.started")
+
+    @property
+    def ops_url(self) -> str:
+        """The URL of the ops app. Waits until it has started."""
+        return self._wait_for_url("ops.started")
+
+    def _wait_for_url(self, started: str) -> str:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and self.process.poll() is None:
             for event in self.read_events():
-                if event["event"] == "gateway.started":
+                if event["event"] == started:
                     return str(event["url"])
             time.sleep(0.02)
         raise AssertionError(self.log.read_text())
@@ -81,13 +90,13 @@ def run_serve(
 
 @contextmanager
 def run_serve_with(
-    environment: Mapping[str, str], log: Path, shell_prefix: str = ""
+    environment: Mapping[str, str], log: Path, shell_prefix: str = "", subcommand: str = "serve"
 ) -> Iterator[ServeProcess]:
     """Serve with this environment, on any free port, until the block ends; nothing drains."""
     environment = {**ON_ANY_PORT, **environment}
     with log.open("w") as stderr:
         process = subprocess.Popen(
-            ["sh", "-c", f'{shell_prefix}exec "$0" -m gateway.cli serve', sys.executable],
+            ["sh", "-c", f'{shell_prefix}exec "$0" -m gateway.cli {subcommand}', sys.executable],
             cwd=ROOT, env=environment, stderr=stderr, text=True,
         )  # fmt: skip
     with process:

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -55,11 +55,13 @@ class ForkedGateways:
 
 
 @contextmanager
-def open_gateways(folder: Path, environment: Mapping[str, str]) -> Iterator[ForkedGateways]:
-    """Run the program until the end of the block. The database must have the schema."""
+def open_gateways(
+    folder: Path, environment: Mapping[str, str], program: str = "tests.proofs.forked_gateways"
+) -> Iterator[ForkedGateways]:
+    """Run a program that calls `fork_each` until the end. The database must have the schema."""
     folder.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.proofs.forked_gateways"], cwd=ROOT,
+        [sys.executable, "-m", program], cwd=ROOT,
         env={**ON_ANY_PORT, **environment},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
@@ -68,31 +70,39 @@ def open_gateways(folder: Path, environment: Mapping[str, str]) -> Iterator[Fork
         process.stdin.close()
 
 
-async def _serve(gateway: CheckedGateway) -> None:
-    """Serve for ever, once the gateway has read its database."""
+Act = Callable[[CheckedGateway], Awaitable[object]]
+
+
+async def _wait(_: CheckedGateway) -> None:
+    await asyncio.Event().wait()
+
+
+async def _serve(gateway: CheckedGateway, act: Act) -> None:
+    """Serve, and act once the gateway has read its database."""
     assert gateway.app is not None
     async with open_server(gateway.app, gateway.settings.server) as server:
         storage: Storage = gateway.app.state.resources[Storage]
         await storage.feed.refresh()  # a poll may come later
         print(os.getpid(), urlsplit(server.url).port, flush=True)
-        await asyncio.Event().wait()
+        await act(gateway)
 
 
-def _run(gateway: CheckedGateway, log: str) -> None:
+def _run(gateway: CheckedGateway, log: str, act: Act) -> None:
     """Serve in the child."""
-    os.dup2(os.open(log, os.O_WRONLY), sys.stderr.fileno())
+    os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), sys.stderr.fileno())
     with log_to_stderr(gateway.settings.log):
-        asyncio.run(_serve(gateway))
+        asyncio.run(_serve(gateway, act))
 
 
-def _fork_each() -> None:
+def fork_each(act: Act = _wait) -> None:
+    """Fork a gateway for each line of the standard input; it does this until it is killed."""
     gateway = require_valid(None, {})
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:
-            _run(gateway, line.rstrip())
+            _run(gateway, line.rstrip(), act)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
 
 if __name__ == "__main__":
-    _fork_each()
+    fork_each()

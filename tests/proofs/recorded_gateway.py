@@ -20,7 +20,7 @@ from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.recording.export import export_recordings
 from gateway.ratelimit.recording.recorder import Recorder
 from gateway.server.lifecycle import open_server
-from gateway.settings.schema import Counters, Server, Settings
+from gateway.settings.schema import Counters, Ops, Server, Settings
 
 TOKENS = "tokens"
 CHATS = "chats"
@@ -84,6 +84,7 @@ async def run(redis_url: str, selected: str) -> None:
         server=Server(host="127.0.0.1", port=0, trusted_proxies=("127.0.0.0/8",)),
         redis_url=None if redis_url == "-" else redis_url,
         counters=Counters(processes=1 if redis_url == "-" else 3, timeout_ms=1_000),
+        ops=Ops(audience="operators"),
     )
     router = make_router(NOW if selected == "now" else PROPOSED)
     app = build_app(settings, Application(routers=[router]))

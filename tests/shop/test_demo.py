@@ -78,15 +78,30 @@ def test_the_client_gets_a_token_of_its_own(shop: Demo) -> None:
     assert "catalog:read" in token["scope"].split()
 
 
-def test_the_last_commands_call_for_the_client_and_for_the_user_until_the_revocation(
+def test_six_commands_call_for_the_client_and_for_the_user_until_the_revocation(
     shop: Demo,
 ) -> None:
-    get_token, call, exchange, call_for_user, revoke, call_again = shop.commands[5:]
+    get_token, call, exchange, call_for_user, revoke, call_again = shop.commands[5:11]
     called = run_command(f"{get_token}; {call}")
     assert called.startswith("HTTP/1.1 200 OK\n")
     assert '"sku":"TEA-2004"' in called
     revoked = run_command(f"{exchange}; {call_for_user}; {revoke}; {call_again}")
     assert re.findall(r"HTTP/1\.1 (\d+)", revoked) == ["200", "200", "401"]
+
+
+def test_an_operator_tightens_the_limit_of_the_dashboard_and_rolls_it_back(shop: Demo) -> None:
+    tighten, roll_back = [
+        command.replace(".venv/bin/lockgate", f"{sys.executable} -m gateway.cli")
+        for command in shop.commands[11:]
+    ]
+
+    def get_policy() -> str:
+        return run_curl(shop).headers["ratelimit-policy"]
+
+    assert "5/minute" in run_command(tighten)
+    assert get_policy() == '"dashboards";q=5;w=60'
+    run_command(roll_back)
+    assert get_policy() == '"dashboards";q=120;w=60'
 
 
 def test_a_service_that_is_only_proxied_can_be_real(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,4 +11,5 @@ from gateway.settings.schema import Settings
 def open_recorder(settings: Settings) -> Recorder:
     """Create the recorder, with a name that no other process has."""
     name = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(2)}"
-    return Recorder(name, is_shared=settings.redis_url is not None)
+    is_shared = settings.redis_url is not None
+    return Recorder(name, is_shared=is_shared, rows=settings.ops.recording_rows)

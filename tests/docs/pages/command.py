@@ -4,13 +4,15 @@ argparse's own help text is not used: it depends on the terminal width and the P
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gateway.cli.main import build_parser
 from tests.docs.pages.markdown import code, page, table
 
 INTRODUCTION = """
-The exit status is 0 on success, 1 on failure, and 2 for invalid settings or arguments. Every
+The exit status is 0 on success, 1 on failure, and 2 for invalid settings or arguments.
+`lockgate limits` also exits with 3 if a policy was changed meanwhile, and with 4 if a plan would
+refuse too many requests. Every
 subcommand lists its options with `--help`; `lockgate --version` prints the version.
 """
 
@@ -36,7 +38,7 @@ def iter_subcommands(top: argparse.ArgumentParser) -> Iterator[argparse.Argument
 
 def _render_subcommand(subcommand: argparse.ArgumentParser) -> str:
     actions = [a for a in subcommand._actions if not isinstance(a, argparse._HelpAction)]
-    usage = " ".join([subcommand.prog, *map(_format_usage, actions)])
+    usage = " ".join([subcommand.prog, *_iter_usage(subcommand, actions)])
     rows = [(code(_format_names(action)), _format_help(subcommand, action)) for action in actions]
     options = table(("Option", "Meaning"), rows) if rows else "This subcommand has no options."
     example = subcommand.epilog or ""
@@ -45,9 +47,23 @@ def _render_subcommand(subcommand: argparse.ArgumentParser) -> str:
     )
 
 
-def _format_usage(action: argparse.Action) -> str:
-    text = _format_names(action, last=True)
-    return text if action.required else f"[{text}]"
+def _iter_usage(
+    subcommand: argparse.ArgumentParser, actions: Sequence[argparse.Action]
+) -> Iterator[str]:
+    """Yield what the usage has for each argument; options that exclude each other come at once."""
+    groups = {
+        action: group
+        for group in subcommand._mutually_exclusive_groups
+        for action in group._group_actions
+    }
+    for action in actions:
+        group = groups.get(action)
+        if group is None:
+            text = _format_names(action, last=True)
+            yield text if action.required else f"[{text}]"
+        elif action is group._group_actions[0]:
+            text = " | ".join(_format_names(it, last=True) for it in group._group_actions)
+            yield f"({text})" if group.required else f"[{text}]"
 
 
 def _format_names(action: argparse.Action, *, last: bool = False) -> str:

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from signal import Signals
 from typing import Any, cast
@@ -18,8 +19,12 @@ from gateway.cli import check, serve
 from gateway.cli.main import main
 from gateway.cli.signals import ShutdownSignals
 from gateway.identity.key_file_rotation import rotate_key_file
+from gateway.ratelimit.live.limit_table import change_limit
 from gateway.settings.errors import ConfigError
-from gateway.settings.schema import App, Server
+from gateway.settings.schema import App, Server, Settings
+from gateway.storage.journal import Author
+from gateway.storage.open_storage import create_database
+from tests.databases import create_file
 from tests.gateway.cli.conftest import KEYS
 
 
@@ -35,6 +40,17 @@ def test_check_prints_one_sentence_if_there_is_no_error(
     )
 
 
+def test_check_says_where_the_ops_api_runs_with_several_processes(
+    issuer: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    issuer.write_bytes(KEYS)
+    monkeypatch.setenv("LOCKGATE_OPS__AUDIENCE", "operators")
+    monkeypatch.setenv("LOCKGATE_COUNTERS__PROCESSES", "3")
+    assert main(["check"]) == 0
+    note = "The ops API runs with `lockgate ops`, because counters.processes is 3."
+    assert note in capsys.readouterr().out.splitlines()
+
+
 def test_check_names_the_features_that_are_off(
     issuer: Path,
     tmp_path: Path,
@@ -45,7 +61,8 @@ def test_check_names_the_features_that_are_off(
     assert main(["check"]) == 0
     assert capsys.readouterr().out.splitlines()[1] == (
         "These features are off: revocations (needs database_url); API keys (needs database_url); "
-        "OAuth (needs database_url, identity.issuer, identity.key_file)."
+        "OAuth (needs database_url, identity.issuer, identity.key_file); "
+        "the ops API (needs ops.audience)."
     )
     monkeypatch.setenv("LOCKGATE_DATABASE_URL", f"sqlite:///{tmp_path}/lockgate.db")
     assert main(["check"]) == 0
@@ -53,6 +70,7 @@ def test_check_names_the_features_that_are_off(
     rotate_key_file(tmp_path / "signing.jwks", "ES256", time.time())
     monkeypatch.setenv("LOCKGATE_IDENTITY__ISSUER", "https://gateway.test")
     monkeypatch.setenv("LOCKGATE_IDENTITY__SIGNING_KEY_FILE", str(tmp_path / "signing.jwks"))
+    monkeypatch.setenv("LOCKGATE_OPS__AUDIENCE", "operators")
     assert main(["check"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
     monkeypatch.setenv("LOCKGATE_COUNTERS__PROCESSES", "2")
@@ -356,3 +374,29 @@ def test_check_and_serve_name_the_variable_of_a_file_that_cannot_be_used(
     assert capsys.readouterr().out.strip() == expected
     assert main(["serve"]) == 2
     assert expected in capsys.readouterr().err
+
+
+def test_check_names_the_live_limits_that_a_start_would_skip(
+    issuer: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    issuer.write_bytes(KEYS)
+    url = create_file(tmp_path)
+    monkeypatch.setenv("LOCKGATE_DATABASE_URL", url)
+
+    def store(policy: str, document: str) -> None:
+        database = create_database(Settings(database_url=url))
+        author = Author("jane", "incident 7")
+        write = partial(change_limit, policy=policy, document=document, if_version=0, author=author)
+        database.write_now(write)
+        database.close()
+
+    store("dashboards", '{"rate":"30/minute"}')
+    assert main(["check"]) == 0
+    assert "live limit" not in capsys.readouterr().out
+    store("removed", '{"rate":"30/minute"}')
+    assert main(["check"]) == 0
+    words = "The live limit of removed (version 1) is not used: the code declares no such policy."
+    assert words in capsys.readouterr().out

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.main import main
+from gateway.ratelimit.live.limit_table import change_limit
 from gateway.settings.schema import Settings
-from gateway.storage.journal import Change, append_change
+from gateway.storage.journal import Author, Change, append_change
 from gateway.storage.open_storage import create_database
 from gateway.storage.upgrade import upgrade_schema
 
@@ -33,13 +34,34 @@ def test_the_changes_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["journal", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[-3:] for line in lines[:2]] == [
-        ["ACTION", "SUBJECT", "REASON"],
+        ["SUBJECT", "CHANGE", "REASON"],
         ["bff", "new", "frontend"],
     ]
     assert main(["journal", "list", "--after", "1", "--json"]) == 0
     entry = json.loads(capsys.readouterr().out)
     assert (entry["seq"], entry["actor"], entry["subject"]) == (2, "jane", "jobs")
     assert entry["details"] == {"scopes": ["orders:read"]}
+
+
+def test_a_change_of_a_limit_is_listed_with_what_it_changes(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database = create_database(Settings(database_url=f"sqlite:///{path}"))
+    write = partial(
+        change_limit,
+        policy="pages",
+        document='{"rate":"30/minute"}',
+        if_version=0,
+        author=Author("jane", "incident 7"),
+    )
+    database.write_now(write)
+    database.close()
+    assert main(["journal", "list", "--after", "2"]) == 0
+    _, line = capsys.readouterr().out.splitlines()
+    assert line.endswith("  limit.change  pages    version 1: rate 30/minute  incident 7")
+    assert main(["journal", "list", "--after", "2", "--json"]) == 0
+    details = json.loads(capsys.readouterr().out)["details"]
+    assert details == {"version": 1, "from": None, "to": {"rate": "30/minute"}}
 
 
 @pytest.mark.usefixtures("path")

@@ -7,6 +7,7 @@ import pytest
 from gateway.settings.errors import InvalidSettings
 from gateway.settings.loader import load_settings, read_settings
 from gateway.settings.rate import Rate
+from gateway.settings.schema import Settings
 
 
 def find_errors(file: Path | None = None) -> list[str]:
@@ -93,6 +94,12 @@ def test_an_error_in_the_environment_names_the_variable(
     monkeypatch.setenv(variable, value)
     (error,) = find_errors()
     assert message in error
+
+
+def test_the_variables_of_the_client_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCKGATE_OPS_URL", "https://ops.example.com")
+    monkeypatch.setenv("LOCKGATE_OPS_TOKEN", "a.b.c")
+    assert load_settings(None).ops == Settings().ops
 
 
 def test_all_errors_are_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -268,6 +268,18 @@ async def test_a_refused_connection_is_a_connect_error(either: httpx.AsyncBaseTr
         await fetch(either, server.url)
 
 
+async def test_its_state_is_that_of_the_last_attempt_to_connect(transport: Transport) -> None:
+    states: list[str] = [transport.state]
+    async with serve_script(respond_and_close(HELLO)) as server:
+        await fetch_body(transport, server.url)
+        await server.wait_done()
+        states.append(transport.state)
+    with pytest.raises(httpx.ConnectError):
+        await fetch_body(transport, server.url)
+    states.append(transport.state)
+    assert states == ["unused", "reachable", "unreachable"]
+
+
 async def test_other_url_schemes_are_refused(transport: Transport) -> None:
     with pytest.raises(httpx.UnsupportedProtocol):
         await fetch(transport, "ftp://127.0.0.1/")

@@ -20,7 +20,7 @@ from gateway.ratelimit.recording.events import (
 from gateway.ratelimit.recording.recorder import Recorder
 from gateway.ratelimit.simulation.simulate import UNKNOWN_COUNTS, simulate
 from gateway.resources import Resources
-from gateway.settings.schema import Counters, Settings
+from gateway.settings.schema import Counters, Ops, Settings
 from tests.redis_server import RedisServer
 
 TOKENS = RateLimit("tokens", "100/minute", cost=20)
@@ -32,7 +32,11 @@ POLICIES = {"tokens": TOKENS, "chats": CHATS}
 async def open_process(redis_url: str | None, **counters: object) -> AsyncIterator[Resources]:
     """Open the limits of a process."""
     resources = Resources()
-    settings = Settings(redis_url=redis_url, counters=Counters(timeout_ms=1_000, **counters))  # type: ignore[arg-type]
+    settings = Settings(
+        redis_url=redis_url,
+        counters=Counters.model_validate({"timeout_ms": 1_000, **counters}),
+        ops=Ops(audience="operators"),
+    )
     async with open_limits(settings, POLICIES, resources):
         yield resources
 

@@ -1,0 +1,149 @@
+"""Makes a change: shows what is in force and what will be, simulates it, asks, and sends it.
+
+The change is based on the version that was shown, so it never overwrites one of somebody else.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from gateway.cli.limits.document import (
+    Document,
+    find_values,
+    format_value,
+    get_values,
+    merge,
+    to_proposal,
+)
+from gateway.cli.limits.effect import describe_counts, describe_effect
+from gateway.cli.limits.end_time import describe_end
+from gateway.cli.limits.exit_status import ExitStatus
+from gateway.cli.limits.ops_client import OpsClient
+from gateway.cli.limits.ops_refusal import NoSimulation, OpsClientError, OpsRefusal, StaleVersion
+from gateway.cli.limits.override_text import describe_override
+from gateway.cli.limits.terminal import (
+    choose_stream,
+    confirm,
+    format_rows,
+    print_declined,
+    print_json,
+    to_json,
+)
+from gateway.cli.standard_streams import print_error
+from gateway.ops.models import Limit, SimulationResult
+from gateway.settings.errors import escape
+
+_MAX_KEYS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedChange:
+    """The policy as it was shown, the live document that it will have, and what puts it there."""
+
+    limit: Limit
+    document: Document
+    send: Callable[[], Limit]
+
+
+def change_limit(
+    options: argparse.Namespace, client: OpsClient, limit: Limit, patch: Document
+) -> ExitStatus:
+    """Merge a patch into the live document of a policy."""
+    body = {**patch, "reason": options.reason}
+
+    def send() -> Limit:
+        return client.change_limit(limit.name, body, version=limit.version)
+
+    return make_change(options, client, ProposedChange(limit, merge(limit.live or {}, patch), send))
+
+
+def make_change(
+    options: argparse.Namespace, client: OpsClient, proposal: ProposedChange
+) -> ExitStatus:
+    """Show the change and its simulated effect, ask, and send it.
+
+    Raises:
+        OpsClientError: the ops app has refused; nothing is changed.
+    """
+    limit, stream = proposal.limit, choose_stream(options)
+    for line in _describe_change(proposal):
+        print(line, file=stream)
+    simulation = None if options.no_simulation else _simulate(client, proposal)
+    if isinstance(simulation, OpsClientError):
+        print(f"No simulation: {'; '.join(simulation.messages)}", file=stream)
+    elif simulation is not None:
+        counts = describe_counts(restarts=simulation.restarts_counts)
+        print(*describe_effect(simulation, _MAX_KEYS), counts, sep="\n", file=stream)
+    if not confirm(options, f"Change {limit.name}?"):
+        return print_declined()
+    try:
+        changed = proposal.send()
+    except StaleVersion as conflict:
+        return _explain_conflict(client, limit, conflict)
+    if options.json:
+        found = to_json(simulation) if isinstance(simulation, SimulationResult) else None
+        print_json({"before": to_json(limit), "after": to_json(changed), "simulation": found})
+    else:
+        print(f"{changed.name} is at version {changed.version}: {describe_limit(changed)}")
+    return ExitStatus.DONE
+
+
+def describe_limit(limit: Limit) -> str:
+    """Return what a policy allows, such as `10/second, 120/minute (shadow)`."""
+    values = limit.in_force
+    text = f"{values.limit} at once" if values.rate is None else values.rate
+    burst = f", burst {values.burst}" if values.burst else ""
+    return escape(text + burst) + (" (shadow)" if values.shadow else "")
+
+
+def _describe_change(proposal: ProposedChange) -> Iterator[str]:
+    """Yield the table of what is in force and what will be, with the rows that differ."""
+    limit = proposal.limit
+    per = escape(limit.in_force.per)
+    yield f"{limit.name}, version {limit.version} ({limit.source}), per {per}"
+    former = _list_rows(get_values(limit.in_force), limit.live or {})
+    coming = _list_rows(find_values(limit, proposal.document), proposal.document)
+    names = [it for it in {**former, **coming} if former.get(it) != coming.get(it)]
+    rows = [(it, former.get(it, "-"), coming.get(it, "-")) for it in names]
+    yield format_rows(("", "IN FORCE NOW", "WILL BE"), rows) if rows else "Nothing will differ."
+
+
+def _list_rows(values: Document, document: Document) -> dict[str, str]:
+    """Return the rows of the table for the values, their end, and each override."""
+    rows = {name: format_value(value) for name, value in values.items()}
+    rows["until"] = describe_end(document["until"]) if document.get("until") else "no end"
+    overrides = document.get("overrides") or {}
+    return rows | {
+        override.get("caller") or key: describe_override(override)
+        for key, override in overrides.items()
+    }
+
+
+def _simulate(client: OpsClient, proposal: ProposedChange) -> SimulationResult | OpsClientError:
+    """Simulate the change; return the error if that is impossible now.
+
+    Raises:
+        OpsRefusal: the change itself is not valid, or the token is refused.
+    """
+    try:
+        return client.simulate(proposal.limit.name, to_proposal(proposal.document))
+    except OpsClientError as error:
+        is_refused = isinstance(error, OpsRefusal) and error.status < 500
+        if is_refused and not isinstance(error, NoSimulation):
+            raise
+        return error
+
+
+def _explain_conflict(client: OpsClient, shown: Limit, conflict: StaleVersion) -> ExitStatus:
+    """Say who has changed the policy since it was shown."""
+    print_error(*conflict.messages)
+    current = client.get_limit(shown.name)
+    author = ""
+    if current.changed is not None:
+        author = f" by {escape(current.changed.by)}: {escape(current.changed.reason)}"
+    print_error(
+        f"{shown.name} was changed after it was shown (version {shown.version}), to version "
+        f"{current.version}{author}. It allows {describe_limit(current)} now; nothing of this "
+        "change is in force. Run the command again to see its effect on this version."
+    )
+    return ExitStatus.CONFLICT

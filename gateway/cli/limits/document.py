@@ -1,0 +1,74 @@
+"""The live document of a policy: what a change makes of it, and which values are then in force."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.ops.models import Limit, Values
+
+Document = Mapping[str, Any]
+
+VALUES = ("rate", "limit", "burst", "shadow", "tiers", "lease")
+"""The fields of a live document that have a value of the policy."""
+
+
+def merge(document: Document, patch: Document) -> dict[str, Any]:
+    """Merge a patch into a document: null removes a member (RFC 7396)."""
+    merged = dict(document)
+    for name, value in patch.items():
+        former = merged.get(name)
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, Mapping):
+            merged[name] = merge(former if isinstance(former, Mapping) else {}, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def find_values(limit: Limit, document: Document) -> dict[str, Any]:
+    """Return the values that are in force with a document: live beats settings beats code."""
+    return {name: _find_value(limit, document, name) for name in VALUES}
+
+
+def get_values(values: Values) -> dict[str, Any]:
+    """Return the values that a document can set."""
+    return {name: getattr(values, name) for name in VALUES}
+
+
+def to_proposal(document: Document) -> dict[str, Any]:
+    """Return a document as a simulation takes it: without the names of the callers."""
+    overrides = document.get("overrides") or {}
+    sent = {
+        key: {name: value for name, value in override.items() if name != "caller"}
+        for key, override in overrides.items()
+    }
+    return {**document, "overrides": sent}
+
+
+def describe_document(document: Document) -> str:
+    """Return what a live document sets, in a few words."""
+    values = [f"{it} {format_value(document[it])}" for it in VALUES if it in document]
+    until = [f"until {document['until']}"] if "until" in document else []
+    count = len(document.get("overrides") or ())
+    overrides = [f"{count} override{'s' if count > 1 else ''}"] if count else []
+    return ", ".join([*values, *until, *overrides])
+
+
+def format_value(value: object) -> str:
+    """Format a value of a policy for people."""
+    match value:
+        case None | {}:
+            return "-"
+        case bool():
+            return "on" if value else "off"
+        case dict():
+            return ", ".join(f"{tier} {rate}" for tier, rate in value.items())
+    return str(value)
+
+
+def _find_value(limit: Limit, document: Document, name: str) -> object:
+    if document.get(name) is not None:
+        return document[name]
+    of_settings: object = None if limit.settings is None else getattr(limit.settings, name)
+    of_code: object = getattr(limit.declared, name)
+    return of_code if of_settings is None else of_settings

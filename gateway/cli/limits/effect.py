@@ -1,0 +1,52 @@
+"""Describes what a simulation has found."""
+
+from collections.abc import Iterator
+
+from gateway.cli.limits.terminal import format_rows
+from gateway.cli.time_format import format_time
+from gateway.ops.models import Covers, SimulationResult
+from gateway.settings.errors import escape
+
+_HEAD = ("KEY", "CALLER", "REQUESTS", "NEWLY REFUSED", "NEWLY ADMITTED")
+
+
+def describe_effect(simulation: SimulationResult, max_keys: int) -> Iterator[str]:
+    """Yield lines: the requests, the effect on them, and the callers with the largest effect."""
+    effect = simulation.effect
+    yield f"Simulated on {_describe_covers(simulation.covers)}:"
+    yield f"  newly refused   {_format_share(effect.newly_refused, effect.requests)}"
+    yield f"  newly admitted  {_format_share(effect.newly_admitted, effect.requests)}"
+    yield f"  refused in all  {effect.refused_before:,} -> {effect.refused_after:,}"
+    if effect.shadow_refused:
+        yield f"  a shadow would have refused {effect.shadow_refused:,} of them"
+    keys = simulation.keys[:max_keys]
+    if keys:
+        rows = [
+            (it.key, it.caller or "-", str(it.requests), str(it.newly_refused),
+             str(it.newly_admitted))
+            for it in keys
+        ]  # fmt: skip
+        yield format_rows(_HEAD, rows)
+    yield f"Accuracy: {escape(simulation.accuracy)}"
+
+
+def describe_counts(*, restarts: bool) -> str:
+    """Say what a change does to the counts of the callers."""
+    if restarts:
+        return "Counts restart: each caller begins with an unused quota."
+    return "Counts go on: each caller keeps what it has used."
+
+
+def _describe_covers(covers: Covers) -> str:
+    times = [format_time(it.timestamp()) for it in (covers.from_, covers.to) if it is not None]
+    callers = "" if covers.keys is None else f" of {covers.keys:,} callers"
+    text = f"{covers.requests:,} requests{callers}"
+    if times:
+        text += f" from {' to '.join(times)}"
+    text += f", recorded by {escape(', '.join(covers.processes)) or 'no process'}"
+    left_out = ", ".join(f"{count:,} {reason}" for reason, count in covers.left_out.items())
+    return text + (f" (left out: {escape(left_out)})" if left_out else "")
+
+
+def _format_share(count: int, requests: int) -> str:
+    return f"{count:,} ({count / requests:.1%})" if requests else f"{count:,}"

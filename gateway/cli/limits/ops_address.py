@@ -1,0 +1,89 @@
+"""Where the ops app is, and the token for it: options, variables, or the running demo."""
+
+import argparse
+import os
+import sys
+from dataclasses import dataclass, field, replace
+from urllib.parse import SplitResult, urlsplit
+
+from gateway.cli.running_demo import request_operator_token
+from gateway.ops.scopes import OPS_SCOPES
+from gateway.settings.client_variables import OPS_TOKEN_VARIABLE, OPS_URL_VARIABLE
+from gateway.startup_error import StartupError
+
+DEFAULT_URL = "http://127.0.0.1:9000"
+
+_MAX_TOKEN_LENGTH = 65_536
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class InvalidAddress(StartupError):
+    """The address of the ops app, or the token for it, cannot be used."""
+
+    exit_status = 2
+
+
+@dataclass(frozen=True, slots=True)
+class OpsAddress:
+    """The URL of the ops app, without a slash at its end, and a token."""
+
+    url: str
+    token: str | None = field(repr=False)
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether the URL names this machine."""
+        return urlsplit(self.url).hostname in _LOOPBACK
+
+
+def find_ops_address(options: argparse.Namespace) -> OpsAddress:
+    """Return the address that the options name; else the variables; else that of the demo.
+
+    Raises:
+        InvalidAddress: the URL or the token cannot be used; the message never has the token.
+    """
+    given = options.ops or os.environ.get(OPS_URL_VARIABLE)
+    source = "--ops" if options.ops else OPS_URL_VARIABLE
+    url = DEFAULT_URL if not given else _check_url(given.strip(), source)
+    address = OpsAddress(url, _find_token(options.token))
+    if address.token is None and address.is_on_this_machine:
+        return replace(address, token=request_operator_token(OPS_SCOPES))
+    return address
+
+
+def _check_url(url: str, source: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_valid = _is_address(parts)
+    except ValueError:
+        is_valid = False
+    if not is_valid or not url.isprintable():
+        # Without the text, which may have a password.
+        message = f"{source} must be the URL of the ops app, such as {DEFAULT_URL}"
+        raise InvalidAddress(message)
+    return url.rstrip("/")
+
+
+def _is_address(parts: SplitResult) -> bool:
+    """Whether this is a URL with nothing but a scheme, a host, a port and a path."""
+    return (
+        parts.scheme in {"http", "https"}
+        and bool(parts.hostname)
+        and "@" not in parts.netloc
+        and parts.port != 0
+        and not parts.query
+        and not parts.fragment
+    )
+
+
+def _find_token(option: str | None) -> str | None:
+    text = option or os.environ.get(OPS_TOKEN_VARIABLE)
+    source = "--token" if option else OPS_TOKEN_VARIABLE
+    if option == "-":
+        text, source = sys.stdin.readline(_MAX_TOKEN_LENGTH), "standard input"
+    token = (text or "").strip().removeprefix("Bearer ").strip()
+    if not token:
+        return None
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise InvalidAddress(f"{source} must have one token")
+    return token

@@ -1,0 +1,62 @@
+"""`lockgate limits show`: one policy, where its values come from, and its overrides."""
+
+import argparse
+from collections.abc import Iterator
+
+from gateway.cli.limits.change import describe_limit
+from gateway.cli.limits.document import VALUES, format_value
+from gateway.cli.limits.end_time import describe_end
+from gateway.cli.limits.exit_status import ExitStatus
+from gateway.cli.limits.ops_address import find_ops_address
+from gateway.cli.limits.ops_client import OpsClient
+from gateway.cli.limits.override_text import describe_override
+from gateway.cli.limits.terminal import format_rows, print_json, to_json
+from gateway.cli.time_format import format_time
+from gateway.ops.models import Limit
+from gateway.settings.errors import escape
+
+_HEAD = ("", "IN FORCE", "LIVE", "SETTINGS", "CODE")
+_OVERRIDES_HEAD = ("KEY", "CALLER", "OVERRIDE", "REASON")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print all that is known of a policy."""
+    with OpsClient(find_ops_address(options)) as client:
+        limit = client.get_limit(options.name)
+    if options.json:
+        print_json(to_json(limit))
+    else:
+        print("\n".join(_iter_lines(limit)))
+    return ExitStatus.DONE
+
+
+def _iter_lines(limit: Limit) -> Iterator[str]:
+    values = limit.in_force
+    yield f"{limit.name}: {describe_limit(limit)}, per {escape(values.per)}"
+    yield f"version {limit.version}, the values in force are those of: {limit.source}"
+    if limit.changed is not None:
+        at = format_time(limit.changed.at.timestamp())
+        yield escape(f"changed {at} by {limit.changed.by}: {limit.changed.reason}")
+    until = (limit.live or {}).get("until")
+    if until:
+        yield f"until {describe_end(until)}"
+    if limit.fault is not None:
+        yield escape(f"the live document is not in force: {limit.fault}")
+    yield escape(f"without Redis: {values.without_redis}; cost of a request: {values.cost}")
+    if values.tier_claim is not None:
+        yield escape(f"the tier of a caller is its claim {values.tier_claim}")
+    yield ""
+    yield format_rows(_HEAD, (_to_row(limit, name) for name in VALUES))
+    if limit.overrides:
+        rows = [
+            (it.key, it.caller or "-", describe_override(it.model_dump(mode="json")), it.reason)
+            for it in limit.overrides
+        ]
+        yield f"\n{format_rows(_OVERRIDES_HEAD, rows)}"
+
+
+def _to_row(limit: Limit, name: str) -> tuple[str, ...]:
+    of_settings = None if limit.settings is None else getattr(limit.settings, name)
+    live = (limit.live or {}).get(name)
+    values = (getattr(limit.in_force, name), live, of_settings, getattr(limit.declared, name))
+    return (name, *map(format_value, values))

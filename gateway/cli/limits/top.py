@@ -1,0 +1,27 @@
+"""`lockgate limits top`: the callers with the most requests under a policy."""
+
+import argparse
+
+from gateway.cli.limits.exit_status import ExitStatus
+from gateway.cli.limits.ops_address import find_ops_address
+from gateway.cli.limits.ops_client import OpsClient
+from gateway.cli.limits.terminal import format_rows, print_json, to_json
+
+_HEAD = ("KEY", "CALLER", "ALLOWED", "REFUSED")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the keys, and the sums over all callers."""
+    with OpsClient(find_ops_address(options)) as client:
+        usage = client.read_usage(options.name, options.seconds)
+    if options.json:
+        print_json(to_json(usage))
+        return ExitStatus.DONE
+    rows = [(it.key, it.caller or "-", str(it.allowed), str(it.refused)) for it in usage.top_keys]
+    print(format_rows(_HEAD, rows))
+    allowed, refused, shadow = map(sum, (usage.allowed, usage.refused, usage.shadow_refused))
+    print(
+        f"In all, in {options.seconds} s: {allowed:,} allowed, {refused:,} refused, "
+        f"{shadow:,} would have been refused without shadow."
+    )
+    return ExitStatus.DONE

@@ -1,0 +1,84 @@
+"""`lockgate limits watch`: the requests per second under every policy, live."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from itertools import count
+from threading import Event
+
+from gateway.cli.limits.change import describe_limit
+from gateway.cli.limits.exit_status import ExitStatus
+from gateway.cli.limits.ops_address import find_ops_address
+from gateway.cli.limits.ops_client import OpsClient
+from gateway.cli.limits.ops_refusal import OpsClientError, OpsRefusal
+from gateway.cli.limits.terminal import format_rows, print_json, to_json
+from gateway.cli.standard_streams import print_error
+from gateway.cli.time_format import format_time
+from gateway.ops.models import LimitList, UsageNow, UsageRates
+from gateway.settings.errors import escape
+
+_HEAD = ("POLICY", "VERSION", "LIMIT", "ALLOWED/S", "REFUSED/S", "SHADOW-REFUSED/S")
+_NONE = UsageRates(allowed=0, refused=0, shadow_refused=0)
+_CLEAR = "\x1b[H\x1b[2J"  # the cursor to the top left, and erase (ECMA-48)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read the usage again and again, and redraw it; plain lines if the output is no terminal.
+
+    A reading without a response is reported, and the next one follows: a gateway that is
+    restarted does not end it. A refusal of the ops app does.
+    """
+    pause = Event()  # never set: a wait that Ctrl-C interrupts
+    readings = count() if options.count is None else range(options.count)
+    with OpsClient(find_ops_address(options)) as client:
+        for number in readings:
+            if number:
+                pause.wait(options.every)
+            try:
+                _print_reading(options, client.list_limits(), client.read_usage_now())
+            except OpsClientError as error:
+                if isinstance(error, OpsRefusal) and error.status < 500:
+                    raise
+                print_error(f"{format_time(time.time())} {'; '.join(error.messages)}")
+    return ExitStatus.DONE
+
+
+def _print_reading(options: argparse.Namespace, limits: LimitList, usage: UsageNow) -> None:
+    if options.json:
+        versions = {it.name: it.version for it in limits.limits}
+        print_json({**to_json(usage), "versions": versions})
+    elif sys.stdout.isatty():
+        print(_CLEAR, *_iter_screen(limits, usage), sep="\n")
+    else:
+        print(*_iter_lines(limits, usage), sep="\n")
+    sys.stdout.flush()
+
+
+def _iter_screen(limits: LimitList, usage: UsageNow) -> Iterator[str]:
+    heard = ", ".join(f"{it.name} ({it.heard_seconds_ago:.0f} s ago)" for it in usage.processes)
+    yield f"{format_time(usage.now)}  processes heard: {escape(heard) or 'none'}"
+    yield format_rows(_HEAD, _iter_rows(limits, usage))
+    yield "Ctrl-C ends it."
+
+
+def _iter_lines(limits: LimitList, usage: UsageNow) -> Iterator[str]:
+    """Yield a line for each policy, which a program can split at its spaces."""
+    at = format_time(usage.now)
+    for name, version, limit, allowed, refused, shadow in _iter_rows(limits, usage):
+        yield (
+            f"{at} {name} version={version} allowed={allowed} refused={refused} "
+            f"shadow_refused={shadow} limit={limit}"
+        )
+
+
+def _iter_rows(limits: LimitList, usage: UsageNow) -> Iterator[tuple[str, ...]]:
+    for limit in limits.limits:
+        rates = usage.policies.get(limit.name, _NONE)
+        numbers = (rates.allowed, rates.refused, rates.shadow_refused)
+        yield (
+            limit.name,
+            str(limit.version),
+            describe_limit(limit),
+            *(f"{it:.1f}" for it in numbers),
+        )

@@ -1,0 +1,59 @@
+"""`lockgate limits who`: under which policies a caller is limited, and why."""
+
+import argparse
+
+from gateway.cli.limits.exit_status import ExitStatus
+from gateway.cli.limits.ops_address import find_ops_address
+from gateway.cli.limits.ops_client import OpsClient
+from gateway.cli.limits.override_text import describe_override
+from gateway.cli.limits.terminal import format_rows, print_json, to_json
+from gateway.cli.standard_streams import print_error
+from gateway.ops.models import CallerStanding, Limit, RuleStanding
+from gateway.settings.errors import escape
+
+_HEAD = ("POLICY", "LIMITED", "REMAINING", "OF", "RETRY IN", "OVERRIDE", "WHY")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look the caller up under each policy that counts its kind of key."""
+    with OpsClient(find_ops_address(options)) as client:
+        limits = client.list_limits().limits
+        counting = [it for it in limits if _counts(it, options.key)]
+        if not counting:
+            kinds = ", ".join(sorted({it.in_force.per for it in limits}))
+            print_error(escape(f"no policy counts {options.key}; policies count per {kinds}"))
+            return ExitStatus.FAILED
+        found = {it.name: client.look_up(it.name, options.key, options.issuer) for it in counting}
+    if options.json:
+        print_json({name: to_json(standing) for name, standing in found.items()})
+        return ExitStatus.DONE
+    print(format_rows(_HEAD, (_to_row(name, standing) for name, standing in found.items())))
+    return ExitStatus.DONE
+
+
+def _counts(limit: Limit, key: str) -> bool:
+    """Whether a policy may count a key of this kind; a claim `plan` has keys such as `claim:pro`.
+
+    A caller without the value that a policy counts by is counted by its subject.
+    """
+    kind, per = key.partition(":")[0], limit.in_force.per.partition(":")[0]
+    return kind == per or (kind == "subject" and per != "address")
+
+
+def _to_row(name: str, standing: CallerStanding) -> tuple[str, ...]:
+    override = standing.override
+    # The rule that decides is the one with the longest wait, or with the least left.
+    rule = max(standing.rules, key=_order, default=None)
+    return (
+        name,
+        "yes" if standing.limited else "no",
+        "-" if rule is None else str(rule.remaining),
+        "-" if rule is None else f"{rule.quota} in {rule.window_seconds:g} s",
+        f"{rule.retry_after_seconds:g} s" if rule and rule.retry_after_seconds else "-",
+        "-" if override is None else describe_override(override.model_dump(mode="json")),
+        standing.why,
+    )
+
+
+def _order(rule: RuleStanding) -> tuple[float, int]:
+    return (rule.retry_after_seconds, -rule.remaining)

@@ -1,0 +1,69 @@
+"""`lockgate ops`: runs the ops app apart from the gateway processes, and hears all of them."""
+
+import argparse
+from collections.abc import Mapping
+from logging import WARNING, getLogger
+
+from gateway.cli.check import CheckedGateway, require_valid
+from gateway.cli.signals import handle_signals, ignore_reload_signals
+from gateway.cli.subcommand import Subcommands, add_config_option, add_subcommand
+from gateway.cli.uvloop_runner import run_on_uvloop
+from gateway.ops.open_alone import open_shared_state
+from gateway.ops.open_ops import open_ops_alone
+from gateway.ratelimit.policy import Policy
+from gateway.ratelimit.used_policies import find_policies
+from gateway.settings.errors import ConfigError, InvalidSettings
+from gateway.telemetry.log import log_event
+from gateway.telemetry.log_writer import log_to_stderr
+
+log = getLogger("lockgate")
+
+
+def add_to(subcommands: Subcommands) -> None:
+    """Add the subcommand to the parser."""
+    parser = add_subcommand(
+        subcommands,
+        "ops",
+        run,
+        purpose="Serve the ops API for several gateway processes, which it hears through Redis.",
+        example="lockgate ops --config lockgate.toml",
+    )
+    add_config_option(parser)
+    parser.add_argument("--host", help="the address to listen on (overrides ops.host)")
+    parser.add_argument("--port", help="the port to listen on (overrides ops.port)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check the settings, then serve the ops app until a signal."""
+    ignore_reload_signals()
+    given = {"ops.host": options.host, "ops.port": options.port}
+    overrides = {path: text for path, text in given.items() if text is not None}
+    gateway = require_valid(options.config, overrides)
+    if gateway.settings.ops.audience is None:
+        message = "is not set, so no token of an operator can be told from others"
+        hint = "name the audience that the identity provider has for operators"
+        raise InvalidSettings([ConfigError("ops.audience", message, hint)])
+    with log_to_stderr(gateway.settings.log):
+        run_on_uvloop(_serve(gateway))
+    return 0
+
+
+async def _serve(gateway: CheckedGateway) -> None:
+    settings = gateway.settings
+    with handle_signals(settings.server) as signals:
+        async with (
+            signals.interrupt_start(),
+            open_shared_state(settings, _list_policies(gateway)) as resources,
+            open_ops_alone(settings, resources) as server,
+        ):
+            log_event(log, "ops.started", url=server.url)
+            if settings.redis_url is None:
+                log_event(log, "ops.without_redis", WARNING, needs="redis_url")
+            received = await signals.wait()
+            log_event(log, "gateway.stopping", signal=received.name, drain_seconds=0)
+
+
+def _list_policies(gateway: CheckedGateway) -> Mapping[str, Policy]:
+    """Return the policies of the package and of its routes, as the gateway has them."""
+    assert gateway.app  # noqa: S101 - it has no errors
+    return find_policies(gateway.app.router, gateway.application.policies)

@@ -1,0 +1,1 @@
+"""The ops app: limits that operators tune while traffic runs, on a port of their own."""

@@ -1,0 +1,94 @@
+"""The routes to list, read and change limits, with their history."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from gateway.auth.dependencies import requires
+from gateway.ops.limit_store import LimitStore
+from gateway.ops.models import History, Limit, LimitChange, LimitList, Rollback
+from gateway.ops.ops_errors import (
+    PreconditionFailed,
+    PreconditionRequired,
+    UnknownLimit,
+    describe_problems,
+)
+from gateway.ops.preconditions import EditedBy, format_version
+from gateway.ops.scopes import READ, WRITE
+from gateway.ratelimit.live.limit_history import MAX_ENTRIES
+from gateway.resources import Resource
+
+router = APIRouter(tags=["limits"])
+
+_UNKNOWN = describe_problems(UnknownLimit)
+_CHANGED = describe_problems(UnknownLimit, PreconditionFailed, PreconditionRequired)
+
+
+@router.get("/limits", dependencies=[requires(READ)])
+async def list_limits(store: Resource[LimitStore]) -> LimitList:
+    """List all policies."""
+    return LimitList(limits=list(store.list_limits()), unused=list(store.list_unused()))
+
+
+@router.get("/limits/{policy}", dependencies=[requires(READ)], responses=_UNKNOWN)
+async def get_limit(policy: str, store: Resource[LimitStore], response: Response) -> Limit:
+    """Return one policy; its `ETag` is the version of its live document."""
+    return _tag(store.get(policy), response)
+
+
+@router.put("/limits/{policy}", dependencies=[requires(WRITE)], responses=_CHANGED)
+async def put_limit(
+    policy: str,
+    change: LimitChange,
+    editor: EditedBy,
+    store: Resource[LimitStore],
+    response: Response,
+) -> Limit:
+    """Replace the live document of a policy; its overrides stay unless they are given."""
+    author = editor.sign(change.reason)
+    changed = await store.replace(policy, change, version=editor.version, author=author)
+    return _tag(changed, response)
+
+
+@router.patch("/limits/{policy}", dependencies=[requires(WRITE)], responses=_CHANGED)
+async def patch_limit(
+    policy: str,
+    change: LimitChange,
+    editor: EditedBy,
+    store: Resource[LimitStore],
+    response: Response,
+) -> Limit:
+    """Merge the given fields into the live document (RFC 7396); null removes a field."""
+    author = editor.sign(change.reason)
+    changed = await store.patch(policy, change, version=editor.version, author=author)
+    return _tag(changed, response)
+
+
+@router.get("/limits/{policy}/history", dependencies=[requires(READ)], responses=_UNKNOWN)
+async def get_history(
+    policy: str,
+    store: Resource[LimitStore],
+    limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES)] = 50,
+    before: Annotated[int | None, Query(ge=1)] = None,
+) -> History:
+    """List the changes of a policy, the latest first."""
+    return History(entries=list(await store.read_history(policy, limit=limit, before=before)))
+
+
+@router.post("/limits/{policy}/rollback", dependencies=[requires(WRITE)], responses=_CHANGED)
+async def roll_back_limit(
+    policy: str,
+    rollback: Rollback,
+    editor: EditedBy,
+    store: Resource[LimitStore],
+    response: Response,
+) -> Limit:
+    """Put the live document of an earlier version in force, as a new version."""
+    author = editor.sign(rollback.reason)
+    found = await store.roll_back(policy, rollback.version, version=editor.version, author=author)
+    return _tag(found, response)
+
+
+def _tag(limit: Limit, response: Response) -> Limit:
+    response.headers["ETag"] = format_version(limit.version)
+    return limit

@@ -1,0 +1,138 @@
+"""The errors that only the ops API has; each is a problem document, as on the public port."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, ClassVar, NamedTuple
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ExceptionHandler
+
+from gateway.errors.problem_json import INVALID_REQUEST, MAX_ERRORS, MAX_ERRORS_IN_DETAIL, Problem
+from gateway.errors.problem_types import ProblemType
+from gateway.errors.tree import IANA_PROBLEMS, OUR_PROBLEMS
+from gateway.request_context import RequestContext
+from gateway.upstream.problem import ABOUT_BLANK, PROBLEM_MEDIA_TYPE
+
+
+class OpsError(Exception):
+    """An error of the ops API: its detail is for the operator, who may read all of it."""
+
+    status: ClassVar[int]
+    type: ClassVar[str] = ABOUT_BLANK
+    title: ClassVar[str]
+    member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def __init__(self, detail: str, **members: object) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.members = members
+
+
+class UnknownLimit(OpsError):
+    """There is no policy of this name."""
+
+    status = 404
+    title = HTTPStatus(404).phrase
+
+
+class PreconditionRequired(OpsError):
+    """A change without `If-Match` (RFC 6585, section 3)."""
+
+    status = 428
+    type = OUR_PROBLEMS + "precondition-required"
+    title = "Precondition required"
+
+
+class PreconditionFailed(OpsError):
+    """A change of another version than the current one (RFC 9110, section 15.5.13)."""
+
+    status = 412
+    type = OUR_PROBLEMS + "precondition-failed"
+    title = "Precondition failed"
+    member_schemas: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "current_version": {
+            "type": "integer",
+            "description": "The version of the policy now; absent if If-Match has no version",
+        }
+    }
+
+
+class SimulationRefused(OpsError):
+    """The recorded traffic does not tell what a proposed policy would do."""
+
+    status = 409
+    type = OUR_PROBLEMS + "cannot-simulate"
+    title = "Cannot simulate"
+
+
+class ChangesUnavailable(OpsError):
+    """Limits cannot be changed now, or not at all without a database."""
+
+    status = 503
+    type = IANA_PROBLEMS + "temporary-reduced-capacity"
+    title = "Changes unavailable"
+
+
+class CountsUnavailable(OpsError):
+    """The counts of a caller cannot be read."""
+
+    status = 503
+    type = IANA_PROBLEMS + "temporary-reduced-capacity"
+    title = "Counts unavailable"
+
+
+class InvalidField(NamedTuple):
+    """A field of the body that is not valid; the path of an override has its key."""
+
+    field: str
+    message: str
+
+
+class InvalidChange(OpsError):
+    """A live document that does not fit its policy."""
+
+    status = 422
+    type = INVALID_REQUEST
+    title = "Invalid request"
+
+    def __init__(self, fields: Sequence[InvalidField], *, location: str = "body") -> None:
+        listed = [f"{location} {it.field}: {it.message}" for it in fields[:MAX_ERRORS_IN_DETAIL]]
+        errors = [
+            {"in": location, "field": it.field, "message": it.message} for it in fields[:MAX_ERRORS]
+        ]
+        super().__init__("; ".join(listed), errors=errors)
+
+
+def describe_problems(*errors: type[OpsError]) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of a route that raises these errors."""
+    return {error.status: _describe_problem(error) for error in errors}
+
+
+def _describe_problem(error: type[OpsError]) -> dict[str, Any]:
+    summary = (error.__doc__ or "").partition("\n")[0]
+    kind = ProblemType(f"{error.__name__}Problem", error.type, error.status, summary)
+    schema = kind.build_schema()
+    schema["properties"] |= error.member_schemas
+    return {"description": summary, "content": {PROBLEM_MEDIA_TYPE: {"schema": schema}}}
+
+
+def install_ops_errors(app: FastAPI) -> None:
+    """Respond to an `OpsError` with its problem document."""
+    handler: ExceptionHandler = _respond
+    app.add_exception_handler(OpsError, handler)
+
+
+async def _respond(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OpsError)  # noqa: S101 - registered for no other
+    context = RequestContext.of(request.scope)
+    context.log_fields["error"] = error.title
+    return Problem(
+        context.request_id,
+        status=error.status,
+        type=error.type,
+        title=error.title,
+        detail=error.detail,
+        members=error.members,
+    )

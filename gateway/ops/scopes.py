@@ -1,0 +1,3 @@
+"""The scopes of the ops API."""
+
+READ, WRITE = OPS_SCOPES = "limits:read", "limits:write"

@@ -1,0 +1,109 @@
+"""`Simulations`: what a proposed policy would have done with the recorded requests."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from gateway.ops.limit_store import LimitStore, translate_errors
+from gateway.ops.models import AffectedKey, Covers, Proposal, SimulatedEffect, SimulationResult
+from gateway.ops.ops_errors import SimulationRefused
+from gateway.ops.traffic import Recordings, Traffic
+from gateway.ratelimit.live.apply_document import apply_document
+from gateway.ratelimit.live.live_limits import PolicyView
+from gateway.ratelimit.policy_in_force import PolicyInForce
+from gateway.ratelimit.simulation.effect import Coverage, Effect, KeyEffect
+from gateway.ratelimit.simulation.reproduction import CannotReproduce, CannotSimulate
+from gateway.ratelimit.simulation.simulate import simulate
+
+MAX_KEYS = 20
+
+
+class Simulations:
+    """Simulates proposals against what the processes have recorded."""
+
+    def __init__(self, store: LimitStore, traffic: Traffic) -> None:
+        self._store = store
+        self._traffic = traffic
+        # One after the other: each holds the event loop for a millisecond at a time.
+        self._running = asyncio.Lock()
+
+    async def simulate(self, name: str, proposal: Proposal) -> SimulationResult:
+        """Replay the recorded requests with the policy that a PUT of the same fields would make.
+
+        Raises:
+            UnknownLimit: there is no policy of this name.
+            InvalidChange: the proposal does not fit the policy.
+            SimulationRefused: names the reason.
+        """
+        view = self._store.find(name)
+        document = self._store.propose(name, proposal)
+        with translate_errors():
+            applied = apply_document(_find_base(view), document)
+        proposed = applied.make_in_force(view.version, time.time())
+        recordings = await self._traffic.gather_recordings()
+        try:
+            async with self._running:
+                found = await simulate(recordings.found, {name: proposed})
+        except (CannotReproduce, CannotSimulate) as error:
+            raise SimulationRefused(_explain(str(error), recordings)) from error
+        effect = found.effects[name]
+        return SimulationResult(
+            policy=name,
+            reproduced=True,
+            covers=_describe_coverage(found.covers, recordings.missing),
+            accuracy=found.accuracy,
+            restarts_counts=effect.restarts_counts,
+            effect=_describe_effect(effect),
+            keys=[
+                _describe_key(it, self._traffic.describe(it.key)) for it in effect.keys[:MAX_KEYS]
+            ],
+        )
+
+
+def _find_base(view: PolicyView) -> PolicyInForce:
+    """Return the policy without its live document."""
+    if view.settings is not None:
+        return PolicyInForce(view.settings, source="settings")
+    return PolicyInForce(view.declared)
+
+
+def _explain(reason: str, recordings: Recordings) -> str:
+    missing = ", ".join(recordings.missing)
+    return f"{reason}; no recording came from {missing}" if missing else reason
+
+
+def _describe_coverage(covers: Coverage, missing: Sequence[str]) -> Covers:
+    left_out = dict(covers.left_out)
+    for name in missing:
+        left_out[f"all requests of {name}, which has not replied"] = 0
+    return Covers(
+        from_=datetime.fromtimestamp(covers.begin, UTC),
+        to=datetime.fromtimestamp(covers.end, UTC),
+        seconds=round(covers.seconds, 3),
+        requests=covers.requests,
+        keys=covers.keys,
+        processes=sorted(covers.processes),
+        left_out=left_out,
+    )
+
+
+def _describe_effect(effect: Effect) -> SimulatedEffect:
+    return SimulatedEffect(
+        requests=effect.requests,
+        newly_refused=effect.newly_refused,
+        newly_admitted=effect.newly_admitted,
+        refused_before=effect.refused_before,
+        refused_after=effect.refused_after,
+        shadow_refused=effect.shadow_refused,
+    )
+
+
+def _describe_key(effect: KeyEffect, caller: str | None) -> AffectedKey:
+    return AffectedKey(
+        key=effect.key,
+        caller=caller,
+        newly_refused=effect.newly_refused,
+        newly_admitted=effect.newly_admitted,
+        requests=effect.requests,
+    )

@@ -1,0 +1,56 @@
+"""The routes about recorded traffic: usage, simulation and the recording itself."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from gateway.auth.dependencies import requires
+from gateway.ops.limit_store import LimitStore
+from gateway.ops.models import MAX_SECONDS, LimitUsage, Proposal, SimulationResult, UsageNow
+from gateway.ops.ops_errors import SimulationRefused, UnknownLimit, describe_problems
+from gateway.ops.scopes import READ
+from gateway.ops.simulations import Simulations
+from gateway.ops.traffic import Traffic, export
+from gateway.ops.usage_reports import report_usage, report_usage_now
+from gateway.resources import Resource
+
+router = APIRouter(tags=["traffic"], dependencies=[requires(READ)])
+
+
+@router.get("/usage")
+async def get_usage_now(store: Resource[LimitStore], traffic: Resource[Traffic]) -> UsageNow:
+    """Return the rates of all policies over the last ten seconds."""
+    return report_usage_now(traffic, store.list_names())
+
+
+@router.get("/limits/{policy}/usage", responses=describe_problems(UnknownLimit))
+async def get_usage(
+    policy: str,
+    store: Resource[LimitStore],
+    traffic: Resource[Traffic],
+    seconds: Annotated[int, Query(ge=1, le=MAX_SECONDS)] = 300,
+) -> LimitUsage:
+    """Return the requests under a policy second by second, and the keys with most of them."""
+    return await report_usage(traffic, store.find(policy).name, seconds)
+
+
+@router.post(
+    "/limits/{policy}/simulate", responses=describe_problems(UnknownLimit, SimulationRefused)
+)
+async def simulate_limit(
+    policy: str, proposal: Proposal, simulations: Resource[Simulations]
+) -> SimulationResult:
+    """Replay the recorded requests with a proposed policy, and compare the decisions."""
+    return await simulations.simulate(policy, proposal)
+
+
+@router.get(
+    "/recording",
+    response_class=Response,
+    responses={200: {"content": {"application/gzip": {}}, "description": "The recording"}},
+)
+async def get_recording(traffic: Resource[Traffic]) -> Response:
+    """Export the recorded requests, for `lockgate limits plan`; keys stay hashed."""
+    recordings = await traffic.gather_recordings()
+    headers = {"Content-Disposition": 'attachment; filename="recording.jsonl.gz"'}
+    return Response(await export(recordings.found), media_type="application/gzip", headers=headers)

@@ -1,0 +1,163 @@
+"""A change: what is in force and what will be, the simulated effect, a question, `If-Match`."""
+
+import json
+import sys
+
+import pytest
+
+from gateway.cli.limits.ops_client import OpsClient
+from gateway.ops.models import Limit
+from gateway.ops.scopes import READ, WRITE
+from tests.gateway.cli.limits.conftest import Ops
+
+SET = ("set", "dashboards", "60/minute", "--reason", "database is slow")
+
+
+def test_a_change_is_shown_simulated_confirmed_and_made(ops: Ops) -> None:
+    assert ops.send_requests("42", 100) == 100
+    ops.type_line("y\n")
+    status, output, question = ops.run(*SET, "--until", "2099-12-04T18:00:00Z")
+    assert status == 0
+    assert question == "Change dashboards? [y/N] "
+    lines = output.splitlines()
+    assert lines[0] == "dashboards, version 0 (code), per user"
+    assert lines[1].split() == ["IN", "FORCE", "NOW", "WILL", "BE"]
+    assert lines[2].split() == ["rate", "120/minute", "60/minute"]
+    assert lines[3].startswith("until  no end        Friday 2099-12-04 ")
+    assert lines[4].startswith("Simulated on 100 requests of 1 callers from ")
+    assert lines[5].split() == ["newly", "refused", "40", "(40.0%)"]
+    assert lines[6].split() == ["newly", "admitted", "0", "(0.0%)"]
+    assert lines[7] == "  refused in all  0 -> 40"
+    assert lines[9].split()[1:] == ["user:42", "100", "40", "0"]
+    assert lines[10].startswith("Accuracy: The rules in force reproduce all recorded decisions")
+    assert lines[11] == "Counts go on: each caller keeps what it has used."
+    assert lines[12] == "dashboards is at version 1: 60/minute"
+    limit = ops.get()
+    assert limit.live == {"rate": "60/minute", "until": "2099-12-04T18:00:00Z"}
+    assert limit.changed is not None
+    assert limit.changed.reason == "database is slow"
+    assert ops.send_requests("42", 1) == 0
+
+
+def test_counts_that_restart_are_announced(ops: Ops) -> None:
+    ops.send_requests("42", 1)
+    output = ops.print("set", "dashboards", "60/hour", "--reason", "a", "--yes")
+    assert "Counts restart: each caller begins with an unused quota." in output
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "", "yess\n"])
+def test_without_a_yes_nothing_is_changed(ops: Ops, answer: str) -> None:
+    ops.type_line(answer)
+    status, _, errors = ops.run(*SET)
+    assert status == 1
+    assert errors.endswith("lockgate: not confirmed: nothing is changed\n")
+    assert ops.get().version == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        SET,
+        ("shadow", "partners", "on", "--reason", "a"),
+        ("override", "dashboards", "user:42", "--block", "--reason", "a"),
+        ("rollback", "dashboards", "--reason", "a"),
+        ("reset", "dashboards", "user:42", "--reason", "a"),
+    ],
+)
+def test_without_a_terminal_a_change_needs_yes(ops: Ops, arguments: tuple[str, ...]) -> None:
+    status, output, errors = ops.run(*arguments)
+    assert (status, output) == (2, "")
+    assert errors == (
+        "lockgate: there is no terminal to ask for a confirmation: give --yes; no change\n"
+    )
+    assert ops.get().version == 0
+
+
+def test_with_json_the_output_is_one_document_and_the_question_is_elsewhere(ops: Ops) -> None:
+    ops.send_requests("42", 100)
+    ops.type_line("yes\n")
+    status, output, errors = ops.run(*SET, "--json")
+    assert status == 0
+    document = json.loads(output)
+    assert document["before"]["in_force"]["rate"] == "120/minute"
+    assert document["after"]["in_force"]["rate"] == "60/minute"
+    assert document["after"]["version"] == 1
+    assert document["simulation"]["effect"]["newly_refused"] == 40
+    assert "WILL BE" in errors
+    assert errors.endswith("[y/N] ")
+
+
+def test_a_second_operator_gets_a_conflict(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The policy is changed between what was shown and the change."""
+    token = ops.server.token(READ, WRITE, subject="jane")
+    send = OpsClient.change_limit
+
+    def come_second(client: OpsClient, name: str, patch: object, *, version: int) -> Limit:
+        monkeypatch.setattr(OpsClient, "change_limit", send)
+        first = ("set", name, "90/minute", "--reason", "first", "--yes", "--token", token)
+        assert ops.run(*first)[0] == 0
+        return send(client, name, {"rate": "1/minute", "reason": "second"}, version=version)
+
+    monkeypatch.setattr(OpsClient, "change_limit", come_second)
+    status, output, errors = ops.run(*SET, "--yes")
+    assert status == 3
+    assert "is at version" not in output
+    assert "dashboards was changed after it was shown (version 0), to version 1 by jane" in errors
+    assert "first. It allows 90/minute now; nothing of this change is in force." in errors
+    assert ops.get().in_force.rate == "90/minute"
+
+
+def test_a_wrong_change_names_the_field_and_the_old_one_stays(ops: Ops) -> None:
+    status, _, errors = ops.run("set", "dashboards", "many", "--reason", "a", "--yes")
+    assert status == 1
+    assert errors.startswith("lockgate: rate: 'many' is not a rate")
+    assert ops.get().version == 0
+
+
+@pytest.mark.parametrize("state", ["on", "off"])
+def test_shadow(ops: Ops, state: str) -> None:
+    ops.print("shadow", "dashboards", "on", "--reason", "new", "--yes")
+    output = ops.print("shadow", "dashboards", state, "--reason", "new", "--yes")
+    assert ops.get().in_force.shadow is (state == "on")
+    shadow = " (shadow)" if state == "on" else ""
+    assert output.endswith(f"dashboards is at version 2: 120/minute{shadow}\n")
+
+
+def test_what_a_shadow_would_refuse_is_shown(ops: Ops) -> None:
+    ops.send_requests("42", 125)
+    output = ops.print("shadow", "dashboards", "on", "--reason", "new", "--yes")
+    assert "newly admitted  5 (4.0%)" in output
+    assert "a shadow would have refused 5 of them" in output
+
+
+def test_a_set_without_until_has_no_end(ops: Ops) -> None:
+    ops.print(*SET, "--until", "2h", "--yes")
+    output = ops.print(*SET, "--burst", "5", "--yes")
+    [until] = [it for it in output.splitlines() if it.startswith("until")]
+    assert until.endswith("no end")  # the end that is taken away is shown
+    assert ops.get().live == {"rate": "60/minute", "burst": 5}
+
+
+def test_a_change_is_possible_when_a_simulation_is_not(ops: Ops) -> None:
+    status, _, errors = ops.run("simulate", "dashboards", "60/minute")
+    assert status == 1
+    reason = errors.removeprefix("lockgate: ").rstrip()
+    assert reason.endswith("(409: no simulation)")
+    assert f"No simulation: {reason}\n" in ops.print(*SET, "--yes")
+    assert json.loads(ops.print(*SET, "--yes", "--json"))["simulation"] is None
+
+
+def test_a_change_without_a_simulation(ops: Ops) -> None:
+    ops.send_requests("42", 100)
+    output = ops.print(*SET, "--no-simulation", "--yes")
+    assert "60/minute" in output
+    assert "imulat" not in output
+    assert json.loads(ops.print(*SET, "--no-simulation", "--yes", "--json"))["simulation"] is None
+
+
+def test_a_token_on_standard_input_needs_yes(ops: Ops) -> None:
+    ops.monkeypatch.delenv("LOCKGATE_OPS_TOKEN")
+    ops.type_line(ops.server.token(READ, WRITE))
+    ops.monkeypatch.setattr(sys.stdin, "is_terminal", False)
+    assert ops.run(*SET, "--token", "-")[0] == 2
+    ops.print(*SET, "--token", "-", "--yes")

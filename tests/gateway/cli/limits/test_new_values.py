@@ -1,0 +1,49 @@
+"""The values that `set` and `simulate` take: a rate, the rate of a tier, or a number."""
+
+import argparse
+from typing import Any
+
+import pytest
+
+from gateway.cli.limits.new_values import InvalidRate, create_rate_patch
+from gateway.ops.models import Kind, Limit, Values
+
+
+def make_limit(kind: Kind = "rate", name: str = "chats", **tiers: str) -> Limit:
+    rate, limit = ("1/second", None) if kind == "rate" else (None, 5)
+    values = Values(
+        rate=rate, limit=limit, burst=None, shadow=False, per="user", tiers=tiers,
+        tier_claim="plan", without_redis="local", lease=None, cost=1,
+    )  # fmt: skip
+    return Limit(
+        name=name, kind=kind, version=0, source="code", in_force=values, declared=values,
+        settings=None, live=None, changed=None, overrides=[], fault=None,
+    )  # fmt: skip
+
+
+def create(limit: Limit, rate: str | None, **options: Any) -> dict[str, Any]:
+    given = {"burst": None, "tier": None, **options}
+    return create_rate_patch(argparse.Namespace(rate=rate, **given), limit)
+
+
+def test_a_rate_limit_has_a_rate_as_it_is_written() -> None:
+    assert create(make_limit(), "10/second, 99/minute") == {"rate": "10/second, 99/minute"}
+    assert create(make_limit(), "10/second", burst=7) == {"rate": "10/second", "burst": 7}
+    assert create(make_limit(), None) == {}
+
+
+def test_the_rate_of_a_tier_keeps_the_other_tiers() -> None:
+    limit = make_limit(free="10/minute", pro="100/minute")
+    assert create(limit, "90/minute", tier="pro") == {
+        "tiers": {"free": "10/minute", "pro": "90/minute"}
+    }
+
+
+def test_a_concurrency_limit_has_a_number() -> None:
+    assert create(make_limit("concurrency"), "20") == {"limit": 20}
+
+
+@pytest.mark.parametrize("text", ["60/minute", "0", "-1", "\u0661", "99999999999"])
+def test_a_concurrency_limit_has_no_rate(text: str) -> None:
+    with pytest.raises(InvalidRate, match="chats limits requests at once: RATE must be a number"):
+        create(make_limit("concurrency"), text)

@@ -1,0 +1,83 @@
+"""`lockgate limits top` and `watch`: the requests under each policy, now and live."""
+
+import json
+import re
+import sys
+
+import pytest
+
+from gateway.cli.limits import watch
+from gateway.cli.limits.ops_client import OpsClient
+from gateway.cli.limits.ops_refusal import OpsUnreachable
+from gateway.ops.models import LimitList
+from tests.gateway.cli.limits.conftest import Ops
+
+
+class NoPause:
+    """Stands for the event whose wait is the pause."""
+
+    def wait(self, seconds: float) -> None:
+        """Return at once."""
+        assert seconds == 1
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "Event", NoPause)
+
+
+def test_top_lists_the_callers(ops: Ops) -> None:
+    ops.send_requests("42", 125)
+    ops.send_requests("7", 10)
+    lines = ops.print("top", "dashboards", "--seconds", "60").splitlines()
+    assert lines[1].split()[1:] == ["user:42", "120", "5"]
+    assert lines[2].split()[1:] == ["user:7", "10", "0"]
+    assert lines[3].startswith("In all, in 60 s: 130 allowed, 5 refused, 0 would have been")
+    usage = json.loads(ops.print("top", "dashboards", "--json"))
+    assert sum(usage["refused"]) == 5
+
+
+def test_watch_prints_plain_lines_without_a_terminal(ops: Ops) -> None:
+    ops.send_requests("42", 1)
+    lines = ops.print("watch", "--count", "2").splitlines()
+    assert len(lines) == 6
+    assert re.fullmatch(
+        r"\S+Z dashboards version=0 allowed=\S+ refused=\S+ shadow_refused=\S+ limit=120/minute",
+        lines[0],
+    )
+    assert "\x1b" not in "".join(lines)
+    document = json.loads(ops.print("watch", "--count", "1", "--json"))
+    assert document["versions"] == {"dashboards": 0, "partners": 0, "pages": 0}
+    assert set(document["policies"]["dashboards"]) == {"allowed", "refused", "shadow_refused"}
+
+
+def test_watch_redraws_a_terminal(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    clear = "\x1b[H\x1b[2J"
+    _, first, second = ops.print("watch", "--count", "2").split(clear)
+    for screen in (first, second):
+        assert "processes heard: " in screen
+        assert "dashboards  0        120/minute" in screen
+        assert "\x1b" not in screen
+
+
+def test_watch_outlives_a_reading_without_a_response(
+    ops: Ops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_limits = OpsClient.list_limits
+
+    def fail(_: OpsClient) -> LimitList:
+        monkeypatch.setattr(OpsClient, "list_limits", list_limits)
+        raise OpsUnreachable("no ops app can be reached")
+
+    monkeypatch.setattr(OpsClient, "list_limits", fail)
+    status, output, errors = ops.run("watch", "--count", "2")
+    assert status == 0
+    assert len(output.splitlines()) == 3
+    assert errors.endswith("no ops app can be reached\n")
+
+
+def test_watch_ends_if_the_token_is_refused(ops: Ops) -> None:
+    status, _, errors = ops.run("watch", "--token", "a.b.c")
+    assert status == 1
+    assert "does not accept the token" in errors

@@ -1,0 +1,40 @@
+"""`lockgate limits who` and `reset`: one caller, under all policies that count it."""
+
+import json
+
+from tests.gateway.cli.limits.conftest import Ops
+
+
+def test_who_says_where_the_caller_is_limited_and_why(ops: Ops) -> None:
+    ops.send_requests("42", 121)
+    head, row = ops.print("who", "user:42").splitlines()
+    assert head.split()[:3] == ["POLICY", "LIMITED", "REMAINING"]
+    assert row.split()[:7] == ["dashboards", "yes", "0", "120", "in", "60", "s"]
+    assert "Over the limit: 0 of 120 requests in 60 s are left" in row
+    found = json.loads(ops.print("who", "user:7", "--json"))
+    assert found["dashboards"]["limited"] is False
+    assert found["dashboards"]["rules"][0]["remaining"] == 120
+
+
+def test_a_caller_that_is_counted_by_its_subject_is_looked_up_everywhere(ops: Ops) -> None:
+    _, *rows = ops.print("who", "subject:42").splitlines()
+    assert [row.split()[0] for row in rows] == ["dashboards", "partners"]
+
+
+def test_a_kind_of_key_that_no_policy_counts(ops: Ops) -> None:
+    status, _, errors = ops.run("who", "tenant:acme")
+    assert status == 1
+    assert "no policy counts tenant:acme; policies count per address, service, user" in errors
+
+
+def test_reset_forgets_what_was_used(ops: Ops) -> None:
+    ops.send_requests("77", 121)
+    reset = ("reset", "dashboards", "user:77", "--reason", "a loop")
+    ops.type_line("no\n")
+    assert ops.run(*reset)[0] == 1
+    assert ops.send_requests("77", 1) == 0
+    first, second = ops.print(*reset, "--yes").splitlines()
+    assert "under dashboards: Over the limit" in first
+    assert second == "user:77 has an unused quota under dashboards"
+    assert ops.send_requests("77", 1) == 1
+    assert "limit.reset" in ops.print("history", "dashboards")

@@ -1,0 +1,175 @@
+"""Gateway processes and the ops app hear each other through a real Redis."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from gateway.ops.heard_processes import HeardProcesses, Wish
+from gateway.ops.process_channel import (
+    MAX_HEARTBEAT_BYTES,
+    PART_BYTES,
+    ChannelKeys,
+    Counts,
+    ProcessRequest,
+    RecordedSpan,
+    open_channel,
+)
+from gateway.ops.process_publisher import ProcessPublisher, publish_process
+from gateway.settings.schema import Counters, Settings
+from tests.redis_server import RedisServer
+
+pytestmark = pytest.mark.redis
+
+KEYS = ChannelKeys("staging:")
+
+
+class FakeProcess:
+    """A process that has counted `allowed` requests, and replies with `reply`."""
+
+    def __init__(self, allowed: int = 1, reply: bytes = b"reply", policies: int = 1) -> None:
+        self.allowed, self.reply, self.policies = allowed, reply, policies
+        self.requests: list[ProcessRequest] = []
+
+    def count_recent(self) -> Mapping[str, Counts]:
+        return {
+            f"policy_{number}": Counts(allowed=self.allowed + number, refused=0, shadow_refused=0)
+            for number in range(self.policies)
+        }
+
+    def get_services(self) -> Mapping[str, str]:
+        return {"orders": "ok"}
+
+    def describe_recorded(self) -> RecordedSpan | None:
+        return None
+
+    async def respond(self, request: ProcessRequest) -> bytes:
+        self.requests.append(request)
+        return self.reply
+
+
+def make_settings(server: RedisServer) -> Settings:
+    return Settings(redis_url=server.url, counters=Counters(key_prefix="staging:"))
+
+
+@asynccontextmanager
+async def publish(settings: Settings, name: str, process: FakeProcess) -> AsyncIterator[None]:
+    """Let a process be heard for the length of the block; it ends as if it were killed."""
+    async with open_channel(settings) as redis:
+        publisher = ProcessPublisher(redis, KEYS, name, process)
+        tasks = [
+            asyncio.create_task(publisher.publish_heartbeats()),
+            asyncio.create_task(publisher.reply_to_requests()),
+        ]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+
+
+@asynccontextmanager
+async def hear(settings: Settings) -> AsyncIterator[HeardProcesses]:
+    """Listen for the length of the block."""
+    async with open_channel(settings) as redis:
+        heard = HeardProcesses(redis, KEYS, time.monotonic)
+        task = asyncio.create_task(heard.listen())
+        try:
+            yield heard
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def wait_until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - what changes it knows no event
+            await asyncio.sleep(0.02)
+
+
+async def wait_for_names(heard: HeardProcesses, *names: str) -> None:
+    await wait_until(lambda: [it.name for it in heard.list_processes()] == list(names))
+
+
+async def test_all_processes_are_heard_and_reply(redis_server: RedisServer) -> None:
+    settings = make_settings(redis_server)
+    large = b"x" * (2 * PART_BYTES + 1)
+    processes = {"a": FakeProcess(10), "b": FakeProcess(20, large), "c": FakeProcess(30, b"")}
+    async with AsyncExitStack() as stack:
+        for name, process in processes.items():
+            await stack.enter_async_context(publish(settings, name, process))
+        heard = await stack.enter_async_context(hear(settings))
+        await wait_for_names(heard, "a", "b", "c")
+        counts = {it.name: it.usage["policy_0"].allowed for it in heard.list_heartbeats()}
+        assert counts == {"a": 10, "b": 20, "c": 30}
+        replies = await heard.ask(Wish("usage", "pages", 60), 10)
+        assert replies.received == {"a": b"reply", "b": large, "c": b""}
+        assert replies.missing == []
+        assert [(it.wants, it.policy, it.seconds) for it in processes["a"].requests] == [
+            ("usage", "pages", 60)
+        ]
+    assert redis_server.command("EXISTS", "lockgate:processes") == ":0", "without the prefix"
+
+
+async def test_a_process_that_does_not_reply_is_named(redis_server: RedisServer) -> None:
+    settings = make_settings(redis_server)
+    async with publish(settings, "a", FakeProcess()), hear(settings) as heard:
+        async with publish(settings, "b", FakeProcess()):
+            await wait_for_names(heard, "a", "b")
+        replies = await heard.ask(Wish("recording"), 1.5)
+        assert replies.received == {"a": b"reply"}
+        assert replies.missing == ["b"]
+
+
+async def test_a_process_that_ends_is_not_heard_any_more(redis_server: RedisServer) -> None:
+    settings = make_settings(redis_server)
+    async with hear(settings) as heard:
+        async with publish_process(settings, "a", FakeProcess()):
+            await wait_for_names(heard, "a")
+        assert redis_server.command("EXISTS", KEYS.heartbeat("a")) == ":0"
+        await wait_for_names(heard)
+
+
+async def test_redis_may_be_restarted_empty(own_redis: RedisServer) -> None:
+    settings = make_settings(own_redis)
+    async with publish(settings, "a", FakeProcess()), hear(settings) as heard:
+        await wait_for_names(heard, "a")
+        own_redis.kill()
+        await wait_until(lambda: heard.failure)
+        own_redis.start()
+        await wait_until(lambda: not heard.failure)
+        await wait_for_names(heard, "a")
+        replies = await heard.ask(Wish("usage"), 10)
+        assert replies.received == {"a": b"reply"}
+
+
+async def test_messages_that_are_none_are_ignored(redis_server: RedisServer) -> None:
+    settings = make_settings(redis_server)
+    async with publish(settings, "a", FakeProcess()), hear(settings) as heard:
+        heartbeats = {
+            "garbage": "{",
+            "other": '{"name": "a", "started_at": 1, "beat": 1}',
+            "large": " " * (MAX_HEARTBEAT_BYTES + 1),
+        }
+        for name, value in heartbeats.items():
+            redis_server.command("SET", KEYS.heartbeat(name), value)
+            redis_server.command("ZADD", KEYS.index, "1", name)
+        redis_server.command("RPUSH", KEYS.requests("a"), '{"id": "x", "wants": "secrets"}')
+        await wait_for_names(heard, "a")
+        replies = await heard.ask(Wish("usage"), 10)
+        assert replies.received == {"a": b"reply"}
+
+
+async def test_a_heartbeat_is_bounded_and_keeps_the_busiest_policies(
+    redis_server: RedisServer,
+) -> None:
+    settings = make_settings(redis_server)
+    async with publish(settings, "a", FakeProcess(policies=3_000)), hear(settings) as heard:
+        await wait_for_names(heard, "a")
+        (heartbeat,) = heard.list_heartbeats()
+        assert len(heartbeat.model_dump_json()) <= MAX_HEARTBEAT_BYTES
+        assert len(heartbeat.usage) > 100
+        assert min(it.allowed for it in heartbeat.usage.values()) > 1_500

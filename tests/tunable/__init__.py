@@ -1,0 +1,1 @@
+"""The application of tests about limits that operators tune: two pages, each with a limit."""
