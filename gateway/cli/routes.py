@@ -110,7 +110,8 @@ def _iter_limits(route: RouteSummary) -> Iterator[str]:
 
 def _format_limit(policy: Policy) -> str:
     shadow = " (shadow)" if policy.shadow else ""
-    return f"{policy.name} {policy.limit_text} per {policy.per}{shadow}"
+    tiers = f" by {policy.tier_claim}" if policy.tier_claim else ""
+    return f"{policy.name} {policy.limit_text} per {policy.per}{tiers}{shadow}"
 
 
 def _to_json(methods: Sequence[RouteSummary]) -> dict[str, Any]:

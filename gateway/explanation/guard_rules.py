@@ -18,6 +18,7 @@ from gateway.auth.dependencies import (
     find_principal,
 )
 from gateway.auth.ownership import Owner
+from gateway.auth.principal import Principal
 from gateway.errors.tree import GatewayError, TicketRefused
 from gateway.explanation.explanation import Ended, GuardRule
 from gateway.fastapi_internals import (
@@ -29,6 +30,7 @@ from gateway.ratelimit.dependency import Limited
 from gateway.ratelimit.policy import Policy
 from gateway.request_context import RequestContext
 from gateway.resources import ResourceLookup
+from gateway.settings.rate import format_rates
 from gateway.tickets.redeem_ticket import AcceptTicket, extract_ticket
 
 Policies = Mapping[str, Policy]
@@ -59,7 +61,7 @@ async def decide_guards(
             else:
                 yield await _decide_access(call, scopes, request)
         else:
-            for rule in _describe(call, policies):
+            for rule in _describe(call, policies, request):
                 yield rule
 
 
@@ -123,15 +125,26 @@ def _explain_refusal(context: RequestContext, guard: Authorize | Owner, request:
     return ": ".join(reasons)
 
 
-def _describe(call: object, policies: Policies) -> Iterator[GuardRule]:
+def _describe(call: object, policies: Policies, request: Request) -> Iterator[GuardRule]:
     """Describe a dependency that is not called."""
     if isinstance(call, Public):
         yield GuardRule("public", call.why, is_met=True)
     elif isinstance(call, Limited):
         for declared in call.policies:
             policy = policies.get(declared.name, declared)
-            text = f"{policy.name}, {policy.limit_text} per {policy.per}; not charged here"
-            yield GuardRule("limit", text)
+            text = f"{policy.name}, {policy.limit_text} per {policy.per}"
+            tier = _describe_tier(policy, find_principal(request))
+            yield GuardRule("limit", f"{text}{tier}; not charged here")
     elif call is not authenticate and not isinstance(call, ResourceLookup | LoadComposite):
         name = getattr(call, "__qualname__", type(call).__qualname__)
         yield GuardRule("dependency", f"{name} may refuse the request; it is not called here")
+
+
+def _describe_tier(policy: Policy, principal: Principal | None) -> str:
+    """Describe the tier of a caller, if the policy has one for it."""
+    tier = None if principal is None else principal.claims.get(policy.tier_claim or "")
+    limit = None if tier is None else policy.tiers.get(tier)
+    if limit is None:
+        return ""
+    text = limit if isinstance(limit, int) else format_rates(limit)
+    return f", {text} as its {policy.tier_claim} is {tier!r:.80}"

@@ -6,7 +6,7 @@ API keys.
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gateway.ratelimit.concurrency_leases import ConcurrencyLeases
@@ -87,16 +87,18 @@ class Limits:
         now, get = self._clock(), self.policies.get
         rule_sets = [get(it.policy).find_rules(it.partition, it.tier, now) for it in demands]
         charges: list[Charge] = []
+        has_block = False
         for demand, rules in zip(demands, rule_sets, strict=True):
             if isinstance(rules, Block):
                 if not rules.shadow:
                     return self._refuse(demands, rule_sets, now)
+                has_block = True
                 continue
             partition, cost = demand.partition, demand.cost
             charges += [Charge(rule, make_key(rule, partition), cost) for rule in rules]
         if holder is not None:
             holder.take(charges)
-        if self.observer is not None or not charges:
+        if self.observer is not None or has_block or not charges:
             return self._decide(demands, rule_sets, charges, now)
         return self.limiter.check(charges)
 
@@ -146,6 +148,10 @@ class Limits:
                 raise
         else:
             verdict = Verdict(admitted=True, now=int(now * MICROSECONDS))
+        blocked = [rules.policy for rules in rule_sets if isinstance(rules, Block)]
+        if blocked:  # by shadow policies
+            names = tuple(dict.fromkeys([*verdict.shadow_refused_by, *blocked]))
+            verdict = replace(verdict, shadow_refused_by=names)
         if observer is not None:
             observer.observe(demands, rule_sets, charges, verdict)
         return verdict

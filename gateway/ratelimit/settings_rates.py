@@ -8,6 +8,17 @@ from gateway.ratelimit.rule import SLOWAPI
 from gateway.settings.errors import ConfigError, InvalidSettings, suggest_nearest
 from gateway.settings.rate import Rate
 
+_OWN = "is the name of a limit of the gateway itself"
+
+RESERVED_NAMES: Mapping[str, str] = {
+    SLOWAPI: "is the name of the limits of slowapi's decorators",
+    "oauth_addresses": _OWN,
+    "oauth_clients": _OWN,
+    "oauth_revocations": _OWN,
+    "wrong_api_keys": _OWN,
+}
+"""The names that no policy of a package may have, each with the reason."""
+
 RatesByName = Mapping[str, Rate | tuple[Rate, ...]]
 
 
@@ -38,9 +49,9 @@ def _find_errors(policies: Mapping[str, Policy], rates: RatesByName) -> Iterator
     for name in sorted(rates.keys() - policies):
         hint = suggest_nearest(name, policies)
         yield ConfigError(f"limits.{name}", "there is no such policy", hint)
-    if SLOWAPI in policies:
-        message = "is the name of the limits of slowapi's decorators"
-        yield ConfigError(f"limits.{SLOWAPI}", message, "choose another name for the policy")
+    for name in sorted(RESERVED_NAMES.keys() & policies):
+        hint = "choose another name for the policy"
+        yield ConfigError(f"limits.{name}", RESERVED_NAMES[name], hint)
     for name in sorted(rates.keys() & policies):
         try:
             _change(policies[name], rates[name])

@@ -20,7 +20,7 @@ from tests.gateway.cli.wrong_configuration import PACKAGE, Wrong
 KEY = get_signing_key("ES256")
 
 ROUTES = """
-from acme.limits import PAGES
+from acme.limits import CALLS, PAGES, PLANS
 from gateway.proxy import Proxy
 
 routes = [
@@ -46,7 +46,15 @@ routes = [
     Proxy("/open/{path:path}", to="shop", public="it checks the token itself", forward_token=True),
     Proxy("/bound/{path:path}", to="shop", requires="a", dpop=True, identity="none"),
     Proxy("/middle/{path:path}", to="shop", public="a test", target="/x/{path}/y"),
+    Proxy("/plans/{path:path}", to="shop", requires=(), identity="none", limit=[PLANS, CALLS]),
 ]
+"""
+
+TIERS = """
+from gateway.ratelimit import ConcurrencyLimit
+
+PLANS = RateLimit("plans", "9/minute", tiers={"pro": "10/second, 99/minute"}, tier_claim="plan")
+CALLS = ConcurrencyLimit("calls", 2, tiers={"pro": 8}, tier_claim="plan")
 """
 
 
@@ -54,6 +62,8 @@ def write_package(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write the package into a folder, and set the variables of its settings."""
     case = Wrong("", text=None, files={"routes.py": ROUTES})
     case.write(folder)
+    with (folder / PACKAGE / "limits.py").open("a") as limits:
+        limits.write(TIERS)
     settings = folder / PACKAGE / "lockgate.toml"
     settings.write_text(
         settings.read_text()

@@ -117,6 +117,27 @@ def test_a_request_without_a_token_that_would_be_admitted(
     assert (exit_status, found["status"], found["outcome"]) == (0, status, outcome)
 
 
+@pytest.mark.parametrize(
+    ("claims", "texts"),
+    [
+        (
+            {"plan": "pro"},
+            [", 10/second, 99/minute as its plan is 'pro'", ", 8 as its plan is 'pro'"],
+        ),
+        ({"plan": "free"}, ["", ""]),
+        ({}, ["", ""]),
+    ],
+)
+def test_the_limit_of_the_tier_of_the_caller_is_named(
+    shell: Shell, claims: dict[str, str], texts: tuple[str, str]
+) -> None:
+    _, found = shell.run("GET", "/plans/a", sign(**claims))
+    assert [rule["text"] for rule in found["rules"] if rule["name"] == "limit"] == [
+        f"plans, 9/minute per user{texts[0]}; not charged here",
+        f"calls, 2 at one time per user{texts[1]}; not charged here",
+    ]
+
+
 def test_the_token_that_a_public_route_forwards_is_called_unverified(shell: Shell) -> None:
     _, found = shell.run("GET", "/open/x")
     rules = {rule["name"]: rule["text"] for rule in found["rules"]}

@@ -51,6 +51,10 @@ class ReferenceLimits:
         self._admitted = defaultdict[tuple[str, str, int, bool], list[tuple[int, int]]](list)
         self._levels = dict[tuple[str, str, int, bool], tuple[int, Fraction, int]]()
 
+    def replace(self, in_force: PolicyInForce) -> None:
+        """Put other values in force; what was admitted stays."""
+        self._in_force[in_force.policy.name] = in_force
+
     def admits(self, request: Request, now: int) -> bool:
         """Decide a request, and charge it to all windows or to none."""
         found = [

@@ -97,6 +97,15 @@ async def test_a_blocked_key_is_refused_before_anything_is_counted() -> None:
     assert (await limits.enforce([Demand(CHAT, "user:3")])).admitted
 
 
+async def test_a_block_of_a_shadow_policy_is_reported_and_refuses_nothing() -> None:
+    shadow = PolicyInForce(CHAT.change(shadow=True), overrides={"user:1": KeyOverride("block")})
+    for observer in (None, Observer()):
+        limits = open_limits(shadow, observer=observer)
+        verdict = await limits.enforce([Demand(CHAT, "user:1"), Demand(PAGES, "user:1")])
+        assert (verdict.admitted, verdict.shadow_refused_by) == (True, ("chat",))
+        assert [it.remaining for it in verdict.standings] == [4, 9]
+
+
 async def test_an_allowed_key_is_not_counted() -> None:
     limits = open_limits(PolicyInForce(CHAT, overrides={"user:1": KeyOverride("allow")}))
     assert await count_admitted(limits, Demand(CHAT, "user:1")) == 30

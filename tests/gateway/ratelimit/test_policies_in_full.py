@@ -1,6 +1,7 @@
 """Policies with windows, tiers, costs and overrides, compared with a plain model of them."""
 
 from collections import defaultdict
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,6 +52,23 @@ async def test_every_decision_is_that_of_the_model(
     limits = open_limits(in_force, clock)
     for request in schedule:
         clock.now += request.pause
+        assert await decide(limits, request) == model.admits(request, clock.now)
+
+
+@settings(deadline=None, max_examples=60)
+@given(versions=st.lists(SCALE.sets_in_force(EXACT), min_size=2, max_size=4), seed=st.integers())
+async def test_values_changed_at_run_time_keep_the_counts(
+    versions: list[list[PolicyInForce]], seed: int
+) -> None:
+    """A changed quota, tier or override counts the next request; another window begins anew."""
+    random, clock, model = Random(seed), ManualClock(), ReferenceLimits(versions[0])
+    limits = open_limits(versions[0], clock)
+    for request in SCALE.make_schedule(seed):
+        clock.now += request.pause
+        if random.random() < 0.1:
+            changed = random.choice(random.choice(versions))
+            limits.policies.replace(changed.policy.name, changed)
+            model.replace(changed)
         assert await decide(limits, request) == model.admits(request, clock.now)
 
 

@@ -33,6 +33,12 @@ def test_a_rate_that_does_not_fit_the_burst_is_an_error_of_that_setting() -> Non
         apply_rates(DECLARED, {"dashboards": Rate.parse("1/99999days")})
 
 
+@pytest.mark.parametrize("name", ["oauth_clients", "wrong_api_keys"])
+def test_no_policy_replaces_a_limit_of_the_gateway_itself(name: str) -> None:
+    with pytest.raises(InvalidSettings, match=f"limits.{name}: is the name of a limit of the gate"):
+        apply_rates({name: RateLimit(name, "1/minute")}, {})
+
+
 def test_no_policy_replaces_the_limits_of_slowapis_decorators() -> None:
     with pytest.raises(InvalidSettings, match=r"limits\.slowapi: .*choose another name"):
         apply_rates({**DECLARED, "slowapi": RateLimit("slowapi", "1/minute")}, {})
