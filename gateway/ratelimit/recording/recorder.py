@@ -120,8 +120,9 @@ class Recorder:
         self._begin = self._begin or self._estimate_at(self._opened_at) - 1
         if verdict.states:
             self._add_states(verdict.states)
-        if verdict.admitted:
-            self._take_leases(charges, verdict)
+        for charge in verdict.select_charged(charges) if verdict.admitted else ():
+            if charge.lease_id:
+                self._take_lease(charge, now)
         if len(demands) == 1:
             self._add_row(demands[0], rule_sets[0], flags, now, verdict.standings)
         else:
@@ -243,14 +244,6 @@ class Recorder:
         self._known.update(new)
         self._state_numbers += sum(map(len, new.values()))
         self._is_full |= self._state_numbers >= MAX_SEGMENT_STATE_NUMBERS
-
-    def _take_leases(self, charges: Sequence[Charge], verdict: Verdict) -> None:
-        """Record the leases of a request; a shadow policy that would have refused it has none."""
-        for charge in charges:
-            if charge.lease_id:
-                refusing = {it.rule.policy for it in verdict.standings if it.retry_after}
-                if charge.rule.policy not in refusing:
-                    self._take_lease(charge, verdict.now)
 
     def _take_lease(self, charge: Charge, now: int) -> None:
         if len(self._lease_expiries) >= MAX_LEASES:
