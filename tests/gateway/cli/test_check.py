@@ -64,7 +64,7 @@ def test_check_names_the_features_that_are_off(
     assert capsys.readouterr().out.splitlines()[1:] == [off]
     monkeypatch.setenv("LOCKGATE_COUNTERS__PROCESSES", "2")
     assert main(["check"]) == 0
-    assert "off: DPoP (needs redis_url)." in capsys.readouterr().out
+    assert "DPoP (needs redis_url)." in capsys.readouterr().out
     monkeypatch.delenv("LOCKGATE_COUNTERS__PROCESSES")
     # A gateway that issues tokens needs no provider.
     monkeypatch.setenv("LOCKGATE_ISSUERS", "[]")
