@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 from gateway.errors.tree import RateLimiterUnavailable
-from gateway.ratelimit.leased_quota import LeasedQuota
+from gateway.ratelimit.leased_quota import LeasedQuota, can_be_leased
 from gateway.ratelimit.limiter import (
     Charge,
     CountObserver,
@@ -61,17 +61,22 @@ class FallbackLimiter(RateLimiter):
         Raises:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
         """
-        verdict = self._refused.find(charges) or self._leases.spend(charges)
+        verdict = self._refused.find(charges)
         if verdict is not None:
-            verdict.is_remembered = True
-        else:
-            try:
-                verdict = await self._ask_redis(charges)
-            except RedisCheckFailed as error:
-                self._degraded_checks += 1
-                return self._decide_without_redis(charges, error)
+            return verdict
+        begun = self._refused.begin_check()
+        try:
+            if can_be_leased(charges):
+                verdict = await self._check_leased(charges)
+            else:
+                verdict = await self._shared.check(charges)
+        except RedisCheckFailed as error:
+            self._degraded_checks += 1
+            return self._decide_without_redis(charges, error)
         if verdict.admitted:
             self._local.record(self._scale_all(verdict.select_charged(charges)))
+        else:
+            self._refused.remember(charges, verdict, begun)
         return verdict
 
     def set_observer(self, observer: CountObserver) -> None:
@@ -123,19 +128,19 @@ class FallbackLimiter(RateLimiter):
         status = "ok" if shared.get("redis") == "up" else "degraded"
         return {"status": status, **shared, "degraded_checks": self._degraded_checks}
 
-    async def _ask_redis(self, charges: Sequence[Charge]) -> Verdict:
+    async def _check_leased(self, charges: Sequence[Charge]) -> Verdict:
+        """Spend a lease, or ask Redis for this request and for a lease."""
+        verdict = self._leases.spend(charges)
+        if verdict is not None:
+            return verdict
         lease, advance = self._leases.begin_renewal(charges)
         if advance:
             charges = [replace(charge, advance=advance) for charge in charges]
-        sending = self._refused.begin_check()
-        verdict = None
         try:
             verdict = await self._shared.check(charges)
         finally:
             if lease is not None:
                 self._leases.end_renewal(lease, verdict)
-        if not verdict.admitted:
-            self._refused.remember(charges, verdict, sending)
         return verdict
 
     def _decide_without_redis(self, charges: Sequence[Charge], error: RedisCheckFailed) -> Verdict:

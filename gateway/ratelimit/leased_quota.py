@@ -7,64 +7,13 @@ asks for up to N further requests, and this process admits those without Redis.
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from gateway.ratelimit.lease_numbers import get_lease, get_spending_time
 from gateway.ratelimit.limiter import Charge, Standing, Verdict
 from gateway.ratelimit.memory import monotonic_microseconds
-from gateway.ratelimit.rule import MICROSECONDS, Rule, cache_per_rule
-
-MIN_WINDOW = 10 * MICROSECONDS
-MAX_SPENDING_TIME = MICROSECONDS
-SPENDING_TIMES_PER_WINDOW = 60
+from gateway.ratelimit.rule import MICROSECONDS, Rule
 
 Charged = tuple[tuple[str, int], ...]
-
-
-class Numbers(NamedTuple):
-    """The numbers by which a rule is counted in Redis; `window` is in microseconds."""
-
-    quota: int
-    window: int
-    burst: int
-
-
-@cache_per_rule
-def get_lease(rule: Rule) -> int:
-    """Return how many requests of a rule may be granted in advance; 0: it is counted exactly.
-
-    A spending time so short that hardly a request falls into it would save nothing.
-    """
-    if rule.window < MIN_WINDOW or 2 * _compute_refill(rule) > (rule.burst or rule.quota):
-        return 0
-    return rule.lease
-
-
-@cache_per_rule
-def get_spending_time(rule: Rule) -> int:
-    """Return how long a request that was granted in advance may be spent, in microseconds."""
-    return min(MAX_SPENDING_TIME, rule.window // SPENDING_TIMES_PER_WINDOW)
-
-
-@cache_per_rule
-def get_shared_numbers(rule: Rule) -> Numbers:
-    """Return the numbers by which Redis counts: those of the rule, or stricter ones for leases.
-
-    Why no more requests are admitted than the rule allows. Redis charges a request that it grants
-    at a time d, and it is admitted at a time a, with d <= a <= d + s, where s is the spending
-    time: a lease is spent after the reply of Redis has arrived, and until s after the check was
-    sent. So all requests that are admitted within any time T are charged within a time T + s.
-
-    - Sliding window: of the requests admitted within one window W, all are charged within W + s.
-      Redis counts with a window of W + s, so they are at most the quota.
-    - GCRA: of the requests admitted within any time T, all are charged within T + s. Redis admits
-      at most b + (T + s) * quota / W in that time. It counts with b = burst - s * quota / W,
-      rounded down, so they are at most burst + T * quota / W, which is what GCRA admits.
-    """
-    if not get_lease(rule):
-        return Numbers(rule.quota, rule.window, rule.burst)
-    if not rule.burst:
-        return Numbers(rule.quota, rule.window + get_spending_time(rule), 0)
-    return Numbers(rule.quota, rule.window, rule.burst - _compute_refill(rule))
 
 
 @dataclass(slots=True)
@@ -130,9 +79,7 @@ class LeasedQuota:
         return len(self._leases)
 
     def spend(self, charges: Sequence[Charge]) -> Verdict | None:
-        """Admit the request if a lease covers it; else return None: Redis has to decide."""
-        if not can_be_leased(charges):
-            return None
+        """Admit a request that can be leased if a lease covers it; None: Redis has to decide."""
         lease = self._find(charges)
         if lease is None or not lease.left:
             return None
@@ -144,13 +91,11 @@ class LeasedQuota:
         return _make_verdict(lease, charges, now)
 
     def begin_renewal(self, charges: Sequence[Charge]) -> tuple[Lease | None, int]:
-        """Prepare a check in Redis: return the lease it renews, and the number to ask for.
+        """Prepare a check of a request that can be leased.
 
-        There is no lease if the charges have none, or another check renews it. Call `end_renewal`
-        with any other.
+        Returns the lease that it renews, for `end_renewal`, and the number of requests to ask for
+        in advance; no lease if another check renews it.
         """
-        if not can_be_leased(charges):
-            return None, 0
         lease = self._find(charges) or self._add(charges)
         if lease.is_renewing:
             lease.admitted += 1
@@ -221,11 +166,6 @@ def can_be_leased(charges: Sequence[Charge]) -> bool:
     return bool(charges)
 
 
-def _compute_refill(rule: Rule) -> int:
-    """Return the number of requests that a steady rate admits within the spending time."""
-    return -(-get_spending_time(rule) * rule.quota // rule.window)
-
-
 def _get_charged(charges: Sequence[Charge]) -> Charged:
     return tuple([(charge.key, charge.cost) for charge in charges])
 
@@ -237,4 +177,6 @@ def _make_verdict(lease: Lease, charges: Sequence[Charge], now: int) -> Verdict:
     for charge, standing in zip(charges, lease.standings, strict=True):
         reset = max(0, standing.reset - elapsed / MICROSECONDS)
         standings.append(Standing(charge.rule, standing.remaining - spent * charge.cost, reset))
-    return Verdict.of(standings, lease.redis_now)
+    verdict = Verdict.of(standings, lease.redis_now)
+    verdict.is_remembered = True
+    return verdict

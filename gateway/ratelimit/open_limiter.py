@@ -1,13 +1,14 @@
 """`open_limiter`: builds the limiter that the settings ask for, and closes it at the end."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from gateway.ratelimit.fallback import FallbackLimiter
 from gateway.ratelimit.leased_quota import LeasedQuota
 from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.redis.count_restorer import CountRestorer
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from gateway.ratelimit.refused_keys import RefusedKeys
@@ -19,9 +20,12 @@ connect. A process notices the loss after two of them at most, and is connected 
 
 
 @asynccontextmanager
-async def open_limiter(settings: Settings) -> AsyncIterator[RateLimiter]:
+async def open_limiter(
+    settings: Settings, policies: Iterable[Policy] = ()
+) -> AsyncIterator[RateLimiter]:
     """Open the limiter of this process: on Redis, or in process if no URL is set.
 
+    Its health says what these policies do while Redis does not count.
     The gateway also starts while Redis is down; the limiter connects later. An unexpected exception
     of the first attempt to connect ends the start.
     """
@@ -33,7 +37,8 @@ async def open_limiter(settings: Settings) -> AsyncIterator[RateLimiter]:
     unsent = MemoryLimiter(counters.local_keys)
     wait = RETRIES_IN_NEW_EPOCH * counters.retry_ms / 1_000
     restorer = CountRestorer(local, unsent, processes=counters.processes, wait=wait)
-    async with _run_redis_limiter(settings, str(settings.redis_url), restorer) as shared:
+    without_redis = _describe_fallbacks(policies)
+    async with _run_redis_limiter(settings, restorer, without_redis) as shared:
         yield FallbackLimiter(
             shared,
             local,
@@ -46,16 +51,17 @@ async def open_limiter(settings: Settings) -> AsyncIterator[RateLimiter]:
 
 @asynccontextmanager
 async def _run_redis_limiter(
-    settings: Settings, url: str, restorer: CountRestorer
+    settings: Settings, restorer: CountRestorer, without_redis: str
 ) -> AsyncIterator[RedisLimiter]:
     counters = settings.counters
     limiter = RedisLimiter(
-        url,
+        str(settings.redis_url),
         timeout=counters.timeout_ms / 1_000,
         retry=counters.retry_ms / 1_000,
         key_prefix=counters.key_prefix,
         ca_file=settings.tls.ca_file,
         restorer=restorer,
+        without_redis=without_redis,
     )
     task = asyncio.create_task(limiter.run(), name="ratelimit.redis")
     try:
@@ -65,3 +71,11 @@ async def _run_redis_limiter(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+def _describe_fallbacks(policies: Iterable[Policy]) -> str:
+    """Return the names of the policies by their fallback: `deny: chat; local: dashboards, home`."""
+    names: dict[str, list[str]] = {}
+    for policy in policies:
+        names.setdefault(policy.without_redis, []).append(policy.name)
+    return "; ".join(f"{kind}: {', '.join(sorted(names[kind]))}" for kind in sorted(names))

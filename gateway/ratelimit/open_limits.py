@@ -27,7 +27,7 @@ async def open_limits(
         InvalidSettings: the settings set the rate of a policy that is not declared.
     """
     in_force = put_in_force(policies, settings.limits)
-    async with open_limiter(settings) as limiter:
+    async with open_limiter(settings, policies.values()) as limiter:
         resources[RateLimiter] = limiter
         recorder: Recorder | None = None
         if settings.ops.audience is not None:

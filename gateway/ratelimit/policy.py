@@ -136,7 +136,7 @@ class RateLimit(Policy):
         for some in (rates, *by_tier.values()):
             check_rates(name, some, burst)
             if lease is not None:
-                check_lease(name, lease, some)
+                check_lease(name, lease, some, burst)
             check_cost(name, cost, min(burst or some[0].quota, *(rate.quota for rate in some)))
         set_field = object.__setattr__
         set_field(self, "name", name)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import get_args
 
-from gateway.ratelimit.rule import MAX_BURST, MAX_REFILL, WithoutRedis
+from gateway.ratelimit.lease_numbers import MIN_LEASE_WINDOW, compute_least_burst
+from gateway.ratelimit.rule import MAX_BURST, MAX_REFILL, MICROSECONDS, WithoutRedis
 from gateway.settings.errors import find_nearest
 from gateway.settings.rate import MAX_WINDOWS, Rate, parse_rates
 
 MAX_COST = 999_999_999
 MAX_TIERS = 100
-MIN_LEASE_WINDOW = 10
 
 PARTITIONS = ("user", "service", "tenant", "client", "address")
 CLAIM = "claim:"
@@ -139,8 +139,8 @@ def check_cost(policy: str, cost: object, largest: int) -> None:
         )
 
 
-def check_lease(policy: str, lease: object, rates: Rates) -> None:
-    """Check a lease against the rates: a share taken in advance must expire with the window."""
+def check_lease(policy: str, lease: object, rates: Rates, burst: int | None) -> None:
+    """Check a lease against the rates: what is taken in advance must be a small part of them."""
     check_type(policy, "lease", lease, int, "a whole number, or None")
     smallest = min(rate.quota for rate in rates)
     if not isinstance(lease, int) or not 1 <= lease <= smallest:
@@ -152,6 +152,12 @@ def check_lease(policy: str, lease: object, rates: Rates) -> None:
         raise ValueError(
             f"policy {policy}: lease needs windows of at least {MIN_LEASE_WINDOW} seconds; "
             f"{rates[0]} has a shorter one"
+        )
+    least = compute_least_burst(rates[0].quota, rates[0].window * MICROSECONDS)
+    if burst is not None and burst < least:
+        raise ValueError(
+            f"policy {policy}: burst is {burst}; with a lease and {rates[0]}, it must be at least "
+            f"{least}"
         )
 
 

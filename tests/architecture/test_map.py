@@ -10,15 +10,18 @@ import pytest
 from tests.architecture.ops_tests import iter_ops_tests
 from tests.architecture.sources import ROOT, get_relative_path, list_python_files
 
+_RECORDING = "tests/gateway/ratelimit/recording"
+_SIMULATION = "tests/gateway/ratelimit/simulation"
+
 # Modules without a test file of their own: module -> the test that covers it, or a reason why it
 # needs none.
 COVERED_ELSEWHERE: Mapping[str, str] = {
+    "gateway/ratelimit/redis/script_call.py": "tests/gateway/ratelimit/redis/test_leases.py",
+    "gateway/ratelimit/reservation.py": "tests/gateway/ratelimit/test_reserved.py",
     **dict(iter_ops_tests()),
     "gateway/cli/ops.py": "tests/e2e/test_ops.py",
     "gateway/settings/ops_section.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/ops_conflicts.py": "tests/gateway/cli/test_wrong_configurations.py",
-    "gateway/ratelimit/redis/script_call.py": "tests/gateway/ratelimit/redis/test_leases.py",
-    "gateway/ratelimit/reservation.py": "tests/gateway/ratelimit/test_reserved.py",
     "gateway/aggregation/degraded.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/aggregation/dependency.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/allowed_methods.py": "tests/gateway/errors/test_handlers.py",
@@ -41,6 +44,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/cli/table.py": "tests/gateway/cli/test_signing_keys.py",
     "gateway/cli/gc_tuning.py": "tests/e2e/test_serve.py",
     "gateway/auth/wrong_key.py": "tests/gateway/api_keys/test_address_limit.py",
+    "gateway/ratelimit/lease_numbers.py": "tests/gateway/ratelimit/test_leased_quota.py",
     "gateway/ratelimit/require_admission.py": "tests/gateway/oauth/test_attempt_limit.py",
     "gateway/cli/completion/bash.py": "tests/gateway/cli/completion/test_command_tree.py",
     "gateway/cli/completion/fish.py": "tests/gateway/cli/completion/test_command_tree.py",
@@ -233,15 +237,15 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/host_patterns.py": "tests/gateway/middleware/test_allowed_hosts.py",
     "gateway/settings/network_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/origins.py": "tests/gateway/middleware/test_cors_policy.py",
-    "gateway/ratelimit/recording/events.py": "tests/gateway/ratelimit/recording/test_recorder.py",
-    "gateway/ratelimit/recording/import_file.py": "tests/gateway/ratelimit/recording/test_export.py",
-    "gateway/ratelimit/recording/read_segment.py": "tests/gateway/ratelimit/recording/test_export.py",
-    "gateway/ratelimit/recording/recording.py": "tests/gateway/ratelimit/recording/test_timeline.py",
-    "gateway/ratelimit/recording/segment.py": "tests/gateway/ratelimit/recording/test_recorder.py",
-    "gateway/ratelimit/simulation/corrections.py": "tests/gateway/ratelimit/simulation/test_reproduction.py",
-    "gateway/ratelimit/simulation/effect.py": "tests/gateway/ratelimit/simulation/test_simulate.py",
-    "gateway/ratelimit/simulation/lease_durations.py": "tests/gateway/ratelimit/simulation/test_simulate.py",
-    "gateway/ratelimit/simulation/simulated_counts.py": "tests/gateway/ratelimit/simulation/test_simulate.py",
+    "gateway/ratelimit/recording/events.py": f"{_RECORDING}/test_recorder.py",
+    "gateway/ratelimit/recording/import_file.py": f"{_RECORDING}/test_export.py",
+    "gateway/ratelimit/recording/read_segment.py": f"{_RECORDING}/test_export.py",
+    "gateway/ratelimit/recording/recording.py": f"{_RECORDING}/test_timeline.py",
+    "gateway/ratelimit/recording/segment.py": f"{_RECORDING}/test_recorder.py",
+    "gateway/ratelimit/simulation/corrections.py": f"{_SIMULATION}/test_reproduction.py",
+    "gateway/ratelimit/simulation/effect.py": f"{_SIMULATION}/test_simulate.py",
+    "gateway/ratelimit/simulation/lease_durations.py": f"{_SIMULATION}/test_simulate.py",
+    "gateway/ratelimit/simulation/simulated_counts.py": f"{_SIMULATION}/test_simulate.py",
     "gateway/ratelimit/usage/policy_usage.py": "tests/gateway/ratelimit/usage/test_usage.py",
     "gateway/settings/rate.py": "tests/gateway/ratelimit/test_policy.py",
     "gateway/settings/url_types.py": "tests/gateway/cli/test_wrong_configurations.py",

@@ -30,7 +30,7 @@ RATE = 18
 """Requests per second to each route."""
 
 CALLERS = 2
-ATTEMPTS, MAX_DELAY = 6, 0.1
+ATTEMPTS, MAX_DELAY = 6, 0.25
 IN_FLIGHT_SECONDS = 1.2
 """After this time the recordings of several processes cover a request."""
 

@@ -51,7 +51,8 @@ class RedisLimiter(RateLimiter):
     `timeout` bounds one check; `retry` is the mean time between two attempts to connect. Both are
     in seconds. Each key begins with `key_prefix`. `ca_file` has CAs to trust in addition to those
     of the system. While there is no connection, every check fails at once. Without a `restorer`
-    nobody notices that Redis has lost its counts.
+    nobody notices that Redis has lost its counts. `without_redis` says, for the log and for
+    `health`, what the policies do while Redis does not count.
     """
 
     # Invariants:
@@ -72,12 +73,14 @@ class RedisLimiter(RateLimiter):
         key_prefix: str = "",
         ca_file: Path | None = None,
         restorer: CountRestorer | None = None,
+        without_redis: str = "",
     ) -> None:
         self._is_tls = is_tls(url)
         self._timeout = timeout
         self._retry = retry
         self._key_prefix = key_prefix.encode()
         self._restorer = restorer
+        self._without_redis = {"without_redis": without_redis} if without_redis else {}
         self._connection: RedisConnection | None = None
         self._failure = ""
         self._logged: set[str] = set()
@@ -147,9 +150,18 @@ class RedisLimiter(RateLimiter):
         if self._connection is not None:
             return {"redis": "up", "disconnects": self._disconnects}
         if self._restorer is not None and self._restorer.is_restoring:
-            return {"redis": "restoring", "disconnects": self._disconnects}
+            return {
+                "redis": "restoring",
+                "disconnects": self._disconnects,
+                **self._without_redis,
+            }
         kind = re.split(r"[: ]", self._failure, maxsplit=1)[0]
-        return {"redis": "down", "disconnects": self._disconnects, "reason": kind}
+        return {
+            "redis": "down",
+            "disconnects": self._disconnects,
+            "reason": kind,
+            **self._without_redis,
+        }
 
     async def clear(self, prefix: str) -> None:
         """Delete the counts of all keys that begin with `prefix`; see `delete_keys`."""
@@ -259,7 +271,8 @@ class RedisLimiter(RateLimiter):
         if kind not in self._logged:
             self._logged.add(kind)
             level = ERROR if traceback else WARNING
-            log_event(log, "redis.disconnected", level, traceback, reason=failure)
+            fields = {"reason": failure, **self._without_redis}
+            log_event(log, "redis.disconnected", level, traceback, **fields)
         self._failure = failure
 
     def _end_first_attempt(self, error: Exception | None = None) -> None:

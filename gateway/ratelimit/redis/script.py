@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from gateway.ratelimit.leased_quota import get_shared_numbers
+from gateway.ratelimit.lease_numbers import get_shared_numbers
 from gateway.ratelimit.limiter import Charge, Standing, State, Verdict
 from gateway.ratelimit.redis.script_call import RedisScript
 from gateway.ratelimit.rule import MICROSECONDS, Rule, cache_per_rule

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from importlib import resources
 
-from gateway.ratelimit.leased_quota import get_shared_numbers
+from gateway.ratelimit.lease_numbers import get_shared_numbers
 from gateway.ratelimit.limiter import LeaseUpdate, Settlement
 
 _FOLDER = resources.files(__package__).joinpath("lua")

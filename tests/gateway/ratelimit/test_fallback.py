@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import redis
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import RedisDsn
@@ -16,6 +17,7 @@ from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.fallback import scale_to_share
 from gateway.ratelimit.limiter import RateLimiter, Verdict
 from gateway.ratelimit.open_limiter import open_limiter
+from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.rule import MAX_BURST, MAX_QUOTA, MAX_REFILL
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.ratelimit.charges import charge, make_rule
@@ -25,6 +27,7 @@ from tests.redis_server import RedisServer
 pytestmark = pytest.mark.redis
 
 HANG_SECONDS = 5.0
+SCRIPT_COMMANDS = ("eval", "evalsha")
 LOCAL = charge(1_000_000, name="local")
 DENY = charge(1_000_000, name="deny", without_redis="deny")
 ALLOW = charge(1_000_000, name="allow", without_redis="allow")
@@ -219,6 +222,52 @@ async def test_the_gateway_starts_without_redis_and_connects_later(own_redis: Re
         await eventually(lambda: is_healthy(limiter))
 
 
+async def test_the_log_and_the_health_say_what_each_policy_does(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    policies = [
+        RateLimit("home", "9/minute"),
+        RateLimit("chat", "9/minute", without_redis="deny"),
+        RateLimit("dashboards", "9/minute"),
+    ]
+    expected = "deny: chat; local: dashboards, home"
+    async with open_limiter(settings(own_redis.url), policies) as limiter:
+        assert "without_redis" not in limiter.health()
+        own_redis.kill()
+        async with asyncio.timeout(HANG_SECONDS):
+            while limiter.health()["status"] == "ok":  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0.01)
+        assert limiter.health()["without_redis"] == expected
+    [lost] = [record for record in caplog.records if record.msg == "redis.disconnected"]
+    assert vars(lost)["fields"]["without_redis"] == expected
+
+
+async def test_a_caller_that_goes_on_after_a_refusal_costs_redis_nothing(
+    own_redis: RedisServer,
+) -> None:
+    one = charge(3, 3_600)
+    async with open_limiter(settings(own_redis.url)) as limiter:
+        assert sum([(await limiter.check([one])).admitted for _ in range(4)]) == 3
+        before = count_scripts(own_redis)
+        verdicts = [await limiter.check([one]) for _ in range(1_000)]
+        assert count_scripts(own_redis) - before <= 20  # the beats of half a minute
+        assert {(it.admitted, it.degraded, it.refused_by) for it in verdicts} == {
+            (False, None, ("policy",))
+        }
+        assert 3_500 < verdicts[-1].retry_after < 3_600
+        removal = limiter.clear("lockgate:{t}")
+        assert removal is not None
+        await removal
+        assert (await limiter.check([one])).admitted
+
+
+def count_scripts(server: RedisServer) -> int:
+    """Return how many scripts Redis has run."""
+    with redis.Redis.from_url(server.url) as client:
+        commands = client.info("commandstats")
+    return sum(commands.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in SCRIPT_COMMANDS)
+
+
 async def test_no_task_is_left_running(own_redis: RedisServer) -> None:
     before = asyncio.all_tasks()
     async with open_limiter(settings(own_redis.url)) as limiter:
@@ -227,7 +276,7 @@ async def test_no_task_is_left_running(own_redis: RedisServer) -> None:
 
 
 @pytest.mark.prove
-@pytest.mark.parametrize("fault", [freeze, kill, slow, drop])
+@pytest.mark.parametrize("fault", [freeze, kill, slow, drop, fill_memory, demote])
 async def test_the_slowest_check_and_the_recovery(own_redis: RedisServer, fault: Fault) -> None:
     slowest = 0.0
 

@@ -7,16 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.ratelimit.leased_quota import (
-    LeasedQuota,
-    get_lease,
-    get_shared_numbers,
-    get_spending_time,
-)
+from gateway.ratelimit.lease_numbers import get_lease, get_shared_numbers, get_spending_time
+from gateway.ratelimit.leased_quota import LeasedQuota, can_be_leased
 from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.rule import MICROSECONDS
 from tests.gateway.ratelimit.charges import ManualClock, charge
+from tests.gateway.ratelimit.redis.limiter_process import (
+    LimiterProcess,
+    Order,
+    count_fullest_window,
+    run_order,
+    run_processes,
+)
+from tests.redis_server import RedisServer
 
 WINDOW = 10
 SPENDING_TIME = WINDOW * MICROSECONDS // 60
@@ -139,7 +143,7 @@ def test_no_window_has_more_than_the_quota(quota: int, cost: int, schedule: Sche
 @settings(deadline=None, max_examples=200)
 @given(
     quota=st.integers(5, 400),
-    burst=st.integers(8, 100),
+    burst=st.integers(14, 100),
     cost=st.sampled_from([1, 1, 3]),
     schedule=schedules,
 )
@@ -292,7 +296,6 @@ def test_one_check_at_a_time_asks_for_more() -> None:
 
 
 def test_charges_without_leases_are_left_to_redis() -> None:
-    leases = LeasedQuota(10, 1, ManualClock())
     hot = charge(1_000, 10, lease=50)
     exact = charge(1_000, 10, name="exact")
     for charges in (
@@ -301,9 +304,8 @@ def test_charges_without_leases_are_left_to_redis() -> None:
         [replace(hot, cost=0)],
         [replace(hot, wants_state=True)],
     ):
-        assert leases.begin_renewal(charges) == (None, 0)
-        assert leases.spend(charges) is None
-    assert len(leases) == 0
+        assert not can_be_leased(charges)
+    assert can_be_leased([hot, hot])
 
 
 def test_the_number_of_leases_is_bounded() -> None:
@@ -321,3 +323,44 @@ def test_a_rule_that_a_lease_does_not_fit_is_counted_exactly() -> None:
     assert get_lease(small) == 0
     assert get_shared_numbers(small) == (10_000, 10 * MICROSECONDS, 300)
     assert get_lease(replace(rule, window=5 * MICROSECONDS)) == 0
+
+
+def hunt(processes: Sequence[LimiterProcess], order: Order) -> tuple[list[int], float]:
+    """Return the times of all admissions, and the share of requests that needed Redis."""
+    outcomes = run_order(processes, order)
+    assert not any(outcome.degraded for outcome in outcomes)
+    times = [at for outcome in outcomes for at in outcome.admitted]
+    return times, sum(outcome.trips for outcome in outcomes) / max(1, len(times))
+
+
+@pytest.mark.redis
+def test_four_processes_admit_no_more_than_the_quota(redis_server: RedisServer) -> None:
+    order = Order(500, 10, "lockgate:{hot}", 1.5, 400, {"lease": 50})
+    with run_processes(redis_server.url, 4) as processes:
+        times, _ = hunt(processes, order)
+    assert 450 <= len(times) <= 500
+
+
+@pytest.mark.prove
+@pytest.mark.redis
+@pytest.mark.timeout(900)
+def test_fifty_runs_of_four_processes(redis_server: RedisServer) -> None:
+    window = Order(1_000, 10, "", 2, 300, {"lease": 50})
+    steady = Order(2_000, 10, "", 2, 300, {"lease": 50, "burst": 200})
+    counts, excesses, shares = [], [], []
+    with run_processes(redis_server.url, 4) as processes:
+        for number in range(50):
+            times, share = hunt(processes, replace(window, key=f"lockgate:{{{number}}}:window"))
+            counts.append(len(times))
+            shares.append(share)
+            times, _ = hunt(processes, replace(steady, key=f"lockgate:{{{number}}}:steady"))
+            excesses.append(find_excess_of_rate([(at, 1) for at in times], 2_000, 200))
+        # Long enough for windows to end while others begin.
+        times, share = hunt(processes, replace(window, key="lockgate:{long}", seconds=35))
+        fullest = count_fullest_window(times, 10)
+    print(f"\nadmitted of 1,000 by 4 processes, 50 runs: {sorted(counts)}")
+    print(f"trips to Redis per admission: {min(shares):.1%} to {max(shares):.1%}")
+    print(f"35 s at 1,200/s: {len(times)} admitted, {fullest} in the fullest window, {share:.1%}")
+    assert max(counts) <= 1_000
+    assert max(excesses) <= 0
+    assert fullest <= 1_000

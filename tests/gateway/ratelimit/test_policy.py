@@ -82,6 +82,7 @@ def test_an_invalid_name_is_refused(name: Any) -> None:
         ("9/minute", {"lease": 0}, "lease is 0; it must be at least 1"),
         ("9/minute", {"lease": 10}, "at most the smallest quota, 9"),
         ("9/minute", {"lease": 2.0}, "lease is 2.0; it must be a whole number, or None"),
+        ("3000/minute", {"lease": 9, "burst": 9}, "it must be at least 100"),
         ("9/second", {"lease": 2}, "lease needs windows of at least 10 seconds; 9/second has"),
     ],
 )

@@ -1,17 +1,22 @@
 """A Redis that comes back without counts gives no caller a fresh quota within the window."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+import redis
 from pydantic import RedisDsn
 
 from gateway.ratelimit.limiter import Charge, RateLimiter
 from gateway.ratelimit.open_limiter import open_limiter
+from gateway.ratelimit.redis.script import EPOCH_KEY
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.ratelimit.charges import charge
+from tests.gateway.ratelimit.redis.limiter_process import Order, run_order
+from tests.gateway.ratelimit.redis.limiter_process import run_processes as run_limiter_processes
 from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
 from tests.redis_server import RedisServer
 
@@ -49,6 +54,15 @@ def is_healthy(limiter: RateLimiter, disconnects: int) -> bool:
     """Return whether it counts in Redis, after so many disconnects."""
     health = limiter.health()
     return health["status"] == "ok" and int(health["disconnects"]) >= disconnects
+
+
+async def wait_beat(server: RedisServer) -> None:
+    """Wait until Redis knows that it is in use."""
+    with redis.Redis.from_url(server.url) as client:
+        before = client.hget(EPOCH_KEY, "beat")
+        async with asyncio.timeout(PATIENCE):
+            while client.hget(EPOCH_KEY, "beat") == before:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
 
 
 async def spend(limiter: RateLimiter, one: Charge, times: int) -> int:
@@ -148,7 +162,7 @@ async def test_a_restart_with_old_data_adds_what_was_counted_since(
     try:
         async with run_processes(server.url, 1) as [process]:
             assert await spend(process, WINDOW, 12) == 12
-            await asyncio.sleep(4 * RETRY_MS / 1_000)  # for a beat
+            await wait_beat(server)
             assert server.command("SAVE") == "+OK"
             assert await spend(process, WINDOW, 5) == 5
             server.kill()
@@ -159,9 +173,73 @@ async def test_a_restart_with_old_data_adds_what_was_counted_since(
         server.stop()
 
 
+async def test_a_redis_that_reads_its_data_is_away_until_it_has_read_them(
+    redis_binary: str, tmp_path: Path
+) -> None:
+    slow = ("--key-load-delay", "500", "--loading-process-events-interval-bytes", "1024")
+    server = RedisServer(redis_binary, "--dir", str(tmp_path), *slow)
+    server.start()
+    try:
+        async with run_processes(server.url, 1) as [process]:
+            assert await spend(process, WINDOW, 12) == 12
+            await wait_beat(server)
+            with redis.Redis.from_url(server.url) as client:
+                client.mset({f"other:{number}": "x" * 100 for number in range(2_000)})
+                client.save()
+            server.kill()
+            starting = asyncio.create_task(asyncio.to_thread(server.start))
+            async with asyncio.timeout(PATIENCE):
+                while process.health().get("reason") != "BusyLoadingError":  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            assert (await process.check([WINDOW])).degraded == "local"
+            await starting
+            await wait_healthy([process], disconnects=1)
+            assert await spend(process, WINDOW, 20) == 7
+    finally:
+        server.stop()
+
+
 async def test_a_lost_connection_alone_changes_nothing(own_redis: RedisServer) -> None:
     async with run_processes(own_redis.url, 2) as processes:
         assert await spend(processes[0], WINDOW, 12) == 12
         own_redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         await wait_healthy(processes, disconnects=1)
         assert [await spend(process, WINDOW, 20) for process in processes] == [8, 0]
+
+
+QUOTA = 100
+PROCESSES = 4
+SHARE = QUOTA // PROCESSES
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("loss", ["killed", "flushed"])
+@pytest.mark.parametrize("reached", [PROCESSES, 1])
+@pytest.mark.parametrize("policy", [{}, {"burst": QUOTA}], ids=["window", "steady"])
+def test_the_excess_after_a_loss(
+    own_redis: RedisServer, loss: str, reached: int, policy: dict[str, int]
+) -> None:
+    first = Order(QUOTA, 36_000, "lockgate:{caller}", 2, 40 // reached, policy)
+    second = Order(QUOTA, 36_000, "lockgate:{caller}", 8, 60, policy)
+    with run_limiter_processes(own_redis.url, PROCESSES) as processes:
+        before = sum(len(it.admitted) for it in run_order(processes[:reached], first))
+        if loss == "killed":
+            own_redis.kill()
+        else:
+            own_redis.command("FLUSHALL")
+        for process in processes:
+            process.begin(second)
+        if loss == "killed":
+            time.sleep(1)
+            own_redis.start()
+        outcomes = [process.wait() for process in processes]
+    excess = before - QUOTA + sum(len(outcome.admitted) for outcome in outcomes)
+    degraded = sum(outcome.degraded for outcome in outcomes)
+    print(
+        f"\n{loss}, a caller that reached {reached} of {PROCESSES} processes: {before} of {QUOTA} "
+        f"admitted before, {excess} in excess, {degraded} decisions without Redis"
+    )
+    assert 70 <= before < QUOTA
+    assert degraded
+    assert excess <= (PROCESSES - 1) * SHARE
