@@ -27,7 +27,7 @@ _CHANGED = describe_problems(UnknownLimit, PreconditionFailed, PreconditionRequi
 @router.get("/limits", dependencies=[requires(READ)])
 async def list_limits(store: Resource[LimitStore]) -> LimitList:
     """List all policies."""
-    return LimitList(limits=list(store.list_limits()))
+    return LimitList(limits=list(store.list_limits()), unused=list(store.list_unused()))
 
 
 @router.get("/limits/{policy}", dependencies=[requires(READ)], responses=_UNKNOWN)

@@ -7,7 +7,7 @@ from gateway.errors.tree import DatabaseUnavailable
 from gateway.ops.caller_keys import CallerKeys
 from gateway.ops.document_change import DocumentChange
 from gateway.ops.limit_description import describe_entry, describe_limit
-from gateway.ops.models import HistoryItem, Limit, LimitChange, Proposal
+from gateway.ops.models import HistoryItem, Limit, LimitChange, Proposal, UnusedLimit
 from gateway.ops.ops_errors import (
     ChangesUnavailable,
     InvalidChange,
@@ -42,6 +42,13 @@ class LimitStore:
     def list_limits(self) -> Sequence[Limit]:
         """Return all policies, in the order of their declaration."""
         return [describe_limit(view) for view in self._live.list()]
+
+    def list_unused(self) -> Sequence[UnusedLimit]:
+        """Return the live documents of policies that the code no longer declares."""
+        return [
+            UnusedLimit(name=it.policy, version=it.version, fault=it.fault)
+            for it in self._live.list_unused()
+        ]
 
     def list_names(self) -> Sequence[str]:
         """Return the names of all policies."""

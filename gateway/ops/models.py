@@ -126,10 +126,19 @@ class Limit(BaseModel):
     fault: str | None
 
 
+class UnusedLimit(BaseModel):
+    """A live document of a policy that the code no longer declares."""
+
+    name: str
+    version: int
+    fault: str
+
+
 class LimitList(BaseModel):
-    """All policies."""
+    """All policies, and the live documents that none of them uses."""
 
     limits: list[Limit]
+    unused: list[UnusedLimit] = []
 
 
 class HistoryItem(BaseModel):

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from gateway.auth.proof_verifier import ProofVerifier
 from gateway.auth.verifier import JwtVerifier, TokenVerifier
 from gateway.open_clients import OpenServices
 from gateway.ops.caller_keys import CallerKeys
@@ -91,6 +92,8 @@ def create_ops_resources(
     audience, gateway = settings.ops.audience, settings.identity.issuer
     assert audience is not None  # noqa: S101 - see above
     resources = Resources(opened)
+    # A proof names the URL of the public port, so bound tokens (DPoP) are refused here.
+    resources.pop(ProofVerifier, None)
     verifier: JwtVerifier = opened[TokenVerifier]
     resources[TokenVerifier] = verifier.accept_audience(audience, settings.issuers)
     live: LiveLimits = opened[LiveLimits]

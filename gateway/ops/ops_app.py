@@ -9,7 +9,7 @@ from gateway.middleware.access_log import AccessLog
 from gateway.middleware.allowed_hosts import AllowedHosts
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.compression import Compression
-from gateway.middleware.in_flight_limit import InFlightLimit
+from gateway.middleware.load_shedding import LoadShedding
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi.document import document_responses
@@ -47,7 +47,7 @@ class OpsApp(FastAPI):
             Middleware(RequestContextMiddleware, may_compress=True),
             Middleware(AllowedHosts, server=server, exempt_paths=(), setting="ops.hosts"),
             Middleware(TargetValidation),
-            Middleware(InFlightLimit, max_concurrency=server.max_in_flight, exempt_paths=()),
+            Middleware(LoadShedding, max_concurrency=server.max_in_flight, exempt_paths=()),
             Middleware(Compression),
             Middleware(
                 BodyLimit, max_bytes=server.max_body_bytes, find_route_path=routes.find_path

@@ -16,7 +16,7 @@ from gateway.ratelimit.recording.export import export_recordings
 from gateway.ratelimit.recording.recorder import Recorder
 from gateway.ratelimit.recording.recording import Recording
 from gateway.ratelimit.rule import MICROSECONDS
-from gateway.ratelimit.usage.usage import Usage, UsageReport
+from gateway.ratelimit.usage.usage import UsageReport
 from gateway.transport.transport import Transport
 
 RECENT_SECONDS = 10
@@ -84,8 +84,11 @@ class OwnTraffic(Traffic):
 
     def count_recent(self) -> Mapping[str, Counts]:
         """Return the requests of the last ten seconds by policy."""
-        usage = self._recorder.usage
-        return {policy: count_recent(usage, policy) for policy in usage.policies}
+        usage, counts = self._recorder.usage, dict[str, Counts]()
+        for policy in usage.policies:
+            allowed, refused, shadow_refused = usage.count_recent(policy, RECENT_SECONDS)
+            counts[policy] = Counts(allowed=allowed, refused=refused, shadow_refused=shadow_refused)
+        return counts
 
     def list_processes(self) -> Sequence[Process]:
         """Return this process."""
@@ -129,16 +132,6 @@ class OwnTraffic(Traffic):
             names = {it.key: describe(it.key) for it in report.top_keys}
             return UsageReply(report=report, names=names).model_dump_json().encode()
         return await export([self._recorder.snapshot()])
-
-
-def count_recent(usage: Usage, policy: str) -> Counts:
-    """Add up the last ten seconds that are complete."""
-    report = usage.report(policy, RECENT_SECONDS + 1)
-    allowed, refused, shadow_refused = (
-        sum(counts[:RECENT_SECONDS])
-        for counts in (report.allowed, report.refused, report.shadow_refused)
-    )
-    return Counts(allowed=allowed, refused=refused, shadow_refused=shadow_refused)
 
 
 async def export(recordings: Sequence[Recording]) -> bytes:

@@ -9,7 +9,15 @@ from typing import Any
 
 from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.leased_quota import LeasedQuota
-from gateway.ratelimit.limiter import Charge, LeaseUpdate, Mark, RateLimiter, Settlement, Verdict
+from gateway.ratelimit.limiter import (
+    Charge,
+    CountObserver,
+    LeaseUpdate,
+    Mark,
+    RateLimiter,
+    Settlement,
+    Verdict,
+)
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.refused_keys import RefusedKeys
@@ -53,19 +61,22 @@ class FallbackLimiter(RateLimiter):
         Raises:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
         """
-        verdict = self._refused.find(charges)
+        verdict = self._refused.find(charges) or self._leases.spend(charges)
         if verdict is not None:
-            return verdict
-        verdict = self._leases.spend(charges)
-        if verdict is None:
+            verdict.is_remembered = True
+        else:
             try:
                 verdict = await self._ask_redis(charges)
             except RedisCheckFailed as error:
                 self._degraded_checks += 1
                 return self._decide_without_redis(charges, error)
         if verdict.admitted:
-            self._local.record(self._scale_all(charges))
+            self._local.record(self._scale_all(verdict.select_charged(charges)))
         return verdict
+
+    def set_observer(self, observer: CountObserver) -> None:
+        """Let an observer see what changes the counts in Redis."""
+        self._shared.set_observer(observer)
 
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
         """Renew and release leases, here at once and in Redis.
@@ -138,7 +149,7 @@ class FallbackLimiter(RateLimiter):
         scaled = self._scale_all(local)
         verdict = self._local.decide(scaled)
         if verdict.admitted:
-            self._unsent.record(scaled)
+            self._unsent.record(verdict.select_charged(scaled))
         # The response headers announce the policy, not the share of this process.
         announced = [
             replace(standing, rule=charge.rule)

@@ -32,6 +32,7 @@ async def open_limits(
         recorder: Recorder | None = None
         if settings.ops.audience is not None:
             resources[Recorder] = recorder = open_recorder(settings)
+            limiter.set_observer(recorder)
         resources[Limits] = limits = Limits(limiter, in_force, recorder)
         async with renew_leases(limits.leases):
             yield limits

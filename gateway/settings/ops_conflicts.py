@@ -17,6 +17,9 @@ def find_ops_errors(settings: Settings) -> Iterator[ConfigError]:
     """Find an audience that public tokens have, and a port that is that of the gateway."""
     if settings.ops.audience is None:
         return
+    if not settings.issuers:
+        message = "needs an identity provider in issuers, which issues the tokens of operators"
+        yield ConfigError("ops.audience", message)
     for path, audience in _iter_public_audiences(settings):
         if audience == settings.ops.audience:
             message = f"is also {path}: each token for the public port would open the ops port"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gateway.settings.host_patterns import OpsHost
+from gateway.settings.host_patterns import OpsHost, parse_host
 from gateway.settings.issuer_types import OneAudience
 from gateway.settings.network_types import Host
 from gateway.settings.section import Section
@@ -23,4 +23,7 @@ class Ops(Section):
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
         """The hosts that a request may name: `hosts`, and `host` unless it stands for all."""
-        return self.hosts if self.host in {"0.0.0.0", "::"} else (*self.hosts, self.host)
+        if self.host in {"0.0.0.0", "::"}:
+            return self.hosts
+        own = f"[{self.host}]" if ":" in self.host else self.host
+        return (*self.hosts, parse_host(own))

@@ -89,6 +89,21 @@ def test_six_commands_call_for_the_client_and_for_the_user_until_the_revocation(
     assert re.findall(r"HTTP/1\.1 (\d+)", revoked) == ["200", "200", "401"]
 
 
+def test_an_operator_tightens_the_limit_of_the_dashboard_and_rolls_it_back(shop: Demo) -> None:
+    tighten, roll_back = [
+        command.replace(".venv/bin/lockgate", f"{sys.executable} -m gateway.cli")
+        for command in shop.commands[11:]
+    ]
+
+    def get_policy() -> str:
+        return run_curl(shop).headers["ratelimit-policy"]
+
+    assert "5/minute" in run_command(tighten)
+    assert get_policy() == '"dashboards";q=5;w=60'
+    run_command(roll_back)
+    assert get_policy() == '"dashboards";q=120;w=60'
+
+
 def test_a_service_that_is_only_proxied_can_be_real(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--real", "ecko"]) == 2
     assert capsys.readouterr().err == (

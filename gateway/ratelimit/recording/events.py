@@ -45,7 +45,8 @@ class RecordedRequest:
 
     `is_counted` is False if it was decided without a look at the counts: its key is blocked, or
     the process remembers that Redis has just refused it. `states` has the counts before the
-    decision of the keys that were seen for the first time.
+    decision of the keys that were seen for the first time, `leases` has the number of the lease
+    that it takes of a key.
     """
 
     now: int
@@ -53,6 +54,7 @@ class RecordedRequest:
     is_counted: bool
     decisions: list[RecordedDecision] = field(default_factory=list)
     states: Mapping[str, State] = field(default_factory=dict)
+    leases: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -69,4 +71,29 @@ class RecordedGap:
     requests: int
 
 
-RecordedEvent = RecordedRequest | RecordedGap
+@dataclass(slots=True)
+class RecordedSettlement:
+    """The charge of one key was corrected: by `difference`, given back if it is negative.
+
+    The request was decided at `decided_at`. What is given back had been charged at `charged_at`.
+    """
+
+    now: int
+    key: RecordedKey
+    difference: int
+    decided_at: int
+    charged_at: int
+
+
+@dataclass(slots=True)
+class RecordedLease:
+    """A lease of one key was renewed or released, which would have expired at `expires_at`."""
+
+    now: int
+    key: RecordedKey
+    number: int
+    expires_at: int
+    is_release: bool
+
+
+RecordedEvent = RecordedRequest | RecordedGap | RecordedSettlement | RecordedLease

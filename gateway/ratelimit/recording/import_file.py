@@ -12,7 +12,7 @@ from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.recording.events import RecordedKey
 from gateway.ratelimit.recording.export import GZIP, VERSION
 from gateway.ratelimit.recording.recording import Recording
-from gateway.ratelimit.recording.segment import COLUMNS, COUNTED, GAP, MORE, Segment
+from gateway.ratelimit.recording.segment import COLUMNS, COUNTED, GAP, MORE, VALUES, Segment
 from gateway.ratelimit.rule import Algorithm, Rule
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
@@ -60,7 +60,7 @@ class _ItemsLine(_Strict):
     key_table: list[_Key] = []
     prefixes: list[_Text] = []
     states: list[tuple[_Count, _Text, list[_Number]]] = []
-    flags: list[Annotated[int, Field(strict=True, ge=0, le=15)]] = []
+    flags: list[Annotated[int, Field(strict=True, ge=0, le=255)]] = []
     times: list[_Number] = []
     keys: list[_Count] = []
     costs: list[_Number] = []
@@ -225,19 +225,31 @@ def _require_consistent(segment: Segment, rows: int) -> None:
     }
     if lengths != {rows}:
         raise ValueError(f"the segment before has columns of {lengths} rows; expected {rows}")
-    values = 0
-    for flags, key, cost in zip(segment.flags, segment.keys, segment.costs, strict=True):
-        if flags & GAP:
-            _require(flags == GAP and key < len(segment.prefixes), "a gap has no prefix")
-            values += 1
-        else:
-            _require(key < len(segment.key_table), f"there is no key with the number {key}")
-            _require(cost >= 0, f"a cost is {cost}")
-            values += len(segment.key_table[key].rules or ()) if flags & COUNTED else 0
+    values = sum(_check_row(segment, *row) for row in zip(segment.flags, segment.keys, strict=True))
     _require(values == len(segment.values), f"it has {len(segment.values)} values, not {values}")
-    _require(not segment.flags or not segment.flags[-1] & MORE, "the last request is cut off")
+    _require(
+        not segment.flags or segment.flags[-1] >= GAP or not segment.flags[-1] & MORE,
+        "the last request is cut off",
+    )
     state_rows = [row for row, _, _ in segment.states]
     _require(state_rows == sorted(state_rows), "the states are in no order")
+
+
+def _check_row(segment: Segment, flags: int, key: int) -> int:
+    """Return the number of values of a row.
+
+    Raises:
+        ValueError: its kind or its key is unknown.
+    """
+    if flags == GAP:
+        _require(key < len(segment.prefixes), "a gap has no prefix")
+        return VALUES[GAP]
+    _require(key < len(segment.key_table), f"there is no key with the number {key}")
+    rules = segment.key_table[key].rules or ()
+    if flags < GAP:
+        return len(rules) if flags & COUNTED else 0
+    _require(flags in VALUES and len(rules) == 1, f"a row has the kind {flags}")
+    return VALUES[flags]
 
 
 def _require(is_true: bool, fault: str) -> None:

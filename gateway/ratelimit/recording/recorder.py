@@ -7,14 +7,23 @@ costs; docs/explanation/how-a-simulation-works.md explains what it keeps, and wh
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 
-from gateway.ratelimit.limiter import Charge, Standing, State, Verdict
+from gateway.ratelimit.limiter import Charge, LeaseUpdate, Settlement, Standing, State, Verdict
 from gateway.ratelimit.limits import Demand
-from gateway.ratelimit.partition import make_key
+from gateway.ratelimit.partition import get_partition, make_key
 from gateway.ratelimit.policy_in_force import Block, Rules
 from gateway.ratelimit.recording.events import RecordedKey
 from gateway.ratelimit.recording.recording import SHARED, Recording
-from gateway.ratelimit.recording.segment import ADMITTED, COUNTED, MORE, Segment
+from gateway.ratelimit.recording.segment import (
+    ADMITTED,
+    COUNTED,
+    MORE,
+    RELEASED,
+    RENEWED,
+    TAKEN,
+    Segment,
+)
 from gateway.ratelimit.rule import MICROSECONDS
 from gateway.ratelimit.usage.usage import Usage
 
@@ -22,6 +31,8 @@ MAX_ROWS = 200_000
 SEGMENTS = 16
 MAX_SEGMENT_KEYS = 4_096
 MAX_SEGMENT_STATE_NUMBERS = 262_144
+
+MAX_LEASES = 100_000
 
 IN_FLIGHT = MICROSECONDS
 """How long a check can be on its way and in Redis, in microseconds."""
@@ -41,7 +52,9 @@ class Recorder:
     #   at most SEGMENTS. The open one is full if it has `_segment_rows` rows, or if `_is_full`.
     # - `_known` has the keys whose state was recorded in the open segment, and not lost since.
     # - `_numbers` has the number in the key table of the open segment for each set of rules (by
-    #   identity), policy, partition and tier. `_rule_sets` keeps those rules alive.
+    #   identity), policy, partition and tier; and for each rule and key. `_identified` keeps those
+    #   rules alive, so that no identity is used twice.
+    # - `_lease_expiries` has the leases that requests of this process hold, by key and lease.
     # - `_last` is the time of the latest counted decision, on the clock of the counts and on
     #   `_clock`.
     # - Every decision after `_begin` is in a segment. It is 0 until the first decision.
@@ -68,7 +81,8 @@ class Recorder:
         self._state_numbers = 0
         self._is_full = False
         self._numbers: dict[_KeyOfNumber, int] = {}
-        self._rule_sets: list[Rules | Block] = []
+        self._identified: list[object] = []
+        self._lease_expiries: dict[tuple[str, str], int] = {}
         # The clock of a memory limiter is the monotonic one, and that of Redis the epoch's.
         self._last = (round(wall() * MICROSECONDS), clock()) if is_shared else (0, 0.0)
         self._opened_at = clock()
@@ -93,22 +107,47 @@ class Recorder:
         if verdict.degraded:
             self._lose_counts("", 1)
             return
-        if self._is_full or len(self._segment.flags) >= self._segment_rows:
-            self._begin_segment()
-        flags, now = ADMITTED if verdict.admitted else 0, verdict.now
-        if charges and not verdict.is_repeated:
+        self._make_room()
+        flags = ADMITTED if verdict.admitted else 0
+        is_counted = len(verdict.standings) == len(charges) > 0 and not verdict.is_remembered
+        if is_counted:
             flags |= COUNTED
+            now = verdict.now
             self._last = now, local
         else:
             now = self._estimate_at(local)
-        if not self._begin:
-            self._begin = self._estimate_at(self._opened_at) - 1
+        self._begin = self._begin or self._estimate_at(self._opened_at) - 1
         if verdict.states:
             self._add_states(verdict.states)
+        if verdict.admitted:
+            self._take_leases(charges, verdict)
         if len(demands) == 1:
             self._add_row(demands[0], rule_sets[0], flags, now, verdict.standings)
         else:
             self._add_rows(demands, rule_sets, flags, now, verdict.standings)
+
+    def observe_settlement(self, settlement: Settlement, charged_at: int, now: int) -> None:
+        """Record corrected charges."""
+        if not self._segment_rows:
+            return
+        self._make_room()
+        for charge, difference in settlement.differences:
+            key = self._number_charge(charge)
+            decided_at = settlement.verdict.now
+            self._segment.add_settlement(now, key, difference, decided_at, charged_at)
+
+    def observe_leases(self, updates: Sequence[LeaseUpdate], now: int) -> None:
+        """Record leases that were renewed or released."""
+        if not self._segment_rows:
+            return
+        self._make_room()
+        for charge, is_release in updates:
+            held = charge.key, charge.lease_id
+            expires_at = self._lease_expiries.pop(held, 0)
+            if not is_release:
+                self._lease_expiries[held] = now + charge.rule.window
+            kind, number = RELEASED if is_release else RENEWED, _hash_lease(charge.lease_id)
+            self._segment.add_lease(kind, now, self._number_charge(charge), number, expires_at)
 
     def lose(self, charges: Sequence[Charge]) -> None:
         """Record that these charges may have been counted, or not."""
@@ -177,11 +216,16 @@ class Recorder:
         else:
             counted = rules
         keys = tuple(make_key(rule, partition) for rule in counted or ())
+        key = RecordedKey(name, partition, tier, counted, keys)
+        return self._add_to_table((id(rules), name, partition, tier), key, rules)
+
+    def _add_to_table(self, known: _KeyOfNumber, key: RecordedKey, identified: object) -> int:
+        """Add a key to the table of the segment; `identified` is what the id in `known` is of."""
         table = self._segment.key_table
-        table.append(RecordedKey(name, partition, tier, counted, keys))
+        table.append(key)
         self._is_full |= len(table) >= MAX_SEGMENT_KEYS
-        self._numbers[id(rules), name, partition, tier] = len(table) - 1
-        self._rule_sets.append(rules)
+        self._numbers[known] = len(table) - 1
+        self._identified.append(identified)
         return len(table) - 1
 
     def _add_states(self, states: Mapping[str, State]) -> None:
@@ -191,12 +235,41 @@ class Recorder:
         self._state_numbers += sum(map(len, new.values()))
         self._is_full |= self._state_numbers >= MAX_SEGMENT_STATE_NUMBERS
 
+    def _take_leases(self, charges: Sequence[Charge], verdict: Verdict) -> None:
+        """Record the leases of a request; a shadow policy that would have refused it has none."""
+        for charge in charges:
+            if charge.lease_id:
+                refusing = {it.rule.policy for it in verdict.standings if it.retry_after}
+                if charge.rule.policy not in refusing:
+                    self._take_lease(charge, verdict.now)
+
+    def _take_lease(self, charge: Charge, now: int) -> None:
+        if len(self._lease_expiries) >= MAX_LEASES:
+            self._lease_expiries.clear()
+        self._lease_expiries[charge.key, charge.lease_id] = now + charge.rule.window
+        number = _hash_lease(charge.lease_id)
+        self._segment.add_lease(TAKEN, now, self._number_charge(charge), number)
+
+    def _number_charge(self, charge: Charge) -> int:
+        """Return the number of a key with the rule of a charge alone."""
+        known = id(charge.rule), charge.key, "", None
+        number = self._numbers.get(known)
+        if number is None:
+            partition = get_partition(charge.key)
+            key = RecordedKey(charge.rule.policy, partition, None, (charge.rule,), (charge.key,))
+            number = self._add_to_table(known, key, charge.rule)
+        return number
+
+    def _make_room(self) -> None:
+        if self._is_full or len(self._segment.flags) >= self._segment_rows:
+            self._begin_segment()
+
     def _begin_segment(self) -> None:
         self._segment = Segment()
         self._segments.append(self._segment)
         self._known.clear()
         self._numbers.clear()
-        self._rule_sets.clear()
+        self._identified.clear()
         self._state_numbers = 0
         self._is_full = False
         if len(self._segments) > SEGMENTS:
@@ -208,14 +281,18 @@ class Recorder:
             self._known = {key for key in self._known if not key.startswith(prefix)}
         else:
             self._known.clear()
-        now = self._estimate_at(self._clock())
+        # Nothing is on its way to counts in this process, and its decisions come in their order.
+        now = self._estimate_at(self._clock()) if self._margin else self._last[0]
         begin = now - self._margin
         if prefix or not self._segment.grow_gap(begin - self._margin, now, requests):
-            if len(self._segment) >= self._segment_rows:
-                self._begin_segment()
+            self._make_room()
             self._segment.add_gap(begin, now, prefix, requests)
 
     def _estimate_at(self, local: float) -> int:
         """Return a time of `_clock` on the clock of the counts, which is not asked."""
         now, asked_at = self._last
         return now + round((local - asked_at) * MICROSECONDS)
+
+
+def _hash_lease(lease_id: str) -> int:
+    return int.from_bytes(blake2b(lease_id.encode(), digest_size=7).digest())

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.ratelimit.recording.events import RecordedEvent
+from gateway.ratelimit.recording.read_segment import read_segment
 from gateway.ratelimit.recording.segment import Segment
 
 SHARED = "redis"
@@ -34,7 +35,7 @@ class Recording:
     def iterate(self) -> Iterator[RecordedEvent]:
         """Return the events in the order in which the process saw them."""
         for segment in self.segments:
-            yield from segment.iterate()
+            yield from read_segment(segment)
 
     def __len__(self) -> int:
         """Return the number of rows."""

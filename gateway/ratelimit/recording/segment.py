@@ -1,37 +1,42 @@
 """`Segment`: a run of recorded events in columns, which can be read without those before it."""
 
 from array import array
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Mapping
 
 from gateway.ratelimit.limiter import State
-from gateway.ratelimit.recording.events import (
-    RecordedDecision,
-    RecordedEvent,
-    RecordedGap,
-    RecordedKey,
-    RecordedRequest,
-)
+from gateway.ratelimit.recording.events import RecordedKey
 
-# The flags of a row.
+# The kind of a row.
+DECISION, GAP, SETTLEMENT, TAKEN, RENEWED, RELEASED = range(0, 96, 16)
+
+# The flags of a decision.
 ADMITTED = 1
 COUNTED = 2
 MORE = 4  # the next row is about the same request
-GAP = 8
+
+VALUES = {GAP: 1, SETTLEMENT: 2, TAKEN: 0, RENEWED: 1, RELEASED: 1}
+"""How many values a row has; a decision that was counted has one per rule."""
 
 COLUMNS = ("flags", "times", "keys", "costs", "values")
 
 
 class Segment:
-    """A row per request and policy, and one per gap.
+    """Rows of several kinds, each of one key.
 
-    A gap has its end in `costs`, the number of its prefix in `keys`, and its requests in `values`.
+    - A decision: the values are what remained of each rule, or -1 - remaining if the cost did not
+      fit. A request with several policies has several rows.
+    - A gap: the cost is its end, the key is the number of its prefix, the value is the number of
+      requests.
+    - A settlement: the cost is the difference, the values are when the request was decided and
+      charged.
+    - A lease, which was taken by the request that follows, renewed or released: the cost is the
+      number of the lease, the value is when it would have expired.
     """
 
     # Invariants:
-    # - All columns but `values` have one item per row. `values` has one per rule of a row that was
-    #   counted: what remained, or -1 - remaining if the cost did not fit; and one per gap.
-    # - The rows of a request follow each other, all but the last with MORE. No request is split.
+    # - All columns but `values` have one item per row.
+    # - The rows of a request follow each other, all but the last with MORE, after the leases that
+    #   it takes. No request is split.
     # - `states` has (row of the request, key, state), in the order of rows.
     # - Only the last row is ever changed: a gap that grows.
 
@@ -65,10 +70,7 @@ class Segment:
 
     def add_gap(self, begin: int, end: int, prefix: str, requests: int) -> None:
         """Add a gap."""
-        self.flags.append(GAP)
-        self.times.append(begin)
-        self.keys.append(len(self.prefixes))
-        self.costs.append(end)
+        self._add_row(GAP, begin, len(self.prefixes), end)
         self.values.append(requests)
         self.prefixes.append(prefix)
 
@@ -81,35 +83,20 @@ class Segment:
         self.values[-1] += requests
         return True
 
-    def iterate(self) -> Iterator[RecordedEvent]:
-        """Return the events in the order in which they were recorded."""
-        values, states = iter(self.values), iter(self.states)
-        state = next(states, None)
-        request: RecordedRequest | None = None
-        rows = zip(self.flags, self.times, self.keys, self.costs, strict=True)
-        for row, (flags, now, key, cost) in enumerate(rows):
-            if flags == GAP:
-                yield RecordedGap(now, cost, self.prefixes[key], next(values))
-                continue
-            if request is None:
-                request = RecordedRequest(now, bool(flags & ADMITTED), bool(flags & COUNTED))
-                while state is not None and state[0] <= row:
-                    request.states = {**request.states, state[1]: tuple(state[2])}
-                    state = next(states, None)
-            request.decisions.append(self._read_decision(flags, key, cost, values))
-            if not flags & MORE:
-                yield request
-                request = None
+    def add_settlement(
+        self, now: int, key: int, difference: int, decided_at: int, charged_at: int
+    ) -> None:
+        """Add a settlement of one charge."""
+        self._add_row(SETTLEMENT, now, key, difference)
+        self.values.extend((decided_at, charged_at))
 
-    def _read_decision(
-        self, flags: int, number: int, cost: int, values: Iterator[int]
-    ) -> RecordedDecision:
-        key = self.key_table[number]
-        count = len(key.rules or ()) if flags & COUNTED else 0
-        numbers = tuple(islice(values, count))
-        return RecordedDecision(
-            key,
-            cost,
-            fits=tuple(number >= 0 for number in numbers),
-            remaining=tuple(max(number, -1 - number) for number in numbers),
-        )
+    def add_lease(self, kind: int, now: int, key: int, number: int, *expires_at: int) -> None:
+        """Add a lease that was taken, renewed or released."""
+        self._add_row(kind, now, key, number)
+        self.values.extend(expires_at)
+
+    def _add_row(self, kind: int, now: int, key: int, cost: int) -> None:
+        self.flags.append(kind)
+        self.times.append(now)
+        self.keys.append(key)
+        self.costs.append(cost)

@@ -32,8 +32,9 @@ class Timeline:
         A process records its own decisions in their order. Those of several processes on one Redis
         are merged by the time of the script, which runs one request at a time.
         """
-        if len(self.recordings) == 1 and not self.recordings[0].is_shared:
-            yield from self.recordings[0].iterate()
+        if len(self.recordings) == 1:
+            alone = self.recordings[0]
+            yield from _sort_by_time(alone.iterate()) if alone.is_shared else alone.iterate()
             return
         streams = [_sort_by_time(recording.iterate()) for recording in self.recordings]
         for event in heapq.merge(*streams, key=_get_order):
@@ -55,14 +56,11 @@ def build_timelines(recordings: Iterable[Recording]) -> list[Timeline]:
 
 
 def _build_timeline(recordings: Sequence[Recording]) -> Timeline:
-    # The decisions of checks that were on their way at the first snapshot are not in it.
-    margin = IN_FLIGHT if len(recordings) > 1 else 0
-    return Timeline(
-        max(recording.begin for recording in recordings),
-        min(recording.end for recording in recordings) - margin,
-        recordings[0].to_epoch,
-        recordings,
-    )
+    begin = max(recording.begin for recording in recordings)
+    end = min(recording.end for recording in recordings)
+    if len(recordings) > 1:
+        end -= IN_FLIGHT  # what was on its way at the first snapshot is not in it
+    return Timeline(begin, end, recordings[0].to_epoch, recordings)
 
 
 def _sort_by_time(events: Iterable[RecordedEvent]) -> Iterator[RecordedEvent]:

@@ -4,20 +4,20 @@ It calculates with the states of `gateway/ratelimit/algorithms`, as the memory l
 the script in Redis does.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.ratelimit.algorithms.gcra import GcraState
-from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
+from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
 from gateway.ratelimit.limiter import State
-from gateway.ratelimit.memory import LimitState
-from gateway.ratelimit.recording.events import RecordedDecision, RecordedGap, RecordedRequest
-from gateway.ratelimit.rule import Algorithm, Rule
-
-_STATE_TYPES: Mapping[Algorithm, type[SlidingWindowState | GcraState]] = {
-    Algorithm.SLIDING_WINDOW: SlidingWindowState,
-    Algorithm.GCRA: GcraState,
-}
+from gateway.ratelimit.memory import STATE_TYPES, LimitState
+from gateway.ratelimit.recording.events import (
+    RecordedDecision,
+    RecordedGap,
+    RecordedLease,
+    RecordedRequest,
+    RecordedSettlement,
+)
+from gateway.ratelimit.rule import Rule
+from gateway.ratelimit.simulation.corrections import name_lease, settle, update_lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def load_state(state: State, rule: Rule) -> LimitState:
     Raises:
         ValueError: it is no state of the algorithm of the rule.
     """
-    return _STATE_TYPES[rule.algorithm].load(state, rule)
+    return STATE_TYPES[rule.algorithm].load(state, rule)
 
 
 class Reproduction:
@@ -72,7 +72,7 @@ class Reproduction:
 
     # Invariants:
     # - `_states` has the counts of the keys that are known: from the first recorded state on, until
-    #   a gap.
+    #   a gap. Those of rules with leases never are: Redis charges them in advance.
     # - `_gaps` has the prefix and the end of each gap that has not ended. A state that was recorded
     #   inside a gap is not used.
 
@@ -90,6 +90,16 @@ class Reproduction:
         for key in [key for key in self._states if key.startswith(gap.prefix)]:
             del self._states[key]
 
+    def correct(self, event: RecordedSettlement | RecordedLease) -> None:
+        """Apply a change of one key, if its counts are known."""
+        [rule], [name] = event.key.rules or (), event.key.keys
+        state = self._states.get(name)
+        if isinstance(event, RecordedLease):
+            if isinstance(state, ConcurrencyState):
+                update_lease(state, rule, event)
+        elif state is not None:
+            settle(state, rule, event)
+
     def load(self, request: RecordedRequest) -> list[str]:
         """Take the states recorded with a request; return the keys whose counts changed unseen.
 
@@ -103,7 +113,7 @@ class Reproduction:
         for decision in request.decisions:
             for rule, key in zip(decision.key.rules or (), decision.key.keys, strict=False):
                 state = request.states.get(key)
-                if state is None or any(key.startswith(prefix) for prefix, _ in self._gaps):
+                if state is None or rule.lease or self._is_in_gap(key):
                     continue
                 try:
                     loaded = load_state(state, rule)
@@ -140,6 +150,9 @@ class Reproduction:
         for decision in request.decisions if request.is_counted else ():
             self._charge(request, decision)
 
+    def _is_in_gap(self, key: str) -> bool:
+        return any(key.startswith(prefix) for prefix, _ in self._gaps)
+
     def _check_fits(self, request: RecordedRequest, decision: RecordedDecision) -> bool:
         """Compare what fits; return whether a rule refuses."""
         refused, key = False, decision.key
@@ -162,8 +175,10 @@ class Reproduction:
             state = self._states.get(name)
             if state is None:
                 continue
-            if request.admitted and decision.cost:
-                state.charge(request.now, rule, decision.cost)
+            # A shadow policy is not charged what it would have refused.
+            if request.admitted and decision.cost and all(decision.fits):
+                lease = name_lease(request.leases.get(name))
+                state.charge(request.now, rule, decision.cost, lease)
             replayed = state.compute_remaining(request.now, rule)[0]
             if replayed != remaining:
                 recorded, found = f"{remaining} remaining", f"{replayed} remaining"

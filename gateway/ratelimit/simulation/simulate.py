@@ -22,6 +22,7 @@ SLICE_SECONDS = 0.001
 
 WITHOUT_REDIS = "decided without the shared counts"
 UNKNOWN_COUNTS = "the counts of the key were not known yet"
+LEASED = "granted in advance (lease)"
 
 
 async def simulate(
@@ -65,7 +66,7 @@ class SimulationRun:
         self._timelines = build_timelines(recordings)
         self._effects = {name: Effect() for name in proposed}
         self._left_out = Counter[str]()
-        self._requests = self._newly_refused = self._newly_admitted = 0
+        self._guessed = self._requests = self._newly_refused = self._newly_admitted = 0
         self._keys = set[str]()
 
     def run(self) -> Iterator[None]:
@@ -113,18 +114,22 @@ class SimulationRun:
                 reproduction.pass_gap(event)
                 if event.requests:
                     self._left_out[WITHOUT_REDIS] += event.requests
-            else:
+            elif isinstance(event, RecordedRequest):
                 for key in reproduction.load(event):
                     counts.forget(key)
                 self._add(event, counts)
                 reproduction.check(event)
+            else:
+                counts.correct(event)
+                reproduction.correct(event)
             yield
+        self._guessed += counts.durations.guessed
 
     def _add(self, request: RecordedRequest, counts: SimulatedCounts) -> None:
         """Decide a request with the proposed policies, and count the effect."""
         decision = counts.decide(request)
         if not decision.is_known:
-            self._left_out[UNKNOWN_COUNTS] += 1
+            self._left_out[LEASED if _has_leases(request) else UNKNOWN_COUNTS] += 1
             return
         self._requests += 1
         self._newly_refused += request.admitted and not decision.admitted
@@ -154,6 +159,15 @@ class SimulationRun:
         if restarted:
             names = ", ".join(sorted(restarted))
             sentences.append(f"Counts begin with nothing used, as when it is applied: {names}.")
+        if self._guessed:
+            sentences.append(
+                f"{self._guessed} requests that are newly admitted are assumed to hold their "
+                "leases for the mean time of the others."
+            )
         if self._left_out:
             sentences.append(f"{self._left_out.total()} requests are left out.")
         return " ".join(sentences)
+
+
+def _has_leases(request: RecordedRequest) -> bool:
+    return any(rule.lease for decision in request.decisions for rule in decision.key.rules or ())

@@ -1,14 +1,27 @@
 """`SimulatedCounts`: decides recorded requests with proposed policies."""
 
+from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
 from gateway.ratelimit.memory import STATE_TYPES, LimitState
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy_in_force import Block, PolicyInForce, Rules
-from gateway.ratelimit.recording.events import RecordedDecision, RecordedRequest
-from gateway.ratelimit.rule import MICROSECONDS, Rule
-from gateway.ratelimit.simulation.reproduction import Reproduction, load_state
+from gateway.ratelimit.recording.events import (
+    RecordedDecision,
+    RecordedLease,
+    RecordedRequest,
+    RecordedSettlement,
+)
+from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
+from gateway.ratelimit.simulation.corrections import drop_lease, name_lease, settle
+from gateway.ratelimit.simulation.lease_durations import LeaseDurations
+from gateway.ratelimit.simulation.reproduction import CannotSimulate, Reproduction, load_state
+
+MAX_UNSETTLED = 100_000
+
+_Charge = tuple[LimitState, Rule, RecordedDecision]
 
 
 @dataclass(slots=True)
@@ -42,6 +55,8 @@ class SimulatedCounts:
     # - `_states` has the counts of a key from its first request on. They begin as the recorded
     #   counts of the same key, and with nothing used if no recorded rule has that key: other
     #   windows and algorithms have other keys.
+    # - `_charged` has what the last MAX_UNSETTLED requests were charged, by the time of the
+    #   decision, policy and partition, until they are settled.
 
     def __init__(
         self, proposed: Mapping[str, PolicyInForce], reproduction: Reproduction, to_epoch: int
@@ -51,6 +66,9 @@ class SimulatedCounts:
         self._to_epoch = to_epoch
         self._states: dict[str, LimitState] = {}
         self._restarted = set[str]()
+        self._charged: OrderedDict[tuple[int, str, str], list[tuple[LimitState, Rule]]]
+        self._charged = OrderedDict()
+        self.durations = LeaseDurations()
 
     @property
     def restarted(self) -> Collection[str]:
@@ -61,10 +79,28 @@ class SimulatedCounts:
         """Begin with the recorded counts of a key again, which have changed unseen."""
         self._states.pop(key, None)
 
+    def correct(self, event: RecordedSettlement | RecordedLease) -> None:
+        """Settle what the request of the event was charged here, or update its lease."""
+        key = event.key
+        if isinstance(event, RecordedSettlement):
+            # The first settlement of a policy is for all of its rules.
+            charged = self._charged.pop((event.decided_at, key.policy, key.partition), ())
+            for state, rule in charged:
+                settle(state, rule, event)
+            return
+        self.durations.observe_lease(event)
+        [rule], held = key.rules or (), self._states.get(key.keys[0])
+        if isinstance(held, ConcurrencyState):
+            was_held = drop_lease(held, event)
+            if was_held and not event.is_release:
+                held.charge(event.now, rule, 1, name_lease(event.number))
+
     def decide(self, request: RecordedRequest) -> SimulatedDecision:
         """Decide a request before the reproduction charges it, and charge it if it is admitted."""
+        self.durations.end_until(request.now)
+        self.durations.observe_request(request)
         decision = SimulatedDecision()
-        charges: list[tuple[LimitState, Rule, int]] = []
+        charges: list[_Charge] = []
         unknown: list[tuple[Rule, RecordedDecision]] = []
         for recorded in request.decisions:
             rules = self._find_rules(recorded, request.now)
@@ -76,14 +112,32 @@ class SimulatedCounts:
                 if state is None:
                     unknown.append((rule, recorded))
                     continue
-                charges.append((state, rule, recorded.cost))
+                charges.append((state, rule, recorded))
                 if state.compute_retry_after(request.now, rule, recorded.cost):
                     decision.refuse(rule.policy, shadow=rule.shadow)
         self._add_recorded(decision, unknown)
-        for state, rule, cost in charges if decision.admitted else ():
-            if cost:
-                state.charge(request.now, rule, cost)
+        if decision.admitted:
+            refusing = decision.shadow_refused_by  # which are not charged
+            self._charge(request, [it for it in charges if it[1].policy not in refusing])
         return decision
+
+    def _charge(self, request: RecordedRequest, charges: Sequence[_Charge]) -> None:
+        for state, rule, recorded in charges:
+            key = recorded.key
+            if not recorded.cost:
+                continue
+            if isinstance(state, ConcurrencyState):
+                number = request.leases.get(make_key(rule, key.partition))
+                if number is None:
+                    self.durations.take(state, rule, request.now)
+                else:
+                    state.charge(request.now, rule, 1, name_lease(number))
+            else:
+                state.charge(request.now, rule, recorded.cost)
+            charged = (request.now, key.policy, key.partition)
+            self._charged[charged] = [*self._charged.get(charged, ()), (state, rule)]
+        while len(self._charged) > MAX_UNSETTLED:
+            self._charged.popitem(last=False)
 
     @staticmethod
     def _add_recorded(
@@ -117,6 +171,11 @@ class SimulatedCounts:
         elif key in recorded.key.keys:
             return None
         else:
+            if rule.algorithm is Algorithm.CONCURRENCY and recorded.key.keys:
+                raise CannotSimulate(
+                    f"policy {rule.policy}: it was no concurrency limit when the requests were "
+                    "recorded, so nothing says how long they lasted"
+                )
             state = STATE_TYPES[rule.algorithm]()
             if recorded.key.keys:
                 self._restarted.add(rule.policy)

@@ -92,6 +92,17 @@ class Usage:
             usage.advance(second)
         return usage
 
+    def count_recent(self, policy: str, seconds: int) -> tuple[int, int, int]:
+        """Return what was allowed, refused and shadow-refused in the last complete seconds."""
+        if policy not in self._policies:
+            return 0, 0, 0
+        usage = self.open_second(policy, int(self._clock()))
+        allowed, refused, shadow_refused = (
+            sum(usage.list_counts(ring, seconds + 1)[:-1])
+            for ring in (usage.allowed, usage.refused, usage.shadow_refused)
+        )
+        return allowed, refused, shadow_refused
+
     def report(self, policy: str, seconds: int = SECONDS) -> UsageReport:
         """Return the usage of a policy in the last seconds, at most `SECONDS`; 0 if it has none."""
         seconds = min(max(seconds, 1), SECONDS)

@@ -54,6 +54,28 @@ def test_a_port_in_use_is_reported(
     assert f"(process {os.getpid()}) listens there" in error
 
 
+def test_an_ops_port_in_use_is_reported(
+    issuer: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer.write_bytes(KEYS)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        monkeypatch.setenv("LOCKGATE_SERVER__HOST", "127.0.0.1")
+        monkeypatch.setenv("LOCKGATE_SERVER__PORT", "0")
+        monkeypatch.setenv("LOCKGATE_OPS__AUDIENCE", "operators")
+        monkeypatch.setenv("LOCKGATE_OPS__PORT", str(port))
+        assert main(["serve"]) == main(["ops"]) == 1
+    error = capsys.readouterr().err
+    assert f"ops.port: cannot listen on 127.0.0.1:{port}: " in error
+    assert "(set LOCKGATE_OPS__PORT to a free port)" in error
+
+
+def test_lockgate_ops_needs_an_audience(issuer: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    issuer.write_bytes(KEYS)
+    assert main(["ops"]) == 2
+    assert "ops.audience: is not set" in capsys.readouterr().err
+
+
 def test_a_host_that_cannot_be_resolved_is_reported(
     issuer: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

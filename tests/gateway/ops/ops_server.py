@@ -30,6 +30,7 @@ from gateway.ratelimit.partition import make_partition
 from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.request_context import RequestContext
 from gateway.resources import Resources
+from gateway.revocation.open_revocations import open_revocations
 from gateway.settings.schema import Issuer, Ops, Service, Settings
 from gateway.storage.open_storage import Storage, open_storage
 from gateway.transport.transport import Transport
@@ -76,7 +77,8 @@ class OpsServer:
         limits: Limits = self.gateway[Limits]
         leases = [limits.leases.open(RequestContext()) for _ in range(count)]
         demand = _make_demand(policy, user, "user")
-        assert all([(await limits.enforce([demand], lease)).admitted for lease in leases])
+        for lease in leases:
+            lease.accept(await limits.enforce([demand], lease))
         yield
         for lease in leases:
             lease.release()
@@ -119,7 +121,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Resources]:
         resources[OpenServices] = OpenServices(orders=service)
         await stack.enter_async_context(open_storage(settings, resources))
         opening = open_verifier(settings.issuers, settings.tokens)
-        resources[TokenVerifier] = await stack.enter_async_context(opening)
+        verifier = resources[TokenVerifier] = await stack.enter_async_context(opening)
+        open_revocations(settings, resources, verifier)
         await stack.enter_async_context(open_limits(settings, POLICIES, resources))
         await stack.enter_async_context(open_live_limits(settings, POLICIES, resources))
         if Storage in resources:

@@ -7,7 +7,10 @@ import httpx
 
 from gateway.ops.scopes import READ, WRITE
 from gateway.ratelimit.limits import Limits
+from gateway.ratelimit.live.limit_table import change_limit
 from gateway.ratelimit.policy import RateLimit
+from gateway.storage.journal import Author
+from gateway.storage.open_storage import Storage
 from tests.gateway.ops.ops_server import POLICIES, OpsServer, make_settings, run_ops
 
 USER_42 = "user:f5df4045d4d48f0d2649ac786d7deff5"
@@ -281,6 +284,18 @@ async def test_the_history_says_who_changed_what_when_and_why(
     page = await operator.get("/limits/dashboards/history", params=before)
     assert [it["seq"] for it in page.json()["entries"]] == [1]
     assert (await operator.get("/limits/pages/history")).json() == {"entries": []}
+
+
+async def test_a_document_of_a_policy_that_is_gone_is_listed(
+    ops: OpsServer, operator: httpx.AsyncClient
+) -> None:
+    storage: Storage = ops.gateway[Storage]
+    author = Author("jane")
+    await storage.database.write(lambda it: change_limit(it, "gone", '{"burst":3}', 0, author))
+    await storage.feed.refresh()
+    (unused,) = (await operator.get("/limits")).json()["unused"]
+    assert (unused["name"], unused["version"]) == ("gone", 1)
+    assert "no such policy" in unused["fault"]
 
 
 async def test_a_rollback_names_a_version_that_never_was(operator: httpx.AsyncClient) -> None:

@@ -1,22 +1,28 @@
 """The ops app on a real socket: who may use it, and what it says to everyone else."""
 
+import time
 from collections.abc import Mapping
+from functools import partial
 
 import httpx
 import pytest
 
 from gateway.app import create_app
 from gateway.app_loader import Application
-from gateway.fakes.identity_endpoints import AUDIENCE
+from gateway.auth.revocation_index import Revocation, RevocationKind
+from gateway.fakes.identity_endpoints import AUDIENCE, ISSUER
 from gateway.fastapi_internals import iter_route_contexts
 from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import Limit
 from gateway.ops.ops_app import MAX_BODY_BYTES, create_ops_app
 from gateway.ops.scopes import READ, WRITE
 from gateway.resources import Resources
+from gateway.revocation.revoke import revoke
 from gateway.route_audit import UnguardedRoute, refuse_unguarded
-from gateway.settings.schema import Settings
-from tests.gateway.ops.ops_server import OpsServer, get_signer
+from gateway.settings.schema import Ops, Settings
+from gateway.storage.journal import Author
+from gateway.storage.open_storage import Storage
+from tests.gateway.ops.ops_server import OPS_AUDIENCE, OpsServer, get_signer
 
 CHANGE = {"rate": "10/minute", "reason": "load"}
 BODIES: Mapping[tuple[str, str], object] = {
@@ -92,6 +98,8 @@ def test_a_route_that_declares_no_access_stops_the_start() -> None:
 async def test_no_route_is_served_without_the_right_token(
     ops: OpsServer, client: httpx.AsyncClient
 ) -> None:
+    claims = {"aud": OPS_AUDIENCE, "cnf": {"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}
+    bound = get_signer().issue_token("operator", scopes=[READ, WRITE], claims=claims)
     for route in ROUTES:
         is_read = route[0] == "GET" or route == READ_BY_POST
         needed, other = (READ, WRITE) if is_read else (WRITE, READ)
@@ -100,6 +108,8 @@ async def test_no_route_is_served_without_the_right_token(
             "public": await send(client, route, ops.token(READ, WRITE, audience=AUDIENCE)),
             "garbage": await send(client, route, "a.b.c"),
             "api key": await send(client, route, "lgk_0123456789abcdef0123456789abcdef"),
+            "dpop": await send(client, route, Authorization=f"DPoP {bound}"),
+            "bound": await send(client, route, bound),
             "other scope": await send(client, route, ops.token(other)),
             "needed scope": await send(client, route, ops.token(needed)),
         }
@@ -110,6 +120,8 @@ async def test_no_route_is_served_without_the_right_token(
             "public": 401,
             "garbage": 401,
             "api key": 401,
+            "dpop": 401,
+            "bound": 401,
             "other scope": 403,
         }, route
         assert right in {200, 204, 409, 412}, route
@@ -124,6 +136,17 @@ async def test_a_token_of_both_audiences_is_accepted(
     assert (await send(client, ("GET", "/limits"), token)).status_code == 200
 
 
+async def test_a_revoked_operator_is_refused(ops: OpsServer, client: httpx.AsyncClient) -> None:
+    token = ops.token(READ)
+    assert (await send(client, ("GET", "/limits"), token)).status_code == 200
+    storage: Storage = ops.gateway[Storage]
+    until = time.time() + 1_000
+    revocation = Revocation(RevocationKind.SUBJECT, ISSUER, "operator", time.time() + 1, until)
+    await storage.database.write(partial(revoke, revocation=revocation, author=Author("jane")))
+    await storage.feed.refresh()
+    assert (await send(client, ("GET", "/limits"), token)).status_code == 401
+
+
 async def test_a_malformed_body_tells_nothing_without_a_token(client: httpx.AsyncClient) -> None:
     response = await client.put("/limits/dashboards", content=b"{")
     assert response.status_code == 401
@@ -135,6 +158,19 @@ async def test_only_the_hosts_of_the_settings_are_served(
     for host, status in HOSTS:
         response = await send(client, ("GET", "/limits"), ops.token(READ), Host=host)
         assert response.status_code == status, host
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("Ops.Example", ("ops.example",)),
+        ("2001:db8:0:0:0:0:0:1", ("2001:db8::1",)),
+        ("0.0.0.0", ()),
+        ("::", ()),
+    ],
+)
+def test_the_address_of_the_port_is_one_of_its_hosts(host: str, own: tuple[str, ...]) -> None:
+    assert Ops(host=host, hosts=("localhost",)).allowed_hosts == ("localhost", *own)
 
 
 async def test_a_page_of_another_origin_gets_nothing(

@@ -269,14 +269,15 @@ async def test_a_refused_connection_is_a_connect_error(either: httpx.AsyncBaseTr
 
 
 async def test_its_state_is_that_of_the_last_attempt_to_connect(transport: Transport) -> None:
-    assert transport.state == "unused"
+    states: list[str] = [transport.state]
     async with serve_script(respond_and_close(HELLO)) as server:
         await fetch_body(transport, server.url)
         await server.wait_done()
-        assert transport.state == "reachable"
+        states.append(transport.state)
     with pytest.raises(httpx.ConnectError):
         await fetch_body(transport, server.url)
-    assert transport.state == "unreachable"
+    states.append(transport.state)
+    assert states == ["unused", "reachable", "unreachable"]
 
 
 async def test_other_url_schemes_are_refused(transport: Transport) -> None:

@@ -13,6 +13,7 @@ from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from tests.gateway.ratelimit.charges import charge
 from tests.gateway.ratelimit.redis.spend_quota import QUOTA
+from tests.gateway.ratelimit.redis.spending_processes import find_wrong_counts, start_spenders
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -140,3 +141,8 @@ def spend_in_processes(url: str, *, processes: int, checks: int) -> int:
         spender.stdin.write("go\n")
         spender.stdin.flush()
     return sum(int(spender.communicate(timeout=30)[0]) for spender in spenders)
+
+
+def test_every_kind_of_policy_is_exact_over_two_processes(redis_server: RedisServer) -> None:
+    with start_spenders(redis_server.url, 2) as spenders:
+        assert find_wrong_counts(spenders, "round", 110) == {}

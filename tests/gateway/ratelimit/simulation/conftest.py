@@ -1,15 +1,15 @@
-"""A client of the real Redis."""
+"""The scripts on the real Redis."""
 
 from collections.abc import Iterator
 
 import pytest
-import redis
 
+from tests.gateway.ratelimit.redis.script_runner import ScriptRunner, open_runner
 from tests.redis_server import RedisServer
 
 
 @pytest.fixture
-def redis_client(redis_server: RedisServer) -> Iterator[redis.Redis]:
-    """A client that blocks."""
-    with redis.Redis.from_url(redis_server.url) as client:
-        yield client
+def runner(redis_server: RedisServer) -> Iterator[ScriptRunner]:
+    """Run the scripts on a real Redis."""
+    with open_runner(redis_server.url) as runner:
+        yield runner

@@ -34,6 +34,14 @@ WORDS = f"""
 - **shadow**: a dry run. The policy counts, and the log line records the requests that it would
   have refused, but it never refuses a request and is not shown in the response headers.
 
+## Parameters of a concurrency limit
+
+- **limit**: the number of requests that may run at one time, over all processes, such as `5`.
+- **lease_seconds**: the time after which the places of a killed process are free again, by default
+  60.
+- **per**, **without_redis** and **shadow**: as above. With `local`, a process admits its share of
+  the limit while Redis is unavailable.
+
 See [what a limit means](../explanation/what-a-limit-means.md) for the algorithms.
 """
 
