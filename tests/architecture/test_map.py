@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import pytest
 
+from tests.architecture.limits_tests import iter_limits_tests
 from tests.architecture.ops_tests import iter_ops_tests
 from tests.architecture.sources import ROOT, get_relative_path, list_python_files
 
@@ -18,6 +19,7 @@ _SIMULATION = "tests/gateway/ratelimit/simulation"
 COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/ratelimit/redis/script_call.py": "tests/gateway/ratelimit/redis/test_leases.py",
     "gateway/ratelimit/reservation.py": "tests/gateway/ratelimit/test_reserved.py",
+    **dict(iter_limits_tests()),
     **dict(iter_ops_tests()),
     "gateway/cli/ops.py": "tests/e2e/test_ops.py",
     "gateway/settings/ops_section.py": "tests/gateway/cli/test_wrong_configurations.py",
@@ -46,23 +48,7 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/auth/wrong_key.py": "tests/gateway/api_keys/test_address_limit.py",
     "gateway/ratelimit/lease_numbers.py": "tests/gateway/ratelimit/test_leased_quota.py",
     "gateway/ratelimit/require_admission.py": "tests/gateway/oauth/test_attempt_limit.py",
-    "gateway/cli/completion/bash.py": "tests/gateway/cli/completion/test_command_tree.py",
-    "gateway/cli/completion/fish.py": "tests/gateway/cli/completion/test_command_tree.py",
-    "gateway/cli/completion/zsh.py": "tests/gateway/cli/completion/test_command_tree.py",
     "gateway/cli/demo_database.py": "tests/gateway/cli/test_demo.py",
-    "gateway/cli/limits/actions.py": "tests/gateway/cli/limits/test_limit_arguments.py",
-    "gateway/cli/limits/document.py": "tests/gateway/cli/limits/test_change.py",
-    "gateway/cli/limits/effect.py": "tests/gateway/cli/limits/test_simulate.py",
-    "gateway/cli/limits/exit_status.py": "tests/gateway/cli/limits/test_change.py",
-    "gateway/cli/limits/history.py": "tests/gateway/cli/limits/test_rollback.py",
-    "gateway/cli/limits/list.py": "tests/gateway/cli/limits/test_show.py",
-    "gateway/cli/limits/ops_refusal.py": "tests/gateway/cli/limits/test_ops_client.py",
-    "gateway/cli/limits/override_text.py": "tests/gateway/cli/limits/test_override.py",
-    "gateway/cli/limits/reset.py": "tests/gateway/cli/limits/test_who.py",
-    "gateway/cli/limits/set.py": "tests/gateway/cli/limits/test_change.py",
-    "gateway/cli/limits/shadow.py": "tests/gateway/cli/limits/test_change.py",
-    "gateway/cli/limits/terminal.py": "tests/gateway/cli/limits/test_show.py",
-    "gateway/cli/limits/top.py": "tests/gateway/cli/limits/test_watch.py",
     "gateway/cli/demo_settings.py": "tests/gateway/cli/test_demo.py",
     "gateway/cli/uvloop_runner.py": "tests/e2e/test_serve.py",
     "gateway/fakes/identity_endpoints.py": "tests/gateway/fakes/test_identity_provider.py",
