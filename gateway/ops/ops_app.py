@@ -14,6 +14,7 @@ from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.target_validation import TargetValidation
 from gateway.openapi.document import document_responses
 from gateway.ops import caller_routes, limit_routes, status_route, traffic_routes
+from gateway.ops.console import pages
 from gateway.ops.ops_errors import install_ops_errors
 from gateway.ops.security_headers import SecurityHeaders
 from gateway.resources import Resources
@@ -30,6 +31,7 @@ _ROUTERS = (
     caller_routes.router,
     traffic_routes.router,
     status_route.router,
+    pages.router,
 )
 
 

@@ -7,15 +7,17 @@ from collections.abc import Collection, Iterator, Mapping
 
 import pytest
 
-from tests.architecture.limit_tests import iter_limit_tests
+from tests.architecture.limits_tests import iter_limits_tests
 from tests.architecture.ops_tests import iter_ops_tests
+from tests.architecture.ratelimit_tests import RATE_LIMIT_TESTS
 from tests.architecture.sources import ROOT, get_relative_path, list_python_files
 
 # Modules without a test file of their own: module -> the test that covers it, or a reason why it
 # needs none.
 COVERED_ELSEWHERE: Mapping[str, str] = {
+    **dict(iter_limits_tests()),
     **dict(iter_ops_tests()),
-    **dict(iter_limit_tests()),
+    **RATE_LIMIT_TESTS,
     "gateway/cli/ops.py": "tests/e2e/test_ops.py",
     "gateway/settings/ops_section.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/ops_conflicts.py": "tests/gateway/cli/test_wrong_configurations.py",
@@ -41,9 +43,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/cli/table.py": "tests/gateway/cli/test_signing_keys.py",
     "gateway/cli/gc_tuning.py": "tests/e2e/test_serve.py",
     "gateway/auth/wrong_key.py": "tests/gateway/api_keys/test_address_limit.py",
-    "gateway/cli/completion/bash.py": "tests/gateway/cli/completion/test_command_tree.py",
-    "gateway/cli/completion/fish.py": "tests/gateway/cli/completion/test_command_tree.py",
-    "gateway/cli/completion/zsh.py": "tests/gateway/cli/completion/test_command_tree.py",
     "gateway/cli/demo_database.py": "tests/gateway/cli/test_demo.py",
     "gateway/cli/demo_settings.py": "tests/gateway/cli/test_demo.py",
     "gateway/cli/uvloop_runner.py": "tests/e2e/test_serve.py",

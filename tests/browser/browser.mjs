@@ -1,7 +1,7 @@
 // Starts Chromium without a connection to any host but this machine.
 import { chromium } from "playwright-core";
 
-const LOCAL = /^https?:\/\/([a-z.]+\.)?(localhost|127\.0\.0\.1)(:|\/)/;
+export const LOCAL = /^https?:\/\/([a-z.]+\.)?(localhost|127\.0\.0\.1)(:|\/)/;
 
 export async function openBrowser(executablePath) {
   return chromium.launch({

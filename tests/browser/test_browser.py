@@ -6,8 +6,6 @@ These tests need Chromium, npm and its registry. Without them they are skipped, 
 import asyncio
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -17,8 +15,6 @@ from typing import Any
 import pytest
 from fastapi import APIRouter
 from pydantic import BaseModel
-from starlette.responses import HTMLResponse
-from starlette.types import Receive, Scope, Send
 from websockets.asyncio.server import ServerConnection
 
 from gateway.app_loader import load_application
@@ -27,13 +23,11 @@ from gateway.proxy import Proxy
 from gateway.settings.loader import load_settings
 from gateway.testing import lockgate
 from gateway.upstream.errors import UpstreamUnavailable
+from tests.browser.scripts import TIMEOUT_SECONDS, run_script, serve_page
 from tests.gateway.proxy.websocket.open_tunnel import open_tunnels
 from tests.gateway.server.serve_app import serve_app
 from tests.running_demo import FAST, run_demo
-from tests.typescript.npm import UNREACHABLE
 
-FOLDER = Path(__file__).parent
-TIMEOUT_SECONDS = 240
 QUOTA = 3
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(2 * TIMEOUT_SECONDS)]
@@ -73,57 +67,6 @@ async def be_healthy() -> dict[str, str]:
 @router.get("/hang")
 async def hang() -> None:
     await asyncio.Event().wait()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chrome")
-    if found is None:
-        pytest.skip("Chromium is not installed: no browser was tried")
-    return found
-
-
-@pytest.fixture(scope="module")
-def scripts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the scripts with the packages of their lock file."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed: no browser was tried")
-    folder = tmp_path_factory.mktemp("browser") / "scripts"
-    ignore = shutil.ignore_patterns("node_modules", "__pycache__", "*.py")
-    shutil.copytree(FOLDER, folder, ignore=ignore)
-    installed = subprocess.run(
-        ["npm", "ci", "--prefer-offline"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_SECONDS,
-        check=False,
-    )
-    if installed.returncode and any(code in installed.stderr for code in UNREACHABLE):
-        pytest.skip("the registry of npm is unreachable: no browser was tried")
-    assert installed.returncode == 0, installed.stderr
-    return folder
-
-
-async def run_script(folder: Path, name: str, **options: object) -> Any:
-    """Run a script of this folder, and return the JSON that it prints."""
-    process = await asyncio.create_subprocess_exec(
-        "node",
-        name,
-        json.dumps(options),
-        cwd=folder,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        output, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
-    return json.loads(output)
-
-
-async def serve_page(scope: Scope, receive: Receive, send: Send) -> None:
-    """An empty page of another origin."""
-    await HTMLResponse("<!doctype html><title>a page</title>")(scope, receive, send)
 
 
 @asynccontextmanager

@@ -162,6 +162,9 @@ def _add_who(actions: Subcommands) -> None:
     purpose = "Say under which policies a caller is limited now, and why."
     who = _add_action(actions, "who", purpose, "lockgate limits who user:42")
     _add_key(who)
+    who.add_argument(
+        "--tier", metavar="TIER", help="the tier that its token has, for policies with tiers"
+    )
 
 
 def _add_reset(actions: Subcommands) -> None:

@@ -124,9 +124,12 @@ class OpsClient:
         """Return the requests per second under all policies."""
         return self._fetch(UsageNow, _Request("GET", "/usage"))
 
-    def look_up(self, name: str, key: str, issuer: str | None) -> CallerStanding:
-        """Return where a caller stands under a policy."""
-        request = _Request("GET", _get_path(name, key), params={"issuer": issuer})
+    def look_up(
+        self, name: str, key: str, issuer: str | None, tier: str | None = None
+    ) -> CallerStanding:
+        """Return where a caller stands under a policy; the tier is that of its token."""
+        params = {"issuer": issuer, "tier": tier}
+        request = _Request("GET", _get_path(name, key), params=params)
         return self._fetch(CallerStanding, request)
 
     def reset(self, name: str, key: str, issuer: str | None, reason: str) -> None:

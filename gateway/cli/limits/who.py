@@ -8,7 +8,7 @@ from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.override_text import describe_override
 from gateway.cli.limits.terminal import format_rows, print_json, to_json
 from gateway.cli.standard_streams import print_error
-from gateway.ops.models import CallerStanding, Limit, RuleStanding
+from gateway.ops.models import CallerStanding, Kind, Limit, RuleStanding
 from gateway.settings.errors import escape
 
 _HEAD = ("POLICY", "LIMITED", "REMAINING", "OF", "RETRY IN", "OVERRIDE", "WHY")
@@ -23,11 +23,14 @@ def run(options: argparse.Namespace) -> int:
             kinds = ", ".join(sorted({it.in_force.per for it in limits}))
             print_error(escape(f"no policy counts {options.key}; policies count per {kinds}"))
             return ExitStatus.FAILED
-        found = {it.name: client.look_up(it.name, options.key, options.issuer) for it in counting}
+        found = [
+            (it, client.look_up(it.name, options.key, options.issuer, options.tier))
+            for it in counting
+        ]
     if options.json:
-        print_json({name: to_json(standing) for name, standing in found.items()})
+        print_json({limit.name: to_json(standing) for limit, standing in found})
         return ExitStatus.DONE
-    print(format_rows(_HEAD, (_to_row(name, standing) for name, standing in found.items())))
+    print(format_rows(_HEAD, (_to_row(limit, standing) for limit, standing in found)))
     return ExitStatus.DONE
 
 
@@ -40,19 +43,25 @@ def _counts(limit: Limit, key: str) -> bool:
     return kind == per or (kind == "subject" and per != "address")
 
 
-def _to_row(name: str, standing: CallerStanding) -> tuple[str, ...]:
+def _to_row(limit: Limit, standing: CallerStanding) -> tuple[str, ...]:
     override = standing.override
     # The rule that decides is the one with the longest wait, or with the least left.
     rule = max(standing.rules, key=_order, default=None)
     return (
-        name,
+        limit.name,
         "yes" if standing.limited else "no",
         "-" if rule is None else str(rule.remaining),
-        "-" if rule is None else f"{rule.quota} in {rule.window_seconds:g} s",
+        "-" if rule is None else _describe_quota(limit.kind, rule),
         f"{rule.retry_after_seconds:g} s" if rule and rule.retry_after_seconds else "-",
         "-" if override is None else describe_override(override.model_dump(mode="json")),
         standing.why,
     )
+
+
+def _describe_quota(kind: Kind, rule: RuleStanding) -> str:
+    if kind == "concurrency":
+        return f"{rule.quota} at once"
+    return f"{rule.quota} in {rule.window_seconds:g} s"
 
 
 def _order(rule: RuleStanding) -> tuple[float, int]:

@@ -14,6 +14,8 @@ from gateway.ratelimit.live.reset_counts import clear_here
 from gateway.storage.change_feed import Page
 
 _RESETS_AT_ONCE = 500
+_REPEAT_SECONDS = 30.0
+"""A reset takes no longer than this, so that its counts in Redis are gone by then."""
 
 
 class LoadedLimits(NamedTuple):
@@ -32,7 +34,8 @@ class LiveReplica:
         self._limiter = limiter
         self._clock = clock
         self._is_loaded = False
-        self._recent_resets: Sequence[CountReset] = ()
+        self._resets: Sequence[CountReset] = ()
+        self._reset_at = 0.0
 
     def load(self, connection: Connection, after: int) -> LoadedLimits | Page:
         """Load what comes after the entry `after` of the journal. Runs in a thread."""
@@ -49,14 +52,16 @@ class LiveReplica:
         self._policies.put(changes.states, now, is_complete=changes.is_complete)
         self._is_loaded = True
         if changes.resets:
-            self._recent_resets = changes.resets
+            self._resets, self._reset_at = changes.resets, self._clock.monotonic()
             self.repeat_resets()
 
     def repeat_resets(self) -> None:
-        """Clear once more what was reset last.
+        """Clear once more what was reset last, unless that was long ago.
 
         Between the entry in the journal and the end of the counts in Redis, this process may have
         got another refusal from Redis, and remembers it.
         """
-        for reset in self._recent_resets:
+        if self._clock.monotonic() - self._reset_at > _REPEAT_SECONDS:
+            self._resets = ()
+        for reset in self._resets:
             clear_here(self._limiter, reset.policy, reset.partition)

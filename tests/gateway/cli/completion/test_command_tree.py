@@ -59,7 +59,7 @@ CASES = {
     "lockgate completion z": {"zsh"},
     "lockgate keys ": {"add", "list", "revoke"},
     "lockgate limits rollback dashboards --": {
-        "--help", "--ops", "--token", "--json", "--to", "--reason", "--yes",
+        "--help", "--no-simulation", "--ops", "--token", "--json", "--to", "--reason", "--yes",
     },
 }  # fmt: skip
 # fish does not know that the value of an option is no argument.

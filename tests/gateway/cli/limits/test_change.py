@@ -39,6 +39,15 @@ def test_a_change_is_shown_simulated_confirmed_and_made(ops: Ops) -> None:
     assert ops.send_requests("42", 1) == 0
 
 
+def test_a_concurrency_limit_has_a_number(ops: Ops) -> None:
+    output = ops.print("set", "chats", "5", "--reason", "a", "--yes")
+    assert ["limit", "2", "5"] in [line.split() for line in output.splitlines()]
+    assert output.endswith("chats is at version 1: 5 at once\n")
+    status, _, errors = ops.run("set", "chats", "5/minute", "--reason", "a", "--yes")
+    assert (status, ops.get("chats").version) == (2, 1)
+    assert "chats limits requests at once: RATE must be a number such as 20" in errors
+
+
 def test_counts_that_restart_are_announced(ops: Ops) -> None:
     ops.send_requests("42", 1)
     output = ops.print("set", "dashboards", "60/hour", "--reason", "a", "--yes")

@@ -2,7 +2,6 @@
 
 import pytest
 
-from gateway.cli.limits.override_text import describe_override
 from gateway.fakes.identity_endpoints import ISSUER
 from tests.gateway.cli.limits.conftest import Ops
 
@@ -64,7 +63,7 @@ def test_the_effect_is_that_on_the_caller(ops: Ops) -> None:
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("service:billing", "must begin with user: or subject:, because dashboards counts per"),
+        ("service:billing", "key: policy dashboards: "),
         ("user:42", "issuer: is none of the settings"),
     ],
 )
@@ -77,5 +76,8 @@ def test_a_key_that_fits_no_caller_is_refused(ops: Ops, key: str, message: str) 
     assert ops.get().version == 0
 
 
-def test_an_override_of_a_concurrency_limit_is_a_number() -> None:
-    assert describe_override({"kind": "rate", "limit": 20, "rate": None}) == "20 at once"
+def test_an_override_of_a_concurrency_limit_is_a_number(ops: Ops) -> None:
+    override = ("override", "chats", "user:42", "--rate", "20", "--reason", "a", "--yes")
+    assert "user:42  -             20 at once" in ops.print(*override)
+    [stored] = ops.get("chats").overrides
+    assert (stored.kind, stored.limit, stored.rate) == ("rate", 20, None)

@@ -7,11 +7,12 @@ from gateway.ops.models import LimitList
 from tests.gateway.cli.limits.conftest import Ops
 from tests.gateway.cli.limits.test_new_values import make_limit
 from tests.gateway.cli.limits.test_ops_client import serve
+from tests.gateway.ops.ops_server import POLICIES
 
 
 def test_the_names_are_those_of_the_ops_app(ops: Ops) -> None:
     assert main(["completion", "policies"]) == 0
-    assert ops.capsys.readouterr().out.split() == ["dashboards", "partners", "pages"]
+    assert ops.capsys.readouterr().out.split() == list(POLICIES)
 
 
 def test_without_an_ops_app_there_is_no_name(

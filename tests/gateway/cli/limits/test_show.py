@@ -21,6 +21,7 @@ def test_the_list_has_a_row_for_each_policy(ops: Ops) -> None:
         ["dashboards", "1", "live", "5/second"],
         ["partners", "0", "code", "10/second,"],
         ["pages", "0", "code", "600/minute"],
+        ["chats", "0", "code", "2"],
     ]
     assert "10/second, 100/minute, burst 5  service" in rows[1]
     assert "600/minute (shadow)" in rows[2]

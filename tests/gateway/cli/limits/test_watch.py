@@ -11,6 +11,7 @@ from gateway.cli.limits.ops_client import OpsClient
 from gateway.cli.limits.ops_refusal import OpsUnreachable
 from gateway.ops.models import LimitList
 from tests.gateway.cli.limits.conftest import Ops
+from tests.gateway.ops.ops_server import POLICIES
 
 
 class NoPause:
@@ -40,14 +41,14 @@ def test_top_lists_the_callers(ops: Ops) -> None:
 def test_watch_prints_plain_lines_without_a_terminal(ops: Ops) -> None:
     ops.send_requests("42", 1)
     lines = ops.print("watch", "--count", "2").splitlines()
-    assert len(lines) == 6
+    assert len(lines) == 2 * len(POLICIES)
     assert re.fullmatch(
         r"\S+Z dashboards version=0 allowed=\S+ refused=\S+ shadow_refused=\S+ limit=120/minute",
         lines[0],
     )
     assert "\x1b" not in "".join(lines)
     document = json.loads(ops.print("watch", "--count", "1", "--json"))
-    assert document["versions"] == {"dashboards": 0, "partners": 0, "pages": 0}
+    assert document["versions"] == dict.fromkeys(POLICIES, 0)
     assert set(document["policies"]["dashboards"]) == {"allowed", "refused", "shadow_refused"}
 
 
@@ -59,6 +60,14 @@ def test_watch_redraws_a_terminal(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> 
         assert "processes heard: " in screen
         assert "dashboards  0        120/minute" in screen
         assert "\x1b" not in screen
+
+
+def test_watch_shows_what_fits_the_window(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    monkeypatch.setenv("LINES", "6")
+    lines = ops.print("watch", "--count", "1").splitlines()
+    assert len(lines) == 5
+    assert lines[-1] == f"{len(POLICIES) - 2} more do not fit the window. Ctrl-C ends it."
 
 
 def test_watch_outlives_a_reading_without_a_response(
@@ -73,7 +82,7 @@ def test_watch_outlives_a_reading_without_a_response(
     monkeypatch.setattr(OpsClient, "list_limits", fail)
     status, output, errors = ops.run("watch", "--count", "2")
     assert status == 0
-    assert len(output.splitlines()) == 3
+    assert len(output.splitlines()) == len(POLICIES)
     assert errors.endswith("no ops app can be reached\n")
 
 

@@ -7,9 +7,10 @@ from tests.gateway.cli.limits.conftest import Ops
 
 def test_who_says_where_the_caller_is_limited_and_why(ops: Ops) -> None:
     ops.send_requests("42", 121)
-    head, row = ops.print("who", "user:42").splitlines()
+    head, row, held = ops.print("who", "user:42").splitlines()
     assert head.split()[:3] == ["POLICY", "LIMITED", "REMAINING"]
     assert row.split()[:7] == ["dashboards", "yes", "0", "120", "in", "60", "s"]
+    assert held.split()[:6] == ["chats", "no", "2", "2", "at", "once"]
     assert "Over the limit: 0 of 120 requests in 60 s are left" in row
     found = json.loads(ops.print("who", "user:7", "--json"))
     assert found["dashboards"]["limited"] is False
@@ -18,7 +19,7 @@ def test_who_says_where_the_caller_is_limited_and_why(ops: Ops) -> None:
 
 def test_a_caller_that_is_counted_by_its_subject_is_looked_up_everywhere(ops: Ops) -> None:
     _, *rows = ops.print("who", "subject:42").splitlines()
-    assert [row.split()[0] for row in rows] == ["dashboards", "partners"]
+    assert [row.split()[0] for row in rows] == ["dashboards", "partners", "chats"]
 
 
 def test_a_kind_of_key_that_no_policy_counts(ops: Ops) -> None:

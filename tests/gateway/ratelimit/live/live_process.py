@@ -7,11 +7,13 @@ from contextlib import suppress
 from gateway.auth.clock import Clock
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
+from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_limits import LiveLimits, LiveStore, Publisher
 from gateway.ratelimit.live.live_policies import LivePolicies
 from gateway.ratelimit.live.live_replica import LiveReplica
 from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.policy import Policy, RateLimit
 from gateway.ratelimit.policy_in_force import Block, PoliciesInForce, PolicyInForce, Rules
 from gateway.storage.change_feed import ChangeFeed
@@ -32,6 +34,9 @@ class ManualClock(Clock):
         self.time = NOW
 
     def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
         return self.time
 
 
@@ -98,6 +103,13 @@ class LiveProcess:
         """Read what other processes have changed, as a poll does."""
         with suppress(DatabaseUnavailable):
             await self.feed.refresh()
+
+    async def count(self, name: str, partition: str) -> int:
+        """Count a request, and return what remains."""
+        rules = self.find_rules(name, partition)
+        assert not isinstance(rules, Block)
+        charges = [Charge(rule, make_key(rule, partition)) for rule in rules]
+        return (await self.limiter.check(charges)).standings[0].remaining
 
     def find_rules(
         self, name: str, partition: str = USER, tier: str | None = None

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.ratelimit.limiter import Charge
+from gateway.ratelimit.live import live_replica
 from gateway.ratelimit.live.errors import InvalidDocument
-from gateway.ratelimit.partition import make_key
-from gateway.ratelimit.policy_in_force import Block
 from gateway.settings.schema import Settings
 from gateway.storage.database import Database
 from gateway.storage.open_storage import create_database
@@ -28,22 +26,16 @@ async def test_a_reset_clears_the_counts_of_a_caller_in_all_processes(
     processes = open_processes(open_database)
     await refresh_all(processes)  # the journal is empty
 
-    async def count(process: LiveProcess, partition: str) -> int:
-        rules = process.find_rules("pages")
-        assert not isinstance(rules, Block)
-        charges = [Charge(rule, make_key(rule, partition)) for rule in rules]
-        return (await process.limiter.check(charges)).standings[0].remaining
-
     for process in processes:
         for partition in (USER, "user:2"):
-            assert [await count(process, partition) for _ in range(2)] == [119, 118]
+            assert [await process.count("pages", partition) for _ in range(2)] == [119, 118]
     await processes[0].limits.reset("pages", USER, JANE)
     await refresh_all(processes)
     for process in processes:
-        assert await count(process, USER) == 119
-        assert await count(process, "user:2") == 117
+        assert await process.count("pages", USER) == 119
+        assert await process.count("pages", "user:2") == 117
     await refresh_all(processes)
-    assert await count(processes[1], USER) == 118
+    assert await processes[1].count("pages", USER) == 118
     with pytest.raises(InvalidDocument, match=r"key: pages counts per user"):
         await processes[0].limits.reset("pages", "address:192.0.2.1", JANE)
 
@@ -65,3 +57,35 @@ async def test_a_restored_backup_is_followed(tmp_path: Path) -> None:
     assert await process.change("pages", rate="7/minute") == 2
     assert process.list_quotas("pages") == [7]
     database.close()
+
+
+async def test_a_reset_is_repeated_once_redis_is_cleared(
+    database: Database, open_database: OpenDatabase
+) -> None:
+    """Between the two, the process may have got and remembered another refusal."""
+    here, there = open_processes(open_database)
+    await refresh_all([here, there])
+    await here.limits.reset("pages", USER, JANE)
+    await there.refresh()
+    for expected in (119, 118):
+        assert await there.count("pages", USER) == expected
+    there.replica.repeat_resets()
+    assert await there.count("pages", USER) == 119
+    there.clock.time += 60
+    there.replica.repeat_resets()
+    assert await there.count("pages", USER) == 118
+
+
+async def test_many_resets_are_read_in_pages(
+    database: Database, open_database: OpenDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_replica, "_RESETS_AT_ONCE", 2)
+    here, there = open_processes(open_database)
+    await refresh_all([here, there])
+    keys = [f"user:{number}" for number in range(5)]
+    for key in keys:
+        assert await there.count("pages", key) == 119
+        await here.limits.reset("pages", key, JANE)
+    await here.change("pages", rate="90/minute")
+    await there.refresh()
+    assert [await there.count("pages", key) for key in keys] == [89] * 5

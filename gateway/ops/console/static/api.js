@@ -1,0 +1,150 @@
+// The operations API. The token is kept in this module's memory and nowhere else: no cookie, no
+// storage, no URL.
+
+const TIMEOUT_MS = 15_000;
+
+/** An error response: a problem document (RFC 9457). */
+export class Problem extends Error {
+  /** @param {number} status @param {Record<string, any>} body */
+  constructor(status, body) {
+    const detail = String(body.detail || body.title || `The operations API responded with ${status}.`);
+    super(status === 403 ? `${detail} Reading needs the scope limits:read, a change limits:write.` : detail);
+    this.status = status;
+    this.body = body;
+  }
+
+  /** The fields of the body that are not valid. @returns {{field: string, message: string}[]} */
+  get fields() {
+    return Array.isArray(this.body.errors) ? this.body.errors : [];
+  }
+}
+
+/** The operations API did not respond. */
+export class Unreachable extends Error {}
+
+export class Api {
+  #token = "";
+  /** @type {Map<string, {etag: string, value: any}>} */
+  #cached = new Map();
+  /** @type {Promise<void> | null} */
+  #asking = null;
+  #askForToken;
+
+  /** @param {(isRefused: boolean) => Promise<string>} askForToken Resolves with a pasted token. */
+  constructor(askForToken) {
+    this.#askForToken = askForToken;
+  }
+
+  /** The subject and the end of the token, if it is a JWT: for display only. */
+  get identity() {
+    try {
+      const claims = this.#token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+      const bytes = Uint8Array.from(atob(claims), (it) => it.charCodeAt(0));
+      const { sub, exp } = JSON.parse(new TextDecoder().decode(bytes));
+      return { subject: String(sub ?? ""), expires: Number(exp) || null };
+    } catch {
+      return { subject: "", expires: null };
+    }
+  }
+
+  /** Ask for another token at the next request. */
+  forgetToken() {
+    this.#token = "";
+  }
+
+  /**
+   * Read a document. A response 304 gives the document that was read before.
+   * @param {string} path
+   * @param {AbortSignal} [signal]
+   * @returns {Promise<any>}
+   */
+  async get(path, signal) {
+    const cached = this.#cached.get(path);
+    /** @type {Record<string, string>} */
+    const headers = cached ? { "If-None-Match": cached.etag } : {};
+    const response = await this.#fetch(path, { headers, signal });
+    if (response.status === 304 && cached) return cached.value;
+    const value = await read(response);
+    const etag = response.headers.get("ETag");
+    if (etag) this.#cached.set(path, { etag, value });
+    return value;
+  }
+
+  /**
+   * Send a request with a JSON body.
+   * @param {string} method
+   * @param {string} path
+   * @param {unknown} [body]
+   * @param {{version?: number, signal?: AbortSignal}} [options] `version` is sent as `If-Match`.
+   * @returns {Promise<any>}
+   */
+  async send(method, path, body, { version, signal } = {}) {
+    /** @type {Record<string, string>} */
+    const headers = {};
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    if (version !== undefined) headers["If-Match"] = `"${version}"`;
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    return read(await this.#fetch(path, { method, headers, body: text, signal }));
+  }
+
+  /**
+   * Fetch a path. Without a valid token, ask for one and try again.
+   * @param {string} path
+   * @param {{method?: string, headers: Record<string, string>, body?: string, signal?: AbortSignal}} options
+   */
+  async #fetch(path, options) {
+    let isRefused = false;
+    for (;;) {
+      if (isRefused || !this.#token) await this.#renewToken(isRefused);
+      const token = this.#token;
+      const response = await fetchOnce(path, options, token);
+      if (response.status !== 401) return response;
+      isRefused = token === this.#token;
+    }
+  }
+
+  /** Ask once, however many requests wait for a token. @param {boolean} isRefused */
+  #renewToken(isRefused) {
+    this.#asking ??= this.#askForToken(isRefused).then((token) => {
+      this.#token = token;
+      this.#cached.clear();
+      this.#asking = null;
+    });
+    return this.#asking;
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {{method?: string, headers: Record<string, string>, body?: string, signal?: AbortSignal}} options
+ * @param {string} token
+ */
+async function fetchOnce(path, { signal, ...options }, token) {
+  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+  const headers = { ...options.headers, Authorization: `Bearer ${token}` };
+  try {
+    return await fetch(path, {
+      ...options,
+      headers,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      credentials: "omit",
+      cache: "no-store",
+      redirect: "error",
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new Unreachable("The operations app does not respond.");
+  }
+}
+
+/** @param {Response} response */
+async function read(response) {
+  if (!response.ok) throw await readProblem(response);
+  return response.status === 204 ? null : response.json();
+}
+
+/** @param {Response} response */
+async function readProblem(response) {
+  const body = await response.json().catch(() => ({}));
+  return new Problem(response.status, body);
+}

@@ -1,0 +1,138 @@
+// The keys with the most requests, and one caller: whether it is limited, and why.
+import { openDialog } from "./dialog.js";
+import { field, h, setText, syncChildren, table } from "./dom.js";
+import { formatCount, formatDuration, formatOverride, formatTime } from "./format.js";
+import { openOverride } from "./overrides.js";
+
+/** @typedef {import("./types.js").Limit} Limit */
+/** @typedef {import("./types.js").Caller} Caller */
+
+export class TopKeys {
+  #table = table("Keys with the most requests", ["Key", "#Allowed", "#Refused"]);
+  #empty = h("p", { class: "placeholder" }, "No request in the last minutes.");
+  #onChoose;
+  element = h("div", {}, this.#empty, this.#table.element);
+
+  /** @param {(key: string) => void} onChoose */
+  constructor(onChoose) {
+    this.#onChoose = onChoose;
+  }
+
+  /** @param {import("./types.js").TopKey[]} keys */
+  update(keys) {
+    const shown = keys.slice(0, 10);
+    this.#empty.hidden = shown.length > 0;
+    this.#table.element.hidden = !shown.length;
+    syncChildren(this.#table.body, shown, (it) => it.key, (it) => this.#renderRow(it), (row, it) => {
+      setText(row.children[1], formatCount(it.allowed));
+      setText(row.children[2], formatCount(it.refused));
+      row.children[2].classList.toggle("tone-refused", it.refused > 0);
+    });
+  }
+
+  /** @param {import("./types.js").TopKey} key */
+  #renderRow(key) {
+    const choose = h("button", { type: "button", class: "link key-name", title: key.key, click: () => this.#onChoose(key.key) }, key.caller || key.key);
+    return h("tr", {}, h("th", { scope: "row" }, choose), h("td", { class: "number" }), h("td", { class: "number" }));
+  }
+}
+
+export class CallerLookup {
+  #context;
+  /** @type {Limit} */
+  #limit;
+  #onReset;
+  #key = h("input", { type: "text", required: true, autocomplete: "off", spellcheck: "false", class: "code" });
+  #issuer = h("input", { type: "text", autocomplete: "off", spellcheck: "false", class: "code" });
+  #tier = h("select");
+  #tierField = field("Tier", this.#tier, "The value of the claim that selects the rates of this caller.");
+  #issuerField = field("Issuer", this.#issuer, "Of a key such as user:42, as several identity providers are trusted.");
+  #result = h("div", { class: "caller", role: "status" });
+  element;
+
+  /** @param {import("./types.js").Context} context @param {Limit} limit @param {() => void} onReset */
+  constructor(context, limit, onReset) {
+    this.#context = context;
+    this.#limit = limit;
+    this.#onReset = onReset;
+    const search = h("button", { type: "submit" }, "Look up");
+    const key = field("Key", this.#key, `As the tables show it, or as the caller is known: ${limit.in_force.per}:42.`, search);
+    const submit = (/** @type {SubmitEvent} */ event) => {
+      event.preventDefault();
+      void this.#search();
+    };
+    this.element = h("div", {}, h("form", { submit }, key, this.#issuerField, this.#tierField), this.#result);
+    this.update(limit);
+  }
+
+  /** @param {Limit} limit */
+  update(limit) {
+    this.#limit = limit;
+    this.#issuerField.hidden = this.#context.issuers < 2;
+    const tiers = Object.keys(limit.in_force.tiers ?? {});
+    this.#tierField.hidden = !tiers.length;
+    if (this.#tier.options.length !== tiers.length + 1) this.#tier.replaceChildren(h("option", { value: "" }, "none"), ...tiers.map((it) => h("option", { value: it }, it)));
+  }
+
+  /** @param {string} key */
+  choose(key) {
+    this.#key.value = key;
+    this.#key.focus();
+    this.#key.setSelectionRange(0, 0); // a key is longer than the field: show its beginning
+    void this.#search();
+  }
+
+  /** @param {Record<string, string>} [parameters] */
+  #path(parameters = {}) {
+    const given = Object.entries({ ...parameters, issuer: this.#issuer.value.trim() }).filter(([, value]) => value);
+    const query = new URLSearchParams(given);
+    const path = `/limits/${encodeURIComponent(this.#limit.name)}/callers/${encodeURIComponent(this.#key.value.trim())}`;
+    return query.size ? `${path}?${query}` : path;
+  }
+
+  async #search() {
+    try {
+      this.#show(await this.#context.api.get(this.#path({ tier: this.#tier.value })));
+    } catch (error) {
+      this.#result.replaceChildren(h("p", { class: "field-error" }, /** @type {Error} */ (error).message));
+    }
+  }
+
+  /** @param {Caller} caller */
+  #show(caller) {
+    const rules = table("Rules of this caller", ["Rule", "#Remaining", "#Resets in", "#Retry after"]);
+    for (const it of caller.rules) {
+      const remaining = `${formatCount(it.remaining)} of ${formatCount(it.quota)}`;
+      const retry = it.retry_after_seconds ? formatDuration(it.retry_after_seconds) : "–";
+      rules.body.append(h("tr", {}, h("th", { scope: "row" }, it.label), ...[remaining, formatDuration(it.reset_seconds), retry].map((text) => h("td", { class: "number" }, text))));
+    }
+    const { override } = caller;
+    this.#result.replaceChildren(
+      h("p", {}, h("span", { class: `badge ${caller.limited ? "badge-refused" : "badge-allowed"}` }, caller.limited ? "Limited" : "Not limited"), " ", h("strong", { class: "key-name" }, caller.caller || caller.key)),
+      h("p", {}, caller.why),
+      ...(override ? [h("p", { class: "hint" }, `Override: ${formatOverride(override)}${override.until ? ` until ${formatTime(override.until)}` : ""}. ${override.reason ?? ""}`)] : []),
+      ...(caller.rules.length ? [rules.element] : []),
+      h(
+        "div",
+        { class: "actions" },
+        h("button", { type: "button", click: () => this.#reset(caller) }, "Reset its counts…"),
+        h("button", { type: "button", click: () => openOverride(this.#context, this.#limit, caller.key) }, "Override…"),
+      ),
+    );
+  }
+
+  /** @param {Caller} caller */
+  #reset(caller) {
+    openDialog(this.#context, {
+      limit: this.#limit,
+      title: "Reset the counts of one key",
+      text: `${caller.caller || caller.key} begins again with its whole quota of ${this.#limit.name}.`,
+      action: "Reset",
+      submit: async (reason) => {
+        await this.#context.api.send("DELETE", this.#path({ reason }));
+        this.#onReset();
+        await this.#search();
+      },
+    });
+  }
+}

@@ -1,0 +1,131 @@
+// What single keys get instead of the limit of the policy.
+import { openDialog } from "./dialog.js";
+import { field, h, setText, syncChildren, table } from "./dom.js";
+import { formatAgo, formatOverride, formatTime, toLocalInput } from "./format.js";
+
+/** @typedef {import("./types.js").Limit} Limit */
+/** @typedef {import("./types.js").Override} Override */
+
+const HOUR = 3_600_000;
+const ENDS = /** @type {[string, number][]} */ ([["1 hour", HOUR], ["1 day", 24 * HOUR], ["1 week", 168 * HOUR]]);
+
+/** @param {Limit} limit */
+const path = (limit) => `/limits/${encodeURIComponent(limit.name)}`;
+
+/**
+ * Ask what a key gets, until when and why.
+ * @param {import("./types.js").Context} context
+ * @param {Limit} limit
+ * @param {string} [key]
+ */
+export function openOverride(context, limit, key = "") {
+  const text = { type: "text", autocomplete: "off", spellcheck: "false", class: "code" };
+  const keyInput = h("input", { ...text, required: true, placeholder: `${limit.in_force.per}:42` });
+  keyInput.value = key;
+  const issuer = h("input", text);
+  const amount = h("input", { ...text, required: true });
+  const amountField = field("Times the limit", amount);
+  const until = h("input", { type: "datetime-local" });
+  until.value = toLocalInput(new Date(Date.now() + HOUR));
+  const kind = h(
+    "select",
+    { change: () => showKind() },
+    h("option", { value: "times" }, "A multiple of the limit"),
+    h("option", { value: "rate" }, limit.kind === "rate" ? "A rate of its own" : "A limit of its own"),
+    h("option", { value: "block" }, "Block: refuse every request"),
+    h("option", { value: "allow" }, "Allow: no limit"),
+  );
+  const showKind = () => {
+    const label = kind.value === "times" ? "Times the limit" : limit.kind === "rate" ? "Rate" : "Requests at the same time";
+    setText(/** @type {HTMLElement} */ (amountField.querySelector("label")), label);
+    amountField.hidden = !["times", "rate"].includes(kind.value);
+    amount.required = !amountField.hidden;
+  };
+  const presets = ENDS.map(([label, length]) => {
+    const choose = () => (until.value = toLocalInput(new Date(Date.now() + length)));
+    return h("button", { type: "button", class: "small", click: choose }, label);
+  });
+  const untilField = field("Ends at", until, "Empty: it stays until someone removes it.");
+  untilField.append(h("div", { class: "actions" }, ...presets));
+
+  const build = (reason = "") => buildOverride(limit, { kind: kind.value, amount: amount.value, until: until.value, issuer: issuer.value.trim(), reason });
+  openDialog(context, {
+    limit,
+    title: "Override one key",
+    content: [
+      field("Key", keyInput, "As the tables of this page show it, or as the caller is known: user:42."),
+      context.issuers > 1 && field("Issuer", issuer, "Of a key such as user:42, as several identity providers are trusted.") ,
+      h("div", { class: "pair-of-fields" }, field("It gets", kind), amountField),
+      untilField,
+    ].filter((it) => it instanceof Node),
+    action: "Override",
+    draft: () => (keyInput.value.trim() && (amountField.hidden || amount.value.trim()) ? { ...limit.live, overrides: { ...limit.live?.overrides, [keyInput.value.trim()]: build() } } : null),
+    submit: (reason) => context.api.send("PATCH", path(limit), { overrides: { [keyInput.value.trim()]: build(reason) }, reason }, { version: limit.version }),
+  });
+}
+
+/** @param {Limit} limit @param {Record<"kind" | "amount" | "until" | "issuer" | "reason", string>} typed */
+function buildOverride(limit, { kind, amount, until, issuer, reason }) {
+  /** @type {Record<string, unknown>} */
+  const override = { kind, reason };
+  if (kind === "times") override.times = Number(amount);
+  else if (kind === "rate" && limit.kind === "rate") override.rate = amount.trim();
+  else if (kind === "rate") override.limit = Number(amount);
+  if (until) override.until = new Date(until).toISOString();
+  if (issuer) override.issuer = issuer;
+  return override;
+}
+
+export class Overrides {
+  #context;
+  /** @type {Limit} */
+  #limit;
+  #table = table("Overrides of single keys", ["Key", "Gets", "Ends", "Reason", ""]);
+  #empty = h("p", { class: "placeholder" }, "No key has an override: all get the limit of the policy.");
+  element;
+
+  /** @param {import("./types.js").Context} context @param {Limit} limit */
+  constructor(context, limit) {
+    this.#context = context;
+    this.#limit = limit;
+    const add = h("button", { type: "button", click: () => openOverride(context, this.#limit) }, "Override a key…");
+    this.element = h("div", {}, this.#empty, this.#table.element, h("div", { class: "actions" }, add));
+  }
+
+  /** @param {Limit} limit */
+  update(limit) {
+    this.#limit = limit;
+    this.#empty.hidden = limit.overrides.length > 0;
+    this.#table.element.hidden = !limit.overrides.length;
+    syncChildren(this.#table.body, limit.overrides, (it) => JSON.stringify(it), (it) => this.#renderRow(it), (row, it) => setText(row.children[2], it.until ? formatAgo(it.until) : "never"));
+  }
+
+  /** @param {Override} override */
+  #renderRow(override) {
+    const name = override.caller || override.key;
+    const remove = h("button", { type: "button", class: "small", click: () => this.#remove(override), "aria-label": `Remove the override of ${name}` }, "Remove");
+    return h(
+      "tr",
+      {},
+      h("th", { scope: "row", class: "key-name", title: override.key }, name),
+      h("td", {}, formatOverride(override)),
+      h("td", { title: override.until && formatTime(override.until) }),
+      h("td", { class: "reason" }, override.reason),
+      h("td", { class: "number" }, remove),
+    );
+  }
+
+  /** @param {Override} override */
+  #remove(override) {
+    const limit = this.#limit;
+    const { [override.key]: _, ...others } = limit.live?.overrides ?? {};
+    openDialog(this.#context, {
+      limit,
+      title: "Remove the override",
+      text: `${override.caller || override.key} is ${formatOverride(override)}; it gets the limit of the policy again.`,
+      action: "Remove",
+      draft: () => ({ ...limit.live, overrides: others }),
+      submit: (reason) => this.#context.api.send("PATCH", path(limit), { overrides: { [override.key]: null }, reason }, { version: limit.version }),
+    });
+  }
+}

@@ -1,0 +1,82 @@
+// The state of Redis, the database, providers, services and processes.
+import { h, setText, syncChildren } from "./dom.js";
+import { formatAgo, formatCount, formatDuration, plural } from "./format.js";
+
+/** @typedef {import("./types.js").Status} Status */
+/** @typedef {"good" | "bad" | "unknown"} Tone */
+/** @typedef {{name: string, text: string, tone: Tone, details: [string, string][]}} Item */
+
+const GOOD = new Set(["ok", "reachable"]);
+const UNKNOWN = new Set(["unknown", "none", "unused", "not used", "loading"]);
+
+/** @param {string} state @returns {Tone} */
+const toTone = (state) => (GOOD.has(state) ? "good" : UNKNOWN.has(state) ? "unknown" : "bad");
+
+/** Whether Redis should count, and does not. @param {Status} status */
+export const isRedisLost = ({ redis }) => redis.status !== "ok" && redis.status !== "unknown";
+
+/** @param {string} name @param {Record<string, string | number>} state @returns {Item} */
+function describeState(name, state) {
+  const isUsed = state.counters !== "embedded";
+  const text = isUsed ? String(state.status === "ok" ? "ok" : (state.redis ?? state.status ?? "unknown")) : "not used";
+  return { name, text, tone: toTone(text), details: Object.entries(state).map(([key, value]) => [key.replaceAll("_", " "), String(value)]) };
+}
+
+/** @param {string} name @param {[string, string][]} parts Each with its state. @returns {Item} */
+function describeParts(name, parts) {
+  const bad = parts.filter(([, state]) => toTone(state) === "bad");
+  const good = parts.filter(([, state]) => toTone(state) === "good");
+  const tone = bad.length ? "bad" : good.length ? "good" : "unknown";
+  const text = bad.length ? `${formatCount(bad.length)} of ${formatCount(parts.length)} not ok` : good.length ? `${formatCount(good.length)} ok` : formatCount(parts.length);
+  return { name, text, tone, details: parts };
+}
+
+/** @param {Status} status @returns {Item[]} */
+function describeStatus(status) {
+  const { processes, recording } = status;
+  const heard = /** @type {[string, string][]} */ (processes.map((it) => [it.name, `started ${formatAgo(it.started_at)}, heard ${formatDuration(it.heard_seconds_ago)} ago`]));
+  return [
+    describeState("Redis", status.redis),
+    describeState("Database", status.database),
+    describeParts("Providers", status.providers.map((it) => [it.issuer, it.state])),
+    describeParts("Services", status.services.map((it) => [it.name, it.state])),
+    { name: "Processes", text: formatCount(processes.length), tone: processes.length ? "good" : "bad", details: heard },
+    describeRecording(recording),
+  ];
+}
+
+/** @param {Status["recording"]} recording @returns {Item} */
+function describeRecording(recording) {
+  if (!recording) return { name: "Recording", text: "off", tone: "unknown", details: [] };
+  const details = /** @type {[string, string][]} */ ([
+    ["covers", formatDuration(recording.seconds)],
+    ["holds", plural(recording.requests, "request")],
+    ...Object.entries(recording.left_out).map(([reason, count]) => [reason, `${formatCount(count)} left out`]),
+  ]);
+  return { name: "Recording", text: "on", tone: "good", details };
+}
+
+export class StatusBar {
+  #items = h("ul", { class: "status-items" });
+  #details = h("div", { class: "status-details" });
+  element = h("section", { class: "status", "aria-label": "State of the system" }, h("details", {}, h("summary", {}, this.#items), this.#details));
+
+  /** @param {Status} status */
+  update(status) {
+    const items = describeStatus(status);
+    syncChildren(this.#items, items, (it) => it.name, (it) => renderItem(it), (element, it) => {
+      element.dataset.tone = it.tone;
+      setText(/** @type {Element} */ (element.lastElementChild), it.text);
+    });
+    syncChildren(this.#details, items, (it) => it.name, (it) => h("section", {}, h("h2", {}, it.name), h("dl")), (element, it) => {
+      const list = /** @type {Element} */ (element.lastElementChild);
+      const rows = (it.details.length ? it.details : [["none", ""]]).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
+      if (list.textContent !== rows.map((row) => row.textContent).join("")) list.replaceChildren(...rows);
+    });
+  }
+}
+
+/** @param {Item} item */
+function renderItem(item) {
+  return h("li", {}, h("span", { class: "dot" }), h("span", { class: "status-name" }, `${item.name} `), h("span", { class: "status-text" }));
+}
