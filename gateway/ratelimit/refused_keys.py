@@ -32,7 +32,7 @@ class RefusedKeys:
     # from the moment at which the check was sent, which is before Redis decided. What can make it
     # fit earlier is:
     # - another rule: a live change, or another tier of the same caller. A refusal holds for its
-    #   own rule alone, so that nobody has to report a change. A caller that alternates between two
+    #   own rule alone, so that a change needs no notice. A caller that alternates between two
     #   tiers with a burst may be refused for too long: a charge of the faster one drains both.
     # - counts that are deleted. `clear` is called then in all processes; it also drops the refusals
     #   of the checks that are in flight at that moment, by their generation.

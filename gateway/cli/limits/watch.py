@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from itertools import count
+from shutil import get_terminal_size
 from threading import Event
 
 from gateway.cli.limits.change import describe_limit
@@ -20,6 +21,7 @@ from gateway.settings.errors import escape
 
 _HEAD = ("POLICY", "VERSION", "LIMIT", "ALLOWED/S", "REFUSED/S", "SHADOW-REFUSED/S")
 _NONE = UsageRates(allowed=0, refused=0, shadow_refused=0)
+_OTHER_LINES = 3  # above and below the table, and that of the cursor
 _CLEAR = "\x1b[H\x1b[2J"  # the cursor to the top left, and erase (ECMA-48)
 
 
@@ -49,7 +51,7 @@ def _print_reading(options: argparse.Namespace, limits: LimitList, usage: UsageN
         versions = {it.name: it.version for it in limits.limits}
         print_json({**to_json(usage), "versions": versions})
     elif sys.stdout.isatty():
-        print(_CLEAR, *_iter_screen(limits, usage), sep="\n")
+        print(_CLEAR + "\n".join(_iter_screen(limits, usage)))
     else:
         print(*_iter_lines(limits, usage), sep="\n")
     sys.stdout.flush()
@@ -58,8 +60,11 @@ def _print_reading(options: argparse.Namespace, limits: LimitList, usage: UsageN
 def _iter_screen(limits: LimitList, usage: UsageNow) -> Iterator[str]:
     heard = ", ".join(f"{it.name} ({it.heard_seconds_ago:.0f} s ago)" for it in usage.processes)
     yield f"{format_time(usage.now)}  processes heard: {escape(heard) or 'none'}"
-    yield format_rows(_HEAD, _iter_rows(limits, usage))
-    yield "Ctrl-C ends it."
+    table = format_rows(_HEAD, _iter_rows(limits, usage)).splitlines()
+    shown = max(2, get_terminal_size().lines - _OTHER_LINES)
+    yield from table[:shown]
+    hidden = f"{len(table) - shown} more do not fit the window. " if len(table) > shown else ""
+    yield f"{hidden}Ctrl-C ends it."
 
 
 def _iter_lines(limits: LimitList, usage: UsageNow) -> Iterator[str]:

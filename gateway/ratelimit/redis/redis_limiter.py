@@ -51,7 +51,7 @@ class RedisLimiter(RateLimiter):
     `timeout` bounds one check; `retry` is the mean time between two attempts to connect. Both are
     in seconds. Each key begins with `key_prefix`. `ca_file` has CAs to trust in addition to those
     of the system. While there is no connection, every check fails at once. Without a `restorer`
-    nobody notices that Redis has lost its counts. `without_redis` says, for the log and for
+    a Redis that has lost its counts goes unnoticed. `without_redis` says, for the log and for
     `health`, what the policies do while Redis does not count.
     """
 
@@ -294,7 +294,7 @@ def _call_with_time(on_change: Callable[[int], None], sent: "asyncio.Future[int]
 
 
 def _ignore_failure(future: "asyncio.Future[int]") -> None:
-    """Retrieve the error of a call that nobody awaits; the connection is closed by it."""
+    """Retrieve the error of a call that is not awaited; the connection is closed by it."""
     if not future.cancelled():
         future.exception()
 

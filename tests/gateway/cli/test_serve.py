@@ -70,6 +70,17 @@ def test_an_ops_port_in_use_is_reported(
     assert "(set LOCKGATE_OPS__PORT to a free port)" in error
 
 
+def test_check_says_where_the_ops_api_runs_with_several_processes(
+    issuer: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    issuer.write_bytes(KEYS)
+    monkeypatch.setenv("LOCKGATE_OPS__AUDIENCE", "operators")
+    monkeypatch.setenv("LOCKGATE_COUNTERS__PROCESSES", "3")
+    assert main(["check"]) == 0
+    note = "The ops API runs with `lockgate ops`, because counters.processes is 3."
+    assert note in capsys.readouterr().out.splitlines()
+
+
 def test_lockgate_ops_needs_an_audience(issuer: Path, capsys: pytest.CaptureFixture[str]) -> None:
     issuer.write_bytes(KEYS)
     assert main(["ops"]) == 2

@@ -100,16 +100,32 @@ def _no_demo(monkeypatch: pytest.MonkeyPatch) -> None:
 def ops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Ops]:
+    """An ops app with a database."""
     with make_settings() as settings:
         database = {"database_url": create_file(tmp_path)}
-        served = _Served(settings.model_copy(update=database))
-        thread = Thread(target=asyncio.run, args=(served.serve(),))
-        thread.start()
-        assert served.started.wait(20)
-        server, loop = served.found[0]
-        monkeypatch.setenv("LOCKGATE_OPS_URL", server.url)
-        monkeypatch.setenv("LOCKGATE_OPS_TOKEN", server.token(READ, WRITE))
-        monkeypatch.setattr(sys, "stdin", Input("", is_terminal=False))
-        yield Ops(server, loop, capsys, monkeypatch)
-        served.stopping.set()
-        thread.join(20)
+        yield from _serve(settings.model_copy(update=database), monkeypatch, capsys)
+
+
+@pytest.fixture
+def ops_without_database(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Ops]:
+    """An ops app that can change nothing."""
+    with make_settings(has_database=False) as settings:
+        yield from _serve(settings, monkeypatch, capsys)
+
+
+def _serve(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Ops]:
+    served = _Served(settings)
+    thread = Thread(target=asyncio.run, args=(served.serve(),))
+    thread.start()
+    assert served.started.wait(20)
+    server, loop = served.found[0]
+    monkeypatch.setenv("LOCKGATE_OPS_URL", server.url)
+    monkeypatch.setenv("LOCKGATE_OPS_TOKEN", server.token(READ, WRITE))
+    monkeypatch.setattr(sys, "stdin", Input("", is_terminal=False))
+    yield Ops(server, loop, capsys, monkeypatch)
+    served.stopping.set()
+    thread.join(20)

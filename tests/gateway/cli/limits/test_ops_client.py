@@ -51,6 +51,14 @@ def test_an_unknown_policy(ops: Ops) -> None:
     assert "there is no policy 'dashbords'; did you mean dashboards?" in error
 
 
+def test_without_a_database(ops_without_database: Ops) -> None:
+    status, _, error = ops_without_database.run(*CHANGE)
+    assert status == 1
+    assert "Limits cannot be changed: the gateway has no database" in error
+    assert "set database_url" in error
+    assert "120/minute" in ops_without_database.print("list")
+
+
 def test_nothing_listens(ops: Ops) -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]

@@ -62,6 +62,14 @@ def test_watch_redraws_a_terminal(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> 
         assert "\x1b" not in screen
 
 
+def test_watch_shows_what_fits_the_window(ops: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
+    monkeypatch.setenv("LINES", "6")
+    lines = ops.print("watch", "--count", "1").splitlines()
+    assert len(lines) == 5
+    assert lines[-1] == f"{len(POLICIES) - 2} more do not fit the window. Ctrl-C ends it."
+
+
 def test_watch_outlives_a_reading_without_a_response(
     ops: Ops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
