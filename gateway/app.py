@@ -21,7 +21,7 @@ from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.compression import Compression
 from gateway.middleware.cors import Cors
 from gateway.middleware.cors_policy import CorsPolicy
-from gateway.middleware.in_flight_limit import InFlightLimit
+from gateway.middleware.load_shedding import LoadShedding
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.root_path import RootPath
 from gateway.middleware.target_validation import TargetValidation
@@ -70,7 +70,7 @@ class Gateway(FastAPI):
             *self._list_cors(),
             Middleware(TargetValidation),
             Middleware(
-                InFlightLimit,
+                LoadShedding,
                 max_concurrency=server.max_in_flight,
                 exempt_paths=probe_paths,
             ),

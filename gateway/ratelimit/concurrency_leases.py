@@ -14,7 +14,7 @@ from secrets import token_hex
 from time import monotonic
 
 from gateway.background_tasks import keep_running
-from gateway.ratelimit.limiter import Charge, LeaseUpdate, RateLimiter
+from gateway.ratelimit.limiter import Charge, LeaseUpdate, RateLimiter, Verdict
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm
 from gateway.request_context import RequestContext
@@ -60,9 +60,14 @@ class ConcurrencyLease:
             self.seconds = min(charge.rule.window for charge in held) / MICROSECONDS
             self._leases.add(self)
 
-    def drop(self) -> None:
-        """Hold nothing: the request was refused, so that nothing was charged."""
-        self._leases.discard(self)
+    def accept(self, verdict: Verdict) -> None:
+        """Hold what was charged: nothing if the request was refused.
+
+        A shadow policy is not charged what it would have refused.
+        """
+        self._charges = verdict.select_charged(self._charges)
+        if not verdict.admitted or not self._charges:
+            self._leases.discard(self)
 
     def release(self) -> None:
         """Make room for other requests; no effect on a lease that is not held."""

@@ -55,8 +55,7 @@ class Limited(HeadGuard):
         if self.takes_lease:
             lease = limits.leases.open(context)
             verdict = await limits.enforce(demands, lease)
-            if not verdict.admitted:
-                lease.drop()
+            lease.accept(verdict)
         else:
             verdict = await limits.enforce(demands)
         require_admitted(verdict, context)
@@ -122,8 +121,7 @@ def require_admitted(verdict: Verdict, context: RequestContext) -> None:
         report_fallback(verdict.degraded, context)
     if verdict.refused_by:
         context.log_fields["refused_by"] = ",".join(verdict.refused_by)
-    shadow = [s.rule.policy for s in verdict.standings if s.retry_after and s.rule.shadow]
-    if shadow:
-        context.log_fields["shadow_refused_by"] = ",".join(dict.fromkeys(shadow))
+    if verdict.shadow_refused_by:
+        context.log_fields["shadow_refused_by"] = ",".join(verdict.shadow_refused_by)
     if not verdict.admitted:
         raise QuotaExceeded(verdict.violated, verdict.retry_after)

@@ -9,7 +9,15 @@ from typing import Any
 
 from gateway.errors.tree import RateLimiterUnavailable
 from gateway.ratelimit.leased_quota import LeasedQuota, can_be_leased
-from gateway.ratelimit.limiter import Charge, LeaseUpdate, Mark, RateLimiter, Settlement, Verdict
+from gateway.ratelimit.limiter import (
+    Charge,
+    CountObserver,
+    LeaseUpdate,
+    Mark,
+    RateLimiter,
+    Settlement,
+    Verdict,
+)
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.refused_keys import RefusedKeys
@@ -66,10 +74,14 @@ class FallbackLimiter(RateLimiter):
             self._degraded_checks += 1
             return self._decide_without_redis(charges, error)
         if verdict.admitted:
-            self._local.record(self._scale_all(charges))
+            self._local.record(self._scale_all(verdict.select_charged(charges)))
         else:
             self._refused.remember(charges, verdict, begun)
         return verdict
+
+    def set_observer(self, observer: CountObserver) -> None:
+        """Let an observer see what changes the counts in Redis."""
+        self._shared.set_observer(observer)
 
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
         """Renew and release leases, here at once and in Redis.
@@ -142,7 +154,7 @@ class FallbackLimiter(RateLimiter):
         scaled = self._scale_all(local)
         verdict = self._local.decide(scaled)
         if verdict.admitted:
-            self._unsent.record(scaled)
+            self._unsent.record(verdict.select_charged(scaled))
         # The response headers announce the policy, not the share of this process.
         announced = [
             replace(standing, rule=charge.rule)

@@ -177,4 +177,6 @@ def _make_verdict(lease: Lease, charges: Sequence[Charge], now: int) -> Verdict:
     for charge, standing in zip(charges, lease.standings, strict=True):
         reset = max(0, standing.reset - elapsed / MICROSECONDS)
         standings.append(Standing(charge.rule, standing.remaining - spent * charge.cost, reset))
-    return Verdict.of(standings, lease.redis_now)
+    verdict = Verdict.of(standings, lease.redis_now)
+    verdict.is_remembered = True
+    return verdict

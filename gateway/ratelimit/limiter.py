@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from asyncio import Future
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from gateway.ratelimit.rule import Rule
 
@@ -66,6 +66,9 @@ class Verdict:
     the clock that decided: that of Redis, or of the process. `states` are the states of keys before
     the decision, for the charges that want them; None if there are none. `blocked_for` is the time
     in seconds until a block of the key ends; a block is decided before anything is counted.
+    `is_remembered` says that no counts were read: the process remembers a refusal of Redis, or
+    spends what Redis has granted in advance. `shadow_refused_by` are the shadow policies that would
+    have refused the request; they are not charged.
     """
 
     admitted: bool
@@ -76,6 +79,8 @@ class Verdict:
     states: Mapping[str, State] | None = None
     blocked_for: float = 0
     granted: int = 0
+    is_remembered: bool = False
+    shadow_refused_by: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -88,12 +93,29 @@ class Verdict:
     ) -> Self:
         """Refuse if the charge does not fit under any rule that is not a shadow rule."""
         refused_by: tuple[str, ...] = ()
+        shadow_refused_by: tuple[str, ...] = ()
         for standing in standings:
-            if standing.retry_after and not standing.rule.shadow:
+            if standing.retry_after:
                 name = standing.rule.policy
-                if name not in refused_by:
+                if standing.rule.shadow:
+                    shadow_refused_by += (name,) if name not in shadow_refused_by else ()
+                elif name not in refused_by:
                     refused_by += (name,)
-        return cls(not refused_by, tuple(standings), refused_by, degraded, now, states)
+        return cls(
+            not refused_by,
+            tuple(standings),
+            refused_by,
+            degraded,
+            now,
+            states,
+            shadow_refused_by=shadow_refused_by,
+        )
+
+    def select_charged(self, charges: Sequence[Charge]) -> Sequence[Charge]:
+        """Select what an admitted request was charged: nothing that a shadow would have refused."""
+        if not self.shadow_refused_by:
+            return charges
+        return [it for it in charges if it.rule.policy not in self.shadow_refused_by]
 
     @property
     def retry_after(self) -> float:
@@ -142,8 +164,33 @@ class Settlement:
         return replace(self, differences=additions)
 
 
+class CountObserver(Protocol):
+    """Sees what changes counts besides checks, as the recorder does, on the event loop.
+
+    `now` is the time of the change, in microseconds on the clock that decides.
+    """
+
+    def observe_settlement(self, settlement: Settlement, charged_at: int, now: int) -> None:
+        """Take note of corrected charges, which had been charged at `charged_at`."""
+
+    def observe_leases(self, updates: Sequence[LeaseUpdate], now: int) -> None:
+        """Take note of leases that were renewed or released."""
+
+    def forget(self, prefix: str = "") -> None:
+        """Take note that the counts of keys with this prefix may have changed otherwise.
+
+        They were cleared or evicted, or Redis was away.
+        """
+
+
 class RateLimiter(ABC):
     """Counts requests. All rules of one request are charged together, or none is."""
+
+    count_observer: CountObserver | None = None
+
+    def set_observer(self, observer: CountObserver) -> None:
+        """Let an observer see what changes the counts that decide."""
+        self.count_observer = observer
 
     @abstractmethod
     def check(self, charges: Sequence[Charge]) -> Awaitable[Verdict]:
@@ -157,7 +204,8 @@ class RateLimiter(ABC):
     def update_leases(self, updates: Sequence[LeaseUpdate]) -> "Future[int] | None":
         """Renew and release leases: before any later check, and whether they are known or not.
 
-        Returns a future, which raises RedisCheckFailed, if Redis has to be awaited.
+        Returns a future, which raises RedisCheckFailed, if Redis has to be awaited. Its result is
+        the time of Redis.
 
         Raises:
             RedisCheckFailed: there is no connection to Redis. This process has the updates.
@@ -177,7 +225,8 @@ class RateLimiter(ABC):
 
         If counts were cleared since the check, nothing is given back.
 
-        Returns a future, which raises RedisCheckFailed, if Redis has to be awaited.
+        Returns a future, which raises RedisCheckFailed, if Redis has to be awaited. Its result is
+        the time of Redis.
 
         Raises:
             RedisCheckFailed: there is no connection to Redis. This process has settled its part.

@@ -32,7 +32,7 @@ class Demand:
 
 
 class DecisionObserver(Protocol):
-    """Sees every decision, as the recorder does. Both methods are called on the event loop."""
+    """Sees every decision, as the recorder does. Its methods are called on the event loop."""
 
     def wants_state(self, key: str) -> bool:
         """Return whether the state of a key before the next decision is needed."""
@@ -48,6 +48,9 @@ class DecisionObserver(Protocol):
 
         A blocked request has no charges.
         """
+
+    def lose(self, charges: Sequence[Charge]) -> None:
+        """Take note of charges without a verdict, which may have been counted."""
 
 
 class ChargeHolder(Protocol):
@@ -135,7 +138,12 @@ class Limits:
             for charge in charges:
                 charge.wants_state = observer.wants_state(charge.key)
         if charges:
-            verdict = await self.limiter.check(charges)
+            try:
+                verdict = await self.limiter.check(charges)
+            except BaseException:  # a cancelled request, too
+                if observer is not None:
+                    observer.lose(charges)
+                raise
         else:
             verdict = Verdict(admitted=True, now=int(now * MICROSECONDS))
         if observer is not None:

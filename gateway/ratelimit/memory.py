@@ -6,8 +6,8 @@ compares the two.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol, Self
 
 from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
 from gateway.ratelimit.algorithms.gcra import GcraState
@@ -54,10 +54,18 @@ class LimitState(Protocol):
         `now` gives the numbers of a new one.
         """
 
+    @classmethod
+    def load(cls, dumped: Sequence[int], rule: Rule) -> Self:
+        """Return the state that was dumped, of a key with this rule.
+
+        Raises:
+            ValueError: it is no dump of this algorithm.
+        """
+
 
 Entry = tuple[Charge, LimitState, int]  # the last is `retry_after` in microseconds
 
-STATE_TYPES: Mapping[Algorithm, Callable[[], LimitState]] = {
+STATE_TYPES: Mapping[Algorithm, type[LimitState]] = {
     Algorithm.SLIDING_WINDOW: SlidingWindowState,
     Algorithm.GCRA: GcraState,
     Algorithm.CONCURRENCY: ConcurrencyState,
@@ -99,7 +107,10 @@ class MemoryLimiter(RateLimiter):
         self._clears = 0
 
     async def check(self, charges: Sequence[Charge]) -> Verdict:
-        """Admit and charge the request, or refuse it at no cost."""
+        """Admit and charge the request, or refuse it at no cost.
+
+        A shadow rule never refuses, and is charged what it would have admitted.
+        """
         return self.decide(charges)
 
     def decide(self, charges: Sequence[Charge]) -> Verdict:
@@ -108,18 +119,20 @@ class MemoryLimiter(RateLimiter):
         if now >= self._sweep_at:
             self._sweep(now)
         entries, admitted = [], True
+        refusing: Collection[str] = ()  # policies, shadow policies included
         states: dict[str, State] | None = None
         for charge in charges:
             rule, state = charge.rule, self._get_state(charge)
             retry_after = state.compute_retry_after(now, rule, charge.cost)
-            if retry_after and not rule.shadow:
-                admitted = False
+            if retry_after:
+                refusing = {*refusing, rule.policy}
+                admitted = admitted and rule.shadow
             if charge.wants_state:
                 states = {**(states or {}), charge.key: state.dump(now, rule)}
             entries.append((charge, state, retry_after))
         if admitted:
             for charge, state, _ in entries:
-                if charge.cost:
+                if charge.cost and charge.rule.policy not in refusing:
                     state.charge(now, charge.rule, charge.cost, charge.lease_id)
         standings = [_make_standing(entry, now) for entry in entries]
         return Verdict.of(standings, now, states=states)
@@ -142,6 +155,8 @@ class MemoryLimiter(RateLimiter):
                 self._get_state(charge).charge(now, charge.rule, charge.cost, charge.lease_id)
             elif isinstance(state := self._find_state(charge), ConcurrencyState):
                 state.release(charge.lease_id)
+        if self.count_observer is not None:
+            self.count_observer.observe_leases(updates, now)
 
     def call_on_connect(self, callback: Callable[[], None]) -> None:
         """Never call it: there is no Redis."""
@@ -160,6 +175,8 @@ class MemoryLimiter(RateLimiter):
                 self._get_state(charge).charge(now, charge.rule, difference)
             elif isinstance(state := self._find_state(charge), SlidingWindowState | GcraState):
                 state.give_back(now, charge.rule, settlement.before.at, -difference)
+        if self.count_observer is not None:
+            self.count_observer.observe_settlement(settlement, settlement.before.at, now)
 
     def read_clock(self) -> int:
         """Return the time of the clock that decides, in microseconds."""
@@ -215,8 +232,10 @@ class MemoryLimiter(RateLimiter):
     def _insert(self, key: str, state: LimitState, window: int) -> LimitState:
         if self._size >= self._max_keys:
             used = filter(None, self._by_window.values())
-            min(used, key=_get_first_updated_at).popitem(last=False)
+            evicted, _ = min(used, key=_get_first_updated_at).popitem(last=False)
             self._size -= 1
+            if self.count_observer is not None:
+                self.count_observer.forget(evicted)
         self._by_window.setdefault(window, OrderedDict())[key] = state
         self._size += 1
         self._sweep_at = 0
@@ -242,6 +261,8 @@ class MemoryLimiter(RateLimiter):
                 for key in [key for key in states if key.startswith(prefix)]:
                     del states[key]
                     self._size -= 1
+            if self.count_observer is not None:
+                self.count_observer.forget(prefix)
 
 
 def _get_first(states: OrderedDict[str, LimitState]) -> LimitState:

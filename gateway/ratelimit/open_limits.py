@@ -8,6 +8,8 @@ from gateway.ratelimit.limiter import RateLimiter
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.ratelimit.policy import Policy
+from gateway.ratelimit.recording.open_recorder import open_recorder
+from gateway.ratelimit.recording.recorder import Recorder
 from gateway.ratelimit.settings_rates import put_in_force
 from gateway.resources import Resources
 from gateway.settings.schema import Settings
@@ -25,6 +27,8 @@ async def open_limits(
     in_force = put_in_force(policies, settings.limits)
     async with open_limiter(settings, policies.values()) as limiter:
         resources[RateLimiter] = limiter
-        resources[Limits] = limits = Limits(limiter, in_force)
+        resources[Recorder] = recorder = open_recorder(settings)
+        limiter.set_observer(recorder)
+        resources[Limits] = limits = Limits(limiter, in_force, recorder)
         async with renew_leases(limits.leases):
             yield limits

@@ -28,6 +28,11 @@ def make_key(rule: Rule, partition: str) -> str:
     return f"lockgate:{{{partition}}}:{rule.key_suffix}"
 
 
+def get_partition(key: str) -> str:
+    """Return the partition of a key."""
+    return key[key.index("{") + 1 : key.rindex("}")]
+
+
 def caller_partition(policy: Policy, principal: Principal) -> str:
     """Return the partition of a caller under a policy; that of its subject if it has no such value.
 

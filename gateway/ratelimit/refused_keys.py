@@ -32,7 +32,8 @@ class RefusedKeys:
     # from the moment at which the check was sent, which is before Redis decided. What can make it
     # fit earlier is:
     # - another rule: a live change, or another tier of the same caller. A refusal holds for its
-    #   own rule alone, so that nobody has to report a change.
+    #   own rule alone, so that a change needs no notice. A caller that alternates between two
+    #   tiers with a burst may be refused for too long: a charge of the faster one drains both.
     # - counts that are deleted. `clear` is called then in all processes; it also drops the refusals
     #   of the checks that are in flight at that moment, by their generation.
     # - quota that is given back, when a charge is settled, by any process. Refusals of a policy
@@ -73,7 +74,11 @@ class RefusedKeys:
             self._refusals.move_to_end((charge.key, charge.cost))
             standings.append(_make_standing(refusal, now))
             redis_now = max(redis_now, refusal.redis_now + now - refusal.sent_at)
-        return Verdict.of(standings, redis_now) if standings else None
+        if not standings:
+            return None
+        verdict = Verdict.of(standings, redis_now)
+        verdict.is_remembered = True
+        return verdict
 
     def begin_check(self) -> tuple[int, int]:
         """Return what `remember` needs to know about the moment before a check is sent."""

@@ -52,7 +52,8 @@ class Reservation:
             reason = "settled before" if self._is_settled else "refused, and charged nothing"
             raise RuntimeError(f"the reservation was {reason}; settle one that is open, once")
         self._is_settled = True
-        differences = [(it, cost - it.cost) for it in self._charges if cost != it.cost]
+        charged = self.verdict.select_charged(self._charges)
+        differences = [(it, cost - it.cost) for it in charged if cost != it.cost]
         try:
             sent = self._limiter.settle(Settlement(differences, self._before, self.verdict))
             if sent is not None:

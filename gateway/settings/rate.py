@@ -58,7 +58,7 @@ def parse_rates(text: str) -> tuple[Rate, ...]:
     parts = text.split(",")
     if len(parts) > MAX_WINDOWS:
         raise ValueError(f"{text!r:.100} has {len(parts)} rates; at most {MAX_WINDOWS} are counted")
-    return tuple(map(Rate.parse, parts))
+    return tuple(Rate.parse(part.strip()) for part in parts)
 
 
 def format_rates(rates: Rate | Iterable[Rate]) -> str:

@@ -12,6 +12,8 @@ from tests.architecture.sources import ROOT, get_relative_path, list_python_file
 # Modules without a test file of their own: module -> the test that covers it, or a reason why it
 # needs none.
 COVERED_ELSEWHERE: Mapping[str, str] = {
+    "gateway/ratelimit/redis/script_call.py": "tests/gateway/ratelimit/redis/test_leases.py",
+    "gateway/ratelimit/reservation.py": "tests/gateway/ratelimit/test_reserved.py",
     "gateway/aggregation/degraded.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/aggregation/dependency.py": "tests/gateway/aggregation/test_executor.py",
     "gateway/allowed_methods.py": "tests/gateway/errors/test_handlers.py",
@@ -210,6 +212,28 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/host_patterns.py": "tests/gateway/middleware/test_allowed_hosts.py",
     "gateway/settings/network_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/origins.py": "tests/gateway/middleware/test_cors_policy.py",
+    "gateway/ratelimit/recording/events.py": "tests/gateway/ratelimit/recording/test_recorder.py",
+    "gateway/ratelimit/recording/import_file.py": (
+        "tests/gateway/ratelimit/recording/test_export.py"
+    ),
+    "gateway/ratelimit/recording/read_segment.py": (
+        "tests/gateway/ratelimit/recording/test_export.py"
+    ),
+    "gateway/ratelimit/recording/recording.py": (
+        "tests/gateway/ratelimit/recording/test_timeline.py"
+    ),
+    "gateway/ratelimit/recording/segment.py": "tests/gateway/ratelimit/recording/test_recorder.py",
+    "gateway/ratelimit/simulation/corrections.py": (
+        "tests/gateway/ratelimit/simulation/test_reproduction.py"
+    ),
+    "gateway/ratelimit/simulation/effect.py": "tests/gateway/ratelimit/simulation/test_simulate.py",
+    "gateway/ratelimit/simulation/lease_durations.py": (
+        "tests/gateway/ratelimit/simulation/test_simulate.py"
+    ),
+    "gateway/ratelimit/simulation/simulated_counts.py": (
+        "tests/gateway/ratelimit/simulation/test_simulate.py"
+    ),
+    "gateway/ratelimit/usage/policy_usage.py": "tests/gateway/ratelimit/usage/test_usage.py",
     "gateway/settings/rate.py": "tests/gateway/ratelimit/test_policy.py",
     "gateway/settings/url_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/testing/contract_cases.py": "tests/gateway/testing/test_contract.py",
@@ -231,6 +255,13 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
 
 # Test files that belong to several modules: test file -> what it tests.
 CROSS_MODULE_TESTS: Mapping[str, str] = {
+    "tests/gateway/ratelimit/algorithms/test_settlement.py": "all algorithms that are settled",
+    "tests/gateway/ratelimit/redis/test_leases.py": "leases in Redis and in process alike",
+    "tests/gateway/ratelimit/redis/test_settle.py": "settlements in Redis and in process alike",
+    "tests/gateway/ratelimit/test_leases_without_redis.py": "leases while Redis fails",
+    "tests/gateway/ratelimit/test_leases_of_four_processes.py": "leases under load, on one Redis",
+    "tests/gateway/ratelimit/test_release_at_the_end.py": "leases at each end of a request",
+    "tests/gateway/ratelimit/test_policies_in_full.py": "all of `Limits`, compared with a model",
     "tests/gateway/cli/test_explain_tokens.py": "explanations of revoked and own tokens, and keys",
     "tests/gateway/aggregation/test_cancellation.py": "composites cancelled at any moment",
     "tests/gateway/aggregation/test_coroutine_parts.py": "parts that are coroutines",

@@ -75,7 +75,7 @@ async def test_readiness_names_the_policies(own_redis: RedisServer) -> None:
 async def test_a_fault_is_seen_and_ends(own_redis: RedisServer, fault: str) -> None:
     cause, repair = FAULTS[fault]
     [expected] = re.findall(rf"^\| {fault}.*?\| `(\w+)`", PAGE.read_text(), re.MULTILINE)
-    reasons = set()
+    reasons: set[str] = set()
 
     def is_seen() -> bool:
         health = limiter.health()

@@ -10,7 +10,7 @@ from gateway.auth.dependencies import public
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.body_limit import BodyLimit
 from gateway.middleware.compression import Compression
-from gateway.middleware.in_flight_limit import InFlightLimit
+from gateway.middleware.load_shedding import LoadShedding
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.middleware.target_validation import TargetValidation
 from gateway.routing.dispatcher import Dispatcher
@@ -42,7 +42,7 @@ async def test_the_middleware_is_in_order() -> None:
         AccessLog,
         RequestContextMiddleware,
         TargetValidation,
-        InFlightLimit,
+        LoadShedding,
         Compression,
         BodyLimit,
     ]
@@ -85,6 +85,6 @@ async def test_lifespan_passes_every_middleware() -> None:
     async def send(_message: Message) -> None:
         pass
 
-    limited = InFlightLimit(BodyLimit(app, 0), max_concurrency=0)
+    limited = LoadShedding(BodyLimit(app, 0), max_concurrency=0)
     await AccessLog(RequestContextMiddleware(limited))({"type": "lifespan"}, receive, send)
     assert seen == ["lifespan"]

@@ -45,9 +45,14 @@ class ConcurrencyState:
         self._expiries.move_to_end(lease_id)
         self.updated_at = now
 
-    def release(self, lease_id: str) -> None:
-        """Remove a lease; no effect if it has expired."""
-        self._expiries.pop(lease_id, None)
+    def release(self, lease_id: str) -> bool:
+        """Remove a lease; return whether there was one, that had not been dropped."""
+        return self._expiries.pop(lease_id, None) is not None
+
+    def find_lease(self, expires_at: int) -> str | None:
+        """Return the id of a lease that expires at a time, or None if there is none."""
+        leases = (lease_id for lease_id, at in self._expiries.items() if at == expires_at)
+        return next(leases, None)
 
     def compute_remaining(self, now: int, rule: Rule) -> tuple[int, int]:
         """Return the number of leases that fit, and 0: there is no time at which more must fit."""

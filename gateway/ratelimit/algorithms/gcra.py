@@ -17,10 +17,11 @@ class GcraState:
     # microsecond, so that the emission interval, window / quota, is never rounded.
     #
     # Invariants:
-    # - `_level` is the level at `updated_at`; it is never negative.
+    # - `_level` is the level at `updated_at`; it is never negative. `_quota` is that of the rule
+    #   then.
     # - The bucket is empty at `expires_at`: from then on the state equals a new one.
-    # - The level is at most burst * window, unless the rule is a shadow rule, charges were
-    #   recorded that Redis admitted, or the burst has been lowered.
+    # - The level is at most burst * window, unless charges were recorded that Redis admitted, or
+    #   the burst has been lowered.
     #
     # Why never more than the burst at once, and the rate over time: a charge is admitted only if
     # the level including it is at most burst * window. In a time T the bucket drains T * quota
@@ -28,13 +29,18 @@ class GcraState:
     #
     # Why giving back never admits more: had the charge been lower, the level would be lower by what
     # is returned, less what has drained since the charge, or by nothing, once the bucket was empty.
+    #
+    # If the quota changes, the number of requests in the bucket stays. A larger one drains it from
+    # the last charge on, so that it applies at once. A smaller one drains it from the next charge
+    # on: until then, the time of `expires_at` stays true.
 
-    __slots__ = ("_level", "expires_at", "updated_at")
+    __slots__ = ("_level", "_quota", "expires_at", "updated_at")
 
     def __init__(self) -> None:
         self.updated_at = 0
         self.expires_at = 0
         self._level = 0
+        self._quota = 0
 
     def compute_retry_after(self, now: int, rule: Rule, cost: int) -> int:
         """Return the time until `cost` fits: 0 if it does, a whole window if it never will."""
@@ -46,22 +52,24 @@ class GcraState:
         if cost > rule.burst:
             return rule.window
         # It waits until the excess has drained.
-        return _divide_up(excess, rule.quota)
+        return _divide_up(excess, max(rule.quota, self._quota))
 
     def charge(self, now: int, rule: Rule, cost: int, lease_id: str = "") -> None:
         """Add a `cost` of 1 or more, whether it fits or not. It has no leases."""
         self._level = self._compute_level(now, rule) + cost * rule.window
+        self._quota = rule.quota
         self.updated_at = max(now, self.updated_at)
         self.expires_at = self.updated_at + _divide_up(self._level, rule.quota)
 
     def give_back(self, now: int, rule: Rule, charged_at: int, amount: int) -> None:
         """Give back what has not drained of an `amount` that was charged at `charged_at`."""
         level, now = self._compute_level(now, rule), max(now, self.updated_at)
-        left = amount * rule.window - max(0, now - charged_at) * rule.quota
+        drained = max(0, now - charged_at) * max(rule.quota, self._quota)
+        left = amount * rule.window - drained
         if left > 0 and level:
             self._level = max(0, level - left)
             self.updated_at = now
-            self.expires_at = now + _divide_up(self._level, rule.quota)
+            self.expires_at = now + _divide_up(self._level, self._quota)
 
     def compute_remaining(self, now: int, rule: Rule) -> tuple[int, int]:
         """Return the number of requests that fit at once, and the time until one more does."""
@@ -70,20 +78,18 @@ class GcraState:
             return rule.burst, 0
         used = _divide_up(level, rule.window)
         to_drain = level - (min(used, rule.burst) - 1) * rule.window
-        return max(0, rule.burst - used), _divide_up(to_drain, rule.quota)
+        reset = _divide_up(to_drain, max(rule.quota, self._quota))
+        return max(0, rule.burst - used), reset
 
     def dump(self, now: int, rule: Rule) -> tuple[int, ...]:
-        """Return the time of the last charge, and the level at that time."""
-        return (self.updated_at, self._level) if self._compute_level(now, rule) else (0, 0)
+        """Return the time of the last charge, and the level and the quota at that time."""
+        is_empty = not self._compute_level(now, rule)
+        return (0, 0, 0) if is_empty else (self.updated_at, self._level, self._quota)
 
     def estimate_level(self, now: int) -> tuple[int, int]:
-        """Return the level now, and the quota that drains it, by the rule of the last charge.
-
-        The quota is rounded down, so that the level is never too low.
-        """
-        lifetime = self.expires_at - self.updated_at
-        quota = max(1, self._level // lifetime) if lifetime else 1
-        return max(0, self._level - max(0, now - self.updated_at) * quota), quota
+        """Return the level now, and the quota that drains it: that of the last charge."""
+        drained = max(0, now - self.updated_at) * self._quota
+        return max(0, self._level - drained), self._quota
 
     @classmethod
     def load(cls, dumped: Sequence[int], rule: Rule) -> Self:
@@ -92,16 +98,18 @@ class GcraState:
         Raises:
             ValueError: it is no dump of a leaky bucket.
         """
-        if len(dumped) != 2:
+        if len(dumped) != 3:
             raise ValueError(f"{len(dumped)} numbers are no state of a leaky bucket")
         state = cls()
-        state.updated_at, state._level = dumped
-        state.expires_at = state.updated_at + _divide_up(state._level, rule.quota)
+        state.updated_at, state._level, state._quota = dumped
+        drain = state._quota or rule.quota
+        state.expires_at = state.updated_at + _divide_up(state._level, drain)
         return state
 
     def _compute_level(self, now: int, rule: Rule) -> int:
         """Return the level at `now`."""
-        return max(0, self._level - max(0, now - self.updated_at) * rule.quota)
+        drained = max(0, now - self.updated_at) * max(rule.quota, self._quota)
+        return max(0, self._level - drained)
 
 
 def _divide_up(amount: int, divisor: int) -> int:

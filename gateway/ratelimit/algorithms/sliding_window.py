@@ -62,8 +62,9 @@ class SlidingWindowState:
         """Add a `cost` of 1 or more, whether it fits or not. It has no leases."""
         now = self._drop_expired(now, rule.window)
         # A charge joins the newest bucket if that is younger than a sixtieth of the window. Up to
-        # a quota of BUCKETS each charge gets its own bucket, as long as there are few: a shadow
-        # policy is charged beyond its quota, and must not grow without bound.
+        # a quota of BUCKETS each charge gets its own bucket, as long as there are few: a key can
+        # be charged beyond its quota by what was admitted elsewhere, and must not grow without
+        # bound.
         count = len(self._buckets)
         is_exact = rule.quota <= BUCKETS and count < BUCKETS
         if count and not is_exact and now < self._first + rule.window // BUCKETS:

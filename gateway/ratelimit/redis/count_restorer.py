@@ -129,8 +129,8 @@ class CountRestorer:
         elif isinstance(state, GcraState):
             level, quota = state.estimate_level(now)
             if level and now - state.updated_at < max_age:
-                pairs = [(0, level)]
-                yield RememberedCount(key, Algorithm.GCRA, quota * self._processes, window, pairs)
+                whole = (quota - 1) * self._processes + 1  # of which the share was rounded up
+                yield RememberedCount(key, Algorithm.GCRA, whole, window, [(0, level)])
 
 
 async def _run(connection: AbstractConnection, prefix: bytes, call: ScriptCall) -> Sequence[Any]:

@@ -1,5 +1,7 @@
 """`delete_keys`: deletes counts, on a connection of its own that no check waits for."""
 
+from collections.abc import AsyncIterator
+
 from redis.asyncio import Redis
 from redis.asyncio.connection import ConnectionPool
 
@@ -7,11 +9,11 @@ _BATCH = 1_000
 _TIMEOUT = 5.0  # seconds, for one command
 
 
-async def delete_keys(pool: ConnectionPool, prefix: str) -> None:
-    """Delete all keys that begin with `prefix`, of the server that `pool` connects to.
+async def delete_keys(pool: ConnectionPool, prefix: str) -> AsyncIterator[int]:
+    """Delete all keys that begin with `prefix`; yield the number of those deleted, per batch.
 
-    The user of the URL needs the commands SCAN and UNLINK. Keys that are created meanwhile may
-    stay.
+    They are deleted on the server that `pool` connects to. The user of the URL needs the commands
+    SCAN and UNLINK. Keys that are created meanwhile may stay.
 
     Raises:
         RedisError, OSError: the server cannot be reached, or refuses a command.
@@ -24,6 +26,7 @@ async def delete_keys(pool: ConnectionPool, prefix: str) -> None:
             cursor, keys = await redis.scan(cursor, match=f"{_escape(prefix)}*", count=_BATCH)
             if keys:
                 await redis.unlink(*keys)
+            yield len(keys)
             if not cursor:
                 return
 

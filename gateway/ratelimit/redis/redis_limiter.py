@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from enum import Enum
+from functools import partial
 from logging import ERROR, WARNING, getLogger
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class RedisLimiter(RateLimiter):
     `timeout` bounds one check; `retry` is the mean time between two attempts to connect. Both are
     in seconds. Each key begins with `key_prefix`. `ca_file` has CAs to trust in addition to those
     of the system. While there is no connection, every check fails at once. Without a `restorer`
-    nobody notices that Redis has lost its counts. `without_redis` says, for the log and for
+    a Redis that has lost its counts goes unnoticed. `without_redis` says, for the log and for
     `health`, what the policies do while Redis does not count.
     """
 
@@ -115,7 +116,11 @@ class RedisLimiter(RateLimiter):
         Raises:
             RedisCheckFailed: as for `check`.
         """
-        return self._require_connection().call(script_call.update_leases(updates))
+        sent = self._require_connection().call(script_call.update_leases(updates))
+        if self.count_observer is not None:
+            on_update = partial(self.count_observer.observe_leases, updates)
+            sent.add_done_callback(partial(_call_with_time, on_update))
+        return sent
 
     def call_on_connect(self, callback: Callable[[], None]) -> None:
         """Call a function after each later connect: Redis may have lost what it knew."""
@@ -133,7 +138,12 @@ class RedisLimiter(RateLimiter):
         """
         if not settlement.differences:
             return None
-        return self._require_connection().call(script_call.settle(settlement))
+        sent = self._require_connection().call(script_call.settle(settlement))
+        if self.count_observer is not None:
+            charged_at = settlement.verdict.now
+            on_settled = partial(self.count_observer.observe_settlement, settlement, charged_at)
+            sent.add_done_callback(partial(_call_with_time, on_settled))
+        return sent
 
     def health(self) -> dict[str, str | int]:
         """Return whether Redis counts. `reason` is the kind of failure; the log has its text."""
@@ -155,7 +165,8 @@ class RedisLimiter(RateLimiter):
 
     async def clear(self, prefix: str) -> None:
         """Delete the counts of all keys that begin with `prefix`; see `delete_keys`."""
-        await delete_keys(self._pool, self._key_prefix.decode() + prefix)
+        async for _ in delete_keys(self._pool, self._key_prefix.decode() + prefix):
+            self._forget(prefix)
 
     async def wait_first_attempt(self) -> None:
         """Wait until the first attempt to connect has succeeded or failed.
@@ -201,6 +212,7 @@ class RedisLimiter(RateLimiter):
                 await require_standalone(pooled)
             epoch = ""
             if self._restorer is not None:
+                self._forget()
                 epoch = await self._restorer.restore(pooled, self._key_prefix)
             async with self._open(pooled, epoch) as connection:
                 yield connection
@@ -235,12 +247,17 @@ class RedisLimiter(RateLimiter):
             raise RedisCheckFailed(self._failure or "not connected to Redis")
         return self._connection
 
+    def _forget(self, prefix: str = "") -> None:
+        if self.count_observer is not None:
+            self.count_observer.forget(prefix)
+
     def _on_connect(self, connection: RedisConnection) -> None:
         if self._restorer is not None:
             connection.call(self._restorer.finish()).add_done_callback(_ignore_failure)
         self._connection, self._failure = connection, ""
         self._logged.clear()
         self._end_first_attempt()
+        self._forget()
         log_event(log, "redis.connected")
         for callback in self._on_connect_callbacks:
             callback()
@@ -267,8 +284,17 @@ class RedisLimiter(RateLimiter):
             self._first_attempt.set_exception(error)
 
 
+def _call_with_time(on_change: Callable[[int], None], sent: "asyncio.Future[int]") -> None:
+    """Call with the time of Redis, which is the result, unless the call of the script failed.
+
+    The connection is closed then.
+    """
+    if not sent.cancelled() and sent.exception() is None:
+        on_change(sent.result())
+
+
 def _ignore_failure(future: "asyncio.Future[int]") -> None:
-    """Retrieve the error of a call that nobody awaits; the connection is closed by it."""
+    """Retrieve the error of a call that is not awaited; the connection is closed by it."""
     if not future.cancelled():
         future.exception()
 

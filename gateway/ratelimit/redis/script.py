@@ -118,8 +118,9 @@ def _pack_plain_charge(rule: Rule) -> bytes:
 
 def _pack_arguments(charge: Charge) -> bytes:
     rule = charge.rule
-    numbers = (*get_shared_numbers(rule), charge.cost, rule.shadow)
+    numbers = (*get_shared_numbers(rule), charge.cost)
     values = [rule.algorithm.value.encode(), *(b"%d" % number for number in numbers)]
+    values.append(rule.policy.encode() if rule.shadow else b"")
     lease = charge.lease_id or (charge.advance and f"{charge.advance}") or ""
     values += [lease.encode(), b"%d" % charge.wants_state]
     return b"".join(map(_pack_bulk_string, values))

@@ -57,7 +57,7 @@ class ScriptCall:
 
 
 def update_leases(updates: Sequence[LeaseUpdate]) -> ScriptCall:
-    """Call `lua/leases.lua`, which returns the number of leases that had been lost."""
+    """Call `lua/leases.lua`, which returns the time."""
     arguments: list[object] = []
     for charge, is_release in updates:
         arguments += [charge.lease_id, 0 if is_release else charge.rule.window]
@@ -65,7 +65,7 @@ def update_leases(updates: Sequence[LeaseUpdate]) -> ScriptCall:
 
 
 def settle(settlement: Settlement) -> ScriptCall:
-    """Call `lua/settle.lua`, which returns the number of charges."""
+    """Call `lua/settle.lua`, which returns the time."""
     arguments: list[object] = []
     for charge, difference in settlement.differences:
         rule = charge.rule

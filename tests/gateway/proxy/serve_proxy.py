@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.app import Gateway, build_app
 from gateway.app_loader import Application
-from gateway.middleware.in_flight_limit import InFlightLimit
+from gateway.middleware.load_shedding import LoadShedding
 from gateway.open_clients import OpenServices
 from gateway.proxy.declaration.proxy import Proxy
 from gateway.proxy.stream_limit import StreamLimit
@@ -90,7 +90,7 @@ class ServedProxy:
     def in_flight(self) -> int:
         """The number of requests that count against `server.max_in_flight`."""
         stack: Any = self.app.middleware_stack
-        while not isinstance(stack, InFlightLimit):
+        while not isinstance(stack, LoadShedding):
             stack = stack.app
         return stack.in_flight
 

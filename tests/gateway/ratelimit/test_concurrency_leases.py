@@ -12,7 +12,7 @@ from gateway.ratelimit.concurrency_leases import (
     ConcurrencyLeases,
     renew_leases,
 )
-from gateway.ratelimit.limiter import Charge, LeaseUpdate
+from gateway.ratelimit.limiter import Charge, LeaseUpdate, Verdict
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.partition import make_key
 from gateway.ratelimit.redis.connection import RedisCheckFailed
@@ -84,8 +84,21 @@ async def test_the_end_of_the_request_releases_its_lease_once() -> None:
 async def test_a_refused_request_and_one_without_a_concurrency_limit_release_nothing() -> None:
     limiter, context = Limiter(), RequestContext()
     leases = ConcurrencyLeases(limiter)
-    hold(leases, context=context).drop()
+    hold(leases, context=context).accept(Verdict(admitted=False))
     leases.open(context).take([charge(5)])
+    context.end()
+    assert limiter.batches == []
+
+
+async def test_a_shadow_rule_holds_no_lease_that_it_would_have_refused() -> None:
+    limiter, context = Limiter(), RequestContext()
+    leases = ConcurrencyLeases(limiter)
+    lease = leases.open(context)
+    lease.take([Charge(rule, make_key(rule, "user:1")) for rule in (RULE, LONG)])
+    lease.accept(Verdict(admitted=True, shadow_refused_by=(RULE.policy,)))
+    assert [it.charge.rule for it in lease.list_updates(is_release=True)] == [LONG]
+    lease.accept(Verdict(admitted=True, shadow_refused_by=(LONG.policy,)))
+    assert not leases
     context.end()
     assert limiter.batches == []
 

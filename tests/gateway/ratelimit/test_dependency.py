@@ -1,6 +1,6 @@
 """`limited(...)` on routes: the partition charged, the response headers, the refusal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,14 @@ from gateway.errors.tree import RateLimiterUnavailable, Unauthenticated
 from gateway.middleware.access_log import AccessLog
 from gateway.middleware.request_context import RequestContextMiddleware
 from gateway.ratelimit.dependency import Limited, limited
-from gateway.ratelimit.limiter import Charge, LeaseUpdate, Mark, RateLimiter, Settlement, Verdict
+from gateway.ratelimit.limiter import Charge, RateLimiter, Verdict
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import PoliciesInForce
 from gateway.resources import Resources
 from gateway.settings.schema import Server, Settings
+from tests.gateway.ratelimit.bare_limiter import BareLimiter
 from tests.gateway.ratelimit.charges import ManualClock
 from tests.gateway.ratelimit.structured_fields import parse
 
@@ -55,7 +56,7 @@ class Verifier(TokenVerifier):
 
 
 @dataclass
-class StubLimiter(RateLimiter):
+class StubLimiter(BareLimiter):
     """Gives the same verdict on every request."""
 
     verdict: Verdict | RateLimiterUnavailable
@@ -65,26 +66,6 @@ class StubLimiter(RateLimiter):
         if isinstance(self.verdict, RateLimiterUnavailable):
             raise self.verdict
         return self.verdict
-
-    def update_leases(self, updates: Sequence[LeaseUpdate]) -> None:
-        """Hold no leases."""
-
-    def call_on_connect(self, callback: Callable[[], None]) -> None:
-        """Never connect."""
-
-    def mark(self) -> Mark:
-        """Return the same mark."""
-        return Mark(0, 0)
-
-    def settle(self, settlement: Settlement) -> None:
-        """Hold no charges."""
-
-    def clear(self, prefix: str) -> None:
-        """Hold no counts."""
-
-    def health(self) -> dict[str, str | int]:
-        """Return a constant."""
-        return {"status": "ok"}
 
 
 def read_cost(connection: HTTPConnection) -> int:

@@ -38,8 +38,7 @@ async def begin(limits: Limits, demand: Demand = DEMAND) -> tuple[Verdict, Concu
     """Begin a request."""
     lease = limits.leases.open(RequestContext())
     verdict = await limits.enforce([demand], lease)
-    if not verdict.admitted:
-        lease.drop()
+    lease.accept(verdict)
     return verdict, lease
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.key_override import KeyOverride
 from gateway.ratelimit.limiter import Charge, Verdict
 from gateway.ratelimit.limits import Demand, Limits
@@ -9,6 +10,7 @@ from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import Block, PoliciesInForce, PolicyInForce, Rules
 from gateway.ratelimit.rule import MICROSECONDS
+from gateway.request_context import RequestContext
 from tests.gateway.ratelimit.charges import START, ManualClock
 
 PAGES = RateLimit("pages", "5/second, 10/minute", tiers={"pro": "20/minute"}, tier_claim="plan")
@@ -22,6 +24,7 @@ class Observer:
     def __init__(self) -> None:
         self.decisions: list[tuple[Sequence[Demand], Sequence[Rules | Block], Verdict]] = []
         self.charges: list[Sequence[Charge]] = []
+        self.lost: list[Sequence[Charge]] = []
 
     def wants_state(self, key: str) -> bool:
         """Want the state of each key."""
@@ -37,6 +40,10 @@ class Observer:
         """Keep the decision."""
         self.decisions.append((demands, rule_sets, verdict))
         self.charges.append(charges)
+
+    def lose(self, charges: Sequence[Charge]) -> None:
+        """Keep the charges."""
+        self.lost.append(charges)
 
 
 def open_limits(*in_force: PolicyInForce, observer: Observer | None = None) -> Limits:
@@ -108,3 +115,25 @@ async def test_the_observer_sees_the_rules_and_the_states_before_each_decision()
     assert states[3] == {key: (START, START, START, 1, START, 1, START, 1)}
     assert observer.decisions[0][1] == [CHAT.make_rules()]
     assert [charge.key for charge in observer.charges[0]] == [key]
+
+
+async def test_what_a_shadow_policy_would_refuse_is_neither_charged_nor_settled_nor_held() -> None:
+    tokens = RateLimit("tokens", "10/minute", shadow=True)
+    streams = ConcurrencyLimit("streams", 1, shadow=True)
+    limits = open_limits()
+    assert await count_admitted(limits, Demand(tokens, "user:1", cost=6), times=1) == 1
+    reservation = await limits.reserve([Demand(tokens, "user:1", cost=6)])
+    assert reservation.verdict.shadow_refused_by == ("tokens",)
+    await reservation.settle(1)
+    look = [Demand(tokens, "user:1", cost=0), Demand(streams, "user:1", cost=0)]
+    assert [it.remaining for it in (await limits.enforce(look)).standings] == [4, 1]
+
+    contexts = [RequestContext.of({"type": "http"}) for _ in range(2)]
+    for context in contexts:
+        lease = limits.leases.open(context)
+        verdict = await limits.enforce([Demand(streams, "user:1")], lease)
+        lease.accept(verdict)
+        assert verdict.admitted
+    assert len(limits.leases) == 1
+    lease.release()
+    assert (await limits.enforce(look)).standings[1].remaining == 0

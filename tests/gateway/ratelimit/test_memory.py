@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.ratelimit.limiter import Charge
 from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.partition import make_key
+from gateway.ratelimit.policy import RateLimit
 from tests.gateway.ratelimit.charges import ManualClock, charge
 
 costs = st.lists(
@@ -56,6 +58,24 @@ def test_a_shadow_policy_reports_a_refusal_and_admits() -> None:
     assert [verdict.admitted for verdict in verdicts] == [True, True, True, False]
     assert verdicts[1].standings[0].retry_after == 60
     assert verdicts[3].refused_by == ("real",)
+
+
+@pytest.mark.parametrize("burst", [None, 5])
+def test_a_shadow_policy_reports_what_it_would_refuse_if_it_were_enforced(
+    burst: int | None,
+) -> None:
+    clock = ManualClock()
+    shadow, enforced = MemoryLimiter(clock=clock), MemoryLimiter(clock=clock)
+    policy = RateLimit("pages", "3/second, 60/minute", burst=burst)
+    rules, shadow_rules = policy.make_rules(), policy.change(shadow=True).make_rules()
+    other = charge(10_000, name="other")
+    for _ in range(600):
+        clock.advance(0.25)
+        verdict = enforced.decide([Charge(rule, make_key(rule, "t")) for rule in rules])
+        report = shadow.decide([other, *(Charge(it, make_key(it, "t")) for it in shadow_rules)])
+        assert report.admitted
+        assert any(it.retry_after for it in report.standings) == (not verdict.admitted)
+    assert report.standings[0].remaining == 10_000 - 240  # of a minute
 
 
 def test_a_changed_quota_applies_at_once_and_keeps_the_count() -> None:

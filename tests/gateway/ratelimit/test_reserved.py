@@ -124,6 +124,18 @@ async def open_reservation(cost: int = 50) -> tuple[Limits, Reservation]:
     return limits, await limits.reserve([Demand(TOKENS, "user:1", None, cost)])
 
 
+async def test_a_shadow_policy_gives_nothing_back_that_it_would_have_refused() -> None:
+    shadow = RateLimit("shadow", "100/hour", shadow=True, cost=60)
+    limits = Limits(MemoryLimiter(), PoliciesInForce())
+    demand = Demand(shadow, "user:1", None, 60)
+    first, second = [await limits.reserve([demand]) for _ in range(2)]
+    assert second.verdict.admitted
+    await second.settle(0)
+    assert (await limits.enforce([demand])).standings[0].remaining == 40
+    await first.settle(0)
+    assert (await limits.enforce([demand])).standings[0].remaining == 40
+
+
 @pytest.mark.parametrize("cost", [-1, 10**9, True, "5", 1.5, None])
 async def test_an_invalid_cost_is_refused_and_settles_nothing(cost: Any) -> None:
     _, reservation = await open_reservation()

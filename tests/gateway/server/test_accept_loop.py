@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 from fastapi import FastAPI
 
-from gateway.middleware.in_flight_limit import InFlightLimit
+from gateway.middleware.load_shedding import LoadShedding
 from gateway.server import accept_loop
 from gateway.server.accept_loop import RESERVED_CONNECTIONS, AcceptLoop
 from gateway.server.connections import MIN_SILENT_SECONDS, ClientTimeouts, OpenConnections
@@ -27,7 +27,7 @@ PROBE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
 def build_app(echo: Echo) -> FastAPI:
     app = FastAPI()
-    app.mount("/", InFlightLimit(echo, max_concurrency=1_000, exempt_paths=["/healthz"]))
+    app.mount("/", LoadShedding(echo, max_concurrency=1_000, exempt_paths=["/healthz"]))
     return app
 
 

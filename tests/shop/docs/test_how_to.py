@@ -11,13 +11,16 @@ from typing import Any
 import httpx
 import pytest
 import redis
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from slowapi.util import get_remote_address
+from starlette.requests import HTTPConnection
 
+from gateway.auth.dependencies import requires
 from gateway.cli import check
 from gateway.cli.main import main
 from gateway.errors.handlers import install_error_handlers
 from gateway.ratelimit.compat.slowapi import Limiter
+from gateway.ratelimit.cost import compute_cost
 from gateway.ratelimit.dependency import Limited, limited
 from gateway.ratelimit.policy import RateLimit
 from gateway.settings.errors import InvalidSettings
@@ -48,7 +51,7 @@ def block_texts(page: str, language: str) -> list[str]:
 
 
 def test_the_policies_on_the_page_are_valid() -> None:
-    declared, route = block_texts("set-a-rate-limit.md", "python")
+    declared, route, *_ = block_texts("set-a-rate-limit.md", "python")
     names: dict[str, object] = {"RateLimit": RateLimit}
     exec(declared, names)
     chat, partners, searches = (names[name] for name in ("CHAT", "PARTNERS", "SEARCHES"))
@@ -60,6 +63,29 @@ def test_the_policies_on_the_page_are_valid() -> None:
     assert searches.burst == 40
     assert "limited(CHAT, PARTNERS)" in route
     assert isinstance(limited(chat, partners).dependency, Limited)
+
+
+def test_the_windows_tiers_and_costs_on_the_page_are_valid() -> None:
+    names: dict[str, Any] = {"RateLimit": RateLimit, "HTTPConnection": HTTPConnection}
+    exec(block_texts("set-a-rate-limit.md", "python")[2], names)
+    pages, reports, items = names["PAGES"], names["REPORTS"], names["ITEMS"]
+    assert [rule.label for rule in pages.make_rules()] == ["pages:1s", "pages:60s"]
+    assert [rule.quota for rule in reports.make_rules("enterprise")] == [50, 2_000]
+    assert names["ORGS"].claims | reports.claims == {"org", "plan"}
+    connection = HTTPConnection({"type": "http", "query_string": b"limit=7", "headers": []})
+    assert compute_cost(items, connection) == 7
+
+
+def test_the_concurrency_limits_and_the_reservation_on_the_page_are_valid() -> None:
+    limits, _, reservation = block_texts("set-a-rate-limit.md", "python")[3:]
+    names: dict[str, Any] = {"router": APIRouter(), "requires": requires}
+    names["Question"] = names["Answer"] = dict[str, str]
+    exec(limits, names)
+    assert names["CHATS"].make_rules()[0].quota == 5
+    assert names["STREAMS"].make_rules("pro")[0].quota == 10
+    exec(reservation, names)
+    [route] = names["router"].routes
+    assert [it.call for it in route.dependant.dependencies][1].policies == (names["TOKENS"],)
 
 
 def test_a_variable_overrides_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@
 -- ARGV[1]  the time; 0 takes the clock of the server.
 -- ARGV[2]  the epoch in which the process counts (epoch.lua), or "": any. The script fails (EPOCH)
 --          in another one, without a charge: the server has lost counts.
---          Then eight values per rule: algorithm, quota, window, burst, cost, shadow (1: charged,
---          never refuses), the id of the lease (of a concurrency limit) or the number of further
+--          Then eight values per rule: algorithm, quota, window, burst, cost, the name of a shadow
+--          policy or "", the id of the lease (of a concurrency limit) or the number of further
 --          requests to grant in advance, and whether the state before the decision is wanted (1).
 -- Returns  the time of the decision, then five values per rule: fits (0, or 1 and the number of
 --          further requests granted), remaining (with those), retry after (0: it fits), reset, and
@@ -18,8 +18,7 @@
 -- - A refused request, or one at no cost, writes nothing but the removal of what has expired.
 -- - The window and the algorithm are in the key (partition.py: make_key), so that a hash never holds
 --   the fields of two algorithms, nor times of another window.
--- - A key expires when its state equals a new one, if the clock of the server is not set back and
---   the quota is not lowered until then.
+-- - A key expires when its state equals a new one, if the clock of the server is not set back.
 
 local VALUES = 8
 
@@ -40,7 +39,7 @@ local function inspect(state)
 end
 
 -- Check all rules. Shadow rules never refuse.
-local states, admitted = {}, true
+local states, admitted, refusing = {}, true, {}
 for index = 1, rules do
   local key, before = KEYS[index], 2 + VALUES * (index - 1)
   local state = {
@@ -54,7 +53,11 @@ for index = 1, rules do
   }
   run_or_reset(inspect, state)
   state.before = ARGV[before + 8] == '1' and state.algorithm.dump(state)
-  if state.retry_after > 0 and ARGV[before + 6] == '0' then admitted = false end
+  state.shadow_policy = ARGV[before + 6]
+  if state.retry_after > 0 then
+    if state.shadow_policy == '' then admitted = false end
+    refusing[state.shadow_policy] = true
+  end
   states[index] = state
 end
 
@@ -70,12 +73,12 @@ local function count_granted()
   return granted or 0
 end
 
--- Charge all rules, or none.
+-- Charge all rules, or none. A shadow policy is not charged what it would have refused.
 local reply = {now}
 local granted = admitted and count_granted() or 0
 for _, state in ipairs(states) do
   local advance = granted * state.cost
-  if admitted and state.cost > 0 then
+  if admitted and state.cost > 0 and not refusing[state.shadow_policy] then
     state.cost = state.cost + advance
     state.algorithm.charge(state)
     redis.call('PEXPIRE', state.key, text(math.ceil(state.algorithm.compute_ttl(state) / 1000)))

@@ -3,13 +3,12 @@
 -- KEYS     the key of each lease; a key with several leases is there several times.
 -- ARGV[1]  the time; 0 takes the clock of the server. Then two values per lease: its id, and the
 --          lease time in microseconds, or 0 to release it.
--- Returns  one integer: the number of leases that were renewed although they had been lost. They
---          count again, whether they fit or not: their requests still run.
+-- Returns  one integer: the time.
 --
--- A key of another type is left alone, so that the other leases are renewed nevertheless.
+-- A lease that had been lost counts again, whether it fits or not: its request still runs. A key of
+-- another type is left alone, so that the other leases are renewed nevertheless.
 
 local now = read_clock(ARGV[1])
-local restored = 0
 
 local function update(state)
   if state.window == 0 then
@@ -17,9 +16,7 @@ local function update(state)
     return
   end
   concurrency.load(state, now)
-  local held = state.held
   concurrency.charge(state)
-  restored = restored + state.held - held
   redis.call('PEXPIRE', state.key, text(math.ceil(concurrency.compute_ttl(state) / 1000)))
 end
 
@@ -28,4 +25,4 @@ for index, key in ipairs(KEYS) do
   local ok, failure = pcall(update, {key = key, window = window, lease_id = id})
   if not (ok or is_failure(failure, 'WRONGTYPE')) then error(failure, 0) end
 end
-return {restored}
+return {now}

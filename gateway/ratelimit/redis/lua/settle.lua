@@ -7,7 +7,7 @@
 -- ARGV[1]  the time; 0 takes the clock of the server. Then six values per charge: algorithm, quota,
 --          window, burst, the time of the charge, and the difference: what is charged in addition,
 --          whether it fits or not, or, if it is negative, what is given back.
--- Returns  one integer: the number of charges.
+-- Returns  one integer: the time.
 
 local VALUES = 6
 
@@ -41,7 +41,7 @@ end
 
 -- Give back what has not drained since the charge.
 function gcra.give_back(state, amount)
-  local drained = math.max(0, state.now - state.reserved_at) * state.quota
+  local drained = math.max(0, state.now - state.reserved_at) * state.drain
   local left = amount * state.window - drained
   if left <= 0 or state.level == 0 then return end
   local level = math.max(0, state.level - left)
@@ -72,4 +72,4 @@ for index, key in ipairs(KEYS) do
     cost = tonumber(ARGV[before + 6]),
   })
 end
-return {#KEYS}
+return {now}

@@ -76,8 +76,8 @@ function sliding_window.compute_retry_after(state)
 end
 
 -- A charge joins the open bucket if that is younger than a sixtieth of the window. Up to a quota
--- of BUCKETS each charge gets its own bucket, as long as there are few: a shadow policy is charged
--- beyond its quota, and must not grow without bound.
+-- of BUCKETS each charge gets its own bucket, as long as there are few: after its quota was lowered,
+-- a key can hold more than that.
 function sliding_window.joins_open_bucket(state)
   local buckets = state.closed + (state.count > 0 and 1 or 0)
   local is_exact = state.quota <= BUCKETS and buckets < BUCKETS

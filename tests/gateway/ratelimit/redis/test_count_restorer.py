@@ -18,6 +18,7 @@ from tests.gateway.ratelimit.charges import charge
 from tests.gateway.ratelimit.redis.limiter_process import Order, run_order
 from tests.gateway.ratelimit.redis.limiter_process import run_processes as run_limiter_processes
 from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
+from tests.gateway.ratelimit.redis.test_failures import ACL, USER
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -197,6 +198,19 @@ async def test_a_redis_that_reads_its_data_is_away_until_it_has_read_them(
             assert await spend(process, WINDOW, 20) == 7
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("more", [(), ("+info",)])
+async def test_the_documented_permissions_are_enough(
+    own_redis: RedisServer, more: tuple[str, ...]
+) -> None:
+    assert own_redis.command("ACL", "SETUSER", "gate", *ACL.split(), *more) == "+OK"
+    url = own_redis.url.replace("//", f"//{USER}")
+    async with run_processes(url, 1) as [process]:
+        assert await spend(process, WINDOW, 12) == 12
+        own_redis.command("FLUSHALL")
+        await wait_healthy([process], disconnects=1)
+        assert await spend(process, WINDOW, 20) == 8
 
 
 async def test_a_lost_connection_alone_changes_nothing(own_redis: RedisServer) -> None:

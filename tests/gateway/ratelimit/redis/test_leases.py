@@ -107,11 +107,11 @@ def test_100_leases_of_a_killed_process_are_all_back_after_their_time(
     assert runner.decide([look], START + LEASE_TIME).standings[0].remaining == 99
 
 
-def test_updates_say_how_many_leases_had_been_lost(runner: ScriptRunner) -> None:
+def test_a_lease_that_had_been_lost_counts_again(runner: ScriptRunner) -> None:
     kept, lost = hold(5, "kept"), hold(5, "lost")
     runner.decide([kept])
     updates = [LeaseUpdate(kept, is_release=False), LeaseUpdate(lost, is_release=False)]
-    assert runner.call(update_leases(updates)) == 1
+    assert runner.call(update_leases(updates)) == START
     assert runner.decide([replace(kept, cost=0)]).standings[0].remaining == 3
 
 

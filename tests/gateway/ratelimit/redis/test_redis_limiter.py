@@ -13,7 +13,8 @@ from gateway.ratelimit.redis.connection import RedisCheckFailed
 from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from tests.gateway.ratelimit.charges import charge
 from tests.gateway.ratelimit.redis.spend_quota import QUOTA
-from tests.redis_server import RedisServer
+from tests.gateway.ratelimit.redis.spending_processes import find_wrong_counts, start_spenders
+from tests.redis_server import RedisServer, find_free_port
 
 pytestmark = pytest.mark.redis
 
@@ -111,6 +112,27 @@ async def test_an_idle_connection_that_redis_closes_is_replaced_before_the_next_
     assert (await shared.check([charge(5)])).admitted
 
 
+async def test_the_pauses_between_attempts_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def record(delay: float) -> None:
+        pauses.append(delay)
+        await sleep(0)
+
+    limiter = RedisLimiter(f"redis://127.0.0.1:{find_free_port()}/0", timeout=1, retry=100)
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "sleep", record)
+        task = asyncio.create_task(limiter.run())
+        async with asyncio.timeout(LONG_TIMEOUT):
+            while len(pauses) < 30:
+                await sleep(0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert 40 < min(pauses) < 80
+    assert 120 < max(pauses) <= 150
+
+
 def test_several_processes_admit_the_quota_exactly(redis_server: RedisServer) -> None:
     assert spend_in_processes(redis_server.url, processes=4, checks=500) == QUOTA
 
@@ -140,3 +162,8 @@ def spend_in_processes(url: str, *, processes: int, checks: int) -> int:
         spender.stdin.write("go\n")
         spender.stdin.flush()
     return sum(int(spender.communicate(timeout=30)[0]) for spender in spenders)
+
+
+def test_every_kind_of_policy_is_exact_over_two_processes(redis_server: RedisServer) -> None:
+    with start_spenders(redis_server.url, 2) as spenders:
+        assert find_wrong_counts(spenders, "round", 110) == {}

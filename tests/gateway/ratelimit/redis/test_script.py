@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 from redis.exceptions import NoScriptError, ResponseError
 
 from gateway.ratelimit.limiter import Charge, Verdict
+from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.memory import MemoryLimiter
+from gateway.ratelimit.policy_in_force import PoliciesInForce, PolicyInForce
 from gateway.ratelimit.redis.script import EPOCH_KEY, SHA, pack_eval, pack_evalsha, parse_reply
 from gateway.ratelimit.rule import MICROSECONDS
+from tests.gateway.ratelimit.bare_limiter import BareLimiter
 from tests.gateway.ratelimit.charges import START, ManualClock, charge
+from tests.gateway.ratelimit.reference_limits import Request, Scale
 from tests.gateway.ratelimit.test_leased_quota import SharedCounts
 from tests.redis_server import RedisServer
 
@@ -83,6 +87,73 @@ def test_both_limiters_decide_alike(
         assert run(charges, clock.now) == memory.decide(charges)
 
 
+SCALE = Scale(START / MICROSECONDS, unit=1_000)
+
+
+class ScriptLimiter(BareLimiter):
+    """Counts by the script, at the time of a manual clock."""
+
+    def __init__(self, run: Run, clock: ManualClock) -> None:
+        self._run = run
+        self._clock = clock
+
+    async def check(self, charges: Sequence[Charge]) -> Verdict:
+        """Run the script."""
+        return self._run(charges, self._clock.now)
+
+
+class StateObserver:
+    """Wants the state of every key."""
+
+    def wants_state(self, key: str) -> bool:
+        """Want it."""
+        return True
+
+    def observe(self, *decision: object) -> None:
+        """Take no notice."""
+
+    def lose(self, charges: Sequence[Charge]) -> None:
+        """Take no notice."""
+
+
+@settings(
+    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    in_force=SCALE.sets_in_force(st.integers(1, 200)),
+    schedule=SCALE.schedules(),
+    times=st.integers(1, 20),
+)
+async def test_policies_in_full_are_decided_alike(
+    run: Run,
+    client: redis.Redis,
+    in_force: list[PolicyInForce],
+    schedule: list[Request],
+    times: int,
+) -> None:
+    """With windows, tiers, costs and overrides, and the states that both count from."""
+    client.flushdb()
+    clock = ManualClock()
+    limiters = (ScriptLimiter(run, clock), MemoryLimiter(clock=clock))
+    in_redis, in_memory = (
+        Limits(
+            limiter,
+            PoliciesInForce(in_force),
+            StateObserver(),
+            clock=lambda: clock.now / MICROSECONDS,
+        )
+        for limiter in limiters
+    )
+    policies = {it.policy.name: it.policy for it in in_force}
+    for request in schedule:
+        clock.now += request.pause
+        demands = [
+            Demand(policies[name], request.partition, request.tier, cost * times)
+            for name, cost in request.costs.items()
+        ]
+        assert await in_redis.enforce(demands) == await in_memory.enforce(demands)
+
+
 @given(
     entries=charge_lists,
     now=st.sampled_from([0, START]),
@@ -106,7 +177,7 @@ def test_commands_are_packed_as_hiredis_packs_them(
     for one in charges:
         rule = one.rule
         parts += [rule.algorithm.value, rule.quota, rule.window, rule.burst, one.cost]
-        parts += [int(rule.shadow), one.lease_id, int(one.wants_state)]
+        parts += [rule.policy if rule.shadow else "", one.lease_id, int(one.wants_state)]
     assert pack_evalsha(charges, now) == pack_command(tuple(parts))  # type: ignore[arg-type]
     parts[2] = len(charges) + 1
     parts[3 + len(charges) : 3 + len(charges)] = [EPOCH_KEY]

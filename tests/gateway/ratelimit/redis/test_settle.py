@@ -64,7 +64,7 @@ def test_both_settle_alike(runner: ScriptRunner, schedule: list[Step], kind: Cha
             settlement = Settlement([(taken, cost - taken.cost)], Mark(verdict.now, 0), verdict)
             if cost != taken.cost:
                 memory.settle(settlement)
-                assert runner.call(settle(settlement), clock.now) == 1
+                assert runner.call(settle(settlement), clock.now) == clock.now
 
 
 def test_what_was_not_used_is_available_at_once(runner: ScriptRunner) -> None:

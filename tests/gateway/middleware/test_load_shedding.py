@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from gateway import health
-from gateway.middleware.in_flight_limit import InFlightLimit
+from gateway.middleware.load_shedding import LoadShedding
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def gate() -> asyncio.Event:
 @pytest.fixture
 def http(gate: asyncio.Event) -> httpx.AsyncClient:
     app = FastAPI()
-    app.add_middleware(InFlightLimit, max_concurrency=2, exempt_paths=health.PATHS)
+    app.add_middleware(LoadShedding, max_concurrency=2, exempt_paths=health.PATHS)
 
     @app.get("/work")
     async def work() -> str:

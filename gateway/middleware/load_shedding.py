@@ -12,7 +12,7 @@ from gateway.request_context import IS_OVER_CONNECTION_LIMIT, RequestContext
 RETRY_AFTER_SECONDS = 1.0
 
 
-class InFlightLimit:
+class LoadShedding:
     """ASGI middleware that lets at most `max_concurrency` requests run at once.
 
     A WebSocket connection counts for as long as it is open, but a proxied request no longer once it

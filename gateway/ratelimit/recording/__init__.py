@@ -1,0 +1,1 @@
+"""Records the decisions of the limiter in bounded memory, so that they can be replayed."""

@@ -1,0 +1,102 @@
+"""`Segment`: a run of recorded events in columns, which can be read without those before it."""
+
+from array import array
+from collections.abc import Mapping
+
+from gateway.ratelimit.limiter import State
+from gateway.ratelimit.recording.events import RecordedKey
+
+# The kind of a row.
+DECISION, GAP, SETTLEMENT, TAKEN, RENEWED, RELEASED = range(0, 96, 16)
+
+# The flags of a decision.
+ADMITTED = 1
+COUNTED = 2
+MORE = 4  # the next row is about the same request
+
+VALUES = {GAP: 1, SETTLEMENT: 2, TAKEN: 0, RENEWED: 1, RELEASED: 1}
+"""How many values a row has; a decision that was counted has one per rule."""
+
+COLUMNS = ("flags", "times", "keys", "costs", "values")
+
+
+class Segment:
+    """Rows of several kinds, each of one key.
+
+    - A decision: the values are what remained of each rule, or -1 - remaining if the cost did not
+      fit. A request with several policies has several rows.
+    - A gap: the cost is its end, the key is the number of its prefix, the value is the number of
+      requests.
+    - A settlement: the cost is the difference, the values are when the request was decided and
+      charged.
+    - A lease, which was taken by the request that follows, renewed or released: the cost is the
+      number of the lease, the value is when it would have expired.
+    """
+
+    # Invariants:
+    # - All columns but `values` have one item per row.
+    # - The rows of a request follow each other, all but the last with MORE, after the leases that
+    #   it takes. No request is split.
+    # - `states` has (row of the request, key, state), in the order of rows.
+    # - Only the last row is ever changed: a gap that grows.
+
+    __slots__ = ("costs", "flags", "key_table", "keys", "prefixes", "states", "times", "values")
+
+    def __init__(self) -> None:
+        self.flags = array("B")
+        self.times = array("q")
+        self.keys = array("I")
+        self.costs = array("q")
+        self.values = array("q")
+        self.key_table: list[RecordedKey] = []
+        self.prefixes: list[str] = []
+        self.states: list[tuple[int, str, array[int]]] = []
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.flags)
+
+    def copy(self) -> "Segment":
+        """Copy the rows so far."""
+        copy = Segment()
+        for name in self.__slots__:
+            setattr(copy, name, getattr(self, name)[:])
+        return copy
+
+    def add_states(self, states: Mapping[str, State]) -> None:
+        """Add the states before the request whose rows come next."""
+        row = len(self.flags)
+        self.states.extend((row, key, array("q", state)) for key, state in states.items())
+
+    def add_gap(self, begin: int, end: int, prefix: str, requests: int) -> None:
+        """Add a gap."""
+        self._add_row(GAP, begin, len(self.prefixes), end)
+        self.values.append(requests)
+        self.prefixes.append(prefix)
+
+    def grow_gap(self, begin: int, end: int, requests: int) -> bool:
+        """Extend the last row until `end` if it is a gap for all keys that began after `begin`."""
+        flags = self.flags
+        if not flags or flags[-1] != GAP or self.prefixes[-1] or self.times[-1] < begin:
+            return False
+        self.costs[-1] = end
+        self.values[-1] += requests
+        return True
+
+    def add_settlement(
+        self, now: int, key: int, difference: int, decided_at: int, charged_at: int
+    ) -> None:
+        """Add a settlement of one charge."""
+        self._add_row(SETTLEMENT, now, key, difference)
+        self.values.extend((decided_at, charged_at))
+
+    def add_lease(self, kind: int, now: int, key: int, number: int, *expires_at: int) -> None:
+        """Add a lease that was taken, renewed or released."""
+        self._add_row(kind, now, key, number)
+        self.values.extend(expires_at)
+
+    def _add_row(self, kind: int, now: int, key: int, cost: int) -> None:
+        self.flags.append(kind)
+        self.times.append(now)
+        self.keys.append(key)
+        self.costs.append(cost)

@@ -1,0 +1,209 @@
+"""`Reproduction`: replays a recording with the recorded rules, and compares every decision.
+
+It calculates with the states of `gateway/ratelimit/algorithms`, as the memory limiter does and as
+the script in Redis does.
+"""
+
+from dataclasses import dataclass
+
+from gateway.ratelimit.algorithms.concurrency import ConcurrencyState
+from gateway.ratelimit.limiter import State
+from gateway.ratelimit.memory import STATE_TYPES, LimitState
+from gateway.ratelimit.recording.events import (
+    RecordedDecision,
+    RecordedGap,
+    RecordedLease,
+    RecordedRequest,
+    RecordedSettlement,
+)
+from gateway.ratelimit.rule import Rule
+from gateway.ratelimit.simulation.corrections import name_lease, settle, update_lease
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first decision that the replay does not reproduce; `now` is as in the recording."""
+
+    now: int
+    policy: str
+    partition: str
+    label: str
+    recorded: str
+    replayed: str
+
+    def __str__(self) -> str:
+        """Describe the difference."""
+        return (
+            f"policy {self.policy}, key {self.partition}, rule {self.label}: recorded "
+            f"{self.recorded}, replayed {self.replayed}"
+        )
+
+
+class CannotSimulate(Exception):
+    """There is no answer; the message has the reason."""
+
+
+class CannotReproduce(CannotSimulate):
+    """The replay of the rules in force decides otherwise than the gateway did."""
+
+    def __init__(self, difference: Difference) -> None:
+        super().__init__(
+            f"the replay does not reproduce the recorded decisions: {difference}. Either the "
+            "recording of a process is missing, or it is not as the gateway wrote it"
+        )
+        self.difference = difference
+
+
+def load_state(state: State, rule: Rule) -> LimitState:
+    """Return the counts of a key from a recorded state.
+
+    Raises:
+        ValueError: it is no state of the algorithm of the rule.
+    """
+    return STATE_TYPES[rule.algorithm].load(state, rule)
+
+
+class Reproduction:
+    """The counts of all keys as the recorded decisions changed them.
+
+    For each request, call `load` and then `check`. Between the two, `find` has the counts before
+    the decision.
+    """
+
+    # Invariants:
+    # - `_states` has the counts of the keys that are known: from the first recorded state on, until
+    #   a gap. Those of rules with leases never are: Redis charges them in advance.
+    # - `_gaps` has the prefix and the end of each gap that has not ended. A state that was recorded
+    #   inside a gap is not used.
+
+    def __init__(self) -> None:
+        self._states: dict[str, LimitState] = {}
+        self._gaps: list[tuple[str, int]] = []
+
+    def find(self, key: str) -> LimitState | None:
+        """Return the counts of a key, or None if they are not known."""
+        return self._states.get(key)
+
+    def pass_gap(self, gap: RecordedGap) -> None:
+        """Forget the counts that may have changed unseen."""
+        self._gaps.append((gap.prefix, gap.until))
+        for key in [key for key in self._states if key.startswith(gap.prefix)]:
+            del self._states[key]
+
+    def correct(self, event: RecordedSettlement | RecordedLease) -> None:
+        """Apply a change of one key, if its counts are known."""
+        [rule], [name] = event.key.rules or (), event.key.keys
+        state = self._states.get(name)
+        if isinstance(event, RecordedLease):
+            if isinstance(state, ConcurrencyState):
+                update_lease(state, rule, event)
+        elif state is not None:
+            settle(state, rule, event)
+
+    def load(self, request: RecordedRequest) -> list[str]:
+        """Take the states recorded with a request; return the keys whose counts changed unseen.
+
+        Raises:
+            CannotReproduce: a recorded state is none.
+        """
+        if not request.states:
+            return []
+        self._gaps = [gap for gap in self._gaps if request.now < gap[1]]
+        changed = []
+        for decision in request.decisions:
+            for rule, key in zip(decision.key.rules or (), decision.key.keys, strict=False):
+                state = request.states.get(key)
+                if state is None or rule.lease or self._is_in_gap(key):
+                    continue
+                try:
+                    loaded = load_state(state, rule)
+                except ValueError as error:
+                    recorded = f"a state that is none ({error})"
+                    raise _differ(request, decision, rule, recorded, "nothing") from error
+                if not self._has_same(key, loaded, rule, request.now):
+                    self._states[key] = loaded
+                    changed.append(key)
+        return changed
+
+    def check(self, request: RecordedRequest) -> None:
+        """Replay the decision, and charge it as it was charged.
+
+        Raises:
+            CannotReproduce: it differs from the recorded one.
+        """
+        refused = any(decision.key.rules is None for decision in request.decisions)
+        for decision in request.decisions:
+            if request.is_counted:
+                refused |= self._check_fits(request, decision)
+        if request.admitted == refused and (request.is_counted or request.admitted):
+            first = request.decisions[0]
+            raise CannotReproduce(
+                Difference(
+                    request.now,
+                    first.key.policy,
+                    first.key.partition,
+                    "all",
+                    _describe_admission(request.admitted),
+                    _describe_admission(not refused),
+                )
+            )
+        for decision in request.decisions if request.is_counted else ():
+            self._charge(request, decision)
+
+    def _is_in_gap(self, key: str) -> bool:
+        return any(key.startswith(prefix) for prefix, _ in self._gaps)
+
+    def _check_fits(self, request: RecordedRequest, decision: RecordedDecision) -> bool:
+        """Compare what fits; return whether a rule refuses."""
+        refused, key = False, decision.key
+        for rule, name, fits in zip(key.rules or (), key.keys, decision.fits, strict=True):
+            state = self._states.get(name)
+            if state is not None:
+                wait = state.compute_retry_after(request.now, rule, decision.cost)
+                if fits == bool(wait):
+                    recorded, replayed = _describe_fit(fits), _describe_fit(not wait)
+                    raise _differ(request, decision, rule, recorded, replayed)
+            refused |= not fits and not rule.shadow
+        return refused
+
+    def _charge(self, request: RecordedRequest, decision: RecordedDecision) -> None:
+        """Charge an admitted request, and compare what remains."""
+        key = decision.key
+        for rule, name, remaining in zip(
+            key.rules or (), key.keys, decision.remaining, strict=True
+        ):
+            state = self._states.get(name)
+            if state is None:
+                continue
+            # A shadow policy is not charged what it would have refused.
+            if request.admitted and decision.cost and all(decision.fits):
+                lease = name_lease(request.leases.get(name))
+                state.charge(request.now, rule, decision.cost, lease)
+            replayed = state.compute_remaining(request.now, rule)[0]
+            if replayed != remaining:
+                recorded, found = f"{remaining} remaining", f"{replayed} remaining"
+                raise _differ(request, decision, rule, recorded, found)
+
+    def _has_same(self, key: str, loaded: LimitState, rule: Rule, now: int) -> bool:
+        """Return whether the replayed counts of a key are these at `now`."""
+        state = self._states.get(key)
+        if state is None:
+            return False
+        return state.dump(now, rule) == loaded.dump(now, rule)
+
+
+def _describe_fit(fits: bool) -> str:
+    return "it fits" if fits else "it does not fit"
+
+
+def _describe_admission(admitted: bool) -> str:
+    return "admitted" if admitted else "refused"
+
+
+def _differ(
+    request: RecordedRequest, decision: RecordedDecision, rule: Rule, recorded: str, replayed: str
+) -> CannotReproduce:
+    key = decision.key
+    return CannotReproduce(
+        Difference(request.now, key.policy, key.partition, rule.label, recorded, replayed)
+    )

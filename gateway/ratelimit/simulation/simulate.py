@@ -1,0 +1,173 @@
+"""`simulate`: what proposed policies would have done with the recorded requests."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from gateway.ratelimit.policy_in_force import PolicyInForce
+from gateway.ratelimit.recording.events import RecordedGap, RecordedRequest
+from gateway.ratelimit.recording.recording import Recording
+from gateway.ratelimit.recording.timeline import Timeline, build_timelines
+from gateway.ratelimit.rule import MICROSECONDS
+from gateway.ratelimit.simulation.effect import Coverage, Effect, Simulation
+from gateway.ratelimit.simulation.reproduction import CannotSimulate, Reproduction
+from gateway.ratelimit.simulation.simulated_counts import SimulatedCounts
+
+MAX_SECONDS = 60.0
+"""The CPU time of one simulation. 200,000 rows take about five seconds."""
+
+SLICE_SECONDS = 0.001
+"""How long a simulation holds the event loop at a time."""
+
+WITHOUT_REDIS = "decided without the shared counts"
+UNKNOWN_COUNTS = "the counts of the key were not known yet"
+LEASED = "granted in advance (lease)"
+
+
+async def simulate(
+    recordings: Sequence[Recording], proposed: Mapping[str, PolicyInForce]
+) -> Simulation:
+    """Replay recorded requests with the rules in force and with the proposed policies, by name.
+
+    It yields to the event loop every millisecond.
+
+    Raises:
+        CannotReproduce: the rules in force do not give the recorded decisions.
+        CannotSimulate: nothing was recorded, or the simulation takes too long.
+    """
+    run = SimulationRun(recordings, proposed)
+    began = time.perf_counter()
+    for _ in run.run():
+        if time.perf_counter() - began > SLICE_SECONDS:
+            await asyncio.sleep(0)
+            began = time.perf_counter()
+    return run.finish()
+
+
+def simulate_at_once(
+    recordings: Sequence[Recording], proposed: Mapping[str, PolicyInForce]
+) -> Simulation:
+    """Do the same as `simulate`, without an event loop."""
+    run = SimulationRun(recordings, proposed)
+    for _ in run.run():
+        pass
+    return run.finish()
+
+
+class SimulationRun:
+    """One simulation, which goes on with each step of `run`."""
+
+    def __init__(
+        self, recordings: Sequence[Recording], proposed: Mapping[str, PolicyInForce]
+    ) -> None:
+        self._processes = [recording.process for recording in recordings]
+        self._proposed = proposed
+        self._timelines = build_timelines(recordings)
+        self._effects = {name: Effect() for name in proposed}
+        self._left_out = Counter[str]()
+        self._guessed = self._requests = self._newly_refused = self._newly_admitted = 0
+        self._keys = set[str]()
+
+    def run(self) -> Iterator[None]:
+        """Replay all requests; each step is one of them.
+
+        Raises:
+            CannotReproduce, CannotSimulate: see `simulate`.
+        """
+        deadline = time.process_time() + MAX_SECONDS
+        for timeline in self._timelines:
+            for step, _ in enumerate(self._replay(timeline)):
+                if step % 1_024 == 0 and time.process_time() > deadline:
+                    raise CannotSimulate(
+                        f"the simulation takes more than {MAX_SECONDS:g} s; lower "
+                        "ops.recording_rows to record less"
+                    )
+                yield
+
+    def finish(self) -> Simulation:
+        """Return the result.
+
+        Raises:
+            CannotSimulate: no request was replayed.
+        """
+        if not self._requests:
+            raise CannotSimulate(self._explain_absence())
+        begin = min(it.begin + it.to_epoch for it in self._timelines) / MICROSECONDS
+        end = max(it.end + it.to_epoch for it in self._timelines) / MICROSECONDS
+        covers = Coverage(
+            begin, end, self._requests, len(self._keys), self._processes, dict(self._left_out)
+        )
+        return Simulation(
+            self._effects,
+            self._newly_refused,
+            self._newly_admitted,
+            covers,
+            self._describe_accuracy(),
+        )
+
+    def _replay(self, timeline: Timeline) -> Iterator[None]:
+        reproduction = Reproduction()
+        counts = SimulatedCounts(self._proposed, reproduction, timeline.to_epoch)
+        for event in timeline.iterate():
+            if isinstance(event, RecordedGap):
+                reproduction.pass_gap(event)
+                if event.requests:
+                    self._left_out[WITHOUT_REDIS] += event.requests
+            elif isinstance(event, RecordedRequest):
+                for key in reproduction.load(event):
+                    counts.forget(key)
+                self._add(event, counts)
+                reproduction.check(event)
+            else:
+                counts.correct(event)
+                reproduction.correct(event)
+            yield
+        self._guessed += counts.durations.guessed
+
+    def _add(self, request: RecordedRequest, counts: SimulatedCounts) -> None:
+        """Decide a request with the proposed policies, and count the effect."""
+        decision = counts.decide(request)
+        if not decision.is_known:
+            self._left_out[LEASED if _has_leases(request) else UNKNOWN_COUNTS] += 1
+            return
+        self._requests += 1
+        self._newly_refused += request.admitted and not decision.admitted
+        self._newly_admitted += decision.admitted and not request.admitted
+        for recorded in request.decisions:
+            key = recorded.key
+            self._keys.add(f"{key.policy} {key.partition}")
+            effect = self._effects.get(key.policy)
+            if effect is not None:
+                effect.add(key.partition, before=request.admitted, after=decision.admitted)
+                effect.shadow_refused += key.policy in decision.shadow_refused_by
+                effect.restarts_counts |= key.policy in counts.restarted
+
+    def _explain_absence(self) -> str:
+        if self._left_out:
+            reasons = ", ".join(f"{reason}: {count}" for reason, count in self._left_out.items())
+            return f"no recorded request can be replayed yet ({reasons})"
+        return "no request has been recorded yet"
+
+    def _describe_accuracy(self) -> str:
+        """State what the result assumes."""
+        sentences = [
+            f"The rules in force reproduce all recorded decisions of {self._requests} requests.",
+            "The effect assumes that callers send the same requests at the same times.",
+        ]
+        restarted = [name for name, effect in self._effects.items() if effect.restarts_counts]
+        if restarted:
+            names = ", ".join(sorted(restarted))
+            sentences.append(f"Counts begin with nothing used, as when it is applied: {names}.")
+        if self._guessed:
+            sentences.append(
+                f"{self._guessed} requests that are newly admitted are assumed to hold their "
+                "leases for the mean time of the others."
+            )
+        if self._left_out:
+            sentences.append(f"{self._left_out.total()} requests are left out.")
+        return " ".join(sentences)
+
+
+def _has_leases(request: RecordedRequest) -> bool:
+    return any(rule.lease for decision in request.decisions for rule in decision.key.rules or ())

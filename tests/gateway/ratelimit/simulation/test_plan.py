@@ -1,0 +1,34 @@
+"""`plan` accepts policies that newly refuse few of the recorded requests."""
+
+import asyncio
+
+import pytest
+
+from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy_in_force import PolicyInForce
+from gateway.ratelimit.recording.export import export_recordings
+from gateway.ratelimit.recording.import_file import import_recordings
+from gateway.ratelimit.simulation.plan import plan
+from gateway.ratelimit.simulation.reproduction import CannotSimulate
+from tests.gateway.ratelimit.recording.traffic import Request, record_in_memory
+
+
+def test_the_number_of_newly_refused_requests_decides() -> None:
+    traffic = record_in_memory()
+    demands = (("bucketed", "user:a", None, 1), ("windows", "user:b", None, 0))
+    asyncio.run(traffic.run([Request(1_000, 0, demands) for _ in range(50)]))
+    recordings = import_recordings(b"".join(export_recordings(traffic.snapshots())))
+    policies = {
+        "bucketed": PolicyInForce(RateLimit("bucketed", "40/10seconds")),
+        "unused": PolicyInForce(RateLimit("unused", "1/minute")),
+    }
+    accepted = plan(recordings, policies, max_newly_refused=10)
+    assert accepted.simulation.newly_refused == 10
+    assert accepted.is_accepted
+    assert not plan(recordings, policies, max_newly_refused=9).is_accepted
+    assert accepted.simulation.effects["unused"].requests == 0
+
+
+def test_nothing_recorded_is_no_plan() -> None:
+    with pytest.raises(CannotSimulate, match="no request has been recorded yet"):
+        plan([], {}, max_newly_refused=0)

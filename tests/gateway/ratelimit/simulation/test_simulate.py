@@ -1,0 +1,226 @@
+"""`simulate` predicts what a gateway with the proposed policies decides about the same requests."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
+from gateway.ratelimit.key_override import KeyOverride
+from gateway.ratelimit.policy import RateLimit
+from gateway.ratelimit.policy_in_force import PolicyInForce
+from gateway.ratelimit.rule import MICROSECONDS
+from gateway.ratelimit.simulation.effect import KeyEffect
+from gateway.ratelimit.simulation.reproduction import CannotSimulate
+from gateway.ratelimit.simulation.simulate import simulate, simulate_at_once
+from tests.gateway.ratelimit.charges import START
+from tests.gateway.ratelimit.recording.traffic import (
+    OVERRIDES,
+    VERSIONS,
+    Correction,
+    Request,
+    Step,
+    Traffic,
+    corrected_lists,
+    put_in_force,
+    record_in_memory,
+    record_in_redis,
+    request_lists,
+)
+from tests.gateway.ratelimit.redis.script_runner import ScriptRunner
+from tests.gateway.ratelimit.simulation.test_reproduction import ON_REDIS
+
+proposals = st.dictionaries(
+    st.sampled_from(list(VERSIONS)),
+    st.tuples(st.integers(0, 2), st.none() | st.sampled_from(OVERRIDES)),
+    min_size=1,
+    max_size=3,
+)
+
+
+def make_proposal(drawn: dict[str, tuple[int, KeyOverride | None]]) -> dict[str, PolicyInForce]:
+    """Return other versions of some policies, with an override of one key each."""
+    return {
+        name: put_in_force(name, number, *([("user:a", override)] if override else []))
+        for name, (number, override) in drawn.items()
+    }
+
+
+def compare(
+    record: Callable[[], Traffic],
+    requests: Sequence[Step],
+    proposed: dict[str, PolicyInForce],
+) -> None:
+    """Record the requests, simulate the proposal, and let gateways enforce it."""
+    traffic = record()
+    asyncio.run(traffic.run(requests))
+    sent = [step for step in requests if isinstance(step, Request)]
+    if not sent:
+        return
+    simulation = simulate_at_once(traffic.snapshots(), proposed)
+    enforced = record()
+    for name, in_force in proposed.items():
+        enforced.change(name, in_force)
+    asyncio.run(enforced.run(requests))
+    before = [verdict.admitted for verdict in traffic.verdicts]
+    after = [verdict.admitted for verdict in enforced.verdicts]
+    changes = Counter(zip(before, after, strict=True))
+    # Nothing was recorded about what a request that is newly admitted would have settled or held.
+    assume(len(sent) == len(requests) or not changes[False, True])
+    assert simulation.covers.requests == len(sent)
+    assert simulation.newly_refused == changes[True, False]
+    assert simulation.newly_admitted == changes[False, True]
+    for name, effect in simulation.effects.items():
+        concerned = [
+            index
+            for index, request in enumerate(sent)
+            if name in {demand[0] for demand in request.demands}
+        ]
+        assert effect.requests == len(concerned)
+        assert effect.refused_before == sum(not before[index] for index in concerned)
+        assert effect.refused_after == sum(not after[index] for index in concerned)
+
+
+@settings(deadline=None, max_examples=100)
+@given(requests=request_lists, drawn=proposals)
+def test_the_effect_in_memory_is_predicted_exactly(
+    requests: list[Step], drawn: dict[str, tuple[int, KeyOverride | None]]
+) -> None:
+    compare(record_in_memory, requests, make_proposal(drawn))
+
+
+@pytest.mark.redis
+@ON_REDIS
+@given(requests=request_lists, drawn=proposals)
+def test_the_effect_in_redis_is_predicted_exactly(
+    runner: ScriptRunner,
+    requests: list[Step],
+    drawn: dict[str, tuple[int, KeyOverride | None]],
+) -> None:
+    compare(lambda: record_in_redis(runner), requests, make_proposal(drawn))
+
+
+STRICTER = {
+    "tokens": PolicyInForce(RateLimit("tokens", "12/10seconds", cost=8)),
+    "chats": PolicyInForce(ConcurrencyLimit("chats", 1, lease_seconds=20)),
+}
+
+
+@settings(deadline=None, max_examples=80)
+@given(requests=corrected_lists)
+def test_settled_charges_and_leases_in_memory_are_predicted(requests: list[Step]) -> None:
+    compare(record_in_memory, requests, STRICTER)
+
+
+@pytest.mark.redis
+@ON_REDIS
+@given(requests=corrected_lists)
+def test_settled_charges_and_leases_in_redis_are_predicted(
+    runner: ScriptRunner, requests: list[Step]
+) -> None:
+    compare(lambda: record_in_redis(runner), requests, STRICTER)
+
+
+def record(requests: Sequence[Step]) -> Traffic:
+    """Record requests in memory."""
+    traffic = record_in_memory()
+    asyncio.run(traffic.run(requests))
+    return traffic
+
+
+def send(name: str, count: int, partition: str = "user:a") -> list[Step]:
+    """Return requests under one policy, one per millisecond."""
+    return [Request(1_000, 0, ((name, partition, None, 1),)) for _ in range(count)]
+
+
+def test_the_effect_is_told_by_key_with_what_it_is_based_on() -> None:
+    traffic = record([*send("bucketed", 40), *send("bucketed", 20, "user:b"), *send("exact", 1)])
+    proposed = {"bucketed": PolicyInForce(RateLimit("bucketed", "30/10seconds"))}
+    simulation = simulate_at_once(traffic.snapshots(), proposed)
+    effect = simulation.effects["bucketed"]
+    assert effect.keys == [
+        KeyEffect("user:a", requests=40, newly_refused=10),
+        KeyEffect("user:b", requests=20),
+    ]
+    assert not effect.restarts_counts
+    covers = simulation.covers
+    assert (covers.requests, covers.keys, covers.left_out) == (61, 3, {})
+    assert covers.processes == ["process 0", "process 1", "process 2"]
+    assert covers.begin == START / MICROSECONDS - 1e-6
+    assert covers.seconds == pytest.approx(60.061)
+    assert "reproduce all recorded decisions of 61 requests" in simulation.accuracy
+
+
+def test_another_window_begins_with_nothing_used() -> None:
+    traffic = record(send("bucketed", 50))
+    proposed = {"bucketed": PolicyInForce(RateLimit("bucketed", "30/minute"))}
+    simulation = simulate_at_once(traffic.snapshots(), proposed)
+    assert simulation.effects["bucketed"].restarts_counts
+    assert simulation.newly_refused == 20
+    assert "Counts begin with nothing used, as when it is applied: bucketed." in simulation.accuracy
+
+
+def test_a_proposed_shadow_tells_what_it_would_refuse() -> None:
+    traffic = record(send("bucketed", 50))
+    shadow = RateLimit("bucketed", "30/10seconds", shadow=True)
+    simulation = simulate_at_once(traffic.snapshots(), {"bucketed": PolicyInForce(shadow)})
+    effect = simulation.effects["bucketed"]
+    assert (effect.newly_refused, effect.shadow_refused) == (0, 20)
+
+
+def test_requests_newly_admitted_hold_their_lease_for_the_mean_time() -> None:
+    """Each lasts a second: with one lease every other is refused, with two none is."""
+    steps: list[Step] = []
+    for _ in range(10):
+        steps += [Request(500_000, 0, (("chats", "user:a", None, 1),))]
+        steps += [Request(250_000, 0, (("chats", "user:a", None, 1),))]
+        steps += [Request(1, 0, (("chats", "user:a", None, 1),))]
+        steps += [
+            Correction(250_000, 2, 0, is_renewal=False),
+            Correction(1, 1, 0, is_renewal=False),
+        ]
+    traffic = record(steps)
+    assert sum(verdict.admitted for verdict in traffic.verdicts) == 20
+    four = PolicyInForce(ConcurrencyLimit("chats", 4, lease_seconds=20))
+    simulation = simulate_at_once(traffic.snapshots(), {"chats": four})
+    assert simulation.newly_admitted == 10
+    assert "10 requests that are newly admitted are assumed to hold" in simulation.accuracy
+
+
+def test_a_rate_cannot_be_simulated_as_a_concurrency_limit() -> None:
+    traffic = record(send("exact", 1))
+    with pytest.raises(CannotSimulate, match="nothing says how long they lasted"):
+        simulate_at_once(
+            traffic.snapshots(), {"exact": PolicyInForce(ConcurrencyLimit("exact", 4))}
+        )
+
+
+async def test_it_yields_to_the_event_loop() -> None:
+    traffic = record_in_memory()
+    await traffic.run(send("bucketed", 3_000))
+    slices = 0
+    ended = asyncio.Event()
+
+    async def watch() -> None:
+        nonlocal slices
+        while not ended.is_set():
+            await asyncio.sleep(0)
+            slices += 1
+
+    watching = asyncio.create_task(watch())
+    simulation = await simulate(traffic.snapshots(), {})
+    ended.set()
+    await watching
+    assert simulation.covers.requests == 3_000
+    assert slices > 5
+
+
+async def test_a_simulation_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    traffic = record_in_memory()
+    await traffic.run(send("bucketed", 1))
+    monkeypatch.setattr("gateway.ratelimit.simulation.simulate.MAX_SECONDS", -1)
+    with pytest.raises(CannotSimulate, match="takes more than"):
+        await simulate(traffic.snapshots(), {})
