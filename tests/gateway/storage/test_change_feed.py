@@ -109,6 +109,48 @@ async def test_the_feed_polls_until_it_is_cancelled(
     assert "seqs=[1]" in repr(feed)
 
 
+class SteppingClock(Clock):
+    """A clock on which each read takes `read_seconds`; the third sleep ends the watch."""
+
+    def __init__(self, read_seconds: float) -> None:
+        self.time = 0.0
+        self.read_seconds = read_seconds
+        self.sleeps = list[float]()
+
+    def monotonic(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        if len(self.sleeps) == 3:
+            raise asyncio.CancelledError
+
+
+class SlowSubjects(Subjects):
+    """A replica that takes its time, and always has an error, so that each read loads it."""
+
+    def __init__(self, clock: SteppingClock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def load(self, connection: Connection, after: int) -> Sequence[str]:
+        self.clock.time += self.clock.read_seconds
+        raise ValueError
+
+
+@pytest.mark.parametrize(("read_seconds", "pause"), [(0, 1), (0.25, 0.75), (9, 0.5)])
+async def test_a_read_takes_a_part_of_the_interval(
+    database: Database, read_seconds: float, pause: float
+) -> None:
+    """Half of it stays a pause, whatever the read takes."""
+    clock = SteppingClock(read_seconds)
+    feed = ChangeFeed(database, clock, poll_seconds=1)
+    feed.add(SlowSubjects(clock))
+    with pytest.raises(asyncio.CancelledError):
+        await feed.watch()
+    assert clock.sleeps == [pause] * 3
+
+
 @pytest.mark.parametrize("restored", ["", "a", "ab", "abc"])
 async def test_another_journal_is_loaded_from_its_beginning(
     restored: str, database: Database, open_database: OpenDatabase, caplog: pytest.LogCaptureFixture
