@@ -177,10 +177,10 @@ class CountObserver(Protocol):
         """Take note of leases that were renewed or released."""
 
     def forget(self, prefix: str = "") -> None:
-        """Take note that the counts of keys with this prefix may have changed otherwise.
+        """Take note that the counts of keys with this prefix were cleared, or lost with Redis."""
 
-        They were cleared or evicted, or Redis was away.
-        """
+    def forget_key(self, key: str) -> None:
+        """Take note that the counts of a key were evicted."""
 
 
 class RateLimiter(ABC):

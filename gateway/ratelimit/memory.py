@@ -235,7 +235,7 @@ class MemoryLimiter(RateLimiter):
             evicted, _ = min(used, key=_get_first_updated_at).popitem(last=False)
             self._size -= 1
             if self.count_observer is not None:
-                self.count_observer.forget(evicted)
+                self.count_observer.forget_key(evicted)
         self._by_window.setdefault(window, OrderedDict())[key] = state
         self._size += 1
         self._sweep_at = 0

@@ -105,7 +105,8 @@ class Recorder:
         if not self._segment_rows:
             return
         if verdict.degraded:
-            self._lose_counts("", 1)
+            self._known.clear()
+            self._add_gap("", 1)
             return
         self._make_room()
         flags = ADMITTED if verdict.admitted else 0
@@ -119,8 +120,9 @@ class Recorder:
         self._begin = self._begin or self._estimate_at(self._opened_at) - 1
         if verdict.states:
             self._add_states(verdict.states)
-        if verdict.admitted:
-            self._take_leases(charges, verdict)
+        for charge in verdict.select_charged(charges) if verdict.admitted else ():
+            if charge.lease_id:
+                self._take_lease(charge, now)
         if len(demands) == 1:
             self._add_row(demands[0], rule_sets[0], flags, now, verdict.standings)
         else:
@@ -151,17 +153,25 @@ class Recorder:
 
     def lose(self, charges: Sequence[Charge]) -> None:
         """Record that these charges may have been counted, or not."""
-        for charge in charges:
-            self.forget(charge.key)
+        if self._segment_rows:
+            for charge in charges:
+                self._known.discard(charge.key)
+                self._add_gap(charge.key, 0)
 
     def forget(self, prefix: str = "") -> None:
         """Note that the counts of all keys with this prefix may have changed unseen just before.
 
-        Such changes are a reset, an eviction, a check without a reply. The states of these keys
-        are recorded again.
+        Such changes are a reset and an outage. The states of these keys are recorded again.
         """
         if self._segment_rows:
-            self._lose_counts(prefix, 0)
+            self._known = {key for key in self._known if prefix and not key.startswith(prefix)}
+            self._add_gap(prefix, 0)
+
+    def forget_key(self, key: str) -> None:
+        """Note that a key was evicted; it matters if its state is to be known."""
+        if key in self._known:
+            self._known.discard(key)
+            self._add_gap(key, 0)
 
     def snapshot(self) -> Recording:
         """Return what has been recorded until now. It copies the open segment alone."""
@@ -235,14 +245,6 @@ class Recorder:
         self._state_numbers += sum(map(len, new.values()))
         self._is_full |= self._state_numbers >= MAX_SEGMENT_STATE_NUMBERS
 
-    def _take_leases(self, charges: Sequence[Charge], verdict: Verdict) -> None:
-        """Record the leases of a request; a shadow policy that would have refused it has none."""
-        for charge in charges:
-            if charge.lease_id:
-                refusing = {it.rule.policy for it in verdict.standings if it.retry_after}
-                if charge.rule.policy not in refusing:
-                    self._take_lease(charge, verdict.now)
-
     def _take_lease(self, charge: Charge, now: int) -> None:
         if len(self._lease_expiries) >= MAX_LEASES:
             self._lease_expiries.clear()
@@ -275,12 +277,8 @@ class Recorder:
         if len(self._segments) > SEGMENTS:
             self._begin = self._segments.popleft().times[-1]
 
-    def _lose_counts(self, prefix: str, requests: int) -> None:
+    def _add_gap(self, prefix: str, requests: int) -> None:
         """Record a gap that ends now, and begins before the checks that may be on their way."""
-        if prefix:
-            self._known = {key for key in self._known if not key.startswith(prefix)}
-        else:
-            self._known.clear()
         # Nothing is on its way to counts in this process, and its decisions come in their order.
         now = self._estimate_at(self._clock()) if self._margin else self._last[0]
         begin = now - self._margin

@@ -87,6 +87,9 @@ class Reproduction:
     def pass_gap(self, gap: RecordedGap) -> None:
         """Forget the counts that may have changed unseen."""
         self._gaps.append((gap.prefix, gap.until))
+        if gap.prefix in self._states:
+            del self._states[gap.prefix]
+            return
         for key in [key for key in self._states if key.startswith(gap.prefix)]:
             del self._states[key]
 

@@ -6,10 +6,10 @@ A `UsageReport` is what a process tells about itself: plain values, which go thr
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from gateway.ratelimit.limiter import Standing, Verdict
+from gateway.ratelimit.limiter import Verdict
 from gateway.ratelimit.limits import Demand
 from gateway.ratelimit.policy_in_force import Block, Rules
 from gateway.ratelimit.usage.frequent_keys import FrequentKeys
@@ -80,8 +80,11 @@ class Usage:
             elif name in verdict.refused_by:
                 usage.refused[index] += 1
                 usage.keys.refused.add(demand.partition)
-        for policy in _find_shadow_refusals(rule_sets, verdict.standings):
+        for policy in verdict.shadow_refused_by:
             self.open_second(policy, second).shadow_refused[index] += 1
+        for rules in rule_sets:
+            if type(rules) is Block and rules.shadow:
+                self.open_second(rules.policy, second).shadow_refused[index] += 1
 
     def open_second(self, policy: str, second: int) -> PolicyUsage:
         """Return the counts of a policy, in which `second` of the clock is the latest."""
@@ -122,20 +125,6 @@ class Usage:
             usage.list_counts(usage.shadow_refused, seconds),
             _list_top_keys(allowed.counts, refused.counts),
         )
-
-
-def _find_shadow_refusals(
-    rule_sets: Sequence[Rules | Block], standings: Sequence[Standing]
-) -> Collection[str]:
-    """Return the policies that would have refused the request if they were no shadows."""
-    refused: set[str] | tuple[()] = ()
-    for standing in standings:
-        if standing.retry_after and standing.rule.shadow:
-            refused = {*refused, standing.rule.policy}
-    for rules in rule_sets:
-        if type(rules) is Block and rules.shadow:
-            refused = {*refused, rules.policy}
-    return refused
 
 
 def merge_reports(reports: Iterable[UsageReport], begin: int, seconds: int) -> UsageReport:
