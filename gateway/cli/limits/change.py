@@ -1,6 +1,6 @@
 """Makes a change: shows what is in force and what will be, simulates it, asks, and sends it.
 
-The change is based on the version that was shown, so it never overwrites one of somebody else.
+The change is based on the version that was shown, so it never overwrites that of another operator.
 """
 
 import argparse
