@@ -9,18 +9,15 @@ import pytest
 
 from tests.architecture.limits_tests import iter_limits_tests
 from tests.architecture.ops_tests import iter_ops_tests
+from tests.architecture.ratelimit_tests import RATE_LIMIT_TESTS
 from tests.architecture.sources import ROOT, get_relative_path, list_python_files
-
-_RECORDING = "tests/gateway/ratelimit/recording"
-_SIMULATION = "tests/gateway/ratelimit/simulation"
 
 # Modules without a test file of their own: module -> the test that covers it, or a reason why it
 # needs none.
 COVERED_ELSEWHERE: Mapping[str, str] = {
-    "gateway/ratelimit/redis/script_call.py": "tests/gateway/ratelimit/redis/test_leases.py",
-    "gateway/ratelimit/reservation.py": "tests/gateway/ratelimit/test_reserved.py",
     **dict(iter_limits_tests()),
     **dict(iter_ops_tests()),
+    **RATE_LIMIT_TESTS,
     "gateway/cli/ops.py": "tests/e2e/test_ops.py",
     "gateway/settings/ops_section.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/ops_conflicts.py": "tests/gateway/cli/test_wrong_configurations.py",
@@ -46,8 +43,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/cli/table.py": "tests/gateway/cli/test_signing_keys.py",
     "gateway/cli/gc_tuning.py": "tests/e2e/test_serve.py",
     "gateway/auth/wrong_key.py": "tests/gateway/api_keys/test_address_limit.py",
-    "gateway/ratelimit/lease_numbers.py": "tests/gateway/ratelimit/test_leased_quota.py",
-    "gateway/ratelimit/require_admission.py": "tests/gateway/oauth/test_attempt_limit.py",
     "gateway/cli/demo_database.py": "tests/gateway/cli/test_demo.py",
     "gateway/cli/demo_settings.py": "tests/gateway/cli/test_demo.py",
     "gateway/cli/uvloop_runner.py": "tests/e2e/test_serve.py",
@@ -88,18 +83,8 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/storage/migrations/versions/0011_live_limits.py": (
         "tests/gateway/storage/test_upgrade.py"
     ),
-    "gateway/ratelimit/live/check_change.py": "tests/gateway/ratelimit/live/test_live_limits.py",
-    "gateway/ratelimit/live/document_errors.py": (
-        "tests/gateway/ratelimit/live/test_live_document.py"
-    ),
-    "gateway/ratelimit/live/errors.py": "tests/gateway/ratelimit/live/test_live_limits.py",
-    "gateway/ratelimit/live/limit_history.py": "tests/gateway/ratelimit/live/test_limit_table.py",
-    "gateway/ratelimit/live/reset_counts.py": "tests/gateway/ratelimit/live/test_live_replica.py",
-    "gateway/ratelimit/live/unfit_documents.py": "tests/gateway/cli/test_check.py",
-    "gateway/ratelimit/live/rfc3339.py": "tests/gateway/ratelimit/live/test_live_document.py",
     "gateway/replay/open_cache.py": "tests/gateway/replay/test_redis_cache.py",
     "gateway/replay/replay_cache.py": "tests/gateway/replay/test_memory_cache.py",
-    "gateway/ratelimit/redis/commands.py": "tests/gateway/tickets/test_redis_store.py",
     "gateway/api_keys/api_key.py": "tests/gateway/cli/test_keys.py",
     "gateway/api_keys/open_keys.py": "tests/gateway/api_keys/test_key_verifier.py",
     "gateway/cli/time_format.py": "tests/gateway/cli/test_keys.py",
@@ -194,13 +179,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
         "tests/gateway/proxy/websocket/test_websocket_forwarding.py"
     ),
     "gateway/proxy/websocket/tunnel_side.py": "tests/gateway/proxy/websocket/test_tunnel.py",
-    "gateway/ratelimit/compat/slowapi_check.py": "tests/gateway/ratelimit/compat/test_slowapi.py",
-    "gateway/ratelimit/cost.py": "tests/gateway/ratelimit/test_dependency.py",
-    "gateway/ratelimit/limiter.py": "tests/gateway/ratelimit/test_memory.py",
-    "gateway/ratelimit/policy_checks.py": "tests/gateway/ratelimit/test_policy.py",
-    "gateway/ratelimit/redis/delete_keys.py": (
-        "tests/gateway/ratelimit/compat/test_slowapi_engine.py"
-    ),
     "gateway/request_context.py": "tests/gateway/middleware/test_request_context.py",
     "gateway/resources.py": "tests/gateway/routing/test_dispatcher.py",
     "gateway/routing/options_requests.py": "tests/gateway/routing/test_head_requests.py",
@@ -223,16 +201,6 @@ COVERED_ELSEWHERE: Mapping[str, str] = {
     "gateway/settings/host_patterns.py": "tests/gateway/middleware/test_allowed_hosts.py",
     "gateway/settings/network_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/settings/origins.py": "tests/gateway/middleware/test_cors_policy.py",
-    "gateway/ratelimit/recording/events.py": f"{_RECORDING}/test_recorder.py",
-    "gateway/ratelimit/recording/import_file.py": f"{_RECORDING}/test_export.py",
-    "gateway/ratelimit/recording/read_segment.py": f"{_RECORDING}/test_export.py",
-    "gateway/ratelimit/recording/recording.py": f"{_RECORDING}/test_timeline.py",
-    "gateway/ratelimit/recording/segment.py": f"{_RECORDING}/test_recorder.py",
-    "gateway/ratelimit/simulation/corrections.py": f"{_SIMULATION}/test_reproduction.py",
-    "gateway/ratelimit/simulation/effect.py": f"{_SIMULATION}/test_simulate.py",
-    "gateway/ratelimit/simulation/lease_durations.py": f"{_SIMULATION}/test_simulate.py",
-    "gateway/ratelimit/simulation/simulated_counts.py": f"{_SIMULATION}/test_simulate.py",
-    "gateway/ratelimit/usage/policy_usage.py": "tests/gateway/ratelimit/usage/test_usage.py",
     "gateway/settings/rate.py": "tests/gateway/ratelimit/test_policy.py",
     "gateway/settings/url_types.py": "tests/gateway/cli/test_wrong_configurations.py",
     "gateway/testing/contract_cases.py": "tests/gateway/testing/test_contract.py",

@@ -99,6 +99,8 @@ def _make_lockgate_command(backends: Backends, port: int) -> Command:
         "LOCKGATE_LIMITS__DASHBOARDS": f"{LIMIT}/minute",
         "LOCKGATE_SERVER__HOST": "127.0.0.1",
         "LOCKGATE_SERVER__PORT": str(port),
+        "LOCKGATE_OPS__AUDIENCE": "operators",  # so that decisions are recorded
+        "LOCKGATE_OPS__PORT": "0",
         **{f"LOCKGATE_UPSTREAMS__{name.upper()}__URL": url for name, url in urls.items()},
     }
     return Command([sys.executable, "-m", "gateway.cli", "serve"], environment, ROOT)

@@ -1,13 +1,16 @@
 """`lockgate serve` opens the ops port if it runs alone; `lockgate ops` hears several of them."""
 
+import io
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.fakes.identity_endpoints import OPS_AUDIENCE, TOKEN_PATH
+from gateway.cli.main import main
+from gateway.fakes.identity_endpoints import OPS_AUDIENCE
 from tests.e2e.serve_process import build_environment, run_serve_with
 from tests.redis_server import RedisServer
 from tests.running_demo import Demo, send_request
@@ -16,9 +19,12 @@ pytestmark = pytest.mark.redis
 
 
 def get_operator_token(demo: Demo) -> str:
-    query = f"sub=operator&scope=limits:read%20limits:write&audience={OPS_AUDIENCE}"
-    issued = send_request("POST", f"{demo.service('identity')}{TOKEN_PATH}?{query}").json()
-    return str(issued["access_token"])
+    """Get a token as an operator of the demo does."""
+    port = demo.service("identity").rpartition(":")[2]
+    output = io.StringIO()
+    with redirect_stdout(output):
+        assert main(["token", "--ops", "--port", port]) == 0
+    return output.getvalue().strip()
 
 
 class Operator:

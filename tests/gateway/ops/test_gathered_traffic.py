@@ -135,6 +135,27 @@ async def test_a_process_that_does_not_reply_is_named_in_the_answer(
         assert found["covers"]["left_out"] == {"all requests of silent, which has not replied": 0}
 
 
+async def test_while_redis_is_down_the_ops_app_says_so(own_redis: RedisServer) -> None:
+    async with gather_on(own_redis, 1) as gathering:
+        operator = gathering.operator
+        own_redis.kill()
+        await gathering.wait_until("/status", lambda it: it["redis"]["redis"] == "down")  # type: ignore[index]
+        assert (await operator.get("/limits")).status_code == 200
+        caller = await operator.get("/limits/dashboards/callers/user:42")
+        assert caller.status_code == 503
+        assert caller.json()["detail"] == "Redis, which has the counts, does not respond."
+        assert (await operator.post("/limits/dashboards/simulate", json={})).status_code == 409
+        usage = await operator.get("/limits/dashboards/usage?seconds=5")
+        assert usage.json()["allowed"] == [0] * 5
+        own_redis.start()
+        names = gathering.list_names()
+        await gathering.wait_until("/status", lambda it: it["redis"]["redis"] == "up")  # type: ignore[index]
+        await gathering.wait_until(
+            "/usage",
+            lambda it: [one["name"] for one in it["processes"]] == names,  # type: ignore[attr-defined]
+        )
+
+
 async def test_without_redis_limits_are_shown_and_no_traffic_is_known() -> None:
     with make_settings() as made:
         settings = made.model_copy(update={"counters": Counters(processes=2)})
