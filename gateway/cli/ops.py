@@ -13,6 +13,8 @@ from gateway.ops.open_ops import open_ops_alone
 from gateway.ratelimit.policy import Policy
 from gateway.ratelimit.used_policies import find_policies
 from gateway.settings.errors import ConfigError, InvalidSettings
+from gateway.settings.ops_conflicts import runs_apart
+from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
 from gateway.telemetry.log_writer import log_to_stderr
 
@@ -57,10 +59,16 @@ async def _serve(gateway: CheckedGateway) -> None:
             open_ops_alone(settings, resources) as server,
         ):
             log_event(log, "ops.started", url=server.url)
-            if settings.redis_url is None:
-                log_event(log, "ops.without_redis", WARNING, needs="redis_url")
+            if missing := _list_missing(settings):
+                log_event(log, "ops.without_traffic", WARNING, needs=", ".join(missing))
             received = await signals.wait()
             log_event(log, "gateway.stopping", signal=received.name, drain_seconds=0)
+
+
+def _list_missing(settings: Settings) -> list[str]:
+    """List the settings without which no gateway process can be heard."""
+    missing = ["redis_url"] if settings.redis_url is None else []
+    return missing if runs_apart(settings) else [*missing, "counters.processes"]
 
 
 def _list_policies(gateway: CheckedGateway) -> Mapping[str, Policy]:

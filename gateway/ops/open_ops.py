@@ -30,8 +30,8 @@ from gateway.settings.schema import Settings
 async def open_ops(settings: Settings, gateway: Resources) -> AsyncIterator[RunningServer | None]:
     """Let operators see the gateway of this process, which has opened its own resources.
 
-    With Redis, an ops app in another process hears this one. If the gateway has one process, the
-    ops app is served here. Without `ops.audience`, nothing is opened.
+    If the gateway has one process, the ops app is served here. Otherwise, an ops app in another
+    process hears this one through Redis. Without `ops.audience`, nothing is opened.
 
     Raises:
         InvalidSettings: the host is not an address of this machine.
@@ -43,10 +43,10 @@ async def open_ops(settings: Settings, gateway: Resources) -> AsyncIterator[Runn
     recorder: Recorder = gateway[Recorder]
     traffic = OwnTraffic(recorder, gateway[OpenServices])
     async with AsyncExitStack() as stack:
-        if settings.redis_url is not None:
-            published = publish_process(settings, recorder.process, traffic)
-            await stack.enter_async_context(published)
         if runs_apart(settings):
+            if settings.redis_url is not None:
+                published = publish_process(settings, recorder.process, traffic)
+                await stack.enter_async_context(published)
             yield None
             return
         limiter: RateLimiter = gateway[RateLimiter]
