@@ -27,6 +27,7 @@ from gateway.ops.process_channel import (
     Heartbeat,
     ProcessRequest,
     open_channel,
+    raise_lost_cancellation,
 )
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
@@ -116,6 +117,7 @@ class HeardProcesses:
                     log_event(log, "ops.listen_failed", WARNING, reason=type(error).__name__)
                 self.failure = type(error).__name__
                 self._drop_silent()
+            raise_lost_cancellation()
             await asyncio.sleep(BEAT_SECONDS)
 
     async def ask(self, wish: Wish, seconds: float) -> Replies:

@@ -27,6 +27,7 @@ from gateway.ops.process_channel import (
     ProcessRequest,
     RecordedSpan,
     open_channel,
+    raise_lost_cancellation,
 )
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
@@ -171,6 +172,7 @@ class ProcessPublisher:
         """Make an exchange with Redis; log the first failure of several, and return False."""
         try:
             await exchange
+            raise_lost_cancellation()
         except FAILURES as error:
             if not self._is_lost:
                 log_event(log, "ops.heartbeat_failed", WARNING, reason=type(error).__name__)

@@ -3,7 +3,7 @@
 import io
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
+from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tests.e2e.serve_process import build_environment, run_serve_with
 from tests.redis_server import RedisServer
 from tests.running_demo import Demo, send_request
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.timeout(180)]  # processes start slowly
 
 
 def get_operator_token(demo: Demo) -> str:
@@ -73,11 +73,14 @@ def test_lockgate_ops_hears_all_gateways_and_names_them(
         LOCKGATE_COUNTERS__PROCESSES="2",
         LOCKGATE_COUNTERS__TIMEOUT_MS="1000",
     )
-    with (
-        run_serve_with(environment, tmp_path / "one") as one,
-        run_serve_with(environment, tmp_path / "two") as two,
-        run_serve_with(environment, tmp_path / "ops", subcommand="ops") as ops,
-    ):
+    with ExitStack() as stack:
+        # One after the other: a slow machine would need too long for all of them at once.
+        one = stack.enter_context(run_serve_with(environment, tmp_path / "one"))
+        assert one.url
+        two = stack.enter_context(run_serve_with(environment, tmp_path / "two"))
+        assert two.url
+        running = run_serve_with(environment, tmp_path / "ops", subcommand="ops")
+        ops = stack.enter_context(running)
         headers = {"Authorization": f"Bearer {demo.token}"}
         for gateway in (one, two, one):
             page = send_request("GET", f"{gateway.url}/dashboard/42", headers=headers)

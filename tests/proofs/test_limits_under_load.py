@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,6 +149,12 @@ def serve_ops(gateways: RevocableGateways) -> Iterator[OpsAddress]:
         yield OpsAddress(process.ops_url, issue_operator_token())
 
 
+async def start_gateway(gateways: RevocableGateways, stack: ExitStack) -> int:
+    """Start one gateway after the other, which a busy machine takes less time for."""
+    [port] = await asyncio.to_thread(get_ports, stack.enter_context(gateways.serve(1)))
+    return port
+
+
 @pytest.mark.parametrize("with_redis", [True, False], ids=["redis", "no-redis"])
 async def test_a_limit_is_changed_through_the_ops_api_under_load(
     own_postgresql: PostgresqlServer, own_redis: RedisServer, tmp_path: Path, with_redis: bool
@@ -163,14 +169,14 @@ async def test_a_limit_is_changed_through_the_ops_api_under_load(
     async with serve_load() as port:
         gateways = RevocableGateways(tmp_path, url, port, redis_url=redis_url, variables=variables)
         assert gateways.run("db", "upgrade").status == 0
-        with gateways.serve(PROCESSES) as processes:
-            ports = await asyncio.to_thread(get_ports, processes)
-            with serve_ops(gateways) as ops:
-                operator, began = Operator(gateways, ops), time.monotonic()
-                async with load(ports, connections=CONNECTIONS, pause=PAUSE) as loads:
-                    await prove_changes(operator, loads)
-                    await prove_conflicts(operator)
-                    await prove_commands(operator, loads)
+        with ExitStack() as stack:
+            ports = [await start_gateway(gateways, stack) for _ in range(PROCESSES)]
+            operator = Operator(gateways, stack.enter_context(serve_ops(gateways)))
+            began = time.monotonic()
+            async with load(ports, connections=CONNECTIONS, pause=PAUSE) as loads:
+                await prove_changes(operator, loads)
+                await prove_conflicts(operator)
+                await prove_commands(operator, loads)
         statuses = sum((it.statuses for it in loads), Counter[int]())
     rate = statuses.total() / (time.monotonic() - began)
     title = "with Redis" if with_redis else "without Redis"

@@ -43,7 +43,9 @@ def _add_list(actions: Subcommands) -> None:
 
 
 def _add_show(actions: Subcommands) -> None:
-    purpose = "Show a policy: what the code, the settings and the live document say, and overrides."
+    purpose = (
+        "Show a policy: its values in the code, the settings and the live document, overrides."
+    )
     show = _add_action(actions, "show", purpose, "lockgate limits show dashboards")
     _add_policy(show)
 
@@ -128,8 +130,7 @@ def _add_rollback(actions: Subcommands) -> None:
         "--to",
         type=within(0, _MAX_VERSION),
         metavar="VERSION",
-        help="the version to restore; 0 is what the code and the settings say (default: the one"
-        " before the present)",
+        help="the version to restore; 0 has no live values (default: the one before the present)",
     )
     _add_simulated_change_options(change)
 

@@ -1,6 +1,6 @@
 """Makes a change: shows what is in force and what will be, simulates it, asks, and sends it.
 
-The change is based on the version that was shown, so it never overwrites one of somebody else.
+The change is based on the version that was shown, so it never overwrites that of another operator.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from gateway.cli.limits.document import (
     find_values,
     format_value,
     get_values,
+    is_over,
     merge,
     to_proposal,
 )
@@ -111,12 +112,18 @@ def _describe_change(proposal: ProposedChange) -> Iterator[str]:
 def _list_rows(values: Document, document: Document) -> dict[str, str]:
     """Return the rows of the table for the values, their end, and each override."""
     rows = {name: format_value(value) for name, value in values.items()}
-    rows["until"] = describe_end(document["until"]) if document.get("until") else "no end"
+    rows["until"] = _describe_until(document)
     overrides = document.get("overrides") or {}
     return rows | {
         override.get("caller") or key: describe_override(override)
         for key, override in overrides.items()
     }
+
+
+def _describe_until(document: Document) -> str:
+    if document.get("until") is None:
+        return "no end"
+    return f"{describe_end(document['until'])}{', which has passed' if is_over(document) else ''}"
 
 
 def _simulate(client: OpsClient, proposal: ProposedChange) -> SimulationResult | OpsClientError:

@@ -1,6 +1,7 @@
 """The live document of a policy: what a change makes of it, and which values are then in force."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from gateway.ops.models import Limit, Values
@@ -27,7 +28,14 @@ def merge(document: Document, patch: Document) -> dict[str, Any]:
 
 def find_values(limit: Limit, document: Document) -> dict[str, Any]:
     """Return the values that are in force with a document: live beats settings beats code."""
-    return {name: _find_value(limit, document, name) for name in VALUES}
+    live = {} if is_over(document) else document
+    return {name: _find_value(limit, live, name) for name in VALUES}
+
+
+def is_over(document: Document) -> bool:
+    """Whether the end of the values of a document has come."""
+    until = document.get("until")
+    return until is not None and datetime.fromisoformat(until) <= datetime.now(UTC)
 
 
 def get_values(values: Values) -> dict[str, Any]:

@@ -34,7 +34,7 @@ Body = Mapping[str, Any]
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 60.0  # a simulation replays up to `ops.recording_rows` requests of each process
 _MAX_DOCUMENT_BYTES = 33_554_432
-_MAX_RECORDING_BYTES = 1_073_741_824
+_MAX_RECORDING_BYTES = 67_108_864  # `plan` reads no larger file
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class OpsClient:
             for chunk in response.iter_bytes():
                 size += target.write(chunk)
                 if size > _MAX_RECORDING_BYTES:
-                    raise OpsUnreachable("the recording has more than a gibibyte")
+                    raise OpsUnreachable("the recording has more than 64 MiB")
         return size
 
     def _fetch(self, model: type[Model], request: _Request) -> Model:

@@ -17,6 +17,9 @@ export async function openConsole(browser, { url, scheme = "light", width = 1280
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) complaints.push(message.text());
   });
+  page.on("response", async (response) => {
+    if (response.status() === 409) complaints.push(await response.text()); // why it cannot simulate
+  });
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("dialog", (dialog) => {
     alerts.push(dialog.message());

@@ -1,9 +1,10 @@
 """Gateway processes and the ops app hear each other through a real Redis."""
 
 import asyncio
+import re
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import pytest
 
@@ -19,6 +20,7 @@ from gateway.ops.process_channel import (
 )
 from gateway.ops.process_publisher import ProcessPublisher, publish_process
 from gateway.settings.schema import Counters, Settings
+from tests.docs.project import ROOT
 from tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
@@ -133,6 +135,31 @@ async def test_a_process_that_ends_is_not_heard_any_more(redis_server: RedisServ
         await wait_for_names(heard)
 
 
+async def test_a_cancellation_that_redis_py_loses_ends_the_loops(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lose_cancellation(sent: Awaitable[None], _: float) -> None:
+        await sent
+        task = asyncio.current_task()
+        if is_ending and task in tasks and not task.cancelling():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
+
+    is_ending = False
+    async with open_channel(make_settings(redis_server)) as redis:
+        publisher = ProcessPublisher(redis, KEYS, "a", FakeProcess())
+        heard = HeardProcesses(redis, KEYS, time.monotonic)
+        monkeypatch.setattr(asyncio, "wait_for", lose_cancellation)
+        loops = (publisher.publish_heartbeats, publisher.reply_to_requests, heard.listen)
+        tasks = {asyncio.create_task(loop()) for loop in loops}
+        await wait_for_names(heard, "a")
+        is_ending = True
+        done, pending = await asyncio.wait(tasks, timeout=20)
+        assert not pending
+        assert all(task.cancelled() for task in done)
+
+
 async def test_redis_may_be_restarted_empty(own_redis: RedisServer) -> None:
     settings = make_settings(own_redis)
     async with publish(settings, "a", FakeProcess()), hear(settings) as heard:
@@ -144,6 +171,26 @@ async def test_redis_may_be_restarted_empty(own_redis: RedisServer) -> None:
         await wait_for_names(heard, "a")
         replies = await heard.ask(Wish("usage"), 10)
         assert replies.received == {"a": b"reply"}
+
+
+async def test_the_documented_permissions_are_enough(own_redis: RedisServer) -> None:
+    page = (ROOT / "docs/how-to/run-in-production.md").read_text()
+    (documented,) = re.findall(r"^ACL SETUSER lockgate (.*)$", page, re.MULTILINE)
+    (further,) = re.findall(r"it also needs `([^`]+)`", page)
+    rules = documented.replace(">PASSWORD", ">secret").replace("~lockgate", "~staging:lockgate")
+    command = ("ACL", "SETUSER", "gate", *rules.split(), *further.split())
+    assert own_redis.command(*command) == "+OK"
+    url = own_redis.url.replace("//", "//gate:secret@")
+    settings = make_settings(own_redis).model_copy(update={"redis_url": url})
+    async with hear(settings) as heard:
+        async with publish_process(settings, "a", FakeProcess()):
+            await wait_for_names(heard, "a")
+            replies = await heard.ask(Wish("usage"), 10)
+            assert replies.received == {"a": b"reply"}
+        assert own_redis.command("EXISTS", KEYS.heartbeat("a")) == ":0"
+        own_redis.command("ZADD", KEYS.index, "1", "gone")
+        await wait_until(lambda: own_redis.command("ZSCORE", KEYS.index, "gone") == "$-1")
+        assert not heard.failure
 
 
 async def test_messages_that_are_none_are_ignored(redis_server: RedisServer) -> None:

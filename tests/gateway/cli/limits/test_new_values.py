@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.cli.limits.document import find_values
 from gateway.cli.limits.new_values import InvalidRate, create_rate_patch
 from gateway.ops.models import Kind, Limit, Values
 
@@ -24,6 +25,13 @@ def make_limit(kind: Kind = "rate", name: str = "chats", **tiers: str) -> Limit:
 def create(limit: Limit, rate: str | None, **options: Any) -> dict[str, Any]:
     given = {"burst": None, "tier": None, **options}
     return create_rate_patch(argparse.Namespace(rate=rate, **given), limit)
+
+
+def test_values_whose_end_has_come_are_not_in_force() -> None:
+    document = {"rate": "9/second", "until": "2099-12-04T18:00:00Z"}
+    assert find_values(make_limit(), document)["rate"] == "9/second"
+    over = document | {"until": "2020-12-04T18:00:00Z"}
+    assert find_values(make_limit(), over)["rate"] == "1/second"
 
 
 def test_a_rate_limit_has_a_rate_as_it_is_written() -> None:
