@@ -92,14 +92,14 @@ class ReferenceLimits:
         return max(Fraction(0), level - drained)
 
     def list_windows(self, name: str, partition: str, tier: str | None, now: int) -> list[Window]:
-        """List the windows that count a key; none if its override allows everything."""
+        """List the windows that count a key; none if its override allows or blocks everything."""
         in_force = self._in_force[name]
         policy, override = in_force.policy, self._find_override(name, partition, now)
         assert isinstance(policy, RateLimit)
         rates: Sequence[Rate] = policy.tiers.get(tier or "", policy.rates)
         times = Fraction(1)
-        if override is not None and override.kind == "allow":
-            return []
+        if override is not None and override.kind in {"allow", "block"}:
+            return []  # a block of a shadow policy refuses nothing, and nothing is counted
         if override is not None and override.rates is not None:
             rates = sorted(override.rates, key=lambda rate: rate.window)
         elif override is not None and override.times is not None:
