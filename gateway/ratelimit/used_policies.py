@@ -11,7 +11,8 @@ from gateway.ratelimit.policy import Policy
 
 def list_route_policies(route: RouteContext) -> list[Policy]:
     """List the policies that a route declares, in the order in which it declares them."""
-    calls = iter_calls(route.dependant)
+    dependant = getattr(route, "dependant", None)  # a mounted app has none
+    calls = iter_calls(dependant) if dependant is not None else ()
     return [policy for call in calls if isinstance(call, Limited) for policy in call.policies]
 
 

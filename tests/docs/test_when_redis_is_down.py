@@ -43,8 +43,8 @@ FAULTS = {
 
 
 def settings(url: str) -> Settings:
-    """Settings that reconnect often, so that the tests are short."""
-    return Settings(redis_url=RedisDsn(url), counters=Counters(retry_ms=50, timeout_ms=1_000))
+    """Settings that reconnect often, so that the tests are short, and that show each state."""
+    return Settings(redis_url=RedisDsn(url), counters=Counters(retry_ms=200, timeout_ms=1_000))
 
 
 async def wait_until(condition: Callable[[], bool]) -> None:

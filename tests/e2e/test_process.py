@@ -56,7 +56,7 @@ def test_the_log_of_a_pod(demo: Demo, redis_server: RedisServer, tmp_path: Path)
     assert (page.status_code, ready.status_code) == (200, 200)
     assert missing.status_code == 400
     assert page.headers["x-request-id"] == request_id
-    assert redis_server.command("KEYS", "staging:lockgate:*dashboards") == "*1"
+    assert redis_server.command("KEYS", "staging:lockgate:*dashboards:60") == "*1"
     lines = find_events(gateway, "request.completed")
     shown = [(line["level"], line["route"], line["status"]) for line in lines]
     assert shown == [
