@@ -7,7 +7,7 @@
 from collections.abc import Sequence
 from typing import Self
 
-from gateway.ratelimit.rule import Rule
+from gateway.ratelimit.rule import MAX_LEVEL, Rule
 
 
 class GcraState:
@@ -21,7 +21,8 @@ class GcraState:
     #   then.
     # - The bucket is empty at `expires_at`: from then on the state equals a new one.
     # - The level is at most burst * window, unless charges were recorded that Redis admitted, or
-    #   the burst has been lowered.
+    #   the burst has been lowered, or the cost of a request was higher than what it had reserved.
+    #   It is never above MAX_LEVEL: Redis would round it.
     #
     # Why never more than the burst at once, and the rate over time: a charge is admitted only if
     # the level including it is at most burst * window. In a time T the bucket drains T * quota
@@ -56,7 +57,7 @@ class GcraState:
 
     def charge(self, now: int, rule: Rule, cost: int, lease_id: str = "") -> None:
         """Add a `cost` of 1 or more, whether it fits or not. It has no leases."""
-        self._level = self._compute_level(now, rule) + cost * rule.window
+        self._level = min(self._compute_level(now, rule) + cost * rule.window, MAX_LEVEL)
         self._quota = rule.quota
         self.updated_at = max(now, self.updated_at)
         self.expires_at = self.updated_at + _divide_up(self._level, rule.quota)

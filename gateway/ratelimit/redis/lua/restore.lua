@@ -11,8 +11,6 @@
 -- Ages count from now, which is later than the time at which the process has computed them: what is
 -- added counts for slightly too long, never too short.
 
-local LARGEST_BURST = 999999999
-
 local now = read_clock(ARGV[1])
 
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[2] then
@@ -75,7 +73,7 @@ local function add_to_window(state, pairs_of_state)
 end
 
 local function add_to_level(state, pairs_of_state)
-  state.level = state.level + pairs_of_state[1][2]
+  state.level = math.min(state.level + pairs_of_state[1][2], MAX_LEVEL)
   redis.call('HSET', state.key, 'a', text(state.now), 'v', text(state.level))
   redis.call('PEXPIRE', state.key, text(math.ceil(gcra.compute_ttl(state) / 1000)))
 end
@@ -87,7 +85,6 @@ for index = 2, #KEYS do
     algorithm = algorithms[ARGV[position]],
     quota = tonumber(ARGV[position + 1]),
     window = tonumber(ARGV[position + 2]),
-    burst = LARGEST_BURST,
   }
   local pairs_of_state = {}
   for pair = 1, tonumber(ARGV[position + 3]) do
