@@ -92,6 +92,14 @@ class GcraState:
         drained = max(0, now - self.updated_at) * self._quota
         return max(0, self._level - drained), self._quota
 
+    def add(self, earlier: "GcraState") -> None:
+        """Add what another state of the key had, whose last charge is before those of this one."""
+        level, quota = earlier.estimate_level(self.updated_at)
+        self._level = min(self._level + level, MAX_LEVEL)
+        self._quota = self._quota or quota
+        self.updated_at = max(self.updated_at, earlier.updated_at)
+        self.expires_at = self.updated_at + _divide_up(self._level, max(1, self._quota))
+
     @classmethod
     def load(cls, dumped: Sequence[int], rule: Rule) -> Self:
         """Return the state that was dumped, of a key with this rule.

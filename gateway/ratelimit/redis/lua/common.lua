@@ -68,3 +68,10 @@ local function run_or_reset(run, state)
   redis.call('DEL', state.key)
   run(state)
 end
+
+-- Do the same, and return whether the key can be used: not if it has another type.
+local function run_unless_other_type(run, state)
+  local ok, failure = pcall(run_or_reset, run, state)
+  if not ok and not is_failure(failure, 'WRONGTYPE') then error(failure, 0) end
+  return ok
+end
