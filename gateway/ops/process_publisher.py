@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast
 from pydantic import ValidationError
 from redis.asyncio import Redis
 
-from gateway.background_tasks import keep_running
+from gateway.background_tasks import keep_running, raise_lost_cancellation
 from gateway.ops.process_channel import (
     BEAT_SECONDS,
     END,
@@ -27,7 +27,6 @@ from gateway.ops.process_channel import (
     ProcessRequest,
     RecordedSpan,
     open_channel,
-    raise_lost_cancellation,
 )
 from gateway.settings.schema import Settings
 from gateway.telemetry.log import log_event
@@ -177,6 +176,7 @@ class ProcessPublisher:
             if not self._is_lost:
                 log_event(log, "ops.heartbeat_failed", WARNING, reason=type(error).__name__)
             self._is_lost = True
+            raise_lost_cancellation()
             return False
         self._is_lost = False
         return True

@@ -11,8 +11,8 @@ from redis.asyncio.connection import AbstractConnection
 
 from gateway.ratelimit.algorithms.gcra import GcraState
 from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
-from gateway.ratelimit.lease_numbers import compute_longest_window
 from gateway.ratelimit.memory import LimitState, MemoryLimiter
+from gateway.ratelimit.prefetch_numbers import compute_longest_window
 from gateway.ratelimit.redis.connection import RedisConnection
 from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS
 from gateway.ratelimit.redis.restore_script import RememberedCount, open_epoch, restore_counts

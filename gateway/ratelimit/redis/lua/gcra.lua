@@ -21,6 +21,14 @@ function gcra.load(state, now)
   state.drain = math.max(state.quota, state.stored_quota)
   local drained = (state.now - state.charged_at) * state.drain
   state.level = math.max(0, state.stored_level - drained)
+  if state.level == 0 and state.charged_at > 0 then gcra.reset(state, now) end
+end
+
+-- Delete the key of an empty bucket, so that a clock that is set back later does not fill it again.
+function gcra.reset(state, now)
+  redis.call('DEL', state.key)
+  state.now, state.charged_at, state.stored_level, state.stored_quota = now, 0, 0, 0
+  state.drain = state.quota
 end
 
 function gcra.compute_retry_after(state)
