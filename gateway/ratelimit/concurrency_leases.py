@@ -34,7 +34,7 @@ _TASK = "ratelimit.leases"
 class ConcurrencyLease:
     """What one request holds under the concurrency limits of one check, until it ends."""
 
-    __slots__ = ("_charges", "_leases", "id", "renew_at", "seconds")
+    __slots__ = ("_charges", "_is_accepted", "_leases", "id", "renew_at", "seconds")
 
     def __init__(self, leases: "ConcurrencyLeases", lease_id: str) -> None:
         self.id = lease_id
@@ -42,6 +42,7 @@ class ConcurrencyLease:
         self.renew_at = inf
         self._leases = leases
         self._charges: Sequence[Charge] = ()
+        self._is_accepted = False
 
     def __repr__(self) -> str:
         keys = ", ".join(charge.key for charge in self._charges)
@@ -63,11 +64,17 @@ class ConcurrencyLease:
     def accept(self, verdict: Verdict) -> None:
         """Hold what was charged: nothing if the request was refused.
 
-        A shadow policy is not charged what it would have refused.
+        A shadow policy is not charged what it would have refused. From now on it is renewed: before
+        the verdict, a renewal would take a place that Redis may refuse.
         """
+        self._is_accepted = True
         self._charges = verdict.select_charged(self._charges)
         if not verdict.admitted or not self._charges:
             self._leases.discard(self)
+
+    def is_due(self, now: float) -> bool:
+        """Whether it is to be renewed; `now` is in seconds."""
+        return self._is_accepted and self.renew_at <= now
 
     def release(self) -> None:
         """Make room for other requests; no effect on a lease that is not held."""
@@ -162,7 +169,7 @@ class ConcurrencyLeases:
     async def _renew_due(self) -> None:
         """Renew the leases that are due; those of a batch that fails are due at the next look."""
         now = monotonic()
-        due = [lease for lease in self._held.values() if lease.renew_at <= now]
+        due = [lease for lease in self._held.values() if lease.is_due(now)]
         for first in range(0, len(due), MAX_BATCH):
             batch = [it for it in due[first : first + MAX_BATCH] if it.id in self._held]
             updates = [it for lease in batch for it in lease.list_updates(is_release=False)]

@@ -25,6 +25,10 @@ from gateway.ratelimit.rule import Rule, cache_per_rule, change_numbers
 
 RETRY_AFTER_SECONDS = 1.0
 
+_MAX_LATENCY = 100_000
+"""Microseconds by which the age of a charge may have grown until Redis settles it. One that is too
+high gives back what expires sooner, or less."""
+
 
 class FallbackLimiter(RateLimiter):
     """Counts in Redis, and falls back when a check in Redis fails.
@@ -101,7 +105,7 @@ class FallbackLimiter(RateLimiter):
         return self._local.mark()
 
     def settle(self, settlement: Settlement) -> "Future[int] | None":
-        """Correct charges: here at once, and in Redis, if that has decided.
+        """Correct charges: here at once, and in Redis, if that has decided, or has them now.
 
         Raises:
             RedisCheckFailed: there is no connection to Redis.
@@ -111,10 +115,15 @@ class FallbackLimiter(RateLimiter):
         scaled = self._scale_differences(settlement)
         self._local.settle(scaled)
         self._refused.exclude({charge.rule.policy for charge, _ in settlement.differences})
-        if settlement.verdict.degraded:
+        if not settlement.verdict.degraded:
+            return self._shared.settle(settlement)
+        age = self._local.read_clock() - settlement.before.at + _MAX_LATENCY
+        restored = replace(settlement, differences=_select_local(settlement), age=age)
+        try:
+            return self._shared.settle(restored)
+        except RedisCheckFailed:  # Redis gets it with the charge
             self._unsent.settle(scaled)
             return None
-        return self._shared.settle(settlement)
 
     def clear(self, prefix: str) -> Coroutine[Any, Any, None] | None:
         """Drop the counts of all keys that begin with `prefix`, here and in Redis."""
@@ -169,15 +178,18 @@ class FallbackLimiter(RateLimiter):
         return [replace(charge, rule=self._scale(charge.rule)) for charge in charges]
 
     def _scale_differences(self, settlement: Settlement) -> Settlement:
-        """Return what has to be settled here: without Redis, only `local` policies were charged."""
-        charged = [
-            (charge, difference)
-            for charge, difference in settlement.differences
-            if not settlement.verdict.degraded or charge.rule.without_redis == "local"
-        ]
+        """Return what has to be settled here."""
+        charged = _select_local(settlement)
         scaled = self._scale_all([charge for charge, _ in charged])
         differences = [difference for _, difference in charged]
         return replace(settlement, differences=list(zip(scaled, differences, strict=True)))
+
+
+def _select_local(settlement: Settlement) -> Sequence[tuple[Charge, int]]:
+    """Select what was charged here: without Redis, only `local` policies are."""
+    if not settlement.verdict.degraded:
+        return settlement.differences
+    return [it for it in settlement.differences if it[0].rule.without_redis == "local"]
 
 
 def scale_to_share(rule: Rule, processes: int) -> Rule:

@@ -151,12 +151,14 @@ class Settlement:
     """Corrects charges once the cost is known: each with what is charged in addition.
 
     What is negative is given back. `before` is a mark from before the check, `verdict` is its
-    verdict.
+    verdict. `age` is the time since the check, in microseconds, if Redis has not decided it, so
+    that the time of the verdict is not one of its clock; else 0.
     """
 
     differences: Sequence[tuple[Charge, int]]
     before: Mark
     verdict: Verdict
+    age: int = 0
 
     def keep_additions(self) -> "Settlement":
         """Return the settlement without what is given back."""

@@ -211,6 +211,16 @@ class MemoryLimiter(RateLimiter):
             self._size -= 1
         return state
 
+    def put_back(self, window: int, key: str, taken: SlidingWindowState | GcraState) -> None:
+        """Add a state that was taken to what its key has been charged since."""
+        match self.find_state(window, key):
+            case SlidingWindowState() as state if isinstance(taken, SlidingWindowState):
+                state.add(taken)
+            case GcraState() as state if isinstance(taken, GcraState):
+                state.add(taken)
+            case _:
+                self._insert(key, taken, window)
+
     def health(self) -> dict[str, str | int]:
         """Return the number of keys held."""
         self._drop_cleared()

@@ -22,7 +22,13 @@ from gateway.ratelimit.policy_checks import (
     check_without_redis,
     read_rates,
 )
-from gateway.ratelimit.rule import MAX_REFILL, MICROSECONDS, Algorithm, Rule, WithoutRedis
+from gateway.ratelimit.rule import (
+    MICROSECONDS,
+    Algorithm,
+    Rule,
+    WithoutRedis,
+    compute_largest_burst,
+)
 from gateway.settings.rate import Rate, format_rates
 
 Cost = int | Callable[[HTTPConnection], int]
@@ -200,7 +206,7 @@ class RateLimit(Policy):
         if override.rates is None:
             raise ValueError(f"policy {self.name}: its override needs a rate, and not a limit")
         shortest = override.rates[0]
-        most = MAX_REFILL * shortest.quota // shortest.window
+        most = compute_largest_burst(shortest.window * MICROSECONDS)
         burst = self.burst and max(1, min(self.burst, most))
         changed = self.change(rate=override.rates, burst=burst, prefetch=None, cost=1)
         return changed.make_rules()

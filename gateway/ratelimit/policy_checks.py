@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import get_args
 
 from gateway.ratelimit.prefetch_numbers import MIN_PREFETCH_WINDOW, compute_least_burst
-from gateway.ratelimit.rule import MAX_BURST, MAX_REFILL, MICROSECONDS, WithoutRedis
+from gateway.ratelimit.rule import MICROSECONDS, WithoutRedis, compute_largest_burst
 from gateway.settings.errors import find_nearest
 from gateway.settings.rate import MAX_WINDOWS, Rate, parse_rates
 
@@ -107,14 +107,13 @@ def _check_burst(policy: str, rate: Rate, burst: object) -> None:
         TypeError, ValueError: it is no positive number, or too large.
     """
     check_type(policy, "burst", burst, int, "a whole number")
-    if not isinstance(burst, int) or not 1 <= burst <= MAX_BURST:
+    largest = compute_largest_burst(rate.window * MICROSECONDS)
+    if not largest:
+        raise ValueError(f"policy {policy}: the window of {rate} is too long for a burst")
+    if not isinstance(burst, int) or not 1 <= burst <= largest:
         raise ValueError(
-            f"policy {policy}: burst is {burst}; it must be at least 1 and at most {MAX_BURST}"
-        )
-    if burst * rate.window > MAX_REFILL * rate.quota:
-        raise ValueError(
-            f"policy {policy}: a burst of {burst} would refill in more than {MAX_REFILL // 86_400} "
-            f"days at {rate}"
+            f"policy {policy}: burst is {burst}; with {rate} it must be at least 1 and at most "
+            f"{largest}, up to which counts are exact"
         )
 
 

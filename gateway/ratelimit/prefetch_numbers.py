@@ -65,6 +65,12 @@ def get_shared_numbers(rule: Rule) -> Numbers:
     return Numbers(rule.quota, rule.window, rule.burst - _compute_refill(rule.quota, rule.window))
 
 
+def compute_longest_window(window: int) -> int:
+    """Return the longest window with which Redis counts a sliding window, in microseconds."""
+    is_exact = window < MIN_PREFETCH_WINDOW * MICROSECONDS
+    return window if is_exact else window + _compute_spending_time(window)
+
+
 def _compute_spending_time(window: int) -> int:
     return min(_MAX_SPENDING_TIME, window // _SPENDING_TIMES_PER_WINDOW)
 

@@ -19,8 +19,11 @@ MICROSECONDS = 1_000_000
 
 MAX_QUOTA = 999_999_999
 MAX_BURST = 999_999_999
-MAX_REFILL = 99_999 * 86_400
-"""The longest time in seconds in which a burst can refill; numbers in Redis are exact up to it."""
+MAX_LEVEL = 99_999 * 86_400 * MICROSECONDS
+"""The highest level of a leaky bucket, which one request raises by a window in microseconds.
+
+Numbers in Redis are exact up to 2^53, which is slightly more.
+"""
 
 MAX_CACHED_RULES = 1_024
 
@@ -73,11 +76,19 @@ class Rule:
 def change_numbers(rule: Rule, quota: float, burst: float) -> Rule:
     """Copy a rule with another quota and burst, as near to these numbers as a rule may have.
 
-    A burst stays one, and it refills in `MAX_REFILL` at most.
+    A burst stays one, and is no larger than its window allows.
     """
     quota = int(min(max(quota, 1), MAX_QUOTA))
-    most = min(MAX_BURST, MAX_REFILL * MICROSECONDS * quota // max(rule.window, 1))
+    most = compute_largest_burst(rule.window)
     return replace(rule, quota=quota, burst=int(max(1, min(burst, most))) if rule.burst else 0)
+
+
+def compute_largest_burst(window: int) -> int:
+    """Return the largest burst of a window in microseconds; 0: the window is too long for any.
+
+    It fills half of a bucket, so that a charge of as much again, in excess of the limit, counts.
+    """
+    return min(MAX_BURST, MAX_LEVEL // 2 // window)
 
 
 def cache_per_rule(compute: Callable[[Rule], T]) -> Callable[[Rule], T]:

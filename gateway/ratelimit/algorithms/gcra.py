@@ -7,7 +7,7 @@
 from collections.abc import Sequence
 from typing import Self
 
-from gateway.ratelimit.rule import Rule
+from gateway.ratelimit.rule import MAX_LEVEL, Rule
 
 
 class GcraState:
@@ -21,7 +21,8 @@ class GcraState:
     #   then.
     # - The bucket is empty at `expires_at`: from then on the state equals a new one.
     # - The level is at most burst * window, unless charges were recorded that Redis admitted, or
-    #   the burst has been lowered.
+    #   the burst has been lowered, or the cost of a request was higher than what it had reserved.
+    #   It is never above MAX_LEVEL: Redis would round it.
     #
     # Why never more than the burst at once, and the rate over time: a charge is admitted only if
     # the level including it is at most burst * window. In a time T the bucket drains T * quota
@@ -56,7 +57,7 @@ class GcraState:
 
     def charge(self, now: int, rule: Rule, cost: int, lease_id: str = "") -> None:
         """Add a `cost` of 1 or more, whether it fits or not. It has no leases."""
-        self._level = self._drain(now, rule) + cost * rule.window
+        self._level = min(self._drain(now, rule) + cost * rule.window, MAX_LEVEL)
         self._quota = rule.quota
         self.updated_at = max(now, self.updated_at)
         self.expires_at = self.updated_at + _divide_up(self._level, rule.quota)
@@ -91,6 +92,14 @@ class GcraState:
         """Return the level now, and the quota that drains it: that of the last charge."""
         drained = max(0, now - self.updated_at) * self._quota
         return max(0, self._level - drained), self._quota
+
+    def add(self, earlier: "GcraState") -> None:
+        """Add what another state of the key had, whose last charge is before those of this one."""
+        level, quota = earlier.estimate_level(self.updated_at)
+        self._level = min(self._level + level, MAX_LEVEL)
+        self._quota = self._quota or quota
+        self.updated_at = max(self.updated_at, earlier.updated_at)
+        self.expires_at = self.updated_at + _divide_up(self._level, max(1, self._quota))
 
     @classmethod
     def load(cls, dumped: Sequence[int], rule: Rule) -> Self:

@@ -124,6 +124,14 @@ class SlidingWindowState:
         ages = ((max(0, now - last), count) for last, count in self._buckets if count)
         return [bucket for bucket in ages if bucket[0] < max_age]
 
+    def add(self, earlier: "SlidingWindowState") -> None:
+        """Add what another state of the key had, whose last charge is before those of this one."""
+        now = self.updated_at = max(self.updated_at, earlier.updated_at)
+        for age, count in reversed(earlier.list_buckets(now, now)):
+            self._buckets.appendleft([now - age, count])
+            self._total += count
+        self.expires_at = max(self.expires_at, earlier.expires_at)
+
     @classmethod
     def load(cls, dumped: Sequence[int], rule: Rule) -> Self:
         """Return the state that was dumped, of a key with this rule.

@@ -92,6 +92,11 @@ class RedisConnection:
             return RedisConnectionState.CONNECTED
         return RedisConnectionState.CONNECTING
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no further check is taken until some have their verdicts."""
+        return len(self._queued) + len(self._in_flight) >= MAX_PENDING_CHECKS
+
     async def open(self, connection: AbstractConnection) -> None:
         """Take over a connection that redis-py has set up, for checks alone.
 
@@ -146,7 +151,7 @@ class RedisConnection:
     def _require_place(self) -> None:
         if self._failure is not None:
             raise RedisCheckFailed(str(self._failure)) from self._failure
-        if len(self._queued) + len(self._in_flight) >= MAX_PENDING_CHECKS:
+        if self.is_full:
             raise RedisCheckFailed(f"{MAX_PENDING_CHECKS} checks are pending already")
 
     def _enqueue(self, check: Check) -> None:

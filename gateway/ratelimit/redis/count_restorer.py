@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from enum import Enum
+from functools import partial
 from secrets import token_hex
 from typing import Any
 
@@ -10,6 +12,8 @@ from redis.asyncio.connection import AbstractConnection
 from gateway.ratelimit.algorithms.gcra import GcraState
 from gateway.ratelimit.algorithms.sliding_window import SlidingWindowState
 from gateway.ratelimit.memory import LimitState, MemoryLimiter
+from gateway.ratelimit.prefetch_numbers import compute_longest_window
+from gateway.ratelimit.redis.connection import RedisConnection
 from gateway.ratelimit.redis.redis_url import CONNECT_SECONDS
 from gateway.ratelimit.redis.restore_script import RememberedCount, open_epoch, restore_counts
 from gateway.ratelimit.redis.script_call import ScriptCall
@@ -18,6 +22,16 @@ from gateway.ratelimit.rule import MICROSECONDS, Algorithm
 BATCH_KEYS = 100
 
 Place = tuple[int, str]  # window and key of a state
+Batch = Sequence[tuple[int, str, SlidingWindowState | GcraState]]
+
+
+class CountRestorerState(Enum):
+    """The states of a restorer. Each connection passes through them in this order."""
+
+    IDLE = "idle"
+    ADDING_LOST = "adding what Redis has lost"
+    WAITING = "waiting for other processes"
+    ADDING_UNSENT = "adding what was admitted without Redis"
 
 
 class CountRestorer:
@@ -42,12 +56,15 @@ class CountRestorer:
     #   used last. A state leaves it when Redis has replied. A reply that is lost makes the process
     #   add a batch twice: too strict for one window, never too lenient.
     # - What is added from `admitted` is removed from `unsent`, which is a part of it.
+    # - A state leaves `unsent` when it is sent, because its key may be charged meanwhile. It is put
+    #   back unless Redis has replied.
+    # - `state` is IDLE unless `restore` runs, and also between that and the end of `finish`.
 
     def __init__(
         self, admitted: MemoryLimiter, unsent: MemoryLimiter, *, processes: int, wait: float
     ) -> None:
         self.epoch = ""
-        self.is_restoring = False
+        self.state = CountRestorerState.IDLE
         self.beat_seconds = wait / 2
         self._admitted = admitted
         self._unsent = unsent
@@ -55,6 +72,17 @@ class CountRestorer:
         self._wait = wait
         self._target = ""
         self._lost: list[Place] = []
+
+    def __repr__(self) -> str:
+        return (
+            f"<CountRestorer {self.state.value}, {len(self._lost)} lost, "
+            f"{self._unsent.size} unsent>"
+        )
+
+    @property
+    def is_restoring(self) -> bool:
+        """Whether Redis has lost counts that are being restored."""
+        return self.state is not CountRestorerState.IDLE and self._target != self.epoch
 
     async def restore(self, connection: AbstractConnection, prefix: bytes) -> str:
         """Restore what Redis has lost, and return the epoch that it is in.
@@ -66,24 +94,28 @@ class CountRestorer:
         opened = await _run(connection, prefix, open_epoch(self.epoch, token_hex(8), wait))
         epoch, kept_until, wait, now = opened[0].decode(), *opened[1:]
         until = asyncio.get_running_loop().time() + wait / MICROSECONDS
-        self.is_restoring = epoch != self.epoch
+        self.state = CountRestorerState.ADDING_LOST
         try:
             if epoch != self._target:
                 self._target = epoch
                 self._lost = self._admitted.list_places() if self.epoch else []
             await self._add_lost(connection, prefix, max_age=now - kept_until)
             if self.is_restoring:
+                self.state = CountRestorerState.WAITING
                 await asyncio.sleep(until - asyncio.get_running_loop().time())
+            self.state = CountRestorerState.ADDING_UNSENT
             while self._unsent.size > BATCH_KEYS:
-                await _run(connection, prefix, restore_counts(epoch, self._take_unsent()))
+                await self._add_unsent(connection, prefix)
         finally:
-            self.is_restoring = False
+            self.state = CountRestorerState.IDLE
         return self._target
 
-    def finish(self) -> ScriptCall:
-        """Return the call that adds the rest, to be sent before the first check."""
+    def finish(self, connection: RedisConnection) -> None:
+        """Add the rest, before the first check of requests."""
         self.epoch = self._target
-        return restore_counts(self.epoch, self._take_unsent())
+        batch = self._take_unsent()
+        sent = connection.call(restore_counts(self.epoch, self._describe_unsent(batch)))
+        sent.add_done_callback(partial(self._on_finished, batch))
 
     def make_beat(self) -> ScriptCall:
         """Return the call that fails if Redis is in another epoch than that of the counts."""
@@ -106,13 +138,40 @@ class CountRestorer:
             # At least half of the time of Redis is left for others.
             await asyncio.sleep(loop.time() - started)
 
-    def _take_unsent(self) -> list[RememberedCount]:
-        """Remove up to a batch of states from `unsent`."""
-        now = self._unsent.read_clock()
-        counts: list[RememberedCount] = []
+    async def _add_unsent(self, connection: AbstractConnection, prefix: bytes) -> None:
+        batch = self._take_unsent()
+        try:
+            counts = self._describe_unsent(batch)
+            await _run(connection, prefix, restore_counts(self._target, counts))
+        except BaseException:  # cancelled, too
+            self._put_back(batch)
+            raise
+
+    def _on_finished(self, batch: Batch, sent: "asyncio.Future[int]") -> None:
+        """Put back what Redis may not have; the connection is closed then."""
+        if sent.cancelled() or sent.exception() is not None:
+            self._put_back(batch)
+
+    def _take_unsent(self) -> Batch:
+        """Remove up to a batch of states from `unsent`. Leases are renewed, and not restored."""
+        batch = []
         for window, key in self._unsent.list_places()[-BATCH_KEYS:]:
-            counts += self._describe(window, key, self._unsent.take_state(window, key), now, window)
-        return counts
+            state = self._unsent.take_state(window, key)
+            if isinstance(state, SlidingWindowState | GcraState):
+                batch.append((window, key, state))
+        return batch
+
+    def _put_back(self, batch: Batch) -> None:
+        for place in batch:
+            self._unsent.put_back(*place)
+
+    def _describe_unsent(self, batch: Batch) -> list[RememberedCount]:
+        now = self._unsent.read_clock()
+        return [
+            count
+            for window, key, state in batch
+            for count in self._describe(window, key, state, now, window)
+        ]
 
     def _describe(
         self, window: int, key: str, state: LimitState | None, now: int, max_age: int
@@ -120,12 +179,14 @@ class CountRestorer:
         """Describe a state, if there is something to add.
 
         A leaky bucket drains at the rate of the share. So those of all processes together drain at
-        most at that of the whole.
+        most at that of the whole. The window is the longest in which Redis may count, so that no
+        count there is dropped too early.
         """
         if isinstance(state, SlidingWindowState):
             pairs = state.list_buckets(now, min(window, max_age))
             if pairs:
-                yield RememberedCount(key, Algorithm.SLIDING_WINDOW, 1, window, pairs)
+                longest = compute_longest_window(window)
+                yield RememberedCount(key, Algorithm.SLIDING_WINDOW, 1, longest, pairs)
         elif isinstance(state, GcraState):
             level, quota = state.estimate_level(now)
             if level and now - state.updated_at < max_age:

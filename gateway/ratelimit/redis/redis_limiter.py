@@ -133,7 +133,7 @@ class RedisLimiter(RateLimiter):
         return Mark(0, 0)
 
     def settle(self, settlement: Settlement) -> "asyncio.Future[int] | None":
-        """Correct charges that Redis has decided.
+        """Correct charges that Redis has decided, or that were restored in it.
 
         Raises:
             RedisCheckFailed: as for `check`.
@@ -142,8 +142,7 @@ class RedisLimiter(RateLimiter):
             return None
         sent = self._require_connection().call(script_call.settle(settlement))
         if self.count_observer is not None:
-            charged_at = settlement.verdict.now
-            on_settled = partial(self.count_observer.observe_settlement, settlement, charged_at)
+            on_settled = partial(self._observe_settlement, settlement)
             sent.add_done_callback(partial(_call_with_time, on_settled))
         return sent
 
@@ -247,7 +246,13 @@ class RedisLimiter(RateLimiter):
         """
         while self._restorer is not None:
             await asyncio.wait([connection.closed], timeout=self._restorer.beat_seconds)
-            await connection.call(self._restorer.make_beat())
+            if not connection.is_full:  # the checks do the same
+                await connection.call(self._restorer.make_beat())
+
+    def _observe_settlement(self, settlement: Settlement, now: int) -> None:
+        if self.count_observer is not None:
+            charged_at = now - settlement.age if settlement.age else settlement.verdict.now
+            self.count_observer.observe_settlement(settlement, charged_at, now)
 
     async def _delete(self, prefix: str) -> None:
         async for _ in delete_keys(self._pool, self._key_prefix.decode() + prefix):
@@ -264,7 +269,7 @@ class RedisLimiter(RateLimiter):
 
     def _on_connect(self, connection: RedisConnection) -> None:
         if self._restorer is not None:
-            connection.call(self._restorer.finish()).add_done_callback(_ignore_failure)
+            self._restorer.finish(connection)
         self._connection, self._failure = connection, ""
         self._logged.clear()
         self._end_first_attempt()
@@ -302,12 +307,6 @@ def _call_with_time(on_change: Callable[[int], None], sent: "asyncio.Future[int]
     """
     if not sent.cancelled() and sent.exception() is None:
         on_change(sent.result())
-
-
-def _ignore_failure(future: "asyncio.Future[int]") -> None:
-    """Retrieve the error of a call that is not awaited; the connection is closed by it."""
-    if not future.cancelled():
-        future.exception()
 
 
 @asynccontextmanager

@@ -67,8 +67,9 @@ def update_leases(updates: Sequence[LeaseUpdate]) -> ScriptCall:
 def settle(settlement: Settlement) -> ScriptCall:
     """Call `lua/settle.lua`, which returns the time."""
     arguments: list[object] = []
+    charged_at = -settlement.age or settlement.verdict.now
     for charge, difference in settlement.differences:
         rule = charge.rule
-        numbers = (*get_shared_numbers(rule), settlement.verdict.now, difference)
+        numbers = (*get_shared_numbers(rule), charged_at, difference)
         arguments += [rule.algorithm.value, *numbers]
     return ScriptCall(SETTLE, [charge.key for charge, _ in settlement.differences], arguments)

@@ -72,6 +72,7 @@ def hold(
     """Take a lease as a request does."""
     lease = leases.open(context or RequestContext())
     lease.take([Charge(rule, make_key(rule, "user:1")), charge(5)])
+    lease.accept(Verdict(admitted=True))
     return lease
 
 
@@ -90,7 +91,9 @@ async def test_the_end_of_the_request_releases_its_lease_once() -> None:
 async def test_a_refused_request_and_one_without_a_concurrency_limit_release_nothing() -> None:
     limiter, context = Limiter(), RequestContext()
     leases = ConcurrencyLeases(limiter)
-    hold(leases, context=context).accept(Verdict(admitted=False))
+    refused = leases.open(context)
+    refused.take([Charge(RULE, make_key(RULE, "user:1"))])
+    refused.accept(Verdict(admitted=False))
     leases.open(context).take([charge(5)])
     context.end()
     assert limiter.batches == []
@@ -107,6 +110,24 @@ async def test_a_shadow_rule_holds_no_lease_that_it_would_have_refused() -> None
     assert not leases
     context.end()
     assert limiter.batches == []
+
+
+async def test_a_lease_is_not_renewed_before_its_verdict() -> None:
+    limiter, context = Limiter(), RequestContext()
+    leases = ConcurrencyLeases(limiter)
+    async with renew_leases(leases):
+        pending = leases.open(context)
+        pending.take([Charge(RULE, make_key(RULE, "user:1"))])
+        held = hold(leases)
+        await limiter.wait_for_batches(2)
+        leases.renew_all()
+        await limiter.wait_for_batches(len(limiter.batches) + 1)
+        assert limiter.batches == [[(held.id, False)]] * len(limiter.batches)
+        pending.accept(Verdict(admitted=True))
+        await limiter.wait_for_batches(len(limiter.batches) + 1)
+        assert (pending.id, False) in limiter.batches[-1]
+        context.end()  # also without a verdict, as Redis may have granted it
+        assert limiter.batches[-1] == [(pending.id, True)]
 
 
 async def test_ids_are_different_in_all_processes() -> None:

@@ -18,7 +18,7 @@ from gateway.ratelimit.fallback import scale_to_share
 from gateway.ratelimit.limiter import RateLimiter, Verdict
 from gateway.ratelimit.open_limiter import open_limiter
 from gateway.ratelimit.policy import RateLimit
-from gateway.ratelimit.rule import MAX_BURST, MAX_QUOTA, MAX_REFILL
+from gateway.ratelimit.rule import MAX_BURST, MAX_QUOTA, MICROSECONDS, compute_largest_burst
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.ratelimit.charges import charge, make_rule
 from tests.gateway.ratelimit.redis.slow_proxy import SlowProxy
@@ -325,14 +325,14 @@ async def test_the_slowest_check_and_the_recovery(own_redis: RedisServer, fault:
 
 @given(
     quota=st.integers(1, MAX_QUOTA),
-    window=st.integers(1, MAX_REFILL),
+    window=st.integers(1, 49_999 * 86_400),
     burst=st.integers(1, MAX_BURST),
     processes=st.integers(1, 10_000),
 )
 def test_the_share_of_a_process_is_a_valid_policy(
     quota: int, window: int, burst: int, processes: int
 ) -> None:
-    burst = min(burst, MAX_REFILL * quota // window)
+    burst = min(burst, compute_largest_burst(window * MICROSECONDS))
     share = scale_to_share(make_rule(quota, window, burst=burst), processes)
     assert share.quota * processes >= quota
     assert 1 <= share.burst <= burst

@@ -6,8 +6,9 @@
 -- never admit too much. tests/gateway/ratelimit/redis/test_script.py is the differential test that
 -- checks that both decide alike.
 --
--- All times are in microseconds. Numbers in Lua are doubles, exact below 2^53 (9e15). The largest
--- one here is burst * window: bursts above 100,000 with a window of a day would be rounded.
+-- All times are in microseconds. Numbers in Lua are doubles, exact up to 2^53 (9.0e15). The largest
+-- stored one is the level of a leaky bucket, at most MAX_LEVEL. No burst fills more than half of that
+-- (rule.py: compute_largest_burst). A product may be rounded only where it exceeds both.
 --
 -- An algorithm is a table of functions of a `state`, which begins with the key and the numbers of
 -- its rule:
@@ -20,6 +21,7 @@
 --                         gateway/ratelimit/algorithms; that of a new state if it equals one
 
 local MAX_CLOCK_CHANGE = 86400 * 1000000
+local MAX_LEVEL = 99999 * 86400 * 1000000
 
 local algorithms = {}
 
@@ -65,4 +67,11 @@ local function run_or_reset(run, state)
   if not is_failure(failure, 'FOREIGN') then error(failure, 0) end
   redis.call('DEL', state.key)
   run(state)
+end
+
+-- Do the same, and return whether the key can be used: not if it has another type.
+local function run_unless_other_type(run, state)
+  local ok, failure = pcall(run_or_reset, run, state)
+  if not ok and not is_failure(failure, 'WRONGTYPE') then error(failure, 0) end
+  return ok
 end

@@ -12,14 +12,15 @@ local gcra = {}
 function gcra.load(state, now)
   local stored = redis.call('HMGET', state.key, 'a', 'v', 'q')
   state.charged_at, state.stored_level = number(stored[1]), number(stored[2])
+  -- A higher level was not charged by this script. A lower one may be above the burst, which may
+  -- have been lowered since.
+  if state.stored_level > MAX_LEVEL then error('FOREIGN') end
   check_time(state.charged_at, now, state.window)
   state.now = math.max(now, state.charged_at)
   state.stored_quota = number(stored[3])
   state.drain = math.max(state.quota, state.stored_quota)
   local drained = (state.now - state.charged_at) * state.drain
   state.level = math.max(0, state.stored_level - drained)
-  -- A level that takes a day longer to drain than a full bucket was not charged by this script.
-  check_time(state.level / state.drain, state.burst * state.window / state.quota, 0)
   if state.level == 0 and state.charged_at > 0 then gcra.reset(state, now) end
 end
 
@@ -41,7 +42,7 @@ function gcra.compute_retry_after(state)
 end
 
 function gcra.charge(state)
-  state.level = state.level + state.cost * state.window
+  state.level = math.min(state.level + state.cost * state.window, MAX_LEVEL)
   state.drain = state.quota
   redis.call('HSET', state.key, 'a', text(state.now), 'v', text(state.level),
     'q', text(state.quota))

@@ -10,8 +10,9 @@
 --
 -- Ages count from now, which is later than the time at which the process has computed them: what is
 -- added counts for slightly too long, never too short.
-
-local LARGEST_BURST = 999999999
+--
+-- Nothing is added before all keys have been loaded, so that a script that fails can be run again. A
+-- key of another type is left alone, so that the others are restored nevertheless.
 
 local now = read_clock(ARGV[1])
 
@@ -22,17 +23,19 @@ redis.call('HSET', KEYS[1], 'beat', text(now))
 
 local function load(state)
   state.algorithm.load(state, now)
+  if state.algorithm == sliding_window then
+    state.closed_buckets = sliding_window.load_closed_buckets(state)
+  end
 end
 
 -- Return the buckets of a sliding window in the order of their times, each {first, last, count}.
-local function list_buckets(state, pairs_of_state)
+local function list_buckets(state)
   local buckets = {}
-  for index = state.head, state.head + state.closed - 1 do
-    local last, count = sliding_window.load_bucket(state, index)
-    if count > 0 then buckets[#buckets + 1] = {last, last, count} end
+  for _, bucket in ipairs(state.closed_buckets) do
+    if bucket.count > 0 then buckets[#buckets + 1] = {bucket.last, bucket.last, bucket.count} end
   end
   if state.count > 0 then buckets[#buckets + 1] = {state.first, state.last, state.count} end
-  for _, pair in ipairs(pairs_of_state) do
+  for _, pair in ipairs(state.pairs) do
     local at = now - pair[1]
     if pair[2] > 0 and at > now - state.window then buckets[#buckets + 1] = {at, at, pair[2]} end
   end
@@ -56,8 +59,8 @@ local function join_buckets(buckets, window)
   return joined
 end
 
-local function add_to_window(state, pairs_of_state)
-  local buckets = join_buckets(list_buckets(state, pairs_of_state), state.window)
+local function add_to_window(state)
+  local buckets = join_buckets(list_buckets(state), state.window)
   if #buckets == 0 then return end
   local total, fields = 0, {}
   for index, bucket in ipairs(buckets) do
@@ -74,32 +77,29 @@ local function add_to_window(state, pairs_of_state)
   redis.call('PEXPIRE', state.key, text(math.ceil(state.window / 1000)))
 end
 
-local function add_to_level(state, pairs_of_state)
-  state.level = state.level + pairs_of_state[1][2]
+local function add_to_level(state)
+  state.level = math.min(state.level + state.pairs[1][2], MAX_LEVEL)
   redis.call('HSET', state.key, 'a', text(state.now), 'v', text(state.level))
   redis.call('PEXPIRE', state.key, text(math.ceil(gcra.compute_ttl(state) / 1000)))
 end
 
-local position = 3
+local states, position = {}, 3
 for index = 2, #KEYS do
   local state = {
     key = KEYS[index],
     algorithm = algorithms[ARGV[position]],
     quota = tonumber(ARGV[position + 1]),
     window = tonumber(ARGV[position + 2]),
-    burst = LARGEST_BURST,
   }
-  local pairs_of_state = {}
+  state.pairs = {}
   for pair = 1, tonumber(ARGV[position + 3]) do
     local at = position + 2 + 2 * pair
-    pairs_of_state[pair] = {tonumber(ARGV[at]), tonumber(ARGV[at + 1])}
+    state.pairs[pair] = {tonumber(ARGV[at]), tonumber(ARGV[at + 1])}
   end
-  position = position + 4 + 2 * #pairs_of_state
-  run_or_reset(load, state)
-  if state.algorithm == sliding_window then
-    add_to_window(state, pairs_of_state)
-  else
-    add_to_level(state, pairs_of_state)
-  end
+  position = position + 4 + 2 * #state.pairs
+  if run_unless_other_type(load, state) then states[#states + 1] = state end
+end
+for _, state in ipairs(states) do
+  if state.algorithm == sliding_window then add_to_window(state) else add_to_level(state) end
 end
 return {#KEYS - 1}

@@ -5,9 +5,13 @@
 --
 -- KEYS     one key per charge, each once.
 -- ARGV[1]  the time; 0 takes the clock of the server. Then six values per charge: algorithm, quota,
---          window, burst, the time of the charge, and the difference: what is charged in addition,
---          whether it fits or not, or, if it is negative, what is given back.
+--          window, burst, the time of the charge (or, if it was made without Redis, its age as a
+--          number below 0), and the difference: what is charged in addition, whether it fits or
+--          not, or, if it is negative, what is given back.
 -- Returns  one integer: the time.
+--
+-- Nothing is settled before all keys have been loaded. A key of another type is left alone, so that
+-- the others are settled nevertheless.
 
 local VALUES = 6
 
@@ -16,11 +20,11 @@ local VALUES = 6
 function sliding_window.give_back(state, amount)
   local key, left = state.key, amount
   if state.now >= state.reserved_at + state.window then return end
-  for index = state.head, state.head + state.closed - 1 do
-    local last, count = sliding_window.load_bucket(state, index)
-    if left > 0 and last >= state.reserved_at then
-      local taken = math.min(count, left)
-      redis.call('HSET', key, text(index), text(last) .. ' ' .. text(count - taken))
+  for _, bucket in ipairs(state.closed_buckets) do
+    if left > 0 and bucket.last >= state.reserved_at then
+      local taken = math.min(bucket.count, left)
+      redis.call('HSET', key, text(bucket.index),
+        text(bucket.last) .. ' ' .. text(bucket.count - taken))
       left = left - taken
     end
   end
@@ -48,8 +52,15 @@ end
 
 local now = read_clock(ARGV[1])
 
-local function settle(state)
+local function load(state)
+  if state.reserved_at < 0 then state.reserved_at = now + state.reserved_at end
   state.algorithm.load(state, now)
+  if state.algorithm == sliding_window then
+    state.closed_buckets = sliding_window.load_closed_buckets(state)
+  end
+end
+
+local function settle(state)
   if state.cost < 0 then
     state.algorithm.give_back(state, -state.cost)
   else
@@ -58,9 +69,10 @@ local function settle(state)
   end
 end
 
+local states = {}
 for index, key in ipairs(KEYS) do
   local before = 1 + VALUES * (index - 1)
-  run_or_reset(settle, {
+  local state = {
     key = key,
     algorithm = algorithms[ARGV[before + 1]],
     quota = tonumber(ARGV[before + 2]),
@@ -68,6 +80,8 @@ for index, key in ipairs(KEYS) do
     burst = tonumber(ARGV[before + 4]),
     reserved_at = tonumber(ARGV[before + 5]),
     cost = tonumber(ARGV[before + 6]),
-  })
+  }
+  if run_unless_other_type(load, state) then states[#states + 1] = state end
 end
+for _, state in ipairs(states) do settle(state) end
 return {now}

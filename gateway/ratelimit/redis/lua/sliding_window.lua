@@ -36,6 +36,16 @@ function sliding_window.load_bucket(state, index)
   return number(last), number(count)
 end
 
+-- Return the closed buckets in the order of their times, each with its index.
+function sliding_window.load_closed_buckets(state)
+  local buckets = {}
+  for index = state.head, state.head + state.closed - 1 do
+    local last, count = sliding_window.load_bucket(state, index)
+    buckets[#buckets + 1] = {index = index, last = last, count = count}
+  end
+  return buckets
+end
+
 -- Drop the buckets whose last charge is a whole window old, and set `state.oldest` to the time of
 -- the oldest bucket left. The open bucket can expire only when no closed one is left; the key is
 -- deleted then, so that a clock that is set back later does not bring the bucket back.

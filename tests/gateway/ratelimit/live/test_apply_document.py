@@ -129,8 +129,18 @@ MISFITS: list[tuple[Any, dict[str, Any], str, str]] = [
     ),
     (ORDERS, {"tiers": {"free": 5}}, "tiers.free", "must be a rate such as 60/minute"),
     (PAGES, {"rate": "9/minute, 9/minute"}, "rate", "9/minute and 9/minute have the same window"),
-    (PAGES, {"rate": "1/9999days", "burst": 99}, "burst", "a burst of 99 would refill in more"),
-    (ORDERS, {"rate": "1/9999days"}, "rate", "a burst of 20 would refill in more"),
+    (
+        PAGES,
+        {"rate": "1/9999days", "burst": 99},
+        "burst",
+        "burst is 99; with 1/9999days it",
+    ),
+    (
+        ORDERS,
+        {"rate": "1/9999days"},
+        "rate",
+        "burst is 20; with 1/9999days it",
+    ),
     (
         PAGES,
         {"prefetch": 5_000},

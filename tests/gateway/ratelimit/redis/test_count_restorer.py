@@ -2,16 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 import redis
 from pydantic import RedisDsn
 
-from gateway.ratelimit.limiter import Charge, RateLimiter
+from gateway.ratelimit.limiter import Charge, RateLimiter, Settlement, Verdict
+from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.open_limiter import open_limiter
+from gateway.ratelimit.redis.connection import MAX_PENDING_CHECKS, RedisCheckFailed, RedisConnection
+from gateway.ratelimit.redis.count_restorer import CountRestorer, CountRestorerState
+from gateway.ratelimit.redis.redis_limiter import RedisLimiter
 from gateway.ratelimit.redis.script import EPOCH_KEY
 from gateway.settings.schema import Counters, Settings
 from tests.gateway.ratelimit.charges import charge
@@ -211,6 +215,89 @@ async def test_the_documented_permissions_are_enough(
         own_redis.command("FLUSHALL")
         await wait_healthy([process], disconnects=1)
         assert await spend(process, WINDOW, 20) == 8
+
+
+@pytest.mark.parametrize("keys", [1, 250])
+async def test_what_redis_has_not_replied_to_is_added_again(
+    own_redis: RedisServer, keys: int
+) -> None:
+    many = [Charge(WINDOW.rule, f"lockgate:{{{number}}}:window") for number in range(keys)]
+    admitted, unsent = MemoryLimiter(), MemoryLimiter()
+    restorer = CountRestorer(admitted, unsent, processes=1, wait=0.1)
+    limiter = RedisLimiter(own_redis.url, timeout=1.0, retry=0.05, restorer=restorer)
+    for one in many:
+        unsent.record([one])
+    task = asyncio.create_task(limiter.run())
+    try:
+        own_redis.command("CONFIG", "SET", "maxmemory", "1")  # every write fails
+        await limiter.wait_first_attempt()
+        assert restorer.state is CountRestorerState.IDLE
+        unsent.record([many[0]])
+        assert unsent.size == keys
+        own_redis.command("CONFIG", "SET", "maxmemory", "0")
+        async with asyncio.timeout(PATIENCE):
+            while limiter.health()["redis"] != "up":  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(0.01)
+        left = [(await limiter.check([one])).standings[0].remaining for one in many]
+        assert left == [20 - 3] + [20 - 2] * (keys - 1)
+        assert repr(restorer) == "<CountRestorer idle, 0 lost, 0 unsent>"
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_a_failed_finish_puts_the_rest_back(own_redis: RedisServer) -> None:
+    unsent = MemoryLimiter()
+    restorer = CountRestorer(MemoryLimiter(), unsent, processes=1, wait=0.1)
+    steady = Charge(STEADY.rule, STEADY.key)
+    unsent.record([WINDOW, steady])
+    connection = RedisConnection(1.0)
+    restorer.finish(connection)
+    assert unsent.size == 0
+    unsent.record([WINDOW, steady])
+    connection.close()
+    await asyncio.sleep(0)
+    decided = unsent.decide([Charge(one.rule, one.key, cost=0) for one in (WINDOW, steady)])
+    assert [it.remaining for it in decided.standings] == [18, 18]
+
+
+async def test_a_reservation_without_redis_is_settled_in_redis_after_the_reconnect(
+    own_redis: RedisServer,
+) -> None:
+    async with run_processes(own_redis.url, 1) as [process]:
+        own_redis.kill()
+        reserved = [Charge(WINDOW.rule, WINDOW.key, cost=9), Charge(ALLOW.rule, ALLOW.key)]
+        before = process.mark()
+        verdict = await process.check(reserved)
+        assert verdict.degraded == "local"
+        own_redis.start()
+        await wait_healthy([process], disconnects=1)
+        differences = [(reserved[0], -5), (reserved[1], 3)]
+        sent = process.settle(Settlement(differences, before, verdict))
+        assert sent is not None
+        await sent
+        assert await spend(process, WINDOW, 20) == 16
+        assert await spend(process, ALLOW, 21) == 20
+
+
+async def test_a_beat_is_skipped_while_too_many_checks_are_pending(own_redis: RedisServer) -> None:
+    restorer = CountRestorer(MemoryLimiter(), MemoryLimiter(), processes=1, wait=0.1)
+    limiter = RedisLimiter(own_redis.url, timeout=PATIENCE, retry=0.05, restorer=restorer)
+    task = asyncio.create_task(limiter.run())
+    try:
+        await limiter.wait_first_attempt()
+        own_redis.pause()
+        checks: list[Awaitable[Verdict]] = []
+        with suppress(RedisCheckFailed):
+            while len(checks) <= MAX_PENDING_CHECKS:
+                checks.append(limiter.check([ALLOW]))
+        await asyncio.sleep(4 * restorer.beat_seconds)
+        own_redis.resume()
+        assert sum([(await check).admitted for check in checks]) == 20
+        assert limiter.health() == {"redis": "up", "disconnects": 0}
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def test_a_lost_connection_alone_changes_nothing(own_redis: RedisServer) -> None:

@@ -159,6 +159,29 @@ def test_a_key_that_another_program_wrote_is_replaced(send: Send, client: redis.
     assert look(send, EXACT).remaining == 55
 
 
+def test_a_key_of_another_type_is_left_alone_and_the_others_are_restored(
+    send: Send, client: redis.Redis
+) -> None:
+    begin(send)
+    client.set(EXACT.key, "a string")
+    send(restore(describe(STEADY, (0, 10 * STEADY.rule.window)), describe(EXACT, (0, 5))))
+    send(restore(describe(EXACT, (0, 5)), describe(BUCKETED, (0, 7))))
+    assert client.get(EXACT.key) == b"a string"
+    assert look(send, STEADY).remaining == 90
+    assert look(send, BUCKETED).remaining == 5_000 - 7
+
+
+def test_a_broken_bucket_replaces_its_key_alone(send: Send, client: redis.Redis) -> None:
+    begin(send)
+    send(pack_eval([BUCKETED]))
+    client.hset(
+        EXACT.key, mapping={"h": "0", "n": "1", "t": "9", "f": "1", "l": "1", "k": "1", "0": "x"}
+    )
+    send(restore(describe(BUCKETED, (0, 7)), describe(EXACT, (0, 5))))
+    assert look(send, BUCKETED).remaining == 5_000 - 8
+    assert look(send, EXACT).remaining == 55
+
+
 buckets = st.lists(st.tuples(st.integers(0, WINDOW + 50), st.integers(1, 40)), max_size=80)
 
 

@@ -11,14 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.exceptions import NoScriptError, ResponseError
 
-from gateway.ratelimit.limiter import Charge, Verdict
+from gateway.ratelimit.limiter import Charge, Mark, Settlement, Verdict
 from gateway.ratelimit.limits import Demand, Limits
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy_in_force import PoliciesInForce, PolicyInForce
 from gateway.ratelimit.redis.script import EPOCH_KEY, SHA, pack_eval, pack_evalsha, parse_reply
-from gateway.ratelimit.rule import MICROSECONDS
+from gateway.ratelimit.redis.script_call import settle
+from gateway.ratelimit.rule import MAX_LEVEL, MICROSECONDS, compute_largest_burst
 from tests.gateway.ratelimit.bare_limiter import BareLimiter
 from tests.gateway.ratelimit.charges import START, ManualClock, charge
+from tests.gateway.ratelimit.redis.script_runner import ScriptRunner, open_runner
 from tests.gateway.ratelimit.reference_limits import Request, Scale
 from tests.gateway.ratelimit.test_prefetched_quota import SharedCounts
 from tests.redis_server import RedisServer
@@ -69,6 +71,13 @@ def run(client: redis.Redis) -> Iterator[Run]:
 
     yield decide
     client.connection_pool.release(connection)
+
+
+@pytest.fixture
+def runner(redis_server: RedisServer) -> Iterator[ScriptRunner]:
+    """Runs the scripts, that of settlements included."""
+    with open_runner(redis_server.url) as runner:
+        yield runner
 
 
 @settings(
@@ -197,6 +206,72 @@ def test_both_decide_alike_when_quotas_change_and_the_clock_is_set_back(run: Run
         assert run(charges, clock.now) == memory.decide(charges), step
 
 
+DAY = 86_400
+bursts = st.sampled_from([1, 2, 10, 50, 49_000, 49_998, 49_999])
+
+
+@settings(
+    deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    schedule=st.lists(
+        st.tuples(
+            st.sampled_from([0, 0, 1, 500_001, DAY * MICROSECONDS // 3, 3 * DAY * MICROSECONDS]),
+            st.sampled_from([1, 7, 10, 2_000_000]),
+            bursts,
+            st.sampled_from([1, 2, 9, 40, 12_345, 49_998, 49_999]),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_both_decide_alike_near_the_largest_numbers_and_with_bursts_that_change(
+    runner: ScriptRunner, schedule: list[tuple[int, int, int, int, bool]]
+) -> None:
+    """Bursts that refill in years, lowered and raised, and charges whether they fit or not."""
+    runner.client.flushdb()
+    clock = ManualClock()
+    memory = MemoryLimiter(clock=clock)
+    for pause, quota, burst, cost, is_settled in schedule:
+        clock.now += pause
+        one = replace(charge(quota, DAY, burst=burst), cost=cost, wants_state=True)
+        verdict = memory.decide([one])
+        assert runner.decide([one], clock.now) == verdict
+        if is_settled and verdict.admitted:
+            excess = Settlement([(one, 60_000)], Mark(verdict.now, 0), verdict)
+            memory.settle(excess)
+            runner.call(settle(excess), clock.now)
+
+
+def test_a_level_stays_exact_however_much_is_charged(runner: ScriptRunner) -> None:
+    clock = ManualClock()
+    memory = MemoryLimiter(clock=clock)
+    for window in (1, 3_600, DAY, 9_999 * DAY):
+        largest = compute_largest_burst(window * MICROSECONDS)
+        full = charge(1_000, window, burst=largest, cost=largest)
+        verdict = memory.decide([full])
+        assert runner.decide([full]) == verdict
+        assert verdict.admitted
+        for _ in range(3):
+            excess = Settlement([(full, 999_999_999)], Mark(START, 0), verdict)
+            memory.settle(excess)
+            runner.call(settle(excess))
+        asked = replace(full, cost=1, wants_state=True)
+        verdict = memory.decide([asked])
+        assert runner.decide([asked]) == verdict
+        assert not verdict.admitted
+        assert verdict.states
+        assert verdict.states[full.key][1] <= MAX_LEVEL
+
+
+def test_a_caller_that_has_used_a_burst_is_refused_when_it_is_lowered(run: Run) -> None:
+    used = charge(10, DAY, burst=50, cost=50)
+    assert run([used]).admitted
+    assert not run([charge(10, DAY, burst=10)]).admitted
+    assert not run([replace(used, cost=1)]).admitted
+
+
 def test_the_clock_of_the_server_is_used(run: Run, client: redis.Redis) -> None:
     run([charge(5)], 0)
     seconds, micros = client.time()
@@ -245,6 +320,7 @@ def test_a_hash_with_foreign_values_is_counted_in_or_replaced(
     run: Run, client: redis.Redis, stored: dict[str, str], kind: Charge, shadow: bool
 ) -> None:
     kind = replace(kind, rule=replace(kind.rule, shadow=shadow))
+    longest = MAX_LEVEL // MICROSECONDS // kind.rule.quota if kind.rule.burst else 0
     client.delete(kind.key)
     for field, value in stored.items():
         client.hset(kind.key, field, value)  # without an expiry
@@ -252,9 +328,11 @@ def test_a_hash_with_foreign_values_is_counted_in_or_replaced(
     for _ in range(3):
         standing = run([other, kind]).standings[1]
         assert 0 <= standing.remaining <= 100
-        assert 0 <= standing.retry_after <= 10 + 86_400 + 10
-    # A whole day and two windows later, the key is as a new one.
-    assert run([kind], START + (86_400 + 30) * MICROSECONDS).standings[0].retry_after == 0
+        assert 0 <= standing.retry_after <= 86_400 + 20 + longest
+    # A whole day and two windows later, the key is as a new one. A level may have been charged when
+    # the burst was larger, and has to drain.
+    later = START + (86_400 + 30 + longest) * MICROSECONDS
+    assert run([kind], later).standings[0].retry_after == 0
 
 
 def test_a_key_of_another_type_is_an_error_and_no_admission(run: Run, client: redis.Redis) -> None:

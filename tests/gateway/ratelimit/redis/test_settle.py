@@ -109,6 +109,32 @@ def test_a_charge_in_excess_of_the_quota_is_counted(runner: ScriptRunner) -> Non
     assert refused.standings[0].remaining == 0
 
 
+def test_a_key_of_another_type_is_left_alone_and_the_others_are_settled(
+    runner: ScriptRunner,
+) -> None:
+    used, steady = charge(100, cost=10), charge(100, name="steady", burst=50, cost=10)
+    verdict = runner.decide([used, steady])
+    taken = charge(5, name="taken")
+    runner.client.set(taken.key, "a string")
+    differences = [(used, 5), (taken, 1), (steady, 5)]
+    runner.call(settle(Settlement(differences, Mark(0, 0), verdict)))
+    assert runner.client.get(taken.key) == b"a string"
+    standings = runner.decide([replace(used, cost=0), replace(steady, cost=0)]).standings
+    assert [it.remaining for it in standings] == [85, 35]
+
+
+def test_what_was_charged_without_redis_is_given_back_by_its_age(runner: ScriptRunner) -> None:
+    used, steady = charge(100, cost=90), charge(60, name="steady", burst=50, cost=50)
+    verdict = runner.decide([used, steady])
+    elsewhere = Verdict(admitted=True, now=5, degraded="local")
+    differences = [(used, -80), (steady, -40)]
+    settlement = Settlement(differences, Mark(0, 0), elsewhere, age=3_000_000)
+    runner.call(settle(settlement), verdict.now + 2_000_000)
+    looks = [replace(used, cost=0), replace(steady, cost=0)]
+    standings = runner.decide(looks, verdict.now + 2_000_000).standings
+    assert [it.remaining for it in standings] == [90, 39]  # of 40, three seconds have drained 3
+
+
 def test_nothing_is_given_back_to_a_key_that_has_expired_or_was_written_by_another_program(
     runner: ScriptRunner,
 ) -> None:
