@@ -141,6 +141,12 @@ def find_principal(connection: HTTPConnection) -> Principal | None:
     return principal
 
 
+def get_principal(connection: HTTPConnection) -> Principal:
+    """Return the caller of this request, whose token `authenticate` has verified."""
+    principal: Principal = connection.scope[_PRINCIPAL]
+    return principal
+
+
 def set_principal(connection: HTTPConnection, principal: Principal) -> None:
     """Set the caller of this request, and log it. The token, or a ticket, has been verified.
 

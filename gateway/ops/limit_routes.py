@@ -1,10 +1,14 @@
 """The routes to list, read and change limits, with their history."""
 
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
 
 from gateway.auth.dependencies import requires
+from gateway.ops.limit_description import describe_entry
 from gateway.ops.limit_store import LimitStore
 from gateway.ops.models import History, Limit, LimitChange, LimitList, Rollback
 from gateway.ops.ops_errors import (
@@ -15,7 +19,7 @@ from gateway.ops.ops_errors import (
 )
 from gateway.ops.preconditions import EditedBy, format_version
 from gateway.ops.scopes import READ, WRITE
-from gateway.ratelimit.live.limit_history import MAX_ENTRIES
+from gateway.ratelimit.live.limit_history import MAX_ENTRIES, HistoryEntry
 from gateway.resources import Resource
 
 router = APIRouter(tags=["limits"])
@@ -64,15 +68,21 @@ async def patch_limit(
     return _tag(changed, response)
 
 
-@router.get("/limits/{policy}/history", dependencies=[requires(READ)], responses=_UNKNOWN)
+@router.get(
+    "/limits/{policy}/history",
+    dependencies=[requires(READ)],
+    responses=_UNKNOWN,
+    response_model=History,
+)
 async def get_history(
     policy: str,
     store: Resource[LimitStore],
     limit: Annotated[int, Query(ge=1, le=MAX_ENTRIES)] = 50,
     before: Annotated[int | None, Query(ge=1)] = None,
-) -> History:
+) -> Response:
     """List the changes of a policy, the latest first."""
-    return History(entries=list(await store.read_history(policy, limit=limit, before=before)))
+    entries = await store.read_history(policy, limit=limit, before=before)
+    return StreamingResponse(_write_history(entries), media_type="application/json")
 
 
 @router.post("/limits/{policy}/rollback", dependencies=[requires(WRITE)], responses=_CHANGED)
@@ -87,6 +97,16 @@ async def roll_back_limit(
     author = editor.sign(rollback.reason)
     found = await store.roll_back(policy, rollback.version, version=editor.version, author=author)
     return _tag(found, response)
+
+
+async def _write_history(entries: Sequence[HistoryEntry]) -> AsyncIterator[bytes]:
+    """Write a `History` entry by entry: each may have two documents of 128 KiB."""
+    yield b'{"entries":['
+    for number, entry in enumerate(entries):
+        item = describe_entry(entry).model_dump_json(by_alias=True)
+        yield ("," * (number > 0) + item).encode()
+        await asyncio.sleep(0)
+    yield b"]}"
 
 
 def _tag(limit: Limit, response: Response) -> Limit:

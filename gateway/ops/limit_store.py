@@ -1,13 +1,14 @@
 """`LimitStore`: the policies and their live documents, as the routes of the ops API use them."""
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from gateway.errors.tree import DatabaseUnavailable
 from gateway.ops.caller_keys import CallerKeys
 from gateway.ops.document_change import DocumentChange
-from gateway.ops.limit_description import describe_entry, describe_limit
-from gateway.ops.models import HistoryItem, Limit, LimitChange, Proposal, UnusedLimit
+from gateway.ops.limit_description import describe_limit
+from gateway.ops.models import Limit, LimitChange, Proposal, UnusedLimit
 from gateway.ops.ops_errors import (
     ChangesUnavailable,
     InvalidChange,
@@ -22,6 +23,7 @@ from gateway.ratelimit.live.errors import (
     UnknownVersion,
     VersionConflict,
 )
+from gateway.ratelimit.live.limit_history import HistoryEntry
 from gateway.ratelimit.live.live_document import LiveDocument
 from gateway.ratelimit.live.live_limits import LiveLimits, PolicyView
 from gateway.storage.journal import Author
@@ -29,6 +31,8 @@ from gateway.storage.journal import Author
 
 class LimitStore:
     """Reads and changes policies; the errors are those of the ops API.
+
+    Documents are built in threads: one with many overrides takes tens of milliseconds.
 
     Every method raises `UnknownLimit` if there is no policy of the name. A change also raises
     `InvalidChange` for a field that does not fit, `PreconditionFailed` if the current version is
@@ -63,9 +67,8 @@ class LimitStore:
         with translate_errors():
             return self._live.get(name)
 
-    def propose(self, name: str, proposal: Proposal) -> LiveDocument:
+    def propose(self, view: PolicyView, proposal: Proposal) -> LiveDocument:
         """Return the live document that a PUT with the same fields would put in force."""
-        view = self.find(name)
         change = DocumentChange(view.declared, view.document, self._keys)
         with translate_errors(change.shown_keys):
             return change.replace(proposal)
@@ -76,7 +79,7 @@ class LimitStore:
         """Replace the live document that has this version; its overrides stay unless given."""
         change = self._begin(name, version)
         with translate_errors(change.shown_keys):
-            document = change.replace(proposal)
+            document = await asyncio.to_thread(change.replace, proposal)
             view = await self._live.change(name, document, if_version=version, author=author)
         return describe_limit(view)
 
@@ -86,7 +89,7 @@ class LimitStore:
         """Merge the fields that are given into the live document that has this version."""
         change = self._begin(name, version)
         with translate_errors(change.shown_keys):
-            document = change.patch(proposal)
+            document = await asyncio.to_thread(change.patch, proposal)
             view = await self._live.change(name, document, if_version=version, author=author)
         return describe_limit(view)
 
@@ -98,11 +101,10 @@ class LimitStore:
 
     async def read_history(
         self, name: str, *, limit: int, before: int | None
-    ) -> Sequence[HistoryItem]:
+    ) -> Sequence[HistoryEntry]:
         """Return the changes before the entry `before` of the journal, the latest first."""
         with translate_errors():
-            entries = await self._live.history(name, limit=limit, before=before)
-        return [describe_entry(entry) for entry in entries]
+            return await self._live.history(name, limit=limit, before=before)
 
     def _begin(self, name: str, version: int) -> DocumentChange:
         """Begin a change of the document that has this version."""

@@ -6,7 +6,7 @@ from fastapi import Depends
 from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
-from gateway.auth.dependencies import authenticate, find_principal
+from gateway.auth.dependencies import authenticate, find_principal, get_principal
 from gateway.client_ip import explain_ignored_fields, find_client_address
 from gateway.errors.tree import QuotaExceeded
 from gateway.forwarded_fields import IpAddress
@@ -23,20 +23,21 @@ from gateway.request_context import RequestContext
 
 @dataclass(frozen=True)
 class Limited(HeadGuard):
-    """The dependency behind `limited`."""
+    """The dependency behind `limited`.
+
+    A request without a valid token is refused if a policy counts callers: `needs_caller`.
+    """
 
     policies: tuple[Policy, ...]
+    needs_caller: bool = field(init=False, compare=False)
     takes_lease: bool = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Look for a concurrency limit."""
+        """Look for policies that count callers, and for concurrency limits."""
+        needs_caller = any(policy.needs_caller for policy in self.policies)
+        object.__setattr__(self, "needs_caller", needs_caller)
         takes_lease = any(isinstance(policy, ConcurrencyLimit) for policy in self.policies)
         object.__setattr__(self, "takes_lease", takes_lease)
-
-    @property
-    def needs_caller(self) -> bool:
-        """Whether a policy counts callers, so that a request without a valid token is refused."""
-        return any(policy.needs_caller for policy in self.policies)
 
     async def __call__(self, connection: HTTPConnection) -> object:
         """Charge the request to all policies at once, or refuse it at no cost.
@@ -50,7 +51,9 @@ class Limited(HeadGuard):
         context = RequestContext.of(connection.scope)
         if self in context.passed_guards:
             return None  # it was charged before the body was read
-        demands = [await make_demand(policy, connection) for policy in self.policies]
+        if self.needs_caller and find_principal(connection) is None:
+            await authenticate(connection)
+        demands = [make_demand(policy, connection) for policy in self.policies]
         limits: Limits = connection.app.state.resources[Limits]
         if self.takes_lease:
             lease = limits.leases.open(context)
@@ -85,17 +88,16 @@ def limited(*policies: Policy) -> Dependency:
     return dependency
 
 
-async def make_demand(policy: Policy, connection: HTTPConnection) -> Demand:
-    """Find what a request asks of a policy.
+def make_demand(policy: Policy, connection: HTTPConnection) -> Demand:
+    """Find what a request asks of a policy. If that counts callers, `authenticate` comes first.
 
     Raises:
-        Unauthenticated, IdentityUnavailable: the policy counts callers; as of `authenticate`.
         CostFailed: the policy has a function for the cost, which returned none.
     """
     cost = policy.cost if isinstance(policy.cost, int) else compute_cost(policy, connection)
     if not policy.needs_caller:
         return Demand(policy, address_partition(_find_client(connection)), None, cost)
-    principal = find_principal(connection) or await authenticate(connection)
+    principal = get_principal(connection)
     tier = principal.claims.get(policy.tier_claim) if policy.tier_claim else None
     return Demand(policy, caller_partition(policy, principal), tier, cost)
 

@@ -85,21 +85,24 @@ class Limits:
             RateLimiterUnavailable: Redis gave no verdict, and a policy says `deny`.
         """
         now, get = self._clock(), self.policies.get
-        rule_sets = [get(it.policy).find_rules(it.partition, it.tier, now) for it in demands]
+        rule_sets: list[Rules | Block] = []
         charges: list[Charge] = []
-        has_block = False
-        for demand, rules in zip(demands, rule_sets, strict=True):
-            if isinstance(rules, Block):
-                if not rules.shadow:
-                    return self._refuse(demands, rule_sets, now)
-                has_block = True
-                continue
+        blocks: list[Block] = []
+        for demand in demands:  # no comprehensions: each would be a call, in every request
             partition, cost = demand.partition, demand.cost
-            charges += [Charge(rule, make_key(rule, partition), cost) for rule in rules]
+            rules = get(demand.policy).find_rules(partition, demand.tier, now)
+            rule_sets.append(rules)
+            if isinstance(rules, Block):
+                blocks.append(rules)
+                continue
+            for rule in rules:
+                charges.append(Charge(rule, make_key(rule, partition), cost))  # noqa: PERF401
+        if blocks and not all(block.shadow for block in blocks):
+            return self._refuse(demands, rule_sets, blocks, now)
         if holder is not None:
             holder.take(charges)
-        if self.observer is not None or has_block or not charges:
-            return self._decide(demands, rule_sets, charges, now)
+        if self.observer is not None or blocks or not charges:
+            return self._decide(demands, rule_sets, charges, blocks, now)
         return self.limiter.check(charges)
 
     async def reserve(self, demands: Sequence[Demand]) -> Reservation:
@@ -113,15 +116,19 @@ class Limits:
         return reservation
 
     async def _refuse(
-        self, demands: Sequence[Demand], rule_sets: Sequence[Rules | Block], now: float
+        self,
+        demands: Sequence[Demand],
+        rule_sets: Sequence[Rules | Block],
+        blocks: Sequence[Block],
+        now: float,
     ) -> Verdict:
         """Refuse a request with a blocked key."""
-        blocks = [it for it in rule_sets if isinstance(it, Block) and not it.shadow]
+        refusing = [block for block in blocks if not block.shadow]
         verdict = Verdict(
             admitted=False,
-            refused_by=tuple(dict.fromkeys(block.policy for block in blocks)),
+            refused_by=tuple(dict.fromkeys(block.policy for block in refusing)),
             now=int(now * MICROSECONDS),
-            blocked_for=max(block.retry_after for block in blocks),
+            blocked_for=max(block.retry_after for block in refusing),
         )
         if self.observer is not None:
             self.observer.observe(demands, rule_sets, (), verdict)
@@ -132,9 +139,10 @@ class Limits:
         demands: Sequence[Demand],
         rule_sets: Sequence[Rules | Block],
         charges: Sequence[Charge],
+        blocks: Sequence[Block],
         now: float,
     ) -> Verdict:
-        """Decide a request, and let the observer see the decision."""
+        """Decide a request, and let the observer see the decision. `blocks` are of shadows."""
         observer = self.observer
         if observer is not None:
             for charge in charges:
@@ -148,8 +156,8 @@ class Limits:
                 raise
         else:
             verdict = Verdict(admitted=True, now=int(now * MICROSECONDS))
-        blocked = [rules.policy for rules in rule_sets if isinstance(rules, Block)]
-        if blocked:  # by shadow policies
+        if blocks:
+            blocked = [block.policy for block in blocks]
             names = tuple(dict.fromkeys([*verdict.shadow_refused_by, *blocked]))
             verdict = replace(verdict, shadow_refused_by=names)
         if observer is not None:

@@ -6,6 +6,7 @@ from fastapi import Depends
 from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
+from gateway.auth.dependencies import authenticate, find_principal
 from gateway.ratelimit.dependency import Limited, make_demand, require_admitted
 from gateway.ratelimit.limits import Limits
 from gateway.ratelimit.policy import RateLimit
@@ -30,7 +31,9 @@ class ReserveCost(Limited):
         reservations = connection.scope.setdefault(_RESERVATIONS, {})
         if self in context.passed_guards:
             return reservations[self]  # it was charged before the body was read
-        demands = [await make_demand(policy, connection) for policy in self.policies]
+        if self.needs_caller and find_principal(connection) is None:
+            await authenticate(connection)
+        demands = [make_demand(policy, connection) for policy in self.policies]
         limits: Limits = connection.app.state.resources[Limits]
         reservation = reservations[self] = await limits.reserve(demands)
         require_admitted(reservation.verdict, context)

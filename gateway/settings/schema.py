@@ -264,7 +264,7 @@ class StorageSettings(Section):
 
     timeout_seconds: Annotated[Number, Field(ge=0.1, le=60)] = 2
     max_connections: Annotated[int, Field(strict=True, ge=1, le=100)] = 4
-    poll_seconds: Annotated[Number, Field(ge=0.05, le=60)] = 0.5
+    poll_seconds: Annotated[Number, Field(ge=0.05, le=60)] = 0.25
 
 
 class RetrySettings(Section):

@@ -21,6 +21,9 @@ FIRST_HASH = bytes(32)
 
 MAX_TEXT_LENGTH = 1_000
 
+# Built once: each process runs it several times a second.
+_LAST_ENTRY = select(journal.c.seq, journal.c.hash).order_by(journal.c.seq.desc()).limit(1)
+
 
 @dataclass(frozen=True, slots=True)
 class Author:
@@ -99,8 +102,7 @@ def append_change(connection: Connection, change: Change) -> int:
 
 def read_head(connection: Connection) -> JournalHead:
     """Return the last entry; 0 and `FIRST_HASH` without one."""
-    columns = select(journal.c.seq, journal.c.hash)
-    last = connection.execute(columns.order_by(journal.c.seq.desc()).limit(1)).one_or_none()
+    last = connection.execute(_LAST_ENTRY).one_or_none()
     return JournalHead(0, FIRST_HASH) if last is None else JournalHead(last.seq, bytes(last.hash))
 
 

@@ -8,6 +8,7 @@ import argparse
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,6 +45,20 @@ _OBJECT = re.compile(r"(c?)ob=\((\d+)\)(?: (.*))?")
 _COST = re.compile(r"[+\-*\d]\S* (\d+)")
 
 
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """The instructions of one request by library, and those of a second without any request."""
+
+    per_request: Counter[str]
+    per_idle_second: float
+
+    def format(self, name: str) -> str:
+        """Return one line with the totals."""
+        idle = self.per_idle_second / 1_000
+        total = self.per_request.total() / 1_000
+        return f"{total:9.1f} thousand  total per {name}; {idle:.1f} thousand in an idle second"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the instructions of each library."""
     parser = argparse.ArgumentParser(
@@ -58,72 +73,95 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--proxied", action="store_true", help="count a small proxied request, not a dashboard"
     )
+    parser.add_argument(
+        "--without-ops", action="store_true", help="close the ops port, so nothing is recorded"
+    )
     options = parser.parse_args(arguments)
     kind = _PROXIED if options.proxied else _DASHBOARD
-    requests, counted = count_instructions(options.rounds, kind)
-    for library, instructions in counted.most_common(8):
-        print(f"{instructions / requests / 1_000:9.1f} thousand  {library}")
-    total = counted.total() / requests / 1_000
-    print(f"{total:9.1f} thousand  total per {kind.name}", flush=True)
+    here = count_instructions(options.rounds, kind, ROOT, with_ops=not options.without_ops)
+    for library, instructions in here.per_request.most_common(8):
+        print(f"{instructions / 1_000:9.1f} thousand  {library}")
+    print(here.format(kind.name), flush=True)
     if options.beside:
-        other = count_at_commit(options.beside, options.rounds, proxied=options.proxied)
-        print(f"{total / other:9.4f} of the {other:.1f} thousand at {options.beside}")
+        folder = _check_out(options.beside)
+        with_ops = not options.without_ops and (folder / "gateway" / "ops").exists()
+        there = count_instructions(options.rounds, kind, folder, with_ops=with_ops)
+        print(f"{there.format(kind.name)}, at {options.beside}")
+        ratio = here.per_request.total() / there.per_request.total()
+        print(f"{ratio:9.4f} of {options.beside}")
     return 0
 
 
-def count_at_commit(commit: str, rounds: int, *, proxied: bool) -> float:
-    """Count the thousands of instructions of a request at another commit, with these packages."""
+def _check_out(commit: str) -> Path:
+    """Write the files of a commit to a folder."""
     folder = make_cache_path("commits", commit, "pyproject.toml").parent
     archive = subprocess.run(["git", "archive", commit], cwd=ROOT, check=True, capture_output=True)
     subprocess.run(["tar", "-x"], cwd=folder, input=archive.stdout, check=True)
-    # The folder of the commit comes before the installed package, which is this tree.
-    command = [sys.executable, "-m", "tests.bench.instructions", "--rounds", str(rounds)]
-    command += ["--proxied"] if proxied else []
-    shown = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
-    return float(shown.splitlines()[-1].split()[0])
+    return folder
 
 
-def count_instructions(rounds: int, kind: _Request) -> tuple[int, Counter[str]]:
-    """Return the number of requests counted, and their instructions by library."""
+def count_instructions(rounds: int, kind: _Request, tree: Path, *, with_ops: bool) -> _Count:
+    """Count the instructions of a request in the gateway of a tree.
+
+    Tasks that run by the clock, such as heartbeats, run 50 times as often per request under
+    valgrind. So as much time is counted without requests, and subtracted.
+    """
     folder = make_cache_path("instructions", "callgrind.out").parent
     for old in folder.glob("callgrind.*"):
         old.unlink()
+    contender = _wrap_in_valgrind(kind.contender, folder, tree, with_ops=with_ops)
     with (
         open_testbed(delay_ms=0) as testbed,
-        serve_contender(_wrap_in_valgrind(kind.contender, folder), testbed.backends) as running,
+        serve_contender(contender, testbed.backends) as running,
     ):
         target = Target(running.port, kind.path, testbed.backends.identity.token)
         pid = running.process.pid
         require_success(run_bursts(target, clients=CLIENTS, rounds=WARM_UP_ROUNDS), "the warm-up")
-        with _collect_instructions(pid):
+        busy, idle = Counter[str](), Counter[str]()
+        began = time.monotonic()
+        with _collect_instructions(pid, folder, busy):
             measured = require_success(
                 run_bursts(target, clients=CLIENTS, rounds=rounds), "lockgate"
             )
-    first_round = CLIENTS  # `run_bursts` reports it separately, valgrind includes it
-    lines = (line for file in folder.glob("callgrind.*") for line in file.open())
-    return measured.requests + first_round, sum_by_library(lines)
+            seconds = time.monotonic() - began
+        with _collect_instructions(pid, folder, idle):
+            time.sleep(seconds)
+    requests = measured.requests + CLIENTS  # `run_bursts` reports the first round separately
+    per_request = Counter({it: (busy[it] - idle[it]) // requests for it in busy})
+    return _Count(per_request, idle.total() / seconds)
 
 
-def _wrap_in_valgrind(contender: Contender, folder: Path) -> Contender:
+def _wrap_in_valgrind(
+    contender: Contender, folder: Path, tree: Path, *, with_ops: bool
+) -> Contender:
     def command(backends: Backends, port: int) -> Command:
         plain = contender.start(backends, port)
         valgrind = [
             "valgrind", "--tool=callgrind", "--instr-atstart=no",
             f"--callgrind-out-file={folder / 'callgrind.out'}",
         ]  # fmt: skip
-        return Command(
-            [*valgrind, *plain.arguments], {**plain.environment, **LONG_TIMEOUTS}, plain.folder
-        )
+        environment = {
+            name: value
+            for name, value in plain.environment.items()
+            if with_ops or not name.startswith("LOCKGATE_OPS__")
+        }
+        # The folder of the tree comes before the installed package, which is this tree.
+        return Command([*valgrind, *plain.arguments], {**environment, **LONG_TIMEOUTS}, tree)
 
     return Contender("lockgate", "Lockgate under valgrind", command)
 
 
 @contextmanager
-def _collect_instructions(pid: int) -> Iterator[None]:
+def _collect_instructions(pid: int, folder: Path, counted: Counter[str]) -> Iterator[None]:
+    """Count the instructions of a block by library."""
     _control("--instr=on", pid)
     yield
     _control("--instr=off", pid)
     _control("--dump", pid)
+    for dump in folder.glob("callgrind.*"):
+        with dump.open() as lines:
+            counted.update(sum_by_library(lines))
+        dump.unlink()
 
 
 def _control(what: str, pid: int) -> None:

@@ -19,6 +19,8 @@ GZIP = 31
 """The `wbits` of zlib that mean gzip."""
 
 _LINE_ITEMS = 1_000
+_LINE_TEXTS = 100
+"""How many items with texts are in a line: they are longer than numbers."""
 
 Line = Mapping[str, object]
 
@@ -55,18 +57,18 @@ def _make_segment_lines(segment: Segment) -> Iterator[Line]:
         for it in segment.key_table
     ]
     yield {"segment": {"rows": len(segment)}}
-    yield from _split("rule_sets", [_list_rules(rules) for rules in rule_sets])
-    yield from _split("key_table", keys)
-    yield from _split("prefixes", segment.prefixes)
+    yield from _split("rule_sets", [_list_rules(rules) for rules in rule_sets], _LINE_TEXTS)
+    yield from _split("key_table", keys, _LINE_TEXTS)
+    yield from _split("prefixes", segment.prefixes, _LINE_TEXTS)
     states = [[row, key, state.tolist()] for row, key, state in segment.states]
-    yield from _split("states", states)
+    yield from _split("states", states, _LINE_TEXTS)
     for name in COLUMNS:
         yield from _split(name, getattr(segment, name).tolist())
 
 
-def _split(name: str, items: Sequence[object]) -> Iterator[Line]:
-    for first in range(0, len(items), _LINE_ITEMS):
-        yield {"items": {name: items[first : first + _LINE_ITEMS]}}
+def _split(name: str, items: Sequence[object], length: int = _LINE_ITEMS) -> Iterator[Line]:
+    for first in range(0, len(items), length):
+        yield {"items": {name: items[first : first + length]}}
 
 
 def _list_rules(rules: Sequence[Rule] | None) -> list[list[object]] | None:

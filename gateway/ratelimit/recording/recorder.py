@@ -101,7 +101,7 @@ class Recorder:
     ) -> None:
         """Record a decision. It must be called in the order in which the limiter decided."""
         local = self._clock()
-        self.usage.count(demands, rule_sets, verdict, int(local))
+        self.usage.count(demands, verdict, int(local))
         if not self._segment_rows:
             return
         if verdict.degraded:
@@ -109,7 +109,7 @@ class Recorder:
             self._add_gap("", 1)
             return
         self._make_room()
-        flags = ADMITTED if verdict.admitted else 0
+        flags = 0
         is_counted = len(verdict.standings) == len(charges) > 0 and not verdict.is_remembered
         if is_counted:
             flags |= COUNTED
@@ -120,9 +120,9 @@ class Recorder:
         self._begin = self._begin or self._estimate_at(self._opened_at) - 1
         if verdict.states:
             self._add_states(verdict.states)
-        for charge in verdict.select_charged(charges) if verdict.admitted else ():
-            if charge.lease_id:
-                self._take_lease(charge, now)
+        if verdict.admitted:
+            flags |= ADMITTED
+            self._take_leases(charges, verdict, now)
         if len(demands) == 1:
             self._add_row(demands[0], rule_sets[0], flags, now, verdict.standings)
         else:
@@ -244,6 +244,12 @@ class Recorder:
         self._known.update(new)
         self._state_numbers += sum(map(len, new.values()))
         self._is_full |= self._state_numbers >= MAX_SEGMENT_STATE_NUMBERS
+
+    def _take_leases(self, charges: Sequence[Charge], verdict: Verdict, now: int) -> None:
+        """Record the leases that the request takes: none that a shadow would have refused."""
+        for charge in charges:
+            if charge.lease_id and charge.rule.policy not in verdict.shadow_refused_by:
+                self._take_lease(charge, now)
 
     def _take_lease(self, charge: Charge, now: int) -> None:
         if len(self._lease_expiries) >= MAX_LEASES:

@@ -56,6 +56,11 @@ class Segment:
         """Return the number of rows."""
         return len(self.flags)
 
+    @property
+    def has_settlements(self) -> bool:
+        """Whether it has any settlement."""
+        return SETTLEMENT in self.flags.tobytes()
+
     def copy(self) -> "Segment":
         """Copy the rows so far."""
         copy = Segment()

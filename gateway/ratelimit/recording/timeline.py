@@ -26,6 +26,11 @@ class Timeline:
     to_epoch: int
     recordings: Sequence[Recording]
 
+    @property
+    def has_settlements(self) -> bool:
+        """Whether any charge was corrected later."""
+        return any(it.has_settlements for one in self.recordings for it in one.segments)
+
     def iterate(self) -> Iterator[RecordedEvent]:
         """Return the events in the order in which they happened.
 

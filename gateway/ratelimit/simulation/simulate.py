@@ -108,7 +108,7 @@ class SimulationRun:
 
     def _replay(self, timeline: Timeline) -> Iterator[None]:
         reproduction = Reproduction()
-        counts = SimulatedCounts(self._proposed, reproduction, timeline.to_epoch)
+        counts = SimulatedCounts(self._proposed, reproduction, timeline)
         for event in timeline.iterate():
             if isinstance(event, RecordedGap):
                 reproduction.pass_gap(event)

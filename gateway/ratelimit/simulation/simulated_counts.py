@@ -14,6 +14,7 @@ from gateway.ratelimit.recording.events import (
     RecordedRequest,
     RecordedSettlement,
 )
+from gateway.ratelimit.recording.timeline import Timeline
 from gateway.ratelimit.rule import MICROSECONDS, Algorithm, Rule
 from gateway.ratelimit.simulation.corrections import drop_lease, name_lease, settle
 from gateway.ratelimit.simulation.lease_durations import LeaseDurations
@@ -56,14 +57,15 @@ class SimulatedCounts:
     #   counts of the same key, and with nothing used if no recorded rule has that key: other
     #   windows and algorithms have other keys.
     # - `_charged` has what the last MAX_UNSETTLED requests were charged, by the time of the
-    #   decision, policy and partition, until they are settled.
+    #   decision, policy and partition, until they are settled. Without settlements it is empty.
 
     def __init__(
-        self, proposed: Mapping[str, PolicyInForce], reproduction: Reproduction, to_epoch: int
+        self, proposed: Mapping[str, PolicyInForce], reproduction: Reproduction, timeline: Timeline
     ) -> None:
         self._proposed = proposed
         self._reproduction = reproduction
-        self._to_epoch = to_epoch
+        self._to_epoch = timeline.to_epoch
+        self._max_unsettled = MAX_UNSETTLED if timeline.has_settlements else 0
         self._states: dict[str, LimitState] = {}
         self._restarted = set[str]()
         self._charged: OrderedDict[tuple[int, str, str], list[tuple[LimitState, Rule]]]
@@ -134,9 +136,10 @@ class SimulatedCounts:
                     state.charge(request.now, rule, 1, name_lease(number))
             else:
                 state.charge(request.now, rule, recorded.cost)
-            charged = (request.now, key.policy, key.partition)
-            self._charged[charged] = [*self._charged.get(charged, ()), (state, rule)]
-        while len(self._charged) > MAX_UNSETTLED:
+            if self._max_unsettled:
+                charged = (request.now, key.policy, key.partition)
+                self._charged[charged] = [*self._charged.get(charged, ()), (state, rule)]
+        while len(self._charged) > self._max_unsettled:
             self._charged.popitem(last=False)
 
     @staticmethod

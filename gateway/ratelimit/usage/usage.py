@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 
 from gateway.ratelimit.limiter import Verdict
 from gateway.ratelimit.limits import Demand
-from gateway.ratelimit.policy_in_force import Block, Rules
 from gateway.ratelimit.usage.frequent_keys import FrequentKeys
 from gateway.ratelimit.usage.policy_usage import SECONDS, PolicyUsage
 
@@ -60,21 +59,16 @@ class Usage:
         """The names of the policies that have decided anything."""
         return list(self._policies)
 
-    def count(
-        self,
-        demands: Sequence[Demand],
-        rule_sets: Sequence[Rules | Block],
-        verdict: Verdict,
-        second: int,
-    ) -> None:
+    def count(self, demands: Sequence[Demand], verdict: Verdict, second: int) -> None:
         """Count a decision for each of its policies, in a second of the clock."""
         index = second % SECONDS
+        admitted, policies = verdict.admitted, self._policies
         for demand in demands:
             name = demand.policy.name
-            usage = self._policies.get(name)
+            usage = policies.get(name)
             if usage is None or usage.latest != second:
                 usage = self.open_second(name, second)
-            if verdict.admitted:
+            if admitted:
                 usage.allowed[index] += 1
                 usage.keys.allowed.add(demand.partition)
             elif name in verdict.refused_by:
@@ -82,9 +76,6 @@ class Usage:
                 usage.keys.refused.add(demand.partition)
         for policy in verdict.shadow_refused_by:
             self.open_second(policy, second).shadow_refused[index] += 1
-        for rules in rule_sets:
-            if type(rules) is Block and rules.shadow:
-                self.open_second(rules.policy, second).shadow_refused[index] += 1
 
     def open_second(self, policy: str, second: int) -> PolicyUsage:
         """Return the counts of a policy, in which `second` of the clock is the latest."""

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from gateway.ratelimit.concurrency_limit import ConcurrencyLimit
 from gateway.ratelimit.key_override import KeyOverride
 from gateway.ratelimit.limiter import Charge, Verdict
-from gateway.ratelimit.limits import Demand, Limits
+from gateway.ratelimit.limits import DecisionObserver, Demand, Limits
 from gateway.ratelimit.memory import MemoryLimiter
 from gateway.ratelimit.policy import RateLimit
 from gateway.ratelimit.policy_in_force import Block, PoliciesInForce, PolicyInForce, Rules
+from gateway.ratelimit.recording.recorder import Recorder
 from gateway.ratelimit.rule import MICROSECONDS
 from gateway.request_context import RequestContext
 from tests.gateway.ratelimit.charges import START, ManualClock
@@ -46,7 +47,7 @@ class Observer:
         self.lost.append(charges)
 
 
-def open_limits(*in_force: PolicyInForce, observer: Observer | None = None) -> Limits:
+def open_limits(*in_force: PolicyInForce, observer: DecisionObserver | None = None) -> Limits:
     """Count in process, with a clock that stands still."""
     limiter = MemoryLimiter(clock=ManualClock())
     return Limits(limiter, PoliciesInForce(in_force), observer, clock=lambda: NOW)
@@ -104,6 +105,15 @@ async def test_a_block_of_a_shadow_policy_is_reported_and_refuses_nothing() -> N
         verdict = await limits.enforce([Demand(CHAT, "user:1"), Demand(PAGES, "user:1")])
         assert (verdict.admitted, verdict.shadow_refused_by) == (True, ("chat",))
         assert [it.remaining for it in verdict.standings] == [4, 9]
+
+
+async def test_a_block_of_a_shadow_policy_counts_once_in_the_usage() -> None:
+    shadow = PolicyInForce(CHAT.change(shadow=True), overrides={"user:1": KeyOverride("block")})
+    recorder = Recorder("here", is_shared=False)
+    limits = open_limits(shadow, observer=recorder)
+    assert await count_admitted(limits, Demand(CHAT, "user:1"), times=3) == 3
+    report = recorder.usage.report("chat", 2)
+    assert (sum(report.allowed), sum(report.shadow_refused)) == (3, 3)
 
 
 async def test_an_allowed_key_is_not_counted() -> None:

@@ -45,10 +45,15 @@ def count(
         for rule in rules
     ]
     verdict = Verdict.of(standings, 0)
-    if isinstance(rules, Block) and not rules.shadow:
-        verdict = Verdict(admitted=False, refused_by=(rules.policy,))
+    if isinstance(rules, Block):
+        blocked = (rules.policy,)
+        verdict = (
+            Verdict(admitted=True, shadow_refused_by=blocked)
+            if rules.shadow
+            else Verdict(admitted=False, refused_by=blocked)
+        )
     demands = [Demand(policy, partition) for policy in policies]
-    usage.count(demands, rule_sets, verdict, int(clock.now))
+    usage.count(demands, verdict, int(clock.now))
 
 
 def test_decisions_are_counted_by_the_second() -> None:
