@@ -2,7 +2,7 @@
 
 A key looks like `lockgate:{user:#9f2c...}:dashboards:60`. The part in braces is the partition; it
 is also the Redis Cluster hash tag. The rest names the policy and what its counts depend on: the
-window and the algorithm. `#` marks a hash: `user:#9f2c...` is a partition, `user:9f2c` is the user 9f2c.
+window and the algorithm. `#` marks a hash, so that no user id looks like one.
 """
 
 import re
